@@ -146,11 +146,13 @@ def kept() -> Results:
 
 
 def _failed(results: Results) -> str | int:
-    """Return which experiments missed a truth or were wrong, in words; 0 where none."""
+    """Return which experiments missed a truth or a verdict, or were wrong, in words; 0
+    where none.
+    """
     missed = [
         n
         for n, one in results["oracle"].items()
-        if one["n_wrong"] or one["largest_z"] >= one["limit"]
+        if one["n_wrong"] or one["n_missed"] or one["largest_z"] >= one["limit"]
     ]
     missed += [one["finding"] for one in trained.findings(results) if not one["holds"]]
     return f"not as promised: {', '.join(missed)}" if missed else 0

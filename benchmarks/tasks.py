@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 N_UNITS = 500
 PLANS = {
     "tests": cg.Analysis(control="placebo", rope=(-0.1, 0.1)),
-    "posteriors": cg.Analysis(control="placebo", rope=(-0.1, 0.1), error="local"),
+    "posteriors": cg.Analysis(control="placebo", rope=(-0.1, 0.1)),
 }
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import numpy as np
 import xarray as xr
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -51,6 +52,7 @@ from validation import (
     sequential,
     shared_effects,
     tilts,
+    verdicts,
 )
 from validation.checks import Check
 
@@ -59,6 +61,7 @@ from causalgia.calibration import Row, rate_table
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"
 CHECKS: list[Check] = [
+    *verdicts.CHECKS,
     *claims.CHECKS,
     *placebo.CHECKS,
     *matched.CHECKS,
@@ -195,21 +198,120 @@ def kept(rows: list[Row]) -> list[Row]:
 
 
 def page(judgment: xr.Dataset, sections: list[str]) -> str:
-    """Return the page: a table for each section, each figure beside its band."""
+    """Return the page: what was promised and found in a few lines, then a folded table
+    for each section, each figure beside its band.
+    """
     rows = judgment.sizes["row"]
-    lines = [_HEAD.format(rows=rows)]
-    if rows < len(CHECKS):
-        lines += [_NOT_YET.format(left=len(CHECKS) - rows)]
+    lines = [opening(judgment, sections), _HEAD.format(rows=rows)]
     for section in dict.fromkeys(sections):
+        own = [judgment.isel(row=i) for i, s in enumerate(sections) if s == section]
         lines += [
             f"\n## {section}\n",
+            f"<details><summary>{_held_of(own)}</summary>\n",
             "| | observed | stated | band | trials | as stated |",
             "|---|---|---|---|---|---|",
-        ]
-        lines += [
-            _line(judgment.isel(row=i)) for i, s in enumerate(sections) if s == section
+            *(_line(row) for row in own),
+            "\n</details>",
         ]
     return "\n".join(lines) + "\n"
+
+
+_PROMISES = ("exact", "known", "at most", "at least")
+
+
+def _held_of(rows: list[xr.Dataset]) -> str:
+    """Return how many rows there are and how many of their promises held, in words."""
+    promises = [bool(row["passes"]) for row in rows if row["claim"].item() in _PROMISES]
+    held = sum(promises)
+    said = f"{len(rows):,} row{'' if len(rows) == 1 else 's'}"
+    if not promises:
+        return f"{said}, without a promise"
+    return f"{said}: {held:,} of {len(promises):,} promises held"
+
+
+def excess(row: xr.Dataset) -> float:
+    """Return by how much a rate of errors is above its bound, or a coverage or power
+    below it; NaN for rows of another kind.
+    """
+    claim, value, nominal = (row[name].item() for name in ("claim", "value", "nominal"))
+    if claim == "at most" and 0 < nominal <= 0.1:
+        return float(value - nominal)
+    return float(nominal - value) if claim == "at least" and nominal >= 0.8 else np.nan
+
+
+def opening(judgment: xr.Dataset, sections: list[str]) -> str:
+    """Return the first lines of the page: what is promised, how often it held, how much
+    was missed, and the five worst rows.
+    """
+    rows = [judgment.isel(row=i) for i in range(judgment.sizes["row"])]
+    claims = [row["claim"].item() for row in rows]
+    promised = [
+        row for row, claim in zip(rows, claims, strict=True) if claim in _PROMISES
+    ]
+    broken = sum(not bool(row["passes"]) for row in promised)
+    over = [row for row in promised if excess(row) > 0]
+    by_chance = sum(bool(row["passes"]) for row in over)
+    far = [
+        row
+        for row, section in zip(rows, sections, strict=True)
+        if section == verdicts.MISSED and "at 8 standard errors" in row["row"].item()
+    ]
+    given_up = [row for row in rows if verdicts.NO_PROMISE in row["row"].item()]
+    worst = sorted(
+        (row for row in promised if not np.isnan(excess(row))), key=excess, reverse=True
+    )[:5]
+    lines = [
+        _PROMISED,
+        f"**Held**: {len(promised) - broken:,} of {len(promised):,} promises lie in "
+        f"their bands, {broken:,} do not. {len(over):,} rates are past their bound, "
+        f"{by_chance:,} of these by no more than chance. {claims.count('fails'):,} rows "
+        f"show methods known to fail, {claims.count('reported'):,} have no promise.",
+        _missed_in_words(far),
+        _not_yet({row["row"].item() for row in rows}),
+    ]
+    if given_up:
+        past = max(given_up, key=lambda row: float(row["value"]))
+        lines.append(
+            f"**Impossible**: {len(given_up):,} rows about so few units of so skewed "
+            "effects that no rule knows their tails have no promise; the worst is "
+            f"{float(past['value']):.3f} ({past['row'].item()})."
+        )
+    lines += ["The five worst rows of all that promise a rate:", ""]
+    lines += [
+        f"{i}. {row['row'].item()}: {float(row['value']):.4f}, promised "
+        f"{row['claim'].item()} {float(row['nominal']):.4g}"
+        f"{'' if bool(row['passes']) else ' (**missed**)'}"
+        for i, row in enumerate(worst, 1)
+    ]
+    return "\n".join(
+        ["# Validation: are error rates and coverages as stated?\n", *lines]
+    )
+
+
+def _not_yet(have: set[str]) -> str:
+    """Return the line about checks without a figure yet, and about what they are."""
+    left = [check for check in CHECKS if check.name not in have]
+    if not left:
+        return ""
+    of_rule = sum(check in verdicts.CHECKS for check in left)
+    return _NOT_YET.format(
+        left=len(left),
+        of_rule=f", {of_rule:,} of them about the rule of verdicts" if of_rule else "",
+    )
+
+
+def _missed_in_words(far: list[xr.Dataset]) -> str:
+    """Return the line about effects that should have had a verdict."""
+    if not far:
+        return ""
+    shares = np.array([float(row["value"]) for row in far])
+    worst = far[int(shares.argmax())]
+    return (
+        "\n**Missed**: of effects 8 standard errors beyond their bound and of two "
+        f"bounds or more, {100 * np.median(shares):.2g} % have no verdict in the middle "
+        f"one of {len(far)} cells, {100 * shares.max():.2g} % in the worst "
+        f"({worst['row'].item().split(':')[0]}).\n"
+    )
 
 
 def _line(row: xr.Dataset) -> str:
@@ -239,11 +341,16 @@ def _line(row: xr.Dataset) -> str:
     )
 
 
-_HEAD = """# Validation: are error rates and coverages as stated?
+_PROMISED = """**Promised**: a printed interval holds its effect with a probability of 95 %; of the directions in
+a table at most 5 % are false on average, and of its negligibles; an effect of two bounds, 8 standard errors beyond its
+bound, has a verdict; no other row, task or door changes what is said of a row.
+"""
+_HEAD = """
+## How to read the tables
 
-Written by `python benchmarks/validate.py`. The tests run the same code with fewer trials after every change. They fail
-if a value lies outside its band, or, for a method that is known to fail, if its value is nearer to the nominal one than
-to the one on this page.
+Written by `python benchmarks/validate.py` from `benchmarks/validation/figures.json`, which has every row. The tests
+run the same code with fewer trials after every change. They fail if a value lies outside its band, or, for a method
+that is known to fail, if its value is nearer to the nominal one than to the one on this page.
 
 Each row counts something over repeated simulated trials whose true effects are known; "trials" is their number. The
 band is the range in which the observed value lies by chance if the statement holds: two-sided for "exactly", one-sided
@@ -254,7 +361,9 @@ given for information. The effects of units are normal, exponential (skewness 2)
 present in 3 % of the units only."""
 
 _NOT_YET = """
-Further {left:,} checks run after every change with fewer trials, but have not been run with their full number yet."""
+**Not measured yet**: {left:,} further checks{of_rule}. They run after every change with fewer trials, but have not been
+run with their full number, so that nothing above is said of them.
+"""
 
 
 if __name__ == "__main__":

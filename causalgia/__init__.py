@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from causalgia._discover import discover
     from causalgia._run import run
     from causalgia.analysis import Analysis
-    from causalgia.analysis_values import Prior
+    from causalgia.analysis_values import Prior, Shrinkage
     from causalgia.attribution import attribute, propose
     from causalgia.calibration import calibrate
     from causalgia.cli.results import open
@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     )
     from causalgia.protocol import Protocol, verify
     from causalgia.refutation import refute
+    from causalgia.ropes import Rope
     from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision
     from causalgia.verdicts import decide, tipping_point
@@ -166,7 +167,9 @@ __all__ = [
     "Prior",
     "Profile",
     "Protocol",
+    "Rope",
     "Scramble",
+    "Shrinkage",
     "Shuffle",
     "TorchPredictor",
     "Track",

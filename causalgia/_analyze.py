@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import Analysis, stored_analysis
-from causalgia.choices import Error, is_matched_rope, is_placebo_rope
+from causalgia.choices import LEAST_TO_SHRINK, is_matched_rope
 from causalgia.effects import contrast
 from causalgia.errors import (
     ContrastError,
@@ -25,16 +24,13 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import estimate
-from causalgia.estimation._from_effects import check_has_errors
-from causalgia.estimation.crossover_estimates import placebo_contrasts
-from causalgia.estimation.request import caller_stacklevel
-from causalgia.multiplicity import adjust
-from causalgia.multiplicity.families import family_codes
+from causalgia.estimation.request import caller_stacklevel, check_has_errors
 from causalgia.notes import design_question, notes_of, with_notes
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.schema import keeps_effects, validate
+from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.stopping import by_sequence, is_monitored
 from causalgia.streams import RNG, derive, root_key
+from causalgia.types import Codes
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,9 +44,6 @@ __all__ = [
     "steps_from",
 ]
 
-BY_TESTS = ("bh", "holm", "bootstrap_t")
-"""Error rates whose verdicts are tests on estimates, without a posterior."""
-
 
 @dataclass(frozen=True)
 class Steps:
@@ -59,12 +52,11 @@ class Steps:
     Attributes
     ----------
     effects, estimates, decisions
-        Datasets, as `causalgia.contrast`, `causalgia.estimate` with ``p_adjusted`` of
-        `causalgia.adjust`, and `causalgia.decide` return them; effects are None if the
-        analysis started from estimates.
+        Datasets, as `causalgia.contrast`, `causalgia.estimate` and `causalgia.decide`
+        return them; effects are None if the analysis started from estimates.
     posterior
-        As `causalgia.infer` returns it, for the contrasts that vary; None if the error
-        rate needs none ("bh", "bootstrap_t") or no contrast varies.
+        As `causalgia.infer` returns it, of the exchangeable contrasts, where it decides
+        (``error="posterior"``); else None.
     """
 
     effects: xr.Dataset | None
@@ -80,8 +72,7 @@ def analyze(
     rng: RNG,
     client: Client | None = None,
 ) -> xr.Dataset:
-    """Run an analysis from outcomes to decisions: contrast, estimate, adjust, infer,
-    decide.
+    """Run an analysis from outcomes to decisions: contrast, estimate, infer, decide.
 
     Use it for the whole analysis in one call: it carries out the plan that is stored
     with the outcomes, or another one, and names every deviation from the plan.
@@ -106,14 +97,13 @@ def analyze(
     -------
     Dataset
         Decisions, as `causalgia.decide` returns them: ``verdict``,
-        ``ace, lower, upper``, ``lfsr``, ``p_rope``, ``local_error``, ``q`` (contrast,
-        task) on ``attrs["contrast_scale"]``, with ``attrs["analysis"]`` (JSON) and
-        ``attrs["analysis_fingerprint"]``. `causalgia._analyze.steps` returns every
-        step. A contrast without spread among the units (``exact``) is decided without
-        shrinkage, and is undecided below ``3 / (1 - level)`` independent units
-        (`causalgia.decide`). If the trial was run with ``until=Decided(...)`` on the
-        same effects, verdicts and intervals are those of its confidence sequence,
-        unless the analysis names an error rate other than ``"auto"``.
+        ``ace, lower, upper``, ``p``, ``p_verdict``, ``q``, and the hierarchical sizes
+        ``shrunken`` beside them (contrast, task), on ``attrs["contrast_scale"]``, with
+        ``attrs["analysis"]`` (JSON) and ``attrs["analysis_fingerprint"]``.
+        `causalgia._analyze.steps` returns every step. If the trial was run with
+        ``until=Decided(...)`` on the same effects, verdicts and intervals are those of
+        its confidence sequence (``attrs["error"] == "sequence"``, at the ``ci_prob`` of
+        the rule), unless the analysis names an error rate other than ``"fdr"``.
 
     Raises
     ------
@@ -142,7 +132,7 @@ def analyze(
     >>> share = cg.FunctionPredictor(
     ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
     ... )
-    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), law="normal")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01))
     >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
     >>> cg.analyze(outcomes, rng=0)["verdict"].item()
     'increases'
@@ -157,12 +147,13 @@ def steps(
     rng: RNG,
     client: Client | None = None,
     placebo_class: Mapping[str, int] | None = None,
+    shrinks: bool = True,
 ) -> Steps:
     """Run an analysis as `analyze` does and return the result of each step.
 
     Results are marked exploratory only for fields that differ from the stored analysis.
     `placebo_class`, a class for each contrast, says which placebos it is compared
-    with.
+    with; `shrinks`, whether hierarchical effect sizes stand beside.
 
     Examples
     --------
@@ -175,21 +166,25 @@ def steps(
     ...     },
     ...     coords={"unit": [0, 1, 2], "arm": ["placebo", "GATA1"], "task": ["K562"]},
     ... )
-    >>> ask = Analysis(control="placebo", rope=0, error="bh")
+    >>> ask = Analysis(control="placebo", rope=0)
     >>> round(steps(outcomes, ask, rng=0).estimates["ace"].item(), 3)
     2.333
     """
+    if client is not None:
+        from causalgia.workers import check_client
+
+        check_client(client)
     if not keeps_effects(outcomes):
         validate(outcomes, "outcomes", gaps=True)
     requested = requested_analysis(outcomes, analysis)
     check_rope(requested)
     key = root_key(rng)
-    effects, estimates = estimate_effects(
-        outcomes, requested, rng=derive(key, "adjust")
-    )
+    effects, estimates = estimate_effects(outcomes, requested)
     check_has_errors(estimates)
     estimates = _with_placebo_class(estimates, placebo_class)
-    return infer_and_decide(outcomes, effects, estimates, requested, key, client=client)
+    return infer_and_decide(
+        outcomes, effects, estimates, requested, key, client=client, shrinks=shrinks
+    )
 
 
 def _with_placebo_class(
@@ -214,15 +209,15 @@ def steps_from(
     *,
     rng: RNG,
     placebo_class: Mapping[str, int] | None = None,
+    shrinks: bool = True,
 ) -> Steps:
-    """Run an analysis on estimates: adjust, infer, decide; `placebo_class` as for
+    """Run an analysis on estimates: decide; `placebo_class` and `shrinks` as for
     `steps`.
 
     Raises
     ------
     ContrastError
-        If the adjustment or the error rate resamples units, which estimates do not
-        contain.
+        If the analysis asks for contrasts that these estimates are not of.
     DecisionError
         If the analysis has no region of practical equivalence.
 
@@ -230,22 +225,16 @@ def steps_from(
     --------
     >>> from causalgia.estimation import from_effects
     >>> given = from_effects([2.0, 0.01], [0.1, 0.1], names=["GATA1", "CTCF"])
-    >>> steps_from(given, Analysis(rope=(-0.5, 0.5), error="bh"), rng=0).decisions[
+    >>> steps_from(given, Analysis(rope=(-0.5, 0.5)), rng=0).decisions[
     ...     "verdict"
     ... ].values.ravel().tolist()
     ['increases', 'negligible']
     """
     check_rope(analysis)
-    for name, method in (("adjust", analysis.adjust), ("error", analysis.error)):
-        if method in ("bootstrap_t", "sign_flip"):
-            raise ContrastError(
-                f"{name}={quoted(method)} resamples units, and these are estimates; "
-                "give outcomes, or 'bh'"
-            )
-    how: dict[str, Any] = {"method": analysis.adjust, "family": analysis.family}
-    adjusted = adjust(estimates, **how, rng=derive(root_key(rng), "adjust"))
-    adjusted = _with_placebo_class(adjusted, placebo_class)
-    return infer_and_decide(estimates, None, adjusted, analysis, root_key(rng))
+    estimates = _with_placebo_class(estimates, placebo_class)
+    return infer_and_decide(
+        estimates, None, estimates, analysis, root_key(rng), shrinks=shrinks
+    )
 
 
 def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
@@ -279,8 +268,9 @@ def infer_and_decide(
     key: int,
     *,
     client: Client | None = None,
+    shrinks: bool = True,
 ) -> Steps:
-    """Infer and decide from (adjusted) estimates, the last two steps of `steps`.
+    """Decide on estimates, the last step of `steps`.
 
     Parameters
     ----------
@@ -296,13 +286,19 @@ def infer_and_decide(
         Root key of the random streams.
     client
         As `analyze`.
+    shrinks
+        Whether hierarchical effect sizes stand beside verdicts that do not need them.
     """
-    from causalgia.verdicts.rope import left_out_sentence, tasks_that_vary, with_note
+    from causalgia.multiplicity.regions import (
+        left_out_sentence,
+        tasks_that_vary,
+        with_note,
+    )
 
     tasks = tasks_that_vary(estimates, requested.rope)
     note = left_out_sentence(estimates, tasks, requested.rope)
     posterior, decisions = _posterior_and_decisions(
-        stored, effects, estimates, tasks, requested, key, client
+        stored, effects, estimates, tasks, requested, key, client, shrinks=shrinks
     )
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
@@ -324,84 +320,109 @@ def _posterior_and_decisions(
     requested: Analysis,
     key: int,
     client: Client | None,
+    *,
+    shrinks: bool,
 ) -> tuple[Any, xr.Dataset]:
-    """Return posterior and decisions of these tasks."""
-    from causalgia.verdicts.rope import select_tasks
+    """Return the posterior, if it decides, and decisions of these tasks."""
+    from causalgia.multiplicity.regions import select_tasks
+    from causalgia.verdicts import decide
+    from causalgia.verdicts.shrinkage import shrink_effects
 
     effects, estimates = (
         None if effects is None else select_tasks(effects, tasks),
         select_tasks(estimates, tasks),
     )
-    posterior, exact = None, _has_no_spread(estimates)
-    if requested.error == "auto" and is_monitored(stored, estimates):
-        by_tests = _decide_effects(
+    how: dict[str, Any] = {
+        "rope": requested.region,
+        "ci_prob": requested.ci_prob,
+        "rare": requested.rare,
+    }
+    how |= {"family": requested.family, "largest": requested.largest, "shrink": None}
+    if requested.error == "posterior":
+        return _decide_by_posterior(
+            estimates, requested, how, derive(key, "infer"), client
+        )
+    if (
+        requested.error == "fwer"
+        and effects is not None
+        and _resamples_units(requested)
+    ):
+        decisions = decide(
             effects,
-            estimates,
-            None,
-            replace(requested, error="bh"),
+            **how,
+            error="fwer",
+            cluster=requested.cluster,
             rng=derive(key, "decide"),
         )
-        return None, by_sequence(by_tests, stored)
-    error, why = deciding_error(estimates, requested)
-    chosen = replace(
-        requested, error=error, across=None if error in BY_TESTS else requested.across
-    )
-    if chosen.error not in BY_TESTS and not exact.all():
-        from causalgia.posterior import infer
-
-        varying = estimates.isel(contrast=~exact)
-        posterior = infer(
-            varying, **_infer_arguments(chosen, client), rng=derive(key, "infer")
+    else:
+        decisions = decide(estimates, **how, error=requested.error)
+    if requested.error == "fdr" and is_monitored(stored, estimates):
+        decisions = by_sequence(decisions, stored)
+    if shrinks:
+        shrink: Any = requested.shrink
+        columns, why = shrink_effects(
+            estimates,
+            shrink,
+            ci_prob=float(decisions.attrs["ci_prob"]),
+            across=requested.across,
+            client=client,
         )
-    decisions = _decide_effects(
-        effects, estimates, posterior, chosen, rng=derive(key, "decide")
-    )
-    if posterior is not None and exact.any():
-        decisions = _add_exact_contrasts(decisions, estimates, exact, chosen)
-    if why:
-        alone = ", and tasks share nothing" if requested.across is not None else ""
-        decisions = with_notes(
-            decisions, f"tests decide, and no posterior of these effects{alone}: {why}"
-        )
-    if chosen.error in BY_TESTS and (
-        requested.law != Analysis().law or requested.prior is not None
-    ):
-        decisions = with_notes(
-            decisions,
-            "the law and the prior of effects are a posterior's, and tests take none",
-        )
-    return posterior, decisions
+        decisions = validate(annotate(decisions.assign(columns)), "decisions")
+        decisions = with_notes(decisions, *([why] if why else []))
+    return None, decisions
 
 
-def deciding_error(estimates: xr.Dataset, analysis: Analysis) -> tuple[Error, str]:
-    """Return the error rate that ``error="auto"`` resolves to for these estimates, and
-    the reason.
+def _resamples_units(requested: Analysis) -> bool:
+    """Return whether one simultaneous band of units holds for the target."""
+    return (requested.target, requested.weights) == (
+        "population",
+        "units",
+    ) and requested.shrink.moderate is None  # type: ignore[union-attr]
 
-    The smallest family counts (contrasts that vary, without placebos). Ratios,
-    whose null value is 1, have no posterior. A reason is given if tests decide although
-    the family is large enough for a posterior.
 
-    Examples
-    --------
-    >>> from causalgia.estimation import from_effects
-    >>> [
-    ...     deciding_error(from_effects([0.0] * n, 1.0), Analysis(control="untreated"))
-    ...     for n in (29, 30)
-    ... ]
-    [('bh', ''), ('local', '')]
+def _decide_by_posterior(
+    estimates: xr.Dataset,
+    requested: Analysis,
+    how: dict[str, Any],
+    rng: RNG,
+    client: Client | None,
+) -> tuple[Any, xr.Dataset]:
+    """Return the posterior of the exchangeable contrasts and decisions by it; other
+    contrasts are decided by tests.
     """
-    if analysis.error == "auto" and float(estimates.attrs.get("null_value", 0.0)) != 0:
-        return "bh", ""
-    counted = ~_has_no_spread(estimates) & ~placebo_contrasts(estimates)
-    codes = family_codes(
-        estimates, None if analysis.family == "all" else analysis.family
-    )
-    n = int(np.bincount(codes, weights=counted).min()) if len(codes) else 0
-    if analysis.decides_by(n) != "local":
-        return analysis.decides_by(n), ""
-    from causalgia.posterior.model_checks import deciding_error
+    from causalgia.verdicts import decide
+    from causalgia.verdicts.shrinkage import COLUMNS, infer_exchangeable, spread_over
 
-    return deciding_error(analysis, estimates, counted, n)
+    shrink: Any = requested.shrink
+    found = infer_exchangeable(
+        estimates, shrink, across=requested.across, client=client, rng=rng
+    )
+    if isinstance(found, str):
+        why = found or (
+            f"there are fewer than {LEAST_TO_SHRINK} exchangeable contrasts that vary"
+        )
+        raise DecisionError(f"error='posterior': {why}; use error='fdr'")
+    posterior, rows = found
+    decisions = decide(estimates, **how, error="each")
+    by_posterior = decide(posterior, **{**how, "rope": _ends(decisions, rows)})
+    for name in ("verdict", "p_verdict", "q", "more_units"):
+        values = decisions[name].transpose("contrast", "task").to_numpy().copy()
+        values[rows] = by_posterior[name].transpose("contrast", "task").to_numpy()
+        decisions[name] = (("contrast", "task"), values)
+    shown = {
+        name: by_posterior[name].transpose("contrast", "task").to_numpy()
+        for name in COLUMNS
+    }
+    others = ("law", "engine", "prior", "law_family", "across")
+    attrs = {
+        name: by_posterior.attrs[name] for name in others if name in by_posterior.attrs
+    }
+    out = decisions.assign(spread_over(estimates, rows, shown)).assign_attrs(
+        attrs, error="posterior"
+    )
+    return posterior, validate(
+        annotate(with_notes(out, *notes_of(by_posterior))), "decisions"
+    )
 
 
 def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:
@@ -523,15 +544,14 @@ def _with_analysis_attrs(result: xr.Dataset, attrs: dict[str, str]) -> xr.Datase
 
 
 def estimate_effects(
-    outcomes: xr.Dataset, analysis: Analysis, *, rng: RNG
+    outcomes: xr.Dataset, analysis: Analysis
 ) -> tuple[xr.Dataset | None, xr.Dataset]:
-    """Return the effects and estimates of an analysis, with adjusted p-values where
-    there are p-values.
+    """Return the effects and estimates of an analysis.
 
     Stored effects are used as they are; stored moments give estimates only.
     """
     if keeps_effects(outcomes) and "ice" not in outcomes:
-        return None, _estimate_from_moments(outcomes, analysis, rng)
+        return None, _estimate_from_moments(outcomes, analysis)
     effects = (
         outcomes
         if keeps_effects(outcomes)
@@ -546,17 +566,13 @@ def estimate_effects(
         target=analysis.target,
         ci_prob=analysis.ci_prob,
         weights=analysis.weights,
-        moderate=analysis.moderate,
+        moderate=analysis.shrink.moderate,  # type: ignore[union-attr]  # frozen above
         task_correlation=analysis.across is not None,
     )
-    return effects, _adjust_p_values(
-        effects, estimates, analysis, rng
-    ) if "p" in estimates else estimates
+    return effects, estimates
 
 
-def _estimate_from_moments(
-    moments: xr.Dataset, analysis: Analysis, rng: RNG
-) -> xr.Dataset:
+def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     """Return estimates from moments; raise ContrastError for options that need single
     units.
     """
@@ -568,11 +584,6 @@ def _estimate_from_moments(
     )
     needs = {
         "across": (analysis.across, analysis.across is None),
-        "adjust": (
-            analysis.adjust,
-            analysis.adjust not in ("bootstrap_t", "sign_flip"),
-        ),
-        "error": (analysis.error, analysis.error != "bootstrap_t"),
         "target": (analysis.target, analysis.target == "population"),
         "weights": (analysis.weights, analysis.weights == "units"),
         "cluster": (analysis.cluster, analysis.cluster in known),
@@ -583,41 +594,7 @@ def _estimate_from_moments(
                 f"{name}={quoted(value)} takes every unit, and these are moments; keep "
                 "outcomes or effects"
             )
-    estimates = estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
-    how: dict[str, Any] = {
-        "method": analysis.adjust,
-        "family": analysis.family,
-        "rng": rng,
-    }
-    return adjust(estimates, **how) if "p" in estimates else estimates
-
-
-def _adjust_p_values(
-    effects: xr.Dataset, estimates: xr.Dataset, analysis: Analysis, rng: RNG
-) -> xr.Dataset:
-    """Return the estimates with adjusted p-values, computed from the units if the
-    method resamples them.
-    """
-    how: dict[str, Any] = {
-        "method": analysis.adjust,
-        "family": analysis.family,
-        "rng": rng,
-    }
-    of_units = (analysis.target, analysis.weights) == ("population", "units")
-    if analysis.adjust not in ("auto", "bootstrap_t", "sign_flip") or (
-        analysis.adjust == "auto" and not of_units
-    ):
-        return adjust(estimates, **how)
-    found = adjust(effects, cluster=analysis.cluster, **how)
-    attrs = {
-        name: value
-        for name, value in found.attrs.items()
-        if name not in estimates.attrs
-    }
-    return with_notes(
-        estimates.assign(p_adjusted=found["p_adjusted"]).assign_attrs(attrs),
-        *notes_of(found),
-    )
+    return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
 
 
 def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
@@ -625,7 +602,7 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     each treatment arm.
     """
     name = analysis.family
-    if name in (None, "all") or (
+    if name in (None, "task") or (
         name in effects.coords and effects[name].dims == ("contrast",)
     ):
         return effects
@@ -667,122 +644,17 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     )
 
 
-def _infer_arguments(analysis: Analysis, client: Client | None) -> dict[str, Any]:
-    if analysis.across is not None:
-        return {"across": analysis.across, "exchangeable": analysis.exchangeable}
-    family = analysis.family if analysis.family not in (None, "all") else None
-    prior = {} if analysis.prior is None else {"prior": analysis.prior}
-    law = {"law": analysis.law, "family": family, "exchangeable": analysis.exchangeable}
-    return {**law, **prior, "client": client}
-
-
-def _decide_effects(
-    effects: xr.Dataset | None,
-    estimates: xr.Dataset,
-    posterior: Any,
-    analysis: Analysis,
-    *,
-    rng: RNG,
-) -> xr.Dataset:
-    from causalgia.verdicts import decide
-
-    how: dict[str, Any] = {
-        "rope": analysis.region,
-        "level": analysis.level,
-        "error": analysis.error,
-    }
-    how |= {"family": analysis.family, "rare": analysis.rare, "rng": rng}
-    if effects is not None and analysis.error == "bootstrap_t":
-        return decide(effects, **how, cluster=analysis.cluster)
-    if posterior is None and analysis.error not in BY_TESTS:
-        estimates, how["error"] = _pooled_over_predictors(estimates), "local"
-    return decide(estimates if posterior is None else posterior, **how)
-
-
-def _has_no_spread(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
-    """Return a mask (contrast,) of contrasts without spread in some task (for all
-    predictors).
+def _ends(decisions: xr.Dataset, rows: Codes) -> dict[str, tuple[float, float]] | Any:
+    """Return the region of decisions as `causalgia.decide` takes it: numbers by
+    task.
     """
-    if "se" not in estimates:
-        return np.zeros(estimates.sizes["contrast"], bool)
-    still = estimates["se"] == 0
-    still = still.all("model") if "model" in still.dims else still
-    return np.asarray(still.any("task").to_numpy())
-
-
-def _pooled_over_predictors(estimates: xr.Dataset) -> xr.Dataset:
-    """Return unshrunken estimates; over several predictors the mean, with their
-    variance added to the error.
-    """
-    from causalgia.posterior.labeled_data import average_over_predictors
-
-    if "model" not in estimates.dims:
-        return estimates
-    n = estimates.sizes["model"]
-    columns = ("ace", "se", "control_sd", "exact", "n_units", "n_clusters", "weight")
-    mean, spread = (
-        average_over_predictors(
-            estimates[[name for name in columns if name in estimates]]
-        ),
-        estimates["ace"].var("model", ddof=1),
-    )
-    return mean.assign(
-        se=np.sqrt(mean["se"] ** 2 + spread / n), df=xr.full_like(spread, n - 1.0)
-    )
-
-
-def _add_exact_contrasts(
-    decisions: xr.Dataset,
-    estimates: xr.Dataset,
-    exact: npt.NDArray[np.bool_],
-    analysis: Analysis,
-) -> xr.Dataset:
-    """Merge the verdicts on contrasts without spread with those of the posterior, in
-    the order of the estimates.
-    """
-    from causalgia.verdicts import decide
-
-    rope = (
-        _region_by_task(decisions)
-        if is_placebo_rope(analysis.rope)
-        else analysis.region
-    )
-    points = decide(
-        _pooled_over_predictors(estimates.isel(contrast=exact)),
-        rope=rope,
-        level=analysis.level,
-        error="local",
-        rare=analysis.rare,
-    )
-    marked = ("contrast", placebo_contrasts(estimates)[exact])
-    points = points.assign(raw=points["ace"]).assign_coords(is_placebo=marked)
-    shared = [name for name in decisions.data_vars if name in points]
-    coords = [
-        name
-        for name, c in decisions.coords.items()
-        if c.dims == ("contrast",) and name in points.coords
-    ]
-    parts = [
-        part[shared].reset_coords(drop=True).assign_coords({c: part[c] for c in coords})
-        for part in (decisions, points)
-    ]
-    place = np.argsort(np.concatenate([np.flatnonzero(~exact), np.flatnonzero(exact)]))
-    both = xr.concat(parts, dim="contrast").isel(contrast=place)
-    names = ", ".join(map(str, estimates["contrast"].to_numpy()[exact][:6])) + (
-        ", ..." if exact.sum() > 6 else ""
-    )
-    return both.assign_attrs(
-        decisions.attrs, exact=f"decided as they stand, for no unit differs: {names}"
-    )
-
-
-def _region_by_task(decisions: xr.Dataset) -> dict[str, tuple[float, float]]:
     ends = (
-        decisions[side].isel(contrast=0).to_numpy().tolist()
+        decisions[side].isel(contrast=int(rows[0])).to_numpy().tolist()
         for side in ("rope_lower", "rope_upper")
     )
-    return dict(
+    by_task = dict(
         zip(
             map(str, decisions["task"].to_numpy()), zip(*ends, strict=True), strict=True
         )
     )
+    return 0 if all(low == high for low, high in by_task.values()) else by_task

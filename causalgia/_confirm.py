@@ -16,6 +16,7 @@ from causalgia.choices import (
     DIRECTIONS,
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
+    LEAST_TO_SHRINK,
     is_placebo_rope,
 )
 from causalgia.design import Design, Genomic, NullModel
@@ -64,8 +65,8 @@ def confirm(
         Outcomes of the screen, from `causalgia.run`; or its decisions, from
         `causalgia.analyze`.
     select
-        Names of arms or contrasts; or decisions, of which those called "increases" or
-        "decreases" are taken.
+        Names of arms or contrasts; or decisions, of which those with a direction are
+        taken: "increases" or "decreases"; "higher" or "lower" than random sequences.
     predictor
         The predictor of the screen.
     rng
@@ -85,7 +86,8 @@ def confirm(
     -------
     Dataset
         Outcomes, as `causalgia.run` returns them, with the screen's analysis of the
-        selected contrasts and ``attrs["confirms"]``: the origin of the units and the
+        selected contrasts (``error="fdr"`` in place of a posterior of fewer than 10)
+        and ``attrs["confirms"]``: the origin of the units and the
         fingerprint of the screen's design.
 
     Raises
@@ -229,8 +231,8 @@ def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
         )
         if not directional.any():
             raise DecisionError(
-                "select= has no verdict 'increases' or 'decreases', so nothing is left "
-                "to confirm"
+                "select= has no verdict of a direction ('increases', 'decreases', "
+                "'higher', 'lower'), so nothing is left to confirm"
             )
         return [str(name) for name in select["contrast"].to_numpy()[directional]]
     names = (
@@ -329,6 +331,8 @@ def _confirmation_analysis(
         } or None
     if len(names) < LEAST_TO_SHARE:  # too few to learn from what tasks share
         changes["across"] = None
+    if len(names) < LEAST_TO_SHRINK and analysis.error == "posterior":
+        changes["error"] = "fdr"
     if of_parents and analysis.target == "population":
         changes["target"] = "parents"
     return replace(analysis, **changes)  # type: ignore[arg-type]  # fields of Analysis

@@ -33,7 +33,6 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.experiments._proposals import placebo_sentences
-from causalgia.multiplicity.tost import units_lacking_for_exact
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif
@@ -222,7 +221,7 @@ def discover(
     ``cg.TorchPredictor(..., incremental=True)`` does: 500 sequences of 249 bp and
     DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
-    A motif holds if its effect lies beyond the fences of random sequences of its width
+    A motif holds if its effect lies beyond the range of random sequences of its width
     (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth
     over the motifs of a task. No random sequence holds a proposed motif of five bases
     or more.
@@ -239,7 +238,9 @@ def discover(
     Pairs are at two positions, a third of the sequence apart;
     `causalgia.experiments.motif_pair` estimates interactions at other distances. Their
     intervals are Bonferroni's over the pairs, and "sum" means that the interval lies
-    within a tenth of the smaller of the two effects.
+    within a tenth of the smaller of the two effects. Where an interaction is the same
+    in every unit, that takes hundreds of sequences, since a few that were not drawn
+    could differ.
 
     References
     ----------
@@ -256,8 +257,8 @@ def discover(
     >>> found = cg.discover(cg.zoo.oracle("additive"), peaks, rng=0)
     >>> found.confirmed[["consensus", "verdict"]].values.tolist()[0]
     ['TGCATG', 'higher']
-    >>> found.pairs["reads"].tolist()[0]
-    'sum'
+    >>> found.pairs["interaction"].tolist()[0]
+    0.0
     """
     check_predictor(predictor, "cg.discover")
     n_units, key = as_count(n_units, "n_units"), root_key(rng)
@@ -334,7 +335,7 @@ def discover(
         f"Maps of {n_proposing:,} sequences propose "
         f"{_motifs_that_hold(table, proposed)} beyond random sequences in the middle "
         f"of {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
-        f"discovery rate {1 - float(answer.decisions.attrs['level']):.2g} over the "
+        f"discovery rate {1 - float(answer.decisions.attrs['ci_prob']):.2g} over the "
         "motifs).",
         *_member_sentences(predictor),
         *_other_motifs(table, answer.decisions),
@@ -420,27 +421,24 @@ def _motifs_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
 
 
 def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
-    """Return a sentence on motifs beyond the fences by the same effect in all units, of
-    too few sequences.
+    """Return a sentence on motifs with the same effect in all units, of too few
+    sequences for a verdict.
     """
     strings = decisions.sel(contrast=~decisions["is_placebo"])
     beyond = (strings["ace"] < strings["rope_lower"]) | (
         strings["ace"] > strings["rope_upper"]
     )
-    level = float(decisions.attrs["level"])
-    exact = strings["ace"].copy(data=units_lacking_for_exact(strings, level) > 0)
     n = int(
-        (beyond & exact & (strings["verdict"] == "undecided"))
+        (beyond & (strings["se"] == 0) & (strings["verdict"] == "undecided"))
         .any([*strings["ace"].dims[1:]])
         .sum()
     )
     if not n:
         return []
-    needed = np.ceil(round(3 / (1 - level), 9))
     return [
         f"{n:,} motif{' has' if n == 1 else 's have'} the same effect in every unit, "
-        f"beyond random sequences, and no verdict: that takes {needed:.0f} other "
-        f"sequences, more for several motifs, and there are {n_fresh:,}."
+        f"beyond random sequences, and no verdict: {n_fresh:,} sequences are too few "
+        "to exclude that others answer differently."
     ]
 
 

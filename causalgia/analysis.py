@@ -12,8 +12,7 @@ from causalgia.analysis_values import (
     ANALYSIS,
     Contrasts,
     InText,
-    Prior,
-    Rope,
+    Shrinkage,
     as_comparable,
     as_frozen,
     as_plain,
@@ -21,14 +20,11 @@ from causalgia.analysis_values import (
 )
 from causalgia.checks import check_table, nearest, shown
 from causalgia.choices import (
-    LEAST_FOR_A_LAW,
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
-    METHODS,
-    POSTERIOR_ERRORS,
+    LEAST_TO_SHRINK,
+    RENAMED_ERRORS,
     Error,
-    Law,
-    Method,
     Scale,
     Target,
     is_placebo_rope,
@@ -41,15 +37,29 @@ from causalgia.expressions import (
     two_kinds,
     without_patterns,
 )
+from causalgia.former_names import former_fields
 from causalgia.inputs import as_html, parse_json, parse_toml
 from causalgia.notes import design_question
+from causalgia.ropes import Rope, RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ANALYSIS", "Analysis", "Contrasts", "Rope"]
+__all__ = ["ANALYSIS", "Analysis", "Contrasts"]
 
 
+_RENAMED = {
+    "adjust": "it is the error rate of verdicts: error = 'fdr', 'fwer' or 'each'",
+    "level": "it is ci_prob, the probability of every interval",
+    "law": "it belongs to shrink: cg.Shrinkage(law=), or [analysis.shrink]",
+    "prior": "it belongs to shrink: cg.Shrinkage(prior=), or [analysis.shrink]",
+    "moderate": "it belongs to shrink: cg.Shrinkage(moderate=), or [analysis.shrink]",
+    "exchangeable": "label the contrasts by a coordinate 'exchangeable' instead",
+}
+"""Keys that a plan had, with what took their place."""
+
+
+@former_fields(_RENAMED)
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """Analysis plan: contrasts, intervals, families, region of practical equivalence,
@@ -79,46 +89,34 @@ class Analysis:
         ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome;
         or a function of means, as in `causalgia.contrast` (except ``"bliss"``, which
         needs further arguments).
-    cluster, block, covariates, target, ci_prob, weights, moderate
+    cluster, block, covariates, target, weights
         As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
-    adjust
-        Method of `causalgia.adjust`; ``"auto"``: ``"bootstrap_t"``, or Holm below 20
-        clusters.
+    ci_prob
+        Probability of every interval, between 0.5 and 1; verdicts have the error rate
+        ``1 - ci_prob``.
     family
-        Family of contrasts adjusted together. None: the contrasts of one task;
-        ``"all"``; or a coordinate of the contrasts (for a factor of the arms, each
-        contrast has the level of its treatment arm).
-    law
-        Law of the effects in the hierarchical model, as in `causalgia.infer`.
+        Rows among which an error rate holds. None: all rows of the table; ``"task"``:
+        those of one task; or a coordinate of the contrasts (for a factor of the arms,
+        each contrast has the level of its treatment arm).
     across
-        ``"task"``: tasks borrow strength by adaptive shrinkage, as in
-        `causalgia.infer`, and verdicts come from the posterior; for 20 contrasts or
-        more in two tasks or more.
+        ``"task"``: tasks borrow strength in the hierarchical effect sizes, as in
+        `causalgia.infer`; for 20 contrasts or more in two tasks or more.
     rope
         Region of practical equivalence: (lower, upper) on the scale of the contrast, or
         task -> (lower, upper); ``"placebo"``; ``"placebo outliers"``; sd of the control
         arm such as ``"0.2 sd"``; or 0 for direction alone.
-    level
-        Probability with which verdicts hold, between 0.5 and 1.
     error
-        Error rate that verdicts control. ``"bh"``, ``"holm"``, ``"bootstrap_t"``:
-        tests, valid for any true effects. ``"local"``, ``"bayes_fdr"``: the posterior
-        bounds the error of each verdict, or the mean error of a set; valid on average
-        over effects like these. ``"auto"``: ``"local"``, but ``"bh"`` if a family has
-        fewer than 30 contrasts of one kind, the region is defined by placebos, or
-        the estimates are not normal with known errors (fewer than 20 degrees of
-        freedom, errors that grow with the effects, skewness too large for the number of
-        units).
-    exchangeable
-        Whether the contrasts of a family are exchangeable effects of one kind (motifs,
-        variants); False if they differ in kind (an effect, an interaction, a slope).
-        None: True if each is an arm against one control (apart from placebos), False if
-        weights or an interaction are given.
+        Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``,
+        ``"each"``; or ``"posterior"``, declared beforehand for a screen of 10 or more
+        exchangeable effects.
     rare
         Share of the backgrounds on which an effect must not be missed, as in
         `causalgia.decide`.
-    prior
-        Prior of the hierarchical model; None for the default `causalgia.Prior`.
+    largest
+        Bound on the effect on any background, as in `causalgia.decide`.
+    shrink
+        Law and prior of the hierarchical effect sizes, and moderated variances: a
+        `causalgia.Shrinkage`.
 
     Raises
     ------
@@ -128,8 +126,8 @@ class Analysis:
 
     Examples
     --------
-    >>> Analysis(control="placebo", rope=(-0.1, 0.1), error="bayes_fdr")
-    Analysis(control='placebo', rope=(-0.1, 0.1), error='bayes_fdr')
+    >>> Analysis(control="placebo", rope=(-0.1, 0.1), error="fwer")
+    Analysis(control='placebo', rope=(-0.1, 0.1), error='fwer')
     >>> Analysis(control="placebo", rope=(0.1, -0.1))
     Traceback (most recent call last):
     ...
@@ -147,19 +145,17 @@ class Analysis:
     target: Target = "population"
     ci_prob: float = 0.95
     weights: Literal["units", "clusters"] = "units"
-    moderate: bool | None = None
-    adjust: Method = "bh"
     family: str | None = None
-    law: Law = "auto"
     across: Literal["task"] | None = None
-    rope: Rope | None = None
-    level: float = 0.95
-    error: Error = "auto"
-    exchangeable: bool | None = None
+    rope: RopeLike | None = None
+    error: Error = "fdr"
     rare: float | str | None = "auto"
-    prior: Prior | Mapping[str, Any] | None = None
+    largest: float | None = None
+    shrink: Shrinkage | Mapping[str, Any] = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
+        if isinstance(self.rope, Rope):
+            object.__setattr__(self, "rope", self.rope.value)
         plain = {
             field.name: as_plain(field.name, getattr(self, field.name))
             for field in fields(self)
@@ -169,6 +165,7 @@ class Analysis:
             for f in fields(self)
             if plain[f.name] is not None or f.default is not None
         }
+        check_renamed(table, "Analysis")
         check_table(table, "Analysis", ANALYSIS)
         questions = [
             key for key in ("control", "contrasts", "interaction") if key in table
@@ -190,78 +187,62 @@ class Analysis:
                     f"Analysis: rope = {shown(region)} does not contain 1, which is no "
                     "effect on scale='ratio'; for example rope=(0.9, 1.1)"
                 )
-        self._check_prediction()
-        self._check_sharing()
         for name, value in plain.items():
             object.__setattr__(self, name, as_frozen(name, value))
+        self._check_prediction()
+        self._check_sharing()
 
     def _check_kinds(self, contrasts: Any) -> None:
-        """Raise DesignError for a posterior of contrasts that differ in kind, as
-        declared or by their weights.
+        """Raise DesignError for a posterior that is to decide on too few contrasts, or
+        on contrasts of several kinds.
         """
-        if self.error not in POSTERIOR_ERRORS:
+        if self.error != "posterior":
             return
-        if self.exchangeable is False:
+        rows = contrasts if isinstance(contrasts, Mapping) else {}
+        if rows and len(rows) < LEAST_TO_SHRINK:
             raise DesignError(
-                f"Analysis: error={quoted(self.error)} treats the effects of a family "
-                "as draws from one law, and exchangeable=False says that they differ "
-                "in kind; use error='bh', or give each kind a family of its own "
-                "(family=) with exchangeable=True"
+                f"Analysis: error='posterior' takes {LEAST_TO_SHRINK} or more "
+                "exchangeable contrasts, from which the law of effects is learned, and "
+                f"there {'is' if len(rows) == 1 else 'are'} {len(rows)}; use "
+                "error='fdr'"
             )
-        if (
-            self.exchangeable
-            or self.family is not None
-            or not isinstance(contrasts, Mapping)
-        ):
-            return
-        found = two_kinds((name, row.values()) for name, row in contrasts.items())
+        found = two_kinds((name, row.values()) for name, row in rows.items())
         if found is not None:
             raise DesignError(
-                f"Analysis: error={quoted(self.error)} treats the effects of a family "
-                f"as draws from one law, and contrasts {quoted(found[0])} and "
-                f"{quoted(found[1])} differ in kind by their weights; use error='bh', "
-                "give each kind a family of its own (family=), or say "
-                "exchangeable=True"
+                "Analysis: error='posterior' treats the effects as draws from one law, "
+                f"and contrasts {quoted(found[0])} and {quoted(found[1])} differ in "
+                "kind by their weights; use error='fdr'"
             )
 
     def _check_prediction(self) -> None:
         """Raise DesignError if a method for the effect in a new network resamples units
         or needs a posterior.
         """
-        if self.target != "next predictor":
-            return
-        for name, value, known in (
-            ("error", self.error, ("auto", "bh", "holm")),
-            ("adjust", self.adjust, {*METHODS} - {"auto", "bootstrap_t", "sign_flip"}),
-        ):
-            if value not in known:
-                raise DesignError(
-                    f"Analysis: {name}={quoted(value)} does not go with target='next "
-                    "predictor', whose interval is a prediction from few networks; "
-                    f"leave {name}= out, or use target='population x predictors' for "
-                    "their mean"
-                )
+        if self.target == "next predictor" and self.error in ("fwer", "posterior"):
+            raise DesignError(
+                f"Analysis: error={quoted(self.error)} does not go with target='next "
+                "predictor', whose interval is a prediction from few networks; use "
+                "error='fdr' or 'each', or target='population x predictors' for their "
+                "mean"
+            )
 
     def _check_sharing(self) -> None:
-        """Raise DesignError if tasks are to share strength, and verdicts are not of
-        that posterior.
+        """Raise DesignError if tasks are to share strength, and a setting is of the law
+        of one task.
         """
         if self.across is None:
             return
         others = {
-            "error": self.error in ("auto", *POSTERIOR_ERRORS),
-            "law": self.law == "auto",
-            "prior": self.prior is None,
-            "family": self.family in (None, "all"),
-            "rope": not is_placebo_rope(self.rope),
+            "shrink": replace(self.shrink, moderate=None) == Shrinkage(),  # type: ignore[type-var]
+            "rope": not (self.error == "posterior" and is_placebo_rope(self.rope)),
             "scale": self.scale != "ratio",
             "target": self.target != "next predictor",
         }
         for name in (name for name, fits in others.items() if not fits):
             raise DesignError(
                 f"Analysis: {name}={quoted(getattr(self, name))} does not go with "
-                "across='task', where one posterior of all contrasts in all tasks "
-                f"decides; leave {name}= or across= out"
+                "across='task', where one law holds for all contrasts in all tasks; "
+                f"leave {name}= or across= out"
             )
 
     def check(
@@ -301,7 +282,7 @@ class Analysis:
                 _check_known(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
         for factor in self.interaction or ():
             _check_known(factor, factors, "[analysis]: interaction names", "factor")
-        if self.family not in (None, "all", "arm"):
+        if self.family not in (None, "task", "arm"):
             _check_known(str(self.family), factors, "[analysis]: family =", "factor")
         self._check_units(units)
         for name, weights in (
@@ -420,38 +401,6 @@ class Analysis:
         rows: Any = self.tasks or ()  # pairs or mapping
         return {name: dict(weights) for name, weights in dict(rows).items()}
 
-    def decides_by(self, n_of_a_kind: int) -> Error:
-        """Return the error rate that ``"auto"`` resolves to for a family of so many
-        contrasts of one kind.
-
-        Regions of placebos use tests, whose directions hold by rank among the
-        placebos. Further conditions on the estimates are checked by
-        `causalgia.posterior.model_checks.why_no_posterior`.
-
-        Examples
-        --------
-        >>> (
-        ...     Analysis(control="untreated").decides_by(29),
-        ...     Analysis(control="untreated").decides_by(30),
-        ... )
-        ('bh', 'local')
-        >>> Analysis(control="untreated", rope="placebo").decides_by(30)
-        'bh'
-        >>> Analysis(control="untreated", exchangeable=False).decides_by(4_096)
-        'bh'
-        """
-        if self.error != "auto":
-            return self.error
-        if self.across is not None:
-            return "local"
-        of_one_kind = self.exchangeable
-        if of_one_kind is None:
-            of_one_kind = self.contrasts is None and self.interaction is None
-        # a prediction, not a parameter of the posterior
-        predicts = self.target == "next predictor"
-        learned = n_of_a_kind >= LEAST_FOR_A_LAW and not is_placebo_rope(self.rope)
-        return "local" if of_one_kind and learned and not predicts else "bh"
-
     @property
     def asks(self) -> bool:
         """Whether contrasts are defined: by a control, weights or an interaction."""
@@ -505,8 +454,10 @@ class Analysis:
 
         Examples
         --------
-        >>> Analysis(control="placebo").differs(Analysis(control="placebo", level=0.9))
-        ('level',)
+        >>> Analysis(control="placebo").differs(
+        ...     Analysis(control="placebo", ci_prob=0.9)
+        ... )
+        ('ci_prob',)
         """
         return tuple(
             f.name
@@ -540,6 +491,8 @@ class Analysis:
         DesignError
             If a key is unknown or a value is invalid.
         """
+        if isinstance(plain, dict):
+            check_renamed(plain, "[analysis]")
         table = check_table(plain, "[analysis]", ANALYSIS)
         try:
             return cls(**table)
@@ -578,6 +531,35 @@ class Analysis:
             "defaults</caption>\n"
             f"{rows}\n"
             "</table>"
+        )
+
+
+def check_renamed(table: Mapping[str, Any], place: str) -> None:
+    """Raise DesignError for keys and values of a plan that have another name by now.
+
+    Examples
+    --------
+    >>> check_renamed({"level": 0.9}, "[analysis]")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: [analysis]: there is no 'level'; it is ci_prob, the probability of every interval
+    """
+    for key in table:
+        if key in _RENAMED:
+            raise DesignError(f"{place}: there is no {quoted(key)}; {_RENAMED[key]}")
+    if isinstance(error := table.get("error"), str) and error in RENAMED_ERRORS:
+        raise DesignError(
+            f"{place}: error = {quoted(error)} has another name: "
+            f"{RENAMED_ERRORS[error]}"
+        )
+    if isinstance(rope := table.get("rope"), str) and rope.strip() == "placebo tail":
+        raise DesignError(
+            f"{place}: there is no rope = 'placebo tail'; use 'placebo outliers'"
+        )
+    if table.get("family") == "all":
+        raise DesignError(
+            f"{place}: family = 'all' is the default, all rows of the table; leave it "
+            "out"
         )
 
 
@@ -648,7 +630,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     attrs
         Of the Dataset given to the verb; without a stored analysis nothing is marked.
     **fields
-        Fields of `Analysis`, as given to the verb.
+        Fields of `Analysis`, and of its `Shrinkage`, as given to the verb.
 
     Examples
     --------
@@ -660,6 +642,12 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     {'exploratory': 'control'}
     """
     planned = analysis_in_attrs(attrs)
+    if of_shrinkage := {
+        name: fields.pop(name)
+        for name in ("law", "prior", "moderate")
+        if name in fields
+    }:
+        fields["shrink"] = replace(planned.shrink, **of_shrinkage)  # type: ignore[type-var]  # frozen above
     other = [
         name
         for name, value in fields.items()

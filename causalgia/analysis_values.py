@@ -1,5 +1,5 @@
 """Values of the fields of an analysis plan: the allowed ones, as TOML writes them, and
-frozen; the prior among them.
+frozen; prior and shrinkage among them.
 """
 
 from __future__ import annotations
@@ -20,18 +20,11 @@ from causalgia.checks import (
     is_real,
     is_share,
     is_text,
+    nearest,
     one_of,
     shown,
 )
-from causalgia.choices import (
-    ERRORS,
-    LAWS,
-    METHODS,
-    ROPE_IN_WORDS,
-    SCALES,
-    TARGETS,
-    is_rope,
-)
+from causalgia.choices import ERRORS, LAWS, ROPE_IN_WORDS, SCALES, TARGETS, Law, is_rope
 from causalgia.errors import DesignError, InferenceError, quoted
 from causalgia.expressions import KEYWORDS, weights_in_text
 
@@ -131,8 +124,82 @@ class Prior:
         return cls(**plain)
 
 
-Ends: TypeAlias = "tuple[float, float]"
-Rope: TypeAlias = "Ends | str | int | Mapping[str, Ends] | tuple[tuple[str, Ends], ...]"
+@dataclass(frozen=True, kw_only=True)
+class Shrinkage:
+    """How a trial shrinks: effects toward each other, and the variances of few units
+    toward each other.
+
+    Hierarchical effect sizes stand beside the estimates of 10 or more exchangeable
+    contrasts; with ``Analysis(error="posterior")`` the same posterior decides.
+
+    Parameters
+    ----------
+    law
+        Law of the effects in the hierarchical model, as in `causalgia.infer`.
+    prior
+        Prior of the hierarchical model; None for the default `causalgia.Prior`.
+    moderate
+        Whether the variances of contrasts are shrunken toward each other, as in
+        `causalgia.estimate`.
+
+    Raises
+    ------
+    InferenceError
+        If the law is unknown, or the prior or `moderate` is of another kind.
+
+    Examples
+    --------
+    >>> Shrinkage(law="normal")
+    Shrinkage(law='normal', prior=None, moderate=None)
+    """
+
+    law: Law = "auto"
+    prior: Prior | Mapping[str, Any] | None = None
+    moderate: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.law not in LAWS:
+            raise InferenceError(
+                f"Shrinkage: law={quoted(self.law)} is not one of "
+                f"{', '.join(LAWS)}{nearest(str(self.law), LAWS)}"
+            )
+        if isinstance(self.prior, Mapping):
+            object.__setattr__(self, "prior", Prior.from_dict(self.prior))
+        if not isinstance(self.prior, Prior | None):
+            raise InferenceError(
+                f"Shrinkage: prior={quoted(self.prior)} is not a cg.Prior"
+            )
+        if self.prior == Prior():
+            object.__setattr__(self, "prior", None)
+        if self.moderate is not None:
+            check_flag(self.moderate, "Shrinkage: moderate", error=InferenceError)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, ready for TOML."""
+        plain: dict[str, Any] = {} if self.law == "auto" else {"law": self.law}
+        plain |= (
+            {} if not isinstance(self.prior, Prior) else {"prior": self.prior.to_dict()}
+        )
+        return plain | ({} if self.moderate is None else {"moderate": self.moderate})
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Shrinkage:
+        """Return the settings from `to_dict` or a user's TOML table.
+
+        Raises
+        ------
+        InferenceError
+            If a key is unknown.
+        """
+        known = [field.name for field in fields(cls)]
+        for key in plain:
+            if key not in known:
+                raise InferenceError(
+                    f"Shrinkage: there is no {quoted(key)}; it takes {', '.join(known)}"
+                )
+        return cls(**plain)
+
+
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
@@ -212,26 +279,22 @@ ANALYSIS: Keys = {
         "a number from 0.5 to below 1, such as 0.95",
     ),
     "weights": one_of("units", "clusters"),
-    "moderate": (lambda value: isinstance(value, bool), "true or false"),
-    "adjust": one_of(*METHODS),
     "family": (
         is_text,
-        '"all", or the name of a coordinate of the contrasts (a factor of the arms)',
+        '"task", or the name of a coordinate of the contrasts (a factor of the arms)',
     ),
-    "law": one_of(*LAWS),
     "across": one_of("task"),
     "rope": (is_rope, ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
-    "exchangeable": (lambda value: isinstance(value, bool), "true or false"),
     "rare": (
         _is_rare,
         'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"',
     ),
-    "level": (
-        lambda value: is_share(value) and value > 0.5,
-        "a number above 0.5 and below 1, such as 0.95",
+    "largest": (
+        lambda value: is_number(value) and value > 0,
+        "a positive number, the largest effect on any background",
     ),
-    "prior": SUBTABLE,
+    "shrink": SUBTABLE,
 }
 
 
@@ -247,8 +310,8 @@ def as_plain(name: str, value: Any) -> Any:
         return None
     if name == "rope" and (isinstance(value, Mapping) or is_by_task(value)):
         return {str(task): as_plain("", ends) for task, ends in dict(value).items()}
-    if name == "prior":
-        return value.to_dict() if isinstance(value, Prior) else value
+    if name == "shrink":
+        return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
         return _plain_weights(name, value)
     if name in ("interaction", "covariates") and isinstance(value, str):
@@ -290,21 +353,23 @@ def as_frozen(name: str, value: Any) -> Any:
             (k, tuple((arm, float(w)) for arm, w in row.items()))
             for k, row in value.items()
         )
-    if name in ("level", "ci_prob") or (name == "rare" and not isinstance(value, str)):
+    if name in ("largest", "ci_prob") or (
+        name == "rare" and not isinstance(value, str)
+    ):
         return float(value)
     if name == "rope":
         return _frozen_rope(value)
-    if name == "prior":
+    if name == "shrink":
         try:
-            return Prior.from_dict(value)
+            return Shrinkage.from_dict(value)
         except InferenceError as error:
-            raise DesignError(f"Analysis: prior: {error}") from error
+            raise DesignError(f"Analysis: shrink: {error}") from error
     return tuple(value) if isinstance(value, list) else value
 
 
 def as_comparable(name: str, value: Any) -> Any:
     """Return the value of a field in a form for comparison: order of rows ignored,
-    default prior as None.
+    default shrinkage as None.
 
     Examples
     --------
@@ -324,7 +389,7 @@ def as_comparable(name: str, value: Any) -> Any:
         return frozenset(frozen or ())
     if name == "rope" and isinstance(plain, dict):
         return dict(frozen)
-    return None if name == "prior" and frozen == Prior() else frozen
+    return None if name == "shrink" and frozen == Shrinkage() else frozen
 
 
 def is_by_task(rope: object) -> bool:

@@ -126,8 +126,11 @@ Band = Literal["auto", "bootstrap_t", "dunnett", "sup_t", "bonferroni"]
 Law = Literal["auto", "two_scales", "student_t", "normal", "spike_and_slab"]
 """Laws of the effects in the hierarchical model (`causalgia.infer`)."""
 
-Error = Literal["auto", "bh", "holm", "bootstrap_t", "local", "bayes_fdr"]
+Error = Literal["fdr", "fwer", "each", "posterior"]
 """Error rates that verdicts control (`causalgia.decide`)."""
+
+Control = Literal["placebo", "untreated"]
+"""What a site is compared with (`causalgia.experiments`)."""
 
 Scale: TypeAlias = Pointwise | OfMeans
 
@@ -137,17 +140,16 @@ Schema = Literal["vcf", "original", "bed", "plink", "plink2", "chrombpnet"]
 Verdict = Literal[
     "increases",
     "decreases",
+    "negligible",
+    "undecided",
     "higher",
     "lower",
     "larger",
-    "negligible",
     "within",
-    "undecided",
 ]
-"""On a stated region; beyond or within the range of random sequences; of matched
-variants.
+"""Verdicts on an effect (`causalgia.decide`): of stated regions, of random sequences
+and of matched variants.
 """
-"""Verdicts on an effect (`causalgia.decide`)."""
 
 Align = Literal["left", "right", "read_out"]
 """Side of an indel whose bases keep their place in its window; ``"read_out"``: the one
@@ -168,10 +170,21 @@ METHODS = get_args(Method)
 BANDS = get_args(Band)
 LAWS = get_args(Law)
 ERRORS = get_args(Error)
+CONTROLS = get_args(Control)
 SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
 VERDICTS = get_args(Verdict)
-DIRECTIONS = VERDICTS[:4]
+RENAMED_ERRORS = {
+    "auto": "leave error= out, or 'fdr'",
+    "bh": "'fdr'",
+    "holm": "'fwer'",
+    "bootstrap_t": "'fwer'",
+    "local": "'posterior'",
+    "bayes_fdr": "'posterior'",
+}
+"""Names that error rates had, with those that took their place."""
+DIRECTIONS = ("increases", "decreases", "higher", "lower", "larger")
+"""Verdicts of effects beyond their region."""
 VOCABULARIES: tuple[tuple[str, ...], ...] = (
     ("increases", "decreases", "negligible", "undecided"),
     ("higher", "lower", "within", "undecided"),
@@ -180,6 +193,13 @@ VOCABULARIES: tuple[tuple[str, ...], ...] = (
 """Verdicts on stated regions, on the range of random sequences, and on that of matched
 variants.
 """
+AGAINST_PLACEBOS = {
+    "increases": "higher",
+    "decreases": "lower",
+    "negligible": "within",
+    "undecided": "undecided",
+}
+"""Verdict of a stated region -> the same against random sequences."""
 SIDES = (("increases", "higher"), ("decreases", "lower"))
 INSIDE = ("negligible", "within")
 
@@ -192,15 +212,13 @@ def vocabulary(verdicts: Iterable[str]) -> tuple[str, ...]:
     >>> vocabulary(["undecided", "larger"]), vocabulary(["undecided"])[0]
     (('larger', 'within', 'undecided'), 'increases')
     """
-    given = set(verdicts)
+    given = set(map(str, verdicts))
     fits = (words for words in VOCABULARIES if given <= set(words))
     return next(fits, VERDICTS)
 
 
 LEAST_FOR_A_LAW = 30
-"""Smallest number of exchangeable effects from which the law can be estimated and a
-posterior may decide.
-"""
+"""Exchangeable effects from which the law can be estimated; of fewer one is assumed."""
 
 
 def too_few_for_a_law(n: int, law: str) -> str:
@@ -225,7 +243,10 @@ LEAST_DF = 20
 known.
 """
 
-POSTERIOR_ERRORS = ("local", "bayes_fdr")
+LEAST_TO_SHRINK = 10
+"""Exchangeable contrasts of a task from which hierarchical effect sizes stand beside
+the estimates.
+"""
 
 LEAST_PLACEBOS = 40
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
-from causalgia.errors import DesignError
+from causalgia.errors import DesignError, quoted
 
 #: former name -> the names that took its place, of which one belongs where it is asked
 FORMER_NAMES: dict[str, tuple[str, ...]] = {
@@ -22,6 +22,7 @@ FORMER_NAMES: dict[str, tuple[str, ...]] = {
     "first": ("motif", "motifs"),
     "second": ("other",),
     "n_words": ("n_placebos",),
+    "level": ("ci_prob",),
     # interventions and terms
     "PlaceboWord": ("FixedPlacebo",),
     "placebo_word": ("is_placebo", "fixed_placebo"),
@@ -36,6 +37,7 @@ FORMER_NAMES: dict[str, tuple[str, ...]] = {
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_T = TypeVar("_T")
 
 
 def new_name(name: str, known: Iterable[str]) -> str:
@@ -51,6 +53,49 @@ def new_name(name: str, known: Iterable[str]) -> str:
     """
     names = set(known)
     return next((new for new in FORMER_NAMES.get(name, ()) if new in names), "")
+
+
+def former_fields(
+    cures: Mapping[str, str], error: type[Exception] = DesignError
+) -> Callable[[type[_T]], type[_T]]:
+    """Make a class refuse its former fields with what took their place.
+
+    Parameters
+    ----------
+    cures
+        Former field -> what to give instead.
+    error
+        The error that is raised.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @former_fields({"level": "it is ci_prob"})
+    ... @dataclass
+    ... class Plan:
+    ...     ci_prob: float = 0.95
+    >>> Plan(level=0.9)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: Plan: there is no 'level'; it is ci_prob
+    """
+
+    def refusing(cls: type[_T]) -> type[_T]:
+        make = cls.__init__
+
+        @functools.wraps(make)
+        def init(self: _T, *args: Any, **kwargs: Any) -> None:
+            for name in kwargs:
+                if name in cures:
+                    raise error(
+                        f"{type(self).__name__}: there is no {quoted(name)}; {cures[name]}"
+                    )
+            make(self, *args, **kwargs)
+
+        cls.__init__ = init  # type: ignore[assignment]
+        return cls
+
+    return refusing
 
 
 def former_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:

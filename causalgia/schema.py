@@ -317,11 +317,24 @@ def keeps_effects(dataset: object) -> bool:
     )
 
 
+_HIERARCHICAL = (
+    "shrunken",
+    "shrunken_lower",
+    "shrunken_upper",
+    "lfsr",
+    "lfsr_alone",
+    "p_zero",
+)
+"""Columns of decisions that are NaN for rows that are not shrunken."""
+
+
 def _with_finite_limits(dataset: xr.Dataset, name: str) -> xr.DataArray:
-    """Return a variable, with 0 for infinite limits that are marked in
-    ``unbounded``.
+    """Return a variable, with 0 for infinite limits that are marked in ``unbounded``,
+    and for hierarchical sizes of rows that are not shrunken.
     """
     side = name.removesuffix("_tost")
+    if name in _HIERARCHICAL and "shrunken" in dataset:
+        return dataset[name].where(dataset["shrunken"].notnull(), 0.0)
     array, end = dataset[name], {"lower": -np.inf, "upper": np.inf}.get(side)
     if (
         end is None

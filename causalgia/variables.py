@@ -426,6 +426,7 @@ SCHEMA: tuple[Variable, ...] = (
         "p",
         "two-sided p-value of no effect: ACE = attrs['null_value'], 1 for ratios, else "
         "0",
+        decisions=True,
     ),
     _estimate(
         "log_p",
@@ -446,6 +447,33 @@ SCHEMA: tuple[Variable, ...] = (
         "largest_ice",
         "bound on |ICE| over all units and contrasts of the task; in parallel the "
         "outcomes' range",
+        decisions=True,
+    ),
+    Variable(
+        "outcome_range",
+        ("effects", "estimates"),
+        (("task",), ("task", "model"), ()),
+        "f",
+        "largest less least outcome of the task, in any arm; only where no arm has any "
+        "effect in some task",
+    ),
+    Variable(
+        "binary",
+        ("effects",),
+        _EFFECT,
+        "b",
+        "whether the effect is the difference of two arms whose outcomes are all 0 or "
+        "1",
+    ),
+    _estimate(
+        "n_up",
+        "units of paired 0/1 outcomes with 1 in the treated arm alone; -1 for others",
+        dtype="i",
+    ),
+    _estimate(
+        "n_down",
+        "units of paired 0/1 outcomes with 1 in the control alone; -1 for others",
+        dtype="i",
     ),
     _estimate(
         "leverage",
@@ -460,7 +488,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate(
         "exact",
-        "no spread among the units: the interval is a point",
+        "no spread among the units",
         dtype="b",
         decisions=True,
     ),
@@ -584,7 +612,7 @@ SCHEMA: tuple[Variable, ...] = (
     ),
     _estimate(
         "q_matched",
-        "p_matched adjusted by Benjamini-Hochberg over the variants of a task",
+        "p_matched adjusted by Benjamini-Hochberg over the family of the analysis",
         decisions=True,
     ),
     _estimate(
@@ -615,14 +643,6 @@ SCHEMA: tuple[Variable, ...] = (
         "p_upper", "p-value of 'the effect is at least the upper end' of attrs['rope']"
     ),
     _estimate(
-        "lower_tost",
-        "lower limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible",
-    ),
-    _estimate(
-        "upper_tost",
-        "upper limit at 2 attrs['ci_prob'] - 1: inside the rope where negligible",
-    ),
-    _estimate(
         "differs",
         "whether the interval at attrs['ci_prob'] excludes no effect",
         dtype="b",
@@ -641,13 +661,29 @@ SCHEMA: tuple[Variable, ...] = (
     # decisions
     _decision(
         "verdict",
-        "increases, decreases, negligible or undecided; beyond random sequences "
-        "higher, lower, within or undecided; of matched variants larger, within or "
-        "undecided",
+        "increases, decreases, negligible or undecided; against random sequences "
+        "higher, lower, within or undecided; against matched variants larger, within "
+        "or undecided",
         dtype="U",
         required=True,
     ),
-    _decision("raw", "the effect as it was estimated, before the posterior shrank it"),
+    _decision(
+        "p_verdict",
+        "p of the kind of verdict (a direction, negligible) in which the interval "
+        "lies, else the smaller",
+    ),
+    _decision(
+        "q",
+        "error rate of the set of verdicts of that kind that ends with this one, by "
+        "attrs['error']",
+    ),
+    _decision(
+        "shrunken",
+        "hierarchical effect size: the posterior mean; NaN for contrasts that are not "
+        "shrunken",
+    ),
+    _decision("shrunken_lower", "lower limit of its interval at attrs['ci_prob']"),
+    _decision("shrunken_upper", "upper limit of its interval at attrs['ci_prob']"),
     _decision(
         "lfsr",
         "local false sign rate: P(delta = 0) + min(P(delta < 0), P(delta > 0)), delta "
@@ -658,42 +694,8 @@ SCHEMA: tuple[Variable, ...] = (
         "lfsr of the task by itself, where sharing across tasks is hardly better",
     ),
     _decision(
-        "p_rope",
-        "probability that the effect lies inside the region of practical equivalence",
-    ),
-    _decision("p_above", "probability that the effect lies above the region"),
-    _decision("p_below", "probability that the effect lies below the region"),
-    _decision(
         "p_zero",
         "probability that the effect is exactly 0, under a law with an atom there",
-    ),
-    _decision(
-        "lower_slab",
-        "lower end of the interval of the effect if it is not 0; of the same "
-        "probability",
-    ),
-    _decision(
-        "upper_slab",
-        "upper end of the interval of the effect if it is not 0; of the same "
-        "probability",
-    ),
-    _decision(
-        "local_error",
-        "1 minus the probability of the verdict's region (the best region, where "
-        "undecided)",
-    ),
-    _decision(
-        "q",
-        "mean local error (or adjusted p, the band's too) of the set of verdicts that "
-        "ends with this one",
-    ),
-    _decision(
-        "interval_level",
-        "probability of the interval lower to upper, the one that gave the verdict",
-    ),
-    _decision(
-        "missed_share",
-        "effects on fewer backgrounds than this share could be missed (3/n, 95 %)",
     ),
     _decision(
         "rope_lower",

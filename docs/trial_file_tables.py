@@ -1,5 +1,5 @@
-"""Tables of the page on trial files: null models, arms, targets and methods, written
-from the code that reads them.
+"""Tables of the page on trial files: null models, arms and targets, written from the
+code that reads them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-from causalgia.choices import METHOD_NAMES, METHODS, TARGETS
+from causalgia.choices import TARGETS
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
 
@@ -39,21 +39,11 @@ def tables() -> dict[str, str]:
             f"| `{verb}` = {kind.main_field}{options and ', '}{options} | "
             f"{_first_sentences(kind)} |"
         )
-    methods = [
-        f'`"{name}"`' + (f" ({METHOD_NAMES[name]})" if name in METHOD_NAMES else "")
-        for name in METHODS
-    ]
-    values = {
-        "target": ", ".join(f'`"{target}"`' for target in TARGETS),
-        "adjust": ", ".join(methods),
-    }
+    targets = ", ".join(f'`"{target}"`' for target in TARGETS)
     return {
         "_null_models.md": _table("| `kind` | takes | units |", nulls),
         "_arms.md": _table("| keys | what is done |", arms),
-        "_targets_and_methods.md": _table(
-            "| key | values |",
-            [f"| `{key}` | {listed} |" for key, listed in values.items()],
-        ),
+        "_targets.md": _table("| key | values |", [f"| `target` | {targets} |"]),
     }
 
 

@@ -146,11 +146,12 @@ exact = sum(pair["exact"].item() for pair in pairs)
 print(f"{exact} of {len(pairs)} interactions are exact")
 
 # %% [markdown]
-# *Exact* means that all 300 units have the same interaction: its standard error is 0
-# and its interval a point. That is a statement about these units: if 300 units agree,
-# up to 3/300, or 1 %, of the population may still differ (95 % confidence). Where the
-# interval has a width, a few backgrounds contain a site of their own where a motif is
-# written, or overlapping its edge.
+# *Exact* means that all 300 units have the same interaction: its standard error is 0.
+# That is a statement about these units: if 300 units agree, up to 1 % of the population
+# may still differ (95 % confidence). The interval allows for a difference as large as
+# the largest individual effect in the trial, on that share of backgrounds. Where the
+# standard error is not 0, a few backgrounds contain a site of their own where a motif
+# is written, or overlapping its edge.
 
 # %%
 from matplotlib.figure import Figure

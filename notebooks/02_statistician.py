@@ -167,24 +167,45 @@ figure.tight_layout()
 #
 # A discovery says that an effect is not 0, which with enough data can be shown of
 # nearly every effect. A verdict compares an effect with a region of practical
-# equivalence (ROPE) that *you* state: increases, decreases, negligible, or undecided.
-# The error rate is controlled separately for directions (increases and decreases) and
-# for negligible effects, so that many easy negligible effects do not make up for wrong
-# directions.
+# equivalence (ROPE) that *you* state. It is where the ordinary 95 % interval of that
+# effect lies: above the region (increases), below it (decreases) or inside
+# (negligible). Of two thousand intervals many lie in a region by chance. So a verdict
+# also needs a `q` of at most .05, adjusted for directions (increases and decreases) and
+# for negligible effects separately: many easy negligible effects do not make up for
+# wrong directions.
 
 # %%
-decisions = cg.decide(mixture, rope=(-0.2, 0.2), error="bayes_fdr", level=0.95)
-verdict = decisions["verdict"].values.ravel()
+decisions = cg.decide(screen, rope=(-0.5, 0.5))
 region = np.where(
-    truth > 0.2, "increases", np.where(truth < -0.2, "decreases", "negligible")
+    truth > 0.5, "increases", np.where(truth < -0.5, "decreases", "negligible")
 )
-pd.crosstab(pd.Series(verdict, name="verdict"), pd.Series(region, name="truth"))
+
+
+def against_truth(decided):
+    """Count verdicts against the region in which the true effect lies."""
+    verdict = pd.Series(decided["verdict"].values.ravel(), name="verdict")
+    return pd.crosstab(verdict, pd.Series(region, name="truth"))
+
+
+against_truth(decisions)
 
 # %% [markdown]
 # Rows are verdicts, columns the truth. Wrong verdicts are the counts off the diagonal:
 # on average at most 5 % of the directions, and at most 5 % of the negligible effects.
 # The remaining effects are undecided; if the table gives numbers of units, the result
-# also states how many more would decide each. The six largest effects:
+# also states how many more would decide each.
+#
+# The posterior decides more of these effects, because it learns from the table that
+# most effects are small. That has to be declared beforehand (`error="posterior"` in an
+# analysis), since its error rate holds on average over effects like these, not for
+# each of them. A verdict still needs the effect's own interval in the region.
+
+# %%
+against_truth(cg.decide(mixture, rope=(-0.5, 0.5)))
+
+# %% [markdown]
+# The six largest effects, with the verdicts of the first table and their hierarchical
+# size in the column *shrunken*:
 
 # %%
 strongest = decisions.isel(contrast=top[:6])

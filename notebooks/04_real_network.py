@@ -355,7 +355,9 @@ figure if folder else None
 # interaction both − first − second + neither is the effect of the pair beyond the sum
 # of single effects; on a log2 scale, 0 means that the effects on activity multiply.
 # When the second site moves, its surroundings change; its own control subtracts that,
-# so distance is not confounded with position.
+# so distance is not confounded with position. The backgrounds are shuffles, which have
+# no sites of their own, so an absent site is the background as it is
+# (`control="untreated"`); in real sequences it is a placebo, the default there.
 
 
 # %%
@@ -370,6 +372,7 @@ def pair_of(first, second, *, at, distances):
         distances=distances,
         orientations=["++"],
         orders=["downstream"],
+        control="untreated",
         n_units=200,
         at=at,
         rope=(-0.1, 0.1),

@@ -246,17 +246,15 @@ next_design = cg.Design(
     contrasts="placebo",
 )
 next_virtual = cg.contrast(cg.run(next_design, predictor, rng=11, progress=False))
-posterior = cg.infer(cg.estimate(next_virtual), prior=prior, law="normal", rng=1)
-decided = cg.decide(posterior, rope=(-0.2 / slope, 0.2 / slope))
-answers = (
-    decided[name].to_numpy().ravel()
-    for name in ("contrast", "ace", "lower", "upper", "verdict")
-)
-for arm, *log_counts, verdict in zip(*answers, strict=True):
-    expected, lower, upper = (slope * x for x in log_counts)
+estimates = cg.estimate(next_virtual)
+verdicts = cg.decide(estimates, rope=(-0.2 / slope, 0.2 / slope))["verdict"]
+posterior = cg.infer(estimates, prior=prior, law="normal", rng=1)["posterior"]
+sizes = slope * posterior["ace"].quantile([0.5, 0.025, 0.975], dim=("chain", "draw"))
+for arm in verdicts["contrast"].to_numpy():
+    expected, lower, upper = sizes.sel(contrast=arm).to_numpy().ravel()
     print(
-        f"{arm}: {verdict}, about {expected:.2f} [{lower:.2f}, {upper:.2f}] on log2 if "
-        "the slope holds"
+        f"{arm}: {verdicts.sel(contrast=arm).item()}, about {expected:.2f} "
+        f"[{lower:.2f}, {upper:.2f}] on log2 if the slope holds"
     )
 
 # %%

@@ -1,5 +1,5 @@
-"""What every experiment of the catalogue must show on an oracle: its known effects, and
-no wrong verdict.
+"""What every experiment of the catalogue must show on an oracle: its known effects, no
+wrong verdict, and none missed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import causalgia as cg
 from causalgia.choices import vocabulary
 
 _CLEAR = 5.0  # standard errors from a bound at which a verdict may not be wrong
+_FAR = 8.0  # standard errors beyond a bound at which a verdict may not be missed
 
 
 def assert_recovers(
@@ -81,24 +82,39 @@ def assert_estimates(
 
 def assert_verdicts(answer: cg.experiments.Answer, truth: xr.DataArray) -> None:
     """No verdict is wrong where the truth is more than five standard errors from a
-    bound of the rope.
+    bound of the rope, and none is missed where `due`.
     """
     decisions, estimates = answer.decisions, answer.estimates
     for contrast in decisions["contrast"].to_numpy():
         for task in decisions["task"].to_numpy():
-            row, se = (
+            row, estimate = (
                 decisions.sel(contrast=contrast, task=task),
-                estimates["se"].sel(contrast=contrast, task=task).item(),
+                estimates.sel(contrast=contrast, task=task),
             )
-            value, low, high = (
+            value, low, high, ace, se = (
                 truth.sel(contrast=contrast, task=task).item(),
                 row["rope_lower"].item(),
                 row["rope_upper"].item(),
+                estimate["ace"].item(),
+                estimate["se"].item(),
             )
+            said = f"{contrast}, {task}: {row['verdict'].item()}, truth {value:.4f}"
+            placebo = "is_placebo" in row.coords and bool(row["is_placebo"])
+            if not placebo and due(value, low, high, ace, se):
+                assert row["verdict"].item() != "undecided", said
             if min(abs(value - low), abs(value - high)) <= _CLEAR * se:
                 continue
             words = vocabulary(decisions["verdict"].to_numpy().ravel().tolist())
             right = words[0] if value > high else words[1] if value < low else words[-2]
-            assert row["verdict"].item() in (right, "undecided"), (
-                f"{contrast}, {task}: {row['verdict'].item()}, truth {value:.4f}"
-            )
+            assert row["verdict"].item() in (right, "undecided"), said
+
+
+def due(value: float, low: float, high: float, ace: float, se: float) -> bool:
+    """Return whether an effect must have a verdict.
+
+    Its truth lies two half widths of the region from the middle of it or more, and its
+    estimate eight standard errors or more beyond the end on that side.
+    """
+    far = abs(value - (low + high) / 2) >= high - low and value != (low + high) / 2
+    beyond = ace - high if value > high else low - ace
+    return bool(far and se > 0 and beyond >= _FAR * se)

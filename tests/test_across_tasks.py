@@ -504,7 +504,7 @@ def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
     clear = (moments["lfsr"] <= 0.05).to_numpy()
     wrong = np.sign(moments["mean"].to_numpy()) != np.sign(truth)
     assert wrong[clear].mean() <= 0.05
-    decisions = cg.decide(posterior, rope=0, level=0.9)
+    decisions = cg.decide(posterior, rope=0, ci_prob=0.9)
     assert "lfsr_alone" in decisions
     assert "lfsr alone" in cg.report(decisions.isel(contrast=slice(0, 3)))
 
@@ -1273,7 +1273,7 @@ def plan_of(n_words=40, **settings):
 
 
 def test_a_plan_shares_across_tasks():
-    design, predictor, plan = plan_of()
+    design, predictor, plan = plan_of(error="posterior")
     assert cg.Analysis.from_toml(plan.to_toml()) == plan
     outcomes = cg.run(design, predictor, rng=0, analysis=plan)
     found = steps(outcomes, rng=0)
@@ -1287,11 +1287,15 @@ def test_a_plan_shares_across_tasks():
     assert np.array_equal(
         found.posterior["moments"]["mean"], by_hand["moments"]["mean"]
     )
+    shrunken = found.decisions["shrunken"].transpose("contrast", "task")
+    assert np.array_equal(
+        shrunken, by_hand["moments"]["mean"].transpose("contrast", "task")
+    )
     assert "across tasks" in cg.report(
         found.decisions
     ) or "Tasks share strength" in cg.report(found.decisions)
     kept = cg.run(design, predictor, rng=0, analysis=plan, keep="effects")
-    assert np.array_equal(cg.analyze(kept, rng=0)["ace"], found.decisions["ace"])
+    assert np.array_equal(cg.analyze(kept, rng=0)["shrunken"], shrunken)
     with pytest.warns(ExploratoryWarning, match="in across"):
         alone = cg.analyze(outcomes, replace(plan, across=None), rng=0)
     assert alone.attrs["exploratory"] == "across"
@@ -1304,25 +1308,34 @@ def test_a_plan_shares_across_tasks():
     )
 
 
-def test_a_plan_of_twenty_contrasts_shares_and_one_of_few_units_is_tested():
+def test_tests_decide_and_shrunken_sizes_share_across_tasks():
     design, predictor, plan = plan_of(n_words=20)
-    decided = cg.analyze(cg.run(design, predictor, rng=0, analysis=plan), rng=0)
-    assert decided.attrs["error"] == "local"
-    assert "too few" not in cg.report(decided)
-    few = replace(design, n_units=15)
-    tested = cg.analyze(cg.run(few, predictor, rng=0, analysis=plan), rng=0)
-    assert (
-        "and tasks share nothing: their standard errors have 14 degrees of freedom"
-        in cg.report(tested)
-    )
+    outcomes = cg.run(design, predictor, rng=0, analysis=plan)
+    decided = cg.analyze(outcomes, rng=0)
+    with pytest.warns(ExploratoryWarning, match="in across"):
+        alone = cg.analyze(outcomes, replace(plan, across=None), rng=0)
+    assert decided.attrs["error"] == "fdr"
+    for name in ("lower", "upper", "q", "verdict"):
+        assert decided[name].equals(alone[name])
+    length = {
+        name: float((one["shrunken_upper"] - one["shrunken_lower"]).mean())
+        for name, one in {"shared": decided, "alone": alone}.items()
+    }
+    assert length["shared"] < 0.95 * length["alone"]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"error": "bh"}, "error='bh' does not go with across='task'"),
-        ({"law": "normal"}, "law='normal' does not go with across='task'"),
-        ({"rope": "placebo"}, "rope='placebo' does not go with across='task'"),
+        ({"error": "bh"}, "error = 'bh' has another name: 'fdr'"),
+        (
+            {"shrink": cg.Shrinkage(law="normal")},
+            "shrink=.*does not go with across='task'",
+        ),
+        (
+            {"rope": "placebo", "error": "posterior"},
+            "rope='placebo' does not go with across='task'",
+        ),
         ({"scale": "ratio", "rope": (0.9, 1.1)}, "scale='ratio' does not go"),
         ({"across": "model"}, "across = 'model' must be one of"),
     ],

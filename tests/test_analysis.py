@@ -19,7 +19,6 @@ from causalgia.choices import (
     ERRORS,
     LAWS,
     LEAST_PLACEBOS,
-    METHODS,
     SCALES,
     TARGETS,
 )
@@ -63,17 +62,21 @@ PRIORS = st.none() | st.builds(
     tau_scale=NUMBERS,
     standardized=st.booleans(),
 )
+SHRINKAGES = st.builds(
+    cg.Shrinkage,
+    law=st.sampled_from(LAWS),
+    prior=PRIORS,
+    moderate=st.none() | st.booleans(),
+)
 REST = st.fixed_dictionaries(
     {
         "rope": ROPES,
-        "prior": PRIORS,
+        "shrink": SHRINKAGES,
         "scale": st.sampled_from(SCALES),
         "target": st.sampled_from(TARGETS),
-        "adjust": st.sampled_from(METHODS),
-        "law": st.sampled_from(LAWS),
-        "family": st.none() | st.just("all") | NAMES,
+        "family": st.none() | st.just("task") | NAMES.filter(lambda x: x != "all"),
         "error": st.sampled_from(ERRORS),
-        "level": st.floats(0.51, 0.99),
+        "largest": st.none() | NUMBERS,
         "ci_prob": st.floats(0.5, 0.99),
         "cluster": st.sampled_from(["auto", "none"]) | NAMES,
         "covariates": st.none() | st.lists(NAMES, min_size=1, max_size=2),
@@ -99,22 +102,22 @@ def test_every_form_is_the_same_analysis(asked, rest):
         or isinstance(rest["rope"], str)
     )
     if rest["target"] == "next predictor":  # which refuses what resamples units
-        assume(
-            rest["error"] in ("auto", "bh", "holm")
-            and rest["adjust"] not in ("auto", "bootstrap_t", "sign_flip")
-        )
-    if rest["error"] in (
-        "local",
-        "bayes_fdr",
-    ):  # which refuses weights of different kinds, unless told otherwise
-        rest = rest | {"exchangeable": True}
+        assume(rest["error"] in ("fdr", "each"))
+    if rest["error"] == "posterior":  # which refuses two contrasts
+        assume("contrasts" not in asked)
     made = Analysis(**asked, **rest)
     forms = [
         Analysis.from_dict(made.to_dict()),
         Analysis.from_json(made.to_json()),
         Analysis.from_toml(made.to_toml()),
         eval(
-            repr(made), {"Analysis": Analysis, "Prior": cg.Prior, "inf": float("inf")}
+            repr(made),
+            {
+                "Analysis": Analysis,
+                "Prior": cg.Prior,
+                "Shrinkage": cg.Shrinkage,
+                "inf": float("inf"),
+            },
         ),
         pickle.loads(pickle.dumps(made)),
         dataclasses.replace(made),
@@ -139,9 +142,9 @@ def test_it_is_a_frozen_value():
         Analysis("placebo")
     assert repr(Analysis()) == "Analysis()"
     assert Analysis(control="a").fingerprint != Analysis(control="b").fingerprint
-    assert Analysis(control="a", level=0.9).differs(Analysis(control="b")) == (
+    assert Analysis(control="a", ci_prob=0.9).differs(Analysis(control="b")) == (
         "control",
-        "level",
+        "ci_prob",
     )
     assert {Analysis(rope=0), Analysis(rope=0.0)} == {Analysis(rope=0)}
 
@@ -178,12 +181,14 @@ def test_contrasts_are_weights_by_arm():
         ({"scale": "ln"}, "scale = 'ln' must be one of"),
         ({"target": "people"}, "target = 'people' must be one of"),
         ({"ci_prob": 95}, "ci_prob = 95 must be a number from 0.5"),
-        ({"level": True}, "level = True must be a number"),
-        ({"adjust": "fdr"}, "adjust = 'fdr' must be one of"),
-        ({"adjust": "bhh"}, '"dunnett", "sign_flip"; did you mean \'bh\'?'),
-        ({"law": "ash"}, "law = 'ash' must be one of"),
+        ({"ci_prob": True}, "ci_prob = True must be a number"),
+        ({"shrink": {"law": "ash"}}, "law='ash' is not one of"),
         ({"family": 3}, "family = 3 must be"),
-        ({"error": "fwer"}, "error = 'fwer' must be one of"),
+        ({"family": "all"}, "family = 'all' is the default, all rows of the table"),
+        ({"error": "fdrr"}, "error = 'fdrr' must be one of"),
+        ({"error": "holm"}, "error = 'holm' has another name: 'fwer'"),
+        ({"error": "bayes_fdr"}, "has another name: 'posterior'"),
+        ({"largest": 0}, "largest = 0 must be a positive number"),
         (
             {"rope": (0.1, -0.1)},
             "rope = [0.1, -0.1] must be two numbers, the lower first",
@@ -204,14 +209,18 @@ def test_contrasts_are_weights_by_arm():
         ({"rope": "small"}, "rope = 'small' must be"),
         ({"rope": "0 sd"}, "rope = '0 sd' must be"),
         ({"rope": "-1 sd"}, "rope = '-1 sd' must be"),
-        ({"prior": "ash"}, "prior = 'ash' must be a table"),
+        ({"shrink": "ash"}, "shrink = 'ash' must be a table"),
         (
-            {"prior": {"kind": "ash"}},
-            "prior: Prior: there is no 'kind'; it takes mu_sd, tau",
+            {"shrink": {"kind": "ash"}},
+            "shrink: Shrinkage: there is no 'kind'; it takes law, prior, moderate",
         ),
         (
-            {"prior": {"tau_scale": -1}},
-            "prior: Prior: tau_scale=-1 must be a positive number",
+            {"shrink": {"prior": {"kind": "ash"}}},
+            "shrink: Prior: there is no 'kind'; it takes mu_sd, tau",
+        ),
+        (
+            {"shrink": {"prior": {"tau_scale": -1}}},
+            "shrink: Prior: tau_scale=-1 must be a positive number",
         ),
     ],
 )
@@ -229,15 +238,31 @@ def test_tables_are_refused_by_their_own_name():
     ):
         Analysis.from_dict({"contorl": "a"})
     with pytest.raises(
-        DesignError, match=r"\[analysis\]: prior: Prior: there is no 'kind'"
+        DesignError, match=r"\[analysis\]: shrink: Prior: there is no 'kind'"
     ):
-        Analysis.from_dict({"prior": {"kind": "ash"}})
+        Analysis.from_dict({"shrink": {"prior": {"kind": "ash"}}})
     with pytest.raises(DesignError, match=r"\[analysis\]: 3 is not a table"):
         Analysis.from_dict(3)
     with pytest.raises(DesignError, match="not valid TOML"):
         Analysis.from_toml("control =")
     with pytest.raises(DesignError, match="not valid JSON"):
         Analysis.from_json("{")
+
+
+@pytest.mark.parametrize(
+    ("plain", "cure"),
+    [
+        ({"level": 0.9}, "'level'; it is ci_prob"),
+        ({"adjust": "bh"}, "'adjust'; it is the error rate of verdicts"),
+        ({"law": "normal"}, "'law'; it belongs to shrink: cg.Shrinkage"),
+        ({"prior": {}}, "'prior'; it belongs to shrink: cg.Shrinkage"),
+        ({"moderate": True}, "'moderate'; it belongs to shrink: cg.Shrinkage"),
+        ({"exchangeable": True}, "'exchangeable'; label the contrasts by"),
+    ],
+)
+def test_keys_of_before_are_refused_with_what_took_their_place(plain, cure):
+    with pytest.raises(DesignError, match=rf"\[analysis\]: there is no {cure}"):
+        Analysis.from_dict(plain)
 
 
 def test_arms_that_a_design_lacks_are_refused():
@@ -401,7 +426,8 @@ def test_what_is_kept_with_the_outcomes_is_what_was_asked():
     share = cg.FunctionPredictor(
         lambda x: x[:, 1:3].sum((1, 2)), tasks=["GC"], scale="count"
     )
-    ask = Analysis(control="placebo", rope="0.2 sd", prior=cg.Prior(tau_scale=1))
+    shrink = cg.Shrinkage(prior=cg.Prior(tau_scale=1))
+    ask = Analysis(control="placebo", rope="0.2 sd", shrink=shrink)
     assert (
         Analysis.from_json(cg.run(design, share, rng=0, analysis=ask).attrs["analysis"])
         == ask
@@ -441,10 +467,10 @@ def test_what_is_asked_beyond_is_named():
     assert exploratory_attrs(kept, control="other", cluster="auto") == {
         "exploratory": "control, cluster"
     }
-    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.9) == {
-        "exploratory": "control, level"
+    assert exploratory_attrs({**kept, "exploratory": "control"}, ci_prob=0.9) == {
+        "exploratory": "control, ci_prob"
     }
-    assert exploratory_attrs({**kept, "exploratory": "control"}, level=0.95) == {
+    assert exploratory_attrs({**kept, "exploratory": "control"}, ci_prob=0.95) == {
         "exploratory": "control"
     }
 
@@ -460,25 +486,22 @@ def test_tables_name_the_key_and_the_cure():
         check_table({"n": True}, "[t]", keys)
 
 
-@pytest.mark.parametrize("error", ["local", "bayes_fdr"])
-def test_a_posterior_of_contrasts_of_different_kinds_is_refused(error):
-    words = {"A": {"A": 1, "none": -1}, "B": {"B": 1, "none": -1}}
-    mixed = words | {"both": {"AB": 1, "A": -1, "B": -1, "none": 1}}
+def test_a_posterior_of_contrasts_of_different_kinds_is_refused():
+    words = {f"w{k}": {f"w{k}": 1, "none": -1} for k in range(10)}
+    mixed = words | {"both": {"AB": 1, "w0": -1, "w1": -1, "none": 1}}
     with pytest.raises(
-        DesignError,
-        match="'A' and 'both' differ in kind by their weights; .* exchangeable=True",
+        DesignError, match="'w0' and 'both' differ in kind by their weights; use"
     ):
-        Analysis(contrasts=mixed, rope=(-1, 1), error=error)
-    assert Analysis(contrasts=words, rope=(-1, 1), error=error).error == error
-    assert (
-        Analysis(contrasts=mixed, rope=(-1, 1), error=error, exchangeable=True).error
-        == error
-    )
-    assert (
-        Analysis(contrasts=mixed, rope=(-1, 1), error=error, family="kind").error
-        == error
-    )
-    assert Analysis(contrasts=mixed, rope=(-1, 1)).decides_by(400) == "bh"
+        Analysis(contrasts=mixed, rope=(-1, 1), error="posterior")
+    ask = Analysis(contrasts=words, rope=(-1, 1), error="posterior")
+    assert ask.error == "posterior"
+    assert Analysis(contrasts=mixed, rope=(-1, 1)).error == "fdr"
+
+
+def test_a_posterior_of_fewer_than_ten_contrasts_is_refused():
+    words = {f"w{k}": {f"w{k}": 1, "none": -1} for k in range(9)}
+    with pytest.raises(DesignError, match="takes 10 or more .* and there are 9; use"):
+        Analysis(contrasts=words, rope=(-1, 1), error="posterior")
 
 
 @pytest.mark.parametrize(
@@ -489,10 +512,8 @@ def test_a_posterior_of_contrasts_of_different_kinds_is_refused(error):
         "target",
         "ci_prob",
         "weights",
-        "adjust",
-        "law",
-        "level",
         "error",
+        "shrink",
     ],
 )
 def test_no_field_with_a_default_is_none(name):

@@ -14,6 +14,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia._analyze import steps
 from causalgia.analysis import exploratory_attrs
+from causalgia.analysis_values import Shrinkage
 from causalgia.errors import DesignError, ExploratoryWarning
 
 KEPT = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
@@ -57,15 +58,13 @@ def test_another_control_is_named_carried_on_and_printed():
             in cg.report(found)
         )
     assert marked(cg.adjust(estimates)) == "control"
-    assert marked(cg.adjust(estimates, method="holm")) == "control, adjust"
+    assert marked(cg.adjust(estimates, method="holm")) == "control"
 
 
 @pytest.mark.parametrize("kept", [None, cg.Analysis()], ids=["none", "empty"])
 def test_where_nothing_was_kept_nothing_is_marked(kept):
     effects = cg.contrast(outcomes(kept), control="untreated")
-    decisions = cg.decide(
-        cg.adjust(cg.estimate(effects, ci_prob=0.9)), rope=0, error="bh"
-    )
+    decisions = cg.decide(cg.adjust(cg.estimate(effects, ci_prob=0.9)), rope=0)
     assert marked(decisions) is None
     assert "xploratory" not in cg.report(decisions)
     assert (
@@ -183,24 +182,17 @@ def test_verdicts_are_marked_by_what_they_were_asked():
     assert decided({"rope": "0.2 sd"}, rope="0.2 sd") is None
     assert decided(rope, rope=(-0.2, 0.2)) == "rope"
     assert decided({}, **rope) == "rope"
-    assert decided(rope, rope=0, level=0.9) == "rope, level"
-    assert (
-        decided(
-            {**rope, "error": "bh", "family": "all"}, **rope, error="bh", family="all"
-        )
-        is None
-    )
-    assert (
-        decided({**rope, "error": "bh", "family": "all"}, **rope, error="bh")
-        == "family"
-    )
-    own = {**rope, "error": "local"}
-    # each verdict's own error knows no family
-    assert decided({**own, "family": "all"}, **own) is None
-    assert decided({**rope, "error": "bayes_fdr"}, **rope) == "error"
-    assert decided(rope, **rope, error="bh") is None  # what "auto" is for so few
-    assert decided(rope, **rope, error="holm") == "error"
+    assert decided(rope, rope=0, ci_prob=0.9) == "rope, ci_prob"
+    assert decided({**rope, "family": "task"}, **rope, family="task") is None
+    assert decided({**rope, "family": "task"}, **rope) == "family"
+    own = {**rope, "error": "each"}
+    assert decided(own, **own) is None
+    assert decided({**rope, "error": "posterior"}, **rope) == "error"
+    assert decided(rope, **rope, error="fdr") is None
+    assert decided(rope, **rope, error="fwer") == "error"
     assert decided(rope, **rope, rare="none") == "rare"
+    assert decided(rope, **rope, largest=50.0) == "largest"
+    assert decided({**rope, "largest": 50.0}, **rope, largest=50.0) is None
 
 
 def test_a_rope_of_tost_is_marked():
@@ -217,10 +209,9 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
         control="placebo",
         target="parents",
         ci_prob=0.9,
-        adjust="bootstrap_t",
-        error="bootstrap_t",
+        error="fwer",
         rope=0,
-        level=0.9,
+        family="task",
     )
     effects = cg.contrast(outcomes(ask), control="placebo")
     assert marked(cg.adjust(effects, method="bootstrap_t", n_draws=199, rng=0)) is None
@@ -233,15 +224,10 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
         )
         == "cluster, family"
     )
-    assert marked(cg.adjust(effects, method="holm")) == "adjust"
-    assert (
-        marked(cg.decide(effects, rope=0, level=0.9, error="bootstrap_t", rng=0))
-        is None
-    )
-    assert (
-        marked(cg.decide(effects, rope=0, error="bootstrap_t", cluster="none", rng=0))
-        == "cluster, level"
-    )
+    assert marked(cg.adjust(effects, method="holm")) is None
+    how = {"rope": 0, "error": "fwer", "family": "task", "rng": 0}
+    assert marked(cg.decide(effects, ci_prob=0.9, **how)) is None
+    assert marked(cg.decide(effects, cluster="none", **how)) == "cluster, ci_prob"
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -252,28 +238,25 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
         {
             "contrasts": ROWS,
             "rope": "0.2 sd",
-            "error": "bh",
-            "adjust": "holm",
-            "family": "all",
+            "error": "each",
+            "family": "task",
         },
         {
             "interaction": ["A", "B"],
             "rope": 0,
-            "error": "bayes_fdr",
-            "law": "normal",
+            "largest": 50.0,
+            "shrink": Shrinkage(law="normal"),
             "cluster": "none",
         },
         {
             "control": "placebo",
             "rope": {"K562": (-1, 1)},
-            "adjust": "sign_flip",
             "target": "parents",
         },
         {
             "control": "placebo",
             "rope": 0,
-            "error": "bootstrap_t",
-            "level": 0.9,
+            "error": "fwer",
             "ci_prob": 0.8,
         },
     ],
@@ -294,21 +277,24 @@ def test_an_analysis_carried_out_as_it_was_fixed_is_never_marked(ask, exact):
 def test_the_verbs_mark_in_silence_what_analyze_warns_of():
     data, other = (
         outcomes(),
-        cg.Analysis(control="untreated", rope=(-0.1, 0.1), law="normal"),
+        cg.Analysis(
+            control="untreated", rope=(-0.1, 0.1), shrink=Shrinkage(law="normal")
+        ),
     )
-    with pytest.warns(ExploratoryWarning, match="in control, law"):
+    with pytest.warns(ExploratoryWarning, match="in control, shrink"):
         found = steps(data, other, rng=0)
     assert marked(found.effects) == "control"
-    assert marked(found.estimates) == marked(found.decisions) == "control, law"
+    assert marked(found.estimates) == marked(found.decisions) == "control, shrink"
 
 
 def test_another_law_or_prior_of_the_posterior_is_named():
     estimates = cg.estimate(
         cg.contrast(
-            outcomes(cg.Analysis(control="placebo", law="normal")), control="placebo"
+            outcomes(cg.Analysis(control="placebo", shrink=Shrinkage(law="normal"))),
+            control="placebo",
         )
     )
     as_said = cg.infer(estimates, law="normal", rng=0)
     assert marked(as_said["posterior"]) is None
     narrow = cg.infer(estimates, law="student_t", prior=cg.Prior(tau_scale=3.0), rng=0)
-    assert marked(narrow["posterior"]) == "law, prior"
+    assert marked(narrow["posterior"]) == "shrink"

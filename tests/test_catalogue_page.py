@@ -5,9 +5,11 @@ fails, and its parts run.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import xarray as xr
 
 import causalgia as cg
 from causalgia.experiments import entries
@@ -55,7 +57,11 @@ def test_the_page_is_what_was_found() -> None:
 def test_nothing_on_the_page_fails() -> None:
     for name, one in KEPT["oracle"].items():
         assert one["n_wrong"] == 0, name
+        assert one["n_missed"] == 0, name
         assert one["largest_z"] < one["limit"], name
+    # a screen that names nothing has missed what it is for
+    named = {row["contrast"]: row for row in KEPT["oracle"]["kmer_screen"]["rows"]}
+    assert named["UGCAUG"]["verdict"] == "higher"
     assert {
         one["finding"]: one["holds"]
         for one in trained.findings(KEPT)
@@ -74,7 +80,8 @@ def test_nothing_on_the_page_fails() -> None:
 @pytest.mark.parametrize("name", ["copies", "variants"])
 def test_a_part_runs(name: str, tmp_path: Path) -> None:
     answer, results = maker.on_oracle(name, quick=True)
-    assert results["n_wrong"] == 0
+    assert results["n_wrong"] == results["n_missed"] == 0
+    assert results["n_due"] > 0
     assert 0 < results["largest_z"] < results["limit"]
     assert set(KEPT["oracle"][name]) == set(results)
     maker.save_small(answer, tmp_path / "figure.png", task=answer.tasks[0])
@@ -89,6 +96,22 @@ def test_a_wrong_truth_is_seen() -> None:
     found = compared.against_truth(answer, case.oracle.true_ace(case.experiment) - 10.0)
     assert found["n_wrong"] > 0
     assert found["largest_z"] > found["limit"]
+
+
+def test_a_missed_verdict_is_seen() -> None:
+    case = cases.case("copies", quick=True)
+    answer = case.experiment.analyze(
+        cg.run(case.experiment, case.oracle, rng=0, progress=False), rng=0
+    )
+    truth = case.oracle.true_ace(case.experiment)
+    found = compared.against_truth(answer, truth)
+    assert found["n_due"] > found["n_missed"] == 0
+    verdict = answer.decisions["verdict"]
+    silent = replace(
+        answer,
+        decisions=answer.decisions.assign(verdict=xr.full_like(verdict, "undecided")),
+    )
+    assert compared.against_truth(silent, truth)["n_missed"] == found["n_due"]
 
 
 @pytest.mark.torch

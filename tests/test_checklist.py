@@ -83,6 +83,6 @@ def test_what_is_no_result_is_refused():
 
 def test_an_error_rate_is_no_level_and_a_share_of_variance_is_of_one_effect(decisions):
     text = cg.paper.checklist(decisions)
-    assert "bh at 0.05, the contrasts of one task" in text
+    assert "fdr at 0.05, over these 2 rows" in text
     assert "% of the variance of an effect" in text
     assert "level 0.95" not in text

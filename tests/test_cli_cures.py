@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
-from test_cli import QUICK, call, refused
+from test_cli import MANY, QUICK, call, refused
 
 import causalgia as cg
 
@@ -79,8 +79,10 @@ def test_the_number_of_elements_printed_is_the_number_named(analyzed):
     assert len({row.split()[0] for row in rows}) == 20
 
 
-def test_estimates_leave_the_verdicts_where_they_are(results):
-    call("analyze", results, "--error", "local", "--keep-draws")
+def test_estimates_leave_the_verdicts_where_they_are(trial, results):
+    trial.write_text(MANY)
+    call("run", trial, "--out", results, "--force")
+    call("analyze", results, "--error", "posterior", "--keep-draws")
     kept = {
         name: (results / name).read_bytes() for name in ("decisions.nc", "posterior.nc")
     }
@@ -100,7 +102,7 @@ def test_estimates_leave_the_verdicts_where_they_are(results):
     assert shown.index("The verdicts in decisions.nc") < shown.index(
         "minus placebo", shown.index("minus untreated")
     )
-    assert shown.count("Verdicts on the ROPE") == 1
+    assert shown.count("Verdict: where the interval lies") == 1
 
 
 def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
@@ -299,18 +301,6 @@ def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
         said="control 'gata1' is not an arm; did you mean 'GATA1'",
     )
     refused(*asked, "--contrasts", "GATA1 -", said="for example '`GATA1, near` - ")
-
-
-def test_what_is_under_the_table_says_family_and_levels(results):
-    estimated = call("estimate", results, "--adjust", "holm").stdout
-    assert (
-        "p-values are adjusted for all 5 contrasts of one task, of which 3 are placebos"
-        "." in estimated
-    )
-    assert (
-        "p-values are adjusted for all" not in call("estimate", results, "--all").stdout
-    )
-    assert "Levels differ because" in call("analyze", results).stdout
 
 
 def test_a_plan_is_in_words_and_says_where_it_ends():

@@ -187,9 +187,12 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     refused = call(
         "analyze", folder / "results", "--error", "local", "--keep-draws", code=2
     )
-    assert (
-        "exchangeable = false in [analysis] says that they differ in kind; use --error "
-        "bh" in " ".join(refused.output.split())
+    assert "--error local has another name: 'posterior'" in refused.output
+    few = call(
+        "analyze", folder / "results", "--error", "posterior", "--keep-draws", code=2
+    )
+    assert "--error posterior takes 10 or more exchangeable contrasts" in " ".join(
+        few.output.split()
     )
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
@@ -292,7 +295,7 @@ def test_very_many_contrasts_are_not_all_printed(tmp_path):
         f"{arms}[analysis]\n"
         'control = "none"\n'
         "rope = 0\n"
-        'error = "bh"\n'
+        'error = "fdr"\n'
     )
     call("run", tmp_path / "trial.toml", "--out", tmp_path / "results")
     short = call("analyze", tmp_path / "results").stdout

@@ -165,7 +165,7 @@ def test_the_table_has_what_the_verbs_say(folder):
         fitted["ace"].values[:, 0],
         rtol=1e-12,
     )
-    decided = cg.decide(fitted, rope=0, error="bh")
+    decided = cg.decide(fitted, rope=0, error="fdr")
     assert (
         table.loc[decided["contrast"].values, "verdict"].tolist()
         == decided["verdict"].values[:, 0].tolist()
@@ -640,13 +640,13 @@ def test_hits_by_benjamini_hochberg_unless_the_posterior_is_asked_for(folder, tm
         "placebo, GATA1",
     )
     said = call(*asked, "--out", tmp_path / "measured")
-    assert "Benjamini-Hochberg" in said.stdout
+    assert "Verdict: the side of 0 on which the interval lies, if q" in said.stdout
     table = pd.read_csv(tmp_path / "measured" / "effects.csv")
     assert (table["q"] < 0.05).any()
     assert (table["verdict"][table["q"] < 0.05] != "undecided").all()
     assert (
         "posterior"
-        in call(*asked, "--error", "local", "--out", tmp_path / "local").stdout
+        in call(*asked, "--error", "posterior", "--out", tmp_path / "local").stdout
     )
 
 
@@ -714,7 +714,7 @@ def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
 
 
 @pytest.mark.once
-def test_verdicts_by_holm_are_those_of_tests(folder, tmp_path):
+def test_verdicts_without_one_false_are_fewer(folder, tmp_path):
     asked = (
         "mpra",
         "analyze",
@@ -726,17 +726,17 @@ def test_verdicts_by_holm_are_those_of_tests(folder, tmp_path):
     )
     found = {
         error: call(*asked, "--error", error, "--out", tmp_path / error).stdout
-        for error in ("bh", "holm")
+        for error in ("fdr", "fwer")
     }
     verdicts = {
         error: pd.read_csv(tmp_path / error / "effects.csv")["verdict"]
         for error in found
     }
-    assert set(verdicts["holm"]) <= {"increases", "decreases", "undecided"}
-    assert (verdicts["holm"] != "undecided").sum() <= (
-        verdicts["bh"] != "undecided"
+    assert set(verdicts["fwer"]) <= {"increases", "decreases", "undecided"}
+    assert (verdicts["fwer"] != "undecided").sum() <= (
+        verdicts["fdr"] != "undecided"
     ).sum()
-    assert "posterior" not in found["holm"]
+    assert "posterior" not in found["fwer"]
 
 
 def test_a_control_that_is_no_arm_is_named(folder, tmp_path):
@@ -799,8 +799,10 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     (*NOISY, "--min-dna", "nan"): "--min-dna nan must be a number of at least 0",
     (*NOISY, "--min-dna", "1e9"): "--min-dna",
     (*NOISY, "--min-barcodes", "100"): "--min-barcodes 100",
-    (*NOISY, "--level", "2"): "--level 2.0 is not between",
-    (*NOISY, "--error", "foo"): "'bh', 'holm', 'local', 'bayes_fdr'",
+    (*NOISY, "--ci-prob", "2"): "--ci-prob 2.0 is not between",
+    (*NOISY, "--level", "2"): "No such option: --level; --level is --ci-prob now",
+    (*NOISY, "--error", "foo"): "'fdr', 'fwer', 'each', 'posterior'",
+    (*NOISY, "--error", "bh"): "'bh' has another name: 'fdr'",
     (
         *NOISY,
         "--control",

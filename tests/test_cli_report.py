@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from test_cli import QUICK, call, refused
+from test_cli import MANY, QUICK, call, refused
 from test_report_page import Page, checks
 
 import causalgia as cg
@@ -68,8 +68,11 @@ def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     assert len(page(folder).all("figure")) >= 8
 
 
-def test_the_convergence_of_kept_draws_is_on_the_page(folder):
-    call("analyze", folder, "--error", "local", "--keep-draws")
+def test_the_convergence_of_kept_draws_is_on_the_page(tmp_path):
+    (tmp_path / "trial.toml").write_text(MANY)
+    folder = tmp_path / "out"
+    call("run", tmp_path / "trial.toml", "--out", folder)
+    call("analyze", folder, "--error", "posterior", "--keep-draws")
     call("report", folder)
     assert "posterior" in page(folder).text()
 

@@ -25,7 +25,7 @@ PARENTS = {
     f"peak{i}": "".join(np.random.default_rng(i).choice(list("ACGT"), 60))
     for i in range(40)
 }
-ASK = cg.Analysis(control="placebo", rope=0, error="bh")
+ASK = cg.Analysis(control="placebo", rope=0)
 
 
 def g_count(x):
@@ -55,6 +55,13 @@ def confirmed(outcomes, **how):
     return cg.confirm(
         outcomes, **{"select": ["GATA1"], "predictor": predictor(), "rng": 0, **how}
     )
+
+
+def test_few_selected_effects_are_confirmed_by_tests() -> None:
+    """A posterior takes 10 or more exchangeable contrasts."""
+    outcomes = screen(cg.Analysis(control="placebo", rope=0, error="posterior"))
+    kept = cg.Analysis.from_json(confirmed(outcomes).attrs["analysis"])
+    assert kept.error == "fdr"
 
 
 # reserving
@@ -232,7 +239,7 @@ def test_decisions_select_what_they_call_directional():
             data=np.full(decisions["verdict"].shape, "undecided")
         )
     )
-    with pytest.raises(DecisionError, match="no verdict 'increases' or 'decreases'"):
+    with pytest.raises(DecisionError, match="no verdict of a direction"):
         confirmed(outcomes, select=none)
     with pytest.raises(DecisionError, match="without 'verdict'"):
         confirmed(outcomes, select=outcomes)

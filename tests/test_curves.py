@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy import special, stats
+from student import assert_holds_t, of_t
 
 import causalgia as cg
 from causalgia.effect_table import folded, unfolded
@@ -44,11 +45,13 @@ def test_estimates_of_curves_are_those_of_each_position():
     found = cg.estimate(curves(ice))
     assert found["ace"].dims == ("contrast", "position", "task")
     for p in (0, 5):
-        one = cg.estimate(curves(ice).isel(position=p))
-        for name in ("ace", "se", "df", "p", "lower", "upper", "skewness", "leverage"):
-            np.testing.assert_allclose(
-                found[name].isel(position=p), one[name], rtol=1e-12
-            )
+        one, here = cg.estimate(curves(ice).isel(position=p)), found.isel(position=p)
+        for name in ("ace", "se", "df", "skewness", "leverage"):
+            np.testing.assert_allclose(here[name], one[name], rtol=1e-12)
+        # Hall's interval is beside t's where a position is selected; curves have bands
+        for name, by_t in zip(("p", "lower", "upper"), of_t(one), strict=True):
+            np.testing.assert_allclose(here[name], by_t, rtol=1e-9)
+        assert_holds_t(one)
 
 
 def test_the_factor_of_curves_gives_the_covariance_of_positions():

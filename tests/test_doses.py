@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.interpolate import CubicSpline
+from student import assert_holds_t, of_t
 
 from causalgia.effects import contrast
 from causalgia.errors import ContrastError, EstimateError
@@ -53,17 +54,18 @@ def doses() -> xr.Dataset:
 
 
 def agrees(row: xr.Dataset, theirs: dict[str, Any]) -> None:
-    for mine, key in (
-        ("ace", "estimate"),
-        ("se", "se"),
-        ("df", "df"),
-        ("lower", "lower"),
-        ("upper", "upper"),
+    """R's are t intervals; ours hold them."""
+    p, low, high = of_t(row)
+    for name, mine in (
+        ("estimate", row["ace"].item()),
+        ("se", row["se"].item()),
+        ("df", row["df"].item()),
+        ("lower", low),
+        ("upper", high),
     ):
-        np.testing.assert_allclose(
-            row[mine].item(), theirs[key], rtol=1e-9, err_msg=mine
-        )
-    np.testing.assert_allclose(row["p"].item(), theirs["p"], rtol=1e-7, atol=1e-12)
+        np.testing.assert_allclose(mine, theirs[name], rtol=1e-9, err_msg=name)
+    np.testing.assert_allclose(p, theirs["p"], rtol=1e-7, atol=1e-12)
+    assert_holds_t(row)
 
 
 # dose_response

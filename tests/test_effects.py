@@ -10,7 +10,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import sparse
+from scipy import sparse, stats
 
 import causalgia as cg
 from causalgia.effects import contrast
@@ -917,7 +917,13 @@ def test_outcomes_that_are_all_zero_have_effects_that_are_zero(lazy: bool) -> No
     assert found["zero"].values.ravel().tolist() == [True, False]
     with pytest.warns(DegenerateWarning):
         estimates = cg.estimate(found)
-    assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]
+    # Tango's limits of 0 and of 6 in 6 pairs, and McNemar's exact test
+    z2 = stats.norm.ppf(0.975) ** 2
+    np.testing.assert_allclose(
+        estimates["lower"].values.ravel(), [-z2 / (6 + z2), (6 - z2) / (6 + z2)]
+    )
+    np.testing.assert_allclose(estimates["upper"].values.ravel(), [z2 / (6 + z2), 1.0])
+    assert estimates["p"].values.ravel().tolist() == [1.0, 2 * 2.0**-6]
 
 
 def test_rounding_of_the_log_of_a_mean_is_alike_for_large_and_small_outcomes() -> None:

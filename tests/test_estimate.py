@@ -10,6 +10,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from student import assert_holds_t, assert_still, of_t
 
 import causalgia as cg
 from causalgia.choices import TARGET_MEANINGS, TARGETS
@@ -149,15 +150,52 @@ def test_models_are_estimated_each() -> None:
     )
 
 
-def test_the_interval_is_the_t_interval() -> None:
+def test_the_interval_is_the_union_of_the_t_interval_and_halls() -> None:
     effects = effects_of(crossover())
     estimates, ice = estimate(effects, ci_prob=0.9), effects["ice"].to_numpy()
     theirs = stats.ttest_1samp(ice, 0)
-    np.testing.assert_allclose(estimates["p"], theirs.pvalue, rtol=1e-9)
-    np.testing.assert_allclose(
-        estimates["lower"], theirs.confidence_interval(0.9).low, rtol=1e-9
-    )
+    p, low, high = of_t(estimates, 0.9)
+    np.testing.assert_allclose(p, theirs.pvalue, rtol=1e-9)
+    np.testing.assert_allclose(low, theirs.confidence_interval(0.9).low, rtol=1e-9)
     np.testing.assert_allclose(estimates["skewness"], stats.skew(ice), rtol=1e-9)
+    # Hall's limits: t solves g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6 = -+q
+    a = stats.skew(ice) / np.sqrt(len(ice))
+    q = stats.t.ppf(0.95, len(ice) - 1)
+    ends = [3 / a * (np.cbrt(1 + a * (sign * q - a / 6)) - 1) for sign in (1, -1)]
+    assert (np.abs(ends) < 4).all()
+    se = stats.sem(ice)
+    np.testing.assert_allclose(
+        estimates["lower"], np.minimum(low, ice.mean(0) - ends[0] * se), rtol=1e-9
+    )
+    np.testing.assert_allclose(
+        estimates["upper"], np.maximum(high, ice.mean(0) - ends[1] * se), rtol=1e-9
+    )
+    t = theirs.statistic
+    g = t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6
+    one_sided = [
+        np.maximum(stats.t.sf(sign * t, 39), stats.t.sf(sign * g, 39))
+        for sign in (1, -1)
+    ]
+    np.testing.assert_allclose(
+        estimates["p"], np.minimum(2 * np.minimum(*one_sided), 1), rtol=1e-9
+    )
+    assert_holds_t(estimates, 0.9)
+
+
+def test_symmetric_contributions_have_the_t_interval() -> None:
+    ice = np.random.default_rng(0).normal(size=(20, 2, 1))
+    ice = 0.2 + np.concatenate([ice, -ice])
+    estimates = estimate(xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}))
+    theirs = stats.ttest_1samp(ice, 0)
+    interval = theirs.confidence_interval(0.95)
+    np.testing.assert_allclose(estimates["p"], theirs.pvalue, rtol=1e-9)
+    np.testing.assert_allclose(estimates["lower"], interval.low, rtol=1e-9)
+    np.testing.assert_allclose(estimates["upper"], interval.high, rtol=1e-9)
+
+
+def test_leverage_is_the_largest_share_of_the_variance() -> None:
+    effects = effects_of(crossover())
+    estimates, ice = estimate(effects), effects["ice"].to_numpy()
     squares = (ice - ice.mean(axis=0)) ** 2
     np.testing.assert_allclose(
         estimates["leverage"], squares.max(axis=0) / squares.sum(axis=0), rtol=1e-9
@@ -388,9 +426,9 @@ GROUPED_BY_NAME: dict[str, Callable[[xr.Dataset], object]] = {
         effects_of(o), cluster="gc", rng=0
     ),
     "decide": lambda o: cg.decide(
-        effects_of(o), rope=0, error="bootstrap_t", cluster="gc", rng=0
+        effects_of(o), rope=0, error="fwer", cluster="gc", rng=0
     ),
-    "heterogeneity": lambda o: cg.estimation.heterogeneity(effects_of(o), cluster="gc"),
+    "heterogeneity": lambda o: cg.verdicts.heterogeneity(effects_of(o), cluster="gc"),
 }
 
 
@@ -629,7 +667,8 @@ def test_blocks_drawn_are_the_clusters() -> None:
     np.testing.assert_allclose(
         estimates["ace"].item(), (means["arm1"] - means["control"]).mean()
     )
-    np.testing.assert_allclose(estimates["p"].item(), theirs.pvalue)
+    np.testing.assert_allclose(of_t(estimates)[0].item(), theirs.pvalue)
+    assert_holds_t(estimates)
     assert (estimates["n_clusters"].item(), estimates["n_units"].item()) == (20, 80)
     assert estimates.attrs["cluster"] == "block"
     same(estimates, estimate(effects.rename(block="cell"), block="cell"))
@@ -663,7 +702,19 @@ def test_blocks_nested_in_parents_are_clustered_by_parent() -> None:
 def test_parallel_parents_are_blocks() -> None:
     effects = effects_of(parallel(n=120, blocks=15))
     swapped = effects.drop_vars("parent").rename(block="parent")
-    same(estimate(swapped, target="parents"), estimate(effects, target="units"))
+    of_parents, of_units = (
+        estimate(swapped, target="parents"),
+        estimate(effects, target="units"),
+    )
+    for name in ("ace", "se", "df", "skewness", "leverage"):
+        np.testing.assert_allclose(of_parents[name], of_units[name], rtol=1e-9)
+    # of exactly these units there is no skewness of other samples: t alone
+    for found, limit in zip(
+        of_t(of_units), (of_units[c] for c in ("p", "lower", "upper")), strict=True
+    ):
+        np.testing.assert_allclose(limit, found, rtol=1e-9)
+    assert of_parents["skewness"].item() != 0
+    assert_holds_t(of_parents)
     with pytest.raises(EstimateError, match="leave block='block' out"):
         estimate(effects, target="parents", block="block")
 
@@ -782,10 +833,11 @@ def test_zero_spread_is_exact() -> None:
         estimates = estimate(effects_of(outcomes))
     assert estimates["exact"].all()
     assert (estimates["se"] == 0).all()
-    assert estimates["p"].values.ravel().tolist() == [1.0, 0.0]
     assert estimates["ace"].values[0, 0] == 0.0
     np.testing.assert_allclose(estimates["ace"].values[1, 0], 0.3)
-    np.testing.assert_array_equal(estimates["upper"], estimates["ace"])
+    # the largest effect of any arm is the .3 of the other
+    assert_still(estimates, 40, 0.3)
+    np.testing.assert_allclose(estimates["p"].values.ravel(), [1.0, 2.0**-40])
     for name in COLUMNS:
         assert np.isfinite(estimates[name]).all(), name
     assert (covariance(estimates) == 0).all()
@@ -803,8 +855,14 @@ def test_a_constant_predictor_in_a_parallel_trial(choice: dict[str, Any]) -> Non
         estimates = estimate(effects, **choice)
     assert estimates["exact"].all()
     assert estimates["p"].item() == 1.0
-    for name in COLUMNS:
+    for name in ("ace", "se", "df", "p", "log_p", "skewness", "leverage"):
         assert np.isfinite(estimates[name]).all(), name
+    if choice.get("target") == "units":
+        assert estimates["lower"].item() == estimates["upper"].item() == 0
+    else:  # nothing shows how large an effect can be
+        assert estimates["unbounded"].item()
+        assert estimates["lower"].item() == -np.inf
+        assert estimates["upper"].item() == np.inf
 
 
 def test_blocks_and_strata_without_spread() -> None:
@@ -860,13 +918,18 @@ def test_nothing_that_is_not_finite_travels(
 ) -> None:
     outcomes = crossover(n=max(n, parents), parents=parents)
     if constant:
-        outcomes["outcome"][:] = 1.0
+        outcomes["outcome"][:] = 1.5
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for cluster in ("auto", "none"):
             estimates = estimate(effects_of(outcomes), cluster=cluster)
             for name in (*COLUMNS, "covariance"):
-                assert np.isfinite(estimates[name]).all(), name
+                if constant and name in ("lower", "upper"):
+                    # no outcome shows how large an effect can be
+                    assert np.isinf(estimates[name]).all(), name
+                    assert estimates["unbounded"].all()
+                else:
+                    assert np.isfinite(estimates[name]).all(), name
 
 
 # the array core refuses what it cannot give
@@ -954,8 +1017,14 @@ def test_one_unit_in_the_last_place_is_no_effect(
     with pytest.warns(DegenerateWarning, match="1 of 1 contrasts"):
         estimates = estimate(effects, **choice)
     assert estimates["exact"].item()
-    assert estimates["p"].item() == (effect == 0)
     np.testing.assert_allclose(estimates["ace"].item(), effect, rtol=1e-14, atol=0)
+    if choice.get("target") == "units":  # no unit was missed
+        assert estimates["p"].item() == (effect == 0)
+        assert estimates["lower"].item() == estimates["upper"].item()
+    else:
+        # half of the units, or clusters, have the treatment
+        n = {"pair": 10, "cell": 5}.get(choice.get("cluster", choice.get("block")), 40)
+        assert_still(estimates, n, np.ptp(y))
     assert estimates["skewness"].item() == 0
     noisy = effects.assign(
         outcome=effects["outcome"] + 1e-12 * rng.normal(size=(80, 1))
@@ -970,8 +1039,11 @@ def test_outcomes_linear_in_a_covariate_are_exact(target: str, effect: float) ->
     effects = one_outcome(0.1 + 2.3 * x + effect * PARALLEL, PARALLEL, x=x)
     with pytest.warns(DegenerateWarning):
         estimates = estimate(effects, covariates="x", target=target)
-    assert estimates["p"].item() == (effect == 0)
     np.testing.assert_allclose(estimates["ace"].item(), effect, rtol=1e-13)
+    if target == "units":
+        assert estimates["p"].item() == (effect == 0)
+    else:
+        assert_still(estimates, 40, np.ptp(effects["outcome"].to_numpy()))
     bent = one_outcome(0.1 + 2.3 * x * (1 + PARALLEL), PARALLEL, x=x)
     if (
         target == "population"

@@ -717,7 +717,7 @@ def test_moments_without_their_number_or_products_are_refused(
 def test_moments_have_no_effects_that_differ_between_units(
     moments: dict[str, xr.Dataset],
 ) -> None:
-    for ask in (cg.estimation.heterogeneity, cg.estimation.modification):
+    for ask in (cg.verdicts.heterogeneity, cg.estimation.modification):
         with pytest.raises(
             EstimateError, match="needs the ICE of every unit, and these are moments"
         ):

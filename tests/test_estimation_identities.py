@@ -16,11 +16,7 @@ from scipy import stats
 import causalgia as cg
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.estimation import errors_in_variables, from_effects, joint_test
-from causalgia.estimation._from_effects import (
-    as_estimates,
-    check_has_errors,
-    estimates_of_elements,
-)
+from causalgia.estimation._from_effects import as_estimates, estimates_of_elements
 from causalgia.estimation._helical_phase import helical_phase
 from causalgia.estimation.given_effects import check_correlations
 from causalgia.estimation.joint_tests import (
@@ -30,7 +26,7 @@ from causalgia.estimation.joint_tests import (
 )
 from causalgia.estimation.lines import errors_in_both
 from causalgia.estimation.mixed_model import reml
-from causalgia.estimation.request import rescale
+from causalgia.estimation.request import check_has_errors, rescale
 
 # ---------------------------------------------------------------- lines
 

@@ -412,6 +412,33 @@ def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
     assert share.attrs["n_exact"] == share.attrs["n_predictors"] == 3
 
 
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_a_predictor_without_an_effect_has_the_range_of_its_outcomes() -> None:
+    """An oracle that reads none of the arms beside one that does: the range, by which
+    units that were not drawn are bounded, is of the task, whichever predictor has it.
+    """
+    experiment = cg.experiments.composition_bias(motif="A" * 6, n_units=60)
+    sizes = {"none": 0.0, "some": 1.0}
+    outcomes = {
+        name: cg.run(
+            experiment,
+            cg.FunctionPredictor(
+                lambda x, size=size: x[:, 0, 0] + size * x[:, 1, 34:36].sum(1),
+                tasks=["z"],
+                scale="z",
+            ),
+            rng=0,
+        )
+        for name, size in sizes.items()
+    }
+    found = across_predictors(outcomes, contrast="bias")
+    assert found["outcome_range"].dims == ("task",)
+    assert found["outcome_range"].item() == 1.0
+    none = found.sel(contrast="none").squeeze()
+    assert none["se"].item() == 0
+    assert none["lower"].item() < 0 < none["upper"].item()
+
+
 # ---------------------------------------------------------------- agreement of null models
 
 

@@ -261,6 +261,7 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
         other=second,
         distances=[16, 19, 22, 29],
         n_units=200,
+        control="untreated",
         rope=(-1, 1),
     )
     _, answer = asked(name, experiment)

@@ -165,7 +165,7 @@ def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_sat
     outcomes = cg.run(
         cg.Design(null=null, arms=pair, n_units=300), network, rng=0, progress=False
     )
-    ask = cg.Analysis(interaction=["FOXA1", "JUND"], rope=(-0.1, 0.1), error="bh")
+    ask = cg.Analysis(interaction=["FOXA1", "JUND"], rope=(-0.1, 0.1), error="fdr")
     decided = cg.analyze(outcomes, ask, rng=0)
     assert (decided["verdict"] == "negligible").all()
     alone = cg.estimate(cg.contrast(outcomes, control="untreated"))["ace"]

@@ -215,7 +215,9 @@ def test_a_placebo_is_not_zero_where_overwriting_anything_costs(crowded):
 def test_a_motif_that_does_nothing_is_negligible_and_one_in_its_place_is_not(sampled):
     other = Oracle(MotifCount("CACGTG", 1.0), EndGC(-1.0, last=150))
     experiment = occlusion(sampled, motif="AGATAA", fills=["uniform"], n_draws=5)
-    experiment = replace(experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="bh"))
+    experiment = replace(
+        experiment, analysis=cg.Analysis(rope=(-0.2, 0.2), error="fdr")
+    )
     answer = experiment.analyze(cg.run(experiment, other, rng=0, progress=False), rng=0)
     assert (
         answer.decisions["verdict"].sel(contrast="uniform minus placebo").item()
@@ -457,7 +459,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
     over = replace(
         experiment,
         analysis=cg.Analysis(
-            rope=(-0.1, 0.1), target="population x predictors", error="bh"
+            rope=(-0.1, 0.1), target="population x predictors", error="fdr"
         ),
     )
     with pytest.warns(ExploratoryWarning):

@@ -218,8 +218,8 @@ def test_sampled_contexts_recover_every_variant(files):
     answer = assert_recovers(experiment, predictor)
     table = answer.findings["variants"]
     assert list(experiment.named_contrasts) == table["variant"].values.tolist()
-    np.testing.assert_array_equal(table["raw"], answer.estimates["ace"])
-    assert {"effect", "lower", "upper", "verdict", "se", "p", "p_adjusted"} <= set(
+    np.testing.assert_array_equal(table["effect"], answer.estimates["ace"])
+    assert {"effect", "lower", "upper", "verdict", "se", "p", "q"} == set(
         table.data_vars
     )
     assert table.sel(task="K562")["verdict"].values.tolist()[:4] == [

@@ -12,8 +12,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+import causalgia as cg
 from causalgia import report
-from causalgia._analyze import estimate_effects
 from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
 from causalgia.estimation import estimate
@@ -116,7 +116,7 @@ def test_bonferroni_by_families_of_estimates() -> None:
     )
 
 
-def test_an_analysis_may_fix_it() -> None:
+def test_a_plan_that_allows_no_false_verdict_takes_holm_below_20_clusters() -> None:
     arms = np.column_stack([np.zeros(8), normal(8)[:, :3]])
     outcomes = xr.Dataset(
         {"outcome": (("unit", "arm", "task"), arms[:, :, None])},
@@ -126,26 +126,18 @@ def test_an_analysis_may_fix_it() -> None:
             "task": ["t0"],
         },
     )
-    outcomes.attrs["analysis"] = (
-        analysis := Analysis(control="control", adjust="auto")
-    ).to_json()
-    for asked in (
-        analysis,
-        Analysis(control="control", adjust="auto", weights="clusters"),
-    ):
-        found = estimate_effects(outcomes, asked, rng=0)[1]
-        assert found.attrs["adjust"] == "holm"
-        assert "8 clusters are too few" in notes_of(found)[0]
-    again = adjust(estimate(outcomes_effects(outcomes)), method="auto")
-    assert "adjust" not in again.attrs.get("exploratory", "")
+    ask = Analysis(control="control", rope=0, error="fwer")
+    found = cg.analyze(outcomes, ask, rng=0)
+    expected = cg.decide(
+        estimate(cg.contrast(outcomes, control="control")),
+        rope=0,
+        error="fwer",
+        shrink=None,
+    )
+    assert "band" not in found.attrs
+    np.testing.assert_array_equal(found["q"], expected["q"])
     with pytest.raises(EstimateError, match="is not one of auto, bh"):
-        adjust(again, method="few")  # type: ignore[arg-type]
-
-
-def outcomes_effects(outcomes: xr.Dataset) -> xr.Dataset:
-    from causalgia.effects import contrast
-
-    return contrast(outcomes, control="control")
+        adjust(estimate(effects_of(normal(8))), method="few")  # type: ignore[arg-type]
 
 
 @pytest.mark.long

@@ -12,9 +12,10 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from causalgia.effects import contrast
-from causalgia.errors import EstimateError
-from causalgia.estimation import heterogeneity, mean_ice, modification, sd_of
+from causalgia.errors import DecisionError, EstimateError
+from causalgia.estimation import mean_ice, modification, sd_of
 from causalgia.estimation._heterogeneity import quantile_of, share_of
+from causalgia.verdicts import heterogeneity
 
 
 def effects_of(ice: np.ndarray, **on_unit: Any) -> xr.Dataset:
@@ -45,7 +46,7 @@ def test_point_estimates_are_the_plain_ones() -> None:
     )
     np.testing.assert_allclose(found["above"], (ice > 3).mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["below"], (ice < 0.5).mean(axis=0), rtol=1e-12)
-    assert found.attrs["rope_lower"] == 0.5
+    assert (found["rope_lower"] == 0.5).all()
     either = share_of((ice > 3) | (ice < 0.5), None, 0.95)
     for name, part in zip(
         ("beyond", "beyond_se", "beyond_lower", "beyond_upper"), either, strict=True
@@ -204,7 +205,6 @@ def test_what_has_no_individual_effects_is_refused(verb: Any) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        *({"rope": rope} for rope in ((1, -1), "placebo", -1.0, (0, np.inf))),
         *(
             {"quantiles": quantiles}
             for quantiles in ([0.5, 1.0], [], [0.5, 0.5], "half")
@@ -213,8 +213,22 @@ def test_what_has_no_individual_effects_is_refused(verb: Any) -> None:
     ],
 )
 def test_options_that_mean_nothing(options: dict[str, Any]) -> None:
-    with pytest.raises(EstimateError, match="for example|lower to an upper"):
+    with pytest.raises(EstimateError, match="for example"):
         heterogeneity(contrast(outcomes_of(), control="0"), **options)
+
+
+@pytest.mark.parametrize(
+    ("rope", "message"),
+    [
+        ((1, -1), r"rope=\(1, -1\) is reversed; give the lower end first"),
+        ("placebo", "rope='placebo': .* needs 40 of them .*, and there are 0"),
+        (-1.0, "rope=-1.0 is one number; a region has two ends"),
+        ((0, np.inf), "has an end that is not a finite number"),
+    ],
+)
+def test_regions_that_mean_nothing(rope: Any, message: str) -> None:
+    with pytest.raises(DecisionError, match=message):
+        heterogeneity(contrast(outcomes_of(), control="0"), rope=rope)
 
 
 # effect modification

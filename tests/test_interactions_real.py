@@ -79,7 +79,11 @@ def test_the_two_motifs_of_a_simulated_grammar_are_proposed_and_hold(shared):
     ]
     found = cg.attribution.interactions(rows, network, positions=range(196, 236))
     trial = cg.experiments.site_pairs(
-        found, cg.Genomic(of=tokens[100:]), n_pairs=1, rope=(-0.5, 0.5)
+        found,
+        cg.Genomic(of=tokens[100:]),
+        n_pairs=1,
+        control="untreated",  # backgrounds without sites
+        rope=(-0.5, 0.5),
     )
     first, distance, second = next(iter(trial.named_contrasts)).split()
     assert first in spi1

@@ -585,7 +585,7 @@ def test_what_moments_cannot_answer():
         with pytest.raises(EstimateError, match=words):
             cg.estimate(moments, **asked)
     with pytest.raises(EstimateError, match="needs the ICE of every unit"):
-        cg.estimation.heterogeneity(moments)
+        cg.verdicts.heterogeneity(moments)
     xr.testing.assert_identical(
         cg.estimate(moments, cluster="parent"), cg.estimate(moments)
     )

@@ -355,7 +355,7 @@ def test_the_order_of_memory_changes_nothing() -> None:
 
 # ---------------------------------------------------------------- the other verbs
 
-ANALYSIS = cg.Analysis(control="0", rope=(-0.2, 0.2), adjust="bh")
+ANALYSIS = cg.Analysis(control="0", rope=(-0.2, 0.2))
 
 VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "adjust by units": lambda o: cg.adjust(
@@ -379,23 +379,19 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     ),
     "selected": lambda o: selected_intervals(cg.adjust(estimates_of(o)), select=0.05),
     "infer": lambda o: cg.infer(estimates_of(o), rng=0),
-    "decide": lambda o: cg.decide(
-        cg.infer(estimates_of(o), rng=0), rope=(-0.2, 0.2), rng=0
-    ),
-    "decide by sd": lambda o: cg.decide(
-        cg.infer(estimates_of(o), rng=0), rope="0.2 sd", rng=0
-    ),
+    "decide": lambda o: cg.decide(estimates_of(o), rope=(-0.2, 0.2)),
+    "decide by sd": lambda o: cg.decide(estimates_of(o), rope="0.2 sd"),
     "decide by units": lambda o: cg.decide(
-        effects_of(o), rope=(-0.2, 0.2), error="bootstrap_t", rng=0
+        effects_of(o), rope=(-0.2, 0.2), error="fwer", rng=0
     ),
     "analyze": lambda o: cg.analyze(o, ANALYSIS, rng=0),
     "steps": lambda o: cg._analyze.steps(o, ANALYSIS, rng=0).decisions,
     "covariance": lambda o: cg.estimation.covariance(estimates_of(o), ["B", "A"]),
     "joint": lambda o: joint_test(estimates_of(o)),
-    "heterogeneity": lambda o: cg.estimation.heterogeneity(
+    "heterogeneity": lambda o: cg.verdicts.heterogeneity(
         effects_of(o), rope=(-0.5, 0.5)
     ),
-    "heterogeneity by cluster": lambda o: cg.estimation.heterogeneity(
+    "heterogeneity by cluster": lambda o: cg.verdicts.heterogeneity(
         effects_of(o), cluster="lane"
     ),
     "modification": lambda o: cg.estimation.modification(effects_of(o), by="gc"),

@@ -15,7 +15,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaError, EstimateError, InferenceError
-from causalgia.estimation import from_effects, heterogeneity
+from causalgia.estimation import from_effects
 from causalgia.estimation._helical_phase import helical_phase, trend_basis
 from causalgia.estimation._heterogeneity import modification
 from causalgia.estimation._random_effects import random_effects
@@ -40,6 +40,7 @@ from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import check_proper, fixed_effects_design
 from causalgia.posterior.mixture import mixture
 from causalgia.posterior.normal import normal
+from causalgia.verdicts import heterogeneity
 
 
 def numbers(*shape: int) -> np.ndarray:

@@ -74,9 +74,9 @@ def test_every_verb_gives_the_same(both):
     xr.testing.assert_identical(
         cg.adjust(lazy, method="bh").compute(), cg.adjust(whole, method="bh")
     )
-    for error in ("bh", "local"):
+    for error in ("fdr", "posterior"):
         evidence = [
-            e if error == "bh" else cg.infer(e, rng=0, n_draws=400)
+            e if error == "fdr" else cg.infer(e, rng=0, n_draws=400)
             for e in (one, other)
         ]
         found = [

@@ -425,7 +425,11 @@ def test_ranks_are_those_of_counting():
         largest = np.sort(np.abs(own))[::-1]
         assert found.limit[i, t, m] == largest[int(0.05 * (len(own) + 1)) - 1]
     np.testing.assert_allclose(
-        found.q[:, 1, 2], false_discovery_control(found.p[:, 1, 2])
+        found.q.ravel(), false_discovery_control(found.p.ravel())
+    )
+    apart = rank_among_matched(effects, nulls, strata, by_column=True)
+    np.testing.assert_allclose(
+        apart.q[:, 1, 2], false_discovery_control(found.p[:, 1, 2])
     )
 
 
@@ -562,7 +566,9 @@ def test_verdicts_need_the_region_and_the_rate(experiment, predictor):
     ]
     ends = f"; {counts[0]} within their range, {counts[1]} undecided."
     assert answer.sentences[0].endswith(ends)
-    assert "larger ones lie beyond it" in cg.report(d)
+    said = " ".join(cg.report(d).split())
+    assert "beyond it if q, of its rank among matched variants, is <= .05" in said
+    assert "the ROPE" not in said
     assert "0 larger" not in answer.sentences[0]
 
 
@@ -593,7 +599,7 @@ def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
 def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
     """At level .999 ranks need 999 null variants, and the strata have fewer."""
     strict = dataclasses.replace(
-        experiment, analysis=dataclasses.replace(experiment.analysis, level=0.999)
+        experiment, analysis=dataclasses.replace(experiment.analysis, ci_prob=0.999)
     )
     outcomes = cg.run(strict, predictor, rng=0, progress=False)
     fewest = min(map(len, experiment.strata.nulls))
@@ -605,7 +611,7 @@ def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
     level = float(f"{1 - 1 / (fewest + 1):.3g}")  # the cure leads to verdicts
     looser = dataclasses.replace(
         experiment,
-        analysis=dataclasses.replace(experiment.analysis, level=level - 1e-3),
+        analysis=dataclasses.replace(experiment.analysis, ci_prob=level - 1e-3),
     )
     assert (looser.analyze(outcomes).decisions["rope_upper"] > 0).all()
 

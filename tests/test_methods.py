@@ -130,15 +130,27 @@ def test_a_posterior_is_named_and_cited():
     )
     found = cg.methods(cg.decide(cg.infer(given, rng=0), rope=(-0.1, 0.1)))
     assert (
-        "posterior mean of a hierarchical model with a mixture of two normal laws of "
-        "true effects" in found.methods
+        "Shrunken effects are the posterior mean of a hierarchical model with a "
+        "mixture of two normal laws of true effects" in found.methods
     )
-    assert "90 % credible interval" in found.results
-    assert "t has" not in found.methods
+    assert "the posterior probability that the effect lies elsewhere" in found.methods
+    assert "w0: ACE -1.00 (95 % interval [-1.20, -0.80]), shrunken " in found.results
     assert "cg." not in found.methods
     assert "stephens2017false" in found.bibtex
-    assert "schuirmann1987comparison" not in found.bibtex
     assert "The largest:" in found.results
+
+
+def test_the_errors_of_verdicts_are_named_and_cited():
+    given = cg.from_effects([1.0, 0.0], se=[0.1, 0.01], names=["a", "b"])
+    cited = {
+        "fdr": ("q is Benjamini-Hochberg's, over directions and", "benjamini1995"),
+        "fwer": ("is at most 0.05, by Holm's method", "holm1979"),
+        "each": ("each row by itself (p <= .05)", "schuirmann1987"),
+    }
+    for error, (said, key) in cited.items():
+        found = cg.methods(cg.decide(given, rope=(-0.1, 0.1), error=error))
+        assert said in found.methods
+        assert key in found.bibtex
 
 
 def test_given_effects_have_no_design():
@@ -209,23 +221,20 @@ def test_a_parallel_trial_counts_the_units_of_a_contrast_as_such(parallel):
 def test_units_that_do_not_differ_are_no_exact_effect_of_a_population(crossover):
     found = cg.methods(estimates(crossover)).results
     assert "exactly" not in found
-    assert (
-        "HepG2: ACE 0.1300, the same in every unit (with 95 % confidence it differs in "
-        "at most 3.3 % of" in found
-    )
+    assert "HepG2: ACE 0.1300, the same in every unit (95 % interval [0." in found
     assert ", exactly." in cg.methods(estimates(crossover, target="units")).results
 
 
 def test_intervals_of_verdicts_are_described_as_they_are(crossover):
     of_t = cg.methods(cg.decide(cg.adjust(estimates(crossover)), rope=(-0.1, 0.1)))
-    assert "Hall's transformation of t" in of_t.methods
-    assert "backgrounds that were not drawn" in of_t.methods
+    assert "the union of Student's with that of Hall's transformed t" in of_t.methods
+    assert "would undo the weakest direction" in of_t.methods
     assert "hall1992removal" in of_t.bibtex
     given = cg.from_effects([1.0], se=[0.1], names=["a"])
     assert "Hall" not in cg.methods(cg.decide(given, rope=(-0.1, 0.1))).methods
     effects = cg.contrast(crossover, control="untreated")
     effects = effects.isel(contrast=[0], task=[0])
-    band = cg.methods(cg.decide(effects, rope=(-0.1, 0.1), error="bootstrap_t", rng=0))
+    band = cg.methods(cg.decide(effects, rope=(-0.1, 0.1), error="fwer", rng=0))
     assert "simultaneous interval" in band.results
     assert "t has" not in band.methods
     assert "Hall" not in band.methods
@@ -325,10 +334,11 @@ def test_the_fit_of_an_mpra_names_its_method_elements_and_replicates(method, say
 
 def test_levels_near_1_are_never_100_per_cent():
     given = cg.from_effects(np.r_[9.0, np.zeros(9_999)], se=np.full(10_000, 1.0))
-    found = cg.methods(cg.decide(given, rope=0)).results
+    decided = cg.decide(given, rope=0, ci_prob=0.999995, shrink=None)
+    found = cg.methods(decided).results
     assert "(100 % interval" not in found
     assert "(99.9995 % interval" in found
-    assert "99.9995 %" in cg.table(cg.decide(given, rope=0))
+    assert "99.9995 %" in cg.table(decided)
 
 
 def test_more_units_are_not_promised_where_placebo_words_are_lacking():
@@ -336,13 +346,13 @@ def test_more_units_are_not_promised_where_placebo_words_are_lacking():
     outcomes = trial(
         arms=arms | cg.placebos("AGATAAG", at=96, n_placebos=40, rng=0), n_units=60
     )
-    decided = cg.decide(estimates(outcomes), rope="placebo", level=0.99)
+    decided = cg.decide(estimates(outcomes), rope="placebo", ci_prob=0.99)
     found = decided.sel(contrast="GATA1", task="K562")
     assert found["verdict"] == "undecided"
     assert found["lower"] > found["rope_upper"]
     assert found["more_units"] == -1
     assert (
-        "even odds"
+        "would be needed"
         not in cg.methods(decided.sel(contrast=["GATA1"], task=["K562"])).results
     )
 
@@ -360,12 +370,12 @@ def test_no_new_trial_is_promised_where_this_one_is_as_large(parallel):
         decided = cg.decide(
             cg.estimate(cg.contrast(few, control="untreated")),
             rope=(-0.1, 0.1),
-            level=0.999,
+            ci_prob=0.999,
         )
     open_ = decided["verdict"] == "undecided"
     assert bool(open_.any())
     assert not bool((decided["more_units"] == 1).any())
     assert (
-        "units in these arms would decide it"
+        "backgrounds in these arms would be needed"
         in cg.methods(cg.decide(estimates(parallel), rope=(-0.1, 0.1))).results
     )

@@ -317,11 +317,6 @@ def test_refusals_before_anything_is_predicted():
             DesignError,
             "scale='ratio'",
         ),
-        (
-            replace(plain, analysis=replace(plain.analysis, error="bootstrap_t")),
-            DesignError,
-            "bootstrap_t",
-        ),
         ("copies", DesignError, "not a cg.Design"),
     ]:
         with pytest.raises(error, match=words):

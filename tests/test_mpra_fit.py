@@ -763,7 +763,7 @@ def test_adjusting_a_fit_has_a_family_for_each_contrast(fitted):
 
 
 def test_deciding_and_inferring_from_a_fit(fitted):
-    by_tests = cg.decide(fitted, rope=(-0.3, 0.3), error="bh")
+    by_tests = cg.decide(fitted, rope=(-0.3, 0.3), error="fdr")
     by_draws = cg.decide(cg.infer(fitted.sel(contrast=["b"]), rng=1), rope=(-0.3, 0.3))
     for found in (by_tests, by_draws):
         verdicts = found["verdict"].sel(task="b").values

@@ -247,8 +247,11 @@ def check_two_way_fit_and_verdicts(
     assert groups["diagnostics"].attrs["divergences"] == 0
     decisions = cg.decide(tree, rope=(-0.1, 0.1))
     assert decisions["verdict"].dims == ("contrast", "task")
-    share = (posterior["ace"] > 0.1).mean().item()
-    assert abs(decisions["p_above"].item() - share) < 1e-9
+    above, below = (
+        (sign * posterior["ace"] > 0.1).mean().item() for sign in (1.0, -1.0)
+    )
+    error = min(1 - max(above, below), above + below)
+    assert abs(decisions["q"].item() - error) < 1e-9
     draws = (
         posterior["effect"].sel(contrast="GATA1", drop=True).rename(element="contrast")
     )

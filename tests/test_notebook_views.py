@@ -84,7 +84,7 @@ def test_a_plan_shows_what_was_chosen():
     page = cg.Analysis(control="placebo", rope=(-0.1, 0.1))._repr_html_()
     assert ">control</th>" in page
     assert ">(-0.1, 0.1)</td>" in page
-    assert "level" not in page
+    assert "ci_prob" not in page
 
 
 def test_a_view_prints_the_report():

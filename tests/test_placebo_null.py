@@ -312,7 +312,7 @@ def test_each_class_of_placebo_words_is_a_null_of_its_own() -> None:
         ("placebo", placebo_region),
         ("placebo outliers", placebo_fences),
     ):
-        decided = cg.decide(table, rope=rope, level=0.9)
+        decided = cg.decide(table, rope=rope, ci_prob=0.9)
         for part in alone:
             own = decided.sel(contrast=part["contrast"].values)
             np.testing.assert_allclose(
@@ -375,7 +375,7 @@ def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() ->
     )
     fences = placebo_fences(table)
     assert (fences["lower"].item(), fences["upper"].item()) == (0.25, 0.5)
-    found = cg.decide(table, rope="placebo outliers", level=0.9).isel(
+    found = cg.decide(table, rope="placebo outliers", ci_prob=0.9).isel(
         contrast=slice(100, None)
     )
     assert found["verdict"].values.ravel().tolist() == [
@@ -421,7 +421,7 @@ def test_fences_of_words_of_one_effect_are_that_effect() -> None:
     )
     fences = placebo_fences(table)
     assert (fences["lower"].item(), fences["upper"].item()) == (0.1, 0.1)
-    found = cg.decide(table, rope="placebo outliers", level=0.9)
+    found = cg.decide(table, rope="placebo outliers", ci_prob=0.9)
     assert found["verdict"].values.ravel()[100:].tolist() == [
         "higher",
         "undecided",
@@ -432,23 +432,23 @@ def test_fences_of_words_of_one_effect_are_that_effect() -> None:
         placebo_region(table)
 
 
-@pytest.mark.parametrize("error", ["bh", "holm"])
+@pytest.mark.parametrize("error", ["fdr", "fwer"])
 def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_are(
-    error: Literal["bh", "holm"],
+    error: Literal["fdr", "fwer"],
 ) -> None:
     table = two_classes()
     alone = cg.decide(
         table.isel(contrast=slice(70, None)),
         rope="placebo outliers",
-        level=0.9,
+        ci_prob=0.9,
         error=error,
     )
     still = table.assign(ace=table["ace"].where(table["placebo_class"] == 10, 0.0))
-    found = cg.decide(still, rope="placebo outliers", level=0.9, error=error)
+    found = cg.decide(still, rope="placebo outliers", ci_prob=0.9, error=error)
     assert (found["verdict"][:70] == "undecided").all()
     np.testing.assert_array_equal(found["rope_upper"][:70], 0.0)
     np.testing.assert_array_equal(found["rope_upper"][70:], alone["rope_upper"])
-    np.testing.assert_array_equal(found["local_error"][70:], alone["local_error"])
+    np.testing.assert_array_equal(found["p_verdict"][70:], alone["p_verdict"])
 
 
 def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
@@ -458,7 +458,9 @@ def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
     for _ in range(50):
         ace = rng.normal(size=500)
         ace[:5] = np.sort(rng.normal(size=400))[-5:]  # the winners of a search
-        found = cg.decide(screen(ace, 100, se=0.05), rope="placebo outliers", level=0.9)
+        found = cg.decide(
+            screen(ace, 100, se=0.05), rope="placebo outliers", ci_prob=0.9
+        )
         held += int(
             np.isin(found["verdict"].values[:400], ("increases", "decreases")).sum()
         )

@@ -65,7 +65,7 @@ def test_the_tail_is_refused_and_the_outliers_named():
         match="'placebo tail' is no longer .*'placebo outliers'",
     ):
         cg.decide(table, rope="placebo tail")
-    with pytest.raises(cg.errors.DesignError, match='"placebo outliers"'):
+    with pytest.raises(cg.errors.DesignError, match="'placebo outliers'"):
         cg.Analysis(rope="placebo tail")
 
 

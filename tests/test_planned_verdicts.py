@@ -24,60 +24,45 @@ def planned(n: int, **settings: Any) -> xr.Dataset:
 
 
 def marked(estimates: xr.Dataset, **choices: Any) -> list[str]:
-    found = decide(estimates, rope=(-1, 1), **choices)
+    found = decide(estimates, rope=(-1, 1), shrink=None, **choices)
     return [name for name in found.attrs.get("exploratory", "").split(", ") if name]
 
 
-@pytest.mark.parametrize(
-    ("n", "error", "others"),
-    [
-        (29, "bh", []),
-        (29, "holm", ["error"]),
-        (29, "local", ["error"]),
-        (30, "bh", ["error"]),
-        (30, "holm", ["error"]),
-        (30, "local", []),
-    ],
-)
-def test_thirty_effects_were_planned_to_have_a_posterior_and_fewer_to_be_tested(
-    n: int, error: Any, others: list[str]
+@pytest.mark.parametrize("n", [9, 29, 30, 40])
+def test_the_planned_error_rate_does_not_depend_on_the_number_of_effects(
+    n: int,
 ) -> None:
-    assert marked(planned(n), error=error) == others
+    assert marked(planned(n)) == marked(planned(n), error="fdr") == []
+    assert marked(planned(n), error="fwer") == ["error"]
+    assert marked(planned(n), error="each") == ["error"]
 
 
 def test_an_error_rate_that_was_stored_is_the_planned_one() -> None:
-    assert marked(planned(40, error="holm"), error="holm") == []
-    assert marked(planned(40, error="bh"), error="bh") == []
-    assert marked(planned(4, error="holm"), error="bh") == ["error"]
-    assert marked(planned(40, error="bh"), error="bh", family="all") == ["family"]
-    # each verdict by itself has no family
-    assert marked(planned(40), error="local", family="all") == []
-    assert marked(planned(40), error="local", level=0.9, rare=0.02) == ["level", "rare"]
+    for n in (4, 40):
+        assert marked(planned(n, error="fwer"), error="fwer") == []
+        assert marked(planned(n, error="fwer"), error="fdr") == ["error"]
+        assert marked(planned(n, error="posterior"), error="fdr") == ["error"]
+    assert marked(planned(40), family="task") == ["family"]
+    assert marked(planned(40, family="task"), family="task") == []
+    assert marked(planned(40), ci_prob=0.9, rare=0.02) == ["rare", "ci_prob"]
+    assert marked(planned(40, ci_prob=0.9), ci_prob=0.9) == []
+    assert marked(planned(40), largest=9.0) == ["largest"]
+    assert marked(planned(40, largest=9.0), largest=9.0) == []
 
 
-def test_words_and_effects_that_do_not_vary_do_not_count_towards_a_posterior() -> None:
+def test_which_contrasts_vary_does_not_change_what_was_planned() -> None:
     table = planned(30)
     word = np.arange(30) == 7
-    assert marked(table.assign_coords(is_placebo=("contrast", word)), error="bh") == []
-    assert marked(table.assign(exact=(EFFECT, word[:, None])), error="bh") == []
-    assert marked(table.assign(exact=(EFFECT, ~word[:, None])), error="bh") == []
-    assert marked(
-        table.assign(exact=(EFFECT, np.zeros((30, 1), bool))), error="bh"
-    ) == ["error"]
+    for other in (
+        table.assign_coords(is_placebo=("contrast", word)),
+        table.assign(exact=(EFFECT, word[:, None])),
+        table.assign(exact=(EFFECT, ~word[:, None])),
+    ):
+        assert marked(other) == []
+        assert marked(other, error="fwer") == ["error"]
 
 
-def test_an_effect_that_does_not_vary_in_one_task_does_not_count_in_any() -> None:
-    effect, one = np.random.default_rng(0).normal(size=(30, 2)), np.zeros((30, 2), bool)
-    table = xr.Dataset(
-        {"ace": (EFFECT, effect), "se": (EFFECT, np.full((30, 2), 0.1))}
-    ).assign_attrs(planned(3).attrs)
-    assert marked(table.assign(exact=(EFFECT, one)), error="bh") == ["error"]
-    one[4, 1] = True
-    assert marked(table.assign(exact=(EFFECT, one)), error="bh") == []
-
-
-def test_where_nothing_varies_no_error_rate_is_exploratory() -> None:
+def test_where_nothing_varies_another_error_rate_is_exploratory_too() -> None:
     still = planned(4).assign(se=(EFFECT, np.zeros((4, 1))))
-    assert marked(still, error="holm") == []
-    some = planned(4).assign(se=(EFFECT, np.array([[0.0], [0.1], [0.0], [0.0]])))
-    assert marked(some, error="holm") == ["error"]
+    assert marked(still) == []
+    assert marked(still, error="fwer") == ["error"]

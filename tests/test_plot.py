@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 from test_reporting import EFFECT, estimates
 
@@ -147,7 +147,7 @@ def test_a_given_axes_is_used():
 
 def test_a_posterior_is_decided_first(tmp_path):
     posterior = cg.infer(
-        cg.from_effects([0.0, 1.0], 0.1), law="normal", n_draws=400, rng=0
+        cg.from_effects(np.arange(10.0), 0.1), law="normal", n_draws=400, rng=0
     )
     for draws in (posterior, posterior["posterior"]):
         with pytest.raises(
@@ -280,7 +280,8 @@ def test_matplotlib_is_left_as_it_was():
 
 def decided(**choice):
     found = cg.decide(estimates(40), **{"rope": (-0.02, 0.02), **choice})
-    return found.assign(raw=found["ace"] + 0.1)
+    beside = {"shrunken": 0.1, "shrunken_lower": 0.05, "shrunken_upper": 0.2}
+    return found.assign({name: found["ace"] + by for name, by in beside.items()})
 
 
 def legend(axes):
@@ -293,20 +294,36 @@ def test_decisions_are_drawn_before_their_rope_beside_what_they_were():
     assert (rope.get_x(), rope.get_x() + rope.get_width()) == pytest.approx(
         (-0.02, 0.02)
     )
-    assert points(axes, "unshrunken estimate, 95 % interval") == pytest.approx(
+    assert points(axes, "shrunken") == pytest.approx(
         np.array([[1.4812, -0.22], [0.0787, 0.78]])
     )
     assert points(axes, "_decided") == pytest.approx(
         np.array([[1.3812, 0], [-0.0213, 1]])
     )
     assert points(axes, "_undecided")[:, 1] == pytest.approx([1])
-    named = {"unshrunken estimate, 95 % interval", "posterior, 95 % interval: decides"}
-    assert {"ROPE", "increases", "undecided"} | named <= set(legend(axes))
-    raw = axes.containers[0]
-    half = 1.959964 * 0.0091 / 1.96
-    assert raw[2][0].get_segments()[0][:, 0] == pytest.approx(
-        [1.4812 - half, 1.4812 + half]
+    assert {"ROPE", "increases", "undecided", "shrunken"} <= set(legend(axes))
+    (beside,) = [
+        lines.get_segments()
+        for lines in axes.collections
+        if isinstance(lines, LineCollection) and lines.get_alpha()
+    ]
+    assert beside[0][:, 0] == pytest.approx([1.3812 + 0.05, 1.3812 + 0.2])
+
+
+def test_contrasts_that_are_not_shrunken_have_no_mark_beside():
+    found = decided()
+    found["shrunken"][1] = np.nan
+    assert points(forest(found), "shrunken") == pytest.approx(
+        np.array([[1.4812, -0.22]])
     )
+
+
+def test_verdicts_against_random_sequences_have_the_colors_of_directions():
+    from causalgia.plot.style import VERDICTS
+
+    assert VERDICTS["higher"] == VERDICTS["larger"] == VERDICTS["increases"]
+    assert VERDICTS["lower"] == VERDICTS["decreases"]
+    assert VERDICTS["within"] == VERDICTS["negligible"]
 
 
 def test_the_rope_of_placebo_words_takes_the_place_of_their_band():

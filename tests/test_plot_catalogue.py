@@ -363,9 +363,6 @@ def test_the_level_of_the_intervals_is_on_the_axis():
 
     table = xr.Dataset({"lower": ("contrast", [0.0, 1.0])}, attrs={"ci_prob": 0.9})
     assert interval_label(table) == "90 % intervals"
-    mixed = table.assign(interval_level=("contrast", [0.93, 0.985]))
-    assert interval_label(mixed) == "intervals of the tests that gave the verdicts"
-    assert interval_label(mixed.isel(contrast=[1])) == "98.5 % intervals"
     assert interval_label(table.drop_vars("lower")) == ""
 
 

@@ -29,7 +29,6 @@ from causalgia.posterior.model_checks import (
     errors_grow_with_effects,
     prior_conflict,
     tau_quantile,
-    why_no_posterior,
 )
 from causalgia.posterior.normal import normal
 from causalgia.posterior.posterior_tree import tree_datasets
@@ -195,21 +194,6 @@ def test_the_largest_tenth_of_the_effects_says_whether_growth_matters(
     # one of the four does not change their median
     mixed = se * np.where(np.arange(40) == 39, 0.01, 1.0)
     assert errors_grow_with_effects(size, mixed) == (share > 0.2)
-
-
-@pytest.mark.parametrize("tasks", [[0], [1], [0, 1]])
-def test_one_task_of_two_in_which_errors_grow_is_a_reason(tasks: list[int]) -> None:
-    size = np.linspace(0.1, 3, 40)
-    se = np.stack([0.05 + 0.5 * size, np.full(40, 0.3)], axis=1)[:, tasks]
-    dims = ("contrast", "task")
-    table = xr.Dataset(
-        {"ace": (dims, np.stack([size] * len(tasks), axis=1)), "se": (dims, se)}
-    )
-    table = table.assign_coords(contrast=np.arange(40), task=[f"t{i}" for i in tasks])
-    reason = why_no_posterior(table, np.full(40, True))
-    assert reason == (
-        "their standard errors grow with the effects" if 0 in tasks else ""
-    )
 
 
 # ---------------------------------------------------------------- what is kept and said of families

@@ -60,7 +60,7 @@ def test_a_profile_with_periods_is_decided_by_its_moments() -> None:
     )
     decisions = cg.decide(found, rope=(-0.1, 0.1))
     assert (decisions["verdict"] == "increases").all()
-    np.testing.assert_array_equal(decisions["ace"], found["moments"]["mean"])
+    np.testing.assert_array_equal(decisions["shrunken"], found["moments"]["mean"])
     np.testing.assert_array_equal(decisions["lfsr"], found["moments"]["lfsr"])
 
 

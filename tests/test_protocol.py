@@ -32,7 +32,7 @@ ARMS = {
     "GATA1": cg.Embed("AGATAAG", at=20),
 }
 DESIGN = cg.Design(null=cg.Uniform(length=60), arms=ARMS, n_units=80)
-ASK = cg.Analysis(control="placebo", rope=(-0.1, 0.1), error="bh")
+ASK = cg.Analysis(control="placebo", rope=(-0.1, 0.1), error="fdr")
 
 
 def net(slope=1.0):
@@ -195,12 +195,12 @@ def test_another_rope_and_a_left_out_contrast_are_told_apart(locked):
     outcomes = protocol.run(DESIGN, net())
     with pytest.warns(ExploratoryWarning):
         wide = cg.analyze(
-            outcomes, dataclasses.replace(ASK, rope=(-0.5, 0.5), level=0.9), rng=7
+            outcomes, dataclasses.replace(ASK, rope=(-0.5, 0.5), ci_prob=0.9), rng=7
         )
     found = cg.verify(path, wide)
     assert [(one.what, one.there, one.here) for one in found.deviations] == [
+        ("ci_prob", "0.95", "0.9"),
         ("rope", "[-0.1, 0.1]", "[-0.5, 0.5]"),
-        ("level", "0.95", "0.9"),
     ]
     less = cg.verify(
         path, cg.analyze(outcomes, rng=7).sel(contrast=["GATA1"], task=["K562"])
@@ -289,7 +289,7 @@ def test_a_second_run_is_compared_bit_for_bit():
 LOCKS = {
     "rope": (b"    -0.1,\n", b"    -0.3,\n", "analysis.rope = "),
     "units": (b"n_units = 80", b"n_units = 90", "design.n_units = 90"),
-    "error": (b'error = "bh"', b'error = "holm"', "analysis.error = 'holm'"),
+    "error": (b'error = "fdr"', b'error = "fwer"', "analysis.error = 'fwer'"),
     "seed": (b"rng = 7", b"rng = 8", "design.rng = 8"),
     "time": (b'locked = "2', b'locked = "1', "protocol.locked = "),
     "arm": (b"x[20:27] = AGATAAG", b"x[20:27] = TTTTTTT", "design.do = "),
@@ -521,12 +521,9 @@ def analyses(draw):
             [0, (-0.1, 0.3), "0.2 sd", {"K562": (-0.1, 0.1), "HepG2": (-1e-3, 2.0)}]
         )
     )
-    error, adjust = (
-        draw(st.sampled_from(["auto", "bh", "holm"])),
-        draw(st.sampled_from(["bh", "holm", "by"])),
-    )
+    error = draw(st.sampled_from(["fdr", "fwer", "each"]))
     level = draw(st.floats(0.51, 0.999))
-    return cg.Analysis(**question, rope=rope, error=error, adjust=adjust, level=level)
+    return cg.Analysis(**question, rope=rope, error=error, ci_prob=level)
 
 
 SEEDS = st.integers(0, 2**63 - 1)

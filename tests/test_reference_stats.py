@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from student import assert_holds_t, of_t
 
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
@@ -49,15 +50,21 @@ def codes(frame: pd.DataFrame, column: str = "parent") -> np.ndarray:
 
 
 def agrees(mine: xr.Dataset, theirs: dict[str, Any], **where: str) -> None:
-    """Compare one contrast's row with R's."""
+    """Compare one contrast's row with R's, whose intervals are t intervals; ours hold
+    them.
+    """
     row = mine.sel(where) if where else mine.isel(contrast=0, task=0)
-    ace = theirs.get("ace", theirs.get("estimate"))
-    for name, value in {
-        "ace": ace,
-        **{k: theirs[k] for k in ("se", "df", "lower", "upper")},
-    }.items():
-        np.testing.assert_allclose(row[name].item(), value, rtol=1e-9, err_msg=name)
-    np.testing.assert_allclose(row["p"].item(), theirs["p"], rtol=1e-7, atol=1e-12)
+    p, low, high = of_t(row)
+    for name, value, reference in (
+        ("ace", row["ace"].item(), theirs.get("ace", theirs.get("estimate"))),
+        ("se", row["se"].item(), theirs["se"]),
+        ("df", row["df"].item(), theirs["df"]),
+        ("lower", low, theirs["lower"]),
+        ("upper", high, theirs["upper"]),
+    ):
+        np.testing.assert_allclose(value, reference, rtol=1e-9, err_msg=name)
+    np.testing.assert_allclose(p, theirs["p"], rtol=1e-7, atol=1e-12)
+    assert_holds_t(row)
 
 
 def parallel(file: str, **columns: Any) -> xr.Dataset:
@@ -296,7 +303,10 @@ def test_shared_control_covariance() -> None:
     assert estimates["contrast"].values.tolist() == theirs["contrast"]
     np.testing.assert_allclose(estimates["ace"][:, 0], theirs["ace"], rtol=1e-9)
     np.testing.assert_allclose(estimates["se"][:, 0], theirs["se"], rtol=1e-9)
-    np.testing.assert_allclose(estimates["p"][:, 0], theirs["p_unadjusted"], rtol=1e-7)
+    np.testing.assert_allclose(
+        of_t(estimates)[0][:, 0], theirs["p_unadjusted"], rtol=1e-7
+    )
+    assert_holds_t(estimates)
     np.testing.assert_allclose(
         covariance(estimates)[..., 0], theirs["covariance"], rtol=1e-9, atol=1e-15
     )

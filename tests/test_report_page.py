@@ -207,7 +207,7 @@ def test_the_rows_are_those_of_the_table(tmp_path):
     html = written(table := decided(), tmp_path)
     found = rows_of(html)
     markdown = cg.table(table).splitlines()[2:5]
-    assert found["columns"][:3] == ["contrast", "ACE", "96.67 % interval"]
+    assert found["columns"][:3] == ["contrast", "ACE", "95 % interval"]
     for row, line in zip(found["rows"], markdown, strict=True):
         assert [cell.strip() for cell in line.split("|")[1:-1]] == row
     shown = [data for tag, data in Page(html).texts if tag in ("td", "th")]
@@ -236,12 +236,12 @@ def test_estimates_without_verdicts_say_so(tmp_path):
 
 def test_deviations_are_said(tmp_path):
     found = decided().assign_attrs(
-        exploratory="rope was (-0.2, 0.2); level was 0.9", protocol="sha256 of it"
+        exploratory="rope was (-0.2, 0.2); ci_prob was 0.9", protocol="sha256 of it"
     )
     page = Page(written(found, tmp_path))
     assert "A protocol was locked before the trial: sha256 of it." in page.text()
     assert page.all("div", id="deviations")
-    assert "level was 0.9" in page.text()
+    assert "ci_prob was 0.9" in page.text()
 
 
 def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
@@ -260,7 +260,7 @@ def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
 
 def test_convergence_is_that_of_the_draws(tmp_path):
     posterior = cg.infer(
-        cg.from_effects([0.0, 1.0, 2.0], 0.1), law="normal", n_draws=400, rng=0
+        cg.from_effects(np.arange(12.0), 0.1), law="normal", n_draws=400, rng=0
     )
     table = cg.decide(posterior, rope=(-0.1, 0.1))
     at = {"rhat_max": 1.2, "ess_bulk_min": 90.0, "ess_tail_min": 80.0, "divergences": 3}
@@ -571,7 +571,7 @@ class TestInABrowser:
             "box.value = ''; const v = document.getElementById('verdict'); v.value = "
             "'negligible';v.dispatchEvent(new Event('change'))"
         )
-        assert set(self.cells(browser, 4)) == {"negligible"}
+        assert set(self.cells(browser, 3)) == {"negligible"}
 
     def test_the_keyboard_reaches_the_table(self, browser, tmp_path):
         self.load(browser, cg.report(decided(), path=tmp_path / "a.html"))
@@ -672,9 +672,8 @@ def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
         OutcomesError, match=r"attrs\['ci_prob'\] is .* not a probability"
     ):
         cg.report(estimates.assign_attrs(ci_prob=value))
-    with pytest.raises(
-        OutcomesError, match=r"attrs\['level'\] is .* not a probability"
-    ):
-        cg.report(cg.decide(estimates, rope=(-0.1, 0.1)).assign_attrs(level=value))
+    decided = cg.decide(estimates, rope=(-0.1, 0.1))
+    with pytest.raises(OutcomesError, match="not a probability between 0 and 1"):
+        cg.report(decided.assign_attrs(ci_prob=value))
     with pytest.raises(OutcomesError, match="the page cannot be written"):
         cg.report(estimates, path=tmp_path / "a\0b.html")

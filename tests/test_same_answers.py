@@ -103,9 +103,7 @@ def test_answers_that_are_the_same_are_taken_over(tmp_path, keep):
         found
     )
     effects = found if keep == "effects" else cg.contrast(found, control="control")
-    decisions = cg.decide(
-        cg.infer(cg.estimate(effects), rng=0), rope=(-0.1, 0.1), level=0.95
-    )
+    decisions = cg.decide(cg.estimate(effects), rope=(-0.1, 0.1), ci_prob=0.95)
     assert note.split(" (")[0] in " ".join(cg.report(decisions).split())
 
 

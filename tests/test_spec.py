@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia.analysis import ANALYSIS, Analysis
-from causalgia.choices import ERRORS, LAWS, METHODS, SCALES, TARGETS
+from causalgia.choices import ERRORS, LAWS, SCALES, TARGETS
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.effects.scales import _TRANSFORMS, OF_MEANS
@@ -139,13 +139,14 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ),
         ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
         ("\nn = 40 ", "\nn = 4 "),
-        ('# adjust = "bh"', 'adjust = "bh"'),
-        ('# error = "auto"  ', 'error = "bayes_fdr"  '),
+        ("ci_prob = 0.95", "ci_prob = 0.9"),
+        ('# error = "fdr"  ', 'error = "posterior"  '),
         ("# rare = 0.01", "rare = 0.02"),
+        ("# largest = 6.0", "largest = 6.0"),
+        ("# [analysis.shrink]", "[analysis.shrink]"),
         ('# law = "student_t"', 'law = "student_t"'),
-        ("# [analysis.prior]", "[analysis.prior]"),
+        ("# [analysis.shrink.prior]", "[analysis.shrink.prior]"),
         ("# tau_scale = 1.0", "tau_scale = 1.0"),
-        ("# level = 0.9", "level = 0.9"),
         ('# [arms."GATA1 motif"]', '[arms."GATA1 motif"]'),
         (
             '# embed = { file = "motifs.meme", motif = "GATA1" }\n# at = 5',
@@ -161,25 +162,28 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
     assert spec.design.assignment == "parallel"
     assert spec.analysis == Analysis(
         control="placebo",
-        adjust="bh",
         rope=(-0.1, 0.1),
-        error="bayes_fdr",
-        level=0.9,
-        law="student_t",
+        error="posterior",
+        ci_prob=0.9,
+        shrink=cg.Shrinkage(law="student_t", prior=cg.Prior(tau_scale=1)),
         rare=0.02,
-        prior=cg.Prior(tau_scale=1),
+        largest=6,
     )
     assert spec.design.named_arms[-5].factors == {"site": 100}
 
 
-def test_the_shared_sketch_parses_as_it_stands(folder):
+def test_the_shared_sketch_parses(folder):
     if not SHARED.exists():
         pytest.skip("the sketch lies beside the repository")
     parents = "".join(f">{i}\n{'ACGTTGCATCAG' * 100}\n" for i in range(3))
     (folder / "peaks.fa.gz").write_bytes(
         __import__("gzip").compress(parents.encode(), mtime=0)
     )
-    spec = read_spec(written(folder, SHARED.read_text()))
+    text = SHARED.read_text()  # older than two names
+    for old, new in (("bayes_fdr", "posterior"), ("level = 0.95", "ci_prob = 0.95")):
+        assert old in text or new in text
+        text = text.replace(old, new)
+    spec = read_spec(written(folder, text))
     names = [arm.name for arm in spec.design.named_arms]
     assert names[:4] == ["untreated", "placebo", "GATA1", "GATA1 x2"]
     assert len(names) == 44
@@ -188,7 +192,7 @@ def test_the_shared_sketch_parses_as_it_stands(folder):
         == "do(x[1000:1007] = AGATAAG, x[1030:1037] = AGATAAG)"
     )
     assert spec.analysis == Analysis(
-        control="placebo", rope=(-0.1, 0.1), error="bayes_fdr", level=0.95
+        control="placebo", rope=(-0.1, 0.1), error="posterior", ci_prob=0.95
     )
     assert spec.predictor.tasks == ("K562", "HepG2")
 
@@ -277,7 +281,9 @@ def test_toml_round_trip(tmp_path, names, rng, ci_prob, rope):
             control=names[-1],
             ci_prob=ci_prob,
             rope=rope,
-            prior=cg.Prior(tau="half_normal", mu_sd=float("inf")),
+            shrink=cg.Shrinkage(
+                law="normal", prior=cg.Prior(tau="half_normal", mu_sd=float("inf"))
+            ),
         ),
     )
     path = written(tmp_path, spec.to_toml())
@@ -306,7 +312,7 @@ UNKNOWN_KEYS = [
     (with_line("seed = 5"), "no key 'seed' at the top; did you mean 'rng'?"),
     (
         MINIMAL + "[analysis]\nalpha = 0.05\n",
-        "[analysis] has no key 'alpha'; did you mean 'level'?",
+        "[analysis] has no key 'alpha'; it takes control, contrasts",
     ),
     (with_line("zzz = 5"), "no key 'zzz' at the top; it takes name, n_units, rng"),
     (
@@ -498,9 +504,11 @@ WRONG_VALUES = [
     ),
     (MINIMAL + "[analysis]\nrope = [-inf, 0.1]\n", "rope = "),
     (MINIMAL + "[analysis]\ntarget = 'people'\n", "target = 'people' must be one of"),
-    (MINIMAL + "[analysis]\nadjust = 'fdr'\n", "adjust = 'fdr' must be one of"),
+    (MINIMAL + "[analysis]\nadjust = 'bh'\n", "there is no 'adjust'; it is the error"),
+    (MINIMAL + "[analysis]\nerror = 'bh'\n", "error = 'bh' has another name: 'fdr'"),
     (MINIMAL + "[analysis]\nscale = 'ln'\n", "scale = 'ln' must be one of"),
-    (MINIMAL + "[analysis]\nlevel = '95 %'\n", "level = '95 %' must be a number"),
+    (MINIMAL + "[analysis]\nlevel = 0.9\n", "there is no 'level'; it is ci_prob"),
+    (MINIMAL + "[analysis]\nci_prob = '95 %'\n", "ci_prob = '95 %' must be a number"),
     (MINIMAL.replace("n_units = 20", ""), "a trial needs 'n_units'"),
     (MINIMAL.replace("rng = 0", ""), "a trial needs 'rng'"),
     (MINIMAL.replace("rng = 0", "rng = "), "line 3, column 7: not valid TOML"),
@@ -621,12 +629,8 @@ def test_the_page_has_every_null_model_and_intervention():
 
 
 def test_the_page_has_every_value_that_is_one_of_a_few():
-    page = (
-        sections()["[analysis]"] + trial_file_tables.tables()["_targets_and_methods.md"]
-    )
-    assert all(
-        f'"{value}"' in page for value in (*TARGETS, *SCALES, *METHODS, *LAWS, *ERRORS)
-    )
+    page = sections()["[analysis]"] + trial_file_tables.tables()["_targets.md"]
+    assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *LAWS, *ERRORS))
 
 
 def test_the_interaction_of_the_page_is_understood(tmp_path):
@@ -670,11 +674,7 @@ def at_the_top(line):
 def test_an_experiment_is_the_function_of_its_name(folder):
     spec = read_spec(written(folder, EXPERIMENT))
     assert spec.design == cg.experiments.copies(at=(4, 12))
-    assert (
-        spec.analysis
-        == spec.design.analysis
-        == Analysis(rope="0.2 sd", error="bh", exchangeable=False)
-    )
+    assert spec.analysis == spec.design.analysis == Analysis(rope="0.2 sd", error="fdr")
     text = (
         at_the_top("n_units = 50\nname = 'two'")
         + '[null]\nkind = "uniform"\nlength = 60\n'
@@ -697,12 +697,13 @@ def test_an_experiment_is_the_function_of_its_name(folder):
         with_setting("rope = [-0.1, 0.1]"),
         at_the_top("n_units = 50\nassignment = 'crossover'")
         + '[null]\nkind = "shuffle"\nof = "long.fa"\n',
-        EXPERIMENT + '[analysis]\nerror = "bh"\nci_prob = 0.9\nrope = 0\n',
+        EXPERIMENT + '[analysis]\nerror = "fdr"\nci_prob = 0.9\nrope = 0\n',
         EXPERIMENT
         + (
             "[analysis]\n"
-            'error = "local"\n'
-            "exchangeable = true\n"
+            'error = "fwer"\n'
+            "largest = 6\n"
+            "[analysis.shrink]\n"
             'law = "normal"\n'
             "prior = {tau_scale = 2}\n"
         ),
@@ -724,23 +725,19 @@ def test_an_experiment_comes_back(folder, monkeypatch, tmp_path_factory, text):
 def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
     path = written(
         folder,
-        EXPERIMENT
-        + '[analysis]\nrope = [-0.3, 0.3]\nerror = "bayes_fdr"\nexchangeable = true\n',
+        EXPERIMENT + '[analysis]\nrope = [-0.3, 0.3]\nerror = "fwer"\n',
     )
     spec = read_spec(path)
-    assert spec.design.analysis == Analysis(
-        rope=(-0.3, 0.3), error="bayes_fdr", exchangeable=True
-    )
+    assert spec.design.analysis == Analysis(rope=(-0.3, 0.3), error="fwer")
     assert read_spec(
         written(folder, with_setting("rope = [-0.3, 0.3]"), "rope.toml")
     ).analysis.rope == (-0.3, 0.3)
-    kept = Analysis(control="untreated", rope="0.2 sd", level=0.9)
+    kept = Analysis(control="untreated", rope="0.2 sd", ci_prob=0.9)
     assert read_analysis(path, stored=kept) == Analysis(
         control="untreated",
         rope=(-0.3, 0.3),
-        error="bayes_fdr",
-        exchangeable=True,
-        level=0.9,
+        error="fwer",
+        ci_prob=0.9,
     )
     assert (
         read_analysis(written(folder, MINIMAL, "arms.toml"), stored=kept) == Analysis()
@@ -765,7 +762,7 @@ def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
         ),
         (
             with_setting("zzz = 1"),
-            "experiment 'copies' has no 'zzz'; it takes motif, at, rope",
+            "experiment 'copies' has no 'zzz'; it takes motif, at, control, rope",
         ),
         (
             with_setting("n_units = 5"),
@@ -887,7 +884,7 @@ def test_a_design_that_names_its_contrasts_comes_back(folder):
 def test_the_experiment_of_the_page_is_understood(folder):
     example = re.search(r"```toml\n(.*?)```", sections()["[experiment]"], re.DOTALL)[1]
     spec = read_spec(written(folder, example))
-    assert (spec.design.n_units, spec.analysis.level) == (500, 0.9)
+    assert (spec.design.n_units, spec.analysis.ci_prob) == (500, 0.9)
 
 
 def test_the_mpra_table_has_every_option_of_a_library():

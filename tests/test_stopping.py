@@ -4,6 +4,8 @@ trial, every refusal in words.
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 from pathlib import Path
 
@@ -161,7 +163,7 @@ def test_looks_on_units_of_shared_parents_count_the_parents():
     for _ in range(n_trials):
         parents = np.arange(2_400) % 120
         ice = rng.standard_normal(120)[parents] + 0.3 * rng.standard_normal(2_400)
-        rule = cg.Decided(rope=0, level=0.9)
+        rule = cg.Decided(rope=0, ci_prob=0.9)
         for n in (120, 600, 2_400):
             clustered = outcomes_of(ice[:n], parent=("unit", parents[:n]))
             look = rule.look(clustered)
@@ -260,7 +262,7 @@ def test_no_verdict_before_a_rare_effect_would_have_been_met():
     assert (look.stop, look.words) == (
         True,
         "every contrast minus 'control' is above, below or inside the ROPE; "
-        "effects on fewer than 1 % of backgrounds could be missed",
+        "this trial could miss an effect present in fewer than 1 % of backgrounds",
     )
     # a direction waits as well
     assert not cg.Decided(rope=0).look(outcomes_of(np.ones(367))).stop
@@ -275,7 +277,7 @@ def test_the_share_that_is_named_is_the_one_that_the_first_look_rules_out():
     ]:
         assert rule.schedule(9_999)[0] == n
         assert rule.look(outcomes_of(np.zeros(n))).words.endswith(
-            f"fewer than {share} of backgrounds could be missed"
+            f"could miss an effect present in fewer than {share} of backgrounds"
         )
 
 
@@ -436,13 +438,9 @@ def test_the_report_says_which_effects_could_be_missed():
         progress=False,
     )
     estimates = cg.estimate(cg.contrast(outcomes, control="placebo"))
-    assert "effects on fewer than 1 % of backgrounds could be missed" in " ".join(
-        cg.report(estimates).split()
-    )
-    assert (
-        "effects on fewer than 1 % of backgrounds could be missed"
-        in outcomes.attrs["stopped"]
-    )
+    missed = "could miss an effect present in fewer than 1 % of backgrounds"
+    assert missed in " ".join(cg.report(estimates).split())
+    assert missed in outcomes.attrs["stopped"]
 
 
 # what is reported
@@ -469,12 +467,12 @@ def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_pa
         np.testing.assert_array_equal(
             decisions[side], outcomes[f"look_{side}"].isel(look=-1)
         )
-    assert (decisions["interval_level"] == 0.95).all()
-    assert decisions.attrs["evidence"] == "confidence sequence"
+    assert (decisions.attrs["error"], decisions.attrs["ci_prob"]) == ("sequence", 0.95)
+    assert not {"q", "p", "p_verdict"} & set(decisions.data_vars)
     lower, upper, verdict = (
         decisions[name].values for name in ("lower", "upper", "verdict")
     )
-    inside = (lower > -1) & (upper < 1)
+    inside = (lower >= -1) & (upper <= 1)
     assert (
         verdict
         == np.select(
@@ -484,9 +482,27 @@ def test_the_interval_and_the_verdict_that_are_reported_are_the_sequences(tmp_pa
         )
     ).all()
     text = " ".join(cg.report(decisions).split())
-    assert "by the confidence sequence that monitored the trial" in text
-    assert text.count("effects on fewer than 1 % of backgrounds could be missed") >= 1
-    assert "fewer than 0." not in text
+    assert "of the confidence sequence that monitored the trial" in text
+
+
+def test_all_intervals_have_the_probability_of_the_rule():
+    until = cg.Decided(rope=(-1, 1), ci_prob=0.9)
+    ask = cg.Analysis(control="placebo", rope=(-1, 1))
+    outcomes = cg.run(
+        trial(), oracle(), rng=3, until=until, analysis=ask, progress=False
+    )
+    assert outcomes.attrs["until_ci_prob"] == 0.9
+    assert cg.analyze(outcomes, rng=0).attrs["ci_prob"] == 0.9
+
+
+def test_the_name_that_ci_prob_had_is_refused_with_the_new_one():
+    with pytest.raises(
+        EstimateError,
+        match=r"there is no .level.; it is ci_prob, the probability of every interval",
+    ):
+        cg.Decided(rope=0, level=0.9)
+    assert copy.copy(cg.Decided(rope=0, rare=0.02)) == cg.Decided(rope=0, rare=0.02)
+    assert pickle.loads(pickle.dumps(cg.Decided(rope=0))) == cg.Decided(rope=0)
 
 
 def test_a_trial_with_too_few_clusters_has_no_verdicts():
@@ -521,7 +537,7 @@ def test_units_that_can_decide_nothing_are_refused_before_anything_is_predicted(
 
 
 def test_tests_decide_where_they_are_asked_for_and_of_other_effects():
-    assert cg.analyze(stopped_trial(error="bh"), rng=0).attrs["evidence"] == "tests"
+    assert cg.analyze(stopped_trial(error="each"), rng=0).attrs["error"] == "each"
     outcomes = stopped_trial()
     assert cg.stopping.is_monitored(
         outcomes, cg.estimate(cg.contrast(outcomes, control="placebo"))
@@ -778,23 +794,27 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (
             lambda: cg.Decided(rope=(0.1, -0.1)),
             DecisionError,
-            "Decided: rope = .* must be two numbers, the lower first",
+            "Decided: rope=.* is reversed; give the lower end first",
         ),
         (
-            lambda: cg.Decided(rope={"K562": (-1, 1)}),
+            lambda: cg.Decided(rope={"K562": "0.2 sd"}),
             DecisionError,
-            "is not fixed beforehand for all",
-        ),
-        (lambda: cg.Decided(rope=(0.1, 0.1)), DecisionError, "Decided: rope = "),
-        (
-            lambda: cg.Decided(rope=0, level=1),
-            EstimateError,
-            "level=1 is not between 0.5 and 1",
+            "Decided: task K562: .* a region by task is in numbers",
         ),
         (
-            lambda: cg.Decided(rope=0, level=0.2),
+            lambda: cg.Decided(rope=(0.1, 0.1)),
+            DecisionError,
+            "Decided: rope=.* no width",
+        ),
+        (
+            lambda: cg.Decided(rope=0, ci_prob=1),
             EstimateError,
-            "level=0.2 is not between 0.5 and 1",
+            "ci_prob=1 is not between 0.5 and 1",
+        ),
+        (
+            lambda: cg.Decided(rope=0, ci_prob=0.2),
+            EstimateError,
+            "ci_prob=0.2 is not between 0.5 and 1",
         ),
         (
             lambda: cg.Decided(rope=0, rare=None),

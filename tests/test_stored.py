@@ -410,7 +410,7 @@ def test_a_process_that_is_killed_is_gone_on_with(tmp_path):
 
 
 def test_a_trial_that_is_read_back_answers_as_in_memory(tmp_path):
-    ask = cg.Analysis(rope=(-0.1, 0.1), error="bh")
+    ask = cg.Analysis(rope=(-0.1, 0.1), error="fdr")
     held = cg.analyze(cg.run(design(), Sums(), rng=3, analysis=ask), rng=0)
     for keep in ("outcomes", "effects"):
         kept = cg.run(
@@ -440,8 +440,8 @@ def test_effects_are_not_asked_for_other_contrasts():
     moments = cg.run(design(), Sums(), rng=3, keep="moments")
     for asked in (
         {"target": "units"},
-        {"adjust": "sign_flip"},
-        {"error": "bootstrap_t"},
+        {"weights": "clusters"},
+        {"cluster": "gc"},
     ):
         with pytest.raises(
             cg.errors.CausalgiaError,

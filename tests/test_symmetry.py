@@ -14,7 +14,7 @@ import xarray as xr
 import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaWarning
-from causalgia.estimation import heterogeneity, modification
+from causalgia.estimation import modification
 from causalgia.multiplicity import (
     equivalence,
     placebo_rank,
@@ -29,6 +29,7 @@ from causalgia.posterior.normal import normal
 from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
+from causalgia.verdicts import heterogeneity
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{CausalgiaWarning.__module__}.{CausalgiaWarning.__name__}"
@@ -146,6 +147,7 @@ def of_selected(effects: xr.Dataset) -> xr.Dataset:
 
 
 decide = of_estimates(cg.decide)
+BY_TASK = {"family": "task"}
 CROSSOVER: dict[str, Verb] = {
     "estimate": (cg.estimate, {}),
     "units": (cg.estimate, {"cluster": "none"}),
@@ -169,11 +171,17 @@ CROSSOVER: dict[str, Verb] = {
         {"method": "bootstrap_t", "n_draws": 999, "rng": 0},
     ),
     "band bonferroni": (simultaneous, {"method": "bonferroni"}),
-    **{f"decide {m}": (decide, {"rope": ROPE, "error": m}) for m in ("bh", "holm")},
-    "decide bootstrap_t": (cg.decide, {"rope": ROPE, "error": "bootstrap_t", "rng": 0}),
-    "decide in sd": (decide, {"rope": "0.4 sd"}),
-    "decide direction": (decide, {"rope": 0}),
-    "decide rare": (decide, {"rope": ROPE, "rare": 0.1}),
+    **{
+        f"decide {m}": (decide, {"rope": ROPE, "error": m, **BY_TASK})
+        for m in ("fdr", "fwer", "each")
+    },
+    "decide bootstrap_t": (
+        cg.decide,
+        {"rope": ROPE, "error": "fwer", "rng": 0, **BY_TASK},
+    ),
+    "decide in sd": (decide, {"rope": "0.4 sd", **BY_TASK}),
+    "decide direction": (decide, {"rope": 0, **BY_TASK}),
+    "decide rare": (decide, {"rope": ROPE, "rare": 0.1, **BY_TASK}),
 }
 OF_EITHER = (
     "estimate",
@@ -181,7 +189,7 @@ OF_EITHER = (
     "selected",
     "adjust holm",
     "band bonferroni",
-    "decide bh",
+    "decide fdr",
     "decide in sd",
 )
 PARALLEL: dict[str, Verb] = {name: CROSSOVER[name] for name in OF_EITHER} | {
@@ -191,14 +199,14 @@ PARALLEL: dict[str, Verb] = {name: CROSSOVER[name] for name in OF_EITHER} | {
 WORDS: dict[str, Verb] = {
     "rank": (placebo_rank, {}),
     "region": (placebo_region, {}),
-    "decide placebo": (decide, {"rope": "placebo"}),
-    "decide placebo outliers": (decide, {"rope": "placebo outliers"}),
+    "decide placebo": (decide, {"rope": "placebo", **BY_TASK}),
+    "decide placebo outliers": (decide, {"rope": "placebo outliers", **BY_TASK}),
 }
 DRAWS: dict[str, Verb] = {
-    "local": (cg.decide, {"rope": ROPE}),
-    "bayes_fdr": (cg.decide, {"rope": ROPE, "error": "bayes_fdr", "level": 0.8}),
-    "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6}),
-    "rare": (cg.decide, {"rope": ROPE, "rare": 0.1}),
+    "posterior": (cg.decide, {"rope": ROPE, **BY_TASK}),
+    "at .8": (cg.decide, {"rope": ROPE, "ci_prob": 0.8, **BY_TASK}),
+    "direction": (cg.decide, {"rope": 0, "ci_prob": 0.6, **BY_TASK}),
+    "rare": (cg.decide, {"rope": ROPE, "rare": 0.1, **BY_TASK}),
 }
 ENSEMBLE: dict[str, Verb] = {
     "each predictor": (cg.estimate, {}),
@@ -214,7 +222,7 @@ ENSEMBLE: dict[str, Verb] = {
     "modification": (modification, {}),
     "decide next": (
         of_estimates_over("next predictor"),
-        {"rope": ROPE, "error": "holm"},
+        {"rope": ROPE, "error": "fwer", **BY_TASK},
     ),
 }
 WORDS["over words"] = (over_words, {})
@@ -243,28 +251,27 @@ MEASURED = {
         "quantiles",
     ),
     *(
-        "raw",
+        "shrunken",
+        "shrunken_lower",
+        "shrunken_upper",
         "quantile_lower",
         "quantile_upper",
         "slope",
-        "lower_tost",
-        "upper_tost",
         "rope_lower",
         "rope_upper",
         "mean",
     ),
 }
-TURNED = {"ace", "raw", "skewness", "slope", "mean", "quantiles"}
+TURNED = {"ace", "shrunken", "skewness", "slope", "mean", "quantiles"}
 SIDES = [
     *(
         ("lower", "upper"),
-        ("lower_tost", "upper_tost"),
         ("rope_lower", "rope_upper"),
         ("p_lower", "p_upper"),
     ),
     *(
         ("quantile_lower", "quantile_upper"),
-        ("p_below", "p_above"),
+        ("shrunken_lower", "shrunken_upper"),
         ("p_placebo_below", "p_placebo_above"),
     ),
     *((f"below{end}", f"above{end}") for end in ("", "_se", "_lower", "_upper")),

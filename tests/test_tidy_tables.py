@@ -85,25 +85,33 @@ def test_decisions_by_tests_have_the_two_sided_p_of_their_own_test():
     assert "raw_estimate" not in frame
 
 
-def test_decisions_by_a_posterior_have_no_p_and_keep_what_was_shrunken():
+def test_decisions_by_a_posterior_keep_the_estimates_beside_what_was_shrunken():
     given = cg.from_effects(
         np.linspace(-1, 1, 40), se=np.full(40, 0.1), names=[f"w{i}" for i in range(40)]
     )
     posterior = cg.infer(given, rng=0)
     frame = cg.tidy(cg.decide(posterior, rope=(-0.1, 0.1)))
-    assert frame["p_value"].isna().all()
-    assert frame["std_error"].isna().all()
-    np.testing.assert_array_equal(
-        frame["raw_estimate"], given["ace"].to_numpy().ravel()
-    )
-    np.testing.assert_array_equal(
-        frame["raw_std_error"], given["se"].to_numpy().ravel()
-    )
-    assert (frame["conf_level"].round(12) == 0.9).all()
+    of_estimates = cg.tidy(given)
+    for name in ("estimate", "std_error", "statistic", "p_value", "conf_low"):
+        np.testing.assert_allclose(frame[name], of_estimates[name], rtol=1e-9)
+    assert (frame["conf_level"] == 0.95).all()
     of_posterior = cg.tidy(posterior)
-    np.testing.assert_allclose(of_posterior["estimate"], frame["estimate"], rtol=1e-12)
+    np.testing.assert_allclose(of_posterior["estimate"], frame["shrunken"], rtol=1e-12)
     np.testing.assert_allclose(of_posterior["lfsr"], frame["lfsr"], rtol=1e-12)
+    assert (frame["shrunken_low"] < frame["shrunken"]).all()
+    assert (frame["shrunken"] < frame["shrunken_high"]).all()
     assert (of_posterior["std_error"] > 0).all()
+    assert of_posterior["p_value"].isna().all()
+    assert of_posterior["statistic"].isna().all()
+
+
+def test_verdicts_have_their_errors_and_the_number_of_independent_units(estimates):
+    frame = cg.tidy(cg.decide(estimates, rope=(-0.1, 0.1)))
+    first = ["conf_level", "verdict", "q", "p_verdict"]
+    at = frame.columns.get_loc("conf_high")
+    assert frame.columns[at + 1 : at + 5].tolist() == first
+    assert (frame["n"] == estimates["n_clusters"].to_numpy().ravel()).all()
+    assert (frame["q"] >= frame["p_verdict"] * (1 - 1e-12)).all()
 
 
 def test_draws_without_a_task_are_summarized_by_mean_sd_and_quantiles():
@@ -135,7 +143,8 @@ def test_exact_effects_have_no_statistic():
         frame = cg.tidy(cg.estimate(ice)).set_index("term")
     assert np.isnan(frame.loc["exact", "statistic"])
     np.testing.assert_allclose(frame.loc["noisy", "statistic"], 2 / np.sqrt(1 / 3))
-    assert frame.loc["exact", "p_value"] == 0.0
+    # three units, of which none differs, have missed half of the largest effect, 3
+    np.testing.assert_allclose(frame.loc["exact", "p_value"], (1 - 1 / (3 + 1)) ** 3)
 
 
 def test_a_curve_has_a_row_for_each_position():

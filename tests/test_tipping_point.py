@@ -306,7 +306,7 @@ def test_what_the_analysis_stored_is_used() -> None:
         "A": cg.Embed("A", at=9),
         "C": cg.Embed("C", at=9),
     }
-    analysis = cg.Analysis(control="T", rope=(-0.8, 0.8), level=0.9)
+    analysis = cg.Analysis(control="T", rope=(-0.8, 0.8), ci_prob=0.9)
     outcomes = cg.run(
         cg.Design(null=cg.Uniform(length=20), arms=arms, n_units=400),
         sites,
@@ -315,7 +315,7 @@ def test_what_the_analysis_stored_is_used() -> None:
     )
     found = cg.tipping_point(outcomes)
     assert found["contrast"].to_numpy().tolist() == ["A", "C"]
-    assert (found.attrs["level"], found["rope_upper"].values.max()) == (0.9, 0.8)
+    assert (found.attrs["ci_prob"], found["rope_upper"].values.max()) == (0.9, 0.8)
     one = cg.tipping_point(outcomes, contrast="A")
     np.testing.assert_allclose(
         one["tilted_ace"].squeeze(),
@@ -356,10 +356,13 @@ def test_units_of_one_effect_have_no_error_anywhere() -> None:
     )
     outcomes["outcome"][:] = np.array([0.0, 2.0])[None, :, None]
     with pytest.warns(cg.errors.DegenerateWarning):
-        found = cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
+        found = cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1.9))
     assert (found["tilted_se"] == 0).all()
     assert (found["tilted_ace"] == 2).all()
-    few = found["ess"] < 60  # 3 / n > .05: exact, and no evidence at that level
+    # .1 beyond the region, of the 4 by which units that were not drawn may differ
+    few = (1 - 0.1 / 4) ** np.rint(found["ess"]) > 0.05
+    assert few.any()
+    assert not few.all()
     assert (
         found["tilted_verdict"].squeeze() == xr.where(few, "undecided", "increases")
     ).all()
@@ -600,13 +603,16 @@ def test_the_report_says_what_turns_and_what_does_not() -> None:
     )
     assert "Downwards it turns to undecided at" in text
     assert "the ACE itself leaves its region at -0.95 sd" in text
-    assert "Upwards it holds as far as these units can say, to +" in text
+    assert (
+        "Upwards it holds throughout the range that these units support, up to +"
+        in text
+    )
     rng = np.random.default_rng(2)
     unclear = outcomes_of(rng.normal(0.5, 3, 100), gc=rng.normal(0.45, 0.04, 100))
     text = cg.report(
         cg.tipping_point(unclear, contrast="word - control", rope=(-0.5, 0.5))
     )
-    assert "It stays undecided as far as these units can say" in text
+    assert "It stays undecided throughout the range that these units support" in text
 
 
 def test_a_control_is_named_as_in_contrast() -> None:
@@ -641,16 +647,41 @@ def test_the_report_says_where_an_outlier_leaves_nothing_to_say() -> None:
     assert "Downwards it turns to undecided at" in text
 
 
-def test_the_report_says_when_effects_of_one_size_are_too_few() -> None:
-    outcomes = outcomes_of(
-        np.full(900, 2.0), gc=np.random.default_rng(6).normal(size=900)
-    )
-    outcomes["outcome"][:] = np.array([0.0, 2.0])[None, :, None]
-    with pytest.warns(cg.errors.DegenerateWarning):
-        text = cg.report(
-            cg.tipping_point(outcomes, contrast="word - control", rope=(-1, 1))
-        )
-    assert "effective units, too few for a direction where effects do not vary" in text
+def test_the_report_says_when_q_is_the_reason() -> None:
+    """Beside five contrasts on 0 the interval of a sixth lies beyond before its q."""
+    rng = np.random.default_rng(6)
+    y = rng.normal(size=(400, 7, 1)) + np.r_[0.0, 0.3, np.zeros(5)][:, None]
+    outcomes = outcomes_of(np.zeros(400), gc=rng.normal(size=400))
+    coords = {"arm": list("cabdefg"), "task": ["K562"], "gc": outcomes["gc"]}
+    several = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords)
+    found = cg.tipping_point(several, control="c", rope=0)
+    beyond = found["tilted_lower"] > 0
+    assert (beyond & (found["tilted_verdict"] == "undecided")).any()
+    assert "where its q is above .05 among the contrasts asked for" in cg.report(found)
+
+
+def test_at_a_shift_of_0_everything_is_that_of_decide() -> None:
+    """Also of pairs of 0/1 outcomes, whose interval is of the numbers that differ."""
+    rng = np.random.default_rng(11)
+    y = (rng.random((300, 3, 2)) < np.array([0.1, 0.2, 0.11])[:, None]).astype(float)
+    coords = {
+        "arm": list("cab"),
+        "task": ["K562", "HepG2"],
+        "gc": ("unit", rng.normal(size=300)),
+    }
+    outcomes = xr.Dataset({"outcome": (("unit", "arm", "task"), y)}, coords)
+    for family in (None, "task"):
+        ask = cg.Analysis(control="c", rope=(-0.08, 0.08), family=family)
+        planned = outcomes.assign_attrs(analysis=ask.to_json())
+        found = cg.tipping_point(planned).sel(shift=0)
+        estimates = cg.estimate(cg.contrast(planned))
+        decided = cg.decide(estimates, rope=(-0.08, 0.08), family=family, shrink=None)
+        assert "n_up" in estimates
+        for name in ("ace", "lower", "upper"):
+            np.testing.assert_allclose(
+                found[f"tilted_{name}"], decided[name], rtol=1e-9, atol=1e-12
+            )
+        np.testing.assert_array_equal(found["tilted_verdict"], decided["verdict"])
 
 
 def test_the_report_says_when_rare_effects_are_the_reason() -> None:
@@ -670,9 +701,9 @@ def test_the_report_says_when_rare_effects_are_the_reason() -> None:
             outcomes, contrast="word - control", rope=(-0.5, 0.5), rare="none"
         )
     )
-    assert "It holds as far as these units can say, for gc from" in text
+    assert "It holds throughout the range that these units support, for gc from" in text
     text = cg.report(cg.tipping_point(outcomes, contrast="word - control", rope=0))
-    assert "verdicts on direction alone at level 0.95" in text
+    assert "verdicts on direction alone by 95 % intervals" in text
 
 
 def test_many_tasks_are_cut_and_the_rest_is_counted() -> None:

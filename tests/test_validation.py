@@ -5,7 +5,9 @@ shown failing outside it.
 from __future__ import annotations
 
 import json
+import os
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,11 +67,23 @@ def test_names_are_different() -> None:
 
 def test_seeds_are_those_of_rows() -> None:
     """A row that is renamed keeps its trials; a seed without a row is left over."""
-    assert set(SEEDS) <= set(KEPT)
+    assert set(SEEDS) <= {check.name for check in CHECKS}
     assert len(SEEDS) == len(set(SEEDS.values()))
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+PART = int(os.environ.get("VALIDATION_PART", "0"))
+"""Of the many rows of the rule of verdicts a ninth is tried here, 0 to 8; `make
+validate` measures all.
+"""
+HERE = [
+    check
+    for check in CHECKS
+    if not check.section.startswith("The rule of verdicts")
+    or zlib.crc32(check.name.encode()) % 9 == PART
+]
+
+
+@pytest.mark.parametrize("check", HERE, ids=lambda check: check.name)
 def test_what_is_promised_happens(check) -> None:
     n = REPORTED if check.claim == "reported" and check.quick > FEW else check.quick
     row = check.row(n)

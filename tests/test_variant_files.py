@@ -355,7 +355,7 @@ def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp
     one, other = cg.open(tmp_path / "run").estimates, cg.open(scored[0]).estimates
     for name in ("ace", "p_matched", "q_matched", "n_matched"):
         np.testing.assert_array_equal(one[name], other[name])
-    again = call("analyze", tmp_path / "run", "--level", "0.9")
+    again = call("analyze", tmp_path / "run", "--ci-prob", "0.9")
     assert "false discovery rate 0.1" in again.stdout
 
 

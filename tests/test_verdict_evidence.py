@@ -18,8 +18,9 @@ from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
 )
-from causalgia.verdicts import decide, more_units
-from causalgia.verdicts.posterior_evidence import from_posterior
+from causalgia.verdicts import decide
+from causalgia.verdicts.evidence import from_estimates
+from causalgia.verdicts.posterior_evidence import summarize_posterior
 
 EFFECT = ("contrast", "task")
 DRAWS = ("chain", "draw", *EFFECT)
@@ -29,59 +30,29 @@ def one_by_one(found: xr.Dataset, *names: str) -> list[Any]:
     return [found[name].to_numpy().ravel() for name in names]
 
 
-# the interval that gave a verdict
+# estimates
 
 
-def test_the_interval_of_each_verdict_is_that_of_its_own_test() -> None:
-    """A direction has 95 %, "negligible" 90 % (two one-sided tests), an undecided
-    effect the wider of the two.
+def test_p_values_and_limits_are_those_of_the_t_law_by_hand() -> None:
+    """Twice the one-sided p beyond the nearer end, twice the larger p of two tests, and
+    the 95 % limits.
     """
-    ace, se, z = (
-        np.array([1.0, 0.0, 0.15, -0.15]),
-        np.array([0.1, 0.01, 0.05, 0.05]),
-        stats.norm.ppf,
+    ace, se, df = np.array([1.2, -0.3, 0.05, -2.0]), 0.3, np.full(4, 7.0)
+    found = from_estimates(
+        cg.from_effects(ace, np.full(4, se), df=df), (-0.5, 0.4), ci_prob=0.9
     )
-    found = decide(cg.from_effects(ace, se), rope=(-0.1, 0.1), error="local")
-    lower, upper, level = one_by_one(found, "lower", "upper", "interval_level")
-    assert found["verdict"].values.ravel().tolist() == [
-        "increases",
-        "negligible",
-        "undecided",
-        "undecided",
-    ]
-    np.testing.assert_allclose(level, [0.95, 0.9, 0.95, 0.95])
-    half = se * z([0.975, 0.95, 0.975, 0.975])
-    np.testing.assert_allclose(lower, ace - half)
-    np.testing.assert_allclose(upper, ace + half)
-
-
-@pytest.mark.parametrize("error", ["bh", "holm"])
-def test_the_intervals_of_a_family_are_at_the_share_of_the_level_that_its_claims_took(
-    error: Any,
-) -> None:
-    """Of ten effects six are directions and one is negligible: 6 / 10 and 1 / 10 of .05
-    by Benjamini and Hochberg.
-    """
-    ace = np.array([5.0, 6.0, 7.0, -5.0, -6.0, -7.0, 0.0, 1.2, -1.2, 0.8])
-    se = np.array([0.1] * 6 + [0.05, 0.4, 0.4, 0.4])
-    found = decide(cg.from_effects(ace, se), rope=(-1, 1), error=error)
-    verdict, lower, upper, level = one_by_one(
-        found, "verdict", "lower", "upper", "interval_level"
-    )
-    assert (
-        verdict.tolist()
-        == ["increases"] * 3 + ["decreases"] * 3 + ["negligible"] + ["undecided"] * 3
-    )
-    of_direction, of_negligible = (
-        (0.6, 0.1) if error == "bh" else (1 / (10 - 6 + 1), 1 / 10)
-    )
-    directional, inside = 1 - 0.05 * of_direction, 1 - 2 * 0.05 * of_negligible
+    above, below = stats.t.sf((ace - 0.4) / se, 7), stats.t.cdf((ace + 0.5) / se, 7)
+    beyond = np.minimum(2 * np.minimum(above, below), 1)
+    np.testing.assert_allclose(found.rows.p_direction.ravel(), beyond)
+    outside = np.maximum(1 - above, 1 - below)
     np.testing.assert_allclose(
-        level, [directional] * 6 + [inside] + [max(directional, inside)] * 3
+        found.rows.p_negligible.ravel(), np.minimum(2 * outside, 1)
     )
-    half = se * stats.norm.ppf((1 + level) / 2)
-    np.testing.assert_allclose(lower, ace - half)
-    np.testing.assert_allclose(upper, ace + half)
+    np.testing.assert_allclose(found.p.ravel(), 2 * stats.t.sf(np.abs(ace) / se, 7))
+    half = stats.t.ppf(0.95, 7) * se
+    np.testing.assert_allclose(found.rows.lower.ravel(), ace - half)
+    np.testing.assert_allclose(found.rows.upper.ravel(), ace + half)
+    assert found.rows.counted.all()
 
 
 def test_one_unit_gives_no_verdict() -> None:
@@ -91,72 +62,6 @@ def test_one_unit_gives_no_verdict() -> None:
         EstimateError, match="one unit gives no standard error; use more units"
     ):
         decide(one, rope=(-0.1, 0.1))
-
-
-def test_the_direction_alone_has_no_second_interval() -> None:
-    found = decide(cg.from_effects([0.1, 3.0], 0.2), rope=0, error="local")
-    np.testing.assert_allclose(found["interval_level"], 0.95)
-    np.testing.assert_allclose(
-        found["upper"].values.ravel(),
-        np.array([0.1, 3.0]) + 0.2 * stats.norm.ppf(0.975),
-    )
-
-
-def test_the_units_that_are_lacking_are_those_of_the_claim_that_is_near() -> None:
-    """Outside the region a direction is lacking at half of .05, inside it "negligible"
-    at .05; at K = 2 by shares.
-    """
-    ace, se, n = np.array([0.15, 0.05]), np.array([0.05, 0.05]), 400
-    table = cg.from_effects(ace, se).assign(n_units=(EFFECT, np.full((2, 1), n)))
-    found = decide(table, rope=(-0.1, 0.1), error="local", rare="none")
-    assert found["verdict"].values.ravel().tolist() == ["undecided"] * 2
-    z = stats.norm.ppf([0.975, 0.95])
-    np.testing.assert_array_equal(
-        found["more_units"].values.ravel(), np.ceil(n * ((z * se / 0.05) ** 2 - 1))
-    )
-    found = decide(table, rope=(-0.1, 0.1), error="bh", rare="none")
-    z = stats.norm.ppf([1 - 0.05 / 4, 1 - 0.05 / 2])  # no claim yet: one of two
-    np.testing.assert_array_equal(
-        found["more_units"].values.ravel(), np.ceil(n * ((z * se / 0.05) ** 2 - 1))
-    )
-
-
-def test_an_effect_inside_its_region_takes_units_for_precision_and_for_rare_backgrounds() -> (
-    None
-):
-    """Of 100 units, 200 more meet a share of 1 %; the precision takes 50 more,
-    or 787.
-    """
-    counts = (EFFECT, np.full((3, 1), 100))
-    se = np.array([0.0372, 0.0905, 0.0905])
-    table = cg.from_effects([0.05, 0.05, 0.15], se).assign(
-        n_units=counts, n_clusters=counts
-    )
-    precise = np.ceil(
-        100 * ((stats.norm.ppf([0.95, 0.95, 0.975]) * se / 0.05) ** 2 - 1)
-    )
-    plain, rare = (
-        decide(table, rope=(-0.1, 0.1), error="local", rare=rare)
-        for rare in ("none", 0.01)
-    )
-    np.testing.assert_array_equal(plain["more_units"].values.ravel(), precise)
-    np.testing.assert_array_equal(
-        rare["more_units"].values.ravel(), [200, *precise[1:]]
-    )
-    assert precise.tolist()[:2] == [50, 787]
-
-
-def test_no_number_of_units_decides_where_a_band_has_no_width() -> None:
-    one, n = np.ones(2), np.full(2, 100)
-    assert more_units(one, 2 * one, 2 * one, n, z=np.array([0.0, 2.0])).tolist() == [
-        -1,
-        1500,
-    ]
-    # what units do not reduce is 3 of 5: at 6, two sd are reached by no number of them
-    assert more_units(np.array([6.0, 7.0]), 5 * one, 4 * one, n, z=2.0).tolist() == [
-        -1,
-        393,
-    ]
 
 
 # draws
@@ -184,37 +89,40 @@ def test_probabilities_of_draws_are_of_each_effect_in_each_task() -> None:
     found = decide(draws_of(values), rope=rope, ci_prob=0.8)
     low, high = np.array([-0.4, -1.5]), np.array([0.6, 0.4])
     above, below = (values > high).mean(axis=0), (values < low).mean(axis=0)
-    for name, expected in (
-        ("p_above", above),
-        ("p_below", below),
-        ("p_rope", 1 - above - below),
-    ):
-        np.testing.assert_allclose(found[name], expected, atol=1e-12)
-    np.testing.assert_allclose(found["lower"], np.quantile(values, 0.1, axis=0))
-    np.testing.assert_allclose(found["upper"], np.quantile(values, 0.9, axis=0))
-    np.testing.assert_allclose(found["ace"], values.mean(axis=0))
+    inside = 1 - above - below
+    near = np.where(np.maximum(above, below) > inside, 1, 0)
+    np.testing.assert_allclose(
+        found["p_verdict"].values[near == 1], 1 - np.maximum(above, below)[near == 1]
+    )
+    np.testing.assert_allclose(
+        found["p_verdict"].values[near == 0], (above + below)[near == 0]
+    )
+    np.testing.assert_array_equal(found["q"], found["p_verdict"])
+    low_high = np.quantile(values, [0.1, 0.9], axis=0)
+    for name, expected in zip(("lower", "upper"), low_high, strict=True):
+        np.testing.assert_allclose(found[name], expected)
+        np.testing.assert_allclose(found[f"shrunken_{name}"], expected)
+    for name in ("ace", "shrunken"):
+        np.testing.assert_allclose(found[name], values.mean(axis=0))
     np.testing.assert_allclose(
         found["lfsr"],
         np.minimum((values <= 0).mean(axis=0), (values >= 0).mean(axis=0)),
     )
-    np.testing.assert_allclose(
-        found["local_error"],
-        1 - np.maximum(np.maximum(above, below), 1 - above - below),
-    )
-    assert from_posterior(
-        draws_of(values), rope, level=0.95, ci_prob=0.8
-    ).sd == pytest.approx(values.std(axis=0))
+    summary = summarize_posterior(draws_of(values), rope, ci_prob=0.8)
+    np.testing.assert_allclose(summary.above, above, atol=1e-12)
+    np.testing.assert_allclose(summary.below, below, atol=1e-12)
+    assert not summary.measured
 
 
 def test_columns_of_another_law_are_not_those_of_the_spike() -> None:
     """P(0) is a column of the spike and slab alone, the lfsr without the others one of
     effects that share theirs.
     """
-    values = np.random.default_rng(0).normal(size=(400, 2, 1))
-    names = {"contrast": ["c0", "c1"], "task": ["t0"]}
+    values = np.random.default_rng(0).normal(size=(400, 10, 1))
+    names = {"contrast": [f"c{k}" for k in range(10)], "task": ["t0"]}
+    share = np.linspace(0.1, 0.4, 10)[:, None]
     moments = xr.Dataset(
-        {"lfdr": (EFFECT, [[0.2], [0.1]]), "lfsr_alone": (EFFECT, [[0.3], [0.4]])},
-        coords=names,
+        {"lfdr": (EFFECT, share), "lfsr_alone": (EFFECT, 1 - share)}, coords=names
     )
     tree = draws_of(values, moments=moments)
     for law, spike in (("two_scales", False), ("spike_and_slab", True)):
@@ -222,10 +130,10 @@ def test_columns_of_another_law_are_not_those_of_the_spike() -> None:
         found = decide(tree, rope=(-1, 1))
         assert ("p_zero" in found) == spike
         assert "lfsr_alone" not in found
+    np.testing.assert_array_equal(found["p_zero"], share)
     tree["posterior"].attrs["sharing_near"] = "similarity"
-    np.testing.assert_array_equal(
-        decide(tree, rope=(-1, 1))["lfsr_alone"], [[0.3], [0.4]]
-    )
+    alone = decide(tree, rope=(-1, 1))["lfsr_alone"]
+    np.testing.assert_array_equal(alone, 1 - share)
     assert "lfsr_alone" not in decide(
         draws_of(values) | {"posterior": tree["posterior"]}, rope=(-1, 1)
     )
@@ -241,67 +149,37 @@ def test_the_sides_of_an_exact_sign_rate_are_those_that_draws_are_on() -> None:
         "lfsr": (EFFECT, [[0.1], [0.2], [0.5]]),
         "lfdr": (EFFECT, [[0.05], [0.2], [0.3]]),
     }
-    found = decide(draws_of(values, moments=xr.Dataset(moments, coords=names)), rope=0)
-    np.testing.assert_allclose(found["p_above"].values.ravel(), [0.9, 0.0, 0.5])
-    np.testing.assert_allclose(found["p_below"].values.ravel(), [0.05, 0.8, 0.2])
-    np.testing.assert_allclose(found["p_rope"].values.ravel(), [0.05, 0.2, 0.3])
-    region = decide(
-        draws_of(values, moments=xr.Dataset(moments, coords=names)), rope=(-1, 1)
-    )
+    exact = draws_of(values, moments=xr.Dataset(moments, coords=names))
+
+    def sides(tree: Any, rope: Any) -> tuple[Any, Any]:
+        found = summarize_posterior(tree, rope, ci_prob=0.95)
+        return found.above.ravel(), found.below.ravel()
+
+    above, below = sides(exact, 0)
+    np.testing.assert_allclose(above, [0.9, 0.0, 0.5])
+    np.testing.assert_allclose(below, [0.05, 0.8, 0.2])
     # of another region they are counted
-    np.testing.assert_allclose(region["p_above"], (values > 1).mean(axis=0))
-    np.testing.assert_allclose(region["p_below"], (values < -1).mean(axis=0))
+    above, below = sides(exact, (-1, 1))
+    np.testing.assert_allclose(above, (values > 1).mean(axis=0).ravel())
+    np.testing.assert_allclose(below, (values < -1).mean(axis=0).ravel())
     spiked = np.where(np.arange(400)[:, None, None] < 100, 0.0, values)
-    counted = decide(draws_of(spiked), rope=0)
-    np.testing.assert_allclose(counted["p_rope"], 0.25)
-    np.testing.assert_allclose(counted["p_below"], (spiked < 0).mean(axis=0))
-    plain = decide(
-        draws_of(values, moments=xr.Dataset({"lfsr": moments["lfsr"]}, coords=names)),
-        rope=0,
-    )
-    np.testing.assert_allclose(plain["p_below"].values.ravel(), [0.1, 0.8, 0.5])
-
-
-def test_what_was_not_drawn_narrows_the_region_of_skewed_effects_alone() -> None:
-    """Of 1,000 backgrounds .003 max |ICE| = .06 may be missed on either side, where n <
-    25 skewness^2.
-    """
-    rng = np.random.default_rng(0)
-    values = rng.normal([[0.0, 0.0], [0.02, 0.0]], 0.03, (2_000, 2, 2))
-    names = {"contrast": ["c0", "c1"], "task": ["t0", "t1"]}
-    columns = {
-        "skewness": [[10.0, 0.0], [0.0, -10.0]],
-        "largest_ice": [[20.0, 5.0], [1.0, 20.0]],
-    }
-    beside = {name: (EFFECT, value) for name, value in columns.items()}
-    beside |= {
-        name: (EFFECT, np.full((2, 2), 1_000)) for name in ("n_units", "n_clusters")
-    }
-    tree = draws_of(values, constant_data=xr.Dataset(beside, coords=names))
-    add = np.array([[0.06, 0.0], [0.0, 0.06]])
-    for low, high in ((-0.1, 0.2), (-0.05, 0.05)):
-        found = from_posterior(tree, (low, high), level=0.95, ci_prob=0.9, rare=0.01)
-        inside = ((values >= low + add) & (values <= high - add)).mean(axis=0)
-        np.testing.assert_allclose(1 - found.errors[1], inside, atol=1e-12)
-        plain = from_posterior(tree, (low, high), level=0.95, ci_prob=0.9, rare="none")
-        np.testing.assert_allclose(
-            1 - plain.errors[1],
-            ((values >= low) & (values <= high)).mean(axis=0),
-            atol=1e-12,
-        )
-        np.testing.assert_allclose(found.columns["p_rope"], plain.columns["p_rope"])
-        np.testing.assert_allclose(found.columns["missed_share"], 0.003)
-    sign = from_posterior(tree, 0, level=0.95, ci_prob=0.9, rare=0.01)
-    assert (sign.errors[1] > 1).all()
+    above, below = sides(draws_of(spiked), 0)
+    np.testing.assert_allclose(1 - above - below, 0.25)
+    np.testing.assert_allclose(below, (spiked < 0).mean(axis=0).ravel())
+    plain = xr.Dataset({"lfsr": moments["lfsr"]}, coords=names)
+    above, below = sides(draws_of(values, moments=plain), 0)
+    np.testing.assert_allclose(below, [0.1, 0.8, 0.5])
+    # the error of a direction is the exact sign rate
+    decided = decide(exact, rope=0)
+    np.testing.assert_allclose(decided["q"].values.ravel(), [0.1, 0.2, 0.5])
+    np.testing.assert_allclose(decided["lfsr"].values.ravel(), [0.1, 0.2, 0.5])
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom(
+def test_an_interval_that_is_an_atom_is_joined_by_that_of_the_slab(
     sign: int,
 ) -> None:
-    """Where an interval includes 0, even as its end, that of the slab stands beside it;
-    without P(0) there is none.
-    """
+    """One that has a width is that of its draws alone."""
     rng = np.random.default_rng(0)
     values, slab = (
         np.zeros((4_000, 3, 1)),
@@ -310,19 +188,15 @@ def test_an_interval_of_the_slab_is_that_of_its_draws_and_joins_an_atom(
     values[:100, 0] = slab[:100, 0]  # nearly all 0: the interval is the point
     values[:3_000, 1] = slab[:3_000, 1]
     values[:, 2] = slab[:, 2] + 0.01
-    names = {"contrast": ["c0", "c1", "c2"], "task": ["t0"]}
-    moments = xr.Dataset({"lfdr": (EFFECT, [[0.975], [0.25], [0.0]])}, coords=names)
-    tree = draws_of(values, moments=moments)
+    tree = draws_of(values)
     tree["posterior"]["ace_slab"] = (DRAWS, slab[None])
-    tree["posterior"].attrs["law"] = "spike_and_slab"
     found = decide(tree, rope=(-0.1, 0.1), ci_prob=0.9)
     plain, ends = (
         np.quantile(x[:, :, 0], [0.05, 0.95], axis=0) for x in (values, slab)
     )
     plain[:, 0] = min(0, ends[0, 0]), max(0, ends[1, 0])
-    np.testing.assert_allclose(one_by_one(found, "lower", "upper"), plain)
-    ends[:, 2] = plain[:, 2]
-    np.testing.assert_allclose(one_by_one(found, "lower_slab", "upper_slab"), ends)
+    limits = one_by_one(found, "shrunken_lower", "shrunken_upper")
+    np.testing.assert_allclose(limits, plain)
 
 
 def test_chains_of_four_draws_can_disagree_and_of_three_cannot() -> None:
@@ -340,16 +214,6 @@ def test_draws_of_no_contrast_are_refused_as_draws() -> None:
         DecisionError, match="rename the dim of your effects to 'contrast'"
     ):
         decide(xr.Dataset({"ace": (("chain", "draw"), np.zeros((2, 200)))}), rope=0)
-
-
-def test_a_law_of_all_tasks_is_shown_by_the_effects_of_all_tasks() -> None:
-    values = np.random.default_rng(0).normal(size=(400, 10, 3))
-    for tasks, across, said in ((3, "task", False), (2, "task", True), (3, None, True)):
-        tree = draws_of(values[:, :, :tasks])
-        tree["posterior"].attrs |= {"law": "normal"} | (
-            {"across": across} if across else {}
-        )
-        assert ("caution" in decide(tree, rope=(-1, 1)).attrs) == said
 
 
 def test_coordinates_of_an_effect_in_a_task_are_kept_by_both_kinds_of_evidence() -> (
@@ -378,9 +242,18 @@ def test_measured_effects_beside_draws_are_taken_in_any_order_of_dims(
         dims=EFFECT,
         coords={"contrast": ["c0", "c1", "c2"]},
     )
-    observed = xr.Dataset({"effect": raw.transpose(*dims)})
-    found = decide(draws_of(values, observed_data=observed), rope=(-1, 1))
-    np.testing.assert_array_equal(found["raw"].transpose(*EFFECT), raw)
+    groups = {
+        "observed_data": xr.Dataset({"effect": raw.transpose(*dims)}),
+        "constant_data": xr.Dataset({"se": 0 * raw + 0.5}),
+    }
+    found = decide(draws_of(values, **groups), rope=(-1, 1))
+    np.testing.assert_array_equal(found["ace"].transpose(*EFFECT), raw)
+    half = 0.5 * stats.norm.ppf(0.975)
+    np.testing.assert_allclose(found["lower"].transpose(*EFFECT), raw - half)
+    np.testing.assert_allclose(found["shrunken"], values.mean(axis=0))
+    # without errors the draws speak of the effects
+    alone = draws_of(values, observed_data=groups["observed_data"])
+    np.testing.assert_allclose(decide(alone, rope=(-1, 1))["ace"], values.mean(axis=0))
 
 
 def test_a_draw_that_is_not_finite_is_named_with_its_contrast_and_task() -> None:

@@ -15,18 +15,18 @@ from scipy import optimize
 
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
-from causalgia.multiplicity import placebo_region
+from causalgia.multiplicity import placebo_fences, placebo_region
 from causalgia.multiplicity.placebo import placebos_needed, rank_errors, resolution_note
-from causalgia.verdicts import decide
-from causalgia.verdicts._tipping_point import _cube_over_square
-from causalgia.verdicts.rare_effects import as_rare, missed_share, too_few_backgrounds
-from causalgia.verdicts.rope import (
+from causalgia.multiplicity.regions import (
     left_out_sentence,
     rope_region,
     select_tasks,
     tasks_that_vary,
     with_note,
 )
+from causalgia.verdicts import decide
+from causalgia.verdicts._tipping_point import _cube_over_square
+from causalgia.verdicts.rare_effects import as_rare
 
 EFFECT = ("contrast", "task")
 
@@ -197,7 +197,7 @@ def test_an_effect_as_large_as_the_largest_word_is_ranked() -> None:
     assert above[1, 0] <= 2 / 81
 
 
-def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_most_effects() -> (
+def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_rows_of_a_family() -> (
     None
 ):
     table = words_of(100, np.repeat([6, 8], [40, 60]))  # 36 and 54 words, 10 effects
@@ -206,30 +206,109 @@ def test_a_note_on_words_counts_those_of_the_smaller_class_and_the_task_with_mos
     could_be[1:9] = True  # words
     said = resolution_note(table, could_be, 0.05)
     assert said is not None
-    assert said.startswith("3 of 10 effects lie beyond")
+    assert said.startswith("5 of 20 effects lie beyond")
     assert "with 36 placebos no p-value of a direction is below 0.054" in said
     assert (
-        f"{placebos_needed(10, 3, 0.05):,} placebos are needed to find 3 of 10" in said
+        f"{placebos_needed(20, 5, 0.05):,} placebos are needed to find 5 of 20" in said
     )
+    tasks = [np.arange(0, 200, 2), np.arange(1, 200, 2)]
+    by_task = resolution_note(table, could_be, 0.05, families=tasks)
+    assert by_task is not None  # the second takes more
+    assert f"{placebos_needed(10, 2, 0.05):,} placebos are needed to find 2" in by_task
+    near = could_be.copy()
+    near[40] = True
+    opened = resolution_note(table, could_be, 0.05, open_to=near)
+    assert opened is not None
+    assert f"{placebos_needed(7, 5, 0.05):,} placebos are needed to find 5" in opened
+    holm = resolution_note(table, could_be, 0.05, error="fwer")
+    assert holm is not None  # 2 / (M + 1) <= .05 / 40
+    assert "1,599 placebos are needed to find 5 of 20" in holm
+    each = resolution_note(table, could_be, 0.05, error="each")
+    assert each is not None
+    assert "39 placebos are needed" in each
 
 
 def test_effects_that_lack_words_are_not_told_to_take_more_units() -> None:
-    effect = np.r_[9.0, 0.0, 0.6 * np.random.default_rng(0).normal(size=45)]
-    table = cg.from_effects(effect, 0.05).assign(
-        n_units=(EFFECT, np.full((47, 1), 500))
-    )
-    table = table.assign_coords(is_placebo=("contrast", np.arange(47) > 1))
-    found = decide(table, rope="placebo", rare="none")
+    """A p of 2/46 is not at most .05/2 of two rows."""
+    words = 0.6 * np.random.default_rng(0).normal(size=45)
+
+    def of(*effects: float) -> xr.Dataset:
+        k = len(effects)
+        table = cg.from_effects(np.r_[effects, words], 0.05)
+        table = table.assign(n_units=(EFFECT, np.full((k + 45, 1), 500)))
+        table = table.assign_coords(is_placebo=("contrast", np.arange(k + 45) >= k))
+        return decide(table, rope="placebo", rare="none", shrink=None)
+
+    upper = of(9.0, 0.0)["rope_upper"].values[0, 0]
+    found = of(9.0, upper)  # the second lies on the end
     verdict, more = found["verdict"].values.ravel(), found["more_units"].values.ravel()
-    assert verdict[0] == "undecided"
+    assert verdict[:2].tolist() == ["undecided"] * 2
+    assert found["p_verdict"].values[0, 0] == pytest.approx(2 / 46)
+    assert found["q"].values[0, 0] == pytest.approx(2 * 2 / 46)
     assert more[0] == -1
     assert "79 placebos are needed to find 1 of 2" in found.attrs["notes"]
     beyond = (found["lower"] > found["rope_upper"]) | (
         found["upper"] < found["rope_lower"]
     )
     near = (verdict == "undecided") & ~beyond.values.ravel()
+    near[1] = False  # no number of units tells an effect from the end that it is on
     assert near.any()
     assert (more[near] > 0).all()
+    alone = of(9.0)
+    assert alone["verdict"].values[0, 0] == "higher"
+    assert alone["q"].values[0, 0] == pytest.approx(2 / 46)
+    assert "notes" not in alone.attrs
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_simultaneous_band_against_placebos_has_their_words(sign: float) -> None:
+    """Of effects with their units: a verdict is where the band lies against the region
+    of 79 placebos.
+    """
+    rng = np.random.default_rng(2)
+    true = np.r_[16.0, -16.0, 0.0, rng.normal(size=79)]
+    ice = sign * (true + rng.normal(0.0, 0.5, (60, 82)))[:, :, None]
+    effects = xr.Dataset(
+        {"ice": (("unit", *EFFECT), ice)},
+        coords={
+            "contrast": ["up", "down", "none", *(f"random {i}" for i in range(79))],
+            "task": ["K562"],
+            "is_placebo": ("contrast", np.arange(82) > 2),
+        },
+    )
+    ask: dict[str, Any] = {"error": "fwer", "rng": 0, "rare": "none", "shrink": None}
+    found = decide(effects, rope="placebo outliers", **ask)
+    region = placebo_fences(cg.estimate(effects))
+    assert float(found["rope_upper"][0, 0]) == region["upper"].item()
+    assert float(found["rope_lower"][0, 0]) == region["lower"].item()
+    expected = ["higher", "lower", "within"]
+    if sign < 0:
+        expected = ["lower", "higher", "within"]
+    assert found["verdict"].values[:3, 0].tolist() == expected
+    # of the effects that are asked for: placebos have a band of their own
+    asked = effects.sel(contrast=["up", "down", "none"])
+    band = cg.multiplicity.simultaneous(asked, family="all", rng=0)
+    np.testing.assert_array_equal(found["lower"][:3], band["lower"])
+    np.testing.assert_array_equal(found["upper"][:3], band["upper"])
+    lower, upper = found["lower"].to_numpy(), found["upper"].to_numpy()
+    low, high = region["lower"].item(), region["upper"].item()
+    words = [lower > high, upper < low, (low <= lower) & (upper <= high)]
+    said = np.select(words, ["higher", "lower", "within"], "undecided")
+    np.testing.assert_array_equal(found["verdict"], said)
+    assert found.attrs["band"] == "bootstrap_t"
+    # directions beyond the central 95 % of placebos need ranks, which no band has
+    ranked = decide(effects, rope="placebo", **ask)
+    assert "band" not in ranked.attrs
+    of_estimates = {name: x for name, x in ask.items() if name != "rng"}
+    by_holm = decide(cg.estimate(effects), rope="placebo", **of_estimates)
+    np.testing.assert_array_equal(ranked["verdict"], by_holm["verdict"])
+    in_numbers = decide(effects, rope=(low, high), **ask)
+    np.testing.assert_array_equal(
+        in_numbers["verdict"].values[:3, 0],
+        ["increases", "decreases", "negligible"]
+        if sign > 0
+        else ["decreases", "increases", "negligible"],
+    )
 
 
 # rare effects
@@ -264,25 +343,6 @@ def test_rare_effects_are_those_of_a_predictor_over_a_population(
             DecisionError, match="is neither 'auto', 'none' nor a share"
         ):
             as_rare(value, table)
-
-
-@pytest.mark.parametrize(("rare", "level"), [(0.01, 0.95), (0.05, 0.9), (0.3, 0.99)])
-def test_backgrounds_are_too_few_while_rare_ones_may_be_missed(
-    rare: float, level: float
-) -> None:
-    """Missed by n draws with probability exp(-n rare) (Poisson), at most 1 - level from
-    the first n that is enough.
-    """
-    n = np.arange(0, 700)
-    table = xr.Dataset({"ace": ("contrast", 0.0 * n), "n_units": ("contrast", n)})
-    np.testing.assert_array_equal(
-        too_few_backgrounds(table, rare, level),
-        (np.exp(-n * rare) > 1 - level) & (n > 0),
-    )
-    assert not too_few_backgrounds(table, None, level).any()
-    np.testing.assert_allclose(missed_share(table)[1:], np.minimum(3 / n[1:], 1))
-    assert missed_share(table)[0] == 0
-    assert not too_few_backgrounds(table[["ace"]], rare, level).any()
 
 
 # tilted null models
@@ -453,7 +513,7 @@ def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:
     alone = decide(
         cg.estimate(cg.contrast(outcomes, control="none")),
         rope=(-0.5, 0.5),
-        error="local",
+        error="each",
     )
     assert alone["verdict"].item() == "increases"
     for name in ("lower", "upper"):
@@ -466,24 +526,20 @@ def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:
 def test_settings_that_were_stored_decide_the_curve() -> None:
     outcomes = trial()
     for error, rule in (
-        ("holm", "holm"),
-        ("bh", "bh"),
-        ("auto", "bh"),
-        ("local", "bh"),
+        ("fwer", "fwer"),
+        ("fdr", "fdr"),
+        ("each", "each"),
+        ("posterior", "fdr"),  # a curve is of estimates
     ):
-        stored = cg.Analysis(control="none", rope=(-0.3, 0.7), level=0.9, error=error)
+        stored = cg.Analysis(control="none", rope=(-0.3, 0.7), ci_prob=0.9, error=error)
         kept = outcomes.assign_attrs(analysis=stored.to_json())
         found = cg.tipping_point(kept, by="x")
-        assert (found.attrs["error"], found.attrs["level"], found.attrs["ci_prob"]) == (
-            rule,
-            0.9,
-            0.9,
-        )
-        asked = cg.tipping_point(kept, by="x", level=0.99, rope=(-0.2, 0.2))
-        assert asked.attrs["level"] == 0.99
+        assert (found.attrs["error"], found.attrs["ci_prob"]) == (rule, 0.9)
+        asked = cg.tipping_point(kept, by="x", ci_prob=0.99, rope=(-0.2, 0.2))
+        assert asked.attrs["ci_prob"] == 0.99
         assert (asked["rope_upper"] == 0.2).all()
         plain = decide(
-            cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), level=0.9, error=rule
+            cg.estimate(cg.contrast(kept)), rope=(-0.3, 0.7), ci_prob=0.9, error=rule
         )
         np.testing.assert_array_equal(
             found["tilted_verdict"].sel(shift=0), plain["verdict"]

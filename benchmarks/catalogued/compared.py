@@ -1,5 +1,5 @@
 """What an experiment found beside its truth: standard errors between them, and verdicts
-that are wrong.
+that are wrong or missed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from .cases import Case
 ROWS = 12
 # standard errors from a bound of the region beyond which a verdict may not be wrong
 CLEAR = 5.0
+# standard errors beyond a bound of the region at which a verdict may not be missed, of
+# effects of two bounds and more
+FAR = 8.0
 ERROR = 1e-4
 _EXACT = 1e-12
 Results = dict[str, Any]
@@ -84,7 +87,9 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
     verdicts = answer.decisions.sel(
         contrast=estimates["contrast"], task=estimates["task"]
     )
-    wrong, clear = judged(verdicts, true.to_numpy() + _shared(estimates, off), se)
+    meant = true.to_numpy() + _shared(estimates, off)
+    wrong, clear = judged(verdicts, meant, se)
+    missed, due = missing(verdicts, meant, ace, se)
     return {
         "rows": _rows(estimates, true, z, exact, verdicts["verdict"].to_numpy()),
         "n_contrasts": int(z.size),
@@ -94,6 +99,8 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
         "largest_exact_miss": float(np.abs(off[exact]).max(initial=0.0)),
         "n_clear": int(clear),
         "n_wrong": int(wrong),
+        "n_due": int(due),
+        "n_missed": int(missed),
         "truth_by": sorted(set(true["method"].to_numpy().ravel().tolist())),
     }
 
@@ -128,6 +135,26 @@ def judged(decisions: xr.Dataset, truth: np.ndarray, se: np.ndarray) -> tuple[in
     return int((clear & (word != right) & (word != "undecided")).sum()), int(
         clear.sum()
     )
+
+
+def missing(
+    decisions: xr.Dataset, truth: np.ndarray, ace: np.ndarray, se: np.ndarray
+) -> tuple[int, int]:
+    """Return how many verdicts are missed, and how many effects must have one.
+
+    Those whose truth is two half widths of the region from its middle or more, and
+    whose estimate lies 8 standard errors or more beyond the end on that side. Random
+    sequences of a screen make the region, and are not asked about.
+    """
+    low, high, word = (
+        decisions[name].to_numpy() for name in ("rope_lower", "rope_upper", "verdict")
+    )
+    middle = (low + high) / 2
+    far = (np.abs(truth - middle) >= high - low) & (truth != middle) & (se > 0)
+    due = far & (np.where(truth > high, ace - high, low - ace) >= FAR * se)
+    if "is_placebo" in decisions.coords:
+        due &= ~decisions["is_placebo"].to_numpy()[:, None]
+    return int((due & (word == "undecided")).sum()), int(due.sum())
 
 
 def _rows(

@@ -91,6 +91,8 @@ def _overview(oracle: Results) -> str:
         "bound",
         "verdicts checked",
         "wrong",
+        "verdicts due",
+        "missed",
     ]
     rows = [
         [
@@ -100,6 +102,8 @@ def _overview(oracle: Results) -> str:
             f"{one['limit']:.2f}",
             f"{one['n_clear']:,}",
             f"{one['n_wrong']}",
+            f"{one['n_due']:,}",
+            f"{one['n_missed']}",
         ]
         for name, one in oracle.items()
     ]
@@ -175,7 +179,8 @@ def _against_truth(one: Results) -> str:
     )
     said = f"Largest |z| {of} {one['largest_z']:.2f} (bound {one['limit']:.2f}); "
     said += (
-        f"wrong verdicts {one['n_wrong']} of {one['n_clear']:,}; truth by "
+        f"wrong verdicts {one['n_wrong']} of {one['n_clear']:,}, missed "
+        f"{one['n_missed']} of {one['n_due']:,}; truth by "
         f"{' and '.join(one['truth_by'])}."
     )
     if len(rows) < one["n_contrasts"]:
@@ -317,12 +322,16 @@ _HEAD = """# The catalogue of experiments
 
 Written by `python benchmarks/catalogue_page.py`. Each experiment is one function, `cg.experiments.<name>(...)`,
 with the settings of its paper as defaults; `outcomes = cg.run(experiment, predictor, rng=0)` runs it, and
-`experiment.analyze(outcomes, rng=0)` gives the tables, sentences and figures below."""
+`experiment.analyze(outcomes, rng=0)` gives the tables, sentences and figures below. Backgrounds are drawn letter by
+letter where an experiment takes a null model, and sites are compared with untreated backgrounds; over real sequences
+(`cg.Genomic`) the same calls compare them with placebos in their places."""
 _OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. An effect is a
 contrast in one task. z is (estimate - truth) / SE; by chance, the largest |z| of that many effects exceeds the bound
-with a probability of at most 1 in 10,000. A verdict is checked if the truth lies more than five standard errors from
-both bounds of the region of practical equivalence; if the region comes from random sequences, the mean error that all
-motifs share is subtracted first."""
+with a probability of at most 1 in 10,000. A verdict is where the 95 % interval of an effect lies, if its q is at most
+.05 ([the rule](howto/choosing_a_rope.md)). It is checked if the truth lies more than five standard errors from
+both bounds of the region of practical equivalence. It is due if the truth is two bounds or more and the estimate lies
+eight standard errors or more beyond a bound; a verdict that is due and "undecided" is missed. If the region comes from
+random sequences, the mean error that all motifs share is subtracted first."""
 _TRAINED = """Five small networks were trained on the outputs of each oracle with added noise, from different seeds
 (`cg.zoo.ensemble("rbfox1_like")` and `("vts1_like")`). Intervals and verdicts are about the mean over networks
 trained in this way (`target="population x predictors"`): they include the disagreement between the five, which is

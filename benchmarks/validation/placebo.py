@@ -55,7 +55,11 @@ def screen(rng: Rng, n_placebos: int, share: float) -> float:
     table = table.assign_coords(
         is_placebo=("contrast", np.arange(true.size) < n_placebos)
     )
-    verdict = decide(table, rope="placebo")["verdict"].to_numpy().ravel()[n_placebos:]
+    verdict = (
+        decide(table, rope="placebo", shrink=None)["verdict"]
+        .to_numpy()
+        .ravel()[n_placebos:]
+    )
     called = np.isin(verdict, ["higher", "lower"])
     return float((called & ~planted[n_placebos:]).sum() / max(called.sum(), 1))
 
@@ -74,7 +78,7 @@ def chosen_beyond_fences(rng: Rng, law: str, n_searched: int) -> bool:
     table = table.assign_coords(contrast=np.arange(ace.size).astype(str), task=["t"])
     table = table.assign_coords(is_placebo=("contrast", np.arange(ace.size) >= 20))
     verdict = (
-        decide(table, rope="placebo outliers", level=0.9)["verdict"]
+        decide(table, rope="placebo outliers", ci_prob=0.9, shrink=None)["verdict"]
         .to_numpy()
         .ravel()[:20]
     )

@@ -84,7 +84,7 @@ def by_rule(rule: Decided, *, rare: bool = True) -> Limits:
     """
 
     def limits(now: Interim) -> tuple[Array, Array, Array]:
-        alpha = (1 - rule.level) / now.mean.shape[-1]
+        alpha = (1 - rule.ci_prob) / now.mean.shape[-1]
         start = (
             max(rule.min_clusters, clusters_for_rare(rule.rare, alpha=alpha))
             if rare
@@ -304,7 +304,7 @@ def clustered_limits(
     """Return the rule's interval for units (unit, trial) of parents in turn, and
     whether the look counts.
     """
-    n, alpha = len(ice), 1 - rule.level
+    n, alpha = len(ice), 1 - rule.ci_prob
     sums = np.zeros((min(n_parents, n), ice.shape[1]))
     sizes = np.zeros(len(sums))
     for first in range(0, n, n_parents):
@@ -356,7 +356,7 @@ def covered_when_short(draw: Draw, half_width: float) -> Trials:
 
 # the rows
 
-RULE = Decided(rope=0, level=LEVEL)
+RULE = Decided(rope=0, ci_prob=LEVEL)
 LOOKS, EARLY = RULE.schedule(MOST), Precision(half_width=1).schedule(MOST)
 LOGNORMAL_SD = 2.1612
 ON_THE_BOUND: dict[str, Setting] = {

@@ -57,6 +57,7 @@ from causalgia.estimation.request import OVER_PREDICTORS
 from causalgia.numerics.row_blocks import as_dense
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
+from causalgia.ropes import Rope
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive
 from causalgia.trial.attributes import (
@@ -236,10 +237,13 @@ class RunRequest:
                 "one of them"
             )
         rope = getattr(self.until, "rope", None)
-        if analysis.scale == "ratio" and isinstance(rope, tuple):
-            from causalgia.multiplicity.tost import rope_ends
-
-            rope_ends(rope, 1.0)
+        if rope is not None:
+            tasks = list(analysis.weights_by_task_contrast or ()) or known_tasks(
+                self.predictor
+            )
+            if tasks is not None:
+                null = 1.0 if analysis.scale == "ratio" else 0.0
+                Rope.parse(rope).ends([str(task) for task in tasks], null)
 
     def _check_until(self, until: object) -> None:
         if not isinstance(until, Until):
@@ -419,8 +423,6 @@ def contrast_request(
             "target": request.target != "population",
             "weights": request.weights != "units",
             "cluster": request.cluster not in ("auto", "none", "parent"),
-            "adjust": request.adjust in ("bootstrap_t", "sign_flip"),
-            "error": request.error == "bootstrap_t",
         }
     for name in (name for name, needed in needs_units.items() if needed):
         raise DesignError(

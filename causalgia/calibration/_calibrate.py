@@ -41,6 +41,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
+from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.predict import Predictor
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.setup import set_up_trial
@@ -130,16 +131,20 @@ def calibrate(
     Notes
     -----
     Rows: ``"A/A p < 0.05: task"`` (type-I error), ``"coverage: contrast, task"`` (of
-    `causalgia.estimate`), ``"FWER of the band"``. If a truth and a region are known:
-    ``"false verdict: contrast, task"``; ``"printed interval: contrast, task"``, the
-    coverage of the interval that gave the verdict, nominally at least its mean level,
-    minus ``(1 - level) / 2`` where the data choose between the levels of a direction
-    and of "negligible"; ``"false directions of all given"`` and
-    ``"false negligibles of all given"``, means over trials, which a posterior controls
-    if truths are drawn anew. If some truths are 0: ``"FDR"``, and the 95th percentile
-    of the false-discovery proportion. With `posterior`: ``"lfsr - wrong signs"`` and
+    `causalgia.estimate`, whose intervals decisions print, too), ``"FWER of the band"``.
+    If a truth and a region are known: ``"false verdict: contrast, task"``;
+    ``"false directions of all given"`` and ``"false negligibles of all given"``, means
+    over trials, which ``error="fdr"`` and ``"fwer"`` bound, and ``"posterior"`` if
+    truths are drawn anew; and the verdicts that are missed:
+    ``"missed: effects of 2 bounds or more"``, of which at most .05 may be where they
+    lie 8 standard errors or more beyond the region, and ``"missed: effects of 0"``
+    (those whose standard error is below a fifth of the bound). If some truths are 0:
+    ``"FDR"`` of the p of no effect, and the 95th percentile of the false-discovery
+    proportion. With `posterior`: ``"lfsr - wrong signs"`` and
     ``"SBC rank: contrast, task"``, for truths drawn from the prior and estimates
-    simulated with each trial's errors, or for the simulator's own truths.
+    simulated with each trial's errors, or for the simulator's own truths. Intervals and
+    p-values are those of `causalgia.estimation.effect_intervals`: the coverage is at
+    least the nominal one, and the type-I error at most.
 
     References
     ----------
@@ -305,17 +310,14 @@ class _Repetition:
         """
         analysis, rng = self.analysis, derive(self.key, "resampling", trial)
         effects, estimates = estimate_effects(
-            outcomes.drop_vars("truth", errors="ignore"), analysis, rng=rng
+            outcomes.drop_vars("truth", errors="ignore"), analysis
         )
         # which a simulator may give
         own = outcomes["truth"] if "truth" in outcomes.variables else None
         true = own if own is not None else self.known
         at = None if true is None else _truth_of_estimates(true, estimates)
-        discovered = (
-            (estimates["p_adjusted"] <= 1 - analysis.ci_prob)
-            .transpose("contrast", "task")
-            .to_numpy()
-        )
+        p = estimates["p"].transpose("contrast", "task").to_numpy()
+        discovered = stepwise(p.ravel(), "bh").reshape(p.shape) <= 1 - analysis.ci_prob
         band = _simultaneous_band(effects, estimates, analysis, rng)[["lower", "upper"]]
         found = _TrialResult(
             estimates[["ace", "lower", "upper"]], band, discovered.astype(float), at
@@ -327,6 +329,7 @@ class _Repetition:
                 estimates,
                 analysis,
                 derive(self.key, "decisions", trial),
+                shrinks=False,
             )
             found = replace(found, decisions=steps.decisions)
         if not self.posterior:
@@ -367,10 +370,9 @@ def _posterior_summary(
     """
     from causalgia.posterior import infer
 
-    chosen: dict[str, Any] = (
-        {"prior": analysis.prior} if analysis.prior is not None else {}
-    )
-    law: Any = analysis.law
+    shrink: Any = analysis.shrink
+    chosen: dict[str, Any] = {"prior": shrink.prior} if shrink.prior is not None else {}
+    law = shrink.law
     try:
         post = infer(estimates, law=law, n_draws=4 * (RANKED + 1), rng=seed, **chosen)
     except (InferenceError, ConvergenceError) as error:
@@ -385,13 +387,11 @@ def _posterior_summary(
     lfsr = post["moments"]["lfsr"].transpose("contrast", "task").to_numpy()
     if drawn and truth is not None:
         return lfsr, sign.astype(float), (draws[:RANKED] < truth).sum(axis=0)
-    prior = analysis.prior if isinstance(analysis.prior, Prior) else Prior()
+    prior = shrink.prior if isinstance(shrink.prior, Prior) else Prior()
     return (
         lfsr,
         sign.astype(float),
-        ranks_from_the_prior(
-            estimates, prior, analysis.law, seed=derive(seed, "ranks")
-        ),
+        ranks_from_the_prior(estimates, prior, law, seed=derive(seed, "ranks")),
     )
 
 
@@ -452,7 +452,7 @@ def _calibration_table(
     ace = estimates["ace"].transpose("trial", "contrast", "task").to_numpy()
     truths = [result.truth for result in results if result.truth is not None]
     truth = np.stack(truths) if truths else centered_truth(ace)
-    alpha = 1 - float(analysis.ci_prob)
+    error = 1 - float(analysis.ci_prob)
     rows, lacking = list[Row](), list[str]()
     if aa_p_values is None:
         lacking = [
@@ -463,9 +463,10 @@ def _calibration_table(
         for t in aa_p_values["task"].to_numpy():
             rows.append(
                 share_row(
-                    f"A/A p < {alpha:.3g}: {t!s}",
-                    aa_p_values.sel(task=t).to_numpy() < alpha,
-                    alpha,
+                    f"A/A p < {error:.3g}: {t!s}",
+                    aa_p_values.sel(task=t).to_numpy() < error,
+                    error,
+                    "at most",
                 )
             )
     covered = ~_outside(estimates, truth)
@@ -473,14 +474,17 @@ def _calibration_table(
     for k, j in np.ndindex(*covered.shape[1:]):
         rows.append(
             share_row(
-                f"coverage: {contrasts[k]!s}, {tasks[j]!s}", covered[:, k, j], 1 - alpha
+                f"coverage: {contrasts[k]!s}, {tasks[j]!s}",
+                covered[:, k, j],
+                1 - error,
+                "at least",
             )
         )
     rows.append(
         share_row(
             "FWER of the band",
             _outside(bands, truth).any(axis=(1, 2)),
-            alpha,
+            error,
             "at most",
         )
     )
@@ -491,7 +495,7 @@ def _calibration_table(
     rows += decided
     lacking += why_not
     more, why = (
-        _discovery_rows(results, truth, alpha)
+        _discovery_rows(results, truth, error)
         if truths
         else ([], ["FDR: no true effect is known"])
     )

@@ -14,8 +14,9 @@ import xarray as xr
 from scipy import special
 
 from causalgia.checks import is_real
-from causalgia.choices import DIRECTIONS, INSIDE, SIDES
+from causalgia.choices import AGAINST_PLACEBOS, DIRECTIONS, INSIDE, SIDES
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.types import Array, Mask
 
 Claim = Literal["exact", "known", "at most", "at least", "fails", "reported"]
@@ -29,6 +30,10 @@ _TAILS: dict[str, tuple[bool, bool]] = {
     "fails": (True, True),
     "reported": (False, False),
 }
+MOST_MISSED, CLEAR = 0.05, 8.0
+"""Share of verdicts that may be missed on effects of two bounds or more, so many
+standard errors beyond the region; effects that are not skewed miss fewer.
+"""
 
 
 @dataclass(frozen=True)
@@ -244,7 +249,7 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
 def verdict_rows(
     decisions: Sequence[xr.Dataset | None], truth: Array, *, random: bool
 ) -> tuple[list[Row], list[str]]:
-    """Return rows on the verdicts and printed intervals of repeated trials, or why
+    """Return rows on the verdicts of repeated trials, false and missed ones, or why
     there are none.
 
     Parameters
@@ -257,42 +262,41 @@ def verdict_rows(
     random
         Whether truths were drawn anew for each trial, as error rates of a posterior
         assume.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> truth = np.array([[[0.0], [2.0]], [[0.0], [2.0]]])
+    >>> decisions = [
+    ...     decide(from_effects([0.01, ace], 0.01), rope=(-0.1, 0.1))
+    ...     for ace in (1.9, 2.1)
+    ... ]
+    >>> rows, _ = verdict_rows(decisions, truth, random=False)
+    >>> rows[-3].name, rows[-3].value
+    ('missed: effects of 2 bounds or more', 0.0)
     """
     decided = [found for found in decisions if found is not None]
     if len(decided) < len(decisions) or not decided:
         return [], ["verdicts: the analysis has no rope, or no true effect is known"]
-    alpha = 1 - float(decided[0].attrs["level"])
-    by_tests = decided[0].attrs["evidence"] != "posterior"
-    each: Claim = "at most" if by_tests else "reported"
-    family: Claim = "at most" if by_tests or random else "reported"
+    attrs = decided[0].attrs
+    alpha = 1 - float(attrs["ci_prob"])
     verdict = _stack_trials(decided, "verdict")
-    rope_lower, rope_upper = (
-        _stack_trials(decided, end) for end in ("rope_lower", "rope_upper")
-    )
-    false_direction, false_negligible = false_claims(
-        verdict, truth, rope_lower, rope_upper
-    )
-    wrong, level = false_direction | false_negligible, _interval_levels(decided)
-    covered = (_stack_trials(decided, "lower") <= truth) & (
-        truth <= _stack_trials(decided, "upper")
-    )
-    # the data choose between the interval levels of a direction and of "negligible",
-    # which costs half an alpha
-    chosen = (rope_lower < rope_upper).any(axis=0)
+    for stated, of_placebos in AGAINST_PLACEBOS.items():
+        verdict = np.where(verdict == of_placebos, stated, verdict)
+    lower, upper = (_stack_trials(decided, f"rope_{end}") for end in ("lower", "upper"))
+    false_direction, false_negligible = false_claims(verdict, truth, lower, upper)
+    wrong = false_direction | false_negligible
     rows: list[Row] = []
     contrasts, tasks = decided[0]["contrast"].to_numpy(), decided[0]["task"].to_numpy()
     for k, t in np.ndindex(len(contrasts), len(tasks)):
-        name = f"{contrasts[k]!s}, {tasks[t]!s}"
-        rows.append(share_row(f"false verdict: {name}", wrong[:, k, t], alpha, each))
-        share = float(level[:, k, t].mean()) - chosen[k, t] * alpha / 2
-        rows.append(
-            share_row(
-                f"printed interval: {name}",
-                covered[:, k, t],
-                share,
-                "at least" if by_tests else "reported",
-            )
-        )
+        name = f"false verdict: {contrasts[k]!s}, {tasks[t]!s}"
+        rows.append(share_row(name, wrong[:, k, t], alpha, "at most"))
+    counted = ~is_placebo(decided[0])[:, None]
+    # each verdict by itself bounds no share of a set, and a posterior's is a mean over
+    # its prior
+    of_sets = attrs["error"] != "each" and (attrs["error"] != "posterior" or random)
+    claim: Claim = "at most" if of_sets else "reported"
     shares = {
         "false directions of all given": (
             false_direction,
@@ -300,10 +304,56 @@ def verdict_rows(
         ),
         "false negligibles of all given": (false_negligible, np.isin(verdict, INSIDE)),
     }
-    for name, (false, claimed) in shares.items():
-        proportion = false.sum(axis=(1, 2)) / np.maximum(claimed.sum(axis=(1, 2)), 1)
-        rows.append(mean_row(name, proportion, alpha, family))
-    return rows, []
+    for name, (false, given) in shares.items():
+        n_false, n_given = ((x & counted).sum(axis=(1, 2)) for x in (false, given))
+        proportion = n_false / np.maximum(n_given, 1)
+        rows.append(mean_row(name, proportion, alpha, claim))
+    null = float(attrs.get("null_value", 0.0))
+    se = _stack_trials(decided, "se") if "se" in decided[0] else None
+    missed, lacking = _missed_rows(
+        verdict, truth - null, lower - null, upper - null, se, counted
+    )
+    return rows + missed, lacking
+
+
+def _missed_rows(
+    verdict: npt.NDArray[np.str_],
+    truth: Array,
+    lower: Array,
+    upper: Array,
+    se: Array | None,
+    counted: Mask,
+) -> tuple[list[Row], list[str]]:
+    """Return rows on the verdicts that were not given, of truths and regions about 0;
+    all shapes are ``(trials, contrasts, tasks)``, of `counted` ``(contrasts, 1)``.
+    """
+    # in a region of no width any effect but 0 is large
+    up = (truth > np.maximum(upper, 0.0)) & (truth >= 2 * upper) & counted
+    down = (truth < np.minimum(lower, 0.0)) & (truth <= 2 * lower) & counted
+    found = (up & (verdict == "increases")) | (down & (verdict == "decreases"))
+    rows: list[Row] = []
+    lacking: list[str] = []
+
+    def missed(name: str, meant: Mask, given: Mask, claim: Claim = "reported") -> None:
+        number = meant.sum(axis=(1, 2))
+        if not number.any():
+            lacking.append(f"missed: no truth is among {name}")
+            return
+        share = (meant & ~given).sum(axis=(1, 2))[number > 0] / number[number > 0]
+        rows.append(mean_row(f"missed: {name}", share, MOST_MISSED, claim))
+
+    missed("effects of 2 bounds or more", up | down, found)
+    if se is None:
+        return rows, lacking
+    # of all trials: the error of one trial goes with its estimate
+    error = np.sqrt((se**2).mean(axis=0, keepdims=True))
+    beyond = np.where(up, truth - upper, lower - truth) >= CLEAR * error
+    clear, bound = (up | down) & beyond, np.minimum(-lower, upper)
+    missed("those 8 se beyond the region", clear, found, "at most")
+    none = (truth == 0) & (bound > 0) & (error <= bound / 5) & counted
+    within = verdict == "negligible"
+    missed("effects of 0, se below a fifth of the bound", none, within)
+    return rows, lacking
 
 
 def false_claims(
@@ -325,14 +375,6 @@ def false_claims(
     return direction, np.isin(verdict, INSIDE) & (
         (truth >= upper) | (truth <= lower)
     ) & (lower < upper)
-
-
-def _interval_levels(decided: Sequence[xr.Dataset]) -> Array:
-    if all("interval_level" in found for found in decided):
-        return np.asarray(_stack_trials(decided, "interval_level"))
-    return np.full(
-        _stack_trials(decided, "ace").shape, float(decided[0].attrs["ci_prob"])
-    )
 
 
 def _stack_trials(decided: Sequence[xr.Dataset], name: str) -> Any:

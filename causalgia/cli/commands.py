@@ -408,10 +408,8 @@ def estimate(
     cluster: _Cluster = None,
     target: _Target = None,
     ci_prob: _CiProb = None,
-    adjust: _Adjust = None,
     family: _Family = None,
     tasks: _Tasks = None,
-    rng: _Seed = None,
     task: _Task = None,
     all_rows: _All = False,
     sentences: _Sentences = False,
@@ -419,7 +417,7 @@ def estimate(
     """Estimate average causal effects with standard errors, by the analysis in
     trial.toml; options override it.
 
-    Example:   causalgia estimate results --control placebo --adjust bh
+    Example:   causalgia estimate results --control placebo --ci-prob 0.9
     """
     from causalgia import store
     from causalgia._analyze import analysis_attrs, estimate_effects
@@ -431,12 +429,11 @@ def estimate(
         "cluster": cluster,
         "target": target,
         "ci_prob": ci_prob,
-        "adjust": adjust,
     }
     analysis = folder_analysis(
         folder, outcomes, {**given, "family": family, "tasks": tasks}
     )
-    _, estimates = estimate_effects(outcomes, analysis, rng=trial_seed(outcomes, rng))
+    _, estimates = estimate_effects(outcomes, analysis)
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
     with results_of_page(folder, ESTIMATES):
         store.save(estimates, folder / ESTIMATES)
@@ -488,15 +485,16 @@ def analyze(
             ),
         ),
     ] = None,
-    level: Annotated[
+    largest: Annotated[
         float | None,
-        typer.Option(metavar="P", help="1 minus the error rate of verdicts."),
+        typer.Option(
+            metavar="SIZE", help="Largest effect that any background can have."
+        ),
     ] = None,
     control: _Control = None,
     cluster: _Cluster = None,
     target: _Target = None,
     ci_prob: _CiProb = None,
-    adjust: _Adjust = None,
     family: _Family = None,
     tasks: _Tasks = None,
     rng: _Seed = None,
@@ -508,13 +506,13 @@ def analyze(
     all_rows: _All = False,
     sentences: _Sentences = False,
 ) -> None:
-    """Decide which effects are large: estimate, adjust (bh), infer, decide, by
-    trial.toml; options override it.
+    """Decide which effects are large: estimate, decide, infer, by trial.toml; options
+    override it.
 
     For an experiment of the catalogue, the answer is computed again, unless --control
     or --keep-draws is given.
 
-    Example:   causalgia analyze results --rope=-0.1,0.1 --law two_scales --error bayes_fdr
+    Example:   causalgia analyze results --rope=-0.1,0.1 --error fwer
     """
     from causalgia import store
     from causalgia._analyze import steps
@@ -525,10 +523,11 @@ def analyze(
     given = {
         "rope": parse_rope(rope),
         "rare": parse_share(rare),
-        "law": law,
         "error": error,
-        "level": level,
+        "largest": largest,
     }
+    if law is not None:
+        given["shrink"] = {"law": law}
     given["across"] = across
     given |= {
         "control": control,
@@ -536,7 +535,7 @@ def analyze(
         "target": target,
         "ci_prob": ci_prob,
     }
-    given |= {"adjust": adjust, "family": family, "tasks": tasks}
+    given |= {"family": family, "tasks": tasks}
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
     experiment = None if control or keep_draws else folder_experiment(folder)
     if experiment is not None:

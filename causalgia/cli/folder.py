@@ -53,7 +53,7 @@ MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra 
 PAGE, REFUTATION = "report.html", "refutation.nc"
 _OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING)
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
-_OF_VERDICTS = ("rope", "rare", "law", "error", "level", "exchangeable", "prior")
+_OF_VERDICTS = ("rope", "rare", "error", "largest", "ci_prob", "shrink")
 _MARK = "# Written by `causalgia "
 
 

@@ -158,12 +158,12 @@ _Rope = (
 
 
 class ErrorRate(StrEnum):
-    """Error rates that verdicts control: two of tests, two of the posterior."""
+    """Error rates of verdicts."""
 
-    bh = "bh"
-    holm = "holm"
-    local = "local"
-    bayes_fdr = "bayes_fdr"
+    fdr = "fdr"
+    fwer = "fwer"
+    each = "each"
+    posterior = "posterior"
 
 
 class FitMethod(StrEnum):
@@ -570,13 +570,15 @@ def analyze(
         ErrorRate,
         typer.Option(
             help=(
-                "Error rate that is bounded: of tests, bh or holm; or of the "
-                "posterior, local or bayes_fdr."
+                "Error rate that is bounded: fdr, fwer or each of tests; or posterior."
             )
         ),
-    ] = ErrorRate.bh,
-    level: Annotated[
-        float, typer.Option(metavar="P", help="1 minus the error rate of verdicts.")
+    ] = ErrorRate.fdr,
+    ci_prob: Annotated[
+        float,
+        typer.Option(
+            metavar="P", help="Probability of intervals; 1 minus the error of verdicts."
+        ),
     ] = 0.95,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
@@ -590,7 +592,7 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
-    from causalgia import Analysis, adjust, decide, infer, mpra, store
+    from causalgia import Analysis, decide, infer, mpra, store
 
     region = parse_log2_rope(rope)
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
@@ -615,11 +617,11 @@ def analyze(
         if crossover:
             fitted = mpra.fit(counts, **vars(question), method=method.value)
             evidence = (
-                fitted
-                if error in (ErrorRate.bh, ErrorRate.holm)
-                else infer(fitted, rng=rng)
+                infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
             )
-            decisions = decide(evidence, rope=region, error=error.value, level=level)
+            decisions = decide(
+                evidence, rope=region, error=error.value, ci_prob=ci_prob
+            )
         outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
         figures = quality_figures(quality)
         remove_outdated(
@@ -639,15 +641,15 @@ def analyze(
         store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
         draw_quality(quality, folder)
         if not crossover:
-            print_parallel(folder, question.contrast, level)
+            print_parallel(folder, question.contrast, ci_prob)
             print_quality(quality, counts)
             print_written(folder, OUTCOMES, *figures)
             return
-        print_average(fitted, level)
+        print_average(fitted, ci_prob)
         store.save(fitted, folder / FIT)
         write_text(
             folder / EFFECTS,
-            to_csv(effects_table(adjust(fitted, method="bh"), decisions), index=False),
+            to_csv(effects_table(fitted, decisions), index=False),
         )
         print_verdicts(decisions, fitted)
         print_quality(quality, counts)

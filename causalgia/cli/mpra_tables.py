@@ -528,29 +528,24 @@ def draw_concordance(found: xr.Dataset, folder: Path) -> None:
         plot.save_figure(plot.concordance(found, contrast=str(contrast)), folder / name)
 
 
-def effects_table(adjusted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
-    """Return a table by element and contrast: group of the element, effect, error, p, q
-    and verdict.
+def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
+    """Return a table by element and contrast: group of the element, effect, error, p,
+    and the verdict with its q, beside the hierarchical size.
     """
     import pandas as pd
 
     from causalgia.reporting import rows
 
     decided = pd.DataFrame(rows(decisions))
-    decided = decided[
-        [c for c in ("contrast", "task", "verdict", "lfsr") if c in decided]
-    ]
-    table = pd.DataFrame(rows(adjusted)).merge(decided, on=["contrast", "task"])
+    beside = ("shrunken", "shrunken_lower", "shrunken_upper", "lfsr")
+    own = ("verdict", "p_verdict", "q", *beside)
+    decided = decided[[c for c in ("contrast", "task", *own) if c in decided]]
+    table = pd.DataFrame(rows(fitted)).merge(decided, on=["contrast", "task"])
     table = table.drop(columns=[c for c in ("do", "is_placebo") if c in table])
-    table = table.rename(
-        columns={"contrast": "element", "task": "contrast", "p_adjusted": "q"}
-    )
+    table = table.rename(columns={"contrast": "element", "task": "contrast"})
     groups = dict(
         zip(
-            *(
-                adjusted[name].to_numpy().astype(str).tolist()
-                for name in ("contrast", "group")
-            ),
+            *(fitted[name].to_numpy().astype(str) for name in ("element", "group")),
             strict=True,
         )
     )

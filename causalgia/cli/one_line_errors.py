@@ -17,6 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from causalgia.checks import nearest_key
+from causalgia.choices import RENAMED_ERRORS
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
@@ -59,9 +60,8 @@ _OPTIONS_OF_CALLS = (
     "rope",
     "error",
     "law",
-    "level",
+    "ci_prob",
     "target",
-    "adjust",
     "min_dna",
     "min_barcodes",
 )
@@ -115,8 +115,8 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     ... )
     >>> in_shell("give a goal (half_width=) or a limit (budget= or max_oligos=)")
     'give a goal (--half-width) or a limit (--budget or --oligos)'
-    >>> in_shell("rope=(1, -1) is reversed; tests take error='bh'")
-    '--rope=1,-1 is reversed; tests take --error bh'
+    >>> in_shell("rope=(1, -1) is reversed; decide by error='fdr'")
+    '--rope=1,-1 is reversed; decide by --error fdr'
     >>> in_shell(
     ...     "tau is not given; give noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike"
     ... )
@@ -129,8 +129,8 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     ...     in_shell("effects: there are none"),
     ... )
     ('--tau: it is -1', 'trial.toml: tau: it is -1', 'effects: there are none')
-    >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['bh', 'holm']")
-    'one at a time: --rope=-1.0,1.0; --error=bh,holm'
+    >>> in_shell("one at a time: rope=[-1.0, 1.0]; error=['fdr', 'fwer']")
+    'one at a time: --rope=-1.0,1.0; --error=fdr,fwer'
     >>> in_shell("give positive controls, controls=cg.mpra.Controls(positives=...)")
     'give positive controls, positives in [mpra]'
     >>> in_shell("the same cg.run(..., store=) resumes it")
@@ -176,12 +176,6 @@ def _shell_call(found: re.Match[str]) -> str:
         for key, value in _ARGUMENT.findall(arguments)
         if key in _OPTIONS_OF_CALLS
     ]
-    if (
-        name == "decide"
-        and arguments.startswith("(estimates")
-        and "error=" not in arguments
-    ):
-        options.append("--error bh")  # verdicts by tests, not by a posterior
     return " ".join(["causalgia", command, *options])
 
 
@@ -404,6 +398,7 @@ class OneLineGroup(TyperGroup):
                     for name in parameter.opts
                 ]
                 message = _unknown_option(str(error.option_name), options)
+            message += _name_now(message)
             for pattern, plain in _PLAIN.items():
                 message = re.sub(pattern, plain, message)
             code = _print_error(
@@ -477,6 +472,20 @@ def _is_number_text(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _name_now(message: str) -> str:
+    """Return the name that took the place of one that a message refuses; "" for none.
+
+    Examples
+    --------
+    >>> _name_now("'bh' is not one of 'fdr', 'fwer'")
+    "; 'bh' has another name: 'fdr'"
+    """
+    value = re.search(r"'(\w+)' is not one of", message)
+    if value and value[1] in RENAMED_ERRORS:
+        return f"; '{value[1]}' has another name: {RENAMED_ERRORS[value[1]]}"
+    return ""
 
 
 def _unknown_option(option: str, options: list[str]) -> str:

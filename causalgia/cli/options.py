@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from causalgia.choices import RENAMED_ERRORS
 from causalgia.cli.folder import SPEC
 from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
 
@@ -39,6 +40,8 @@ def folder_analysis(
     from causalgia.trial_file import read_analysis
 
     options = {key: value for key, value in given.items() if value is not None}
+    if (now := RENAMED_ERRORS.get(str(options.get("error")))) is not None:
+        raise DesignError(f"--error {options['error']} has another name: {now}")
     for key, value in options.items():
         check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
     found = stored_analysis(outcomes)

@@ -57,8 +57,7 @@ def print_answers(
     found = "" if decisions is None else str(decisions.attrs.get("answer", ""))
     answer = sentences_on_tasks(found.splitlines(), tasks_in_table(estimates), every)
     which: Rows = "all" if all_rows else "summary"
-    under = [] if which == "all" else _family_lines(estimates)
-    under += [] if decisions is None else _level_lines(decisions)
+    under: list[str] = []
     estimates, decisions, more = (
         (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
     )
@@ -101,34 +100,6 @@ def print_table(dataset: xr.Dataset, **headings: str) -> None:
     are given.
     """
     _print_parts([_rich_table(dataset, "all", None, headings)])
-
-
-def _family_lines(estimates: xr.Dataset) -> list[str]:
-    """Return a line on the number of contrasts that p-values are adjusted for, if
-    placebos are not printed.
-    """
-    from causalgia.estimation.crossover_estimates import placebo_contrasts
-
-    n, n_placebos = estimates.sizes["contrast"], int(placebo_contrasts(estimates).sum())
-    if not n_placebos or estimates.attrs.get("family") != "the contrasts of one task":
-        return []
-    return [
-        f"p-values are adjusted for all {n:,} contrasts of one task, of which "
-        f"{n_placebos:,} are placebos."
-    ]
-
-
-def _level_lines(decisions: xr.Dataset) -> list[str]:
-    """Return a line on intervals of different levels."""
-    if "interval_level" not in decisions or decisions.attrs.get("evidence") != "tests":
-        return []
-    levels = decisions["interval_level"].to_numpy()
-    if (levels == levels.flat[0]).all():
-        return []
-    return [
-        "Levels differ because each interval has the level of the adjusted test that "
-        "gave its verdict."
-    ]
 
 
 def _printed_rows(

@@ -409,9 +409,8 @@ def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
         f"Contrasts: {names}{rest}",
         "Region of practical equivalence: "
         f"{'none, and so no verdict' if plan.rope is None else plan.region}",
-        f"Error rate: {plan.error}, level {plan.level:g}; p-values adjusted by "
-        f"{plan.adjust}",
-        f"Intervals: {plan.ci_prob:g}",
+        f"Error rate of verdicts: {plan.error}, {1 - plan.ci_prob:.3g}",
+        f"Intervals: {100 * plan.ci_prob:.4g} %",
         f"Predictor: {spec.predictor.describe()}",
         "Predictions: "
         f"{n * members:,}{f' ({members} networks)' if members > 1 else ''}, and a few "

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         trend_basis,
     )
     from causalgia.estimation._heterogeneity import (
-        heterogeneity,
         modification,
         sd_of,
         slopes,
@@ -123,7 +122,6 @@ __all__ = [
     "from_effects",
     "from_incomplete",
     "helical_phase",
-    "heterogeneity",
     "hypotheses",
     "interaction_across_scales",
     "joint_test",

@@ -36,6 +36,7 @@ from causalgia.estimation.crossover_estimates import (
     placebos_as_levels,
     uses_random_arms,
 )
+from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import task_columns
 from causalgia.estimation.incomplete_estimates import estimate_incomplete
 from causalgia.estimation.parallel_estimates import estimate_parallel
@@ -159,8 +160,10 @@ def estimate(
 
     Notes
     -----
-    If nothing varies beyond the rounding of the outcomes, ``exact`` is true, the
-    interval is a point, and p is 1 for an ACE of 0, else 0. ``log_p`` is the natural
+    If nothing varies beyond the rounding of the outcomes, ``exact`` is true; interval
+    and p say what units that were not drawn could add, if they answered as far from the
+    others as any did in that task. Curves over positions have t intervals alone, and
+    `causalgia.multiplicity.simultaneous` gives their bands. ``log_p`` is the natural
     logarithm of p, also where p underflows. One unit gives ``ace`` alone, and so does
     the target ``"units"`` of a crossover without random arms, with se 0. For
     ``"next predictor"``, ``se`` is the standard deviation of the prediction error. On a
@@ -234,14 +237,16 @@ def estimate(
         return _estimate_with_gaps(
             effects, request, ci_prob, task_correlation=task_correlation
         )
-    answer, limits, note = None, None, None
+    answer, limits, note, of_means = (
+        None,
+        None,
+        None,
+        effects.attrs.get("transform") in OF_MEANS,
+    )
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
     else:
-        of_means, crossover = (
-            effects.attrs.get("transform") in OF_MEANS,
-            "ice" in effects,
-        )
+        crossover = "ice" in effects
         if of_means:
             check_means_are_units(effects, request)
         if target == "population x placebos":
@@ -273,10 +278,18 @@ def estimate(
             limits = (*p_and_limits(*t, ci_prob), {"log_p": log_p(*t)})
         estimates = _labeled(
             effects,
-            *_answer_columns(answer, limits, curves=with_positions),
+            *_answer_columns(
+                answer, limits, curves=with_positions, parallel="outcome" in effects
+            ),
             request,
             ci_prob,
         )
+        if not (
+            with_positions
+            or of_means
+            or (answer.by_definition and bool((answer.estimate.se == 0).all()))
+        ):
+            estimates = _by_the_rule(estimates, effects, request, ci_prob)
         estimates = _with_covariance(
             estimates, answer.estimate.factor, curves=with_positions
         )
@@ -366,6 +379,38 @@ def _with_task_columns(
     return estimates.assign(found).assign_attrs(task_correlation_df=df)
 
 
+def _by_the_rule(
+    estimates: xr.Dataset, effects: xr.Dataset, request: Request, ci_prob: float
+) -> xr.Dataset:
+    """Return estimates of means with p and limits by the one rule
+    (`causalgia.estimation.effect_intervals`).
+    """
+    dims = estimates["ace"].dims
+    if "outcome_range" in effects:
+        over = [dim for dim in effects["outcome_range"].dims if dim not in dims]
+        estimates["outcome_range"] = effects["outcome_range"].max(over)
+    if (
+        "binary" in effects
+        and request.target == "population"
+        and request.groups is None
+        and effects.sizes["unit"]
+    ):
+        ice, known = effects["ice"], effects["binary"]
+        for name, differs in (("n_up", ice > 0.5), ("n_down", ice < -0.5)):
+            count = (
+                differs.sum("unit")
+                .where(known, -1)
+                .compute()
+                .transpose(*dims)
+                .to_numpy()
+            )
+            estimates[name] = (dims, count.astype(np.int64))
+    columns = by_the_rule(estimates, ci_prob)
+    return annotate(
+        estimates.assign({name: (dims, values) for name, values in columns.items()})
+    )
+
+
 def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from one unit, and warn."""
     # effects on these units need several draws of a random arm
@@ -382,7 +427,7 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _answer_columns(
-    answer: Answer, limits: Limits, *, curves: bool
+    answer: Answer, limits: Limits, *, curves: bool, parallel: bool
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from an answer and its p and limits."""
     e = answer.estimate
@@ -396,14 +441,12 @@ def _answer_columns(
         )[exact]
         n, n_exact = int(counts.min()), int(exact.sum())
         over = f"{n} or more" if counts.max() > n else n
-        do, their = (
-            ("does", "its interval is a point")
-            if n_exact == 1
-            else ("do", "their intervals are points")
-        )
+        do = "does" if n_exact == 1 else "do"
+        # half of the units of a parallel trial have the treatment
+        most, of_n = (6, "3/(n/2)") if parallel else (3, "3/n")
         warnings.warn(
             f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
-            f"independent units: {their}, and up to 3/n = {min(3 / n, 1):.2g} of the "
+            f"independent units, but up to {of_n} = {min(most / n, 1):.2g} of the "
             "population may still differ (95 %)",
             DegenerateWarning,
             stacklevel=caller_stacklevel(),

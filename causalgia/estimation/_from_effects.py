@@ -12,6 +12,7 @@ import xarray as xr
 
 from causalgia.effect_table import has_gaps
 from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import (
     GivenEffects,
     aligned_covariance,
@@ -123,7 +124,6 @@ def from_effects(
     array([0.0619, 0.4237])
     """
     if isinstance(estimates, pd.DataFrame | xr.Dataset):
-        check_not_shrunken(estimates)
         beside = {"se": se, "covariance": covariance, "df": df, "names": names}
         named = [name for name, value in beside.items() if value is not None]
         if named:
@@ -237,7 +237,15 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
         else:
             coords[name] = (("contrast", "task")[: column.ndim], column)
     attrs = {"ci_prob": ci_prob, "errors": "estimated" if "df" in columns else "known"}
-    return validate(annotate(xr.Dataset(data, coords=coords, attrs=attrs)), "estimates")
+    made = xr.Dataset(data, coords=coords, attrs=attrs)
+    if {"skewness", "n_up"} & set(data):  # a table that `estimate` wrote
+        made = made.assign(
+            {
+                n: (("contrast", "task"), x)
+                for n, x in by_the_rule(made, ci_prob).items()
+            }
+        )
+    return validate(annotate(made), "estimates")
 
 
 def as_estimates(table: EstimateTable) -> xr.Dataset:
@@ -281,7 +289,6 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
     >>> as_estimates(table)["contrast"].values, as_estimates(table)["motif"].values
     (array(['a', 'b'], dtype='<U1'), array(['x', 'y'], dtype='<U1'))
     """
-    check_not_shrunken(table)
     if isinstance(table, xr.Dataset) and "ace" in table:
         table = (
             estimates_of_elements(table) if "element" in table["ace"].dims else table
@@ -311,32 +318,6 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
     return _estimates_of_columns(table)
 
 
-def check_not_shrunken(table: Any) -> None:
-    """Raise EstimateError for decisions from a posterior, whose effects are shrunken.
-
-    Examples
-    --------
-    >>> check_not_shrunken(
-    ...     xr.Dataset({"ace": ("contrast", [1.0])}, attrs={"evidence": "posterior"})
-    ... )
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: these are decisions from a posterior, whose effects are shrunken; ...
-    """
-    if isinstance(table, pd.DataFrame):
-        shrunken = {"verdict", "rope_lower", "raw"} <= {*table.columns}
-    else:
-        shrunken = (
-            isinstance(table, xr.Dataset) and table.attrs.get("evidence") == "posterior"
-        )
-    if shrunken:
-        raise EstimateError(
-            "these are decisions from a posterior, whose effects are shrunken; give "
-            "the estimates that cg.infer took, or decide on the posterior itself: "
-            "cg.decide(posterior, rope=...)"
-        )
-
-
 def check_not_decisions(table: xr.Dataset) -> None:
     """Raise EstimateError for decisions, which keep neither p-values nor a covariance.
 
@@ -351,7 +332,6 @@ def check_not_decisions(table: xr.Dataset) -> None:
     ...
     causalgia.errors.EstimateError: these are decisions, which keep no p-values and no covariance; give the estimates...
     """
-    check_not_shrunken(table)
     if "verdict" in table:
         raise EstimateError(
             "these are decisions, which keep no p-values and no covariance; give the "
@@ -473,39 +453,6 @@ def with_aligned_covariance(estimates: xr.Dataset) -> xr.Dataset:
     if matrix is estimates["covariance"] or matrix.equals(estimates["covariance"]):
         return estimates
     return estimates.drop_dims("contrast_").assign(covariance=matrix)
-
-
-def check_has_errors(estimates: xr.Dataset) -> None:
-    """Check that estimates have errors: those of one unit, or of exactly these units,
-    have none.
-
-    Raises
-    ------
-    EstimateError
-        With the reason and the remedy.
-
-    Examples
-    --------
-    >>> check_has_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: the estimates have no standard errors, ...
-    """
-    if "se" not in estimates:
-        raise EstimateError(
-            "the estimates have no standard errors, because one unit gives no standard "
-            "error; use more units"
-        )
-    if (
-        estimates.attrs.get("target") == "units"
-        and "p" not in estimates
-        and not estimates["se"].any()
-    ):
-        raise EstimateError(
-            "target='units': the effects on exactly these units are known, and nothing "
-            "is sampled: there is no test, no p and no interval; use ace as it is, or "
-            "claim more: cg.estimate(effects, target='population')"
-        )
 
 
 def _read_table(table: Any) -> tuple[dict[str, Any], Any, Any]:

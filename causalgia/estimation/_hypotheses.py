@@ -20,8 +20,13 @@ from causalgia.effects.pointwise_effects import sums_over_arms
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
-from causalgia.estimation._from_effects import as_estimates, check_has_errors
-from causalgia.estimation.request import as_ci_prob, null_value, with_floor
+from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation.request import (
+    as_ci_prob,
+    check_has_errors,
+    null_value,
+    with_floor,
+)
 from causalgia.expressions import (
     KEYWORDS,
     Linear,

@@ -19,8 +19,8 @@ from causalgia.choices import Scale
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._estimate import covariance, estimate
-from causalgia.estimation._from_effects import as_estimates, check_has_errors
-from causalgia.estimation.request import contrast_labels, null_value
+from causalgia.estimation._from_effects import as_estimates
+from causalgia.estimation.request import check_has_errors, contrast_labels, null_value
 from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes, EstimateTable, Mask

@@ -442,7 +442,11 @@ class WorkingScale:
         t test of that value.
         """
         gap, (both, own) = self.ace - value, self.divisor
-        spread = np.sqrt(np.maximum(self.se**2 + 2 * gap * both + gap**2 * own, 0.0))
+        spread = np.where(
+            (both == 0) & (own == 0),
+            self.se,  # its square may be below float64
+            np.sqrt(np.maximum(self.se**2 + 2 * gap * both + gap**2 * own, 0.0)),
+        )
         return np.where(self.logs, self.center - self.put(value), gap), np.where(
             self.logs, self.error, spread
         )

@@ -16,7 +16,7 @@ import xarray as xr
 
 from causalgia.checks import is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, TARGETS, Target
-from causalgia.errors import EstimateError, FewClustersWarning, quoted
+from causalgia.errors import CausalgiaError, EstimateError, FewClustersWarning, quoted
 from causalgia.estimation.crossover import Estimate
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import extremes, in_memory
@@ -361,9 +361,18 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     return target
 
 
-def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
+def as_ci_prob(
+    ci_prob: Any,
+    *,
+    least: float = 0.0,
+    of: str = "",
+    error: type[CausalgiaError] = EstimateError,
+) -> float:
     """Return the probability of an interval as a float; it must lie between `least`
     and 1.
+
+    The one parser of the one level of an analysis: `least` is .5 where ``1 - ci_prob``
+    is also the error rate of a verdict or a test.
 
     Examples
     --------
@@ -375,13 +384,14 @@ def as_ci_prob(ci_prob: Any, *, least: float = 0.0) -> float:
     causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
     """
     if not is_real(ci_prob) or ci_prob <= least or not ci_prob < 1:
-        raise EstimateError(
-            f"ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for example "
-            "ci_prob=0.95"
+        raise error(
+            f"{of}ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for "
+            "example ci_prob=0.95"
+            + (", which is an error rate of 0.05" if least else "")
         )
     if ci_prob < 0.5:
-        raise EstimateError(
-            f"ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the "
+        raise error(
+            f"{of}ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the "
             f"interval, not its error: give ci_prob={1 - ci_prob:g}"
         )
     return float(ci_prob)
@@ -396,6 +406,39 @@ def null_value(dataset: xr.Dataset) -> float:
     (0.0, 1.0)
     """
     return float(dataset.attrs.get("null_value", 0.0))
+
+
+def check_has_errors(estimates: xr.Dataset) -> None:
+    """Check that estimates have errors: those of one unit, or of exactly these units,
+    have none.
+
+    Raises
+    ------
+    EstimateError
+        With the reason and the remedy.
+
+    Examples
+    --------
+    >>> check_has_errors(xr.Dataset({"ace": ("contrast", [1.0])}))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: the estimates have no standard errors, ...
+    """
+    if "se" not in estimates:
+        raise EstimateError(
+            "the estimates have no standard errors, because one unit gives no standard "
+            "error; use more units"
+        )
+    if (
+        estimates.attrs.get("target") == "units"
+        and "p" not in estimates
+        and not estimates["se"].any()
+    ):
+        raise EstimateError(
+            "target='units': the effects on exactly these units are known, and nothing "
+            "is sampled: there is no test, no p and no interval; use ace as it is, or "
+            "claim more: cg.estimate(effects, target='population')"
+        )
 
 
 def floor_of_estimates(estimates: xr.Dataset) -> Array:

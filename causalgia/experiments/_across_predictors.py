@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-    from causalgia.verdicts.rope import Rope
+    from causalgia.ropes import RopeLike
 
 _SIDES = ("above", "below", "either")
 
@@ -35,10 +35,9 @@ def across_predictors(
     are the predictors.
 
     Use the ordinary verbs on the result: ``cg.infer`` shrinks the predictors towards
-    each other, ``cg.decide(..., error="bayes_fdr")`` controls the false discoveries
-    among them, and `share_of_predictors` counts them. The estimates of predictors that
-    were run on the same units come with their covariance; those on separate units are
-    independent.
+    each other, ``cg.decide`` bounds the false discoveries among them, and
+    `share_of_predictors` counts them. The estimates of predictors that were run on the
+    same units come with their covariance; those on separate units are independent.
 
     Parameters
     ----------
@@ -126,8 +125,7 @@ def across_predictors(
 def share_of_predictors(
     found: EstimateTable | PosteriorGroups,
     *,
-    rope: Rope,
-    level: float = 0.95,
+    rope: RopeLike,
     ci_prob: float = 0.95,
     rng: RNG | None = None,
 ) -> xr.Dataset:
@@ -155,10 +153,9 @@ def share_of_predictors(
     rope
         Region of practical equivalence, as in `causalgia.decide`. In sd of the control
         arm, it is a point for a predictor whose control arm does not vary.
-    level
-        1 minus the false discovery rate among the claimed predictors.
     ci_prob
-        Probability of the interval.
+        Probability of the interval; 1 minus the false discovery rate among the claimed
+        predictors.
     rng
         Seed, Generator or SeedSequence for posterior draws, where `found` are
         estimates.
@@ -168,7 +165,7 @@ def share_of_predictors(
     Dataset
         On (side, task), side ``"above"``, ``"below"``, ``"either"``: ``share``
         (posterior mean), ``lower, upper``, and ``claimed``, the share of predictors
-        with that verdict at a false discovery rate of at most ``1 - level``. All are
+        with that verdict at a false discovery rate of at most ``1 - ci_prob``. All are
         shares of attrs["n_predictors"], of which attrs["n_exact"] are exact.
 
     Raises
@@ -196,7 +193,7 @@ def share_of_predictors(
     from causalgia.estimation.request import as_ci_prob
 
     ci_prob = as_ci_prob(ci_prob)
-    decided = _decide_predictors(found, rope, level, rng)
+    decided = _decide_predictors(found, rope, ci_prob, rng)
     if any(
         (decisions["rope_lower"] == decisions["rope_upper"]).all()
         for _, decisions in decided
@@ -239,13 +236,13 @@ def share_of_predictors(
             "n_predictors": n,
             "n_exact": n_exact,
             "rope": first.attrs["rope"],
-            "level": level,
+            "ci_prob": ci_prob,
         },
     )
 
 
 def _decide_predictors(
-    found: Any, rope: Rope, level: float, rng: RNG | None
+    found: Any, rope: RopeLike, ci_prob: float, rng: RNG | None
 ) -> list[tuple[xr.DataArray, xr.Dataset]]:
     """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that
     vary and of the exact ones.
@@ -257,7 +254,7 @@ def _decide_predictors(
     from causalgia.verdicts import decide
 
     if not isinstance(found, xr.Dataset):
-        return [_decide_posterior(found, rope, level)]
+        return [_decide_posterior(found, rope, ci_prob)]
     estimates = as_estimates(found)
     if rng is None:
         raise DecisionError(
@@ -271,7 +268,7 @@ def _decide_predictors(
         if exact.all()
         else [
             _decide_posterior(
-                infer(estimates.isel(contrast=~exact), rng=rng), rope, level
+                infer(estimates.isel(contrast=~exact), rng=rng), rope, ci_prob
             )
         ]
     )
@@ -282,16 +279,21 @@ def _decide_predictors(
                 control_sd=np.maximum(same["control_sd"], np.finfo(float).tiny)
             )
         draw = same["ace"].expand_dims("sample").transpose("sample", "contrast", "task")
-        parts.append((draw, decide(same, rope=rope, level=level)))
+        parts.append((draw, decide(same, rope=rope, ci_prob=ci_prob, shrink=None)))
     return parts
 
 
 def _decide_posterior(
-    posterior: Any, rope: Rope, level: float
+    posterior: Any, rope: RopeLike, ci_prob: float
 ) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
+    from causalgia.verdicts.posterior_evidence import summarize_posterior
 
-    decisions = decide(posterior, rope=rope, level=level, error="bayes_fdr")
+    summary = summarize_posterior(posterior, rope, ci_prob=ci_prob)
+    if summary.measured:  # verdicts are tests of the measured effects
+        decisions = decide(summary.effects, rope=rope, ci_prob=ci_prob, shrink=None)
+    else:
+        decisions = decide(posterior, rope=rope, ci_prob=ci_prob)
     draws = posterior["posterior"]["ace"].stack(sample=("chain", "draw"))
     return draws.transpose("sample", "contrast", "task"), decisions
 
@@ -371,6 +373,8 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
     turned.attrs = {
         key: effects.attrs[key] for key in _COPIED_ATTRS if key in effects.attrs
     }
+    if "outcome_range" in turned:
+        turned["outcome_range"] = turned["outcome_range"].max("contrast")
     return validate(annotate(turned), "effects")
 
 
@@ -516,6 +520,10 @@ def _combine_independent(estimates: list[xr.Dataset]) -> xr.Dataset:
     ).assign_coords(coords)
 
 
+_IF_LACKING: dict[Hashable, Any] = {"binary": False, "n_up": -1, "n_down": -1}
+"""Columns that only tables of 0/1 outcomes have, and their values in others."""
+
+
 def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
     """Concatenate tables on contrast, with the attributes that are the same wherever
     they are given.
@@ -547,20 +555,31 @@ def _concatenate_predictors(parts: list[xr.Dataset]) -> xr.Dataset:
         }
     for name, one in columns.items():
         if "contrast" in one.dims:
-            if lacks := [
+            lacks = [
                 str(part["contrast"].to_numpy()[0])
                 for part in parts
                 if name not in part.variables
-            ]:
+            ]
+            if lacks and name not in _IF_LACKING:
                 raise OutcomesError(
                     f"{quoted(lacks[0])} has no {name}, which others have; run all "
                     "predictors in one way"
                 )
-            values = np.concatenate(
-                [part.variables[name].data for part in parts],
-                axis=one.dims.index("contrast"),
-            )
+            blocks = [
+                part.variables[name].data
+                if name in part.variables
+                else np.full([part.sizes[dim] for dim in one.dims], _IF_LACKING[name])
+                for part in parts
+            ]
+            values = np.concatenate(blocks, axis=one.dims.index("contrast"))
             columns[name] = xr.Variable(one.dims, values, one.attrs)
+    ranges = [
+        part.variables["outcome_range"] for part in parts if "outcome_range" in part
+    ]
+    if ranges:
+        columns["outcome_range"] = ranges[0].copy(
+            data=np.max([one.data for one in ranges], axis=0)
+        )
     coords = {
         name: columns.pop(name)
         for name in list(columns)

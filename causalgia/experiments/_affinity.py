@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import is_real
+from causalgia.choices import Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    Labels,
-    TrialResults,
-    analysis_for,
+from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    against_placebos,
+    as_site_control,
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.reporting import p_clause
+from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,7 +41,6 @@ ForMotifs: TypeAlias = Sequence[float] | Mapping[str, float]
 a pandas Series).
 """
 
-CONTROL = "untreated"
 _MOTIFS = ("UGCAUGU", "AGCAUGU", "CGCAUGU", "UGUAUGU", "UACAUGU", "UGCACGU", "UGCAUAU")
 _KD = (0.83, 4.8, 6.1, 280.0, 350.0, 4.9, 1830.0)
 _SLOPE, _FIT = (
@@ -68,13 +68,13 @@ def affinity(
     kd: ForMotifs = _KD,
     log10_kd_se: float | ForMotifs | None = None,
     at: int | None = None,
+    control: Control | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether effects depend on measured affinities.
 
-    Each motif is compared with the untreated arm, and a line
-    ``ACE = intercept + slope log10 K_D`` is fitted to the effects
+    Each motif is compared with its `control`, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the effects
     (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the
     line from the tightest motif to the weakest, slope times the difference of their
     log10 K_D; the slope is the change of the effect for a tenfold weaker binding. The
@@ -98,6 +98,12 @@ def affinity(
         K_D: 0.043 for one of 10 %.
     at
         0-based start; None: the center (of the longest motif).
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of each motif for each unit at its
+        place, so that both arms overwrite the same bases.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -107,7 +113,8 @@ def affinity(
     Returns
     -------
     Experiment
-        Arms and contrasts named after the motifs; coordinates ``log10_kd`` and, where
+        Arms and contrasts named after the motifs (placebos ``"placebo of UGCAUGU"``,
+        ...); coordinates ``log10_kd`` and, where
         given, ``log10_kd_se``. Finding ``line (task)``: slope, intercept and rise with
         their limits, ``trend`` (the verdict on the rise), scatter and fit.
 
@@ -130,7 +137,7 @@ def affinity(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: effects fall with K_D: they change by -3... from the tightest motif to the weakest (-1...
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     listed = as_strings(motifs, "motifs", least=3)
     start = as_start(at, "at", null.length, max(map(len, listed)))
     measured = _as_positive_by_motif(
@@ -155,16 +162,27 @@ def affinity(
                 strict=True,
             )
         )
+    sites = {motif: Embed(motif, at=start) for motif in listed}
+    arms = [Arm(UNTREATED, Untreated())]
+    arms += [Arm(motif, site) for motif, site in sites.items()]
+    if beside.placebos:
+        arms += [
+            Arm(f"placebo of {motif}", beside.absent(site))
+            for motif, site in sites.items()
+        ]
     return Experiment(
         null=null,
-        arms=[
-            Arm(CONTROL, Untreated()),
-            *(Arm(motif, Embed(motif, at=start)) for motif in listed),
-        ],
+        arms=arms,
         n_units=n_units,
-        contrasts=CONTROL,
-        entry=AFFINITY,
-        analysis=analysis_for("confirmatory", rope=rope),
+        contrasts={motif: {motif: 1.0, f"placebo of {motif}": -1.0} for motif in listed}
+        if beside.placebos
+        else UNTREATED,
+        entry=beside.entry(
+            AFFINITY,
+            "The rise of E[Y(motif) - Y(placebo of the motif)] over log10 of the "
+            "motifs' true K_D, from the least to the largest, over the null model.",
+        ),
+        analysis=Analysis(rope=rope),
         labels=labels,
     )
 
@@ -240,8 +258,9 @@ def _read_affinity(found: TrialResults) -> Finding:
     rows = {
         begins: rows for begins, rows in rows_by_task(estimates) if begins in trends
     }
+    against = against_placebos(found.experiment)
     sentences = tuple(
-        f"{begins}: {_affinity_sentence(rows[begins], fits[begins], reach, trend)}"
+        f"{begins}: {against}{_affinity_sentence(rows[begins], fits[begins], reach, trend)}"
         for begins, trend in trends.items()
     )
     shape = estimates["ace"].shape[1:]

@@ -8,15 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    analysis_for,
-    finding_by_task,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
 from causalgia.experiments.kit.sites import (
     as_null_model,
     as_positions,
@@ -25,6 +20,7 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -42,7 +38,7 @@ def composition_bias(
     at: int | Sequence[int] | None = None,
     motif_at: int | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether GC, or any composition, changes the
     outcome and a site's effect.
@@ -53,6 +49,9 @@ def composition_bias(
     letters. With several places there is a factorial for each, ``bias at 34`` and
     ``interaction at 34``, and the first place is compared with every other one,
     ``bias at 34 - at 2``, which tells a bias at one end from a bias for GC anywhere.
+    Neither is the untreated background, for a placebo of the letters would have their
+    composition: over real sequences (`causalgia.Genomic`) what is overwritten is part
+    of the effects.
 
     Parameters
     ----------
@@ -144,7 +143,7 @@ def composition_bias(
         n_units=n_units,
         contrasts=rows,
         entry=COMPOSITION_BIAS,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "place": {**{name: place for place, name in names.items()}, MOTIF: start},
             "written": {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding
@@ -28,6 +28,7 @@ from causalgia.experiments.kit.tile_contexts import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.reporting import format_effect
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.types import Array
 
@@ -45,7 +46,7 @@ def context_dependence(
     element: Span,
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether an element needs its context, works
     without it, or is inhibited by it.
@@ -237,7 +238,7 @@ def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     variances = (covariance[0, 0], covariance[0, 1], covariance[1, 1])
     df = np.broadcast_to(means.df, means.ace.shape)[0]
     index = context_index(
-        means.ace[0], means.ace[1], variances, df, ci_prob=analysis.level
+        means.ace[0], means.ace[1], variances, df, ci_prob=analysis.ci_prob
     )
     of = f"(E WT - E MUT) / E WT over {outcomes.attrs.get('null', 'the units')}"
     return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(
@@ -309,7 +310,7 @@ def _read_context(found: TrialResults) -> Finding:
         return Finding(sentences=tuple(sentences))
     tables = {"index": _overall_index(outcomes, analysis)}
     if null.n_draws > 1:
-        tables["of each sequence"] = _index_of_each(outcomes, null, analysis.level)
+        tables["of each sequence"] = _index_of_each(outcomes, null, analysis.ci_prob)
     element, sentences = found.experiment.labels["element"][CONTRAST], []
     for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}

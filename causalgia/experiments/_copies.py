@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from causalgia.analysis import Rope
-from causalgia.choices import DIRECTIONS
-from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.analysis import Analysis
+from causalgia.choices import DIRECTIONS, Control
+from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     rise_weights,
+)
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    against_placebos,
+    as_site_control,
 )
 from causalgia.experiments.kit.sites import (
     as_null_model,
@@ -26,18 +30,15 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
     import xarray as xr
 
-CONTROL, RISE, CURVATURE, EXCESS = (
-    "untreated",
-    "rise",
-    "curvature",
-    "excess over single sites",
-)
+RISE, CURVATURE, EXCESS = "rise", "curvature", "excess over single sites"
+PLACEBOS = "placebos"
 PUBLISHED = (4, 12, 20)
 """0-based starts of Koo et al.; the letters between two UGCAUG complete a third in one
 background of 16.
@@ -54,8 +55,9 @@ def copies(
     motif: str | Motif = "UGCAUG",
     *,
     at: Sequence[int] | Literal["published"] | None = None,
+    control: Control | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether copies of a site are additive,
     saturating or synergistic.
@@ -86,6 +88,12 @@ def copies(
         0-based starts of two or more copies, in the order in which they are added.
         None: three copies about the center of the background, 4 bases between
         neighbors. ``"published"``: 4, 12 and 20.
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of the site for each unit at every
+        place without a copy, so that all arms overwrite the same bases.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -95,7 +103,8 @@ def copies(
     -------
     Experiment
         Arms ``"1 copy"``, ``"2 copies"``, ... and ``"alone at 12"`` for each place but
-        the first; coordinate ``copies``.
+        the first; coordinate ``copies``. With placebos, no copies are the arm
+        ``"placebos"``.
 
     Raises
     ------
@@ -116,7 +125,7 @@ def copies(
     >>> print(answer.sentences[0])
     Task outcome: 1 to 3 copies are additive relative to the sum of the same sites alone, excess -0.0...; from none...
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     motif = as_site(motif, "motif")
     centered = centered_starts(
         null.length, len(as_pattern(motif)), _COPIES, gap=LEAST_GAP
@@ -128,19 +137,31 @@ def copies(
         if isinstance(at, str) and at == "published"
         else as_positions(at, "at", least=2)
     )
-    done: Intervention = Untreated()
-    arms = [Arm(CONTROL, done, {"copies": 0})]
-    for n, place in enumerate(places, start=1):
-        done = done + Embed(motif, at=place)
-        arms.append(Arm(copies_in_words(n), done, {"copies": n}))
-    arms += [Arm(f"alone at {place}", Embed(motif, at=place)) for place in places[1:]]
+    sites = [Embed(motif, at=place) for place in places]
+    arms = [Arm(UNTREATED, Untreated(), {"copies": 0})]
+    arms += [
+        Arm(copies_in_words(n), beside.present(sites, range(n)), {"copies": n})
+        for n in range(1, len(sites) + 1)
+    ]
+    arms += [
+        Arm(f"alone at {place}", beside.present(sites, {number}))
+        for number, place in enumerate(places)
+        if number
+    ]
+    if beside.placebos:
+        arms.append(Arm(PLACEBOS, beside.absent(*sites), {"copies": 0}))
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts=copy_contrasts(places, control=CONTROL),
-        entry=COPIES,
-        analysis=analysis_for("confirmatory", rope=rope),
+        contrasts=copy_contrasts(places, control=beside.arm(PLACEBOS)),
+        entry=beside.entry(
+            COPIES,
+            "E[Y(n copies, placebos at the other places) - Y(placebos at all places)] "
+            "for each n, its rise from none to n, and E[Y(n copies)] minus the sum of "
+            "single sites among placebos, over the null model.",
+        ),
+        analysis=Analysis(rope=rope),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
     )
 
@@ -187,11 +208,11 @@ def read_copies(found: TrialResults) -> Finding:
     excess, and the rise.
     """
     n = max(found.experiment.labels["copies"].values())
-    sentences = []
+    sentences, against = [], against_placebos(found.experiment)
     for task, rows in rows_by_task(found.steps.decisions):
         rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
         sentences.append(
-            f"{task}: 1 to {n} copies are {departure(rise, excess)} relative to the "
+            f"{task}: {against}1 to {n} copies are {departure(rise, excess)} relative to the "
             f"sum of the same sites alone, excess {effect_in_words(excess)}; from none "
             f"to {n} the outcome changes by {effect_in_words(rise)} "
             f"({per_unit(rise, n, 'per copy')}); {_number_or_place_text(rows, n)}."

@@ -4,24 +4,36 @@ copies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, shown
+from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError
-from causalgia.experiments._copies import LEAST_GAP, copies_in_words, departure
+from causalgia.experiments._copies import (
+    LEAST_GAP,
+    PLACEBOS,
+    copies_in_words,
+    departure,
+)
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     rise_weights,
     weighted_sum,
+)
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    SiteControl,
+    against_placebos,
+    as_site_control,
 )
 from causalgia.experiments.kit.sites import (
     as_null_model,
@@ -37,6 +49,7 @@ from causalgia.experiments.kit.variance import (
     trend_in_words,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, strength_ladder
 
 if TYPE_CHECKING:
@@ -44,7 +57,7 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-CONTROL, CHANGE, EXCESS = "untreated", "strength x copies", "excess over single sites"
+CHANGE, EXCESS = "strength x copies", "excess over single sites"
 RISE = "rise of the excess"
 _WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
 _COPIES = (1, 2, 3)
@@ -86,8 +99,9 @@ def dose_response(
     weakest: float = 0.0,
     copies: Sequence[int] = _COPIES,
     at: Sequence[int] | None = None,
+    control: Control | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates how the outcome depends on a site's
     strength, alone and in copies.
@@ -127,6 +141,12 @@ def dose_response(
         0-based starts in the order in which copies are added, at least as many as the
         largest number of copies. None: about the center of the background, 4 bases
         between neighbors.
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of the strongest motif for each unit
+        at every place without a copy, so that all arms overwrite the same bases.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -136,7 +156,7 @@ def dose_response(
     -------
     Experiment
         Arms ``"untreated"``, ``"UGCAUG x 2"`` and ``"UGCAUG at 17"`` (each place but
-        the first, which is that of one copy), with levels ``score`` (bits) and
+        the first, which is that of one copy; ``"placebos"`` at all places), with levels ``score`` (bits) and
         ``copies``, which are coordinates of the contrasts of a number of copies.
         Finding ``line`` (three motifs or more): ``share (copies, task)``, the share of
         the variation between motifs that a straight line in bits explains.
@@ -164,7 +184,7 @@ def dose_response(
     >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
     Task outcome: from the weakest motif (... bits) to the strongest (11.3 bits) the outcome rises with 1 copy (1...
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     site = RBFOX1 if motif is None else as_string_or_motif(motif, "motif")
     site = site if isinstance(site, Motif) else Motif.from_iupac(site)
     ladder = dict(strength_ladder(site, n_steps, weakest=weakest))
@@ -191,32 +211,46 @@ def dose_response(
             "each copy"
         )
     places = places[: max(numbers)]
+    written = _SitesOfLadder(max(ladder, key=ladder.__getitem__), places, beside)
     grid = {
-        (letters, n): _copies_arm(letters, score, n, places)
+        (letters, n): Arm(
+            _copies_arm_name(letters, n),
+            written.arm(letters, range(n)),
+            {"score": round(score, 3), "copies": n},
+        )
         for letters, score in ladder.items()
         for n in numbers
     }
     first = {
-        _single_site_name(letters, places[0]): Embed(letters, at=places[0])
+        _single_site_name(letters, places[0]): written.arm(letters, {0})
         for letters in ladder
         if 1 not in numbers
     }
     alone = first | {
-        _single_site_name(letters, place): Embed(letters, at=place)
+        _single_site_name(letters, place): written.arm(letters, {number})
         for letters in ladder
-        for place in places[1:]
+        for number, place in enumerate(places)
+        if number
     }
+    none = beside.arm(PLACEBOS)
     return Experiment(
         null=null,
         arms=[
-            Arm(CONTROL, Untreated()),
+            Arm(UNTREATED, Untreated()),
             *grid.values(),
             *(Arm(name, done) for name, done in alone.items()),
+            *([Arm(PLACEBOS, written.none)] if beside.placebos else []),
         ],
         n_units=n_units,
-        contrasts=_dose_contrasts(ladder, numbers, places),
-        entry=DOSE_RESPONSE,
-        analysis=analysis_for("confirmatory", rope=rope),
+        contrasts=_dose_contrasts(ladder, numbers, places, control=none),
+        entry=beside.entry(
+            DOSE_RESPONSE,
+            "E[Y(n copies of a motif, placebos at the other places) - Y(placebos at "
+            "all places)], its rise from the weakest motif to the strongest and from "
+            "none to all copies, and E[Y(n copies)] minus the sum of single sites "
+            "among placebos, over the null model.",
+        ),
+        analysis=Analysis(rope=rope),
         labels={
             k: {arm.name: arm.factors[k] for arm in grid.values()}
             for k in ("score", "copies")
@@ -228,13 +262,30 @@ def _copies_arm_name(letters: str, n: int) -> str:
     return f"{letters} x {n}"
 
 
-def _copies_arm(letters: str, score: float, n: int, places: tuple[int, ...]) -> Arm:
-    done: Intervention = Untreated()
-    for place in places[:n]:
-        done = done + Embed(letters, at=place)
-    return Arm(
-        _copies_arm_name(letters, n), done, {"score": round(score, 3), "copies": n}
-    )
+@dataclass(frozen=True)
+class _SitesOfLadder:
+    """Motifs of one width at all places; where one is absent, placebos of the
+    strongest.
+    """
+
+    strongest: str
+    places: tuple[int, ...]
+    beside: SiteControl
+
+    @property
+    def none(self) -> Intervention:
+        return self.arm(self.strongest, ())
+
+    def arm(self, letters: str, which: Collection[int]) -> Intervention:
+        """Return the arm with a motif at some places, by their numbers."""
+        done: Intervention = Untreated()
+        for number, place in enumerate(self.places):
+            done = done + (
+                Embed(letters, at=place)
+                if number in which
+                else self.beside.absent(Embed(self.strongest, at=place))
+            )
+        return done
 
 
 def _single_site_name(letters: str, place: int) -> str:
@@ -245,10 +296,14 @@ Rows = dict[str, dict[str, float]]
 
 
 def _dose_contrasts(
-    ladder: Mapping[str, float], numbers: tuple[int, ...], places: tuple[int, ...]
+    ladder: Mapping[str, float],
+    numbers: tuple[int, ...],
+    places: tuple[int, ...],
+    *,
+    control: str,
 ) -> Rows:
     rows = {
-        _copies_arm_name(letters, n): {_copies_arm_name(letters, n): 1.0, CONTROL: -1.0}
+        _copies_arm_name(letters, n): {_copies_arm_name(letters, n): 1.0, control: -1.0}
         for letters in ladder
         for n in numbers
     }
@@ -264,7 +319,7 @@ def _dose_contrasts(
     }
     for letters in ladder:
         growth = rise_weights(
-            {CONTROL: 0.0} | {_copies_arm_name(letters, n): n for n in numbers}
+            {control: 0.0} | {_copies_arm_name(letters, n): n for n in numbers}
         )
         rows[f"{_NONE_TO_ALL}{letters}"] = weighted_sum([(1, growth)])
     if len(numbers) > 1:
@@ -286,7 +341,7 @@ def _dose_contrasts(
             excess[letters] = {
                 _copies_arm_name(letters, numbers[-1]): 1.0,
                 **single,
-                CONTROL: len(places) - 1.0,
+                control: len(places) - 1.0,
             }
         rows |= {f"{EXCESS}, {letters}": row for letters, row in excess.items()}
         rows[RISE] = weighted_sum(
@@ -297,8 +352,10 @@ def _dose_contrasts(
 
 
 def _read_dose_response(found: TrialResults) -> Finding:
+    against = against_placebos(found.experiment)
     sentences = tuple(
-        _dose_sentence(of, rows) for of, rows in rows_by_task(found.steps.decisions)
+        _dose_sentence(f"{of}: {against}", rows)
+        for of, rows in rows_by_task(found.steps.decisions)
     )
     line = _linear_share(found.steps.estimates)
     if line.sizes["motif"] < 3:
@@ -366,7 +423,7 @@ def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
         [f"{trend} with {listed(sizes)}" for trend, sizes in by_trend.items()]
     )
     text = (
-        f"{begins}: from the weakest motif ({low:.3g} bits) to the strongest "
+        f"{begins}from the weakest motif ({low:.3g} bits) to the strongest "
         f"({high:.3g} bits) {trends}"
     )
     if CHANGE in names:

@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_site, as_start
 from causalgia.experiments.kit.variance import (
     effect_in_words,
@@ -30,6 +25,7 @@ from causalgia.experiments.kit.variance import (
     variance_limits,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
 from causalgia.streams import derive
@@ -83,7 +79,7 @@ def flanks(
     width: int = 5,
     n_flanks: int = 20,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that splits the effect of an instance into core, flanks and
     background.
@@ -93,7 +89,9 @@ def flanks(
     Contrasts for flanks f: ``"core in flanks, f"``, core and flanks minus untreated;
     ``"flanks alone, f"``, flanks minus untreated; and ``"core, f"``, their difference,
     the effect of the core in these flanks. ``"core"`` is its mean over the sampled
-    flanks.
+    flanks. All are against untreated backgrounds: over real sequences
+    (`causalgia.Genomic`) what the core overwrites is part of its effect, and `knock_in`
+    compares it with a placebo.
 
     Parameters
     ----------
@@ -184,7 +182,7 @@ def flanks(
         n_units=n_units,
         contrasts=rows,
         entry=replace(FLANKS, read=partial(_read_flanks, core)),
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels=labels,
     )
 

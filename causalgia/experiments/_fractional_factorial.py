@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position, is_whole
 from causalgia.choices import DIRECTIONS
 from causalgia.design import (
@@ -34,7 +34,6 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     finding_by_task,
 )
 from causalgia.experiments.kit.sites import (
@@ -44,6 +43,7 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def arrangement_screen(
     spacing: Sequence[int] = (4, 40),
     generators: Sequence[str] = ("E=ABC", "F=BCD"),
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the screening experiment on a pair of sites: motifs, order, spacing and
     strands.
@@ -176,7 +176,7 @@ def fractional_factorial(
     factors: Mapping[str, Intervention | Mapping[str, Any]] | None = None,
     generators: Sequence[str] = (),
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the screening experiment on interventions, each absent or present, in a
     fraction of their factorial.
@@ -258,7 +258,7 @@ def _screening_experiment(
     arms: list[Arm],
     entry: Entry,
     n_units: int,
-    rope: Rope,
+    rope: RopeLike,
 ) -> Experiment:
     runs = [arm.name for arm in arms]
     strings = screen.strings()
@@ -272,7 +272,7 @@ def _screening_experiment(
             for name, word in effects.items()
         },
         entry=replace(entry, read=partial(_read_screen, screen)),
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels={
             "term": {name: str(word) for name, word in effects.items()},
             "aliases": {

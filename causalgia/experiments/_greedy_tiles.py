@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from causalgia.analysis import Rope
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
@@ -30,6 +29,7 @@ from causalgia.experiments.kit.tile_contexts import (
     span_name,
     tile_analysis,
 )
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
@@ -51,7 +51,7 @@ def greedy_round(
     chosen: Sequence[Span] = (),
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return one round of a greedy search: the effect of each further tile, given that
     the chosen ones are shuffled.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_position
 from causalgia.design import (
     Arm,
@@ -21,15 +21,11 @@ from causalgia.design import (
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    analysis_for,
-    finding_by_task,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
 from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 
 if TYPE_CHECKING:
@@ -54,7 +50,7 @@ def hairpin(
     loop: int = 7,
     start: int | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that compares the effects of a site outside of a hairpin,
     in its loop, and in its stem.
@@ -73,7 +69,8 @@ def hairpin(
     effects of motif and complement; without structure (additive motifs) it is 0 over a
     uniform null model. ``hairpin`` is the effect of the fold itself; ``loop - open``
     and ``open - stem`` compare outcomes of whole arms, including the effects of fold
-    and complement.
+    and complement. The motif is compared with untreated backgrounds or folds: over real
+    sequences (`causalgia.Genomic`) what it overwrites is part of its effect.
 
     Parameters
     ----------
@@ -164,7 +161,7 @@ def hairpin(
         n_units=n_units,
         contrasts=_hairpin_contrasts(fold),
         entry=HAIRPIN,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
     )
 
 

@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.streams import derive
 from causalgia.types import Array
 
@@ -52,13 +48,17 @@ def kmer_screen(
     n_placebos: int | None = None,
     letters: str = "ACGU",
     n_units: int = 1_000,
-    rope: Rope = "placebo outliers",
+    rope: RopeLike = "placebo outliers",
 ) -> Experiment:
     """Return the experiment that finds k-mers of a width with effects beyond those of
     random sequences.
 
     Every k-mer is embedded at one place of the same backgrounds and compared with the
-    untreated arm. On most networks nearly every random sequence changes the outcome, so
+    untreated arm. Random sequences are embedded at that place too, and are compared
+    with the same arm, so that it cancels where k-mers are compared with them: verdicts
+    by a region of random sequences do not depend on the control, and there is none to
+    choose. (Those by a `rope` of limits do: over real sequences they are on the k-mer
+    minus what was there.) On most networks nearly every random sequence changes the outcome, so
     a test against 0 is uninformative; k-mers are compared with random sequences
     instead, random ones of the same width. A k-mer is read at all, ``"higher"`` or
     ``"lower"``, if its whole interval lies beyond the range of random sequences, five
@@ -183,7 +183,7 @@ def kmer_screen(
         n_units=n_units,
         contrasts=CONTROL,
         entry=KMER_SCREEN,
-        analysis=analysis_for("screening", rope=rope, n_contrasts=len(screened)),
+        analysis=Analysis(rope=rope),
         labels={
             "is_placebo": {
                 arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
@@ -384,6 +384,9 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 def _screen_sentence(
     rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]
 ) -> str:
+    from scipy.special import ndtri
+
+    from causalgia.multiplicity.adjusted_p import stepwise
     from causalgia.multiplicity.placebo import placebo_classes
 
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], DIRECTIONS)
@@ -392,7 +395,7 @@ def _screen_sentence(
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
         :n_named
     ]
-    half = 1.96 * beyond["sd"]
+    half = float(ndtri(0.5 + rows.attrs["ci_prob"] / 2)) * beyond["sd"]
     shrunken = (
         beyond[["ace"]]
         .assign(lower=beyond["ace"] - half, upper=beyond["ace"] + half)
@@ -408,7 +411,7 @@ def _screen_sentence(
         else f"the largest {named}; confirm tests them on fresh backgrounds"
     )
     more = int(directed.sum()) - len(first)
-    differs = raw["p_adjusted"].to_numpy() < 0.05
+    differs = stepwise(raw["p"].to_numpy(), "bh") < 0.05
     ace, classes = raw["ace"].to_numpy(), placebo_classes(raw)
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
     lie = "lies" if directed.sum() == 1 else "lie"
@@ -447,7 +450,7 @@ def _region_text(
     ]
     by_rank = rope.startswith("the central")
     what, how = (
-        ("central 95 %", "; directions by their ranks") if by_rank else ("fences", "")
+        ("central 95 %", "; directions by their ranks") if by_rank else ("range", "")
     )
     if len(classes) == 1:
         return (

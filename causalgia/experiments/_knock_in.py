@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position, shown
 from causalgia.design import (
     Arm,
@@ -23,12 +23,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments._junctions import motif_changes
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import (
     as_genomic,
     as_string_or_motif,
@@ -36,6 +31,7 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
 from causalgia.streams import derive
@@ -77,7 +73,7 @@ def knock_in(
     positives: Source | NullModel | None = None,
     threshold: float | None = None,
     n_units: int | None = None,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the effect of a motif embedded in real
     sequences of the negative class.
@@ -169,7 +165,7 @@ def knock_in(
             NET: {"motif": 1.0, "placebo": -1.0},
         },
         entry=KNOCK_IN,
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
     )
     place = Place(pattern, at, threshold)
     more = {

@@ -9,26 +9,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
+from causalgia.choices import Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     finding_by_task,
+)
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    against_placebos,
+    as_site_control,
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.plot import Axes
 
-CONTROL = "untreated"
+PLACEBO = "placebo"
 
 
 @former_arguments
@@ -37,13 +43,14 @@ def motif_mutagenesis(
     motif: str = "UGCAUG",
     *,
     at: int | None = None,
+    control: Control | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the effect of each letter of a motif, by all
     its single-base changes.
 
-    Contrasts: the motif and each of its ``3 w`` mutants against the untreated arm,
+    Contrasts: the motif and each of its ``3 w`` mutants against the `control`,
     named by their letters; and each mutant against the motif, ``"change G1A"`` (letter,
     0-based position in the motif, new letter). The finding ``logo`` has the effect of
     the motif with each base at each position; at its own letters that is the effect of
@@ -59,6 +66,12 @@ def motif_mutagenesis(
         A string of A C G T (U).
     at
         0-based start; None: the center.
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of the motif for each unit at the
+        same place, which its mutants are compared with as well.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -67,7 +80,7 @@ def motif_mutagenesis(
     Returns
     -------
     Experiment
-        ``3 w + 2`` arms and ``6 w + 1`` contrasts; coordinates ``position`` (0-based in
+        ``3 w + 2`` arms (and ``"placebo"``) and ``6 w + 1`` contrasts; coordinates ``position`` (0-based in
         the motif) and ``base`` of the mutants.
 
     Raises
@@ -91,7 +104,7 @@ def motif_mutagenesis(
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     (whole,) = as_strings([motif], "motif")
     start = as_start(at, "at", null.length, len(whole))
     mutants = {
@@ -101,9 +114,12 @@ def motif_mutagenesis(
         if base != whole[i]
     }
     arms = [
-        Arm(CONTROL, Untreated()),
+        Arm(UNTREATED, Untreated()),
         *(Arm(name, Embed(name, at=start)) for name in (whole, *mutants)),
     ]
+    if beside.placebos:
+        arms.append(Arm(PLACEBO, beside.absent(Embed(whole, at=start))))
+    none = beside.arm(PLACEBO)
     changes = {
         f"change {whole[i]}{i}{base}": {name: 1.0, whole: -1.0}
         for name, (i, base) in mutants.items()
@@ -112,10 +128,14 @@ def motif_mutagenesis(
         null=null,
         arms=arms,
         n_units=n_units,
-        contrasts={name: {name: 1.0, CONTROL: -1.0} for name in (whole, *mutants)}
+        contrasts={name: {name: 1.0, none: -1.0} for name in (whole, *mutants)}
         | changes,
-        entry=MOTIF_MUTAGENESIS,
-        analysis=analysis_for("confirmatory", rope=rope),
+        entry=beside.entry(
+            MOTIF_MUTAGENESIS,
+            "E[Y(mutant) - Y(placebo of the motif)] and E[Y(mutant) - Y(motif)] of "
+            "every single-base change, over the null model.",
+        ),
+        analysis=Analysis(rope=rope),
         labels={
             "position": {name: i for name, (i, _) in mutants.items()},
             "base": {name: base for name, (_, base) in mutants.items()},
@@ -129,7 +149,10 @@ def _alphabet_of(motif: str) -> str:
 
 def _read_mutagenesis(found: TrialResults) -> Finding:
     motif = found.experiment.arm_names[1]
-    finding = finding_by_task(found, lambda rows: _mutagenesis_text(rows, motif))
+    against = against_placebos(found.experiment)
+    finding = finding_by_task(
+        found, lambda rows: against + _mutagenesis_text(rows, motif)
+    )
     return replace(
         finding, datasets={"logo": _logo_table(found.steps.estimates, motif)}
     )

@@ -10,17 +10,13 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position
+from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    analysis_for,
-    weighted_sum,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, weighted_sum
 from causalgia.experiments.kit.pair_interactions import (
     ORDERS,
     draw_pair,
@@ -28,16 +24,21 @@ from causalgia.experiments.kit.pair_interactions import (
     read_pair,
     read_pairs,
 )
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    SiteControl,
+    as_site_control,
+)
 from causalgia.experiments.kit.sites import (
     as_null_model,
     as_positions,
     as_string_or_motif,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 
-CONTROL = "untreated"
 ORIENTATIONS = ("++", "+-", "-+", "--")
 PLURIPOTENCY = {
     "Oct4-Sox2": "TTTGCATAACAA",
@@ -55,6 +56,7 @@ class _Cell:
     orientation: str
     order: str
     distance: int
+    placebos: bool
 
     @property
     def both(self) -> str:
@@ -62,16 +64,26 @@ class _Cell:
 
     @property
     def first(self) -> str:
+        if self.placebos:
+            return f"first, {self.both}"
         return f"first {self.orientation[0]}"
 
     @property
     def second(self) -> str:
+        if self.placebos:
+            return f"second, {self.both}"
         return f"second {self.orientation[1]} {self.order} {self.distance}"
+
+    @property
+    def neither(self) -> str:
+        return f"neither, {self.both}" if self.placebos else UNTREATED
 
     @property
     def row(self) -> dict[str, float]:
         """Weights of both minus each plus neither."""
-        return {self.both: 1.0, self.first: -1.0, self.second: -1.0, CONTROL: 1.0}
+        weights = 1.0, -1.0, -1.0, 1.0
+        arms = self.both, self.first, self.second, self.neither
+        return dict(zip(arms, weights, strict=True))
 
     @property
     def levels(self) -> dict[str, str | int]:
@@ -92,8 +104,9 @@ def motif_pair(
     orientations: Sequence[str] = ORIENTATIONS,
     orders: Sequence[str] = ORDERS,
     at: int | None = None,
+    control: Control | None = None,
     n_units: int = 128,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the interaction of two motifs by distance,
     orientation and order.
@@ -129,6 +142,12 @@ def motif_pair(
         upstream of it.
     at
         0-based start of the first motif; None: the center.
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of each absent site for each unit at
+        its place, so that the four arms of a cell overwrite the same bases.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -137,6 +156,9 @@ def motif_pair(
     Returns
     -------
     Experiment
+        Arms ``"++ downstream 15"`` with ``"untreated"``, ``"first +"`` and ``"second +
+        downstream 15"``, or with placebos ``"neither, ++ downstream 15"``, ``"first, ++
+        downstream 15"`` and ``"second, ++ downstream 15"``, four for every cell.
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and
         ``asks`` (``"pair"``, ``"interaction"``, ``"direction"``, ``"orientation"``).
         Findings of the answer: ``scales``, the interaction of every cell on all scales
@@ -179,7 +201,7 @@ def motif_pair(
     >>> print(answer.sentences[0])
     Task outcome: together the two motifs increase the outcome in ++ downstream at 15 and 26; of 2 interactions, ...
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     motif, other = _as_pair_motif(motif, "motif"), _as_pair_motif(other, "other")
     reach = _as_distances(distances, orders, (motif, other))
     strands = _as_choices(orientations, ORIENTATIONS, "orientations")
@@ -190,7 +212,7 @@ def motif_pair(
         else as_position(at, "at")
     )
     cells = [
-        _Cell(*parts)
+        _Cell(*parts, placebos=beside.placebos)
         for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)
     ]
     far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
@@ -201,20 +223,25 @@ def motif_pair(
         )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
     pairs = [(f"pair, {cell.both}", cell) for cell in cells]
-    both = {name: {cell.both: 1.0, CONTROL: -1.0} for name, cell in pairs}
+    both = {name: {cell.both: 1.0, cell.neither: -1.0} for name, cell in pairs}
     of_cell = [(name, cell) for pair, cell in pairs for name in (pair, cell.both)]
     asks = dict.fromkeys(both, "pair") | dict.fromkeys(
         (cell.both for cell in cells), "interaction"
     )
     return Experiment(
         null=null,
-        arms=list(_pair_arms(cells, motif, other, center)),
+        arms=list(_pair_arms(cells, motif, other, center, beside)),
         n_units=n_units,
         contrasts=both
         | {cell.both: cell.row for cell in cells}
         | {name: row for name, (row, _, _) in named.items()},
-        entry=MOTIF_PAIR,
-        analysis=analysis_for("confirmatory", rope=rope),
+        entry=beside.entry(
+            MOTIF_PAIR,
+            "E[Y(both) - Y(neither)] and E[Y(both) - Y(first) - Y(second) + "
+            "Y(neither)] by distance, orientation and order, with placebos for absent "
+            "sites, over the null model.",
+        ),
+        analysis=Analysis(rope=rope),
         labels={
             "distance": {name: cell.distance for name, cell in of_cell},
             "orientation": {name: cell.orientation for name, cell in of_cell}
@@ -273,25 +300,32 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
 
 
 def _pair_arms(
-    cells: Sequence[_Cell], first: str | Motif, second: str | Motif, at: int
+    cells: Sequence[_Cell],
+    first: str | Motif,
+    second: str | Motif,
+    at: int,
+    beside: SiteControl,
 ) -> Iterator[Arm]:
-    yield Arm(CONTROL, Untreated())
-    one: dict[str, Intervention] = {
-        cell.first: Embed(first, at=at, strand=_cell_strand(cell, 0)) for cell in cells
-    }
-    other: dict[str, Intervention] = {
-        cell.second: Embed(
-            second,
-            at=at + (cell.distance if cell.order == "downstream" else -cell.distance),
-            strand=_cell_strand(cell, 1),
+    none: dict[str, Intervention] = {UNTREATED: Untreated()}
+    one: dict[str, Intervention] = {}
+    other: dict[str, Intervention] = {}
+    both: list[Arm] = []
+    for cell in cells:
+        sites = (
+            Embed(first, at=at, strand=_cell_strand(cell, 0)),
+            Embed(
+                second,
+                at=at
+                + (cell.distance if cell.order == "downstream" else -cell.distance),
+                strand=_cell_strand(cell, 1),
+            ),
         )
-        for cell in cells
-    }
-    yield from (Arm(name, done) for name, done in (one | other).items())
-    yield from (
-        Arm(cell.both, one[cell.first] + other[cell.second], cell.levels)
-        for cell in cells
-    )
+        alone = beside.factorial(*sites)
+        one[cell.first], other[cell.second] = alone.first, alone.second
+        none[cell.neither] = alone.neither
+        both.append(Arm(cell.both, sites[0] + sites[1], cell.levels))
+    yield from (Arm(name, done) for name, done in (none | one | other).items())
+    yield from both
 
 
 def _cell_strand(cell: _Cell, which: int) -> Any:
@@ -354,8 +388,9 @@ def motif_pairs(
     *,
     distances: Sequence[int] = range(12, 162),
     at: int | None = None,
+    control: Control | None = None,
     n_units: int = 128,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the interactions of all pairs of many
     motifs, at every distance.
@@ -378,6 +413,13 @@ def motif_pairs(
         would overlap the next.)
     at
         0-based start of the upstream site; None: the center.
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of each absent site for each unit at
+        its place, so that the four arms of an interaction overwrite the same bases,
+        and no two interactions share any.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -407,7 +449,7 @@ def motif_pairs(
     >>> experiment
     <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     sites = _motifs_on_strands(motifs)
     reach = as_positions(distances, "distances")
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
@@ -419,38 +461,41 @@ def motif_pairs(
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
     center = (null.length - longest) // 2 if at is None else as_position(at, "at")
-    still: dict[str, Intervention] = {
+    still: dict[str, Embed] = {
         name: Embed(motif, at=center, strand=strand)
         for name, (motif, strand) in sites.items()
     }
-    moved: dict[tuple[str, int], Intervention] = {
+    moved: dict[tuple[str, int], Embed] = {
         (name, d): Embed(motif, at=center + d, strand=strand)
         for (name, (motif, strand)), d in product(sites.items(), reach)
     }
     cells = {f"{a} {b} {d}": (a, b, d) for a, b, d in product(sites, sites, reach)}
-    arms = [
-        Arm(CONTROL, Untreated()),
-        *(Arm(f"{name} upstream", done) for name, done in still.items()),
-        *(Arm(f"{name} alone at +{d}", done) for (name, d), done in moved.items()),
-        *(Arm(name, still[a] + moved[b, d]) for name, (a, b, d) in cells.items()),
-    ]
-    rows = {
-        name: {
-            name: 1.0,
-            f"{a} upstream": -1.0,
-            f"{b} alone at +{d}": -1.0,
-            CONTROL: 1.0,
-        }
-        for name, (a, b, d) in cells.items()
-    }
+    arms = [Arm(UNTREATED, Untreated())]
+    if not beside.placebos:  # the arms of single sites are shared by all pairs
+        arms += [Arm(f"{name} upstream", done) for name, done in still.items()]
+        arms += [
+            Arm(f"{name} alone at +{d}", done) for (name, d), done in moved.items()
+        ]
+    rows = {}
+    for name, (a, b, d) in cells.items():
+        without = f"{a} upstream", f"{b} alone at +{d}", UNTREATED
+        if beside.placebos:
+            without = f"first, {name}", f"second, {name}", f"neither, {name}"
+            arms += map(Arm, without, beside.factorial(still[a], moved[b, d]))
+        rows[name] = {name: 1.0, **dict(zip(without, (-1.0, -1.0, 1.0), strict=True))}
+    arms += [Arm(name, still[a] + moved[b, d]) for name, (a, b, d) in cells.items()]
     parts = {"upstream": 0, "downstream": 1, "distance": 2}
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
         contrasts=rows,
-        entry=MOTIF_PAIRS,
-        analysis=analysis_for("confirmatory", rope=rope),
+        entry=beside.entry(
+            MOTIF_PAIRS,
+            "E[Y(both) - Y(one) - Y(other) + Y(neither)] of every ordered and oriented "
+            "pair at each distance, with placebos for absent sites.",
+        ),
+        analysis=Analysis(rope=rope),
         labels={
             key: {name: cell[i] for name, cell in cells.items()}
             for key, i in parts.items()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Rope
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
@@ -26,6 +25,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def necessity(
     tss: Span | None = None,
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates which tiles are necessary: each is shuffled
     in place.
@@ -133,7 +133,7 @@ def sufficiency(
     tss: Span | None = None,
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates which tiles are sufficient: each alone in a
     shuffled context.
@@ -218,7 +218,7 @@ def _tile_experiment(
     arms: list[Arm],
     control: str,
     entry: Entry,
-    rope: Rope,
+    rope: RopeLike,
     spans: Sequence[Span],
 ) -> Experiment:
     return Experiment(

@@ -47,7 +47,9 @@ def null_models(
         Any experiment of the catalogue.
     nulls
         Name -> null model: a profile, shuffles, a Markov chain, real sequences
-        (`Genomic`: knock-in).
+        (`Genomic`: knock-in). What sites are compared with is that of `experiment`
+        under all of them: give it ``control="placebo"`` where real sequences are among
+        them.
 
     Raises
     ------
@@ -237,8 +239,8 @@ def _aligned_estimates(
     of the first.
     """
     from causalgia.estimation import as_estimates
-    from causalgia.estimation._from_effects import check_has_errors
     from causalgia.estimation.crossover_estimates import is_placebo
+    from causalgia.estimation.request import check_has_errors
 
     if not isinstance(found, Mapping) or len(found) < 2:
         raise OutcomesError(

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, shown
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import (
     Sites,
     as_genomic,
@@ -35,6 +30,7 @@ from causalgia.experiments.kit.variance import (
     split_in_words,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
 
@@ -53,7 +49,7 @@ def occlusion(
     fills: Sequence[str] = ("uniform", "shuffle", "dinucleotide_shuffle"),
     n_draws: int = 5,
     threshold: float | None = None,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that overwrites each instance of a motif in real sequences,
     and estimates the loss.
@@ -188,7 +184,7 @@ def occlusion(
         n_units=len(rows) * n_draws,
         contrasts=contrasts,
         entry=replace(OCCLUSION, read=partial(_read_occlusion, sites)),
-        analysis=analysis_for("confirmatory", rope=rope),
+        analysis=Analysis(rope=rope),
         labels=labels,
     )
 
@@ -328,7 +324,7 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
     """
     import xarray as xr
 
-    from causalgia.estimation import heterogeneity
+    from causalgia.verdicts import heterogeneity
 
     tables = []
     for task in decisions["task"].to_numpy():  # those with a region

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
-from causalgia.choices import DIRECTIONS
+from causalgia.analysis import Analysis
+from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
@@ -16,9 +16,13 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     rise_weights,
     weighted_sum,
+)
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    against_placebos,
+    as_site_control,
 )
 from causalgia.experiments.kit.sites import (
     as_null_model,
@@ -33,13 +37,13 @@ from causalgia.experiments.kit.variance import (
     rows_by_task,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
 if TYPE_CHECKING:
     import xarray as xr
 
-CONTROL = "untreated"
 _PLACES = 6
 
 
@@ -49,13 +53,14 @@ def position(
     motif: str | Motif = "UGCAUG",
     *,
     at: Sequence[int] | None = None,
+    control: Control | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether a site has the same effect at every
     position.
 
-    Contrasts: the site ``at`` each place against none; the ``rise`` of the
+    Contrasts: the site ``at`` each place against its `control`; the ``rise`` of the
     least-squares line from the first place to the last (over the whole range, because
     the ROPE is meant for effects and not for slopes); and each place ``minus mean``,
     its deviation from the mean of all places. Findings: ``band``, simultaneous
@@ -76,6 +81,12 @@ def position(
         accepts).
     at
         Two or more 0-based starts; None: six, spread evenly over the background.
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of the site for each unit at the same
+        place, so that both arms overwrite the same bases.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -85,7 +96,7 @@ def position(
     -------
     Experiment
         Arms and contrasts ``"at 3"``, ..., ``"rise"``, ``"at 3 minus mean"``, ...;
-        coordinate ``place``.
+        coordinate ``place``. Placebos are arms ``"placebo at 3"``, ....
 
     Raises
     ------
@@ -106,26 +117,40 @@ def position(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task outcome: the effect of UGCAUG at 2 to 32 is flat: the motif increases the outcome at every place; ...
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     site = as_site(motif, "motif")
     even = evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
     places = tuple(sorted(as_positions(even if at is None else at, "at", least=2)))
     named = {f"at {place}": place for place in places}
-    arms = [
-        Arm(name, Embed(site, at=place), {"place": place})
-        for name, place in named.items()
-    ]
-    rows = {name: {name: 1.0, CONTROL: -1.0} for name in named}
-    rows["rise"] = weighted_sum([(1, rise_weights(named))])
+    sites = {name: Embed(site, at=place) for name, place in named.items()}
+    arms = [Arm(UNTREATED, Untreated())]
+    arms += [Arm(name, sites[name], {"place": place}) for name, place in named.items()]
+    if beside.placebos:
+        arms += [
+            Arm(f"placebo {name}", beside.absent(done), {"place": named[name]})
+            for name, done in sites.items()
+        ]
+    rows = {name: {name: 1.0, beside.arm(f"placebo {name}"): -1.0} for name in named}
+    rows["rise"] = weighted_sum(
+        (weight, rows[name]) for name, weight in rise_weights(named).items()
+    )
     mean = dict.fromkeys(named, -1.0 / len(places))
-    rows |= {f"{name} minus mean": mean | {name: 1 + mean[name]} for name in named}
+    for name in named:
+        away = mean | {name: 1 + mean[name]}
+        if beside.placebos:
+            away |= {f"placebo {other}": -weight for other, weight in away.items()}
+        rows[f"{name} minus mean"] = away
     return Experiment(
         null=null,
-        arms=[Arm(CONTROL, Untreated()), *arms],
+        arms=arms,
         n_units=n_units,
         contrasts=rows,
-        entry=POSITION,
-        analysis=analysis_for("confirmatory", rope=rope),
+        entry=beside.entry(
+            POSITION,
+            "E[Y(site at a place) - Y(placebo at that place)] of each place, and the "
+            "slope of these, over the null model.",
+        ),
+        analysis=Analysis(rope=rope),
         labels={"place": named},
     )
 
@@ -154,8 +179,9 @@ def _read_position(found: TrialResults) -> Finding:
         )
     site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
     about = f"{site.written.label} at {ends[0]} to {ends[1]}"
+    against = against_placebos(found.experiment)
     sentences = [
-        f"{task}: the effect of {about} is {_position_sentence(rows, ends)}"
+        f"{task}: {against}the effect of {about} is {_position_sentence(rows, ends)}"
         for task, rows in rows_by_task(found.steps.decisions)
     ]
     return Finding(datasets=datasets, sentences=tuple(sentences))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.choices import DIRECTIONS, SIDES
 from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel, Untreated
 from causalgia.design.null_model import FromParents
@@ -21,13 +21,9 @@ from causalgia.experiments._kmer_screen import (
     read_kmer_screen,
 )
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start
+from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
@@ -47,7 +43,7 @@ def proposals(
     n_placebos: int = 100,
     at: int | None = None,
     n_units: int | None = None,
-    rope: Rope = "placebo outliers",
+    rope: RopeLike = "placebo outliers",
 ) -> Experiment:
     """Return the experiment that tests proposed motifs on other units.
 
@@ -178,7 +174,7 @@ def proposals(
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
         # motifs that maps chose are no draws from one law of effects: tests, whatever
         # their number
-        analysis=analysis_for("screening", rope=rope, level=_LEVEL),
+        analysis=Analysis(rope=rope, ci_prob=_LEVEL),
         labels={
             "is_placebo": {
                 arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
@@ -292,7 +288,7 @@ def placebo_sentences(decisions: xr.Dataset) -> list[str]:
     return [
         f"By the same rule {n:,} of {len(held):,} random sequences "
         f"{'holds' if n == 1 else 'hold'}: in this network some random sequences lie "
-        "beyond the fences as well."
+        "beyond that range as well."
     ]
 
 

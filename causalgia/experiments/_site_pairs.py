@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, nearest
-from causalgia.choices import DIRECTIONS
+from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
 from causalgia.experiments.kit.answer import Answer, Finding
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    TrialResults,
-    analysis_for,
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    against_placebos,
+    as_site_control,
 )
 from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.types import Array
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-CONTROL = "untreated"
 _UNITS = 500
 _SHARE = 0.2
 _REACH = 2
@@ -46,8 +46,9 @@ def site_pairs(
     n_pairs: int = 3,
     task: str | None = None,
     at: int | None = None,
+    control: Control | None = None,
     n_units: int | None = None,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests the pairs of sites whose bases interact most in
     sequences, on fresh units.
@@ -74,6 +75,12 @@ def site_pairs(
         by the strongest task.
     at
         0-based start of the first site; None: each pair in the center.
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of each absent site for each unit at
+        its place, so that the four arms of a pair overwrite the same bases.
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds; None: all sequences of a `causalgia.Genomic`, 500 of other null
         models. "negligible" takes 300 or more: fewer could miss effects on 1 % of
@@ -86,7 +93,7 @@ def site_pairs(
     Experiment
         For the motifs A and B, contrasts ``"A 20 B"`` (20 bp from start to start), the
         interaction, ``"both, A 20 B"``, ``"first, A 20 B"`` and ``"second, A 20 B"``,
-        against the untreated arm. Coordinates: ``asks`` (``"interaction"``, ``"both"``,
+        against neither. Coordinates: ``asks`` (``"interaction"``, ``"both"``,
         ``"first"``, ``"second"``), ``distance`` and ``proposed``, the mean interaction
         that proposed the pair.
 
@@ -124,7 +131,7 @@ def site_pairs(
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
     Task outcome: GATAA 20 CACCC do less together than their sum (OR): interaction -1.840 [...], both...
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     table = validate(interactions, "effects")
     if table.attrs.get("map_method") != "pair mutagenesis" or not {
         "first",
@@ -139,7 +146,7 @@ def site_pairs(
     pairs = _proposed(table, as_count(n_pairs, "n_pairs"), task)
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _UNITS
-    arms, contrasts = [Arm(CONTROL, Untreated())], {}
+    arms, contrasts = [Arm(UNTREATED, Untreated())], {}
     for pair in pairs:
         wide = pair.distance + len(pair.second)
         start = as_start(at, "at", null.length, wide)
@@ -155,29 +162,40 @@ def site_pairs(
         names = {
             which: f"{which}, {pair.name}" for which in ("first", "second", "both")
         }
+        alone, none = (
+            beside.factorial(one, other),
+            beside.arm(f"placebos, {pair.name}"),
+        )
         arms += [
-            Arm(names["first"], one),
-            Arm(names["second"], other),
+            Arm(names["first"], alone.first),
+            Arm(names["second"], alone.second),
             Arm(names["both"], one + other),
         ]
+        if beside.placebos:
+            arms.append(Arm(none, alone.neither))
         contrasts[pair.name] = {
             names["both"]: 1.0,
             names["first"]: -1.0,
             names["second"]: -1.0,
-            CONTROL: 1.0,
+            none: 1.0,
         }
-        contrasts |= {name: {name: 1.0, CONTROL: -1.0} for name in names.values()}
+        contrasts |= {name: {name: 1.0, none: -1.0} for name in names.values()}
     of = {
         name: next(pair for pair in pairs if name.endswith(pair.name))
         for name in contrasts
     }
+    entry = beside.entry(
+        SITE_PAIRS,
+        "E[Y(both) - Y(first) - Y(second) + Y(neither)] of each pair of motifs, with "
+        "placebos for absent sites, over the null model.",
+    )
     return Experiment(
         null=null,
         arms=arms,
         n_units=n_units,
         contrasts=contrasts,
-        entry=replace(SITE_PAIRS, read=partial(_read_pairs, looked_at=looked_at)),
-        analysis=analysis_for("confirmatory", rope=rope),
+        entry=replace(entry, read=partial(_read_pairs, looked_at=looked_at)),
+        analysis=Analysis(rope=rope),
         labels={
             "asks": {
                 name: name.split(",")[0] if "," in name else "interaction"
@@ -321,7 +339,7 @@ def _near(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
     """Return how each pair acts, after a check that no background proposed."""
     check_fresh_draws(found, looked_at)
-    sentences = []
+    sentences, against = [], against_placebos(found.experiment)
     for begins, table in rows_by_task(found.steps.decisions):
         for name in (
             table["contrast"]
@@ -331,7 +349,7 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
             row, both = table.sel(contrast=name), table.sel(contrast=f"both, {name}")
             gate = _gate(row["verdict"].item(), both["verdict"].item())
             sentences.append(
-                f"{begins}: {name} {gate}: interaction {effect_in_words(row)}, both "
+                f"{begins}: {against}{name} {gate}: interaction {effect_in_words(row)}, both "
                 f"{effect_in_words(both)}."
             )
     sentences.append("Pairs: two motifs, and the bases from start to start.")

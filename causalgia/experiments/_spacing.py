@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position
+from causalgia.choices import Control
 from causalgia.design import (
     Arm,
     Embed,
@@ -29,9 +30,14 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
-    analysis_for,
     rise_weights,
     weighted_sum,
+)
+from causalgia.experiments.kit.site_controls import (
+    UNTREATED,
+    SiteControl,
+    against_placebos,
+    as_site_control,
 )
 from causalgia.experiments.kit.sites import (
     as_null_model,
@@ -49,6 +55,7 @@ from causalgia.experiments.kit.variance import (
     trend_in_words,
 )
 from causalgia.former_names import former_arguments
+from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.streams import derive
 
@@ -57,8 +64,8 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-CONTROL, ONE, RISE = "untreated", "one site", "rise"
-_PAIR, _INTERACTION = "pair", "interaction"
+ONE, RISE = "one site", "rise"
+_PAIR, _INTERACTION, _PLACEBO = "pair", "interaction", "placebo"
 
 
 @former_arguments
@@ -70,18 +77,19 @@ def spacing(
     distances: Sequence[int] = (4, 6, 9),
     center: int | None = None,
     single: int | None = None,
+    control: Control | None = None,
     n_units: int = 1_000,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates how the effect of two sites depends on their
     distance.
 
     The two sites start symmetrically about `center` (half a base to its left for odd
     distances), and each place has an arm with that site alone. The ``interaction`` at a
-    distance is pair minus first alone minus second alone plus untreated, so that the
+    distance is pair minus first alone minus second alone plus neither, so that the
     distance is not confounded with the places, which change with it.
 
-    Contrasts: each pair, and ``one site``, against the untreated arm; the
+    Contrasts: each pair, and ``one site``, against the `control`; the
     ``interaction`` at each distance; and its ``rise``, that of the least-squares line
     through the interactions from the smallest distance to the largest. The answer first
     gives the distances at which the pair increases the outcome, then the comparison
@@ -110,6 +118,13 @@ def spacing(
     single
         Start of the arm with one site; None: one base before `center`, as published (17
         for 18).
+    control
+        What a site is compared with: ``"untreated"``, the background as it was drawn;
+        ``"placebo"``, a fresh rearrangement of each absent site for each unit at
+        its place, so that all terms overwrite the same bases (sites may then not
+        overlap).
+        None: ``"placebo"`` over `causalgia.Genomic`, whose sequences have sites of
+        their own to overwrite, else ``"untreated"``.
     n_units
         Backgrounds.
     rope
@@ -119,14 +134,15 @@ def spacing(
     -------
     Experiment
         Arms ``"UGCAUG at 16"``, ``"UGCAUG at 20"``, ``"UGCAUG at 16, UGCAUG at 20"``,
-        ...; contrasts ``"pair at 4"``, ``"interaction at 4"``, ...; coordinate
-        ``distance``.
+        ...; with placebos ``"UGCAUG at 16, placebo at 22"``, ...; contrasts ``"pair at
+        4"``, ``"interaction at 4"``, ...; coordinate ``distance``.
 
     Raises
     ------
     DesignError
         If sites collide at some distance (overlapping letters disagree, or create a
-        further site), a distance is 0 or repeated, or a site leaves the sequence.
+        further site; or they overlap and absent sites are placebos), a distance is 0 or
+        repeated, or a site leaves the sequence.
 
     References
     ----------
@@ -141,7 +157,7 @@ def spacing(
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
     Task RBFOX1: two sites increase the outcome at 4 (5.9...), 6 (6...) and 9 (7...); one site alone increases ...
     """
-    as_null_model(null)
+    beside = as_site_control(control, as_null_model(null))
     apart = tuple(sorted(as_positions(distances, "distances")))
     first, second = (
         _as_fixed_string(motif, "motif"),
@@ -152,23 +168,21 @@ def spacing(
         if center is None
         else as_position(center, "center")
     )
-    pair = _SitePair(first, second, middle)
+    pair = _SitePair(first, second, middle, beside)
     alone = pair.center - 1 if single is None else as_position(single, "single")
     for distance in apart:
         pair.check(distance, null.length)
-    one = _site_at(first, alone)
-    arms = {CONTROL: Arm(CONTROL, Untreated())}
+    one, none = _site_at(first, alone), beside.arm(_site_at(_PLACEBO, alone))
+    arms = {UNTREATED: Arm(UNTREATED, Untreated())}
     for distance in apart:
-        for site, start in zip((first, second), pair.starts(distance), strict=True):
-            arms[_site_at(site, start)] = Arm(
-                _site_at(site, start), Embed(site, at=start)
-            )
-        both = pair.name(distance)
-        arms[both] = Arm(both, pair.embedded(distance), {"distance": distance})
-    arms[one] = Arm(one, Embed(first, at=alone))
+        arms |= {arm.name: arm for arm in pair.arms(distance)}
+    site = Embed(first, at=alone)
+    arms[one], arms[none] = Arm(one, site), Arm(none, beside.absent(site))
     interactions = {d: pair.interaction(d) for d in apart}
-    contrasts = {ONE: {one: 1.0, CONTROL: -1.0}}
-    contrasts |= {f"{_PAIR} at {d}": {pair.name(d): 1.0, CONTROL: -1.0} for d in apart}
+    contrasts = {ONE: {one: 1.0, none: -1.0}}
+    contrasts |= {
+        f"{_PAIR} at {d}": {pair.name(d): 1.0, pair.without(d)[-1]: -1.0} for d in apart
+    }
     contrasts |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
     if (
         len(apart) > 1
@@ -182,8 +196,13 @@ def spacing(
         arms=list(arms.values()),
         n_units=n_units,
         contrasts=contrasts,
-        entry=SPACING,
-        analysis=analysis_for("confirmatory", rope=rope),
+        entry=beside.entry(
+            SPACING,
+            "E[Y(both) - Y(neither)] and E[Y(both) - Y(first alone) - Y(second alone) + "
+            "Y(neither)] at each distance, with placebos for absent sites, over the "
+            "null model.",
+        ),
+        analysis=Analysis(rope=rope),
         labels={
             "distance": {
                 f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart
@@ -205,6 +224,7 @@ class _SitePair:
     first: str
     second: str
     center: int
+    beside: SiteControl
 
     def starts(self, distance: int) -> tuple[int, int]:
         """Return the starts of both sites."""
@@ -224,6 +244,12 @@ class _SitePair:
                 f"sites at distance {distance} about {self.center} start at {left} and "
                 f"{right}, and one leaves the {length}-bp background; move center= or "
                 "leave the distance out"
+            )
+        if distance < len(self.first) and self.beside.placebos:
+            raise DesignError(
+                f"sites overlap at distance {distance}, and no placebo can stand for "
+                "one of them alone; give distances of "
+                f"{len(self.first)} or more, or control='untreated'"
             )
         if distance <= len(self.first):
             self._check_merged(distance)
@@ -259,16 +285,36 @@ class _SitePair:
         left, right = self.starts(distance)
         return f"{_site_at(self.first, left)}, {_site_at(self.second, right)}"
 
+    def without(self, distance: int) -> tuple[str, str, str]:
+        """Return the names of the arms with the first site, the second, and neither."""
+        left, right = self.starts(distance)
+        one, other = _site_at(self.first, left), _site_at(self.second, right)
+        if not self.beside.placebos:
+            return one, other, UNTREATED
+        no_one, no_other = _site_at(_PLACEBO, left), _site_at(_PLACEBO, right)
+        return f"{one}, {no_other}", f"{no_one}, {other}", f"{no_one}, {no_other}"
+
+    def arms(self, distance: int) -> list[Arm]:
+        """Return the arms with the first site, the second, neither, and both."""
+        left, right = self.starts(distance)
+        alone = self.beside.factorial(
+            Embed(self.first, at=left), Embed(self.second, at=right)
+        )
+        return [
+            *map(Arm, self.without(distance), alone),
+            Arm(
+                self.name(distance),
+                self.embedded(distance),
+                {"distance": distance},
+            ),
+        ]
+
     def interaction(self, distance: int) -> dict[str, float]:
         """Return the weights of pair minus first alone minus second alone plus
-        untreated.
+        neither.
         """
-        starts = self.starts(distance)
-        alone = [
-            _site_at(site, start)
-            for site, start in zip((self.first, self.second), starts, strict=True)
-        ]
-        return {self.name(distance): 1.0, **dict.fromkeys(alone, -1.0), CONTROL: 1.0}
+        one, other, neither = self.without(distance)
+        return {self.name(distance): 1.0, one: -1.0, other: -1.0, neither: 1.0}
 
     def embedded(self, distance: int) -> Intervention:
         """Return the intervention that embeds both sites, as one motif where they
@@ -285,12 +331,13 @@ def _site_at(site: str, start: int) -> str:
 
 
 def _read_spacing(found: TrialResults) -> Finding:
+    against = against_placebos(found.experiment)
     sentences = [
-        f"{task}: {_spacing_sentence(rows)}"
+        f"{task}: {against}{_spacing_sentence(rows)}"
         for task, rows in rows_by_task(found.steps.decisions)
     ]
     for arm in found.experiment.named_arms:
-        if isinstance(arm.intervention, Sequential):
+        if isinstance(arm.intervention, Sequential) and "distance" in arm.factors:
             of, key = (
                 f"the interaction at {arm.factors['distance']}",
                 derive(found.key, "further sites", arm.name),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
@@ -15,6 +14,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
     tile_context,
 )
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 
 CONTEXT = "context alone"
@@ -28,7 +28,7 @@ def tile_copies(
     tss: Span,
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that tests whether copies of a tile are additive,
     saturating or synergistic.

@@ -7,7 +7,6 @@ from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
-from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
@@ -25,6 +24,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def tile_interactions(
     context: Around = "own",
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates interactions of tiles: 2^k arms, each set of
     tiles kept, others shuffled.

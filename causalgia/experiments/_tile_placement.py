@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from causalgia.analysis import Rope
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
@@ -24,6 +23,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_context,
 )
 from causalgia.experiments.kit.variance import effect_in_words, per_unit
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def tile_placement(
     tss: Span,
     n_draws: int = 10,
     k: int = 2,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
 ) -> Experiment:
     """Return the experiment that estimates the effect of distance and orientation of a
     tile.

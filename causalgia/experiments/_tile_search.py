@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from causalgia.analysis import Rope
 from causalgia.checks import as_count, is_real
 from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
@@ -28,6 +27,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
@@ -53,7 +53,7 @@ def tile_search(
     alpha: float = 0.05,
     task: str | None = None,
     n_draws: int = 20,
-    rope: Rope = "0.2 sd",
+    rope: RopeLike = "0.2 sd",
     client: Client | None = None,
 ) -> xr.Dataset:
     """Locate the bases that carry an effect, by repeatedly halving spans whose
@@ -226,7 +226,7 @@ class _Search:
     null: Genomic
     predictor: Predictor
     fill: str
-    rope: Rope
+    rope: RopeLike
     key: int
     client: Client | None
 
@@ -254,9 +254,9 @@ class _Search:
         from causalgia._run import run
         from causalgia.effects import contrast
         from causalgia.estimation import estimate
+        from causalgia.estimation.effect_intervals import one_sided_p
         from causalgia.estimation.request import null_value
-        from causalgia.multiplicity.tost import one_sided_p
-        from causalgia.verdicts.rope import rope_region
+        from causalgia.multiplicity.regions import rope_region
 
         rng = derive(self.key, "search")
         outcomes = run(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_position, check_flag
 from causalgia.choices import Align, Schema, is_matched_rope, is_placebo_rope
 from causalgia.design import (
@@ -29,13 +29,7 @@ from causalgia.design import (
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
-from causalgia.experiments.kit.experiment import (
-    Entry,
-    Experiment,
-    Labels,
-    TrialResults,
-    analysis_for,
-)
+from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
 from causalgia.experiments.kit.matched_trial import (
     OVER_CONTEXTS,
     OWN_CONTEXT,
@@ -45,6 +39,7 @@ from causalgia.experiments.kit.matched_trial import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
+from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.variant_files import Variant, as_variants, read_variants
@@ -70,8 +65,10 @@ _FROM_DECISIONS = {
     "lower": "lower",
     "upper": "upper",
     "verdict": "verdict",
+    "se": "se",
+    "p": "p",
+    "q": "q",
 }
-_FROM_ESTIMATES = {"ace": "raw", "se": "se", "p": "p", "p_adjusted": "p_adjusted"}
 _VERDICTS = {
     "increases": "increase",
     "decreases": "decrease",
@@ -93,7 +90,7 @@ def variants(
     align: Align | None = None,
     flank: int | None = None,
     n_units: int | None = None,
-    rope: Rope | None = None,
+    rope: RopeLike | None = None,
 ) -> Experiment:
     r"""Return the experiment that estimates the effect of each variant: VCF and FASTA
     in, one row per variant out.
@@ -166,8 +163,7 @@ def variants(
     -------
     Experiment
         Finding ``variants`` (variant, task): ``effect, lower, upper, verdict, se`` and,
-        in sampled contexts, ``raw`` (the unshrunken estimate), ``p`` and
-        ``p_adjusted``; coordinates ``chromosome``, ``position`` (counted from 0),
+        in sampled contexts, ``p`` and ``q``; coordinates ``chromosome``, ``position`` (counted from 0),
         ``reference``, ``alternate`` and, with `read_out`, ``distance``, that of the
         first changed base from the site (negative: before it, as the network reads).
         ``answer.findings["variants"].to_dataframe()`` is the table. Beside matched
@@ -314,7 +310,7 @@ def variants(
 
 
 def _own_context_experiment(
-    windows: VariantWindows, distances: list[int] | None, rope: Rope
+    windows: VariantWindows, distances: list[int] | None, rope: RopeLike
 ) -> Experiment:
     _check_own_contexts(windows, rope)
     loci = window_loci(windows)
@@ -335,9 +331,7 @@ def _own_context_experiment(
             draw=_draw_own_contexts,
             claims="confirmatory",
         ),
-        analysis=analysis_for(
-            "confirmatory", rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"
-        ),
+        analysis=Analysis(rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"),
     )
 
 
@@ -374,7 +368,7 @@ def _matched_experiment(
     n_null: int,
     *,
     tail: bool,
-    rope: Rope,
+    rope: RopeLike,
 ) -> MatchedTrial:
     nulls = null.draw(windows, n_null=n_null, genome=fasta)
     keys, names = null.keys_of(windows)
@@ -398,7 +392,7 @@ def _matched_experiment(
         n_units=len(labels),
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=VARIANTS,
-        analysis=analysis_for("confirmatory", rope=rope, target="units"),
+        analysis=Analysis(rope=rope, target="units"),
         variants=windows.variants,
         matched=null,
         strata=strata,
@@ -408,7 +402,7 @@ def _matched_experiment(
     )
 
 
-def _check_own_contexts(windows: VariantWindows, rope: Rope) -> None:
+def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
     if len(windows) == 1:
         raise DesignError(
             f"variant {quoted(windows.names[0])} alone, in its own context, is one "
@@ -481,7 +475,7 @@ def _sampled_context_experiment(
     null: NullModel,
     flank: int,
     n_units: int | None,
-    rope: Rope,
+    rope: RopeLike,
 ) -> Experiment:
     references, alternates = _allele_strings(chosen, fasta, flank)
     _check_alleles_fit(chosen, references, alternates, null.length)
@@ -503,7 +497,7 @@ def _sampled_context_experiment(
             for x, reference, alternate in pairs
         },
         entry=VARIANTS,
-        analysis=analysis_for("screening", rope=rope, n_contrasts=len(chosen)),
+        analysis=Analysis(rope=rope),
         labels=_variant_labels(chosen),
     )
 
@@ -563,26 +557,20 @@ def _variant_labels(chosen: tuple[Variant, ...]) -> Labels:
 
 
 def _read_sampled_contexts(found: TrialResults) -> Finding:
-    import xarray as xr
-
-    tables = found.steps.decisions, found.steps.estimates
-    over = found.experiment.drawn.describe()
-    n = found.steps.decisions.sizes["contrast"]
+    decisions = found.steps.decisions
+    over, n = found.experiment.drawn.describe(), decisions.sizes["contrast"]
     sentences = [
         f"{of}: of {n} variants, {verdict_counts(rows, _VERDICTS)}, over {over}."
-        for of, rows in rows_by_task(tables[0])
-    ]
-    parts = zip(tables, (_FROM_DECISIONS, _FROM_ESTIMATES), strict=True)
-    columns = [
-        table[list(names)].reset_coords(drop=True).rename(names)
-        for table, names in parts
+        for of, rows in rows_by_task(decisions)
     ]
     labels = {
-        name: ("contrast", tables[0][name].to_numpy())
+        name: ("contrast", decisions[name].to_numpy())
         for name in found.experiment.labels
     }
     table = (
-        xr.merge(columns, compat="no_conflicts")
+        decisions[list(_FROM_DECISIONS)]
+        .reset_coords(drop=True)
+        .rename(_FROM_DECISIONS)
         .assign_coords(labels)
         .rename(contrast="variant")
     )

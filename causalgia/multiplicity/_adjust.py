@@ -16,13 +16,14 @@ from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation._from_effects import check_has_errors, check_not_decisions
+from causalgia.estimation._from_effects import check_not_decisions
 from causalgia.estimation.given_effects import with_effect_columns
 from causalgia.estimation.ratios import unbounded
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
     Request,
     check_cluster_name,
+    check_has_errors,
     clusters,
     is_below_floor,
 )
@@ -245,9 +246,7 @@ def adjust(
         else out.drop_vars("p_step_down", errors="ignore")
     )
     bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
-    out.attrs = (
-        others | attrs | bound | exploratory_attrs(others, adjust=method, family=family)
-    )
+    out.attrs = others | attrs | bound | exploratory_attrs(others)
     adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
 

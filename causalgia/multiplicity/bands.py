@@ -17,6 +17,7 @@ from causalgia.checks import is_real, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import EstimateError, RandomnessError, quoted
+from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
@@ -44,7 +45,7 @@ from causalgia.multiplicity.joint_methods import (
     rarity,
     sup_t,
 )
-from causalgia.multiplicity.tost import t_limits, unbounded_column
+from causalgia.multiplicity.tost import unbounded_column
 from causalgia.notes import with_notes
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
@@ -233,7 +234,10 @@ def simultaneous(
     }
     out.attrs |= {"n_draws": n_draws} if used in ("bootstrap_t", "sup_t") else {}
     out.attrs |= (
-        exploratory_attrs(out.attrs, family=family)
+        # the families of an analysis: None is the whole table, "task" those of a band
+        exploratory_attrs(
+            out.attrs, family={None: "task", "all": None}.get(family, family)
+        )
         if curves is None
         else {"over": "position"}
     )
@@ -533,7 +537,7 @@ def selected_intervals(
     levels = _interval_levels(
         mask, together=is_real(select) and over_tasks, ci_prob=ci_prob
     )
-    lower, upper = t_limits(table, levels)
+    lower, upper = effect_limits(table, levels)
     columns = {"lower": lower, "upper": upper, "selected": mask} | unbounded_column(
         table, lower
     )

@@ -16,7 +16,7 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.effect_table import INCOMPLETE, has_gaps
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, mean_ice
-from causalgia.estimation._from_effects import TASK, check_has_errors
+from causalgia.estimation._from_effects import TASK
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.given_effects import aligned_covariance, is_factor_by_arm
 from causalgia.estimation.ratios import (
@@ -25,7 +25,7 @@ from causalgia.estimation.ratios import (
     open_ended,
     working_scale_of,
 )
-from causalgia.estimation.request import Request, clusters, null_value
+from causalgia.estimation.request import Request, check_has_errors, clusters, null_value
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
 from causalgia.schema import check_no_positions

@@ -5,7 +5,7 @@ flips or sup-t.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -112,18 +112,23 @@ def by_bootstrap(
 def bootstrap_by_family(
     joint: JointEstimates,
     units: Units,
-    family: str | None,
+    family: str | Sequence[Codes] | None,
     *,
     ci_prob: float,
     n_draws: int,
     key: int,
 ) -> JointResult:
     """Test every family of the estimates by the bootstrap-t of their units; each array
-    in the shape of ``ace``.
+    in the shape of ``ace``. `family` names families, or gives the rows of each.
     """
     se = joint.working_scale(ci_prob).error
     flat = np.empty((4, se.size))
-    for members in families(joint.estimates, family, se.shape):
+    rows: Iterable[Codes] = (
+        families(joint.estimates, family, se.shape)
+        if family is None or isinstance(family, str)
+        else family
+    )
+    for members in rows:
         found = by_bootstrap(
             units,
             members,

@@ -140,7 +140,7 @@ class MatchedRanks(NamedTuple):
     p
         ``(1 + #{|null| >= |effect|}) / (m + 1)`` within the stratum.
     q
-        Benjamini-Hochberg's adjusted p over the K effects.
+        Benjamini-Hochberg's adjusted p over all effects, or those of each column.
     n
         m, the nulls of the stratum.
     limit
@@ -162,6 +162,7 @@ def rank_among_matched(
     *,
     floor: npt.ArrayLike = 0.0,
     alpha: float = 0.05,
+    by_column: bool = False,
 ) -> MatchedRanks:
     """Rank each effect among the null effects of its stratum.
 
@@ -184,6 +185,8 @@ def rank_among_matched(
         within it count as ties.
     alpha
         Level of the limit.
+    by_column
+        Whether q is adjusted over the effects of each column by itself, not over all.
 
     References
     ----------
@@ -210,7 +213,9 @@ def rank_among_matched(
         if at := int(round(alpha * (m + 1), 9)):
             limit[mine] = size[m - at]
         n[mine] = m
-    q = np.column_stack([stepwise(column, "bh") for column in p.T])
+    families = p.T if by_column else p.ravel()[None]
+    q = np.array([stepwise(one, "bh") for one in families])
+    q = q.T if by_column else q.reshape(p.shape)
     shaped = [values.reshape(of.shape) for values in (p, q, limit)]
     return MatchedRanks(shaped[0], shaped[1], n.reshape(of.shape), shaped[2])
 

@@ -8,6 +8,7 @@ sequences.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +18,10 @@ from scipy.special import ndtri
 
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.families import estimates_of
-from causalgia.types import Array, EstimateTable, Mask
+from causalgia.types import Array, Codes, EstimateTable, Mask
 
 LEAST_IN_A_REGION = 40
 _FENCES = 5.0
@@ -526,7 +527,13 @@ def placebos_needed(n_effects: int, n_beyond: int, alpha: float) -> int:
 
 
 def resolution_note(
-    estimates: xr.Dataset, could_be: npt.NDArray[np.bool_], alpha: float
+    estimates: xr.Dataset,
+    could_be: Mask,
+    alpha: float,
+    *,
+    families: Sequence[Codes] | None = None,
+    open_to: Mask | None = None,
+    error: str = "fdr",
 ) -> str | None:
     """Return a note where effects lie beyond the region but the placebos are too few to
     distinguish them.
@@ -540,14 +547,28 @@ def resolution_note(
         of ``ace``.
     alpha
         Error rate of the directions.
+    families
+        Flat positions of the rows of each family; None: all rows are one.
+    open_to
+        Which rows are open to a direction, among which q is taken, of the shape of
+        ``ace``; None: all.
+    error
+        ``"fdr"``, ``"fwer"`` (Holm's, over both p of each row) or ``"each"``.
     """
     classes, placebo = placebo_classes(estimates), is_placebo(estimates)
     m = min(int(placebo[rows].sum()) for rows in classes)
-    k, beyond = (
-        int((~placebo).sum()),
-        int(could_be[~placebo].sum(axis=0).max(initial=0)),
-    )
-    needed = placebos_needed(k, beyond, alpha) if beyond else 0
+    counted = np.repeat(~placebo, could_be[0].size)
+    lacking = counted & could_be.ravel()
+    opened = counted & (True if open_to is None else open_to.ravel())
+    needed, beyond, k = 0, 0, 0
+    for rows in [np.arange(could_be.size)] if families is None else families:
+        n, tested = int(lacking[rows].sum()), int(opened[rows].sum())
+        if error == "fwer":
+            tested = int(counted[rows].sum())
+        if n:
+            by_rate = {"fdr": (tested, n), "fwer": (2 * tested, 1), "each": (1, 1)}
+            words = placebos_needed(*by_rate[error], alpha)
+            needed, beyond, k = max((needed, beyond, k), (words, n, tested))
     if m >= needed:
         return None
     return (

@@ -481,14 +481,21 @@ def _power_sums(away: Array, size: Array) -> Array:
     return np.stack([squares, power.sum(axis=0)])
 
 
-def transformed(t: Array, a: Array) -> Array:
-    """Return ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6``, which removes the effect
-    of skewness on t.
+LINEAR_BEYOND = 4.0
+"""|t| beyond which Hall's transformation has slope 1: the expansion that it inverts is one about the center.
+"""
 
-    The studentized mean of n skewed observations has a long tail on the side of the
-    short tail of the observations:
+
+def transformed(t: Array | float, a: Array | float) -> Array:
+    """Return Hall's transformed t, which removes the effect of skewness on t.
+
+    ``g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6`` for |t| <= 4, continued with
+    slope 1. The studentized mean of n skewed observations has a long tail on the side
+    of the short tail of the observations:
     ``P(t <= x) = Phi(x) + a (2 x^2 + 1) phi(x) / 6 + O(1/n)`` with
-    ``a = skewness / sqrt(n)``. g is increasing and removes that term.
+    ``a = skewness / sqrt(n)``. g is increasing and removes that term. The cubic is flat
+    at ``t = -3 / a``, far beyond where the expansion holds: there it would make of a t
+    of any size a small one.
 
     Parameters
     ----------
@@ -506,13 +513,16 @@ def transformed(t: Array, a: Array) -> Array:
     --------
     >>> transformed(np.array([-2.0, 0.0, 2.0]), np.array([0.0, 0.3, 0.3])).round(4)
     array([-2.    ,  0.05  ,  2.4767])
+    >>> transformed(np.array([-20.0]), np.array([0.6])).round(2)
+    array([-17.55])
     """
     # ((1 + a t / 3)^3 - 1) / a, without the cancellation for small a
-    u = a * t / 3
-    return np.asarray(t * (1 + u + u**2 / 3) + a / 6)
+    near = np.clip(t, -LINEAR_BEYOND, LINEAR_BEYOND)
+    u = a * near / 3
+    return np.asarray(near * (1 + u + u**2 / 3) + a / 6 + (t - near))
 
 
-def untransformed(x: Array, a: Array) -> Array:
+def untransformed(x: Array, a: Array | float) -> Array:
     """Return the inverse of `transformed`: the t whose transformed value is x.
 
     Examples
@@ -521,18 +531,29 @@ def untransformed(x: Array, a: Array) -> Array:
     >>> untransformed(transformed(t, a), a)
     array([-9., -1.,  4.])
     """
+    x = np.asarray(x, dtype=np.float64)
     a = np.broadcast_to(
         np.asarray(a, dtype=np.float64), np.broadcast_shapes(np.shape(x), np.shape(a))
     )
-    y = x - a / 6
+    least, most = transformed(-LINEAR_BEYOND, a), transformed(LINEAR_BEYOND, a)
+    y = np.clip(x, least, most) - a / 6
     still = np.abs(a) < 1e-12
     safe = np.where(still, 1.0, a)
     inner = safe * y
-    near = inner > -0.5
+    small = inner > -0.5
     root = np.where(
-        near, np.expm1(np.log1p(np.where(near, inner, 0.0)) / 3), np.cbrt(1 + inner) - 1
+        small,
+        np.expm1(np.log1p(np.where(small, inner, 0.0)) / 3),
+        np.cbrt(1 + inner) - 1,
     )
-    return np.where(still, y, 3 * root / safe)
+    near = np.where(still, y, 3 * root / safe)
+    return np.asarray(
+        np.where(
+            x < least,
+            x - least - LINEAR_BEYOND,
+            np.where(x > most, x - most + LINEAR_BEYOND, near),
+        )
+    )
 
 
 def observed_scores(

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from causalgia.analysis_values import Prior
-from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, VERDICTS
-from causalgia.effect_table import hall_coefficient, select_tasks
+from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, vocabulary
+from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable
 from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
-from causalgia.numerics.moments import ENOUGH
 from causalgia.paper.citations import Work, uses_skewness, works
 from causalgia.reporting._trial_report import (
     count_clause,
@@ -30,8 +29,14 @@ from causalgia.reporting._trial_report import (
 )
 from causalgia.reporting.effect_rows import Row, as_reportable
 from causalgia.reporting.effect_rows import rows as rows_of
-from causalgia.reporting.table_formats import format_effect, p_clause, percent
+from causalgia.reporting.table_formats import (
+    format_effect,
+    p_clause,
+    percent,
+    shrunken_effect,
+)
 from causalgia.reporting.verdict_sentences import (
+    has_shrunken,
     is_decided,
     is_simultaneous,
     trial_history,
@@ -46,6 +51,9 @@ _FEW, _MOST_LETTERS = 6, 700
 _NOUNS = {
     "increases": ("an increase", "increases"),
     "decreases": ("a decrease", "decreases"),
+    "higher": ("above the range of random sequences",) * 2,
+    "lower": ("below the range of random sequences",) * 2,
+    "within": ("within the range",) * 2,
 }
 _NOUNS |= {one: (f"{one} than random sequences",) * 2 for one in ("higher", "lower")}
 _NOUNS |= {"within": ("within their range",) * 2}
@@ -264,9 +272,8 @@ def methods(
         x = decisions
     effects = select_tasks(as_reportable(x), task, place="methods: ")
     attrs = dict(effects.attrs)
-    if (
-        is_decided(effects) and "missed_share" in effects and "stopped" in attrs
-    ):  # the verdicts have said it
+    inference = _inference(effects)
+    if "stopped" in attrs and any("could be missed." in line for line in inference):
         attrs["stopped"] = without_missed_share(attrs["stopped"])
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if "cg." not in part)
@@ -275,7 +282,7 @@ def methods(
     parts = [
         *_design(effects),
         *_estimand(effects),
-        *_inference(effects),
+        *inference,
         *trial_history(attrs),
         *(f"{note[:1].upper()}{note[1:]}." for note in notes if note),
         *_software(effects.attrs),
@@ -436,12 +443,7 @@ def _estimand(effects: xr.Dataset) -> list[str]:
     first += f": {defined}." if defined else "."
     if not method:
         return [first]
-    verb = (
-        "Before shrinkage it was estimated by"
-        if attrs.get("evidence") == "posterior"
-        else "It was estimated by"
-    )
-    return [first, f"{verb} {_method_in_words(effects)}."]
+    return [first, f"It was estimated by {_method_in_words(effects)}."]
 
 
 def _method_in_words(effects: xr.Dataset) -> str:
@@ -453,10 +455,7 @@ def _method_in_words(effects: xr.Dataset) -> str:
         return _FITS[fit[1]]
     for pattern, prose in _PROSE:
         method = re.sub(pattern, prose, method)
-    elsewhere = attrs.get("evidence") == "posterior" or attrs.get("error") in (
-        "bootstrap_t",
-        "sequence",
-    )
+    elsewhere = is_simultaneous(effects) or attrs.get("error") == "sequence"
     if elsewhere and is_decided(effects):
         method = re.sub(r"; t (?:has|on) [^;]*", "", method)
     return method
@@ -466,12 +465,14 @@ def _inference(effects: xr.Dataset) -> list[str]:
     """Return sentences on intervals, p-values, adjustment and verdicts."""
     attrs = effects.attrs
     if is_decided(effects):
-        model = _posterior(effects) if attrs.get("evidence") == "posterior" else []
-        description = verdict_method(effects, model=False).replace(
-            ", which is printed next to it", ""
-        )
-        verdicts = [line for line in description.split("\n") if line]
-        return [*model, *verdicts, *_intervals_of_verdicts(effects)]
+        verdicts = verdict_method(effects).replace("; see shrunken.", ".").split("\n")
+        beside = attrs.get("error") == "posterior" or has_shrunken(effects)
+        return [
+            *verdicts,
+            *_errors_of_verdicts(effects),
+            *_intervals_in_words(effects),
+            *(_posterior(effects) if beside else []),
+        ]
     if "lower" not in effects:
         return []
     level = percent(float(attrs.get("ci_prob", 0.95)))
@@ -494,7 +495,10 @@ def _inference(effects: xr.Dataset) -> list[str]:
         if attrs.get("target") == "next predictor"
         else "Intervals"
     )
-    return [f"{what} are at {level}, each by itself{tests}{adjusted}."]
+    return [
+        f"{what} are at {level}, each by itself{tests}{adjusted}.",
+        *_intervals_in_words(effects),
+    ]
 
 
 def _posterior(effects: xr.Dataset) -> list[str]:
@@ -507,9 +511,12 @@ def _posterior(effects: xr.Dataset) -> list[str]:
     )
     how = f", computed by {by}" if by else ""
     n = f" ({int(attrs['n_draws']):,} draws)" if attrs.get("n_draws") else ""
+    what = "Shrunken effects are" if has_shrunken(effects) else "ACE is"
+    level = percent(float(attrs.get("ci_prob", 0.95)))
     lines = [
-        "ACE is the posterior mean of a hierarchical "
-        f"model{f' with {words}' if words else ''}{how}{n}."
+        f"{what} the posterior mean of a hierarchical model"
+        f"{f' with {words}' if words else ''}{how}{n}, with central {level} credible "
+        "intervals."
     ]
     if law in ("normal", "student_t") and (prior := attrs.get("prior")):
         given = Prior.from_dict(
@@ -535,43 +542,40 @@ def _posterior(effects: xr.Dataset) -> list[str]:
     return lines
 
 
-def _intervals_of_verdicts(effects: xr.Dataset) -> list[str]:
-    """Return sentences on what the intervals of verdicts are: of a posterior, or of
-    tests that allow for skewness.
-    """
+def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
+    """Return a sentence on the error rate that q bounds."""
     attrs = effects.attrs
-    by_posterior, direction_only = (
-        attrs.get("evidence") == "posterior",
-        not (effects["rope_lower"] < effects["rope_upper"]).any(),
-    )
-    lines, also = (
-        [],
-        "'negligible' and the intervals of effects that are not directions also allow",
-    )
-    if by_posterior:
-        also = "'negligible' also allows"
-        lines.append(
-            "Intervals are central credible intervals, at "
-            f"{percent(float(attrs.get('ci_prob', 0.95)))}."
+    if "p_matched" in effects:
+        return ["q is Benjamini-Hochberg's."]
+    if attrs.get("error") == "fdr":
+        directions = (
+            "q is Benjamini-Hochberg's over directions"
+            if not (effects["rope_lower"] < effects["rope_upper"]).any()
+            else "q is Benjamini-Hochberg's, over directions and over verdicts of no "
+            "relevant effect apart, each among the rows still open to it"
         )
-    elif not uses_skewness(effects):
+        return [f"{directions}."]
+    if attrs.get("error") == "fwer":
+        by = (
+            "a simultaneous bootstrap-t band"
+            if is_simultaneous(effects)
+            else "Holm's method"
+        )
+        alpha = 1 - float(attrs.get("ci_prob", 0.95))
+        return [
+            f"The probability of any false verdict is at most {alpha:.3g}, by {by}."
+        ]
+    return []
+
+
+def _intervals_in_words(effects: xr.Dataset) -> list[str]:
+    """Return a sentence on intervals that allow for skewness."""
+    if not uses_skewness(effects):
         return []
-    else:
-        lines.append(
-            "Tests and intervals allow for skewed effects by Hall's transformation of "
-            "t."
-        )
-    unseen = by_posterior and attrs.get("rare", "none") == "none"
-    if (
-        not (unseen or direction_only)
-        and (ENOUGH * hall_coefficient(effects) ** 2 > 1).any()
-    ):
-        lines.append(
-            "Where n, the number of independent backgrounds, is below 25 times the "
-            f"squared skewness, {also} for backgrounds that were not drawn: 3/n of "
-            "them, with effects as large as the largest that was observed."
-        )
-    return lines
+    return [
+        "Each interval is the union of Student's with that of Hall's transformed t, "
+        "which allows for skewed effects, and p is the larger of both."
+    ]
 
 
 def _software(attrs: Mapping[Any, Any]) -> list[str]:
@@ -619,7 +623,8 @@ def _results_paragraph(effects: xr.Dataset) -> str:
                 ),
             ]
         )
-    number = {word: sum(row["verdict"] == word for row in table) for word in VERDICTS}
+    given = [str(row["verdict"]) for row in table]
+    number = {word: given.count(word) for word in vocabulary(given)}
     counts = [
         f"{n:,} {'is' if n == 1 else 'are'} "
         f"{_NOUNS[word][n != 1] if word in _NOUNS else word}"
@@ -647,11 +652,13 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
         among = p_clause(row["p_matched"])
         size += f", exactly ({among} among {row['n_matched']:,} matched variants)"
-    elif row.get("exact"):
-        size += _same_in_every_unit(row, attrs)
-    elif interval:
-        level = percent(float(row.get("interval_level", attrs.get("ci_prob", 0.95))))
+    if row.get("exact") and "p_matched" not in row:
+        size += _same_in_every_unit(attrs)
+    if interval and "p_matched" not in row and row["lower"] < row["upper"]:
+        level = percent(float(attrs.get("ci_prob", 0.95)))
         size += f" ({level} {_kind_of_interval(effects)} {interval})"
+    if not math.isnan(row.get("shrunken", math.nan)):
+        size += f", shrunken {' '.join(shrunken_effect(row))}"
     claim = f"; {verdict_in_words(row, attrs)}" if is_decided(effects) else ""
     if not claim and "p" in row:
         name = "p_adjusted" if "p_adjusted" in row else "p"
@@ -665,33 +672,22 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
 
 
 def _kind_of_interval(effects: xr.Dataset) -> str:
-    attrs = effects.attrs
-    if is_decided(effects):
-        simultaneous = attrs.get("error") in ("bootstrap_t", "sequence")
-        kind = "simultaneous interval" if simultaneous else "interval"
-        return "credible interval" if attrs.get("evidence") == "posterior" else kind
-    if is_simultaneous(effects):
+    if is_simultaneous(effects) or effects.attrs.get("error") == "sequence":
         return "simultaneous interval"
-    return (
-        "prediction interval" if attrs.get("target") == "next predictor" else "interval"
-    )
+    of_draws = effects.attrs.get("error") == "posterior" and "se" not in effects
+    if is_decided(effects):
+        return "credible interval" if of_draws else "interval"
+    if effects.attrs.get("target") == "next predictor":
+        return "prediction interval"
+    return "interval"
 
 
-def _same_in_every_unit(row: Row, attrs: Mapping[Any, Any]) -> str:
-    """Return a clause on an effect without variation: exact for these units, unknown in
-    3/n of a population.
-    """
+def _same_in_every_unit(attrs: Mapping[Any, Any]) -> str:
+    """Return a clause on an effect without variation: exact for these units."""
     if attrs.get("target") == "units":
         return ", exactly"
-    n = row.get("n_clusters") or row.get("n_units") or 0
-    same = (
-        "without variation between units"
-        if attrs.get("transform") in _SCALES
-        else "the same in every unit"
-    )
-    if n <= 3 or "missed_share" in row:  # the verdicts say it
-        return f", {same}"
     return (
-        f", {same} (with 95 % confidence it differs in at most {300 / n:.2g} % of the "
-        "population)"
+        ", without variation between units"
+        if attrs.get("transform") in _SCALES
+        else ", the same in every unit"
     )

@@ -21,7 +21,9 @@ from causalgia.reporting.effect_rows import as_reportable, check_not_draws
 from causalgia.reporting.table_formats import markdown_table
 from causalgia.reporting.verdict_sentences import (
     is_decided,
+    missed_effects,
     refutation_report,
+    region_in_words,
     tipping_report,
 )
 from causalgia.schema import keeps_effects
@@ -103,8 +105,8 @@ def report(
     Outcomes are described by population, units, arms in do-notation, predictor and
     analysis. Estimates and decisions have the estimand, a table of effects, and
     sentences: one for each decision, with estimand, size, interval, verdict and number
-    of units, and for an undecided effect the approximate number of units of a new trial
-    that would decide it; for estimates if they are few. Fixed placebos are
+    of units, and for an undecided effect about how many units would be needed; for
+    estimates if they are few. Fixed placebos are
     summarized in one line. A profile has a line for each curve: where its band excludes
     no effect, the largest change, the total.
 
@@ -383,13 +385,18 @@ def _deviations(effects: xr.Dataset) -> str:
     return str(effects.attrs.get("exploratory") or "none")
 
 
+def _region(effects: xr.Dataset) -> str:
+    return region_in_words(effects) if is_decided(effects) else ""
+
+
 def _multiplicity(effects: xr.Dataset) -> str:
     attrs = effects.attrs
     if is_decided(effects):
         families = attrs.get("families")
         return (
-            f"{attrs['error']} at "
-            f"{1 - float(attrs['level']):.3g}{f', {families}' if families else ''}"
+            f"{attrs.get('error', 'fdr')} at "
+            f"{1 - float(attrs.get('ci_prob', 0.95)):.3g}"
+            f"{f', over {families}' if families else ''}"
         )
     return f"{attrs['adjust']}, {attrs['family']}" if "adjust" in attrs else ""
 
@@ -424,11 +431,7 @@ def _rare(effects: xr.Dataset) -> str:
         parts.append(
             f"one {whose} carries up to {most:.0f} % of the variance of an effect"
         )
-    if "missed_share" in effects:
-        parts.append(
-            f"effects on fewer than {100 * float(effects['missed_share'].max()):.2g} % "
-            "could be missed"
-        )
+    parts += [missed] if (missed := missed_effects(effects)) else []
     return "; ".join(parts)
 
 
@@ -521,7 +524,7 @@ ITEMS = (
         "Analysis",
         "the region of practical equivalence, and why it has that size",
         "`cg.decide`",
-        _attribute("rope"),
+        _region,
     ),
     Item(
         "Analysis",

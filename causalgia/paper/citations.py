@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import causalgia
 from causalgia.effect_table import hall_coefficient
-from causalgia.reporting.verdict_sentences import is_decided
+from causalgia.reporting.verdict_sentences import (
+    could_miss,
+    is_decided,
+    is_simultaneous,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -295,18 +299,6 @@ _WORKS = [
         "10.1038/s41588-018-0268-8",
     ),
     _article(
-        "mueller2004optimal",
-        'M{\\"u}ller, Peter and Parmigiani, Giovanni and Robert, Christian and '
-        "Rousseau, Judith",
-        "Optimal sample size for multiple testing: the case of gene expression "
-        "microarrays",
-        "Journal of the American Statistical Association",
-        2004,
-        "99",
-        "990--1001",
-        "10.1198/016214504000001646",
-    ),
-    _article(
         "waudbysmith2024time",
         "Waudby-Smith, Ian and Arbour, David and Sinha, Ritwik and Kennedy, Edward H. "
         "and Ramdas, Aaditya",
@@ -360,7 +352,7 @@ _BY_ADJUSTMENT = {
     "bootstrap_t": "romano2005exact",
     "sign_flip": "romano2005exact",
     "dunnett": "dunnett1955multiple",
-    "bayes_fdr": "mueller2004optimal",
+    "fdr": "benjamini1995controlling",
     "sequence": "waudbysmith2024time",
 }
 """Methods of adjustment, and error rates of verdicts -> their work."""
@@ -379,13 +371,12 @@ def software() -> Work:
 
 
 def uses_skewness(effects: xr.Dataset) -> bool:
-    """Return whether verdicts by tests allow for the skewness of effects: of single
+    """Return whether intervals and tests allow for the skewness of effects: of single
     effects, whose target has one.
     """
-    by_t = effects.attrs.get("evidence") == "tests" and effects.attrs.get(
-        "error"
-    ) not in ("bootstrap_t", "sequence")
-    return bool(by_t and (hall_coefficient(effects) != 0).any())
+    by_others = is_simultaneous(effects) or effects.attrs.get("error") == "sequence"
+    known = "lower" in effects and bool((hall_coefficient(effects) != 0).any())
+    return known and not by_others
 
 
 def works(effects: xr.Dataset) -> tuple[Work, ...]:
@@ -416,30 +407,29 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
     )
     method = str(attrs.get("method", ""))
     keys += [key for word, key in _BY_METHOD.items() if word in method]
+    keys += ["hall1992removal"] if uses_skewness(effects) else []
+    matched = "p_matched" in effects
     if decided:
         keys.append("kruschke2018rejecting")
-        tests, matched = (
-            attrs.get("evidence") == "tests",
-            attrs.get("evidence") == "matched",
-        )
-        keys += (
-            ["schuirmann1987comparison"]
-            if tests
-            else ["bates2023testing"]
-            if matched
-            else []
-        )
-        keys += ["hall1992removal"] if tests and uses_skewness(effects) else []
-        keys += (
-            ["hanley1983nothing"]
-            if "missed_share" in effects and attrs.get("rope") != "0"
-            else []
-        )
-    if attrs.get("evidence") == "posterior" or ("lfsr" in effects and not decided):
+        keys.append("bates2023testing" if matched else "schuirmann1987comparison")
+        keys += ["hanley1983nothing"] if could_miss(effects) else []
+    if "lfsr" in effects:
         keys.append("stephens2017false")
     keys += ["urbut2019flexible"] if "across" in attrs else []
-    chosen = [attrs.get("error") if decided else attrs.get("adjust"), attrs.get("band")]
-    keys += [
-        _BY_ADJUSTMENT[str(name)] for name in chosen if str(name) in _BY_ADJUSTMENT
-    ]
-    return (software(), *(WORKS[key] for key in dict.fromkeys(keys)))
+    keys.append(_error_rate(effects, matched=matched))
+    keys.append(_BY_ADJUSTMENT.get(str(attrs.get("band")), ""))
+    return (software(), *(WORKS[key] for key in dict.fromkeys(filter(None, keys))))
+
+
+def _error_rate(effects: xr.Dataset, *, matched: bool) -> str:
+    """Return the work of the error rate of verdicts, or of adjusted p-values; empty for
+    none.
+    """
+    attrs = effects.attrs
+    if not is_decided(effects):
+        return _BY_ADJUSTMENT.get(str(attrs.get("adjust")), "")
+    if matched:
+        return _BY_ADJUSTMENT["bh"]
+    if attrs.get("error") == "fwer":
+        return _BY_ADJUSTMENT["bootstrap_t" if is_simultaneous(effects) else "holm"]
+    return _BY_ADJUSTMENT.get(str(attrs.get("error")), "")

@@ -26,7 +26,6 @@ from causalgia.reporting.table_formats import (
     markdown_table,
     with_minus,
 )
-from causalgia.reporting.verdict_sentences import is_decided
 from causalgia.schema import keeps_effects
 from causalgia.types import EstimateTable, PosteriorGroups
 
@@ -52,9 +51,21 @@ _NAMES = {
     "lower": "conf_low",
     "upper": "conf_high",
     "p": "p_value",
+    "shrunken_lower": "shrunken_low",
+    "shrunken_upper": "shrunken_high",
 }
-_RAW = {"raw": "raw_estimate", "se": "raw_std_error"}
-_FIRST = ("conf_level", "verdict", "q", "p_adjusted", "lfsr")
+_FIRST = (
+    "conf_level",
+    "verdict",
+    "q",
+    "p_verdict",
+    "p_adjusted",
+    "shrunken",
+    "shrunken_low",
+    "shrunken_high",
+    "lfsr",
+    "n",
+)
 _DIMS = {"contrast": "term"}
 _POSTERIOR_LEVEL = 0.95
 _TAKES = (
@@ -98,17 +109,17 @@ def tidy(
         - ``statistic = (estimate - null value) / std_error`` with ``df`` degrees of
           freedom;
         - ``p_value``, two-sided, of no effect, not adjusted;
-        - ``conf_low, conf_high``, limits at ``conf_level``, which for tests with
-          verdicts is the level of the test that gave the verdict;
-        - ``verdict``, ``q``, ``p_adjusted``, ``lfsr`` and the other variables on the
-          dims of an effect, where known, under the names of `causalgia.schema`;
+        - ``conf_low, conf_high``, limits at ``conf_level``;
+        - ``verdict`` with its error rate ``q`` and ``p_verdict``; ``shrunken``, the
+          hierarchical effect size, with ``shrunken_low, shrunken_high`` and ``lfsr``;
+          ``n``, the number of independent units (100, where 1,000 are shuffles of 100
+          parents); ``p_adjusted`` and the other variables on the dims of an effect,
+          where known, under the names of `causalgia.schema`;
         - ``exploratory``, what was decided after the outcomes were seen; no such column
           where nothing was.
 
         A value is missing (NaN) where there is none: the statistic of an exact effect;
-        the standard error and p of a verdict by a posterior, whose unshrunken estimate
-        is in ``raw_estimate, raw_std_error``. ``frame.attrs`` has the attributes of the
-        Dataset.
+        the p of a posterior. ``frame.attrs`` has the attributes of the Dataset.
 
     Raises
     ------
@@ -120,10 +131,9 @@ def tidy(
 
     Notes
     -----
-    For decisions by tests ``p_value`` is twice ``lfsr``, the smaller one-sided p of no
-    effect by the test that gave the verdict: Hall's transformed t where the skewness of
-    the units is known, and then not that of ``statistic``. The table of an answer is
-    that of its decisions.
+    ``p_value`` and the limits are the wider of Student's t and, where the skewness of
+    the units is known, Hall's transformed t; ``statistic`` is Student's. The table of
+    an answer is that of its decisions.
 
     References
     ----------
@@ -149,7 +159,8 @@ def tidy(
     if isinstance(x, pd.DataFrame):
         x = as_estimates(x)
     if not isinstance(x, xr.Dataset) or {"chain", "draw"} <= set(x.dims):
-        return _frame(select_tasks(_summary(x), task, place="tidy: "))
+        found = select_tasks(_summary(x), task, place="tidy: ")
+        return _frame(found, of_draws=True)
     if "ace" not in x:
         first = (
             "cg.estimate(x)"
@@ -207,7 +218,7 @@ def _summary(posterior: Any) -> xr.Dataset:
     return xr.Dataset(columns, attrs=attrs)
 
 
-def _frame(effects: xr.Dataset) -> pd.DataFrame:
+def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
     dims = [str(dim) for dim in effects["ace"].dims]
     on_dims = {
         str(n)
@@ -229,25 +240,19 @@ def _frame(effects: xr.Dataset) -> pd.DataFrame:
     }
     out.setdefault("task", np.full(len(labels), "effect"))
     numbers = {str(name): values for name, values in columns.items()}
-    missing, by_posterior = (
-        np.full(len(labels), np.nan),
-        effects.attrs.get("evidence") == "posterior",
-    )
-    if by_posterior:
-        out |= {new: numbers.pop(old) for old, new in _RAW.items() if old in numbers}
+    missing = np.full(len(labels), np.nan)
+    if of_draws:
         numbers["se"] = numbers.pop("posterior_sd", missing)
-    elif is_decided(effects) and "p" not in numbers and "lfsr" in numbers:
-        numbers["p"] = np.minimum(2 * numbers["lfsr"], 1.0)
+    independent = numbers.get("n_clusters", numbers.get("n_units"))
+    numbers |= {} if independent is None else {"n": independent}
     out |= {_NAMES.get(name, name): values for name, values in numbers.items()}
-    level = out.pop(
-        "interval_level", np.full(len(labels), effects.attrs.get("ci_prob", np.nan))
-    )
     if "conf_low" in out:
-        out["conf_level"] = np.asarray(level, dtype=float)
+        level = float(effects.attrs.get("ci_prob", np.nan))
+        out["conf_level"] = np.full(len(labels), level)
     out = {name: missing for name in COLUMNS if name not in out} | out
     if exploratory := effects.attrs.get("exploratory"):
         out["exploratory"] = np.full(len(labels), str(exploratory))
-    if not by_posterior:
+    if not of_draws:
         se = np.asarray(out["std_error"], dtype=float)
         with np.errstate(
             divide="ignore", invalid="ignore"
@@ -344,7 +349,7 @@ def table(
     ...     [1.38, -0.51], se=[0.02, 0.02], names=["GATA1", "TAL1_a"]
     ... )
     >>> print(table(decide(estimates, rope=(-0.1, 0.1))))
-    | contrast | ACE | 95 % interval | verdict | q (bh) |
+    | contrast | ACE | 95 % interval | verdict | q |
     | :-- | --: | --: | :-- | --: |
     | GATA1 | 1.380 | [1.341, 1.419] | increases | <1e-4 |
     | TAL1\_a | −0.510 | [−0.549, −0.471] | decreases | <1e-4 |

@@ -556,7 +556,7 @@ def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str
             if failed
             else [*lines, "They have converged."]
         )
-    if attrs.get("evidence") == "posterior":
+    if attrs.get("error") == "posterior":
         engine = attrs.get("engine")
         if engine == "exact":
             return [

@@ -17,28 +17,36 @@ from causalgia.analysis import Analysis
 from causalgia.checks import is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation import as_estimates, estimate, variance_components
+from causalgia.estimation.effect_intervals import (
+    StillRows,
+    effect_limits,
+    missed_share_of,
+    one_sided_p,
+)
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import as_ci_prob, parents_if_shared
+from causalgia.multiplicity.regions import rope_region
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import (
     MOST,
     NORMAL,
-    as_level,
     as_positive,
     as_probability,
     detectable,
     least_integer,
-    t_power,
     t_quantile,
     verdict_probability,
 )
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
 from causalgia.verdicts.rare_effects import as_rare
+from causalgia.verdicts.verdict_rule import with_rare
 
-_USUAL, _USUAL_ASSURANCE = 0.95, 0.8
+_USUAL_ASSURANCE = 0.8
+_BOUNDED = 0.95
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
@@ -47,11 +55,11 @@ def sample_size(
     *,
     sd: float | None = None,
     half_width: float | None = None,
-    rope: tuple[float, float] | float | None = None,
+    rope: RopeLike | None = None,
     true_effect: float | None = None,
     assurance: float = 0.8,
-    level: float = 0.95,
     ci_prob: float = 0.95,
+    n_contrasts: int | None = None,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Find the number of units of a new trial for an interval of given half width, a
@@ -76,28 +84,33 @@ def sample_size(
     half_width
         Required half width, on the scale of the effect.
     rope
-        Region of practical equivalence on the scale of the contrast; 0: direction
-        alone.
+        Region of practical equivalence, in every form that `causalgia.decide` takes: on
+        the scale of the contrast, by task, ``"0.2 sd"`` or from placebos of the
+        pilot (whose region is taken as fixed); 0: direction alone.
     true_effect
         A true effect to plan for, on the scale of the contrast: 1 is no effect for
         ratios.
     assurance
         Required probability of a verdict, or power; not for `half_width`.
-    level
-        Of verdicts and tests, above 0.5: their error rate is 1 - level.
     ci_prob
-        Probability of the interval of `half_width`.
+        Probability of the interval, with which verdicts and tests are given: above 0.5
+        for these, whose error rate is ``1 - ci_prob``.
+    n_contrasts
+        Rows (contrasts times tasks) of the table among which ``q`` of a verdict is
+        taken. The plan is for the verdict that is the only one of its kind, which needs
+        ``p <= (1 - ci_prob) / n_contrasts``; where others have verdicts, it is more
+        likely than planned. None: a verdict on one row, whose q is its p.
     rare
         Share of the backgrounds on which an effect must not be missed, as in
-        `causalgia.decide`: no effect is negligible with fewer than ``3 / rare``
-        clusters. ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
+        `causalgia.decide`: no effect is negligible where n clusters all miss it with a
+        probability ``(1 - rare)^n`` above ``1 - ci_prob`` (299 clusters for .01).
+        ``"auto"`` is .01 for pilots of a predictor, else ``"none"``.
 
     Returns
     -------
     Dataset
         ``n_units, n_clusters (contrast, task)`` and the ``half_width`` or ``assurance``
-        that they reach. An exact pilot (no spread) needs 2. Without dims for a plain
-        sd.
+        that they reach. Without dims for a plain sd.
 
     Raises
     ------
@@ -105,14 +118,21 @@ def sample_size(
         If no number of units reaches the target, the question is not one of the three,
         or the pilot is incomplete; the message names the contrast and the remedy.
     DecisionError
-        If `rare` is neither ``"auto"``, ``"none"`` nor between 0 and 1.
+        If `rope` is not a region, or one that needs data which the pilot lacks (the sd
+        of the control arm, tasks, placebos); or `rare` is neither ``"auto"``,
+        ``"none"`` nor between 0 and 1.
 
     Notes
     -----
-    The standard error at n follows from the pilot's variances. Verdicts are increases
-    or decreases by t tests at ``(1 - level) / 2`` a side, and negligible by two
-    one-sided tests at ``1 - level``. The uncertainty of the pilot is that of the effect
-    and its sd under the reference prior: a t distribution about the pilot's estimate.
+    The standard error at n follows from the pilot's variances. A verdict is planned by
+    the rule of `causalgia.decide`: the interval at `ci_prob` lies beyond the region, or
+    inside; individual effects are taken as normal. Where they are skewed, or outcomes
+    are 0 or 1, intervals are wider and verdicts fewer. The test of ``true_effect=``
+    alone is the classical t test. The uncertainty of
+    the pilot is that of the effect and its sd under the reference prior: a t
+    distribution about the pilot's estimate. Where all units of the pilot answer alike,
+    those of the new trial are taken to do so, too, and the number is that with which
+    what was not drawn could not change the verdict.
 
     References
     ----------
@@ -126,57 +146,39 @@ def sample_size(
     >>> int(sample_size(sd=1.0, true_effect=0.5)["n_units"])
     34
     >>> int(sample_size(sd=1.0, true_effect=0.0, rope=(-0.5, 0.5))["n_units"])
-    36
+    45
     """
     if half_width is None and rope is None and true_effect is None:
         raise EstimateError(
             "no goal is given: say half_width= (interval), rope= (verdict) or "
             "true_effect= (test)"
         )
-    level, ci_prob, wanted = (
-        as_level(level),
-        as_ci_prob(ci_prob),
-        as_probability(assurance, "assurance"),
-    )
+    wanted = as_probability(assurance, "assurance")
     if half_width is not None:
         if not (rope is None and true_effect is None):
             other = "true_effect= (a test)" if rope is None else "rope= (a verdict)"
             raise EstimateError(
                 f"half_width= (an interval) and {other} are two goals; give one of them"
             )
-        if level != _USUAL:
+        if wanted != _USUAL_ASSURANCE or rare != "auto" or n_contrasts is not None:
             raise EstimateError(
-                f"level={level:g} is of verdicts and tests; half_width= takes "
-                f"ci_prob={level:g}"
+                "assurance=, rare= and n_contrasts= are of verdicts and tests; "
+                "half_width= asks for none of them"
             )
-        if wanted != _USUAL_ASSURANCE or rare != "auto":
-            raise EstimateError(
-                "assurance= and rare= are of verdicts and tests; half_width= asks for "
-                "neither"
-            )
-    elif ci_prob != _USUAL:
-        raise EstimateError(
-            f"ci_prob={ci_prob:g} is of the interval of half_width=; verdicts and "
-            "tests take level="
+        return _units_for_half_width(
+            read_pilot(pilot, sd),
+            as_positive(half_width, "half_width"),
+            as_ci_prob(ci_prob),
         )
     plan = read_pilot(pilot, sd)
-    if half_width is not None:
-        return _units_for_half_width(
-            plan, as_positive(half_width, "half_width"), ci_prob
-        )
-    at, region, least = (
-        _as_effect(plan, true_effect),
-        _as_region(plan, rope),
-        _least_clusters(pilot, rare),
-    )
-    attrs = {"level": level, "question": _describe_question(true_effect, rope, plan)}
+    goal = _as_goal(plan, pilot, true_effect, rope, ci_prob, n_contrasts, rare)
     clusters = least_integer(
-        lambda g: _verdict_chance(plan, g, at, region, level, least) >= wanted,
+        lambda g: _verdict_chance(plan, g, goal) >= wanted,
         np.full(plan.per_cluster.shape, 2.0),
     )
-    _check_reached(plan, clusters, at, region, wanted)
-    chance = _verdict_chance(plan, clusters, at, region, level, least)
-    return _units_dataset(plan, clusters, {"assurance": chance}, attrs)
+    _check_reached(plan, clusters, goal, wanted)
+    chance = _verdict_chance(plan, clusters, goal)
+    return _units_dataset(plan, clusters, {"assurance": chance}, goal.attrs())
 
 
 def power(
@@ -185,9 +187,9 @@ def power(
     n_units: int,
     sd: float | None = None,
     true_effect: float | None = None,
-    rope: tuple[float, float] | float | None = None,
-    level: float = 0.95,
+    rope: RopeLike | None = None,
     ci_prob: float = 0.95,
+    n_contrasts: int | None = None,
     rare: float | str | None = "auto",
 ) -> xr.Dataset:
     """Return the probability that a new trial of `n_units` reaches a verdict (`rope`),
@@ -199,12 +201,10 @@ def power(
 
     Parameters
     ----------
-    pilot, sd, true_effect, rope, level, rare
+    pilot, sd, true_effect, rope, ci_prob, n_contrasts, rare
         As in `sample_size`.
     n_units
         Units of the new trial.
-    ci_prob
-        Probability of the interval whose half width is returned.
 
     Returns
     -------
@@ -215,32 +215,23 @@ def power(
     ------
     EstimateError
         If the pilot is incomplete, or there are fewer than two units (or clusters).
+    DecisionError
+        As `sample_size`.
 
     Examples
     --------
     >>> power(sd=1.0, n_units=20, true_effect=0.5)["power"].round(6).item()
     0.564504
     """
-    level, ci_prob = as_level(level), as_ci_prob(ci_prob)
     plan = read_pilot(pilot, sd)
-    at, region = _as_effect(plan, true_effect), _as_region(plan, rope)
-    attrs = {
-        "level": level,
-        "ci_prob": ci_prob,
-        "question": _describe_question(true_effect, rope, plan),
-    }
+    goal = _as_goal(plan, pilot, true_effect, rope, ci_prob, n_contrasts, rare)
     clusters = _as_clusters(plan, n_units)
-    se, df = plan.error(clusters)
-    chance = _verdict_chance(
-        plan, clusters, at, region, level, _least_clusters(pilot, rare)
-    )
-    half = t_quantile(df, 0.5 + ci_prob / 2) * se
     columns = {
-        "power": chance,
-        "se": plan.size_of(se),
-        "half_width": plan.size_of(half),
+        "power": _verdict_chance(plan, clusters, goal),
+        "se": plan.size_of(plan.error(clusters)[0]),
+        "half_width": plan.half_width(clusters, goal.ci_prob),
     }
-    return plan.dataset(columns, attrs | {"n_units": int(n_units)})
+    return plan.dataset(columns, goal.attrs() | {"n_units": int(n_units)})
 
 
 def minimal_detectable_effect(
@@ -249,14 +240,14 @@ def minimal_detectable_effect(
     n_units: int,
     sd: float | None = None,
     power: float = 0.8,
-    level: float = 0.95,
+    ci_prob: float = 0.95,
 ) -> xr.Dataset:
     """Return the smallest effect that the two-sided test detects with the given power
     in a trial of `n_units`.
 
     Parameters
     ----------
-    pilot, sd, level
+    pilot, sd, ci_prob
         As in `sample_size`.
     n_units
         Units of the new trial.
@@ -266,9 +257,11 @@ def minimal_detectable_effect(
     Returns
     -------
     Dataset
-        ``minimal_detectable_effect, se (contrast, task)``; 0 for an exact pilot. It is
-        the distance from no effect, attrs["null_value"]; for a ratio of means the
-        excess over 1 of the ratio or of its inverse.
+        ``minimal_detectable_effect, se (contrast, task)``. It is the distance from no
+        effect, attrs["null_value"]; for a ratio of means the excess over 1 of the ratio
+        or of its inverse. Where all units of the pilot answer alike, it is the effect
+        that units which were not drawn could just not undo, infinite if no size of
+        individual effects is known.
 
     Raises
     ------
@@ -282,46 +275,89 @@ def minimal_detectable_effect(
     ... ].round(6).item()
     0.660442
     """
-    level, power = as_level(level), as_probability(power, "power")
+    ci_prob, power = as_ci_prob(ci_prob, least=0.5), as_probability(power, "power")
     plan = read_pilot(pilot, sd)
-    se, df = plan.error(_as_clusters(plan, n_units))
-    least = detectable(se, df, power=power, level=level)
+    clusters = _as_clusters(plan, n_units)
+    se, df = plan.error(clusters)
+    least = detectable(se, df, power=power, ci_prob=ci_prob)
     least = least if plan.ratio is None else np.expm1(least)
+    if plan.source is not None and plan.still.any():
+        missed, rows = missed_share_of(clusters, ci_prob), StillRows.of(plan.source)
+        bound = np.where(rows.largest > 0, rows.largest, np.inf)
+        least = np.where(plan.still, missed * bound / (1 - missed), least)
     columns = {"minimal_detectable_effect": least, "se": plan.size_of(se)}
     return plan.dataset(
-        columns, {"level": level, "power": power, "n_units": int(n_units)}
+        columns, {"ci_prob": ci_prob, "power": power, "n_units": int(n_units)}
     )
 
 
-def as_rope(rope: Any) -> tuple[float, float]:
-    """Return the ends of a region of practical equivalence; 0 is the point of no
-    effect.
+@dataclass(frozen=True)
+class Goal:
+    """A verdict, or a test of no effect, to plan for.
 
-    Examples
-    --------
-    >>> as_rope(0), as_rope((-0.1, 0.2))
-    ((0.0, 0.0), (-0.1, 0.2))
+    Attributes
+    ----------
+    at
+        True effect on the scale of the pilot; None: averaged over its uncertainty.
+    true_effect
+        The same on the scale of the contrast.
+    lower, upper
+        Ends of the region on the scale of the contrast, of the shape of the pilot;
+        without a rope both are no effect.
+    label
+        Description of the region; "" of a test.
+    ci_prob, n_contrasts
+        Probability of the intervals, and rows among which q is taken.
+    rare
+        Share of backgrounds on which an effect must not be missed.
+    draws
+        Independent draws for each cluster: one half in a parallel trial.
     """
-    if is_real(rope) and rope == 0:
-        return 0.0, 0.0
-    try:
-        low, high = (float(end) for end in rope)
-    except (TypeError, ValueError) as error:
-        raise EstimateError(
-            f"rope={quoted(rope)}: give (lower, upper), for example (-0.1, 0.1), or 0"
-        ) from error
-    if not -np.inf < low < high < np.inf:
-        raise EstimateError(
-            f"rope={quoted(rope)}: the lower end is not below the upper one; rope=0 "
-            "asks for a direction"
+
+    at: float | None
+    true_effect: float | None
+    lower: Array
+    upper: Array
+    label: str
+    ci_prob: float
+    n_contrasts: int
+    rare: float | None
+    draws: float
+
+    @property
+    def alpha(self) -> float:
+        """The p that gives the verdict if no other row has one of its kind."""
+        return (1 - self.ci_prob) / self.n_contrasts
+
+    def may_be_negligible(self, clusters: Array) -> npt.NDArray[np.bool_]:
+        """Return whether so many clusters would show an effect on a share `rare` of the
+        backgrounds.
+        """
+        missed = with_rare(np.zeros(clusters.shape), clusters * self.draws, self.rare)
+        return np.asarray(missed <= self.alpha * (1 + 1e-9))
+
+    def attrs(self) -> dict[str, Any]:
+        """Return the attrs of a plan: the question in words, and its numbers."""
+        what = "test of no effect"
+        if self.label:
+            what = f"verdict about {self.label}"
+        if self.n_contrasts > 1:
+            what += f" as one of {self.n_contrasts:,} rows"
+        at = (
+            "averaged over the pilot's uncertainty"
+            if self.true_effect is None
+            else f"at an effect of {self.true_effect:g}"
         )
-    return low, high
+        return {
+            "ci_prob": self.ci_prob,
+            "n_contrasts": self.n_contrasts,
+            "question": f"{what}, {at}",
+        }
 
 
 def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.Dataset:
     def reached(clusters: Array) -> Array:
-        se, df = plan.error(clusters)
-        return plan.size_of(np.asarray(t_quantile(df, 0.5 + ci_prob / 2) * se))
+        return plan.half_width(clusters, ci_prob)
 
     start = np.full(plan.per_cluster.shape, 2.0)
     ratio = 1.05 if (plan.floor > 0).any() else 2.0
@@ -371,25 +407,18 @@ def _units_dataset(
     )
 
 
-def _verdict_chance(
-    plan: Pilot,
-    clusters: Array,
-    at: float | None,
-    rope: tuple[float, float] | None,
-    level: float,
-    least: float,
-) -> Array:
-    """Return the probability of a verdict (without a rope, of rejection); negligible
-    needs `least` clusters.
-    """
-    se, df = plan.error(clusters)
-    enough = clusters >= least
-    if at is not None:
-        if rope is None:
-            return t_power(at, se, df, level=level)
-        return verdict_probability(
-            at, se, se, df, rope=rope, level=level, negligible=enough
+def _verdict_chance(plan: Pilot, clusters: Array, goal: Goal) -> Array:
+    """Return the probability of a verdict (without a rope, of rejection)."""
+    (se, df), level = plan.error(clusters), 1 - goal.alpha
+    enough = goal.may_be_negligible(clusters)
+    ends = (plan.put(goal.lower), plan.put(goal.upper))
+    # a test is the classical one; intervals of means alone are unions with Hall's
+    n = clusters if goal.label and plan.of_units else np.full_like(clusters, np.inf)
+    if goal.at is not None:
+        chance = verdict_probability(
+            goal.at, se, se, df, rope=ends, ci_prob=level, negligible=enough, n=n
         )
+        return _with_still(plan, clusters, goal, np.asarray(chance))
     assert plan.ace is not None  # _as_effect
     assert plan.se is not None
     assert plan.df is not None
@@ -404,37 +433,101 @@ def _verdict_chance(
         _WEIGHTS / 2,
     )
     spread = np.sqrt(plan.se**2 + se**2) * scale
-    ends = (0.0, 0.0) if rope is None else rope
     chance = verdict_probability(
-        plan.ace, spread, se * scale, df, rope=ends, level=level, negligible=enough
+        *(plan.ace, spread, se * scale, df),
+        rope=ends,
+        ci_prob=level,
+        negligible=enough,
+        n=n,
     )
-    return np.asarray((weight.reshape(axes) * chance).sum(axis=0))
+    mean = np.asarray((weight.reshape(axes) * chance).sum(axis=0))
+    return _with_still(plan, clusters, goal, mean)
 
 
-def _least_clusters(pilot: Any, rare: float | str | None) -> float:
-    """Return the smallest number of clusters with which an effect may be called
-    negligible.
+def _with_still(plan: Pilot, clusters: Array, goal: Goal, chance: Array) -> Array:
+    """Return the probabilities with those of effects that do not vary, 0 or 1: by what
+    units that were not drawn could do.
     """
-    share = as_rare(
-        rare,
-        effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else xr.Dataset(),
-    )
-    return 0.0 if share is None else 3 / share - 1e-9
+    if not plan.still.any():
+        return chance
+    estimates = plan.estimates_at(clusters, goal.true_effect)
+    p = one_sided_p(estimates, goal.lower, goal.upper, ci_prob=goal.ci_prob)
+    wide = goal.lower < goal.upper
+    inside = wide & (2 * p.inside <= goal.alpha) & goal.may_be_negligible(clusters)
+    return np.where(plan.still, (2 * p.beyond <= goal.alpha) | inside, chance)
 
 
-def _as_region(plan: Pilot, rope: Any) -> tuple[float, float] | None:
-    """Return the region on the pilot's scale; 0 is no effect."""
-    if rope is None:
-        return None
-    low, high = as_rope(rope)
-    return (
-        (0.0, 0.0)
-        if low == high
-        else (
-            plan.put(low, f"rope={quoted(rope)}"),
-            plan.put(high, f"rope={quoted(rope)}"),
+def _as_goal(
+    plan: Pilot,
+    pilot: Any,
+    true_effect: float | None,
+    rope: Any,
+    ci_prob: float,
+    n_contrasts: int | None,
+    rare: float | str | None,
+) -> Goal:
+    """Return a verdict or a test as it is planned."""
+    ci_prob = as_ci_prob(ci_prob, least=0.5)
+    at = _as_effect(plan, true_effect)
+    if n_contrasts is not None and (not is_whole(n_contrasts) or n_contrasts < 1):
+        raise EstimateError(
+            f"n_contrasts={quoted(n_contrasts)} is not a number of rows, 1 or more"
         )
+    if n_contrasts is not None and rope is None:
+        raise EstimateError(
+            "n_contrasts= is of the q of verdicts; give rope= too (rope=0 for "
+            "directions)"
+        )
+    source = effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else None
+    share = as_rare(rare, xr.Dataset() if source is None else source)
+    attrs = {} if source is None else source.attrs
+    halves = str(attrs.get("assignment", "")).startswith("parallel")
+    shape = plan.per_cluster.shape
+    lower = upper = np.full(shape, plan.null)
+    label = ""
+    if rope is not None:
+        lower, upper, label = _as_region(plan, rope)
+    return Goal(
+        at,
+        None if at is None else float(true_effect),  # type: ignore[arg-type]
+        lower,
+        upper,
+        label,
+        ci_prob,
+        1 if n_contrasts is None else int(n_contrasts),
+        share,
+        0.5 if halves else 1.0,
     )
+
+
+def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
+    """Return the ends of the region of each effect on the contrast's scale, and its
+    description.
+    """
+    parsed = Rope.parse(rope, plan.null)
+    if plan.source is None and parsed.kind not in ("numbers", "direction"):
+        raise DecisionError(
+            f"rope={quoted(rope)} needs a pilot, which sd= is not: the sd of its "
+            "control arm, its tasks or its placebos; or give two numbers, "
+            "rope=(-0.1, 0.1)"
+        )
+    effects = plan.source
+    if effects is None:
+        effects = xr.Dataset({"ace": (("contrast", "task"), np.zeros((1, 1)))})
+    found = rope_region(parsed, effects, plan.null)
+    lower, upper = (
+        np.asarray(end, dtype=np.float64).reshape(plan.per_cluster.shape)
+        for end in (found.lower, found.upper)
+    )
+    if plan.ratio is not None and not (lower > 0).all():
+        raise DecisionError(
+            f"rope={quoted(rope)}: {float(lower.min()):g} is not a ratio of means, "
+            "which is above 0; no effect is 1"
+        )
+    one = (lower == lower.flat[0]).all() and (upper == upper.flat[0]).all()
+    plain = one and not isinstance(rope, str)
+    label = f"({lower.flat[0]:g}, {upper.flat[0]:g})" if plain else found.label
+    return lower, upper, label
 
 
 def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
@@ -444,57 +537,48 @@ def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
             "sd= does not tell the size of the effect; give true_effect= (to plan for) "
             "beside sd=, or a pilot instead"
         )
-    if true_effect is not None and not (
-        isinstance(true_effect, int | float | np.number) and np.isfinite(true_effect)
-    ):
+    if true_effect is None:
+        return None
+    if not is_real(true_effect) or not np.isfinite(true_effect):
         raise EstimateError(f"true_effect={quoted(true_effect)} is not a finite number")
-    return (
-        None
-        if true_effect is None
-        else plan.put(float(true_effect), f"true_effect={quoted(true_effect)}")
-    )
+    if plan.ratio is not None and true_effect <= 0:
+        raise EstimateError(
+            f"true_effect={quoted(true_effect)}: {true_effect:g} is not a ratio of "
+            "means, which is above 0; no effect is 1"
+        )
+    return float(plan.put(np.asarray(true_effect, dtype=np.float64)))
 
 
-def _check_reached(
-    plan: Pilot,
-    clusters: Array,
-    true_effect: float | None,
-    rope: tuple[float, float] | None,
-    assurance: float,
-) -> None:
-    if not np.isinf(clusters).any():
+def _check_reached(plan: Pilot, clusters: Array, goal: Goal, assurance: float) -> None:
+    never = np.isinf(clusters)
+    if not never.any():
         return
-    where = plan.name(np.isinf(clusters))
-    if (plan.floor > 0)[np.isinf(clusters)].any():
+    where, point = plan.name(never), (goal.lower == goal.upper)[never].any()
+    lower, upper = (float(end[never][0]) for end in (goal.lower, goal.upper))
+    at_end = goal.at is not None or plan.se is None or (plan.se == 0).any()
+    if (plan.floor > 0)[never].any():
         cure = "the predictors' own variance leaves it open; train more predictors"
-    elif rope is None or rope[0] == rope[1]:
+    elif plan.still[never].any() and not plan.bounded[never].all():
+        cure = (
+            "all units of the pilot answer alike, and it does not show how large an "
+            "individual effect can be; give the effects (cg.contrast), or a pilot "
+            "whose units differ"
+        )
+    elif point:
         cure = (
             f"the effect is {plan.null:g} (or too near it), which is no effect; plan "
             "for another true_effect="
         )
-    elif true_effect is not None or plan.se is None or (plan.se == 0).any():
-        ends = tuple(float(f"{plan.back(end):g}") for end in rope)
+    elif at_end:
         cure = (
-            f"the effect lies on (or too near) an end of the region {ends}; move the "
-            "region or the effect"
+            "the effect lies on (or too near) an end of the region "
+            f"({lower:g}, {upper:g}); move the region or the effect"
         )
     else:
         cure = "ask less assurance"
     raise EstimateError(
         f"{where}: no number of units gives assurance {assurance:g}: {cure}"
     )
-
-
-def _describe_question(true_effect: float | None, rope: Any, plan: Pilot) -> str:
-    low, high = (0.0, 0.0) if rope is None else as_rope(rope)
-    low, high = (plan.null, plan.null) if low == high else (low, high)
-    what = "test of no effect" if rope is None else f"verdict about ({low:g}, {high:g})"
-    at = (
-        "averaged over the pilot's uncertainty"
-        if true_effect is None
-        else f"at an effect of {true_effect:g}"
-    )
-    return f"{what}, {at}"
 
 
 @dataclass(frozen=True)
@@ -528,6 +612,8 @@ class Pilot:
         Value of no effect on the contrast's scale.
     ratio
         The pilot's ratio of means; None on other scales.
+    source
+        Its estimates; None of a plain sd.
     """
 
     table: xr.Dataset
@@ -543,23 +629,61 @@ class Pilot:
     target: str
     null: float = 0.0
     ratio: Array | None = None
+    source: xr.Dataset | None = None
 
-    def put(self, value: float, name: str) -> float:
-        """Transform an effect from the contrast's scale to that of the pilot, on which
-        no effect is 0.
+    def put(self, value: Array) -> Array:
+        """Transform effects from the contrast's scale to that of the pilot, on which no
+        effect is 0.
         """
-        if self.ratio is None:
-            return value - self.null
-        if value <= 0:
-            raise EstimateError(
-                f"{name}: {value:g} is not a ratio of means, which is above 0; no "
-                "effect is 1"
-            )
-        return float(np.log(value))
+        return np.asarray(value - self.null if self.ratio is None else np.log(value))
 
-    def back(self, value: float) -> float:
-        """Undo `put`."""
-        return value + self.null if self.ratio is None else float(np.exp(value))
+    @property
+    def still(self) -> npt.NDArray[np.bool_]:
+        """Which effects do not vary between the units of the pilot."""
+        none = np.zeros(self.per_cluster.shape, dtype=bool)
+        return (
+            none if self.source is None else (self.per_cluster == 0) & (self.floor == 0)
+        )
+
+    @property
+    def of_units(self) -> bool:
+        """Whether trials like the pilot have the skewness of their units."""
+        if self.source is None:
+            return True
+        return "skewness" in self.source and not (self.floor > 0).any()
+
+    @property
+    def bounded(self) -> npt.NDArray[np.bool_]:
+        """Which of these have an interval: the size of individual effects is known."""
+        lower, _ = effect_limits(self.estimates_at(np.asarray(100.0)), _BOUNDED)
+        return np.isfinite(lower)
+
+    def estimates_at(self, clusters: Array, effect: float | None = None) -> xr.Dataset:
+        """Return the estimates of a trial with a number of clusters whose effects do
+        not vary as those of the pilot.
+        """
+        assert self.source is not None
+        ace = self.source["ace"]
+        n = np.broadcast_to(np.minimum(clusters, MOST), ace.shape)
+        columns = {"n_units": n * self.size, "n_clusters": n}
+        before = self.source["n_units"].broadcast_like(ace).transpose(*ace.dims)
+        for name in ("n_up", "n_down"):  # of pairs of 0/1 outcomes
+            if name in self.source:
+                counts = self.source[name].broadcast_like(ace).transpose(*ace.dims)
+                columns[name] = counts.to_numpy() * n / before.to_numpy()
+        found = self.source.assign({k: (ace.dims, v) for k, v in columns.items()})
+        return found if effect is None else found.assign(ace=ace * 0 + effect)
+
+    def half_width(self, clusters: Array, ci_prob: float) -> Array:
+        """Return the half width of intervals of a trial with a number of clusters, on
+        the contrast's scale.
+        """
+        se, df = self.error(clusters)
+        half = self.size_of(np.asarray(t_quantile(df, 0.5 + ci_prob / 2) * se))
+        if not self.still.any():
+            return half
+        lower, upper = effect_limits(self.estimates_at(clusters), ci_prob)
+        return np.where(self.still, (upper - lower) / 2, half)
 
     def size_of(self, spread: Array) -> Array:
         """Return standard errors or half widths on the contrast's scale, at the ratio
@@ -786,7 +910,7 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
             "or the ratio is negative, so that nothing can be predicted for a larger "
             "trial; draw more units, or contrast with scale='log_of_means'"
         )
-    return _about_no_effect(pilot, estimates)
+    return replace(_about_no_effect(pilot, estimates), source=estimates)
 
 
 def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
@@ -826,4 +950,10 @@ def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:
         target="population x predictors",
     )
     se, df = pilot.error(np.full(shape, float(clusters)))
-    return Pilot(**{**vars(pilot), "se": se, "df": df})
+    source = pilot.table.assign(ace=(pilot.dims, pilot.ace), se=(pilot.dims, se))
+    if "control_sd" in effects:
+        sd = effects["control_sd"]
+        over = [dim for dim in sd.dims if dim not in pilot.dims]
+        source["control_sd"] = np.sqrt((sd**2).mean(over))
+    source = source.assign_attrs(effects.attrs)
+    return replace(pilot, se=se, df=df, source=source)

@@ -13,11 +13,16 @@ from scipy import special
 
 from causalgia.checks import is_real
 from causalgia.errors import EstimateError, quoted
+from causalgia.estimation.request import as_ci_prob
+from causalgia.numerics.moments import untransformed
 from causalgia.types import Array
 
 #: degrees of freedom above which t is replaced by the normal
 NORMAL = 1e7
+#: independent contributions from which Hall's interval is hardly wider than Student's
+MANY = 300
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+_OF_SKEWNESS = tuple(x.tolist() for x in np.polynomial.legendre.leggauss(4))
 _DOUBLINGS, _HALVINGS = 200, 120
 
 
@@ -26,7 +31,7 @@ def t_power(
     se: npt.ArrayLike,
     df: npt.ArrayLike,
     *,
-    level: float = 0.95,
+    ci_prob: float = 0.95,
     sides: int = 2,
 ) -> Array:
     """Return the exact power of the t test of no effect, including both tails of the
@@ -41,15 +46,16 @@ def t_power(
     true_effect, se, df
         True effect, true standard error and degrees of freedom, broadcast against each
         other. Where se is 0 the power is 1 for an effect and 0 for none.
-    level
-        1 minus the error rate of the test, above 0.5.
+    ci_prob
+        1 minus the error rate of the test, above 0.5: probability of the interval that
+        excludes no effect where the test rejects it.
     sides
         2, or 1 for the test against larger effects.
 
     Raises
     ------
     EstimateError
-        If the level is not between 0.5 and 1.
+        If `ci_prob` is not between 0.5 and 1.
 
     References
     ----------
@@ -62,7 +68,7 @@ def t_power(
     np.float64(0.564504)
     """
     return rejection_probability(
-        true_effect, se, df, level=as_level(level), sides=sides
+        true_effect, se, df, level=as_ci_prob(ci_prob, least=0.5), sides=sides
     )
 
 
@@ -117,85 +123,137 @@ def verdict_probability(
     se: npt.ArrayLike,
     df: npt.ArrayLike,
     *,
-    rope: tuple[float, float],
-    level: float = 0.95,
+    rope: tuple[npt.ArrayLike, npt.ArrayLike],
+    ci_prob: float = 0.95,
     negligible: npt.ArrayLike = True,
+    n: npt.ArrayLike = np.inf,
 ) -> Array:
-    """Return the probability of any verdict: increases, decreases or negligible.
+    r"""Return the probability of any verdict: increases, decreases or negligible.
 
-    Verdicts are those of `causalgia.decide` by tests: one-sided t tests against the
-    ends of the rope at ``(1 - level) / 2`` a side, and two one-sided tests (TOST)
-    inside it at ``1 - level``. The estimate is ``N(center, spread^2)`` with estimated
-    standard error ``se sqrt(chi2_df / df)``; spread = se for a known true effect, and
-    is larger for an uncertain one. Where `negligible` is False that verdict is
-    excluded.
+    Verdicts are those of `causalgia.decide` on one effect: its interval at `ci_prob`
+    lies above, below or inside the region. The estimate is ``N(center, spread^2)`` with
+    estimated standard error ``se sqrt(chi2_df / df)``; spread = se for a known true
+    effect, and is larger for an uncertain one. Where `negligible` is False that verdict
+    is excluded.
+
+    Parameters
+    ----------
+    center, spread, se, df
+        Broadcast against each other.
+    rope
+        Ends of the region, broadcast against these; equal for a direction alone.
+    ci_prob
+        Probability of the interval.
+    negligible
+        Whether the verdict "negligible" may be given.
+    n
+        Independent contributions to a mean (units, or clusters), of which decisions
+        take the union of the t interval and Hall's, which is wider; infinite: the t
+        interval alone.
 
     Raises
     ------
     EstimateError
-        If the level is not between 0.5 and 1.
+        If `ci_prob` is not between 0.5 and 1.
+
+    Notes
+    -----
+    Contributions are taken as normal. Their sample skewness :math:`g_1` is then
+    independent of mean and sd, with mean 0 and
+    variance :math:`6 (n - 2) / ((n + 1) (n + 3))`; the probability is averaged over it,
+    as normal, since Hall's interval depends on :math:`g_1 / \sqrt n`.
+
+    References
+    ----------
+    Schuirmann (1987), doi:10.1007/BF01068419. Hall (1992),
+    doi:10.1111/j.2517-6161.1992.tb01872.x. Cramer (1946), Mathematical Methods of
+    Statistics, section 29.3: the moments of the sample skewness.
 
     Examples
     --------
     >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
-    np.float64(0.5084)
+    np.float64(0.5082)
     """
-    (low, high), level = rope, as_level(level)
+    ci_prob = as_ci_prob(ci_prob, least=0.5)
     arrays = np.broadcast_arrays(
-        *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df))
+        *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df, *rope, n))
     )
-    center, spread, se, df = arrays
-    threshold = t_quantile(df, (1 + level) / 2) * np.divide(
-        se, spread, out=np.ones_like(se), where=spread > 0
+    center, spread, se, df, low, high, n = arrays
+    critical = t_quantile(df, (1 + ci_prob) / 2)
+    ratio = np.divide(se, spread, out=np.ones_like(se), where=spread > 0)
+    above, below = (
+        _noncentrality(center - high, spread),
+        _noncentrality(low - center, spread),
     )
-    beyond = _noncentral_t_tail(threshold, df, _noncentrality(center - high, spread))
-    below = _noncentral_t_tail(threshold, df, _noncentrality(low - center, spread))
-    inside = np.where(
-        negligible, _tost_probability(center, spread, se, df, rope, level), 0.0
-    )
-    return np.asarray(beyond + below + inside)[()]
+    chance = np.zeros_like(se)
+    for a, weight in _hall_coefficients(n):
+        # standard errors from the estimate to its lower and its upper limit
+        to_lower = np.maximum(critical, untransformed(critical, a))
+        to_upper = np.maximum(critical, -untransformed(-critical, a))
+        beyond = _noncentral_t_tail(to_lower * ratio, df, above)
+        beyond = beyond + _noncentral_t_tail(to_upper * ratio, df, below)
+        inside = _inside_probability(
+            center, spread, se, df, (low, high), (to_lower, to_upper)
+        )
+        chance = chance + weight * (beyond + np.where(negligible, inside, 0.0))
+    return np.asarray(chance)[()]
 
 
-def _tost_probability(
+def _hall_coefficients(n: Array) -> list[tuple[Array, float]]:
+    """Return nodes and weights of Hall's coefficient of n normal contributions; 0 where
+    they are so many that it changes no probability by .003.
+    """
+    few = (n > 2) & (n < MANY)
+    if not few.any():
+        return [(np.zeros_like(n), 1.0)]
+    k = np.where(few, n, 3.0)
+    sd = np.where(few, np.sqrt(6 * (k - 2) / ((k + 1) * (k + 3)) / k), 0.0)
+    sides = [
+        (side, x, w) for side in (-1, 1) for x, w in zip(*_OF_SKEWNESS, strict=True)
+    ]
+    return [
+        (side * sd * float(special.ndtri(0.75 + x / 4)), w / 4) for side, x, w in sides
+    ]
+
+
+def _inside_probability(
     center: Array,
     spread: Array,
     se: Array,
     df: Array,
-    rope: tuple[float, float],
-    level: float,
+    rope: tuple[Array, Array],
+    reach: tuple[Array, Array],
 ) -> Array:
-    """Return the probability that both one-sided tests reject, integrated over the
-    estimated standard error.
+    """Return the probability that an interval lies inside a region, integrated over the
+    estimated standard error; `reach` are the standard errors from the estimate to the
+    lower and to the upper limit.
     """
     low, high = rope
-    if low == high:
-        return np.zeros_like(se)
-    critical = t_quantile(df, level)
     size = np.where(spread > 0, spread, 1.0)
-    top = np.divide(
-        high - low, 2 * critical * se, out=np.full_like(se, np.inf), where=se > 0
-    )
+    both = (reach[0] + reach[1]) * se
+    top = np.divide(high - low, both, out=np.full_like(se, np.inf), where=se > 0)
     df_, normal = np.minimum(df, NORMAL), df > NORMAL
     ends = [np.sqrt(special.chdtri(df_, q) / df_) for q in (1 - 1e-13, 1e-13)]
     left, right = np.minimum(ends[0], top), np.minimum(ends[1], top)
     x = left[..., None] + (right - left)[..., None] * (_NODES + 1) / 2
     x = np.where(normal[..., None], np.minimum(1.0, top)[..., None], x)
-    margin = critical[..., None] * se[..., None] * x
-    upper, lower = high - center[..., None] - margin, low - center[..., None] + margin
+    upper = (high - center)[..., None] - (reach[1] * se)[..., None] * x
+    lower = (low - center)[..., None] + (reach[0] * se)[..., None] * x
     chance = special.ndtr(upper / size[..., None]) - special.ndtr(
         lower / size[..., None]
     )
     chance = np.where(
-        spread[..., None] > 0, np.maximum(chance, 0.0), (upper > 0) & (lower < 0)
+        spread[..., None] > 0, np.maximum(chance, 0.0), (upper >= 0) & (lower <= 0)
     )
     k = df_[..., None]
     constant = np.log(2.0) + k / 2 * np.log(k / 2) - special.gammaln(k / 2)
     # of sqrt(chi2_df / df)
     density = np.asarray(np.exp(constant + special.xlogy(k - 1, x) - k * x**2 / 2))
     integral = (right - left) / 2 * np.sum(_WEIGHTS * chance * density, axis=-1)
-    return np.where(
+    found = np.where(
         normal | (se == 0), np.where(top > 1, chance[..., 0], 0.0), integral
     )
+    return np.where(low < high, found, 0.0)
 
 
 def _noncentrality(true_effect: Array, spread: Array) -> Array:
@@ -228,7 +286,7 @@ def _noncentral_t_tail(threshold: Array, df: Array, ncp: Array) -> Array:
 
 
 def detectable(
-    se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, level: float = 0.95
+    se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, ci_prob: float = 0.95
 ) -> Array:
     """Return the effect at which the two-sided t test has this power, by bisection to
     the last digits.
@@ -236,7 +294,7 @@ def detectable(
     Raises
     ------
     EstimateError
-        If the level is not between 0.5 and 1, or the power not between 1 - level, the
+        If `ci_prob` is not between 0.5 and 1, or the power not between 1 - ci_prob, the
         power at no effect, and 1.
 
     Examples
@@ -244,7 +302,7 @@ def detectable(
     >>> detectable(1 / np.sqrt(20), 19, power=0.8).round(6)
     np.float64(0.660442)
     """
-    level = as_level(level)
+    level = as_ci_prob(ci_prob, least=0.5)
     if not 1 - level < power < 1:
         raise EstimateError(
             f"power={quoted(power)} is not between {1 - level:g} (which no effect has) "
@@ -329,25 +387,6 @@ def as_positive(value: Any, name: str) -> float:
     number = is_real(value)
     if not number or not 0 < float(value) < np.inf:
         raise EstimateError(f"{name}={quoted(value)} is not a positive number")
-    return float(value)
-
-
-def as_level(value: Any) -> float:
-    """Return a level, 1 minus an error rate, as a float; one below 0.5 is an error rate
-    by mistake.
-
-    Examples
-    --------
-    >>> as_level(0.05)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: level=0.05 is not between 0.5 and 1; level=0.95 is an error rate of 0.05
-    """
-    if not is_real(value) or not 0.5 < float(value) < 1:
-        raise EstimateError(
-            f"level={quoted(value)} is not between 0.5 and 1; level=0.95 is an error "
-            "rate of 0.05"
-        )
     return float(value)
 
 

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -71,9 +70,8 @@ def forest(
     The line of no effect is at 0, for ratios at 1. Unbounded intervals end in an arrow.
 
     Decisions are colored by verdict (undecided: hollow) on the shaded region of
-    practical equivalence. If a posterior shrank the effects, unshrunken estimates are
-    drawn above them in gray, with intervals of the same probability; the legend says
-    that the posterior decides.
+    practical equivalence. Hierarchical effect sizes, where they stand beside the
+    estimates, are drawn above them in gray, with intervals of the same probability.
 
     Fixed placebos share the lowest row, a point for each. The gray band behind the
     effects is their central 95 % (their range, if there are fewer than 40): effects of
@@ -267,8 +265,9 @@ def _draw_forest(
         banded="placebo" not in str(estimates.attrs.get("rope")),
         rope=rope,
     )
-    _draw_raw(axes, effects, places, float(estimates.attrs.get("ci_prob", 0.95)))
-    _draw_effects(axes, effects, places, reach(table, null_value(estimates)))
+    edge = reach(table, null_value(estimates))
+    _draw_shrunken(axes, effects, places, edge)
+    _draw_effects(axes, effects, places, edge)
     add_verdicts_to_legend(axes, estimates)
     if any(
         name in estimates and np.isinf(estimates[name]).any()
@@ -353,43 +352,23 @@ def _draw_rope(
     return max(low for low, _ in ends.values()), min(high for _, high in ends.values())
 
 
-def _draw_raw(
-    axes: Axes, effects: list[Row], places: dict[str, int], ci_prob: float
+def _draw_shrunken(
+    axes: Axes, effects: list[Row], places: dict[str, int], edge: tuple[float, float]
 ) -> None:
-    """Draw unshrunken effects above the shrunken ones."""
-    raw = [row for row in effects if row.get("raw") is not None]
-    if not raw:
+    """Draw hierarchical effect sizes, lighter, above the estimates."""
+    beside = [row for row in effects if not math.isnan(row.get("shrunken", math.nan))]
+    if not beside:
         return
-    x, y = (
-        np.array([row["raw"] for row in raw]),
-        np.array([places[row["contrast"]] for row in raw]) - 0.22,
+    x, lower, upper = (
+        np.array([row[name] for row in beside])
+        for name in ("shrunken", "shrunken_lower", "shrunken_upper")
     )
-    if "se" in raw[0]:
-        half = NormalDist().inv_cdf(0.5 + ci_prob / 2) * np.array(
-            [row["se"] for row in raw]
-        )
-        axes.errorbar(
-            x, y, xerr=half, fmt="none", ecolor=GRAY, elinewidth=0.7, zorder=3
-        )
-    percent = f"{100 * ci_prob:g} % interval"
+    low, high = np.clip(lower, *edge), np.clip(upper, *edge)
+    y = np.array([places[row["contrast"]] for row in beside]) - 0.22
+    axes.hlines(y, low, high, colors=GRAY, lw=0.7, alpha=0.6, zorder=3)
     size = 9 if len(places) <= _FULL_SIZE else 4
     axes.scatter(
-        x,
-        y,
-        s=size,
-        color=GRAY,
-        lw=0,
-        zorder=3.5,
-        label=f"unshrunken estimate, {percent}",
-    )
-    axes.errorbar(
-        [],
-        [],
-        xerr=[],
-        fmt="none",
-        ecolor=INK,
-        elinewidth=1.4,
-        label=f"posterior, {percent}: decides",
+        x, y, s=size, color=GRAY, alpha=0.6, lw=0, zorder=3.5, label="shrunken"
     )
 
 

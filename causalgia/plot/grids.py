@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 
-_EFFECTS = ("ace", "lower", "upper", "raw")
+_EFFECTS = ("ace", "lower", "upper", "shrunken")
 _COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
 _WRITTEN, _LABELS, _PAIRED_LABELS = 120, 40, 100
 

@@ -34,10 +34,15 @@ INK, GRAY, BAND, ACCENT, ROPE, GRID = (
     "#dcebdd",
     "#d5d9de",
 )
+_DOWN, _WITHIN = "#c25b12", "#3b7d3a"
 VERDICTS = {
     "increases": ACCENT,
-    "decreases": "#c25b12",
-    "negligible": "#3b7d3a",
+    "decreases": _DOWN,
+    "higher": ACCENT,
+    "lower": _DOWN,
+    "larger": ACCENT,
+    "negligible": _WITHIN,
+    "within": _WITHIN,
     "undecided": "#8a8f98",
 }
 VERDICTS |= {
@@ -174,7 +179,8 @@ def reach(table: Iterable[Row], null: float) -> tuple[float, float]:
     >>> reach([{"ace": 1.0, "lower": -float("inf"), "upper": 2.0}], 0.0)
     (-0.2, 2.2)
     """
-    names = ("ace", "lower", "upper", "raw", "rope_lower", "rope_upper")
+    own = ("ace", "lower", "upper", "rope_lower", "rope_upper")
+    names = (*own, "shrunken_lower", "shrunken_upper")
     known = [row[name] for row in table for name in names if row.get(name) is not None]
     finite = [null, *(x for x in known if np.isfinite(x))]
     pad = 0.1 * (max(finite) - min(finite)) or 1.0
@@ -226,17 +232,10 @@ def interval_label(table: xr.Dataset) -> str:
     ... )
     '95 % simultaneous intervals'
     """
-    levels = np.unique(
-        table["interval_level"].to_numpy()
-        if "interval_level" in table
-        else table.attrs.get("ci_prob", [])
-    )
-    if "lower" not in table or not levels.size:
+    if "lower" not in table or "ci_prob" not in table.attrs:
         return ""
-    if len(levels) > 1:
-        return "intervals of the tests that gave the verdicts"
     return (
-        f"{100 * float(levels[0]):.4g} % "
+        f"{100 * float(table.attrs['ci_prob']):.4g} % "
         f"{'simultaneous ' if is_simultaneous(table) else ''}intervals"
     )
 

@@ -56,9 +56,8 @@ def volcano(
     Parameters
     ----------
     table
-        From `causalgia.estimate` or `causalgia.decide`: ``ace`` and ``p``, or the
-        ``lfsr`` of decisions, of which twice the smaller one-sided p is drawn (a
-        posterior: the local false sign rate itself).
+        From `causalgia.estimate` or `causalgia.decide`: ``ace`` and ``p``, else the
+        ``lfsr``.
     task
         The task; required if there are several.
     ax
@@ -200,12 +199,11 @@ def _evidence(one: xr.Dataset) -> tuple[Array, Array, str]:
     label = "p of no effect"
     if "log_p" in one:
         height = -one["log_p"].to_numpy() / np.log(10)
-    elif "p" in one and "meaning" not in one["p"].attrs:
+    elif "p" in one and "p_lower" not in one:  # whose p is of equivalence
         height = _negative_log10(one["p"].to_numpy())
     elif "lfsr" in one:
-        by_posterior = one.attrs.get("evidence") == "posterior"
-        height = _negative_log10(one["lfsr"].to_numpy() * (1 if by_posterior else 2))
-        label = "local false sign rate" if by_posterior else label
+        height = _negative_log10(one["lfsr"].to_numpy())
+        label = "local false sign rate"
     else:
         raise OutcomesError(
             "volcano: there are neither p-values nor lfsr; estimate with two or more "
@@ -254,9 +252,7 @@ def equivalence(
     contrast.
 
     Use it to show that effects are negligible: the interval of a negligible effect lies
-    inside the shaded ROPE. Of `causalgia.multiplicity.equivalence` the bar is the
-    interval of the two one-sided tests (90 % at the level of .05) and the line the wide
-    one.
+    inside the shaded ROPE.
 
     Parameters
     ----------
@@ -319,35 +315,15 @@ def equivalence(
         y, high - low, left=low, height=1.0, color=ROPE, lw=0, zorder=0.5, label="ROPE"
     )
     colors = [VERDICTS[str(name)] for name in verdict]
-    two = {"lower_tost", "upper_tost"} <= set(one.variables)
-    wide = (
-        f"{100 * float(one.attrs['ci_prob']):.4g} % intervals"
-        if two
-        else interval_label(table)
-    )
     axes.hlines(
         y,
         np.clip(lower, *edge),
         np.clip(upper, *edge),
         colors=colors,
-        lw=1.2 if two else 2.6,
+        lw=2.6,
         zorder=3,
     )
-    axes.plot([], [], color=GRAY, lw=1.2 if two else 2.6, label=wide or "intervals")
-    if two:
-        inner, outer = (
-            np.clip(one[name].to_numpy(), *edge)
-            for name in ("lower_tost", "upper_tost")
-        )
-        axes.hlines(y, inner, outer, colors=colors, lw=4, zorder=4)
-        level = 2 * float(one.attrs["ci_prob"]) - 1
-        axes.plot(
-            [],
-            [],
-            color=GRAY,
-            lw=4,
-            label=f"{100 * level:.4g} % intervals of the two one-sided tests",
-        )
+    axes.plot([], [], color=GRAY, lw=2.6, label=interval_label(table) or "intervals")
     hollow = verdict == "undecided"
     axes.scatter(ace, y, s=22, c=colors, lw=0, zorder=5)
     axes.scatter(ace[hollow], y[hollow], s=9, color="white", lw=0, zorder=6)

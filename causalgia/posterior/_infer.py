@@ -425,7 +425,7 @@ def _few_df_note(table: xr.Dataset) -> list[str]:
 
 def _growing_errors_note(table: xr.Dataset, families: list[FamilyData]) -> list[str]:
     """Return a note where larger effects have larger errors
-    (`exchangeable.errors_grow_with_effects`).
+    (`model_checks.errors_grow_with_effects`).
     """
     se = average_over_predictors(table)["se"].transpose("contrast", "task").to_numpy()
     if not any(
@@ -458,8 +458,8 @@ def _check_null_value(table: xr.Dataset) -> None:
     )
     cure = (
         f"{there}decide without a hierarchical model: cg.decide(estimates, ..., "
-        "error='bh') or, from the effects, error='bootstrap_t' (in an analysis: "
-        "cg.Analysis(..., error='bh'))"
+        "error='fdr') or, from the effects, error='fwer' (in an analysis: "
+        "cg.Analysis(..., error='fdr'))"
     )
     raise InferenceError(
         f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: "

@@ -50,7 +50,7 @@ _OF_RESULT = (
         "lower_unshrunken",
         "upper_unshrunken",
     ),
-    *("effect", "effect_model", "se", "se_model", "prior_unit"),
+    *("effect", "effect_model", "se", "se_model", "se_estimated", "prior_unit"),
 )
 _EFFECTS_EACH = 10  # effects for each coefficient of the center
 _NOTHING = 1e-8
@@ -67,15 +67,18 @@ _DIMS = {
     "ace_model": ("contrast", "task", "model"),
 }
 _KNOWN = (
-    "control_sd",
-    "n_units",
-    "n_clusters",
-    "df",
-    "exact",
-    "skewness",
-    "largest_ice",
-    "leverage",
-    "floor",
+    *(
+        "control_sd",
+        "n_units",
+        "n_clusters",
+        "df",
+        "exact",
+        "skewness",
+        "largest_ice",
+        "leverage",
+        "floor",
+    ),
+    *("outcome_range", "n_up", "n_down"),
 )
 _MOST_WITH_COVARIANCE = 512
 _NATS = 3.0
@@ -658,10 +661,14 @@ def constant_group(
 ) -> xr.Dataset:
     """Return the data of the estimates, averaged over predictors; ``se_model`` is that
     of each predictor.
+
+    ``se`` is that of the hierarchical model, a normal score for few degrees of freedom;
+    ``se_estimated`` is that of the estimates, by which their own intervals are.
     """
     table, each = average_over_predictors(table), table
     known = {name: table[name] for name in _KNOWN if name in table}
-    known |= {"se_model": each["se"]} if "model" in each["se"].dims else {}
+    several = "model" in each["se"].dims
+    known |= {"se_model" if several else "se_estimated": each["se"]}
     out = on_contrasts(known, coords)
     out["se"] = _by_contrast_and_task(
         [(q, np.sqrt(q.noise.marginal)) for q in families], coords

@@ -138,7 +138,7 @@ class Protocol:
     >>> share = cg.FunctionPredictor(
     ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
     ... )
-    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), error="bh")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01))
     >>> protocol = cg.Protocol(design, ask, predictor=share, rng=7).lock(
     ...     tempfile.mkdtemp() + "/lock.toml"
     ... )
@@ -571,8 +571,8 @@ class Protocol:
                 f"  units      {self.n_units:,}{until}, {self.assignment}, "
                 f"{len(self.arms):,} arms, seed {self.rng}",
                 f"  contrasts  {shown_contrasts}{more}",
-                f"  rope       {plan.region}; error rate {plan.error}, level "
-                f"{plan.level:g}",
+                f"  rope       {plan.region}; error rate {plan.error}, intervals of "
+                f"{plan.ci_prob:.4g}",
                 f"  predictor  {self.predictor_fingerprint}",
             ]
         )

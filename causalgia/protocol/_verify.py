@@ -124,9 +124,10 @@ _NUMBERS = (
     "lfsr",
     "lower",
     "upper",
-    "p_rope",
-    "p_above",
-    "p_below",
+    "p_verdict",
+    "shrunken",
+    "shrunken_lower",
+    "shrunken_upper",
 )
 _UNSEEN = (
     "The outcomes behind them were not given, and their values were not compared: "
@@ -174,9 +175,9 @@ def verify(
     ``causalgia reproduce`` is about them. Estimates and decisions alone do not show
     that the outcomes behind them are those of the run: verify the outcomes, too, or the
     folder, where numbers are computed again. Results that were not run under a lock
-    deviate in ``protocol``, since nothing shows that the lock came first. Who can write
-    to all files can forge all of them, times included: only a hash that was published
-    earlier binds.
+    deviate in ``protocol``, since nothing shows that the lock came first. Anyone who
+    can write the files can forge them, times included; only a hash published beforehand
+    is binding.
 
     Examples
     --------
@@ -190,7 +191,7 @@ def verify(
     >>> share = cg.FunctionPredictor(
     ...     lambda x: x[:, 1:3].sum((1, 2)) / 30, tasks=["GC"], scale="share of GC"
     ... )
-    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01), error="bh")
+    >>> ask = cg.Analysis(control="untreated", rope=(-0.01, 0.01))
     >>> path = tempfile.mkdtemp() + "/lock.toml"
     >>> outcomes = (
     ...     cg.Protocol(design, ask, predictor=share, rng=7)
@@ -524,9 +525,7 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
         return
     if "estimates" in found:
         yield from _compared_values(
-            found["estimates"],
-            lambda a: estimate_effects(outcomes, a, rng=seed)[1],
-            "estimates",
+            found["estimates"], lambda a: estimate_effects(outcomes, a)[1], "estimates"
         )
     if "decisions" in found and not str(
         analysis_in_attrs(found["decisions"].attrs).rope

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from causalgia.effect_table import (
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, comma_list, printable, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH
@@ -43,8 +45,10 @@ from causalgia.reporting.table_formats import (
     format_share,
     is_large,
     percent,
+    shrunken_effect,
 )
 from causalgia.reporting.verdict_sentences import (
+    effect_name,
     exact_in_words,
     is_decided,
     is_simultaneous,
@@ -235,7 +239,8 @@ def estimand(estimates: xr.Dataset) -> str:
             f"Effects{' and standard errors' if 'se' in estimates else ''} as "
             f"given{on}."
         )
-    together = is_simultaneous(estimates)
+    decided = is_decided(estimates)
+    together = is_simultaneous(estimates) and not decided
     method = (
         f"{attrs['method']} (SE and p)"
         if together and "method" in attrs
@@ -261,11 +266,12 @@ def estimand(estimates: xr.Dataset) -> str:
             100 * float(attrs["ci_prob"]),
             str(attrs["band"]).replace("_", "-"),
         )
+        over = f", {attrs['family']}" if attrs.get("family") else ""
         sentences.append(
-            f"{level:.4g} % simultaneous interval ({band}, {attrs['family']}); p is of "
-            "each contrast alone."
+            f"{level:.4g} % simultaneous interval ({band}{over}); p is of each "
+            "contrast alone."
         )
-    verdicts = verdict_method(estimates) if is_decided(estimates) else ""
+    verdicts = verdict_method(estimates) if decided else ""
     history = dict(attrs)
     if (
         " could be missed." in verdicts and "stopped" in attrs
@@ -295,13 +301,8 @@ def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
     lines = (
         [sentence(estimates, row, scientific=large) for row in effects] if each else []
     )
-    of_what = (
-        "posterior means"
-        if estimates.attrs.get("evidence") == "posterior"
-        else "estimates"
-    )
     groups = [] if rows == "all" else placebo_groups(table, names)
-    return lines + [_summary_sentence(group, names, of_what) for group in groups]
+    return lines + [_summary_sentence(group, names) for group in groups]
 
 
 def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> str:
@@ -322,12 +323,9 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     )
     ace, interval = format_effect(row, scientific=scientific)
     alone = "known exactly" if row.get("exact") else "without a standard error"
-    level = row.get(
-        "interval_level",
-        attrs.get("ci_prob") if attrs.get("evidence") == "posterior" else None,
-    )
-    at = f" ({percent(level)})" if interval and level else ""
-    size = f"{ace} {interval}{at}" if interval else f"{ace}, {alone}"
+    size = f"{ace} {interval}" if interval else f"{ace}, {alone}"
+    if not math.isnan(row.get("shrunken", math.nan)):
+        size += f", shrunken {' '.join(shrunken_effect(row, scientific=scientific))}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     verdict = ""
     if is_decided(estimates):  # with "; 5,000 units in 500 clusters; exploratory"
@@ -347,7 +345,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     return f"{claim}: {size}{exact}{verdict}."
 
 
-def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
+def _summary_sentence(group: list[Row], names: list[str]) -> str:
     found = placebo_summary(group)
     mean, low, high = (
         format_number(found[key], placebo_rounding_unit(found))
@@ -360,7 +358,7 @@ def _summary_sentence(group: list[Row], names: list[str], of_what: str) -> str:
     low, high = (
         format_number(limit, placebo_rounding_unit(found)) for limit in found["central"]
     )
-    return f"{summary}, the central 95 % of their {of_what} from {low} to {high}."
+    return f"{summary}, the central 95 % of their estimates from {low} to {high}."
 
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
@@ -494,7 +492,10 @@ def _count_range(counts: NDArray[np.int64]) -> str:
 
 
 _NAMED = 3
-_MISSED = re.compile(r"; effects on fewer than \S+ % of backgrounds could be missed")
+_MISSED = re.compile(
+    r"; (?:effects on|this trial could miss an effect present in) fewer than "
+    r"\S+ % of backgrounds(?: could be missed)?"
+)
 _HALF = 0.5
 
 
@@ -516,13 +517,11 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
     >>> table = xr.Dataset(
     ...     {name: (("contrast", "task"), [[x]]) for name, x in columns.items()}
     ... )
-    >>> skewed, leveraged = shape_lines(
-    ...     table.assign_coords(contrast=["GATA1"], task=["K562"])
-    ... )
-    >>> skewed.partition(";")[0]
-    'Skewed: GATA1 (skewness up to 6.0: 900 units would be enough, and there are 100)'
-    >>> leveraged
-    'One unit carries 99 % of the variance of GATA1.'
+    >>> named = table.assign_coords(contrast=["GATA1"], task=["K562"])
+    >>> for line in shape_lines(named):
+    ...     print(line)
+    GATA1 is skewed; with 100 units its interval may cover less than 95 % (about 900 would do).
+    One unit carries 99 % of the variance of GATA1.
     """
     return [
         line for line in (_skewness_line(estimates), _leverage_line(estimates)) if line
@@ -530,9 +529,15 @@ def shape_lines(estimates: xr.Dataset) -> list[str]:
 
 
 def _skewness_line(estimates: xr.Dataset) -> str:
+    if is_decided(estimates) and is_simultaneous(estimates):  # by a band that allows it
+        return ""
+    placebo = is_placebo(estimates)
+    if not placebo.all():  # which are one line of the table
+        estimates = estimates.isel(contrast=np.flatnonzero(~placebo))
     a = hall_coefficient(estimates)
     worst = np.unravel_index(np.argmax(np.abs(a)), a.shape)
-    if not ENOUGH * a[worst] ** 2 > 1:
+    skewed = ENOUGH * a**2 > 1
+    if not skewed[worst]:
         return ""
     counts = estimates["n_clusters" if "n_clusters" in estimates else "n_units"]
     n = int(
@@ -540,17 +545,18 @@ def _skewness_line(estimates: xr.Dataset) -> str:
         .transpose(*estimates["ace"].dims)
         .to_numpy()[worst]
     )
-    skewness = abs(float(a[worst])) * np.sqrt(n)
-    if estimates.attrs.get("evidence") == "tests":
-        beware = "verdicts are by Hall's transformed t"
-    elif is_simultaneous(estimates) and estimates.attrs["band"] == "bootstrap_t":
-        beware = "p, by a t, is less exact than its digits"
+    enough = math.ceil(ENOUGH * n * float(a[worst]) ** 2)
+    level = percent(float(estimates.attrs.get("ci_prob", 0.95)))
+    one = np.count_nonzero(skewed) == 1
+    if is_simultaneous(estimates) and estimates.attrs["band"] == "bootstrap_t":
+        beware = f"p, by a t, is less exact for {'it' if one else 'them'}"
     else:
-        beware = "t intervals cover less than their nominal level"
+        what = "its interval" if one else "their intervals"
+        beware = f"{what} may cover less than {level}"
     return (
-        f"Skewed: {_largest_effects(estimates, ENOUGH * a**2 > 1, a)} (skewness up to "
-        f"{skewness:.1f}: {int(np.ceil(ENOUGH * skewness**2)):,} "
-        f"{_unit_noun(estimates)} would be enough, and there are {n:,}); {beware}."
+        f"{_largest_effects(estimates, skewed, a)} {'is' if one else 'are'} skewed; "
+        f"with {n:,} {_independent_noun(estimates)} {beware} (about {enough:,} would "
+        "do)."
     )
 
 
@@ -560,18 +566,17 @@ def _leverage_line(estimates: xr.Dataset) -> str:
     leverage = estimates["leverage"].transpose(*estimates["ace"].dims).to_numpy()
     if not (leverage > _HALF).any():
         return ""
-    one = _unit_noun(estimates).removesuffix("s")
+    one = _independent_noun(estimates).removesuffix("s")
     effects = _largest_effects(estimates, leverage > _HALF, leverage)
     most = format_share(leverage.max())
     if np.count_nonzero(leverage > _HALF) == 1:
         return f"One {one} carries {most} of the variance of {effects}."
     return (
-        f"In each of {effects}, one {one} carries at least half of the variance, up to "
-        f"{most}."
+        f"One {one} carries half or more of the variance of {effects} (up to {most})."
     )
 
 
-def _unit_noun(estimates: xr.Dataset) -> str:
+def _independent_noun(estimates: xr.Dataset) -> str:
     cluster = str(estimates.attrs.get("cluster", "unit"))
     return "units" if cluster in ("unit", "") else f"{cluster}s"
 
@@ -579,27 +584,27 @@ def _unit_noun(estimates: xr.Dataset) -> str:
 def _largest_effects(
     estimates: xr.Dataset, which: npt.NDArray[np.bool_], size: npt.NDArray[np.float64]
 ) -> str:
-    """Return the names of the effects of a mask, the largest first, three at most."""
+    """Return the names of the effects of a mask, the largest first, three at most, and
+    the number of placebos.
+    """
+    placebo = np.broadcast_to(
+        is_placebo(estimates).reshape(-1, *[1] * (which.ndim - 1)), which.shape
+    )
     chosen = [
-        i for i in np.argsort(-np.abs(size), axis=None, kind="stable") if which.flat[i]
+        i
+        for i in np.argsort(-np.abs(size), axis=None, kind="stable")
+        if which.flat[i] and not placebo.flat[i]
     ]
     names = [
-        _effect_name(estimates, np.unravel_index(i, which.shape))
+        effect_name(estimates, np.unravel_index(i, which.shape))
         for i in chosen[:_NAMED]
     ]
-    more = f" and {len(chosen) - _NAMED:,} more" if len(chosen) > _NAMED else ""
-    return comma_list(names) + more
-
-
-def _effect_name(estimates: xr.Dataset, at: tuple[np.intp, ...]) -> str:
-    """Return "GATA1 in HepG2"; task and model are left out where there is one."""
-    dims = [str(dim) for dim in estimates["ace"].dims]
-    labels = {
-        d: estimates[d].to_numpy()[i] if d in estimates.coords else i
-        for d, i in zip(dims, at, strict=True)
-    }
-    where = [str(labels[d]) for d in dims if d != "contrast" and estimates.sizes[d] > 1]
-    return " in ".join([str(labels["contrast"]), *where])
+    more = len(chosen) - _NAMED
+    words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
+    parts = [comma_list(names)] if names else []
+    parts += [f"{more:,} more"] if more > 0 else []
+    parts += [placebo_count(words)] if words else []
+    return " and ".join(parts)
 
 
 def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
@@ -702,7 +707,7 @@ def _sources_text(attrs: Mapping[Any, Any]) -> str | None:
 
 def _analysis_text(stored: str | None) -> str | None:
     """Return what an analysis in ``attrs["analysis"]`` says, as its arguments:
-    "control='placebo', level=0.9".
+    "control='placebo', ci_prob=0.9".
     """
     if stored is None:
         return None

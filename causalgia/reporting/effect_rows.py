@@ -22,12 +22,15 @@ from causalgia.reporting.table_formats import (
     format_se,
     is_large,
     percent,
+    shrunken_effect,
 )
 from causalgia.reporting.verdict_sentences import (
     error_heading,
     error_text,
+    has_shrunken,
     is_decided,
     is_simultaneous,
+    verdict_cell,
 )
 from causalgia.schema import validate
 
@@ -35,30 +38,23 @@ Row: TypeAlias = dict[str, Any]
 Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
-_SAME_LEVEL = 1e-9
 _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
 _COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
 _OF_VERDICTS = (
     "verdict",
-    "lfsr",
-    "lfsr_alone",
-    "p_rope",
-    "p_above",
-    "p_below",
-    "local_error",
+    "p_verdict",
     "q",
-    "more_units",
-)
-_OF_INTERVALS = ("interval_level", "missed_share", "p_zero", "lower_slab", "upper_slab")
-_OF_MATCHED = ("p_matched", "n_matched")
-_DECIDED = (
-    *_OF_VERDICTS,
-    *_OF_INTERVALS,
-    *_OF_MATCHED,
     "rope_lower",
     "rope_upper",
-    "raw",
+    "more_units",
+    "shrunken",
+    "shrunken_lower",
+    "shrunken_upper",
+    "lfsr",
+    "lfsr_alone",
+    "p_zero",
 )
+_OF_MATCHED = ("p_matched", "n_matched")
 
 
 def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
@@ -78,8 +74,9 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
     list of dict
         ``contrast``, ``task``, ``model`` if there are several, ``do``, ``is_placebo``
         (whether the contrast is a fixed placebo minus the control), available
-        numbers and verdicts, and with `truth` also ``truth`` and
-        ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
+        numbers and verdicts, ``n``, the number of independent units where it is known
+        (100, where 1,000 are shuffles of 100 parents), and with `truth` also ``truth``
+        and ``z = (ace - truth) / sqrt(se^2 + mcse^2)``.
 
     Examples
     --------
@@ -97,6 +94,7 @@ def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Ro
 _MEANT = {
     "p": "a probability",
     "p_adjusted": "a probability",
+    "q": "a probability",
     "se": "at least 0",
     "lower": "at most 'upper'",
     "verdict": f"one of {', '.join(VERDICTS)}",
@@ -137,17 +135,15 @@ def _check_numbers(estimates: xr.Dataset) -> None:
     """Raise OutcomesError for numbers that no estimate has: they were changed by hand,
     and would be printed.
     """
-    for name in ("level", "ci_prob"):
-        value = estimates.attrs.get(name, 0.95)
-        if isinstance(value, str) or not 0 < value < 1:
-            raise OutcomesError(
-                f"estimates: attrs[{quoted(name)}] is {quoted(value)}, and not a "
-                "probability between 0 and 1; take the Dataset as cg.estimate or "
-                "cg.decide returned it"
-            )
+    ci_prob = estimates.attrs.get("ci_prob", 0.95)
+    if isinstance(ci_prob, str) or not 0 < ci_prob < 1:
+        raise OutcomesError(
+            f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a probability "
+            "between 0 and 1; take the Dataset as cg.estimate or cg.decide returned it"
+        )
     wrong = {
         name: (estimates[name] < 0) | (estimates[name] > 1)
-        for name in ("p", "p_adjusted")
+        for name in ("p", "p_adjusted", "q")
         if name in estimates
     }
     wrong |= {"se": estimates["se"] < 0} if "se" in estimates else {}
@@ -224,14 +220,10 @@ def cells(
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     large = any(map(is_large, effects))
     shown = [_effect_cells(row, names, large) for row in effects]
-    if is_decided(estimates) and _common_level(estimates) is None:
-        shown = [
-            line | {"level": _percent(row["interval_level"])}
-            for line, row in zip(shown, effects, strict=True)
-        ]
     if is_decided(estimates):
+        beside = has_shrunken(estimates)
         shown = [
-            line | _verdict_cells(row, estimates.attrs)
+            line | _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             for line, row in zip(shown, effects, strict=True)
         ]
         shown = [
@@ -243,7 +235,7 @@ def cells(
         else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
     )
     lines = [
-        {headings[key]: text for key, text in line.items()}
+        {headings[key]: text for key, text in line.items() if key in headings}
         for line in shown + summaries
     ]
     header = [
@@ -331,10 +323,7 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
         f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows "
         f"all, {some} those of a name."
     )
-    if "the contrasts of one task" in (
-        table.attrs.get("family"),
-        table.attrs.get("families"),
-    ):
+    if table.attrs.get("family") == "the contrasts of one task":
         line += (
             ' Each task is a family of its own: family="all" adjusts for the number of '
             "tasks."
@@ -390,7 +379,11 @@ def sentences_on_tasks(
 
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:
     dims = estimates["ace"].dims
-    columns = [name for name in (*_COLUMNS, *_DECIDED) if name in estimates.variables]
+    columns = [
+        name
+        for name in (*_COLUMNS, *_OF_VERDICTS, *_OF_MATCHED)
+        if name in estimates.variables
+    ]
     values = {
         name: estimates[name].transpose(*dims).to_numpy().ravel().tolist()
         for name in columns
@@ -407,6 +400,8 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
         row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}
         row |= {"do": do[where[0]], "is_placebo": bool(placebo[where[0]])}
         row |= {name: values[name][flat] for name in columns}
+        independent = row.get("n_clusters", row.get("n_units"))
+        row |= {} if independent is None else {"n": independent}
         table.append(row if truth is None else row | _truth_columns(row, truth))
     return table
 
@@ -431,52 +426,32 @@ def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
 
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
     """Return cell -> heading, in the order of the table: size first, p last."""
-    percent = _percent(_common_level(estimates))
-    method = (
+    adjustment = (
         f"p ({estimates.attrs['adjust']})"
         if "adjust" in estimates.attrs
         else "p adjusted"
     )
-    placebos = {
-        name: name for name in ("contrast", "task", "model", "truth", "z", "exact", "p")
-    }
-    first = {
-        "contrast": "contrast",
-        "task": "task",
-        "model": "model",
-        "ace": "ACE",
-        "se": "SE",
-    }
-    kind = "band" if estimates.attrs.get("error") == "bootstrap_t" else "interval"
-    kind = "simultaneous interval" if is_simultaneous(estimates) else kind
-    # of the placebos' estimates
-    heading = f"{percent} {kind}".strip() if "lower" in estimates else "range"
-    first |= {"interval": heading, "level": "level", "zero": "P(0)", "slab": "if not 0"}
+    kind = "simultaneous interval" if is_simultaneous(estimates) else "interval"
+    level = percent(float(estimates.attrs.get("ci_prob", 0.95)))
+    # without intervals, that of the placebos' estimates
+    interval = f"{level} {kind}" if "lower" in estimates else "range"
+    first = {name: name for name in ("contrast", "task", "model")}
+    first |= {"ace": "ACE", "se": "SE", "interval": interval}
     verdict = {
         "verdict": "verdict",
         "p_matched": "p matched",
         "error": error_heading(estimates.attrs),
+        "shrunken": "shrunken",
+        "zero": "P(0)",
         "alone": "lfsr alone",
+        "n_matched": "null variants",
+        "n": "n",
     }
-    verdict |= {"n_matched": "null variants", "n_units": "n"}
-    return {
-        **first,
-        **(verdict if is_decided(estimates) else {}),
-        **placebos,
-        "p_adjusted": method,
-    }
-
-
-def _common_level(estimates: xr.Dataset) -> float | None:
-    """Return the probability of the intervals, None if they differ."""
-    if "interval_level" not in estimates:
-        return float(estimates.attrs.get("ci_prob", 0.95))
-    levels = estimates["interval_level"].to_numpy()
-    return float(levels.flat[0]) if np.ptp(levels) < _SAME_LEVEL else None
-
-
-def _percent(level: float | None) -> str:
-    return "" if level is None else percent(level)
+    last = {name: name for name in ("truth", "z", "exact")}
+    p_values = {"p": "p", "p_adjusted": adjustment}
+    if is_decided(estimates):
+        return {**first, **verdict, **last}
+    return {**first, **last, **p_values}
 
 
 def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str]:
@@ -503,30 +478,22 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
     }
 
 
-def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
-    """Return the cells of a verdict; the standard error is left out, as it is that of
-    the unshrunken effect.
-    """
-    units = f"{row['n_units']:,}" if "n_units" in row else ""
-    atom = {}
-    if "p_zero" in row:
-        slab = {
-            "ace": row["ace"],
-            "lower": row["lower_slab"],
-            "upper": row["upper_slab"],
-        }
-        atom = {"zero": format_p(row["p_zero"]), "slab": format_effect(slab)[1]}
-    alone = {"alone": format_p(row["lfsr_alone"])} if "lfsr_alone" in row else {}
-    line = (
-        {
-            "se": "",
-            "verdict": row["verdict"],
-            "error": error_text(row, attrs),
-            "n_units": units,
-        }
-        | atom
-        | alone
-    )
+def _verdict_cells(
+    row: Row, attrs: Mapping[Any, Any], scientific: bool, *, shrunken: bool
+) -> dict[str, str]:
+    """Return the cells of a verdict, which take the place of the standard error."""
+    line = {
+        "se": "",
+        "verdict": verdict_cell(row, attrs),
+        "error": error_text(row, attrs),
+        "n": f"{row['n']:,}" if "n" in row else "",
+    }
+    if shrunken:
+        line["shrunken"] = _shrunken_cell(row, scientific)
+    if not math.isnan(row.get("p_zero", math.nan)):
+        line["zero"] = format_p(row["p_zero"])
+    if not math.isnan(row.get("lfsr_alone", math.nan)):
+        line["alone"] = format_p(row["lfsr_alone"])
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
         line |= {
             "interval": "",
@@ -534,6 +501,13 @@ def _verdict_cells(row: Row, attrs: Mapping[Any, Any]) -> dict[str, str]:
             "n_matched": f"{row['n_matched']:,}",
         }
     return line
+
+
+def _shrunken_cell(row: Row, scientific: bool) -> str:
+    """Return a hierarchical effect size; a dash for a row that is not shrunken."""
+    if math.isnan(row["shrunken"]):
+        return "–"
+    return shrunken_effect(row, scientific=scientific)[0]
 
 
 def placebo_groups(table: list[Row], names: list[str]) -> list[list[Row]]:

@@ -50,17 +50,17 @@ def format_effect(
     """Return an effect and its interval as text, to the decimal of the second
     significant digit of the standard error.
 
-    A posterior interval may be narrower than the unshrunken ``se`` allows; its own
-    standard deviation then counts. A limit other than 0 is not rounded to 0, so that an
-    interval that excludes 0 shows it. An infinite limit is an open end, "(-inf, 1.20]";
-    an interval without limits (a ratio whose denominator may be 0) is "unbounded".
+    Without a standard error the interval gives it. A limit other than 0 is not rounded
+    to 0, so that an interval that excludes 0 shows it. An infinite limit is an open
+    end, "(-inf, 1.20]"; an interval without limits (a ratio whose denominator may be 0)
+    is "unbounded".
 
     Parameters
     ----------
     row
         ``ace``, and as far as there are ``se``, ``lower``, ``upper`` and, for verdicts,
-        ``interval_level``, ``rope_lower`` and ``rope_upper``: a limit gets more digits
-        where rounding would put it on an end of the ROPE.
+        ``rope_lower`` and ``rope_upper``: a limit gets more digits where rounding would
+        put it on an end of the ROPE.
     scientific
         Whether all numbers are in scientific notation, as they are anyway if one of the
         row `is_large`.
@@ -101,10 +101,9 @@ def format_effect(
     if math.isinf(lower) and math.isinf(upper):
         return ace, "unbounded"
     if math.isfinite(upper - lower):
-        quantile = NormalDist().inv_cdf((1 + (row.get("interval_level") or 0.95)) / 2)
-        implied = (upper - lower) / 2 / quantile
-        if not row.get("se") or "interval_level" in row:
-            se = min(implied or se, row.get("se") or math.inf)
+        implied = (upper - lower) / 2 / NormalDist().inv_cdf(0.975)
+        if not row.get("se"):
+            se = implied or se
         elif (
             implied > _FAR_WIDER * se
         ):  # the rounding of the predictor's answers, beside which the error is nothing
@@ -125,6 +124,24 @@ def format_effect(
         else "inf)"
     )
     return format_number(row["ace"], se, scientific=scientific), f"{left}, {right}"
+
+
+def shrunken_effect(
+    row: Mapping[str, Any], *, scientific: bool = False
+) -> tuple[str, str]:
+    """Return the hierarchical effect size of a row and its interval as text.
+
+    Examples
+    --------
+    >>> shrunken_effect(
+    ...     {"shrunken": 0.91234, "shrunken_lower": 0.8, "shrunken_upper": 1.0}
+    ... )
+    ('0.912', '[0.800, 1.000]')
+    """
+    names = {"shrunken": "ace", "shrunken_lower": "lower", "shrunken_upper": "upper"}
+    return format_effect(
+        {names[name]: row[name] for name in names}, scientific=scientific
+    )
 
 
 def is_large(row: Mapping[str, Any]) -> bool:

@@ -13,8 +13,10 @@ import numpy as np
 import xarray as xr
 
 from causalgia.checks import four_digits
+from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
 from causalgia.errors import printable
-from causalgia.multiplicity.bootstrap_t import missed_share_sentence
+from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.reporting.table_formats import (
     _LEAST_P,
     format_effect,
@@ -23,27 +25,23 @@ from causalgia.reporting.table_formats import (
     p_clause,
 )
 from causalgia.schema import validate
-from causalgia.verdicts.rare_effects import few_real_sequences, independent_draws
+from causalgia.verdicts.rare_effects import few_real_sequences
+from causalgia.verdicts.verdict_rule import reversal_size
 
 _ROUNDING = 1e-9
-_ON_AVERAGE = (
-    "error rates hold on average over effects like these, draws from the fitted law, "
-    "and not for each true effect"
-)
-_ATOM = (
-    "The interval includes the probability P(0) that the effect is exactly 0; where "
-    "P(0) is above its level, which would leave the point 0, it is extended to the "
-    "interval of the effect if it is not 0, which is printed next to it."
-)
-_OF_SETS = ("bh", "holm", "bayes_fdr")
 _UNDECIDED = "undecided"
-_SIDE = {"increases": "above", "decreases": "below", "negligible": "inside"}
-_SIDE |= {
+_FEW_TASKS = 3
+_SIDE = {
+    "increases": "above",
+    "decreases": "below",
+    "negligible": "inside",
     "higher": "above",
     "lower": "below",
     "within": "inside",
-    "larger": "outside of",
+    "larger": "outside",
 }
+LEAST_TO_RUN_HIGH = 10
+"""Effects of a task from which the largest are noticeably larger than they are true."""
 
 
 def is_decided(dataset: xr.Dataset) -> bool:
@@ -52,52 +50,46 @@ def is_decided(dataset: xr.Dataset) -> bool:
 
 
 def is_simultaneous(dataset: xr.Dataset) -> bool:
-    """Return whether the intervals are those of `causalgia.multiplicity.simultaneous`,
-    unchanged by a decision.
+    """Return whether the intervals are one band: of
+    `causalgia.multiplicity.simultaneous`, or of verdicts by it.
     """
-    return "band" in dataset.attrs and not is_decided(dataset)
+    if is_decided(dataset):
+        return "band" in dataset.attrs and dataset.attrs.get("error") == "fwer"
+    return "band" in dataset.attrs
 
 
-def verdict_method(decisions: xr.Dataset, *, model: bool = True) -> str:
-    """Return in words how verdicts were reached: region, method and error rate, guarantees and assumptions.
+def verdict_method(decisions: xr.Dataset) -> str:
+    """Return in words how verdicts were reached, and what the data could not show.
+
+    The first line has the region with its name, and the error rate. Further lines say
+    which rare effects could be missed, what would undo the weakest direction, how many
+    rows lie in a region without a verdict, and cautions.
 
     Parameters
     ----------
     decisions
-        Decisions, of which the attributes are read.
-    model
-        Whether to begin with the hierarchical model, if there is one.
+        Decisions of `causalgia.decide`.
 
     Examples
     --------
-    >>> import xarray as xr
-    >>> attrs = {"rope": "-0.1 to 0.1", "level": 0.95, "error": "local", "evidence": "tests"}
-    >>> print(verdict_method(xr.Dataset(attrs=attrs)))
-    Verdicts on the ROPE (region of practical equivalence), -0.1 to 0.1: one-sided tests of the unshrunken effects, \
-directions at p <= 0.025 a side and negligible at 0.05, not adjusted. Each interval is that of the test that gave the \
-verdict.
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> estimates = from_effects([1.4, 0.0], se=[0.1, 0.01])
+    >>> estimates["n_units"] = estimates["ace"].dims, np.full((2, 1), 30)
+    >>> print(verdict_method(decide(estimates, rope=(-0.1, 0.1))))
+    Verdict: where the interval lies against -0.1 to 0.1, if q <= .05 over these 2 rows.
+    Effects present in fewer than 9.5 % of units could be missed.
     """
     attrs = decisions.attrs
-    rope = str(attrs.get("rope", "that each effect names"))
-    region = f"ROPE (region of practical equivalence), {rope}"
-    if _is_point(rope):
-        region = (
-            "direction alone"
-            if rope == "0"
-            else f"direction alone (no effect is {rope})"
-        )
-    lines = [f"Verdicts on the {region}: {_error_control(attrs)}."]
-    if model and attrs.get("evidence") == "posterior":
-        law_and_engine = ", ".join(
-            f"{attrs[name]} {name}" for name in ("law", "engine") if attrs.get(name)
-        )
-        of_model = law_and_engine and f" ({law_and_engine})"
-        lines.insert(
-            0, f"ACE here is the posterior mean of a hierarchical model{of_model}."
-        )
-    lines += [_ATOM] if "p_zero" in decisions else []
-    lines += _missed_effect_notes(decisions)
-    lines += [f"Caution: {attrs['caution']}."] if attrs.get("caution") else []
+    lines = [
+        f"Verdict: {_rule_in_words(decisions)}.",
+        missed_effects(decisions),
+        _weakest_direction(decisions),
+        _withheld_verdicts(decisions),
+        _shrunken_note(decisions),
+        _count_note(decisions),
+        f"Caution: {attrs['caution']}." if attrs.get("caution") else "",
+    ]
     if attrs.get("converged") == "no":
         lines.append(
             "Caution: the draws have not converged "
@@ -107,124 +99,270 @@ verdict.
     return "\n".join(line for line in lines if line)
 
 
+def _alpha(attrs: Mapping[Any, Any]) -> float:
+    return 1 - float(attrs.get("ci_prob", 0.95))
+
+
+def _short_alpha(attrs: Mapping[Any, Any]) -> str:
+    return f"{_alpha(attrs):.3g}".removeprefix("0")
+
+
 def _is_point(rope: str) -> bool:
     """Return whether the region is a single number, the value of no effect."""
     return rope.lstrip("-").replace(".", "", 1).isdigit()
 
 
-def _error_control(attrs: Mapping[Any, Any]) -> str:
-    level = float(attrs.get("level", 0.95))
-    alpha = f"{1 - level:.3g}"
-    within = f" within {attrs['families']}" if attrs.get("families") else ""
-    if attrs.get("error") == "bootstrap_t":
-        return (
-            "by the simultaneous bootstrap-t band; the probability of any wrong "
-            f"verdict{within} is at most {alpha}"
+def region_in_words(decisions: xr.Dataset) -> str:
+    """Return the ends of the regions, and the name where they have one.
+
+    Examples
+    --------
+    >>> ends = {"rope_lower": ("contrast", [-0.3]), "rope_upper": ("contrast", [0.4])}
+    >>> words = "the central 95 % of 40 placebos"
+    >>> region_in_words(xr.Dataset(ends, attrs={"rope": words}))
+    '-0.3 to 0.4 (the central 95 % of 40 placebos)'
+    """
+    label = str(decisions.attrs.get("rope", "the region of each row"))
+    if "rope_lower" not in decisions:
+        return label
+    name, equals, _ = label.partition(" = ±")
+    ends = _ends_in_words(decisions) or _ends_by_task(decisions)
+    if not ends:
+        lower, upper = (
+            f"{four_digits(x.min().item())} to {four_digits(x.max().item())}"
+            for x in (decisions["rope_lower"], decisions["rope_upper"])
         )
-    if attrs.get("error") == "sequence":
-        return (
-            "by the confidence sequence that monitored the trial, which holds at all "
-            f"looks; the probability of any wrong verdict is at most {alpha}; the "
-            "interval is the sequence's"
-        )
-    if attrs.get("evidence") == "posterior":
-        bound = (
-            f"mean posterior error of the verdicts{within} at most {alpha}, directions "
-            "and negligible separately"
-        )
-        if attrs.get("error") != "bayes_fdr":
-            bound = f"each with a posterior probability of error of at most {alpha}"
-            return f"{bound}; {_ON_AVERAGE}"
-        return (
-            f"{bound}; {_ON_AVERAGE}; the interval of a single effect may cross an end "
-            "of the ROPE"
-        )
-    if attrs.get("evidence") == "matched":
-        matched = str(attrs.get("rope", "")).startswith("absolute effects")
-        beyond, inside = (
-            ("larger ones", "those within")
-            if matched
-            else ("increases and decreases", "negligible ones")
-        )
-        return (
-            f"effects are exact; {beyond} lie beyond it, and their rank p among "
-            f"matched variants is at most {alpha} after adjustment "
-            f"(Benjamini-Hochberg{within}); {inside} lie inside it"
-        )
-    kinds = f"directions at p <= {(1 - level) / 2:.3g} a side"
-    kinds += (
-        "" if _is_point(str(attrs.get("rope", ""))) else f" and negligible at {alpha}"
-    )
-    apart = {"bh": "Benjamini-Hochberg", "holm": "Holm"}.get(str(attrs.get("error")))
-    deciding = "Each interval is that of the test that gave the verdict"
-    tests = f"one-sided tests of the unshrunken effects, {kinds}"
-    if not apart:
-        return f"{tests}, not adjusted. {deciding}"
-    over = (
-        "over "
-        f"{str(attrs.get('families', 'all contrasts')).replace(' of one task', ' of a task')}"
-    )
-    how = f"Directions and 'negligible' are adjusted separately ({apart}, {over})"
-    if _is_point(str(attrs.get("rope", ""))):
-        how = f"Directions are adjusted ({apart}, {over})"
-    return f"{tests}. {how}. {deciding}"
+        ends = f"a lower end from {lower} and an upper end from {upper}"
+    if label.replace("; ", ", ") == ends:
+        return ends
+    return f"{ends} ({name if equals else label})"
 
 
-def _missed_effect_notes(decisions: xr.Dataset) -> list[str]:
-    """Return sentences on effects that could have been missed, and on family error
-    rates that do not hold.
+def _ends_in_words(decisions: xr.Dataset) -> str:
+    """Return "-0.1 to 0.1" where all regions are alike, else empty."""
+    ends = [decisions[f"rope_{side}"].to_numpy() for side in ("lower", "upper")]
+    if any(np.ptp(x) > 0 for x in ends):
+        return ""
+    return " to ".join(four_digits(float(x.flat[0])) for x in ends)
+
+
+def _ends_by_task(decisions: xr.Dataset) -> str:
+    """Return "-0.1 to 0.1 (K562), -0.2 to 0.2 (HepG2)" where the contrasts of each of
+    few tasks share a region, else empty.
+    """
+    if "task" not in decisions.coords or decisions.sizes.get("task", 0) > _FEW_TASKS:
+        return ""
+    ends = [
+        _ends_in_words(decisions.isel(task=i)) for i in range(decisions.sizes["task"])
+    ]
+    if not all(ends):
+        return ""
+    tasks = decisions["task"].to_numpy()
+    return ", ".join(f"{x} ({task!s})" for x, task in zip(ends, tasks, strict=True))
+
+
+def _rule_in_words(decisions: xr.Dataset) -> str:
+    attrs = decisions.attrs
+    alpha, families = _short_alpha(attrs), attrs.get("families")
+    over = f" over {families}" if families else ""
+    if "p_matched" in decisions:
+        return (
+            f"where the exact effect lies against {region_in_words(decisions)}; beyond "
+            f"it if q, of its rank among matched variants, is <= {alpha}{over}"
+        )
+    interval = "simultaneous interval" if is_simultaneous(decisions) else "interval"
+    rope = str(attrs.get("rope", ""))
+    if _is_point(rope):
+        where = f"the side of {rope} on which the {interval} lies"
+    else:
+        where = f"where the {interval} lies against {region_in_words(decisions)}"
+    error = attrs.get("error")
+    if is_simultaneous(decisions):
+        return f"{where}, in one simultaneous band{over}"
+    if error == "sequence":
+        return (
+            f"{where}; the intervals are of the confidence sequence that monitored the "
+            "trial, and hold together at all looks"
+        )
+    if error == "each":
+        return f"{where}, each row by itself (p <= {alpha})"
+    if error == "posterior":
+        model = ", ".join(
+            f"{str(attrs[name]).replace('_', ' ')} {name}"
+            for name in ("law", "engine")
+            if attrs.get(name)
+        )
+        return (
+            f"{where}, if q, the posterior probability that the effect lies elsewhere, "
+            f"is <= {alpha}; it holds on average over effects of the hierarchical model"
+            f"{model and f' ({model})'}"
+        )
+    by_holm = " (Holm)" if error == "fwer" else ""
+    return f"{where}, if q <= {alpha}{over}{by_holm}"
+
+
+def _of_predictor(attrs: Mapping[Any, Any]) -> bool:
+    return ("predictor_fingerprint" in attrs or "null_kind" in attrs) and not attrs.get(
+        "effect_on"
+    )
+
+
+def _unit_noun(attrs: Mapping[Any, Any]) -> str:
+    return "backgrounds" if _of_predictor(attrs) else "units"
+
+
+def _missed_share(decisions: xr.Dataset) -> float:
+    """Return the largest share of a population that the units of a row could have
+    missed; 0 where that says nothing.
     """
     attrs = decisions.attrs
-    if "rare" not in attrs or _is_point(str(attrs.get("rope", ""))):
-        return []
-    if attrs["rare"] == "none" or "missed_share" not in decisions:
-        if attrs.get("target") == "units":
-            return []
-        if not (few := few_real_sequences(decisions)):
-            return ["Assuming no rare, large effects."]
-        return [
-            f"Assuming no rare, large effects: {few:,} real sequences cannot show "
-            f"effects on fewer than {300 / few:.2g} % of such sequences."
-        ]
-    share = float(decisions["missed_share"].max())
-    if not share > 0:
-        return [
-            "Assuming no rare, large effects: the number of independent backgrounds is "
-            "not known."
-        ]
-    counts = {
-        name: int(decisions[name].min())
-        for name in ("n_units", "n_clusters")
-        if name in decisions
-    }
-    sentence = _missed(share, counts)
-    lines = [f"{sentence[:1].upper()}{sentence[1:]}."]
-    rare, n, k = (
-        float(attrs["rare"]),
-        float(independent_draws(decisions).min()),
-        decisions.sizes["contrast"],
-    )
-    needed = (3 + math.log(k)) / rare
-    if attrs.get("error") in ("bh", "holm") and k > 1 and n < needed * (1 - _ROUNDING):
-        lines.append(
-            "The error rate holds for each verdict separately (false with probability "
-            f"at most {1 - float(attrs['level']):.3g}); an error rate for the {k:,} "
-            f"together takes {_round_up(math.ceil(needed)):,} independent backgrounds "
-            f"where effects may be rare, and there are {n:,.0f}."
-        )
-    return lines
-
-
-def _missed(share: float, row: Mapping[str, Any]) -> str:
-    """Return a clause on effects that could be missed: 3/n of the population, or any
-    part of it where that is all.
-    """
-    if share < 1 or "n_units" not in row:
-        return missed_share_sentence(share)
-    n = row.get("n_clusters", row["n_units"])
-    noun = f"{'unit' if n == row['n_units'] else 'cluster'}{'s' if n != 1 else ''}"
+    target = TARGET_MEANINGS.get(str(attrs.get("target", "population")))
+    if "rare" not in attrs or attrs.get("effect_on") or "ace" not in decisions:
+        return 0.0
+    if target is None or not target.of_backgrounds:
+        return 0.0
+    n = independent_draws(decisions)
     return (
-        f"with {n:,} {noun}, effects confined to part of the population would be missed"
+        float(missed_share_of(n.min(), float(attrs.get("ci_prob", 0.95))))
+        if n.min() > 0
+        else 0.0
+    )
+
+
+def could_miss(decisions: xr.Dataset) -> bool:
+    """Return whether decisions are of a sample of units that could miss rare effects,
+    which matter to them.
+    """
+    of_direction = _is_point(str(decisions.attrs.get("rope", "")))
+    return bool(_missed_share(decisions)) and not of_direction
+
+
+def missed_effects(decisions: xr.Dataset) -> str:
+    """Return the sentence on effects in too few backgrounds to be seen; empty where
+    there could be none.
+    """
+    if not could_miss(decisions):
+        return ""
+    share = 100 * _missed_share(decisions)
+    of_few = few_real_sequences(decisions)
+    noun = "such sequences" if of_few else _unit_noun(decisions.attrs)
+    return f"Effects present in fewer than {share:.2g} % of {noun} could be missed."
+
+
+def _weakest_direction(decisions: xr.Dataset) -> str:
+    """Return the sentence on what would undo the weakest direction, beside the largest
+    effect that was seen; empty where directions were tested against that.
+    """
+    attrs = decisions.attrs
+    claims = attrs.get("rare", "none") != "none" and "largest" not in attrs
+    if not claims or "largest_ice" not in decisions:
+        return ""
+    dims = decisions["ace"].dims
+    lower, upper, low, high, seen = (
+        decisions[name].broadcast_like(decisions["ace"]).transpose(*dims).to_numpy()
+        for name in ("lower", "upper", "rope_lower", "rope_upper", "largest_ice")
+    )
+    verdict = decisions["verdict"].transpose(*dims).to_numpy()
+    named = np.isin(verdict, DIRECTIONS) & (seen > 0)
+    named &= ~is_placebo(decisions).reshape(-1, *[1] * (len(dims) - 1))
+    if not named.any():
+        return ""
+    missed = missed_share_of(
+        np.maximum(independent_draws(decisions), 1.0), float(attrs["ci_prob"])
+    )
+    up = lower > high
+    size = reversal_size(np.where(up, lower, upper), np.where(up, high, low), missed)
+    ratio = np.where(named, np.abs(size) / np.where(seen > 0, seen, 1.0), np.inf)
+    at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
+    which = "the weakest direction" if named.sum() > 1 else "the direction"
+    return (
+        f"Effects of {_three_digits(size[at])} on {100 * missed[at]:.2g} % of "
+        f"{_unit_noun(attrs)} would undo {which} ({effect_name(decisions, at)}); the "
+        f"largest seen is {_three_digits(seen[at])}."
+    )
+
+
+def _three_digits(x: float) -> str:
+    return f"{float(f'{x:.3g}'):,.10g}"
+
+
+def effect_name(effects: xr.Dataset, at: tuple[Any, ...]) -> str:
+    """Return "GATA1 in HepG2"; task and model are left out where there is one.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5]])
+    >>> effect_name(xr.Dataset({"ace": ace}, {"contrast": ["GATA1"]}), (0, 0))
+    'GATA1'
+    """
+    dims = [str(dim) for dim in effects["ace"].dims]
+    labels = {
+        d: effects[d].to_numpy()[i] if d in effects.coords else i
+        for d, i in zip(dims, at, strict=True)
+    }
+    where = [str(labels[d]) for d in dims if d != "contrast" and effects.sizes[d] > 1]
+    return " in ".join([str(labels["contrast"]), *where])
+
+
+def _withheld_verdicts(decisions: xr.Dataset) -> str:
+    """Return the sentence on rows whose interval lies in a region, and whose q is too
+    large for a verdict.
+    """
+    if not is_decided(decisions) or "q" not in decisions or "lower" not in decisions:
+        return ""
+    table = decisions.isel(contrast=~is_placebo(decisions))
+    lower, upper, low, high = (
+        table[name] for name in ("lower", "upper", "rope_lower", "rope_upper")
+    )
+    inside = (low < high) & (low <= lower) & (upper <= high)
+    lies = inside | (lower > high) | (upper < low)
+    n = int((lies & (table["verdict"] == _UNDECIDED)).sum())
+    if not n:
+        return ""
+    name, alpha = _name_of_error(decisions.attrs), _short_alpha(decisions.attrs)
+    rows, have, are = ("row", "has", "is") if n == 1 else ("rows", "have", "are")
+    return (
+        f"{n:,} {rows} whose interval lies in a region {have} {name} > {alpha} and "
+        f"{are} undecided."
+    )
+
+
+def has_shrunken(effects: xr.Dataset) -> bool:
+    """Return whether hierarchical effect sizes stand beside effects."""
+    return "shrunken" in effects and bool(effects["shrunken"].notnull().any())
+
+
+def _shrunken_note(decisions: xr.Dataset) -> str:
+    if not has_shrunken(decisions):
+        return ""
+    if decisions.sizes["contrast"] < LEAST_TO_RUN_HIGH:
+        return ""
+    return "Intervals of the largest effects run high; see shrunken."
+
+
+def cluster_noun(attrs: Mapping[Any, Any]) -> str:
+    """Return what units are clustered by, such as "parent".
+
+    Examples
+    --------
+    >>> cluster_noun({"cluster": "parent"}), cluster_noun({"cluster": "unit"})
+    ('parent', 'cluster')
+    """
+    cluster = str(attrs.get("cluster") or "cluster")
+    return "cluster" if cluster == "unit" else cluster
+
+
+def _count_note(decisions: xr.Dataset) -> str:
+    """Return the sentence on what n is, where units are clustered."""
+    if not {"n_units", "n_clusters"} <= set(decisions.variables):
+        return ""
+    units, clusters = (decisions[name].to_numpy() for name in ("n_units", "n_clusters"))
+    if (units == clusters).all():
+        return ""
+    noun = cluster_noun(decisions.attrs)
+    return (
+        f"n is the number of independent units ({clusters.max():,} {noun}s, of "
+        f"{units.max():,} units)."
     )
 
 
@@ -270,38 +408,79 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     return lines
 
 
+def _name_of_error(attrs: Mapping[Any, Any]) -> str:
+    return "p" if attrs.get("error") == "each" else "q"
+
+
 def error_heading(attrs: Mapping[Any, Any]) -> str:
-    """Return the heading of the error of verdicts in a table."""
-    if attrs.get("error") in _OF_SETS:
-        return f"q ({attrs['error']})"
-    return "error"
+    """Return the heading of the error of verdicts in a table: q, or p where each row is
+    decided by itself.
+    """
+    return _name_of_error(attrs)
 
 
 def error_text(
     row: Mapping[str, Any], attrs: Mapping[Any, Any], *, clause: bool = False
 ) -> str:
-    """Return the error of a row's verdict for a cell, or as a clause; empty for a band,
-    whose error all have.
+    """Return the error of a row's verdict for a cell, or as a clause; empty where a
+    confidence sequence bounds that of all.
     """
-    name = "q" if attrs.get("error") in _OF_SETS else "local_error"
-    if attrs.get("error") == "bootstrap_t" or row.get(name) is None:
+    if row.get("q") is None:
         return ""
     below = (
         1 / attrs["n_draws"]
-        if attrs.get("evidence") == "posterior" and attrs.get("n_draws")
+        if attrs.get("error") == "posterior" and attrs.get("n_draws")
         else None
     )
     exact = bool(row.get("exact"))
     if not clause:
-        return format_p(row[name], exact=exact, below=below)
-    return p_clause(
-        row[name], name=name.removeprefix("local_"), exact=exact, below=below
-    )
+        return format_p(row["q"], exact=exact, below=below)
+    return p_clause(row["q"], name=_name_of_error(attrs), exact=exact, below=below)
+
+
+def side_of_region(row: Mapping[str, Any]) -> str:
+    """Return where the interval of a row lies: "above", "below" or "inside" its region,
+    else empty.
+
+    Examples
+    --------
+    >>> row = {"lower": 0.2, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
+    >>> side_of_region(row)
+    'above'
+    """
+    lower, upper = row.get("lower", -math.inf), row.get("upper", math.inf)
+    low, high = row["rope_lower"], row["rope_upper"]
+    if lower > high:
+        return "above"
+    if upper < low:
+        return "below"
+    return "inside" if low < high and low <= lower and upper <= high else ""
+
+
+def verdict_cell(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return a verdict for a cell; with its q where that alone withholds it.
+
+    Examples
+    --------
+    >>> row = {"lower": 0.2, "upper": 0.4, "rope_lower": -0.1, "rope_upper": 0.1}
+    >>> verdict_cell(row | {"verdict": "undecided", "q": 0.08}, {"error": "fdr"})
+    'undecided (q 0.08)'
+    """
+    verdict = str(row["verdict"])
+    if verdict != _UNDECIDED or row.get("q") is None or not side_of_region(row):
+        return verdict
+    return f"{verdict} ({_name_of_error(attrs)} {_beyond(row['q'], _alpha(attrs))})"
+
+
+def _beyond(q: float, alpha: float) -> str:
+    """Return q with the digits that show it larger than alpha."""
+    texts = [f"{q:.{digits}g}" for digits in (2, 3, 4, 6)]
+    return next((text for text in texts if float(text) > alpha), texts[-1])
 
 
 def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return "increases, above the ROPE -0.1 to 0.1 (error = 0.012)", or the units
-    needed to decide.
+    """Return "increases, above the ROPE -0.1 to 0.1 (q = 0.012)", or why an effect is
+    undecided.
 
     Examples
     --------
@@ -312,50 +491,66 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     ...     "n_units": 100,
     ...     "more_units": 300,
     ... }
-    >>> verdict_in_words(row, {"error": "bootstrap_t"})
-    'undecided on the ROPE -0.1 to 0.1; a new trial of about 400 units would decide it with even odds'
+    >>> verdict_in_words(row, {"error": "fdr"})
+    'undecided on the ROPE -0.1 to 0.1; about 400 units would be needed'
     """
     verdict, (low, high) = (
         str(row["verdict"]),
         (four_digits(row[name]) for name in ("rope_lower", "rope_upper")),
     )
-    direction_only, region = (
-        row["rope_lower"] == row["rope_upper"],
-        f"the ROPE {low} to {high}",
-    )
+    direction_only = row["rope_lower"] == row["rope_upper"]
+    region = f"{_noun_of_region(attrs)} {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
-        if _lacks_backgrounds(row, attrs):
-            needed = math.ceil(3 / float(attrs["rare"]) - _ROUNDING)
-            cure = (
-                f": {_missed(row['missed_share'], row)}; it takes {needed:,} "
-                "independent backgrounds"
-            )
-        else:
-            cure = _more_units_clause(row, attrs)
-        return f"undecided on {what}{cure}"
+        return f"undecided on {what}{_why_undecided(row, attrs)}"
     error = error_text(row, attrs, clause=True)
-    missable = verdict in ("negligible", "within") and bool(row.get("missed_share"))
-    missed = f"; {_missed(row['missed_share'], row)}" if missable else ""
     return (
         f"{verdict}, {_SIDE[verdict]} "
-        f"{low if direction_only else region}{error and f' ({error})'}{missed}"
+        f"{low if direction_only else region}{error and f' ({error})'}"
     )
 
 
-def _lacks_backgrounds(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> bool:
-    """Return whether an effect is undecided only for lack of backgrounds: its interval
-    is inside the region.
+def _noun_of_region(attrs: Mapping[Any, Any]) -> str:
+    label = str(attrs.get("rope", ""))
+    if "matched" in label or "variants" in label:
+        return "the range of matched variants"
+    if "placebo" in label or "random sequences" in label:
+        return "the range of random sequences"
+    return "the ROPE"
+
+
+def _why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+    """Return a clause on what an undecided effect lacks: units, or a small error where
+    its interval lies in a region.
     """
-    rare = attrs.get("rare", "none")
-    if rare == "none" or not row.get("missed_share", 0.0) > float(rare) * (
-        1 + _ROUNDING
-    ):
-        return False
-    return bool(
-        row["rope_lower"] < row.get("lower", -math.inf)
-        and row.get("upper", math.inf) < row["rope_upper"]
-    )
+    side = "" if row.get("q") is None else side_of_region(row)
+    if not side:
+        return _more_units_clause(row, attrs)
+    q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
+    alpha, rare = _alpha(attrs) * (1 + _ROUNDING), attrs.get("rare", "none")
+    what = "it" if row.get("p_matched") is not None else "its interval"
+    if row.get("p_verdict", 0.0) <= alpha:
+        return f"; {what} lies {side}, but {q}"
+    if side == "inside" and rare != "none":
+        needed = math.ceil(math.log(_alpha(attrs)) / math.log1p(-float(rare)))
+        n_units, more = row.get("n_units", 0), row.get("more_units", -1)
+        total = n_units + more if more is not None and more > 0 else needed
+        noun = independent = _unit_noun(attrs)
+        n = row.get("n_clusters", n_units)
+        if n < n_units:  # units of one parent are one draw
+            independent = f"{cluster_noun(attrs)}s"
+            total = math.ceil(total * n / n_units)
+        return (
+            f"; inside; effects on {100 * float(rare):.2g} % of {noun} could be "
+            f"missed: {max(total, needed):,} {independent} would be needed"
+        )
+    if "largest" in attrs:
+        return (
+            f"; its interval lies {side}; {_unit_noun(attrs)} that were not drawn, "
+            f"with effects of up to {four_digits(float(attrs['largest']))}, could undo "
+            "it"
+        )
+    return f"; {what} lies {side}, but {q}"
 
 
 def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
@@ -363,12 +558,8 @@ def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     if more is None or more < 0 or "n_units" not in row:
         return ""
     total = _round_up(row["n_units"] + more)
-    units = f"of about {total:,} units"
-    if (
-        attrs.get("assignment") == "parallel"
-    ):  # whose effects count the units of their own arms
-        units = f"with about {total:,} units in these arms"
-    return f"; a new trial {units} would decide it with even odds"
+    of_arms = " in these arms" if attrs.get("assignment") == "parallel" else ""
+    return f"; about {total:,} {_unit_noun(attrs)}{of_arms} would be needed"
 
 
 def _round_up(n: int) -> int:
@@ -378,18 +569,15 @@ def _round_up(n: int) -> int:
 
 
 def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return a clause on effects without variation, with the share of the population
-    that may still differ.
+    """Return a clause on effects without variation: exact for these units, the same in
+    all units of a sample.
     """
     n = row.get("n_clusters") or row.get("n_units")
     if not n or attrs.get("target") == "units":
         return " (exact: no unit differs)"
-    if n <= 3:
-        return f" (exact: no unit differs; {_missed(1.0, {'n_units': n, **row})})"
-    return (
-        f" (exact: no unit differs; up to 3/n = {3 / n:.2g} of the population may "
-        "still differ, 95 %)"
-    )
+    if n == 1:
+        return " (of one unit)"
+    return f" (all {n:,} {_unit_noun(attrs)} answer alike)"
 
 
 _MOST = 20
@@ -423,11 +611,11 @@ def tipping_report(found: xr.Dataset) -> str:
     Tipping points: ACE on outcome over uniform random sequences of 20 bp, tilted along gc (mean 0.5054, sd 0.109),
     with the 600 units that were predicted.
     Range: -1.75 to +1.70 sd (gc 0.3147 to 0.6907), where 50 or more effective units of 600 are left; verdicts on the
-    ROPE -0.8 to 0.8 at level 0.95.
+    ROPE -0.8 to 0.8 by 95 % intervals.
     <BLANKLINE>
     A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291, odds 0.4981
-    per sd): ACE 0.8154 [0.7945, 0.8339], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards
-    it holds as far as these units can say, to +1.70 sd (gc 0.6907, odds 8.253 per sd).
+    per sd): ACE 0.8154 [0.7945, 0.8350], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards
+    it holds throughout the range that these units support, up to +1.70 sd (gc 0.6907, odds 8.253 per sd).
     """
     validate(found, "tipping")
     attrs = found.attrs
@@ -451,7 +639,7 @@ def tipping_report(found: xr.Dataset) -> str:
         f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} "
         f"{four_digits(means[0])} to {four_digits(means[-1])}), where "
         f"{attrs['least_ess']} or more effective {groups} of {attrs['n_clusters']:,} "
-        f"are left; verdicts on {region} at level {attrs['level']:g}.",
+        f"are left; verdicts on {region} by {100 * attrs['ci_prob']:g} % intervals.",
         "",
     ]
     dims = [dim for dim in found["tilted_ace"].dims if dim != "shift"]
@@ -492,8 +680,8 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
             else "It holds"
         )
         return (
-            f"{text} {holds} as far as these units can say, for {label} from {low} to "
-            f"{high}."
+            f"{text} {holds} throughout the range that these units support, for "
+            f"{label} from {low} to {high}."
         )
     for side, way in (("down", "Downwards"), ("up", "Upwards")):
         turn = one.sel(side=side)
@@ -513,7 +701,10 @@ def _sentence(found: xr.Dataset, at: dict[Any, int], label: str, groups: str) ->
             )
             continue
         if not turn["turns"].item():
-            text += f" {way} it holds as far as these units can say, to {where}."
+            text += (
+                f" {way} it holds throughout the range that these units support, up "
+                f"to {where}."
+            )
             continue
         leaving = _sd(turn["leaving_shift"].item())
         text += (
@@ -537,7 +728,8 @@ def _too_few(one: xr.Dataset, row: int) -> str:
     if one["tilted_verdict"].to_numpy()[row] != "undecided":
         return ""
     if outside:
-        return ", too few for a direction where effects do not vary"
+        alpha = f"{1 - float(one.attrs['ci_prob']):.3g}".removeprefix("0")
+        return f", where its q is above {alpha} among the contrasts asked for"
     if not inside or rare == "none":
         return ""
     return (

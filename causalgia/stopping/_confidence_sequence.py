@@ -210,7 +210,7 @@ def unseen_share(n_clusters: npt.ArrayLike, *, alpha: float) -> Array:
     )
 
 
-_OF_ONE_LOOK = ("lfsr", "p_rope", "p_above", "p_below", "local_error", "q", "raw")
+_OF_ONE_LOOK = ("p", "p_verdict", "q")
 _ROUNDING = 1e-9
 
 
@@ -249,8 +249,9 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
 
     A test at the end of a trial whose length depended on its outcomes does not have its
     nominal error rate. The intervals of the sequence hold at every look, and so at the
-    last one, with probability ``interval_level`` for all effects together; the verdicts
-    have this error jointly and none of their own.
+    last one, with probability ``attrs["ci_prob"]`` for all effects together, which is
+    that of the rule. A verdict is where the interval lies; the verdicts have this error
+    jointly, and no p or q of their own.
 
     Parameters
     ----------
@@ -263,9 +264,15 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
     lower, upper = (
         last[f"look_{name}"].transpose(*dims).to_numpy() for name in ("lower", "upper")
     )
-    low, high = decisions["rope_lower"].to_numpy(), decisions["rope_upper"].to_numpy()
-    level = float(outcomes.attrs["until_level"])
-    claims = [upper < low, (low < lower) & (upper < high), lower > high]
+    low, high = (
+        decisions[f"rope_{end}"].transpose(*dims).to_numpy()
+        for end in ("lower", "upper")
+    )
+    claims = [
+        upper < low,
+        (low < high) & (low <= lower) & (upper <= high),
+        lower > high,
+    ]
     counts = bool(last["look_counts"].item())
     verdict = np.select(
         [c & counts for c in claims],
@@ -276,14 +283,17 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
         "verdict": verdict,
         "lower": lower,
         "upper": upper,
-        "interval_level": np.full(lower.shape, level),
-        "missed_share": np.full(lower.shape, float(outcomes.attrs["until_missed"])),
         "more_units": np.where(
             verdict != "undecided", -1, decisions["more_units"].to_numpy()
         ),
     }
     out = decisions.drop_vars([name for name in _OF_ONE_LOOK if name in decisions])
-    attrs = {"evidence": "confidence sequence", "error": "sequence", "level": level}
+    attrs = {
+        "error": "sequence",
+        "ci_prob": float(outcomes.attrs["until_ci_prob"]),
+        "rare": float(outcomes.attrs["until_missed"]),
+        "families": "",
+    }
     return annotate(
         out.assign(
             {name: (dims, values) for name, values in columns.items()}

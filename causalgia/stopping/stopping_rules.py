@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -9,22 +10,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import special
 
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import Contrasts, InText
 from causalgia.checks import is_real, is_whole
 from causalgia.effects import contrast
-from causalgia.errors import DecisionError, DesignError, EstimateError, quoted
-from causalgia.estimation import mean_ice
+from causalgia.errors import (
+    CausalgiaWarning,
+    DecisionError,
+    DesignError,
+    EstimateError,
+    quoted,
+)
+from causalgia.estimation import estimate, mean_ice
 from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     placebo_contrasts,
 )
-from causalgia.estimation.request import Request, clusters
-from causalgia.multiplicity.bootstrap_t import missed_share_sentence
-from causalgia.multiplicity.tost import rope_ends
+from causalgia.estimation.request import Request, as_ci_prob, clusters
+from causalgia.former_names import former_fields
 from causalgia.numerics.moments import centered, group_sums, skewness
+from causalgia.ropes import Rope, RopeLike
 from causalgia.stopping._confidence_sequence import (
     START,
     clusters_for_rare,
@@ -154,13 +160,12 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Precision(Rule):
-    """Stop once every interval is short: fixed-width stopping on the ordinary t
-    interval.
+    """Stop once every interval is short: fixed-width stopping on the ordinary interval.
 
-    The trial ends at the first look at which ``t se <= half_width`` for every contrast
-    and task, from `min_clusters` independent clusters on. Report the ordinary interval
-    of `causalgia.estimate`: the rule depends on its width, not on its position. Do not
-    use the rule for verdicts.
+    The trial ends at the first look at which the interval of `causalgia.estimate`
+    reaches at most `half_width` to either side of every contrast and task, from
+    `min_clusters` independent clusters on. Report that ordinary interval: the rule
+    depends on its width, not on its position. Do not use the rule for verdicts.
 
     Parameters
     ----------
@@ -210,17 +215,14 @@ class Precision(Rule):
                 f"Precision: half_width={quoted(self.half_width)} must be a positive "
                 "number, on the outcome's scale"
             )
-        if not is_real(self.ci_prob) or not 0 < self.ci_prob < 1:
-            raise EstimateError(
-                f"Precision: ci_prob={quoted(self.ci_prob)} is not between 0 and 1; "
-                "for example ci_prob=0.95"
-            )
+        as_ci_prob(self.ci_prob, of="Precision: ")
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
         now = self._interim(outcomes)
-        half = special.stdtrit(now.df, 0.5 + self.ci_prob / 2) * now.se
-        record = now.record(now.ace - half, now.ace + half)
+        lower, upper = now.limits(self.ci_prob)
+        half = np.maximum(now.ace - lower, upper - now.ace)
+        record = now.record(lower, upper)
         if now.n_clusters < self.min_clusters:
             return Look(
                 False,
@@ -247,6 +249,9 @@ class Precision(Rule):
         return Look(True, reason, record)
 
 
+@former_fields(
+    {"level": "it is ci_prob, the probability of every interval"}, EstimateError
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Decided(Rule):
     """Stop once every verdict is clear: a confidence sequence, which holds at all looks
@@ -255,17 +260,19 @@ class Decided(Rule):
     At each look the interval of every contrast and task is that of an asymptotic
     confidence sequence over sums of independent clusters; the trial stops when each
     lies above, below or inside the ROPE. The probability of any false verdict is at
-    most ``1 - level`` (asymptotically), however often one looks. A trial that ends
+    most ``1 - ci_prob`` (asymptotically), however often one looks. A trial that ends
     undecided must not be extended, which would be a further look: run a new one, or
     `causalgia.confirm`.
 
     Parameters
     ----------
     rope
-        (lower, upper) on the scale of the contrasts, or 0 for direction alone: the side
-        of no effect, which is 1 where the stored analysis is of ratios.
-    level
-        1 minus the bound on the chance of a false verdict.
+        (lower, upper) on the scale of the contrasts, for all tasks or for each by its
+        name; or 0 for direction alone: the side of no effect, which is 1 where the
+        stored analysis is of ratios.
+    ci_prob
+        Probability with which all intervals hold at all looks together: 1 minus the
+        bound on the chance of a false verdict.
     rare
         The share of backgrounds on which an effect must not be missed, between 0 and 1.
         The first look that may stop the trial has about ``3.7 / rare`` clusters: 368
@@ -290,7 +297,7 @@ class Decided(Rule):
         If the ROPE is none, reversed, or known only from the outcomes themselves
         (``"placebo"``, sd); or `rare` is not between 0 and 1.
     EstimateError
-        If `level` is not between 0.5 and 1, `largest` is not positive, or
+        If `ci_prob` is not between 0.5 and 1, `largest` is not positive, or
         `min_clusters` is below 100.
 
     Notes
@@ -302,8 +309,8 @@ class Decided(Rule):
     ``attrs["stopped"]`` and the report say so. The error is divided equally among
     contrasts and tasks.
 
-    For K effects that are waited for (contrasts times tasks), ``a = (1 - level) / K``
-    and G clusters, the interval is ``ace -+ (c se + L (-log a) / G)``: c is
+    For K effects that are waited for (contrasts times tasks), ``a = (1 - ci_prob) /
+    K`` and G clusters, the interval is ``ace -+ (c se + L (-log a) / G)``: c is
     `causalgia.stopping.sequence_critical` at error a, from the first look that counts
     on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at
     .95. The first look has ``max(min_clusters, 25 skewness^2, log(a / 2) / log(1 -
@@ -333,27 +340,25 @@ class Decided(Rule):
     [368, 460, 575, 719, 899, 1000]
     """
 
-    rope: tuple[float, float] | int
-    level: float = 0.95
+    rope: RopeLike
+    ci_prob: float = 0.95
     rare: float = 0.01
     largest: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rope is None or isinstance(self.rope, str | Mapping):
+        try:
+            rope = None if self.rope is None else Rope.parse(self.rope)
+        except DecisionError as error:
+            raise DecisionError(f"Decided: {error}") from None
+        if rope is None or not rope.is_fixed:
             raise DecisionError(
                 f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all "
-                "effects; give two numbers, or 0"
+                "effects; give two numbers (or two for each task), or 0"
             )
-        try:
-            object.__setattr__(self, "rope", Analysis(rope=self.rope).rope)
-        except DesignError as error:
-            raise DecisionError(str(error).replace("Analysis", "Decided", 1)) from error
-        if not is_real(self.level) or not 0.5 < self.level < 1:
-            raise EstimateError(
-                f"Decided: level={quoted(self.level)} is not between 0.5 and 1; for "
-                "example level=0.95"
-            )
+        object.__setattr__(self, "rope", rope.value)
+        level = as_ci_prob(self.ci_prob, least=0.5, of="Decided: ")
+        object.__setattr__(self, "ci_prob", level)
         if not is_real(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
                 f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for "
@@ -386,7 +391,7 @@ class Decided(Rule):
         if n_units < self._first_look:
             raise DecisionError(
                 f"Decided: no verdict is possible with {n_units:,} units: "
-                f"rare={self.rare:g} at level={self.level:g} takes "
+                f"rare={self.rare:g} at ci_prob={self.ci_prob:g} takes "
                 f"{self._first_look:,} clusters, and looks start at "
                 f"{self.min_clusters}; plan more units, or give a larger share, "
                 "rare=0.05"
@@ -396,13 +401,13 @@ class Decided(Rule):
     @property
     def _first_look(self) -> int:
         return max(
-            self.min_clusters, clusters_for_rare(self.rare, alpha=1 - self.level)
+            self.min_clusters, clusters_for_rare(self.rare, alpha=1 - self.ci_prob)
         )
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
         now = self._interim(outcomes)
-        alpha = (1 - self.level) / int(now.awaited.sum())
+        alpha = (1 - self.ci_prob) / int(now.awaited.sum())
         min_clusters = max(self.min_clusters, clusters_for_rare(self.rare, alpha=alpha))
         # time in units, from the number that contains `min_clusters` clusters:
         # information on a mean of clusters grows at most as fast as the units, and a
@@ -421,16 +426,17 @@ class Decided(Rule):
         half = critical * now.se + unseen
         lower, upper = now.ace - half, now.ace + half
         null = now.null_value
-        low, high = (
-            rope_ends(self.rope, null) if isinstance(self.rope, tuple) else (null, null)
-        )
-        clear = (lower > high) | (upper < low) | ((lower > low) & (upper < high))
+        tasks = [str(task) for task in now.labels["task"].to_numpy()]
+        ends = Rope.parse(self.rope).ends(tasks, null)
+        low, high = np.array(ends).T.reshape(2, 1, -1, *[1] * (lower.ndim - 2))
+        inside = (low < high) & (lower >= low) & (upper <= high)
+        clear = (lower > high) | (upper < low) | inside
         needed, missed = (
             self._clusters_needed(now, min_clusters=min_clusters),
             missed_by(min_clusters, alpha=alpha),
         )
         record = now.record(lower, upper).assign(counts=now.n_clusters >= needed)
-        record = record.assign_attrs(level=self.level, missed=missed)
+        record = record.assign_attrs(ci_prob=self.ci_prob, missed=missed)
         if now.n_clusters < needed:
             why = "needed"
             if needed > min_clusters:
@@ -448,7 +454,8 @@ class Decided(Rule):
             return Look(False, f"undecided: {now.named(left)}", record)
         reason = (
             f"every contrast {now.control_phrase}is above, below or inside the ROPE; "
-            f"{missed_share_sentence(missed)}"
+            "this trial could miss an effect present in fewer than "
+            f"{100 * missed:.2g} % of backgrounds"
         )
         return Look(True, reason, record)
 
@@ -478,6 +485,8 @@ class Interim:
         "minus 'placebo' " (ratios: divided by), or empty without a single control.
     labels
         An empty Dataset with the coordinates contrast, task (and model).
+    effects, cluster
+        The individual effects, and how `causalgia.estimate` clusters them.
     """
 
     ace: Array
@@ -492,6 +501,21 @@ class Interim:
     null_value: float
     control_phrase: str
     labels: xr.Dataset
+    effects: xr.Dataset
+    cluster: str
+
+    def limits(self, ci_prob: float) -> tuple[Array, Array]:
+        """Return the limits of the intervals that `causalgia.estimate` gives, ``(K,
+        ...)``.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CausalgiaWarning)
+            found = estimate(self.effects, cluster=self.cluster, ci_prob=ci_prob)
+        dims = tuple(self.labels.sizes)
+        lower, upper = (
+            found[side].transpose(*dims).to_numpy() for side in ("lower", "upper")
+        )
+        return lower, upper
 
     def named(self, which: npt.NDArray[np.bool_]) -> str:
         """Return the names of the contrasts with any of these effects."""
@@ -587,6 +611,8 @@ def interim_estimates(
         if effects.attrs.get("control")
         else "",
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
+        effects=effects,
+        cluster=arguments["cluster"],
     )
 
 

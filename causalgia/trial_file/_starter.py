@@ -27,10 +27,9 @@ _FACTORY = """\
 # or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = ["K562"], scale = "log counts"
 """
 _ANALYSIS = """\
-# error = "auto"           # tests of few contrasts ("bh"), a posterior of 30 or more of one kind ("local")
+# error = "fdr"            # false verdicts of each kind among those given; "fwer": no false one; "each": row by row
 # rare = 0.01              # nothing is "negligible" while effects on this share of backgrounds could be missed
-# level = 0.95             # verdicts hold with this probability
-# adjust = "bh"            # p-values adjusted for the number of contrasts
+# ci_prob = 0.95           # probability of every interval; verdicts have the error rate 1 - ci_prob
 """
 
 
@@ -318,8 +317,8 @@ def _first_sentence(text: str) -> str:
 
 # of the oracle 'long_range'
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"
-# one exact effect of 6 is decided from 6 * 3 / 0.05 = 360 sequences
-_N, _LENGTH = 360, 600
+# effects of up to 14.1, and one of exactly 0: (1 - 0.1 / 14.1)^n <= 0.05 from n = 421
+_N, _LENGTH = 440, 600
 # of so many sequences one lacks each motif, so that effects vary; none of the first 24,
 # which have variants
 _CYCLE = 30

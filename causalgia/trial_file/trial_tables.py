@@ -499,10 +499,10 @@ class ExperimentSpec:
     ...     kind="copies",
     ...     settings={"at": [4, 12]},
     ...     n_units=100,
-    ...     analysis={"level": 0.9},
+    ...     analysis={"ci_prob": 0.9},
     ... )
     >>> spec.build().analysis
-    Analysis(rope='0.2 sd', level=0.9, error='bh', exchangeable=False)
+    Analysis(ci_prob=0.9, rope='0.2 sd')
     """
 
     kind: str
@@ -621,7 +621,7 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
     Examples
     --------
     >>> list(experiment_parameters("copies"))
-    ['null', 'motif', 'at', 'n_units', 'rope']
+    ['null', 'motif', 'at', 'control', 'n_units', 'rope']
     """
     known = entries()
     if not isinstance(kind, str) or kind not in known:

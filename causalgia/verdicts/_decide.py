@@ -1,91 +1,98 @@
-"""The verb `decide`: a verdict on every effect from estimates or a posterior and a
+"""The verb `decide`: a verdict on every effect from where its interval lies against a
 region of practical equivalence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 from scipy.special import ndtri
 
-from causalgia.analysis import analysis_in_attrs, exploratory_attrs
+from causalgia.analysis import exploratory_attrs
+from causalgia.analysis_values import Shrinkage
 from causalgia.checks import is_real, nearest
-from causalgia.choices import ERRORS, LEAST_FOR_A_LAW, Error, too_few_for_a_law
+from causalgia.choices import (
+    ERRORS,
+    LEAST_TO_SHRINK,
+    RENAMED_ERRORS,
+    Error,
+)
 from causalgia.errors import DecisionError, quoted
 from causalgia.estimation import as_estimates
-from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.estimation.ratios import open_ended, unbounded
-from causalgia.estimation.request import check_cluster_name, null_value
+from causalgia.estimation.effect_intervals import independent_draws
+from causalgia.estimation.ratios import open_ended
+from causalgia.estimation.request import (
+    FEW_CLUSTERS,
+    as_ci_prob,
+    check_cluster_name,
+    null_value,
+)
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.bands import band_limits, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
     Units,
     as_joint_estimates,
-    families,
-    family_label,
     has_effects,
     units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import bootstrap_by_family
 from causalgia.multiplicity.placebo import resolution_note
+from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, EstimateTable, PosteriorGroups
+from causalgia.types import Array, Codes, EstimateTable, PosteriorGroups
 from causalgia.verdicts.evidence import (
-    CLAIMS,
-    UNDECIDED,
     Evidence,
     from_estimates,
     more_units,
-    rule,
-    union_interval,
+    row_families,
 )
-from causalgia.verdicts.posterior_evidence import from_posterior
-from causalgia.verdicts.rare_effects import as_rare, independent_draws
-from causalgia.verdicts.rope import Region, in_words_of
+from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
+from causalgia.verdicts.rare_effects import as_rare
+from causalgia.verdicts.shrinkage import shrink_effects
+from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 
+_N_DRAWS = 9_999
 _ROUNDING = 1e-9
 
 
+@former_arguments
 def decide(
     x: EstimateTable | PosteriorGroups,
     *,
-    rope: tuple[float, float]
-    | str
-    | int
-    | Mapping[str, tuple[float, float]]
-    | None = None,
-    level: float = 0.95,
-    error: Error = "auto",
-    rare: float | str | None = "auto",
+    rope: RopeLike | None = None,
+    error: Error | None = None,
     ci_prob: float | None = None,
+    rare: float | str | None = "auto",
+    largest: float | None = None,
     family: str | None = None,
+    shrink: Shrinkage | None = Shrinkage(),  # noqa: B008 - frozen
     cluster: str = "auto",
     rng: RNG | None = None,
 ) -> xr.Dataset:
-    """Decide for each effect whether it increases, decreases, is negligible or
+    r"""Decide for each effect whether it increases, decreases, is negligible or
     undecided, relative to a ROPE.
 
     The region of practical equivalence (ROPE) holds the effects that are too small to
-    matter. Estimates are decided by *tests* of the unshrunken effects, each false with
-    probability at most ``1 - level`` whatever the truth; a posterior by the probability
-    above, below and inside the region, with errors bounded *on average over effects
-    like these*. ``"undecided"`` means that the data do not settle the question, not
-    that there is no effect.
+    matter. A verdict is where the interval of an effect lies: beyond the region, or
+    inside; and its ``q`` is at most ``1 - ci_prob``. ``"undecided"`` means that the
+    data do not settle the question, not that there is no effect.
 
     Parameters
     ----------
     x
-        Estimates, or a table with columns ``effect`` and ``se``; a posterior of
+        Estimates, or a table with columns ``effect`` and ``se``; effects
+        ``ice (unit, contrast, task)``, which are estimated first; or a posterior of
         `causalgia.infer`, or another one with
-        ``posterior/ace (chain, draw, contrast[, task])``; or effects
-        ``ice (unit, contrast, task)`` for ``error="bootstrap_t"``.
+        ``posterior/ace (chain, draw, contrast[, task])``.
     rope
         ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task;
         ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect;
@@ -93,56 +100,57 @@ def decide(
         ``"placebo outliers"``, within five standard deviations of their median by a
         normal law of their central 80 %, or within the outermost on a side where these
         have one effect; or 0, the direction alone.
-    level
-        1 minus the bound on the error rate.
     error
-        The error rate that is bounded. Of estimates: ``"bh"``, the expected share of
-        false verdicts in a family, or ``"holm"``, the probability of any, for
-        directions and negligible effects separately. Of estimates or a posterior:
-        ``"local"``, the error of each verdict by itself (tests are not adjusted). Of a
-        posterior also ``"bayes_fdr"``, the mean error of the verdicts of each kind. Of
-        effects: ``"bootstrap_t"``, the probability of any false verdict. ``"auto"``:
-        ``"bh"`` of estimates, ``"local"`` of a posterior.
+        The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share
+        of false directions among the directions of a family, and of false negligibles
+        among its negligibles. ``"fwer"``: the probability of any false verdict in a
+        family, by one simultaneous band of effects in 20 clusters or more, else by
+        Holm. ``"each"``: of each verdict by itself. ``"posterior"``, of a posterior
+        alone: the probability that an effect of the prior's law lies elsewhere; the
+        interval of the effect has to lie in the region as well. None: ``"posterior"``
+        of a posterior, else ``"fdr"``.
+    ci_prob
+        Probability of the intervals; None: that of the estimates, else .95.
     rare
         Share of the backgrounds on which an effect must not be missed: no effect is
-        negligible before ``-log(1 - level) / rare`` independent backgrounds were drawn
-        (``3 / rare`` at .95). ``"none"``: rare, large effects are assumed not to exist.
-        ``"auto"``: .01 for claims about a predictor over a population of backgrounds,
-        else ``"none"``.
-    ci_prob
-        For a posterior: probability of the equal-tailed intervals, by default
-        ``2 level - 1``. Tests return the interval that gave the verdict, and take no
-        `ci_prob`.
+        negligible where n independent backgrounds all miss it with a probability
+        ``(1 - rare)^n`` above ``1 - ci_prob`` (299 for .01). ``"none"``: rare, large
+        effects are assumed not to exist. ``"auto"``: .01 for claims about a predictor
+        over a population of backgrounds, else ``"none"``.
+    largest
+        Bound on the effect on any background, if one was stated beforehand: a direction
+        then takes as many backgrounds as show that too few were missed to undo it.
+        None: no direction is withheld.
     family
-        The set of verdicts over which an error rate other than ``"local"`` holds. None:
-        the contrasts of one task (and model); a coordinate on contrast: each of its
-        values within a task; ``"all"``.
+        Rows among which an error rate holds. None: all rows of the table (contrasts by
+        tasks, without placebos); ``"task"``: those of one task; a coordinate on
+        contrast: those that share its value.
+    shrink
+        Law and prior of the hierarchical effect sizes that stand beside estimates of 10
+        or more exchangeable contrasts of a task; None leaves them out.
     cluster, rng
-        For ``error="bootstrap_t"``: the units that are resampled together, as in
-        `causalgia.estimate`, and the seed.
+        For effects: the units that are resampled together, as in `causalgia.estimate`;
+        and the seed of a simultaneous band.
 
     Returns
     -------
     Dataset
-        On (contrast, task[, model]): ``verdict`` (``increases``, ``decreases``,
-        ``negligible`` or ``undecided``; of placebos ``higher``, ``lower``,
-        ``within`` or ``undecided``); ``ace`` (the estimate, or the posterior mean) with
-        ``lower, upper`` and their probability ``interval_level``; ``lfsr``; ``p_rope,
-        p_above, p_below``, the probability of each region; ``local_error`` of the best
-        claim; ``q``, the error rate of the set of verdicts that ends with this one;
-        ``rope_lower, rope_upper``; ``raw`` and ``se``, before shrinkage; ``more_units``
-        for even odds of a verdict in a new trial (-1 if decided or unknown); with
-        `rare` ``missed_share``; with the spike and slab ``p_zero, lower_slab,
-        upper_slab``. attrs["exploratory"] names settings that differ from the stored
-        analysis.
+        On (contrast, task[, model]): ``verdict``; ``ace`` with ``lower, upper`` at
+        attrs["ci_prob"]; ``p`` of no effect; ``p_verdict`` of the kind of verdict (a
+        direction, negligible) that is nearer, and its ``q``;
+        ``rope_lower, rope_upper``; ``shrunken, shrunken_lower, shrunken_upper`` and the
+        local false sign rate ``lfsr`` of hierarchical effect sizes, NaN for rows that
+        are not shrunken; ``more_units`` for even odds of a verdict in a new trial (-1
+        if decided or unknown). attrs["exploratory"] names settings that differ from the
+        stored analysis.
 
     Raises
     ------
     DecisionError
-        If there is no ROPE or an impossible one (too few placebos, say), `level`
-        is not a probability, `error`, `rare` or `ci_prob` does not go with `x`, there
-        are too few draws for `level`, or the groups of a posterior are of different
-        effects.
+        If there is no ROPE or an impossible one (too few placebos, say), `error`,
+        `rare`, `largest` or `ci_prob` is impossible or does not go with `x`, a
+        posterior has fewer than 10 effects or too few draws, or its groups are of
+        different effects.
     InferenceError
         If a posterior lacks ``ace``.
     ConvergenceError
@@ -153,19 +161,20 @@ def decide(
 
     Notes
     -----
-    A direction is tested at ``(1 - level) / 2`` a side, "negligible" by two one-sided
-    tests at ``1 - level``; the bound of ``"bh"`` holds if p-values are independent or
-    positively dependent. The page "Choose a region of practical equivalence" has the
-    levels of intervals, and rare, skewed and exact effects.
+    The interval is the union of Student's t interval and Hall's, each by itself valid
+    for means (`causalgia.estimation.effect_intervals` has 0/1 outcomes and effects that
+    do not vary). ``p_direction`` is twice the one-sided p beyond the region,
+    ``p_negligible`` twice the p of two one-sided tests: each is at most ``1 - ci_prob``
+    where the interval lies there. q is Benjamini-Hochberg's within the kind of verdict,
+    over the rows still open to it (`causalgia.verdicts.verdict_rule.rule`), which
+    bounds the false discovery rate for independent or positively dependent rows.
 
     References
     ----------
     Kruschke (2018), doi:10.1177/2515245918771304. Schuirmann (1987),
-    doi:10.1007/BF01068419. Mueller, Parmigiani, Robert & Rousseau (2004),
-    doi:10.1198/016214504000001646. Benjamini & Hochberg (1995),
+    doi:10.1007/BF01068419. Benjamini & Hochberg (1995),
     doi:10.1111/j.2517-6161.1995.tb02031.x. Hall (1992),
-    doi:10.1111/j.2517-6161.1992.tb01872.x: skewness. Benjamini & Yekutieli (2005),
-    doi:10.1198/016214504000001907: intervals of what was selected.
+    doi:10.1111/j.2517-6161.1992.tb01872.x: skewness.
 
     Examples
     --------
@@ -177,40 +186,49 @@ def decide(
     >>> decisions["verdict"].values.ravel().tolist()
     ['increases', 'negligible', 'undecided']
     """
-    level = _as_level(level, "level")
     of_draws = isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims)
     evidence: Any = {"posterior": x} if of_draws else x
     check_no_average_map(evidence, "cg.decide")
     kind = _kind_of_evidence(evidence)
     check_cluster_name(cluster, of_units=kind == "effects")
     error = _as_error(error, kind)
-    if kind != "posterior" and ci_prob is not None:
-        raise DecisionError(
-            "a test reports the interval that its level implies; set level= and leave "
-            "ci_prob= out"
-        )
-    attrs: dict[str, Any] = {"level": level, "error": error}
+    if ci_prob is not None:
+        ci_prob = as_ci_prob(ci_prob, least=0.5, error=DecisionError)
+    fields = {
+        "rope": rope.value if isinstance(rope, Rope) else rope,
+        "rare": rare,
+        "family": family,
+        "error": error,
+        "largest": largest,
+    }
     if kind == "effects":
-        out = _decide_by_band(
-            evidence, rope, attrs, rare=rare, family=family, cluster=cluster, rng=rng
+        joint = as_joint_estimates(evidence, cluster, ci_prob or 0.95)
+        level = ci_prob or 0.95
+        banded = (
+            error == "fwer"
+            and joint.units is not None
+            and joint.units.n_clusters >= FEW_CLUSTERS
+            and Rope.parse(rope).kind != "placebo"  # whose directions need ranks
         )
+        out = decide_estimates(
+            joint.estimates, rope, error, level, rare, largest, family, shrink
+        )
+        out = _by_band(out, joint, rope, family, level, rng) if banded else out
     elif kind == "estimates":
-        out = _decide_by_tests(evidence, rope, attrs, rare, family)
-    else:
-        interval = 2 * level - 1 if ci_prob is None else _as_level(ci_prob, "ci_prob")
-        found = from_posterior(evidence, rope, level=level, ci_prob=interval, rare=rare)
-        attrs |= {
-            "evidence": kind,
-            "ci_prob": interval,
-            "rare": "none" if found.rare is None else found.rare,
-        }
-        columns, attrs["families"] = _family_verdicts(found, attrs, family)
-        out = _decisions_dataset(
-            found, columns, float(ndtri(level)), attrs | _law_caution(found)
+        estimates = as_estimates(evidence)
+        if "is_placebo" in evidence and "is_placebo" not in estimates.variables:
+            estimates = estimates.assign_coords(
+                is_placebo=("contrast", np.asarray(evidence["is_placebo"]))
+            )
+        level = ci_prob or float(estimates.attrs.get("ci_prob", 0.95))
+        out = decide_estimates(
+            estimates, rope, error, level, rare, largest, family, shrink
         )
-    settings = _analysis_settings(out, rope, rare, family)
-    out = out.assign_attrs(exploratory_attrs(out.attrs, **settings))
-    out["verdict"] = in_words_of(rope, out["verdict"])
+    else:
+        out = decide_posterior(evidence, rope, ci_prob or 0.95, rare, largest, family)
+    out = out.assign_attrs(
+        exploratory_attrs(out.attrs, **fields, ci_prob=out.attrs["ci_prob"])
+    )
     return validate(annotate(out), "decisions")
 
 
@@ -239,364 +257,350 @@ def _kind_of_evidence(x: Any) -> _Kind:
 
 
 def _as_error(error: Any, kind: _Kind) -> Any:
-    """Return the error rate, that of the kind of evidence for "auto"; refuse one that
+    """Return the error rate, by default that of the kind of evidence; refuse one that
     does not go with it.
     """
+    if error is None:
+        return "posterior" if kind == "posterior" else "fdr"
+    if isinstance(error, str) and error in RENAMED_ERRORS:
+        raise DecisionError(
+            f"error={quoted(error)} has another name: {RENAMED_ERRORS[error]}"
+        )
     if error not in ERRORS:
-        hint = nearest(str(error), ERRORS)
         raise DecisionError(
             f"error={quoted(error)} is not one of "
-            f"{', '.join(map(quoted, ERRORS))}{hint}"
+            f"{', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}"
         )
-    if kind == "effects" and error != "bootstrap_t":
+    if kind == "posterior" and error != "posterior":
         raise DecisionError(
-            f"these are effects of single units; error={quoted(error)} needs "
-            "cg.estimate(effects), while error='bootstrap_t' takes the effects "
-            "themselves"
+            f"error={quoted(error)} is of tests, and this is a posterior; give the "
+            f"estimates: cg.decide(estimates, error={quoted(error)})"
         )
-    if kind != "effects" and error == "bootstrap_t":
+    if kind != "posterior" and error == "posterior":
         raise DecisionError(
-            "error='bootstrap_t' resamples units: give the effects of cg.contrast, or "
-            "use error='bh'"
+            "error='posterior' takes a posterior: cg.decide(cg.infer(estimates, "
+            "rng=0), ...), or cg.Analysis(error='posterior')"
         )
-    if kind == "estimates" and error == "bayes_fdr":
-        raise DecisionError(
-            "error='bayes_fdr' takes a posterior: cg.decide(cg.infer(estimates, "
-            "rng=0), ...); estimates take error='bh'"
-        )
-    if kind == "posterior" and error in ("bh", "holm"):
-        raise DecisionError(
-            f"error={quoted(error)} adjusts p-values, and a posterior has none; use "
-            "error='bayes_fdr'"
-        )
-    return {"estimates": "bh", "posterior": "local"}[kind] if error == "auto" else error
+    return error
 
 
-def _analysis_settings(
-    out: xr.Dataset, rope: Any, rare: Any, family: str | None
-) -> dict[str, Any]:
-    """Return the settings that affect these verdicts, by the names of an `Analysis`."""
-    error, varies = out.attrs["error"], "se" not in out or bool((out["se"] != 0).any())
-    counted = ~is_placebo(out)
-    if "exact" in out:  # decided without a law
-        counted &= (
-            ~out["exact"]
-            .any([dim for dim in out["exact"].dims if dim != "contrast"])
-            .to_numpy()
-        )
-    analysis = analysis_in_attrs(out.attrs)
-    by_default = analysis.decides_by(int(counted.sum()))
-    if error == "bh" and by_default == "local":
-        from causalgia.posterior.model_checks import deciding_error
-
-        by_default, _ = deciding_error(analysis, out, counted, int(counted.sum()))
-    if error == by_default:
-        error = analysis.error
-    settings = {"rope": rope, "level": out.attrs["level"]} | (
-        {"error": error} if varies else {}
-    )
-    settings |= {"rare": rare}
-    return settings | ({"family": family} if out.attrs["error"] != "local" else {})
-
-
-def _law_caution(found: Evidence) -> dict[str, str]:
-    """Return the caution for posteriors of too few effects to show their law."""
-    n = found.effects.sizes["contrast"]
-    if "across" in found.effects.attrs:  # a law of all tasks together
-        n *= found.effects.sizes["task"]
-    # a single effect is not shrunken
-    alone = n == 1 and found.effects.attrs.get("law") == "two_scales"
-    if n >= LEAST_FOR_A_LAW or alone:
-        return {}
-    few = too_few_for_a_law(n, str(found.effects.attrs.get("law", "normal")))
-    return {
-        "caution": (
-            f"{few}; error rates of the posterior hold only on average over effects "
-            "drawn from that law; cg.decide(estimates, ...) tests each effect"
-        )
-    }
-
-
-def _as_level(value: Any, name: str) -> float:
-    number = is_real(value)
-    if not number or not 0.5 < value < 1:
-        raise DecisionError(
-            f"{name}={quoted(value)} is not between 0.5 and 1; for example {name}=0.95"
-        )
-    return float(value)
-
-
-def _decide_by_tests(
-    table: Any, rope: Any, attrs: dict[str, Any], rare: Any, family: str | None
-) -> xr.Dataset:
-    estimates = as_estimates(table)
-    if "is_placebo" in table and "is_placebo" not in estimates.variables:
-        estimates = estimates.assign_coords(
-            is_placebo=("contrast", np.asarray(table["is_placebo"]))
-        )
-    share, level = as_rare(rare, estimates), attrs["level"]
-    found = from_estimates(estimates, rope, ci_prob=level, rare=share)
-    attrs = attrs | {"evidence": "tests", "rare": "none" if share is None else share}
-    columns, attrs["families"] = _family_verdicts(found, attrs, family)
-    columns |= _deciding_interval(estimates, found, columns, 1 - level)
-    ace = found.effects["ace"].to_numpy()
-    within = (found.region.lower < ace) & (ace < found.region.upper)
-    directional, negligible = (
-        columns.pop(f"share_{kind}") for kind in ("directional", "negligible")
-    )
-    z = ndtri(
-        1
-        - (1 - level) * np.where(within, np.minimum(negligible, 0.999), directional / 2)
-    )
-    out = _decisions_dataset(found, columns, z, attrs)
-    if found.region.of_placebos:
-        beyond_region = (out["lower"] > out["rope_upper"]) | (
-            out["upper"] < out["rope_lower"]
-        )
-        could_be = (
-            (beyond_region & (out["verdict"] == UNDECIDED))
-            .transpose(*out["ace"].dims)
-            .to_numpy()
-        )
-        # what is lacking are words: no number of units lets an effect rank higher among
-        # those that there are
-        out["more_units"] = out["more_units"].copy(
-            data=np.where(could_be, -1, out["more_units"].to_numpy())
-        )
-        note = None
-        if found.region.by_rank:
-            note = resolution_note(estimates, could_be, 1 - level)
-        out = with_notes(out, *filter(None, [note]))
-    return out.drop_attrs(deep=False).assign_attrs(
-        {k: v for k, v in out.attrs.items() if k != "ci_prob"}
-    )
-
-
-def _deciding_interval(
-    estimates: xr.Dataset, found: Evidence, columns: dict[str, Any], alpha: float
-) -> dict[str, Any]:
-    """Return the limits behind each verdict and their probability; of undecided effects
-    the union of both intervals.
-    """
-    verdict = columns["verdict"]
-    directional = 1 - alpha * columns["share_directional"]
-    negligible = np.maximum(1 - 2 * alpha * columns["share_negligible"], 0.5)
-    of_negligible = verdict == CLAIMS[1]
-    open_to_both = (verdict == UNDECIDED) & ~found.region.direction_only
-    lower, upper = union_interval(
-        estimates,
-        np.where(of_negligible, 0.0, directional),
-        np.where(of_negligible | open_to_both, negligible, 0.0),
-        hall=found.hall,
-        unseen=found.unseen,
-    )
-    level = np.where(of_negligible, negligible, directional)
-    level = np.where(open_to_both, np.maximum(directional, negligible), level)
-    return {"lower": lower, "upper": upper, "interval_level": level}
-
-
-def _family_verdicts(
-    found: Evidence, attrs: dict[str, Any], family: str | None
-) -> tuple[dict[str, Any], str]:
-    """Return verdicts and errors by family, and a family in words."""
-    shape, level = found.errors.shape[1:], attrs["level"]
-    flat = found.errors.reshape(3, -1)
-    names = ("verdict", "local_error", "q", "share_directional", "share_negligible")
-    columns = {
-        name: np.empty(flat.shape[1], dtype="<U10" if name == "verdict" else np.float64)
-        for name in names
-    }
-    sets, in_words = (
-        families(found.effects, family, shape),
-        family_label(family, found.effects["ace"]),
-    )
-    if (
-        found.region.of_placebos
-    ):  # the words that define the region are a family of their own
-        word = np.repeat(is_placebo(found.effects), int(np.prod(shape[1:])))
-        sets = [
-            part
-            for members in sets
-            for part in (members[~word[members]], members[word[members]])
-            if len(part)
-        ]
-        in_words = f"{in_words}, placebos apart"
-    for members in sets:
-        verdicts = rule(flat[:, members], alpha=1 - level, error=attrs["error"])
-        for name in names:
-            columns[name][members] = getattr(verdicts, name)
-    if attrs["evidence"] == "posterior":
-        columns = {name: columns[name] for name in names[:3]}
-    elif attrs["error"] == "local":
-        columns["q"] = columns["local_error"]
-    return {name: values.reshape(shape) for name, values in columns.items()}, in_words
-
-
-def _decide_by_band(
-    effects: xr.Dataset,
+def decide_estimates(
+    estimates: xr.Dataset,
     rope: Any,
-    attrs: dict[str, Any],
-    *,
+    error: Any,
+    ci_prob: float,
     rare: Any,
+    largest: Any,
     family: str | None,
-    cluster: str,
+    shrink: Shrinkage | None,
+) -> xr.Dataset:
+    """Return decisions on estimates by tests, as `decide`, with hierarchical effect
+    sizes beside them.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> one = from_effects([1.0], se=[0.1], names=["GATA1"])
+    >>> decide_estimates(one, (-0.1, 0.1), "each", 0.95, "none", None, None, None)[
+    ...     "verdict"
+    ... ].item()
+    'increases'
+    """
+    share = as_rare(rare, estimates)
+    found = from_estimates(
+        estimates, rope, ci_prob=ci_prob, rare=share, largest=_as_largest(largest)
+    )
+    members, words = row_families(estimates, family)
+    verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
+    attrs = {
+        "error": error,
+        "ci_prob": ci_prob,
+        "families": words,
+        "rare": "none" if share is None else share,
+    }
+    out = _decisions_dataset(
+        found,
+        verdicts,
+        attrs | ({} if largest is None else {"largest": float(largest)}),
+    )
+    if found.region.by_rank:
+        beyond = found.rows.above | found.rows.below
+        note = resolution_note(
+            estimates,
+            beyond & (verdicts.verdict == UNDECIDED),
+            1 - ci_prob,
+            families=members,
+            open_to=found.rows.counted,
+            error=error,
+        )
+        out = with_notes(out, note) if note else out
+    if shrink is None:
+        return out
+    columns, note = shrink_effects(estimates, shrink, ci_prob=ci_prob)
+    return with_notes(out.assign(columns), *([note] if note else []))
+
+
+def decide_posterior(
+    tree: Any, rope: Any, ci_prob: float, rare: Any, largest: Any, family: str | None
+) -> xr.Dataset:
+    """Return decisions of a posterior: each by its local error, where the effect's own
+    interval lies there as well.
+
+    Examples
+    --------
+    >>> ace = (
+    ...     np.random.default_rng(0).normal(size=(1, 4000, 10))
+    ...     + np.r_[3.0, np.zeros(9)]
+    ... )
+    >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
+    >>> decide_posterior(tree, (-6, 6), 0.95, "none", None, None)[
+    ...     "verdict"
+    ... ].values.ravel()[:2].tolist()
+    ['negligible', 'negligible']
+    """
+    posterior = summarize_posterior(tree, rope, ci_prob=ci_prob)
+    effects = posterior.effects
+    if "law" in effects.attrs and effects.sizes["contrast"] < LEAST_TO_SHRINK:
+        raise DecisionError(
+            f"error='posterior' takes {LEAST_TO_SHRINK} or more exchangeable "
+            "contrasts, from which the law of effects is learned, and there "
+            f"{'is' if effects.sizes['contrast'] == 1 else 'are'} "
+            f"{effects.sizes['contrast']}; decide by tests: cg.decide(estimates, ...)"
+        )
+    share = as_rare(rare, effects)
+    errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)
+    elsewhere = np.clip(posterior.above + posterior.below, 0.0, 1.0)
+    found = _own_evidence(
+        posterior, rope, ci_prob, share, _as_largest(largest), errors, elsewhere
+    )
+    # the interval says where an effect lies, and the posterior how sure that is
+    rows = replace(
+        found.rows,
+        p_direction=np.maximum(errors, _of_unseen(found.rows.p_direction, ci_prob)),
+        p_negligible=np.maximum(
+            elsewhere, _of_unseen(found.rows.p_negligible, ci_prob)
+        ),
+    )
+    _, words = row_families(effects, family)
+    verdicts = rule(rows, [], error="each", ci_prob=ci_prob)
+    attrs = {"error": "posterior", "ci_prob": ci_prob, "families": words}
+    out = _decisions_dataset(
+        found, verdicts, attrs | {"rare": "none" if share is None else share}
+    )
+    if effects.attrs.get("predictors"):  # units do not make them agree
+        out["more_units"] = xr.full_like(out["more_units"], -1)
+    dims = out["ace"].dims
+    return out.assign(
+        {name: (dims, values) for name, values in posterior.columns.items()}
+    )
+
+
+def _of_unseen(p: Array, ci_prob: float) -> Array:
+    """Return p where it forbids a verdict, else 0: what units that were not drawn could
+    do binds a posterior, too.
+    """
+    return np.where(p > (1 - ci_prob) * (1 + _ROUNDING), p, 0.0)
+
+
+def _own_evidence(
+    posterior: Shrunken,
+    rope: Any,
+    ci_prob: float,
+    rare: float | None,
+    largest: float | None,
+    errors: Array,
+    elsewhere: Array,
+) -> Evidence:
+    """Return the evidence of the measured effects of a posterior; of draws alone their
+    intervals and tail areas.
+    """
+    if posterior.measured:
+        return from_estimates(
+            posterior.effects, rope, ci_prob=ci_prob, rare=rare, largest=largest
+        )
+    low, high = (
+        np.broadcast_to(end, errors.shape)
+        for end in (posterior.region.lower, posterior.region.upper)
+    )
+    lower, upper = (
+        posterior.columns[f"shrunken_{side}"] for side in ("lower", "upper")
+    )
+    rows = Rows(lower, upper, errors, elsewhere, low, high, np.full(errors.shape, True))
+    p = np.minimum(2 * posterior.columns["lfsr"], 1.0)
+    return Evidence(posterior.effects, posterior.region, rows, p, rare)
+
+
+def _as_largest(largest: Any) -> float | None:
+    if largest is None:
+        return None
+    if not is_real(largest) or not 0 < float(largest) < np.inf:
+        raise DecisionError(
+            f"largest={quoted(largest)} is not a positive number, the largest effect "
+            "that any background can have"
+        )
+    return float(largest)
+
+
+def _by_band(
+    out: xr.Dataset,
+    joint: JointEstimates,
+    rope: Any,
+    family: str | None,
+    ci_prob: float,
     rng: RNG | None,
 ) -> xr.Dataset:
-    level = attrs["level"]
+    """Return decisions by one simultaneous band in place of the intervals of single
+    effects.
+    """
     if rng is None:
         raise DecisionError(
-            "error='bootstrap_t' resamples at random and needs a seed: rng=0"
+            "error='fwer' resamples clusters for one simultaneous band, and needs a "
+            "seed: rng=0"
         )
-    joint = as_joint_estimates(effects, cluster, level)
     units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
+    over = row_families(joint.estimates, family)[0]
     tested = bootstrap_by_family(
-        joint, units, family, ci_prob=level, n_draws=_N_DRAWS, key=key
+        joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
     )
     lower, upper, open_ends = band_limits(
-        joint.estimates, joint.working_scale(level), tested.half_width, level
+        joint.estimates, joint.working_scale(ci_prob), tested.half_width, ci_prob
     )
-    band = joint.estimates.assign_attrs(
-        band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS
+    dims = out["ace"].dims
+    low, high = (
+        out[f"rope_{side}"].transpose(*dims).to_numpy() for side in ("lower", "upper")
     )
-    band = (
-        band.assign(unbounded=(band["ace"].dims, open_ends))
-        if open_ends.any()
-        else band
+    p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
+    label = str(out.attrs["rope"])
+    region = Region(low, high, label, of_placebos=Rope.parse(rope).of_placebos)
+    q = band_error(joint, region, ci_prob=ci_prob, family=over, key=key)
+    still = joint.numbers("se").reshape(lower.shape) == 0
+    for name, limit in (
+        ("lower", lower),
+        ("upper", upper),
+    ):  # a band has no width where nothing varies
+        limit[still] = out[name].transpose(*dims).to_numpy()[still]
+    rows = Rows(
+        lower, upper, np.ones(lower.shape), np.ones(lower.shape), low, high, ~open_ends
     )
-    share = as_rare(rare, band)
-    found = from_estimates(band, rope, ci_prob=level, rare=share)
-    inside = (
-        (lower > found.region.lower)
-        & (upper < found.region.upper)
-        & (found.errors[1] <= 1 - level)
+    named = np.select(
+        [rows.above, rows.below, rows.inside],
+        ["increases", "decreases", "negligible"],
+        UNDECIDED,
     )
-    claims = [
-        unbounded(band) | (found.lacking > 0),
-        upper < found.region.lower,
-        inside,
-        lower > found.region.upper,
-    ]
-    verdict = np.select(claims, [UNDECIDED, *CLAIMS], UNDECIDED)
-    local_error = np.minimum(found.errors.min(axis=0), 1.0)
-    q = band_error(joint, found.region, level=level, family=family, key=key)
-    # band and p of rare effects come from different bounds; the band decides
+    # effects that no unit showed have p-values of their own
     q = np.where(
-        verdict == UNDECIDED,
-        np.maximum(q, np.nextafter(1 - level, 1)),
-        np.minimum(q, 1 - level),
+        still | rows.inside,
+        np.maximum(q, np.where(p_verdict > 1 - ci_prob, p_verdict, 0.0)),
+        q,
     )
-    columns = {
-        "verdict": verdict,
-        "local_error": local_error,
-        "q": q,
-        "lower": lower,
-        "upper": upper,
-    }
-    attrs = attrs | {
-        "evidence": "simultaneous band",
-        "families": family_label(family, band["ace"]),
-    }
-    attrs |= {"rare": "none" if share is None else share}
-    columns["interval_level"] = np.full(verdict.shape, level)
-    return _decisions_dataset(
-        found, columns, tested.critical, attrs | {"ci_prob": level}
+    verdict = np.where(
+        rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), named, UNDECIDED
     )
+    share = None if out.attrs["rare"] == "none" else float(out.attrs["rare"])
+    more = _units_still_needed(
+        Evidence(out, region, rows, p_verdict, share),
+        Verdicts(verdict, p_verdict, q),
+        ci_prob,
+        tested.critical.reshape(lower.shape),
+    )
+    verdict = in_words_of(region, verdict)
+    columns = {"lower": lower, "upper": upper, "q": q, "verdict": verdict}
+    columns["more_units"] = more
+    return out.assign(
+        {name: (dims, values) for name, values in columns.items()}
+    ).assign_attrs(band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS)
 
 
 def _decisions_dataset(
-    found: Evidence, verdicts: dict[str, Any], z: Array | float, attrs: dict[str, Any]
+    found: Evidence, verdicts: Verdicts, attrs: dict[str, Any]
 ) -> xr.Dataset:
-    """Return the Dataset of decisions from the evidence and the columns of the
-    verdicts.
-    """
-    rope = {"rope_lower": found.region.lower, "rope_upper": found.region.upper}
+    """Return the Dataset of decisions from the evidence and the verdicts."""
+    verdict = in_words_of(found.region, verdicts.verdict)
     columns = {
-        **found.columns,
-        **verdicts,
-        **rope,
-        "more_units": _units_still_needed(
-            found, verdicts["verdict"], z, attrs["level"]
-        ),
+        "lower": found.rows.lower,
+        "upper": found.rows.upper,
+        "p": found.p,
+        "verdict": verdict,
+        "p_verdict": verdicts.p_verdict,
+        "q": verdicts.q,
+        "rope_lower": found.rows.region_lower,
+        "rope_upper": found.rows.region_upper,
     }
     ace = found.effects["ace"]
     out = found.effects.assign(
-        {name: (ace.dims, np.asarray(values)) for name, values in columns.items()}
+        {name: (ace.dims, np.array(values)) for name, values in columns.items()}
+    )
+    out["more_units"] = (
+        ace.dims,
+        _units_still_needed(
+            found, verdicts, attrs["ci_prob"], float(ndtri(0.5 + attrs["ci_prob"] / 2))
+        ),
     )
     if found.region.direction_only.all() and not found.region.of_placebos:
-        cautions = [str(attrs["caution"])] if "caution" in attrs else []
         about = (
             ""
             if found.region.label == "0"
             else f", above or below {found.region.label}"
         )
-        cautions.append(
-            f"rope=0 asks for the direction alone{about}: no effect is called "
-            "negligible"
-        )
-        attrs = attrs | {"caution": "; ".join(cautions)}
+        attrs = attrs | {
+            "caution": (
+                f"rope=0 asks for the direction alone{about}: no effect is called "
+                "negligible"
+            )
+        }
     return out.assign_attrs(attrs, rope=found.region.label)
 
 
 def _units_still_needed(
-    found: Evidence, verdict: npt.NDArray[np.str_], z: Array | float, level: float
-) -> npt.NDArray[np.int64]:
-    effects = found.effects
-    if "se" not in effects or "n_units" not in effects:
-        return np.full(verdict.shape, -1)
-    se, n = (
-        effects[name].transpose(*effects["ace"].dims).to_numpy()
-        for name in ("se", "n_units")
-    )
-    of_rare = _units_lacking_for_rare(found, level)
-    ace = effects["ace"].to_numpy()
-    distance = np.minimum(
-        np.abs(ace - found.region.lower), np.abs(ace - found.region.upper)
-    )
-    more = more_units(distance, found.sd, se, n.astype(np.int64), z=z)
-    within = (found.region.lower < ace) & (ace < found.region.upper)
-    more = np.where(within & (more >= 0), np.maximum(more, of_rare), more)
-    # 1: by its sd this trial would decide, and it does not, for few df or skewness, of
-    # which the sd knows nothing
-    more = np.where(more == 1, -1, more)
-    few = np.maximum(found.lacking, np.where(found.too_few, of_rare, 0)).astype(
-        np.int64
-    )
-    if "below_floor" in effects:  # no number of units distinguishes it from 0
-        more = np.where(
-            effects["below_floor"].transpose(*effects["ace"].dims).to_numpy(), -1, more
-        )
-    return np.where(verdict == UNDECIDED, np.where(few > 0, few, more), -1)
-
-
-def _units_lacking_for_rare(found: Evidence, level: float) -> npt.NDArray[np.int64]:
-    """Return how many more units "negligible" needs for effects on a share `rare` of
-    backgrounds, as ``ace``.
+    found: Evidence, verdicts: Verdicts, ci_prob: float, z: Array | float
+) -> Any:
+    """Return how many further units would decide each undecided effect with even odds,
+    if a verdict needs z standard errors; -1 where that is unknown.
     """
-    effects, share = found.effects, found.rare
-    if share is None:
-        return np.zeros(effects["ace"].shape, dtype=np.int64)
-    draws = np.maximum(independent_draws(effects), 1)
-    n = (
-        effects["n_units" if "n_units" in effects else "n_clusters"]
-        .transpose(*effects["ace"].dims)
-        .to_numpy()
+    effects, undecided = found.effects, verdicts.verdict == UNDECIDED
+    if "se" not in effects or "n_units" not in effects:
+        return np.full(undecided.shape, -1)
+    dims = effects["ace"].dims
+    se, n = (effects[name].transpose(*dims).to_numpy() for name in ("se", "n_units"))
+    ace, low, high = (
+        effects["ace"].to_numpy(),
+        found.rows.region_lower,
+        found.rows.region_upper,
     )
-    lacks = np.ceil(n * (-np.log1p(-level) / share / draws - 1) - _ROUNDING)
-    return np.asarray(np.maximum(lacks, 0), dtype=np.int64)
-
-
-_N_DRAWS = 9_999
+    distance = np.minimum(np.abs(ace - low), np.abs(ace - high))
+    more = more_units(distance, se, n.astype(np.int64), z)
+    within = (low < ace) & (ace < high)
+    if found.rare is not None:
+        draws = np.maximum(independent_draws(effects), 1)
+        needed = np.ceil(np.log1p(-ci_prob) / np.log1p(-found.rare) - _ROUNDING)
+        of_rare = np.ceil(n * np.maximum(needed / draws - 1, 0.0) - _ROUNDING)
+        more = np.where(
+            within & (found.rows.inside | (more >= 0)), np.maximum(more, of_rare), more
+        )
+    # 1: by its error this trial would decide; it does not, for few df, skewness or the
+    # company of other rows
+    more = np.where((more == 0) | (more == 1), -1, more)
+    if "below_floor" in effects:  # no number of units distinguishes it from 0
+        more = np.where(effects["below_floor"].transpose(*dims).to_numpy(), -1, more)
+    beyond = found.rows.above | found.rows.below
+    more = np.where(beyond, -1, more)
+    return np.where(undecided, more, -1).astype(np.int64)
 
 
 def band_error(
-    joint: JointEstimates, region: Region, *, level: float, family: str | None, key: int
+    joint: JointEstimates,
+    region: Region,
+    *,
+    ci_prob: float,
+    family: Sequence[Codes],
+    key: int,
 ) -> Array:
-    """Return the least ``1 - level`` at which the band of
+    """Return the least ``1 - ci_prob`` at which the band of
     `causalgia.multiplicity.simultaneous` decides each effect.
 
     That is the single-step p of the largest |t| of ICE minus the nearest end of the
     region, since the band lies on one side of that end where
-    ``|ace - end| > critical * se``. Deciding where it is at most ``1 - level`` bounds
+    ``|ace - end| > critical * se``. Deciding where it is at most ``1 - ci_prob`` bounds
     the probability of any wrong verdict in a family. It is 1 where an interval is
     unbounded.
 
@@ -606,8 +610,10 @@ def band_error(
         Effects with their units.
     region
         On the scale of the contrast.
-    level, family
+    ci_prob
         As for the band.
+    family
+        Flat positions of the rows of each family.
     key
         Key of the resamples of the band.
 
@@ -626,11 +632,18 @@ def band_error(
     >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
     >>> region = Region(np.full((2, 1), -0.5), np.full((2, 1), 0.5), "-0.5 to 0.5")
     >>> band_error(
-    ...     as_joint_estimates(effects, "none"), region, level=0.95, family=None, key=0
+    ...     as_joint_estimates(effects, "none"),
+    ...     region,
+    ...     ci_prob=0.95,
+    ...     family=[np.arange(2)],
+    ...     key=0,
     ... ).ravel() <= 0.05
     array([ True,  True])
     """
-    units, working = units_to_resample(joint, "bootstrap_t"), joint.working_scale(level)
+    units, working = (
+        units_to_resample(joint, "bootstrap_t"),
+        joint.working_scale(ci_prob),
+    )
     lower, upper = working.put(region.lower), working.put(region.upper)
     nearest = np.where(
         np.abs(working.center - lower) < np.abs(working.center - upper), lower, upper
@@ -640,8 +653,8 @@ def band_error(
         units.cluster,
     )
     tested = bootstrap_by_family(
-        joint, from_end, family, ci_prob=level, n_draws=_N_DRAWS, key=key
+        joint, from_end, family, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
     )
     return np.where(
-        open_ended(joint.estimates, working, level), 1.0, tested.p_single_step
+        open_ended(joint.estimates, working, ci_prob), 1.0, tested.p_single_step
     )

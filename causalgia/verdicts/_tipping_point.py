@@ -14,8 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
-from causalgia.choices import Error, Scale, is_placebo_rope
-from causalgia.effect_table import hall_coefficient
+from causalgia.choices import Error, Scale
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import (
     ContrastError,
@@ -25,17 +24,23 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation._estimate import estimate
-from causalgia.estimation._from_effects import check_has_errors
 from causalgia.estimation._heterogeneity import individual_effects, unit_covariate
 from causalgia.estimation.crossover import Estimate, from_factor
-from causalgia.estimation.request import Request, clusters, is_below_floor, unit_name
-from causalgia.multiplicity.placebo import placebo_fences, placebo_region
-from causalgia.multiplicity.tost import t_limits
+from causalgia.estimation.effect_intervals import Pairs, effect_limits
+from causalgia.estimation.request import (
+    Request,
+    clusters,
+    is_below_floor,
+    null_value,
+    unit_name,
+)
+from causalgia.former_names import former_arguments
+from causalgia.multiplicity.regions import Region, in_words_of, rope_region
 from causalgia.numerics.moments import group_sums
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate, keeps_effects, validate
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
-from causalgia.verdicts.rope import in_words_of, is_outliers, placebo_errors
 
 By: TypeAlias = "str | Callable[[xr.Dataset], npt.ArrayLike] | npt.ArrayLike"
 
@@ -47,26 +52,24 @@ STEP, FURTHEST = 0.05, 3.0
 """Grid of shifts, in sd of the covariate."""
 _SIDES = ("down", "up")
 _TILT = "tilt_step"
-_CARRIED = ("largest_ice", "exact", "control_sd", "floor")
+_CARRIED = ("largest_ice", "outcome_range", "exact", "control_sd", "floor")
 _BY = (
     "give the name of a coordinate on the units, such as 'gc', or an array of that "
     "length"
 )
 _CLOSE, _TURNS = 1e-11, 1_000
+_HALF = 0.5
 
 
+@former_arguments
 def tipping_point(
     outcomes: xr.Dataset,
     *,
     contrast: str | list[str] | Mapping[str, Mapping[str, float]] | None = None,
     control: str | None = None,
     by: By = "gc",
-    rope: tuple[float, float]
-    | str
-    | int
-    | Mapping[str, tuple[float, float]]
-    | None = None,
-    level: float | None = None,
+    rope: RopeLike | None = None,
+    ci_prob: float | None = None,
     rare: float | str | None = None,
     cluster: str | None = None,
     scale: Scale | None = None,
@@ -97,7 +100,7 @@ def tipping_point(
         in their order; or a function that makes these of the outcomes:
         ``lambda y: y["outcome"].sel(arm="placebo", task="K562")`` is the activity of
         the control arm.
-    rope, level, rare, cluster, scale
+    rope, ci_prob, rare, cluster, scale
         As in `causalgia.decide`, `causalgia.estimate` and `causalgia.contrast`; None:
         those of the stored analysis. A `rope` in sd of the control arm, or of placebos,
         is that of the null model that was run, all along the curve.
@@ -141,9 +144,9 @@ def tipping_point(
     *Error*: the influence of each unit on the ratio, on :math:`\lambda`, and on the
     mean and sd of x, summed by cluster (CR2), with Satterthwaite degrees of freedom and
     Hall's correction for skewness; at s = 0 it is that of `causalgia.estimate` for the
-    population of units, each counting once. Verdicts along the curve are those of
-    `causalgia.decide` on estimates (tests, adjusted over the contrasts asked for within
-    a task), with the effective number of units in the rule on rare effects. 95 %
+    population of units, each counting once. Each shift is a table of the contrasts that
+    were asked for, and its verdicts are those of `causalgia.decide` on estimates, with
+    the effective number of units in the rule on rare effects. 95 %
     intervals cover .94 to .96 where the effect is linear in x or does not depend on it,
     and .92 where it grows exponentially, down to 50 effective units (the page
     "Validation").
@@ -187,30 +190,62 @@ def tipping_point(
             "use their estimates"
         )
     ice = individual_effects(effects, "tipping_point")
-    requested = stored.region if rope is None else rope
-    rope = _as_rope(requested, outcomes, scale, control)
     x, label = _unit_values(outcomes, by)
     cluster = stored.cluster if cluster is None else cluster
     groups = clusters(effects, Request(cluster, None, (), "population", "units"))
     codes, kind = (None, "unit") if groups is None else (groups.codes, groups.name)
     base = estimate(effects, cluster=cluster, target="population")
+    request = Rope.parse(stored.region if rope is None else rope)
+    region = None
+    if request.of_placebos:
+        whole = estimate(_requested_effects(outcomes, None, scale, control))
+        region, ends = _region_in_numbers(request, whole, base)
+        request = Rope.parse(ends)
     z, mean, sd = standardized(x)
     tilts = _tilts(z, codes, kind)
     curve = _curve(base, ice, z, tilts, codes)
-    rule: Error = "holm" if stored.error == "holm" else "bh"
-    alone = base.sizes["contrast"] == 1  # a family of one needs no adjustment
-    decisions = decide(
+    rule: Error = "fdr" if stored.error == "posterior" else stored.error
+    decisions = _decide_along(
         curve,
-        rope=rope,
-        level=stored.level if level is None else level,
-        error="local" if alone else rule,
+        stored.family,
+        rope=request,
+        ci_prob=stored.ci_prob if ci_prob is None else ci_prob,
+        error=rule,
         rare=stored.rare if rare is None else rare,
-        family="all" if alone else _TILT,
+        largest=stored.largest,
     )
-    decisions["verdict"] = in_words_of(requested, decisions["verdict"])
+    if region is not None:
+        decisions = decisions.assign(
+            verdict=decisions["verdict"].copy(
+                data=in_words_of(region, decisions["verdict"].to_numpy())
+            )
+        ).assign_attrs(rope=region.label)
     return _tipping_dataset(
         base, curve, decisions.assign_attrs(error=rule), tilts, codes, (label, mean, sd)
     )
+
+
+def _decide_along(curve: xr.Dataset, family: str | None, **how: Any) -> xr.Dataset:
+    """Return decisions on a curve, of which each tilt is a table of its own, with the
+    families of the analysis.
+    """
+    if family not in (None, "task") and family in curve.coords:
+        tilts, groups = (curve[name].to_numpy().astype(str) for name in (_TILT, family))
+        joint = [f"{tilt}, {group}" for tilt, group in zip(tilts, groups, strict=True)]
+        curve = curve.assign_coords({_TILT: ("contrast", joint)})
+    if family != "task":
+        return decide(curve, family=_TILT, shrink=None, **how)
+    rope, parts = how.pop("rope"), []
+    for i, task in enumerate(curve["task"].to_numpy()):
+        own = rope
+        if rope.kind == "by task":
+            own = Rope(rope.kind, tuple(x for x in rope.value if x[0] == str(task)))
+        part = curve.isel(task=[i])
+        parts.append(decide(part, family=_TILT, shrink=None, rope=own, **how))
+    attrs = parts[0].attrs | (
+        {"rope": "; ".join(dict.fromkeys(str(x.attrs["rope"]) for x in parts))}
+    )
+    return xr.concat(parts, "task", combine_attrs="override").assign_attrs(attrs)
 
 
 def _requested_effects(
@@ -277,28 +312,33 @@ def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
 
-def _as_rope(rope: Any, outcomes: xr.Dataset, scale: Scale, control: str | None) -> Any:
-    """Return the region as `causalgia.decide` takes it; that of placebos in
-    numbers by task.
+def _region_in_numbers(
+    rope: Rope, whole: xr.Dataset, base: xr.Dataset
+) -> tuple[Region, dict[str, tuple[float, float]]]:
+    """Return the region of placebos of all contrasts, and its ends by task, which
+    stay along the curve.
     """
-    if not is_placebo_rope(rope):
-        return rope
-    estimates = estimate(_requested_effects(outcomes, None, scale, control))
-    check_has_errors(estimates)
-    with placebo_errors(rope):
-        found = (placebo_fences if is_outliers(rope) else placebo_region)(estimates)
-    if "model" in found.dims:
+    if "model" in whole["ace"].dims:
         raise DecisionError(
-            f"rope={quoted(rope)} differs between the members of an ensemble; give "
+            f"rope={quoted(rope.value)} differs between the members of an ensemble; give "
             "rope=(lower, upper), or the outcomes of one member"
         )
-    ends = zip(
-        found["task"].to_numpy(),
-        found["lower"].to_numpy(),
-        found["upper"].to_numpy(),
-        strict=True,
-    )
-    return {str(task): (float(lower), float(upper)) for task, lower, upper in ends}
+    found = rope_region(rope, whole, null_value(whole))
+    names = whole["contrast"].to_numpy().astype(str).tolist()
+    rows = [
+        names.index(name)
+        for name in base["contrast"].to_numpy().astype(str).tolist()
+        if name in names
+    ] or [0]
+    lower, upper = found.lower[rows], found.upper[rows]
+    if not ((lower == lower[0]).all() and (upper == upper[0]).all()):
+        raise DecisionError(
+            f"rope={quoted(rope.value)} differs between contrasts of motifs of other widths; "
+            "name contrasts of one width"
+        )
+    tasks = map(str, whole["task"].to_numpy())
+    ends = zip(lower[0].tolist(), upper[0].tolist(), strict=True)
+    return found, dict(zip(tasks, ends, strict=True))
 
 
 def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
@@ -417,6 +457,17 @@ def _curve(
         name: (dims, data["n_clusters"][1].astype(np.int64))
         for name in ("n_clusters", "n_units")
     }
+    pairs = Pairs.of(base)
+    if pairs is not None:
+        # 0/1 outcomes: the effective numbers in which one arm alone answers 1
+        for name, differs in (("n_up", ice > _HALF), ("n_down", ice < -_HALF)):
+            parts = [
+                np.where(
+                    pairs.known, n * np.tensordot(tilted.weights, differs, axes=1), -1.0
+                )
+                for n, tilted in zip(counts, tilts, strict=True)
+            ]
+            data[name] = (dims, np.rint(np.concatenate(parts)).astype(np.int64))
     for name in _CARRIED:
         if name in base:
             values = base[name].transpose(*dims).to_numpy()
@@ -428,11 +479,17 @@ def _curve(
             steps, np.tile(base["contrast"].to_numpy(), len(tilts)), strict=True
         )
     ]
-    others = {name: base[name] for name in dims[1:] if name in base.coords}
-    coords = {
+    others = {str(name): base[name] for name in dims[1:] if name in base.coords}
+    labels: dict[str, Any] = {  # by which a family may be named
+        str(name): ("contrast", np.tile(values.to_numpy(), len(tilts)))
+        for name, values in base.coords.items()
+        if values.dims == ("contrast",) and name != "contrast"
+    }
+    coords: dict[str, Any] = {
         "contrast": names,
         _TILT: ("contrast", [f"tilt {step}" for step in steps]),
         **others,
+        **labels,
     }
     attrs = {k: v for k, v in base.attrs.items() if k != "analysis"}
     curve = xr.Dataset(data, coords=coords, attrs=attrs)
@@ -472,9 +529,7 @@ def _tipping_dataset(
     """Return the curve by shift, and on either side where its verdict turns."""
     label, mean, sd = covariate
     dims, shape = base["ace"].dims, (len(tilts), *base["ace"].shape)
-    lower, upper = t_limits(
-        curve, decisions.attrs["level"], hall=hall_coefficient(curve)
-    )
+    lower, upper = effect_limits(curve, decisions.attrs["ci_prob"])
     of_curve = {name: curve[name].to_numpy() for name in ("ace", "se", "df")} | {
         "lower": lower,
         "upper": upper,
@@ -529,9 +584,7 @@ def _tipping_dataset(
     out = xr.Dataset(
         data, coords={**coords, "shift": shifts, "side": list(_SIDES)}, attrs=base.attrs
     )
-    settings = {
-        name: decisions.attrs[name] for name in ("level", "error", "rope", "rare")
-    }
+    settings = {name: decisions.attrs[name] for name in ("error", "rope", "rare")}
     about = {
         "covariate": label,
         "covariate_at_0": mean,
@@ -544,7 +597,7 @@ def _tipping_dataset(
     }
     return validate(
         annotate(
-            out.assign_attrs(settings | about | n, ci_prob=decisions.attrs["level"])
+            out.assign_attrs(settings | about | n, ci_prob=decisions.attrs["ci_prob"])
         ),
         "tipping",
     )

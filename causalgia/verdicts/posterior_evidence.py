@@ -5,7 +5,7 @@ these have converged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,25 +14,11 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.effect_table import hall_coefficient
 from causalgia.errors import ConvergenceError, DecisionError, quoted
-from causalgia.estimation.request import (
-    at_least_floor,
-    floor_of_estimates,
-    is_below_floor,
-    null_value,
-)
-from causalgia.multiplicity.tost import units_lacking_for_exact
+from causalgia.estimation.request import is_below_floor, null_value
+from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
-from causalgia.verdicts.evidence import NEVER, Evidence, carry_effects
-from causalgia.verdicts.rare_effects import (
-    as_rare,
-    missed_share,
-    too_few_backgrounds,
-    unseen,
-)
-from causalgia.verdicts.rope import Region, rope_region
 
 _BESIDE = ("observed_data", "constant_data", "moments")
 _NO_TASK = "effect"
@@ -49,45 +35,59 @@ _CURE = (
 )
 
 
-def from_posterior(
-    tree: Any, rope: Any, *, level: float, ci_prob: float, rare: Any = None
-) -> Evidence:
-    """Return the evidence of draws of ``ace (chain, draw, contrast[, task])`` from any
-    sampler.
+@dataclass(frozen=True)
+class Shrunken:
+    """What a posterior says of each effect; every array has the shape (contrast, task).
 
-    Like a test, a posterior has no information on backgrounds that were not drawn:
-    "negligible" cannot be claimed where effects on a share `rare` of the backgrounds
-    could have been missed, and includes what these could add to a skewed effect
-    (`causalgia.verdicts.evidence`).
+    Attributes
+    ----------
+    effects
+        The measured effects ``ace`` with what else the posterior keeps of them; their
+        posterior mean where it keeps none.
+    measured
+        Whether `effects` are estimates with standard errors.
+    region
+        Region of practical equivalence.
+    columns
+        ``shrunken``, the posterior mean, with ``shrunken_lower, shrunken_upper`` and
+        ``lfsr``; ``p_zero`` of a spike.
+    above, below
+        Probability that the effect lies above and below its region.
+    """
+
+    effects: xr.Dataset
+    measured: bool
+    region: Region
+    columns: dict[str, Array]
+    above: Array
+    below: Array
+
+
+def summarize_posterior(tree: Any, rope: Any, *, ci_prob: float) -> Shrunken:
+    """Summarize draws of ``ace (chain, draw, contrast[, task])`` from any sampler.
 
     Raises
     ------
     InferenceError
         If there is no group ``posterior`` with a variable ``ace``.
     DecisionError
-        If ace has other dims, a draw is not finite, the draws are too few for the
-        level, or another group has other effects.
+        If ace has other dims, a draw is not finite, the draws are too few for
+        `ci_prob`, or another group has other effects.
     ConvergenceError
         If draws from another sampler have not converged.
 
     Examples
     --------
     >>> ace = np.random.default_rng(0).normal(size=(1, 500, 2)) + [0.0, 3.0]
-    >>> found = from_posterior(
-    ...     {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})},
-    ...     0,
-    ...     level=0.95,
-    ...     ci_prob=0.95,
-    ... )
-    >>> found.columns["lfsr"].shape
+    >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
+    >>> summarize_posterior(tree, 0, ci_prob=0.95).columns["lfsr"].shape
     (2, 1)
     """
     groups = tree_datasets(tree)
     posterior = tree_group(groups, "posterior", "ace")
-    draws = _as_draws(posterior["ace"], level)
+    draws = _as_draws(posterior["ace"], ci_prob)
     effects, moments = _posterior_context(groups, draws)
-    lacking = units_lacking_for_exact(effects, level) if "se" in effects else 0.0
-    null, hall = null_value(effects), hall_coefficient(effects)
+    null = null_value(effects)
     found = rope_region(rope, effects, null)
     parts = [
         _task_summary(draws, t, found, ci_prob, null)
@@ -121,105 +121,35 @@ def from_posterior(
     if (found.lower == null).all() and (found.upper == null).all() and "lfsr" in known:
         summary |= _sides_from_lfsr(summary, moments)
     slab = _slab_interval(groups, ci_prob)
-    summary["lower"], summary["upper"] = _intervals_beyond_atom(
-        summary, effects, draws, ci_prob, slab
-    )
-    inside = np.clip(1 - summary["above"] - summary["below"], 0.0, 1.0)
-    share = as_rare(rare, effects)
-    add = np.zeros(inside.shape) if share is None else unseen(effects, hall)
-    outside = 1 - _inside_with_unseen(draws, add, found, ci_prob, inside, null)
-    too_few = too_few_backgrounds(effects, share, level)
-    never = np.where(found.direction_only | too_few, NEVER, outside)
-    errors = np.stack([1 - summary["below"], never, 1 - summary["above"]])
+    lower, upper = _intervals_beyond_atom(summary, effects, draws, ci_prob, slab)
     columns = {
-        "lower": summary["lower"],
-        "upper": summary["upper"],
+        "shrunken": summary["mean"],
+        "shrunken_lower": lower,
+        "shrunken_upper": upper,
         "lfsr": summary["lfsr"],
     }
-    columns |= {
-        "p_rope": inside,
-        "p_above": summary["above"],
-        "p_below": summary["below"],
-    }
     if moments and effects.attrs.get("law") == "spike_and_slab":
-        columns |= _slab_columns(columns, moments, draws, effects, ci_prob, slab)
+        zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
+        columns |= {"p_zero": zero} if zero.any() else {}
     if effects.attrs.get("sharing_near") and "lfsr_alone" in moments:
         columns["lfsr_alone"] = (
             moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
         )
-    if share is not None:
-        columns["missed_share"] = missed_share(effects)
-    if "raw" in effects:
-        columns["raw"] = effects["raw"].to_numpy()
-    mean = (
-        draws.isel(chain=0, draw=0, drop=True)
-        .transpose("contrast", "task")
-        .copy(data=summary["mean"])
-        .rename("ace")
-    )
-    carried = carry_effects(effects, mean).assign_attrs(
-        n_draws=draws.sizes["chain"] * draws.sizes["draw"]
-    )
     if "floor" in effects:
-        errors, columns = _widen_to_floor(effects, found, errors, columns)
-        carried = carried.assign(
-            below_floor=(effects["ace"].dims, is_below_floor(effects))
-        )
-    would_be = too_few & (outside <= 1 - level)
-    return Evidence(
-        carried, found, errors, columns, summary["sd"], share, would_be, lacking
+        below_floor = is_below_floor(effects)
+        columns["lfsr"] = np.where(below_floor, 1.0, columns["lfsr"])
+        effects["below_floor"] = (("contrast", "task"), below_floor)
+    measured = "raw" in effects and "se" in effects
+    if not measured:
+        effects["ace"] = (("contrast", "task"), summary["mean"])
+    return Shrunken(
+        effects.drop_vars("raw", errors="ignore"),
+        measured,
+        found,
+        columns,
+        summary["above"],
+        summary["below"],
     )
-
-
-def _inside_with_unseen(
-    draws: xr.DataArray,
-    add: Array,
-    found: Region,
-    ci_prob: float,
-    inside: Array,
-    null: float,
-) -> Array:
-    """Return the probability that effects lie inside the region after adding what
-    undrawn backgrounds could add.
-    """
-    if not add.any() or found.direction_only.all():
-        return inside
-    room = found.upper - found.lower > 2 * add
-    lower, upper = (
-        np.where(room, end, found.lower)
-        for end in (found.lower + add, found.upper - add)
-    )
-    narrow = replace(found, lower=lower, upper=np.where(room, upper, found.upper))
-    parts = [
-        _task_summary(draws, t, narrow, ci_prob, null)
-        for t in range(draws.sizes["task"])
-    ]
-    outside = np.stack([part.above + part.below for part in parts], axis=1)
-    return np.where(
-        add > 0, np.where(room, np.clip(1 - outside, 0.0, 1.0), 0.0), inside
-    )
-
-
-def _widen_to_floor(
-    effects: xr.Dataset, found: Region, errors: Array, columns: dict[str, Array]
-) -> tuple[Array, dict[str, Array]]:
-    """Return errors and columns where effects are zero within rounding: no direction,
-    intervals as wide as the floor.
-
-    "Negligible" remains possible where the floor lies inside the region.
-    """
-    below, floor = is_below_floor(effects), floor_of_estimates(effects)
-    no_room = below & ((found.lower > -floor) | (found.upper < floor))
-    errors = np.where(
-        below & (np.arange(3) != 1).reshape(3, *[1] * below.ndim), 1.0, errors
-    )
-    errors[1] = np.where(no_room, np.maximum(errors[1], 1.0), errors[1])
-    lower, upper = at_least_floor(effects, columns["lower"], columns["upper"])
-    ends = {
-        "lower": np.where(below, lower, columns["lower"]),
-        "upper": np.where(below, upper, columns["upper"]),
-    }
-    return errors, columns | ends | {"lfsr": np.where(below, 1.0, columns["lfsr"])}
 
 
 def _sides_from_lfsr(
@@ -308,30 +238,7 @@ def _interval_off_atom(
     return raw - half, raw + half
 
 
-def _slab_columns(
-    columns: dict[str, Array],
-    moments: xr.Dataset,
-    draws: xr.DataArray,
-    effects: xr.Dataset,
-    ci_prob: float,
-    slab: Interval | None,
-) -> dict[str, Array]:
-    """Return P(0) and the interval of each effect given that it is not 0.
-
-    Where the interval contains no atom both intervals are equal.
-    """
-    zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
-    lower, upper = columns["lower"].copy(), columns["upper"].copy()
-    for k, t in np.argwhere((zero > 0) & (lower <= 0) & (upper >= 0)):
-        ends = _interval_off_atom(0.0, (k, t), draws, effects, ci_prob, slab)
-        if ends is not None:
-            lower[k, t], upper[k, t] = ends
-    return (
-        {"p_zero": zero, "lower_slab": lower, "upper_slab": upper} if zero.any() else {}
-    )
-
-
-def _as_draws(ace: xr.DataArray, level: float) -> xr.DataArray:
+def _as_draws(ace: xr.DataArray, ci_prob: float) -> xr.DataArray:
     """Return ace as (chain, draw, contrast, task)."""
     dims = {*map(str, ace.dims)}
     if (
@@ -356,16 +263,16 @@ def _as_draws(ace: xr.DataArray, level: float) -> xr.DataArray:
             "left none"
         )
     n = ace.sizes["chain"] * ace.sizes["draw"]
-    if n * (1 - level) < 1:
+    if n * (1 - ci_prob) < 1:
         enough = (
-            f"give level={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or "
+            f"give ci_prob={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or "
             if n > _FEW_DRAWS
             else "give "
         )
         # ten of them in error
-        needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - level) - 1e-6)))
+        needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - ci_prob) - 1e-6)))
         raise DecisionError(
-            f"{n:,} draws cannot resolve an error of {1 - level:.2g}; {enough}more "
+            f"{n:,} draws cannot resolve an error of {1 - ci_prob:.2g}; {enough}more "
             f"draws: cg.infer(..., n_draws={needed})"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
@@ -395,6 +302,8 @@ def _posterior_context(
     effects = effects.assign(
         {n: v for n, v in context.items() if n not in effects.variables}
     )
+    if "se_estimated" in effects:  # an effect has one interval, whoever asks
+        effects = effects.assign(se=effects["se_estimated"]).drop_vars("se_estimated")
     if "effect" in observed and set(observed["effect"].dims) == {"contrast", "task"}:
         effects["raw"] = observed["effect"].transpose("contrast", "task").variable
     # a rope in placebos or sd refers to the measured effects, or else to the draws
@@ -404,10 +313,38 @@ def _posterior_context(
         else draws.isel(chain=0, draw=0, drop=True).rename("ace")
     )
     effects["ace"] = ace.transpose("contrast", "task").variable
+    if "effect_model" in observed and "se" in effects:
+        effects = _over_predictors(effects, observed["effect_model"])
     attrs = {**constant.attrs, **groups["posterior"].attrs}
     return effects.assign_attrs(
         {k: v for k, v in attrs.items() if isinstance(v, str | int | float | np.number)}
     ), moments
+
+
+def _over_predictors(effects: xr.Dataset, each: xr.DataArray) -> xr.Dataset:
+    """Return effects with the standard error of a mean over units and predictors, where
+    each predictor has its own effect; its df are Satterthwaite's.
+    """
+    values = each.transpose("contrast", "task", "model").to_numpy()
+    m = values.shape[-1]
+    between = values.var(axis=-1, ddof=1) / m
+    units = effects["se"].transpose("contrast", "task").to_numpy() ** 2
+    df = (
+        effects["df"].transpose("contrast", "task").to_numpy()
+        if "df" in effects
+        else np.full(units.shape, np.inf)
+    )
+    spread = between**2 / (m - 1) + units**2 / df
+    total = between + units
+    columns = {
+        "se": np.sqrt(total),
+        "df": np.divide(total**2, spread, out=df.astype(float), where=spread > 0),
+    }
+    # of units alone
+    effects = effects.drop_vars(["skewness", "n_up", "n_down"], errors="ignore")
+    return effects.assign(
+        {name: (("contrast", "task"), column) for name, column in columns.items()}
+    )
 
 
 def _align_group(

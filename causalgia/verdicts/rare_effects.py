@@ -1,20 +1,17 @@
-"""Rare effects, on few backgrounds: the share that could have been missed, and its
-possible effect on an average.
+"""Rare effects, on few backgrounds: the share of these on which an effect must not be
+missed.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from causalgia.checks import is_real
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.errors import DecisionError, quoted
-from causalgia.numerics.moments import ENOUGH
-from causalgia.types import Array
+from causalgia.estimation.effect_intervals import independent_units
 
 RARE = 0.01
 """Default share of backgrounds on which an effect must not be missed."""
@@ -78,118 +75,5 @@ def few_real_sequences(estimates: xr.Dataset) -> int:
     """
     if estimates.attrs.get("null_kind") != "genomic" or "ace" not in estimates:
         return 0
-    n = int(independent_draws(estimates).max(initial=0.0))
+    n = int(independent_units(estimates).max(initial=0.0))
     return n if n < 3 / RARE else 0
-
-
-def independent_draws(estimates: xr.Dataset) -> Array:
-    """Return the number of independent backgrounds under each treatment, of the shape
-    of ``ace``; 0 where unknown.
-
-    Units of one parent are one draw; in a parallel trial half of the units have the
-    treatment.
-
-    Examples
-    --------
-    >>> one = {
-    ...     "ace": ("contrast", [1.0]),
-    ...     "n_units": ("contrast", [600]),
-    ...     "n_clusters": ("contrast", [60]),
-    ... }
-    >>> independent_draws(xr.Dataset(one))
-    array([60.])
-    """
-    ace = estimates["ace"]
-    counts = [name for name in ("n_clusters", "n_units") if name in estimates]
-    if not counts:
-        return np.zeros(ace.shape)
-    n = (
-        estimates[counts[0]]
-        .broadcast_like(ace)
-        .transpose(*ace.dims)
-        .to_numpy()
-        .astype(np.float64)
-    )
-    return (
-        n / 2
-        if str(estimates.attrs.get("assignment", "")).startswith("parallel")
-        else n
-    )
-
-
-def missed_share(estimates: xr.Dataset) -> Array:
-    """Return 3/n: effects on fewer backgrounds than this share could be missed by n
-    draws (95 %); 0 where n is unknown.
-
-    References
-    ----------
-    Hanley & Lippman-Hand (1983), doi:10.1001/jama.1983.03330370053031: the rule of
-    three.
-
-    Examples
-    --------
-    >>> missed_share(
-    ...     xr.Dataset({"ace": ("contrast", [1.0]), "n_units": ("contrast", [300])})
-    ... )
-    array([0.01])
-    """
-    n = independent_draws(estimates)
-    return np.where(n > 0, np.minimum(3 / np.maximum(n, 1), 1.0), 0.0)
-
-
-def too_few_backgrounds(
-    estimates: xr.Dataset, rare: float | None, level: float
-) -> npt.NDArray[np.bool_]:
-    """Return where an effect on a share `rare` of backgrounds could have been missed;
-    of the shape of ``ace``.
-
-    n draws miss it with probability ``(1 - rare)^n``, which is above ``1 - level``
-    below ``-log(1 - level) / rare`` draws: 300 for 1 % at .95. False where the number
-    of draws is not known.
-
-    Examples
-    --------
-    >>> found = xr.Dataset(
-    ...     {"ace": ("contrast", [1.0, 1.0]), "n_units": ("contrast", [299, 300])}
-    ... )
-    >>> too_few_backgrounds(found, 0.01, 0.95), too_few_backgrounds(found, 0.01, 0.99)
-    (array([ True, False]), array([ True,  True]))
-    """
-    n = independent_draws(estimates)
-    needed = 0.0 if rare is None else np.floor(-np.log1p(-level) / rare)
-    return (n > 0) & (n <= needed)
-
-
-def unseen(estimates: xr.Dataset, hall: Array) -> Array:
-    """Return what backgrounds that were not drawn could add to a skewed effect:
-    ``(3/n) max |ICE|``, else 0.
-
-    The t interval of a mean undercovers on the side on which nothing large was drawn.
-    Where ``n < 25 skewness^2`` a share 3/n of backgrounds may still have effects as
-    large as the largest observed in any arm of the task.
-
-    Parameters
-    ----------
-    estimates
-        With ``largest_ice``; 0 where it is not known.
-    hall
-        Their `causalgia.effect_table.hall_coefficient`.
-
-    Examples
-    --------
-    >>> columns = {"ace": 0.0, "largest_ice": 2.0, "n_units": 100}
-    >>> unseen(
-    ...     xr.Dataset(
-    ...         {name: (("contrast", "task"), [[x]]) for name, x in columns.items()}
-    ...     ),
-    ...     np.array([[0.4]]),
-    ... )
-    array([[0.06]])
-    """
-    ace = estimates["ace"]
-    if "largest_ice" not in estimates or not hall.any():
-        return np.zeros(ace.shape)
-    largest = estimates["largest_ice"]
-    largest = largest.max("contrast") if "contrast" in largest.dims else largest
-    reach = largest.broadcast_like(ace).transpose(*ace.dims).to_numpy()
-    return np.where(ENOUGH * hall**2 > 1, missed_share(estimates) * reach, 0.0)

@@ -272,7 +272,7 @@ def plain(rng: Random, folder: Path) -> None:
     source = (
         DESIGN
         if kind is cg.Design
-        else cg.Analysis(control="none", rope=(-0.1, 0.1), level=0.9)
+        else cg.Analysis(control="none", rope=(-0.1, 0.1), ci_prob=0.9)
     )
     tree = mutation.of_tree(source.to_dict(), rng)
     try:

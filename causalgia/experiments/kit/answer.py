@@ -57,7 +57,7 @@ class Answer:
     question
         The question, in a sentence.
     estimates, decisions
-        Every named contrast: ``ace, se, df, p, p_adjusted``, and
+        Every named contrast: ``ace, se, df, p``, and
         ``ace, lower, upper, verdict, ...`` (contrast, task), with the experiment's
         coordinates.
     findings
@@ -359,7 +359,7 @@ _COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
     "q_matched": (
         "q",
         "Float",
-        "p adjusted by Benjamini-Hochberg over the variants of the task",
+        "p adjusted by Benjamini-Hochberg over the family of the analysis",
     ),
     "n_matched": ("n", "Integer", "matched null variants of the stratum"),
     "tail_p": (
@@ -373,7 +373,7 @@ _COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
         "origin of tail_p: rank, tail (the model) or no fit (by rank)",
     ),
     "lfdr_matched": ("lfdr", "Float", "local false discovery rate by two groups"),
-    "p_adjusted": ("p_adjusted", "Float", "p adjusted over the variants of the task"),
+    "q": ("q", "Float", "q of the verdict, over all variants and tasks open to it"),
     "verdict": (
         "verdict",
         "String",

@@ -13,11 +13,9 @@ from fractions import Fraction
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import numpy as np
-
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import nearest
-from causalgia.choices import ROPE_IN_WORDS, Error, is_placebo_rope
+from causalgia.choices import ROPE_IN_WORDS
 from causalgia.design import Design, Genomic
 from causalgia.errors import (
     CausalgiaError,
@@ -106,11 +104,9 @@ class Entry:
         Oracle of the zoo in the example file that ``causalgia init --experiment``
         writes.
     claims
-        ``"confirmatory"``: the contrasts differ in kind or are ordered, and each
-        verdict is a test with its own error rate. ``"screening"``: the contrasts are
-        exchangeable, and verdicts hold on average over effects like these: by a
-        posterior for 30 contrasts or more, or by the false discovery rate among k-mers
-        beyond placebos.
+        ``"confirmatory"``: the contrasts differ in kind or are ordered.
+        ``"screening"``: they are exchangeable, and hierarchical effect sizes stand
+        beside the estimates of 10 or more.
     """
 
     name: str
@@ -216,8 +212,8 @@ class Experiment(Design):
         return self.analysis
 
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:
-        """Answer the question: contrast, estimate, adjust, infer and decide, then
-        derive the findings.
+        """Answer the question: contrast, estimate and decide, then derive the
+        findings.
 
         Parameters
         ----------
@@ -258,7 +254,11 @@ class Experiment(Design):
         classes: Any = self.labels.get("placebo_class")
         requested = self.analysis.asking(self.analysis_fields)
         done = apply_verbs(
-            outcomes, requested, rng=derive(key, "steps"), placebo_class=classes
+            outcomes,
+            requested,
+            rng=derive(key, "steps"),
+            placebo_class=classes,
+            shrinks=self.claims == "screening",
         )
         found = TrialResults(
             experiment=self,
@@ -285,11 +285,7 @@ class Experiment(Design):
             estimates=found.steps.estimates,
             decisions=found.steps.decisions,
             findings={**finding.datasets, **over.datasets},
-            sentences=(
-                *finding.sentences,
-                *over.sentences,
-                *_too_few_for_exact(found.steps.decisions),
-            ),
+            sentences=(*finding.sentences, *over.sentences),
             figure=self.entry.draw,
             name=self.entry.name,
         )
@@ -343,40 +339,6 @@ class Experiment(Design):
             f"contrasts, {self.n_units:,} units"
         )
         return f"<Experiment {self.entry.name}: {size} of {self.drawn.describe()}>"
-
-
-def _too_few_for_exact(decisions: xr.Dataset) -> tuple[str, ...]:
-    """Return a sentence on exact effects that are undecided for want of units; empty
-    where there are none.
-    """
-    from causalgia.multiplicity.tost import units_lacking_for_exact
-
-    if "se" not in decisions or "level" not in decisions.attrs:
-        return ()
-    level = float(decisions.attrs["level"])
-    few = units_lacking_for_exact(decisions, level)
-    undecided = (
-        decisions["verdict"].transpose(*decisions["ace"].dims).to_numpy() == "undecided"
-    )
-    if not (undecided & (few > 0)).any():
-        return ()
-    n = decisions[
-        "n_clusters" if "n_clusters" in decisions else "n_units"
-    ].broadcast_like(decisions["ace"])
-    there = int(
-        n.transpose(*decisions["ace"].dims).to_numpy()[undecided & (few > 0)].min()
-    )
-    n_few = int((undecided & (few > 0)).sum())
-    needed = np.ceil(round(3 / (1 - level), 9))
-    vary = (
-        "effect does not vary between units and is"
-        if n_few == 1
-        else "effects do not vary between units and are"
-    )
-    return (
-        f"{n_few:,} {vary} undecided: a verdict takes {needed:.0f} units, more for "
-        f"several contrasts, and there are {there}.",
-    )
 
 
 NAME = "over predictors"
@@ -457,56 +419,6 @@ Claims: TypeAlias = Literal["confirmatory", "screening"]
 """Verdicts with an error rate each, or verdicts that hold on average over effects like
 these.
 """
-
-LEAST_FOR_SCREENING = 30
-"""Least number of exchangeable contrasts from which the distribution of their effects
-can be estimated.
-"""
-
-
-def analysis_for(
-    claims: Claims, *, rope: Rope, n_contrasts: int = 0, **settings: Any
-) -> Analysis:
-    """Return the analysis for confirmatory or for screening contrasts.
-
-    Contrasts of different kinds (an effect, an interaction, a rise) or in an order
-    (interactions along a distance) have no common distribution: each is tested by
-    itself, unshrunken, with the false discovery rate over all of them. So are fewer
-    than 30 contrasts of one kind. For 30 or more exchangeable contrasts, such as
-    variants, verdicts come from a hierarchical posterior and hold on average over
-    effects like these. With placebos (``rope="placebo"`` or ``"placebo outliers"``),
-    k-mers are tested against the placebo distribution, with the false discovery rate
-    over the screen.
-
-    Parameters
-    ----------
-    claims
-        ``"confirmatory"`` or ``"screening"``.
-    rope
-        Region of practical equivalence.
-    n_contrasts
-        Number of exchangeable contrasts without placebos; ignored for confirmatory
-        claims.
-    **settings
-        Further fields of `causalgia.Analysis`.
-
-    Examples
-    --------
-    >>> analysis_for("confirmatory", rope=(-0.1, 0.1))
-    Analysis(rope=(-0.1, 0.1), error='bh', exchangeable=False)
-    >>> analysis_for("screening", rope="placebo", n_contrasts=4_096)
-    Analysis(rope='placebo', error='bh', exchangeable=True)
-    >>> analysis_for("screening", rope=(-0.1, 0.1), n_contrasts=29).error
-    'bh'
-    >>> analysis_for("screening", rope=(-0.1, 0.1), n_contrasts=30).error
-    'local'
-    """
-    screens = claims == "screening"
-    by_posterior = (
-        screens and n_contrasts >= LEAST_FOR_SCREENING and not is_placebo_rope(rope)
-    )
-    error: Error = "local" if by_posterior else "bh"
-    return Analysis(rope=rope, error=error, exchangeable=screens, **settings)
 
 
 def rise_weights(doses: Mapping[str, float]) -> dict[str, Fraction]:

@@ -162,7 +162,12 @@ class MatchedTrial(Experiment):
 
     @property
     def _alpha(self) -> float:
-        return round(1 - self.analysis.level, 9)
+        return round(1 - self.analysis.ci_prob, 9)
+
+    @property
+    def _family(self) -> str:
+        by_task = self.analysis.family == "task"
+        return "the variants of each task" if by_task else "all variants and tasks"
 
     def _check_level(self) -> None:
         """Raise EstimateError where no p can be as small as the level asks."""
@@ -170,9 +175,9 @@ class MatchedTrial(Experiment):
         needed = ceil(round(1 / self._alpha, 9)) - 1
         if fewest < needed:
             raise EstimateError(
-                f"level={self.analysis.level:g} needs {needed:,} null variants in each "
+                f"ci_prob={self.analysis.ci_prob:g} needs {needed:,} null variants in each "
                 f"stratum, so that a p of {self._alpha:g} is possible, and one has "
-                f"{fewest:,}: draw more (n_null=), or give a level of "
+                f"{fewest:,}: draw more (n_null=), or give ci_prob="
                 f"{1 - 1 / (fewest + 1):.3g} or less"
             )
 
@@ -192,7 +197,12 @@ class MatchedTrial(Experiment):
         )
         self._check_level()
         found = rank_among_matched(
-            values[:k], values[k:], self.strata, floor=floor, alpha=self._alpha
+            values[:k],
+            values[k:],
+            self.strata,
+            floor=floor,
+            alpha=self._alpha,
+            by_column=self.analysis.family == "task",
         )
         columns: dict[str, Any] = {"ace": values[:k], "se": np.zeros(values[:k].shape)}
         columns |= {"p_matched": found.p, "q_matched": found.q, "n_matched": found.n}
@@ -236,7 +246,7 @@ class MatchedTrial(Experiment):
             "estimand": OWN_CONTEXT,
             "target": "units",
             "matched": self.matched.describe(),
-            "family": _FAMILY,
+            "family": self._family,
         }
         return with_notes(
             validate(annotate(out.assign_attrs(attrs)), "estimates"), *notes
@@ -245,7 +255,7 @@ class MatchedTrial(Experiment):
     def _decide(
         self, estimates: xr.Dataset, control_sd: xr.DataArray | None
     ) -> xr.Dataset:
-        from causalgia.verdicts.rope import rope_region
+        from causalgia.multiplicity.regions import rope_region
 
         effect = estimates["ace"]
         of_matched = is_matched_rope(self.analysis.rope)
@@ -293,13 +303,12 @@ class MatchedTrial(Experiment):
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
         attrs = {
-            "evidence": "matched",
-            "error": "bh",
-            "level": self.analysis.level,
+            "error": "fdr",
+            "ci_prob": self.analysis.ci_prob,
             "rare": "none",
             "rope": label,
         }
-        attrs |= {"families": _FAMILY, "analysis": self.analysis.to_json()}
+        attrs |= {"families": self._family, "analysis": self.analysis.to_json()}
         return validate(annotate(out.assign_attrs(attrs)), "decisions")
 
     def _sentences(self, decisions: xr.Dataset) -> list[str]:
@@ -353,7 +362,6 @@ def check_every_variant(effects: xr.Dataset, n: int) -> None:
         )
 
 
-_FAMILY = "the variants of one task"
 _COLUMNS = ("chromosome", "position", "reference", "alternate")
 
 
@@ -421,7 +429,7 @@ def _tail_notes(tail: TailRanks) -> list[str]:
 def _resolution_notes(trial: MatchedTrial) -> list[str]:
     """Return what share of real effects the p-values can resolve."""
     sizes = np.array([len(x) for x in trial.strata.nulls])[trial.strata.of_effect]
-    m, k, q = int(np.median(sizes)), len(trial.variants), 1 - trial.analysis.level
+    m, k, q = int(np.median(sizes)), len(trial.variants), 1 - trial.analysis.ci_prob
     few = [share for share in _SHARES if m < nulls_needed(share, q)]
     if not few:
         return []

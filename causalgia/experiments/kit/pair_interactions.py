@@ -14,6 +14,7 @@ import numpy as np
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
+from causalgia.experiments.kit.site_controls import against_placebos
 from causalgia.experiments.kit.variance import (
     effect_in_words,
     pairing_gain,
@@ -352,12 +353,12 @@ def _period_posterior(found: TrialResults, curve: _Curve) -> xr.Dataset:
 def _pair_sentences(
     found: TrialResults, datasets: dict[str, xr.Dataset]
 ) -> Iterator[str]:
-    decisions = found.steps.decisions
+    decisions, against = found.steps.decisions, against_placebos(found.experiment)
     for begins, table in rows_by_task(decisions):
         cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
         pairs = table.isel(contrast=table["asks"].to_numpy() == "pair")
         yield (
-            f"{begins}: {_pair_verdicts_text(pairs)}; {_interaction_counts(cells)}; "
+            f"{begins}: {against}{_pair_verdicts_text(pairs)}; {_interaction_counts(cells)}; "
             f"{_strongest_interaction(cells)}."
         )
         directions = table["contrast"].to_numpy()[
@@ -566,8 +567,9 @@ def read_pairs(found: TrialResults) -> Finding:
     best = best.drop_vars(
         [name for name in ("do", "is_placebo") if name in best.coords]
     )
+    against = against_placebos(found.experiment)
     sentences = [
-        f"{begin}: {_interaction_counts(table)}; {_strongest_interaction(table)}."
+        f"{begin}: {against}{_interaction_counts(table)}; {_strongest_interaction(table)}."
         for begin, table in rows_by_task(decisions)
     ]
     return Finding(datasets={"strongest": best}, sentences=tuple(sentences))

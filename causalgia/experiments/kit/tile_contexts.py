@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from causalgia.analysis import Analysis, Rope
+from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_span
 from causalgia.design import Copy, Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import TrialResults, analysis_for
+from causalgia.experiments.kit.experiment import TrialResults
 from causalgia.experiments.kit.sites import as_positions
 from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.predict import Predictor
+from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,7 +35,7 @@ _SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
 
 
 def as_tile_sequences(
-    sequences: Any, n_draws: int, rope: Rope, *, fixed_control: bool = False
+    sequences: Any, n_draws: int, rope: RopeLike, *, fixed_control: bool = False
 ) -> Genomic:
     """Return the null model of given sequences, each with `n_draws` consecutive units.
 
@@ -76,7 +77,7 @@ def as_tile_sequences(
     return null
 
 
-def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
+def tile_analysis(null: Genomic, rope: RopeLike) -> Analysis:
     """Return the analysis of a tile experiment.
 
     Several sequences are a sample of a population; a single one is the target itself,
@@ -89,9 +90,7 @@ def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
     'parents'
     """
     alone = len(set(null.parent_names)) == 1
-    return analysis_for(
-        "confirmatory", rope=rope, target="parents" if alone else "population"
-    )
+    return Analysis(rope=rope, target="parents" if alone else "population")
 
 
 def population_text(null: Genomic) -> str:

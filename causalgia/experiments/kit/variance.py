@@ -275,7 +275,7 @@ def effect_in_words(row: xr.Dataset) -> str:
     """
     from causalgia.reporting import format_effect
 
-    columns = ("ace", "se", "lower", "upper", "interval_level")
+    columns = ("ace", "se", "lower", "upper")
     effect, interval = format_effect(
         {name: row[name].item() for name in columns if name in row}
     )

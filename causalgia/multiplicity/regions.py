@@ -4,39 +4,33 @@ by placebos.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
-from causalgia.checks import four_digits, is_real
-from causalgia.choices import NO_TAIL, is_matched_rope, is_placebo_rope
+from causalgia.checks import four_digits
+from causalgia.choices import AGAINST_PLACEBOS
 from causalgia.errors import DecisionError, EstimateError, quoted
-from causalgia.estimation._from_effects import check_has_errors, with_aligned_covariance
+from causalgia.estimation._from_effects import with_aligned_covariance
+from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.placebo import (
     placebo_classes,
     placebo_fences,
     placebo_region,
     tasks_without_scale,
 )
-from causalgia.multiplicity.tost import rope_ends
 from causalgia.notes import with_notes
+from causalgia.ropes import WAYS, Rope
 from causalgia.types import Array, Mask
 
-Rope: TypeAlias = "tuple[float, float] | str | int | Mapping[str, tuple[float, float]]"
-
-THREE_WAYS = (
-    "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the "
-    "contrast (or rope='0.2 sd' of the control arm's outcomes); rope='placebo', the "
-    "central 95 % of 40 or more placebos; or rope=0, the direction alone"
-)
+Words: TypeAlias = npt.NDArray[np.str_]
 _WITHOUT_SD = ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss")
 _FEW_TASKS = 3
-_IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
 
 
 @dataclass(frozen=True)
@@ -101,86 +95,33 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     ... ).label
     '-0.1 to 0.1'
     """
-    ace = effects["ace"]
-    if rope is None:
+    parsed, ace = Rope.parse(rope, null), effects["ace"]
+    if parsed.kind == "sd":
+        return _region_in_sd(parsed, effects, null)
+    if parsed.of_placebos:
+        return _placebo_region(effects, parsed)
+    if parsed.kind == "matched":
         raise DecisionError(
-            "a verdict compares an effect with a region of practical equivalence: "
-            f"{THREE_WAYS}"
+            "rope='matched' is the range of matched null variants, which these effects "
+            "have none of: it belongs to cg.experiments.variants(..., "
+            "null=cg.MatchedVariants(of=...)); else " + WAYS
         )
-    if is_real(rope):
-        # the point of no effect, which rope=0 stands for on any scale
-        if rope != 0:
-            half = (
-                abs(float(rope) - null)
-                if -1e300 < rope < 1e300 and rope != null
-                else 0.1
-            )
-            alone = (
-                f"; rope=0 asks for the direction alone, about {null:g}" if null else ""
-            )
-            ends_of = (
-                f"({null - half:g}, {null + half:g})" if null else f"({-half}, {half})"
-            )
-            raise DecisionError(
-                f"rope={quoted(rope)} is one number; a region has two ends: "
-                f"rope={ends_of}{alone}"
-            )
-        return Region(np.full(ace.shape, null), np.full(ace.shape, null), f"{null:g}")
-    if isinstance(rope, str) and not is_placebo_rope(rope):
-        return _region_in_sd(rope, effects, null)
-    if isinstance(rope, str):
-        return _placebo_region(effects, rope)
-    if isinstance(rope, Mapping):
-        return _region_by_task(rope, ace, null)
-    low, high = rope_ends(rope, null)
-    return Region(
-        np.full(ace.shape, low), np.full(ace.shape, high), _range_label(low, high)
-    )
+    tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []
+    ends = parsed.ends(tasks or [""], null)
+    pairs = np.array(ends).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
+    lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
+    if parsed.kind == "by task":  # in the order of the tasks
+        parsed = Rope(parsed.kind, tuple(zip(tasks, ends, strict=True)))
+    label = f"{null:g}" if parsed.kind == "direction" else str(parsed)
+    return Region(lower, upper, label)
 
 
 def _range_label(low: float, high: float) -> str:
     return f"{four_digits(low)} to {four_digits(high)}"
 
 
-def _region_by_task(rope: Mapping[str, Any], ace: xr.DataArray, null: float) -> Region:
-    tasks = [str(task) for task in ace["task"].to_numpy()]
-    if set(rope) != set(tasks):
-        raise DecisionError(
-            f"rope names the tasks {quoted(sorted(map(str, rope)))}, and there are "
-            f"{quoted(tasks)}; give a rope for each"
-        )
-    ends = []
-    for task in tasks:
-        try:
-            ends.append(rope_ends(rope[task], null))
-        except DecisionError as error:
-            one = (
-                "; a region by task is in numbers"
-                if isinstance(rope[task], str)
-                else ""
-            )
-            raise DecisionError(f"task {task}: {error}{one}") from None
-    pairs = np.array(ends).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
-    lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
-    labels = (
-        f"{_range_label(*pair)} ({task})"
-        for task, pair in zip(tasks, ends, strict=True)
-    )
-    return Region(lower, upper, "; ".join(labels))
-
-
-def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
-    found = _IN_SD.fullmatch(rope)
-    if is_matched_rope(rope):
-        raise DecisionError(
-            "rope='matched' is the range of matched null variants, which these effects "
-            "have none of: it belongs to cg.experiments.variants(..., "
-            "null=cg.MatchedVariants(of=...)); else " + THREE_WAYS
-        )
-    if rope.strip() == "placebo tail":
-        raise DecisionError(NO_TAIL)
-    if found is None or not 0 < float(found[1]) < np.inf:
-        raise DecisionError(f"rope={quoted(rope)} is not a region; {THREE_WAYS}")
+def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
+    rope, n_sd = parsed.value, parsed.n_sd
     numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
     if "control_sd" not in effects:
         why, scale = (
@@ -211,11 +152,10 @@ def _region_in_sd(rope: str, effects: xr.Dataset, null: float) -> Region:
             f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that "
             f"rope={quoted(rope)} has no width; use more units, or {numbers}"
         )
-    half = float(found[1]) * sd
+    half = n_sd * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
     label = (
-        f"{float(found[1]):g} sd of {of_tasks}{arm}{about} = "
-        f"{_half_widths_text(half, effects)}"
+        f"{n_sd:g} sd of {of_tasks}{arm}{about} = {_half_widths_text(half, effects)}"
     )
     return Region(null - half, null + half, label)
 
@@ -241,35 +181,20 @@ def _half_widths_text(half: Array, effects: xr.Dataset) -> str:
     return f"±{_range_label(half.min(), half.max()).replace(' to ', ' to ±')}"
 
 
-def is_outliers(rope: object) -> bool:
-    """Return whether the region is that of the outliers among placebos.
-
-    Examples
-    --------
-    >>> is_outliers("placebo outliers"), is_outliers("placebo")
-    (True, False)
-    """
-    return isinstance(rope, str) and rope.strip() == "placebo outliers"
-
-
-_OF_RANDOM = {"increases": "higher", "decreases": "lower", "negligible": "within"}
-
-
-def in_words_of(rope: object, verdict: xr.DataArray) -> xr.DataArray:
+def in_words_of(region: Region, verdict: Words) -> Words:
     """Return verdicts in the words of the region: higher, lower, within for random
     sequences.
 
     Examples
     --------
-    >>> verdict = xr.DataArray(["increases", "negligible", "undecided"])
-    >>> in_words_of("placebo", verdict).values.tolist()
-    ['higher', 'within', 'undecided']
+    >>> region = Region(np.zeros(2), np.ones(2), "of placebos", of_placebos=True)
+    >>> in_words_of(region, np.array(["increases", "negligible"])).tolist()
+    ['higher', 'within']
     """
-    if not is_placebo_rope(rope):
+    if not region.of_placebos:
         return verdict
-    flat = verdict.to_numpy().ravel().tolist()
-    placebos = np.array([_OF_RANDOM.get(one, one) for one in flat], dtype="<U10")
-    return verdict.copy(data=placebos.reshape(verdict.shape))
+    words = [AGAINST_PLACEBOS[one] for one in np.ravel(verdict).tolist()]
+    return np.array(words, dtype="<U10").reshape(np.shape(verdict))
 
 
 @contextmanager
@@ -291,7 +216,7 @@ def placebo_errors(rope: str) -> Iterator[None]:
         raise DecisionError(f"rope={quoted(rope)}: {error}") from None
 
 
-def _placebo_region(effects: xr.Dataset, rope: str) -> Region:
+def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
     if (
         "covariance" in effects and "se" in effects
     ):  # the se of a posterior are those of normal scores
@@ -307,10 +232,13 @@ def _placebo_region(effects: xr.Dataset, rope: str) -> Region:
     check_has_errors(effects)
     fewest = effects.sizes["contrast"]
     lower, upper = np.empty(effects["ace"].shape), np.empty(effects["ace"].shape)
-    classes, outliers = placebo_classes(effects), is_outliers(rope)
+    classes, outliers = (
+        placebo_classes(effects),
+        parsed.kind == "placebo outliers",
+    )
     for rows in classes:
         own = effects.isel(contrast=rows)
-        with placebo_errors(rope):
+        with placebo_errors(parsed.value):
             found = placebo_fences(own) if outliers else placebo_region(own)
         lower[rows], upper[rows] = found["lower"].to_numpy(), found["upper"].to_numpy()
         fewest = min(fewest, int(found["n_placebos"]))
@@ -356,14 +284,15 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     ['K562']
     """
     tasks = estimates["task"].to_numpy().tolist()
-    if is_outliers(rope):
+    parsed = Rope.parse(rope)
+    if parsed.kind == "placebo outliers":
         ace = estimates["ace"].transpose("task", "contrast", ...).to_numpy()
         of_task = [bool((effects == effects[:1]).all()) for effects in ace]
-    elif is_placebo_rope(rope):
+    elif parsed.of_placebos:
         check_has_errors(estimates)
-        with placebo_errors(rope):
+        with placebo_errors(parsed.value):
             of_task = tasks_without_scale(estimates).tolist()
-    elif "control_sd" in estimates and isinstance(rope, str):
+    elif "control_sd" in estimates and parsed.kind == "sd":
         still = (
             estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
         )
@@ -397,9 +326,10 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
         else f"tasks {', '.join(map(quoted, names))}"
     )
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
-    if is_outliers(rope):
+    parsed = Rope.parse(rope)
+    if parsed.kind == "placebo outliers":
         why = "all effects there are one"
-    elif is_placebo_rope(rope):
+    elif parsed.of_placebos:
         why = (
             "the placebos there vary no more than their errors explain, or nearly "
             "all of them have the same effect"
@@ -407,7 +337,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
     else:
         why = "the control's outcomes do not vary there"
     return (
-        f"no verdict on {which}: {why}, so that rope={quoted(rope)} has no width; "
+        f"no verdict on {which}: {why}, so that rope={quoted(parsed.value)} has no width; "
         f"{them}"
     )
 

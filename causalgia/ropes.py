@@ -1,0 +1,258 @@
+"""Regions of practical equivalence (ROPE) as they are asked for, parsed once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from causalgia.checks import four_digits, is_real
+from causalgia.choices import NO_TAIL, PLACEBO_ROPES
+from causalgia.errors import DecisionError, quoted
+
+Ends: TypeAlias = "tuple[float, float]"
+RopeLike: TypeAlias = (
+    "Rope | Ends | str | int | Mapping[str, Ends] | tuple[tuple[str, Ends], ...]"
+)
+"""Every form of a region (`Rope.parse`)."""
+Kind: TypeAlias = Literal[
+    "numbers", "direction", "by task", "sd", "placebo", "placebo outliers", "matched"
+]
+
+WAYS = (
+    "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the "
+    "contrast (or rope='0.2 sd' of the control arm's outcomes); rope='placebo', the "
+    "central 95 % of 40 or more placebos; or rope=0, the direction alone"
+)
+_IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
+
+
+@dataclass(frozen=True)
+class Rope:
+    """A region of practical equivalence as it is asked for: the effects that are too
+    small to matter.
+
+    Every verb that takes a region takes one of these or what `parse` reads, and asks it
+    for its ends on the effects at hand (`causalgia.multiplicity.regions.rope_region`).
+
+    Attributes
+    ----------
+    kind
+        ``"numbers"``; ``"direction"``, for which no effect is negligible;
+        ``"by task"``; ``"sd"``, of the control arm; ``"placebo"`` and
+        ``"placebo outliers"``, of random sequences; ``"matched"``, of null variants.
+    value
+        The region in plain numbers and text: its two ends; 0; (task, ends) for each
+        task; or the text that was given.
+
+    Examples
+    --------
+    >>> Rope.parse((-0.1, 0.1))
+    Rope(kind='numbers', value=(-0.1, 0.1))
+    >>> str(Rope.parse({"K562": (-0.1, 0.1), "HepG2": (-1, 1)}))
+    '-0.1 to 0.1 (K562); -1 to 1 (HepG2)'
+    >>> Rope.parse("0.2 sd").n_sd, Rope.parse(0).is_fixed
+    (0.2, True)
+    """
+
+    kind: Kind
+    value: Any
+
+    @classmethod
+    def parse(cls, rope: Any, null: float = 0.0) -> Rope:
+        """Return the region that is asked for.
+
+        Parameters
+        ----------
+        rope
+            Two numbers, the lower first; 0, the direction alone; for each task two
+            numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo outliers"``;
+            ``"matched"``; or a `Rope`.
+        null
+            No effect, for the cure of an error: 1 for ratios.
+
+        Raises
+        ------
+        DecisionError
+            If it is none of these.
+
+        Examples
+        --------
+        >>> Rope.parse((0.1, -0.1))
+        Traceback (most recent call last):
+        ...
+        causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
+        """
+        if isinstance(rope, Rope):
+            return rope
+        if rope is None:
+            raise DecisionError(
+                "a verdict compares an effect with a region of practical equivalence: "
+                f"{WAYS}"
+            )
+        if isinstance(rope, str):
+            return _of_text(rope)
+        if is_real(rope):
+            if rope != 0:
+                known = -1e300 < rope < 1e300 and rope != null
+                half = abs(float(rope) - null) if known else 0.1
+                alone = (
+                    f"; rope=0 asks for the direction alone, about {null:g}"
+                    if null
+                    else ""
+                )
+                raise DecisionError(
+                    f"rope={quoted(rope)} is one number; a region has two ends: "
+                    f"rope=({null - half:g}, {null + half:g}){alone}"
+                )
+            return cls("direction", 0)
+        if isinstance(rope, tuple | list) and rope and all(map(_names_a_task, rope)):
+            rope = dict(rope)
+        if isinstance(rope, Mapping):
+            return cls("by task", tuple(_of_task(*item) for item in rope.items()))
+        return cls("numbers", rope_ends(rope))
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether its ends need no data."""
+        return self.kind in ("numbers", "direction", "by task")
+
+    @property
+    def of_placebos(self) -> bool:
+        """Whether it is the range of random sequences."""
+        return self.kind in PLACEBO_ROPES
+
+    @property
+    def n_sd(self) -> float:
+        """The half width in sd of the control arm, of a region in sd."""
+        found = _IN_SD.fullmatch(str(self.value))
+        return float(found[1]) if found else np.nan
+
+    def ends(self, tasks: list[str], null: float = 0.0) -> list[Ends]:
+        """Return the two ends for each task; those of a direction are both `null`, no
+        effect.
+
+        Raises
+        ------
+        DecisionError
+            If a task has no region or there is no such task, the region needs data,
+            or it does not contain 1 on a scale of ratios.
+
+        Examples
+        --------
+        >>> Rope.parse(0).ends(["K562"]), Rope.parse((-1, 1)).ends(["K562", "HepG2"])
+        ([(0.0, 0.0)], [(-1.0, 1.0), (-1.0, 1.0)])
+        """
+        if self.kind == "direction":
+            return [(null, null) for _ in tasks]
+        if self.kind == "numbers":
+            return [rope_ends(self.value, null) for _ in tasks]
+        if self.kind != "by task":
+            raise DecisionError(
+                f"rope={quoted(self.value)} is not fixed beforehand for all effects; "
+                "give two numbers (or two for each task), or 0"
+            )
+        by_task = dict(self.value)
+        if set(by_task) != set(tasks):
+            raise DecisionError(
+                f"rope names the tasks {quoted(sorted(by_task))}, and there are "
+                f"{quoted(tasks)}; give a rope for each"
+            )
+        return [_of_task(task, by_task[task], null)[1] for task in tasks]
+
+    def __str__(self) -> str:
+        if self.kind == "numbers":
+            return " to ".join(map(four_digits, self.value))
+        if self.kind == "by task":
+            return "; ".join(
+                f"{' to '.join(map(four_digits, ends))} ({task})"
+                for task, ends in self.value
+            )
+        return str(self.value)
+
+
+def _names_a_task(pair: object) -> bool:
+    return (
+        isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)
+    )
+
+
+def _of_task(task: Any, ends: Any, null: float = 0.0) -> tuple[str, Ends]:
+    try:
+        return str(task), rope_ends(ends, null)
+    except DecisionError as error:
+        one = "; a region by task is in numbers" if isinstance(ends, str) else ""
+        raise DecisionError(f"task {task}: {error}{one}") from None
+
+
+def _of_text(rope: str) -> Rope:
+    name = rope.strip()
+    if name in PLACEBO_ROPES or name == "matched":
+        return Rope(name, name)  # type: ignore[arg-type]  # one of the names
+    if name == "placebo tail":
+        raise DecisionError(NO_TAIL)
+    found = _IN_SD.fullmatch(rope)
+    if found is None or not 0 < float(found[1]) < np.inf:
+        raise DecisionError(f"rope={quoted(rope)} is not a region; {WAYS}")
+    return Rope("sd", rope)
+
+
+def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
+    """Return the two ends of a rope as floats.
+
+    Parameters
+    ----------
+    rope
+        ``(lower, upper)``.
+    null
+        No effect: 1 for ratios, which the rope then has to contain; about 0 a rope may
+        lie on one side.
+
+    Raises
+    ------
+    DecisionError
+        If it is not two finite numbers, the lower one first, with something between
+        them; or does not contain 1 on a scale of ratios.
+
+    Examples
+    --------
+    >>> rope_ends((-0.1, 0.2))
+    (-0.1, 0.2)
+    >>> rope_ends((0.1, -0.1))
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
+    """
+    try:
+        if any(isinstance(end, str | bytes) for end in rope):
+            raise TypeError
+        low, high = (float(end) for end in rope)
+    except (TypeError, ValueError):
+        raise DecisionError(
+            f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)"
+        ) from None
+    if not np.isfinite([low, high]).all():
+        raise DecisionError(
+            f"rope={quoted(rope)} has an end that is not a finite number; for example "
+            "rope=(-0.1, 0.1)"
+        )
+    if low > high:
+        raise DecisionError(
+            f"rope={quoted(rope)} is reversed; give the lower end first: "
+            f"rope=({high:g}, {low:g})"
+        )
+    if low == high:
+        raise DecisionError(
+            f"rope={quoted(rope)} has no width, and no effect is certainly a point; "
+            "widen it, for example rope=(-0.1, 0.1), or ask cg.decide(..., rope=0) for "
+            "the direction alone"
+        )
+    if null and not low <= null <= high:
+        raise DecisionError(
+            f"rope={quoted(rope)} does not contain {null:g}, which is no effect on a "
+            f"scale of ratios; for example rope=({null - 0.1:g}, {null + 0.1:g})"
+        )
+    return low, high
