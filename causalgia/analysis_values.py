@@ -316,13 +316,16 @@ def as_plain(name: str, value: Any) -> Any:
         return _plain_weights(name, value)
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
+    if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):
+        return value  # an array of one number is neither a number nor a list
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
         return [_as_python_number(item) for item in value]
     return _as_python_number(value)
 
 
 def _as_python_number(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    one = getattr(value, "ndim", None) == 0 and hasattr(value, "item")
+    return value.item() if one else value
 
 
 def _plain_weights(name: str, value: Any) -> Any:

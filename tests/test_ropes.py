@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import DecisionError
+from causalgia.errors import DecisionError, DesignError
 from causalgia.multiplicity import equivalence
 from causalgia.multiplicity.regions import rope_region
 from causalgia.ropes import Rope
@@ -161,3 +161,11 @@ def test_a_region_is_stored_as_it_was_given() -> None:
         assert Rope.parse(asked.value) == asked
         given, parsed = (cg.Analysis(control="c", rope=x) for x in (form, asked))
         assert given == parsed
+
+
+def test_a_plan_takes_an_array_of_ends_and_refuses_one_of_a_number() -> None:
+    ends = xr.DataArray([-0.1, 0.1])
+    assert cg.Analysis(control="c", rope=ends).rope == (-0.1, 0.1)  # type: ignore[arg-type]
+    for name in ("rope", "ci_prob", "largest"):
+        with pytest.raises(DesignError, match=name):
+            cg.Analysis(control="c", **{name: np.array(0.9)})  # type: ignore[arg-type]

@@ -1522,3 +1522,45 @@ def test_half_widths_are_listed_up_to_three_tasks(
     np.testing.assert_allclose(
         [found.lower, found.upper], [1 - values / 2, 1 + values / 2]
     )
+
+
+def test_any_probability_of_intervals_decides_beside_ten_contrasts() -> None:
+    """Too few draws for limits at .9999 leave out hierarchical sizes, not verdicts."""
+    effects = [5.0] + [0.0] * 9
+    nine, ten = (
+        cg.decide(cg.from_effects(effects[:n], se=0.1), rope=(-1, 1), ci_prob=0.9999)
+        for n in (9, 10)
+    )
+    assert verdicts(nine) == verdicts(ten)[:9]
+    assert "shrunken" not in ten
+    assert "no hierarchical effect sizes: 4,000 draws cannot" in str(ten.attrs["notes"])
+
+
+@pytest.mark.parametrize(
+    ("shrink", "message"),
+    [
+        ({"law": "normal"}, "is not a cg.Shrinkage"),
+        ("normal", "is not a cg.Shrinkage"),
+        (cg.Shrinkage(moderate=True), r"cg\.estimate\(effects, moderate=\)"),
+    ],
+)
+def test_settings_of_hierarchical_sizes_that_decide_cannot_follow_are_refused(
+    shrink: Any, message: str
+) -> None:
+    with pytest.raises(DecisionError, match=message):
+        cg.decide(cg.from_effects([1.0], se=0.1), rope=0, shrink=shrink)
+
+
+def test_a_posterior_has_the_law_it_was_inferred_by() -> None:
+    draws = np.random.default_rng(0).normal(size=(400, 10))
+    with pytest.raises(DecisionError, match=r"cg\.infer\(estimates, law="):
+        cg.decide(posterior(draws), rope=0, shrink=cg.Shrinkage(law="normal"))
+
+
+def test_bounds_on_single_units_say_where_units_are_unknown() -> None:
+    table = cg.from_effects([1.0, 0.0], se=0.01)
+    found = cg.decide(table, rope=(-0.1, 0.1), largest=6.0, rare=0.01)
+    assert "rare=0.01 and largest=6 change no verdict here" in str(found.attrs["notes"])
+    assert "notes" not in cg.decide(table, rope=(-0.1, 0.1)).attrs
+    known = table.assign(n_units=table["ace"].astype(int) * 0 + 100)
+    assert "notes" not in cg.decide(known, rope=(-0.1, 0.1), largest=6.0).attrs

@@ -192,6 +192,7 @@ def decide(
     kind = _kind_of_evidence(evidence)
     check_cluster_name(cluster, of_units=kind == "effects")
     error = _as_error(error, kind)
+    _check_shrinkage(shrink, kind)
     if ci_prob is not None:
         ci_prob = as_ci_prob(ci_prob, least=0.5, error=DecisionError)
     fields = {
@@ -284,6 +285,27 @@ def _as_error(error: Any, kind: _Kind) -> Any:
     return error
 
 
+def _check_shrinkage(shrink: Any, kind: _Kind) -> None:
+    """Raise DecisionError for settings of hierarchical effect sizes that are none, or
+    that decisions cannot follow.
+    """
+    if not isinstance(shrink, Shrinkage | None):
+        raise DecisionError(
+            f"shrink={quoted(shrink)} is not a cg.Shrinkage; for example "
+            "shrink=cg.Shrinkage(law='normal'), or None for no hierarchical effect sizes"
+        )
+    if shrink is not None and shrink.moderate is not None:
+        raise DecisionError(
+            f"shrink=cg.Shrinkage(moderate={shrink.moderate}) is of the variances, which "
+            "are estimated already: cg.estimate(effects, moderate=), or cg.Analysis"
+        )
+    if kind == "posterior" and shrink not in (None, Shrinkage()):
+        raise DecisionError(
+            f"shrink={quoted(shrink)} is of estimates, and this is a posterior, which "
+            "has its law and prior: cg.infer(estimates, law=, prior=)"
+        )
+
+
 def decide_estimates(
     estimates: xr.Dataset,
     rope: Any,
@@ -323,6 +345,8 @@ def decide_estimates(
         verdicts,
         attrs | ({} if largest is None else {"largest": float(largest)}),
     )
+    if note := _without_units(estimates, rare, largest):
+        out = with_notes(out, note)
     if found.region.by_rank:
         beyond = found.rows.above | found.rows.below
         note = resolution_note(
@@ -338,6 +362,24 @@ def decide_estimates(
         return out
     columns, note = shrink_effects(estimates, shrink, ci_prob=ci_prob)
     return with_notes(out.assign(columns), *([note] if note else []))
+
+
+def _without_units(estimates: xr.Dataset, rare: Any, largest: Any) -> str:
+    """Return a note that bounds on effects of single units need the number of these,
+    where it is not known; "" for none.
+    """
+    given = [
+        f"{name}={value:g}"
+        for name, value in (("rare", rare), ("largest", largest))
+        if is_real(value)
+    ]
+    if not given or (independent_draws(estimates) > 0).any():
+        return ""
+    of = "changes" if len(given) == 1 else "change"
+    return (
+        f"{' and '.join(given)} {of} no verdict here: it takes the number of independent "
+        "units, which these effects lack (a column n_units of a table)"
+    )
 
 
 def decide_posterior(

@@ -13,7 +13,12 @@ import xarray as xr
 
 from causalgia.analysis_values import Prior, Shrinkage
 from causalgia.choices import LEAST_TO_SHARE, LEAST_TO_SHRINK
-from causalgia.errors import CausalgiaWarning, ConvergenceError, InferenceError
+from causalgia.errors import (
+    CausalgiaWarning,
+    ConvergenceError,
+    DecisionError,
+    InferenceError,
+)
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
 from causalgia.numerics.row_blocks import weights_of
@@ -68,7 +73,10 @@ def shrink_effects(
     if isinstance(found, str):
         return {}, found
     tree, rows = found
-    summary = summarize_posterior(tree, 0, ci_prob=ci_prob).columns
+    try:
+        summary = summarize_posterior(tree, 0, ci_prob=ci_prob).columns
+    except DecisionError as error:  # too few draws for so high a probability
+        return {}, f"no hierarchical effect sizes: {error}"
     return spread_over(estimates, rows, summary), ""
 
 
