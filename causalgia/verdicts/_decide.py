@@ -148,8 +148,8 @@ def decide(
     ------
     DecisionError
         If there is no ROPE or an impossible one (too few placebos, say), `error`,
-        `rare`, `largest` or `ci_prob` is impossible or does not go with `x`, a
-        posterior has fewer than 10 effects or too few draws, or its groups are of
+        `rare`, `largest`, `shrink` or `ci_prob` is impossible or does not go with `x`,
+        a posterior has fewer than 10 effects or too few draws, or its groups are of
         different effects.
     InferenceError
         If a posterior lacks ``ace``.
