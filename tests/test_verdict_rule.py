@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import optimize, stats
 
 import causalgia as cg
-from causalgia.errors import DecisionError, DesignError
+from causalgia.errors import DecisionError, DegenerateWarning, DesignError
 from causalgia.estimation.effect_intervals import (
     Pairs,
     effect_limits,
@@ -196,6 +196,33 @@ def test_units_that_answer_alike_bound_what_others_could_do(n):
     p = 2 * one_sided_p(found, -1.0, 1.0).beyond[0].item()
     assert p == pytest.approx((1 - 1.0 / 5.0) ** n)
     assert (p <= 0.05) == (lower[0].item() > 1.0)
+
+
+@pytest.mark.parametrize("noise", [1e-16, 1e-13, 1e-11])
+def test_units_that_differ_by_less_than_a_billionth_of_the_answers_are_alike(noise):
+    rng = np.random.default_rng(5)
+    control = 1 + rng.uniform(size=50)
+    arms = [
+        control,
+        control + noise * rng.normal(size=50),
+        control + rng.normal(size=50),
+    ]
+    frame = pd.DataFrame(
+        {
+            "y": np.concatenate(arms),
+            "arm": np.repeat(["control", "same", "other"], 50),
+            "unit": np.tile(np.arange(50), 3),
+        }
+    )
+    outcomes = cg.from_frame(frame, outcome="y", arm="arm", unit="unit", scale="log2")
+    effects = cg.contrast(outcomes, control="control")
+    with pytest.warns(DegenerateWarning, match="does not vary at all"):
+        estimates = cg.estimate(effects)
+    same = cg.decide(estimates, rope=(-0.05, 0.05)).sel(contrast="same")
+    assert same["exact"].item()
+    largest = abs(effects["ice"].sel(contrast="other")).max().item()
+    assert same["upper"].item() == pytest.approx((1 - 0.05 ** (1 / 50)) * largest)
+    assert same["verdict"].item() == "undecided"
 
 
 def test_rows_that_answer_alike_without_any_size_known_have_no_verdict():

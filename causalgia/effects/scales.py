@@ -106,10 +106,17 @@ def on_scale(
     return y.copy(data=put), bound
 
 
+_ALIKE = 2.5e-10
+"""Share of an outcome below which differences say nothing: two arms of two units then
+differ by at most 1e-9 of the largest outcome.
+"""
+
+
 def transform_with_bound(
     values: npt.NDArray[np.floating], *, scale: str, over: TaskWeights | None = None
 ) -> tuple[Array, Array]:
-    """Return `on_scale` of an array, without checks.
+    """Return `on_scale` of an array, without checks, and how far each number may be
+    from the one that is meant: by rounding, or by 2.5e-10 of itself if that is more.
 
     Parameters
     ----------
@@ -130,7 +137,8 @@ def transform_with_bound(
     bound = _TRANSFORMS[scale][1](size) * (
         np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size)
     )
-    bound = bound + np.finfo(float).eps * np.abs(put)
+    # sums over arms that differ by less than 1e-9 of the outcomes are one number
+    bound = np.maximum(bound + np.finfo(float).eps * np.abs(put), _ALIKE * np.abs(put))
     return (
         (put, bound)
         if over is None

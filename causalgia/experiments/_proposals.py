@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _UNITS = 1_000
-_LEVEL, _NARROWEST, _LEAST_HELD, _NAMED = 0.9, 6, 5, 5
+_NARROWEST, _LEAST_HELD, _NAMED = 6, 5, 5
 
 
 def proposals(
@@ -51,8 +51,8 @@ def proposals(
     with the untreated arm and with random sequences. Proposals are the extremes of a
     search, which exist in random networks as well, so the verdicts "higher" and "lower"
     require more than a rank beyond most random sequences: the effect must lie beyond
-    five of their standard deviations. The false discovery rate over the proposals is a
-    tenth (Benjamini-Hochberg). Motifs differ in width after trimming, and wide random
+    five of their standard deviations. The false discovery rate over the proposals is
+    at most .05 (Benjamini-Hochberg). Motifs differ in width after trimming, and wide random
     sequences have larger effects than narrow ones; each motif is compared with random
     sequences of its own width, or one base wider: 6, 8, 10 or 12. No random sequence
     contains a proposed motif of five bases or more, on either strand if the predictor
@@ -174,7 +174,7 @@ def proposals(
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
         # motifs that maps chose are no draws from one law of effects: tests, whatever
         # their number
-        analysis=Analysis(rope=rope, ci_prob=_LEVEL),
+        analysis=Analysis(rope=rope),
         labels={
             "is_placebo": {
                 arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
