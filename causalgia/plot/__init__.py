@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from causalgia.plot.grids import heatmap, interaction_map, sharing
     from causalgia.plot.logos import average_logo, logo, map_logo
     from causalgia.plot.style import save_figure
-    from causalgia.plot.verdict_plots import equivalence, volcano
+    from causalgia.plot.verdict_plots import equivalence, ranked, volcano
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -50,6 +50,7 @@ __all__ = [
     "power_curve",
     "profile",
     "raincloud",
+    "ranked",
     "ranks",
     "replicates",
     "save_figure",

@@ -18,9 +18,9 @@ from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.joint_methods import FEW
 from causalgia.plot.style import (
-    ACE,
     AS_IT_IS,
     BAND,
+    EFFECT,
     GRAY,
     GRID,
     INK,
@@ -65,7 +65,7 @@ def profile(
     along: str,
     by: str | None = None,
     task: str | None = None,
-    label: str = ACE,
+    label: str = EFFECT,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with intervals along a numeric coordinate of their contrasts, such
@@ -89,7 +89,7 @@ def profile(
     task
         The task; required if there are several.
     label
-        Name of the effects on the axis: ``"ACE"``, or another such as
+        Name of the effects on the axis: ``"effect"``, or another such as
         ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure.
@@ -594,7 +594,7 @@ def _finish_curve(
     found: Placed,
     *,
     has_verdicts: bool = True,
-    label: str = ACE,
+    label: str = EFFECT,
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 

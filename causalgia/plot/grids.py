@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from causalgia.errors import ContrastError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
-    ACE,
     AS_IT_IS,
     BAND,
+    EFFECT,
     GRAY,
     INK,
     as_task,
@@ -55,7 +55,7 @@ def heatmap(
     columns: str,
     value: str = "ace",
     task: str | None = None,
-    label: str = ACE,
+    label: str = EFFECT,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
@@ -76,7 +76,7 @@ def heatmap(
     task
         The task; required if there are several.
     label
-        Name of the effects on the color bar: ``"ACE"``, or another such as
+        Name of the effects on the color bar: ``"effect"``, or another such as
         ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure, as large as its cells need.

@@ -65,7 +65,7 @@ def logo(
         letters A C G T (or U). Unknown heights (NaN) are left out. ``lower`` and
         ``upper`` are drawn as bars at the outer edges of letters. Where
         ``ace.attrs["units"]`` is given, as for information in bits, it is the label of
-        the axis, in place of "ACE on" the scale.
+        the axis, in place of "effect on" the scale.
     task
         The task; required if there are several.
     centered
@@ -137,7 +137,7 @@ def logo(
     )
     units = table["ace"].attrs.get("units")
     axes.set_ylabel(
-        axis_label(table.attrs) if units is None else str(units),
+        f"height of a letter:\n{axis_label(table.attrs) if units is None else units}",
         fontsize=9.5,
         **AS_IT_IS,
     )

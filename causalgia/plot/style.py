@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -25,6 +26,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 INK, GRAY, BAND, ACCENT, ROPE, GRID = (
     "#1b1f24",
@@ -34,25 +36,21 @@ INK, GRAY, BAND, ACCENT, ROPE, GRID = (
     "#dcebdd",
     "#d5d9de",
 )
-_DOWN, _WITHIN = "#c25b12", "#3b7d3a"
+# apart in lightness or in blue, which a reader who takes red for green sees as well
+DOWN, _WITHIN = "#d55e00", "#00795a"
 VERDICTS = {
     "increases": ACCENT,
-    "decreases": _DOWN,
+    "decreases": DOWN,
     "higher": ACCENT,
-    "lower": _DOWN,
+    "lower": DOWN,
     "larger": ACCENT,
     "negligible": _WITHIN,
     "within": _WITHIN,
     "undecided": "#8a8f98",
 }
-VERDICTS |= {
-    "higher": ACCENT,
-    "lower": "#c25b12",
-    "larger": ACCENT,
-    "within": "#3b7d3a",
-}
-MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
-ACE = "ACE"
+MODELS = (ACCENT, DOWN, _WITHIN, "#cc79a7", "#e69f00", "#56b4e9")
+EFFECT = "effect"
+PAGE = 7.08  # inches: 180 mm, the width of a journal's page; no figure is wider
 UNNAMED_TASK = "effect"  # of effects without tasks
 #: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -192,21 +190,63 @@ def color_of(row: Row) -> str:
     return VERDICTS.get(str(row.get("verdict")), ACCENT)
 
 
-def shortened(name: str) -> str:
-    """Return a name of at most 40 characters, with its beginning and its end;
-    unprintable ones are escaped.
+def shortened(name: str, most: float = 40) -> str:
+    """Return a name on one line, as wide as at most 40 letters, with its beginning and
+    its end; unprintable characters are escaped.
+
+    Letters of East Asian scripts count twice, the widest Latin ones half as much again,
+    and marks that stand on other letters not at all.
+
+    Examples
+    --------
+    >>> shortened("a motif of no length to speak of"), shortened("GATA1" * 40)
+    ('a motif of no length to speak of', 'GATA1GATA1GATA1GATA1GAT…ATA1GATA1GATA1')
+    >>> shortened("転写因子" * 10)
+    '転写因子転写因子転写因…因子転写因子'
     """
-    name = printable(name)
-    return name if len(name) <= 40 else f"{name[:23]}…{name[-16:]}"
+    name = printable(name).replace("\n", " ").replace("\t", " ")
+    if letters_wide(name) <= most:
+        return name
+    begin, end = _cut(name, 0.58 * most), _cut(name[::-1], 0.4 * most)[::-1]
+    return f"{begin}…{end}"
 
 
-def axis_label(attrs: Mapping[Any, Any], label: str = ACE) -> str:
-    """Return the label of an axis of effects: "ACE on log counts, minus placebo".
+def letters_wide(text: str) -> float:
+    """Return how wide a text is, in letters.
+
+    Examples
+    --------
+    >>> letters_wide("GATA1"), letters_wide("WW"), letters_wide("転写")
+    (5.0, 3.0, 4.0)
+    """
+    return float(sum(map(_letter_wide, text)))
+
+
+def _letter_wide(letter: str) -> float:
+    if unicodedata.combining(letter):
+        return 0.0
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 2.0
+    return 1.5 if letter in "MW@%mw" else 1.0
+
+
+def _cut(text: str, most: float) -> str:
+    """Return the beginning of a text, as wide as `most` letters."""
+    wide = 0.0
+    for place, letter in enumerate(text):
+        wide += _letter_wide(letter)
+        if wide > most:
+            return text[:place]
+    return text
+
+
+def axis_label(attrs: Mapping[Any, Any], label: str = EFFECT) -> str:
+    """Return the label of an axis of effects: "effect on log counts, minus placebo".
 
     Examples
     --------
     >>> axis_label({"scale": "log counts", "control": "placebo"})
-    'ACE on log counts, minus placebo'
+    'effect on log counts, minus placebo'
     """
     control = (
         f", {versus(attrs)} {shortened(str(attrs['control']))}"
@@ -262,8 +302,8 @@ _TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 
 def heading(table: xr.Dataset, *names: str) -> str:
-    """Return what a picture is of: names, the network (or its fingerprint), the number
-    of units; as far as is known.
+    """Return what a picture is of: the question, on a line of its own, or the
+    experiment; names, the network, the number of units; as far as is known.
 
     Examples
     --------
@@ -273,9 +313,9 @@ def heading(table: xr.Dataset, *names: str) -> str:
     >>> heading(table, "GATA1", "K562")
     'GATA1, K562, rbfox, n = 80'
     >>> heading(
-    ...     xr.Dataset(attrs={"predictor": "63234e265490e60394b115196abe925c"})
-    ... )  # of a map: its fingerprint
-    'network 63234e26'
+    ...     table.assign_attrs(question="Does the place matter?", name="position")
+    ... )
+    'Does the place matter?\\nrbfox, n = 80'
     """
     attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
     if not counts and "n_units" in table:
@@ -288,31 +328,33 @@ def heading(table: xr.Dataset, *names: str) -> str:
         if counts
         else ""
     )
-    name, digest = (
-        str(attrs.get("predictor") or ""),
-        str(attrs.get("predictor_fingerprint") or ""),
-    )
-    if _FINGERPRINT.match(name):
-        name, digest = "", name
-    network = name or str(
-        attrs.get("effect_on") or (digest and f"network {digest[:8]}")
-    )
-    parts = [str(attrs.get("name") or ""), *names, network]
+    network = str(attrs.get("predictor") or "")
+    if _FINGERPRINT.match(network):  # of a map; a reader has no use for it
+        network = ""
+    question = " ".join(str(attrs.get("question") or "").split())
+    name = "" if question else str(attrs.get("name") or "")
+    parts = [name, *names, network or str(attrs.get("effect_on") or "")]
     named = [
         shortened(part)
         for part in dict.fromkeys(parts)
         if part not in ("", UNNAMED_TASK)
     ]
-    return ", ".join([*named, *([n] if n else [])])
+    about = ", ".join([*named, *([n] if n else [])])
+    return "\n".join(filter(None, (question, about)))
 
 
 def write_heading(axes: Axes, text: str, shown: str = "") -> None:
     """Write a heading above the axes, with which part of the effects is shown, in as
     many lines as it needs.
     """
-    width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
-    title = fill(": ".join(filter(None, (text, shown))), max(30, int(width / 0.085)))
-    axes.set_title(title, **_TITLE, **AS_IT_IS)
+    text = ": ".join(filter(None, (text, shown)))
+    set_flowing(axes.set_title("", **_TITLE, **AS_IT_IS), text)
+
+
+def set_flowing(written: Text, text: str) -> None:
+    """Give a text lines that `fit_to_page` breaks anew wherever the page ends."""
+    written.set_text(text)
+    written.unbroken = text  # type: ignore[attr-defined]
 
 
 def ordinal(n: int) -> str:
@@ -351,32 +393,46 @@ def part_shown(table: xr.Dataset) -> str:
     return "; ".join(filter(None, (shown, task)))
 
 
+_LEGEND: dict[str, Any] = {
+    "frameon": False,
+    "fontsize": 8,
+    "columnspacing": 1.2,
+    "handletextpad": 0.4,
+}
+
+
 def legend_below(axes: Axes, columns: int = 3) -> None:
     """Put a legend below the axis label, where it covers no mark."""
     handles, labels = axes.get_legend_handles_labels()
     figure = axes.get_figure(root=True)
     if not labels or figure is None:
         return
-    look: dict[str, Any] = {
-        "frameon": False,
-        "fontsize": 8,
-        "columnspacing": 1.0,
-        "handletextpad": 0.4,
-    }
-    for text in figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=min(columns, len(labels)),
-        **look,
-    ).get_texts():
-        text.set(**AS_IT_IS)
+    put_legend(figure, handles, labels, columns, loc="outside lower center")
     fit_to_page(axes)
 
 
+def put_legend(
+    host: Axes | Figure, handles: Any, labels: list[str], columns: int, **place: Any
+) -> None:
+    """Put a legend on axes or a figure; `fit_to_page` gives it fewer columns where the
+    page is narrow.
+    """
+    made = host.legend(
+        handles, labels, ncols=min(columns, len(labels)), **_LEGEND, **place
+    )
+    for text in (*made.get_texts(), made.get_title()):
+        text.set(**AS_IT_IS)
+
+    def again(fewer: int) -> None:
+        made.remove()
+        put_legend(host, handles, labels, fewer, **place)
+
+    made.again = again  # type: ignore[attr-defined]
+
+
 def fit_to_page(*several: Axes) -> None:
-    """Break headings and labels of axes at the edges of their page, and lift headings
-    off legends.
+    """Break headings, labels and legends of axes at the edges of their page, and lift
+    headings above legends.
 
     Axes that share a figure with others are fitted together, by who drew them all.
     """
@@ -393,21 +449,26 @@ def fit_to_page(*several: Axes) -> None:
         if image.colorbar is not None
     ]
     _lay_out(figure)
-    for _ in range(2):  # what is broken gives room to, or takes it from, the axes
+    for _ in range(3):  # what is broken gives room to, or takes it from, the axes
         page, broken = figure.bbox, False
+        if figure.get_suptitle():
+            broken |= _break_lines(figure._suptitle, 0.98 * page.width, across=True)
+        for found in list(figure.legends):
+            broken |= _fewer_columns(found, page.width - 12)
         for axes in several:
             inside, place = axes.get_window_extent(), axes.get_subplotspec()
             right = page.x1 if place is None or place.is_last_col() else inside.x1
             heading: Any = axes._left_title  # type: ignore[attr-defined]
-            broken |= _break_lines(
-                heading, right - inside.x0, across=True, flowing=True
-            )
+            broken |= _break_lines(heading, right - inside.x0, across=True)
             middle = (inside.x0 + inside.x1) / 2
             broken |= _break_lines(
                 axes.xaxis.label,
                 2 * min(middle - page.x0, page.x1 - middle),
                 across=True,
             )
+            if (own := axes.get_legend()) is not None:
+                fewer = _fewer_columns(own, right - inside.x0)
+                broken |= fewer or _lift(axes, heading, own)
         for axes in (*several, *bars):
             inside = axes.get_window_extent()
             middle = (inside.y0 + inside.y1) / 2
@@ -419,15 +480,36 @@ def fit_to_page(*several: Axes) -> None:
         if not broken:
             break
         _lay_out(figure)
-    for axes in several:
-        found, heading = axes.get_legend(), axes._left_title  # type: ignore[attr-defined]
-        if (
-            found is not None
-            and heading.get_text()
-            and heading.get_window_extent().overlaps(found.get_window_extent())
-        ):
-            height = found.get_window_extent().height * 72 / figure.dpi
-            axes.set_title(heading.get_text(), pad=6 + height, **_TITLE, **AS_IT_IS)
+
+
+def _lift(axes: Axes, heading: Text, legend: Any) -> bool:
+    """Lift a heading above the legend that stands on the axes; return whether it was
+    not there yet.
+    """
+    box = legend.get_window_extent()
+    above = box.y1 - axes.get_window_extent().y1
+    figure: Any = axes.get_figure(root=True)
+    pad = 6 + above * 72 / figure.dpi
+    known = getattr(axes, "lifted", None)
+    if not heading.get_text() or above <= 0 or known == round(pad, 1):
+        return False
+    flowing = getattr(heading, "unbroken", None)
+    axes.set_title(heading.get_text(), pad=pad, **_TITLE, **AS_IT_IS)
+    if flowing is not None:
+        heading.unbroken = flowing  # type: ignore[attr-defined]
+    axes.lifted = round(pad, 1)  # type: ignore[attr-defined]
+    return True
+
+
+def _fewer_columns(legend: Any, room: float) -> bool:
+    """Take columns from a legend that is wider than its room in pixels; return whether
+    it had too many.
+    """
+    wide, columns = legend.get_window_extent().width, legend._ncols
+    if wide <= room or columns == 1 or not hasattr(legend, "again"):
+        return False
+    legend.again(max(1, min(columns - 1, int(columns * room / wide))))
+    return True
 
 
 def _lay_out(figure: Figure) -> None:
@@ -436,10 +518,8 @@ def _lay_out(figure: Figure) -> None:
         figure.draw_without_rendering()
 
 
-def _break_lines(
-    text: Any, room: float, *, across: bool, flowing: bool = False
-) -> bool:
-    """Break the lines of a text that is longer than its room in pixels; a flowing one
+def _break_lines(text: Any, room: float, *, across: bool) -> bool:
+    """Break the lines of a text that is longer than its room in pixels; one that flows
     is filled anew.
 
     Returns
@@ -453,14 +533,26 @@ def _break_lines(
         return False
     lines = before.split("\n")
     most = max(8, int(0.97 * room / long * max(map(len, lines))))
-    lines = [" ".join(lines)] if flowing else lines
-    text.set_text("\n".join(fill(line, most) for line in lines))
+    whole = getattr(text, "unbroken", before)
+    text.set_text("\n".join(fill(line, most) for line in whole.split("\n")))
     return bool(text.get_text() != before)
 
 
-def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> None:
+_BESIDE = [((6, -2.5), "left"), ((-6, -2.5), "right"), ((5, 4), "left"), ((-5, 4), "right")]
+_FAR = [
+    ((across, up), "left" if across > 0 else "right")
+    for across in (14, -14, 34, -34, 70)
+    for up in (-2.5, 9, -14, 20, -25, 32, 44)
+]
+
+
+def name_points(
+    axes: Axes, x: Array, y: Array, names: Mapping[int, str], *, far: bool = False
+) -> None:
     """Write names beside points inside the axes; a name that would cover a point or
     another name is left out.
+
+    With `far`, names may stand farther off, at the end of a thin line.
     """
     figure = axes.get_figure(root=True)
     if figure is None:
@@ -474,19 +566,20 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
         "textcoords": "offset points",
         **AS_IT_IS,
     }
-    beside = [
-        ((6, -2.5), "left"),
-        ((-6, -2.5), "right"),
-        ((5, 4), "left"),
-        ((-5, 4), "right"),
-    ]
+    line = {"arrowstyle": "-", "color": GRAY, "lw": 0.5, "shrinkA": 0, "shrinkB": 2}
     for i, name in names.items():
-        for offset, side in beside:
+        for offset, side in [*_BESIDE, *(_FAR if far else [])]:
             text = axes.annotate(
-                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **look
+                shortened(name),
+                (x[i], y[i]),
+                offset,
+                ha=side,
+                zorder=7,
+                arrowprops=line if (offset, side) in _FAR else None,
+                **look,
             )
             text.set_in_layout(False)
-            box = text.get_window_extent()
+            box = _box_of(text)
             fits = (
                 inside.x0 <= box.x0
                 and box.x1 <= inside.x1
@@ -507,29 +600,27 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
             text.remove()
 
 
+def _box_of(text: Any) -> Any:
+    """Return the box of an annotation's words, without its line."""
+    from matplotlib.text import Text
+
+    text.update_positions(text.figure._get_renderer())
+    return Text.get_window_extent(text)
+
+
 def legend(axes: Axes) -> None:
-    """Put a legend above the axes, unless it would say "estimate" alone; a heading that
-    meets it goes above it.
+    """Put a legend between the axes and their heading, unless it would say "estimate"
+    alone.
     """
-    _, labels = axes.get_legend_handles_labels()
+    handles, labels = axes.get_legend_handles_labels()
     if labels and labels != ["estimate"]:
-        width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
-        # inches of a handle, and of a letter
-        fit = int(width / (0.4 + 0.06 * max(map(len, labels))))
-        look: dict[str, Any] = {
-            "frameon": False,
-            "fontsize": 8,
-            "columnspacing": 1.0,
-            "handletextpad": 0.4,
-        }
         place: dict[str, Any] = {
-            "loc": "lower right",
-            "bbox_to_anchor": (1.0, 1.0),
+            "loc": "lower left",
+            "bbox_to_anchor": (0.0, 1.0),
             "borderaxespad": 0.1,
+            "borderpad": 0.2,
         }
-        columns = max(1, min(len(labels), 3, fit))
-        for text in axes.legend(ncols=columns, **look, **place).get_texts():
-            text.set(**AS_IT_IS)
+        put_legend(axes, handles, labels, 4, **place)
     fit_to_page(axes)
 
 
