@@ -15,6 +15,7 @@ from figure_checks import faults, visible_texts
 
 import causalgia as cg
 from causalgia import plot
+from causalgia.errors import OutcomesError
 from causalgia.plot import forest_plot, style
 
 LONG = "a motif " * 25
@@ -23,7 +24,7 @@ NAMES = {
     "wide": [f"{'転写因子結合部位' * 25}{i}" for i in range(6)],
     "right to left": [f"{'موقع الربط ' * 18}{i}" for i in range(6)],
     "capitals": [f"{'MW' * 100}{i}" for i in range(6)],
-    "marks": [f"{'e\u0301' * 100}{i}" for i in range(6)],
+    "marks": ["e\u0301" * 100 + str(i) for i in range(6)],
 }
 
 
@@ -49,7 +50,7 @@ def estimates(names, tasks=("K562",), *, do=False, placebos=0, seed=0, **attrs):
             "contrast",
             [f"do(x[10:{17 + i}] = {n[:20]}) − do()" for i, n in enumerate(all_names)],
         )
-    found = xr.Dataset(
+    return xr.Dataset(
         {
             "ace": (dims, ace),
             "se": (dims, se),
@@ -68,7 +69,6 @@ def estimates(names, tasks=("K562",), *, do=False, placebos=0, seed=0, **attrs):
         }
         | attrs,
     )
-    return found
 
 
 def decided(*given, **settings):
@@ -140,9 +140,7 @@ def test_names_of_two_hundred_letters_collide_nowhere(kind):
         plot.heatmap(one.isel(contrast=slice(6)), rows="first", columns="second"),
     ):
         assert not faults(axes.figure), axes
-    assert all(
-        len(tick.get_text()) < 45 for tick in plot.forest(one).get_yticklabels()
-    )
+    assert all(len(tick.get_text()) < 45 for tick in plot.forest(one).get_yticklabels())
 
 
 @pytest.mark.parametrize("n", [1, 20, 21, 60, 5_000])
@@ -293,6 +291,27 @@ def test_vector_formats_keep_their_texts_apart(tmp_path):
         path = plot.save_figure(axes, tmp_path / f"forest.{ending}")
         assert path.stat().st_size > 5_000
     assert not faults(axes.figure)
+
+
+def test_dark_figures_have_light_texts_and_the_same_marks(tmp_path):
+    plot.use_style("dark")
+    try:
+        figure = forest_plot.forest_of_tasks(
+            decided(["GATA1", "untreated"], ("K562", "HepG2"), do=True, placebos=40)
+        ).figure
+    finally:
+        plot.use_style("light")
+    figure.canvas.draw()
+    paper = mpl.colors.to_hex(figure.get_facecolor())
+    assert _seen_by(paper, np.eye(3))[0] < 12
+    for one in visible_texts(figure):
+        assert _seen_by(one.of.get_color(), np.eye(3))[0] > 60, one.text
+    assert not faults(figure)
+    plot.save_figure(figure.axes[0], tmp_path / "dark.pdf")
+    plain = style.new_figure(2.0, 1.0)
+    assert mpl.colors.to_hex(plain.get_facecolor()) == "#ffffff"
+    with pytest.raises(OutcomesError, match="'sepia' is neither 'light' nor 'dark'"):
+        plot.use_style("sepia")
 
 
 def test_a_table_that_was_decided_is_drawn():

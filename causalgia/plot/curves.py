@@ -25,6 +25,7 @@ from causalgia.plot.style import (
     GRID,
     INK,
     MODELS,
+    PAGE,
     ROPE,
     VERDICTS,
     add_verdicts_to_legend,
@@ -224,7 +225,7 @@ def band(
             f"{', '.join(map(quoted, names[:8]))}"
         )
     axes, at = (
-        axes_or_new(ax, 7.2, 3.4),
+        axes_or_new(ax, PAGE, 3.4),
         positions_of(curves) + (int(curves.attrs.get("bin", 1)) - 1) / 2,
     )
     drawn = [

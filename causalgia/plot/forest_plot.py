@@ -267,7 +267,9 @@ def _draw_panels(estimates: xr.Dataset, truth: xr.DataArray | None) -> Axes:
 
     tasks = tasks_in_table(estimates)
     every = rows(estimates, truth=truth)
-    wide = _LETTER * max(letters_wide(shortened(row["contrast"])) for row in every) + 0.3
+    wide = (
+        _LETTER * max(letters_wide(shortened(row["contrast"])) for row in every) + 0.3
+    )
     fit = int((PAGE - wide) / _NARROWEST)
     columns = max(1, min(len(tasks), _ACROSS, fit))
     lines = math.ceil(len(tasks) / columns)

@@ -63,7 +63,98 @@ def new_figure(width: float, height: float) -> Figure:
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    if _CHOSEN["style"] == "dark":
+        light = figure.draw
+
+        def draw(renderer: Any) -> None:
+            _darken(figure)
+            light(renderer)
+
+        figure.draw = draw  # type: ignore[method-assign]
     return figure
+
+
+_CHOSEN = {"style": "light"}
+_PAPER, _CHALK = "#14171a", "#e6e9ec"
+_DARK = {
+    INK: _CHALK,
+    "#000000": _CHALK,
+    "#ffffff": _PAPER,
+    GRAY: "#a3adb8",
+    BAND: "#30363d",
+    ROPE: "#1f4032",
+    GRID: "#3a4048",
+    ACCENT: "#62a8ee",
+    DOWN: "#ff8f45",
+    _WITHIN: "#3cc79a",
+    "#8a8f98": "#b4bac2",
+}
+
+
+def use_style(name: Literal["light", "dark"]) -> None:
+    """Choose the style of the figures that are drawn from now on: light, for paper, or
+    dark, for slides and dark pages.
+
+    The colors of verdicts differ in lightness or in blue in both, so that readers who
+    take red for green tell them apart; matplotlib's settings are left as they are.
+
+    Parameters
+    ----------
+    name
+        ``"light"`` (the default of the library) or ``"dark"``. Figures into given axes
+        are not changed.
+
+    Raises
+    ------
+    OutcomesError
+        If it is neither.
+
+    Examples
+    --------
+    >>> use_style("dark")
+    >>> new_figure(2.0, 1.0).canvas.draw()
+    >>> use_style("light")
+    """
+    if name not in ("light", "dark"):
+        raise OutcomesError(f"use_style: {quoted(name)} is neither 'light' nor 'dark'")
+    _CHOSEN["style"] = name
+
+
+def _darken(figure: Figure) -> None:
+    """Give the artists of a figure the dark colors of their light ones."""
+    from matplotlib.collections import Collection
+    from matplotlib.colors import to_hex, to_rgba
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.text import Text
+
+    def dark(color: Any) -> Any:
+        if isinstance(color, str) and color in ("none", "auto"):
+            return color
+        rgba = to_rgba(color)
+        return (*to_rgba(_DARK.get(to_hex(rgba), rgba))[:3], rgba[3])
+
+    on_colors = {id(text) for axes in figure.axes if axes.images for text in axes.texts}
+    for artist in figure.findobj():
+        if isinstance(artist, Text):
+            if id(artist) not in on_colors:
+                artist.set_color(dark(artist.get_color()))
+        elif isinstance(artist, Line2D):
+            artist.set_color(dark(artist.get_color()))
+            artist.set_markerfacecolor(dark(artist.get_markerfacecolor()))
+            artist.set_markeredgecolor(dark(artist.get_markeredgecolor()))
+        elif isinstance(artist, Patch):
+            face, edge = artist.get_facecolor(), artist.get_edgecolor()
+            artist.set_facecolor(dark(face))
+            artist.set_edgecolor(dark(edge))
+        elif isinstance(artist, Collection) and artist.get_array() is None:
+            for get, give in (
+                (artist.get_facecolor, artist.set_facecolor),
+                (artist.get_edgecolor, artist.set_edgecolor),
+            ):
+                colors = np.asarray(get())
+                if len(colors):
+                    give([dark(color) for color in colors])
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
@@ -302,7 +393,7 @@ _TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 
 def heading(table: xr.Dataset, *names: str) -> str:
-    """Return what a picture is of: the question, on a line of its own, or the
+    r"""Return what a picture is of: the question, on a line of its own, or the
     experiment; names, the network, the number of units; as far as is known.
 
     Examples
@@ -312,10 +403,8 @@ def heading(table: xr.Dataset, *names: str) -> str:
     ... )
     >>> heading(table, "GATA1", "K562")
     'GATA1, K562, rbfox, n = 80'
-    >>> heading(
-    ...     table.assign_attrs(question="Does the place matter?", name="position")
-    ... )
-    'Does the place matter?\\nrbfox, n = 80'
+    >>> heading(table.assign_attrs(question="Does the place matter?", name="position"))
+    'Does the place matter?\nrbfox, n = 80'
     """
     attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
     if not counts and "n_units" in table:
@@ -335,7 +424,7 @@ def heading(table: xr.Dataset, *names: str) -> str:
     name = "" if question else str(attrs.get("name") or "")
     parts = [name, *names, network or str(attrs.get("effect_on") or "")]
     named = [
-        shortened(part)
+        shortened(part, 60)
         for part in dict.fromkeys(parts)
         if part not in ("", UNNAMED_TASK)
     ]
@@ -422,6 +511,7 @@ def put_legend(
     )
     for text in (*made.get_texts(), made.get_title()):
         text.set(**AS_IT_IS)
+    made.get_title().set_multialignment("center")
 
     def again(fewer: int) -> None:
         made.remove()
@@ -538,21 +628,9 @@ def _break_lines(text: Any, room: float, *, across: bool) -> bool:
     return bool(text.get_text() != before)
 
 
-_BESIDE = [((6, -2.5), "left"), ((-6, -2.5), "right"), ((5, 4), "left"), ((-5, 4), "right")]
-_FAR = [
-    ((across, up), "left" if across > 0 else "right")
-    for across in (14, -14, 34, -34, 70)
-    for up in (-2.5, 9, -14, 20, -25, 32, 44)
-]
-
-
-def name_points(
-    axes: Axes, x: Array, y: Array, names: Mapping[int, str], *, far: bool = False
-) -> None:
+def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> None:
     """Write names beside points inside the axes; a name that would cover a point or
     another name is left out.
-
-    With `far`, names may stand farther off, at the end of a thin line.
     """
     figure = axes.get_figure(root=True)
     if figure is None:
@@ -560,26 +638,19 @@ def name_points(
     _lay_out(figure)
     inside, taken = axes.get_window_extent(), list[Any]()
     marks = axes.transData.transform(np.column_stack([x, y]))
-    look: dict[str, Any] = {
-        "fontsize": 7.5,
-        "color": INK,
-        "textcoords": "offset points",
-        **AS_IT_IS,
-    }
-    line = {"arrowstyle": "-", "color": GRAY, "lw": 0.5, "shrinkA": 0, "shrinkB": 2}
+    beside = [
+        ((6, -2.5), "left"),
+        ((-6, -2.5), "right"),
+        ((5, 4), "left"),
+        ((-5, 4), "right"),
+    ]
     for i, name in names.items():
-        for offset, side in [*_BESIDE, *(_FAR if far else [])]:
+        for offset, side in beside:
             text = axes.annotate(
-                shortened(name),
-                (x[i], y[i]),
-                offset,
-                ha=side,
-                zorder=7,
-                arrowprops=line if (offset, side) in _FAR else None,
-                **look,
+                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **_NAMED
             )
             text.set_in_layout(False)
-            box = _box_of(text)
+            box = text.get_window_extent()
             fits = (
                 inside.x0 <= box.x0
                 and box.x1 <= inside.x1
@@ -600,12 +671,51 @@ def name_points(
             text.remove()
 
 
-def _box_of(text: Any) -> Any:
-    """Return the box of an annotation's words, without its line."""
-    from matplotlib.text import Text
+_NAMED: dict[str, Any] = {
+    "fontsize": 7.5,
+    "color": INK,
+    "textcoords": "offset points",
+    **AS_IT_IS,
+}
+_LINE_OF_NAMES = 11.0  # points
 
-    text.update_positions(text.figure._get_renderer())
-    return Text.get_window_extent(text)
+
+def name_ends(
+    axes: Axes, x: Array, y: Array, names: Mapping[int, str], middle: float
+) -> None:
+    """Write the names of the highest and lowest points of a falling curve, above and
+    below it, at the ends of thin lines; the axes get the room that they need.
+    """
+    figure: Any = axes.get_figure(root=True)
+    up = sorted((i for i in names if y[i] > middle), key=lambda i: y[i])
+    down = sorted((i for i in names if y[i] <= middle), key=lambda i: -y[i])
+    _lay_out(figure)
+    tall = axes.get_window_extent().height * 72 / figure.dpi
+    low, high = axes.get_ylim()
+    each = _LINE_OF_NAMES / max(tall - _LINE_OF_NAMES * (len(up) + len(down)), tall / 4)
+    axes.set_ylim(
+        low - (high - low) * each * len(down), high + (high - low) * each * len(up)
+    )
+    box = axes.get_window_extent()
+    line = {"arrowstyle": "-", "color": GRAY, "lw": 0.5, "shrinkA": 0, "shrinkB": 2}
+    for side, several in ((1, up), (-1, down)):
+        before = -np.inf
+        for i in several:
+            across, at = axes.transData.transform((x[i], y[i]))
+            height = side * at * 72 / figure.dpi
+            before = max(height + 4, before + _LINE_OF_NAMES)
+            left = across > (box.x0 + box.x1) / 2
+            text = axes.annotate(
+                shortened(names[i]),
+                (x[i], y[i]),
+                (-16 if left else 16, side * (before - height)),
+                ha="right" if left else "left",
+                va="center",
+                zorder=7,
+                arrowprops=line,
+                **_NAMED,
+            )
+            text.set_in_layout(False)
 
 
 def legend(axes: Axes) -> None:

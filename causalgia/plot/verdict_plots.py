@@ -28,6 +28,7 @@ from causalgia.plot.style import (
     heading,
     interval_label,
     legend_below,
+    name_ends,
     name_points,
     shortened,
     strip,
@@ -280,12 +281,12 @@ def ranked(
     legend_below(axes)
     size = np.abs(ace - null_value(table))
     largest = few[np.argsort(-size[few], kind="stable")[:_LARGEST_NAMED]]
-    name_points(
+    name_ends(
         axes,
         rank.astype(float),
         ace,
         {int(i): str(one["contrast"].to_numpy()[i]) for i in largest},
-        far=True,
+        null_value(table),
     )
     return axes
 
