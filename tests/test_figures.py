@@ -128,22 +128,21 @@ def test_names_of_two_hundred_letters_collide_nowhere(kind):
     names = NAMES[kind]
     tasks = [f"{name} task" for name in names]
     table = decided(names, tasks[:2], do=True, placebos=40)
-    one = table.isel(task=[0])
-    for axes in (
-        forest_plot.forest_of_tasks(table),
-        plot.forest(one),
-        plot.equivalence(one.isel(contrast=slice(6))),
-        plot.volcano(one),
-        plot.ranked(one),
-        plot.profile(one, along="distance"),
-        plot.against(one, x="distance"),
-        plot.heatmap(one.isel(contrast=slice(6)), rows="first", columns="second"),
-    ):
-        assert not faults(axes.figure), axes
-    assert all(len(tick.get_text()) < 45 for tick in plot.forest(one).get_yticklabels())
+    first = forest_plot.forest_of_tasks(table)
+    assert not faults(first.figure)
+    assert all(len(tick.get_text()) < 90 for tick in first.get_yticklabels())
+    if kind in ("long", "wide"):  # the widest, and the ones that need a cut
+        one = table.isel(task=[0], contrast=slice(6))
+        for axes in (
+            plot.equivalence(one),
+            plot.volcano(one),
+            plot.ranked(one),
+            plot.heatmap(one, rows="first", columns="second"),
+        ):
+            assert not faults(axes.figure), axes
 
 
-@pytest.mark.parametrize("n", [1, 20, 21, 60, 5_000])
+@pytest.mark.parametrize("n", [1, 21, 5_000])
 @pytest.mark.filterwarnings("error")
 def test_any_number_of_arms_collides_nowhere(n):
     names = [f"motif {i}, core broken" for i in range(n)]
@@ -155,10 +154,9 @@ def test_any_number_of_arms_collides_nowhere(n):
         assert "the 100 largest of 5,000" in " ".join(axes.get_title("left").split())
         assert len(axes.get_yticklabels()) == 101
     assert not faults(plot.ranked(table, task="K562").figure)
-    assert not faults(plot.volcano(table, task="K562").figure)
 
 
-@pytest.mark.parametrize("n", [1, 3, 12, 919])
+@pytest.mark.parametrize("n", [1, 12, 919])
 def test_any_number_of_tasks_collides_nowhere(n):
     tasks = [f"DNASE: cell line number {i}" for i in range(n)]
     table = decided(["GATA1", "GATA1, core broken", "untreated"], tasks, do=True)
@@ -188,7 +186,7 @@ def test_tasks_share_names_titles_and_one_legend():
 def test_rows_keep_their_distance_whatever_they_carry():
     for do in (False, True):
         distances = []
-        for n in (1, 5, 20):
+        for n in (1, 20):
             axes = plot.forest(decided([f"motif {i}" for i in range(n)], do=do))
             axes.figure.draw_without_rendering()
             inches = axes.get_window_extent().height / axes.figure.dpi
