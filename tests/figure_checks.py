@@ -4,6 +4,7 @@ be read; rows named. `conftest.py` looks at every figure that a test saves or sh
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -35,7 +36,9 @@ def visible_texts(figure: Figure) -> list[Written]:
     """Return the texts of a figure that are seen; those of ticks beyond the limits of
     their axis are not.
     """
-    figure.draw_without_rendering()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of letters that the font lacks
+        figure.draw_without_rendering()
     renderer: Any = figure._get_renderer()  # type: ignore[attr-defined]
     scale = 72 / figure.dpi
     found = []

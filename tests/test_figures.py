@@ -99,7 +99,7 @@ def test_the_check_finds_what_is_wrong():
     axes = style.new_figure(4.0, 3.0).add_subplot()
     axes.text(0.5, 0.5, "one")
     axes.text(0.51, 0.5, "other")
-    axes.text(0.1, 3.0, "far away")
+    axes.text(0.1, 3.0, "far away", in_layout=False)
     axes.text(0.1, 0.1, "tiny", fontsize=5)
     axes.text(0.1, 0.1, "unseen", visible=False)
     found = " ".join(faults(axes.figure))
