@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             held.bit_generator.state = _BEGAN.setdefault(
                 id(held), held.bit_generator.state
             )
+
+
+@pytest.fixture(autouse=True)
+def every_figure_can_be_printed() -> Iterator[None]:
+    """Look at every figure that a test saves, whoever drew it."""
+    from figure_checks import looked_at
+
+    with looked_at() as found:
+        yield
+    assert not found, "\n".join(found[:12])
 
 
 @pytest.fixture(scope="session")

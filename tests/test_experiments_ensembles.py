@@ -229,9 +229,10 @@ def test_the_logo_draws_what_letters_change_and_the_finding_keeps_the_word() -> 
     assert (
         axes.get_title("left")
         .replace("\n", " ")
-        .startswith("motif_mutagenesis, outcome, mean over 2 models")
+        .startswith(f"{answer.question} outcome, mean over 2 models")
     )
-    assert "minus the mean at the position" in axes.get_ylabel()
+    said = " ".join(axes.get_ylabel().split())
+    assert "minus the mean at the position" in said
     mean = found.mean("model").to_numpy()
     tall = np.abs(mean - mean.mean(axis=1, keepdims=True)).sum(axis=1)
     assert tall[0] < 0.2 * tall[1:].min()

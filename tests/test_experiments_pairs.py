@@ -585,7 +585,7 @@ def test_the_figures(tmp_path):
         "largest effect"
     )
     heading = " ".join(axes.get_title("left").split())
-    assert heading.startswith("motif_pair, Nanog, network ")
+    assert heading.startswith(f"{answer.question} Nanog, n = 30")
     assert heading.endswith(f", n = 30: {said}")
     assert axes.get_xlabel() == "distance (bp)"
     drawn = {

@@ -741,7 +741,7 @@ def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     assert (
         cg.plot.interaction_map(of_both, task="OR", model="b")
         .get_title("left")
-        .startswith("OR, b, ")
+        .startswith("OR, b")
     )
     one = cg.estimate(interactions(_with_sites(1), gate, positions=[15, 17, 38]))
     assert not cg.plot.interaction_map(one, task="AND").collections

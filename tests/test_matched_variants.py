@@ -307,7 +307,8 @@ def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
     answer = answer_of(chosen)
     axes = answer.draw(task="C")
     assert re.fullmatch(
-        r"variants, C, network \S+(, n = .*)?: the 20 largest of 60; task 2 of 3",
+        re.escape(answer.question)
+        + r" C(, n = .*)?: the 20 largest of 60; task 2 of 3",
         flat(axes),
     )
     assert len(axes.get_yticks()) == 20

@@ -75,7 +75,7 @@ def test_a_profile_has_its_effects_in_order_and_leaves_out_the_others():
     assert {"increases", "decreases", "undecided"} <= {
         text.get_text() for text in axes.get_legend().get_texts()
     }
-    assert axes.get_ylabel() == "ACE on log counts, minus placebo"
+    assert axes.get_ylabel() == "effect on log counts, minus placebo"
     assert [line.get_ydata()[0] for line in axes.lines if line not in (joined,)] == [
         0.0
     ]
@@ -217,10 +217,10 @@ def test_what_is_not_known_or_zero_has_no_letter():
 
 def test_heights_of_another_unit_are_not_called_effects():
     bits = heights([[1.0, 0.2, 0.0, 0.0]])
-    assert plot.logo(bits).get_ylabel().startswith("ACE on")
+    assert plot.logo(bits).get_ylabel().startswith("height of a letter:\neffect on")
     bits["ace"].attrs["units"] = "bits"
-    assert plot.logo(bits).get_ylabel() == "bits"
-    assert plot.logo(bits, centered=True).get_ylabel().startswith("bits,")
+    assert plot.logo(bits).get_ylabel() == "height of a letter:\nbits"
+    assert plot.logo(bits, centered=True).get_ylabel().startswith("height of a letter:\nbits,")
 
 
 def test_a_logo_of_another_kind_is_refused():

@@ -383,7 +383,7 @@ def _draw_flank_components(answer: Answer) -> Axes:
     }
     attrs = {
         name: answer.decisions.attrs[name]
-        for name in ("scale", "contrast_scale")
+        for name in ("scale", "contrast_scale", "name", "question", "predictor")
         if name in answer.decisions.attrs
     }
     axes = forest(
@@ -393,7 +393,7 @@ def _draw_flank_components(answer: Answer) -> Axes:
             attrs | components.attrs,
         )
     )
-    axes.set_xlabel(axes.get_xlabel().replace("ACE", "mean effect, or sd of effects,"))
+    axes.set_xlabel(axes.get_xlabel().replace("effect", "mean effect, or sd,", 1))
     return axes
 
 

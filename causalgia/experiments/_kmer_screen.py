@@ -466,11 +466,15 @@ def _region_text(
 
 
 def draw_kmer_screen(answer: Answer) -> Axes:
-    """Draw the k-mers with the largest effects above the random sequences."""
-    from causalgia.plot import forest
+    """Draw the effects of all k-mers in their order, those beyond random sequences
+    named; up to forty as a forest plot above the random sequences.
+    """
+    from causalgia.plot import forest, ranked
 
     first = answer.decisions.isel(task=[0])
     placebo = first["is_placebo"].to_numpy()
+    if (~placebo).sum() > _DRAWN and "model" not in first["ace"].dims:
+        return ranked(first)
     size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
     top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[
         : min(_DRAWN, int((~placebo).sum()))

@@ -223,7 +223,7 @@ def _draw_logo(answer: Answer) -> Axes:
     about = (
         answer.decisions.attrs
         | table.attrs
-        | {"name": answer.decisions.attrs.get("name", "")}
+        | {name: answer.decisions.attrs.get(name, "") for name in ("name", "question")}
     )
     return logo(
         table.assign_attrs(about).assign(n_units=answer.decisions["n_units"].max()),

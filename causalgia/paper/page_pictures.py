@@ -19,6 +19,7 @@ from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
+from causalgia.plot.forest_plot import forest_of_tasks
 from causalgia.plot.style import UNNAMED_TASK, image_of
 from causalgia.reporting.effect_rows import largest_tasks
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _MOST_TASKS, _MOST_ROWS, _MOST_CURVES, _MOST_UNITS = 4, 40, 4, 20_000
 _LARGEST_SVG, _DPI = 250_000, 130
 _MOST_CLOUDS = 24  # contrasts whose single units are drawn
-_MANY, _LEVELS = 8, 4  # effects of a volcano; distinct numbers of a curve
+_LEVELS = 4  # distinct numbers of a curve
 
 
 class Picture(NamedTuple):
@@ -94,8 +95,8 @@ def saved_picture(caption: str, png: bytes) -> Picture:
 def effect_pictures(
     effects: xr.Dataset, *, answer: Answer | None = None
 ) -> list[Picture]:
-    """Return the pictures that apply to effects: of the experiment, forest,
-    equivalence, volcano, curves, grids.
+    """Return the pictures that apply to effects, none of which repeats another: that of
+    the experiment for each task, or a forest plot of all tasks, with curves and grids.
 
     Of more than four tasks, the four with the largest effects are drawn, which the
     captions say.
@@ -106,7 +107,28 @@ def effect_pictures(
         if len(every) <= _MOST_TASKS
         else tasks_in_table(largest_tasks(effects, most=1))[:_MOST_TASKS]
     )
+    own = answer is not None and answer.figure is not None
     found = []
+    if not own:
+        some = (
+            effects
+            if len(every) == len(shown)
+            else effects.isel(task=[every.index(task) for task in shown])
+        )
+        some, few = _largest(some)
+        of = (
+            ""
+            if len(every) == len(shown)
+            else f"; {_MOST_TASKS} of {len(every):,} tasks, with the largest effects"
+        )
+        asked = "" if answer is None else f"{answer.question} "
+        found.append(
+            drawn(
+                forest_of_tasks(some),
+                f"{asked}Effects with intervals, from the highest to the "
+                f"lowest{few}{of}.",
+            )
+        )
     for task in shown:
         one = effects.isel(task=[every.index(task)])
         of = f"task {task}" + ("" if len(every) == 1 else f", one of {len(every):,}")
@@ -116,40 +138,27 @@ def effect_pictures(
             else f" ({_MOST_TASKS} with the largest effects are drawn)"
         )
         of = "" if every == [UNNAMED_TASK] else of
-        if answer is not None:
+        if own and answer is not None:
             found.append(
                 drawn(
                     answer.draw(task=task),
                     f"{answer.question} {of[:1].upper()}{of[1:]}".rstrip(),
                 )
             )
-        found += [
-            drawn(axes, f"{caption}{of and '; '}{of}.")
-            for axes, caption in _of_task(one)
-        ]
+        else:
+            found += [
+                drawn(axes, f"{caption}{of and '; '}{of}.")
+                for axes, caption in _of_task(one)
+            ]
     return found
 
 
 def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
-    """Yield each picture of one task, with its caption."""
-    n, of_models = effects.sizes["contrast"], "model" in effects["ace"].dims
-    some, few = _largest(effects)
-    yield (
-        plot.forest(some),
-        f"Effects with intervals, from the highest to the lowest{few}",
-    )
-    if of_models:
+    """Yield each further picture of one task, with its caption."""
+    n = effects.sizes["contrast"]
+    if "model" in effects["ace"].dims:
         return
-    named = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
-    region = {"rope_lower", "lower"} <= set(effects.variables) and (
-        effects["rope_lower"] < effects["rope_upper"]
-    ).all()
-    if region and 0 < named.sizes["contrast"] <= _MOST_ROWS:
-        yield (
-            plot.equivalence(named),
-            "Intervals against the region of practical equivalence (ROPE)",
-        )
-    if n >= _MANY and {"log_p", "p", "lfsr"} & set(effects.variables):
+    if n > _MOST_ROWS and {"log_p", "p", "lfsr"} & set(effects.variables):
         yield (
             plot.volcano(effects),
             f"p-value of no effect against size, {n:,} effects; outside the shaded "

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap, interaction_map, sharing
     from causalgia.plot.logos import average_logo, logo, map_logo
-    from causalgia.plot.style import save_figure
-    from causalgia.plot.verdict_plots import equivalence, volcano
+    from causalgia.plot.style import save_figure, use_style
+    from causalgia.plot.verdict_plots import equivalence, ranked, volcano
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
@@ -50,11 +50,13 @@ __all__ = [
     "power_curve",
     "profile",
     "raincloud",
+    "ranked",
     "ranks",
     "replicates",
     "save_figure",
     "save_forest",
     "sharing",
     "tipping_point",
+    "use_style",
     "volcano",
 ]

@@ -18,13 +18,14 @@ from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.joint_methods import FEW
 from causalgia.plot.style import (
-    ACE,
     AS_IT_IS,
     BAND,
+    EFFECT,
     GRAY,
     GRID,
     INK,
     MODELS,
+    PAGE,
     ROPE,
     VERDICTS,
     add_verdicts_to_legend,
@@ -65,7 +66,7 @@ def profile(
     along: str,
     by: str | None = None,
     task: str | None = None,
-    label: str = ACE,
+    label: str = EFFECT,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw effects with intervals along a numeric coordinate of their contrasts, such
@@ -89,7 +90,7 @@ def profile(
     task
         The task; required if there are several.
     label
-        Name of the effects on the axis: ``"ACE"``, or another such as
+        Name of the effects on the axis: ``"effect"``, or another such as
         ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure.
@@ -224,7 +225,7 @@ def band(
             f"{', '.join(map(quoted, names[:8]))}"
         )
     axes, at = (
-        axes_or_new(ax, 7.2, 3.4),
+        axes_or_new(ax, PAGE, 3.4),
         positions_of(curves) + (int(curves.attrs.get("bin", 1)) - 1) / 2,
     )
     drawn = [
@@ -594,7 +595,7 @@ def _finish_curve(
     found: Placed,
     *,
     has_verdicts: bool = True,
-    label: str = ACE,
+    label: str = EFFECT,
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from causalgia.plot.style import (
     GRID,
     INK,
     MODELS,
+    PAGE,
     ROPE,
     add_verdicts_to_legend,
     as_task,
@@ -31,11 +33,13 @@ from causalgia.plot.style import (
     heading,
     interval_label,
     legend,
+    letters_wide,
     new_figure,
-    ordinal,
     part_shown,
+    put_legend,
     reach,
     save_figure,
+    set_flowing,
     shortened,
     strip,
     task_rows,
@@ -47,13 +51,14 @@ from causalgia.reporting.effect_rows import as_reportable, largest_tasks
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FULL_SIZE = 60
 _ROOMY = 20
-_TALLEST = 14.0
+_WITH_DO, _NAMED, _DENSE = 0.4, 0.26, 0.125  # inches of a row
 _LONGEST_DO = 44
-_ACROSS = 3
+_LETTER = 0.083  # inches, of a row's name
+_NARROWEST, _ACROSS = 1.75, 3  # inches of a panel beside others, and how many
 _MOST_PANELS = 12
-_MOST_ROWS = 200
+_MOST_ROWS = 100  # of a picture: each has its name
+_MOST_ASKED = 200
 
 
 def forest(
@@ -94,7 +99,8 @@ def forest(
         contrasts.
     ax
         Axes to draw into; by default those of a new figure, ``axes.figure``, whose
-        height grows with the rows.
+        height grows with the rows. Of more than 100 rows those with the largest effects
+        are drawn, as the heading says.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def forest(
     ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     ... )
     >>> forest(estimates).get_xlabel()
-    'ACE on the outcome'
+    'effect on the outcome'
     """
     if sort not in ("size", "given"):
         raise ContrastError(
@@ -137,10 +143,14 @@ def forest(
         name = as_task(estimates, task, "forest")
         estimates = select_tasks(estimates, [name])
         table = task_rows(estimates, name, truth)
-    axes = axes_or_new(ax, 6.4, _figure_height(table))
-    return _draw_forest(
-        table, estimates, axes, _row_of_contrasts(table, by_size=sort == "size")
-    )
+    table, estimates = _largest_rows(table, estimates, _MOST_ROWS)
+    places = _row_of_contrasts(table, by_size=sort == "size")
+    axes = axes_or_new(ax, 6.4, 1.3 + _inches(table, places))
+    _draw_forest(table, estimates, axes, places)
+    _finish_forest(axes, table, estimates)
+    if ax is None:
+        _keep_apart([axes], _inches(table, places))
+    return axes
 
 
 def _rows_of_tasks(
@@ -157,11 +167,11 @@ def _rows_of_tasks(
     table = rows(estimates, truth=truth)
     several = len({row["contrast"] for row in table if not row["is_placebo"]}) > 1
     drawn = sum(not row["is_placebo"] for row in table)
-    if drawn > _MOST_ROWS:
+    if drawn > _MOST_ASKED:
         raise ContrastError(
             f"forest: {estimates.sizes['task']:,} tasks and "
             f"{estimates.sizes['contrast']:,} contrasts are {drawn:,} rows, and a "
-            f"picture shows {_MOST_ROWS}; give a narrower pattern as task=, or fewer "
+            f"picture shows {_MOST_ASKED}; give a narrower pattern as task=, or fewer "
             "contrasts: estimates.sel(contrast=[...])"
         )
     if not several and drawn:
@@ -202,59 +212,173 @@ def save_forest(
     OutcomesError
         If the file cannot be written.
     """
+    return save_figure(forest_of_tasks(estimates, truth=truth), path)
+
+
+def forest_of_tasks(
+    estimates: xr.Dataset, *, truth: xr.DataArray | None = None
+) -> Axes:
+    """Return the first panel of a figure of all tasks, side by side: they share the
+    names of the rows, one legend and the name of what is drawn.
+
+    Of more than 12 tasks, those with the largest effects share one plot.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5, 0.2]])
+    >>> names = {"contrast": ["GATA1"], "task": ["K562", "HepG2"]}
+    >>> first = forest_of_tasks(xr.Dataset({"ace": ace}, coords=names))
+    >>> [axes.get_title("left") for axes in first.figure.axes]
+    ['K562', 'HepG2']
+    """
     estimates = as_reportable(estimates)
-    n = len(tasks_in_table(estimates))
-    if n > _MOST_PANELS:
-        shown = largest_tasks(estimates, most=_MOST_PANELS)
-        at = range(min(shown.sizes["contrast"], _MOST_ROWS // shown.sizes["task"]))
-        if len(at) < shown.sizes["contrast"]:
-            size = abs(shown["ace"] - null_value(shown)).max(
-                [dim for dim in shown["ace"].dims if dim != "contrast"]
-            )
-            shown = shown.isel(
-                contrast=np.argsort(-size.to_numpy(), kind="stable")[: len(at)]
-            )
-        few = shown.sizes["task"]
-        table = _rows_of_tasks(shown, truth, f"largest in {few} of {n:,} tasks")
-        axes = axes_or_new(None, 6.4, _figure_height(table))
-        return save_figure(
-            _draw_forest(table, shown, axes, _row_of_contrasts(table)), path
+    tasks = tasks_in_table(estimates)
+    if len(tasks) == 1:
+        return forest(estimates, truth=truth)
+    if len(tasks) > _MOST_PANELS:
+        return _largest_of_tasks(estimates, truth)
+    return _draw_panels(estimates, truth)
+
+
+def _largest_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None) -> Axes:
+    """Draw the largest effects of the tasks with the largest, as rows of one plot."""
+    shown = largest_tasks(estimates, most=_MOST_PANELS)
+    at = range(min(shown.sizes["contrast"], _MOST_ROWS // shown.sizes["task"]))
+    if len(at) < shown.sizes["contrast"]:
+        size = abs(shown["ace"] - null_value(shown)).max(
+            [dim for dim in shown["ace"].dims if dim != "contrast"]
         )
-    tables = [task_rows(estimates, task, truth) for task in tasks_in_table(estimates)]
-    columns = min(len(tables), _ACROSS)
-    lines = math.ceil(len(tables) / columns)
-    figure = new_figure(2.2 + 4.2 * columns, lines * max(map(_figure_height, tables)))
-    places = _row_of_contrasts([row for table in tables for row in table])
-    # laid out together
+        shown = shown.isel(
+            contrast=np.argsort(-size.to_numpy(), kind="stable")[: len(at)]
+        )
+    n, few = len(tasks_in_table(estimates)), shown.sizes["task"]
+    table = _rows_of_tasks(shown, truth, f"largest in {few} of {n:,} tasks")
+    places = _row_of_contrasts(table)
+    axes = axes_or_new(None, 6.4, 1.3 + _inches(table, places))
+    _draw_forest(table, shown, axes, places)
+    _finish_forest(axes, table, shown)
+    _keep_apart([axes], _inches(table, places))
+    return axes
+
+
+def _draw_panels(estimates: xr.Dataset, truth: xr.DataArray | None) -> Axes:
+    """Draw a panel for each task, with shared rows, legend and name of the numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    tasks = tasks_in_table(estimates)
+    every = rows(estimates, truth=truth)
+    wide = (
+        _LETTER * max(letters_wide(shortened(row["contrast"])) for row in every) + 0.3
+    )
+    fit = int((PAGE - wide) / _NARROWEST)
+    columns = max(1, min(len(tasks), _ACROSS, fit))
+    lines = math.ceil(len(tasks) / columns)
+    every, estimates = _largest_rows(every, estimates, max(_MOST_ROWS // lines, 8))
+    places = _row_of_contrasts(every)
+    tables = [task_rows(estimates, task, truth) for task in tasks]
+    tall = _inches(every, places)
+    figure = new_figure(min(PAGE, wide + 2.6 * columns), 1.4 + lines * (tall + 0.5))
     panels = [
-        figure.add_subplot(lines, columns, 1 + number) for number in range(len(tables))
+        figure.add_subplot(lines, columns, 1 + number) for number in range(len(tasks))
     ]
     for number, (axes, table) in enumerate(zip(panels, tables, strict=True)):
         _draw_forest(table, estimates, axes, places)
         axes.tick_params(labelleft=number % columns == 0)
-        if number and (mine := axes.get_legend()) is not None:
-            mine.remove()
-    if len(tables) > 1:
-        fit_to_page(*panels)
-        figure.supxlabel(
-            "Each task has an axis of its own: compare numbers, not lengths.",
-            fontsize=8,
-            color=GRAY,
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        room = (PAGE - wide) / columns
+        axes.set_title(
+            shortened(tasks[number], room / _LETTER),
+            fontsize=9.5,
+            loc="left",
+            color=INK,
+            **AS_IT_IS,
         )
-    return save_figure(panels[0], path)
+    if above := _headed(estimates, ""):
+        title = figure.suptitle(
+            "", fontsize=10.5, x=0.01, ha="left", color=INK, **AS_IT_IS
+        )
+        set_flowing(title, above)
+    keys = {
+        label: handle
+        for axes in panels
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    keys = {label: keys[label] for label in keys if list(keys) != ["estimate"]}
+    own = "Each task has an axis of its own: compare numbers, not lengths."
+    below = f"{fill(_numbers(estimates, '; '), 80)}\n{own}"
+    if keys:
+        put_legend(
+            figure,
+            list(keys.values()),
+            list(keys),
+            4,
+            loc="outside lower center",
+            title=below,
+            title_fontsize=9,
+        )
+    else:
+        figure.supxlabel(below, fontsize=9, **AS_IT_IS)
+    fit_to_page(*panels)
+    _keep_apart(panels, tall)
+    return panels[0]
 
 
-def _figure_height(table: Sequence[Row]) -> float:
-    n = len({row["contrast"] for row in table if not row["is_placebo"]}) + any(
-        r["is_placebo"] for r in table
-    )
-    per_row = 0.4 if n <= _ROOMY + 1 else 0.2
-    return min(1.3 + per_row * n, _TALLEST)
+def _largest_rows(
+    table: list[Row], estimates: xr.Dataset, most: int
+) -> tuple[list[Row], xr.Dataset]:
+    """Return the placebos and the rows of the contrasts with the largest effects, and
+    the Dataset that says so.
+    """
+    size: dict[str, float] = {}
+    for row in table:
+        if not row["is_placebo"]:
+            away = abs(row["ace"] - null_value(estimates))
+            size[row["contrast"]] = max(size.get(row["contrast"], 0.0), away)
+    if len(size) <= most:
+        return table, estimates
+    kept = set(sorted(size, key=lambda name: -size[name])[:most])
+    said = f"the {most} largest of {len(size):,} effects"
+    before = str(estimates.attrs.get("shown", ""))
+    cut = [row for row in table if row["is_placebo"] or row["contrast"] in kept]
+    names = [str(name) for name in estimates["contrast"].to_numpy()]
+    if kept <= set(names):
+        placebo = {row["contrast"] for row in table if row["is_placebo"]}
+        pairs = [
+            name
+            for name, variable in estimates.variables.items()
+            if "contrast_" in variable.dims
+        ]
+        estimates = estimates.drop_vars(pairs).isel(
+            contrast=[i for i, name in enumerate(names) if name in kept | placebo]
+        )
+    return cut, estimates.assign_attrs(shown=before or said)
+
+
+def _inches(table: Sequence[Row], places: dict[str, int]) -> float:
+    """Return how tall the rows are together."""
+    n = len(places) + any(row["is_placebo"] for row in table)
+    if len(places) > _ROOMY:
+        return _DENSE * (n + 0.2)
+    return (_WITH_DO if any(_texts_of(table, places).values()) else _NAMED) * (n + 0.2)
+
+
+def _keep_apart(panels: list[Axes], inches: float) -> None:
+    """Make the figure as tall as the rows of its panels need."""
+    figure: Any = panels[0].get_figure(root=True)
+    place = panels[0].get_subplotspec()
+    lines = 1 if place is None else place.get_gridspec().nrows
+    for _ in range(3):
+        found = panels[0].get_window_extent().height / figure.dpi
+        if abs(found - inches) < 0.01 * inches:
+            break
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width, height + lines * (inches - found))
+        fit_to_page(*panels)
 
 
 def _draw_forest(
     table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]
-) -> Axes:
+) -> None:
     placebos = [row for row in table if row["is_placebo"]]
     effects = [row for row in table if not row["is_placebo"]]
     rope = _draw_rope(axes, effects, places)
@@ -292,19 +416,27 @@ def _draw_forest(
         )
     _label_rows(axes, table, places, placebos)
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
-    levels = interval_label(estimates)
-    axes.set_xlabel(
-        axis_label(estimates.attrs) + (f"\n{levels}" if levels else ""),
-        fontsize=9.5,
-        **AS_IT_IS,
-    )
-    write_heading(axes, heading(estimates, table[0]["task"]), part_shown(estimates))
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=9)
     axes.grid(axis="x", color=GRID, lw=0.5, zorder=1)
+
+
+def _finish_forest(axes: Axes, table: list[Row], estimates: xr.Dataset) -> None:
+    axes.set_xlabel(_numbers(estimates, "\n"), fontsize=9.5, **AS_IT_IS)
+    write_heading(axes, _headed(estimates, table[0]["task"]))
     legend(axes)
-    return axes
+
+
+def _numbers(estimates: xr.Dataset, between: str) -> str:
+    """Return what the numbers are, and the level of their intervals."""
+    parts = (axis_label(estimates.attrs), interval_label(estimates))
+    return between.join(filter(None, parts))
+
+
+def _headed(estimates: xr.Dataset, task: str) -> str:
+    above = heading(estimates, *filter(None, (task,)))
+    return ": ".join(filter(None, (above, part_shown(estimates))))
 
 
 def _row_of_contrasts(table: list[Row], *, by_size: bool = True) -> dict[str, int]:
@@ -366,7 +498,7 @@ def _draw_shrunken(
     low, high = np.clip(lower, *edge), np.clip(upper, *edge)
     y = np.array([places[row["contrast"]] for row in beside]) - 0.22
     axes.hlines(y, low, high, colors=GRAY, lw=0.7, alpha=0.6, zorder=3)
-    size = 9 if len(places) <= _FULL_SIZE else 4
+    size = 9 if len(places) <= _ROOMY else 4
     axes.scatter(
         x, y, s=size, color=GRAY, alpha=0.6, lw=0, zorder=3.5, label="shrunken"
     )
@@ -411,7 +543,7 @@ def _draw_effects(
     axes: Axes, effects: list[Row], places: dict[str, int], reach: tuple[float, float]
 ) -> None:
     models = list(dict.fromkeys(row.get("model") for row in effects))
-    size, width = (8, 0.8) if len(places) > _FULL_SIZE else (26, 1.4)
+    size, width = (9, 0.9) if len(places) > _ROOMY else (26, 1.4)
     for number, model in enumerate(models):
         mine = [row for row in effects if row.get("model") == model]
         dodge = 0.0 if len(models) == 1 else 0.5 * (number / (len(models) - 1) - 0.5)
@@ -466,26 +598,19 @@ def _draw_effects(
 def _label_rows(
     axes: Axes, table: list[Row], places: dict[str, int], placebos: list[Row]
 ) -> None:
-    every = math.ceil(len(places) / _FULL_SIZE)
-    ticks = list(range(0, len(places), every))
-    labels = [shortened(name) for name in places][::every]
+    ticks = list(range(len(places)))
+    labels = [shortened(name) for name in places]
     if placebos:
         ticks.append(len(places))
-        labels.append(f"{len({row['contrast'] for row in placebos})} placebos")
+        labels.append(f"{len({row['contrast'] for row in placebos}):,} placebos")
     axes.set_yticks(
         ticks, labels, fontsize=9.5 if len(places) <= _ROOMY else 7, **AS_IT_IS
     )
     axes.set_ylim(len(places) - 0.4 + bool(placebos), -0.6)
-    if every > 1:
-        axes.set_ylabel(
-            f"{len(places):,} contrasts, every {ordinal(every)} labeled",
-            fontsize=8,
-            color=GRAY,
-        )
+    axes.set_label("rows")
     place = axes.get_subplotspec()
     if len(places) <= _ROOMY and (place is None or place.is_first_col()):
         # short do-notation under each name; a shared control is named on the axis
-        do = {row["contrast"]: row["do"] for row in table}
         look: dict[str, Any] = {
             "ha": "right",
             "va": "center",
@@ -498,9 +623,14 @@ def _label_rows(
             "xycoords": axes.get_yaxis_transform(),
             "textcoords": "offset points",
         }
-        written = _short_do({name: do[name] or "" for name in places})
-        for name, done in written.items():
+        for name, done in _texts_of(table, places).items():
             axes.annotate(done, (0, places[name]), (-3.5, -11), **beside, **look)
+
+
+def _texts_of(table: Sequence[Row], places: dict[str, int]) -> dict[str, str]:
+    """Return the do-notation that is written under the names of rows."""
+    do = {row["contrast"]: row["do"] for row in table}
+    return _short_do({name: do[name] or "" for name in places})
 
 
 def _short_do(do: dict[str, str]) -> dict[str, str]:
@@ -531,5 +661,5 @@ def _short_do(do: dict[str, str]) -> dict[str, str]:
     return {
         name: text
         for name, text in less.items()
-        if text and count[text] == 1 and len(text) <= _LONGEST_DO
+        if text and count[text] == 1 and letters_wide(text) <= _LONGEST_DO
     }

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from causalgia.errors import ContrastError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
-    ACE,
     AS_IT_IS,
     BAND,
+    EFFECT,
     GRAY,
     INK,
+    PAGE,
     as_task,
     axes_or_new,
     axis_label,
@@ -25,6 +26,7 @@ from causalgia.plot.style import (
     heading,
     interval_label,
     legend_below,
+    letters_wide,
     on_contrasts,
     ordinal,
     part_shown,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 _EFFECTS = ("ace", "lower", "upper", "shrunken")
 _COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
 _WRITTEN, _LABELS, _PAIRED_LABELS = 120, 40, 100
+_LETTER, _LINE = 0.083, 0.15  # inches of a letter and of a line of labels
 
 
 def heatmap(
@@ -55,7 +58,7 @@ def heatmap(
     columns: str,
     value: str = "ace",
     task: str | None = None,
-    label: str = ACE,
+    label: str = EFFECT,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw a variable of the contrasts as colors in a grid of two of their coordinates.
@@ -76,7 +79,7 @@ def heatmap(
     task
         The task; required if there are several.
     label
-        Name of the effects on the color bar: ``"ACE"``, or another such as
+        Name of the effects on the color bar: ``"effect"``, or another such as
         ``"Interaction"``.
     ax
         Axes to draw into; by default those of a new figure, as large as its cells need.
@@ -115,10 +118,9 @@ def heatmap(
     for (row, column), (number, text) in cells.items():
         place = down.index(row), across.index(column)
         grid[place], texts[place] = number, text
-    axes = axes_or_new(ax, *_figure_size(grid, down))
+    axes = axes_or_new(ax, *_figure_size(grid, down, across))
     center = null_value(table) if value in _EFFECTS else 0.0
     image = _draw_grid(axes, grid, center)
-    _write_values(axes, grid, texts, center)
     _add_color_bar(
         axes, image, axis_label(table.attrs, label) if value == "ace" else value
     )
@@ -130,6 +132,7 @@ def heatmap(
         shown=part_shown(table),
     )
     fit_to_page(axes)
+    _write_values(axes, grid, texts, center)
     return axes
 
 
@@ -212,7 +215,7 @@ def interaction_map(
     row, column = np.searchsorted(places, pairs).T
     grid = np.full((len(places), len(places)), np.nan)
     grid[row, column] = table["ace"].to_numpy()
-    side = float(np.clip(0.1 * len(places), 3.2, 9.0))
+    side = float(np.clip(0.1 * len(places), 3.2, (PAGE - 1.0) / 1.25))
     axes = axes_or_new(ax, side * 1.25 + 1.0, side + 0.6)
     image = _draw_grid(axes, grid, 0.0)
     axes.plot(
@@ -249,7 +252,6 @@ def interaction_map(
         title,
         most=int(5 * side),
     )
-    axes.tick_params(axis="x", labelrotation=0 if len(places) <= 20 else 90)
     if np.isnan(grid[np.triu_indices(len(places), 1)]).any():
         axes.scatter([], [], s=36, marker="s", color=BAND, label="not measured")
     legend_below(axes)
@@ -267,8 +269,8 @@ def sharing(
 
     Of the effects that are clear in one of two tasks (lfsr at most .05), the share
     whose posterior means agree. Pairs without such an effect are gray; up to ten tasks
-    show the numbers too. Up to 100 tasks are labeled, of more every second, third and
-    so on, as the axis says.
+    show the numbers too. Up to 100 tasks are labeled where there is room, of more every
+    second, third and so on, as the axis says.
 
     Parameters
     ----------
@@ -311,7 +313,7 @@ def sharing(
         found["n_either"].transpose("task", "task_").to_numpy() > 0, share, np.nan
     )
     tasks = found["task"].to_numpy().tolist()
-    axes = axes_or_new(ax, *_figure_size(grid, tasks))
+    axes = axes_or_new(ax, *_figure_size(grid, tasks, tasks))
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = LinearSegmentedColormap.from_list(
@@ -323,14 +325,13 @@ def sharing(
     texts = np.full(grid.shape, "", dtype=object)
     for place, number in np.ndenumerate(grid):
         texts[place] = f"{number:.2f}".replace("0.", ".") if np.isfinite(number) else ""
-    _write_values(axes, grid, texts, 0.0)
     alike = "one sign, sizes within a factor of 2" if by == "size" else "one sign"
     _add_color_bar(axes, image, f"share of clear effects: {alike}")
-    every = _label_grid(
+    _label_grid(
         axes, ("", tasks), ("", tasks), f"{len(tasks):,} tasks", most=_PAIRED_LABELS
     )
-    axes.tick_params(labelsize=float(np.clip(560 * every / len(tasks), 5.0, 8.5)))
     fit_to_page(axes)
+    _write_values(axes, grid, texts, 0.0)
     return axes
 
 
@@ -385,10 +386,18 @@ def _ordered(places: Any) -> list[Any]:
     )
 
 
-def _figure_size(grid: Array, down: list[Any]) -> tuple[float, float]:
-    names = 0.075 * max(len(_tick_label(place)) for place in down)
-    height, width = (float(np.clip(0.42 * n, 1.2, 11.0)) for n in grid.shape)
-    return width * 1.25 + names + 2.0, height + 1.2
+def _figure_size(
+    grid: Array, down: list[Any], across: list[Any]
+) -> tuple[float, float]:
+    beside, below = (
+        _LETTER * max(letters_wide(_tick_label(place)) for place in names)
+        for names in (down, across)
+    )
+    height, width = (float(np.clip(0.42 * n, 1.2, 9.0)) for n in grid.shape)
+    return (
+        float(np.clip(width * 1.25 + beside + 2.0, 3.6, PAGE)),
+        height + 1.2 + max(0.0, below - 4 * _LETTER),
+    )
 
 
 def _draw_grid(axes: Axes, grid: Array, center: float) -> AxesImage:
@@ -412,6 +421,9 @@ def _write_values(
     axes: Axes, grid: Array, texts: NDArray[np.object_], center: float
 ) -> None:
     if grid.size > _WRITTEN:
+        return
+    width, height = _cell_size(axes, grid.shape)
+    if height < _LINE or width < 0.068 * max(map(len, map(str, texts.ravel()))):
         return
     away = float(np.nanmax(np.abs(grid - center))) or 1.0
     for (row, column), number in np.ndenumerate(grid):
@@ -442,6 +454,12 @@ def _tick_label(place: Any) -> str:
     return f"{place:.4g}" if isinstance(place, float) else shortened(str(place))
 
 
+def _cell_size(axes: Axes, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Return width and height of a cell in inches, as it was last laid out."""
+    box, dpi = axes.get_window_extent(), axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    return box.width / dpi / shape[1], box.height / dpi / shape[0]
+
+
 Places = tuple[str, list[Any]]
 
 
@@ -453,24 +471,35 @@ def _label_grid(
     *,
     most: int = _LABELS,
     shown: str = "",
-) -> int:
-    """Label rows and columns, of many every second, third and so on with a word on it;
-    return the largest step.
+) -> None:
+    """Label rows and columns, of more than have room every second, third and so on,
+    with a word on it.
     """
-    steps = []
-    for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
-        every = -(-len(found) // most)
-        steps.append(every)
-        axis.set_ticks(list(range(0, len(found), every)))
-        axis.set_ticklabels(
-            [_tick_label(place) for place in found[::every]], fontsize=8.5, **AS_IT_IS
-        )
-        some = f"{ordinal(every)} of {len(found):,} labeled"
-        words = [name.replace("_", " "), f"(every {some})" if every > 1 else ""]
-        axis.set_label_text(" ".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
-    if max(len(_tick_label(place)) for place in columns[1]) > 4:
-        axes.tick_params(axis="x", labelrotation=90)
     axes.tick_params(length=0, labelcolor=GRAY)
     write_heading(axes, above, shown)
     strip(axes, "top", "right", "left", "bottom")
-    return max(steps)
+    wide = (
+        _LETTER * max(letters_wide(_tick_label(place)) for place in columns[1]) + 0.06
+    )
+    room = {axes.xaxis: most, axes.yaxis: most}
+    for _ in range(2):  # labels take room from the cells that they name
+        for axis, (name, found) in ((axes.xaxis, columns), (axes.yaxis, rows)):
+            every = -(-len(found) // max(1, min(most, room[axis])))
+            axis.set_ticks(list(range(0, len(found), every)))
+            axis.set_ticklabels(
+                [_tick_label(place) for place in found[::every]],
+                fontsize=8.5,
+                **AS_IT_IS,
+            )
+            some = f"{ordinal(every)} of {len(found):,} labeled"
+            words = [name.replace("_", " "), f"(every {some})" if every > 1 else ""]
+            axis.set_label_text(" ".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
+        fit_to_page(axes)
+        box, dpi = axes.get_window_extent(), axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+        across, down = box.width / dpi, box.height / dpi
+        upright = len(columns[1]) * wide > across
+        axes.tick_params(axis="x", labelrotation=90 if upright else 0)
+        room = {
+            axes.xaxis: int(across / (_LINE if upright else wide)),
+            axes.yaxis: int(down / _LINE),
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from causalgia.plot.style import (
     GRAY,
     GRID,
     INK,
+    PAGE,
     as_task,
     axes_or_new,
     axis_label,
@@ -65,7 +67,7 @@ def logo(
         letters A C G T (or U). Unknown heights (NaN) are left out. ``lower`` and
         ``upper`` are drawn as bars at the outer edges of letters. Where
         ``ace.attrs["units"]`` is given, as for information in bits, it is the label of
-        the axis, in place of "ACE on" the scale.
+        the axis, in place of "effect on" the scale.
     task
         The task; required if there are several.
     centered
@@ -137,7 +139,7 @@ def logo(
     )
     units = table["ace"].attrs.get("units")
     axes.set_ylabel(
-        axis_label(table.attrs) if units is None else str(units),
+        f"height of a letter:\n{axis_label(table.attrs) if units is None else units}",
         fontsize=9.5,
         **AS_IT_IS,
     )
@@ -183,7 +185,8 @@ def logo_with_bars(
     """Draw letters of these heights and a bar at the outer edge of each, (positions,
     letters).
     """
-    axes = axes_or_new(ax, float(np.clip(1.2 + 0.42 * len(positions), 4.2, 24.0)), 2.6)
+    wide = float(np.clip(1.2 + 0.42 * len(positions), 4.2, PAGE))
+    axes = axes_or_new(ax, wide, 2.6)
     letters = list(letters)
     edges = np.full(heights.shape, np.nan)
     for place, column in enumerate(heights):
@@ -208,7 +211,8 @@ def logo_with_bars(
     )
     axes.set_xlim(-0.6, len(positions) - 0.4)
     axes.axhline(0.0, color=INK, lw=0.8, zorder=4)
-    every = max(1, len(positions) // 40)
+    each = 0.09 * max(len(str(place)) for place in positions) + 0.1
+    every = max(1, math.ceil(len(positions) * each / (wide - 1.2)))
     axes.set_xticks(
         range(0, len(positions), every), list(map(str, positions))[::every], fontsize=9
     )

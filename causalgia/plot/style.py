@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
@@ -25,6 +26,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 INK, GRAY, BAND, ACCENT, ROPE, GRID = (
     "#1b1f24",
@@ -34,25 +36,21 @@ INK, GRAY, BAND, ACCENT, ROPE, GRID = (
     "#dcebdd",
     "#d5d9de",
 )
-_DOWN, _WITHIN = "#c25b12", "#3b7d3a"
+# apart in lightness or in blue, which a reader who takes red for green sees as well
+DOWN, _WITHIN = "#d55e00", "#00795a"
 VERDICTS = {
     "increases": ACCENT,
-    "decreases": _DOWN,
+    "decreases": DOWN,
     "higher": ACCENT,
-    "lower": _DOWN,
+    "lower": DOWN,
     "larger": ACCENT,
     "negligible": _WITHIN,
     "within": _WITHIN,
     "undecided": "#8a8f98",
 }
-VERDICTS |= {
-    "higher": ACCENT,
-    "lower": "#c25b12",
-    "larger": ACCENT,
-    "within": "#3b7d3a",
-}
-MODELS = ("#1f5fa8", "#c25b12", "#3b7d3a", "#8a3d8f", "#a8892c", "#2b8c96")
-ACE = "ACE"
+MODELS = (ACCENT, DOWN, _WITHIN, "#cc79a7", "#e69f00", "#56b4e9")
+EFFECT = "effect"
+PAGE = 7.08  # inches: 180 mm, the width of a journal's page; no figure is wider
 UNNAMED_TASK = "effect"  # of effects without tasks
 #: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -65,7 +63,98 @@ def new_figure(width: float, height: float) -> Figure:
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
+    if _CHOSEN["style"] == "dark":
+        light = figure.draw
+
+        def draw(renderer: Any) -> None:
+            _darken(figure)
+            light(renderer)
+
+        figure.draw = draw  # type: ignore[method-assign]
     return figure
+
+
+_CHOSEN = {"style": "light"}
+_PAPER, _CHALK = "#14171a", "#e6e9ec"
+_DARK = {
+    INK: _CHALK,
+    "#000000": _CHALK,
+    "#ffffff": _PAPER,
+    GRAY: "#a3adb8",
+    BAND: "#30363d",
+    ROPE: "#1f4032",
+    GRID: "#3a4048",
+    ACCENT: "#62a8ee",
+    DOWN: "#ff8f45",
+    _WITHIN: "#3cc79a",
+    "#8a8f98": "#b4bac2",
+}
+
+
+def use_style(name: Literal["light", "dark"]) -> None:
+    """Choose the style of the figures that are drawn from now on: light, for paper, or
+    dark, for slides and dark pages.
+
+    The colors of verdicts differ in lightness or in blue in both, so that readers who
+    take red for green tell them apart; matplotlib's settings are left as they are.
+
+    Parameters
+    ----------
+    name
+        ``"light"`` (the default of the library) or ``"dark"``. Figures into given axes
+        are not changed.
+
+    Raises
+    ------
+    OutcomesError
+        If it is neither.
+
+    Examples
+    --------
+    >>> use_style("dark")
+    >>> new_figure(2.0, 1.0).canvas.draw()
+    >>> use_style("light")
+    """
+    if name not in ("light", "dark"):
+        raise OutcomesError(f"use_style: {quoted(name)} is neither 'light' nor 'dark'")
+    _CHOSEN["style"] = name
+
+
+def _darken(figure: Figure) -> None:
+    """Give the artists of a figure the dark colors of their light ones."""
+    from matplotlib.collections import Collection
+    from matplotlib.colors import to_hex, to_rgba
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.text import Text
+
+    def dark(color: Any) -> Any:
+        if isinstance(color, str) and color in ("none", "auto"):
+            return color
+        rgba = to_rgba(color)
+        return (*to_rgba(_DARK.get(to_hex(rgba), rgba))[:3], rgba[3])
+
+    on_colors = {id(text) for axes in figure.axes if axes.images for text in axes.texts}
+    for artist in figure.findobj():
+        if isinstance(artist, Text):
+            if id(artist) not in on_colors:
+                artist.set_color(dark(artist.get_color()))
+        elif isinstance(artist, Line2D):
+            artist.set_color(dark(artist.get_color()))
+            artist.set_markerfacecolor(dark(artist.get_markerfacecolor()))
+            artist.set_markeredgecolor(dark(artist.get_markeredgecolor()))
+        elif isinstance(artist, Patch):
+            face, edge = artist.get_facecolor(), artist.get_edgecolor()
+            artist.set_facecolor(dark(face))
+            artist.set_edgecolor(dark(edge))
+        elif isinstance(artist, Collection) and artist.get_array() is None:
+            for get, give in (
+                (artist.get_facecolor, artist.set_facecolor),
+                (artist.get_edgecolor, artist.set_edgecolor),
+            ):
+                colors = np.asarray(get())
+                if len(colors):
+                    give([dark(color) for color in colors])
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
@@ -192,21 +281,63 @@ def color_of(row: Row) -> str:
     return VERDICTS.get(str(row.get("verdict")), ACCENT)
 
 
-def shortened(name: str) -> str:
-    """Return a name of at most 40 characters, with its beginning and its end;
-    unprintable ones are escaped.
+def shortened(name: str, most: float = 40) -> str:
+    """Return a name on one line, as wide as at most 40 letters, with its beginning and
+    its end; unprintable characters are escaped.
+
+    Letters of East Asian scripts count twice, the widest Latin ones half as much again,
+    and marks that stand on other letters not at all.
+
+    Examples
+    --------
+    >>> shortened("a motif of no length to speak of"), shortened("GATA1" * 40)
+    ('a motif of no length to speak of', 'GATA1GATA1GATA1GATA1GAT…ATA1GATA1GATA1')
+    >>> shortened("転写因子" * 10)
+    '転写因子転写因子転写因…因子転写因子'
     """
-    name = printable(name)
-    return name if len(name) <= 40 else f"{name[:23]}…{name[-16:]}"
+    name = printable(name).replace("\n", " ").replace("\t", " ")
+    if letters_wide(name) <= most:
+        return name
+    begin, end = _cut(name, 0.58 * most), _cut(name[::-1], 0.4 * most)[::-1]
+    return f"{begin}…{end}"
 
 
-def axis_label(attrs: Mapping[Any, Any], label: str = ACE) -> str:
-    """Return the label of an axis of effects: "ACE on log counts, minus placebo".
+def letters_wide(text: str) -> float:
+    """Return how wide a text is, in letters.
+
+    Examples
+    --------
+    >>> letters_wide("GATA1"), letters_wide("WW"), letters_wide("転写")
+    (5.0, 3.0, 4.0)
+    """
+    return float(sum(map(_letter_wide, text)))
+
+
+def _letter_wide(letter: str) -> float:
+    if unicodedata.combining(letter):
+        return 0.0
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 2.0
+    return 1.5 if letter in "MW@%mw" else 1.0
+
+
+def _cut(text: str, most: float) -> str:
+    """Return the beginning of a text, as wide as `most` letters."""
+    wide = 0.0
+    for place, letter in enumerate(text):
+        wide += _letter_wide(letter)
+        if wide > most:
+            return text[:place]
+    return text
+
+
+def axis_label(attrs: Mapping[Any, Any], label: str = EFFECT) -> str:
+    """Return the label of an axis of effects: "effect on log counts, minus placebo".
 
     Examples
     --------
     >>> axis_label({"scale": "log counts", "control": "placebo"})
-    'ACE on log counts, minus placebo'
+    'effect on log counts, minus placebo'
     """
     control = (
         f", {versus(attrs)} {shortened(str(attrs['control']))}"
@@ -262,8 +393,8 @@ _TITLE: dict[str, Any] = {"fontsize": 10.5, "loc": "left", "color": INK}
 
 
 def heading(table: xr.Dataset, *names: str) -> str:
-    """Return what a picture is of: names, the network (or its fingerprint), the number
-    of units; as far as is known.
+    r"""Return what a picture is of: the question, on a line of its own, or the
+    experiment; names, the network, the number of units; as far as is known.
 
     Examples
     --------
@@ -272,10 +403,8 @@ def heading(table: xr.Dataset, *names: str) -> str:
     ... )
     >>> heading(table, "GATA1", "K562")
     'GATA1, K562, rbfox, n = 80'
-    >>> heading(
-    ...     xr.Dataset(attrs={"predictor": "63234e265490e60394b115196abe925c"})
-    ... )  # of a map: its fingerprint
-    'network 63234e26'
+    >>> heading(table.assign_attrs(question="Does the place matter?", name="position"))
+    'Does the place matter?\nrbfox, n = 80'
     """
     attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
     if not counts and "n_units" in table:
@@ -288,31 +417,33 @@ def heading(table: xr.Dataset, *names: str) -> str:
         if counts
         else ""
     )
-    name, digest = (
-        str(attrs.get("predictor") or ""),
-        str(attrs.get("predictor_fingerprint") or ""),
-    )
-    if _FINGERPRINT.match(name):
-        name, digest = "", name
-    network = name or str(
-        attrs.get("effect_on") or (digest and f"network {digest[:8]}")
-    )
-    parts = [str(attrs.get("name") or ""), *names, network]
+    network = str(attrs.get("predictor") or "")
+    if _FINGERPRINT.match(network):  # of a map; a reader has no use for it
+        network = ""
+    question = " ".join(str(attrs.get("question") or "").split())
+    name = "" if question else str(attrs.get("name") or "")
+    parts = [name, *names, network or str(attrs.get("effect_on") or "")]
     named = [
-        shortened(part)
+        shortened(part, 60)
         for part in dict.fromkeys(parts)
         if part not in ("", UNNAMED_TASK)
     ]
-    return ", ".join([*named, *([n] if n else [])])
+    about = ", ".join([*named, *([n] if n else [])])
+    return "\n".join(filter(None, (question, about)))
 
 
 def write_heading(axes: Axes, text: str, shown: str = "") -> None:
     """Write a heading above the axes, with which part of the effects is shown, in as
     many lines as it needs.
     """
-    width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
-    title = fill(": ".join(filter(None, (text, shown))), max(30, int(width / 0.085)))
-    axes.set_title(title, **_TITLE, **AS_IT_IS)
+    text = ": ".join(filter(None, (text, shown)))
+    set_flowing(axes.set_title("", **_TITLE, **AS_IT_IS), text)
+
+
+def set_flowing(written: Text, text: str) -> None:
+    """Give a text lines that `fit_to_page` breaks anew wherever the page ends."""
+    written.set_text(text)
+    written.unbroken = text  # type: ignore[attr-defined]
 
 
 def ordinal(n: int) -> str:
@@ -351,32 +482,47 @@ def part_shown(table: xr.Dataset) -> str:
     return "; ".join(filter(None, (shown, task)))
 
 
+_LEGEND: dict[str, Any] = {
+    "frameon": False,
+    "fontsize": 8,
+    "columnspacing": 1.2,
+    "handletextpad": 0.4,
+}
+
+
 def legend_below(axes: Axes, columns: int = 3) -> None:
     """Put a legend below the axis label, where it covers no mark."""
     handles, labels = axes.get_legend_handles_labels()
     figure = axes.get_figure(root=True)
     if not labels or figure is None:
         return
-    look: dict[str, Any] = {
-        "frameon": False,
-        "fontsize": 8,
-        "columnspacing": 1.0,
-        "handletextpad": 0.4,
-    }
-    for text in figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=min(columns, len(labels)),
-        **look,
-    ).get_texts():
-        text.set(**AS_IT_IS)
+    put_legend(figure, handles, labels, columns, loc="outside lower center")
     fit_to_page(axes)
 
 
+def put_legend(
+    host: Axes | Figure, handles: Any, labels: list[str], columns: int, **place: Any
+) -> None:
+    """Put a legend on axes or a figure; `fit_to_page` gives it fewer columns where the
+    page is narrow.
+    """
+    made = host.legend(
+        handles, labels, ncols=min(columns, len(labels)), **_LEGEND, **place
+    )
+    for text in (*made.get_texts(), made.get_title()):
+        text.set(**AS_IT_IS)
+    made.get_title().set_multialignment("center")
+
+    def again(fewer: int) -> None:
+        made.remove()
+        put_legend(host, handles, labels, fewer, **place)
+
+    made.again = again  # type: ignore[attr-defined]
+
+
 def fit_to_page(*several: Axes) -> None:
-    """Break headings and labels of axes at the edges of their page, and lift headings
-    off legends.
+    """Break headings, labels and legends of axes at the edges of their page, and lift
+    headings above legends.
 
     Axes that share a figure with others are fitted together, by who drew them all.
     """
@@ -393,21 +539,26 @@ def fit_to_page(*several: Axes) -> None:
         if image.colorbar is not None
     ]
     _lay_out(figure)
-    for _ in range(2):  # what is broken gives room to, or takes it from, the axes
+    for _ in range(3):  # what is broken gives room to, or takes it from, the axes
         page, broken = figure.bbox, False
+        if figure.get_suptitle():
+            broken |= _break_lines(figure._suptitle, 0.98 * page.width, across=True)
+        for found in list(figure.legends):
+            broken |= _fewer_columns(found, page.width - 12)
         for axes in several:
             inside, place = axes.get_window_extent(), axes.get_subplotspec()
             right = page.x1 if place is None or place.is_last_col() else inside.x1
             heading: Any = axes._left_title  # type: ignore[attr-defined]
-            broken |= _break_lines(
-                heading, right - inside.x0, across=True, flowing=True
-            )
+            broken |= _break_lines(heading, right - inside.x0, across=True)
             middle = (inside.x0 + inside.x1) / 2
             broken |= _break_lines(
                 axes.xaxis.label,
                 2 * min(middle - page.x0, page.x1 - middle),
                 across=True,
             )
+            if (own := axes.get_legend()) is not None:
+                fewer = _fewer_columns(own, right - inside.x0)
+                broken |= fewer or _lift(axes, heading, own)
         for axes in (*several, *bars):
             inside = axes.get_window_extent()
             middle = (inside.y0 + inside.y1) / 2
@@ -419,15 +570,36 @@ def fit_to_page(*several: Axes) -> None:
         if not broken:
             break
         _lay_out(figure)
-    for axes in several:
-        found, heading = axes.get_legend(), axes._left_title  # type: ignore[attr-defined]
-        if (
-            found is not None
-            and heading.get_text()
-            and heading.get_window_extent().overlaps(found.get_window_extent())
-        ):
-            height = found.get_window_extent().height * 72 / figure.dpi
-            axes.set_title(heading.get_text(), pad=6 + height, **_TITLE, **AS_IT_IS)
+
+
+def _lift(axes: Axes, heading: Text, legend: Any) -> bool:
+    """Lift a heading above the legend that stands on the axes; return whether it was
+    not there yet.
+    """
+    box = legend.get_window_extent()
+    above = box.y1 - axes.get_window_extent().y1
+    figure: Any = axes.get_figure(root=True)
+    pad = 6 + above * 72 / figure.dpi
+    known = getattr(axes, "lifted", None)
+    if not heading.get_text() or above <= 0 or known == round(pad, 1):
+        return False
+    flowing = getattr(heading, "unbroken", None)
+    axes.set_title(heading.get_text(), pad=pad, **_TITLE, **AS_IT_IS)
+    if flowing is not None:
+        heading.unbroken = flowing  # type: ignore[attr-defined]
+    axes.lifted = round(pad, 1)  # type: ignore[attr-defined]
+    return True
+
+
+def _fewer_columns(legend: Any, room: float) -> bool:
+    """Take columns from a legend that is wider than its room in pixels; return whether
+    it had too many.
+    """
+    wide, columns = legend.get_window_extent().width, legend._ncols
+    if wide <= room or columns == 1 or not hasattr(legend, "again"):
+        return False
+    legend.again(max(1, min(columns - 1, int(columns * room / wide))))
+    return True
 
 
 def _lay_out(figure: Figure) -> None:
@@ -436,10 +608,8 @@ def _lay_out(figure: Figure) -> None:
         figure.draw_without_rendering()
 
 
-def _break_lines(
-    text: Any, room: float, *, across: bool, flowing: bool = False
-) -> bool:
-    """Break the lines of a text that is longer than its room in pixels; a flowing one
+def _break_lines(text: Any, room: float, *, across: bool) -> bool:
+    """Break the lines of a text that is longer than its room in pixels; one that flows
     is filled anew.
 
     Returns
@@ -453,8 +623,8 @@ def _break_lines(
         return False
     lines = before.split("\n")
     most = max(8, int(0.97 * room / long * max(map(len, lines))))
-    lines = [" ".join(lines)] if flowing else lines
-    text.set_text("\n".join(fill(line, most) for line in lines))
+    whole = getattr(text, "unbroken", before)
+    text.set_text("\n".join(fill(line, most) for line in whole.split("\n")))
     return bool(text.get_text() != before)
 
 
@@ -468,12 +638,6 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
     _lay_out(figure)
     inside, taken = axes.get_window_extent(), list[Any]()
     marks = axes.transData.transform(np.column_stack([x, y]))
-    look: dict[str, Any] = {
-        "fontsize": 7.5,
-        "color": INK,
-        "textcoords": "offset points",
-        **AS_IT_IS,
-    }
     beside = [
         ((6, -2.5), "left"),
         ((-6, -2.5), "right"),
@@ -483,7 +647,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
     for i, name in names.items():
         for offset, side in beside:
             text = axes.annotate(
-                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **look
+                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **_NAMED
             )
             text.set_in_layout(False)
             box = text.get_window_extent()
@@ -507,29 +671,66 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
             text.remove()
 
 
-def legend(axes: Axes) -> None:
-    """Put a legend above the axes, unless it would say "estimate" alone; a heading that
-    meets it goes above it.
+_NAMED: dict[str, Any] = {
+    "fontsize": 7.5,
+    "color": INK,
+    "textcoords": "offset points",
+    **AS_IT_IS,
+}
+_LINE_OF_NAMES = 11.0  # points
+
+
+def name_ends(
+    axes: Axes, x: Array, y: Array, names: Mapping[int, str], middle: float
+) -> None:
+    """Write the names of the highest and lowest points of a falling curve, above and
+    below it, at the ends of thin lines; the axes get the room that they need.
     """
-    _, labels = axes.get_legend_handles_labels()
+    figure: Any = axes.get_figure(root=True)
+    up = sorted((i for i in names if y[i] > middle), key=lambda i: y[i])
+    down = sorted((i for i in names if y[i] <= middle), key=lambda i: -y[i])
+    _lay_out(figure)
+    tall = axes.get_window_extent().height * 72 / figure.dpi
+    low, high = axes.get_ylim()
+    each = _LINE_OF_NAMES / max(tall - _LINE_OF_NAMES * (len(up) + len(down)), tall / 4)
+    axes.set_ylim(
+        low - (high - low) * each * len(down), high + (high - low) * each * len(up)
+    )
+    box = axes.get_window_extent()
+    line = {"arrowstyle": "-", "color": GRAY, "lw": 0.5, "shrinkA": 0, "shrinkB": 2}
+    for side, several in ((1, up), (-1, down)):
+        before = -np.inf
+        for i in several:
+            across, at = axes.transData.transform((x[i], y[i]))
+            height = side * at * 72 / figure.dpi
+            before = max(height + 4, before + _LINE_OF_NAMES)
+            left = across > (box.x0 + box.x1) / 2
+            text = axes.annotate(
+                shortened(names[i]),
+                (x[i], y[i]),
+                (-16 if left else 16, side * (before - height)),
+                ha="right" if left else "left",
+                va="center",
+                zorder=7,
+                arrowprops=line,
+                **_NAMED,
+            )
+            text.set_in_layout(False)
+
+
+def legend(axes: Axes) -> None:
+    """Put a legend between the axes and their heading, unless it would say "estimate"
+    alone.
+    """
+    handles, labels = axes.get_legend_handles_labels()
     if labels and labels != ["estimate"]:
-        width = axes.get_position().width * axes.figure.get_size_inches()[0]  # type: ignore[union-attr]
-        # inches of a handle, and of a letter
-        fit = int(width / (0.4 + 0.06 * max(map(len, labels))))
-        look: dict[str, Any] = {
-            "frameon": False,
-            "fontsize": 8,
-            "columnspacing": 1.0,
-            "handletextpad": 0.4,
-        }
         place: dict[str, Any] = {
-            "loc": "lower right",
-            "bbox_to_anchor": (1.0, 1.0),
+            "loc": "lower left",
+            "bbox_to_anchor": (0.0, 1.0),
             "borderaxespad": 0.1,
+            "borderpad": 0.2,
         }
-        columns = max(1, min(len(labels), 3, fit))
-        for text in axes.legend(ncols=columns, **look, **place).get_texts():
-            text.set(**AS_IT_IS)
+        put_legend(axes, handles, labels, 4, **place)
     fit_to_page(axes)
 
 

@@ -28,6 +28,7 @@ from causalgia.plot.style import (
     heading,
     interval_label,
     legend_below,
+    name_ends,
     name_points,
     shortened,
     strip,
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
 _MOST_POINTS, _LARGEST, _NAMED, _RASTER = 20_000, 2_000, 8, 1_500
 _HIGHEST = 300.0
-_MOST_ROWS = 60
+_MOST_ROWS, _LARGEST_NAMED = 60, 12
+_NO_DIRECTION = ("undecided", "negligible", "within")
 
 
 def volcano(
@@ -179,6 +181,119 @@ def volcano(
         axes, ace, y, {int(i): str(one["contrast"].to_numpy()[i]) for i in largest}
     )
     return axes
+
+
+def ranked(
+    table: xr.Dataset, *, task: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw many effects in the order of their size, the largest first, and name those
+    that are beyond the region.
+
+    Use it for a screen: a forest plot of thousands of contrasts has no room for names.
+
+    Parameters
+    ----------
+    table
+        From `causalgia.estimate` or `causalgia.decide`: ``ace (contrast, task)``.
+    task
+        The task; required if there are several.
+    ax
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    Axes
+        A point per contrast with its interval, colored by its verdict; placebos are
+        not drawn. The twelve largest with a direction are named, the others counted in
+        the legend. The region (of random sequences, where that decided) is shaded.
+
+    Raises
+    ------
+    ContrastError
+        If the task does not exist or is required, or there are several models.
+    OutcomesError
+        If `table` is not a Dataset of estimates or decisions.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.verdicts import decide
+    >>> decided = decide(
+    ...     from_effects([0.0, 3.0], [0.1, 0.1], names=["a", "b"]), rope=(-1, 1)
+    ... )
+    >>> axes = ranked(decided)
+    >>> axes.get_xlabel(), [text.get_text() for text in axes.texts]
+    ('rank among 2 effects', ['b'])
+    """
+    table = as_reportable(table)
+    task = as_task(table, task, "ranked")
+    one = _of_one_predictor(table, task, "ranked")
+    if "is_placebo" in one.coords:
+        one = one.isel(contrast=~one["is_placebo"].to_numpy().astype(bool))
+    one = one.isel(contrast=np.argsort(-one["ace"].to_numpy(), kind="stable"))
+    ace, n = one["ace"].to_numpy().astype(float), one.sizes["contrast"]
+    rank = np.arange(1, n + 1)
+    axes = axes_or_new(ax, 6.4, 4.2)
+    if "rope_lower" in one:
+        low, high = (float(one[f"rope_{end}"].median()) for end in ("lower", "upper"))
+        if low < high:
+            axes.axhspan(low, high, color=ROPE, lw=0, zorder=0.5, label="ROPE")
+    verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(n, "")
+    few = np.flatnonzero(~np.isin(verdict, (*_NO_DIRECTION, "")))
+    if "lower" in one:
+        ends = [np.clip(one[end], *_around(ace)) for end in ("lower", "upper")]
+        axes.vlines(
+            rank[few],
+            *(end.to_numpy()[few] for end in ends),
+            colors=[VERDICTS[str(name)] for name in verdict[few]],
+            lw=1.0,
+            zorder=3,
+        )
+    for name, color in [*VERDICTS.items(), ("", ACCENT)]:
+        mine = verdict == name
+        if not mine.any():
+            continue
+        axes.scatter(
+            rank[mine],
+            ace[mine],
+            s=16 if mine.sum() <= 200 else 5,
+            facecolors="none" if name == "undecided" else color,
+            edgecolors=color,
+            lw=0.6,
+            zorder=4,
+            label=f"{name or 'effect'} ({mine.sum():,})",
+            rasterized=mine.sum() > _RASTER,
+        )
+    axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
+    axes.set_xlim(1 - 0.03 * n, n * 1.03)
+    axes.margins(y=0.08)
+    axes.set_xlabel(f"rank among {n:,} effects", fontsize=9.5)
+    levels = interval_label(table) if "lower" in one and len(few) else ""
+    axes.set_ylabel(
+        "\n".join(filter(None, (fill(axis_label(table.attrs), 48), levels))),
+        fontsize=9.5,
+        **AS_IT_IS,
+    )
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    _finish(axes, one.assign_attrs(table.attrs), "", task)
+    legend_below(axes)
+    size = np.abs(ace - null_value(table))
+    largest = few[np.argsort(-size[few], kind="stable")[:_LARGEST_NAMED]]
+    name_ends(
+        axes,
+        rank.astype(float),
+        ace,
+        {int(i): str(one["contrast"].to_numpy()[i]) for i in largest},
+        null_value(table),
+    )
+    return axes
+
+
+def _around(ace: Array) -> tuple[float, float]:
+    pad = 0.15 * float(np.ptp(ace)) or 1.0
+    return float(ace.min()) - pad, float(ace.max()) + pad
 
 
 def _of_one_predictor(table: xr.Dataset, task: str, figure: str) -> xr.Dataset:

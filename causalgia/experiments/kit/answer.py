@@ -178,7 +178,10 @@ class Answer:
         chosen = selected_tasks(
             self.tasks, self.clearest_task if task is None else task
         )
-        of_all = {"name": str(self.decisions.attrs.get("name") or self.name)}
+        of_all = {
+            "name": str(self.decisions.attrs.get("name") or self.name),
+            "question": self.question,
+        }
         if len(chosen) > 1:
             return forest(self.decisions.assign_attrs(of_all), task=chosen)
         if len(self.tasks) > 1:
