@@ -17,6 +17,7 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment, weighted_sum
+from causalgia.experiments.kit.joint_effects import SINGLE
 from causalgia.experiments.kit.pair_interactions import (
     ORDERS,
     draw_pair,
@@ -222,6 +223,8 @@ def motif_pair(
             "background; use shorter distances, another at=, or a longer background"
         )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
+    labels = as_pattern(motif).label, as_pattern(other).label
+    alone = _single_contrasts(cells, labels)
     pairs = [(f"pair, {cell.both}", cell) for cell in cells]
     both = {name: {cell.both: 1.0, cell.neither: -1.0} for name, cell in pairs}
     of_cell = [(name, cell) for pair, cell in pairs for name in (pair, cell.both)]
@@ -234,6 +237,7 @@ def motif_pair(
         n_units=n_units,
         contrasts=both
         | {cell.both: cell.row for cell in cells}
+        | {name: row for name, (row, _, _) in alone.items()}
         | {name: row for name, (row, _, _) in named.items()},
         entry=beside.entry(
             MOTIF_PAIR,
@@ -247,7 +251,10 @@ def motif_pair(
             "orientation": {name: cell.orientation for name, cell in of_cell}
             | {k: o for k, (_, _, o) in named.items()},
             "order": {name: cell.order for name, cell in of_cell},
-            "asks": asks | {name: kind for name, (_, kind, _) in named.items()},
+            "asks": asks
+            | {name: kind for name, (_, kind, _) in alone.items()}
+            | {name: kind for name, (_, kind, _) in named.items()},
+            "site": {name: site for name, (_, _, site) in alone.items()},
         },
     )
 
@@ -333,7 +340,21 @@ def _cell_strand(cell: _Cell, which: int) -> Any:
 
 
 _NamedContrasts = dict[str, tuple[dict[str, float], str, str]]
-"""Contrast -> its weights, kind and orientation."""
+"""Contrast -> its weights, kind and orientation, or site."""
+
+
+def _single_contrasts(
+    cells: Sequence[_Cell], labels: tuple[str, str]
+) -> _NamedContrasts:
+    """Return the effect of each site alone, once for each arm that has it."""
+    found: _NamedContrasts = {}
+    for which, label in zip(SINGLE, labels, strict=True):
+        for cell in cells:
+            arm = cell.first if which == "first" else cell.second
+            where = cell.both if cell.placebos else arm.removeprefix(f"{which} ")
+            name = f"{which} alone, {label} {where}"
+            found[name] = {arm: 1.0, cell.neither: -1.0}, which, label
+    return found
 
 
 def _direction_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
@@ -476,13 +497,16 @@ def motif_pairs(
         arms += [
             Arm(f"{name} alone at +{d}", done) for (name, d), done in moved.items()
         ]
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
+    alone: dict[str, tuple[str, str]] = {}
     for name, (a, b, d) in cells.items():
         without = f"{a} upstream", f"{b} alone at +{d}", UNTREATED
         if beside.placebos:
             without = f"first, {name}", f"second, {name}", f"neither, {name}"
             arms += map(Arm, without, beside.factorial(still[a], moved[b, d]))
         rows[name] = {name: 1.0, **dict(zip(without, (-1.0, -1.0, 1.0), strict=True))}
+        alone |= {without[0]: ("first", a), without[1]: ("second", b)}
+        rows |= {one: {one: 1.0, without[2]: -1.0} for one in without[:2]}
     arms += [Arm(name, still[a] + moved[b, d]) for name, (a, b, d) in cells.items()]
     parts = {"upstream": 0, "downstream": 1, "distance": 2}
     return Experiment(
@@ -499,6 +523,11 @@ def motif_pairs(
         labels={
             key: {name: cell[i] for name, cell in cells.items()}
             for key, i in parts.items()
+        }
+        | {
+            "asks": dict.fromkeys(cells, "interaction")
+            | {name: which for name, (which, _) in alone.items()},
+            "site": {name: site for name, (_, site) in alone.items()},
         },
     )
 
