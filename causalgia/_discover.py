@@ -94,13 +94,13 @@ _OF_SITES = ("sequence", "start", "stop", "motif", "strand")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Discovery:
-    """The answer of `causalgia.discover`: which proposed motifs hold on fresh units,
-    and which do not.
+    """The answer of `causalgia.discover`: which proposed motifs act on fresh
+    units, and which are not confirmed.
 
     Attributes
     ----------
     table
-        A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the
+        A row a pattern and task, confirmed ones first: ``consensus``, ``name`` (of the
         nearest motif, empty where none is near), ``task``, ``ace, lower, upper`` on the
         predictor's scale, ``q``, ``verdict``, ``members``, the number of predictors in
         which the motif lies beyond random sequences in the direction that most of them
@@ -118,7 +118,7 @@ class Discovery:
         of means and on the logit of outcomes, "no" where it has not, empty where these
         scales are impossible.
     sites
-        Where motifs that hold occur in the sequences given:
+        Where confirmed motifs occur in the sequences given:
         ``sequence, start, stop, motif, strand``, on the other strand where the network
         reads both.
     proposals
@@ -186,13 +186,13 @@ def discover(
     (`causalgia.experiments.proposals`). Pairs of the (up to four) largest motifs that
     act are then embedded together, which distinguishes additive motifs from those that
     need or replace each other. An empty result is valid: no motif was proposed, or none
-    holds.
+    is confirmed.
 
     Parameters
     ----------
     predictor
         The network. Of an `causalgia.Ensemble`, maps are averaged, and motifs are
-        tested in each member: a motif holds if it does in more than half of them and
+        tested in each member: a motif is confirmed if it is in more than half and
         the mean over them, its effect, has the same sign.
     sequences
         Sequences to which the network responds, 40 or more: as for
@@ -207,8 +207,8 @@ def discover(
     motifs
         Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``,
         the vertebrates' motifs of pyjaspar, to name the motifs by: the nearest motif by
-        Tomtom, if its q-value (Benjamini-Hochberg over motifs that hold, or those that
-        do not, and motifs) is at most 0.1.
+        Tomtom, if its q-value (Benjamini-Hochberg over confirmed motifs, or those
+        that are not, and motifs) is at most 0.1.
     store
         Folder in which proposals and outcomes are kept as soon as they are there; the
         same call goes on from what it has.
@@ -237,8 +237,8 @@ def discover(
     ``cg.TorchPredictor(..., incremental=True)`` does: 500 sequences of 249 bp and
     DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
-    A motif holds if its effect lies beyond the range of random sequences of its width
-    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth
+    A motif is confirmed if its effect lies beyond the range of random sequences of its
+    width (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of a tenth
     over the motifs of a task. No random sequence holds a proposed motif of five bases
     or more.
 
@@ -247,14 +247,14 @@ def discover(
     effects are then measured on sequences unlike those given.
 
     With several members ``q`` is that of the median member (the third smallest of
-    five), and the interval is over units and members. Motifs that
-    hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or
-    differ from it by one letter (``variant_of``), are left out of the pairs: a network
+    five), and the interval is over units and members. Confirmed motifs that are shifted
+    copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ from it by one
+    letter (``variant_of``), are left out of the pairs: a network
     that reads a motif usually also reads it, more weakly, with one letter changed.
     Pairs are at two positions, a third of the sequence apart;
     `causalgia.experiments.motif_pair` estimates interactions at other distances. Their
-    intervals are Bonferroni's over the pairs, and "additive" means that the interval lies
-    within a tenth of the smaller of the two effects. Where an interaction is the same
+    intervals are Bonferroni's over the pairs, and "additive" means that the interval
+    lies within a tenth of the smaller of the two effects. Where an interaction is the same
     in every unit, that takes hundreds of sequences, since a few that were not drawn
     could differ.
 
@@ -458,7 +458,7 @@ def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
 
 
 def _other_motifs(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on the motifs that hold in no task; none if all hold."""
+    """Return a sentence on motifs that are confirmed in no task; none if all are."""
     held = set(table[table["verdict"].isin(_DIRECTED)]["consensus"])
     others = [
         letters for letters in dict.fromkeys(table["consensus"]) if letters not in held
@@ -529,7 +529,7 @@ def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
 def _sites(
     parts: list[Sequences], table: pd.DataFrame, *, both_strands: bool
 ) -> pd.DataFrame:
-    """Return where motifs that hold occur in sequences, a row an occurrence."""
+    """Return where confirmed motifs occur in sequences, a row an occurrence."""
     import pandas as pd
 
     rows = []
@@ -668,7 +668,7 @@ def _variant_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], list[str]]:
-    """Return the largest motifs that hold, no two of them near copies or variants, and
+    """Return the largest confirmed motifs, no two of them near copies or variants, and
     sentences on those left out.
     """
     largest: list[str] = []
@@ -871,7 +871,7 @@ def _names(
     """Return the name of the nearest motif of each motif by Tomtom, empty where its
     q-value is above 0.1.
 
-    Motifs that hold are a family of their own: however many others are proposed, their
+    Confirmed motifs are a family of their own: however many others are proposed, their
     q-values stay the same.
     """
     strings = proposed["consensus"].to_numpy().tolist()

@@ -118,10 +118,12 @@ def motif_pair(
     second motif has its own control without the first, so that distance is not
     confounded with position.
 
-    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; and the additive
-    interaction AB - A - B + 0. The answer first gives the cells where the pair changes
-    the outcome, then the interactions: two sites that each lower the outcome are above
-    their sum wherever together they lower it less, which is no effect of the pair.
+    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; the additive
+    interaction AB - A - B + 0; and the effect of each site alone, ``"first alone, ..."``
+    and ``"second alone, ..."``. The answer first gives the cells where the pair changes
+    the outcome, then what the sites do together (`causalgia.experiments.joint_effect`):
+    an interaction above 0 is synergy of sites that raise the outcome, and saturation of
+    sites that lower it.
     Further contrasts: the ``direction`` of each orientation, the mean over distances of
     the interaction downstream minus upstream; and each orientation against the first
     one, the mean over distances and orders of the difference of interactions.
@@ -161,7 +163,8 @@ def motif_pair(
         downstream 15"``, or with placebos ``"neither, ++ downstream 15"``, ``"first, ++
         downstream 15"`` and ``"second, ++ downstream 15"``, four for every cell.
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and
-        ``asks`` (``"pair"``, ``"interaction"``, ``"direction"``, ``"orientation"``).
+        ``asks`` (``"pair"``, ``"interaction"``, ``"first"``, ``"second"``,
+        ``"direction"``, ``"orientation"``) and ``site``, the motif of a site alone.
         Findings of the answer: ``scales``, the interaction of every cell on all scales
         that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside
         a decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every
@@ -450,8 +453,10 @@ def motif_pairs(
     -------
     Experiment
         Contrasts ``"Nanog+ Sox2- 24"``, with coordinates ``upstream``, ``downstream``
-        (names with strands) and ``distance``. Finding: ``strongest``, the distance of
-        the largest interaction of each pair.
+        (names with strands) and ``distance``, and the effect of each site alone,
+        ``"Nanog+ upstream"`` and ``"Sox2- alone at +24"``; coordinates ``asks``
+        (``"interaction"``, ``"first"``, ``"second"``) and ``site``. Finding:
+        ``strongest``, the distance of the largest interaction of each pair.
 
     Raises
     ------
@@ -468,7 +473,7 @@ def motif_pairs(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.motif_pairs(distances=[20, 40], n_units=100)
     >>> experiment
-    <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
+    <Experiment motif_pairs: 153 arms, 152 contrasts, 100 units of uniform random sequences of 1000 bp>
     """
     beside = as_site_control(control, as_null_model(null))
     sites = _motifs_on_strands(motifs)
