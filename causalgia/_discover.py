@@ -785,12 +785,16 @@ def _pairs(
             ace, lower, upper = (
                 float(row[column]) for column in ("ace", "lower", "upper")
             )
-            signs = [_direction(float(one["lower"]), float(one["upper"])) for one in alone]
+            signs = [
+                _direction(float(one["lower"]), float(one["upper"])) for one in alone
+            ]
             reads = _reads(lower, upper, effects, signs)
             pair = first, second, task
             same = ""
             if is_departure(reads) and tried is not None and len(tried.scales) > 1:
-                survives = tried.survives.sel(contrast=f"{first} and {second}", task=task)
+                survives = tried.survives.sel(
+                    contrast=f"{first} and {second}", task=task
+                )
                 same = "yes" if bool(survives.all()) else "no"
             rows.append([*pair, *effects, ace, lower, upper, reads.word, same])
     return pd.DataFrame(rows, columns=list(_OF_PAIRS))

@@ -468,7 +468,7 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
         reach * line["slope_upper"].item()
     )
     assert line["trend"].item() == "decreases"
-    assert "effects fall with K_D: they change by -" in answer.sentences[0]
+    assert "effects fall with K_D: the fitted line changes by -" in answer.sentences[0]
     # motifs scatter by more than the errors of their effects
     assert line["p"].item() < 1e-6
 
@@ -632,10 +632,7 @@ def test_copies_add_or_saturate(oracle, word, shape):
         motif=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15)
     )
     answer = assert_recovers(experiment, oracle)
-    assert (
-        f"3 copies are {shape}"
-        in answer.sentences[0]
-    )
+    assert f"3 copies are {shape}" in answer.sentences[0]
     assert f"judged by number they are {shape}: " in answer.sentences[0]
 
 
@@ -732,8 +729,7 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     experiment = cg.experiments.copies(at=[4, 20, 34], n_units=1_000)
     answer = assert_recovers(experiment, oracle)
     assert (
-        "copies are additive, excess over the same sites alone"
-        in answer.sentences[0]
+        "copies are additive, excess over the same sites alone" in answer.sentences[0]
     )
     assert (
         " below 3 times that of the first; the sites differ, so place explains this."

@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import causalgia as cg
 from causalgia.experiments import joint_effect
 from causalgia.experiments.kit.joint_effects import scales_tried
+from causalgia.reporting.verdict_sentences import exact_in_words, verdict_in_words
 
 GATA, KLF = "AGATAAGA", "CCACACCC"
 
@@ -128,9 +129,7 @@ def sigmoid(y):
 
 
 def test_a_pair_that_adds_up_before_a_sigmoid_says_that_its_synergy_is_of_the_scale():
-    answer = pair(
-        network(2, 2, 0, link=lambda y: sigmoid(y - 4)), rope=(-0.01, 0.01)
-    )
+    answer = pair(network(2, 2, 0, link=lambda y: sigmoid(y - 4)), rope=(-0.01, 0.01))
     sentence = answer.sentences[0]
     assert (
         "2 synergistic (more than the sum of two positive effects), none of them with "
@@ -143,9 +142,7 @@ def test_a_pair_that_adds_up_before_a_sigmoid_says_that_its_synergy_is_of_the_sc
 
 
 def test_a_synergy_on_every_scale_says_so():
-    answer = pair(
-        network(1, 1, 3, link=lambda y: sigmoid(y - 4)), rope=(-0.01, 0.01)
-    )
+    answer = pair(network(1, 1, 3, link=lambda y: sigmoid(y - 4)), rope=(-0.01, 0.01))
     assert ", each with the same sign on every scale tried (" in answer.sentences[0]
 
 
@@ -170,8 +167,9 @@ def test_all_pairs_of_motifs_have_the_same_words_and_rows_of_single_sites():
         cg.run(experiment, network(-4, -4, 3), rng=0, progress=False)
     )
     # two of each motif with itself, of which the network counts one
-    assert "4 saturating (less than the sum of two negative effects)" in (
-        answer.sentences[0]
+    assert (
+        "4 saturating (less than the sum of two negative effects)"
+        in (answer.sentences[0])
     )
     asks = answer.decisions["asks"].to_numpy()
     assert [(asks == one).sum() for one in ("interaction", "first", "second")] == [
@@ -253,3 +251,59 @@ def test_copies_are_named_whatever_their_direction(n, power, word, sign):
     assert f"judged by number they are {word}" in answer.sentences[0]
     alone = [f"alone at {place}" for place in places[1:]]
     assert set(alone) <= set(answer.decisions["contrast"].to_numpy().tolist())
+
+
+def row(**more):
+    return {
+        "verdict": "undecided",
+        "rope_lower": -0.1,
+        "rope_upper": 0.1,
+        "lower": 0.05,
+        "upper": 0.15,
+        "n_units": 400,
+        "more_units": 489_600,
+    } | more
+
+
+def test_sequences_that_exist_once_cannot_be_drawn_again():
+    said = verdict_in_words(row(), {"error": "fdr", "null_kind": "genomic"})
+    assert said.endswith(
+        "; about 490,000 such sequences would be needed, and there are 400"
+    )
+    drawn = verdict_in_words(row(), {"error": "fdr", "null_kind": "uniform"})
+    assert drawn.endswith("; about 490,000 backgrounds would be needed")
+
+
+def test_units_that_are_all_there_are_need_no_more():
+    said = verdict_in_words(row(), {"error": "fdr", "target": "units"})
+    assert said == "undecided on the ROPE -0.1 to 0.1"
+
+
+def test_one_unit_is_said_to_be_one():
+    assert exact_in_words({"n_units": 1}, {}) == " (of one unit)"
+    assert "no unit differs" in exact_in_words({"n_units": 1}, {"target": "units"})
+
+
+def test_a_q_that_alone_withholds_a_verdict_stands_beside_it():
+    """An interval beyond the region, or beyond 0 of a region that is a direction."""
+    beyond = row(lower=0.2, upper=0.4, q=1.0, p_verdict=0.01)
+    assert verdict_in_words(beyond, {"error": "fdr"}).endswith(
+        "; its interval lies above, but q is 1"
+    )
+    direction = beyond | {"rope_lower": 0.0, "rope_upper": 0.0}
+    assert verdict_in_words(direction, {"error": "fdr"}) == (
+        "undecided on its direction; its interval lies above, but q is 1"
+    )
+
+
+def test_a_control_that_is_the_arm_has_no_effect():
+    """An A/A contrast: the same intervention under two names."""
+    arms = {"none": cg.Untreated(), "same": cg.Embed(GATA, at=9), "GATA": cg.Embed(GATA, at=9)}
+    design = cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=400)
+    outcomes = cg.run(design, network(2, 0, 0), rng=0, progress=False)
+    decided = cg.analyze(outcomes, control="same", rope=(-0.1, 0.1))
+    one = decided.sel(contrast="GATA", task="y")
+    assert one["ace"].item() == 0
+    assert one["verdict"].item() in ("negligible", "undecided")
+    said = cg.methods(decided).results
+    assert "the same in every unit" in said

@@ -1107,8 +1107,8 @@ def test_a_word_holds_in_most_members_of_an_ensemble():
     assert best["upper"] - best["lower"] > 2 * float(
         (alone["upper"] - alone["lower"]).max()
     )
-    assert (
-        "more than half of the 3 networks; q is that of the median network" in str(found)
+    assert "more than half of the 3 networks; q is that of the median network" in str(
+        found
     )
 
 
@@ -1262,7 +1262,8 @@ def test_the_answer_says_where_pairs_were_tested():
 
 
 @pytest.mark.parametrize(
-    ("curves", "reads"), [(np.exp, "synergistic"), (np.tanh, "saturating"), (np.positive, "")]
+    ("curves", "reads"),
+    [(np.exp, "synergistic"), (np.tanh, "saturating"), (np.positive, "")],
 )
 def test_pairs_that_all_read_alike_are_said_to_where_the_answer_curves(curves, reads):
     words = ("TGCATG", "CCTTAA", "AGAGCT")

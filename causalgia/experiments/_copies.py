@@ -233,9 +233,7 @@ def read_copies(found: TrialResults) -> Finding:
             rows.sel(contrast=name) for name in (RISE, EXCESS, all_copies)
         )
         kind = joint_effects(rows, contrasts, [EXCESS])[EXCESS]
-        on_scales = (
-            tried.text([EXCESS], rows) if tried and is_departure(kind) else ""
-        )
+        on_scales = tried.text([EXCESS], rows) if tried and is_departure(kind) else ""
         _, *single, _ = contrasts[EXCESS]
         alone = rows.sel(contrast=single)
         sentences.append(
@@ -246,9 +244,7 @@ def read_copies(found: TrialResults) -> Finding:
             f"site alone {_range_of_effects(alone)}; "
             f"{_number_or_place_text(rows, n, kind)}."
         )
-    return Finding(
-        sentences=(*sentences, *bounded_sentences(found.outcomes))
-    )
+    return Finding(sentences=(*sentences, *bounded_sentences(found.outcomes)))
 
 
 def copies_are(kind: JointEffect) -> str:

@@ -18,8 +18,8 @@ from causalgia.errors import DesignError
 from causalgia.experiments._copies import (
     LEAST_GAP,
     PLACEBOS,
-    copies_in_words,
     copies_are,
+    copies_in_words,
 )
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (

@@ -365,9 +365,7 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
                 table.sel(contrast=one)
                 for one in (name, *(f"{which}, {name}" for which in _EFFECTS))
             )
-            on_scales = (
-                tried.text([name], table) if tried and name in departing else ""
-            )
+            on_scales = tried.text([name], table) if tried and name in departing else ""
             sizes = ", ".join(
                 f"{which} {effect_in_words(effect)}"
                 for which, effect in zip(_EFFECTS.values(), effects, strict=True)

@@ -231,7 +231,8 @@ def spacing(
             "asks": {ONE: ONE}
             | {f"{what} at {d}": what for what in (_PAIR, _INTERACTION) for d in apart}
             | {name: which for name, (_, which, _) in alone_at.items()},
-            "site": {ONE: first} | {name: site for name, (*_, site) in alone_at.items()},
+            "site": {ONE: first}
+            | {name: site for name, (*_, site) in alone_at.items()},
         },
     )
 
@@ -411,9 +412,7 @@ def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
     )
 
 
-def _kinds_by_distance(
-    rows: xr.Dataset, cells: xr.Dataset, found: TrialResults
-) -> str:
+def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults) -> str:
     """Return what the two sites do together beside their sum, with the distances and
     interactions of each kind.
     """
@@ -427,9 +426,17 @@ def _kinds_by_distance(
         of_kind = cells.sel(contrast=[name for name in names if kinds[name] == kind])
         parts.append((kind, _distance_effects_text(of_kind)))
     said = [f"{kind} at {at}" for kind, at in parts if kind.word != UNDECIDED]
-    open_at = [f"at {at} the data do not decide" for kind, at in parts if kind.word == UNDECIDED]
+    open_at = [
+        f"at {at} the data do not decide"
+        for kind, at in parts
+        if kind.word == UNDECIDED
+    ]
     on_scales = "" if tried is None else tried.text(departing, rows)
-    text = f"beside the sum of both alone they are {listed(said)}{on_scales}" if said else ""
+    text = (
+        f"beside the sum of both alone they are {listed(said)}{on_scales}"
+        if said
+        else ""
+    )
     return "; ".join(part for part in (text, *open_at) if part)
 
 

@@ -226,9 +226,7 @@ def _tile_interactions_text(decisions: xr.Dataset, found: TrialResults) -> str:
     )
 
 
-def _kinds_of_pairs(
-    decisions: xr.Dataset, pairs: xr.Dataset
-) -> dict[str, JointEffect]:
+def _kinds_of_pairs(decisions: xr.Dataset, pairs: xr.Dataset) -> dict[str, JointEffect]:
     """Return what the two tiles of each pair do together, the others shuffled."""
     verdicts = dict(
         zip(
@@ -238,7 +236,9 @@ def _kinds_of_pairs(
         )
     )
     return {
-        name: joint_effect([verdicts[tile] for tile in name.split(" x ")], verdicts[name])
+        name: joint_effect(
+            [verdicts[tile] for tile in name.split(" x ")], verdicts[name]
+        )
         for name in pairs["contrast"].to_numpy().astype(str).tolist()
     }
 

@@ -108,7 +108,9 @@ def joint_effect(
     if len(acting) == 1 and 0 not in signs:
         if _SIGN.get(together) == beyond:
             each = _VERB[-beyond]
-            return JointEffect(REVERSING, f"each {each}, together {_VERB_PLURAL[beyond]}")
+            return JointEffect(
+                REVERSING, f"each {each}, together {_VERB_PLURAL[beyond]}"
+            )
         return JointEffect(
             SATURATING, f"less than the sum of {n} {_ADJECTIVE[-beyond]} effects"
         )
@@ -268,7 +270,9 @@ class ScalesTried(NamedTuple):
             if dim in chosen.dims:
                 chosen = chosen.sel({dim: rows[dim].item()})
         n = int(chosen.sel(contrast=list(names)).sum())
-        tried = f"on every scale tried ({', '.join(_CURVES[one] for one in self.scales)})"
+        tried = (
+            f"on every scale tried ({', '.join(_CURVES[one] for one in self.scales)})"
+        )
         if len(names) == 1:
             return f", with{'' if n else 'out'} the same sign {tried}"
         if n == len(names):
@@ -358,7 +362,9 @@ def bounded_sentences(outcomes: xr.Dataset | None) -> list[str]:
         return []
     y = outcomes["outcome"]
     others = [dim for dim in y.dims if dim != "task"]
-    low, high = (np.atleast_1d(end.to_numpy()) for end in (y.min(others), y.max(others)))
+    low, high = (
+        np.atleast_1d(end.to_numpy()) for end in (y.min(others), y.max(others))
+    )
     within = (low >= 0) & (high <= 1) & (low < high)
     if not within.any():
         return []

@@ -476,7 +476,9 @@ def _interactions_text(
     kinds = joint_effects(table, contrasts, names)
     departing = [name for name in names if is_departure(kinds[name])]
     if tried is None and len(departing) <= _MOST_ON_SCALES:
-        tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})
+        tried = scales_tried(
+            found.outcomes, {name: contrasts[name] for name in departing}
+        )
     on_scales = "" if tried is None else tried.text(departing, table)
     plural = "" if len(names) == 1 else "s"
     return (
@@ -486,9 +488,7 @@ def _interactions_text(
     )
 
 
-def _strongest_interaction(
-    cells: xr.Dataset, kinds: Mapping[str, JointEffect]
-) -> str:
+def _strongest_interaction(cells: xr.Dataset, kinds: Mapping[str, JointEffect]) -> str:
     row = cells.isel(contrast=int(np.abs(cells["ace"].to_numpy()).argmax()))
     if row["ace"].item() == 0:
         return "all estimates of interactions are 0"
@@ -623,7 +623,9 @@ def draw_pairs(answer: Answer) -> Axes:
     flat = best.drop_vars(["contrast", "upstream", "downstream"]).assign_coords(
         contrast=names, **sides
     )
-    n = len(np.unique(answer.decisions["distance"].to_numpy()))
+    table = answer.decisions
+    cells = table["asks"].to_numpy() == "interaction"
+    n = len(np.unique(table["distance"].to_numpy()[cells]))
     effect = (
         f"Interaction, the largest over {n:,} distances," if n > 1 else "Interaction"
     )
