@@ -296,14 +296,12 @@ def test_a_q_that_alone_withholds_a_verdict_stands_beside_it():
     )
 
 
-def test_a_control_that_is_the_arm_has_no_effect():
-    """An A/A contrast: the same intervention under two names."""
-    arms = {"none": cg.Untreated(), "same": cg.Embed(GATA, at=9), "GATA": cg.Embed(GATA, at=9)}
-    design = cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=400)
-    outcomes = cg.run(design, network(2, 0, 0), rng=0, progress=False)
-    decided = cg.analyze(outcomes, control="same", rope=(-0.1, 0.1))
-    one = decided.sel(contrast="GATA", task="y")
-    assert one["ace"].item() == 0
-    assert one["verdict"].item() in ("negligible", "undecided")
-    said = cg.methods(decided).results
-    assert "the same in every unit" in said
+def test_a_control_that_is_the_arm_is_refused_by_name():
+    """An A/A contrast of a crossover: 0 by construction, and no finding."""
+    arms = {"none": cg.Untreated(), "same": cg.Embed(GATA, at=9)}
+    with pytest.raises(cg.errors.DesignError, match="'same' and 'GATA' are the same"):
+        cg.Design(
+            null=cg.Uniform(length=40),
+            arms=arms | {"GATA": cg.Embed(GATA, at=9)},
+            n_units=400,
+        )
