@@ -37,8 +37,8 @@ def tile_copies(
     to the first place, to the first two, and so on. Contrasts are those of `copies`:
     each number of copies, and the tile alone at each place, against the context alone;
     the ``rise`` of the least-squares line from none to all; the ``curvature``, all n
-    copies minus n times the first; and the ``excess over single sites``, all copies minus the sum of each alone, which is 0
-    for additive copies even where the effect of a site depends on its place.
+    copies minus n times the first; and the ``excess over single sites``, all copies
+    minus the sum of each alone, which is 0 for additive copies even where the effect of a site depends on its place.
 
     Parameters
     ----------
