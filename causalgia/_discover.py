@@ -33,6 +33,15 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.experiments import proposals as proposals_trial
 from causalgia.experiments._proposals import placebo_sentences
+from causalgia.experiments.kit.joint_effects import (
+    ADDITIVE,
+    UNDECIDED,
+    JointEffect,
+    bounded_sentences,
+    is_departure,
+    joint_effect,
+    scales_tried,
+)
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences import Motif, Sequences, encode, motif
@@ -76,19 +85,22 @@ _COLUMNS = (
 PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
 _PAIRS_ALIKE = 3
 """Pairs of one task, at least, that are said to read alike."""
-_OF_PAIRS = ("first", "second", "task", "interaction", "lower", "upper", "reads")
+_OF_PAIRS = (
+    *("first", "second", "task", "first_alone", "second_alone"),
+    *("interaction", "lower", "upper", "reads", "same_sign"),
+)
 _OF_SITES = ("sequence", "start", "stop", "motif", "strand")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Discovery:
-    """The answer of `causalgia.discover`: which proposed motifs hold on fresh units,
-    and which do not.
+    """The answer of `causalgia.discover`: which proposed motifs act on fresh
+    units, and which are not confirmed.
 
     Attributes
     ----------
     table
-        A row a pattern and task, those that hold first: ``consensus``, ``name`` (of the
+        A row a pattern and task, confirmed ones first: ``consensus``, ``name`` (of the
         nearest motif, empty where none is near), ``task``, ``ace, lower, upper`` on the
         predictor's scale, ``q``, ``verdict``, ``members``, the number of predictors in
         which the motif lies beyond random sequences in the direction that most of them
@@ -98,11 +110,15 @@ class Discovery:
         the largest motif of the same verdict and task from which it differs by one
         letter, empty where there is none.
     pairs
-        A row a pair of motifs and a task in which both hold: ``first``, ``second``,
-        ``interaction, lower, upper`` and ``reads``: "sum", "AND" (more together than
-        the sum), "OR" (less) or "undecided".
+        A row a pair of motifs and a task in which both act: ``first``, ``second``,
+        ``first_alone``, ``second_alone``, their effects, ``interaction, lower, upper``;
+        ``reads``, what they do together as `causalgia.experiments.joint_effect` names
+        it: "additive", "synergistic", "saturating", "weakening" or "undecided"; and
+        ``same_sign``, "yes" where the interaction has one sign as predicted, on the log
+        of means and on the logit of outcomes, "no" where it has not, empty where these
+        scales are impossible.
     sites
-        Where motifs that hold occur in the sequences given:
+        Where confirmed motifs occur in the sequences given:
         ``sequence, start, stop, motif, strand``, on the other strand where the network
         reads both.
     proposals
@@ -149,7 +165,7 @@ class Discovery:
             self.confirmed["consensus"].nunique(),
             self.table["consensus"].nunique(),
         )
-        return f"<Discovery: {held:,} of {n_motifs:,} proposed motifs hold>"
+        return f"<Discovery: {held:,} of {n_motifs:,} proposed motifs confirmed>"
 
 
 def discover(
@@ -168,15 +184,15 @@ def discover(
     Maps of one half propose motifs (`causalgia.propose`). Each motif is embedded in
     dinucleotide shuffles of the other half, and tested against random sequences
     (`causalgia.experiments.proposals`). Pairs of the (up to four) largest motifs that
-    hold are then embedded together, which distinguishes additive motifs from those that
+    act are then embedded together, which distinguishes additive motifs from those that
     need or replace each other. An empty result is valid: no motif was proposed, or none
-    holds.
+    is confirmed.
 
     Parameters
     ----------
     predictor
         The network. Of an `causalgia.Ensemble`, maps are averaged, and motifs are
-        tested in each member: a motif holds if it does in more than half of them and
+        tested in each member: a motif is confirmed if it is in more than half and
         the mean over them, its effect, has the same sign.
     sequences
         Sequences to which the network responds, 40 or more: as for
@@ -191,8 +207,8 @@ def discover(
     motifs
         Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``,
         the vertebrates' motifs of pyjaspar, to name the motifs by: the nearest motif by
-        Tomtom, if its q-value (Benjamini-Hochberg over motifs that hold, or those that
-        do not, and motifs) is at most 0.1.
+        Tomtom, if its q-value (Benjamini-Hochberg over confirmed motifs, or those
+        that are not, and motifs) is at most 0.1.
     store
         Folder in which proposals and outcomes are kept as soon as they are there; the
         same call goes on from what it has.
@@ -221,8 +237,8 @@ def discover(
     ``cg.TorchPredictor(..., incremental=True)`` does: 500 sequences of 249 bp and
     DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
-    A motif holds if its effect lies beyond the range of random sequences of its width
-    (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of at
+    A motif is confirmed if its effect lies beyond the range of random sequences of its
+    width (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of at
     most .05 over the motifs. No random sequence holds a proposed motif of five bases
     or more.
 
@@ -230,15 +246,15 @@ def discover(
     curve of untreated answers of .95 or more, or .05 or less), the result says so:
     effects are then measured on sequences unlike those given.
 
-    With several members ``q`` is that of the member that completes the majority (the
-    third smallest of five), and the interval is over units and members. Motifs that
-    hold and are shifted copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or
-    differ from it by one letter (``variant_of``), are left out of the pairs: a network
+    With several members ``q`` is that of the median member (the third smallest of
+    five), and the interval is over units and members. Confirmed motifs that are shifted
+    copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ from it by one
+    letter (``variant_of``), are left out of the pairs: a network
     that reads a motif usually also reads it, more weakly, with one letter changed.
     Pairs are at two positions, a third of the sequence apart;
     `causalgia.experiments.motif_pair` estimates interactions at other distances. Their
-    intervals are Bonferroni's over the pairs, and "sum" means that the interval lies
-    within a tenth of the smaller of the two effects. Where an interaction is the same
+    intervals are Bonferroni's over the pairs, and "additive" means that the interval
+    lies within a tenth of the smaller of the two effects. Where an interaction is the same
     in every unit, that takes hundreds of sequences, since a few that were not drawn
     could differ.
 
@@ -332,11 +348,11 @@ def discover(
         [proposing.parents_given, fresh.parents_given], table, both_strands=both_strands
     )
     sentences = (
-        f"Maps of {n_proposing:,} sequences propose "
-        f"{_motifs_that_hold(table, proposed)} beyond random sequences in the middle "
-        f"of {n_units:,} dinucleotide shuffles of {n_fresh:,} other sequences (false "
-        f"discovery rate {1 - float(answer.decisions.attrs['ci_prob']):.2g} over the "
-        "motifs).",
+        f"{_motifs_that_act(table, proposed)} by themselves: on {n_units:,} dinucleotide "
+        f"shuffles of {n_fresh:,} other sequences, their effect exceeds that of random "
+        "sequences of the same length (false discovery rate "
+        f"{1 - float(answer.decisions.attrs['ci_prob']):.2g} over the motifs; proposed "
+        f"by maps of {n_proposing:,} sequences).",
         *_member_sentences(predictor),
         *_other_motifs(table, answer.decisions),
         *placebo_sentences(answer.decisions),
@@ -344,6 +360,7 @@ def discover(
         *_variant_sentences(table),
         *left_out,
         *_pair_sentences(pairs, fresh.length, largest),
+        *(bounded_sentences(outcomes) if len(pairs) else []),
         *(
             f"{one[0].upper()}{one[1:]}, of sequences that were not given here."
             for one in apart
@@ -406,17 +423,15 @@ def _run_in(
     return outcomes if store is None else outcomes.load()
 
 
-def _motifs_that_hold(table: pd.DataFrame, proposed: xr.Dataset) -> str:
-    """Return the number of motifs that were proposed, and of those that hold, in
-    motifs.
-    """
-    n, n_held = (
+def _motifs_that_act(table: pd.DataFrame, proposed: xr.Dataset) -> str:
+    """Return how many of the motifs that were proposed act."""
+    n, acts = (
         proposed.sizes["pattern"],
         table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique(),
     )
     return (
-        f"{n:,} motif{'s' * (n != 1)}; {n_held:,} of them "
-        f"{'holds' if n_held == 1 else 'hold'}"
+        f"{acts:,} of {n:,} proposed motif{'s' * (n != 1)} "
+        f"{'acts' if acts == 1 else 'act'}"
     )
 
 
@@ -443,7 +458,7 @@ def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
 
 
 def _other_motifs(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
-    """Return a sentence on the motifs that hold in no task; none if all hold."""
+    """Return a sentence on motifs that are confirmed in no task; none if all are."""
     held = set(table[table["verdict"].isin(_DIRECTED)]["consensus"])
     others = [
         letters for letters in dict.fromkeys(table["consensus"]) if letters not in held
@@ -456,13 +471,13 @@ def _other_motifs(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     n, near_to = len(held) + len(others), "within the range of random sequences"
     if len(others) == 1:
         return [
-            f"1 of {n:,} motifs does not hold"
+            f"1 of {n:,} motifs is not confirmed"
             + f", and has an effect {near_to}" * near
             + "."
         ]
     return [
-        f"{len(others):,} of {n:,} motifs do not hold; {near:,} of these have effects "
-        f"{near_to}."
+        f"{len(others):,} of {n:,} motifs are not confirmed; {near:,} of these have "
+        f"effects {near_to}."
     ]
 
 
@@ -514,7 +529,7 @@ def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
 def _sites(
     parts: list[Sequences], table: pd.DataFrame, *, both_strands: bool
 ) -> pd.DataFrame:
-    """Return where motifs that hold occur in sequences, a row an occurrence."""
+    """Return where confirmed motifs occur in sequences, a row an occurrence."""
     import pandas as pd
 
     rows = []
@@ -646,14 +661,14 @@ def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
 def _variant_sentences(table: pd.DataFrame) -> list[str]:
     n = table.loc[table["variant_of"] != "", "consensus"].nunique()
     says = (
-        f"{n:,} of the motifs that hold {'differs' if n == 1 else 'differ'} by one "
+        f"{n:,} of the confirmed motifs {'differs' if n == 1 else 'differ'} by one "
         "letter from a larger one."
     )
     return [says] if n else []
 
 
 def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], list[str]]:
-    """Return the largest motifs that hold, no two of them near copies or variants, and
+    """Return the largest confirmed motifs, no two of them near copies or variants, and
     sentences on those left out.
     """
     largest: list[str] = []
@@ -700,9 +715,9 @@ def _member_sentences(predictor: Predictor) -> list[str]:
     if predictor.models is None:
         return []
     return [
-        f"A motif holds if it does in more than half of the {len(predictor.models)} "
-        "members; q is that of the member that makes the majority, and the interval, "
-        "over units and members, may reach beyond 0 where members differ."
+        f"A motif is confirmed if it is in more than half of the {len(predictor.models)} "
+        "networks; q is that of the median network, and the interval, over units and "
+        "networks, may include 0 where networks differ."
     ]
 
 
@@ -734,6 +749,7 @@ def _pairs(
         both, one, other = f"{first} and {second}", f"{first} left", f"{second} right"
         arms.append(Arm(both, Embed(first, at=places[0]) + Embed(second, at=places[1])))
         contrasts[both] = {both: 1.0, one: -1.0, other: -1.0, "untreated": 1.0}
+    of_pairs = list(contrasts)
     contrasts |= {
         arm.name: {arm.name: 1.0, "untreated": -1.0}
         for arm in arms[1 : 1 + 2 * len(strings)]
@@ -749,6 +765,7 @@ def _pairs(
     ):  # motifs that add up in every unit have an interaction that does not vary
         warnings.simplefilter("ignore", DegenerateWarning)
         found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
+        tried = scales_tried(outcomes, {name: contrasts[name] for name in of_pairs})
     held = set(
         table.loc[table["verdict"].isin(_DIRECTED), ["consensus", "task"]].itertuples(
             index=False, name=None
@@ -761,14 +778,25 @@ def _pairs(
                 continue
             row = found.sel(contrast=f"{first} and {second}", task=task)
             alone = [
-                float(found["ace"].sel(contrast=name, task=task))
+                found.sel(contrast=name, task=task)
                 for name in (f"{first} left", f"{second} right")
             ]
+            effects = [float(one["ace"]) for one in alone]
             ace, lower, upper = (
                 float(row[column]) for column in ("ace", "lower", "upper")
             )
-            reads = _reads(lower, upper, alone)
-            rows.append([first, second, task, ace, lower, upper, reads])
+            signs = [
+                _direction(float(one["lower"]), float(one["upper"])) for one in alone
+            ]
+            reads = _reads(lower, upper, effects, signs)
+            pair = first, second, task
+            same = ""
+            if is_departure(reads) and tried is not None and len(tried.scales) > 1:
+                survives = tried.survives.sel(
+                    contrast=f"{first} and {second}", task=task
+                )
+                same = "yes" if bool(survives.all()) else "no"
+            rows.append([*pair, *effects, ace, lower, upper, reads.word, same])
     return pd.DataFrame(rows, columns=list(_OF_PAIRS))
 
 
@@ -783,9 +811,10 @@ def _pair_sentences(pairs: pd.DataFrame, length: int, strings: list[str]) -> lis
     Examples
     --------
     >>> import pandas as pd
-    >>> read = pd.DataFrame({"task": ["dev"] * 3 + ["hk"] * 2, "reads": ["AND"] * 5})
+    >>> table = {"task": ["dev"] * 3 + ["hk"] * 2, "reads": ["synergistic"] * 5}
+    >>> read = pd.DataFrame(table | {"same_sign": ""})
     >>> print(_pair_sentences(read, 60, ["GATAA"])[1].partition(":")[0])
-    All 3 pairs read AND in dev
+    All 3 pairs are synergistic in dev
     """
     if not len(pairs):
         return []
@@ -794,37 +823,50 @@ def _pair_sentences(pairs: pd.DataFrame, length: int, strings: list[str]) -> lis
         "Pairs are tested at one distance and in one order: the first motif at "
         f"{left:,}, the second at {right:,} (from 0)."
     ]
-    for task, reads in pairs.groupby("task", sort=False)["reads"]:
+    for task, of_task in pairs.groupby("task", sort=False):
+        reads, lost = of_task["reads"], int((of_task["same_sign"] == "no").sum())
         way = reads.iloc[0]
-        if len(reads) >= _PAIRS_ALIKE and way in ("AND", "OR") and (reads == way).all():
+        alike = len(reads) >= _PAIRS_ALIKE and (reads == way).all()
+        if alike and way not in (ADDITIVE, UNDECIDED):
             sentences.append(
-                f"All {len(reads)} pairs read {way} in {task}: an answer that curves "
+                f"All {len(reads)} pairs are {way} in {task}: an answer that curves "
                 "on its own scale, such as the exponential of a sum or one that "
                 "saturates, does that to any two motifs."
+            )
+        if lost:
+            sentences.append(
+                f"{lost} of {len(reads)} pairs in {task} {'does' if lost == 1 else 'do'} "
+                "not keep the sign of the interaction on the log of means or the logit "
+                "(same_sign)."
             )
     return sentences
 
 
-def _reads(lower: float, upper: float, alone: list[float]) -> str:
-    """Return how two motifs read together, from the interval of their interaction and
-    their effects alone.
+def _reads(
+    lower: float, upper: float, effects: list[float], alone: list[str]
+) -> JointEffect:
+    """Return what two motifs do together, from the interval of their interaction, and
+    the effect and direction of each alone.
 
     Examples
     --------
-    >>> (
-    ...     _reads(-2.1, -1.9, [2.0, 2.0]),
-    ...     _reads(-0.1, 0.1, [2.0, 2.0]),
-    ...     _reads(0.9, 1.2, [-2.0, 2.0]),
-    ... )
-    ('OR', 'sum', 'undecided')
+    >>> up, down = "increases", "decreases"
+    >>> print(_reads(-2.1, -1.9, [2.0, 2.0], [up, up]))
+    saturating (less than the sum of two positive effects)
+    >>> _reads(-0.1, 0.1, [2.0, 2.0], [up, up]).word
+    'additive'
+    >>> print(_reads(0.9, 1.2, [-2.0, 2.0], [down, up]))
+    weakening (the second weakens the first)
     """
-    bound = _SUM * min(map(abs, alone))
+    bound = _SUM * min(map(abs, effects))
     if -bound <= lower and upper <= bound:
-        return "sum"
-    direction = np.sign(alone[0]) if np.sign(alone[0]) == np.sign(alone[1]) else 0
-    if direction and (lower > bound or upper < -bound):
-        return "AND" if direction * lower > 0 else "OR"
-    return "undecided"
+        return joint_effect(alone, "negligible")
+    return joint_effect(alone, _direction(lower - bound, upper + bound))
+
+
+def _direction(lower: float, upper: float) -> str:
+    """Return the direction of an interval that excludes 0, else "undecided"."""
+    return "increases" if lower > 0 else "decreases" if upper < 0 else "undecided"
 
 
 def _names(
@@ -833,7 +875,7 @@ def _names(
     """Return the name of the nearest motif of each motif by Tomtom, empty where its
     q-value is above 0.1.
 
-    Motifs that hold are a family of their own: however many others are proposed, their
+    Confirmed motifs are a family of their own: however many others are proposed, their
     q-values stay the same.
     """
     strings = proposed["consensus"].to_numpy().tolist()

@@ -123,7 +123,7 @@ def test_pairs_that_attend_to_each_other_are_tested_on_fresh_units():
         interacting, cg.Uniform(length=20), n_units=100, rope=(-0.01, 0.01)
     )
     answer = trial.analyze(cg.run(trial, predictor, rng=1))
-    assert "do more together than their sum (AND)" in answer.sentences[0]
+    assert ": synergistic (" in answer.sentences[0]
 
 
 class Crosses(nn.Module):

@@ -46,13 +46,13 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     assert len(set(table["consensus"])) > len(held)
     assert (
         f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} "
-        "motifs do not hold" in printed
+        "motifs are not confirmed" in printed
     )
     pairs = pd.read_csv(out / "pairs.tsv", sep="\t")
     assert len(pairs) > 0
     np.testing.assert_allclose(pairs["interaction"], 0.0, atol=1e-6)
-    # "sum" takes more sequences where an interaction is the same in every unit
-    assert set(pairs["reads"]) <= {"sum", "undecided"}
+    # "additive" takes more sequences where an interaction is the same in every unit
+    assert set(pairs["reads"]) <= {"additive", "undecided"}
     sites = pd.read_csv(out / "sites.bed", sep="\t", header=None)
     rows = dict(zip([f"peak_{k}" for k in range(80)], letters(), strict=True))
     assert all(

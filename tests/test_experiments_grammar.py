@@ -145,7 +145,7 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
 ):
     outcomes, answer = counted(name)
     assert (
-        "1 to 5 copies are additive relative to the sum of the same sites alone, "
+        "5 copies are additive, excess over the same sites alone "
         in answer.sentences[0]
     )
     assert verdict(answer, "rise") == "increases"
@@ -271,12 +271,15 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     # above the sum of two sites that each lower it
     assert verdict(answer, "interaction at 22") == "increases"
     said = answer.sentences[0]
-    assert said.startswith("Task spaced_pair: two sites increase the outcome at 16 (")
-    assert (
-        said.index("decrease it at 22 (")
-        < said.index("one site alone")
-        < said.index("compared with the sum of each site's effect alone")
+    assert said.startswith(
+        "Task spaced_pair: two sites together increase the outcome at 16 ("
     )
+    assert (
+        said.index("decrease the outcome at 22 (")
+        < said.index("beside the sum of both alone they are ")
+        < said.index("alone decreases the outcome")
+    )
+    assert "synergistic" not in said.partition(" at 22 (")[2]
 
 
 # --- three tasks ----------------------------------------------------------------------

@@ -468,7 +468,7 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
         reach * line["slope_upper"].item()
     )
     assert line["trend"].item() == "decreases"
-    assert "effects fall with K_D: they change by -" in answer.sentences[0]
+    assert "effects fall with K_D: the fitted line changes by -" in answer.sentences[0]
     # motifs scatter by more than the errors of their effects
     assert line["p"].item() < 1e-6
 
@@ -632,10 +632,7 @@ def test_copies_add_or_saturate(oracle, word, shape):
         motif=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15)
     )
     answer = assert_recovers(experiment, oracle)
-    assert (
-        f"1 to 3 copies are {shape} relative to the sum of the same sites alone, "
-        in answer.sentences[0]
-    )
+    assert f"3 copies are {shape}" in answer.sentences[0]
     assert f"judged by number they are {shape}: " in answer.sentences[0]
 
 
@@ -671,8 +668,9 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     assert _verdict(answer, "1 copy") == "negligible"
     # 0.08 for each copy would have been inside the region
     assert _verdict(answer, "rise") == "increases"
-    assert "; from none to 5 the outcome changes by 0.3478 [" in answer.sentences[0]
-    assert " (0.0696 per copy); " in answer.sentences[0]
+    assert "; from none to 5 the outcome changes by 0.34" in answer.sentences[0]
+    assert " (the line fitted to 0 to 5 copies: 0.3478 [" in answer.sentences[0]
+    assert ", 0.0696 per copy); " in answer.sentences[0]
 
 
 def test_default_places_do_not_make_a_further_site():
@@ -731,11 +729,10 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     experiment = cg.experiments.copies(at=[4, 20, 34], n_units=1_000)
     answer = assert_recovers(experiment, oracle)
     assert (
-        "copies are additive relative to the sum of the same sites alone"
-        in answer.sentences[0]
+        "copies are additive, excess over the same sites alone" in answer.sentences[0]
     )
     assert (
-        " short of 3 times the first; the sites differ, so place explains this."
+        " below 3 times that of the first; the sites differ, so place explains this."
         in answer.sentences[0]
     )
     # the later places are worth less
@@ -748,32 +745,35 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         (
             "increases",
             "negligible",
-            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites "
+            "the effect of 3 copies is 0.500 [0.400, 0.600] above 3 times that of the "
+            "first; the sites "
             "differ, so place explains",
         ),
         (
             "increases",
             "undecided",
-            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; place or "
+            "the effect of 3 copies is 0.500 [0.400, 0.600] above 3 times that of the "
+            "first; place or "
             "number may explain this",
         ),
         (
             "negligible",
             "increases",
-            "3 copies exceed 3 times the first by 0.500 [0.400, 0.600]; the sites "
+            "the effect of 3 copies is 0.500 [0.400, 0.600] above 3 times that of the "
+            "first; the sites "
             "differ, so place and number",
         ),
         (
             "increases",
             "increases",
-            "judged by number they are more than additive: 3 copies exceed 3 times the "
-            "first by 0.500 [0.400, 0.600]",
+            "judged by number they are synergistic: the effect of 3 copies is 0.500 "
+            "[0.400, 0.600] above 3 times",
         ),
         (
             "undecided",
             "negligible",
-            "judged by number they are not clearly additive or otherwise: 3 copies "
-            "exceed 3 times",
+            "judged by number they are not clearly additive or otherwise: the effect "
+            "of 3 copies",
         ),
     ],
 )
@@ -782,9 +782,9 @@ def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(
 ):
     from causalgia.experiments._copies import _number_or_place_text
 
-    names = ["rise", "curvature", "excess over single sites"]
+    names = ["1 copy", "3 copies", "curvature"]
     columns = {
-        "verdict": ["increases", curvature, excess],
+        "verdict": ["increases", "increases", curvature],
         "ace": [0.5] * 3,
         "lower": [0.4] * 3,
         "upper": [0.6] * 3,
@@ -793,7 +793,8 @@ def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(
         {name: ("contrast", values) for name, values in columns.items()},
         coords={"contrast": names},
     )
-    assert _number_or_place_text(rows, 3).startswith(text)
+    beside = cg.experiments.joint_effect(["increases"] * 3, excess)
+    assert _number_or_place_text(rows, 3, beside).startswith(text)
 
 
 @pytest.mark.parametrize("at", [[4], [4, 4], [4, 8], [4, 38], "elsewhere"])
@@ -955,18 +956,19 @@ def test_each_task_of_each_member_has_its_own_sentence(name):
 def test_copies_below_their_multiple_fall_short_of_it():
     from causalgia.experiments._copies import _number_or_place_text
 
-    names = ["rise", "curvature", "excess over single sites"]
+    names = ["1 copy", "3 copies", "curvature"]
     columns = {
-        "verdict": ["increases", "decreases", "negligible"],
-        "ace": [3.0, -0.5, 0.0],
-        "lower": [2.0, -0.7, -0.1],
-        "upper": [4.0, -0.4, 0.1],
+        "verdict": ["increases", "increases", "decreases"],
+        "ace": [1.2, 3.0, -0.5],
+        "lower": [1.1, 2.0, -0.7],
+        "upper": [1.3, 4.0, -0.4],
     }
     rows = xr.Dataset(
         {name: ("contrast", values) for name, values in columns.items()},
         coords={"contrast": names},
     )
-    assert _number_or_place_text(rows, 3) == (
-        "3 copies fall 0.500 [0.400, 0.700] short of 3 times the first; the sites "
-        "differ, so place explains this"
+    beside = cg.experiments.joint_effect(["increases"] * 3, "negligible")
+    assert _number_or_place_text(rows, 3, beside) == (
+        "the effect of 3 copies is 0.500 [0.400, 0.700] below 3 times that of the "
+        "first; the sites differ, so place explains this"
     )

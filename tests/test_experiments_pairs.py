@@ -22,9 +22,9 @@ from causalgia.estimation._helical_phase import (
     unitwise_wave,
 )
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain
+from causalgia.experiments.kit.joint_effects import JointEffect, joint_effect_counts
 from causalgia.experiments.kit.pair_interactions import (
     ORDERS,
-    _interaction_counts,
     _period_sentences,
 )
 
@@ -109,8 +109,9 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     answer = assert_recovers(experiment, oracle, unseen=0.02)
     assert answer.sentences[0].startswith(
         "Task outcome: together the two motifs increase the outcome in ++ downstream "
-        "at 20, decrease it in ++ downstream at 15 and 30; of 3 interactions, 3 "
-        "synergistic; "
+        "at 20, decrease the outcome in ++ downstream at 15 and 30; of 3 interactions, "
+        "2 saturating (less than the sum of two negative effects), 1 reversing (each "
+        "lowers, together they raise the outcome)"
     )
 
 
@@ -522,7 +523,7 @@ MOTIFS = {"Nanog": NANOG, "Sox2": SOX2, "Eco": "GAATTC"}
 def test_moments_of_many_pairs_are_those_of_outcomes():
     experiment = motif_pairs(NULL, motifs=MOTIFS, distances=[12, 20], n_units=60)
     # a palindrome has one orientation
-    assert len(experiment.named_contrasts) == 5 * 5 * 2
+    assert len(experiment.named_contrasts) == 5 * 5 * 2 + 5 + 5 * 2
     moments = cg.run(experiment, BUSY, rng=4, progress=False, keep="moments")
     estimates = cg.estimate(moments)
     whole = cg.estimate(cg.contrast(cg.run(experiment, BUSY, rng=4, progress=False)))
@@ -608,23 +609,19 @@ def test_the_figures(tmp_path):
     assert answer.save(tmp_path / "pairs.png").stat().st_size > 1_000
 
 
-def verdicts_of(*verdicts):
-    return xr.Dataset({"verdict": ("contrast", np.array(verdicts))})
-
-
 @pytest.mark.parametrize(
-    ("verdicts", "said"),
+    ("words", "said"),
     [
         (
-            ["increases"] * 3 + ["decreases", "undecided", "undecided"],
-            "3 synergistic, 1 antagonistic, 2 undecided",
+            ["undecided", "additive", "saturating", "synergistic", "synergistic"],
+            "2 synergistic, 1 saturating, 1 additive, 1 undecided",
         ),
-        (["negligible", "decreases"] * 3, "3 antagonistic, 3 negligible"),
+        (["additive", "weakening"] * 3, "3 weakening, 3 additive"),
         (["undecided"] * 6, "6 undecided"),
     ],
 )
-def test_interactions_are_counted_verdict_by_verdict(verdicts, said):
-    assert _interaction_counts(verdicts_of(*verdicts)) == f"of 6 interactions, {said}"
+def test_pairs_are_counted_word_by_word(words, said):
+    assert joint_effect_counts(map(JointEffect, words)) == said
 
 
 @pytest.mark.parametrize(

@@ -387,8 +387,8 @@ def test_saturating_copies_are_seen():
         dose_response(n_units=300), cg.zoo.oracle("saturating"), unseen=0.02
     )
     assert (
-        "copies of the strongest motif are saturating relative to the sum of the same "
-        "sites alone, excess -" in answer.sentences[0]
+        "copies of the strongest motif are saturating (less than the sum of "
+        in answer.sentences[0]
     )
     assert answer.draw() is not None
 

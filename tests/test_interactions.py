@@ -539,12 +539,12 @@ def test_a_pair_of_sites_is_told_and_or_sum(predictor):
     more = site_pairs(found, cg.Uniform(length=60), n_pairs=1, rope=(-0.1, 0.1))
     said = more.analyze(cg.run(more, predictor, rng=2)).sentences
     ways = {
-        "AND": "do more together than their sum",
-        "OR": "do less together than their sum",
-        "sum": "add up",
+        "AND": "synergistic (together they raise the outcome, alone not)",
+        "OR": "saturating (less than the sum of two positive effects)",
+        "sum": "additive",
     }
     for sentence, (task, way) in zip(said, ways.items(), strict=False):
-        assert sentence.startswith(f"Task {task}: {name} {way}")
+        assert sentence.startswith(f"Task {task}: {name}: {way}")
 
 
 @pytest.fixture(scope="module")

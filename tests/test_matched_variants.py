@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from causalgia.errors import (
     OutcomesError,
     SequenceError,
 )
+from causalgia.experiments.kit.matched_trial import MatchedTrial, _strata_notes
 from causalgia.multiplicity.matched_ranks import (
     Strata,
     local_fdr,
@@ -667,6 +669,29 @@ def test_an_ensemble_has_ranks_of_each_model(experiment, predictor):
     np.testing.assert_allclose(
         answer.estimates["p_matched"].sel(model="one"), single.estimates["p_matched"]
     )
+
+
+def test_keys_that_were_dropped_are_not_said_to_match() -> None:
+    """Of 200 variants, all were ranked without context and substitution."""
+    null = cg.MatchedVariants(of="genome")
+    assert null.describe() == (
+        "variants with the same substitution, length, distance and 3-mer context at "
+        "random loci of the genome"
+    )
+    dropped = ("context", "substitution")
+    assert null.describe(dropped) == (
+        "variants with the same length and distance at random loci of the genome"
+    )
+    strata = Strata((0, 0), (np.arange(19),), (dropped,))
+    trial = SimpleNamespace(
+        strata=strata, variants=("a", "b"), matched=null, n_given_up={}
+    )
+    (note,) = _strata_notes(trial)  # type: ignore[arg-type]
+    assert note == (
+        "2 of 2 variants are matched on length and distance; fewer than 2,000 null "
+        "variants (or none but these) match on context and substitution as well"
+    )
+    assert MatchedTrial.null_variants.fget(trial) == null.describe(dropped)  # type: ignore[attr-defined]
 
 
 def test_what_the_ranks_resolve_is_said_beforehand(experiment):

@@ -117,8 +117,8 @@ def test_sites_that_touch_are_scanned_and_what_arises_is_said():
         cg.Untreated(), cg.Embed("CCACCCCC", at=80) + cg.Embed("TTTTGTTTT", at=91)
     )
     assert (
-        "two sites lie 3 bases apart in 'GATA'; at the junction every motif of the "
-        "design arises in less" in note
+        "two sites lie 3 bases apart in 'GATA'; embedding creates no other motif of "
+        "the design (in under 1 % of " in note
     )
 
 

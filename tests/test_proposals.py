@@ -584,13 +584,9 @@ def test_placebo_words_that_would_hold_are_counted(word, n):
     ]
     assert len(held) == n
     assert all(word in one for one in held)
-    says = [
-        one.partition(":")[0]
-        for one in found.sentences
-        if one.startswith("By the same rule")
-    ]
+    says = [one for one in found.sentences if "pass" in one]
     assert says == [
-        f"By the same rule {n} of {placebos.sizes['contrast']} random sequences hold"
+        f"{n} of {placebos.sizes['contrast']} random sequences pass the same threshold."
     ] * (n > 0)
 
 
@@ -674,9 +670,9 @@ def test_random_answers_confirm_next_to_nothing(seed):
                 (cg.zoo.MotifCount("TGCATG", 1.0), cg.zoo.MotifCount("AGAATG", 1.0)),
                 cg.zoo.Hill(top=2.0, half=0.05),
             ),
-            "OR",
+            "saturating",
         ),
-        (None, "sum"),
+        (None, "additive"),
     ],
 )
 def test_pairs_of_words_that_hold_are_told_apart(term, reads):
@@ -694,9 +690,12 @@ def test_pairs_of_words_that_hold_are_told_apart(term, reads):
 
 
 def test_pairs_that_need_each_other_are_and():
-    assert _reads(0.9, 1.2, [0.5, 0.6]) == "AND"
-    assert _reads(-1.2, -0.9, [-0.5, -0.6]) == "AND"
-    assert _reads(0.01, 0.2, [0.5, 0.6]) == "undecided"
+    up, down = "increases", "decreases"
+    assert _reads(0.9, 1.2, [0.5, 0.6], [up, up]).word == "synergistic"
+    assert _reads(-1.2, -0.9, [-0.5, -0.6], [down, down]).word == "synergistic"
+    assert _reads(0.9, 1.2, [-0.5, -0.6], [down, down]).word == "saturating"
+    assert _reads(-1.2, -0.9, [0.5, -0.6], [up, down]).word == "weakening"
+    assert _reads(0.01, 0.2, [0.5, 0.6], [up, up]).word == "undecided"
 
 
 def test_near_copies_are_left_out_of_pairs_and_named():
@@ -749,7 +748,7 @@ def test_variants_are_named_and_left_out_of_pairs():
     assert variant_of[["TTTGCAT", "TTTACAT", "CACGTG"]].tolist() == ["", "TTTGCAT", ""]
     assert "TTTACAT" not in {*found.pairs["first"], *found.pairs["second"]}
     assert (
-        "1 of the motifs that hold differs by one letter from a larger one."
+        "1 of the confirmed motifs differs by one letter from a larger one."
         in found.sentences
     )
     assert (
@@ -1108,9 +1107,8 @@ def test_a_word_holds_in_most_members_of_an_ensemble():
     assert best["upper"] - best["lower"] > 2 * float(
         (alone["upper"] - alone["lower"]).max()
     )
-    assert (
-        "more than half of the 3 members; q is that of the member that makes the "
-        "majority" in str(found)
+    assert "more than half of the 3 networks; q is that of the median network" in str(
+        found
     )
 
 
@@ -1167,7 +1165,7 @@ def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
     assert found.table.set_index("consensus").loc[
         "CCGTAAC", ["verdict", "members"]
     ].tolist() == ["undecided", 1]
-    assert "beyond random sequences in the middle of 60" in str(found)
+    assert "by themselves: on 60 dinucleotide shuffles of" in str(found)
 
 
 def test_motifs_of_one_effect_in_all_units_of_few_sequences_are_found():
@@ -1264,7 +1262,8 @@ def test_the_answer_says_where_pairs_were_tested():
 
 
 @pytest.mark.parametrize(
-    ("curves", "reads"), [(np.exp, "AND"), (np.tanh, "OR"), (np.positive, "")]
+    ("curves", "reads"),
+    [(np.exp, "synergistic"), (np.tanh, "saturating"), (np.positive, "")],
 )
 def test_pairs_that_all_read_alike_are_said_to_where_the_answer_curves(curves, reads):
     words = ("TGCATG", "CCTTAA", "AGAGCT")
@@ -1275,8 +1274,12 @@ def test_pairs_that_all_read_alike_are_said_to_where_the_answer_curves(curves, r
     found = cg.discover(
         network, planted(150, *words), method="seqlets", n_units=100, rng=0
     )
-    says = [one for one in found.sentences if one.startswith("All ")]
+    says = [one for one in found.sentences if one.startswith("All 3 pairs")]
+    bounded = any(
+        one.startswith("All answers lie between 0") for one in found.sentences
+    )
+    assert bounded == (curves is np.tanh)
     assert [one.partition(":")[0] for one in says] == (
-        [f"All 3 pairs read {reads} in y"] if reads else []
+        [f"All 3 pairs are {reads} in y"] if reads else []
     )
     assert len(found.pairs) == 3

@@ -5,7 +5,7 @@ keys.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -148,11 +148,19 @@ class MatchedVariants(Choice):
             if any(one.partition(":")[0] == key for one in self.match)
         )
 
-    def describe(self) -> str:
-        """Return the null model as text, for reports."""
+    def describe(self, dropped: Collection[str] = ()) -> str:
+        """Return the null model as text, for reports.
+
+        Parameters
+        ----------
+        dropped
+            Keys on which too few null variants were alike, so that ranks do not match
+            them.
+        """
         words = [
             f"{2 * self.flank + 1}-mer context" if key == "context" else key
             for key in self.matched[::-1]
+            if key not in dropped
         ]
         words = sorted(words, key=lambda x: x != "substitution")
         alike = (

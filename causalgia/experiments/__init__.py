@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         build,
         entries,
     )
+    from causalgia.experiments.kit.joint_effects import JointEffect, joint_effect
     from causalgia.experiments.kit.variance import pairing_gain
 else:
     __getattr__, _ = on_first_use(__name__)
@@ -72,6 +73,7 @@ __all__ = [
     "Experiment",
     "Finding",
     "Fraction",
+    "JointEffect",
     "TrialResults",
     "across_predictors",
     "affinity",
@@ -90,6 +92,7 @@ __all__ = [
     "greedy_round",
     "greedy_tiles",
     "hairpin",
+    "joint_effect",
     "junctions",
     "kmer_screen",
     "knock_in",
@@ -123,12 +126,14 @@ _BESIDE_EXPERIMENTS = {
     "Experiment",
     "Finding",
     "Fraction",
+    "JointEffect",
     "TrialResults",
     "across_predictors",
     "agreement",
     "aliases",
     "build",
     "fraction",
+    "joint_effect",
     "junctions",
     "pairing_gain",
     "share_of_predictors",

@@ -135,7 +135,7 @@ def affinity(
     >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: effects fall with K_D: they change by -3... from the tightest motif to the weakest (-1...
+    Task RBFOX1: effects fall with K_D: the fitted line changes by -3... from the tightest motif to the weakest (-1...
     """
     beside = as_site_control(control, as_null_model(null))
     listed = as_strings(motifs, "motifs", least=3)
@@ -345,8 +345,8 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
         xr.Dataset({name: reach * value for name, value in limits.items()})
     )
     return (
-        f"effects {_TRENDS[trend]}: they change by {rise} from the tightest motif to "
-        f"the weakest ({line.slope:.3g} for each tenfold weaker binding, R2 "
+        f"effects {_TRENDS[trend]}: the fitted line changes by {rise} from the tightest "
+        f"motif to the weakest ({line.slope:.3g} for each tenfold weaker binding, R2 "
         f"{line.r2:.2f}); motifs scatter about the line by {line.scatter:.2g}, "
         f"{scatter}."
     )

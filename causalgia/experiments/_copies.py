@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Analysis
-from causalgia.choices import DIRECTIONS, Control
+from causalgia.choices import Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
@@ -15,6 +15,16 @@ from causalgia.experiments.kit.experiment import (
     Experiment,
     TrialResults,
     rise_weights,
+)
+from causalgia.experiments.kit.joint_effects import (
+    ADDITIVE,
+    UNDECIDED,
+    JointEffect,
+    bounded_sentences,
+    is_departure,
+    joint_effect,
+    joint_effects,
+    scales_tried,
 )
 from causalgia.experiments.kit.site_controls import (
     UNTREATED,
@@ -28,7 +38,12 @@ from causalgia.experiments.kit.sites import (
     centered_starts,
     further_sites_in_words,
 )
-from causalgia.experiments.kit.variance import effect_in_words, per_unit, rows_by_task
+from causalgia.experiments.kit.variance import (
+    DOES,
+    effect_in_words,
+    per_unit,
+    rows_by_task,
+)
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
@@ -63,13 +78,14 @@ def copies(
     saturating or synergistic.
 
     Arms have the site at the first place, at the first two, and so on, on the same
-    backgrounds. Contrasts: each number of copies against none; the ``rise`` of the
-    least-squares line through 0, 1, ..., n copies, from none to all; the ``curvature``,
-    the effect of all n copies minus n times that of the first,
-    ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number; of the sign of the rise:
-    more than additive; of the opposite sign: saturating); and the
+    backgrounds. Contrasts: each number of copies, and the site alone at each place,
+    against none; the ``rise`` of the least-squares line fitted to 0, 1, ..., n copies,
+    from none to all; the ``curvature``, the effect of all n copies minus n times that
+    of the first, ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number); and the
     ``excess over single sites``, all copies minus the sum of the same sites alone (0:
-    additive, even where the effect depends on the place). The last three are effects
+    additive, even where the effect depends on the place; else as
+    `causalgia.experiments.joint_effect` names it: of the sign of the single sites
+    synergistic, of the opposite sign saturating). The last three are effects
     over the whole range of copies and are compared with the ROPE as they are.
 
     Sites so close that the bases between them can complete a further one (UGCAUG 8
@@ -123,7 +139,7 @@ def copies(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 1 to 3 copies are additive relative to the sum of the same sites alone, excess -0.0...; from none...
+    Task outcome: 3 copies are additive, excess over the same sites alone -0.0...; from none to 3 the outcome ...
     """
     beside = as_site_control(control, as_null_model(null))
     motif = as_site(motif, "motif")
@@ -192,87 +208,101 @@ def copy_contrasts(
         len(places),
         [control, *(copies_in_words(n) for n in range(1, len(places) + 1))],
     )
-    rows = {name: {name: 1.0, control: -1.0} for name in dose[1:]}
+    alone = [f"alone at {place}" for place in places[1:]]
+    rows = {name: {name: 1.0, control: -1.0} for name in (*dose[1:], *alone)}
     rows[RISE] = {
         arm: float(weight)
         for arm, weight in rise_weights({a: n for n, a in enumerate(dose)}).items()
     }
     rows[CURVATURE] = {dose[-1]: 1.0, dose[1]: -float(n), control: n - 1.0}
-    alone = [copies_in_words(1), *(f"alone at {place}" for place in places[1:])]
-    rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(alone, -1.0), control: n - 1.0}
+    single = [dose[1], *alone]
+    rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(single, -1.0), control: n - 1.0}
     return rows
 
 
 def read_copies(found: TrialResults) -> Finding:
-    """Return sentences on whether copies are additive: the verdicts on curvature and
-    excess, and the rise.
+    """Return sentences on what copies do together beside the same sites alone, on their
+    effect and the line through it, and on number and place.
     """
     n = max(found.experiment.labels["copies"].values())
+    all_copies, contrasts = copies_in_words(n), found.experiment.named_contrasts or {}
+    tried = scales_tried(found.outcomes, {EXCESS: contrasts[EXCESS]})
     sentences, against = [], against_placebos(found.experiment)
     for task, rows in rows_by_task(found.steps.decisions):
-        rise, excess = rows.sel(contrast=RISE), rows.sel(contrast=EXCESS)
-        sentences.append(
-            f"{task}: {against}1 to {n} copies are {departure(rise, excess)} relative to the "
-            f"sum of the same sites alone, excess {effect_in_words(excess)}; from none "
-            f"to {n} the outcome changes by {effect_in_words(rise)} "
-            f"({per_unit(rise, n, 'per copy')}); {_number_or_place_text(rows, n)}."
+        rise, excess, whole = (
+            rows.sel(contrast=name) for name in (RISE, EXCESS, all_copies)
         )
-    return Finding(sentences=tuple(sentences))
+        kind = joint_effects(rows, contrasts, [EXCESS])[EXCESS]
+        on_scales = tried.text([EXCESS], rows) if tried and is_departure(kind) else ""
+        _, *single, _ = contrasts[EXCESS]
+        alone = rows.sel(contrast=single)
+        sentences.append(
+            f"{task}: {against}{all_copies} {copies_are(kind)}, excess over the same "
+            f"sites alone {effect_in_words(excess)}{on_scales}; from none to {n} the "
+            f"outcome changes by {effect_in_words(whole)} (the line fitted to 0 to {n} "
+            f"copies: {effect_in_words(rise)}, {per_unit(rise, n, 'per copy')}); one "
+            f"site alone {_range_of_effects(alone)}; "
+            f"{_number_or_place_text(rows, n, kind)}."
+        )
+    return Finding(sentences=(*sentences, *bounded_sentences(found.outcomes)))
 
 
-def _number_or_place_text(rows: xr.Dataset, n: int) -> str:
+def copies_are(kind: JointEffect) -> str:
+    """Return what copies are beside the sum of the same sites alone.
+
+    Examples
+    --------
+    >>> copies_are(JointEffect("additive"))
+    'are additive'
+    >>> copies_are(JointEffect("undecided"))
+    'are not clearly additive or otherwise'
+    """
+    return f"are {UNCLEAR if kind.word == UNDECIDED else kind}"
+
+
+def _range_of_effects(alone: xr.Dataset) -> str:
+    """Return the verdicts and the range of the effects of each site alone."""
+    verdicts = dict.fromkeys(alone["verdict"].to_numpy().astype(str).tolist())
+    does = " or ".join(DOES[verdict] for verdict in verdicts)
+    ace = alone["ace"].to_numpy()
+    return f"{does} ({ace.min():.3g} to {ace.max():.3g}, by place)"
+
+
+def _number_or_place_text(rows: xr.Dataset, n: int, beside: JointEffect) -> str:
     """Compare all copies with n times the first, and ascribe a departure to number or
     to place.
 
     The first site may have another effect than the others. A departure is ascribed to
     number if copies also depart, in the same way, from the sum of the same sites alone.
     """
-    rise, curvature, excess = (
-        rows.sel(contrast=name) for name in (RISE, CURVATURE, EXCESS)
+    curvature = rows.sel(contrast=CURVATURE)
+    first, whole = (
+        str(rows["verdict"].sel(contrast=copies_in_words(m)).item()) for m in (1, n)
     )
-    size = f"{n} copies exceed {n} times the first by {effect_in_words(curvature)}"
-    if curvature["ace"].item() < 0:
-        ends = {
-            "ace": -curvature["ace"],
-            "lower": -curvature["upper"],
-            "upper": -curvature["lower"],
-        }
-        size = (
-            f"{n} copies fall {effect_in_words(curvature.assign(ends))} short of {n} "
-            "times the first"
-        )
-    by_number, beside = departure(rise, curvature), departure(rise, excess)
-    if by_number in (beside, UNCLEAR):
-        return f"judged by number they are {by_number}: {size}"
+    by_number = joint_effect([first] * n, str(curvature["verdict"].item()), whole)
+    ends = {
+        "ace": -curvature["ace"],
+        "lower": -curvature["upper"],
+        "upper": -curvature["lower"],
+    }
+    below = curvature["ace"].item() < 0
+    size = effect_in_words(curvature.assign(ends) if below else curvature)
+    text = (
+        f"the effect of {copies_in_words(n)} is {size} {'below' if below else 'above'} "
+        f"{n} times that of the first"
+    )
+    if by_number.word == UNDECIDED:
+        return f"judged by number they are {UNCLEAR}: {text}"
+    if by_number.word == beside.word:
+        return f"judged by number they are {by_number.word}: {text}"
     cause = {
-        "additive": "the sites differ, so place explains this",
-        UNCLEAR: "place or number may explain this",
+        ADDITIVE: "the sites differ, so place explains this",
+        UNDECIDED: "place or number may explain this",
     }
     return (
-        f"{size}; "
-        f"{cause.get(beside, 'the sites differ, so place and number together explain this')}"
+        f"{text}; "
+        f"{cause.get(beside.word, 'the sites differ, so place and number together explain this')}"
     )
-
-
-def departure(rise: xr.Dataset, beyond: xr.Dataset) -> str:
-    """Name a departure from additivity, given its verdict and the direction of the
-    effect of copies.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> up, down = (
-    ...     xr.Dataset({"verdict": verdict}) for verdict in ("increases", "decreases")
-    ... )
-    >>> departure(up, up), departure(up, down), departure(down, up)
-    ('more than additive', 'saturating', 'saturating')
-    """
-    verdict, does = str(beyond["verdict"].item()), str(rise["verdict"].item())
-    if verdict == "negligible":
-        return "additive"
-    if verdict == "undecided" or does not in DIRECTIONS:
-        return UNCLEAR
-    return "more than additive" if verdict == does else "saturating"
 
 
 def _read_site_copies(found: TrialResults) -> Finding:

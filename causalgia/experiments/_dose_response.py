@@ -18,8 +18,8 @@ from causalgia.errors import DesignError
 from causalgia.experiments._copies import (
     LEAST_GAP,
     PLACEBOS,
+    copies_are,
     copies_in_words,
-    departure,
 )
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
@@ -28,6 +28,12 @@ from causalgia.experiments.kit.experiment import (
     TrialResults,
     rise_weights,
     weighted_sum,
+)
+from causalgia.experiments.kit.joint_effects import (
+    bounded_sentences,
+    is_departure,
+    joint_effects,
+    scales_tried,
 )
 from causalgia.experiments.kit.site_controls import (
     UNTREATED,
@@ -182,7 +188,7 @@ def dose_response(
     ...     cg.zoo.MotifCount("UGCAUG", 0.5), cg.zoo.MotifCount("A", 0.1), link="exp"
     ... )
     >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
-    Task outcome: from the weakest motif (... bits) to the strongest (11.3 bits) the outcome rises with 1 copy (1...
+    Task outcome: from the weakest motif (... bits) to the strongest (11.3 bits) the fitted line rises with 1 copy ...
     """
     beside = as_site_control(control, as_null_model(null))
     site = RBFOX1 if motif is None else as_string_or_motif(motif, "motif")
@@ -343,6 +349,9 @@ def _dose_contrasts(
                 **single,
                 control: len(places) - 1.0,
             }
+        *_, strongest = excess
+        _, *single, _ = excess[strongest]
+        rows |= {arm: {arm: 1.0, control: -1.0} for arm in single}
         rows |= {f"{EXCESS}, {letters}": row for letters, row in excess.items()}
         rows[RISE] = weighted_sum(
             (weight, excess[letters])
@@ -353,9 +362,12 @@ def _dose_contrasts(
 
 def _read_dose_response(found: TrialResults) -> Finding:
     against = against_placebos(found.experiment)
-    sentences = tuple(
-        _dose_sentence(f"{of}: {against}", rows)
-        for of, rows in rows_by_task(found.steps.decisions)
+    sentences = (
+        *(
+            _dose_sentence(f"{of}: {against}", rows, found)
+            for of, rows in rows_by_task(found.steps.decisions)
+        ),
+        *bounded_sentences(found.outcomes),
     )
     line = _linear_share(found.steps.estimates)
     if line.sizes["motif"] < 3:
@@ -404,7 +416,7 @@ def _linear_share_text(rows: xr.Dataset) -> str:
     )
 
 
-def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
+def _dose_sentence(begins: str, rows: xr.Dataset, found: TrialResults) -> str:
     names = rows["contrast"].to_numpy().tolist()
     score = rows["score"].to_numpy().astype(float)
     low, high = np.nanmin(score), np.nanmax(score)
@@ -416,7 +428,7 @@ def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
     by_trend: dict[str, list[str]] = {}
     for n, row in rises.items():
         size = f"{effect_in_words(row)}, {per_unit(row, high - low, 'per bit')}"
-        by_trend.setdefault(trend_in_words(row, "the outcome"), []).append(
+        by_trend.setdefault(trend_in_words(row, "the fitted line"), []).append(
             f"{n} ({size})"
         )
     trends = listed(
@@ -433,27 +445,26 @@ def _dose_sentence(begins: str, rows: xr.Dataset) -> str:
             f"; {trend_in_words(row, 'this difference')} from {first} to {last}, by "
             f"{effect_in_words(row)}"
         )
-    return f"{text}{_excess_text(rows, names)}."
+    return f"{text}{_excess_text(rows, names, found)}."
 
 
-def _excess_text(rows: xr.Dataset, names: list[str]) -> str:
+def _excess_text(rows: xr.Dataset, names: list[str], found: TrialResults) -> str:
     """Return the excess over single sites of the strongest motif, and its rise from the
     weakest.
     """
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
     if not strongest:
         return ""
-    (name,), letters = strongest, strongest[0].removeprefix(f"{EXCESS}, ")
-    excess, does = (
-        rows.sel(contrast=name),
-        rows.sel(contrast=f"{_NONE_TO_ALL}{letters}"),
-    )
-    rise = rows.sel(contrast=RISE)
+    (name,), contrasts = strongest, found.experiment.named_contrasts or {}
+    excess, rise = rows.sel(contrast=name), rows.sel(contrast=RISE)
+    kind = joint_effects(rows, contrasts, [name])[name]
+    tried = scales_tried(found.outcomes, {name: contrasts[name]})
+    on_scales = tried.text([name], rows) if tried and is_departure(kind) else ""
     return (
-        f"; copies of the strongest motif are {departure(does, excess)} relative to "
-        f"the sum of the same sites alone, excess {effect_in_words(excess)}; "
-        f"{trend_in_words(rise, 'this excess')} from the weakest motif to the "
-        f"strongest, by {effect_in_words(rise)}"
+        f"; copies of the strongest motif {copies_are(kind)}, excess over the same "
+        f"sites alone {effect_in_words(excess)}{on_scales}; "
+        f"{trend_in_words(rise, 'the line fitted to this excess')} from the weakest "
+        f"motif to the strongest, by {effect_in_words(rise)}"
     )
 
 

@@ -17,6 +17,7 @@ from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untre
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment, weighted_sum
+from causalgia.experiments.kit.joint_effects import SINGLE
 from causalgia.experiments.kit.pair_interactions import (
     ORDERS,
     draw_pair,
@@ -117,10 +118,12 @@ def motif_pair(
     second motif has its own control without the first, so that distance is not
     confounded with position.
 
-    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; and the additive
-    interaction AB - A - B + 0. The answer first gives the cells where the pair changes
-    the outcome, then the interactions: two sites that each lower the outcome are above
-    their sum wherever together they lower it less, which is no effect of the pair.
+    Contrasts of every cell: ``"pair, ..."``, the joint effect AB - 0; the additive
+    interaction AB - A - B + 0; and the effect of each site alone, ``"first alone, ..."``
+    and ``"second alone, ..."``. The answer first gives the cells where the pair changes
+    the outcome, then what the sites do together (`causalgia.experiments.joint_effect`):
+    an interaction above 0 is synergy of sites that raise the outcome, and saturation of
+    sites that lower it.
     Further contrasts: the ``direction`` of each orientation, the mean over distances of
     the interaction downstream minus upstream; and each orientation against the first
     one, the mean over distances and orders of the difference of interactions.
@@ -160,7 +163,8 @@ def motif_pair(
         downstream 15"``, or with placebos ``"neither, ++ downstream 15"``, ``"first, ++
         downstream 15"`` and ``"second, ++ downstream 15"``, four for every cell.
         Coordinates of the contrasts: ``distance``, ``orientation``, ``order`` and
-        ``asks`` (``"pair"``, ``"interaction"``, ``"direction"``, ``"orientation"``).
+        ``asks`` (``"pair"``, ``"interaction"``, ``"first"``, ``"second"``,
+        ``"direction"``, ``"orientation"``) and ``site``, the motif of a site alone.
         Findings of the answer: ``scales``, the interaction of every cell on all scales
         that the outcomes allow; ``phase`` (`causalgia.estimation.helical_phase` beside
         a decay) and ``period`` (its posterior, `causalgia.posterior.profile`) of every
@@ -222,6 +226,8 @@ def motif_pair(
             "background; use shorter distances, another at=, or a longer background"
         )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
+    labels = as_pattern(motif).label, as_pattern(other).label
+    alone = _single_contrasts(cells, labels)
     pairs = [(f"pair, {cell.both}", cell) for cell in cells]
     both = {name: {cell.both: 1.0, cell.neither: -1.0} for name, cell in pairs}
     of_cell = [(name, cell) for pair, cell in pairs for name in (pair, cell.both)]
@@ -234,6 +240,7 @@ def motif_pair(
         n_units=n_units,
         contrasts=both
         | {cell.both: cell.row for cell in cells}
+        | {name: row for name, (row, _, _) in alone.items()}
         | {name: row for name, (row, _, _) in named.items()},
         entry=beside.entry(
             MOTIF_PAIR,
@@ -247,7 +254,10 @@ def motif_pair(
             "orientation": {name: cell.orientation for name, cell in of_cell}
             | {k: o for k, (_, _, o) in named.items()},
             "order": {name: cell.order for name, cell in of_cell},
-            "asks": asks | {name: kind for name, (_, kind, _) in named.items()},
+            "asks": asks
+            | {name: kind for name, (_, kind, _) in alone.items()}
+            | {name: kind for name, (_, kind, _) in named.items()},
+            "site": {name: site for name, (_, _, site) in alone.items()},
         },
     )
 
@@ -333,7 +343,21 @@ def _cell_strand(cell: _Cell, which: int) -> Any:
 
 
 _NamedContrasts = dict[str, tuple[dict[str, float], str, str]]
-"""Contrast -> its weights, kind and orientation."""
+"""Contrast -> its weights, kind and orientation, or site."""
+
+
+def _single_contrasts(
+    cells: Sequence[_Cell], labels: tuple[str, str]
+) -> _NamedContrasts:
+    """Return the effect of each site alone, once for each arm that has it."""
+    found: _NamedContrasts = {}
+    for which, label in zip(SINGLE, labels, strict=True):
+        for cell in cells:
+            arm = cell.first if which == "first" else cell.second
+            where = cell.both if cell.placebos else arm.removeprefix(f"{which} ")
+            name = f"{which} alone, {label} {where}"
+            found[name] = {arm: 1.0, cell.neither: -1.0}, which, label
+    return found
 
 
 def _direction_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
@@ -429,8 +453,10 @@ def motif_pairs(
     -------
     Experiment
         Contrasts ``"Nanog+ Sox2- 24"``, with coordinates ``upstream``, ``downstream``
-        (names with strands) and ``distance``. Finding: ``strongest``, the distance of
-        the largest interaction of each pair.
+        (names with strands) and ``distance``, and the effect of each site alone,
+        ``"Nanog+ upstream"`` and ``"Sox2- alone at +24"``; coordinates ``asks``
+        (``"interaction"``, ``"first"``, ``"second"``) and ``site``. Finding:
+        ``strongest``, the distance of the largest interaction of each pair.
 
     Raises
     ------
@@ -447,7 +473,7 @@ def motif_pairs(
     >>> import causalgia as cg
     >>> experiment = cg.experiments.motif_pairs(distances=[20, 40], n_units=100)
     >>> experiment
-    <Experiment motif_pairs: 153 arms, 128 contrasts, 100 units of uniform random sequences of 1000 bp>
+    <Experiment motif_pairs: 153 arms, 152 contrasts, 100 units of uniform random sequences of 1000 bp>
     """
     beside = as_site_control(control, as_null_model(null))
     sites = _motifs_on_strands(motifs)
@@ -476,13 +502,16 @@ def motif_pairs(
         arms += [
             Arm(f"{name} alone at +{d}", done) for (name, d), done in moved.items()
         ]
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
+    alone: dict[str, tuple[str, str]] = {}
     for name, (a, b, d) in cells.items():
         without = f"{a} upstream", f"{b} alone at +{d}", UNTREATED
         if beside.placebos:
             without = f"first, {name}", f"second, {name}", f"neither, {name}"
             arms += map(Arm, without, beside.factorial(still[a], moved[b, d]))
         rows[name] = {name: 1.0, **dict(zip(without, (-1.0, -1.0, 1.0), strict=True))}
+        alone |= {without[0]: ("first", a), without[1]: ("second", b)}
+        rows |= {one: {one: 1.0, without[2]: -1.0} for one in without[:2]}
     arms += [Arm(name, still[a] + moved[b, d]) for name, (a, b, d) in cells.items()]
     parts = {"upstream": 0, "downstream": 1, "distance": 2}
     return Experiment(
@@ -499,6 +528,11 @@ def motif_pairs(
         labels={
             key: {name: cell[i] for name, cell in cells.items()}
             for key, i in parts.items()
+        }
+        | {
+            "asks": dict.fromkeys(cells, "interaction")
+            | {name: which for name, (which, _) in alone.items()},
+            "site": {name: site for name, (_, site) in alone.items()},
         },
     )
 

@@ -110,7 +110,7 @@ def null_models(
         if experiments[one].null == experiments[other].null:
             raise DesignError(
                 f"nulls {quoted(one)} and {quoted(other)} are the same null model; "
-                "leave one of them out"
+                "give it once"
             )
     return experiments
 

@@ -225,8 +225,8 @@ def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
     )
     where = str(far["contrast"].item()).removesuffix(" minus mean")
     return (
-        f"{shape}: the motif {_verdicts_by_place(rows)}; over these {reach} bases its "
-        f"effect changes by {effect_in_words(rise)} "
+        f"{shape}: the motif {_verdicts_by_place(rows)}; the line fitted to its "
+        f"effects over these {reach} bases changes by {effect_in_words(rise)} "
         f"({per_unit(rise, reach, 'per base')}); {where} it differs most from the mean "
         f"over all places, by {effect_in_words(far)}."
     )

@@ -286,9 +286,8 @@ def placebo_sentences(decisions: xr.Dataset) -> list[str]:
     if not n:
         return []
     return [
-        f"By the same rule {n:,} of {len(held):,} random sequences "
-        f"{'holds' if n == 1 else 'hold'}: in this network some random sequences lie "
-        "beyond that range as well."
+        f"{n:,} of {len(held):,} random sequences "
+        f"{'passes' if n == 1 else 'pass'} the same threshold."
     ]
 
 

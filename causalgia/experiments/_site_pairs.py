@@ -12,12 +12,18 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count, nearest
-from causalgia.choices import DIRECTIONS, Control
+from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.joint_effects import (
+    bounded_sentences,
+    is_departure,
+    joint_effects,
+    scales_tried,
+)
 from causalgia.experiments.kit.site_controls import (
     UNTREATED,
     against_placebos,
@@ -57,9 +63,10 @@ def site_pairs(
     around both that interact at a fifth of its strength or more, is a pair of sites.
     Each pair is a 2 x 2 factorial of the two motifs, as far apart as in the sequences,
     embedded in the same backgrounds: neither, first, second, both. The interaction is
-    positive for sites that need each other (AND), negative for sites of which one is
-    enough (OR), and negligible for sites that add up, with one false discovery rate
-    over all contrasts.
+    compared with the effects of both sites alone: sites that need each other (AND) are
+    synergistic, sites of which one is enough (OR) saturating, and sites that add up
+    additive (`causalgia.experiments.joint_effect`), with one false discovery rate over
+    all contrasts.
 
     Parameters
     ----------
@@ -129,7 +136,7 @@ def site_pairs(
     ...     found, cg.Uniform(length=40), n_units=100, rope=(-0.1, 0.1)
     ... )
     >>> print(experiment.analyze(cg.run(experiment, gate, rng=2)).sentences[0])
-    Task outcome: GATAA 20 CACCC do less together than their sum (OR): interaction -1.840 [...], both...
+    Task outcome: GATAA 20 CACCC: saturating (less than the sum of two positive effects)...
     """
     beside = as_site_control(control, as_null_model(null))
     table = validate(interactions, "effects")
@@ -340,48 +347,39 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
     """Return how each pair acts, after a check that no background proposed."""
     check_fresh_draws(found, looked_at)
     sentences, against = [], against_placebos(found.experiment)
+    contrasts = found.experiment.named_contrasts or {}
     for begins, table in rows_by_task(found.steps.decisions):
-        for name in (
+        names = (
             table["contrast"]
             .to_numpy()[table["asks"].to_numpy() == "interaction"]
+            .astype(str)
             .tolist()
-        ):
-            row, both = table.sel(contrast=name), table.sel(contrast=f"both, {name}")
-            gate = _gate(row["verdict"].item(), both["verdict"].item())
+        )
+        kinds = joint_effects(table, contrasts, names)
+        departing = [name for name in names if is_departure(kinds[name])]
+        tried = scales_tried(
+            found.outcomes, {name: contrasts[name] for name in departing}
+        )
+        for name in names:
+            row, *effects = (
+                table.sel(contrast=one)
+                for one in (name, *(f"{which}, {name}" for which in _EFFECTS))
+            )
+            on_scales = tried.text([name], table) if tried and name in departing else ""
+            sizes = ", ".join(
+                f"{which} {effect_in_words(effect)}"
+                for which, effect in zip(_EFFECTS.values(), effects, strict=True)
+            )
             sentences.append(
-                f"{begins}: {against}{name} {gate}: interaction {effect_in_words(row)}, both "
-                f"{effect_in_words(both)}."
+                f"{begins}: {against}{name}: {kinds[name]}{on_scales}; interaction "
+                f"{effect_in_words(row)}; {sizes}."
             )
     sentences.append("Pairs: two motifs, and the bases from start to start.")
+    sentences += bounded_sentences(found.outcomes)
     return Finding(sentences=tuple(sentences))
 
 
-def _gate(interaction: str, both: str) -> str:
-    """Return what the verdicts on the interaction and on both sites together say.
-
-    Examples
-    --------
-    >>> (
-    ...     _gate("decreases", "increases"),
-    ...     _gate("decreases", "decreases"),
-    ...     _gate("negligible", "increases"),
-    ... )
-    ('do less together than their sum (OR)', 'do more together than their sum (AND)', 'add up')
-    >>> _gate("increases", "negligible"), _gate("undecided", "increases")
-    ('interact', 'are undecided')
-    """
-    if interaction == "negligible":
-        return "add up"
-    if interaction == "undecided":
-        return "are undecided"
-    if both not in DIRECTIONS:
-        return "interact"
-    more = interaction == both
-    return (
-        "do more together than their sum (AND)"
-        if more
-        else "do less together than their sum (OR)"
-    )
+_EFFECTS = {"first": "first alone", "second": "second alone", "both": "both"}
 
 
 def draw_pairs_of_sites(answer: Answer) -> Axes:

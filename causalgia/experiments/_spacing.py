@@ -4,7 +4,7 @@ positions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,15 @@ from causalgia.experiments.kit.experiment import (
     rise_weights,
     weighted_sum,
 )
+from causalgia.experiments.kit.joint_effects import (
+    SINGLE,
+    UNDECIDED,
+    bounded_sentences,
+    is_departure,
+    joint_effects,
+    scales_tried,
+    single_sites_text,
+)
 from causalgia.experiments.kit.site_controls import (
     UNTREATED,
     SiteControl,
@@ -47,7 +56,6 @@ from causalgia.experiments.kit.sites import (
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import (
-    DOES,
     effect_in_words,
     listed,
     per_unit,
@@ -89,12 +97,12 @@ def spacing(
     distance is pair minus first alone minus second alone plus neither, so that the
     distance is not confounded with the places, which change with it.
 
-    Contrasts: each pair, and ``one site``, against the `control`; the
-    ``interaction`` at each distance; and its ``rise``, that of the least-squares line
-    through the interactions from the smallest distance to the largest. The answer first
-    gives the distances at which the pair increases the outcome, then the comparison
-    with the sum of both sites alone: two sites that each lower the outcome are above
-    their sum wherever together they lower it less.
+    Contrasts: each pair, each site of it alone, and ``one site``, against the
+    `control`; the ``interaction`` at each distance; and its ``rise``, that of the
+    least-squares line through the interactions from the smallest distance to the
+    largest. The answer first gives the distances at which the pair increases or
+    decreases the outcome, then what it is beside the sum of both sites alone
+    (`causalgia.experiments.joint_effect`).
 
     Overlapping sites are allowed where their letters agree: they form one longer motif.
     Sites so close that the bases between them can complete a further one (UGCAUG 8
@@ -135,7 +143,10 @@ def spacing(
     Experiment
         Arms ``"UGCAUG at 16"``, ``"UGCAUG at 20"``, ``"UGCAUG at 16, UGCAUG at 20"``,
         ...; with placebos ``"UGCAUG at 16, placebo at 22"``, ...; contrasts ``"pair at
-        4"``, ``"interaction at 4"``, ...; coordinate ``distance``.
+        4"``, ``"interaction at 4"``, ``"first alone at 4"``, ``"second alone at 4"``,
+        ...; coordinates ``distance``, ``asks`` (``"pair"``, ``"interaction"``,
+        ``"first"``, ``"second"``, ``"one site"``) and ``site``, the letters of a site
+        alone.
 
     Raises
     ------
@@ -155,7 +166,7 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: two sites increase the outcome at 4 (5.9...), 6 (6...) and 9 (7...); one site alone increases ...
+    Task RBFOX1: two sites together increase the outcome at 4 (5.9...), 6 (6...) and 9 (7...); beside the sum ...
     """
     beside = as_site_control(control, as_null_model(null))
     apart = tuple(sorted(as_positions(distances, "distances")))
@@ -184,6 +195,15 @@ def spacing(
         f"{_PAIR} at {d}": {pair.name(d): 1.0, pair.without(d)[-1]: -1.0} for d in apart
     }
     contrasts |= {f"{_INTERACTION} at {d}": row for d, row in interactions.items()}
+    alone_at = {
+        f"{which} alone at {d}": (d, which, letters)
+        for which, letters in zip(SINGLE, (first, second), strict=True)
+        for d in apart
+    }
+    for name, (d, which, _) in alone_at.items():
+        one_of_both, other_of_both, neither = pair.without(d)
+        arm = one_of_both if which == "first" else other_of_both
+        contrasts[name] = {arm: 1.0, neither: -1.0}
     if (
         len(apart) > 1
     ):  # the rise of the line through the interactions over the distances
@@ -207,6 +227,12 @@ def spacing(
             "distance": {
                 f"{what} at {d}": d for what in (_PAIR, _INTERACTION) for d in apart
             }
+            | {name: d for name, (d, _, _) in alone_at.items()},
+            "asks": {ONE: ONE}
+            | {f"{what} at {d}": what for what in (_PAIR, _INTERACTION) for d in apart}
+            | {name: which for name, (_, which, _) in alone_at.items()},
+            "site": {ONE: first}
+            | {name: site for name, (*_, site) in alone_at.items()},
         },
     )
 
@@ -333,9 +359,10 @@ def _site_at(site: str, start: int) -> str:
 def _read_spacing(found: TrialResults) -> Finding:
     against = against_placebos(found.experiment)
     sentences = [
-        f"{task}: {against}{_spacing_sentence(rows)}"
+        f"{task}: {against}{_spacing_sentence(rows, found)}"
         for task, rows in rows_by_task(found.steps.decisions)
     ]
+    sentences += bounded_sentences(found.outcomes)
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential) and "distance" in arm.factors:
             of, key = (
@@ -350,59 +377,67 @@ def _read_spacing(found: TrialResults) -> Finding:
 
 _TOGETHER = {
     "increases": "increase the outcome at",
-    "decreases": "decrease it at",
-    "negligible": "do next to nothing at",
+    "decreases": "decrease the outcome at",
+    "negligible": "change it negligibly at",
     "undecided": "are undecided at",
 }
-_BESIDE = {
-    "increases": "above that sum at",
-    "decreases": "below that sum at",
-    "negligible": "equal to it within the ROPE at",
-    "undecided": "undecided at",
-}
 
 
-def _spacing_sentence(rows: xr.Dataset) -> str:
-    one = rows.sel(contrast=ONE)
-    alone = f"one site alone {DOES[one['verdict'].item()]}, {effect_in_words(one)}"
-    compared = _distances_by_verdict(rows, _INTERACTION, _BESIDE)
-    beside = (
-        f"compared with the sum of each site's effect alone, the pair is {compared}"
+def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
+    asks = rows["asks"].to_numpy()
+    pairs, cells, alone = (
+        rows.isel(contrast=np.isin(asks, kinds))
+        for kinds in ([_PAIR], [_INTERACTION], [*SINGLE, ONE])
     )
-    together = _distances_by_verdict(rows, _PAIR, _TOGETHER)
-    nowhere = (
-        ""
-        if _TOGETHER["increases"] in together
-        else "increase the outcome at no distance, and "
+    verdicts = pairs["verdict"].to_numpy()
+    together = listed(
+        [
+            f"{verb} {_distance_effects_text(pairs.isel(contrast=verdicts == verdict))}"
+            for verdict, verb in _TOGETHER.items()
+            if (verdicts == verdict).any()
+        ]
     )
-    text = f"two sites {nowhere}{together}; {alone}; {beside}"
+    text = (
+        f"two sites together {together}; {_kinds_by_distance(rows, cells, found)}; "
+        f"{single_sites_text(alone)}"
+    )
     if RISE not in rows["contrast"].to_numpy():
         return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
-    reach = np.nanmax(distances) - np.nanmin(distances)
+    low, high = np.nanmin(distances), np.nanmax(distances)
     return (
-        f"{text}; {trend_in_words(rise, 'the interaction')} from the nearest distance "
-        f"to the farthest, by {effect_in_words(rise)} "
-        f"({per_unit(rise, reach, 'per base')})."
+        f"{text}; {trend_in_words(rise, 'the line fitted to the interactions')} from "
+        f"{low:.0f} to {high:.0f}, by {effect_in_words(rise)} "
+        f"({per_unit(rise, high - low, 'per base')})."
     )
 
 
-def _distances_by_verdict(rows: xr.Dataset, what: str, words: Mapping[str, str]) -> str:
-    """Return the distances of each verdict on the pairs or on their interactions, with
-    the effects.
+def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults) -> str:
+    """Return what the two sites do together beside their sum, with the distances and
+    interactions of each kind.
     """
-    found = rows.isel(
-        contrast=[
-            str(name).startswith(f"{what} at ") for name in rows["contrast"].to_numpy()
-        ]
-    )
-    verdicts = found["verdict"].to_numpy()
-    parts = [
-        f"{verb} {_distance_effects_text(found.isel(contrast=verdicts == verdict))}"
-        for verdict, verb in words.items()
-        if (verdicts == verdict).any()
+    names = cells["contrast"].to_numpy().astype(str).tolist()
+    contrasts = found.experiment.named_contrasts or {}
+    kinds = joint_effects(rows, contrasts, names)
+    departing = [name for name in names if is_departure(kinds[name])]
+    tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})
+    parts = []
+    for kind in dict.fromkeys(kinds.values()):
+        of_kind = cells.sel(contrast=[name for name in names if kinds[name] == kind])
+        parts.append((kind, _distance_effects_text(of_kind)))
+    said = [f"{kind} at {at}" for kind, at in parts if kind.word != UNDECIDED]
+    open_at = [
+        f"at {at} the data do not decide"
+        for kind, at in parts
+        if kind.word == UNDECIDED
     ]
-    return ", and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    on_scales = "" if tried is None else tried.text(departing, rows)
+    text = (
+        f"beside the sum of both alone they are {listed(said)}{on_scales}"
+        if said
+        else ""
+    )
+    return "; ".join(part for part in (text, *open_at) if part)
 
 
 def _distance_effects_text(found: xr.Dataset) -> str:

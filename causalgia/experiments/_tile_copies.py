@@ -35,10 +35,10 @@ def tile_copies(
 
     In a shuffled context with the promoter kept, the tile is copied from each sequence
     to the first place, to the first two, and so on. Contrasts are those of `copies`:
-    each number of copies against the context alone; the ``rise`` of the least-squares
-    line from none to all; the ``curvature``, all n copies minus n times the first; and
-    the ``excess over single sites``, all copies minus the sum of each alone, which is 0
-    for additive copies even where the effect of a site depends on its place.
+    each number of copies, and the tile alone at each place, against the context alone;
+    the ``rise`` of the least-squares line from none to all; the ``curvature``, all n
+    copies minus n times the first; and the ``excess over single sites``, all copies
+    minus the sum of each alone, which is 0 for additive copies even where the effect of a site depends on its place.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def tile_copies(
     ...     cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task outcome: 1 to 3 copies are saturating relative to the sum of the same sites alone, excess -2...; from none ...
+    Task outcome: 3 copies are saturating (less than the sum of 3 positive effects), excess over the same sites ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)

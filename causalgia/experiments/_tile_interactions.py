@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,16 @@ from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
-from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.joint_effects import (
+    JointEffect,
+    bounded_sentences,
+    is_departure,
+    joint_effect,
+    joint_effect_counts,
+    scales_tried,
+)
 from causalgia.experiments.kit.tile_contexts import (
     as_protected_spans,
     as_spans_inside,
@@ -191,19 +201,54 @@ _WORDS = {
 }
 
 
-def _tile_interactions_text(decisions: xr.Dataset) -> str:
+def _tile_interactions_text(decisions: xr.Dataset, found: TrialResults) -> str:
     order = decisions["order"].to_numpy()
     whole = decisions.sel(contrast=TOGETHER)
     together = f"{effect_in_words(whole)} together ({whole['verdict'].item()})"
-    single, joint = (
-        decisions.isel(contrast=order == 1),
-        decisions.isel(contrast=order > 1),
+    single, pairs, higher = (
+        decisions.isel(contrast=rows) for rows in (order == 1, order == 2, order > 2)
     )
+    kinds = _kinds_of_pairs(decisions, pairs)
+    contrasts, n = found.experiment.named_contrasts or {}, len(kinds)
+    departing = [name for name, kind in kinds.items() if is_departure(kind)]
+    tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})
+    on_scales = "" if tried is None else tried.text(departing, decisions)
+    text = (
+        f"the effect of the tiles is {together}; of {single.sizes['contrast']} tiles "
+        f"alone, {verdict_counts(single, _WORDS)}; of {n} pair{'s' * (n > 1)}, "
+        f"{joint_effect_counts(kinds.values())}{on_scales}"
+    )
+    if not higher.sizes["contrast"]:
+        return text
+    of_more = verdict_counts(higher, _WORDS)
     return (
-        f"the effect of the tiles is {together}; of {single.sizes['contrast']} single "
-        f"terms, {verdict_counts(single, _WORDS)}; of {joint.sizes['contrast']} "
-        f"interactions, {verdict_counts(joint, _WORDS)}"
+        f"{text}; of {higher.sizes['contrast']} terms of three tiles or more, {of_more}"
     )
+
+
+def _kinds_of_pairs(decisions: xr.Dataset, pairs: xr.Dataset) -> dict[str, JointEffect]:
+    """Return what the two tiles of each pair do together, the others shuffled."""
+    verdicts = dict(
+        zip(
+            decisions["contrast"].to_numpy().astype(str).tolist(),
+            decisions["verdict"].to_numpy().astype(str).tolist(),
+            strict=True,
+        )
+    )
+    return {
+        name: joint_effect(
+            [verdicts[tile] for tile in name.split(" x ")], verdicts[name]
+        )
+        for name in pairs["contrast"].to_numpy().astype(str).tolist()
+    }
+
+
+def _read_tile_interactions(found: TrialResults) -> Finding:
+    finding = sentence_for_each_task(
+        found, text=partial(_tile_interactions_text, found=found)
+    )
+    bounded = bounded_sentences(found.outcomes)
+    return replace(finding, sentences=(*finding.sentences, *bounded))
 
 
 TILE_INTERACTIONS = Entry(
@@ -214,5 +259,5 @@ TILE_INTERACTIONS = Entry(
         "real sequences and the shuffles."
     ),
     doi="10.1038/s41588-024-01923-3",
-    read=partial(sentence_for_each_task, text=_tile_interactions_text),
+    read=_read_tile_interactions,
 )

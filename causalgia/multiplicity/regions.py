@@ -249,10 +249,9 @@ def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
     )
     if outliers:
         label = (
-            f"within five standard deviations of {placebos}, by a normal law of their "
-            "central 80 %"
+            f"five robust standard deviations about the median of {placebos}, or their "
+            "outermost on a side where these have one effect"
         )
-        label += ", or within the outermost on a side where these have one effect"
         return Region(lower, upper, label, of_placebos=True)
     label = f"the central 95 % of {placebos}"
     return Region(lower, upper, label, of_placebos=True, by_rank=True)

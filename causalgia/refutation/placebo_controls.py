@@ -27,7 +27,7 @@ from causalgia.refutation.claim import (
     row_of,
     upper_tail,
 )
-from causalgia.reporting.table_formats import format_p
+from causalgia.reporting.table_formats import format_p, p_clause
 from causalgia.streams import derive
 
 SPECIFIC, LEAKS = 0.5, 0.25
@@ -347,13 +347,29 @@ def _share_finding(shares: list[tuple[float, float, str, str]], m: int) -> Findi
         value=share,
         threshold=SPECIFIC,
         status=status,
-        reason=(
-            f"{round(share, 2) + 0.0:.0%} of the effect of '{name}' on {task} is more "
-            f"than its letters in another order have (p of half or more: {format_p(p)})"
-        ),
+        reason=_specific_share_in_words(share, p, f"effect of '{name}' on {task}"),
         cure=""
         if status == "pass"
         else "compare with cg.Placebo, which has the same composition, as control",
+    )
+
+
+def _specific_share_in_words(share: float, p: float, effect: str) -> str:
+    """Return how much of an effect is due to the order of letters.
+
+    Examples
+    --------
+    >>> _specific_share_in_words(1.0, 1.0, "effect of 'GATA1' on K562")
+    "nothing of the effect of 'GATA1' on K562 is due to its composition"
+    >>> _specific_share_in_words(0.3, 1e-6, "effect of 'GATA1' on K562")[:60]
+    "70% of the effect of 'GATA1' on K562 is that of its letters in"
+    """
+    other = round(1 - share, 2)
+    if other <= 0:
+        return f"nothing of the {effect} is due to its composition"
+    return (
+        f"{other:.0%} of the {effect} is that of its letters in another order "
+        f"({p_clause(p)}, of half or less)"
     )
 
 

@@ -536,6 +536,8 @@ def _why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         n_units, more = row.get("n_units", 0), row.get("more_units", -1)
         total = n_units + more if more is not None and more > 0 else needed
         noun = independent = _unit_noun(attrs)
+        if attrs.get("null_kind") == "genomic":
+            noun = independent = "such sequences"
         n = row.get("n_clusters", n_units)
         if n < n_units:  # units of one parent are one draw
             independent = f"{cluster_noun(attrs)}s"
@@ -557,9 +559,14 @@ def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     more = row.get("more_units", -1)
     if more is None or more < 0 or "n_units" not in row:
         return ""
-    total = _round_up(row["n_units"] + more)
+    if attrs.get("target") == "units":  # they are all there are
+        return ""
+    total = f"{_round_up(row['n_units'] + more):,}"
+    if attrs.get("null_kind") == "genomic":  # more of them cannot be drawn
+        have = f"{row['n_units']:,}"
+        return f"; about {total} such sequences would be needed, and there are {have}"
     of_arms = " in these arms" if attrs.get("assignment") == "parallel" else ""
-    return f"; about {total:,} {_unit_noun(attrs)}{of_arms} would be needed"
+    return f"; about {total} {_unit_noun(attrs)}{of_arms} would be needed"
 
 
 def _round_up(n: int) -> int:

@@ -248,8 +248,8 @@ def _junction_note(
     )
     if not arising:
         return (
-            f"{head}; at the junction every motif of the design arises in less than 1 "
-            f"% of {len(units.ids):,} units"
+            f"{head}; embedding creates no other motif of the design (in under 1 % of "
+            f"{len(units.ids):,} sequences)"
         )
     worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:_NAMED])
     return (

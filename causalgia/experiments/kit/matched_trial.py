@@ -16,6 +16,7 @@ from causalgia.design import MatchedVariants
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
+from causalgia.experiments.kit.variance import listed
 from causalgia.multiplicity.matched_ranks import (
     ENOUGH_BEYOND,
     FARTHEST,
@@ -81,15 +82,29 @@ class MatchedTrial(Experiment):
         n_null = self.n_units - len(self.variants)
         return (
             f"<Experiment {self.entry.name}: {len(self.variants):,} variants, "
-            f"{n_null:,} {self.matched.describe()}>"
+            f"{n_null:,} {self.null_variants}>"
         )
+
+    @property
+    def null_variants(self) -> str:
+        """The null variants in words, with the keys on which every variant is
+        matched.
+        """
+        strata = {self.strata.dropped[s] for s in self.strata.of_effect}
+        return self.matched.describe({key for keys in strata for key in keys})
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the strata are, and which p-values they can resolve: known before
         anything is predicted.
         """
-        return (*_strata_notes(self), *_read_out_notes(self), *_resolution_notes(self))
+        resolution = [*_resolution_notes(self), *_advice_on_resolution(self)]
+        return (
+            *_strata_notes(self),
+            *_advice_on_strata(self),
+            *_read_out_notes(self),
+            *([". ".join(resolution)] if resolution else []),
+        )
 
     def analyze(self, outcomes: xr.Dataset, *, rng: RNG | None = None) -> Answer:  # noqa: ARG002 - nothing is drawn
         """Rank each variant's effect among its matched null variants, and decide.
@@ -212,7 +227,11 @@ class MatchedTrial(Experiment):
             columns["lfdr_matched"] = np.column_stack(
                 [local_fdr(p) for p in flat.T]
             ).reshape(found.p.shape)
-        notes = list(self.notes)
+        notes = [
+            *_strata_notes(self),
+            *_read_out_notes(self),
+            *_resolution_notes(self),
+        ]
         if self.tail:
             tail = extrapolate_ranks(values[:k], values[k:], self.strata, floor=floor)
             columns |= {"tail_p": tail.p, "tail_by": tail.by}
@@ -245,7 +264,7 @@ class MatchedTrial(Experiment):
         attrs |= {
             "estimand": OWN_CONTEXT,
             "target": "units",
-            "matched": self.matched.describe(),
+            "matched": self.null_variants,
             "family": self._family,
         }
         return with_notes(
@@ -264,7 +283,7 @@ class MatchedTrial(Experiment):
             label = (
                 f"absolute effects up to the largest but {100 * self._alpha:g} % of "
             )
-            label += self.matched.describe()
+            label += self.null_variants
         else:
             of_region = estimates
             if (
@@ -371,14 +390,12 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
     by_dropped = Counter(trial.strata.dropped[s] for s in trial.strata.of_effect)
     for dropped, count in sorted(by_dropped.items(), key=lambda x: len(x[0])):
         if dropped:
-            what = " and ".join(
-                [", ".join(dropped[:-1]), dropped[-1]] if len(dropped) > 1 else dropped
-            )
+            kept = [key for key in trial.matched.matched[::-1] if key not in dropped]
+            on = f"matched on {listed(kept)}" if kept else "not matched"
             lines.append(
-                f"{count:,} of {len(trial.variants):,} variants are ranked in strata "
-                f"pooled over {what}, since fewer than {trial.matched.min_nulls:,} "
-                "null variants (or none but these) share it with them; more null "
-                "variants (n_null=) keep these keys apart"
+                f"{count:,} of {len(trial.variants):,} variants are {on}; fewer than "
+                f"{trial.matched.min_nulls:,} null variants (or none but these) match "
+                f"on {listed(dropped)} as well"
             )
     keys = [key for key in trial.matched.matched if key != "length"]
     for n_dropped, count in sorted(trial.n_given_up.items()):
@@ -393,6 +410,13 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
     return lines
 
 
+def _advice_on_strata(trial: MatchedTrial) -> list[str]:
+    """Return what would match on more keys, before anything is predicted."""
+    if not any(trial.strata.dropped[s] for s in trial.strata.of_effect):
+        return []
+    return ["more null variants (n_null=) match on more keys"]
+
+
 def _read_out_notes(trial: MatchedTrial) -> list[str]:
     """Return what null variants lack that lie at loci without a site."""
     if trial.distances is None or trial.matched.of != "genome":
@@ -400,9 +424,7 @@ def _read_out_notes(trial: MatchedTrial) -> list[str]:
     return [
         "null variants lie as far from the middle of their windows as the variants "
         "from their read-outs, but at random loci, without a site there: the question "
-        "is how variants near sites differ from variants anywhere. Sequences with a "
-        "site in their middle (of=cg.sequences.from_bed(...), or of='variants', the "
-        "variants' own windows) ask among variants near sites"
+        "is how variants near sites differ from variants anywhere"
     ]
 
 
@@ -430,17 +452,34 @@ def _resolution_notes(trial: MatchedTrial) -> list[str]:
     """Return what share of real effects the p-values can resolve."""
     sizes = np.array([len(x) for x in trial.strata.nulls])[trial.strata.of_effect]
     m, k, q = int(np.median(sizes)), len(trial.variants), 1 - trial.analysis.ci_prob
-    few = [share for share in _SHARES if m < nulls_needed(share, q)]
-    if not few:
+    if not _unresolved_shares(trial):
         return []
     least = max(1, int(np.ceil(k / (q * (m + 1)))))
     return [
         f"p-values among {m:,} null variants (the median) are at least "
         f"{1 / (m + 1):.2g}: at q < {q:.2g}, {least:,} of {k:,} variants or more must "
-        "have effects beyond all of their null variants to be found. Give "
-        f"{nulls_needed(few[0], q):,} a stratum if about {100 * few[0]:g} % of the "
-        "variants are expected to be real (5 K / (q x expected discoveries))"
+        "have effects beyond all of their null variants to be found"
     ]
+
+
+def _advice_on_resolution(trial: MatchedTrial) -> list[str]:
+    """Return how many null variants would resolve more, before anything is
+    predicted.
+    """
+    q, few = 1 - trial.analysis.ci_prob, _unresolved_shares(trial)
+    if not few:
+        return []
+    return [
+        f"Give {nulls_needed(few[0], q):,} a stratum if about {100 * few[0]:g} % of "
+        "the variants are expected to be real (5 K / (q x expected discoveries))"
+    ]
+
+
+def _unresolved_shares(trial: MatchedTrial) -> list[float]:
+    """Return the shares of real variants that the null variants cannot resolve."""
+    sizes = np.array([len(x) for x in trial.strata.nulls])[trial.strata.of_effect]
+    m, q = int(np.median(sizes)), 1 - trial.analysis.ci_prob
+    return [share for share in _SHARES if m < nulls_needed(share, q)]
 
 
 def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:

@@ -14,6 +14,19 @@ import numpy as np
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
+from causalgia.experiments.kit.joint_effects import (
+    SINGLE,
+    JointEffect,
+    ScalesTried,
+    bounded_sentences,
+    is_departure,
+    joint_effect_counts,
+    joint_effects,
+    same_side,
+    scales_in,
+    scales_tried,
+    single_sites_text,
+)
 from causalgia.experiments.kit.site_controls import against_placebos
 from causalgia.experiments.kit.variance import (
     effect_in_words,
@@ -33,6 +46,7 @@ ORDERS = ("downstream", "upstream")
 SCALES = (
     "identity",
     "log_of_means",
+    "logit",
     "excess_over_multiplicative",
     "bpnet",
     "cooperativity",
@@ -55,6 +69,9 @@ _WAVE_COLUMNS = [
     "df2",
     "p",
 ]
+_MOST_ON_SCALES = 5_000
+"""Interactions, at most, that are tried on further scales where all pairs of many
+motifs are asked."""
 _ESTIMATE_COLUMNS = ["ace", "se", "df", "p", "lower", "upper"]
 
 
@@ -123,20 +140,6 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
         ) as error:  # a ratio whose denominator may be 0 has no limits
             left_out.append(str(error))
     nulls = [float(e.attrs.get("null_value", 0.0)) for e in by_scale.values()]
-    above = np.all(
-        [
-            (e["lower"] > null).to_numpy()
-            for e, null in zip(by_scale.values(), nulls, strict=True)
-        ],
-        axis=0,
-    )
-    below = np.all(
-        [
-            (e["upper"] < null).to_numpy()
-            for e, null in zip(by_scale.values(), nulls, strict=True)
-        ],
-        axis=0,
-    )
     tables = [
         e[_ESTIMATE_COLUMNS].reset_coords(drop=True).drop_attrs()
         for e in by_scale.values()
@@ -144,7 +147,8 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
     out = xr.concat(tables, dim="scale").assign_coords(
         scale=list(by_scale), null_value=("scale", nulls)
     )
-    out["survives"] = (tables[0]["ace"].dims, above | below)
+    survives = same_side(list(by_scale.values()))
+    out["survives"] = (survives.dims, survives.to_numpy())
     return experiment.label(out).assign_attrs(left_out="; ".join(left_out))
 
 
@@ -354,12 +358,17 @@ def _pair_sentences(
     found: TrialResults, datasets: dict[str, xr.Dataset]
 ) -> Iterator[str]:
     decisions, against = found.steps.decisions, against_placebos(found.experiment)
+    scales = datasets.get("scales")
+    tried = None if scales is None else scales_in(scales)
     for begins, table in rows_by_task(decisions):
-        cells = table.isel(contrast=table["asks"].to_numpy() == "interaction")
-        pairs = table.isel(contrast=table["asks"].to_numpy() == "pair")
+        asks = table["asks"].to_numpy()
+        cells = table.isel(contrast=asks == "interaction")
+        pairs = table.isel(contrast=asks == "pair")
+        alone = table.isel(contrast=np.isin(asks, SINGLE))
         yield (
-            f"{begins}: {against}{_pair_verdicts_text(pairs)}; {_interaction_counts(cells)}; "
-            f"{_strongest_interaction(cells)}."
+            f"{begins}: {against}{_pair_verdicts_text(pairs)}; "
+            f"{_interactions_text(table, cells, found, tried)}; "
+            f"{single_sites_text(alone)}."
         )
         directions = table["contrast"].to_numpy()[
             table["asks"].to_numpy() == "direction"
@@ -378,6 +387,7 @@ def _pair_sentences(
         "place of the second (downstream or upstream of the first), and the distance "
         "from start to start in bp."
     )
+    yield from bounded_sentences(found.outcomes)
     if "period" in datasets:
         yield from _period_sentences(datasets["period"], datasets.get("phase"))
     if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
@@ -391,7 +401,8 @@ def _pair_sentences(
 
 _PAIR_VERBS = {
     "increases": "increase the outcome in",
-    "decreases": "decrease it in",
+    "decreases": "decrease the outcome in",
+    "negligible": "change it negligibly in",
     "undecided": "are undecided in",
 }
 _MOST_NAMED = 4
@@ -407,8 +418,6 @@ def _pair_verdicts_text(pairs: xr.Dataset) -> str:
         for verdict, does in _PAIR_VERBS.items()
         if (verdicts == verdict).any()
     ]
-    if not (verdicts == "increases").any():
-        parts = ["increase the outcome in no arrangement", *parts]
     return f"together the two motifs {', '.join(parts)}"
 
 
@@ -453,28 +462,41 @@ def ranges_text(distances: Sequence[float]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _interaction_counts(cells: xr.Dataset) -> str:
-    """Return the number of interactions with each verdict, as text."""
-    verdicts = cells["verdict"].to_numpy().astype(str)
-    words = {
-        "increases": "synergistic",
-        "decreases": "antagonistic",
-        "negligible": "negligible",
-        "undecided": "undecided",
-    }
-    counts = [
-        f"{(verdicts == verdict).sum():,} {word}"
-        for verdict, word in words.items()
-        if (verdicts == verdict).any()
-    ]
-    return f"of {len(verdicts):,} interactions, {', '.join(counts)}"
+def _interactions_text(
+    table: xr.Dataset,
+    cells: xr.Dataset,
+    found: TrialResults,
+    tried: ScalesTried | None = None,
+) -> str:
+    """Return how many pairs of each kind there are, how many of them are on every
+    scale, and the strongest interaction with its kind.
+    """
+    names = cells["contrast"].to_numpy().astype(str).tolist()
+    contrasts = found.experiment.named_contrasts or {}
+    kinds = joint_effects(table, contrasts, names)
+    departing = [name for name in names if is_departure(kinds[name])]
+    if tried is None and len(departing) <= _MOST_ON_SCALES:
+        tried = scales_tried(
+            found.outcomes, {name: contrasts[name] for name in departing}
+        )
+    on_scales = "" if tried is None else tried.text(departing, table)
+    plural = "" if len(names) == 1 else "s"
+    return (
+        f"of {len(names):,} interaction{plural}, "
+        f"{joint_effect_counts(kinds.values())}{on_scales}; "
+        f"{_strongest_interaction(cells, kinds)}"
+    )
 
 
-def _strongest_interaction(cells: xr.Dataset) -> str:
+def _strongest_interaction(cells: xr.Dataset, kinds: Mapping[str, JointEffect]) -> str:
     row = cells.isel(contrast=int(np.abs(cells["ace"].to_numpy()).argmax()))
     if row["ace"].item() == 0:
-        return "all estimates are 0"
-    return f"the strongest is {row['contrast'].item()}, {effect_in_words(row)}"
+        return "all estimates of interactions are 0"
+    name = str(row["contrast"].item())
+    return (
+        f"the strongest interaction is that of {name}, {effect_in_words(row)}: "
+        f"{kinds[name].word}"
+    )
 
 
 def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[str]:
@@ -552,9 +574,11 @@ def read_pairs(found: TrialResults) -> Finding:
     sentences.
     """
     decisions = found.steps.decisions
+    cells = decisions["asks"].to_numpy() == "interaction"
     sides = ["upstream", "downstream"]
     at = (
-        decisions.set_coords(sides)
+        decisions.isel(contrast=cells)
+        .set_coords(sides)
         .set_index(contrast=[*sides, "distance"])
         .unstack("contrast")
     )
@@ -565,14 +589,19 @@ def read_pairs(found: TrialResults) -> Finding:
         .reset_coords("distance")
     )
     best = best.drop_vars(
-        [name for name in ("do", "is_placebo") if name in best.coords]
+        [name for name in ("do", "is_placebo", "asks", "site") if name in best.coords]
     )
     against = against_placebos(found.experiment)
     sentences = [
-        f"{begin}: {against}{_interaction_counts(table)}; {_strongest_interaction(table)}."
+        f"{begin}: {against}"
+        f"{_interactions_text(table, table.isel(contrast=cells), found)}; "
+        f"{single_sites_text(table.isel(contrast=~cells))}."
         for begin, table in rows_by_task(decisions)
     ]
-    return Finding(datasets={"strongest": best}, sentences=tuple(sentences))
+    return Finding(
+        datasets={"strongest": best},
+        sentences=(*sentences, *bounded_sentences(found.outcomes)),
+    )
 
 
 def draw_pairs(answer: Answer) -> Axes:
@@ -594,7 +623,9 @@ def draw_pairs(answer: Answer) -> Axes:
     flat = best.drop_vars(["contrast", "upstream", "downstream"]).assign_coords(
         contrast=names, **sides
     )
-    n = len(np.unique(answer.decisions["distance"].to_numpy()))
+    table = answer.decisions
+    cells = table["asks"].to_numpy() == "interaction"
+    n = len(np.unique(table["distance"].to_numpy()[cells]))
     effect = (
         f"Interaction, the largest over {n:,} distances," if n > 1 else "Interaction"
     )

@@ -1,0 +1,375 @@
+"""What sites do together: one vocabulary for pairs and copies, from the verdicts on
+each site alone and on the interaction, and whether it is one of the scale.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from causalgia.errors import ContrastError, EstimateError
+from causalgia.experiments.kit.variance import DOES, effect_in_words, listed
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.choices import Scale
+
+ADDITIVE, UNDECIDED = "additive", "undecided"
+SYNERGISTIC, SATURATING = "synergistic", "saturating"
+WEAKENING, REVERSING = "weakening", "reversing"
+MORE, LESS = "more than the sum", "less than the sum"
+SINGLE = ("first", "second")
+"""Values of the coordinate ``asks`` on the contrasts of one site alone."""
+_SIGN = {
+    "increases": 1,
+    "higher": 1,
+    "decreases": -1,
+    "lower": -1,
+    "negligible": 0,
+    "within": 0,
+}
+_ADJECTIVE = {1: "positive", -1: "negative"}
+_VERB = {1: "raises", -1: "lowers"}
+_NUMBER = {2: "two"}
+
+
+class JointEffect(NamedTuple):
+    """What sites do together: a word of the vocabulary, and what it means here."""
+
+    word: str
+    meaning: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.word} ({self.meaning})" if self.meaning else self.word
+
+
+def joint_effect(
+    alone: Sequence[str], interaction: str, together: str = UNDECIDED
+) -> JointEffect:
+    """Return the word for what sites do together.
+
+    The sign of an interaction, the joint effect minus the sum of the effects of each
+    site alone, says nothing by itself: +3 is synergy of two sites that raise the
+    outcome, and saturation of two that lower it.
+
+    Parameters
+    ----------
+    alone
+        The verdict on each site alone.
+    interaction
+        The verdict on the joint effect minus the sum of these.
+    together
+        The verdict on the joint effect.
+
+    Returns
+    -------
+    JointEffect
+        ``"additive"``: the interaction is negligible. ``"undecided"``: it is undecided.
+        Else, ``"synergistic"``: it has the direction of every site that acts alone, or
+        none does. ``"saturating"``: all act in one direction, and together less than
+        their sum. ``"reversing"``: so much less that together they act in the opposite
+        direction. ``"weakening"``: sites act in opposite directions, or one does not
+        act alone, and one weakens the other. ``"more than the sum"``, ``"less than the
+        sum"``: a site alone is undecided.
+
+    Examples
+    --------
+    >>> print(joint_effect(["decreases", "decreases"], "increases"))
+    saturating (less than the sum of two negative effects)
+    >>> print(joint_effect(["decreases", "decreases"], "decreases"))
+    synergistic (more than the sum of two negative effects)
+    >>> print(joint_effect(["increases", "decreases"], "decreases"))
+    weakening (the second weakens the first)
+    >>> print(joint_effect(["increases", "undecided"], "decreases"))
+    less than the sum
+    """
+    beyond, signs = _SIGN.get(interaction), [_SIGN.get(one) for one in alone]
+    if beyond is None:
+        return JointEffect(UNDECIDED)
+    if beyond == 0:
+        return JointEffect(ADDITIVE)
+    if None in signs:
+        return JointEffect(MORE if beyond > 0 else LESS)
+    acting = {sign for sign in signs if sign}
+    n = _NUMBER.get(len(signs), str(len(signs)))
+    if not acting:
+        return JointEffect(SYNERGISTIC, f"together {_VERB_PLURAL[beyond]}, alone not")
+    if acting == {beyond}:
+        sums = f"more than the sum of {n} {_ADJECTIVE[beyond]} effects"
+        if 0 in signs:
+            sums = f"one strengthens the other, which {_VERB[beyond]} the outcome"
+            if len(signs) > 2:
+                sums = f"more than the sum of {_ADJECTIVE[beyond]} effects"
+        return JointEffect(SYNERGISTIC, sums)
+    if len(acting) == 1 and 0 not in signs:
+        if _SIGN.get(together) == beyond:
+            each = _VERB[-beyond]
+            return JointEffect(
+                REVERSING, f"each {each}, together {_VERB_PLURAL[beyond]}"
+            )
+        return JointEffect(
+            SATURATING, f"less than the sum of {n} {_ADJECTIVE[-beyond]} effects"
+        )
+    if len(signs) == 2:
+        weaker = signs.index(-beyond)
+        order = ("first", "second")
+        return JointEffect(
+            WEAKENING, f"the {order[1 - weaker]} weakens the {order[weaker]}"
+        )
+    return JointEffect(WEAKENING, "sites weaken each other")
+
+
+_VERB_PLURAL = {1: "they raise the outcome", -1: "they lower it"}
+
+
+def joint_effects(
+    rows: xr.Dataset,
+    contrasts: Mapping[str, Mapping[str, float]],
+    names: Iterable[str],
+) -> dict[str, JointEffect]:
+    """Return what the sites of each interaction do together, by its name.
+
+    Parameters
+    ----------
+    rows
+        Decisions in one task; those on the sites alone and together are among them.
+    contrasts
+        Contrast -> weights of arms. An interaction lists both, each site alone, and
+        neither, in this order; an effect lists the arm and what it is compared with.
+    names
+        The interactions.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> verdicts = ["increases", "decreases", "decreases"]
+    >>> rows = xr.Dataset(
+    ...     {"verdict": ("contrast", verdicts)}, {"contrast": ["AB", "A", "B"]}
+    ... )
+    >>> contrasts = {"A": {"a": 1.0, "0": -1.0}, "B": {"b": 1.0, "0": -1.0}}
+    >>> contrasts["AB"] = {"ab": 1.0, "a": -1.0, "b": -1.0, "0": 1.0}
+    >>> print(joint_effects(rows, contrasts, ["AB"])["AB"])
+    saturating (less than the sum of two negative effects)
+    """
+    verdict = dict(
+        zip(
+            rows["contrast"].to_numpy().astype(str).tolist(),
+            rows["verdict"].to_numpy().astype(str).tolist(),
+            strict=True,
+        )
+    )
+    effect_of = {
+        tuple(row): verdict.get(name, UNDECIDED)
+        for name, row in contrasts.items()
+        if list(row.values()) == [1.0, -1.0]
+    }
+    found = {}
+    for name in names:
+        both, *singles, none = contrasts[name]
+        alone = [effect_of.get((single, none), UNDECIDED) for single in singles]
+        together = effect_of.get((both, none), UNDECIDED)
+        found[name] = joint_effect(alone, verdict[name], together)
+    return found
+
+
+def joint_effect_counts(found: Iterable[JointEffect]) -> str:
+    """Return how many pairs are of each kind, the frequent first, as text.
+
+    Examples
+    --------
+    >>> one, other = JointEffect("saturating", "less"), JointEffect("additive")
+    >>> joint_effect_counts([one, other, one])
+    '2 saturating (less), 1 additive'
+    """
+    counts = Counter(found)
+    last = {ADDITIVE: 1, UNDECIDED: 2}
+    order = sorted(counts, key=lambda kind: (last.get(kind.word, 0), -counts[kind]))
+    return ", ".join(f"{counts[kind]:,} {kind}" for kind in order)
+
+
+def is_departure(found: JointEffect) -> bool:
+    """Return whether sites depart from their sum."""
+    return found.word not in (ADDITIVE, UNDECIDED)
+
+
+def single_sites_text(rows: xr.Dataset) -> str:
+    """Return what each site does alone: its verdicts, with the effect or their range.
+
+    Parameters
+    ----------
+    rows
+        The contrasts of sites alone, in one task, with the coordinate ``site``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> columns = {"ace": [5.0, 5.1], "lower": [4.9, 5.0], "upper": [5.1, 5.2]}
+    >>> rows = xr.Dataset(
+    ...     {name: ("contrast", column) for name, column in columns.items()}
+    ...     | {"verdict": ("contrast", ["increases"] * 2)},
+    ...     coords={"site": ("contrast", ["GATAA", "GATAA"])},
+    ... )
+    >>> single_sites_text(rows)
+    'GATAA alone increases the outcome at both places (5 to 5.1)'
+    >>> single_sites_text(rows.isel(contrast=[0]))
+    'GATAA alone increases the outcome, 5.00 [4.90, 5.10]'
+    """
+    sites = rows["site"].to_numpy().astype(str)
+    parts = []
+    for site in dict.fromkeys(sites.tolist()):
+        of_site = rows.isel(contrast=sites == site)
+        verdicts = of_site["verdict"].to_numpy().astype(str).tolist()
+        counts, n = Counter(verdicts), len(verdicts)
+        if n == 1:
+            size = effect_in_words(of_site.isel(contrast=0))
+            parts.append(f"{site} alone {DOES[verdicts[0]]}, {size}")
+            continue
+        ace = of_site["ace"].to_numpy()
+        size = f"{ace.min():.3g} to {ace.max():.3g}"
+        every = "both places" if n == 2 else f"all {n:,} places"
+        does = listed(
+            [
+                f"{DOES[verdict]} at {every if count == n else f'{count:,} of {n:,}'}"
+                for verdict, count in counts.most_common()
+            ]
+        )
+        parts.append(f"{site} alone {does} ({size})")
+    return "; ".join(parts)
+
+
+_SCALES: tuple[Scale, ...] = ("identity", "log_of_means", "logit")
+_CURVES = {
+    "identity": "as predicted",
+    "log_of_means": "log of means",
+    "logit": "logit",
+    "cooperativity": "2 to the power of the outcome",
+}
+"""Scales that are a curve of the outcome -> their names in a sentence."""
+
+
+class ScalesTried(NamedTuple):
+    """The scales that outcomes allow, and the departures from a sum that have one sign
+    on all of them.
+    """
+
+    scales: tuple[str, ...]
+    survives: xr.DataArray
+
+    def text(self, names: Sequence[str], rows: xr.Dataset) -> str:
+        """Return a clause on how many of the named contrasts keep their sign; empty
+        where the outcomes allow one scale.
+        """
+        if len(self.scales) < 2 or not names:
+            return ""
+        chosen = self.survives
+        for dim in ("task", "model"):
+            if dim in chosen.dims:
+                chosen = chosen.sel({dim: rows[dim].item()})
+        n = int(chosen.sel(contrast=list(names)).sum())
+        tried = (
+            f"on every scale tried ({', '.join(_CURVES[one] for one in self.scales)})"
+        )
+        if len(names) == 1:
+            return f", with{'' if n else 'out'} the same sign {tried}"
+        if n == len(names):
+            return f", each with the same sign {tried}"
+        return f", {f'{n:,}' if n else 'none'} of them with the same sign {tried}"
+
+
+def scales_in(table: xr.Dataset) -> ScalesTried:
+    """Return the scales of a table of interactions that are a curve of the outcome.
+
+    Parameters
+    ----------
+    table
+        ``lower, upper (scale, contrast, task[, model])`` and ``null_value (scale)``.
+    """
+    chosen = [str(scale) for scale in table["scale"].to_numpy() if scale in _CURVES]
+    of = table.sel(scale=chosen)
+    above = (of["lower"] > of["null_value"]).all("scale")
+    below = (of["upper"] < of["null_value"]).all("scale")
+    return ScalesTried(tuple(chosen), above | below)
+
+
+def scales_tried(
+    outcomes: xr.Dataset | None, rows: Mapping[str, Mapping[str, float]]
+) -> ScalesTried | None:
+    """Return on which scales departures from a sum keep their sign; None without
+    outcomes or departures.
+
+    Parameters
+    ----------
+    outcomes
+        ``cg.run(...)``.
+    rows
+        Contrast -> weights of arms.
+
+    Notes
+    -----
+    Effects that add up on one scale interact on another, a curve of it (Loftus 1978,
+    doi:10.3758/BF03197461): the outcomes as they are, the log of arms' means, and the
+    logit of each outcome where all lie between 0 and 1.
+    """
+    if outcomes is None or not rows:
+        return None
+    from causalgia.effects import contrast
+    from causalgia.estimation import estimate
+
+    tables = {}
+    weights = {name: dict(row) for name, row in rows.items()}
+    for scale in _SCALES:
+        try:
+            tables[scale] = estimate(contrast(outcomes, contrasts=weights, scale=scale))
+        except (ContrastError, EstimateError):  # a scale that the outcomes do not allow
+            continue
+    if not tables:
+        return None
+    return ScalesTried(tuple(tables), same_side(list(tables.values())))
+
+
+def same_side(tables: Sequence[xr.Dataset]) -> xr.DataArray:
+    """Return whether the intervals of all tables lie on one side of no effect."""
+    nulls = [float(table.attrs.get("null_value", 0.0)) for table in tables]
+    pairs = list(zip(tables, nulls, strict=True))
+    above = np.all([(e["lower"] > null).to_numpy() for e, null in pairs], axis=0)
+    below = np.all([(e["upper"] < null).to_numpy() for e, null in pairs], axis=0)
+    return tables[0]["ace"].copy(data=above | below)
+
+
+BOUNDED = (
+    "All answers{of} lie between 0 and 1, and effects shrink toward both ends of such "
+    "a scale: sites that add up before a sigmoid or softmax do not add up after it, so "
+    "that words for pairs are of this scale."
+)
+
+
+def bounded_sentences(outcomes: xr.Dataset | None) -> list[str]:
+    """Return the sentence on outcomes that all lie in [0, 1], and what that does to
+    pairs; none where some lie beyond.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> y = xr.Dataset({"outcome": (("unit", "task"), [[0.1, 3.0], [0.9, 0.5]])})
+    >>> bounded_sentences(y.assign_coords(task=["bound", "counts"]))[0][:34]
+    'All answers of bound lie between 0'
+    """
+    if outcomes is None or "outcome" not in outcomes:
+        return []
+    y = outcomes["outcome"]
+    others = [dim for dim in y.dims if dim != "task"]
+    low, high = (
+        np.atleast_1d(end.to_numpy()) for end in (y.min(others), y.max(others))
+    )
+    within = (low >= 0) & (high <= 1) & (low < high)
+    if not within.any():
+        return []
+    of = ""
+    if not within.all():
+        names = [str(name) for name in y["task"].to_numpy()[within]]
+        of = f" of {listed(names)}" if len(names) <= 3 else f" of {len(names):,} tasks"
+    return [BOUNDED.format(of=of)]
