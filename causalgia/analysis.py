@@ -578,7 +578,7 @@ def with_fields(
     Examples
     --------
     >>> with_fields(Analysis(control="wt", rope=0), {"rope": (-1, 1)}, "analyze")
-    Analysis(control='wt', rope=(-1, 1))
+    Analysis(control='wt', rope=(-1.0, 1.0))
     >>> with_fields(None, {"rop": 0}, "analyze")
     Traceback (most recent call last):
     ...
