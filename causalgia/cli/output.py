@@ -127,19 +127,19 @@ def print_rich(parts: list[Any]) -> None:
     now = output()
     if now.quiet and not now.as_json:
         return
-    kept = StringIO() if now.as_json else None
+    buffer = StringIO() if now.as_json else None
     console = Console(
-        file=kept,
+        file=buffer,
         highlight=False,
         markup=False,
-        width=None if kept is None and sys.stdout.isatty() else WIDE,
+        width=None if buffer is None and sys.stdout.isatty() else WIDE,
     )
     for part in parts:
         if part:
             console.print(printable(part) if isinstance(part, str) else part)
             console.print()
-    if kept is not None:
-        now.lines += [line.rstrip() for line in kept.getvalue().split("\n")[:-1]]
+    if buffer is not None:
+        now.lines += [line.rstrip() for line in buffer.getvalue().split("\n")[:-1]]
 
 
 def records(table: Any) -> list[dict[str, Any]]:

@@ -179,11 +179,11 @@ def load(
     ('K562', 'HepG2')
     """
     if name not in STORIES and name in oracle_names():
-        asked = {
+        requested = {
             "member": member not in (0,),
             "architecture": architecture != "residual",
         }
-        for argument in (argument for argument, given in asked.items() if given):
+        for argument in (argument for argument, given in requested.items() if given):
             raise PredictorError(
                 f"no networks were trained on {quoted(name)}: its oracle is one "
                 f"predictor; leave {argument}= out, or load one of "
