@@ -1,8 +1,14 @@
-"""causalgia: randomized experiments on sequence-to-activity networks, with standard
-errors.
+"""Randomized experiments on sequence-to-activity networks, with standard errors.
 
-The public names are loaded on first use, so that `import causalgia` is as light as the
-standard library.
+In order: `Design` (or `experiments`), `run`, then `analyze`, which is `contrast`,
+`estimate`, `decide` (and `infer`); `report`, `tidy`, `plot`; `refute`, `confirm`.
+
+>>> import causalgia as cg
+>>> arms = {"wt": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=20)}
+>>> design = cg.Design(null=cg.Uniform(length=60), arms=arms, n_units=300)
+>>> outcomes = cg.run(design, cg.zoo.load("gata1_like"), rng=0)
+>>> cg.analyze(outcomes, control="wt", rope=(-0.1, 0.1), rng=0)["verdict"].values
+array([['increases', 'increases']], dtype='<U10')
 """
 
 from __future__ import annotations
@@ -12,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from causalgia.lazy_names import on_first_use
 
+# public names are loaded on first use: the import is as light as the standard library
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:

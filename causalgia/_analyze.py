@@ -7,18 +7,24 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import xarray as xr
 
-from causalgia.analysis import Analysis, stored_analysis
+from causalgia.analysis import (
+    Analysis,
+    AnalysisFields,
+    stored_analysis,
+    with_fields,
+)
 from causalgia.choices import LEAST_TO_SHRINK, is_matched_rope
 from causalgia.effects import contrast
 from causalgia.errors import (
     ContrastError,
     DecisionError,
     DegenerateWarning,
+    DesignError,
     ExploratoryWarning,
     OutcomesError,
     quoted,
@@ -71,6 +77,7 @@ def analyze(
     *,
     rng: RNG,
     client: Client | None = None,
+    **fields: Unpack[AnalysisFields],
 ) -> xr.Dataset:
     """Run an analysis from outcomes to decisions: contrast, estimate, infer, decide.
 
@@ -92,6 +99,10 @@ def analyze(
     client
         A `distributed.Client` whose workers infer tasks in parallel, as in
         `causalgia.infer`; None: this process. The results are the same.
+    **fields
+        Fields of `causalgia.Analysis`, in its place: ``control="wt", rope=(-1, 1)``.
+        Of outcomes with a stored analysis they replace its fields, and are named in
+        ``attrs["exploratory"]`` where they differ.
 
     Returns
     -------
@@ -115,6 +126,9 @@ def analyze(
         moments were stored.
     DecisionError
         If the analysis has no region of practical equivalence.
+    DesignError
+        If an analysis and a field are both given, a field is not one of an analysis
+        (with the nearest, or the one that took its place), or its value is invalid.
 
     Warns
     -----
@@ -136,8 +150,33 @@ def analyze(
     >>> outcomes = cg.run(design, share, rng=0, analysis=ask)
     >>> cg.analyze(outcomes, rng=0)["verdict"].item()
     'increases'
+
+    Without a stored analysis, in one line:
+
+    >>> outcomes = cg.run(design, share, rng=0)
+    >>> cg.analyze(outcomes, control="untreated", rope=0, rng=0)["verdict"].item()
+    'increases'
     """
+    if fields:
+        analysis = _of_fields(outcomes, analysis, fields)
     return steps(outcomes, analysis, rng=rng, client=client).decisions
+
+
+def _of_fields(
+    outcomes: xr.Dataset, analysis: Analysis | None, given: AnalysisFields
+) -> Analysis:
+    """Return the analysis of fields given beside outcomes: those of the stored one,
+    with these in their place.
+    """
+    plain: dict[str, Any] = {**given}
+    if analysis is not None:
+        name = next(iter(plain))
+        raise DesignError(
+            f"analyze: analysis= and {name}= are two plans; give {name}= to "
+            "cg.Analysis(...), or leave analysis= out"
+        )
+    stored = stored_analysis(outcomes) if isinstance(outcomes, xr.Dataset) else None
+    return with_fields(stored, plain, "analyze")
 
 
 def steps(
@@ -439,7 +478,8 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
     if analysis is None:
         raise OutcomesError(
             "these outcomes have no stored analysis; give one: "
-            "cg.Analysis(control='...', rope=(lower, upper))"
+            "cg.Analysis(control='...', rope=(lower, upper)), or these fields beside the "
+            "outcomes"
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(

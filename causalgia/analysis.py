@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from causalgia.analysis_values import (
     ANALYSIS,
@@ -45,7 +45,7 @@ from causalgia.ropes import Rope, RopeLike
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ANALYSIS", "Analysis", "Contrasts"]
+__all__ = ["ANALYSIS", "Analysis", "AnalysisFields", "Contrasts", "with_fields"]
 
 
 _RENAMED = {
@@ -57,6 +57,29 @@ _RENAMED = {
     "exchangeable": "label the contrasts by a coordinate 'exchangeable' instead",
 }
 """Keys that a plan had, with what took their place."""
+
+
+class AnalysisFields(TypedDict, total=False):
+    """Fields of an `Analysis`, given one by one beside outcomes."""
+
+    control: str | None
+    contrasts: Contrasts | InText | None
+    interaction: Sequence[str] | None
+    tasks: Contrasts | InText | None
+    scale: Scale
+    cluster: str
+    block: str | None
+    covariates: Sequence[str] | None
+    target: Target
+    ci_prob: float
+    weights: Literal["units", "clusters"]
+    family: str | None
+    across: Literal["task"] | None
+    rope: RopeLike | None
+    error: Error
+    rare: float | str | None
+    largest: float | None
+    shrink: Shrinkage | Mapping[str, Any]
 
 
 @former_fields(_RENAMED)
@@ -532,6 +555,50 @@ class Analysis:
             f"{rows}\n"
             "</table>"
         )
+
+
+_QUESTIONS = ("control", "contrasts", "interaction")
+
+
+def with_fields(
+    analysis: Analysis | None, fields_: Mapping[str, Any], place: str
+) -> Analysis:
+    """Return an analysis with some of its fields replaced; without one, the analysis of
+    these fields alone.
+
+    Another question (control, contrasts or interaction) takes the place of the one
+    that the analysis has.
+
+    Raises
+    ------
+    DesignError
+        If there is no such field, named with the nearest or with the one that took its
+        place, or a value is invalid; `place` names the call in the message.
+
+    Examples
+    --------
+    >>> with_fields(Analysis(control="wt", rope=0), {"rope": (-1, 1)}, "analyze")
+    Analysis(control='wt', rope=(-1.0, 1.0))
+    >>> with_fields(None, {"rop": 0}, "analyze")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: analyze: there is no argument 'rop'; did you mean 'rope'?
+    """
+    check_renamed(fields_, place)
+    known = [field.name for field in fields(Analysis)]
+    for name in fields_:
+        if name not in known:
+            raise DesignError(
+                f"{place}: there is no argument {quoted(name)}"
+                f"{nearest(name, known, cutoff=0.6)}"
+            )
+    given = dict(fields_)
+    if any(given.get(name) is not None for name in _QUESTIONS):
+        given = dict.fromkeys(_QUESTIONS) | given
+    try:
+        return replace(Analysis() if analysis is None else analysis, **given)
+    except DesignError as error:
+        raise DesignError(str(error).replace("Analysis:", f"{place}:", 1)) from error
 
 
 def check_renamed(table: Mapping[str, Any], place: str) -> None:

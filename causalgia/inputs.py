@@ -28,7 +28,13 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from causalgia.errors import CausalgiaError, printable, quoted, reason_of
+from causalgia.errors import (
+    CausalgiaError,
+    OutcomesError,
+    printable,
+    quoted,
+    reason_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -512,6 +518,52 @@ def _unescaped_character(found: re.Match[str]) -> str:
     code = int(found[0][2:], 16)
     letter = chr(code) if code < 0x110000 else " "
     return letter if letter in "\\;" or not letter.isprintable() else found[0]
+
+
+def as_pandas(table: Any) -> Any:
+    """Return a table of another library, such as polars, as a DataFrame of pandas;
+    anything else as it is.
+
+    A table of another library has ``to_pandas()``, as `causalgia.from_frame` takes it.
+
+    Raises
+    ------
+    OutcomesError
+        If its ``to_pandas()`` needs a library that is not installed, or does not return
+        a table.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> class Frame:
+    ...     def to_pandas(self):
+    ...         return pd.DataFrame({"effect": [1.0]})
+    >>> as_pandas(Frame())["effect"].item(), as_pandas([1.0])
+    (1.0, [1.0])
+    """
+    # Datasets and arrays of xarray have it as well
+    if not hasattr(table, "to_pandas") or hasattr(table, "dims"):
+        return table
+    import pandas as pd
+
+    name = type(table).__name__
+    try:
+        found = table.to_pandas()
+    except ImportError as error:
+        raise OutcomesError(
+            f"to_pandas() of this {name} needs another library ({error}); install it, "
+            "or give a DataFrame of pandas"
+        ) from error
+    except TypeError as error:  # the class, and not a table
+        raise OutcomesError(
+            f"to_pandas() of this {name} cannot be called ({error}); give a table"
+        ) from error
+    if not isinstance(found, pd.DataFrame | pd.Series):
+        raise OutcomesError(
+            f"to_pandas() of this {name} returned {type(found).__name__}; give a "
+            "DataFrame of pandas"
+        )
+    return found
 
 
 def as_html(text: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,16 @@ class HasGroups(Protocol):
         """Return the names of the groups."""
 
     def __getitem__(self, name: str, /) -> Any: ...
+
+
+@runtime_checkable
+class HasCoefficients(Protocol):
+    """A fitted model with coefficients, such as one of statsmodels."""
+
+    params: Any
+
+    def cov_params(self) -> Any:
+        """Return the covariance of the coefficients."""
 
 
 class HasToPandas(Protocol):

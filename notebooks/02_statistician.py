@@ -50,11 +50,13 @@ prior = cg.Prior(mu_sd=np.inf, tau="half_cauchy", tau_scale=5)
 posterior = cg.infer(schools, law="normal", prior=prior, rng=1)
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    summary = az.summary(posterior, var_names=["mu", "tau", "ace"], kind="stats")
+    summary = az.summary(
+        cg.posterior.as_arviz(posterior), var_names=["mu", "tau", "ace"], kind="stats"
+    )
 summary.iloc[:, :2]
 
 # %% [markdown]
-# The result is a DataTree in ArviZ's format. NUTS on the same model gives the same
+# The result is a DataTree in ArviZ's format (`as_arviz` is for ArviZ before 1.0). NUTS on the same model gives the same
 # posterior means within Monte Carlo error; here are the differences, in units of that
 # error:
 

@@ -8,12 +8,14 @@ import dataclasses
 import pickle
 import re
 
+import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import Analysis, exploratory_attrs
+from causalgia.analysis import Analysis, AnalysisFields, exploratory_attrs
 from causalgia.checks import check_table, is_count, one_of
 from causalgia.choices import (
     ERRORS,
@@ -22,7 +24,14 @@ from causalgia.choices import (
     SCALES,
     TARGETS,
 )
-from causalgia.errors import DesignError, PredictorError
+from causalgia.errors import (
+    ContrastError,
+    DesignError,
+    EstimateError,
+    ExploratoryWarning,
+    OutcomesError,
+    PredictorError,
+)
 from causalgia.multiplicity.placebo import LEAST_IN_A_REGION
 
 NAMES = st.text(
@@ -519,3 +528,119 @@ def test_a_posterior_of_fewer_than_ten_contrasts_is_refused():
 def test_no_field_with_a_default_is_none(name):
     with pytest.raises(DesignError, match=f"Analysis: {name} = None must be"):
         cg.Analysis(control="a", **{name: None})
+
+
+def _two_arms(**attrs):
+    """Outcomes of two arms, the effect of b on each unit 1 to 2."""
+    values = np.linspace(0, 1, 40)
+    return xr.Dataset(
+        {
+            "outcome": (
+                ("unit", "arm", "task"),
+                np.stack([values, 2 * values + 1], 1)[:, :, None],
+            )
+        },
+        coords={"unit": np.arange(40), "arm": ["wt", "b"], "task": ["K562"]},
+        attrs=attrs,
+    )
+
+
+def test_fields_beside_outcomes_are_the_analysis_of_them():
+    outcomes = _two_arms()
+    fields = {"control": "wt", "rope": (-1, 1), "ci_prob": 0.9}
+    short = cg.analyze(outcomes, rng=1, **fields)
+    assert short.identical(cg.analyze(outcomes, Analysis(**fields), rng=1))
+    assert short["verdict"].item() == "increases"
+    assert short.identical(outcomes.pipe(cg.analyze, rng=1, **fields))
+
+
+def test_fields_take_the_place_of_those_of_the_plan_and_are_named_exploratory():
+    planned = Analysis(contrasts="b - wt", rope=(-9, 9))
+    outcomes = _two_arms(analysis=planned.to_json())
+    with pytest.warns(ExploratoryWarning, match="rope"):
+        found = cg.analyze(outcomes, rope=(-1, 1), rng=1)
+    assert found["contrast"].item() == "b - wt"
+    assert found.attrs["exploratory"] == "rope"
+    with pytest.warns(ExploratoryWarning, match="contrasts"):
+        found = cg.analyze(outcomes, control="wt", rng=1)
+    assert found["contrast"].item() == "b"
+    same = cg.analyze(outcomes, rope=(-9, 9), rng=1)
+    assert same.identical(cg.analyze(outcomes, rng=1))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"analysis": Analysis(control="wt", rope=0), "ci_prob": 0.9},
+            r"^analyze: analysis= and ci_prob= are two plans; give ci_prob= to "
+            r"cg.Analysis\(...\), or leave analysis= out$",
+        ),
+        ({"contol": "wt"}, "^analyze: there is no argument 'contol'; did you mean"),
+        ({"zzz": 1}, "^analyze: there is no argument 'zzz'$"),
+        (
+            {"level": 0.9},
+            "^analyze: there is no 'level'; it is ci_prob, the probability of every",
+        ),
+        ({"law": "normal"}, "^analyze: there is no 'law'; it belongs to shrink"),
+        (
+            {"control": "wt", "rope": (1, -1)},
+            r"^analyze: rope = \[1, -1\] must be two numbers, the lower first",
+        ),
+        (
+            {"control": "wt", "contrasts": "b - wt"},
+            "^analyze: control and contrasts are two questions; keep one",
+        ),
+        ({"control": "wt", "error": "bh"}, "^analyze: error = 'bh' has another name"),
+    ],
+)
+def test_fields_that_are_no_analysis_are_refused(given, message):
+    with pytest.raises(DesignError, match=message):
+        cg.analyze(_two_arms(), rng=1, **given)
+
+
+def test_the_fields_beside_outcomes_are_those_of_an_analysis():
+    fields = {field.name: field.type for field in dataclasses.fields(Analysis)}
+    there = {
+        name: hint.__forward_arg__
+        for name, hint in AnalysisFields.__annotations__.items()
+    }
+    assert there == fields
+    assert not AnalysisFields.__required_keys__
+
+
+def test_estimate_takes_outcomes_and_their_control():
+    outcomes = _two_arms()
+    short = cg.estimate(outcomes, control="wt", ci_prob=0.9)
+    effects = cg.contrast(outcomes, control="wt")
+    assert short.identical(cg.estimate(effects, ci_prob=0.9))
+    parallel = outcomes["outcome"].isel(arm=0, drop=True).to_dataset()
+    parallel["assigned"] = ("unit", ["wt", "b"] * 20)
+    parallel = parallel.assign_coords(arm=["wt", "b"], assigned=parallel["assigned"])
+    parallel = parallel.assign_attrs(assignment="parallel")
+    assert cg.estimate(parallel, control="wt").identical(
+        cg.estimate(cg.contrast(parallel, control="wt"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "error", "message"),
+    [
+        (
+            lambda: cg.contrast(_two_arms(), control="wt"),
+            EstimateError,
+            "^control='wt' is of outcomes, and these are effects of contrasts already; "
+            "leave control= out, or give the outcomes$",
+        ),
+        (lambda: _two_arms().rename(arm="arms"), OutcomesError, "arm"),
+        (lambda: {"outcome": [1.0]}, OutcomesError, "not an xarray Dataset but dict"),
+    ],
+)
+def test_estimate_refuses_a_control_where_it_has_no_place(of, error, message):
+    with pytest.raises(error, match=message):
+        cg.estimate(of(), control="wt")
+
+
+def test_estimate_names_the_arm_nearest_to_a_control_that_is_none():
+    with pytest.raises(ContrastError, match="wt"):
+        cg.estimate(_two_arms(), control="wtt")

@@ -1178,7 +1178,7 @@ def test_what_a_former_comparison_left_is_removed_and_named(tmp_path):
     assert "Removed" not in call(*asked).stdout  # the same again
     said = call(*asked, "--contrast", "A").stdout
     assert "Removed concordance_2.png: not of these results." in said
-    assert "Removed report.html: not of these results." in said
+    assert "Moved report.html to report.1.html: it is of other results." in said
     assert not {"concordance_2.png", "report.html"} & {
         path.name for path in (tmp_path / "out").iterdir()
     }
@@ -1192,7 +1192,8 @@ def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp
     call("estimate", virtual)
     call("report", virtual)
     assert (
-        "Removed estimates.nc, forest.png, report.html: "
+        "Moved report.html to report.1.html: it is of other results.\n"
+        "Removed estimates.nc, forest.png, answer.txt, effects.tsv: "
         in call(*predict, "--force").stdout
     )
     (tmp_path / "page").mkdir()
@@ -1206,7 +1207,8 @@ def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp
     call(*analyze)
     call("estimate", out)
     found = call(*analyze, "--replicates", "1", "--force")
-    assert "Removed estimates.nc, forest.png, replicates.png: " in found.stdout
+    removed = "estimates.nc, forest.png, answer.txt, effects.tsv, replicates.png: "
+    assert f"Removed {removed}" in found.stdout
 
 
 def test_names_in_tables_of_effects_are_text(tmp_path):

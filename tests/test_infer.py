@@ -84,11 +84,26 @@ def test_pytest_sees_the_arviz_that_reads_the_tree() -> None:
     az = import_quietly("arviz")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        summary = az.summary(posterior)
-        rhat, ess = az.rhat(posterior["posterior"]), az.ess(posterior["posterior"])
+        summary = az.summary(cg.posterior.as_arviz(posterior))
+        draws = cg.posterior.as_arviz(posterior)["posterior"]
+        rhat, ess = az.rhat(draws), az.ess(draws)
     assert len(summary) == 10  # eight effects, mu and tau
     assert abs(float(rhat["mu"].values.ravel()[0]) - 1) < 0.01
     assert float(ess["tau"].values.ravel()[0]) > 3_000  # 4,000 independent draws
+
+
+def test_a_posterior_has_one_type_whichever_arviz_is_installed() -> None:
+    posterior = infer(schools(), law="normal", n_draws=40, rng=0)
+    assert type(posterior) is xr.DataTree
+    assert posterior["/posterior"]["ace"].identical(posterior["posterior"]["ace"])
+    assert posterior.posterior["ace"].dims == ("chain", "draw", "contrast", "task")
+    given = cg.posterior.as_arviz(posterior)
+    for name, group in tree_datasets(posterior).items():
+        assert tree_datasets(given)[name].identical(group)
+    assert tree_datasets(cg.posterior.as_arviz(given)).keys() == posterior.keys()
+    assert cg.tidy(given).equals(cg.tidy(posterior))
+    with pytest.raises(InferenceError, match="not list; take one from cg.infer"):
+        cg.posterior.as_arviz([1.0])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("prior", PRIORS)
@@ -178,10 +193,7 @@ def test_the_tree_names_what_it_is_about() -> None:
 def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
     posterior = infer(schools(), law="normal", n_draws=40, rng=0)
     posterior.to_netcdf(tmp_path / "posterior.nc")
-    if isinstance(posterior, xr.DataTree):
-        back = xr.open_datatree(tmp_path / "posterior.nc")
-    else:
-        back = import_quietly("arviz").from_netcdf(tmp_path / "posterior.nc")
+    back = xr.open_datatree(tmp_path / "posterior.nc")
     assert set(tree_datasets(back)) == {
         "posterior",
         "moments",

@@ -77,7 +77,9 @@ def loo(posterior: Any) -> Any:
     """Return ArviZ's pointwise answer, whichever ArviZ is installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return import_quietly("arviz").loo(posterior, pointwise=True)
+        return import_quietly("arviz").loo(
+            cg.posterior.as_arviz(posterior), pointwise=True
+        )
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,19 @@ def test_a_file_of_ours_holds_no_time(tmp_path):
     assert not any(data[at + 5] & 0x20 for at in headers)
 
 
+def test_help_of_the_package_begins_with_the_verbs_in_order_and_an_example():
+    synopsis, text = pydoc.splitdoc(pydoc.getdoc(cg))
+    assert synopsis and len(synopsis) < 80  # noqa: PT018 - beside the name
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len(lines) <= 10
+    verbs = re.findall(r"`(\w+)`", text)
+    assert verbs.index("Design") < verbs.index("run") < verbs.index("analyze")
+    parts = ["contrast", "estimate", "decide", "infer", "report", "tidy", "refute"]
+    assert [verb for verb in verbs if verb in parts] == parts
+    assert all(hasattr(cg, verb) for verb in verbs)
+    assert sum(line.startswith(">>> ") for line in lines) == 5
+
+
 def test_help_says_what_is_done_and_what_is_taken():
     for name in cg.__all__:
         public = getattr(cg, name)

@@ -17,6 +17,7 @@ import causalgia as cg
 from causalgia.errors import ContrastError, DesignError, OutcomesError, PredictorError
 from causalgia.paper.html_page import _checks
 from causalgia.refutation import Claim, placebo_controls
+from causalgia.refutation._refute import CHECKS, _as_checks
 from causalgia.refutation.claim import permutation_p, upper_tail
 from causalgia.refutation.null_shift import auc_limits, log_odds, mmd_test
 from causalgia.schema import validate
@@ -54,6 +55,20 @@ def status(found: xr.Dataset, check: str) -> str:
 
 
 # --- the whole
+
+
+def test_a_check_has_the_name_that_is_printed_for_it_as_well():
+    printed = [name.replace("_", " ") for name in CHECKS]
+    assert _as_checks(printed) == list(CHECKS)
+    assert _as_checks("k-mer composition") == ["kmer_composition"]
+    # rows whose check has another name, and a check that is asked for twice
+    assert _as_checks(["same answers", "numerical floor", "numerical_floor"]) == [
+        "numerical_floor"
+    ]
+    assert _as_checks(["specific share", "order of effects"]) == [
+        "beyond_placebos",
+        "other_null_models",
+    ]
 
 
 def test_a_sound_trial_is_not_refuted_within_the_budget_of_the_trial():
@@ -544,6 +559,8 @@ def test_bad_input_is_refused_with_a_cure():
     outcomes = cg.run(design(50), oracle, rng=0)
     with pytest.raises(DesignError, match="did you mean 'beyond_placebos'"):
         cg.refute(outcomes, oracle, rng=0, checks="is_placebo")
+    with pytest.raises(DesignError, match="checks='is placebo' is not a check"):
+        cg.refute(outcomes, oracle, rng=0, checks="is placebo")
     with pytest.raises(DesignError, match="names no check; leave it out for all"):
         cg.refute(outcomes, oracle, rng=0, checks=[])
     with pytest.raises(DesignError, match="is not a list of names"):

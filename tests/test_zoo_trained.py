@@ -237,14 +237,34 @@ def test_vts1_prefers_a_loop_to_the_open_and_the_open_to_a_stem(network: str) ->
     assert (loop - open_ > 2 * loop_se).all()
 
 
+@pytest.mark.parametrize("name", sorted({*cg.zoo.names()} - {*STORIES}))
+def test_a_name_without_trained_networks_is_its_oracle(name: str) -> None:
+    found = cg.zoo.load(name)
+    assert found == cg.zoo.oracle(name)
+    assert cg.zoo.load(name, member=0, architecture="residual") == found
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
         (lambda: cg.zoo.load("rbfox_like", member=0), "did you mean 'rbfox1_like'?"),
+        (lambda: cg.zoo.load("gata2_like"), "did you mean 'gata1_like'?"),
+        (lambda: cg.zoo.load("zzz"), "rbfox1_like, vts1_like, gata1_like"),
+        (lambda: cg.zoo.load(None), "no predictor None"),
         (
-            lambda: cg.zoo.load("gata1_like", member=0),
+            lambda: cg.zoo.load("gata1_like", member=1),
+            "no networks were trained on 'gata1_like': its oracle is one predictor; "
+            "leave member= out, or load one of 'rbfox1_like', 'vts1_like'",
+        ),
+        (
+            lambda: cg.zoo.load("gata1_like", architecture="exponential"),
+            "leave architecture= out",
+        ),
+        (
+            lambda: cg.zoo.ensemble("gata1_like"),
             "no trained networks of 'gata1_like'",
         ),
+        (lambda: cg.zoo.card("gata1_like"), "no trained networks of 'gata1_like'"),
         (lambda: cg.zoo.ensemble("zzz"), "there are rbfox1_like, vts1_like"),
         (
             lambda: cg.zoo.load("rbfox1_like", member=0, architecture="residal"),

@@ -7,15 +7,15 @@ import gc
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 import causalgia
 from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
 from causalgia.cli.folder import (
+    ANSWER,
     DECISIONS,
     EFFECTS,
     ESTIMATES,
@@ -26,12 +26,14 @@ from causalgia.cli.folder import (
     POSTERIOR,
     SHARING,
     SPEC,
+    TABLE,
     answer_files,
     check_folder_free,
     check_link,
     check_usable,
     is_written_by_causalgia,
     load_marked_outcomes,
+    load_outcomes,
     make_folder,
     marked_as,
     of_analysis,
@@ -40,6 +42,7 @@ from causalgia.cli.folder import (
     results_of_page,
     show_all_command,
     write_answer,
+    write_effects,
     write_outcomes,
     write_text,
 )
@@ -54,10 +57,11 @@ from causalgia.cli.options import (
     parse_share,
     trial_seed,
 )
+from causalgia.cli.output import echo, emit, output, patient, record
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_motifs, score_variants
 from causalgia.cli.tables import (
-    echo,
+    effects_text,
     print_answers,
     print_catalogue,
     print_entry,
@@ -83,6 +87,7 @@ _DEMO = "demo"
 
 app = LazyTyper(
     name="causalgia",
+    add_completion=True,
     no_args_is_help=False,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -179,6 +184,15 @@ def _top(
         typer.echo(ctx.get_help())
 
 
+@app.command()
+def version() -> None:
+    """Print the version of causalgia.
+
+    Example:   causalgia version
+    """
+    echo(f"causalgia {causalgia.__version__}")
+
+
 _Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")
 ]
@@ -230,13 +244,14 @@ def demo(
         outcomes,
         spec,
         command=_DEMO,
-        rewritten=(ESTIMATES, DECISIONS, FOREST),
+        rewritten=(ESTIMATES, DECISIONS, FOREST, ANSWER, TABLE),
     )
     store.save(found.estimates, out / ESTIMATES)
     store.save(found.decisions, out / DECISIONS)
+    readable = write_effects(out, found.decisions)
     _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
     echo("z = (ACE - truth) / standard error: about 95 % of them lie between -2 and 2.")
-    print_written(out, OUTCOMES, ESTIMATES, DECISIONS, FOREST, SPEC)
+    print_written(out, OUTCOMES, ESTIMATES, DECISIONS, FOREST, *readable, SPEC)
 
 
 @app.command()
@@ -341,6 +356,7 @@ def check(
     ):
         design = replace(design, contrasts=str(control))
     found = check_trial(design, predictor)
+    record(ok=lambda: bool(found.ok))
     echo(in_shell(str(found)))
     code = 0 if found.ok else 1
     # tasks of a network without names are known after its first answer
@@ -373,6 +389,12 @@ _Family = Annotated[
 _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo.")]
 _Sentences = Annotated[
     bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")
+]
+_AllColumns = Annotated[
+    bool,
+    typer.Option(
+        "--all-columns", help="Give the table of effects every column there is."
+    ),
 ]
 _Task = Annotated[
     list[str] | None,
@@ -412,10 +434,14 @@ def estimate(
     tasks: _Tasks = None,
     task: _Task = None,
     all_rows: _All = False,
+    all_columns: _AllColumns = False,
     sentences: _Sentences = False,
 ) -> None:
     """Estimate average causal effects with standard errors, by the analysis in
     trial.toml; options override it.
+
+    Writes estimates.nc and forest.png, and unless the folder has verdicts answer.txt
+    and effects.tsv.
 
     Example:   causalgia estimate results --control placebo --ci-prob 0.9
     """
@@ -437,11 +463,15 @@ def estimate(
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
     with results_of_page(folder, ESTIMATES):
         store.save(estimates, folder / ESTIMATES)
+    decided = (folder / DECISIONS).is_file()  # whose table and text stay
+    readable = (
+        () if decided else write_effects(folder, estimates, all_columns=all_columns)
+    )
     _print_and_draw(
         estimates, folder, all_rows=all_rows, in_sentences=sentences, task=task
     )
-    print_written(folder, ESTIMATES, FOREST)
-    if (folder / DECISIONS).is_file():
+    print_written(folder, ESTIMATES, FOREST, *readable)
+    if decided:
         with suppress(OutcomesError):  # a damaged file is left as it is
             if other := other_analysis(
                 estimates, store.load(folder / DECISIONS, "decisions")
@@ -504,6 +534,7 @@ def analyze(
         typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}."),
     ] = False,
     all_rows: _All = False,
+    all_columns: _AllColumns = False,
     sentences: _Sentences = False,
 ) -> None:
     """Decide which effects are large: estimate, decide, infer, by trial.toml; options
@@ -512,7 +543,13 @@ def analyze(
     For an experiment of the catalogue, the answer is computed again, unless --control
     or --keep-draws is given.
 
+    Writes answer.txt, which is the report, effects.tsv, a table with a row for each
+    effect, decisions.nc, estimates.nc and a figure. A report.html of other results is
+    moved aside.
+
     Example:   causalgia analyze results --rope=-0.1,0.1 --error fwer
+
+    Example:   causalgia analyze results --json
     """
     from causalgia import store
     from causalgia._analyze import steps
@@ -547,7 +584,12 @@ def analyze(
                 folder, *of_analysis(folder), rewritten=answer_files(answer)
             )
             written = write_answer(
-                answer, folder, all_rows=all_rows, in_sentences=sentences, task=task
+                answer,
+                folder,
+                all_rows=all_rows,
+                in_sentences=sentences,
+                task=task,
+                all_columns=all_columns,
             )
         print_written(folder, *written)
         return
@@ -555,11 +597,12 @@ def analyze(
     draws = found.posterior if keep_draws else None
     shares = analysis.across is not None and found.posterior is not None
     more = (*((SHARING,) if shares else ()), *(() if draws is None else (POSTERIOR,)))
-    written = (ESTIMATES, DECISIONS, FOREST, *more)
+    written = (ESTIMATES, DECISIONS, FOREST, ANSWER, TABLE, *more)
     with results_of_page(folder, ESTIMATES, DECISIONS):
         remove_outdated(folder, *of_analysis(folder), rewritten=written)
         store.save(found.estimates, folder / ESTIMATES)
         store.save(found.decisions, folder / DECISIONS)
+    write_effects(folder, found.decisions, all_columns=all_columns)
     if draws is not None:
         store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
     if shares:
@@ -594,11 +637,20 @@ def show(
         bool, typer.Option("--all", help="Print a line for each arm and placebo.")
     ] = False,
     sentences: _Sentences = False,
+    tsv: Annotated[
+        bool,
+        typer.Option(
+            "--tsv", help="Print the table of effects alone, separated by tabs."
+        ),
+    ] = False,
+    all_columns: _AllColumns = False,
 ) -> None:
     """Print what a folder holds: null model, arms, predictor, and effects and verdicts
     if estimated.
 
     Example:   causalgia show results
+
+    Example:   causalgia show results --tsv | cut -f 1,3,9
     """
     from causalgia import store
     from causalgia.analysis import stored_analysis
@@ -607,6 +659,11 @@ def show(
     from causalgia.reporting._trial_report import check_same_trial
 
     task = task or None
+    if tsv:
+        _print_tsv(folder, task, all_columns=all_columns)
+        return
+    if all_columns and not output().as_json:
+        raise OutcomesError("--all-columns is of the table of effects; add --tsv")
     if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
         from causalgia import mpra, report
 
@@ -684,7 +741,37 @@ def show(
         echo(f"No verdicts yet. Next: causalgia analyze {shell_word(folder)}")
 
 
-app.lazy.add(str(bench.info.name), bench, str(bench.info.help))
+def _print_tsv(folder: Path, task: list[str] | None, *, all_columns: bool) -> None:
+    """Print the verdicts in a folder, or its estimates, as tab-separated text."""
+    from causalgia import store
+    from causalgia.reporting._trial_report import check_same_trial
+
+    if output().as_json:
+        raise OutcomesError(
+            "--tsv and --json are two forms of output; give one of them"
+        )
+    outcomes = load_outcomes(folder)
+    kind: Literal["decisions", "estimates"] = (
+        "decisions" if (folder / DECISIONS).is_file() else "estimates"
+    )
+    if not (folder / f"{kind}.nc").is_file():
+        cure = (
+            f"the effects of its elements are in {EFFECTS}"
+            if (folder / FIT).is_file()
+            else f"make them with: causalgia analyze {shell_word(folder)}"
+        )
+        raise OutcomesError(f"{folder} holds no {ESTIMATES} or {DECISIONS}; {cure}")
+    effects = store.load(folder / f"{kind}.nc", kind)
+    check_same_trial(
+        f"{folder}: outcomes",
+        outcomes,
+        effects,
+        cure=f"make these anew: causalgia analyze {shell_word(folder)}",
+    )
+    emit(effects_text(effects, task, all_columns=all_columns).rstrip("\n"))
+
+
+app.lazy.add(str(bench.info.name), lambda: bench, str(bench.info.help))
 app.lazy.sort(
     *(
         "demo",
@@ -699,12 +786,13 @@ app.lazy.sort(
         "show",
     ),
     *("refute", "report", "verify", "reproduce", "variants", "discover", "mpra"),
+    "version",
 )
 
 
 def main() -> None:
     """Run the command line; characters that a terminal cannot print become question
-    marks.
+    marks, and a reader that goes away stops nothing.
 
     A command mostly imports modules, none of which is garbage, and then ends. Old
     objects are therefore collected a twentieth as often as Python's default, and not at
@@ -712,9 +800,7 @@ def main() -> None:
     """
     gc.set_threshold(*gc.get_threshold()[:2], 200)
     atexit.register(gc.freeze)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    sys.stdout, sys.stderr = patient(sys.stdout), patient(sys.stderr)
     app()
 
 

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from causalgia.cli.one_line_errors import StoppedError
-from causalgia.cli.tables import echo, print_answers
+from causalgia.cli.output import echo
+from causalgia.cli.tables import effects_text, print_answers
 from causalgia.errors import (
     DesignError,
     OutcomesError,
     StoreError,
     TrialInterruptedError,
+    printable,
     quoted,
     shell_word,
 )
@@ -51,7 +53,8 @@ STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS = "fit.nc", "effects.csv"  # of mpra analyze
 MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
 PAGE, REFUTATION = "report.html", "refutation.nc"
-_OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING)
+ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
+_OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, ANSWER, TABLE)
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
 _OF_VERDICTS = ("rope", "rare", "error", "largest", "ci_prob", "shrink")
 _MARK = "# Written by `causalgia "
@@ -290,8 +293,8 @@ def of_outcomes(folder: Path) -> tuple[str, ...]:
 
 @contextmanager
 def results_of_page(folder: Path, *names: str) -> Iterator[None]:
-    """Remove the page of a folder, and print so, if the body of the context changes one
-    of these results.
+    """Move the page of a folder aside, and print so, if the body of the context changes
+    one of these results.
     """
     if not (folder / PAGE).exists():
         yield
@@ -320,7 +323,7 @@ def _as_read(path: Path) -> xr.Dataset | None:
 
 def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) -> None:
     """Remove outdated results and print their names, apart from those `rewritten` at
-    once.
+    once; a page is moved aside.
 
     Examples
     --------
@@ -331,10 +334,41 @@ def remove_outdated(folder: Path, *names: str, rewritten: tuple[str, ...] = ()) 
     Removed decisions.nc: not of these results.
     """
     found = [name for name in names if (folder / name).exists()]
+    if PAGE in found:
+        found.remove(PAGE)
+        page = _moved_aside(folder / PAGE)
+        echo(f"Moved {PAGE} to {page.name}: it is of other results.")
     for name in found:
         (folder / name).unlink()
     if gone := [name for name in found if name not in rewritten]:
         echo(f"Removed {', '.join(gone)}: not of these results.")
+
+
+def _moved_aside(page: Path) -> Path:
+    """Move a file to the first free name of its kind, and return it: report.1.html."""
+    number = 1
+    while (aside := page.with_name(f"{page.stem}.{number}{page.suffix}")).exists():
+        number += 1
+    return page.rename(aside)
+
+
+def write_effects(
+    folder: Path,
+    effects: xr.Dataset,
+    *,
+    text: str | None = None,
+    all_columns: bool = False,
+) -> tuple[str, ...]:
+    """Write effects as a table and their report as text; return the names of the files.
+
+    `text` is the answer where it is not the report of the effects.
+    """
+    from causalgia.paper import report
+
+    text = report(effects) if text is None else text
+    write_text(folder / ANSWER, printable(text).rstrip("\n") + "\n")
+    write_text(folder / TABLE, effects_text(effects, all_columns=all_columns))
+    return ANSWER, TABLE
 
 
 def other_analysis(estimates: xr.Dataset, decisions: xr.Dataset) -> str:
@@ -656,6 +690,7 @@ def write_answer(
     all_rows: bool = False,
     in_sentences: bool = False,
     task: Sequence[str] | None = None,
+    all_columns: bool = False,
 ) -> tuple[str, ...]:
     """Print an answer, write its tables and findings, and draw it for each task, first
     that of the largest effect.
@@ -679,6 +714,7 @@ def write_answer(
     }
     for name, text in tables.items():
         write_text(folder / name, text)
+    write_effects(folder, decisions, text=str(answer), all_columns=all_columns)
     try:
         echo(f"{answer.question}\n")
         print_answers(
@@ -705,6 +741,8 @@ def answer_files(answer: Answer) -> tuple[str, ...]:
     return (
         ESTIMATES,
         DECISIONS,
+        ANSWER,
+        TABLE,
         *map(finding_file, answer.findings),
         *_task_by_figure(answer),
     )

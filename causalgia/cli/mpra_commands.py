@@ -53,7 +53,8 @@ from causalgia.cli.mpra_tables import (
     virtual_effects,
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
-from causalgia.cli.tables import echo, print_written
+from causalgia.cli.output import echo, record, records
+from causalgia.cli.tables import print_written
 from causalgia.errors import OutcomesError, shell_word
 from causalgia.inputs import to_csv
 
@@ -375,6 +376,7 @@ def power(
     )
     echo(f"Power to detect a {size} {of}, {test}; {', '.join(fixed)}.")
     echo(assumed_noise(noise, known, average=backgrounds is not None))
+    record(power=lambda: records(found))
     echo(power_table(found))
 
 
@@ -491,6 +493,7 @@ def cheapest(
         depth=parse_numbers(depth, "--depth"),
     )
     echo(assumed_noise(noise, known, average=True))
+    record(plan=lambda: records(found))
     echo(plan_table(found))
     if at := plan_limits(
         found, max_barcodes, max_replicates, parse_numbers(depth, "--depth")
@@ -651,6 +654,7 @@ def analyze(
             folder / EFFECTS,
             to_csv(effects_table(fitted, decisions), index=False),
         )
+        record(effects=lambda: records(effects_table(fitted, decisions)))
         print_verdicts(decisions, fitted)
         print_quality(quality, counts)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
@@ -722,16 +726,17 @@ def compare(
             pairs=chosen,
             task=task,
         )
+        by_element, by_contrast = (
+            found[[name for name, v in found.data_vars.items() if {*v.dims} == dims]]
+            for dims in ({"element", "contrast"}, {"contrast"})
+        )
+        record(
+            comparison=lambda: records(by_contrast),
+            elements=lambda: records(by_element),
+        )
         echo(in_shell(report(found)))
         if folder is None:
             return
-        by_element = found[
-            [
-                name
-                for name, v in found.data_vars.items()
-                if set(v.dims) == {"element", "contrast"}
-            ]
-        ]
         figures = concordance_figures(found)
         with results_of_page(folder, CONCORDANCE):
             remove_outdated(

@@ -14,7 +14,8 @@ from causalgia.choices import is_rope, vocabulary
 from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import parse_rope
-from causalgia.cli.tables import echo, print_answers, print_table
+from causalgia.cli.output import echo
+from causalgia.cli.tables import print_answers, print_table
 from causalgia.errors import (
     CausalgiaError,
     ContrastError,

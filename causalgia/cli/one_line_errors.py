@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from causalgia.checks import nearest_key
 from causalgia.choices import RENAMED_ERRORS
+from causalgia.cli.output import finish_output, fresh_output, with_output_options
 from causalgia.errors import (
     CausalgiaError,
     CausalgiaWarning,
@@ -293,11 +294,11 @@ class Commands(Mapping[str, Any]):
     """
 
     def __init__(self) -> None:
-        self._apps: dict[str, typer.Typer] = {}
+        self._apps: dict[str, Callable[[], typer.Typer]] = {}
         self._made: dict[str, Any] = {}
         self.helps: dict[str, str] = {}
 
-    def add(self, name: str, app: typer.Typer, text: str) -> None:
+    def add(self, name: str, app: Callable[[], typer.Typer], text: str) -> None:
         self._apps[name], self.helps[name] = app, inspect.cleandoc(text)
 
     def sort(self, *names: str) -> None:
@@ -306,7 +307,7 @@ class Commands(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
-            app = self._apps[name]
+            app = self._apps[name]()
             make = (
                 typer.main.get_group
                 if isinstance(app, LazyTyper)
@@ -333,13 +334,16 @@ class LazyTyper(typer.Typer):
             "pretty_exceptions_enable": False,
             "rich_markup_mode": None,
         }
-        super().__init__(cls=cls, **self._plain, **settings)
+        super().__init__(cls=cls, **{**self._plain, **settings})
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         def register(function: Any) -> Any:
-            alone = typer.Typer(**self._plain)
-            alone.command(name, **settings)(function)
-            self.lazy.add(name or function.__name__, alone, function.__doc__)
+            def make() -> typer.Typer:
+                alone = typer.Typer(**self._plain)
+                alone.command(name, **settings)(with_output_options(function))
+                return alone
+
+            self.lazy.add(name or function.__name__, make, function.__doc__)
             return function
 
         return register
@@ -362,10 +366,15 @@ class OneLineGroup(TyperGroup):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         del standalone_mode
+        with fresh_output():
+            return self._run(*args, **extra)
+
+    def _run(self, *args: Any, **extra: Any) -> Any:
         try:
             _command.set("causalgia")
             with _warnings_as_lines():
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
+            finish_output(_command.get())
         except StoppedError as error:
             sys.exit(_print_error(in_shell(str(error)), 130))
         except CausalgiaError as error:

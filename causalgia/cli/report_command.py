@@ -28,7 +28,7 @@ from causalgia.cli.folder import (
     write_text,
 )
 from causalgia.cli.options import folder_experiment
-from causalgia.cli.tables import echo
+from causalgia.cli.output import echo, record_files
 from causalgia.errors import OutcomesError, shell_word
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def report_folder(
             raise OutcomesError(
                 f"--out {out}: a page ends in .html; for a paper: --markdown or --latex"
             )
+        record_files(path)
         echo(f"Wrote {write_page(path, parts, task=task)}")
         return
     text = (
@@ -131,6 +132,7 @@ def report_folder(
         echo(text.rstrip("\n"))
     else:
         write_text(out, text)
+        record_files(out)
         echo(f"Wrote {out}")
 
 

@@ -92,7 +92,7 @@ class Results:
 
     @cached_property
     def posterior(self) -> Tree:
-        """Draws, in the container of the installed ArviZ."""
+        """Draws, as a DataTree."""
         path = self._file(
             POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws"
         )

@@ -33,7 +33,8 @@ from causalgia.cli.options import (
     load_predictor_spec,
     parse_rope,
 )
-from causalgia.cli.tables import echo, print_answers, print_written
+from causalgia.cli.output import echo, record, records
+from causalgia.cli.tables import print_answers, print_written
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -179,6 +180,7 @@ def discover_motifs(
             # of the motifs that --force writes over
             (folder / DECISIONS).unlink(missing_ok=True)
         shutil.rmtree(folder / UNFINISHED)
+        record(motifs=lambda: records(found.table), pairs=lambda: records(found.pairs))
         echo(in_shell(str(found)))
         echo()
     print_written(out, *written)
@@ -206,6 +208,7 @@ SETTINGS = "settings.json"
 _OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
 _NOT_SEQUENCES = ("genome", "variants")
 _TRIAL_OPTIONS = ("calls", "out", "device", "force", "same_answers", "dask", "workers")
+_TRIAL_OPTIONS += ("as_json", "quiet")
 _NEEDED = {
     "genome": "--genome FASTA",
     "predictor": "--predictor TOML",

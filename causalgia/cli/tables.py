@@ -5,18 +5,24 @@ names of written files.
 from __future__ import annotations
 
 import inspect
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from causalgia.cli.one_line_errors import in_shell
+from causalgia.cli.output import (
+    echo,
+    print_rich,
+    record,
+    record_files,
+    records,
+)
 from causalgia.errors import printable
+from causalgia.inputs import to_csv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     import xarray as xr
     from rich.table import Table
 
@@ -48,6 +54,13 @@ def print_answers(
     from causalgia.reporting.effect_rows import sentences_on_tasks
     from causalgia.reporting.verdict_sentences import verdict_method
 
+    record(
+        effects=lambda: records(
+            effects_frame(
+                estimates if decisions is None else decisions, task, all_columns=True
+            )
+        )
+    )
     verdicts_alone = estimates is decisions  # whose estimand names their method
     every = tasks_in_table(estimates)
     estimates = select_tasks(estimates, task or None, place="--")
@@ -88,8 +101,8 @@ def print_answers(
             )
         )
     if answer:
-        _print_parts(["\n".join(answer)])
-    _print_parts(parts)
+        print_rich(["\n".join(answer)])
+    print_rich(parts)
     if more:
         few = "is 1 more contrast" if more == 1 else f"are {more:,} more contrasts"
         echo(f"These are the largest; there {few}{command and f': {command}'}\n")
@@ -99,7 +112,7 @@ def print_table(dataset: xr.Dataset, **headings: str) -> None:
     """Print the table of estimates or decisions alone, with other headings where they
     are given.
     """
-    _print_parts([_rich_table(dataset, "all", None, headings)])
+    print_rich([_rich_table(dataset, "all", None, headings)])
 
 
 def _printed_rows(
@@ -176,25 +189,53 @@ def _rich_table(
     return table
 
 
-def _print_parts(parts: list[str | Table]) -> None:
-    from rich.console import Console
+EFFECT_COLUMNS = (
+    "term",
+    "task",
+    "estimate",
+    "std_error",
+    "conf_low",
+    "conf_high",
+    "p_value",
+    "q",
+    "verdict",
+    "shrunken",
+    "shrunken_low",
+    "shrunken_high",
+    "lfsr",
+    "n",
+    "note",
+)
+"""Columns of a table of effects, those of `causalgia.tidy`, in this order."""
 
-    console = Console(
-        highlight=False, markup=False, width=None if sys.stdout.isatty() else 200
+
+def effects_frame(
+    effects: Any, task: Sequence[str] | None = None, *, all_columns: bool = False
+) -> pd.DataFrame:
+    """Return effects as a table with the columns `EFFECT_COLUMNS`, empty where there
+    are none, and with `all_columns` the others of `causalgia.tidy` after them.
+    """
+    from causalgia.paper import tidy
+
+    frame = tidy(effects, task=task or None)
+    where = [name for name in ("position", "model") if name in frame]
+    first = [*EFFECT_COLUMNS[:2], *where, *EFFECT_COLUMNS[2:]]
+    rest = [name for name in frame if name not in first] if all_columns else []
+    return frame.reindex(columns=[*first, *rest])
+
+
+def effects_text(
+    effects: Any, task: Sequence[str] | None = None, *, all_columns: bool = False
+) -> str:
+    """Return `effects_frame` as tab-separated text."""
+    return to_csv(
+        effects_frame(effects, task, all_columns=all_columns), index=False, tabs=True
     )
-    for part in parts:
-        if part:
-            console.print(printable(part) if isinstance(part, str) else part)
-            console.print()
-
-
-def echo(text: str = "") -> None:
-    """Print a line with terminal control characters escaped."""
-    typer.echo(printable(text))
 
 
 def print_written(folder: Path, *names: str) -> None:
     """Print the names of the files written to a folder."""
+    record_files(*(folder / name for name in names))
     echo(f"Wrote {', '.join(names)} in {folder}.")
 
 
@@ -216,10 +257,10 @@ def print_catalogue() -> None:
     found = experiments.entries()
     wide = max(map(len, (*found, *_IN_PYTHON)))
     for name, entry in found.items():
-        typer.echo(f"{name:<{wide}}  {entry.question}")
-    typer.echo("\nIn Python, as causalgia.experiments.<name>:")
+        echo(f"{name:<{wide}}  {entry.question}")
+    echo("\nIn Python, as causalgia.experiments.<name>:")
     for name in _IN_PYTHON:
-        typer.echo(f"{name:<{wide}}  {_summary(getattr(experiments, name))}")
+        echo(f"{name:<{wide}}  {_summary(getattr(experiments, name))}")
 
 
 def _summary(function: object) -> str:
@@ -242,15 +283,11 @@ def print_entry(name: str) -> None:
 
     if name in _IN_PYTHON:
         summary = _summary(getattr(experiments, name))
-        typer.echo(
-            f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})"
-        )
+        echo(f"{name}: {summary}\nIn Python alone: help(causalgia.experiments.{name})")
         return
     settings = settings_of(name)
     entry = entries()[name]
-    typer.echo(
-        f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n"
-    )
+    echo(f"{name}: {entry.question}\n{entry.estimand}\nhttps://doi.org/{entry.doi}\n")
     for setting in settings:
         value = (
             "needed"
@@ -259,5 +296,5 @@ def print_entry(name: str) -> None:
             if setting.default is None
             else toml_value(setting.default)
         )
-        typer.echo(f"  {setting.name} ({value})\n      {setting.words}")
-    typer.echo(f"\nA file to begin with: causalgia init --experiment {name}")
+        echo(f"  {setting.name} ({value})\n      {setting.words}")
+    echo(f"\nA file to begin with: causalgia init --experiment {name}")

@@ -35,7 +35,8 @@ from causalgia.cli.options import (
     load_spec_predictor,
     trial_seed,
 )
-from causalgia.cli.tables import echo, print_written
+from causalgia.cli.output import echo, record, records
+from causalgia.cli.tables import print_written
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -310,6 +311,7 @@ def verify_results(
     found = verify(locked, folder)
     of_file, note = _trial_file_deviations(locked, folder)
     found = replace(found, deviations=(*found.deviations, *of_file))
+    record(ok=lambda: found.ok)
     echo(str(found))
     if note:
         echo(note)
@@ -352,6 +354,7 @@ def reproduce_trial(folder: _Results, device: _Device = None) -> None:
         real=False,
     )
     found = compare_runs(first, again.assign_attrs(machine_attrs()))
+    record(ok=lambda: bool(found.identical and found.differs is None))
     echo(in_shell(str(found)))
     raise typer.Exit(0 if found.identical and found.differs is None else 1)
 
@@ -574,6 +577,8 @@ def refute_trial(
     )
     with output_folder(place), results_of_page(place, REFUTATION):
         store.save(found, place / REFUTATION)
+    of_checks = [name for name, x in found.items() if x.dims == ("check",)]
+    record(checks=lambda: records(found[of_checks]))
     echo(in_shell(report(found)))
     echo()
     print_written(folder, REFUTATION)

@@ -14,6 +14,7 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.checks import check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
+from causalgia.effects import contrast
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     ClusterSizeWarning,
@@ -73,6 +74,7 @@ MAX_COVARIANCE = 512
 def estimate(
     effects: xr.Dataset,
     *,
+    control: str | float | None = None,
     cluster: str = "auto",
     block: str | None = None,
     covariates: str | Iterable[str] | None = None,
@@ -95,7 +97,9 @@ def estimate(
     effects
         From `contrast`; or the moments of a trial, ``cg.run(..., keep="moments")``, for
         the population as target, equal weights of units, and the clusters of the
-        trial's analysis.
+        trial's analysis; or outcomes, with their `control`.
+    control
+        Of outcomes: the arm subtracted from every other arm, as in `contrast`.
     cluster
         ``"auto"``: by ``parent`` if any parent has more than one unit. ``"none"``:
         units are independent. Or the name of a coordinate on the units. Clustered
@@ -145,7 +149,9 @@ def estimate(
     ------
     EstimateError
         If the data do not identify the requested standard error; the message says what
-        is lacking and the remedy.
+        is lacking and the remedy. If a `control` is given with effects, which have one.
+    ContrastError
+        If the `control` is no arm of the outcomes.
 
     Warns
     -----
@@ -204,6 +210,8 @@ def estimate(
     ... )
     (4.0, 1.7795, -1.6632)
     """
+    if control is not None:
+        effects = _minus_control(effects, control)
     given, of_moments, curves = effects, has_moments(effects), has_positions(effects)
     effects = folded(effects) if curves else effects
     with_positions = is_folded(effects)
@@ -302,6 +310,23 @@ def estimate(
         estimates = _labeled(effects, *_one_unit(effects), request, ci_prob)
     estimates = annotate(unfolded(estimates, given) if curves else estimates)
     return with_notes(estimates, *filter(None, [note]), *source_notes(estimates, given))
+
+
+def _minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
+    """Return the effects of outcomes against a control.
+
+    Raises
+    ------
+    EstimateError
+        If they are effects already.
+    """
+    check_dataset(outcomes, "outcomes")
+    if "contrast" in outcomes.dims:
+        raise EstimateError(
+            f"control={quoted(control)} is of outcomes, and these are effects of "
+            "contrasts already; leave control= out, or give the outcomes"
+        )
+    return contrast(outcomes, control=control)
 
 
 def _estimate_with_gaps(

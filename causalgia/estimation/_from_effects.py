@@ -24,9 +24,10 @@ from causalgia.estimation.given_effects import (
     with_given_correlation,
 )
 from causalgia.estimation.request import as_ci_prob
+from causalgia.inputs import as_pandas
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
-from causalgia.types import Array, EstimateTable
+from causalgia.types import Array, EstimateTable, HasCoefficients, HasToPandas
 
 TASK = "effect"
 
@@ -58,7 +59,11 @@ _NOT_COLUMNS = _ELSEWHERE | {
 
 
 def from_effects(
-    estimates: npt.ArrayLike | pd.DataFrame | xr.Dataset,
+    estimates: npt.ArrayLike
+    | pd.DataFrame
+    | xr.Dataset
+    | HasToPandas
+    | HasCoefficients,
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
@@ -82,8 +87,11 @@ def from_effects(
         Effects of K contrasts, shape ``(K,)``. Names of a Series or DataArray are the
         names of the contrasts; all arguments with names must have the same ones in the
         same order. Or a table with the columns ``effect`` and ``se`` (or ``estimate``
-        and ``std_error``), as in `as_estimates`; then only `ci_prob` and
-        `task_correlation` may be given as well.
+        and ``std_error``), as in `as_estimates`, of pandas or of another library with
+        ``to_pandas()``; then only `ci_prob` and `task_correlation` may be given as
+        well. Or the fit of a model in statsmodels: its coefficients, by their names,
+        with their covariance, and its residual degrees of freedom where it has t tests;
+        then only `ci_prob` may be given as well.
     se
         Their standard errors, shape ``(K,)`` or one number; the errors are independent,
         unless there is a covariance.
@@ -122,7 +130,25 @@ def from_effects(
     >>> estimates = from_effects([28.0, 8.0], se=[15.0, 10.0], names=["A", "B"])
     >>> estimates["p"].values.ravel().round(4)
     array([0.0619, 0.4237])
+
+    The coefficients of a fitted model:
+
+    >>> import statsmodels.api as sm
+    >>> x = np.column_stack([np.ones(6), np.arange(6.0)])
+    >>> fit = sm.OLS([0.1, 1.9, 4.2, 6.1, 7.8, 10.1], x).fit()
+    >>> from_effects(fit).sel(contrast="x1")["ace"].round(3).item()
+    1.989
     """
+    estimates = as_pandas(estimates)
+    if isinstance(estimates, HasCoefficients):
+        beside = {"se": se, "covariance": covariance, "df": df, "names": names}
+        beside["task_correlation"] = task_correlation
+        if named := [name for name, value in beside.items() if value is not None]:
+            raise EstimateError(
+                f"from_effects: {named[0]}= beside a fitted model, which says it; give "
+                "arrays, or the model alone"
+            )
+        return from_effects(**_coefficients_of(estimates), ci_prob=ci_prob)
     if isinstance(estimates, pd.DataFrame | xr.Dataset):
         beside = {"se": se, "covariance": covariance, "df": df, "names": names}
         named = [name for name, value in beside.items() if value is not None]
@@ -158,6 +184,44 @@ def from_effects(
         {TASK: _as_given_effects(estimates, se, covariance, df, names, {})},
         as_ci_prob(ci_prob),
     )
+
+
+def _coefficients_of(fit: Any) -> dict[str, Any]:
+    """Return the coefficients of a fitted model with their names, covariance and
+    degrees of freedom, as arguments of `from_effects`.
+
+    Raises
+    ------
+    EstimateError
+        If it has several equations, or as many covariances as other parameters.
+    """
+    # a mixed model has variances among its parameters
+    params = getattr(fit, "fe_params", fit.params)
+    values = np.asarray(params, dtype=np.float64)
+    matrix = np.asarray(fit.cov_params(), dtype=np.float64)
+    n = len(values) if values.ndim == 1 else -1
+    if n < 0 or matrix.ndim != 2 or min(matrix.shape) < n:
+        raise EstimateError(
+            f"from_effects: the coefficients of this {type(fit).__name__} have shape "
+            f"{values.shape} and their covariance {matrix.shape}; give the effects of "
+            "one equation as arrays, with covariance="
+        )
+    names = (
+        params.index
+        if isinstance(params, pd.Series)
+        else getattr(getattr(fit, "model", None), "exog_names", None)
+    )
+    df = None
+    if getattr(fit, "use_t", False):
+        # of clusters where errors were clustered
+        df = getattr(fit, "df_resid_inference", None)
+        df = getattr(fit, "df_resid", None) if df is None else df
+    return {
+        "estimates": values,
+        "covariance": matrix[:n, :n],
+        "df": df,
+        "names": None if names is None else list(names)[:n],
+    }
 
 
 def _as_given_effects(

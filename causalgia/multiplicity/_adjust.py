@@ -27,6 +27,7 @@ from causalgia.estimation.request import (
     clusters,
     is_below_floor,
 )
+from causalgia.inputs import as_pandas
 from causalgia.multiplicity.adjusted_p import hierarchical_q, stepwise, storey_q
 from causalgia.multiplicity.bands import key_of_method, seed_label
 from causalgia.multiplicity.families import (
@@ -51,7 +52,7 @@ from causalgia.multiplicity.joint_methods import (
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset, check_no_positions, validate
 from causalgia.streams import RNG
-from causalgia.types import Array, Codes
+from causalgia.types import Array, Codes, HasToPandas
 
 _OF_P = (*STEPWISE, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
@@ -85,7 +86,7 @@ def adjust(
 ) -> Array: ...
 @overload
 def adjust(
-    estimates: xr.Dataset | pd.DataFrame,
+    estimates: xr.Dataset | pd.DataFrame | HasToPandas,
     *,
     method: Method | Literal["hierarchical"] = ...,
     family: str | None = ...,
@@ -97,6 +98,7 @@ def adjust(
 def adjust(
     estimates: xr.Dataset
     | pd.DataFrame
+    | HasToPandas
     | pd.Series[Any]
     | npt.NDArray[Any]
     | Sequence[float],
@@ -218,20 +220,19 @@ def adjust(
         raise EstimateError(
             f"method={quoted(method)} is not a text; one of {', '.join(_NAMES)}"
         )
-    check_cluster_name(cluster, of_units=has_effects(estimates))
+    given: Any = as_pandas(estimates)
+    check_cluster_name(cluster, of_units=has_effects(given))
     if isinstance(
-        estimates, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray
+        given, list | tuple | np.ndarray | pd.Series | pd.Index | xr.DataArray
     ):
-        p_alone: pd.Series[float] | Array = _adjust_p_values(estimates, method, family)
+        p_alone: pd.Series[float] | Array = _adjust_p_values(given, method, family)
         return p_alone
-    used, why = (
-        _choose_method(estimates, cluster) if method == "auto" else (method, None)
-    )
+    used, why = _choose_method(given, cluster) if method == "auto" else (method, None)
     if used in _JOINT:
-        joint = as_joint_estimates(estimates, cluster)
+        joint = as_joint_estimates(given, cluster)
         out, attrs = _adjust_jointly(joint, used, family, n_draws, n_flips, rng)
     elif used in _OF_P:
-        table = _estimates_table(estimates, cluster)
+        table = _estimates_table(given, cluster)
         out, attrs = _adjust_by_p(table, used, family)
     else:
         raise _unknown_method(method)

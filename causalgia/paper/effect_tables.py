@@ -15,7 +15,7 @@ from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import MissingExtraError, OutcomesError, printable, quoted
 from causalgia.estimation import as_estimates
 from causalgia.estimation.request import null_value
-from causalgia.inputs import to_csv
+from causalgia.inputs import as_pandas, to_csv
 from causalgia.paper._report import report
 from causalgia.reporting._trial_report import table_parts
 from causalgia.reporting.effect_rows import Rows, as_reportable
@@ -27,7 +27,7 @@ from causalgia.reporting.table_formats import (
     with_minus,
 )
 from causalgia.schema import keeps_effects
-from causalgia.types import EstimateTable, PosteriorGroups
+from causalgia.types import EstimateTable, HasToPandas, PosteriorGroups
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
@@ -75,7 +75,7 @@ _TAKES = (
 
 
 def tidy(
-    x: EstimateTable | Answer | PosteriorGroups,
+    x: EstimateTable | HasToPandas | Answer | PosteriorGroups,
     *,
     task: str | Sequence[str] | None = None,
 ) -> pd.DataFrame:
@@ -156,6 +156,7 @@ def tidy(
         decisions := getattr(x, "decisions", None), xr.Dataset
     ):  # of an answer
         x = decisions
+    x = as_pandas(x)
     if isinstance(x, pd.DataFrame):
         x = as_estimates(x)
     if not isinstance(x, xr.Dataset) or {"chain", "draw"} <= set(x.dims):

@@ -21,6 +21,7 @@ from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import InferenceError, PriorConflictWarning, quoted
 from causalgia.estimation._from_effects import typical_df
 from causalgia.expressions import two_kinds
+from causalgia.inputs import as_pandas
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.posterior.engines import (
@@ -61,7 +62,7 @@ from causalgia.posterior.posterior_tree import (
 from causalgia.posterior.shared_effects import infer_across_tasks
 from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
-from causalgia.types import Codes, EstimateTable
+from causalgia.types import Codes, EstimateTable, HasToPandas
 from causalgia.workers import mapped
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ _PREDICTORS = (
 
 
 def infer(
-    estimates: EstimateTable,
+    estimates: EstimateTable | HasToPandas,
     *,
     law: Law = "auto",
     prior: Prior = Prior(),  # noqa: B008  # frozen
@@ -105,9 +106,10 @@ def infer(
     Parameters
     ----------
     estimates
-        From `estimate` or `from_effects`, or a table with columns ``effect`` and
-        ``se``. With the dim ``model``, predictors are a level of the model, and ``ace``
-        is the mean over retrainings of the predictor.
+        From `estimate` or `from_effects`, or a table (of pandas, or of another library
+        with ``to_pandas()``) with columns ``effect`` and ``se``. With the dim
+        ``model``, predictors are a level of the model, and ``ace`` is the mean over
+        retrainings of the predictor.
     law
         Law of z, the distribution of true effects. ``"two_scales"``: a mixture of two
         normals with one center. ``"normal"``. ``"student_t"``: 4 degrees of freedom.
@@ -153,8 +155,9 @@ def infer(
 
     Returns
     -------
-    DataTree or InferenceData
-        The tree of the installed ArviZ, on attrs["contrast_scale"]. ``posterior``:
+    DataTree
+        Groups, on attrs["contrast_scale"]; the functions of ArviZ before 1.0 take
+        ``cg.posterior.as_arviz`` of it. ``posterior``:
         ``ace (chain, draw, contrast, task)`` and the parameters of the law; from the
         exact spike and slab also ``ace_slab``, each effect given that it is not 0.
         ``moments``: ``mean, sd, lfsr, lfdr, shrinkage``, and
@@ -222,10 +225,11 @@ def infer(
     check_choice(engine, ENGINES, "engine")
     check_draws(n_draws, usual=4000)
     check_flag(accept_unconverged, "accept_unconverged", error=InferenceError)
-    _check_estimates(estimates, prior, family)
+    given: EstimateTable = as_pandas(estimates)
+    _check_estimates(given, prior, family)
     names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
     names = [name for name in [family, *names_of_x] if isinstance(name, str)]
-    table = as_labeled_estimates(estimates, names)
+    table = as_labeled_estimates(given, names)
     _check_null_value(table)
     if across is not None:
         requested = {

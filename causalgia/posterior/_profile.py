@@ -74,7 +74,7 @@ def profile(
 
     Returns
     -------
-    DataTree or InferenceData
+    DataTree
         As `infer`: ``posterior`` with ``ace (chain, draw, contrast, task)``, ``mu``
         (height at the middle), ``slope`` (rise over the range), ``tau`` (sd of the
         smooth part), ``length`` (its length scale, in the unit of `along`), and with

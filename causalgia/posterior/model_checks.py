@@ -218,7 +218,7 @@ def prior_predictive(
 
     Returns
     -------
-    DataTree or InferenceData
+    DataTree
         ``prior``: ``mu, tau (chain, draw, task)``,
         ``ace (chain, draw, contrast, task)``; ``prior_predictive``:
         ``effect (chain, draw, contrast, task)``; ``observed_data``: ``effect``. All on
@@ -308,7 +308,7 @@ def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
 
     Returns
     -------
-    DataTree or InferenceData
+    DataTree
         The same groups and ``posterior_predictive``:
         ``effect (chain, draw, contrast, task)``, on the contrast scale. Errors are
         drawn independently: marginal checks of one contrast each are right whatever

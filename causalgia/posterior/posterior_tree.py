@@ -1,7 +1,7 @@
-"""The container of a posterior (`xarray.DataTree` or `InferenceData`), and the
+"""The container of a posterior, an `xarray.DataTree` of named Datasets, and the
 convergence of its draws.
 
-Both contain named Datasets, which all other modules work with.
+A posterior of others may also be the `InferenceData` of ArviZ before 1.0.
 """
 
 from __future__ import annotations
@@ -28,24 +28,60 @@ from causalgia.errors import (
     InferenceError,
     quoted,
 )
+from causalgia.types import PosteriorGroups
 
 Tree: TypeAlias = Any
-"""`xarray.DataTree` with ArviZ 1 and later, `arviz.InferenceData` with ArviZ 0.x."""
+"""`xarray.DataTree`, whichever ArviZ is installed."""
 
 
 def as_tree(groups: Mapping[str, xr.Dataset]) -> Tree:
-    """Put Datasets into the container of the installed ArviZ, under their names.
+    """Put Datasets into a DataTree, under their names.
 
     Examples
     --------
     >>> tree = as_tree(
     ...     {"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})}
     ... )
-    >>> tree["posterior"]["mu"].sizes["draw"]
+    >>> tree["/posterior"]["mu"].sizes["draw"]
     2
     """
+    return xr.DataTree.from_dict(dict(groups))
+
+
+def as_arviz(posterior: PosteriorGroups) -> Any:
+    """Return a posterior as the functions of the installed ArviZ take it.
+
+    ArviZ from 1.0 on reads the DataTree of `infer` itself. Earlier ones, which are what
+    Python 3.11 has, read an `arviz.InferenceData`: use this for a line that runs with
+    any of them.
+
+    Parameters
+    ----------
+    posterior
+        A posterior of `infer`, or another one in groups.
+
+    Returns
+    -------
+    DataTree or InferenceData
+        The groups of the posterior: a DataTree for ArviZ 1.0 and later, an
+        InferenceData before.
+
+    Raises
+    ------
+    InferenceError
+        If it is not a posterior.
+
+    Examples
+    --------
+    >>> given = as_arviz(
+    ...     {"posterior": xr.Dataset({"mu": (("chain", "draw"), [[1.0, 2.0]])})}
+    ... )
+    >>> given["posterior"]["mu"].sizes["draw"]
+    2
+    """
+    groups = tree_datasets(posterior)
     if int(version("arviz").split(".")[0]) >= 1:
-        return xr.DataTree.from_dict(dict(groups))
+        return as_tree(groups)
     return import_quietly("arviz").InferenceData(**groups)
 
 

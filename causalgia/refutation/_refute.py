@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -172,7 +172,8 @@ def refute(
         Seed of fresh units, placebos and permutations.
     checks
         Names of functions of `causalgia.refutation`, such as
-        ``["beyond_placebos", "strand"]``. They take the predictions that they need.
+        ``["beyond_placebos", "strand"]``, or names that the result prints, such as
+        ``"randomized weights"``. They take the predictions that they need.
         None: all, with at most as many predictions as the trial itself; those that do
         not fit are listed.
     control, contrasts
@@ -279,7 +280,8 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
             f"checks={quoted(checks)} is not a list of names; give one, such as "
             "['beyond_placebos']"
         )
-    names = [checks] if isinstance(checks, str) else list(dict.fromkeys(checks))
+    given = [checks] if isinstance(checks, str) else list(checks)
+    names = list(dict.fromkeys(map(_function_of, given)))
     for name in names:
         if name not in CHECKS:
             known = list(CHECKS)
@@ -288,6 +290,30 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     if not names:
         raise DesignError("checks= names no check; leave it out for all")
     return names
+
+
+_ROWS = {
+    "same answers": "numerical_floor",
+    "specific share": "beyond_placebos",
+    "order of effects": "other_null_models",
+    "sd between null models": "other_null_models",
+}
+"""Rows of the result -> the check whose row has another name."""
+
+
+def _function_of(name: Any) -> Any:
+    """Return the name of a check from the name that is printed; any other as it is.
+
+    Examples
+    --------
+    >>> _function_of("k-mer composition"), _function_of("same answers")
+    ('kmer_composition', 'numerical_floor')
+    """
+    if not isinstance(name, str):
+        return name
+    words = " ".join(name.split())
+    function = _ROWS.get(words, words.replace("-", "").replace(" ", "_"))
+    return function if function in CHECKS else name
 
 
 def _joined(parts: list[xr.Dataset], failures: list[str]) -> xr.Dataset:

@@ -33,6 +33,7 @@ from causalgia.estimation.request import (
     null_value,
 )
 from causalgia.former_names import former_arguments
+from causalgia.inputs import as_pandas
 from causalgia.multiplicity.bands import band_limits, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -48,7 +49,13 @@ from causalgia.notes import with_notes
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
-from causalgia.types import Array, Codes, EstimateTable, PosteriorGroups
+from causalgia.types import (
+    Array,
+    Codes,
+    EstimateTable,
+    HasToPandas,
+    PosteriorGroups,
+)
 from causalgia.verdicts.evidence import (
     Evidence,
     from_estimates,
@@ -66,7 +73,7 @@ _ROUNDING = 1e-9
 
 @former_arguments
 def decide(
-    x: EstimateTable | PosteriorGroups,
+    x: EstimateTable | HasToPandas | PosteriorGroups,
     *,
     rope: RopeLike | None = None,
     error: Error | None = None,
@@ -89,10 +96,10 @@ def decide(
     Parameters
     ----------
     x
-        Estimates, or a table with columns ``effect`` and ``se``; effects
-        ``ice (unit, contrast, task)``, which are estimated first; or a posterior of
-        `causalgia.infer`, or another one with
-        ``posterior/ace (chain, draw, contrast[, task])``.
+        Estimates, or a table (of pandas, or of another library with ``to_pandas()``)
+        with columns ``effect`` and ``se``; effects ``ice (unit, contrast, task)``,
+        which are estimated first; or a posterior of `causalgia.infer`, or another one
+        with ``posterior/ace (chain, draw, contrast[, task])``.
     rope
         ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task;
         ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect;
@@ -187,7 +194,7 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     of_draws = isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims)
-    evidence: Any = {"posterior": x} if of_draws else x
+    evidence: Any = {"posterior": x} if of_draws else as_pandas(x)
     check_no_average_map(evidence, "cg.decide")
     kind = _kind_of_evidence(evidence)
     check_cluster_name(cluster, of_units=kind == "effects")

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from hashlib import sha256
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
 
 from causalgia.checks import nearest
 from causalgia.errors import PredictorError, quoted
+from causalgia.zoo.oracles import names as oracle_names
 from causalgia.zoo.oracles import oracle
 
 if TYPE_CHECKING:
     from causalgia.predict import Ensemble, TorchPredictor
+    from causalgia.zoo.grammar import Oracle
 
 Architecture: TypeAlias = Literal["residual", "exponential"]
 
@@ -117,18 +119,33 @@ def card(name: str, *, architecture: Architecture = "residual") -> Card:
     return read_card(card_path(WEIGHTS, name, architecture))
 
 
+@overload
+def load(
+    name: Literal["rbfox1_like", "vts1_like"],
+    *,
+    member: SupportsIndex = ...,
+    architecture: Architecture = ...,
+) -> TorchPredictor: ...
+@overload
+def load(
+    name: str,
+    *,
+    member: SupportsIndex = ...,
+    architecture: Architecture = ...,
+) -> TorchPredictor | Oracle: ...
 def load(
     name: str, *, member: SupportsIndex = 0, architecture: Architecture = "residual"
-) -> TorchPredictor:
+) -> TorchPredictor | Oracle:
     """Return one network as a predictor of 41-nt sequences, trained on labels from the
-    `oracle` of that name.
+    `oracle` of that name; or the oracle itself, where no network was trained on it.
 
     Parameters
     ----------
     name
-        ``"rbfox1_like"`` or ``"vts1_like"``.
+        ``"rbfox1_like"`` or ``"vts1_like"``, whose networks are in the zoo; or another
+        one of `causalgia.zoo.names`, whose oracle is returned.
     member
-        Index of the network, 0 to 4; `ensemble` has all five.
+        Index of the network, 0 to 4; `ensemble` has all five. An oracle has none.
     architecture
         ``"residual"``: a small network after ResidualBind; ``"exponential"``: a small
         convolutional network with exponential activations.
@@ -137,7 +154,7 @@ def load(
     ------
     PredictorError
         If there is no such name, architecture or member, or its weight file is missing
-        or altered.
+        or altered; if a member or an architecture is asked of an oracle.
     MissingExtraError
         If torch or safetensors is not installed.
 
@@ -158,7 +175,24 @@ def load(
     ... )[:, 0]
     >>> bool(2.5 < strong - without < 4.5)
     True
+    >>> load("gata1_like").tasks
+    ('K562', 'HepG2')
     """
+    if name not in STORIES and name in oracle_names():
+        requested = {
+            "member": member not in (0,),
+            "architecture": architecture != "residual",
+        }
+        for argument in (argument for argument, given in requested.items() if given):
+            raise PredictorError(
+                f"no networks were trained on {quoted(name)}: its oracle is one "
+                f"predictor; leave {argument}= out, or load one of "
+                f"{', '.join(map(quoted, STORIES))}"
+            )
+        return oracle(name)
+    if name not in STORIES:
+        every = (*STORIES, *(one for one in oracle_names() if one not in STORIES))
+        _check_known(name, every, "no predictor")
     known = card(name, architecture=architecture)
     try:
         which = -1 if isinstance(member, bool) else index(member)
@@ -207,6 +241,7 @@ def ensemble(name: str, *, architecture: Architecture = "residual") -> Ensemble:
     """
     from causalgia.predict import Ensemble
 
+    _check_known(name, STORIES, "no trained networks of")
     return Ensemble(
         {
             f"member {i}": load(name, member=i, architecture=architecture)

@@ -82,7 +82,7 @@ def infer_counts(
 
     Returns
     -------
-    DataTree or InferenceData
+    DataTree
         As the installed ArviZ and `decide` read it. ``posterior``:
         ``ace (chain, draw, contrast, task)``, the mean of the effect over the
         population that the elements come from, on log2;

@@ -1,0 +1,232 @@
+"""What a command prints: lines for a reader, or with ``--json`` one document for a
+program.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import wraps
+from io import BufferedWriter, FileIO, StringIO, TextIOWrapper
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+import causalgia
+from causalgia.errors import printable
+
+WIDE = 1_000_000
+"""Columns of a pipe, in which no line is broken."""
+JsonOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="Print one JSON document: the text, its numbers, and the files written.",
+    ),
+]
+QuietOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print nothing but warnings and errors."),
+]
+
+
+@dataclass
+class Output:
+    """What the running command printed so far, and how it prints."""
+
+    as_json: bool = False
+    quiet: bool = False
+    lines: list[str] = field(default_factory=list)
+    parts: dict[str, Any] = field(default_factory=dict)
+
+
+_output: ContextVar[Output | None] = ContextVar("output", default=None)
+
+
+@contextmanager
+def fresh_output() -> Iterator[None]:
+    """Begin the output of a command, and end it with the body of the context."""
+    token = _output.set(Output())
+    try:
+        yield
+    finally:
+        _output.reset(token)
+
+
+def output() -> Output:
+    """Return the output of the running command."""
+    found = _output.get()
+    if found is None:
+        _output.set(found := Output())
+    return found
+
+
+def finish_output(command: str) -> None:
+    """Print the document of a command that was asked for JSON."""
+    now = output()
+    if not now.as_json:
+        return
+    document = {"command": command, "version": causalgia.__version__}
+    document |= {"text": "\n".join(now.lines).strip("\n")} | now.parts
+    typer.echo(json.dumps(document, allow_nan=False))
+
+
+def echo(text: str = "") -> None:
+    """Print a line with terminal control characters escaped."""
+    now = output()
+    if now.as_json:
+        now.lines.append(printable(text))
+    elif not now.quiet:
+        typer.echo(printable(text))
+
+
+def emit(text: str) -> None:
+    """Print what was asked for by an option, with ``--quiet`` as well."""
+    now = output()
+    if now.as_json:
+        now.lines.append(text)
+    else:
+        typer.echo(text)
+
+
+def record(**parts: Callable[[], Any]) -> None:
+    """Add parts to the document of a command, each made only if there is one.
+
+    Examples
+    --------
+    >>> with fresh_output():
+    ...     output().as_json = True
+    ...     record(ok=lambda: True)
+    ...     output().parts
+    {'ok': True}
+    """
+    now = output()
+    if now.as_json:
+        now.parts |= {name: make() for name, make in parts.items()}
+
+
+def record_files(*paths: object) -> None:
+    """Add files that were written to the document of a command."""
+    now = output()
+    files = now.parts.setdefault("files", [])
+    files += [str(path) for path in paths if str(path) not in files]
+
+
+def print_rich(parts: list[Any]) -> None:
+    """Print texts and tables of rich with a blank line after each; in a pipe no line is
+    broken.
+    """
+    from rich.console import Console
+
+    now = output()
+    if now.quiet and not now.as_json:
+        return
+    buffer = StringIO() if now.as_json else None
+    console = Console(
+        file=buffer,
+        highlight=False,
+        markup=False,
+        width=None if buffer is None and sys.stdout.isatty() else WIDE,
+    )
+    for part in parts:
+        if part:
+            console.print(printable(part) if isinstance(part, str) else part)
+            console.print()
+    if buffer is not None:
+        now.lines += [line.rstrip() for line in buffer.getvalue().split("\n")[:-1]]
+
+
+def records(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of a DataFrame or Dataset for JSON, in which a missing number is
+    null.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> records(pd.DataFrame({"term": ["GATA1"], "q": [float("nan")], "n": [3]}))
+    [{'term': 'GATA1', 'q': None, 'n': 3}]
+    """
+    if hasattr(table, "data_vars"):
+        if not table.sizes:
+            return [{str(name): _plain(v.item()) for name, v in table.items()}]
+        table = table.to_dataframe()
+    if any(name is not None for name in table.index.names):
+        table = table.reset_index()
+    names = [str(name) for name in table.columns]
+    return [
+        dict(zip(names, map(_plain, row), strict=True))
+        for row in table.itertuples(index=False, name=None)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Return a value for JSON: a missing number as None, an infinite one as text."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def with_output_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command with the options ``--json`` and ``--quiet``."""
+    more = {"as_json": JsonOption, "quiet": QuietOption}
+
+    @wraps(function)
+    def command(*args: Any, as_json: bool, quiet: bool, **options: Any) -> Any:
+        now = output()
+        now.as_json, now.quiet = as_json, quiet
+        return function(*args, **options)
+
+    signature = inspect.signature(function, eval_str=True)
+    parameters = [
+        *signature.parameters.values(),
+        *(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=hint
+            )
+            for name, hint in more.items()
+        ),
+    ]
+    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    return command
+
+
+class _Reader(FileIO):
+    """A stream whose reader may have gone away: what it no longer reads is dropped."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data) or 0
+        except BrokenPipeError:
+            return len(memoryview(data).cast("B"))
+
+
+def patient(stream: Any) -> Any:
+    """Return a standard stream that a closed pipe does not stop, and that prints
+    question marks for characters that it lacks.
+
+    A command goes on until its files are written, and its exit code is that of its
+    work: ``causalgia show results | head`` ends with 0.
+    """
+    if not isinstance(stream, TextIOWrapper):
+        return stream
+    buffer: Any = stream.buffer  # PYTHONUNBUFFERED has none
+    if type(getattr(buffer, "raw", buffer)) is not FileIO:  # a Windows console
+        stream.reconfigure(errors="replace")
+        return stream
+    stream.flush()
+    reader: Any = _Reader(stream.fileno(), "w", closefd=False)
+    return TextIOWrapper(
+        reader if type(buffer) is FileIO else BufferedWriter(reader),
+        encoding=stream.encoding,
+        errors="replace",
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )

@@ -1,0 +1,194 @@
+"""Tables of other libraries by the one door, and the fits of statsmodels as effects."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+import statsmodels.formula.api as smf
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import EstimateError, OutcomesError
+from causalgia.inputs import as_pandas
+
+TABLE = pd.DataFrame(
+    {
+        "contrast": list("abcd"),
+        "effect": [1.0, 0.02, -1.0, 0.3],
+        "se": [0.1, 0.1, 0.2, 0.1],
+    }
+)
+
+
+class Polarsish:
+    """A table of another library: neither a Mapping nor of pandas."""
+
+    columns = tuple(TABLE.columns)
+
+    def __init__(self, table: Any = TABLE) -> None:
+        self.table = table
+
+    def to_pandas(self) -> Any:
+        if isinstance(self.table, Exception):
+            raise self.table
+        return self.table
+
+
+VERBS = {
+    "infer": lambda x: cg.infer(x, law="normal", rng=0)["moments"].to_dataset(),
+    "decide": lambda x: cg.decide(x, rope=(-0.5, 0.5)),
+    "adjust": lambda x: cg.adjust(x, method="holm"),
+    "tidy": lambda x: cg.tidy(x).to_xarray(),
+    "from_effects": cg.from_effects,
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_table_of_another_library_is_the_table_of_pandas(verb: str) -> None:
+    assert VERBS[verb](Polarsish()).identical(VERBS[verb](TABLE))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            ModuleNotFoundError("pyarrow is required"),
+            r"^to_pandas\(\) of this Polarsish needs another library \(pyarrow is "
+            r"required\); install it, or give a DataFrame of pandas$",
+        ),
+        ([1.0], r"^to_pandas\(\) of this Polarsish returned list; give a DataFrame"),
+        (None, "returned NoneType"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(verb: str, given: Any, message: str) -> None:
+    with pytest.raises(OutcomesError, match=message):
+        VERBS[verb](Polarsish(given))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_class_in_place_of_a_table_is_refused(verb: str) -> None:
+    with pytest.raises(OutcomesError, match="cannot be called"):
+        VERBS[verb](Polarsish)
+
+
+@pytest.mark.parametrize("verb", ["infer", "decide", "tidy", "from_effects"])
+def test_a_column_that_is_missing_is_named_as_in_pandas(verb: str) -> None:
+    with pytest.raises((OutcomesError, EstimateError), match="'se'"):
+        VERBS[verb](Polarsish(TABLE.drop(columns="se")))
+
+
+def test_arrays_and_datasets_of_xarray_are_left_as_they_are() -> None:
+    for value in (xr.Dataset(), xr.DataArray([1.0]), [1.0], None):
+        assert as_pandas(value) is value
+
+
+X = pd.DataFrame(
+    {
+        "const": 1.0,
+        "GATA1": np.tile([0.0, 1.0], 20),
+        "TAL1": np.repeat([0.0, 1.0], 20),
+        "site": np.arange(40) % 8,
+    }
+)
+Y = (
+    0.5 * X["const"]
+    + 2 * X["GATA1"]
+    - X["TAL1"]
+    + np.random.default_rng(0).normal(size=40)
+)
+ARMS = ["const", "GATA1", "TAL1"]
+
+
+def check_as_fitted(fit: Any, n: int = 3) -> xr.Dataset:
+    """Assert that the effects are the coefficients of a fit, and return them."""
+    found = cg.from_effects(fit)
+    params = getattr(fit, "fe_params", fit.params)
+    np.testing.assert_array_equal(found["contrast"], params.index)
+    np.testing.assert_allclose(found["ace"].squeeze(), params, rtol=1e-12)
+    np.testing.assert_allclose(found["se"].squeeze(), fit.bse[:n], rtol=1e-9)
+    np.testing.assert_allclose(found["p"].squeeze(), fit.pvalues[:n], rtol=1e-7)
+    limits = np.asarray(fit.conf_int())[:n]
+    np.testing.assert_allclose(found["lower"].squeeze(), limits[:, 0], rtol=1e-7)
+    np.testing.assert_allclose(found["upper"].squeeze(), limits[:, 1], rtol=1e-7)
+    np.testing.assert_allclose(
+        found["covariance"].squeeze(), np.asarray(fit.cov_params())[:n, :n]
+    )
+    return found
+
+
+def test_coefficients_of_a_linear_model_with_t_tests() -> None:
+    found = check_as_fitted(sm.OLS(Y, X[ARMS]).fit())
+    assert (found["df"] == 37).all()
+    verdicts = cg.decide(found.sel(contrast=["GATA1", "TAL1"]), rope=(-0.2, 0.2))
+    assert verdicts["verdict"].values.ravel()[0] == "increases"
+
+
+def test_coefficients_with_clustered_errors_have_the_df_of_the_clusters() -> None:
+    fit = sm.OLS(Y, X[ARMS]).fit(
+        cov_type="cluster", cov_kwds={"groups": X["site"]}, use_t=True
+    )
+    assert (check_as_fitted(fit)["df"] == 7).all()
+
+
+def test_coefficients_of_a_generalized_model_are_normal() -> None:
+    high = Y.gt(Y.median()).astype(int)
+    fit = sm.GLM(high, X[ARMS], sm.families.Binomial()).fit()
+    assert "df" not in check_as_fitted(fit)
+
+
+def test_a_mixed_model_gives_its_fixed_effects_alone() -> None:
+    data = X.assign(y=Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a variance near 0
+        fit = smf.mixedlm("y ~ GATA1 + TAL1", data, groups=data["site"]).fit()
+    assert list(check_as_fitted(fit)["contrast"].values) == [
+        "Intercept",
+        "GATA1",
+        "TAL1",
+    ]
+
+
+def test_arrays_in_place_of_frames_have_the_names_of_the_model() -> None:
+    found = cg.from_effects(sm.OLS(Y.to_numpy(), X[ARMS].to_numpy()).fit())
+    assert found["contrast"].values.tolist() == ["const", "x1", "x2"]
+
+
+@pytest.mark.parametrize("argument", ["se", "covariance", "df", "names"])
+def test_what_a_fit_says_itself_is_not_said_twice(argument: str) -> None:
+    fit = sm.OLS(Y, X[ARMS]).fit()
+    with pytest.raises(
+        EstimateError, match=f"^from_effects: {argument}= beside a fitted model"
+    ):
+        cg.from_effects(fit, **{argument: [1.0, 2.0, 3.0]})
+
+
+class Fit:
+    """What a fitted model has, of given arrays."""
+
+    def __init__(self, params: npt.ArrayLike, covariance: npt.ArrayLike) -> None:
+        self.params, self.covariance = np.asarray(params), np.asarray(covariance)
+
+    def cov_params(self) -> npt.NDArray[Any]:
+        return self.covariance
+
+
+@pytest.mark.parametrize(
+    ("fit", "message"),
+    [
+        (Fit(np.ones((2, 2)), np.eye(4)), r"have shape \(2, 2\) and their covariance"),
+        (Fit(np.ones(3), np.eye(2)), r"\(3,\) and their covariance \(2, 2\)"),
+        (Fit(np.ones(2), np.ones(2)), r"\(2,\) and their covariance \(2,\)"),
+        (Fit([1.0, np.nan], np.eye(2)), "is not finite"),
+        (Fit(np.ones(2), np.ones((2, 2))), "covariance of the 2 effects is singular"),
+    ],
+)
+def test_fits_that_are_no_effects_are_refused(fit: Fit, message: str) -> None:
+    with pytest.raises(EstimateError, match=message):
+        cg.from_effects(fit)
