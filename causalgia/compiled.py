@@ -146,10 +146,10 @@ def _announce_compilation(dispatcher: Any, what: str) -> None:
             if self.written or event_.data["dispatcher"] is not dispatcher:
                 return
             self.written = True
-            kept = not isinstance(dispatcher._cache, NullCache)
+            cached = not isinstance(dispatcher._cache, NullCache)
             end = (
                 "once: later processes load the result"
-                if kept
+                if cached
                 else "in this process, as in every other: no folder for the result can "
                 "be written; set NUMBA_CACHE_DIR to one that can"
             )
