@@ -781,14 +781,14 @@ def _pairs(
                 found.sel(contrast=name, task=task)
                 for name in (f"{first} left", f"{second} right")
             ]
-            effects = [float(one["ace"]) for one in alone]
+            sizes = [float(one["ace"]) for one in alone]
             ace, lower, upper = (
                 float(row[column]) for column in ("ace", "lower", "upper")
             )
             signs = [
                 _direction(float(one["lower"]), float(one["upper"])) for one in alone
             ]
-            reads = _reads(lower, upper, effects, signs)
+            reads = _reads(lower, upper, sizes, signs)
             pair = first, second, task
             same = ""
             if is_departure(reads) and tried is not None and len(tried.scales) > 1:
@@ -796,7 +796,7 @@ def _pairs(
                     contrast=f"{first} and {second}", task=task
                 )
                 same = "yes" if bool(survives.all()) else "no"
-            rows.append([*pair, *effects, ace, lower, upper, reads.word, same])
+            rows.append([*pair, *sizes, ace, lower, upper, reads.word, same])
     return pd.DataFrame(rows, columns=list(_OF_PAIRS))
 
 

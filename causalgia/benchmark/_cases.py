@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -347,7 +347,7 @@ def _on_oracle(
 
 
 def _on_networks(
-    story: str,
+    story: Literal["rbfox1_like", "vts1_like"],
     architecture: Architecture,
     motifs: Sequence[Sequence[str]],
     n: int,

@@ -207,8 +207,10 @@ TABLE, ANNOTATED, SKIPPED = "variants.tsv", "variants.vcf", "skipped.tsv"
 SETTINGS = "settings.json"
 _OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
 _NOT_SEQUENCES = ("genome", "variants")
-_TRIAL_OPTIONS = ("calls", "out", "device", "force", "same_answers", "dask", "workers")
-_TRIAL_OPTIONS += ("as_json", "quiet")
+_TRIAL_OPTIONS = (
+    *("calls", "out", "device", "force", "same_answers", "dask", "workers"),
+    *("as_json", "quiet"),
+)
 _NEEDED = {
     "genome": "--genome FASTA",
     "predictor": "--predictor TOML",

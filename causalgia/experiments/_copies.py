@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Analysis
@@ -225,7 +225,10 @@ def read_copies(found: TrialResults) -> Finding:
     effect and the line through it, and on number and place.
     """
     n = max(found.experiment.labels["copies"].values())
-    all_copies, contrasts = copies_in_words(n), found.experiment.named_contrasts or {}
+    all_copies = copies_in_words(n)
+    contrasts: Mapping[str, Mapping[str, float]] = (
+        found.experiment.named_contrasts or {}
+    )
     tried = scales_tried(found.outcomes, {EXCESS: contrasts[EXCESS]})
     sentences, against = [], against_placebos(found.experiment)
     for task, rows in rows_by_task(found.steps.decisions):

@@ -350,8 +350,8 @@ def _dose_contrasts(
                 control: len(places) - 1.0,
             }
         *_, strongest = excess
-        _, *single, _ = excess[strongest]
-        rows |= {arm: {arm: 1.0, control: -1.0} for arm in single}
+        _, *alone, _ = excess[strongest]
+        rows |= {arm: {arm: 1.0, control: -1.0} for arm in alone}
         rows |= {f"{EXCESS}, {letters}": row for letters, row in excess.items()}
         rows[RISE] = weighted_sum(
             (weight, excess[letters])
@@ -455,7 +455,10 @@ def _excess_text(rows: xr.Dataset, names: list[str], found: TrialResults) -> str
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
     if not strongest:
         return ""
-    (name,), contrasts = strongest, found.experiment.named_contrasts or {}
+    (name,) = strongest
+    contrasts: Mapping[str, Mapping[str, float]] = (
+        found.experiment.named_contrasts or {}
+    )
     excess, rise = rows.sel(contrast=name), rows.sel(contrast=RISE)
     kind = joint_effects(rows, contrasts, [name])[name]
     tried = scales_tried(found.outcomes, {name: contrasts[name]})

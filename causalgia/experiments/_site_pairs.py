@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -347,7 +347,9 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
     """Return how each pair acts, after a check that no background proposed."""
     check_fresh_draws(found, looked_at)
     sentences, against = [], against_placebos(found.experiment)
-    contrasts = found.experiment.named_contrasts or {}
+    contrasts: Mapping[str, Mapping[str, float]] = (
+        found.experiment.named_contrasts or {}
+    )
     for begins, table in rows_by_task(found.steps.decisions):
         names = (
             table["contrast"]

@@ -4,7 +4,7 @@ positions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -417,7 +417,9 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
     interactions of each kind.
     """
     names = cells["contrast"].to_numpy().astype(str).tolist()
-    contrasts = found.experiment.named_contrasts or {}
+    contrasts: Mapping[str, Mapping[str, float]] = (
+        found.experiment.named_contrasts or {}
+    )
     kinds = joint_effects(rows, contrasts, names)
     departing = [name for name in names if is_departure(kinds[name])]
     tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})

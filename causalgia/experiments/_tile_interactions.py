@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -209,7 +209,10 @@ def _tile_interactions_text(decisions: xr.Dataset, found: TrialResults) -> str:
         decisions.isel(contrast=rows) for rows in (order == 1, order == 2, order > 2)
     )
     kinds = _kinds_of_pairs(decisions, pairs)
-    contrasts, n = found.experiment.named_contrasts or {}, len(kinds)
+    contrasts: Mapping[str, Mapping[str, float]] = (
+        found.experiment.named_contrasts or {}
+    )
+    n = len(kinds)
     departing = [name for name, kind in kinds.items() if is_departure(kind)]
     tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})
     on_scales = "" if tried is None else tried.text(departing, decisions)

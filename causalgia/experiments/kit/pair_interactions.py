@@ -472,7 +472,9 @@ def _interactions_text(
     scale, and the strongest interaction with its kind.
     """
     names = cells["contrast"].to_numpy().astype(str).tolist()
-    contrasts = found.experiment.named_contrasts or {}
+    contrasts: Mapping[str, Mapping[str, float]] = (
+        found.experiment.named_contrasts or {}
+    )
     kinds = joint_effects(table, contrasts, names)
     departing = [name for name in names if is_departure(kinds[name])]
     if tried is None and len(departing) <= _MOST_ON_SCALES:
