@@ -220,7 +220,11 @@ def test_heights_of_another_unit_are_not_called_effects():
     assert plot.logo(bits).get_ylabel().startswith("height of a letter:\neffect on")
     bits["ace"].attrs["units"] = "bits"
     assert plot.logo(bits).get_ylabel() == "height of a letter:\nbits"
-    assert plot.logo(bits, centered=True).get_ylabel().startswith("height of a letter:\nbits,")
+    assert (
+        plot.logo(bits, centered=True)
+        .get_ylabel()
+        .startswith("height of a letter:\nbits,")
+    )
 
 
 def test_a_logo_of_another_kind_is_refused():
