@@ -241,10 +241,13 @@ def ranked(
     verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(n, "")
     few = np.flatnonzero(~np.isin(verdict, (*_NO_DIRECTION, "")))
     if "lower" in one:
-        ends = [np.clip(one[end], *_around(ace)) for end in ("lower", "upper")]
+        least, most = (
+            np.clip(one[end].to_numpy(), *_around(ace)) for end in ("lower", "upper")
+        )
         axes.vlines(
             rank[few],
-            *(end.to_numpy()[few] for end in ends),
+            least[few],
+            most[few],
             colors=[VERDICTS[str(name)] for name in verdict[few]],
             lw=1.0,
             zorder=3,
