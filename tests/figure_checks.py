@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -102,12 +103,16 @@ def _unnamed_rows(axes: Axes) -> list[str]:
     if axes.get_label() != "rows" or (place and not place.is_first_col()):
         return []
     ticks = axes.yaxis._update_ticks()  # type: ignore[attr-defined]
-    named = {round(tick.get_loc()) for tick in ticks if tick.label1.get_text()}
+    named = {
+        round(np.asarray(tick.get_loc()).item())
+        for tick in ticks
+        if tick.label1.get_text()
+    }
     marks = {
         round(float(y))
         for found in axes.collections
         if isinstance(found, PathCollection)
-        for y in found.get_offsets()[:, 1]
+        for y in np.asarray(found.get_offsets())[:, 1]
     }
     return [f"row {row} has no name" for row in sorted(marks - named)]
 
@@ -122,8 +127,8 @@ def looked_at() -> Iterator[list[str]]:
         found.extend(faults(canvas.figure))
         return write(canvas, *given, **settings)
 
-    FigureCanvasBase.print_figure = print_figure  # type: ignore[method-assign]
+    setattr(FigureCanvasBase, "print_figure", print_figure)  # noqa: B010
     try:
         yield found
     finally:
-        FigureCanvasBase.print_figure = write  # type: ignore[method-assign]
+        setattr(FigureCanvasBase, "print_figure", write)  # noqa: B010

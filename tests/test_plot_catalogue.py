@@ -331,9 +331,10 @@ def test_every_figure_is_saved_and_takes_axes(tmp_path):
     axes = drawn()[0].figure.add_subplot()
     assert plot.profile(table(), along="distance", ax=axes) is axes
     assert plot.heatmap(grid(), rows="first", columns="step", ax=axes) is axes
+    alone = plot.profile(table(), along="distance")
     for place in (tmp_path / "nowhere" / "x.png", tmp_path / "x.xyz"):
         with pytest.raises(OutcomesError, match="the figure cannot be written"):
-            plot.save_figure(axes, place)
+            plot.save_figure(alone, place)
 
 
 def test_names_with_dollars_and_letters_that_the_font_lacks(tmp_path):

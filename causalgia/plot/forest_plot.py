@@ -359,6 +359,8 @@ def _inches(table: Sequence[Row], places: dict[str, int]) -> float:
     n = len(places) + any(row["is_placebo"] for row in table)
     if len(places) > _ROOMY:
         return _DENSE * (n + 0.2)
+    if (models := len({row.get("model") for row in table})) > 2:
+        return (0.14 * models + 0.1) * (n + 0.2)
     return (_WITH_DO if any(_texts_of(table, places).values()) else _NAMED) * (n + 0.2)
 
 

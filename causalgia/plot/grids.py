@@ -313,7 +313,7 @@ def sharing(
         found["n_either"].transpose("task", "task_").to_numpy() > 0, share, np.nan
     )
     tasks = found["task"].to_numpy().tolist()
-    axes = axes_or_new(ax, *_figure_size(grid, tasks, tasks))
+    axes = axes_or_new(ax, *_figure_size(grid, tasks, tasks, square=True))
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = LinearSegmentedColormap.from_list(
@@ -387,13 +387,15 @@ def _ordered(places: Any) -> list[Any]:
 
 
 def _figure_size(
-    grid: Array, down: list[Any], across: list[Any]
+    grid: Array, down: list[Any], across: list[Any], *, square: bool = False
 ) -> tuple[float, float]:
     beside, below = (
         _LETTER * max(letters_wide(_tick_label(place)) for place in names)
         for names in (down, across)
     )
     height, width = (float(np.clip(0.42 * n, 1.2, 9.0)) for n in grid.shape)
+    if square:
+        height = min(height, max(PAGE - beside - 2.0, 1.2))
     return (
         float(np.clip(width * 1.25 + beside + 2.0, 3.6, PAGE)),
         height + 1.2 + max(0.0, below - 4 * _LETTER),

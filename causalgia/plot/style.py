@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
@@ -54,6 +55,17 @@ PAGE = 7.08  # inches: 180 mm, the width of a journal's page; no figure is wider
 UNNAMED_TASK = "effect"  # of effects without tasks
 #: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
+
+
+_NO_GLYPH = "Glyph |Matplotlib currently does not support"
+
+
+@contextmanager
+def _unknown_letters() -> Iterator[None]:
+    """Draw letters that the font lacks as empty boxes, without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=_NO_GLYPH)
+        yield
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -291,7 +303,7 @@ def shortened(name: str, most: float = 40) -> str:
     Examples
     --------
     >>> shortened("a motif of no length to speak of"), shortened("GATA1" * 40)
-    ('a motif of no length to speak of', 'GATA1GATA1GATA1GATA1GAT…ATA1GATA1GATA1')
+    ('a motif of no length to speak of', 'GATA1GATA1GATA1GATA1GAT…1GATA1GATA1GATA1')
     >>> shortened("転写因子" * 10)
     '転写因子転写因子転写因…因子転写因子'
     """
@@ -520,6 +532,7 @@ def put_legend(
     made.again = again  # type: ignore[attr-defined]
 
 
+@_unknown_letters()
 def fit_to_page(*several: Axes) -> None:
     """Break headings, labels and legends of axes at the edges of their page, and lift
     headings above legends.
@@ -602,10 +615,9 @@ def _fewer_columns(legend: Any, room: float) -> bool:
     return True
 
 
+@_unknown_letters()
 def _lay_out(figure: Figure) -> None:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=_NO_GLYPH)
-        figure.draw_without_rendering()
+    figure.draw_without_rendering()
 
 
 def _break_lines(text: Any, room: float, *, across: bool) -> bool:
@@ -628,6 +640,7 @@ def _break_lines(text: Any, room: float, *, across: bool) -> bool:
     return bool(text.get_text() != before)
 
 
+@_unknown_letters()
 def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> None:
     """Write names beside points inside the axes; a name that would cover a point or
     another name is left out.
@@ -742,7 +755,6 @@ def strip(axes: Axes, *sides: str) -> None:
 
 
 _DPI, _MOST_PIXELS = 160, 30_000
-_NO_GLYPH = "Glyph |Matplotlib currently does not support"
 
 
 def save_figure(axes: Axes, path: str | Path) -> Path:

@@ -241,14 +241,13 @@ def ranked(
     verdict = one["verdict"].to_numpy() if "verdict" in one else np.full(n, "")
     few = np.flatnonzero(~np.isin(verdict, (*_NO_DIRECTION, "")))
     if "lower" in one:
-        low_ends, high_ends = (
-            np.clip(one[end].to_numpy(), *_around(ace))[few]
-            for end in ("lower", "upper")
+        least, most = (
+            np.clip(one[end].to_numpy(), *_around(ace)) for end in ("lower", "upper")
         )
         axes.vlines(
             rank[few],
-            low_ends,
-            high_ends,
+            least[few],
+            most[few],
             colors=[VERDICTS[str(name)] for name in verdict[few]],
             lw=1.0,
             zorder=3,
