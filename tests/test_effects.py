@@ -487,7 +487,9 @@ def test_one_effect_within_rounding_is_constant_and_zero_only_where_it_may_be() 
     assert np.ptp((base + 0.3) - base) > 0
     assert flags(np.stack([base, base + 0.3], axis=1)) == (True, False)
     assert flags(np.array([[0.3, 0.1 + 0.2], [0.3, 0.3]])) == (True, True)
-    assert flags(np.array([[0.3, 0.3 + 1e-12], [0.3, 0.3]])) == (False, False)
+    # a billionth of the outcomes says nothing either
+    assert flags(np.array([[0.3, 0.3 + 1e-12], [0.3, 0.3]])) == (True, True)
+    assert flags(np.array([[0.3, 0.3 + 1e-9], [0.3, 0.3]])) == (False, False)
 
 
 @pytest.mark.long

@@ -41,6 +41,7 @@ from causalgia.effects.pointwise_effects import sd_weights, sums_over_arms
 from causalgia.effects.scales import (
     OF_MEANS,
     TaskWeights,
+    bound_of_alike,
     check_not_log,
     check_one_task_scale,
     check_scale,
@@ -619,6 +620,7 @@ class ContrastReduction:
         y, bound = transform_with_bound(
             np.take(outcome, self.used, axis=1), scale=self.scale, over=self.over
         )
+        bound = bound_of_alike(y, bound)
         ice, within = (
             sums_over_arms(self.matrix, y),
             sums_over_arms(abs(self.matrix), bound),

@@ -13,7 +13,12 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
-from causalgia.effects.scales import check_scale, transform, transform_with_bound
+from causalgia.effects.scales import (
+    bound_of_alike,
+    check_scale,
+    transform,
+    transform_with_bound,
+)
 from causalgia.errors import quoted
 from causalgia.numerics.moments import column_moments
 from causalgia.numerics.row_blocks import (
@@ -188,6 +193,7 @@ def weighted_sums(
             if on_block is not None:
                 on_block(block)
             values, bound = transform_with_bound(block, scale=scale, over=over)
+            bound = bound_of_alike(values, bound)
             sums, within = (
                 np.moveaxis(sums_over_arms(w, x), 0, 1)
                 for w, x in ((W, values), (abs(W), bound))

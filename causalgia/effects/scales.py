@@ -106,17 +106,10 @@ def on_scale(
     return y.copy(data=put), bound
 
 
-_ALIKE = 2.5e-10
-"""Share of an outcome below which differences say nothing: two arms of two units then
-differ by at most 1e-9 of the largest outcome.
-"""
-
-
 def transform_with_bound(
     values: npt.NDArray[np.floating], *, scale: str, over: TaskWeights | None = None
 ) -> tuple[Array, Array]:
-    """Return `on_scale` of an array, without checks, and how far each number may be
-    from the one that is meant: by rounding, or by 2.5e-10 of itself if that is more.
+    """Return `on_scale` of an array, without checks.
 
     Parameters
     ----------
@@ -137,13 +130,35 @@ def transform_with_bound(
     bound = _TRANSFORMS[scale][1](size) * (
         np.spacing(np.abs(values)) / 2 + _CALCULATION * np.abs(size)
     )
-    # sums over arms that differ by less than 1e-9 of the outcomes are one number
-    bound = np.maximum(bound + np.finfo(float).eps * np.abs(put), _ALIKE * np.abs(put))
+    bound = bound + np.finfo(float).eps * np.abs(put)
     return (
         (put, bound)
         if over is None
         else (over.sums(put, _TASK_AXIS), over.bounds(bound, _TASK_AXIS))
     )
+
+
+_ALIKE = 2.5e-10
+"""Share of an outcome below which a difference says nothing: two arms of two units then
+differ by at most 1e-9 of the largest outcome.
+"""
+
+
+def bound_of_alike(values: Array, bound: Array) -> Array:
+    """Return within what numbers are called alike: their rounding, or a billionth of
+    them where that is more.
+
+    Parameters
+    ----------
+    values, bound
+        From `transform_with_bound`.
+
+    Examples
+    --------
+    >>> bound_of_alike(np.array([2.0, 0.0]), np.array([1e-16, 1e-16]))
+    array([5.e-10, 1.e-16])
+    """
+    return np.maximum(bound, _ALIKE * np.abs(values))
 
 
 def transform(
