@@ -370,13 +370,12 @@ def _estimates_in_words(
     if not known:
         return []
     known.sort(key=lambda row: -abs(row["ace"] - null))
-    of = f"Effect on {scale}" if scale else "Effect"
     if len(rows) <= _FEW:
         parts = [
-            f"{cut(row['contrast'])}{_place(row, several)} {size_in_words(row)}"
+            f"of {cut(row['contrast'])}{_place(row, several)}: {size_in_words(row)}"
             for row in known
         ]
-        return [printable(f"{of}: {'; '.join(parts)}.")]
+        return [printable(f"Effect on {scale} {'; '.join(parts)}.")]
     top = known[0]
     return [
         printable(

@@ -281,7 +281,7 @@ def trial_report(
     ...     },
     ... )
     >>> print(trial_report(estimates))
-    Effect on log counts: GATA1 1.3800 [1.3710, 1.3890].
+    Effect on log counts of GATA1: 1.3800 [1.3710, 1.3890].
     <BLANKLINE>
     contrast     ACE     95 % interval
     GATA1     1.3800  [1.3710, 1.3890]
@@ -437,11 +437,18 @@ def _setting(effects: xr.Dataset) -> str:
     assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
     parts = [part for part in (compared, on_tasks, where, assigned) if part]
     if not parts:
-        return ""
+        return _as_given(effects)
     text = ", ".join(parts)
     on = attrs.get("effect_on")
     text = f"{text[0].upper()}{text[1:]}." if parts[0] is not compared else f"{text}."
     return f"Effect on {on}. {text}" if on else text
+
+
+def _as_given(effects: xr.Dataset) -> str:
+    """Return what effects from elsewhere are, where nothing else is known of them."""
+    if is_decided(effects):
+        return ""
+    return f"Effects{' and standard errors' if 'se' in effects else ''} as given."
 
 
 def _population(effects: xr.Dataset) -> str:
@@ -491,9 +498,11 @@ def _by_size(
     """
     null = float(effects.attrs.get("null_value", 0.0))
     rank: dict[str, tuple[int, float]] = {}
+    first: dict[str, int] = {}
     for row, _ in table:
         if row["summary"]:
             continue
+        first.setdefault(row["contrast"], len(first))
         verdict = str(row.get("verdict", ""))
         kind = 0 if not verdict or verdict in DIRECTIONS else 1
         kind = 2 if verdict in ("negligible", "within") else kind
@@ -505,7 +514,7 @@ def _by_size(
         row = line[0]
         if row["summary"]:
             return (2, 0, 0.0)
-        return (int(row["is_placebo"]), *rank[row["contrast"]], row["contrast"])
+        return (int(row["is_placebo"]), *rank[row["contrast"]], first[row["contrast"]])
 
     return sorted(table, key=place)
 

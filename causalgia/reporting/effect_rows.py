@@ -269,6 +269,8 @@ def cell_rows(
         if is_decided(estimates):
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] == "exact" else {}
+            if line["exact"] and estimates.attrs.get("target") != "units":
+                line["exact"] = "all alike"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
     groups = [] if rows == "all" else placebo_groups(table, names)
     for group in groups:
@@ -484,7 +486,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         "n_matched": "null variants",
         "n": "n",
     }
-    last = {name: name for name in ("truth", "exact")}
+    last = {"truth": "truth", "exact": "units"}
     p_values = {"p": "p", "p_adjusted": adjustment}
     if is_decided(estimates):
         return {**first, **verdict, **last}
