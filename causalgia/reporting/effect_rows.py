@@ -254,8 +254,8 @@ def cell_rows(
     >>> estimates = xr.Dataset(
     ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     ... )
-    >>> [line for _, line in cell_rows(estimates)]
-    [{'contrast': 'GATA1', 'ACE': '1.500'}]
+    >>> [(row["label"], line["ACE"]) for row, line in cell_rows(estimates)]
+    [('GATA1', '1.500')]
     """
     table = _table_rows(estimates, truth)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
