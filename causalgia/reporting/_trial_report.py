@@ -168,15 +168,17 @@ def estimand(estimates: xr.Dataset) -> str:
     return "\n".join(part for part in sentences if part)
 
 
-def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
-    """Return a sentence for each effect (more than six only with verdicts), and for the
-    placebos of each task.
+def sentences(
+    estimates: xr.Dataset, *, rows: Rows = "summary", every: bool = False
+) -> list[str]:
+    """Return a sentence for each effect (more than six only with verdicts, or if
+    `every`), and for the placebos of each task.
     """
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     each, large = (
-        len(effects) <= _FEW or is_decided(estimates),
+        every or len(effects) <= _FEW or is_decided(estimates),
         any(map(is_large, effects)),
     )
     lines = (

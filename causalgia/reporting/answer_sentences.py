@@ -62,6 +62,8 @@ def answer_sentences(
     mutant is negligible, within ±0.1.
     """
     rows = [row for row in table if not row["is_placebo"]] or list(table)
+    large = any(map(is_large, rows))  # one notation, as in the table
+    rows = [row | {"scientific": large} for row in rows]
     several = [d for d in ("task", "model") if effects.sizes.get(d, 1) > 1]
     if not is_decided(effects):
         return _estimates_in_words(rows, several, effects.attrs, scale)
@@ -104,9 +106,11 @@ def cut(name: str, most: int = _MANY_LETTERS) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def size_in_words(row: Row, *, scientific: bool = False) -> str:
-    """Return an effect with its interval, "1.40 [1.20, 1.60]"."""
-    ace, interval = format_effect(row, scientific=scientific or is_large(row))
+def size_in_words(row: Row) -> str:
+    """Return an effect with its interval, "1.40 [1.20, 1.60]"; in scientific notation
+    where the row has it as ``scientific``.
+    """
+    ace, interval = format_effect(row, scientific=row.get("scientific", False))
     if not interval:
         return ace
     return f"{ace} {interval}"
@@ -236,15 +240,16 @@ def _size_beside(row: Row, verb: str = "") -> str:
     """
     shown = row
     if verb == "lowers":
-        turned = {"ace": -row["ace"]}
-        for one, other in (("lower", "upper"), ("rope_lower", "rope_upper")):
+        turned = {name: -row[name] for name in ("ace", "shrunken") if name in row}
+        for name in ("", "rope_", "shrunken_"):
+            one, other = f"{name}lower", f"{name}upper"
             if one in row:
                 turned |= {one: -row[other], other: -row[one]}
         shown = row | turned
     text = size_in_words(shown)
     if math.isnan(row.get("shrunken", math.nan)):
         return text
-    size = shrunken_effect(row)[0]
+    size = shrunken_effect(shown, scientific=row.get("scientific", False))[0]
     return f"{text}, shrunken {size}"
 
 

@@ -14,7 +14,9 @@ import xarray as xr
 
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
 from causalgia.effect_table import has_gaps, select_tasks
+from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.notes import notes_of
 from causalgia.reporting._trial_report import (
     count_clause,
@@ -208,11 +210,15 @@ def answer_parts(
         count = f"{n} note{'s' if n > 1 else ''}: {noted}."
         foot = [*foot[:-1], f"{foot[-1]} {count}"] if len(foot) > 2 else [*foot, count]
     effect_rows = [row for row, _ in table if not row["summary"]]
+    scale = scale_text(effects.attrs)
+    if effects.sizes["task"] == 1:  # else each effect names its task
+        tasks = task_contrast_text(effects)[0].removeprefix(", ")
+        scale += f" in {tasks}" if tasks else ""
     said = (
         tuple(answer)
         if answer is not None
         else tuple(
-            answer_sentences(shown, effect_rows, scale=scale_text(effects.attrs))
+            answer_sentences(shown, effect_rows, scale=scale)
         )
     )
     return AnswerParts(
@@ -222,8 +228,8 @@ def answer_parts(
         by_task=_tasks_beside(keep, shown, header) if n_effects else None,
         more=" ".join(part for part in (more, left) if part),
         foot=tuple(foot),
-        arms=tuple(arm_lines(effects)),
-        each=tuple(sentences(shown, rows=rows)),
+        arms=tuple(arm_lines(effects, every=rows == "all") if "arms" in asked else ()),
+        each=tuple(sentences(shown, rows=rows, every=True) if "each" in asked else ()),
         notes=tuple(notes),
         asked=tuple(asked),
     )
@@ -382,10 +388,15 @@ def foot_lines(effects: xr.Dataset, shown: set[str]) -> list[str]:
     return [line for line in (*lines, " ".join(last)) if line]
 
 
-def arm_lines(effects: xr.Dataset) -> list[str]:
-    """Return the definition of each contrast in do-notation."""
+def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
+    """Return the definition of each contrast in do-notation, without those of placebos
+    unless every one is asked for.
+    """
     if "do" not in effects.variables:
         return []
+    placebos = is_placebo(effects)
+    if not every and not placebos.all():
+        effects = effects.isel(contrast=~placebos)
     names = effects["contrast"].to_numpy().tolist()
     do = effects["do"].to_numpy().tolist()
     return [f"{name}: {text}" for name, text in zip(names, do, strict=True) if text]
@@ -399,9 +410,15 @@ def note_lines(effects: xr.Dataset) -> list[str]:
     together = is_simultaneous(effects) and not is_decided(effects)
     method = attrs.get("method")
     method = f"{method} (SE and p)" if together and method else method
+    of_predictor = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
     facts = "; ".join(
         str(part)
-        for part in (count_clause(effects), attrs.get("assignment"), method)
+        for part in (
+            "effect on the predictor" if of_predictor else "",
+            count_clause(effects),
+            attrs.get("assignment"),
+            method,
+        )
         if part
     )
     defined = task_contrast_text(effects)[1]
@@ -428,7 +445,10 @@ def _setting(effects: xr.Dataset) -> str:
         first = cut(str(names[0])) if len(names) == 1 else "Each"
         compared = f"{first} {versus(attrs)} {control}"
     elif "divergence" in attrs or attrs.get("estimand"):
-        words = str(attrs.get("estimand", ""))
+        weights = stored_task_weights(effects)
+        said = f"{task_weights_in_words(weights)}, of " if weights else ""
+        words = str(attrs.get("estimand", "")).removeprefix(said)
+        words = words.removeprefix("the ")
         if words and not words.startswith("mean over units of the weighted sum"):
             compared = f"{words[0].upper()}{words[1:]}"
     on_tasks = task_contrast_text(effects)[0].removeprefix(", ")

@@ -269,8 +269,8 @@ def cell_rows(
         if is_decided(estimates):
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] == "exact" else {}
-            if line["exact"] and estimates.attrs.get("target") != "units":
-                line["exact"] = "all alike"
+        if line["exact"] and estimates.attrs.get("target") != "units":
+            line["exact"] = "all alike"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
     groups = [] if rows == "all" else placebo_groups(table, names)
     for group in groups:
@@ -506,7 +506,6 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
         line["truth"] = format_number(
             row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific
         )
-        line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     exact = bool(row.get("exact"))
     # else the column of p says it
     line["exact"] = "exact" if exact and row.get("p") != 0 else ""
