@@ -345,7 +345,11 @@ def _check_reportable(given: Any) -> None:
             else _INSTEAD.get(kind, "print it")
         )
         raise OutcomesError(f"{_TAKES}, and this is {article} {kind}; {instead}")
-    effects = "ace" in given and {"contrast", "element"} & set(given["ace"].dims)
+    # one contrast that was selected is a coordinate, and no dim
+    effects = "ace" in given and {"contrast", "element"} & {
+        *given["ace"].dims,
+        *given["ace"].coords,
+    }
     if not (effects or keeps_effects(given) or "outcome" in given):
         names = (
             ", ".join(quoted(str(name)) for name in list(given.data_vars)[:4])
