@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from fnmatch import fnmatchcase
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,6 +81,16 @@ class EffectTable(xr.Dataset):  # type: ignore[no-untyped-call]  # xarray's __in
         return xr.Dataset.to_dataframe(
             table, list(effect.dims) if dim_order is None else dim_order
         )
+
+    def _repr_html_(self) -> str:
+        """Return the report of the effects for notebooks, with xarray's own view below
+        in a fold.
+        """
+        # by name: the report stands on this table, and not the other way round
+        view = import_module("causalgia.paper.effect_tables").view_of(self)
+        own = super()._repr_html_()
+        fold = f"<details><summary>as a Dataset</summary>{own}</details>"
+        return f"{view}\n{fold}" if view else own
 
 
 def as_effect_table(dataset: xr.Dataset) -> EffectTable:

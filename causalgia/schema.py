@@ -63,7 +63,8 @@ def validate(
     """Check a Dataset against the schema and return it; effects as
     `causalgia.effect_table.EffectTable`.
 
-    Lazy variables (dask) are read once, a few blocks at a time.
+    Lazy variables (dask) are read once, a few blocks at a time. Estimates and decisions
+    of one contrast or task, selected or squeezed, have that dim again.
 
     Parameters
     ----------
@@ -102,6 +103,7 @@ def validate(
     check_dataset(dataset, kind)
     if kind in _OF_POSITIONS and not positions:
         check_no_positions(dataset, kind)
+    dataset = _with_selected_dims(dataset, kind)
     gaps = _gaps_allowed(dataset, kind, gaps)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
@@ -159,6 +161,50 @@ OF_MAPS = (
     "test the motifs that they suggest: cg.propose(maps, predictor=..., rng=0) and "
     "cg.experiments.proposals"
 )
+
+
+def _with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
+    """Return effects with the dims that a selection of one contrast or task dropped:
+    ``decisions.sel(task="K562")``, ``decisions.squeeze()``.
+    """
+    if kind not in ("estimates", "decisions"):
+        return dataset
+    dropped = [
+        dim
+        for dim in _REQUIRED_DIMS[kind]
+        if dim not in dataset.dims and dim in dataset.coords
+    ]
+    if not dropped:
+        return dataset
+    known: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for row in SCHEMA:
+        if {"estimates", "decisions"} & {*row.datasets}:
+            known[row.name] = known.get(row.name, ()) + row.dims
+    made = {}
+    for name, variable in dataset.variables.items():
+        # of others a scalar, such as a number of copies, is the contrast's
+        valid = known.get(str(name), (() if variable.dims else ("contrast",),))
+        dims = (
+            (name,)
+            if name in dropped
+            else variable.dims
+            if variable.dims in valid
+            else next(
+                (
+                    of
+                    for of in valid
+                    if {*of} - {*dropped} == {*variable.dims} - {*dropped}
+                ),
+                variable.dims,
+            )
+        )
+        made[name] = variable.set_dims(
+            {str(dim): dataset.sizes.get(dim, 1) for dim in dims}
+        )
+    coords = {name: made.pop(name) for name in dataset.coords}
+    import xarray as xr
+
+    return xr.Dataset(made, coords, dataset.attrs)
 
 
 def check_no_average_map(estimates: object, call: str) -> None:

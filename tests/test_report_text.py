@@ -87,7 +87,7 @@ def test_a_simultaneous_interval_says_that_it_is_one(method, named):
     band = cg.multiplicity.simultaneous(
         cg.contrast(trial(), control="pl"), method=method, rng=1
     )
-    text = cg.report(band)
+    text = cg.report(band, notes=True)
     line = (
         f"95 % simultaneous interval ({named}, the contrasts of one task); p is of "
         "each contrast alone."
@@ -160,20 +160,24 @@ def test_an_exact_effect_has_no_p_value():
     assert dict(zip(header, line, strict=True))["p"] == "exact"
     assert "exact" not in header
     header, (line,) = cg.reporting.cells(found.assign(p=found["p"] + 1))
-    assert (header[-2:], line[-2:]) == (["exact", "p"], ["exact", "1.0"])
+    assert (header[-2:], line[-2:]) == (["units", "p"], ["all alike", "1.0"])
     of_units = found.assign_attrs(target="units")
     certain = cg.decide(of_units, rope=(-0.1, 0.1))
-    text = cg.report(certain)
+    text = cg.report(certain, sentences=True)
     assert "1.000 [1.000, 1.000] (exact: no unit differs); increases, above" in text
     assert "q = 0" not in text
-    assert cg.reporting.cells(certain)[1][0][-2:] == ["exact", "2"]
+    header, (line,) = cg.reporting.cells(certain)
+    assert (header[-2:], line[-2:]) == (["units", "n"], ["exact", "2"])
 
 
 def test_units_that_all_answer_alike_have_an_interval_of_the_share_that_was_missed():
     found = one_effect(
         ace=1.0, se=0.0, largest_ice=1.0, exact=True, n_units=1_000, n_clusters=1_000
     )
-    text = cg.report(cg.decide(found, rope=(-0.1, 0.1)))
+    decided = cg.decide(found, rope=(-0.1, 0.1))
+    header, (line,) = cg.reporting.cells(decided)
+    assert dict(zip(header, line, strict=True))["units"] == "all alike"
+    text = cg.report(decided, sentences=True)
     assert "(all 1,000 units answer alike); increases, above the ROPE" in text
     assert "1.0000 [0.9940, 1.0060]" in text
 
@@ -195,18 +199,20 @@ def test_a_region_in_sd_has_the_digits_of_its_sentences():
     found = one_effect(
         ace=1.0, se=0.1, lower=0.8, upper=1.2, p=0.01, control_sd=0.186849
     )
-    text = cg.report(cg.decide(found, rope="0.2 sd"))
+    text = cg.report(cg.decide(found, rope="0.2 sd"), sentences=True)
+    assert "G: 1.00 [0.80, 1.20], beyond ±0.03737." in text
     assert "against -0.03737 to 0.03737 (0.2 sd of the control arm), if q" in text
     assert "above the ROPE -0.03737 to 0.03737" in text
-    wide = cg.report(cg.decide(found, rope=(-123456.0, 123456.0)))
+    wide = cg.report(cg.decide(found, rope=(-123456.0, 123456.0)), sentences=True)
     assert wide.count("-123500 to 123500") == 2
 
 
 def test_a_table_and_its_sentences_have_one_notation():
     text = cg.report(
-        cg.from_effects([1.234e9, 123456.0], [3.3e6, 1234.0], names=["large", "small"])
+        cg.from_effects([1.234e9, 123456.0], [3.3e6, 1234.0], names=["large", "small"]),
+        sentences=True,
     )
-    assert text.count("1.235e+05") == 2
+    assert text.count("1.235e+05") == 3
     assert "123500" not in text
 
 
@@ -229,7 +235,7 @@ def test_a_ratio_is_described_as_a_quotient():
         "do(x[9:16] ~ rearranged AGATAAG) / do()",
         "do(x[9:16] = AGATAAG) / do()",
     ]
-    text = cg.report(cg.estimate(effects))
+    text = cg.report(cg.estimate(effects), arms=True, notes=True)
     assert "G: do(x[9:16] = AGATAAG) / do()\n" in text
     assert "ratio of means, delta method; t with n - 1 df." in text
     assert "−" not in text
@@ -266,7 +272,7 @@ def test_a_sequential_report_says_one_share_that_could_be_missed():
 
 def test_a_caution_and_a_note_say_a_thing_once():
     few = cg.from_effects(np.linspace(-1, 1, 12), 0.1)
-    text = cg.report(cg.decide(cg.infer(few, rng=0), rope=(-0.1, 0.1)))
+    text = cg.report(cg.decide(cg.infer(few, rng=0), rope=(-0.1, 0.1)), notes=True)
     said = "12 effects are too few to estimate their distribution"
     assert text.count(said) == 1
 
@@ -281,7 +287,7 @@ def test_two_units_leave_part_of_the_population_unseen():
     )
     with pytest.warns(DegenerateWarning, match="do(es)? not vary at all over 2"):
         found = cg.estimate(cg.contrast(two, control="a"))
-    text = cg.report(cg.decide(found, rope=(-1.1, 1.1)))
+    text = cg.report(cg.decide(found, rope=(-1.1, 1.1)), sentences=True)
     said = "Effects present in fewer than 78 % of backgrounds could be missed."
     assert text.count(said) == 1
     assert "(all 2 backgrounds answer alike)" in text
@@ -289,8 +295,8 @@ def test_two_units_leave_part_of_the_population_unseen():
 
 
 def test_given_effects_are_reported_as_given():
-    assert cg.report(cg.from_effects([0.2, 1.0], 0.1)).startswith(
-        "Effects and standard errors as given.\n"
+    assert cg.report(cg.from_effects([0.2, 1.0], 0.1)).endswith(
+        "\n\nEffects and standard errors as given."
     )
 
 
@@ -336,10 +342,11 @@ def test_scales_and_tasks_stay_on_their_line():
         frame, outcome="y", arm="arm", unit="u", scale="log\ncounts"
     ).assign_coords(task=["x\ty"])
     assert "outcome     task x\\ty, on log\\ncounts" in cg.report(outcomes).splitlines()
-    found = cg.report(cg.estimate(cg.contrast(outcomes, control="a"))).splitlines()
-    assert found[0].startswith("Effect: ACE on log\\ncounts, each arm minus a")
-    assert found[-1].startswith("ACE on log\\ncounts, b minus a")
+    estimates = cg.estimate(cg.contrast(outcomes, control="a"))
+    found = cg.report(estimates, sentences=True).splitlines()
+    assert found[0].startswith("Effect on log\\ncounts of b: 3.83")
+    assert any(line.startswith("ACE on log\\ncounts, b minus a") for line in found)
     effects = cg.from_effects([1.0, 2.0], se=1.0, names=["a", "b"])
     assert cg.report(effects.assign_attrs(scale="log\ncounts")).startswith(
-        "Effects and standard errors as given, on log\\n"
+        "Effect on log\\ncounts of b: 2.0"
     )

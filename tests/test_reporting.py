@@ -82,23 +82,32 @@ def estimates(n_placebos=0, tasks=("K562",), **attrs):
 
 
 GOLDEN = """\
-Effect on the predictor: ACE on log counts, each arm minus placebo, over shuffles of 500 sequences.
-5,000 units in 500 clusters (parent); crossover; mean ICE; CR2 by parent, Satterthwaite (Bell-McCaffrey) df.
-GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
-core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
+Effect on log counts of GATA1: 1.3812 [1.3721, 1.3903]; of core broken: -0.0213 [-0.0304, -0.0122].
 
 contrast         ACE      SE       95 % interval      p
 GATA1         1.3812  0.0046    [1.3721, 1.3903]  <1e-4
 core broken  -0.0213  0.0046  [-0.0304, -0.0122]  0.031
 40 placebos    0.000             -0.100 to 0.100
 
+Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 clusters (parent), every arm on each."""
+ASKED = """
+
+GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
+core broken: do(x[10:17] = core broken) − do(x[10:17] ~ rearranged AGATAAG)
+
 ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: 1.3812 [1.3721, 1.3903].
 ACE on log counts, 'core broken' minus placebo, over shuffles of 500 sequences: -0.0213 [-0.0304, -0.0122].
-40 placebos: mean 0.000, from -0.100 to 0.100, the central 95 % of their estimates from -0.095 to 0.095."""
+40 placebos: mean 0.000, from -0.100 to 0.100, the central 95 % of their estimates from -0.095 to 0.095.
+
+Effect on the predictor; 5,000 units in 500 clusters (parent); crossover; mean ICE; \
+CR2 by parent, Satterthwaite (Bell-McCaffrey) df."""
+EVERYTHING = {"arms": True, "sentences": True, "notes": True}
 
 
 def test_report_reads_as_settled():
-    assert report(estimates(40, predictor_fingerprint="85e98db9")) == GOLDEN
+    table = estimates(40, predictor_fingerprint="85e98db9")
+    assert report(table) == GOLDEN
+    assert report(table, **EVERYTHING) == GOLDEN + ASKED
 
 
 def test_sizes_come_first_and_p_last():
@@ -107,7 +116,7 @@ def test_sizes_come_first_and_p_last():
 
 
 def test_few_placebo_words_set_no_scale():
-    text = report(estimates(39))
+    text = report(estimates(39), sentences=True)
     assert "39 placebos: mean" in text
     assert "too few for quantiles; 40 set a scale" in text
     assert "central" not in text
@@ -140,9 +149,10 @@ def test_the_class_of_words_is_one_effect_and_no_word():
         cg.contrast(outcomes, control="none"), target="population x placebos"
     )
     assert [row["is_placebo"] for row in rows(found)] == [False, False]
-    assert "and placebos." in report(found)
+    assert " bp and placebos: " in report(found, sentences=True)
+    assert "and placebos; 300 units" in report(found)
     assert "20 placebos in K562: mean" in report(
-        cg.estimate(cg.contrast(outcomes, control="none"))
+        cg.estimate(cg.contrast(outcomes, control="none")), sentences=True
     )
 
 
@@ -154,7 +164,7 @@ def test_tasks_and_models_get_columns_and_summaries_of_their_own():
         ["5 placebos", "K562"],
         ["5 placebos", "HepG2"],
     ]
-    assert "in HepG2, GATA1 minus placebo" in report(two)
+    assert "in HepG2, GATA1 minus placebo" in report(two, sentences=True)
     models = two.drop_vars(["n_units", "n_clusters"]).expand_dims(
         model=["a", "b", "c"], axis=-1
     )
@@ -168,14 +178,15 @@ def test_tasks_and_models_get_columns_and_summaries_of_their_own():
     assert len(lines) == 2 * 2 * 3 + 2 * 3
 
 
-def test_many_effects_get_no_sentences():
+def test_many_effects_get_sentences_on_request():
     names = [f"arm {i}" for i in range(30)]
     many = xr.Dataset(
         {"ace": (EFFECT, np.zeros((30, 1)))},
         coords={"contrast": names, "task": ["K562"]},
     )
     assert "ACE on the outcome, 'arm 0'" not in report(many)
-    assert report(many).count("\n") == 32
+    assert report(many, sentences=True).count("ACE on the outcome, 'arm ") == 30
+    assert report(many, rows="all").count("\n") == 34
 
 
 def test_rows_hold_plain_numbers():
@@ -200,9 +211,8 @@ def test_truth_and_z():
         0.01 / se / math.sqrt(2)
     )
     header, lines = cells(estimates(), truth=truth)
-    assert header == ["contrast", "ACE", "SE", "95 % interval", "truth", "z", "p"]
-    assert lines[0][4:6] == ["1.3712", "+2.2"]
-    assert lines[1][4:6] == ["", ""]
+    assert header == ["contrast", "ACE", "SE", "95 % interval", "truth", "p"]
+    assert [line[4] for line in lines] == ["1.3712", ""]
 
 
 def test_exact_effects_say_so():
@@ -214,8 +224,9 @@ def test_exact_effects_say_so():
     header, lines = cells(exact)
     assert header == ["contrast", "ACE", "SE", "95 % interval", "p"]
     assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "exact"]
-    assert "(all 500 units answer alike)" in report(exact)
-    assert "(exact: no unit differs)" in report(exact.assign_attrs(target="units"))
+    assert "(all 500 units answer alike)" in report(exact, sentences=True)
+    of_units = exact.assign_attrs(target="units")
+    assert "(exact: no unit differs)" in report(of_units, sentences=True)
     truth = exact["ace"].copy()
     assert rows(exact, truth=truth)[0]["z"] is None
 
@@ -225,7 +236,8 @@ def test_one_unit_has_no_interval():
         {"ace": (EFFECT, [[1.25]])}, coords={"contrast": ["GATA1"], "task": ["K562"]}
     )
     assert cells(one) == (["contrast", "ACE"], [["GATA1", "1.250"]])
-    assert report(one).endswith("1.250, without a standard error.")
+    assert report(one).startswith("Effect on the outcome of GATA1: 1.250.\n")
+    assert report(one, sentences=True).endswith("1.250, without a standard error.")
 
 
 @pytest.mark.parametrize(
@@ -233,13 +245,13 @@ def test_one_unit_has_no_interval():
     [
         ("population", ", over shuffles of 500"),
         ("parents", ", over new draws from these parents (shuffles"),
-        ("units", ", for exactly these units."),
-        ("population x placebos", " and placebos."),
-        ("population x predictors", "and retrainings of the predictor."),
+        ("units", ", for exactly these units; 5,000 units in 500"),
+        ("population x placebos", " and placebos; "),
+        ("population x predictors", "and retrainings of the predictor; "),
     ],
 )
 def test_the_estimand_says_the_target(target, said):
-    assert said in report(estimates(target=target)).splitlines()[0]
+    assert said in report(estimates(target=target)).splitlines()[-1]
 
 
 def test_real_sequences_are_said_to_be_real():
@@ -248,14 +260,14 @@ def test_real_sequences_are_said_to_be_real():
         "null_kind": "genomic",
     }
     said = {
-        target: report(estimates(target=target, **genomic)).splitlines()[0]
+        target: report(estimates(target=target, **genomic)).splitlines()[-1]
         for target in ("population", "units")
     }
     assert (
         ", over the population that these sequences represent (the real sequences "
         "themselves: 9 sequences" in said["population"]
     )
-    assert said["units"].endswith(", for exactly these sequences.")
+    assert ", for exactly these sequences; 5,000 units" in said["units"]
 
 
 def test_the_estimand_of_a_real_trial_names_what_was_done():
@@ -267,11 +279,15 @@ def test_the_estimand_of_a_real_trial_names_what_was_done():
     found = cg.estimate(
         cg.contrast(cg.run(design, cg.zoo.oracle("gata1_like"), rng=0), control="none")
     )
-    first, second = report(found).splitlines()[:2]
-    assert first.endswith(
-        "do(x[9:13] = GATA) − do(), over uniform random sequences of 60 bp."
+    lines = report(found, arms=True, notes=True).splitlines()
+    assert "GATA: do(x[9:13] = GATA) − do()" in lines
+    assert (
+        "GATA minus none, on 30 uniform random sequences of 60 bp, every arm on each."
+    ) in lines
+    assert any(
+        line.startswith("Effect on the predictor; 30 units; crossover; mean ICE")
+        for line in lines
     )
-    assert second.startswith("30 units; crossover; mean ICE")
 
 
 def test_only_estimates_are_reported():
@@ -384,7 +400,8 @@ def test_a_printed_standard_error_has_two_digits(se):
 def test_one_unit_is_no_units():
     one = estimates()
     one["n_units"][:], one["n_clusters"][:] = 1, 1
-    assert report(one).splitlines()[1].startswith("1 unit in 1 cluster (parent); ")
+    assert report(one).endswith("; 1 unit in 1 cluster (parent), every arm on each.")
+    assert "\n1 unit in 1 cluster (parent); crossover" in report(one, notes=True)
 
 
 def test_sequences_that_no_unit_came_from_are_not_claimed():
@@ -396,7 +413,8 @@ def test_sequences_that_no_unit_came_from_are_not_claimed():
 
     def said(null, n_units, **choice):
         trial = cg.run(cg.Design(null=null, arms=arms, n_units=n_units), share, rng=0)
-        return report(cg.estimate(cg.contrast(trial, control="none"), **choice))
+        found = cg.estimate(cg.contrast(trial, control="none"), **choice)
+        return report(found, sentences=True)
 
     shuffles = cg.DinucleotideShuffle(of=peaks)
     assert (
@@ -505,37 +523,45 @@ def decided(**choice):
 
 
 def test_a_report_of_decisions_reads_as_settled():
-    said = report(decided()).splitlines()
-    assert said[4:7] == [
-        "Verdict: where the interval lies against -0.1 to 0.1, if q <= .05 over these "
-        "2 rows.",
-        "Effects present in fewer than 0.6 % of units could be missed.",
-        "n is the number of independent units (500 parents, of 5,000 units).",
+    said = report(decided(), sentences=True).splitlines()
+    assert said[:2] == [
+        "GATA1 raises log counts by 1.3812 [1.3721, 1.3903], beyond ±0.1.",
+        "The data do not decide about core broken (0.0980 [0.0889, 0.1071]; about "
+        "110,000 units would be needed).",
     ]
-    table = [re.split(r"\s{2,}", line) for line in said[8:12]]
+    table = [re.split(r"\s{2,}", line) for line in said[3:7]]
     assert table[:3] == [
         ["contrast", "ACE", "95 % interval", "verdict", "q", "n"],
         ["GATA1", "1.3812", "[1.3721, 1.3903]", "increases", "<1e-4", "500"],
         ["core broken", "0.0980", "[0.0889, 0.1071]", "undecided", "0.67", "500"],
     ]
     assert table[3][0] == "40 placebos"
-    assert said[13] == (
+    assert said[8:11] == [
+        "Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 "
+        "clusters (parent), every arm on each.",
+        "Verdict: where the interval lies against -0.1 to 0.1, if q <= .05 over these "
+        "2 rows. Effects present in fewer than 0.6 % of units could be missed.",
+        "n is the number of independent units (500 parents, of 5,000 units).",
+    ]
+    assert said[12] == (
         "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: "
         "1.3812 [1.3721, 1.3903]; increases, above the ROPE -0.1 to 0.1 (q < 1e-4); "
         "5,000 units in 500 clusters."
     )
-    assert said[14].endswith(
+    assert said[13].endswith(
         "undecided on the ROPE -0.1 to 0.1; about 110,000 units would be needed; 5,000 "
         "units in 500 clusters."
     )
-    assert said[15].startswith("40 placebos: mean")
+    assert said[14].startswith("40 placebos: mean")
 
 
 def test_the_direction_of_a_ratio_is_said_to_be_about_1():
     ratios = estimates(
         transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0
     )
-    text = report(cg.decide(ratios, rope=0))
+    text = report(cg.decide(ratios, rope=0), sentences=True)
+    assert "GATA1: 1.3812 [1.3721, 1.3903], above 1." in text
+    assert "Each divided by placebo, over" in text
     assert "Verdict: the side of 1 on which the interval lies, if q <= .05" in text
     assert "decreases, below 1 (q < 1e-4)" in text
     assert "ACE on ratio of mean counts, GATA1 divided by placebo, over" in text
@@ -555,30 +581,31 @@ def test_an_open_interval_is_unbounded():
         "unbounded",
         "unbounded",
     ]
-    text = report(table)
+    text = report(table, sentences=True)
+    assert "Effect on log counts of GATA1: 1.3812 unbounded; of" in text
     assert "over shuffles of 500 sequences: 1.3812 unbounded." in text
     assert "inf" not in text.replace("infer", "")
     assert "unbounded" in report(cg.decide(table, rope=(-1, 1)))
 
 
-def test_the_first_line_names_what_the_effect_is_on():
+def test_what_the_effect_is_on_is_named():
     of_network = estimates(predictor_fingerprint="85e98db9")
-    assert report(of_network).startswith("Effect on the predictor: ACE on log counts")
+    assert "\nEffect on the predictor; 5,000 units" in report(of_network, notes=True)
     # a fit of a library that a predictor designed
-    measured = of_network.assign_attrs(effect_on="measured activity")
-    assert report(measured).startswith("Effect on measured activity: ACE")
-    assert report(estimates()).startswith("Effect: ACE on log counts")
-    elsewhere = cg.from_effects([0.2, 1.0], 0.1)
-    assert report(elsewhere).startswith("Effects and standard errors as given.")
-    assert report(cg.decide(elsewhere, rope=0)).startswith(
-        "Effects and standard errors as given."
+    measured = report(
+        of_network.assign_attrs(effect_on="measured activity"), notes=True
     )
+    assert "\nEffect on measured activity. Each minus placebo, over" in measured
+    assert "predictor" not in measured
+    assert "predictor" not in report(estimates(), notes=True)
+    elsewhere = cg.from_effects([0.2, 1.0], 0.1)
+    assert report(elsewhere).endswith("\n\nEffects and standard errors as given.")
 
 
 def test_a_rope_in_sd_is_shown_as_a_number():
     sd = np.array([[0.246, 1.0], [0.246, 1.0]])
     two = estimates(tasks=("K562", "HepG2")).assign(control_sd=(EFFECT, sd))
-    both = report(cg.decide(two, rope="0.5 sd"))
+    both = report(cg.decide(two, rope="0.5 sd"), sentences=True)
     assert (
         "-0.123 to 0.123 (K562), -0.5 to 0.5 (HepG2) (0.5 sd of the control arm), if q"
         in both
@@ -600,8 +627,9 @@ def test_every_decision_has_a_sentence():
         ),
         rope=(-0.2, 0.2),
     )
-    assert all(f", m{i}, over" in report(many) for i in range(30))
-    assert "would be needed" not in report(many)
+    text = report(many, sentences=True)
+    assert all(f", m{i}, over" in text for i in range(30))
+    assert "would be needed" not in text
 
 
 def test_what_a_reader_is_to_beware_of_is_said():
@@ -609,8 +637,8 @@ def test_what_a_reader_is_to_beware_of_is_said():
         "Caution: rope=0 asks for the direction alone: no effect is called negligible."
         in report(decided(rope=0))
     )
-    assert "above 0 (q < 1e-4)" in report(decided(rope=0))
-    later = report(decided().assign_attrs(exploratory="rope"))
+    assert "above 0 (q < 1e-4)" in report(decided(rope=0), sentences=True)
+    later = report(decided().assign_attrs(exploratory="rope"), sentences=True)
     assert "Exploratory, chosen after the outcomes were seen: rope." in later
     assert later.count("; exploratory.") == 2
     assert "have not converged (rhat of mu)" in report(
@@ -618,7 +646,7 @@ def test_what_a_reader_is_to_beware_of_is_said():
     )
 
 
-def test_how_a_trial_came_about_is_said_in_a_line_each():
+def test_how_a_trial_came_about_is_said_in_the_last_line():
     attrs = {
         "confirms": "fresh units, drawn independently; selected from the trial ab12: GATA1"
     }
@@ -634,7 +662,8 @@ def test_how_a_trial_came_about_is_said_in_a_line_each():
         "Exploratory, chosen after the outcomes were seen: control, rope.",
     ]
     for found in (estimates(), decided()):
-        assert set(lines) <= set(report(found.assign_attrs(attrs)).splitlines())
+        last = report(found.assign_attrs(attrs)).splitlines()[-1]
+        assert all(line in last for line in lines)
         assert not any(
             line.split(",")[0].split(":")[0] in report(found) for line in lines
         )
@@ -646,7 +675,7 @@ def test_how_a_trial_came_about_is_said_in_a_line_each():
         "look_lower and look_upper" in sequence
     )
     exact = "all units answer alike: none"
-    assert f"Without spread: {exact}.\n" in report(decided().assign_attrs(exact=exact))
+    assert f"Without spread: {exact}." in report(decided().assign_attrs(exact=exact))
 
 
 @pytest.mark.parametrize(
@@ -723,7 +752,7 @@ def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
     _, lines = cells(found)
     assert lines[0][3] == f"undecided (q {first['q']:.2g})"
     assert lines[9][3] == "undecided"
-    text = report(found)
+    text = report(found, sentences=True)
     assert "1 row whose interval lies in a region has q > .05 and is undecided." in text
     assert f"its interval lies above, but q is {first['q']:.2g}" in text
 
@@ -731,7 +760,7 @@ def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
 def test_a_negligible_that_too_few_backgrounds_show_says_how_many_do():
     still = trial(n_units=60, odd=0.0)
     still["ice"][:] = 0.001 * still["ice"]
-    text = report(cg.decide(still, rope=(-0.1, 0.1)))
+    text = report(cg.decide(still, rope=(-0.1, 0.1)), sentences=True)
     assert "inside; effects on 1 % of backgrounds could be missed: 299" in text
     assert "Effects present in fewer than 4.9 % of backgrounds could be missed." in text
 

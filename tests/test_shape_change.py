@@ -271,8 +271,8 @@ def test_a_distance_is_called_one_and_has_no_law_of_effects():
     found = cg.estimation.shape_change(
         cg.run(trial, cg.zoo.footprint(), rng=1), control="u"
     )
-    text = cg.report(found)
-    assert "each arm against u" in text
+    text = cg.report(found, sentences=True, notes=True)
+    assert "Each against u, on 30 uniform random sequences" in text
     assert "minus" not in text
     assert "Note: A distance is never negative" in text
     assert (

@@ -250,7 +250,6 @@ def demo(
     store.save(found.decisions, out / DECISIONS)
     readable = write_effects(out, found.decisions)
     _print_and_draw(found.estimates, out, truth=truth, decisions=found.decisions)
-    echo("z = (ACE - truth) / standard error: about 95 % of them lie between -2 and 2.")
     print_written(out, OUTCOMES, ESTIMATES, DECISIONS, FOREST, *readable, SPEC)
 
 

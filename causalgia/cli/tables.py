@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from causalgia.reporting import Rows
 
-_MOST_ROWS, _MOST_EXPERIMENT_ROWS = 100, 30
-
 
 def print_answers(
     estimates: xr.Dataset,
@@ -40,19 +38,20 @@ def print_answers(
     in_sentences: bool = False,
     command: str = "",
     task: Sequence[str] | None = None,
+    arms: bool = False,
+    notes: bool = False,
+    order: str = "size",
 ) -> None:
-    """Print the answer of an experiment, the estimand, one table, its notes, and
-    optional sentences.
+    """Print the answer, one table and a foot of at most three lines; definitions of
+    arms, sentences on each effect and notes on request.
 
-    The table shows verdicts with their own intervals if there are decisions, else
-    effects. Of many contrasts or tasks the largest are shown, with the `command` that
-    prints all; `task` names tasks and patterns to print.
+    The table shows verdicts if there are decisions, else effects. Of many contrasts or
+    tasks the largest are shown, with the `command` that prints all; `task` names tasks
+    and patterns to print.
     """
     from causalgia.effect_table import select_tasks, tasks_in_table
-    from causalgia.reporting import sentences
-    from causalgia.reporting._trial_report import estimand, shape_lines
+    from causalgia.reporting.answers import answer_parts
     from causalgia.reporting.effect_rows import sentences_on_tasks
-    from causalgia.reporting.verdict_sentences import verdict_method
 
     record(
         effects=lambda: records(
@@ -61,51 +60,38 @@ def print_answers(
             )
         )
     )
-    verdicts_alone = estimates is decisions  # whose estimand names their method
-    every = tasks_in_table(estimates)
-    estimates = select_tasks(estimates, task or None, place="--")
-    decisions = (
-        None if decisions is None else select_tasks(decisions, task or None, place="--")
-    )
-    found = "" if decisions is None else str(decisions.attrs.get("answer", ""))
-    answer = sentences_on_tasks(found.splitlines(), tasks_in_table(estimates), every)
-    which: Rows = "all" if all_rows else "summary"
-    under: list[str] = []
-    estimates, decisions, more = (
-        (estimates, decisions, 0) if all_rows else _printed_rows(estimates, decisions)
-    )
-    estimates, decisions, left_out = (
-        (estimates, decisions, "")
-        if all_rows
-        else _printed_tasks(estimates, decisions, command)
-    )
-    under += [left_out] if left_out else []
-    if decisions is not None:  # notes of decisions include those of estimates
-        estimates = estimates.assign_attrs(
-            {k: decisions.attrs[k] for k in ("notes",) if k in decisions.attrs}
-        )
-    lines = [
-        in_shell(line) if line.startswith("Note: ") else line
-        for line in estimand(estimates).splitlines()
+    shown = estimates if decisions is None else decisions
+    every = tasks_in_table(shown)
+    shown = select_tasks(shown, task or None, place="--")
+    found = str(shown.attrs.get("answer", ""))
+    answer = sentences_on_tasks(found.splitlines(), tasks_in_table(shown), every)
+    asked = [
+        name
+        for name, wanted in (("arms", arms), ("each", in_sentences), ("notes", notes))
+        if wanted
     ]
-    parts: list[str | Table] = ["\n".join(lines)]
-    if decisions is None:
-        parts += [_rich_table(estimates, which, truth), *under, *shape_lines(estimates)]
-    else:
-        parts += [] if verdicts_alone else [verdict_method(decisions)]
-        parts += [_rich_table(decisions, which, truth), *under, *shape_lines(decisions)]
-    if in_sentences:
-        parts.append(
-            "\n".join(
-                sentences(estimates if decisions is None else decisions, rows=which)
-            )
-        )
-    if answer:
-        print_rich(["\n".join(answer)])
-    print_rich(parts)
-    if more:
-        few = "is 1 more contrast" if more == 1 else f"are {more:,} more contrasts"
-        echo(f"These are the largest; there {few}{command and f': {command}'}\n")
+    parts = answer_parts(
+        shown,
+        rows="all" if all_rows else "summary",
+        order=order,
+        asked=asked,
+        answer=answer or None,
+        truth=truth,
+        every=command or "--all",
+        some="--task 'NAME*'",
+        noted="--notes",
+    )
+    echo(in_shell(parts.text(terminal_width())))
+    echo()
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal, or of the variable COLUMNS; 100 where the
+    output goes to a file or a pipe.
+    """
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def print_table(dataset: xr.Dataset, **headings: str) -> None:
@@ -113,54 +99,6 @@ def print_table(dataset: xr.Dataset, **headings: str) -> None:
     are given.
     """
     print_rich([_rich_table(dataset, "all", None, headings)])
-
-
-def _printed_rows(
-    estimates: xr.Dataset, decisions: xr.Dataset | None
-) -> tuple[xr.Dataset, xr.Dataset | None, int]:
-    """Return both tables restricted to the largest effects if there are many, and the
-    number omitted.
-    """
-    many = (
-        _MOST_ROWS
-        if decisions is None or "answer" not in decisions.attrs
-        else _MOST_EXPERIMENT_ROWS
-    )
-    if estimates.sizes["contrast"] <= many:
-        return estimates, decisions, 0
-    from causalgia.experiments.kit.answer import largest_contrasts
-
-    shown = largest_contrasts(estimates if decisions is None else decisions, most=many)
-    names = shown["contrast"].to_numpy()
-    first = largest_contrasts(estimates, most=0, n=estimates.sizes["contrast"]).sel(
-        contrast=names
-    )
-    return (
-        first,
-        None if decisions is None else shown,
-        estimates.sizes["contrast"] - len(names),
-    )
-
-
-def _printed_tasks(
-    estimates: xr.Dataset, decisions: xr.Dataset | None, command: str
-) -> tuple[xr.Dataset, xr.Dataset | None, str]:
-    """Return both tables restricted to the tasks with the largest effects if there are
-    many, and a line on the rest.
-    """
-    from causalgia.reporting.effect_rows import largest_tasks, left_out_tasks
-
-    shown = largest_tasks(estimates if decisions is None else decisions)
-    every = command or "--all"
-    line = left_out_tasks(
-        estimates if decisions is None else decisions, shown, every, "--task 'NAME*'"
-    )
-    if not line:
-        return estimates, decisions, ""
-    names = shown["task"].to_numpy()
-    known = set(estimates["task"].to_numpy().tolist())
-    first = estimates.sel(task=[name for name in names if name in known])
-    return first, None if decisions is None else shown, line
 
 
 def _rich_table(

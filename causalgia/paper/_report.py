@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import xarray as xr
 
@@ -17,6 +17,7 @@ from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting._trial_report import count_clause
+from causalgia.reporting.answers import ReportText
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws
 from causalgia.reporting.table_formats import markdown_table
 from causalgia.reporting.verdict_sentences import (
@@ -72,8 +73,12 @@ def report(
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
+    order: Literal["size", "file"] = "size",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
     path: None = None,
-) -> str: ...
+) -> ReportText: ...
 
 
 @overload
@@ -94,21 +99,25 @@ def report(
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
+    order: Literal["size", "file"] = "size",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
     path: str | PathLike[str] | None = None,
     outcomes: xr.Dataset | None = None,
     refutations: xr.Dataset | None = None,
     diagnostics: xr.Dataset | xr.DataTree | None = None,
-) -> str | Path:
+) -> ReportText | Path:
     """Report a result as text or as a page: of a trial (outcomes, estimates,
     decisions), or of the bench.
 
     Outcomes are described by population, units, arms in do-notation, predictor and
-    analysis. Estimates and decisions have the estimand, a table of effects, and
-    sentences: one for each decision, with estimand, size, interval, verdict and number
-    of units, and for an undecided effect about how many units would be needed; for
-    estimates if they are few. Fixed placebos are
-    summarized in one line. A profile has a line for each curve: where its band excludes
-    no effect, the largest change, the total.
+    analysis. Estimates and decisions have the answer in one to three sentences, a table
+    of effects (directions first, the largest on top, then undecided, then negligible
+    ones; fixed placebos in one line), and at most three lines under it: what the
+    effects are, how verdicts were reached, what a reader has to know of these rows. A
+    profile has a line for each curve: where its band excludes no effect, the largest
+    change, the total.
 
     Parameters
     ----------
@@ -126,12 +135,18 @@ def report(
         effect); or from `concordance` (correlations with the noise ceiling, the line,
         hits, and the elements off the line).
     rows
-        ``"summary"``, or ``"all"``: of estimates and outcomes also a line for each
-        placebo, of more than 30 tasks a line for each (else the 20 with the
-        largest effects), of a fit also the table of its elements.
+        ``"summary"``: of effects at most 20 contrasts, one line for the placebos, of
+        more than 30 tasks the 20 with the largest effects; ``"all"``: a line for each
+        contrast, placebo and task, of a fit also the table of its elements.
     task
         The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a
         list of them. None: all.
+    order
+        ``"size"``, or ``"file"``: rows as they stand in the Dataset.
+    arms, sentences, notes
+        Whether to print also the definition of each arm, a sentence for each effect
+        (with the number of units that an undecided one would need), and the notes on
+        method and data.
     path
         A file ending in ``.html``: one self-contained page with the finding, pictures,
         a table to sort and filter, the checks, the provenance and what to cite. A page
@@ -147,9 +162,9 @@ def report(
 
     Returns
     -------
-    str or Path
-        Text for a terminal or a notebook, no wider than the names need; with `path`
-        that of the page.
+    ReportText or Path
+        Text, a `str` that a notebook shows as HTML; tasks stand beside each other where
+        100 columns hold them. With `path` that of the page.
 
     Raises
     ------
@@ -162,11 +177,8 @@ def report(
 
     Notes
     -----
-    The first line names what was measured: ``attrs["effect_on"]``, or the predictor of
-    a trial; it is "Effect" alone for tables from elsewhere. The line of placebos
-    has their number, the mean and range of their estimates, and from 40 placebos the
-    central 95 %, which is wider than that of their true effects
-    (`causalgia.multiplicity.placebo_region`).
+    The line of placebos has their number and the range of their estimates, which is
+    wider than that of their true effects (`causalgia.multiplicity.placebo_region`).
 
     Examples
     --------
@@ -191,7 +203,16 @@ def report(
     >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
+    asked = [
+        name
+        for name, wanted in (("arms", arms), ("sentences", sentences), ("notes", notes))
+        if wanted
+    ]
     if path is not None:
+        if asked:
+            raise OutcomesError(
+                f"{asked[0]}=True is for text; a page has all of it: leave it out"
+            )
         if rows != "summary":
             raise OutcomesError(
                 f"rows={quoted(rows)} is for text; a page has the summary, and cg.tidy "
@@ -215,10 +236,14 @@ def report(
                 f"{name}= is a part of a page; say where to write it: "
                 "path='report.html'"
             )
-    return _text(dataset, rows, task)
+    more = {"order": order, "arms": arms, "sentences": sentences, "notes": notes}
+    text = _text(dataset, rows, task, **more)
+    return text if isinstance(text, ReportText) else ReportText(text)
 
 
-def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
+def _text(
+    dataset: Any, rows: Rows, task: str | Sequence[str] | None, **more: Any
+) -> str:
     """Return a result as text."""
     variables = set(dataset.variables) if isinstance(dataset, xr.Dataset) else set()
     name = next((name for name, own in _OF_BENCH.items() if own <= variables), None)
@@ -235,7 +260,7 @@ def _text(dataset: Any, rows: Rows, task: str | Sequence[str] | None) -> str:
         _check_reportable(dataset)
         if has_positions(dataset) and "ace" in dataset:
             return curve_report(select_tasks(dataset, task, place="report: "))
-        return trial_report(dataset, rows=rows, task=task)
+        return trial_report(dataset, rows=rows, task=task, **more)
     if task is not None:
         raise OutcomesError(
             f"task={quoted(task)} is for results of a trial, and this is one of the "
@@ -320,7 +345,11 @@ def _check_reportable(given: Any) -> None:
             else _INSTEAD.get(kind, "print it")
         )
         raise OutcomesError(f"{_TAKES}, and this is {article} {kind}; {instead}")
-    effects = "ace" in given and {"contrast", "element"} & set(given["ace"].dims)
+    # one contrast that was selected is a coordinate, and no dim
+    effects = "ace" in given and {"contrast", "element"} & {
+        *given["ace"].dims,
+        *given["ace"].coords,
+    }
     if not (effects or keeps_effects(given) or "outcome" in given):
         names = (
             ", ".join(quoted(str(name)) for name in list(given.data_vars)[:4])

@@ -12,12 +12,18 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.effect_table import has_positions, select_tasks
-from causalgia.errors import MissingExtraError, OutcomesError, printable, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    MissingExtraError,
+    OutcomesError,
+    printable,
+    quoted,
+)
 from causalgia.estimation import as_estimates
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas, to_csv
 from causalgia.paper._report import report
-from causalgia.reporting._trial_report import table_parts
+from causalgia.reporting.answers import table_parts
 from causalgia.reporting.effect_rows import Rows, as_reportable
 from causalgia.reporting.table_formats import (
     NAMES,
@@ -427,12 +433,9 @@ class View:
 
     def _repr_html_(self) -> str:
         given = self.effects
-        curve = isinstance(given, xr.Dataset) and has_positions(given)
-        if isinstance(given, xr.Dataset) and (
-            curve or "ace" not in given
-        ):  # of which there is no table
-            return f"<pre>{html.escape(report(given))}</pre>"
-        return str(table(given, format="html"))
+        if isinstance(given, xr.Dataset):
+            return report(given)._repr_html_()
+        return given._repr_html_()
 
     def __repr__(self) -> str:
         return (
@@ -440,3 +443,13 @@ class View:
             if isinstance(self.effects, xr.Dataset)
             else str(self.effects)
         )
+
+
+def view_of(effects: xr.Dataset) -> str:
+    """Return effects as HTML for a notebook; empty for a part of a table, of which
+    there is no report.
+    """
+    try:
+        return report(effects)._repr_html_()
+    except CausalgiaError:
+        return ""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         sentence,
         sentences,
         tasks_in_words,
-        trial_report,
     )
+    from causalgia.reporting.answers import trial_report
     from causalgia.reporting.effect_rows import Row, Rows, cells, placebo_summary, rows
     from causalgia.reporting.table_formats import (
         format_effect,

@@ -1,10 +1,10 @@
-"""Reports: estimates and decisions as a table and sentences."""
+"""Estimands, populations and effects in words: clauses of reports, methods and pages."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from causalgia.effect_table import (
     gaps_in_words,
     hall_coefficient,
     has_gaps,
-    select_tasks,
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
@@ -29,10 +28,6 @@ from causalgia.reporting.effect_rows import (
     ENOUGH_FOR_QUANTILES,
     Row,
     Rows,
-    as_reportable,
-    cells,
-    largest_tasks,
-    left_out_tasks,
     placebo_count,
     placebo_groups,
     placebo_rounding_unit,
@@ -77,120 +72,6 @@ _MEMBERS = {
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 
 
-def trial_report(
-    dataset: xr.Dataset,
-    *,
-    rows: Rows = "summary",
-    task: str | Sequence[str] | None = None,
-) -> str:
-    """Report outcomes, estimates or decisions as text; `causalgia.report` is this for
-    results of a trial.
-
-    Parameters
-    ----------
-    dataset
-        Outcomes, estimates or decisions.
-    rows
-        ``"summary"``, or ``"all"`` for a line for each placebo, and for each of
-        more than 30 tasks.
-    task
-        The tasks to report: a name, a pattern or several.
-
-    Raises
-    ------
-    OutcomesError
-        If it is another Dataset; a posterior goes through `causalgia.decide` first.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> estimates = xr.Dataset(
-    ...     {
-    ...         "ace": (("contrast", "task"), [[1.38]]),
-    ...         "lower": (("contrast", "task"), [[1.371]]),
-    ...         "upper": (("contrast", "task"), [[1.389]]),
-    ...     },
-    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
-    ...     attrs={
-    ...         "contrast_scale": "log counts",
-    ...         "control": "placebo",
-    ...         "null": "dinucleotide shuffles of 500 sequences",
-    ...         "ci_prob": 0.95,
-    ...     },
-    ... )
-    >>> print(trial_report(estimates))
-    Effect: ACE on log counts, each arm minus placebo, over dinucleotide shuffles of 500 sequences.
-    <BLANKLINE>
-    contrast     ACE     95 % interval
-    GATA1     1.3800  [1.3710, 1.3890]
-    <BLANKLINE>
-    ACE on log counts, GATA1 minus placebo, over dinucleotide shuffles of 500 sequences: 1.3800 [1.3710, 1.3890].
-    """
-    if rows not in ("summary", "all"):
-        raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
-    if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
-        return describe_outcomes(
-            select_tasks(dataset, task, place="report: "), every_arm=rows == "all"
-        )
-    estimates = select_tasks(as_reportable(dataset), task, place="report: ")
-    shown = estimates if rows == "all" else largest_tasks(estimates)
-    left_out = (
-        [line]
-        if (line := left_out_tasks(estimates, shown, 'rows="all"', 'task="..."'))
-        else []
-    )
-    header, lines = cells(shown, rows=rows)
-    widths = [max(map(len, column)) for column in zip(header, *lines, strict=True)]
-    names = {"contrast", "task", "model"}  # aligned left, numbers right
-    aligned = [
-        [
-            c.ljust(w) if h in names else c.rjust(w)
-            for h, c, w in zip(header, line, widths, strict=True)
-        ]
-        for line in [header, *lines]
-    ]
-    table = "\n".join(
-        [
-            *("  ".join(line).rstrip() for line in aligned),
-            *left_out,
-            *shape_lines(estimates),
-        ]
-    )
-    parts = [estimand(estimates), table, "\n".join(sentences(shown, rows=rows))]
-    return printable("\n\n".join(part for part in parts if part))
-
-
-def table_parts(
-    dataset: xr.Dataset,
-    *,
-    rows: Rows = "summary",
-    task: str | Sequence[str] | None = None,
-) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return the header, the lines of cells and the notes of a table of estimates or
-    decisions, printable.
-
-    Parameters
-    ----------
-    dataset, rows, task
-        As in `trial_report`.
-    """
-    effects = select_tasks(as_reportable(dataset), task, place="table: ")
-    shown = effects if rows == "all" else largest_tasks(effects)
-    header, lines = cells(shown, rows=rows)
-    left_out = left_out_tasks(effects, shown, 'rows="all"', 'task="..."')
-    parts = (estimand(effects), left_out, *shape_lines(effects))
-    notes = [printable(line) for text in parts for line in text.split("\n") if line]
-    return (
-        [_in_one_line(name) for name in header],
-        [[_in_one_line(cell) for cell in line] for line in lines],
-        notes,
-    )
-
-
-def _in_one_line(text: object) -> str:
-    return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
-
-
 def estimand(estimates: xr.Dataset) -> str:
     """Return the estimand in words: contrast, scale and population, with the method and
     the history of the trial.
@@ -215,7 +96,7 @@ def estimand(estimates: xr.Dataset) -> str:
     Effect on the predictor: ACE on log counts, do(x[5:9] = GATA) − do(), for exactly these units.
     """
     attrs = estimates.attrs
-    on_tasks, defined = _task_contrast_text(estimates)
+    on_tasks, defined = task_contrast_text(estimates)
     claim = (
         f"ACE on {scale_text(attrs)}{on_tasks}, "
         f"{_contrast_text(estimates)}{population_text(estimates)}"
@@ -287,15 +168,17 @@ def estimand(estimates: xr.Dataset) -> str:
     return "\n".join(part for part in sentences if part)
 
 
-def sentences(estimates: xr.Dataset, *, rows: Rows = "summary") -> list[str]:
-    """Return a sentence for each effect (more than six only with verdicts), and for the
-    placebos of each task.
+def sentences(
+    estimates: xr.Dataset, *, rows: Rows = "summary", every: bool = False
+) -> list[str]:
+    """Return a sentence for each effect (more than six only with verdicts, or if
+    `every`), and for the placebos of each task.
     """
     table = rows_of(estimates)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     each, large = (
-        len(effects) <= _FEW or is_decided(estimates),
+        every or len(effects) <= _FEW or is_decided(estimates),
         any(map(is_large, effects)),
     )
     lines = (
@@ -315,7 +198,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
         for name in ("task", "model")
         if estimates.sizes.get(name, 1) > 1
     )
-    where += _task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
+    where += task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
     control = (
         f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}"
         if attrs.get("control")
@@ -368,7 +251,7 @@ def scale_text(attrs: Mapping[Any, Any]) -> str:
     )
 
 
-def _task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
+def task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
     """Return contrasts between tasks as a clause, ", K562 - HepG2", and lines on names
     that are not their weights.
     """
@@ -418,6 +301,10 @@ def versus(attrs: Mapping[Any, Any]) -> str:
     if "divergence" in attrs:
         return "against"
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
+
+
+def _in_one_line(text: object) -> str:
+    return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
 
 
 def _quote_if_spaced(name: str) -> str:

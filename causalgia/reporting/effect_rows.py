@@ -191,7 +191,11 @@ def check_not_draws(given: Any) -> None:
 
 
 def cells(
-    estimates: xr.Dataset, *, rows: Rows = "summary", truth: xr.DataArray | None = None
+    estimates: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    truth: xr.DataArray | None = None,
+    table: Sequence[tuple[Row, dict[str, str]]] | None = None,
 ) -> tuple[list[str], list[list[str]]]:
     """Return the table of a report: its header, and its lines of formatted cells.
 
@@ -203,7 +207,9 @@ def cells(
         ``"summary"``: one line for the fixed placebos of each task; ``"all"``: a
         line for each.
     truth
-        As in `rows`: adds the columns ``truth`` and ``z``.
+        As in `rows`: adds the column ``truth``.
+    table
+        The lines of `cell_rows` to write; None: all, as they stand.
 
     Examples
     --------
@@ -214,34 +220,67 @@ def cells(
     >>> cells(estimates)
     (['contrast', 'ACE'], [['GATA1', '1.500']])
     """
+    lines = [
+        line
+        for _, line in (
+            cell_rows(estimates, rows=rows, truth=truth) if table is None else table
+        )
+    ]
+    header = [
+        name
+        for name in _headings(estimates).values()
+        if any(line.get(name) for line in lines)
+    ]
+    return header, [[line.get(name, "") for name in header] for line in lines]
+
+
+def cell_rows(
+    estimates: xr.Dataset, *, rows: Rows = "summary", truth: xr.DataArray | None = None
+) -> list[tuple[Row, dict[str, str]]]:
+    """Return each line of a report's table: the row with its numbers, and heading ->
+    cell.
+
+    A row has also ``label``, the name of its line, and ``summary``, whether the line is
+    that of the placebos of a task.
+
+    Parameters
+    ----------
+    estimates, rows, truth
+        As in `cells`.
+
+    Examples
+    --------
+    >>> ace = (("contrast", "task"), [[1.5]])
+    >>> estimates = xr.Dataset(
+    ...     {"ace": ace}, coords={"contrast": ["GATA1"], "task": ["K562"]}
+    ... )
+    >>> [(row["label"], line["ACE"]) for row, line in cell_rows(estimates)]
+    [('GATA1', '1.500')]
+    """
     table = _table_rows(estimates, truth)
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     headings = _headings(estimates)
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     large = any(map(is_large, effects))
-    shown = [_effect_cells(row, names, large) for row in effects]
-    if is_decided(estimates):
-        beside = has_shrunken(estimates)
-        shown = [
-            line | _verdict_cells(row, estimates.attrs, large, shrunken=beside)
-            for line, row in zip(shown, effects, strict=True)
-        ]
-        shown = [
-            line | ({"exact": ""} if line["error"] == "exact" else {}) for line in shown
-        ]
-    summaries = (
-        []
-        if rows == "all"
-        else [_placebo_cells(group, names) for group in placebo_groups(table, names)]
-    )
-    lines = [
-        {headings[key]: text for key, text in line.items() if key in headings}
-        for line in shown + summaries
+    beside = has_shrunken(estimates)
+    found: list[tuple[Row, dict[str, str]]] = []
+    for row in effects:
+        line = _effect_cells(row, names, large)
+        if is_decided(estimates):
+            line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
+            line |= {"exact": ""} if line["error"] == "exact" else {}
+        if line["exact"] and estimates.attrs.get("target") != "units":
+            line["exact"] = "all alike"
+        found.append((row | {"label": row["contrast"], "summary": False}, line))
+    groups = [] if rows == "all" else placebo_groups(table, names)
+    for group in groups:
+        line = _placebo_cells(group, names)
+        summary = {"label": line["contrast"], "summary": True}
+        found.append((group[0] | summary, line))
+    return [
+        (row, {headings[key]: text for key, text in line.items() if key in headings})
+        for row, line in found
     ]
-    header = [
-        name for name in headings.values() if any(line.get(name) for line in lines)
-    ]
-    return header, [[line.get(name, "") for name in header] for line in lines]
 
 
 def placebo_summary(rows: Sequence[Row]) -> Row:
@@ -447,7 +486,7 @@ def _headings(estimates: xr.Dataset) -> dict[str, str]:
         "n_matched": "null variants",
         "n": "n",
     }
-    last = {name: name for name in ("truth", "z", "exact")}
+    last = {"truth": "truth", "exact": "units"}
     p_values = {"p": "p", "p_adjusted": adjustment}
     if is_decided(estimates):
         return {**first, **verdict, **last}
@@ -467,7 +506,6 @@ def _effect_cells(row: Row, names: list[str], scientific: bool) -> dict[str, str
         line["truth"] = format_number(
             row["truth"], row.get("se") or abs(row["ace"]) / 100, scientific=scientific
         )
-        line["z"] = "" if row["z"] is None else f"{row['z']:+.1f}"
     exact = bool(row.get("exact"))
     # else the column of p says it
     line["exact"] = "exact" if exact and row.get("p") != 0 else ""

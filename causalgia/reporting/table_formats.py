@@ -306,7 +306,7 @@ def p_clause(
     return f"{name} < {text[1:]}" if text.startswith("<") else f"{name} = {text}"
 
 
-NAMES = {"contrast", "task", "model", "verdict", "exact"}
+NAMES = {"contrast", "task", "model", "verdict", "units"}
 _MINUS = re.compile(r"(?<![\w.])-(?=[\d.]|inf)")
 _MARKS = re.compile(r"([\\`*_{}\[\]<>|~#$&])")
 _LATEX = {

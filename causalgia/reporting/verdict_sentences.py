@@ -77,13 +77,29 @@ def verdict_method(decisions: xr.Dataset) -> str:
     >>> estimates = from_effects([1.4, 0.0], se=[0.1, 0.01])
     >>> estimates["n_units"] = estimates["ace"].dims, np.full((2, 1), 30)
     >>> print(verdict_method(decide(estimates, rope=(-0.1, 0.1))))
-    Verdict: where the interval lies against -0.1 to 0.1, if q <= .05 over these 2 rows.
-    Effects present in fewer than 9.5 % of units could be missed.
+    Verdict: where the interval lies ... Effects present in fewer than 9.5 % of units could be missed.
+    """
+    return "\n".join(
+        line
+        for line in (rule_sentence(decisions), *verdict_cautions(decisions))
+        if line
+    )
+
+
+def rule_sentence(decisions: xr.Dataset) -> str:
+    """Return how verdicts were reached, with region and error rate, and which rare
+    effects could be missed.
+    """
+    missed = missed_effects(decisions)
+    return f"Verdict: {_rule_in_words(decisions)}.{missed and f' {missed}'}"
+
+
+def verdict_cautions(decisions: xr.Dataset) -> list[str]:
+    """Return sentences on what limits these verdicts: what would undo the weakest
+    direction, rows without a verdict, cautions.
     """
     attrs = decisions.attrs
     lines = [
-        f"Verdict: {_rule_in_words(decisions)}.",
-        missed_effects(decisions),
         _weakest_direction(decisions),
         _withheld_verdicts(decisions),
         _shrunken_note(decisions),
@@ -96,7 +112,7 @@ def verdict_method(decisions: xr.Dataset) -> str:
             f"({attrs.get('unconverged', 'accepted as they are')})."
         )
     lines += [f"Without spread: {attrs['exact']}."] if attrs.get("exact") else []
-    return "\n".join(line for line in lines if line)
+    return [line for line in lines if line]
 
 
 def _alpha(attrs: Mapping[Any, Any]) -> float:
@@ -499,10 +515,10 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         (four_digits(row[name]) for name in ("rope_lower", "rope_upper")),
     )
     direction_only = row["rope_lower"] == row["rope_upper"]
-    region = f"{_noun_of_region(attrs)} {low} to {high}"
+    region = f"{noun_of_region(attrs)} {low} to {high}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
-        return f"undecided on {what}{_why_undecided(row, attrs)}"
+        return f"undecided on {what}{why_undecided(row, attrs)}"
     error = error_text(row, attrs, clause=True)
     return (
         f"{verdict}, {_SIDE[verdict]} "
@@ -510,7 +526,10 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     )
 
 
-def _noun_of_region(attrs: Mapping[Any, Any]) -> str:
+def noun_of_region(attrs: Mapping[Any, Any]) -> str:
+    """Return what the region of decisions is: "the ROPE", or a range of random
+    sequences or of matched variants.
+    """
     label = str(attrs.get("rope", ""))
     if "matched" in label or "variants" in label:
         return "the range of matched variants"
@@ -519,7 +538,7 @@ def _noun_of_region(attrs: Mapping[Any, Any]) -> str:
     return "the ROPE"
 
 
-def _why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
+def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     """Return a clause on what an undecided effect lacks: units, or a small error where
     its interval lies in a region.
     """

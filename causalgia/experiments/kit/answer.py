@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.plot import Axes
+    from causalgia.reporting import Rows
+    from causalgia.reporting.answers import ReportText
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +51,8 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Answer:
-    """The answer to an experiment's question; printed, it is the question, the table of
-    contrasts and the sentences.
+    """The answer to an experiment's question; printed, it is the answer in sentences
+    and the table of contrasts.
 
     Attributes
     ----------
@@ -77,41 +79,49 @@ class Answer:
     name: str = ""
 
     def __str__(self) -> str:
-        from causalgia.reporting import trial_report
-
-        shown = largest_contrasts(self.decisions)
-        more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
-        note = (
-            [f"These are the largest; {more:,} more contrasts are in decisions.", ""]
-            if more
-            else []
-        )
-        return "\n".join(
-            [self.question, "", trial_report(shown), "", *note, *self.shown_sentences]
-        ).rstrip()
+        return self.report()
 
     def _repr_html_(self) -> str:
-        """Return the question, the table of contrasts and the sentences, for
-        notebooks.
-        """
+        """Return the question, the answer and the table of contrasts, for notebooks."""
         from causalgia.inputs import as_html
-        from causalgia.reporting._trial_report import table_parts
-        from causalgia.reporting.table_formats import html_table
 
-        shown = largest_contrasts(self.decisions)
-        more = self.decisions.sizes["contrast"] - shown.sizes["contrast"]
-        note = (
-            [f"These are the largest; {more:,} more contrasts are in decisions."]
-            if more
-            else []
+        html = self.report()._repr_html_()
+        return f"<p><b>{as_html(self.question)}</b></p>\n{html}"
+
+    def report(
+        self,
+        *,
+        rows: Rows = "summary",
+        task: str | Sequence[str] | None = None,
+        order: str = "size",
+        arms: bool = False,
+        sentences: bool = False,
+        notes: bool = False,
+    ) -> ReportText:
+        """Return the answer as text: its sentences, the table of contrasts, and at most
+        three lines under it.
+
+        Parameters
+        ----------
+        rows, task, order, arms, sentences, notes
+            As in `causalgia.report`.
+        """
+        from causalgia.reporting.answers import ReportText, answer_parts
+
+        asked = [
+            name
+            for name, wanted in (("arms", arms), ("each", sentences), ("notes", notes))
+            if wanted
+        ]
+        parts = answer_parts(
+            self.decisions,
+            rows=rows,
+            task=task,
+            order=order,
+            asked=asked,
+            answer=self.shown_sentences,
         )
-        sentences = "\n".join(
-            f"<p>{as_html(text)}</p>" for text in [*note, *self.shown_sentences]
-        )
-        return (
-            f"<p><b>{as_html(self.question)}</b></p>\n"
-            f"{html_table(*table_parts(shown))}{sentences}"
-        )
+        return ReportText(parts.text(), parts.html())
 
     def __repr__(self) -> str:
         return (

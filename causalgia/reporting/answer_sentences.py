@@ -1,0 +1,390 @@
+"""The answer of effects in sentences that a reader would say to a colleague: what has
+an effect and of what size, what is negligible, what the data do not decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from causalgia.checks import four_digits
+from causalgia.choices import DIRECTIONS
+from causalgia.errors import printable
+from causalgia.reporting.effect_rows import Row
+from causalgia.reporting.table_formats import (
+    format_effect,
+    is_large,
+    shrunken_effect,
+)
+from causalgia.reporting.verdict_sentences import (
+    is_decided,
+    noun_of_region,
+    why_undecided,
+)
+
+_FEW = 3
+_MANY_LETTERS = 60
+_UP = ("increases", "higher")
+_DOWN = ("decreases", "lower")
+
+
+def answer_sentences(
+    effects: xr.Dataset, table: Sequence[Row], *, scale: str
+) -> list[str]:
+    """Return the answer of estimates or decisions: directions, the largest first, then
+    what is negligible, then what is undecided.
+
+    Up to three effects of a kind are named with their numbers; of more the number and
+    the largest.
+
+    Parameters
+    ----------
+    effects
+        Estimates or decisions.
+    table
+        Their `rows`.
+    scale
+        The scale of the effects in words.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> from causalgia.reporting.effect_rows import rows
+    >>> from causalgia.verdicts import decide
+    >>> effects = from_effects([1.4, 0.0], se=[0.1, 0.01], names=["GATA1", "mutant"])
+    >>> decided = decide(effects, rope=(-0.1, 0.1))
+    >>> for line in answer_sentences(decided, rows(decided), scale="log counts"):
+    ...     print(line)
+    GATA1: 1.40 [1.20, 1.60], beyond ±0.1.
+    mutant is negligible, within ±0.1.
+    """
+    rows = [row for row in table if not row["is_placebo"]] or list(table)
+    large = any(map(is_large, rows))  # one notation, as in the table
+    rows = [row | {"scientific": large} for row in rows]
+    several = [d for d in ("task", "model") if effects.sizes.get(d, 1) > 1]
+    if not is_decided(effects):
+        return _estimates_in_words(rows, several, effects.attrs, scale)
+    directions = [row for row in rows if row["verdict"] in DIRECTIONS]
+    undecided = [row for row in rows if row["verdict"] == "undecided"]
+    inside = [row for row in rows if row["verdict"] not in (*DIRECTIONS, "undecided")]
+    null = float(effects.attrs.get("null_value", 0.0))
+    directions.sort(key=lambda row: -abs(row["ace"] - null))
+    parts = [
+        _directions_in_words(directions, rows, several, effects.attrs, scale),
+        _negligible_in_words(inside, rows, several, effects.attrs),
+        _undecided_in_words(undecided, rows, several, effects.attrs),
+    ]
+    return [printable(part) for part in parts if part]
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Return "a, b and c", with quotes where a name has a comma or " and ".
+
+    Examples
+    --------
+    >>> in_words(["GATA1", "CTCF"]), in_words(["GATA1, core broken", "CTCF"])
+    ('GATA1 and CTCF', "'GATA1, core broken' and CTCF")
+    """
+    parts = [
+        f"'{name}'" if len(names) > 1 and ("," in name or " and " in name) else name
+        for name in map(cut, names)
+    ]
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+
+
+def cut(name: str, most: int = _MANY_LETTERS) -> str:
+    """Return a name of at most this many letters, cut with an ellipsis.
+
+    Examples
+    --------
+    >>> cut("GATA1"), cut("A" * 80, 5)
+    ('GATA1', 'AAAA…')
+    """
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def size_in_words(row: Row) -> str:
+    """Return an effect with its interval, "1.40 [1.20, 1.60]"; in scientific notation
+    where the row has it as ``scientific``.
+    """
+    ace, interval = format_effect(row, scientific=row.get("scientific", False))
+    if not interval:
+        return ace
+    return f"{ace} {interval}"
+
+
+def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> str:
+    """Return where effects lie: "beyond ±0.1", "within ±0.1", "above 0".
+
+    Parameters
+    ----------
+    rows
+        The rows of one sentence, with ``rope_lower, rope_upper``.
+    attrs
+        Those of the decisions.
+    kind
+        "beyond", "above", "below" or "within".
+
+    Examples
+    --------
+    >>> region_words([{"rope_lower": -0.1, "rope_upper": 0.1}], {}, "beyond")
+    'beyond ±0.1'
+    >>> region_words([{"rope_lower": 0.0, "rope_upper": 0.0}], {}, "above")
+    'above 0'
+    """
+    ends = {(four_digits(r["rope_lower"]), four_digits(r["rope_upper"])) for r in rows}
+    noun = noun_of_region(attrs)
+    named = noun != "the ROPE"
+    if len(ends) > 1:
+        return f"{kind} {noun if named else 'the ROPE of the task'}"
+    low, high = next(iter(ends))
+    symmetric = f"-{high}" == low
+    if low == high:
+        return {
+            "above": f"above {high}",
+            "below": f"below {low}",
+            "beyond": f"not {high}",
+        }.get(kind, f"at {high}")
+    text = f"±{high}" if symmetric else f"{low} to {high}"
+    if named:
+        return f"{kind} {noun} ({text})"
+    if not symmetric and kind in ("above", "below"):
+        return f"{kind} {high if kind == 'above' else low}"
+    if symmetric and kind in ("above", "below"):
+        return f"beyond {text}"
+    return f"{kind} {text}"
+
+
+def _place(row: Row, several: Sequence[str]) -> str:
+    """Return " in HepG2" where there are several tasks or models."""
+    return "".join(f" in {cut(str(row[name]))}" for name in several)
+
+
+def _of_arms(attrs: Mapping[Any, Any]) -> bool:
+    """Return whether each contrast is an arm minus the control, of which "raises" is
+    said.
+    """
+    return (
+        bool(attrs.get("control"))
+        and "divergence" not in attrs
+        and attrs.get("transform") != "ratio"
+    )
+
+
+def _directions_in_words(
+    found: list[Row],
+    rows: list[Row],
+    several: list[str],
+    attrs: Mapping[Any, Any],
+    scale: str,
+) -> str:
+    if not found:
+        return ""
+    names = list(dict.fromkeys(row["contrast"] for row in found))
+    if len(names) > _FEW or len(found) > 2 * _FEW:
+        return _many_directions(found, rows, several, attrs, scale)
+    return " ".join(
+        _one_direction(
+            [row for row in found if row["contrast"] == name], several, attrs, scale
+        )
+        for name in names
+    )
+
+
+def _one_direction(
+    found: list[Row], several: list[str], attrs: Mapping[Any, Any], scale: str
+) -> str:
+    """Return "GATA1 raises log2 activity by 1.06 [1.05, 1.07] in K562, beyond ±0.1."""
+    name = cut(found[0]["contrast"])
+    up = [row for row in found if row["verdict"] in _UP]
+    down = [row for row in found if row["verdict"] in _DOWN]
+    other = [row for row in found if row not in up and row not in down]
+    sides = {
+        "above" if group is up else "below" if group is down else "beyond"
+        for group in (up, down, other)
+        if group
+    }
+    side = sides.pop() if len(sides) == 1 else "beyond"
+    where = region_words(found, attrs, side)
+    if not _of_arms(attrs):
+        sizes = in_list([f"{_size_beside(row)}{_place(row, several)}" for row in found])
+        return f"{name}: {sizes}, {where}."
+    clauses = []
+    for group, verb in ((up, "raises"), (down, "lowers"), (other, "changes")):
+        if not group:
+            continue
+        sizes = in_list(
+            [f"by {_size_beside(row, verb)}{_place(row, several)}" for row in group]
+        )
+        clauses.append(f"{verb} {'it' if clauses else scale} {sizes}")
+    return f"{name} {in_list(clauses)}, {where}."
+
+
+def in_list(parts: Sequence[str]) -> str:
+    """Return "a, b and c" of clauses.
+
+    Examples
+    --------
+    >>> in_list(["by 1", "by 2"])
+    'by 1 and by 2'
+    """
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+
+
+def _size_beside(row: Row, verb: str = "") -> str:
+    """Return the size of a row, without its sign where the verb says it, with the
+    shrunken one where there is one.
+    """
+    shown = row
+    if verb == "lowers":
+        turned = {name: -row[name] for name in ("ace", "shrunken") if name in row}
+        for name in ("", "rope_", "shrunken_"):
+            one, other = f"{name}lower", f"{name}upper"
+            if one in row:
+                turned |= {one: -row[other], other: -row[one]}
+        shown = row | turned
+    text = size_in_words(shown)
+    if math.isnan(row.get("shrunken", math.nan)):
+        return text
+    size = shrunken_effect(shown, scientific=row.get("scientific", False))[0]
+    return f"{text}, shrunken {size}"
+
+
+def _many_directions(
+    found: list[Row],
+    rows: list[Row],
+    several: list[str],
+    attrs: Mapping[Any, Any],
+    scale: str,
+) -> str:
+    """Return the number of directions each way, and the largest of each."""
+    groups = {
+        side: [row for row in found if row["verdict"] in verdicts]
+        for side, verdicts in (("above", _UP), ("below", _DOWN), ("", ("larger",)))
+    }
+    groups = {side: group for side, group in groups.items() if group}
+    where = region_words(
+        found, attrs, next(iter(groups)) if len(groups) == 1 else "beyond"
+    )
+    of = _noun(rows, several)
+    if _of_arms(attrs) and "" not in groups:
+        clauses = []
+        for side, group in groups.items():
+            verb = {"above": "raise", "below": "lower"}[side]
+            verb += "s" if len(group) == 1 else ""
+            what = "it" if clauses else f"{scale} {where}"
+            clauses.append(f"{len(group):,} {verb} {what}{_largest(group, several)}")
+        return f"Of {of}, {in_list(clauses)}."
+    lie = "lies" if len(found) == 1 else "lie"
+    if len(groups) == 1:
+        return f"Of {of}, {len(found):,} {lie} {where}{_largest(found, several)}."
+    parts = [
+        f"{len(group):,} {side}{_largest(group, several)}"
+        for side, group in groups.items()
+    ]
+    return f"Of {of}, {len(found):,} {lie} {where}: {in_list(parts)}."
+
+
+def _largest(group: list[Row], several: list[str]) -> str:
+    """Return the largest effect of a group, sorted by size, in parentheses."""
+    top = group[0]
+    which = "" if len(group) == 1 else "the largest "
+    name = f"{cut(top['contrast'])}{_place(top, several)}"
+    return f" ({which}{name}: {_size_beside(top)})"
+
+
+def _noun(rows: list[Row], several: list[str]) -> str:
+    contrasts = len({row["contrast"] for row in rows})
+    if not several:
+        return f"{contrasts:,} contrast{'s' if contrasts != 1 else ''}"
+    tasks = len({tuple(row[name] for name in several) for row in rows})
+    levels = "tasks" if several == ["task"] else "combinations of task and model"
+    return f"{len(rows):,} effects ({contrasts:,} contrasts in {tasks:,} {levels})"
+
+
+def _names_with_place(
+    found: list[Row], rows: list[Row], several: list[str]
+) -> list[str]:
+    """Return the contrasts of these rows, with the place of those that have not all of
+    their rows among them.
+    """
+    total: dict[str, int] = {}
+    for row in rows:
+        total[row["contrast"]] = total.get(row["contrast"], 0) + 1
+    groups: dict[str, list[Row]] = {}
+    for row in found:
+        groups.setdefault(row["contrast"], []).append(row)
+    names = []
+    for name, group in groups.items():
+        if not several or len(group) == total[name]:
+            names.append(name)
+        else:
+            places = in_list([_place(row, several).strip() for row in group])
+            names.append(f"{name} {places}")
+    return names
+
+
+def _negligible_in_words(
+    found: list[Row], rows: list[Row], several: list[str], attrs: Mapping[Any, Any]
+) -> str:
+    if not found:
+        return ""
+    where = region_words(found, attrs, "within")
+    word = found[0]["verdict"]
+    names = _names_with_place(found, rows, several)
+    if len(found) == len(rows) and len(names) > _FEW:
+        return f"All {_noun(rows, several)} are {_state(word, where)}."
+    if len(names) > _FEW:
+        are = "is" if len(found) == 1 else "are"
+        return f"{len(found):,} {are} {_state(word, where)}."
+    are = "is" if len(names) == 1 else "are"
+    return f"{in_words(names)} {are} {_state(word, where)}."
+
+
+def _state(word: str, where: str) -> str:
+    return f"negligible, {where}" if word == "negligible" else where
+
+
+def _undecided_in_words(
+    found: list[Row], rows: list[Row], several: list[str], attrs: Mapping[Any, Any]
+) -> str:
+    if not found:
+        return ""
+    names = _names_with_place(found, rows, several)
+    if len(found) == len(rows) and len(found) > 1:
+        return f"The data decide about none of {_noun(rows, several)}."
+    if len(names) > _FEW:
+        are = "is" if len(found) == 1 else "are"
+        return f"{len(found):,} {are} undecided."
+    why = ""
+    if len(found) == 1:
+        row = found[0]
+        why = f" ({size_in_words(row)}{why_undecided(row, attrs)})"
+    return f"The data do not decide about {in_words(names)}{why}."
+
+
+def _estimates_in_words(
+    rows: list[Row], several: list[str], attrs: Mapping[Any, Any], scale: str
+) -> list[str]:
+    """Return the sizes of up to three effects, of more the largest."""
+    null = float(attrs.get("null_value", 0.0))
+    known = [row for row in rows if math.isfinite(row["ace"])]
+    if not known:
+        return []
+    known.sort(key=lambda row: -abs(row["ace"] - null))
+    if len(rows) <= _FEW:
+        parts = [
+            f"of {cut(row['contrast'])}{_place(row, several)}: {size_in_words(row)}"
+            for row in known
+        ]
+        return [printable(f"Effect on {scale} {'; '.join(parts)}.")]
+    top = known[0]
+    return [
+        printable(
+            f"The largest of {_noun(rows, several)} is {cut(top['contrast'])}"
+            f"{_place(top, several)}: {size_in_words(top)} on {scale or 'its scale'}."
+        )
+    ]

@@ -1,0 +1,669 @@
+"""The answer of a trial as text and as HTML: sentences, one table and a foot of at most
+three lines; definitions, sentences on each effect and notes on request.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
+from causalgia.effect_table import has_gaps, select_tasks
+from causalgia.effects.scales import stored_task_weights, task_weights_in_words
+from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.notes import notes_of
+from causalgia.reporting._trial_report import (
+    count_clause,
+    describe_outcomes,
+    population_text,
+    scale_text,
+    sentences,
+    shape_lines,
+    task_contrast_text,
+    versus,
+    without_missed_share,
+)
+from causalgia.reporting.answer_sentences import answer_sentences, cut
+from causalgia.reporting.effect_rows import (
+    Row,
+    Rows,
+    as_reportable,
+    cell_rows,
+    cells,
+    largest_tasks,
+    left_out_tasks,
+)
+from causalgia.reporting.table_formats import html_table, percent
+from causalgia.reporting.verdict_sentences import (
+    is_decided,
+    is_simultaneous,
+    rule_sentence,
+    trial_history,
+    verdict_cautions,
+)
+from causalgia.schema import keeps_effects
+
+WIDTH = 100
+"""Columns in which tables of several tasks stand side by side."""
+_MOST_ROWS = 20
+_INTERVALS = ("interval", "range")
+_LEFT = {"contrast", "task", "model", "verdict"}
+"""Columns of words, which are aligned left; numbers are aligned right."""
+_NOT_BESIDE = ("contrast", "task", "n", "ACE")
+_DROPPED = ("q", "shrunken")
+"""Columns that tables of tasks beside each other do without where there is no room."""
+_ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
+_ASSIGNED = {
+    "crossover": "every arm on each",
+    "parallel": "each arm on sequences of its own",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerParts:
+    """What a report of effects says, before it is laid out.
+
+    Attributes
+    ----------
+    sentences
+        The answer.
+    columns
+        Heading -> how it is aligned, of the long table: a line for each effect.
+    lines
+        Its cells, by heading, a line for each effect, the largest directions first.
+    by_task
+        The same with the tasks beside each other: a line for each contrast; None where
+        there is one task, or several models.
+    more
+        What the table leaves out; empty where it has all.
+    foot
+        At most three lines.
+    arms, each, notes
+        Definitions of the arms, a sentence for each effect, notes on method and data:
+        printed where they are asked for.
+    """
+
+    sentences: tuple[str, ...]
+    header: list[str]
+    lines: list[list[str]]
+    by_task: tuple[list[str], list[str], list[list[str]]] | None = None
+    more: str = ""
+    foot: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    asked: tuple[str, ...] = field(default=())
+
+    def text(self, width: int = WIDTH) -> str:
+        """Return the answer as text; tasks stand beside each other where the lines have
+        at most this width.
+        """
+        table = _laid_out([self.header, *self.lines])
+        if self.by_task is not None:
+            tasks, header, lines = self.by_task
+            for dropped in ((), _DROPPED[:1], _DROPPED):
+                beside = _beside(tasks, header, lines, dropped)
+                if max(map(wide, beside)) <= width:
+                    table = beside
+                    break
+        under = [self.more] if self.more else []
+        parts = [
+            "\n".join(self.sentences),
+            "\n".join([*table, *under]),
+            "\n".join(self.foot),
+            *("\n".join(getattr(self, name)) for name in self.asked),
+        ]
+        return printable("\n\n".join(part for part in parts if part))
+
+    def html(self) -> str:
+        """Return the answer as HTML: paragraphs and one table."""
+        from causalgia.inputs import as_html
+
+        asked = [line for name in self.asked for line in getattr(self, name)]
+        under = [self.more] if self.more else []
+        notes = [printable(line) for line in (*under, *self.foot, *asked)]
+        first = "\n".join(f"<p>{as_html(text)}</p>" for text in self.sentences)
+        return f"{first}\n{html_table(self.header, self.lines, notes)}"
+
+
+class ReportText(str):
+    """A report: a string, which a notebook shows as HTML and a prompt as its text.
+
+    Examples
+    --------
+    >>> ReportText("GATA1: 1.40 [1.20, 1.60]")
+    GATA1: 1.40 [1.20, 1.60]
+    """
+
+    __slots__ = ("_html",)
+    _html: str
+
+    def __new__(cls, text: str, html: str = "") -> ReportText:
+        made = super().__new__(cls, text)
+        made._html = html
+        return made
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return the report for notebooks; text keeps its lines."""
+        from causalgia.inputs import as_html
+
+        return self._html or f"<pre>{as_html(str(self))}</pre>"
+
+
+def answer_parts(
+    dataset: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+    order: str = "size",
+    asked: Sequence[str] = (),
+    answer: Sequence[str] | None = None,
+    truth: xr.DataArray | None = None,
+    every: str = 'rows="all"',
+    some: str = 'task="..."',
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the parts of a report of estimates or decisions.
+
+    Parameters
+    ----------
+    dataset
+        Estimates or decisions.
+    rows, task, order
+        As in `trial_report`.
+    asked
+        Of ``"arms"``, ``"each"`` and ``"notes"``, what is shown under the foot.
+    answer
+        Sentences in place of those made from the effects, as of an experiment.
+    truth
+        As in `causalgia.reporting.rows`.
+    every, some, noted
+        How to see all rows, those of some tasks, and the notes.
+    """
+    effects = select_tasks(as_reportable(dataset), task, place="report: ")
+    shown = effects if rows == "all" else largest_tasks(effects)
+    table = cell_rows(shown, rows=rows, truth=truth)
+    if order == "size":
+        table = _by_size(table, shown)
+    n_effects = sum(not row["summary"] for row, _ in table)
+    keep, more = table, ""
+    many = rows != "all" and shown.sizes["contrast"] > _MOST_ROWS
+    if many:
+        keep, more = _first_contrasts(table, every)
+    left = left_out_tasks(effects, shown, every, some)
+    header, lines = cells(shown, rows=rows, truth=truth, table=keep)
+    if _one_count(effects):  # which the foot says
+        header, lines = _without_column("n", header, lines)
+    foot = foot_lines(effects, {row["contrast"] for row, _ in keep})
+    notes = note_lines(effects)
+    n = sum(line.startswith("Note: ") for line in notes)
+    if n and "notes" not in asked:
+        count = f"{n} note{'s' if n > 1 else ''}: {noted}."
+        foot = [*foot[:-1], f"{foot[-1]} {count}"] if len(foot) > 2 else [*foot, count]
+    effect_rows = [row for row, _ in table if not row["summary"]]
+    scale = scale_text(effects.attrs)
+    if effects.sizes["task"] == 1:  # else each effect names its task
+        tasks = task_contrast_text(effects)[0].removeprefix(", ")
+        scale += f" in {tasks}" if tasks else ""
+    said = (
+        tuple(answer)
+        if answer is not None
+        else tuple(answer_sentences(shown, effect_rows, scale=scale))
+    )
+    return AnswerParts(
+        sentences=said,
+        header=header,
+        lines=lines,
+        by_task=_tasks_beside(keep, shown, header) if n_effects else None,
+        more=" ".join(part for part in (more, left) if part),
+        foot=tuple(foot),
+        arms=tuple(arm_lines(effects, every=rows == "all") if "arms" in asked else ()),
+        each=tuple(sentences(shown, rows=rows, every=True) if "each" in asked else ()),
+        notes=tuple(notes),
+        asked=tuple(asked),
+    )
+
+
+def trial_report(
+    dataset: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+    order: str = "size",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
+) -> ReportText:
+    """Report outcomes, estimates or decisions as text; `causalgia.report` is this for
+    results of a trial.
+
+    Parameters
+    ----------
+    dataset
+        Outcomes, estimates or decisions.
+    rows
+        ``"summary"``: at most 20 contrasts, one line for the placebos; ``"all"``: a
+        line for each contrast, each placebo, and each of more than 30 tasks.
+    task
+        The tasks to report: a name, a pattern or several.
+    order
+        ``"size"``: directions first, the largest on top, then undecided, then
+        negligible effects; ``"file"``: as they stand in the Dataset.
+    arms, sentences, notes
+        Whether to print also the definition of each arm, a sentence for each effect,
+        and the notes on method and data.
+
+    Raises
+    ------
+    OutcomesError
+        If it is another Dataset; a posterior goes through `causalgia.decide` first.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> estimates = xr.Dataset(
+    ...     {
+    ...         "ace": (("contrast", "task"), [[1.38]]),
+    ...         "lower": (("contrast", "task"), [[1.371]]),
+    ...         "upper": (("contrast", "task"), [[1.389]]),
+    ...     },
+    ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
+    ...     attrs={
+    ...         "contrast_scale": "log counts",
+    ...         "control": "placebo",
+    ...         "null": "dinucleotide shuffles of 500 sequences",
+    ...         "ci_prob": 0.95,
+    ...     },
+    ... )
+    >>> print(trial_report(estimates))
+    Effect on log counts of GATA1: 1.3800 [1.3710, 1.3890].
+    <BLANKLINE>
+    contrast     ACE     95 % interval
+    GATA1     1.3800  [1.3710, 1.3890]
+    <BLANKLINE>
+    GATA1 minus placebo, over dinucleotide shuffles of 500 sequences.
+    """
+    for name, value, words in (
+        ("rows", rows, ("summary", "all")),
+        ("order", order, ("size", "file")),
+    ):
+        if value not in words:
+            raise OutcomesError(
+                f"{name}={quoted(value)} is neither {words[0]!r} nor {words[1]!r}"
+            )
+    if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):
+        return ReportText(
+            describe_outcomes(
+                select_tasks(dataset, task, place="report: "), every_arm=rows == "all"
+            )
+        )
+    asked = [
+        name
+        for name, wanted in (("arms", arms), ("each", sentences), ("notes", notes))
+        if wanted
+    ]
+    parts = answer_parts(dataset, rows=rows, task=task, order=order, asked=asked)
+    return ReportText(parts.text(), parts.html())
+
+
+def table_parts(
+    dataset: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    task: str | Sequence[str] | None = None,
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """Return the header, the lines of cells and the notes of a table of estimates or
+    decisions, printable.
+
+    Parameters
+    ----------
+    dataset, rows, task
+        As in `trial_report`.
+    """
+    effects = select_tasks(as_reportable(dataset), task, place="table: ")
+    shown = effects if rows == "all" else largest_tasks(effects)
+    table = _by_size(cell_rows(shown, rows=rows), shown)
+    header, lines = cells(shown, rows=rows, table=table)
+    left_out = left_out_tasks(effects, shown, 'rows="all"', 'task="..."')
+    foot = foot_lines(effects, {row["contrast"] for row, _ in table})
+    notes = [printable(line) for line in (left_out, *foot) if line]
+    return (
+        [_in_one_line(name) for name in header],
+        [[_in_one_line(cell) for cell in line] for line in lines],
+        notes,
+    )
+
+
+def _in_one_line(text: object) -> str:
+    return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
+
+
+def foot_lines(effects: xr.Dataset, shown: set[str]) -> list[str]:
+    """Return at most three lines under a table: what the effects are, how verdicts were
+    reached and what could be missed, and what a reader has to know of these rows.
+
+    Parameters
+    ----------
+    effects
+        Estimates or decisions.
+    shown
+        The contrasts in the table.
+    """
+    decided = is_decided(effects)
+    attrs = effects.attrs
+    lines = [_setting(effects)]
+    if decided:
+        lines.append(rule_sentence(effects))
+    elif is_simultaneous(effects):
+        level = percent(float(attrs["ci_prob"]))
+        band = str(attrs["band"]).replace("_", "-")
+        over = f", {attrs['family']}" if attrs.get("family") else ""
+        lines.append(
+            f"{level} simultaneous interval ({band}{over}); p is of each contrast "
+            "alone."
+        )
+    history = dict(attrs)
+    if " could be missed." in lines[-1] and "stopped" in attrs:
+        history["stopped"] = without_missed_share(attrs["stopped"])
+    names = [str(name) for name in effects["contrast"].to_numpy()]
+    of_shown = effects.isel(
+        contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
+    )
+    last = [
+        *trial_history(history),
+        *(verdict_cautions(effects) if decided else []),
+        *shape_lines(of_shown),
+    ]
+    return [line for line in (*lines, " ".join(last)) if line]
+
+
+def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
+    """Return the definition of each contrast in do-notation, without those of placebos
+    unless every one is asked for.
+    """
+    if "do" not in effects.variables:
+        return []
+    placebos = is_placebo(effects)
+    if not every and not placebos.all():
+        effects = effects.isel(contrast=~placebos)
+    names = effects["contrast"].to_numpy().tolist()
+    do = effects["do"].to_numpy().tolist()
+    return [f"{name}: {text}" for name, text in zip(names, do, strict=True) if text]
+
+
+def note_lines(effects: xr.Dataset) -> list[str]:
+    """Return what is printed on request: units, assignment and method, and the notes
+    that the verbs left.
+    """
+    attrs = effects.attrs
+    together = is_simultaneous(effects) and not is_decided(effects)
+    method = attrs.get("method")
+    method = f"{method} (SE and p)" if together and method else method
+    of_predictor = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
+    facts = "; ".join(
+        str(part)
+        for part in (
+            "effect on the predictor" if of_predictor else "",
+            count_clause(effects),
+            attrs.get("assignment"),
+            method,
+        )
+        if part
+    )
+    defined = task_contrast_text(effects)[1]
+    cautions = str(attrs.get("caution", "")).split("; ")
+    notes = [
+        "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
+        for note in notes_of(effects)
+    ]
+    return [
+        *([f"{facts[0].upper()}{facts[1:]}."] if facts else []),
+        *([defined] if defined else []),
+        *(f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note),
+    ]
+
+
+def _setting(effects: xr.Dataset) -> str:
+    """Return what is compared, on what, and whether every arm is on each unit."""
+    attrs = effects.attrs
+    compared = ""
+    if attrs.get("control"):
+        control = str(attrs["control"])
+        control = f"'{control}'" if " " in control else control
+        names = effects["contrast"].to_numpy()
+        first = cut(str(names[0])) if len(names) == 1 else "Each"
+        compared = f"{first} {versus(attrs)} {control}"
+    elif "divergence" in attrs or attrs.get("estimand"):
+        weights = stored_task_weights(effects)
+        said = f"{task_weights_in_words(weights)}, of " if weights else ""
+        words = str(attrs.get("estimand", "")).removeprefix(said)
+        words = words.removeprefix("the ")
+        if words and not words.startswith("mean over units of the weighted sum"):
+            compared = f"{words[0].upper()}{words[1:]}"
+    on_tasks = task_contrast_text(effects)[0].removeprefix(", ")
+    where = _population(effects)
+    assigned = str(attrs.get("assignment") or "")
+    assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
+    parts = [part for part in (compared, on_tasks, where, assigned) if part]
+    if not parts:
+        return _as_given(effects)
+    text = ", ".join(parts)
+    on = attrs.get("effect_on")
+    text = f"{text[0].upper()}{text[1:]}." if parts[0] is not compared else f"{text}."
+    return f"Effect on {on}. {text}" if on else text
+
+
+def _as_given(effects: xr.Dataset) -> str:
+    """Return what effects from elsewhere are, where nothing else is known of them."""
+    if is_decided(effects):
+        return ""
+    return f"Effects{' and standard errors' if 'se' in effects else ''} as given."
+
+
+def _population(effects: xr.Dataset) -> str:
+    """Return what the effects are averaged over, with the number of units where it is
+    one.
+    """
+    attrs = effects.attrs
+    known = "null" in attrs or "target" in attrs or "n_units" in effects
+    if not known:
+        return ""
+    null, kind = str(attrs.get("null", "")), str(attrs.get("null_kind", ""))
+    target = str(attrs.get("target", "population"))
+    count = count_clause(effects) or ""
+    n = re.fullmatch(r"([\d,]+) units?", count)
+    if n and target == "population" and null:
+        if kind == "genomic":
+            of = re.search(r"sequences? of ([\d,]+ \w+)", null)
+            length = f" of {of[1]}" if of else ""
+            return f"on {n[1]} real sequence{'s' * (n[1] != '1')}{length}"
+        if kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
+            return f"on {n[1]} {null}"
+    words = population_text(effects).removeprefix(", ")
+    if not null and target in ("population", ""):
+        words = ""
+    if target not in TARGET_MEANINGS:
+        words = ""
+    return "; ".join(part for part in (words, count) if part)
+
+
+def _one_count(effects: xr.Dataset) -> bool:
+    """Return whether all effects are of the same number of units, each its own draw."""
+    return re.fullmatch(r"[\d,]+ units?", count_clause(effects) or "") is not None
+
+
+def _without_column(
+    name: str, header: list[str], lines: list[list[str]]
+) -> tuple[list[str], list[list[str]]]:
+    keep = [i for i, heading in enumerate(header) if heading != name]
+    return [header[i] for i in keep], [[line[i] for i in keep] for line in lines]
+
+
+def _by_size(
+    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
+) -> list[tuple[Row, dict[str, str]]]:
+    """Return the lines of a table with directions first, the largest on top, then
+    undecided, then negligible ones; the lines of a contrast, and placebos, together.
+    """
+    null = float(effects.attrs.get("null_value", 0.0))
+    rank: dict[str, tuple[int, float]] = {}
+    first: dict[str, int] = {}
+    for row, _ in table:
+        if row["summary"]:
+            continue
+        first.setdefault(row["contrast"], len(first))
+        verdict = str(row.get("verdict", ""))
+        kind = 0 if not verdict or verdict in DIRECTIONS else 1
+        kind = 2 if verdict in ("negligible", "within") else kind
+        size = abs(row["ace"] - null)
+        key = (kind, -size if math.isfinite(size) else math.inf)
+        rank[row["contrast"]] = min(rank.get(row["contrast"], (3, 0.0)), key)
+
+    def place(line: tuple[Row, dict[str, str]]) -> tuple[Any, ...]:
+        row = line[0]
+        if row["summary"]:
+            return (2, 0, 0.0)
+        return (int(row["is_placebo"]), *rank[row["contrast"]], first[row["contrast"]])
+
+    return sorted(table, key=place)
+
+
+def _first_contrasts(
+    table: list[tuple[Row, dict[str, str]]], every: str
+) -> tuple[list[tuple[Row, dict[str, str]]], str]:
+    """Return the lines of the first 20 contrasts, and a line on the others with their
+    verdicts.
+    """
+    names = list(
+        dict.fromkeys(row["contrast"] for row, _ in table if not row["summary"])
+    )
+    first = set(names[:_MOST_ROWS])
+    kept = [
+        line for line in table if line[0]["summary"] or line[0]["contrast"] in first
+    ]
+    left = [line[0] for line in table if line not in kept]
+    if not left:
+        return kept, ""
+    counts: dict[str, int] = {}
+    for row in left:
+        word = str(row.get("verdict", "more"))
+        counts[word] = counts.get(word, 0) + 1
+    words = ", ".join(f"{n:,} {word}" for word, n in counts.items())
+    rest = f"{len(left):,} more" if "more" in counts else f"Not shown: {words}"
+    return kept, f"{rest}; {every} shows all."
+
+
+def _tasks_beside(
+    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset, header: list[str]
+) -> tuple[list[str], list[str], list[list[str]]] | None:
+    """Return tasks, columns of each, and lines of cells with the tasks beside each
+    other; None where there is one task, or several models.
+    """
+    if effects.sizes.get("task", 1) < 2 or effects.sizes.get("model", 1) > 1:
+        return None
+    tasks = [str(name) for name in effects["task"].to_numpy()]
+    interval = next((name for name in header if name.endswith(_INTERVALS)), "")
+    both = f"ACE [{interval}]" if interval else "ACE"
+    columns = [both, *(x for x in header if x not in (*_NOT_BESIDE, interval))]
+    cells_of: dict[str, dict[str, dict[str, str]]] = {}
+    for row, line in table:
+        joined = f"{line.get('ACE', '')} {line.get(interval, '')}".strip()
+        of_task = cells_of.setdefault(row["label"], {})
+        spread = row["summary"] and interval in line
+        of_task[row["task"]] = line | {both: line[interval] if spread else joined}
+    lines = [
+        [
+            label,
+            *(
+                by_task.get(task, {}).get(name, "")
+                for task in tasks
+                for name in columns
+            ),
+        ]
+        for label, by_task in cells_of.items()
+    ]
+    return tasks, columns, lines
+
+
+def _laid_out(lines: list[list[str]]) -> list[str]:
+    widths = [max(map(wide, column)) for column in zip(*lines, strict=True)]
+    left = [name in _LEFT for name in lines[0]]
+    return [_line(line, widths, left) for line in lines]
+
+
+def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
+    return "  ".join(
+        _padded(cell, width, left_)
+        for cell, width, left_ in zip(cells_, widths, left, strict=True)
+    ).rstrip()
+
+
+def _padded(cell: str, width: int, left: bool) -> str:
+    space = " " * (width - wide(cell))
+    return f"{cell}{space}" if left else f"{space}{cell}"
+
+
+def wide(text: str) -> int:
+    """Return the columns of a terminal that a text takes: letters of East Asian scripts
+    take two, combining marks none.
+
+    Examples
+    --------
+    >>> wide("GATA1"), wide("転写因子")
+    (5, 8)
+    """
+    from unicodedata import combining, east_asian_width
+
+    return sum(
+        0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+def _beside(
+    tasks: list[str],
+    columns: list[str],
+    lines: list[list[str]],
+    dropped: Sequence[str] = (),
+) -> list[str]:
+    """Return lines of text with a heading for each task."""
+    each = len(columns)
+    blocks = list(zip(*lines, strict=True))
+    labels, cells_ = blocks[0], blocks[1:]
+    used = [
+        [
+            i
+            for i in range(each)
+            if any(cells_[t * each + i]) and columns[i] not in dropped
+        ]
+        for t in range(len(tasks))
+    ]
+    first = max(map(wide, labels))
+    text = [
+        [
+            " " * first,
+            " " * first,
+            *(_padded(label, first, left=True) for label in labels),
+        ]
+    ]
+    for t, task in enumerate(tasks):
+        names = [columns[i] for i in used[t]]
+        block = [
+            names,
+            *(
+                [cells_[t * each + i][row] for i in used[t]]
+                for row in range(len(lines))
+            ),
+        ]
+        laid = _laid_out(block) if names else [""] * (len(lines) + 1)
+        width = max(wide(task), *map(wide, laid))
+        text.append([_padded(part, width, left=True) for part in (task, *laid)])
+    return ["   ".join(parts).rstrip() for parts in zip(*text, strict=True)]
