@@ -61,6 +61,7 @@ from causalgia.cli.output import echo, emit, output, patient, record
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_motifs, score_variants
 from causalgia.cli.tables import (
+    asked_for,
     effects_text,
     print_answers,
     print_catalogue,
@@ -79,6 +80,8 @@ from causalgia.cli.trial_commands import (
 from causalgia.errors import DesignError, OutcomesError, shell_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
 
     from causalgia.reporting import Rows
@@ -389,6 +392,20 @@ _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo
 _Sentences = Annotated[
     bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")
 ]
+_Arms = Annotated[
+    bool, typer.Option("--arms", help="Print the definition of each arm, too.")
+]
+_Notes = Annotated[
+    bool, typer.Option("--notes", help="Print the notes on method and data, too.")
+]
+_Order = Annotated[
+    Literal["size", "file"],
+    typer.Option(
+        "--order",
+        help="Order of rows: directions by size, undecided, negligible; or as in the "
+        "file.",
+    ),
+]
 _AllColumns = Annotated[
     bool,
     typer.Option(
@@ -435,6 +452,9 @@ def estimate(
     all_rows: _All = False,
     all_columns: _AllColumns = False,
     sentences: _Sentences = False,
+    arms: _Arms = False,
+    notes: _Notes = False,
+    order: _Order = "size",
 ) -> None:
     """Estimate average causal effects with standard errors, by the analysis in
     trial.toml; options override it.
@@ -467,7 +487,12 @@ def estimate(
         () if decided else write_effects(folder, estimates, all_columns=all_columns)
     )
     _print_and_draw(
-        estimates, folder, all_rows=all_rows, in_sentences=sentences, task=task
+        estimates,
+        folder,
+        all_rows=all_rows,
+        asked=asked_for(arms, sentences, notes),
+        order=order,
+        task=task,
     )
     print_written(folder, ESTIMATES, FOREST, *readable)
     if decided:
@@ -535,6 +560,9 @@ def analyze(
     all_rows: _All = False,
     all_columns: _AllColumns = False,
     sentences: _Sentences = False,
+    arms: _Arms = False,
+    notes: _Notes = False,
+    order: _Order = "size",
 ) -> None:
     """Decide which effects are large: estimate, decide, infer, by trial.toml; options
     override it.
@@ -586,7 +614,8 @@ def analyze(
                 answer,
                 folder,
                 all_rows=all_rows,
-                in_sentences=sentences,
+                asked=asked_for(arms, sentences, notes),
+                order=order,
                 task=task,
                 all_columns=all_columns,
             )
@@ -611,7 +640,8 @@ def analyze(
         folder,
         decisions=found.decisions,
         all_rows=all_rows,
-        in_sentences=sentences,
+        asked=asked_for(arms, sentences, notes),
+        order=order,
         task=task,
     )
     print_written(folder, *written)
@@ -636,6 +666,9 @@ def show(
         bool, typer.Option("--all", help="Print a line for each arm and placebo.")
     ] = False,
     sentences: _Sentences = False,
+    arms: _Arms = False,
+    notes: _Notes = False,
+    order: _Order = "size",
     tsv: Annotated[
         bool,
         typer.Option(
@@ -719,7 +752,8 @@ def show(
         print_answers(
             estimates,
             all_rows=all_rows,
-            in_sentences=sentences,
+            asked=asked_for(arms, sentences, notes),
+            order=order,
             command=command,
             task=task,
         )
@@ -732,7 +766,8 @@ def show(
         estimates,
         decisions,
         all_rows=all_rows,
-        in_sentences=sentences,
+        asked=asked_for(arms, sentences, notes),
+        order=order,
         command=command,
         task=task,
     )
@@ -810,7 +845,8 @@ def _print_and_draw(
     truth: xr.DataArray | None = None,
     decisions: xr.Dataset | None = None,
     all_rows: bool = False,
-    in_sentences: bool = False,
+    asked: Sequence[str] = (),
+    order: str = "size",
     task: list[str] | None = None,
 ) -> None:
     """Print effects and verdicts, and draw them even if printing fails."""
@@ -823,7 +859,8 @@ def _print_and_draw(
             decisions,
             truth=truth,
             all_rows=all_rows,
-            in_sentences=in_sentences,
+            asked=asked,
+            order=order,
             command=show_all_command(folder),
             task=task,
         )

@@ -688,7 +688,8 @@ def write_answer(
     folder: Path,
     *,
     all_rows: bool = False,
-    in_sentences: bool = False,
+    asked: Sequence[str] = (),
+    order: str = "size",
     task: Sequence[str] | None = None,
     all_columns: bool = False,
 ) -> tuple[str, ...]:
@@ -716,12 +717,12 @@ def write_answer(
         write_text(folder / name, text)
     write_effects(folder, decisions, text=str(answer), all_columns=all_columns)
     try:
-        echo(f"{answer.question}\n")
         print_answers(
             answer.estimates,
             decisions,
             all_rows=all_rows,
-            in_sentences=in_sentences,
+            asked=asked,
+            order=order,
             command=show_all_command(folder),
             task=task,
         )

@@ -35,11 +35,9 @@ def print_answers(
     *,
     truth: xr.DataArray | None = None,
     all_rows: bool = False,
-    in_sentences: bool = False,
+    asked: Sequence[str] = (),
     command: str = "",
     task: Sequence[str] | None = None,
-    arms: bool = False,
-    notes: bool = False,
     order: str = "size",
 ) -> None:
     """Print the answer, one table and a foot of at most three lines; definitions of
@@ -65,11 +63,6 @@ def print_answers(
     shown = select_tasks(shown, task or None, place="--")
     found = str(shown.attrs.get("answer", ""))
     answer = sentences_on_tasks(found.splitlines(), tasks_in_table(shown), every)
-    asked = [
-        name
-        for name, wanted in (("arms", arms), ("each", in_sentences), ("notes", notes))
-        if wanted
-    ]
     parts = answer_parts(
         shown,
         rows="all" if all_rows else "summary",
@@ -83,6 +76,12 @@ def print_answers(
     )
     echo(in_shell(parts.text(terminal_width())))
     echo()
+
+
+def asked_for(arms: bool, sentences: bool, notes: bool) -> tuple[str, ...]:
+    """Return the parts of a report that options ask for, beside the answer."""
+    wanted = (("arms", arms), ("each", sentences), ("notes", notes))
+    return tuple(name for name, is_wanted in wanted if is_wanted)
 
 
 def terminal_width() -> int:
