@@ -345,8 +345,8 @@ def decide_estimates(
         verdicts,
         attrs | ({} if largest is None else {"largest": float(largest)}),
     )
-    if note := _without_units(estimates, rare, largest):
-        out = with_notes(out, note)
+    if unsized := _without_units(estimates, rare, largest):
+        out = with_notes(out, unsized)
     if found.region.by_rank:
         beyond = found.rows.above | found.rows.below
         note = resolution_note(
