@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -50,7 +51,7 @@ numba and its cache.
 """
 
 
-def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+def njit(*, announced: str = "", **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator like `numba.njit` that imports numba and compiles at the first
     call, cached if possible.
 
@@ -61,6 +62,9 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     Parameters
     ----------
+    announced
+        What a line on stderr says is being compiled, for a function whose first call
+        takes seconds; nothing is written where numba's cache has it.
     **options
         Those of `numba.njit`, without ``cache``.
 
@@ -79,7 +83,7 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     >>> plus_one(1.0)
     2.0
     """
-    return functools.partial(Compiled, options)
+    return functools.partial(Compiled, options, announced)
 
 
 class Compiled:
@@ -92,11 +96,13 @@ class Compiled:
         The original Python function.
     """
 
-    def __init__(self, options: dict[str, Any], function: FunctionType) -> None:
+    def __init__(
+        self, options: dict[str, Any], announced: str, function: FunctionType
+    ) -> None:
         functools.update_wrapper(self, function)
         self.__qualname__ = function.__qualname__
         self.py_func = function
-        self._options = options
+        self._options, self._announced = options, announced
         self._dispatcher: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
@@ -121,7 +127,38 @@ class Compiled:
                     self._dispatcher = numba.njit(cache=True, **self._options)(
                         self.py_func
                     )
+                if self._announced:
+                    _announce_compilation(self._dispatcher, self._announced)
             return self._dispatcher
+
+
+def _announce_compilation(dispatcher: Any, what: str) -> None:
+    """Write a line to stderr once numba starts to compile this function: it does not
+    where it finds it in its cache.
+    """
+    from numba.core import event
+    from numba.core.caching import NullCache
+
+    class Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
+        written = False
+
+        def on_start(self, event_: Any) -> None:
+            if self.written or event_.data["dispatcher"] is not dispatcher:
+                return
+            self.written = True
+            cached = not isinstance(dispatcher._cache, NullCache)
+            end = (
+                "once: later processes load the result"
+                if cached
+                else "in this process, as in every other: no folder for the result can "
+                "be written; set NUMBA_CACHE_DIR to one that can"
+            )
+            sys.stderr.write(f"compiling {what} (about 10 s) {end}\n")
+
+        def on_end(self, event_: Any) -> None:
+            """Nothing is said at the end."""
+
+    event.register("numba:compile", Announcement())
 
 
 @contextmanager

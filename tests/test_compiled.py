@@ -154,13 +154,13 @@ def kernel(tmp_path, monkeypatch):
 
     monkeypatch.setattr(config, "CACHE_DIR", "")
 
-    def compiled(factor: int):
+    def compiled(factor: int, announced: str = ""):
         source = tmp_path / "kernel.py"
         source.write_text(f"def scaled(x):\n    return {factor}.0 * x\n")
         os.utime(source, ns=(factor, factor))
         names: dict[str, object] = {"__name__": "kernel"}
         exec(compile(source.read_text(), str(source), "exec"), names)
-        return njit()(names["scaled"])
+        return njit(announced=announced)(names["scaled"])
 
     return compiled
 
@@ -195,6 +195,23 @@ def test_a_cache_that_is_damaged_is_not_read(kernel, tmp_path, left, kind):
     (file,) = tmp_path.rglob(f"*.{kind}")
     file.write_bytes(file.read_bytes()[:-9] if left is None else left)
     assert kernel(2)(3) == 6
+
+
+def test_a_long_compilation_is_announced_once(kernel, capsys, monkeypatch):
+    slow = kernel(2, "the posterior")
+    assert capsys.readouterr().err == ""
+    assert slow(3) == 6
+    assert capsys.readouterr().err == (
+        "compiling the posterior (about 10 s) once: later processes load the result\n"
+    )
+    assert slow(3.0) == 6.0  # another type, of which nothing is said
+    assert kernel(2, "the posterior")(3) == 6  # from the cache
+    assert capsys.readouterr().err == ""
+    from numba.core.caching import CacheImpl
+
+    monkeypatch.setattr(CacheImpl, "_locator_classes", [])
+    assert kernel(2, "the posterior")(3) == 6
+    assert "set NUMBA_CACHE_DIR" in capsys.readouterr().err
 
 
 def test_another_error_of_numba_is_not_hidden(monkeypatch):

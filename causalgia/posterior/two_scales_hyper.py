@@ -502,6 +502,15 @@ def _draw_cells_kernel(  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
+def _copy(target, source):  # type: ignore[no-untyped-def]
+    """Copy numbers; an assignment of slices would compile numba's error texts, which
+    takes 4 s.
+    """
+    for j in range(len(target)):
+        target[j] = source[j]
+
+
+@njit(nogil=True)
 def _cholesky_in_place(matrix):  # type: ignore[no-untyped-def]
     """Compute the Cholesky factor in place, below the diagonal; return whether it
     exists.
@@ -706,12 +715,13 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
             if height >= floor - 1e-9 * abs(floor):
                 break
             length *= 0.5
-            ahead[:] = value + length * direction
+            for j in range(len(ahead)):
+                ahead[j] = value[j] + length * direction[j]
             there = min(max(v + length * dv, -40.0), 40.0) if free > 0 else v
-        value[:] = ahead
+        _copy(value, ahead)
         v, floor = there, height
         up, known = row[3], row[4]
-        work[:] = step
+        _copy(work, step)
         if not _cholesky_in_place(matrix):
             _row_sums(
                 effect,
@@ -737,13 +747,14 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
         dv = min(max(dv, -1.5), 1.5)
         if gain < tolerance and abs(dv) < 0.02 + 0.02 / np.sqrt(max(most, 1e-12)):
             break
-        direction[:] = step
-        ahead[:] = value + direction
+        _copy(direction, step)
+        for j in range(len(ahead)):
+            ahead[j] = value[j] + direction[j]
         there = min(max(v + dv, -40.0), 40.0) if free > 0 else v
     return v, gain
 
 
-@njit(nogil=True)
+@njit(nogil=True, announced="the posterior of effect sizes")
 def _integrate_share_kernel(  # type: ignore[no-untyped-def]
     effect,
     noise,
@@ -765,7 +776,7 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
     work, step, matrix, row = np.empty(m), np.empty(m), np.empty((m, m)), np.empty(5)
     at, roots = np.empty(m), np.empty((2, len(effect)))
     for i in range(len(narrow)):
-        at[:] = state[i, 1:]
+        _copy(at, state[i, 1:])
         _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
         v, width = 1e3, 0.0
         for turn in range(
@@ -773,7 +784,7 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
         ):  # -1: the mode; then from the middle to one end, then to the other
             s = middle + turn if turn < len(x) - middle else len(x) - 1 - turn
             if turn == len(x) - middle:
-                at[:] = value[i, middle]
+                _copy(at, value[i, middle])
             here = state[i, 0] if turn < 0 else v + width * np.sinh(x[s])
             free, tolerance = (1.0, 1e-3) if turn < 0 else (0.0, 1e-2)
             here, gain = _newton_ascent(
@@ -794,7 +805,7 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
             if turn < 0:
                 p = 1 / (1 + np.exp(-here))
                 v, width = here, 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))
-                state[i, 1:] = at
+                _copy(state[i, 1:], at)
                 continue
             if gain < 0:
                 done[i] = -1
@@ -816,5 +827,5 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                     step[:] = 0.0
                     step[j] = 1.0
                     _solve_transposed_in_place(matrix, step)
-                    root[i, :, j] = step
+                    _copy(root[i, :, j], step)
         state[i, 0], logit[i, 0], logit[i, 1] = v, v, width
