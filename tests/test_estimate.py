@@ -890,7 +890,10 @@ def test_a_spread_within_rounding_is_none_but_a_real_one_stays() -> None:
     assert np.ptp(effects_of(outcomes)["ice"].to_numpy()) > 0
     with pytest.warns(DegenerateWarning):
         assert estimate(effects_of(outcomes))["exact"].all()
-    outcomes["outcome"][0, 1] += 1e-9
+    outcomes["outcome"][0, 1] += 1e-9  # less than a billionth of the outcomes
+    with pytest.warns(DegenerateWarning):
+        assert estimate(effects_of(outcomes))["exact"].all()
+    outcomes["outcome"][0, 1] += 1e-6
     assert not estimate(effects_of(outcomes))["exact"].any()
 
 
