@@ -198,9 +198,8 @@ def _with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
                 variable.dims,
             )
         )
-        made[name] = variable.set_dims(
-            {str(dim): dataset.sizes.get(dim, 1) for dim in dims}
-        )
+        sizes = {str(dim): dataset.sizes.get(dim, 1) for dim in dims}
+        made[name] = variable.set_dims(sizes)  # type: ignore[no-untyped-call]
     coords = {name: made.pop(name) for name in dataset.coords}
     import xarray as xr
 

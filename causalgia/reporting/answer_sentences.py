@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import xarray as xr
 
@@ -212,7 +212,7 @@ def _one_direction(
     if not _of_arms(attrs):
         sizes = in_list([f"{_size_beside(row)}{_place(row, several)}" for row in found])
         return f"{name}: {sizes}, {where}."
-    clauses = []
+    clauses: list[str] = []
     for group, verb in ((up, "raises"), (down, "lowers"), (other, "changes")):
         if not group:
             continue
@@ -240,12 +240,15 @@ def _size_beside(row: Row, verb: str = "") -> str:
     """
     shown = row
     if verb == "lowers":
-        turned = {name: -row[name] for name in ("ace", "shrunken") if name in row}
+        turned: dict[str, Any] = {
+            name: -value for name, value in row.items() if name in ("ace", "shrunken")
+        }
         for name in ("", "rope_", "shrunken_"):
             one, other = f"{name}lower", f"{name}upper"
             if one in row:
-                turned |= {one: -row[other], other: -row[one]}
-        shown = row | turned
+                sides: dict[str, Any] = {**row}
+                turned |= {one: -sides[other], other: -sides[one]}
+        shown = cast("Row", {**row, **turned})
     text = size_in_words(shown)
     if math.isnan(row.get("shrunken", math.nan)):
         return text
@@ -271,7 +274,7 @@ def _many_directions(
     )
     of = _noun(rows, several)
     if _of_arms(attrs) and "" not in groups:
-        clauses = []
+        clauses: list[str] = []
         for side, group in groups.items():
             verb = {"above": "raise", "below": "lower"}[side]
             verb += "s" if len(group) == 1 else ""
