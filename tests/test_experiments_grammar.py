@@ -271,15 +271,11 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     # above the sum of two sites that each lower it
     assert verdict(answer, "interaction at 22") == "increases"
     said = answer.sentences[0]
-    assert said.startswith(
-        "Task spaced_pair: two sites together increase the outcome at 16 ("
-    )
-    assert (
-        said.index("decrease the outcome at 22 (")
-        < said.index("beside the sum of both alone they are ")
-        < said.index("alone decreases the outcome")
-    )
-    assert "synergistic" not in said.partition(" at 22 (")[2]
+    assert said.startswith("Task spaced_pair: two sites are ")
+    assert said.index(
+        "together they raise the outcome at 16 and 19 and lower the outcome"
+    ) < said.index("alone decreases the outcome")
+    assert "synergistic at 22" not in said
 
 
 # --- three tasks ----------------------------------------------------------------------

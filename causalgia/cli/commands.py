@@ -216,7 +216,7 @@ def demo(
     out: _Out = Path(_DEMO),
     n_units: Annotated[
         int, typer.Option(metavar="N", min=2, help="Background sequences.")
-    ] = 1000,
+    ] = 1200,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed.")] = 0,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite existing files.")

@@ -5,6 +5,8 @@ names of written files.
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +76,8 @@ def print_answers(
         some="--task 'NAME*'",
         noted="--notes",
     )
-    echo(in_shell(parts.text(terminal_width())))
+    fold = sys.stdout.isatty() or "COLUMNS" in os.environ
+    echo(in_shell(parts.text(terminal_width(), fold=fold)))
     echo()
 
 

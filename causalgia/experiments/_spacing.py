@@ -34,6 +34,7 @@ from causalgia.experiments.kit.experiment import (
     weighted_sum,
 )
 from causalgia.experiments.kit.joint_effects import (
+    ADDITIVE,
     SINGLE,
     UNDECIDED,
     bounded_sentences,
@@ -56,7 +57,6 @@ from causalgia.experiments.kit.sites import (
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import (
-    effect_in_words,
     listed,
     per_unit,
     rows_by_task,
@@ -375,41 +375,45 @@ def _read_spacing(found: TrialResults) -> Finding:
     return Finding(sentences=tuple(sentences))
 
 
-_TOGETHER = {
-    "increases": "increase the outcome at",
-    "decreases": "decrease the outcome at",
-    "negligible": "change it negligibly at",
-    "undecided": "are undecided at",
-}
+_FEW = 4
 
 
 def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
-    asks = rows["asks"].to_numpy()
-    pairs, cells, alone = (
-        rows.isel(contrast=np.isin(asks, kinds))
-        for kinds in ([_PAIR], [_INTERACTION], [*SINGLE, ONE])
+    cells = rows.isel(contrast=rows["asks"].to_numpy() == _INTERACTION)
+    text = _kinds_by_distance(rows, cells, found)
+    pairs, alone = (
+        rows.isel(contrast=np.isin(rows["asks"].to_numpy(), kinds))
+        for kinds in ([_PAIR], [*SINGLE, ONE])
     )
-    verdicts = pairs["verdict"].to_numpy()
-    together = listed(
-        [
-            f"{verb} {_distance_effects_text(pairs.isel(contrast=verdicts == verdict))}"
-            for verdict, verb in _TOGETHER.items()
-            if (verdicts == verdict).any()
-        ]
-    )
-    text = (
-        f"two sites together {together}; {_kinds_by_distance(rows, cells, found)}; "
-        f"{single_sites_text(alone)}"
-    )
+    both = np.concatenate([x["verdict"].to_numpy() for x in (pairs, alone)])
+    if (both != "increases").any():  # else the table says enough
+        text = f"{text}; {_together(pairs)}; {single_sites_text(alone)}"
     if RISE not in rows["contrast"].to_numpy():
         return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
     low, high = np.nanmin(distances), np.nanmax(distances)
-    return (
-        f"{text}; {trend_in_words(rise, 'the line fitted to the interactions')} from "
-        f"{low:.0f} to {high:.0f}, by {effect_in_words(rise)} "
-        f"({per_unit(rise, high - low, 'per base')})."
-    )
+    by = per_unit(rise, high - low, "per base")
+    trend = trend_in_words(rise, "a line through the interactions")
+    return f"{text}; {trend} ({by})."
+
+
+_TOGETHER = {
+    "increases": "raise the outcome",
+    "decreases": "lower the outcome",
+    "negligible": "change it negligibly",
+    "undecided": "are undecided",
+}
+
+
+def _together(pairs: xr.Dataset) -> str:
+    """Return what both sites do, with the distances of each verdict."""
+    verdicts = pairs["verdict"].to_numpy()
+    parts = [
+        f"{verb} {_distances_text(pairs.isel(contrast=verdicts == verdict))}"
+        for verdict, verb in _TOGETHER.items()
+        if (verdicts == verdict).any()
+    ]
+    return f"together they {listed(parts)}"
 
 
 def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults) -> str:
@@ -423,30 +427,35 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
     kinds = joint_effects(rows, contrasts, names)
     departing = [name for name in names if is_departure(kinds[name])]
     tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})
-    parts = []
+    said, open_at = [], ""
     for kind in dict.fromkeys(kinds.values()):
         of_kind = cells.sel(contrast=[name for name in names if kinds[name] == kind])
-        parts.append((kind, _distance_effects_text(of_kind)))
-    said = [f"{kind} at {at}" for kind, at in parts if kind.word != UNDECIDED]
-    open_at = [
-        f"at {at} the data do not decide"
-        for kind, at in parts
-        if kind.word == UNDECIDED
-    ]
+        where = _distances_text(of_kind)
+        if kind.word == UNDECIDED:
+            open_at = f"{where} the data do not decide"
+        elif kind.word == ADDITIVE:
+            said.append(f"{kind} {where}")
+        else:
+            why = f": {kind.meaning}" if kind.meaning else ""
+            said.append(f"{kind.word} {where} ({_sizes_text(of_kind)}{why})")
     on_scales = "" if tried is None else tried.text(departing, rows)
-    text = (
-        f"beside the sum of both alone they are {listed(said)}{on_scales}"
-        if said
-        else ""
-    )
-    return "; ".join(part for part in (text, *open_at) if part)
+    text = f"two sites are {listed(said)}{on_scales}" if said else ""
+    return "; ".join(part for part in (text, open_at) if part)
 
 
-def _distance_effects_text(found: xr.Dataset) -> str:
-    rows = [found.isel(contrast=i) for i in range(found.sizes["contrast"])]
-    return listed(
-        [f"{row['distance'].item():.0f} ({effect_in_words(row)})" for row in rows]
-    )
+def _distances_text(found: xr.Dataset) -> str:
+    at = [f"{d:.0f}" for d in found["distance"].to_numpy().astype(float).tolist()]
+    if len(at) <= _FEW:
+        return f"at {listed(at)}"
+    return f"at {len(at)} distances from {at[0]} to {at[-1]}"
+
+
+def _sizes_text(found: xr.Dataset) -> str:
+    """Return the effects at few distances, or their range."""
+    ace = found["ace"].to_numpy().tolist()
+    if len(ace) <= _FEW:
+        return listed([f"{x:.3g}" for x in ace])
+    return f"{min(ace):.3g} to {max(ace):.3g}"
 
 
 def _draw_spacing(answer: Answer) -> Axes:

@@ -59,7 +59,7 @@ def answer_sentences(
     >>> for line in answer_sentences(decided, rows(decided), scale="log counts"):
     ...     print(line)
     GATA1: 1.40 [1.20, 1.60], beyond ±0.1.
-    mutant is negligible, within ±0.1.
+    mutant is negligible.
     """
     rows = [row for row in table if not row["is_placebo"]] or list(table)
     large = any(map(is_large, rows))  # one notation, as in the table
@@ -74,7 +74,7 @@ def answer_sentences(
     directions.sort(key=lambda row: -abs(row["ace"] - null))
     parts = [
         _directions_in_words(directions, rows, several, effects.attrs, scale),
-        _negligible_in_words(inside, rows, several, effects.attrs),
+        _negligible_in_words(inside, rows, several, effects.attrs, directions),
         _undecided_in_words(undecided, rows, several, effects.attrs),
     ]
     return [printable(part) for part in parts if part]
@@ -107,13 +107,25 @@ def cut(name: str, most: int = _MANY_LETTERS) -> str:
 
 
 def size_in_words(row: Row) -> str:
-    """Return an effect with its interval, "1.40 [1.20, 1.60]"; in scientific notation
-    where the row has it as ``scientific``.
+    """Return an effect with its interval to three digits of the effect, where they tell
+    the limits apart; in scientific notation where the row has it as ``scientific``.
+
+    Examples
+    --------
+    >>> size_in_words({"ace": 1.0588, "se": 0.004, "lower": 1.0503, "upper": 1.0671})
+    '1.06 [1.05, 1.07]'
     """
-    ace, interval = format_effect(row, scientific=row.get("scientific", False))
-    if not interval:
-        return ace
-    return f"{ace} {interval}"
+    scientific = row.get("scientific", False)
+    size = abs(row["ace"])
+    if 0 < size < math.inf and not scientific:
+        three_digits = 10.0 ** (math.floor(math.log10(size)) - 1)
+        rough = row | {"se": max(row.get("se") or 0.0, three_digits)}
+        ace, interval = format_effect(rough)
+        limits = interval.strip("[]()").split(", ")
+        if len(limits) == 2 and ace not in limits and limits[0] != limits[1]:
+            return f"{ace} {interval}"
+    ace, interval = format_effect(row, scientific=scientific)
+    return f"{ace} {interval}" if interval else ace
 
 
 def region_words(rows: Sequence[Row], attrs: Mapping[Any, Any], kind: str) -> str:
@@ -331,12 +343,21 @@ def _names_with_place(
 
 
 def _negligible_in_words(
-    found: list[Row], rows: list[Row], several: list[str], attrs: Mapping[Any, Any]
+    found: list[Row],
+    rows: list[Row],
+    several: list[str],
+    attrs: Mapping[Any, Any],
+    before: list[Row],
 ) -> str:
+    """Return what is negligible, with the region where the sentence before has none."""
     if not found:
         return ""
-    where = region_words(found, attrs, "within")
-    word = found[0]["verdict"]
+    word, where = found[0]["verdict"], region_words(found, attrs, "within")
+    if (
+        before
+        and where.split()[1:] == region_words(before, attrs, "beyond").split()[1:]
+    ):
+        where = "" if word == "negligible" else where
     names = _names_with_place(found, rows, several)
     if len(found) == len(rows) and len(names) > _FEW:
         return f"All {_noun(rows, several)} are {_state(word, where)}."
@@ -348,7 +369,7 @@ def _negligible_in_words(
 
 
 def _state(word: str, where: str) -> str:
-    return f"negligible, {where}" if word == "negligible" else where
+    return ", ".join(x for x in (word, where) if x) if word == "negligible" else where
 
 
 def _undecided_in_words(

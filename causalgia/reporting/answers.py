@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
@@ -38,11 +39,13 @@ from causalgia.reporting.effect_rows import (
     cells,
     largest_tasks,
     left_out_tasks,
+    placebo_count,
 )
 from causalgia.reporting.table_formats import html_table, percent
 from causalgia.reporting.verdict_sentences import (
     is_decided,
     is_simultaneous,
+    reversal_sentence,
     rule_sentence,
     trial_history,
     verdict_cautions,
@@ -52,6 +55,8 @@ from causalgia.schema import keeps_effects
 WIDTH = 100
 """Columns in which tables of several tasks stand side by side."""
 _MOST_ROWS = 20
+_FOOT = 3
+_FEW_PLACES = 2
 _INTERVALS = ("interval", "range")
 _LEFT = {"contrast", "task", "model", "verdict"}
 """Columns of words, which are aligned left; numbers are aligned right."""
@@ -80,6 +85,10 @@ class AnswerParts:
     by_task
         The same with the tasks beside each other: a line for each contrast; None where
         there is one task, or several models.
+    summaries
+        For each line whether it is of all placebos.
+    placebos
+        These in a sentence; empty where there is one task.
     more
         What the table leaves out; empty where it has all.
     foot
@@ -93,6 +102,8 @@ class AnswerParts:
     header: list[str]
     lines: list[list[str]]
     by_task: tuple[list[str], list[str], list[list[str]]] | None = None
+    summaries: tuple[bool, ...] = ()
+    placebos: str = ""
     more: str = ""
     foot: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()
@@ -100,26 +111,50 @@ class AnswerParts:
     notes: tuple[str, ...] = ()
     asked: tuple[str, ...] = field(default=())
 
-    def text(self, width: int = WIDTH) -> str:
-        """Return the answer as text; tasks stand beside each other where the lines have
-        at most this width.
+    def text(self, width: int = WIDTH, *, fold: bool = True) -> str:
+        """Return the answer as text.
+
+        Parameters
+        ----------
+        width
+            Columns in which tasks stand beside each other, if they do not take more.
+        fold
+            Whether lines of words end there too; those of a table do not.
         """
-        table = _laid_out([self.header, *self.lines])
-        if self.by_task is not None:
-            tasks, header, lines = self.by_task
-            for dropped in ((), _DROPPED[:1], _DROPPED):
-                beside = _beside(tasks, header, lines, dropped)
-                if max(map(wide, beside)) <= width:
-                    table = beside
-                    break
+        beside = self._tasks_beside(width)
+        said, table = self.sentences, beside
+        if beside is None:
+            lines = self.lines
+            if self.placebos:  # a sentence for a line of each task
+                said = (*said, self.placebos)
+                lines = [
+                    line
+                    for line, summary in zip(lines, self.summaries, strict=True)
+                    if not summary
+                ]
+            table = _laid_out([self.header, *lines])
+        most = width if fold else math.inf
         under = [self.more] if self.more else []
         parts = [
-            "\n".join(self.sentences),
-            "\n".join([*table, *under]),
-            "\n".join(self.foot),
-            *("\n".join(getattr(self, name)) for name in self.asked),
+            _paragraph(said, most),
+            "\n".join([*(table or []), *under]),
+            _paragraph(self.foot, most),
+            *(
+                "\n".join(_folded(line, most, "  ") for line in getattr(self, name))
+                for name in self.asked
+            ),
         ]
         return printable("\n\n".join(part for part in parts if part))
+
+    def _tasks_beside(self, width: int) -> list[str] | None:
+        """Return a table with the tasks beside each other; None where it is wider."""
+        if self.by_task is None:
+            return None
+        for dropped in ((), _DROPPED[:1], _DROPPED):
+            beside = _beside(*self.by_task, dropped)
+            if max(map(wide, beside)) <= width:
+                return beside
+        return None
 
     def html(self) -> str:
         """Return the answer as HTML: paragraphs and one table."""
@@ -196,26 +231,27 @@ def answer_parts(
         table = _by_size(table, shown)
     n_effects = sum(not row["summary"] for row, _ in table)
     keep, more = table, ""
-    many = rows != "all" and shown.sizes["contrast"] > _MOST_ROWS
-    if many:
-        keep, more = _first_contrasts(table, every)
+    if rows != "all":
+        keep, more = _first_contrasts(_sites_in_one_line(table, shown), every)
     left = left_out_tasks(effects, shown, every, some)
     header, lines = cells(shown, rows=rows, truth=truth, table=keep)
     if _one_count(effects):  # which the foot says
         header, lines = _without_column("n", header, lines)
-    foot = foot_lines(effects, {row["contrast"] for row, _ in keep})
     notes = note_lines(effects)
-    n = sum(line.startswith("Note: ") for line in notes)
-    if n and "notes" not in asked:
-        count = f"{n} note{'s' if n > 1 else ''}: {noted}."
-        foot = [*foot[:-1], f"{foot[-1]} {count}"] if len(foot) > 2 else [*foot, count]
+    foot, left_over = foot_lines(
+        effects,
+        {row["contrast"] for row, _ in keep},
+        "" if "notes" in asked else noted,
+        sum(line.startswith("Note: ") for line in notes),
+    )
+    notes += left_over
     effect_rows = [row for row, _ in table if not row["summary"]]
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
         tasks = task_contrast_text(effects)[0].removeprefix(", ")
         scale += f" in {tasks}" if tasks else ""
     said = (
-        tuple(answer)
+        tuple(_of_one_task(text, effects) for text in answer)
         if answer is not None
         else tuple(answer_sentences(shown, effect_rows, scale=scale))
     )
@@ -224,6 +260,8 @@ def answer_parts(
         header=header,
         lines=lines,
         by_task=_tasks_beside(keep, shown, header) if n_effects else None,
+        summaries=tuple(row["summary"] for row, _ in keep),
+        placebos=_placebos_in_words(shown) if n_effects else "",
         more=" ".join(part for part in (more, left) if part),
         foot=tuple(foot),
         arms=tuple(arm_lines(effects, every=rows == "all") if "arms" in asked else ()),
@@ -285,7 +323,7 @@ def trial_report(
     ...     },
     ... )
     >>> print(trial_report(estimates))
-    Effect on log counts of GATA1: 1.3800 [1.3710, 1.3890].
+    Effect on log counts of GATA1: 1.38 [1.37, 1.39].
     <BLANKLINE>
     contrast     ACE     95 % interval
     GATA1     1.3800  [1.3710, 1.3890]
@@ -334,7 +372,7 @@ def table_parts(
     table = _by_size(cell_rows(shown, rows=rows), shown)
     header, lines = cells(shown, rows=rows, table=table)
     left_out = left_out_tasks(effects, shown, 'rows="all"', 'task="..."')
-    foot = foot_lines(effects, {row["contrast"] for row, _ in table})
+    foot, _ = foot_lines(effects, {row["contrast"] for row, _ in table})
     notes = [printable(line) for line in (left_out, *foot) if line]
     return (
         [_in_one_line(name) for name in header],
@@ -343,13 +381,25 @@ def table_parts(
     )
 
 
+def _of_one_task(text: str, effects: xr.Dataset) -> str:
+    """Return the sentence of an experiment with one task, which needs no heading."""
+    if effects.sizes["task"] > 1:
+        return text
+    name = str(effects["task"].to_numpy()[0])
+    rest = text.removeprefix(f"Task {name}: ")
+    return text if rest == text else f"In {cut(name)}, {rest}"
+
+
 def _in_one_line(text: object) -> str:
     return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
 
 
-def foot_lines(effects: xr.Dataset, shown: set[str]) -> list[str]:
-    """Return at most three lines under a table: what the effects are, how verdicts were
-    reached and what could be missed, and what a reader has to know of these rows.
+def foot_lines(
+    effects: xr.Dataset, shown: set[str], pointer: str = "", others: int = 0
+) -> tuple[list[str], list[str]]:
+    """Return what stands under a table, at most three lines of 100 columns: what the
+    effects are, how verdicts were reached and what could be missed, and what a reader
+    has to know of these rows; and what did not find room, which is for the notes.
 
     Parameters
     ----------
@@ -357,33 +407,59 @@ def foot_lines(effects: xr.Dataset, shown: set[str]) -> list[str]:
         Estimates or decisions.
     shown
         The contrasts in the table.
+    pointer
+        How notes are asked for; empty where they are printed.
+    others
+        How many notes there are besides.
     """
     decided = is_decided(effects)
     attrs = effects.attrs
-    lines = [_setting(effects)]
+    first = [_setting(effects)]
     if decided:
-        lines.append(rule_sentence(effects))
+        first.append(rule_sentence(effects))
     elif is_simultaneous(effects):
         level = percent(float(attrs["ci_prob"]))
         band = str(attrs["band"]).replace("_", "-")
         over = f", {attrs['family']}" if attrs.get("family") else ""
-        lines.append(
+        first.append(
             f"{level} simultaneous interval ({band}{over}); p is of each contrast "
             "alone."
         )
+    first = [line for line in first if line]
+    left: list[str] = []
+    is_long = _folded(" ".join(first), WIDTH).count("\n") >= _FOOT
+    if decided and pointer and is_long and (undone := reversal_sentence(effects)):
+        first[-1], left = rule_sentence(effects, reversal=False), [undone]
     history = dict(attrs)
-    if " could be missed." in lines[-1] and "stopped" in attrs:
+    if " could be missed." in " ".join(first) and "stopped" in attrs:
         history["stopped"] = without_missed_share(attrs["stopped"])
     names = [str(name) for name in effects["contrast"].to_numpy()]
     of_shown = effects.isel(
         contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
     )
     last = [
-        *trial_history(history),
         *(verdict_cautions(effects) if decided else []),
+        *trial_history(history),
         *shape_lines(of_shown),
     ]
-    return [line for line in (*lines, " ".join(last)) if line]
+    kept = [text for text in last if text.startswith(("Caution: ", "Exploratory"))]
+    for text in last:
+        if text in kept:
+            continue
+        many = others + len(left) + 1  # if all that follow are notes
+        tried = " ".join([*first, *kept, text, _notes_counted(many, pointer)])
+        if not pointer or _folded(tried, WIDTH).count("\n") < _FOOT:
+            kept.append(text)
+        else:
+            left.append(text)
+    kept = [text for text in last if text in kept]
+    if others + len(left) and pointer:
+        kept.append(_notes_counted(others + len(left), pointer))
+    return [line for line in (*first, " ".join(kept)) if line], left
+
+
+def _notes_counted(n: int, pointer: str) -> str:
+    return f"{n} note{'s' if n > 1 else ''}: {pointer}." if pointer else ""
 
 
 def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
@@ -537,6 +613,54 @@ def _by_size(
     return sorted(table, key=place)
 
 
+def _sites_in_one_line(
+    table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
+) -> list[tuple[Row, dict[str, str]]]:
+    """Return the lines of a table with one line for a site alone at more than two
+    places: the range of its effects, and its verdict where they share it.
+    """
+    if "site" not in effects.coords or effects["site"].dims != ("contrast",):
+        return table
+    names = effects["contrast"].to_numpy().astype(str).tolist()
+    site_of = dict(zip(names, effects["site"].to_numpy().astype(str), strict=True))
+    groups: dict[tuple[str, ...], list[tuple[Row, dict[str, str]]]] = {}
+    for row, line in table:
+        if site := site_of.get(row["contrast"], ""):
+            key = (site, row.get("task", ""), row.get("model", ""))
+            groups.setdefault(key, []).append((row, line))
+    made = []
+    for row, line in table:
+        key = (
+            site_of.get(row["contrast"], ""),
+            row.get("task", ""),
+            row.get("model", ""),
+        )
+        group = groups.get(key, [])
+        if len(group) <= _FEW_PLACES:
+            made.append((row, line))
+        elif group[0][0] is row:
+            label = f"{key[0]} alone, {len(group)} places"
+            made.append(_range_of_lines(label, group))
+    return made
+
+
+def _range_of_lines(
+    label: str, group: list[tuple[Row, dict[str, str]]]
+) -> tuple[Row, dict[str, str]]:
+    """Return one line for several effects: the range of the estimates."""
+    by_ace = sorted(group, key=lambda line: line[0]["ace"])
+    first, line = by_ace[0][0], by_ace[0][1]
+    interval = next((name for name in line if name.endswith(_INTERVALS)), "ACE")
+    ends = f"{line['ACE']} to {by_ace[-1][1]['ACE']}"
+    verdicts = {line.get("verdict", "") for _, line in group}
+    cells_: dict[str, str] = {
+        name: line[name] for name in ("task", "model") if name in line
+    }
+    cells_ |= {"contrast": label, interval: ends}
+    cells_ |= {"verdict": verdicts.pop()} if len(verdicts) == 1 else {}
+    return first | {"contrast": label, "label": label, "spread": True}, cells_
+
+
 def _first_contrasts(
     table: list[tuple[Row, dict[str, str]]], every: str
 ) -> tuple[list[tuple[Row, dict[str, str]]], str]:
@@ -578,7 +702,7 @@ def _tasks_beside(
     for row, line in table:
         joined = f"{line.get('ACE', '')} {line.get(interval, '')}".strip()
         of_task = cells_of.setdefault(row["label"], {})
-        spread = row["summary"] and interval in line
+        spread = (row["summary"] or row.get("spread")) and interval in line
         of_task[row["task"]] = line | {both: line[interval] if spread else joined}
     lines = [
         [
@@ -592,6 +716,36 @@ def _tasks_beside(
         for label, by_task in cells_of.items()
     ]
     return tasks, columns, lines
+
+
+def _placebos_in_words(effects: xr.Dataset) -> str:
+    """Return the range of the placebos over several tasks; empty of one task."""
+    placebos = is_placebo(effects)
+    if effects.sizes.get("task", 1) < 2 or not placebos.any() or placebos.all():
+        return ""
+    ace = effects["ace"].isel(contrast=placebos).to_numpy()
+    low, high = (f"{x:.2g}" for x in (np.nanmin(ace), np.nanmax(ace)))
+    return f"{placebo_count(int(placebos.sum()))} lie from {low} to {high}."
+
+
+def _paragraph(lines: Sequence[str], width: float) -> str:
+    """Return lines as they stand where they fit, else one paragraph of them."""
+    if all(wide(line) <= width for line in lines):
+        return "\n".join(lines)
+    return _folded(" ".join(lines), width)
+
+
+def _folded(text: str, width: float, indent: str = "") -> str:
+    """Return a text in lines of at most this many columns, broken between words."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        longer = f"{line} {word}" if line.strip() else f"{line}{word}"
+        if line.strip() and wide(longer) > width:
+            lines.append(line)
+            longer = f"{indent}{word}"
+        line = longer
+    return "\n".join([*lines, line])
 
 
 def _laid_out(lines: list[list[str]]) -> list[str]:

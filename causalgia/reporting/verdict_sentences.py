@@ -5,6 +5,7 @@ and the text of a refutation.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
@@ -86,21 +87,18 @@ def verdict_method(decisions: xr.Dataset) -> str:
     )
 
 
-def rule_sentence(decisions: xr.Dataset) -> str:
-    """Return how verdicts were reached, with region and error rate, and which rare
-    effects could be missed.
+def rule_sentence(decisions: xr.Dataset, *, reversal: bool = True) -> str:
+    """Return how verdicts were reached, with region and error rate, which rare effects
+    could be missed, and, if asked for, which would undo the weakest direction.
     """
-    missed = missed_effects(decisions)
-    return f"Verdict: {_rule_in_words(decisions)}.{missed and f' {missed}'}"
+    rare = _rare_sentence(decisions) if reversal else missed_effects(decisions)
+    return f"Verdict: {_rule_in_words(decisions)}.{rare and f' {rare}'}"
 
 
 def verdict_cautions(decisions: xr.Dataset) -> list[str]:
-    """Return sentences on what limits these verdicts: what would undo the weakest
-    direction, rows without a verdict, cautions.
-    """
+    """Return sentences on what limits these verdicts: rows without a verdict, cautions."""
     attrs = decisions.attrs
     lines = [
-        _weakest_direction(decisions),
         _withheld_verdicts(decisions),
         _shrunken_note(decisions),
         _count_note(decisions),
@@ -138,7 +136,7 @@ def region_in_words(decisions: xr.Dataset) -> str:
     >>> region_in_words(xr.Dataset(ends, attrs={"rope": words}))
     '-0.3 to 0.4 (the central 95 % of 40 placebos)'
     """
-    label = str(decisions.attrs.get("rope", "the region of each row"))
+    label = plus_minus(str(decisions.attrs.get("rope", "the region of each row")))
     if "rope_lower" not in decisions:
         return label
     name, equals, _ = label.partition(" = ±")
@@ -155,15 +153,38 @@ def region_in_words(decisions: xr.Dataset) -> str:
 
 
 def _ends_in_words(decisions: xr.Dataset) -> str:
-    """Return "-0.1 to 0.1" where all regions are alike, else empty."""
+    """Return "±0.1" where all regions are alike, else empty."""
     ends = [decisions[f"rope_{side}"].to_numpy() for side in ("lower", "upper")]
     if any(np.ptp(x) > 0 for x in ends):
         return ""
-    return " to ".join(four_digits(float(x.flat[0])) for x in ends)
+    return region_of(*(float(x.flat[0]) for x in ends))
+
+
+def plus_minus(label: str) -> str:
+    """Return the name of a region with "±0.1" for "-0.1 to 0.1".
+
+    Examples
+    --------
+    >>> plus_minus("-0.1 to 0.1 (K562); -1 to 2 (HepG2)")
+    '±0.1 (K562); -1 to 2 (HepG2)'
+    """
+    return re.sub(r"(?<!\S)-([\d.e+-]+) to \1(?![\d.e])", r"±\1", label)
+
+
+def region_of(lower: float, upper: float) -> str:
+    """Return the ends of a region: "±0.1" where it is symmetric about 0.
+
+    Examples
+    --------
+    >>> region_of(-0.1, 0.1), region_of(-0.1, 0.25), region_of(0.0, 0.0)
+    ('±0.1', '-0.1 to 0.25', '0 to 0')
+    """
+    low, high = four_digits(lower), four_digits(upper)
+    return f"±{high}" if low == f"-{high}" else f"{low} to {high}"
 
 
 def _ends_by_task(decisions: xr.Dataset) -> str:
-    """Return "-0.1 to 0.1 (K562), -0.2 to 0.2 (HepG2)" where the contrasts of each of
+    """Return "±0.1 (K562), ±0.2 (HepG2)" where the contrasts of each of
     few tasks share a region, else empty.
     """
     if "task" not in decisions.coords or decisions.sizes.get("task", 0) > _FEW_TASKS:
@@ -265,14 +286,44 @@ def missed_effects(decisions: xr.Dataset) -> str:
     return f"Effects present in fewer than {share:.2g} % of {noun} could be missed."
 
 
-def _weakest_direction(decisions: xr.Dataset) -> str:
-    """Return the sentence on what would undo the weakest direction, beside the largest
-    effect that was seen; empty where directions were tested against that.
+def _rare_sentence(decisions: xr.Dataset) -> str:
+    """Return the sentence on which rare effects could be missed and which would undo
+    the weakest direction; empty where there are neither.
+    """
+    missed, undone = missed_effects(decisions), _weakest_direction(decisions)
+    if undone is None or not missed or f" {undone[0]} %" not in missed:
+        return f"{missed} {reversal_sentence(decisions)}".strip()
+    _, size, name, seen = undone
+    return (
+        f"{missed.removesuffix('.')}; of {_three_digits(size)}, they would first undo "
+        f"{name} (largest seen: {_three_digits(seen)})."
+    )
+
+
+def reversal_sentence(decisions: xr.Dataset) -> str:
+    """Return which rare effects would undo the weakest direction; empty where there is
+    none, or directions were tested against that.
+    """
+    undone = _weakest_direction(decisions)
+    if undone is None:
+        return ""
+    share, size, name, seen = undone
+    return (
+        f"Effects of {_three_digits(size)} on {share} % of "
+        f"{_unit_noun(decisions.attrs)} would first undo {name} (largest seen: "
+        f"{_three_digits(seen)})."
+    )
+
+
+def _weakest_direction(decisions: xr.Dataset) -> tuple[str, float, str, float] | None:
+    """Return the direction that rare effects would undo first: their share of units in
+    per cent, their size, the name of the effect, and the largest that was seen; None
+    where directions were tested against that.
     """
     attrs = decisions.attrs
     claims = attrs.get("rare", "none") != "none" and "largest" not in attrs
     if not claims or "largest_ice" not in decisions:
-        return ""
+        return None
     dims = decisions["ace"].dims
     lower, upper, low, high, seen = (
         decisions[name].broadcast_like(decisions["ace"]).transpose(*dims).to_numpy()
@@ -282,7 +333,7 @@ def _weakest_direction(decisions: xr.Dataset) -> str:
     named = np.isin(verdict, DIRECTIONS) & (seen > 0)
     named &= ~is_placebo(decisions).reshape(-1, *[1] * (len(dims) - 1))
     if not named.any():
-        return ""
+        return None
     missed = missed_share_of(
         np.maximum(independent_draws(decisions), 1.0), float(attrs["ci_prob"])
     )
@@ -290,12 +341,8 @@ def _weakest_direction(decisions: xr.Dataset) -> str:
     size = reversal_size(np.where(up, lower, upper), np.where(up, high, low), missed)
     ratio = np.where(named, np.abs(size) / np.where(seen > 0, seen, 1.0), np.inf)
     at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
-    which = "the weakest direction" if named.sum() > 1 else "the direction"
-    return (
-        f"Effects of {_three_digits(size[at])} on {100 * missed[at]:.2g} % of "
-        f"{_unit_noun(attrs)} would undo {which} ({effect_name(decisions, at)}); the "
-        f"largest seen is {_three_digits(seen[at])}."
-    )
+    share = f"{100 * missed[at]:.2g}"
+    return share, float(size[at]), effect_name(decisions, at), float(seen[at])
 
 
 def _three_digits(x: float) -> str:
@@ -495,7 +542,7 @@ def _beyond(q: float, alpha: float) -> str:
 
 
 def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
-    """Return "increases, above the ROPE -0.1 to 0.1 (q = 0.012)", or why an effect is
+    """Return "increases, above the ROPE ±0.1 (q = 0.012)", or why an effect is
     undecided.
 
     Examples
@@ -508,21 +555,20 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     ...     "more_units": 300,
     ... }
     >>> verdict_in_words(row, {"error": "fdr"})
-    'undecided on the ROPE -0.1 to 0.1; about 400 units would be needed'
+    'undecided on the ROPE ±0.1; about 400 units would be needed'
     """
-    verdict, (low, high) = (
-        str(row["verdict"]),
-        (four_digits(row[name]) for name in ("rope_lower", "rope_upper")),
-    )
+    verdict = str(row["verdict"])
     direction_only = row["rope_lower"] == row["rope_upper"]
-    region = f"{noun_of_region(attrs)} {low} to {high}"
+    ends = region_of(row["rope_lower"], row["rope_upper"])
+    region = f"{noun_of_region(attrs)} {ends}"
     if verdict == _UNDECIDED:
         what = "its direction" if direction_only else region
         return f"undecided on {what}{why_undecided(row, attrs)}"
     error = error_text(row, attrs, clause=True)
     return (
         f"{verdict}, {_SIDE[verdict]} "
-        f"{low if direction_only else region}{error and f' ({error})'}"
+        f"{four_digits(row['rope_lower']) if direction_only else region}"
+        f"{error and f' ({error})'}"
     )
 
 
@@ -637,7 +683,7 @@ def tipping_report(found: xr.Dataset) -> str:
     Tipping points: ACE on outcome over uniform random sequences of 20 bp, tilted along gc (mean 0.5054, sd 0.109),
     with the 600 units that were predicted.
     Range: -1.75 to +1.70 sd (gc 0.3147 to 0.6907), where 50 or more effective units of 600 are left; verdicts on the
-    ROPE -0.8 to 0.8 by 95 % intervals.
+    ROPE ±0.8 by 95 % intervals.
     <BLANKLINE>
     A - T: increases, ACE 0.9603 [0.9432, 0.9774]. Downwards it turns to undecided at -0.70 sd (gc 0.4291, odds 0.4981
     per sd): ACE 0.8154 [0.7945, 0.8350], 373 effective units; the ACE itself leaves its region at -0.80 sd. Upwards
@@ -653,7 +699,7 @@ def tipping_report(found: xr.Dataset) -> str:
     )
     over = f" over {attrs['null']}" if attrs.get("null") else ""
     region = (
-        f"the ROPE {attrs['rope']}"
+        f"the ROPE {plus_minus(str(attrs['rope']))}"
         if (found["rope_lower"] < found["rope_upper"]).any()
         else "direction alone"
     )
