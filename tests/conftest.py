@@ -21,6 +21,9 @@ settings.register_profile("gate", max_examples=60, derandomize=True, **COMMON)
 settings.register_profile("explore", max_examples=1_000, derandomize=False, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
+# pytest's workers have it, and a command would fold its lines there
+os.environ.pop("COLUMNS", None)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

@@ -123,16 +123,18 @@ def test_demo_agrees_with_the_truth(tmp_path):
         "interval",
         "verdict",
         "q",
-        "n",
         "truth",
-        "z",
     ]
-    lines = [
-        line for line in found.stdout.splitlines() if re.search(r" [+-]\d\.\d$", line)
-    ]
-    z = np.array([float(line.split()[-1]) for line in lines])
-    assert len(z) == 6
-    assert np.all(np.abs(z) < 4.5)
+    truth = {}
+    for line in found.stdout.splitlines():
+        if re.search(r"(creases|negligible|undecided) .*\d$", line):
+            name, task, *_, last = re.split(r"  +", line)
+            truth[name, task] = float(last)
+    assert len(truth) == 6
+    estimates = store.load(tmp_path / "demo" / "estimates.nc", "estimates")
+    for (name, task), value in truth.items():
+        one = estimates.sel(contrast=name, task=task)
+        assert abs(one["ace"].item() - value) < 4.5 * one["se"].item() + 1e-4
     spec = read_spec(tmp_path / "demo" / "trial.toml")
     assert (spec.name, spec.design.n_units, spec.rng) == ("demo", 200, 0)
 
@@ -317,7 +319,8 @@ def test_estimate_gives_what_the_verbs_give(results):
     assert "3 placebos" in found.stdout
     assert " SE " in found.stdout
     assert (results / "forest.png").stat().st_size > 5_000
-    assert "effect on the predictor" in found.stdout.lower()
+    noted = call("estimate", results, "--notes").stdout
+    assert "effect on the predictor" in noted.lower()
 
 
 @pytest.mark.once
@@ -503,15 +506,18 @@ def test_analyze_gives_what_the_verb_gives(results):
     )
     for said in (
         "increases",
-        "-0.1 to 0.1",
+        "±0.1",
         "each row by itself (p <= .05)",
         "Exploratory",
     ):
         assert said in found.stdout
-    assert "Wrote estimates.nc, decisions.nc, forest.png in" in found.stdout
+    assert (
+        "Wrote estimates.nc, decisions.nc, forest.png, answer.txt, effects.tsv in"
+        in found.stdout
+    )
     assert (results / "forest.png").stat().st_size > 5_000
     shown = call("show", results).stdout
-    assert "Verdict: where the interval lies against -0.1 to 0.1" in shown
+    assert "Verdict: where the interval lies against ±0.1" in shown
     assert "increases" in shown
 
 
@@ -819,7 +825,7 @@ def test_messages_name_options_and_commands_not_arguments_and_functions(
     assert "active in your cells, positives in [mpra]" in made
     assert "(causalgia.mpra.split_duplicates, in Python, of the counts)" in made
     call("run", trial, "--out", tmp_path / "mutant")
-    shown = call("estimate", tmp_path / "mutant").stdout
+    shown = call("estimate", tmp_path / "mutant", "--notes").stdout
     assert "Note: " in shown
     assert "cg." not in made + shown
 

@@ -783,7 +783,7 @@ def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
         "--out",
         tmp_path / "measured",
     ).stdout
-    assert "40 units; parallel" in said
+    assert "40 units" in said
     assert "Each element has one arm" in said
     assert {f.name for f in (tmp_path / "measured").iterdir()} == {
         "outcomes.nc",

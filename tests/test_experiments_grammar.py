@@ -365,9 +365,10 @@ def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
     assert (
-        "together the two motifs increase the outcome in no arrangement; of 24 "
-        "interactions, 24 negligible" in answer.sentences[0]
+        "together the two motifs change the outcome negligibly in "
+        in answer.sentences[0]
     )
+    assert "of 24 interactions, 24 additive" in answer.sentences[0]
 
 
 def _motif(name: str) -> cg.sequences.Motif:

@@ -815,7 +815,7 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
     assert set(shown) == {
         f"{of}: {part}" for of in ("core", "flanks alone") for part in parts
     }
-    assert axes.get_xlabel().startswith("mean effect, or sd of effects, on ")
+    assert axes.get_xlabel().startswith("mean effect, or sd, on ")
     assert {name.split(", ")[0] for name in answer.decisions["contrast"].values} == {
         "core in flanks",
         "core",

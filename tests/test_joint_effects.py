@@ -193,7 +193,8 @@ def test_spacing_has_the_same_words():
         cg.run(experiment, network(-4, -4, 3), rng=0, progress=False)
     )
     assert (
-        "they are saturating (less than the sum of two negative effects) at 12 ("
+        "two sites are saturating at 12 and 20 (2.99 and 2.99: less than the sum of two "
+        "negative effects); together they lower the outcome at 12 and 20; "
         in answer.sentences[0]
     )
     assert f"{GATA} alone decreases the outcome at all 3 places" in answer.sentences[0]
@@ -276,7 +277,7 @@ def test_sequences_that_exist_once_cannot_be_drawn_again():
 
 def test_units_that_are_all_there_are_need_no_more():
     said = verdict_in_words(row(), {"error": "fdr", "target": "units"})
-    assert said == "undecided on the ROPE -0.1 to 0.1"
+    assert said == "undecided on the ROPE ±0.1"
 
 
 def test_one_unit_is_said_to_be_one():

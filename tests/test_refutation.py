@@ -681,7 +681,7 @@ def test_needed_predictions_are_those_of_few_units():
 
 def test_a_share_just_below_none_prints_as_none():
     found = placebo_controls._share_finding([(-0.003, 0.5, WORD, "outcome")], 1)
-    assert found.reason.startswith("0% of the effect")
+    assert found.reason.startswith("100% of the effect")
 
 
 def test_p_values_below_one_in_ten_thousand_are_printed_as_such():

@@ -92,7 +92,7 @@ def test_a_simultaneous_interval_says_that_it_is_one(method, named):
         f"95 % simultaneous interval ({named}, the contrasts of one task); p is of "
         "each contrast alone."
     )
-    assert line in text.splitlines()
+    assert line in " ".join(text.split())
     assert "95 % simultaneous interval" in cg.reporting.cells(band)[0]
     assert "t with n - 1 df (SE and p)." in text
     assert ("may cover less than" in text) == (method != "bootstrap_t")
@@ -163,11 +163,11 @@ def test_an_exact_effect_has_no_p_value():
     assert (header[-2:], line[-2:]) == (["units", "p"], ["all alike", "1.0"])
     of_units = found.assign_attrs(target="units")
     certain = cg.decide(of_units, rope=(-0.1, 0.1))
-    text = cg.report(certain, sentences=True)
+    text = " ".join(cg.report(certain, sentences=True).split())
     assert "1.000 [1.000, 1.000] (exact: no unit differs); increases, above" in text
     assert "q = 0" not in text
     header, (line,) = cg.reporting.cells(certain)
-    assert (header[-2:], line[-2:]) == (["units", "n"], ["exact", "2"])
+    assert (header[-2:], line[-2:]) == (["q", "n"], ["exact", "2"])
 
 
 def test_units_that_all_answer_alike_have_an_interval_of_the_share_that_was_missed():
@@ -201,10 +201,10 @@ def test_a_region_in_sd_has_the_digits_of_its_sentences():
     )
     text = cg.report(cg.decide(found, rope="0.2 sd"), sentences=True)
     assert "G: 1.00 [0.80, 1.20], beyond ±0.03737." in text
-    assert "against -0.03737 to 0.03737 (0.2 sd of the control arm), if q" in text
-    assert "above the ROPE -0.03737 to 0.03737" in text
+    assert "against ±0.03737 (0.2 sd of the control arm), if q" in text
+    assert "above the ROPE ±0.03737" in text
     wide = cg.report(cg.decide(found, rope=(-123456.0, 123456.0)), sentences=True)
-    assert wide.count("-123500 to 123500") == 2
+    assert wide.count("±123500") == 3
 
 
 def test_a_table_and_its_sentences_have_one_notation():
@@ -264,7 +264,7 @@ def test_a_sequential_report_says_one_share_that_could_be_missed():
         stopped=stopped, target="population", predictor_fingerprint="85e98db9"
     )
     assert "fewer than 1 %" in cg.report(found)
-    text = cg.report(cg.decide(found, rope=(-0.1, 0.1)))
+    text = " ".join(cg.report(cg.decide(found, rope=(-0.1, 0.1))).split())
     assert "Effects present in fewer than 0.06 % of backgrounds could be missed" in text
     assert "Sequential trial: all clear." in text
     assert "fewer than 1 %" not in text

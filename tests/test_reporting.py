@@ -26,6 +26,7 @@ from causalgia.reporting import (
     rows,
 )
 from causalgia.reporting.table_formats import is_large
+from causalgia.reporting.verdict_sentences import reversal_sentence
 
 EFFECT = ("contrast", "task")
 
@@ -81,15 +82,26 @@ def estimates(n_placebos=0, tasks=("K562",), **attrs):
     )
 
 
+def flat(text):
+    """A text in one line."""
+    return " ".join(text.split())
+
+
+def foot(text):
+    """What stands under the table, in one line."""
+    return flat(text.split("\n\n")[-1])
+
+
 GOLDEN = """\
-Effect on log counts of GATA1: 1.3812 [1.3721, 1.3903]; of core broken: -0.0213 [-0.0304, -0.0122].
+Effect on log counts of GATA1: 1.38 [1.37, 1.39]; of core broken: -0.0213 [-0.0304, -0.0122].
 
 contrast         ACE      SE       95 % interval      p
 GATA1         1.3812  0.0046    [1.3721, 1.3903]  <1e-4
 core broken  -0.0213  0.0046  [-0.0304, -0.0122]  0.031
 40 placebos    0.000             -0.100 to 0.100
 
-Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 clusters (parent), every arm on each."""
+Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 clusters (parent), every arm
+on each."""
 ASKED = """
 
 GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
@@ -251,7 +263,7 @@ def test_one_unit_has_no_interval():
     ],
 )
 def test_the_estimand_says_the_target(target, said):
-    assert said in report(estimates(target=target)).splitlines()[-1]
+    assert said in foot(report(estimates(target=target)))
 
 
 def test_real_sequences_are_said_to_be_real():
@@ -260,7 +272,7 @@ def test_real_sequences_are_said_to_be_real():
         "null_kind": "genomic",
     }
     said = {
-        target: report(estimates(target=target, **genomic)).splitlines()[-1]
+        target: foot(report(estimates(target=target, **genomic)))
         for target in ("population", "units")
     }
     assert (
@@ -283,7 +295,7 @@ def test_the_estimand_of_a_real_trial_names_what_was_done():
     assert "GATA: do(x[9:13] = GATA) − do()" in lines
     assert (
         "GATA minus none, on 30 uniform random sequences of 60 bp, every arm on each."
-    ) in lines
+    ) in flat("\n".join(lines))
     assert any(
         line.startswith("Effect on the predictor; 30 units; crossover; mean ICE")
         for line in lines
@@ -523,44 +535,48 @@ def decided(**choice):
 
 
 def test_a_report_of_decisions_reads_as_settled():
-    said = report(decided(), sentences=True).splitlines()
-    assert said[:2] == [
-        "GATA1 raises log counts by 1.3812 [1.3721, 1.3903], beyond ±0.1.",
-        "The data do not decide about core broken (0.0980 [0.0889, 0.1071]; about "
-        "110,000 units would be needed).",
-    ]
-    table = [re.split(r"\s{2,}", line) for line in said[3:7]]
+    answer, rows_, under, each = report(decided(), sentences=True).split("\n\n")
+    assert flat(answer) == (
+        "GATA1 raises log counts by 1.38 [1.37, 1.39], beyond ±0.1. The data do not "
+        "decide about core broken (0.0980 [0.0889, 0.1071]; about 110,000 units would "
+        "be needed)."
+    )
+    assert max(map(len, (answer + "\n" + under).splitlines())) <= 100
+    table = [re.split(r"\s{2,}", line) for line in rows_.splitlines()]
     assert table[:3] == [
         ["contrast", "ACE", "95 % interval", "verdict", "q", "n"],
         ["GATA1", "1.3812", "[1.3721, 1.3903]", "increases", "<1e-4", "500"],
         ["core broken", "0.0980", "[0.0889, 0.1071]", "undecided", "0.67", "500"],
     ]
     assert table[3][0] == "40 placebos"
-    assert said[8:11] == [
+    assert flat(under) == (
         "Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 "
-        "clusters (parent), every arm on each.",
-        "Verdict: where the interval lies against -0.1 to 0.1, if q <= .05 over these "
-        "2 rows. Effects present in fewer than 0.6 % of units could be missed.",
-        "n is the number of independent units (500 parents, of 5,000 units).",
-    ]
-    assert said[12] == (
+        "clusters (parent), every arm on each. Verdict: where the interval lies against "
+        "±0.1, if q <= .05 over these 2 rows. Effects present in fewer than 0.6 % of "
+        "units could be missed. 1 note: notes=True."
+    )
+    assert under.count("\n") == 2
+    count = "n is the number of independent units (500 parents, of 5,000 units)."
+    assert count in flat(report(decided(), notes=True))
+    said = each.splitlines()
+    assert said[0] == (
         "ACE on log counts, GATA1 minus placebo, over shuffles of 500 sequences: "
-        "1.3812 [1.3721, 1.3903]; increases, above the ROPE -0.1 to 0.1 (q < 1e-4); "
+        "1.3812 [1.3721, 1.3903]; increases, above the ROPE ±0.1 (q < 1e-4); "
         "5,000 units in 500 clusters."
     )
-    assert said[13].endswith(
-        "undecided on the ROPE -0.1 to 0.1; about 110,000 units would be needed; 5,000 "
+    assert said[1].endswith(
+        "undecided on the ROPE ±0.1; about 110,000 units would be needed; 5,000 "
         "units in 500 clusters."
     )
-    assert said[14].startswith("40 placebos: mean")
+    assert said[2].startswith("40 placebos: mean")
 
 
 def test_the_direction_of_a_ratio_is_said_to_be_about_1():
     ratios = estimates(
         transform="ratio", contrast_scale="ratio of mean counts", null_value=1.0
     )
-    text = report(cg.decide(ratios, rope=0), sentences=True)
-    assert "GATA1: 1.3812 [1.3721, 1.3903], above 1." in text
+    text = flat(report(cg.decide(ratios, rope=0), sentences=True))
+    assert "GATA1: 1.38 [1.37, 1.39], above 1." in text
     assert "Each divided by placebo, over" in text
     assert "Verdict: the side of 1 on which the interval lies, if q <= .05" in text
     assert "decreases, below 1 (q < 1e-4)" in text
@@ -605,12 +621,9 @@ def test_what_the_effect_is_on_is_named():
 def test_a_rope_in_sd_is_shown_as_a_number():
     sd = np.array([[0.246, 1.0], [0.246, 1.0]])
     two = estimates(tasks=("K562", "HepG2")).assign(control_sd=(EFFECT, sd))
-    both = report(cg.decide(two, rope="0.5 sd"), sentences=True)
-    assert (
-        "-0.123 to 0.123 (K562), -0.5 to 0.5 (HepG2) (0.5 sd of the control arm), if q"
-        in both
-    )
-    assert "above the ROPE -0.123 to 0.123 (q < 1e-4)" in both
+    both = flat(report(cg.decide(two, rope="0.5 sd"), sentences=True))
+    assert "±0.123 (K562), ±0.5 (HepG2) (0.5 sd of the control arm), if q" in both
+    assert "above the ROPE ±0.123 (q < 1e-4)" in both
     one = cg.decide(two.sel(task=["K562"]), rope="0.5 sd")
     assert one.attrs["rope"] == "0.5 sd of the control arm = ±0.123"
     two["control_sd"][1] = 0.5
@@ -635,15 +648,14 @@ def test_every_decision_has_a_sentence():
 def test_what_a_reader_is_to_beware_of_is_said():
     assert (
         "Caution: rope=0 asks for the direction alone: no effect is called negligible."
-        in report(decided(rope=0))
+        in flat(report(decided(rope=0)))
     )
     assert "above 0 (q < 1e-4)" in report(decided(rope=0), sentences=True)
-    later = report(decided().assign_attrs(exploratory="rope"), sentences=True)
+    later = flat(report(decided().assign_attrs(exploratory="rope"), sentences=True))
     assert "Exploratory, chosen after the outcomes were seen: rope." in later
     assert later.count("; exploratory.") == 2
-    assert "have not converged (rhat of mu)" in report(
-        decided().assign_attrs(converged="no", unconverged="rhat of mu")
-    )
+    unconverged = decided().assign_attrs(converged="no", unconverged="rhat of mu")
+    assert "have not converged (rhat of mu)" in flat(report(unconverged))
 
 
 def test_how_a_trial_came_about_is_said_in_the_last_line():
@@ -662,29 +674,29 @@ def test_how_a_trial_came_about_is_said_in_the_last_line():
         "Exploratory, chosen after the outcomes were seen: control, rope.",
     ]
     for found in (estimates(), decided()):
-        last = report(found.assign_attrs(attrs)).splitlines()[-1]
-        assert all(line in last for line in lines)
+        last = report(found.assign_attrs(attrs), notes=True)
+        assert all(line in flat(last) for line in lines)
         assert not any(
             line.split(",")[0].split(":")[0] in report(found) for line in lines
         )
-    sequence = report(
-        decided().assign_attrs(attrs | {"until": "Decided(rope=(-1, 1))"})
-    )
+    monitored = decided().assign_attrs(attrs | {"until": "Decided(rope=(-1, 1))"})
+    sequence = flat(report(monitored, notes=True))
     assert (
         "every interval is short; the intervals that hold over all looks are "
         "look_lower and look_upper" in sequence
     )
     exact = "all units answer alike: none"
-    assert f"Without spread: {exact}." in report(decided().assign_attrs(exact=exact))
+    all_alike = report(decided().assign_attrs(exact=exact), notes=True)
+    assert f"Without spread: {exact}." in flat(all_alike)
 
 
 @pytest.mark.parametrize(
     ("choice", "heading", "said"),
     [
-        ({}, "q", "against -0.1 to 0.1, if q <= .05 over these 2 rows."),
-        ({"ci_prob": 0.9}, "q", "against -0.1 to 0.1, if q <= .1 over these 2 rows."),
-        ({"error": "each"}, "p", "against -0.1 to 0.1, each row by itself (p <= .05)."),
-        ({"error": "fwer"}, "q", "-0.1 to 0.1, if q <= .05 over these 2 rows (Holm)."),
+        ({}, "q", "against ±0.1, if q <= .05 over these 2 rows."),
+        ({"ci_prob": 0.9}, "q", "against ±0.1, if q <= .1 over these 2 rows."),
+        ({"error": "each"}, "p", "against ±0.1, each row by itself (p <= .05)."),
+        ({"error": "fwer"}, "q", "±0.1, if q <= .05 over these 2 rows (Holm)."),
         ({"rope": 0}, "q", "Verdict: the side of 0 on which the interval lies, if q"),
         (
             {"rope": "placebo"},
@@ -697,7 +709,7 @@ def test_how_verdicts_were_given_is_said(choice, heading, said):
     found = decided(**choice)
     level = f"{100 * choice.get('ci_prob', 0.95):g} % interval"
     assert cells(found)[0] == ["contrast", "ACE", level, "verdict", heading, "n"]
-    assert said in report(found)
+    assert said in flat(report(found))
 
 
 def trial(n_units=100, n_arms=2, odd=50.0):
@@ -714,7 +726,7 @@ def trial(n_units=100, n_arms=2, odd=50.0):
 def test_a_band_says_that_its_intervals_are_simultaneous():
     found = cg.decide(trial(odd=1.0), rope=(-0.1, 0.1), error="fwer", rng=0)
     assert cells(found)[0][2] == "95 % simultaneous interval"
-    assert "in one simultaneous band over these 2 rows." in report(found)
+    assert "in one simultaneous band over these 2 rows." in flat(report(found))
     # by Holm of estimates that had a band: these intervals are of each effect
     band = cg.multiplicity.simultaneous(trial(odd=1.0), rng=0)
     assert (
@@ -729,14 +741,16 @@ def test_what_would_undo_the_weakest_direction_is_said_beside_the_largest_effect
     size = lower - (lower - 0.1) / missed
     at = int(np.argmin(np.abs(size)))
     said = (
-        f"Effects of {size[at]:.3g} on {100 * missed:.2g} % of backgrounds would undo "
-        f"the weakest direction (m{at}); the largest seen is 50."
+        f"Effects present in fewer than {100 * missed:.2g} % of backgrounds could be "
+        f"missed; of {size[at]:.3g}, they would first undo m{at} (largest seen: 50)."
     )
     assert found["verdict"].to_numpy().ravel().tolist() == ["increases"] * 2
-    assert said in report(found)
-    stated = cg.decide(trial(), rope=(-0.1, 0.1), largest=50.0)
-    assert "would undo" not in report(stated)
-    assert "would undo" not in report(cg.decide(trial(), rope=(-0.1, 0.1), rare="none"))
+    assert said in flat(report(found))
+    alone = f"Effects of {size[at]:.3g} on {100 * missed:.2g} % of backgrounds would "
+    assert reversal_sentence(found) == (f"{alone}first undo m{at} (largest seen: 50).")
+    for choice in ({"largest": 50.0}, {"rare": "none"}):
+        stated = cg.decide(trial(), rope=(-0.1, 0.1), **choice)
+        assert "first undo" not in flat(report(stated, notes=True))
 
 
 def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
@@ -760,7 +774,7 @@ def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():
 def test_a_negligible_that_too_few_backgrounds_show_says_how_many_do():
     still = trial(n_units=60, odd=0.0)
     still["ice"][:] = 0.001 * still["ice"]
-    text = report(cg.decide(still, rope=(-0.1, 0.1)), sentences=True)
+    text = flat(report(cg.decide(still, rope=(-0.1, 0.1)), sentences=True))
     assert "inside; effects on 1 % of backgrounds could be missed: 299" in text
     assert "Effects present in fewer than 4.9 % of backgrounds could be missed." in text
 
@@ -783,15 +797,14 @@ def test_hierarchical_sizes_stand_beside_and_a_row_without_has_a_dash():
 
 def test_a_skewed_effect_says_how_many_units_would_do():
     skewed = trial(odd=8.0)
-    assert "m0 is skewed; with 100 units its interval may cover less than 95 %" in (
-        report(cg.decide(skewed, rope=(-0.1, 0.1)))
-    )
+    text = flat(report(cg.decide(skewed, rope=(-0.1, 0.1)), notes=True))
+    assert "m0 is skewed; with 100 units its interval may cover less than 95 %" in text
 
 
 def test_verdicts_of_a_posterior_say_that_they_are():
     estimates = cg.from_effects(np.random.default_rng(0).normal(size=12), se=0.1)
     found = cg.decide(cg.infer(estimates, law="normal", rng=0), rope=(-0.5, 0.5))
-    text = report(found)
+    text = flat(report(found))
     assert "if q, the posterior probability that the effect lies elsewhere" in text
     assert "of the hierarchical model (normal law, exact engine)." in text
     assert cells(found)[0] == [

@@ -278,7 +278,7 @@ def test_a_distance_is_called_one_and_has_no_law_of_effects():
     assert (
         cg.plot.forest(found)
         .get_xlabel()
-        .startswith("ACE on total variation of the shape, against u")
+        .startswith("effect on total variation of the shape, against u")
     )
     with pytest.raises(cg.errors.InferenceError, match="placebo_rank"):
         cg.infer(found, rng=0)

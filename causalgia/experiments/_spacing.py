@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_position
-from causalgia.choices import Control
+from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import (
     Arm,
     Embed,
@@ -392,15 +392,16 @@ def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
         return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
     low, high = np.nanmin(distances), np.nanmax(distances)
-    by = per_unit(rise, high - low, "per base")
     trend = trend_in_words(rise, "a line through the interactions")
-    return f"{text}; {trend} ({by})."
+    if rise["verdict"].item() in DIRECTIONS:
+        trend += f" ({per_unit(rise, high - low, 'per base')})"
+    return f"{text}; {trend}."
 
 
 _TOGETHER = {
     "increases": "raise the outcome",
     "decreases": "lower the outcome",
-    "negligible": "change it negligibly",
+    "negligible": "change the outcome negligibly",
     "undecided": "are undecided",
 }
 

@@ -119,7 +119,8 @@ class AnswerParts:
         width
             Columns in which tasks stand beside each other, if they do not take more.
         fold
-            Whether lines of words end there too; those of a table do not.
+            Whether the lines of the answer and of the foot end there too; those of the
+            table, and what is asked for besides, do not.
         """
         beside = self._tasks_beside(width)
         said, table = self.sentences, beside
@@ -139,10 +140,7 @@ class AnswerParts:
             _paragraph(said, most),
             "\n".join([*(table or []), *under]),
             _paragraph(self.foot, most),
-            *(
-                "\n".join(_folded(line, most, "  ") for line in getattr(self, name))
-                for name in self.asked
-            ),
+            *("\n".join(getattr(self, name)) for name in self.asked),
         ]
         return printable("\n\n".join(part for part in parts if part))
 
@@ -163,8 +161,11 @@ class AnswerParts:
         asked = [line for name in self.asked for line in getattr(self, name)]
         under = [self.more] if self.more else []
         notes = [printable(line) for line in (*under, *self.foot, *asked)]
-        first = "\n".join(f"<p>{as_html(text)}</p>" for text in self.sentences)
-        return f"{first}\n{html_table(self.header, self.lines, notes)}"
+        first = "\n".join(
+            f"<p>{as_html(printable(text))}</p>" for text in self.sentences
+        )
+        cells_ = [[_in_one_line(cell) for cell in line] for line in self.lines]
+        return f"{first}\n{html_table(self.header, cells_, notes)}"
 
 
 class ReportText(str):
@@ -565,6 +566,8 @@ def _population(effects: xr.Dataset) -> str:
         if kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
             return f"on {n[1]} {null}"
     words = population_text(effects).removeprefix(", ")
+    if n and target == "units":
+        return words.replace("these units", f"these {count}")
     if not null and target in ("population", ""):
         words = ""
     if target not in TARGET_MEANINGS:
@@ -735,15 +738,15 @@ def _paragraph(lines: Sequence[str], width: float) -> str:
     return _folded(" ".join(lines), width)
 
 
-def _folded(text: str, width: float, indent: str = "") -> str:
+def _folded(text: str, width: float) -> str:
     """Return a text in lines of at most this many columns, broken between words."""
     lines: list[str] = []
     line = ""
     for word in text.split(" "):
-        longer = f"{line} {word}" if line.strip() else f"{line}{word}"
-        if line.strip() and wide(longer) > width:
+        longer = f"{line} {word}" if line else word
+        if line and wide(longer) > width:
             lines.append(line)
-            longer = f"{indent}{word}"
+            longer = word
         line = longer
     return "\n".join([*lines, line])
 

@@ -340,8 +340,8 @@ def same_side(tables: Sequence[xr.Dataset]) -> xr.DataArray:
     return tables[0]["ace"].copy(data=above | below)
 
 
-BOUNDED = (
-    "All answers{of} lie between 0 and 1, and effects shrink toward both ends of such "
+_BOUNDED = (
+    "ll answers lie between 0 and 1, and effects shrink toward both ends of such "
     "a scale: sites that add up before a sigmoid or softmax do not add up after it, so "
     "that words for pairs are of this scale."
 )
@@ -349,14 +349,14 @@ BOUNDED = (
 
 def bounded_sentences(outcomes: xr.Dataset | None) -> list[str]:
     """Return the sentence on outcomes that all lie in [0, 1], and what that does to
-    pairs; none where some lie beyond.
+    pairs, of each task where some lie beyond.
 
     Examples
     --------
     >>> import xarray as xr
     >>> y = xr.Dataset({"outcome": (("unit", "task"), [[0.1, 3.0], [0.9, 0.5]])})
-    >>> bounded_sentences(y.assign_coords(task=["bound", "counts"]))[0][:34]
-    'All answers of bound lie between 0'
+    >>> bounded_sentences(y.assign_coords(task=["bound", "counts"]))[0][:41]
+    'Task bound: all answers lie between 0 and'
     """
     if outcomes is None or "outcome" not in outcomes:
         return []
@@ -366,10 +366,8 @@ def bounded_sentences(outcomes: xr.Dataset | None) -> list[str]:
         np.atleast_1d(end.to_numpy()) for end in (y.min(others), y.max(others))
     )
     within = (low >= 0) & (high <= 1) & (low < high)
+    if within.all():
+        return [f"A{_BOUNDED}"]
     if not within.any():
         return []
-    of = ""
-    if not within.all():
-        names = [str(name) for name in y["task"].to_numpy()[within]]
-        of = f" of {listed(names)}" if len(names) <= 3 else f" of {len(names):,} tasks"
-    return [BOUNDED.format(of=of)]
+    return [f"Task {name}: a{_BOUNDED}" for name in y["task"].to_numpy()[within]]

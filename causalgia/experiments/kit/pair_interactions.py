@@ -402,7 +402,7 @@ def _pair_sentences(
 _PAIR_VERBS = {
     "increases": "increase the outcome in",
     "decreases": "decrease the outcome in",
-    "negligible": "change it negligibly in",
+    "negligible": "change the outcome negligibly in",
     "undecided": "are undecided in",
 }
 _MOST_NAMED = 4
