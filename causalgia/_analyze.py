@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import (
+    NOTHING_PLANNED,
     Analysis,
     AnalysisFields,
     stored_analysis,
@@ -560,9 +561,7 @@ def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
     }
     stored = stored_analysis(outcomes)
     if stored is None:
-        return attrs | {
-            "exploratory": "the whole analysis: none was kept with the outcomes"
-        }
+        return attrs | {"exploratory": NOTHING_PLANNED}
     if fields := ", ".join(analysis.differs(stored)):
         text = (
             f"the analysis differs from the one kept with the outcomes in {fields}: "

@@ -688,6 +688,10 @@ def stored_analysis(outcomes: xr.Dataset) -> Analysis | None:
     return planned if planned.asks else planned.asking(design_question(outcomes))
 
 
+NOTHING_PLANNED = "the whole analysis: none was kept with the outcomes"
+"""The attribute ``exploratory`` of a result for which no analysis was planned."""
+
+
 def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]:
     """Return the attribute ``exploratory`` of a result: arguments of a verb that differ
     from the stored analysis.

@@ -107,7 +107,7 @@ def test_estimates_leave_the_verdicts_where_they_are(trial, results):
 
 def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
     out = tmp_path / "many words"
-    arms = [f'[arms.m{i}]\nembed = "AGATAAG"\nat = {i}\n' for i in range(25)]
+    arms = [f'[arms.m{i}]\nembed = "AGATAAG"\nat = {i}\n' for i in range(21, 46)]
     trial.write_text(
         QUICK.replace("n_units = 300", "n_units = 20").replace(
             "[arms", "".join(arms) + "[arms", 1

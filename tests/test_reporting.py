@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import causalgia as cg
 from causalgia import report, reporting
+from causalgia.analysis import NOTHING_PLANNED
 from causalgia.errors import OutcomesError
 from causalgia.mpra.counts._noise_model import two_arms
 from causalgia.reporting import (
@@ -653,7 +654,9 @@ def test_what_a_reader_is_to_beware_of_is_said():
     assert "above 0 (q < 1e-4)" in report(decided(rope=0), sentences=True)
     later = flat(report(decided().assign_attrs(exploratory="rope"), sentences=True))
     assert "Exploratory, chosen after the outcomes were seen: rope." in later
-    assert later.count("; exploratory.") == 2
+    assert later.lower().count("exploratory") == 1
+    unplanned = decided().assign_attrs(exploratory=NOTHING_PLANNED)
+    assert "xploratory" not in report(unplanned, sentences=True, notes=True)
     unconverged = decided().assign_attrs(converged="no", unconverged="rhat of mu")
     assert "have not converged (rhat of mu)" in flat(report(unconverged))
 

@@ -211,7 +211,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
         size += f", shrunken {' '.join(shrunken_effect(row, scientific=scientific))}"
     exact = exact_in_words(row, attrs) if row.get("exact") and interval else ""
     verdict = ""
-    if is_decided(estimates):  # with "; 5,000 units in 500 clusters; exploratory"
+    if is_decided(estimates):  # with "; 5,000 units in 500 clusters"
         units = (
             f"; {row['n_units']:,} unit{'s' if row['n_units'] != 1 else ''}"
             if "n_units" in row
@@ -219,8 +219,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
         )
         if units and row.get("n_clusters", row["n_units"]) != row["n_units"]:
             units += f" in {row['n_clusters']:,} clusters"
-        exploratory = "; exploratory" if attrs.get("exploratory") else ""
-        verdict = f"; {verdict_in_words(row, attrs)}{units}{exploratory}"
+        verdict = f"; {verdict_in_words(row, attrs)}{units}"
     claim = (
         f"ACE on {scale_text(attrs)}{where}, "
         f"{_quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"

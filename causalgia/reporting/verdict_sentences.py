@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.analysis import NOTHING_PLANNED
 from causalgia.checks import four_digits
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
 from causalgia.errors import printable
@@ -436,8 +437,8 @@ CHANGED_OUTCOMES = (
 
 
 def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
-    """Return sentences on confirmation, stopping, protocol and exploratory choices of a
-    trial.
+    """Return sentences on confirmation, stopping, protocol and, where another analysis
+    was planned, exploratory choices of a trial.
 
     Examples
     --------
@@ -464,7 +465,7 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
         )
         lines.append(f"Protocol {str(attrs['protocol'])[:16]}..., {times}.")
         lines += [CHANGED_OUTCOMES] if attrs.get("protocol_changed") else []
-    if attrs.get("exploratory"):
+    if attrs.get("exploratory") not in (None, "", NOTHING_PLANNED):
         lines.append(
             f"Exploratory, chosen after the outcomes were seen: {attrs['exploratory']}."
         )
