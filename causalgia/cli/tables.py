@@ -65,8 +65,10 @@ def print_answers(
     shown = select_tasks(shown, task or None, place="--")
     found = str(shown.attrs.get("answer", ""))
     answer = sentences_on_tasks(found.splitlines(), tasks_in_table(shown), every)
+    width = terminal_width()
     parts = answer_parts(
         shown,
+        width=width,
         rows="all" if all_rows else "summary",
         order=order,
         asked=asked,
@@ -77,7 +79,7 @@ def print_answers(
         noted="--notes",
     )
     fold = sys.stdout.isatty() or "COLUMNS" in os.environ
-    echo(in_shell(parts.text(terminal_width(), fold=fold)))
+    echo(in_shell(parts.text(width, fold=fold)))
     echo()
 
 

@@ -196,12 +196,16 @@ def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
         ]
     )
     verdicts = changes["verdict"].to_numpy()
-    does = {"decreases": "decrease the effect", "increases": "increase it"}
-    does |= {"negligible": "are negligible", "undecided": "are undecided"}
+    does = {
+        "decreases": ("decreases the effect", "decrease the effect"),
+        "increases": ("increases it", "increase it"),
+        "negligible": ("is negligible", "are negligible"),
+        "undecided": ("is undecided", "are undecided"),
+    }
     counts = [
-        f"{(verdicts == v).sum()} {motifs}"
-        for v, motifs in does.items()
-        if (verdicts == v).any()
+        f"{n} {one if n == 1 else many}"
+        for v, (one, many) in does.items()
+        if (n := int((verdicts == v).sum()))
     ]
     order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
     mildest, worst = (

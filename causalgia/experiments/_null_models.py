@@ -79,7 +79,7 @@ def null_models(
     ...     for name, each in under.items()
     ... }
     >>> round(agreement(answers)["tau"].sel(null="uniform", null_="Markov").item(), 3)
-    0.867
+    0.929
     """
     if not isinstance(experiment, Experiment):
         raise DesignError(

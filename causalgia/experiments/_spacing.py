@@ -166,7 +166,7 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: two sites together increase the outcome at 4 (5.9...), 6 (6...) and 9 (7...); beside the sum ...
+    Task RBFOX1: two sites are saturating at 4 and 6 (-1.27 and -0.898: less than the sum of two positive effects); ...
     """
     beside = as_site_control(control, as_null_model(null))
     apart = tuple(sorted(as_positions(distances, "distances")))

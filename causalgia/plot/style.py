@@ -305,7 +305,7 @@ def shortened(name: str, most: float = 40) -> str:
     >>> shortened("a motif of no length to speak of"), shortened("GATA1" * 40)
     ('a motif of no length to speak of', 'GATA1GATA1GATA1GATA1GAT…1GATA1GATA1GATA1')
     >>> shortened("転写因子" * 10)
-    '転写因子転写因子転写因…因子転写因子'
+    '転写因子転写因子転写因…転写因子転写因子'
     """
     name = printable(name).replace("\n", " ").replace("\t", " ")
     if letters_wide(name) <= most:

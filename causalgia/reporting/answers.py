@@ -122,8 +122,8 @@ class AnswerParts:
             Whether the lines of the answer and of the foot end there too; those of the
             table, and what is asked for besides, do not.
         """
-        beside = self._tasks_beside(width)
-        said, table = self.sentences, beside
+        beside = None if self.by_task is None else _beside_within(self.by_task, width)
+        said, table = self.sentences, beside or []
         if beside is None:
             lines = self.lines
             if self.placebos:  # a sentence for a line of each task
@@ -138,21 +138,11 @@ class AnswerParts:
         under = [self.more] if self.more else []
         parts = [
             _paragraph(said, most),
-            "\n".join([*(table or []), *under]),
+            "\n".join([*table, *(_folded(line, most) for line in under)]),
             _paragraph(self.foot, most),
             *("\n".join(getattr(self, name)) for name in self.asked),
         ]
         return printable("\n\n".join(part for part in parts if part))
-
-    def _tasks_beside(self, width: int) -> list[str] | None:
-        """Return a table with the tasks beside each other; None where it is wider."""
-        if self.by_task is None:
-            return None
-        for dropped in ((), _DROPPED[:1], _DROPPED):
-            beside = _beside(*self.by_task, dropped)
-            if max(map(wide, beside)) <= width:
-                return beside
-        return None
 
     def html(self) -> str:
         """Return the answer as HTML: paragraphs and one table."""
@@ -204,6 +194,7 @@ def answer_parts(
     asked: Sequence[str] = (),
     answer: Sequence[str] | None = None,
     truth: xr.DataArray | None = None,
+    width: int = WIDTH,
     every: str = 'rows="all"',
     some: str = 'task="..."',
     noted: str = "notes=True",
@@ -222,6 +213,9 @@ def answer_parts(
         Sentences in place of those made from the effects, as of an experiment.
     truth
         As in `causalgia.reporting.rows`.
+    width
+        Columns of the text: tasks that do not stand beside each other in them take more
+        lines, so that fewer contrasts are shown.
     every, some, noted
         How to see all rows, those of some tasks, and the notes.
     """
@@ -231,13 +225,19 @@ def answer_parts(
     if order == "size":
         table = _by_size(table, shown)
     n_effects = sum(not row["summary"] for row, _ in table)
-    keep, more = table, ""
-    if rows != "all":
-        keep, more = _first_contrasts(_sites_in_one_line(table, shown), every)
+    beside_each_other = _MOST_ROWS, max(_MOST_ROWS // shown.sizes["task"], 1)
+    for most in beside_each_other if rows != "all" else (None,):
+        keep, more = table, ""
+        if most is not None:
+            lines_ = _sites_in_one_line(table, shown)
+            keep, more = _first_contrasts(lines_, every, most)
+        header, lines = cells(shown, rows=rows, truth=truth, table=keep)
+        if _one_count(effects):  # which the foot says
+            header, lines = _without_column("n", header, lines)
+        by_task = _tasks_beside(keep, shown, header) if n_effects else None
+        if by_task is not None and _beside_within(by_task, width) is not None:
+            break
     left = left_out_tasks(effects, shown, every, some)
-    header, lines = cells(shown, rows=rows, truth=truth, table=keep)
-    if _one_count(effects):  # which the foot says
-        header, lines = _without_column("n", header, lines)
     notes = note_lines(effects)
     foot, left_over = foot_lines(
         effects,
@@ -260,7 +260,7 @@ def answer_parts(
         sentences=said,
         header=header,
         lines=lines,
-        by_task=_tasks_beside(keep, shown, header) if n_effects else None,
+        by_task=by_task,
         summaries=tuple(row["summary"] for row, _ in keep),
         placebos=_placebos_in_words(shown) if n_effects else "",
         more=" ".join(part for part in (more, left) if part),
@@ -388,7 +388,9 @@ def _of_one_task(text: str, effects: xr.Dataset) -> str:
         return text
     name = str(effects["task"].to_numpy()[0])
     rest = text.removeprefix(f"Task {name}: ")
-    return text if rest == text else f"In {cut(name)}, {rest}"
+    if rest == text:
+        return text
+    return f"In {'this network' if name == 'outcome' else cut(name)}, {rest}"
 
 
 def _in_one_line(text: object) -> str:
@@ -665,15 +667,15 @@ def _range_of_lines(
 
 
 def _first_contrasts(
-    table: list[tuple[Row, dict[str, str]]], every: str
+    table: list[tuple[Row, dict[str, str]]], every: str, most: int
 ) -> tuple[list[tuple[Row, dict[str, str]]], str]:
-    """Return the lines of the first 20 contrasts, and a line on the others with their
+    """Return the lines of the first contrasts, and a line on the others with their
     verdicts.
     """
     names = list(
         dict.fromkeys(row["contrast"] for row, _ in table if not row["summary"])
     )
-    first = set(names[:_MOST_ROWS])
+    first = set(names[:most])
     kept = [
         line for line in table if line[0]["summary"] or line[0]["contrast"] in first
     ]
@@ -783,6 +785,17 @@ def wide(text: str) -> int:
     return sum(
         0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text
     )
+
+
+def _beside_within(
+    by_task: tuple[list[str], list[str], list[list[str]]], width: int
+) -> list[str] | None:
+    """Return a table with the tasks beside each other; None where it is wider."""
+    for dropped in ((), _DROPPED[:1], _DROPPED):
+        beside = _beside(*by_task, dropped)
+        if max(map(wide, beside)) <= width:
+            return beside
+    return None
 
 
 def _beside(

@@ -143,11 +143,14 @@ def region_in_words(decisions: xr.Dataset) -> str:
     name, equals, _ = label.partition(" = ±")
     ends = _ends_in_words(decisions) or _ends_by_task(decisions)
     if not ends:
+        low, high = (decisions[f"rope_{side}"] for side in ("lower", "upper"))
         lower, upper = (
             f"{four_digits(x.min().item())} to {four_digits(x.max().item())}"
-            for x in (decisions["rope_lower"], decisions["rope_upper"])
+            for x in (low, high)
         )
         ends = f"a lower end from {lower} and an upper end from {upper}"
+        if (low == -high).all():
+            ends = f"±{upper.replace(' to ', ' to ±')}"
     if label.replace("; ", ", ") == ends:
         return ends
     return f"{ends} ({name if equals else label})"

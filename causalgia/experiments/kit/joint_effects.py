@@ -216,7 +216,7 @@ def single_sites_text(rows: xr.Dataset) -> str:
     >>> single_sites_text(rows)
     'GATAA alone increases the outcome at both places (5 to 5.1)'
     >>> single_sites_text(rows.isel(contrast=[0]))
-    'GATAA alone increases the outcome, 5.00 [4.90, 5.10]'
+    'GATAA alone increases the outcome, 5.000 [4.900, 5.100]'
     """
     sites = rows["site"].to_numpy().astype(str)
     parts = []
