@@ -162,6 +162,7 @@ def test_several_tasks_and_models():
 @pytest.mark.filterwarnings(
     "ignore:1 of 6 contrasts do(es)? not vary:causalgia.errors.DegenerateWarning"
 )
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_the_scale_of_the_analysis():
     positive = cg.zoo.Oracle(
         cg.zoo.MotifCount("TGCATG"),

@@ -121,7 +121,7 @@ def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
             "which shrinks differences; cg.mpra.average(cg.mpra.fit(counts, ...)) "
             "allows for silence"
         )
-        assert advice in cg.report(shrunk)
+        assert advice in cg.report(shrunk, notes=True)
     else:
         assert not notes_of(outcomes)
 
@@ -134,7 +134,10 @@ def test_a_method_whose_effects_shrink_with_silence_says_so():
         found = cg.mpra.average(fitted)["ace"].item()
         if method == "two_way":
             assert found < 1.85
-            for said in (cg.report(fitted), cg.report(cg.mpra.average(fitted))):
+            for said in (
+                cg.report(fitted, notes=True),
+                cg.report(cg.mpra.average(fitted), notes=True),
+            ):
                 assert (
                     said.count(
                         "% of the cells that should have RNA have none; "
