@@ -52,7 +52,7 @@ def test_effects_that_depend_on_cluster_size_are_said_to() -> None:
     assert caught[0].filename == __file__
     assert "effects depend on the size of their parent (word1" in found.attrs["notes"]
     assert "Note: Effects depend on the size of their parent (word1" in str(
-        cg.report(found)
+        cg.report(found, notes=True)
     )
     cured = cg.estimate(effects, weights="clusters")  # warnings are errors here
     assert "notes" not in cured.attrs
