@@ -82,6 +82,9 @@ class AnswerParts:
         Heading -> how it is aligned, of the long table: a line for each effect.
     lines
         Its cells, by heading, a line for each effect, the largest directions first.
+    words
+        Headings of columns of words besides those of a table of effects, which are
+        aligned left.
     by_task
         The same with the tasks beside each other: a line for each contrast; None where
         there is one task, or several models.
@@ -101,6 +104,7 @@ class AnswerParts:
     sentences: tuple[str, ...]
     header: list[str]
     lines: list[list[str]]
+    words: tuple[str, ...] = ()
     by_task: tuple[list[str], list[str], list[list[str]]] | None = None
     summaries: tuple[bool, ...] = ()
     placebos: str = ""
@@ -132,7 +136,7 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
-            table = _laid_out([self.header, *lines])
+            table = _laid_out([self.header, *lines], self.words)
         most = width if fold else math.inf
         under = [self.more] if self.more else []
         parts = [
@@ -164,7 +168,7 @@ class AnswerParts:
         under = [self.more] if self.more else []
         notes = [printable(line) for line in (*under, *self.foot, *asked)]
         first = "\n".join(f"<p>{as_html(text)}</p>" for text in self.sentences)
-        return f"{first}\n{html_table(self.header, self.lines, notes)}"
+        return f"{first}\n{html_table(self.header, self.lines, notes, self.words)}"
 
 
 class ReportText(str):
@@ -748,9 +752,9 @@ def _folded(text: str, width: float, indent: str = "") -> str:
     return "\n".join([*lines, line])
 
 
-def _laid_out(lines: list[list[str]]) -> list[str]:
+def _laid_out(lines: list[list[str]], words: Sequence[str] = ()) -> list[str]:
     widths = [max(map(wide, column)) for column in zip(*lines, strict=True)]
-    left = [name in _LEFT for name in lines[0]]
+    left = [name in _LEFT or name in words for name in lines[0]]
     return [_line(line, widths, left) for line in lines]
 
 
