@@ -413,7 +413,6 @@ def html_table(
     ... )
     True
     """
-
     left = {*NAMES, *words}
 
     def row(cells: list[str], tag: str) -> str:
