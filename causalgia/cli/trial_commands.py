@@ -36,7 +36,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import print_written
+from causalgia.cli.tables import asked_for, print_parts, print_written
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -538,21 +538,27 @@ def refute_trial(
             metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
         ),
     ] = None,
+    sentences: Annotated[
+        bool, typer.Option("--sentences", help="Print the reason of each check, too.")
+    ] = False,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Print the checks that do not apply, too.")
+    ] = False,
 ) -> None:
     """Try to refute the claims of a trial: placebos, controls, null models, units,
     and the predictor itself.
 
-    All checks together predict at most as many sequences as the trial did. Prints a
-    line for each, with its reason and cure, and writes them to refutation.nc. The exit
-    status is 1 if a check fails.
+    All checks together predict at most as many sequences as the trial did. Prints
+    whether one refutes the claim and a line for each, and writes them to refutation.nc.
+    The exit status is 1 if a check fails.
 
     Example:   causalgia refute results --positive AGATAAG
 
     Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
     """
     from causalgia import store
-    from causalgia.paper import report
     from causalgia.refutation import refute
+    from causalgia.reporting.refutation_answers import refutation_parts
     from causalgia.trial_file import read_predictor_spec
 
     outcomes = load_outcomes(folder)
@@ -579,8 +585,13 @@ def refute_trial(
         store.save(found, place / REFUTATION)
     of_checks = [name for name, x in found.items() if x.dims == ("check",)]
     record(checks=lambda: records(found[of_checks]))
-    echo(in_shell(report(found)))
-    echo()
+    parts = refutation_parts(
+        found,
+        asked=asked_for(arms=False, sentences=sentences, notes=notes),
+        noted="--notes",
+        each="--sentences",
+    )
+    print_parts(parts)
     print_written(folder, REFUTATION)
     if (found["status"] == "fail").any():
         raise typer.Exit(1)

@@ -29,6 +29,7 @@ def short_answer(
     asked: Sequence[str] = (),
     every_row: bool = False,
     more: str = "",
+    letters: int = _MOST_LETTERS,
     said: Mapping[str, str] | None = None,
 ) -> AnswerParts:
     """Return an answer of these parts, of which the table has at most 20 rows and the
@@ -44,15 +45,15 @@ def short_answer(
         What stands under the table, the most important first.
     words
         Headings of columns of words, which are aligned left, and whose cells are cut
-        after 40 letters.
+        after so many `letters`.
     arms, each, notes
         What is printed on request.
     asked
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is asked for.
     every_row
         Whether the table has every row.
-    more
-        What the table leaves out besides.
+    more, letters
+        What the table leaves out besides, and how long a cell of words may be.
     said
         How to see every row, the notes and whole names: ``every``, ``noted``,
         ``whole``.
@@ -74,13 +75,13 @@ def short_answer(
     names = [heading in words for heading in header]
     cells = [
         [
-            _in_one_line(cut(cell, _MOST_LETTERS) if name else cell)
+            _in_one_line(cut(cell, letters) if name else cell)
             for cell, name in zip(line, names, strict=True)
         ]
         for line in shown
     ]
     is_cut = any(
-        name and len(cell) > _MOST_LETTERS
+        name and len(cell) > letters
         for line in shown
         for cell, name in zip(line, names, strict=True)
     )
@@ -88,7 +89,7 @@ def short_answer(
     under = [f"{left:,} more; {how['every']} shows all."] if left else []
     if is_cut:
         whole = f"; {how['whole']}" if how["whole"] else ""
-        under.append(f"Names end after {_MOST_LETTERS} letters (…){whole}.")
+        under.append(f"Names end after {letters} letters (…){whole}.")
     kept, over = _within_foot(
         foot, len(notes), "" if "notes" in asked else str(how["noted"])
     )
