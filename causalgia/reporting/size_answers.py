@@ -106,8 +106,9 @@ def size_parts(
     several = len(cells) > 1
     label = [name for i, name in enumerate(cells[0][1]) if found.sizes[dims[i]] > 1]
     said = _answer(found, hardest, key)
-    if several and label:
-        said = f"{said[:-1]}; {' in '.join(map(cut, label))} needs most."
+    if several and label and cells[0][0] != cells[-1][0]:
+        most = "is the least likely" if key == "power" else "needs the most"
+        said = f"{said[:-1]}; {' in '.join(map(cut, label))} {most}."
     shown = [i for i, dim in enumerate(dims) if found.sizes[dim] > 1]
     header = [dims[i] for i in shown] + [_HEADINGS[name] for name in columns]
     lines = [
@@ -150,7 +151,7 @@ def _answer(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
     chance = float(one["power" if key == "power" else "assurance"].item())
     likely = f"with a probability of {_chance(chance)}"
     rows = what.partition(" as one of ")[2]
-    among = f" as one of {rows}" if rows else ""
+    among = f" if it is the only one among {rows}" if rows else ""
     what = what.partition(" as one of ")[0]
     if what.startswith("verdict about "):
         of = f" on an effect of {effect}" if effect else ""
@@ -161,13 +162,8 @@ def _answer(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
 
 
 def _foot(found: xr.Dataset) -> list[str]:
-    lines = []
-    if "averaged over" in str(found.attrs.get("question", "")):
-        lines.append("Averaged over the uncertainty of the pilot.")
-    n = int(found.attrs.get("n_contrasts", 1))
-    if n > 1:
-        lines.append(f"For the verdict that is the only one among {n:,} rows.")
-    return [" ".join(lines)] if lines else []
+    averaged = "averaged over" in str(found.attrs.get("question", ""))
+    return ["Averaged over the uncertainty of the pilot."] if averaged else []
 
 
 def _chance(value: float) -> str:
