@@ -86,10 +86,12 @@ def short_answer(
         for cell, name in zip(line, names, strict=True)
     )
     used = [i for i in range(len(header)) if any(line[i] for line in cells)]
-    under = [f"{left:,} more; {how['every']} shows all."] if left else []
+    under = []
     if is_cut:
         whole = f"; {how['whole']}" if how["whole"] else ""
         under.append(f"Names end after {letters} letters (…){whole}.")
+    if left:
+        under.append(f"{left:,} more; {how['every']} shows all.")
     kept, over = _within_foot(
         foot, len(notes), "" if "notes" in asked else str(how["noted"])
     )
