@@ -18,6 +18,7 @@ from causalgia.effect_table import has_gaps, select_tasks
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.inputs import wide as wide
 from causalgia.notes import notes_of
 from causalgia.reporting._trial_report import (
     count_clause,
@@ -768,22 +769,6 @@ def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
 def _padded(cell: str, width: int, left: bool) -> str:
     space = " " * (width - wide(cell))
     return f"{cell}{space}" if left else f"{space}{cell}"
-
-
-def wide(text: str) -> int:
-    """Return the columns of a terminal that a text takes: letters of East Asian scripts
-    take two, combining marks none.
-
-    Examples
-    --------
-    >>> wide("GATA1"), wide("転写因子")
-    (5, 8)
-    """
-    from unicodedata import combining, east_asian_width
-
-    return sum(
-        0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text
-    )
 
 
 def _beside(
