@@ -62,7 +62,7 @@ def test_a_protocol_prints_the_plan_and_on_request_its_fingerprints(until):
     assert len(foot.splitlines()) <= 3
     assert max(map(len, foot.splitlines())) <= 100
     assert "Seed 7." in foot
-    assert ("Until " in foot) == (until is not None)
+    assert ("Until" in foot) == (until is not None)
     assert "f" * 32 not in text
     assert "f" * 32 in protocol.report(notes=True)
     assert "Estimand: mean over units" in protocol.report(notes=True)
