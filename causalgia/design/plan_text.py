@@ -66,9 +66,11 @@ def plan_sentence(
             f"has {n_arms:,} arms"
         )  # fmt: skip
     every = "both" if n_arms == 2 else "all arms"
-    units = (
-        f"{n_units:,} units of {null}" if null[:1].isdigit() else f"{n_units:,} {null}"
-    )
+    units = f"{n_units:,} {null}"
+    if null.startswith("the "):
+        units = f"{n_units:,} units ({null})"
+    elif null[:1].isdigit():
+        units = f"{n_units:,} units of {null}"
     where = (
         f"{every} on each of {units}" if crossover else f"one arm on each of {units}"
     )
