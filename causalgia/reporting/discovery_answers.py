@@ -23,7 +23,7 @@ _FEW_PAIRS = 2
 
 
 class Found(Protocol):
-    """What the text is of: a `causalgia.Discovery`."""
+    """What the text is of: the answer of `causalgia.discover`."""
 
     @property
     def table(self) -> pd.DataFrame: ...
