@@ -181,8 +181,8 @@ def _for_paper(
         from causalgia.paper.citations import software
 
         compared = concordance_parts(parts.result, asked=["notes"])
-        said = (*compared.sentences, *compared.foot, *compared.notes)
-        lines = [escaped(line.strip(), kind) for line in said]
+        answer = (*compared.sentences, *compared.foot, *compared.notes)
+        lines = [escaped(line.strip(), kind) for line in answer]
         cited = escaped(
             f"Computed with causalgia {software().fields['version']}.", kind
         )

@@ -133,7 +133,7 @@ def design_text(design: Design) -> str:
     contrasts = design.named_contrasts
     control = None if contrasts is None else contrasts.control_of(design.arm_names)
     question = str(getattr(design, "question", ""))
-    said = plan_sentence(
+    answer = plan_sentence(
         arms=design.arm_names,
         contrasts=list(contrasts or ()),
         control=control,
@@ -151,7 +151,7 @@ def design_text(design: Design) -> str:
     ]
     foot = design_foot(design.reserve, blocked=design.blocks is not None)
     parts = [
-        _folded(f"{question} {said}".strip()),
+        _folded(f"{question} {answer}".strip()),
         "\n".join([*table, *([more] if more else [])]),
     ]
     return printable("\n\n".join([*parts, *([foot] if foot else [])]))

@@ -119,14 +119,14 @@ def fit_parts(
         ]
         for one in found
     ]
-    said = [one.sentence() for one in found]
+    answer = [one.sentence() for one in found]
     if several:
         most = max(found, key=lambda one: one.up + one.down)
         least = min(found, key=lambda one: one.up + one.down)
         others = f"; {cut(least.name)}, {least.up + least.down:,}"
-        said = [f"{most.sentence()[:-1]}{others if least is not most else ''}."]
+        answer = [f"{most.sentence()[:-1]}{others if least is not most else ''}."]
     return short_answer(
-        said,
+        answer,
         header,
         lines,
         foot=_fit_foot(
@@ -388,21 +388,21 @@ def concordance_parts(
         for name, one in zip(names, each, strict=True)
         for text in (*_agreement(one, several=False), *_line_in_words(one))
     ]
-    said = _agreement(each[0], several=several, name=names[0])
+    answer = _agreement(each[0], several=several, name=names[0])
     if several:
         others = [
             f"{cut(name)} by {_with_ci(one, 'pearson')}"
             for name, one in zip(names[1:_MOST_SAID], each[1:_MOST_SAID], strict=True)
         ]
         rest = f", and {len(names) - _MOST_SAID:,} more" * (len(names) > _MOST_SAID)
-        said = [said[0], f"Those of {in_words(others)}{rest}."]
+        answer = [answer[0], f"Those of {in_words(others)}{rest}."]
     more_notes = [
         f"{f'{name}: ' if several else ''}{text}"
         for name, one in zip(names, each, strict=True)
         for text in _numbers_of(one)
     ]
     return short_answer(
-        said,
+        answer,
         header,
         lines,
         foot=[
@@ -420,7 +420,7 @@ def concordance_parts(
         notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
         asked=asked,
         every_row=every,
-        said={"noted": noted},
+        pointers={"noted": noted},
     )
 
 
@@ -430,19 +430,19 @@ def _agreement(one: xr.Dataset, *, several: bool, name: str = "") -> list[str]:
     of = f" of {n_parents:,} source sequences" if n_parents < n else ""
     true = _of_truth(one)
     which = f" of {cut(name)}" if several else ""
-    said = [
+    answer = [
         f"Virtual and measured effects{which} of {n:,} elements{of} correlate by "
         f"{_with_ci(one, 'pearson')}"
         + (f", and the true ones by {true}." if true else ".")
     ]
     if several:
-        return said
+        return answer
     best = one.sel(line="errors_and_scatter")
     off = _off_the_line(one).sizes["element"]
     which = f"{off:,}" if off else "no"
     elements = f"element{'s' * (off > 1)} {'are' if off > 1 else 'is'}"
     return [
-        *said,
+        *answer,
         f"Measured effects are {_with_ci(best, 'slope')} times the virtual ones, and "
         f"{which} {elements} off that line by more than the errors.",
     ]

@@ -612,7 +612,7 @@ class Protocol:
         """
         plan = self.analysis
         control = getattr(plan, "control", None)
-        said = plan_sentence(
+        answer = plan_sentence(
             arms=self.arms,
             contrasts=self.contrasts,
             control=control if isinstance(control, str) else None,
@@ -639,7 +639,7 @@ class Protocol:
         )
         kept = design_foot(self.reserve)
         return short_answer(
-            [*([question] if question else []), said, *also],
+            [*([question] if question else []), answer, *also],
             ["arm", "intervention"],
             lines,
             words=("arm", "intervention"),
@@ -659,7 +659,7 @@ class Protocol:
             ],
             every_row=True,
             asked=asked,
-            said={"noted": noted},
+            pointers={"noted": noted},
         )
 
     def __repr__(self) -> str:

@@ -105,7 +105,7 @@ def discovery_parts(
         notes=found.notes,
         asked=asked,
         every_row=every_row,
-        said={"every": every, "noted": noted, "whole": f"whole in {tables[0]}"},
+        pointers={"every": every, "noted": noted, "whole": f"whole in {tables[0]}"},
     )
 
 
@@ -233,30 +233,30 @@ def _pairs_in_words(pairs: pd.DataFrame) -> list[str]:
 
 
 def _motif_sentences(table: pd.DataFrame) -> list[str]:
-    said = []
+    answer = []
     for _, row in table.iterrows():
         verb = _VERB.get(str(row["verdict"]))
         size, task = size_in_words(_size(row)), row["task"]
         does = (
             f"{verb} {task}: {size}" if verb else f"is not confirmed in {task}: {size}"
         )
-        said.append(
+        answer.append(
             f"{row['consensus']} {does} (q {format_p(float(row['q']))}; proposed by "
             f"{row['methods']})."
         )
-    return said
+    return answer
 
 
 def _pair_sentences(pairs: pd.DataFrame) -> list[str]:
-    said = []
+    answer = []
     for _, row in pairs.iterrows():
         alone = [f"{float(row[name]):.3g}" for name in ("first_alone", "second_alone")]
         inter = {"ace": float(row["interaction"]), **_limits(row)}
-        said.append(
+        answer.append(
             f"{row['first']} and {row['second']} are {row['reads']} in {row['task']}: "
             f"interaction {size_in_words(inter)}, beside {alone[0]} and {alone[1]} alone."
         )
-    return said
+    return answer
 
 
 def _limits(row: Any) -> dict[str, float]:

@@ -164,12 +164,12 @@ def refutation_parts(
         foot[0] += f" {n:,} check{'s do' if n > 1 else ' does'} not apply: {noted}."
     foot[0] += f" Reasons of each: {each}." * ("each" not in asked)
     first = [i for i in order if status[i] != "pass"][:1]
-    said = [
+    answer = [
         _answer(names, status, str(found.attrs.get("claims", "none"))),
         *(_because(reasons[i], cures[i]) for i in first if reasons[i]),
     ]
     return short_answer(
-        said,
+        answer,
         ["result", "check", "value", "limit", "what"],
         lines,
         words=_WORDS,
@@ -183,7 +183,7 @@ def refutation_parts(
         notes=[f"Not applicable: {line}." for line in skipped],
         asked=asked,
         every_row=True,
-        said={"noted": ""},  # which the foot says
+        pointers={"noted": ""},  # which the foot says
     )
 
 
@@ -238,8 +238,8 @@ def _named(names: list[str]) -> str:
 
 def _because(reason: str, cure: str) -> str:
     end = "" if reason.endswith(".") else "."
-    said = f"{reason[:1].upper()}{reason[1:]}{end}"
-    return f"{said} Cure: {cure.rstrip('.')}." if cure else said
+    answer = f"{reason[:1].upper()}{reason[1:]}{end}"
+    return f"{answer} Cure: {cure.rstrip('.')}." if cure else answer
 
 
 def _side(name: str, figure: str) -> str:

@@ -30,7 +30,7 @@ def short_answer(
     every_row: bool = False,
     more: str = "",
     letters: int = _MOST_LETTERS,
-    said: Mapping[str, str] | None = None,
+    pointers: Mapping[str, str] | None = None,
 ) -> AnswerParts:
     """Return an answer of these parts, of which the table has at most 20 rows and the
     foot three lines; what finds no room in the foot is a note.
@@ -54,7 +54,7 @@ def short_answer(
         Whether the table has every row.
     more, letters
         What the table leaves out besides, and how long a cell of words may be.
-    said
+    pointers
         How to see every row, the notes and whole names: ``every``, ``noted``,
         ``whole``.
 
@@ -69,7 +69,9 @@ def short_answer(
     motif   n
     GATA1  12
     """
-    how = {"every": 'rows="all"', "noted": "notes=True", "whole": ""} | dict(said or {})
+    how = {"every": 'rows="all"', "noted": "notes=True", "whole": ""} | dict(
+        pointers or {}
+    )
     shown = lines if every_row else lines[:_MOST_ROWS]
     left = len(lines) - len(shown)
     names = [heading in words for heading in header]

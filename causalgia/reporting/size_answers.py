@@ -105,10 +105,10 @@ def size_parts(
     hardest = cells[0][2]
     several = len(cells) > 1
     label = [name for i, name in enumerate(cells[0][1]) if found.sizes[dims[i]] > 1]
-    said = _answer(found, hardest, key)
+    answer = _answer(found, hardest, key)
     if several and label and cells[0][0] != cells[-1][0]:
         most = "is the least likely" if key == "power" else "needs the most"
-        said = f"{said[:-1]}; {' in '.join(map(cut, label))} {most}."
+        answer = f"{answer[:-1]}; {' in '.join(map(cut, label))} {most}."
     shown = [i for i, dim in enumerate(dims) if found.sizes[dim] > 1]
     header = [dims[i] for i in shown] + [_HEADINGS[name] for name in columns]
     lines = [
@@ -119,7 +119,7 @@ def size_parts(
         for _, names, one in cells
     ]
     return short_answer(
-        [said],
+        [answer],
         header if several else [],
         lines if several else [],
         words=[dims[i] for i in shown],

@@ -302,12 +302,12 @@ def describe_quality(
         source="attrs['verdicts'] of a look at counts",
     )
     wrong = [f"WRONG: {found['says'].rstrip('.')}." for found in verdicts]
-    said = wrong[:_SHOWN_WRONG] or [_agreement(quality), _oligos_in_words(quality)]
+    answer = wrong[:_SHOWN_WRONG] or [_agreement(quality), _oligos_in_words(quality)]
     left = [*wrong[_SHOWN_WRONG:], *([_oligos_in_words(quality)] if wrong else [])]
     header, lines = _replicate_table(quality)
     floor = f"under {float(quality.attrs['min_dna']):g}"
     parts = short_answer(
-        said,
+        answer,
         header,
         lines,
         words=["replicate"],
@@ -320,7 +320,7 @@ def describe_quality(
         notes=[*left, *_effective_in_words(quality), *_correlations(quality)],
         asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
         every_row=every_row(rows),
-        said={"noted": noted},
+        pointers={"noted": noted},
     )
     return ReportText(parts.text(), parts.html())
 
