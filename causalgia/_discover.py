@@ -44,6 +44,13 @@ from causalgia.experiments.kit.joint_effects import (
 )
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
+from causalgia.reporting.answers import ReportText
+from causalgia.reporting.discovery_answers import (
+    discovery_parts,
+    discovery_sentences,
+    foot_of_discovery,
+)
+from causalgia.reporting.short_answers import asked_parts, every_row
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import Source, sequence_fingerprints
@@ -58,6 +65,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from causalgia.attribution._propose import Method
+    from causalgia.reporting import Rows
 
 Motifs = Mapping[str, Any] | str | PathLike[str]
 _FEWEST = 40
@@ -128,6 +136,8 @@ class Discovery:
     n_proposing, n_fresh
         Sequences on which motifs were proposed, and sequences of whose shuffles the
         units of the trial are.
+    sentences, foot, notes
+        The answer as text, what stands under the table, and what is printed on request.
     """
 
     table: pd.DataFrame
@@ -138,6 +148,8 @@ class Discovery:
     n_proposing: int
     n_fresh: int
     sentences: tuple[str, ...] = field(default=())
+    foot: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def confirmed(self) -> pd.DataFrame:
@@ -145,20 +157,37 @@ class Discovery:
         return self.table[self.table["verdict"].isin(_DIRECTED)]
 
     def __str__(self) -> str:
-        parts = ["Which motifs does the network read?", "", *self.sentences]
-        if len(self.confirmed):
-            shown = (
-                self.confirmed
-                if self.confirmed["variant_of"].any()
-                else self.confirmed.drop(columns="variant_of")
-            )
-            parts += ["", shown.to_string(index=False, float_format="{:.3g}".format)]
-        if len(self.pairs):
-            parts += [
-                "",
-                self.pairs.to_string(index=False, float_format="{:.3g}".format),
-            ]
-        return "\n".join(parts)
+        return self.report()
+
+    def _repr_html_(self) -> str:
+        """Return the answer and the table of motifs, for notebooks."""
+        return self.report()._repr_html_()
+
+    def report(
+        self,
+        *,
+        rows: Rows = "summary",
+        arms: bool = False,
+        sentences: bool = False,
+        notes: bool = False,
+    ) -> ReportText:
+        """Return the answer as text: its sentences, the table of confirmed motifs, and
+        at most three lines under it.
+
+        Parameters
+        ----------
+        rows
+            ``"all"``: also the motifs that are not confirmed.
+        arms, sentences, notes
+            Whether to print also what was embedded where, a sentence for each motif and
+            pair, and the notes on method and data.
+        """
+        parts = discovery_parts(
+            self,
+            every_row=every_row(rows),
+            asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+        )
+        return ReportText(parts.text(), parts.html())
 
     def __repr__(self) -> str:
         held, n_motifs = (
@@ -320,15 +349,13 @@ def discover(
         else []
     )
     if not proposed.sizes["pattern"]:
-        says = (
-            f"No motif is proposed by the maps of {n_proposing:,} sequences, so that "
-            "none was tested."
-        )
         table, pairs, sites = (
             _empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES)
         )
         return Discovery(
-            table, pairs, sites, proposed, None, n_proposing, n_fresh, (says, *copies)
+            *(table, pairs, sites, proposed, None, n_proposing, n_fresh),
+            sentences=tuple(discovery_sentences(table, table, pairs)),
+            notes=tuple(copies),
         )
     trial = proposals_trial(proposed, fresh, n_units=n_units)
     outcomes = _run_in(
@@ -347,28 +374,38 @@ def discover(
     sites = _sites(
         [proposing.parents_given, fresh.parents_given], table, both_strands=both_strands
     )
-    sentences = (
-        f"{_motifs_that_act(table, proposed)} by themselves: on {n_units:,} dinucleotide "
-        f"shuffles of {n_fresh:,} other sequences, their effect exceeds that of random "
-        "sequences of the same length (false discovery rate "
-        f"{1 - float(answer.decisions.attrs['ci_prob']):.2g} over the motifs; proposed "
-        f"by maps of {n_proposing:,} sequences).",
+    held = table[table["verdict"].isin(_DIRECTED)]
+    alike, places = _pair_sentences(pairs, fresh.length, largest)
+    foot = [
+        *foot_of_discovery(
+            n_units=n_units,
+            n_fresh=n_fresh,
+            n_proposing=n_proposing,
+            rate=1 - float(answer.decisions.attrs["ci_prob"]),
+            placebos=placebo_sentences(answer.decisions),
+            apart=apart,
+        ),
         *_member_sentences(predictor),
-        *_other_motifs(table, answer.decisions),
-        *placebo_sentences(answer.decisions),
+        *alike,
         *_exact_sentences(answer.decisions, n_fresh),
+    ]
+    notes = [
+        *_other_motifs(table, answer.decisions),
         *_variant_sentences(table),
         *left_out,
-        *_pair_sentences(pairs, fresh.length, largest),
+        *places,
         *(bounded_sentences(outcomes) if len(pairs) else []),
         *(
             f"{one[0].upper()}{one[1:]}, of sequences that were not given here."
             for one in apart
         ),
         *copies,
-    )
+    ]
     return Discovery(
-        table, pairs, sites, proposed, answer.decisions, n_proposing, n_fresh, sentences
+        *(table, pairs, sites, proposed, answer.decisions, n_proposing, n_fresh),
+        sentences=tuple(discovery_sentences(table, held, pairs)),
+        foot=tuple(foot),
+        notes=tuple(notes),
     )
 
 
@@ -421,18 +458,6 @@ def _run_in(
     store = None if folder is None else folder / f"{name}.zarr"
     outcomes = run(design, predictor, rng=key, real=real, store=store)
     return outcomes if store is None else outcomes.load()
-
-
-def _motifs_that_act(table: pd.DataFrame, proposed: xr.Dataset) -> str:
-    """Return how many of the motifs that were proposed act."""
-    n, acts = (
-        proposed.sizes["pattern"],
-        table.loc[table["verdict"].isin(_DIRECTED), "consensus"].nunique(),
-    )
-    return (
-        f"{acts:,} of {n:,} proposed motif{'s' * (n != 1)} "
-        f"{'acts' if acts == 1 else 'act'}"
-    )
 
 
 def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
@@ -804,22 +829,25 @@ def _pair_places(length: int, wide: int) -> tuple[int, int]:
     return length // 3 - wide // 2, 2 * length // 3 - wide // 2
 
 
-def _pair_sentences(pairs: pd.DataFrame, length: int, strings: list[str]) -> list[str]:
-    """Return sentences on where pairs were tested, and on tasks where all read alike;
-    none without pairs.
+def _pair_sentences(
+    pairs: pd.DataFrame, length: int, strings: list[str]
+) -> tuple[list[str], list[str]]:
+    """Return sentences on tasks where all pairs read alike, and on where pairs were
+    tested; none without pairs.
 
     Examples
     --------
     >>> import pandas as pd
     >>> table = {"task": ["dev"] * 3 + ["hk"] * 2, "reads": ["synergistic"] * 5}
     >>> read = pd.DataFrame(table | {"same_sign": ""})
-    >>> print(_pair_sentences(read, 60, ["GATAA"])[1].partition(":")[0])
+    >>> print(_pair_sentences(read, 60, ["GATAA"])[0][0].partition(":")[0])
     All 3 pairs are synergistic in dev
     """
     if not len(pairs):
-        return []
+        return [], []
     left, right = _pair_places(length, max(map(len, strings)))
-    sentences = [
+    sentences = list[str]()
+    places = [
         "Pairs are tested at one distance and in one order: the first motif at "
         f"{left:,}, the second at {right:,} (from 0)."
     ]
@@ -839,7 +867,7 @@ def _pair_sentences(pairs: pd.DataFrame, length: int, strings: list[str]) -> lis
                 "not keep the sign of the interaction on the log of means or the logit "
                 "(same_sign)."
             )
-    return sentences
+    return sentences, places
 
 
 def _reads(

@@ -601,3 +601,19 @@ def to_csv(table: pd.DataFrame, *, index: bool = True, tabs: bool = False) -> st
 
 def _as_cell_if_text(value: Any) -> Any:
     return as_cell(value) if isinstance(value, str) else value
+
+
+def wide(text: str) -> int:
+    """Return the columns of a terminal that a text takes: letters of East Asian scripts
+    take two, combining marks none.
+
+    Examples
+    --------
+    >>> wide("GATA1"), wide("転写因子")
+    (5, 8)
+    """
+    from unicodedata import combining, east_asian_width
+
+    return sum(
+        0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text
+    )

@@ -477,8 +477,8 @@ def test_cures_of_checks_can_be_followed(own):
     out to be `checks=[...]`.
     """
     call("run", own / "trial.toml", "--out", own / "results")
-    found = call("refute", own / "results").stdout
-    assert "ask for it by name: --check\n" in found
+    found = call("refute", own / "results", "--notes").stdout
+    assert "ask for it by name: --check.\n" in found
     found = call(
         "refute", own / "results", "--check", "classifier", "--check", "kernel_distance"
     ).stdout
@@ -492,6 +492,7 @@ def test_cures_of_checks_can_be_followed(own):
 def test_a_plan_is_on_the_scale_that_the_file_says(own, tmp_path):
     """The plan loads no predictor, and called every scale "outcome"."""
     said = "Estimand: mean over units of outcome under 'GC' minus outcome under 'none'"
-    assert f"{said}, on share\n" in call("plan", own / "trial.toml").stdout
+    found = call("plan", own / "trial.toml", "--notes").stdout
+    assert f"{said}, on share.\n" in found
     (tmp_path / "zoo.toml").write_text(QUICK)
-    assert ", on outcome" not in call("plan", tmp_path / "zoo.toml").stdout
+    assert ", on outcome" not in call("plan", tmp_path / "zoo.toml", "--notes").stdout

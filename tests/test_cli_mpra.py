@@ -262,7 +262,7 @@ def test_virtual_and_measured_are_compared(folder, tmp_path):
             tmp_path,
         )
     ).stdout
-    assert "GATA1: 40 elements" in said
+    assert "effects of 40 elements correlate" in said
     table = pd.read_csv(tmp_path / "comparison.csv")
     assert len(table) == 40
     assert (tmp_path / "concordance.png").stat().st_size > 1_000

@@ -135,10 +135,13 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
     call("mpra", "compare", tmp_path / "v.csv", tmp_path / "m.csv", "--out", compared)
     assert "noise_ceiling" in xr.load_dataset(compared / "concordance.nc")
     call("report", compared)
-    assert "observed correlation" in page(compared).text()
+    assert "Virtual and measured effects of 40 elements correlate" in (
+        page(compared).text()
+    )
     assert page(compared).all("svg", role="img")
-    assert "- observed correlation" in call("report", compared, "--markdown").stdout
-    assert r"\item observed correlation" in call("report", compared, "--latex").stdout
+    said = "Virtual and measured effects of 40 elements correlate by 0."
+    assert f"- {said}" in call("report", compared, "--markdown").stdout
+    assert rf"\item {said}" in call("report", compared, "--latex").stdout
     refused(
         "report", compared, "--checklist", said=("holds a comparison", "--checklist")
     )

@@ -44,10 +44,11 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     assert {"TGCATG", "AGAATG"} <= held
     # those that do not hold are there, too
     assert len(set(table["consensus"])) > len(held)
-    assert (
-        f"{len(set(table['consensus'])) - len(held)} of {len(set(table['consensus']))} "
-        "motifs are not confirmed" in printed
-    )
+    n = len(set(table["consensus"]))
+    assert printed.startswith(f"The network reads {len(held)} of {n} proposed motifs")
+    assert f"{n - len(held)} motifs not confirmed: motifs.tsv; " in printed
+    assert "interactions of pairs: pairs.tsv." in printed
+    assert "notes: --notes." in printed
     pairs = pd.read_csv(out / "pairs.tsv", sep="\t")
     assert len(pairs) > 0
     np.testing.assert_allclose(pairs["interaction"], 0.0, atol=1e-6)

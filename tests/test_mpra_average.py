@@ -16,6 +16,7 @@ from causalgia.choices import vocabulary
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
+from causalgia.mpra.text_reports import describe_fit
 from causalgia.notes import notes_of
 from causalgia.reporting import format_effect
 
@@ -451,42 +452,58 @@ def test_text_is_a_contrast_of_the_fit_too():
 
 def test_a_fit_is_told_in_words():
     counts = counted(np.full(20, 1.0), 10, sd_barcode=0.3)
+    names = {"two_way": "Two-way", "nb": "Negative binomial"}
     for method in ("hierarchical", "two_way", "nb", "precision"):
         settings = {} if method != "precision" else {"sd_barcode": 0.0}
         some = counted(np.full(20, 1.0), 10, **settings) if settings else counts
         fitted = cg.mpra.fit(some, control="c", method=method)
         said = cg.report(fitted)
-        assert said.startswith(
-            f"{method} fit of 30 elements (10 negative, 20 test) under c and t, in 3 "
-            "replicates;"
+        assert (
+            f"{names.get(method, method.capitalize())} fit of 30 elements, 3 replicates"
+            in said.replace("\n", " ")
         )
         mean = cg.mpra.average(fitted.isel(element=fitted["group"].values == "test"))
-        assert (
-            f"average over them {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, "
-            in said
-        )
         hits = (cg.adjust(fitted, method="bh")["p_adjusted"].values.ravel() < 0.05) & (
             fitted["group"].values == "test"
         )
-        assert f"t: {hits.sum()} of 20 elements have an effect" in said
+        assert said.startswith(f"t changes {hits.sum()} of 20 elements (")
         assert (
-            "negative controls: "
-            f"{(fitted['p'].values[:, 0][fitted['group'].values != 'test'] < 0.05).sum()} "
-            "of" in said
+            f"on average by {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, "
+            in said
         )
-    assert "between barcodes of an oligo" in cg.report(
-        cg.mpra.fit(counts, control="c", method="two_way")
-    )
-    one = cg.mpra.fit(counts, control="c", method="two_way").isel(element=[0])
-    assert "average over them" not in cg.report(one)
+        of_controls = fitted["p"].values[:, 0][fitted["group"].values != "test"]
+        assert f"{(of_controls < 0.05).sum()} of 10\n" in said
+        assert max(map(len, said.splitlines())) <= 100
+    fitted = cg.mpra.fit(counts, control="c", method="two_way")
+    every = describe_fit(fitted, notes=True, arms=True, sentences=True)
+    assert "between barcodes of an oligo" in every
+    assert "Elements: 10 negative, 20 test; under c and t." in every
+    assert "t: t − c" in every
+    assert "on average" not in cg.report(fitted.isel(element=[0]))
     alone = pd.DataFrame(
         {"element": ["P", "Q"], "arm": "basal", "log2": 0.0, "group": "promoter"}
     ).iloc[:1]
     more = cg.mpra.simulate(pd.concat([truth(np.ones(5)), alone]), rng=1)
-    assert (
-        "left out: 1 element without some arm; arms basal, which no element"
-        in cg.report(cg.mpra.fit(more, control="c", method="two_way"))
+    fitted = cg.mpra.fit(more, control="c", method="two_way")
+    assert "Left out: 1 element" in cg.report(fitted).replace("\n", " ")
+    assert "Left out: 1 element without some arm; arms basal, which no element" in (
+        describe_fit(fitted, notes=True).replace("\n  ", " ")
     )
+
+
+def test_a_fit_of_many_contrasts_has_a_line_for_each_and_long_names_are_cut():
+    fitted = cg.mpra.fit(
+        counted(np.full(20, 1.0), 10, sd_barcode=0.3), control="c", method="two_way"
+    )
+    names = [f"{'転' * 200}{i}" for i in range(25)]
+    many = xr.concat([fitted] * 25, dim="contrast", data_vars="minimal")
+    many = many.assign_coords(contrast=names)
+    said = describe_fit(many)
+    assert said.replace("\n", " ").startswith(f"{'転' * 59}… changes ")
+    table = said.split("\n\n")[1].splitlines()
+    assert len(table) == 22
+    assert table[-1] == 'Names end after 40 letters (…). 5 more; rows="all" shows all.'
+    assert len(describe_fit(many, rows="all").split("\n\n")[1].splitlines()) == 27
 
 
 def fit_of_twenty() -> xr.Dataset:

@@ -31,6 +31,7 @@ from causalgia.mpra.comparisons._concordance import (
     sign_agreement,
 )
 from causalgia.mpra.comparisons._concordance import reliability as reliability_of
+from causalgia.mpra.text_reports import describe_concordance
 from causalgia.notes import notes_of
 
 FIT = {"ace": "effect", "se": "se"}
@@ -213,9 +214,9 @@ def test_counts_what_is_on_one_side_only(rng):
         "effect": {"only virtual": 5, "only measured": 3, "controls": {"negative": 2}}
     }
     assert found["n"].item() == 52
-    text = cg.report(found)
-    assert "left out: 5 only virtual, 3 only measured, 2 negative controls" in text
-    assert "52 elements" in text
+    text = describe_concordance(found, notes=True).replace("\n", " ")
+    assert "Left out: 5 only virtual, 3 only measured, 2 negative controls." in text
+    assert text.startswith("Virtual and measured effects of 52 elements correlate by ")
 
 
 def test_contrasts_of_several_arms_are_compared_by_name(rng):
@@ -228,6 +229,11 @@ def test_contrasts_of_several_arms_are_compared_by_name(rng):
     )
     found = cg.mpra.concordance(virtual, measured)
     assert found["contrast"].values.tolist() == ["A", "B"]
+    said = cg.report(found)
+    assert said.startswith("Virtual and measured effects of A of 60 elements correlate")
+    assert "Those of B by " in said.replace("\n", " ")
+    assert len(said.split("\n\n")) == 3
+    assert "B: measured = " in describe_concordance(found, sentences=True)
     one = cg.mpra.concordance(*tables[1])
     assert found["slope"].sel(contrast="B").values == pytest.approx(
         one["slope"].values[0], rel=1e-12
@@ -241,7 +247,9 @@ def test_finds_the_element_that_is_off_the_line(rng):
     measured.loc[17, "effect"] -= 4.0
     found = cg.mpra.concordance(virtual, measured).isel(contrast=0)
     assert found["element"].values[found["q_off"].values < 0.05].tolist() == ["u17"]
-    assert "u17" in cg.report(found.expand_dims("contrast"))
+    text = cg.report(found.expand_dims("contrast"))
+    assert "Off the line (q < .05): u17 (" in text
+    assert "1 element is off that line" in text.replace("\n", " ")
 
 
 def test_draws_elements_bins_and_the_line(rng):
@@ -317,6 +325,8 @@ def test_nothing_left_of_a_variance_is_said_and_not_divided_by(rng):
     ] == [-1.0, 1.0]
     assert found["noise_ceiling"].item() == 0
     said = cg.report(cg.mpra.concordance(virtual, measured.assign(se=5.0)))
+    assert "and the true ones" not in said
+    said = said.replace("\n", " ")
     assert "so the correlation of the true effects cannot be estimated" in said
     assert all(
         np.isfinite(found[name]).all()
@@ -457,8 +467,9 @@ def test_says_when_the_correlation_is_above_its_ceiling(rng):
         "is above its ceiling, so that of the true effects is at its bound, by chance "
         "or because"
     )
-    assert said in cg.report(cg.mpra.concordance(virtual, measured.assign(se=0.6)))
-    assert said not in cg.report(cg.mpra.concordance(virtual, measured.assign(se=0.01)))
+    for se, is_said in ((0.6, True), (0.01, False)):
+        found = cg.mpra.concordance(virtual, measured.assign(se=se))
+        assert (said in cg.report(found).replace("\n", " ")) == is_said
 
 
 def test_refuses_a_vertical_line():
@@ -665,7 +676,8 @@ def test_contrasts_whose_elements_do_not_differ_are_left_out_by_name(rng, side):
     assert [str(warning.message) for warning in caught] == [said]
     assert caught[0].filename == __file__
     assert notes_of(found) == [said]
-    assert cg.report(found).endswith(f"Note: {said}.")
+    text = describe_concordance(found, notes=True).replace("\n  ", " ")
+    assert text.endswith(f"Note: {said}.")
     xr.testing.assert_equal(found, alone)
     assert list(json.loads(found.attrs["lost"])) == ["a", "c"]
     with pytest.raises(
@@ -888,7 +900,8 @@ def test_contrasts_of_one_side_alone_are_named(rng):
     assert found["contrast"].values.tolist() == ["A"]
     said = "not compared, because one side alone has them: virtual 'B'; measured 'C'"
     assert notes_of(found) == [said]
-    assert cg.report(found).endswith(f"Note: {said}.")
+    text = describe_concordance(found, notes=True).replace("\n  ", " ")
+    assert text.endswith(f"Note: {said}.")
     # those that were asked for
     assert not notes_of(cg.mpra.concordance(*sides, pairs={"A": "A"}))
     assert not notes_of(cg.mpra.concordance(virtual, measured))

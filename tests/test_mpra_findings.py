@@ -40,6 +40,11 @@ def simulated(n: int = 60, spread: float = 0.8, **settings: object) -> xr.Datase
     )
 
 
+def told(result: xr.Dataset) -> str:
+    """Return what is printed of a result, in one line."""
+    return " ".join(cg.report(result).split())
+
+
 def again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
     """Return counts with other reads, where none was observed still none."""
     side = (
@@ -114,9 +119,7 @@ def test_the_replicate_that_stands_apart_is_named(odd):
     rna[:, odd] = np.rint(rna[:, odd] * noise)
     found = again(counts, dna, rna)
     assert verdicts(found) == [("outlier", (str(odd + 1),))]
-    assert f"WRONG: replicate {odd + 1} stands apart" in cg.report(
-        cg.mpra.quality(found)
-    )
+    assert f"WRONG: replicate {odd + 1} stands apart" in told(cg.mpra.quality(found))
 
 
 def test_a_copied_replicate_is_found():
@@ -126,7 +129,7 @@ def test_a_copied_replicate_is_found():
     assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))]
     dna[:, 3] = dna[:, 1]
     assert verdicts(again(counts, dna, rna)) == [("copied", ("2", "4"))] * 2
-    assert "same RNA reads in 100 % of their cells" in cg.report(
+    assert "same RNA reads in 100 % of their cells" in told(
         cg.mpra.quality(again(counts, dna, rna))
     )
 
@@ -154,7 +157,7 @@ def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
     )
     found = again(counts, dna, rna)
     assert verdicts(found) == [("copied", ("1", str(replicates)))]
-    assert "agree better in RNA reads than counting noise allows" in cg.report(
+    assert "agree better in RNA reads than counting noise allows" in told(
         cg.mpra.quality(found)
     )
 
@@ -219,7 +222,7 @@ def test_transformed_counts_are_not_called_copies(how):
     dna, rna = reads(counts)
     found = again(counts, dna, TRANSFORMED[how](rna))
     assert verdicts(found) == [("transformed", ("1", "2", "3", "4"))]
-    said = cg.report(cg.mpra.quality(found))
+    said = told(cg.mpra.quality(found))
     assert "does not look like raw read counts: in 6 of 6 pairs" in said
     assert "give the raw counts" in said
     assert "leave one" not in said
@@ -235,7 +238,7 @@ def test_counts_that_were_multiplied_are_no_raw_counts(kind, factor):
     assert verdicts(every) == [("transformed", ("1", "2", "3", "4"))]
     assert (
         f"{kind.upper()} of replicate 1, 2, 3, 4 does not look like raw read counts"
-        in cg.report(cg.mpra.quality(every))
+        in told(cg.mpra.quality(every))
     )
     of[kind] = of[kind].copy()
     of[kind][:, 2] = np.rint(of[kind][:, 2] * factor)
@@ -449,8 +452,8 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
     )
     value, lower, upper = map(float, limits.groups())
     assert lower < value < upper < 0.5
-    assert "one of the two is mislabeled or failed" in cg.report(found)
-    assert "check which barcodes and samples their columns are of" in cg.report(found)
+    assert "one of the two is mislabeled or failed" in told(found)
+    assert "check which barcodes and samples their columns are of" in told(found)
 
 
 @pytest.mark.parametrize(
@@ -468,7 +471,7 @@ def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
     counts = simulated(n_replicates=replicates, spread=2.0, p_missing=0.0)
     found = shuffled(counts, ("dna",), np.random.default_rng(1), "barcode")
     assert verdicts(found) == [("outlier", (str(replicates),))]
-    assert f"replicate {replicates} stands apart: its DNA reads" in cg.report(
+    assert f"replicate {replicates} stands apart: its DNA reads" in told(
         cg.mpra.quality(found)
     )
 
@@ -491,7 +494,7 @@ def test_three_replicates_of_which_no_two_agree():
         dna[:, r], rna[:, r] = dna[order, r], rna[order, r]
     found = again(counts, dna, rna)
     assert verdicts(found) == [("disagree", ("1", "2", "3"))]
-    assert "replicates 1, 2 and 3 do not agree" in cg.report(cg.mpra.quality(found))
+    assert "replicates 1, 2 and 3 do not agree" in told(cg.mpra.quality(found))
 
 
 def test_one_pool_in_every_column_of_dna_is_found():
@@ -543,9 +546,9 @@ def test_replicates_of_two_kinds_under_one_name_are_told_apart(groups):
         ("disagree", tuple(str(i + 1) for i in range(len(groups))))
     ]
     one = ", ".join(str(i + 1) for i, g in enumerate(groups) if g == groups[0])
-    assert f"replicates {one} and replicates" in cg.report(
-        cg.mpra.quality(found)
-    ).replace("\n", " ")
+    assert f"replicates {one} and replicates" in told(cg.mpra.quality(found)).replace(
+        "\n", " "
+    )
 
 
 @pytest.mark.parametrize(
@@ -604,7 +607,7 @@ def test_the_real_file_of_the_format_loses_three_quarters_of_its_barcodes_at_ten
     assert quality["floor_left_out"].sel(floor=10).item() == pytest.approx(
         0.73, abs=0.005
     )
-    said = cg.report(quality)
+    said = told(quality)
     assert "min_dna: means of oligos are most precise with 1" in said
     assert "10 would leave out 73.4 %, for 2.1" in said
 
@@ -613,7 +616,7 @@ def test_a_floor_of_ones_own_is_compared():
     counts = simulated(n_barcodes=4)
     quality = cg.mpra.quality(counts, min_dna=200)
     assert 200.0 in quality["floor"].values
-    assert "200 would leave out" in cg.report(quality)
+    assert "200 would leave out" in told(quality)
     single = cg.mpra.quality(simulated(n_barcodes=1))
     assert np.isfinite(single["floor_error"]).all()
 
@@ -721,5 +724,5 @@ def test_the_command_line_reads_one_cell_type(tmp_path):
     said = call(
         *asked, "--replicates", "HepG2_1, HepG2_2", "--out", tmp_path / "x"
     ).stdout
-    assert "replicate HepG2_1:" in said
+    assert "\nHepG2_1 " in said
     assert "K562" not in said

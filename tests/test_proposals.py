@@ -463,7 +463,7 @@ def test_no_proposal_is_an_answer():
     answer = cg.discover(nothing, planted(40, "TGCATG"), rng=0)
     assert len(answer.table) == 0
     assert answer.decisions is None
-    assert "No motif is proposed" in str(answer)
+    assert str(answer).startswith("No motif is proposed by the maps")
 
 
 def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(proposed):
@@ -519,6 +519,16 @@ def test_discovery_confirms_planted_words_alone():
     assert row["lower"] < 3.6 < row["upper"] + 0.1
     assert found.n_proposing + found.n_fresh == 120
     assert "1 motifs" not in str(found)
+    assert str(found).startswith(f"The network reads {len(found.confirmed)} of ")
+    words = str(found).splitlines()
+    assert all(len(line) <= 100 for line in words)
+    assert len(str(found).split("\n\n")) == 3  # the answer, one table, its foot
+    every = found.report(rows="all", sentences=True, notes=True)
+    assert all(one in every for one in found.table["consensus"])
+    assert all(note[:40] in every for note in found.notes)
+    assert "<table>" in found._repr_html_()
+    with pytest.raises(OutcomesError, match="neither 'summary' nor 'all'"):
+        found.report(rows="some")
 
 
 @pytest.mark.parametrize("both", [0, 1])
@@ -584,10 +594,9 @@ def test_placebo_words_that_would_hold_are_counted(word, n):
     ]
     assert len(held) == n
     assert all(word in one for one in held)
-    says = [one for one in found.sentences if "pass" in one]
-    assert says == [
-        f"{n} of {placebos.sizes['contrast']} random sequences pass the same threshold."
-    ] * (n > 0)
+    says = f"{n} of {placebos.sizes['contrast']} random sequences pass the same"
+    assert (says in found.foot[0]) == (n > 0)
+    assert found.foot[0].startswith("On 60 shuffles of 40 sequences; ")
 
 
 def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
@@ -749,13 +758,14 @@ def test_variants_are_named_and_left_out_of_pairs():
     assert "TTTACAT" not in {*found.pairs["first"], *found.pairs["second"]}
     assert (
         "1 of the confirmed motifs differs by one letter from a larger one."
-        in found.sentences
+        in found.notes
     )
     assert (
         "Pairs leave out this motif, one letter away from a larger one: TTTACAT "
-        "(TTTGCAT)." in found.sentences
+        "(TTTGCAT)." in found.notes
     )
-    assert "variant_of" in str(found)
+    assert "one letter from" in str(found)
+    assert "TTTACAT and" not in found.report(sentences=True)
 
 
 def test_a_variant_is_one_of_the_same_verdict_and_task():
@@ -795,7 +805,11 @@ def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     both = cg.zoo.Oracle(
         cg.zoo.MotifCount("TGCATGAC", 2.0), cg.zoo.MotifCount("AC", 0.1)
     )
-    apart = str(cg.discover(both, planted(60, "TGCATGAC"), n_units=100, rng=0))
+    found = cg.discover(both, planted(60, "TGCATGAC"), n_units=100, rng=0)
+    assert re.search(
+        r"Caution: the network tells .* \(AUROC (1\.00|0\.9\d)\)", found.foot[1]
+    )
+    apart = "\n".join(found.notes)
     assert re.search(
         r"The null model and 30 real sequences hardly overlap .*AUROC (1\.00|0\.9\d) "
         r"in outcome",
@@ -805,7 +819,9 @@ def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     drawn = planted(400, "TGCATGAC")
     # as many without the motif
     half = np.where(np.arange(400)[:, None] % 2, drawn, planted(400, "AAAAAA", seed=2))
-    assert "overlap" not in str(cg.discover(both, half[:120], n_units=100, rng=0))
+    overlaps = cg.discover(both, half[:120], n_units=100, rng=0)
+    assert "overlap" not in overlaps.report(notes=True)
+    assert "Caution" not in str(overlaps)
 
 
 def test_natural_sequences_as_null_overlap_with_themselves():
@@ -1107,9 +1123,11 @@ def test_a_word_holds_in_most_members_of_an_ensemble():
     assert best["upper"] - best["lower"] > 2 * float(
         (alone["upper"] - alone["lower"]).max()
     )
-    assert "more than half of the 3 networks; q is that of the median network" in str(
-        found
+    assert any(
+        "more than half of the 3 networks; q is that of the median network" in line
+        for line in found.foot
     )
+    assert "2 of 3" in str(found)
 
 
 def reader(seed, *shares, weakly=0.05):
@@ -1165,7 +1183,7 @@ def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
     assert found.table.set_index("consensus").loc[
         "CCGTAAC", ["verdict", "members"]
     ].tolist() == ["undecided", 1]
-    assert "by themselves: on 60 dinucleotide shuffles of" in str(found)
+    assert "On 60 shuffles of " in str(found)
 
 
 def test_motifs_of_one_effect_in_all_units_of_few_sequences_are_found():
@@ -1258,7 +1276,7 @@ def test_the_answer_says_where_pairs_were_tested():
     left, right = 41 // 3 - 3, 2 * 41 // 3 - 3
     assert len(found.pairs)
     says = f"the first motif at {left}, the second at {right} (from 0)."
-    assert any(one.endswith(says) for one in found.sentences)
+    assert any(one.endswith(says) for one in found.notes)
 
 
 @pytest.mark.parametrize(
@@ -1274,10 +1292,8 @@ def test_pairs_that_all_read_alike_are_said_to_where_the_answer_curves(curves, r
     found = cg.discover(
         network, planted(150, *words), method="seqlets", n_units=100, rng=0
     )
-    says = [one for one in found.sentences if one.startswith("All 3 pairs")]
-    bounded = any(
-        one.startswith("All answers lie between 0") for one in found.sentences
-    )
+    says = [one for one in found.foot if one.startswith("All 3 pairs")]
+    bounded = any(one.startswith("All answers lie between 0") for one in found.notes)
     assert bounded == (curves is np.tanh)
     assert [one.partition(":")[0] for one in says] == (
         [f"All 3 pairs are {reads} in y"] if reads else []

@@ -168,7 +168,9 @@ def test_the_least_number_of_clusters_keeps_its_name_in_files(tmp_path):
     locked = cg.Protocol.read(tmp_path / "lock.toml")
     assert protocol.until == locked.until == "Precision(start=150, half_width=0.2)"
     assert (locked.stopping_rule(), locked.rng) == (until, protocol.rng)
-    assert "until Precision(min_clusters=150, half_width=0.2)" in str(locked)
+    assert "Until Precision(min_clusters=150, half_width=0.2)" in str(locked).replace(
+        "\n", " "
+    )
     outcomes = locked.run(design, net())
     assert outcomes.attrs["until"] == protocol.until
     assert cg.verify(locked, outcomes).ok

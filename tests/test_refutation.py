@@ -126,8 +126,39 @@ def test_a_report_has_a_line_for_each_check_and_its_cure():
         checks="another_control",
     )
     text = cg.report(found)
-    assert "fail  another control" in text
-    assert "Cure: take cg.Placebo" in text
+    assert "there is no claim to refute: another control fails." in text.replace(
+        "\n", " "
+    )
+    assert "fail    another control" in text
+    assert "at most 0.25" in text
+    assert "Cure: take cg.Placebo" in text.replace("\n", " ")
+
+
+def test_many_checks_and_long_names_are_cut():
+    status = ["pass"] * 20 + ["warn"] * 5 + ["fail"] * 4
+    columns = {
+        "value": 0.2,
+        "threshold": 0.05,
+        "figure": "転" * 70,
+        "reason": "because",
+    }
+    columns |= {"cure": "", "n_predictions": 0}
+    found = xr.Dataset(
+        {name: ("check", [x] * len(status)) for name, x in columns.items()},
+        {"check": [f"check {i}" for i in range(len(status))]},
+        {"claims": f"{'G' * 200} on K562; B on K562; C on K562"},
+    ).assign(status=("check", status))
+    text = cg.report(found)
+    assert text.startswith(
+        "The effects of 3 contrasts fail 4 of 29 checks (4 checks); 20 pass, and 5 checks"
+    )
+    lines = text.split("\n\n")[1].splitlines()
+    assert [line.split()[0] for line in lines[1:-1]] == ["fail"] * 4 + ["warn"] * 5 + [
+        "pass"
+    ] * 20
+    assert lines[-1] == "Names end after 56 letters (…)."
+    one = cg.report(found.isel(check=[0]).assign_attrs(claims=f"{'G' * 200} on K562"))
+    assert one.startswith(f"The effect of {'G' * 39}… passes the check check 0.")
 
 
 # --- arithmetic of the parts
@@ -467,7 +498,9 @@ def test_a_report_says_that_a_trial_without_effect_claims_nothing():
         lambda x: x[:, 0, 0], tasks=["first letter"], scale="none", alphabet="ACGU"
     )
     found = cg.refute(design(200), first, rng=0, checks="degenerate_draws")
-    assert cg.report(found).startswith("No claim: no contrast has a significant effect")
+    assert cg.report(found).startswith(
+        "No contrast has a significant effect, so there is no claim to refute: the check "
+    )
 
 
 def test_arms_of_unlike_backgrounds_are_out_of_balance():
@@ -696,11 +729,12 @@ def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
     found = xr.Dataset(
         {name: ("check", [x]) for name, x in columns.items()}, {"check": ["balance"]}
     )
-    assert "fail  balance  <1e-4 (0.0025)  p-value of a difference" in cg.report(found)
+    row = "fail    balance  <1e-4  at least 0.0025  p-value of a difference"
+    assert row in cg.report(found)
     page = _checks(found, xr.Dataset())
     assert page["checks"][0]["value"] == "<1e-4"
     sd = found.assign(figure=("check", ["difference between answers, in sd"]))
-    assert "3.2e-41 (0.0025)" in cg.report(sd)
+    assert "3.2e-41  at least 0.0025" in cg.report(sd)
 
 
 def test_the_p_of_a_share_is_printed_as_such():

@@ -46,7 +46,7 @@ def test_a_sound_trial_passes_and_is_kept(tmp_path):
     printed = call(
         "refute", folder, "--check", "subset_of_units", "--check", "degenerate_draws"
     ).stdout
-    assert "2 checks: 2 passed, 0 warned, 0 failed" in printed
+    assert "The effect of site on outcome passes all 2 checks." in printed
     found = store.load(folder / "refutation.nc", "refutations")
     assert found["check"].values.tolist() == ["subset of units", "degenerate draws"]
 
@@ -54,7 +54,8 @@ def test_a_sound_trial_passes_and_is_kept(tmp_path):
 def test_a_fault_ends_with_status_1_and_its_cure(tmp_path):
     folder = folder_of(tmp_path, LEAK)
     found = call("refute", folder, "--check", "another_control", code=1)
-    assert "fail  another control" in found.stdout
+    assert "there is no claim to refute: another control fails." in found.stdout
+    assert "fail    another control" in found.stdout
     assert "Cure: take " in found.stdout
     assert "0 predictions" not in found.stdout
 
@@ -91,5 +92,13 @@ def test_the_default_set_reads_real_sequences(tmp_path):
     printed = call(
         "refute", folder, "--real", real, "--positive", "UGCAUG", code=1
     ).stdout
-    assert "pass  positive control" in printed
-    assert "fail  classifier" in printed
+    assert "pass    positive control" in printed
+    assert "fail    classifier" in printed
+    more = call(
+        *("refute", folder, "--real", real, "--positive", "UGCAUG"),
+        *("--notes", "--sentences"),
+        code=1,
+    ).stdout
+    assert "Not applicable: balance: in a crossover" in more
+    assert "classifier (fail; area under the ROC curve" in more
+    assert "--notes" not in more

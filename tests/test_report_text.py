@@ -11,6 +11,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import DegenerateWarning, OutcomesError
+from causalgia.mpra.text_reports import describe_concordance
 
 UNTIL = [
     cg.Precision(half_width=0.02, control="pl"),
@@ -320,10 +321,10 @@ def test_a_concordance_counts_and_names_what_it_measures():
     measured = pd.DataFrame(
         {"element": np.arange(40), "effect": true + rng.normal(0, 0.5, 40), "se": 0.5}
     )
-    text = cg.report(cg.mpra.concordance(virtual, measured))
-    assert "  observed correlation " in text
-    assert " (ceiling with this noise: " in text
-    assert "  1 measured hit: sign" in text
+    text = describe_concordance(cg.mpra.concordance(virtual, measured), notes=True)
+    assert text.startswith("Virtual and measured effects of 40 elements correlate by ")
+    assert "  ceiling  " in text
+    assert "\n1 measured hit: sign" in text
     assert "scatter about the line by 0;" not in text
 
 

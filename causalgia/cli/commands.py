@@ -49,6 +49,9 @@ from causalgia.cli.folder import (
 from causalgia.cli.mpra_commands import bench
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.options import (
+    ArmsOption,
+    NotesOption,
+    SentencesOption,
     check_tasks,
     folder_analysis,
     folder_experiment,
@@ -389,15 +392,6 @@ _Family = Annotated[
     ),
 ]
 _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo.")]
-_Sentences = Annotated[
-    bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")
-]
-_Arms = Annotated[
-    bool, typer.Option("--arms", help="Print the definition of each arm, too.")
-]
-_Notes = Annotated[
-    bool, typer.Option("--notes", help="Print the notes on method and data, too.")
-]
 _Order = Annotated[
     Literal["size", "file"],
     typer.Option(
@@ -451,9 +445,9 @@ def estimate(
     task: _Task = None,
     all_rows: _All = False,
     all_columns: _AllColumns = False,
-    sentences: _Sentences = False,
-    arms: _Arms = False,
-    notes: _Notes = False,
+    sentences: SentencesOption = False,
+    arms: ArmsOption = False,
+    notes: NotesOption = False,
     order: _Order = "size",
 ) -> None:
     """Estimate average causal effects with standard errors, by the analysis in
@@ -559,9 +553,9 @@ def analyze(
     ] = False,
     all_rows: _All = False,
     all_columns: _AllColumns = False,
-    sentences: _Sentences = False,
-    arms: _Arms = False,
-    notes: _Notes = False,
+    sentences: SentencesOption = False,
+    arms: ArmsOption = False,
+    notes: NotesOption = False,
     order: _Order = "size",
 ) -> None:
     """Decide which effects are large: estimate, decide, infer, by trial.toml; options
@@ -665,9 +659,9 @@ def show(
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print a line for each arm and placebo.")
     ] = False,
-    sentences: _Sentences = False,
-    arms: _Arms = False,
-    notes: _Notes = False,
+    sentences: SentencesOption = False,
+    arms: ArmsOption = False,
+    notes: NotesOption = False,
     order: _Order = "size",
     tsv: Annotated[
         bool,

@@ -53,8 +53,9 @@ from causalgia.cli.mpra_tables import (
     virtual_effects,
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
+from causalgia.cli.options import NotesOption
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import print_written
+from causalgia.cli.tables import print_parts, print_written
 from causalgia.errors import OutcomesError, shell_word
 from causalgia.inputs import to_csv
 
@@ -585,6 +586,7 @@ def analyze(
     ] = 0.95,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
+    notes: NotesOption = False,
 ) -> None:
     """Estimate log2 effects of every element, and on average over elements, from
     barcode counts; then decide.
@@ -645,7 +647,7 @@ def analyze(
         draw_quality(quality, folder)
         if not crossover:
             print_parallel(folder, question.contrast, ci_prob)
-            print_quality(quality, counts)
+            print_quality(quality, counts, notes=notes)
             print_written(folder, OUTCOMES, *figures)
             return
         print_average(fitted, ci_prob)
@@ -656,7 +658,7 @@ def analyze(
         )
         record(effects=lambda: records(effects_table(fitted, decisions)))
         print_verdicts(decisions, fitted)
-        print_quality(quality, counts)
+        print_quality(quality, counts, notes=notes)
         print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
         echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
 
@@ -704,13 +706,15 @@ def compare(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Folder for table and figures."),
     ] = None,
+    notes: NotesOption = False,
 ) -> None:
     """Compare virtual with measured effects: correlation, slope (corrected for noise in
     both), discordant elements.
 
     Example:   causalgia mpra compare virtual measured --out compared
     """
-    from causalgia import mpra, report, store
+    from causalgia import mpra, store
+    from causalgia.mpra.text_reports import concordance_parts
 
     if virtual.resolve() == measured.resolve():
         raise OutcomesError(
@@ -734,7 +738,9 @@ def compare(
             comparison=lambda: records(by_contrast),
             elements=lambda: records(by_element),
         )
-        echo(in_shell(report(found)))
+        print_parts(
+            concordance_parts(found, asked=["notes"] if notes else [], noted="--notes")
+        )
         if folder is None:
             return
         figures = concordance_figures(found)

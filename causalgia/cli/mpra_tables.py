@@ -604,12 +604,14 @@ def print_parallel(folder: Path, question: dict[str, Any], level: float) -> None
     print_answers(found, command=f"causalgia estimate {shell_word(folder)} --all")
 
 
-def print_quality(quality: xr.Dataset, counts: xr.Dataset) -> None:
+def print_quality(quality: xr.Dataset, counts: xr.Dataset, *, notes: bool) -> None:
     """Print the quality of counts, and what filters left of them."""
     from causalgia import report
+    from causalgia.mpra.text_reports import describe_quality
 
     echo("Quality of the counts:")
-    echo(in_shell(report(quality)))
+    echo(in_shell(describe_quality(quality, notes=notes, noted="--notes")))
+    echo()
     echo(in_shell(report(counts)))
 
 

@@ -25,6 +25,17 @@ if TYPE_CHECKING:
     from causalgia.trial_file import PredictorSpec, TrialSpec
 
 
+SentencesOption: TypeAlias = Annotated[
+    bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")
+]
+ArmsOption: TypeAlias = Annotated[
+    bool, typer.Option("--arms", help="Print the definition of each arm, too.")
+]
+NotesOption: TypeAlias = Annotated[
+    bool, typer.Option("--notes", help="Print the notes on method and data, too.")
+]
+
+
 def folder_analysis(
     folder: Path, outcomes: xr.Dataset, given: dict[str, Any]
 ) -> Analysis:

@@ -177,13 +177,12 @@ def _for_paper(
     from causalgia.reporting.table_formats import escaped
 
     if "noise_ceiling" in parts.result:
+        from causalgia.mpra.text_reports import concordance_parts
         from causalgia.paper.citations import software
 
-        lines = [
-            escaped(line.strip(), kind)
-            for line in parts.text.split("\n")
-            if line.strip()
-        ]
+        compared = concordance_parts(parts.result, asked=["notes"])
+        answer = (*compared.sentences, *compared.foot, *compared.notes)
+        lines = [escaped(line.strip(), kind) for line in answer]
         cited = escaped(
             f"Computed with causalgia {software().fields['version']}.", kind
         )
@@ -216,6 +215,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         If there is nothing to report in it.
     """
     from causalgia import mpra, report, store
+    from causalgia.mpra.text_reports import concordance_parts, fit_parts
     from causalgia.paper.html_page import PageParts
     from causalgia.reporting._trial_report import check_same_trial
 
@@ -231,7 +231,9 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     }
     if (folder / CONCORDANCE).is_file():
         found = store.read_netcdf(folder / CONCORDANCE)
-        return PageParts(result=found, text=report(found, task=task))
+        report(found, task=task)  # refuses what is of a trial
+        text = concordance_parts(found, asked=["notes"]).text(fold=False)
+        return PageParts(result=found, text=text)
     saved = {
         caption: (folder / name).read_bytes()
         for name, caption in _BENCH_PICTURES.items()
@@ -244,10 +246,11 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             if (folder / EFFECTS).is_file()
             else ()
         )
+        report(fitted, task=task)  # refuses what is of a trial
         return PageParts(
             result=fitted,
             saved=saved,
-            sentences=(*report(fitted, task=task).split("\n"), *verdicts),
+            sentences=(*fit_parts(fitted).sentences, *verdicts),
         )
     if LIBRARY in there and not {OUTCOMES, STORE} & there:
         library = mpra.read_library(folder)

@@ -27,14 +27,22 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.one_line_errors import StoppedError, in_shell
 from causalgia.cli.options import (
+    ArmsOption,
     DaskOption,
+    NotesOption,
+    SentencesOption,
     WorkersOption,
     dask_client,
     load_predictor_spec,
     parse_rope,
 )
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import print_answers, print_written
+from causalgia.cli.tables import (
+    asked_for,
+    print_answers,
+    print_parts,
+    print_written,
+)
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -114,17 +122,24 @@ def discover_motifs(
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite existing files, and start anew.")
     ] = False,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print also motifs that are not confirmed.")
+    ] = False,
+    sentences: SentencesOption = False,
+    arms: ArmsOption = False,
+    notes: NotesOption = False,
 ) -> None:
     """Find the motifs that a network reads: proposed on half of the sequences, tested
     on the other half.
 
     Maps of one half propose motifs; each is embedded in shuffles of the other half and
     compared with random sequences. If the file lists several weights, motifs are tested
-    in each retraining, and hold if they do so in more than half.
+    in each retraining, and confirmed if they are so in more than half.
 
-    Writes a table of all motifs, including those that do not hold (motifs.tsv),
-    interactions of pairs of the largest motifs (pairs.tsv), and the positions of motifs
-    that hold (sites.bed). The same command resumes a run that was stopped.
+    Prints how many motifs are confirmed, with a table of them. Writes a table of all
+    motifs, including those that are not (motifs.tsv), interactions of pairs of the
+    largest motifs (pairs.tsv), and the positions of confirmed motifs (sites.bed). The
+    same command resumes a run that was stopped.
 
     Example:   causalgia discover net.toml --sequences peaks.fa --out motifs
 
@@ -132,6 +147,7 @@ def discover_motifs(
     """
     from causalgia import store
     from causalgia._discover import discover
+    from causalgia.reporting.discovery_answers import discovery_parts
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -181,8 +197,15 @@ def discover_motifs(
             (folder / DECISIONS).unlink(missing_ok=True)
         shutil.rmtree(folder / UNFINISHED)
         record(motifs=lambda: records(found.table), pairs=lambda: records(found.pairs))
-        echo(in_shell(str(found)))
-        echo()
+        parts = discovery_parts(
+            found,
+            every_row=all_rows,
+            asked=asked_for(arms, sentences, notes),
+            tables=(MOTIFS, PAIRS),
+            every="--all",
+            noted="--notes",
+        )
+        print_parts(parts)
     print_written(out, *written)
 
 

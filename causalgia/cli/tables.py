@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from causalgia.reporting import Rows
+    from causalgia.reporting.answers import AnswerParts
 
 
 def print_answers(
@@ -78,6 +79,11 @@ def print_answers(
         some="--task 'NAME*'",
         noted="--notes",
     )
+    print_parts(parts)
+
+
+def print_parts(parts: AnswerParts) -> None:
+    """Print an answer, folded where it goes to a terminal, and a blank line."""
     fold = sys.stdout.isatty() or "COLUMNS" in os.environ
     echo(in_shell(parts.text(width, fold=fold)))
     echo()

@@ -28,6 +28,7 @@ from causalgia.cli.folder import (
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import (
     DaskOption,
+    NotesOption,
     WorkersOption,
     check_tasks,
     dask_client,
@@ -36,12 +37,11 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import print_written
+from causalgia.cli.tables import asked_for, print_parts, print_written
 from causalgia.errors import (
     DesignError,
     OutcomesError,
     ProtocolError,
-    comma_list,
     shell_word,
 )
 
@@ -219,10 +219,15 @@ _Device = Annotated[
 _Results = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")
 ]
-_MOST_ARMS = 12
 
 
-def plan_trial(spec_file: _Trial) -> None:
+def plan_trial(
+    spec_file: _Trial,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print more than 20 arms.")
+    ] = False,
+    notes: NotesOption = False,
+) -> None:
     """Print in words what a trial will do: question, arms, units, predictions,
     analysis. Nothing is predicted.
 
@@ -238,8 +243,8 @@ def plan_trial(spec_file: _Trial) -> None:
     check_link(spec_file)
     spec = read_spec(spec_file)
     protocol = _protocol_of(spec, predictor="unknown")
-    echo(in_shell("\n".join(_plan_lines(spec, protocol))))
-    echo(f"\nNext: causalgia lock {shell_word(spec_file)} --out lock.toml")
+    _print_plan(spec, protocol, all_rows=all_rows, notes=notes)
+    echo(f"Next: causalgia lock {shell_word(spec_file)} --out lock.toml")
 
 
 def lock_trial(
@@ -370,64 +375,36 @@ def _protocol_of(spec: TrialSpec, predictor: Any) -> Protocol:
     )
 
 
-def _plan_lines(spec: TrialSpec, protocol: Protocol) -> list[str]:
-    """Return the lines that `causalgia plan` prints."""
+def _print_plan(
+    spec: TrialSpec, protocol: Protocol, *, all_rows: bool, notes: bool
+) -> None:
+    """Print what a trial will do, and the smallest effect that it can find."""
     from causalgia.experiments import Experiment
     from causalgia.planning import minimal_detectable_effect
-    from causalgia.trial.turn_plan import outcomes_per_unit
 
-    design, plan = spec.design, protocol.analysis
-    question = (
-        [f"Question: {design.question}"] if isinstance(design, Experiment) else []
-    )
-    arms = [
-        f"  {name}: {do}" for name, do in list(protocol.do_by_arm.items())[:_MOST_ARMS]
-    ]
-    more = len(protocol.arms) - len(arms)
-    n = design.n_units * outcomes_per_unit(design)
+    design = spec.design
     weights = spec.predictor.weights
-    members = len(weights) if isinstance(weights, tuple) else 1
-    names = comma_list(protocol.contrasts[:_MOST_ARMS])
-    # known if the file says it
-    estimand, scale = (
-        protocol.estimand.removesuffix(", on outcome"),
-        spec.predictor.scale,
-    )
-    if isinstance(scale, str) and estimand != protocol.estimand:
-        estimand = f"{estimand}, on {scale}"
-    rest = (
-        f", ... ({len(protocol.contrasts):,})"
-        if len(protocol.contrasts) > _MOST_ARMS
-        else ""
-    )
-    lines = [
-        f"{spec.name}: a trial that is planned, and not run",
-        *question,
-        f"Estimand: {estimand}",
-        f"Null model: {protocol.null}",
-        f"Units: {design.n_units:,}, {design.assignment}, seed {protocol.rng}",
-        f"Arms ({len(protocol.arms):,}):",
-        *arms,
-        *([f"  ... and {more:,} more"] if more else []),
-        f"Contrasts: {names}{rest}",
-        "Region of practical equivalence: "
-        f"{'none, and so no verdict' if plan.rope is None else plan.region}",
-        f"Error rate of verdicts: {plan.error}, {1 - plan.ci_prob:.3g}",
-        f"Intervals: {100 * plan.ci_prob:.4g} %",
-        f"Predictor: {spec.predictor.describe()}",
-        "Predictions: "
-        f"{n * members:,}{f' ({members} networks)' if members > 1 else ''}, and a few "
-        "to try it",
-    ]
+    found = []
     if design.assignment == "crossover" and design.n_units > 1:
         least = minimal_detectable_effect(sd=1.0, n_units=design.n_units)[
             "minimal_detectable_effect"
         ].item()
-        lines.append(
-            "Smallest effect found with power 0.8 at level 0.95 (one contrast, "
-            f"independent units): {least:.3g} sd of the individual effects"
+        found.append(
+            f"It can show an effect of {least:.3g} sd of the individual effects (power "
+            "0.8, independent units)."
         )
-    return lines
+    scale = spec.predictor.scale
+    parts = protocol.plan_parts(
+        also=found,
+        question=design.question if isinstance(design, Experiment) else "",
+        scale=scale if isinstance(scale, str) else "",
+        predictor=spec.predictor.describe(),
+        n_networks=len(weights) if isinstance(weights, tuple) else 1,
+        every_row=all_rows,
+        asked=["notes"] if notes else [],
+        noted="--notes",
+    )
+    print_parts(parts)
 
 
 def _relative(plain: Any, folder: Path) -> Any:
@@ -538,21 +515,27 @@ def refute_trial(
             metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
         ),
     ] = None,
+    sentences: Annotated[
+        bool, typer.Option("--sentences", help="Print the reason of each check, too.")
+    ] = False,
+    notes: Annotated[
+        bool, typer.Option("--notes", help="Print the checks that do not apply, too.")
+    ] = False,
 ) -> None:
     """Try to refute the claims of a trial: placebos, controls, null models, units,
     and the predictor itself.
 
-    All checks together predict at most as many sequences as the trial did. Prints a
-    line for each, with its reason and cure, and writes them to refutation.nc. The exit
-    status is 1 if a check fails.
+    All checks together predict at most as many sequences as the trial did. Prints
+    whether one refutes the claim and a line for each, and writes them to refutation.nc.
+    The exit status is 1 if a check fails.
 
     Example:   causalgia refute results --positive AGATAAG
 
     Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
     """
     from causalgia import store
-    from causalgia.paper import report
     from causalgia.refutation import refute
+    from causalgia.reporting.refutation_answers import refutation_parts
     from causalgia.trial_file import read_predictor_spec
 
     outcomes = load_outcomes(folder)
@@ -579,8 +562,13 @@ def refute_trial(
         store.save(found, place / REFUTATION)
     of_checks = [name for name, x in found.items() if x.dims == ("check",)]
     record(checks=lambda: records(found[of_checks]))
-    echo(in_shell(report(found)))
-    echo()
+    parts = refutation_parts(
+        found,
+        asked=asked_for(arms=False, sentences=sentences, notes=notes),
+        noted="--notes",
+        each="--sentences",
+    )
+    print_parts(parts)
     print_written(folder, REFUTATION)
     if (found["status"] == "fail").any():
         raise typer.Exit(1)

@@ -433,6 +433,11 @@ class Design(Choice):
                 stacklevel=4,
             )
 
+    def __str__(self) -> str:
+        from causalgia.design.plan_text import design_text
+
+        return design_text(self)
+
     def _repr_html_(self) -> str:
         """Return the arms drawn on the length of a background, for notebooks."""
         return ruler(self)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 import xarray as xr
 
@@ -16,6 +19,10 @@ from causalgia.mpra.libraries.constructs import data_table
 from causalgia.multiplicity import weighted_bh
 from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
+from causalgia.reporting.answer_sentences import cut, in_words
+from causalgia.reporting.answers import AnswerParts, ReportText, arm_lines
+from causalgia.reporting.short_answers import asked_parts, every_row, short_answer
+from causalgia.reporting.table_formats import percent
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
@@ -27,36 +34,194 @@ _NOISE = {
     "sd_cell": "of single cells",
     "sd_residual": "of single cells",
 }
-_SHOWN_ELEMENTS = 5
+_METHODS = {"two_way": "two-way", "nb": "negative binomial"}
+_SHOWN_ELEMENTS, _MOST_SAID = 3, 4
 _AT_THE_BOUND = (
-    "  the observed correlation is above its ceiling, so that of the true effects is "
-    "at its bound, by chance or because the standard errors are too large"
+    "the correlation is above its ceiling, so that of the true effects is at its bound, "
+    "by chance or because the standard errors are too large"
 )
 _NOTHING_LEFT = (
-    "  effects of one side vary no more than their errors, so the correlation of the "
+    "effects of one side vary no more than their errors, so the correlation of the "
     "true effects cannot be estimated"
 )
 _SHOWN_RULES, _MOST_ARMS = 5, 12
 
 
-def describe_fit(fit: xr.Dataset) -> str:
-    """Return a text report of a fit: noise, average effects, and numbers of elements
-    with an effect.
+def describe_fit(
+    fit: xr.Dataset,
+    *,
+    rows: str = "summary",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
+) -> ReportText:
+    """Return a text report of a fit: how many elements have an effect, and the average
+    effect, of each contrast.
 
     Parameters
     ----------
     fit
         From `causalgia.mpra.fit`.
+    rows
+        ``"all"``: a line for each of more than 20 contrasts, too.
+    arms, sentences, notes
+        Whether to print also what each contrast compares, a sentence for each, and the
+        notes on method and data.
 
     Examples
     --------
     >>> from causalgia.mpra import fit
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
-    two_way fit of 30 elements (10 negative, 20 test) under control and GATA1, in 3 replicates; 8 barcodes an oligo ...
+    GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.82, 1.24] on log2.
     ...
     """
+    parts = fit_parts(
+        fit,
+        asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+        every=every_row(rows),
+    )
+    return ReportText(parts.text(), parts.html())
+
+
+def fit_parts(
+    fit: xr.Dataset, *, asked: Sequence[str] = (), every: bool = False
+) -> AnswerParts:
+    """Return the parts of the text of a fit.
+
+    Parameters
+    ----------
+    fit
+        From `causalgia.mpra.fit`.
+    asked, every
+        What is printed besides, and whether every contrast is.
+    """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
+    found = [
+        _contrast_summary(fit.sel(contrast=[name]), name)
+        for name in fit["contrast"].to_numpy().astype(str).tolist()
+    ]
+    controls = dict.fromkeys(group for one in found for group in one.controls)
+    level = percent(float(fit.attrs["ci_prob"]))
+    several = len(found) > 1
+    header = ["contrast", "elements", "up", "down", "average", f"{level} interval"]
+    header += ["sd", "SE", *(f"{group} controls" for group in controls)]
+    lines = [
+        [
+            one.name,
+            f"{one.n:,}",
+            f"{one.up:,}",
+            f"{one.down:,}",
+            *one.average,
+            one.between,
+            f"{one.se:.2f}",
+            *(one.controls.get(group, "") for group in controls),
+        ]
+        for one in found
+    ]
+    answer = [one.sentence() for one in found]
+    if several:
+        most = max(found, key=lambda one: one.up + one.down)
+        least = min(found, key=lambda one: one.up + one.down)
+        others = f"; {cut(least.name)}, {least.up + least.down:,}"
+        answer = [f"{most.sentence()[:-1]}{others if least is not most else ''}."]
+    return short_answer(
+        answer,
+        header,
+        lines,
+        foot=_fit_foot(
+            fit, controls=bool(controls), averaged=any(x.between for x in found)
+        ),
+        arms=_compared(fit),
+        each=[one.sentence() for one in found],
+        notes=[*_left_out_of_fit(fit), *notes_of_fit(fit)],
+        asked=asked,
+        every_row=every,
+    )
+
+
+class _Summary(NamedTuple):
+    """A contrast of a fit in numbers: its test elements, those up and down, the median
+    SE, average and interval as text, the sd between elements, and its controls.
+    """
+
+    name: str
+    n: int
+    up: int
+    down: int
+    se: float
+    average: tuple[str, str]
+    between: str
+    controls: dict[str, str]
+
+    def sentence(self) -> str:
+        """Return how many elements the contrast changes, and its average effect."""
+        n_hits = self.up + self.down
+        which = f" ({self.up:,} up, {self.down:,} down)" if n_hits else ""
+        mean = (
+            f", on average by {' '.join(self.average)} on log2" if self.between else ""
+        )
+        of = f"{self.n:,} element{'s' * (self.n != 1)}"
+        return f"{cut(self.name)} changes {n_hits:,} of {of}{which}{mean}."
+
+
+def _contrast_summary(one: xr.Dataset, name: str) -> _Summary:
+    groups = one["group"].to_numpy().astype(str)
+    test = ~np.isin(groups, CONTROLS)
+    p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
+    hit = weighted_bh(p, np.ones_like(p)) < _FIT_FDR
+    of_average, between = ("", ""), ""
+    if test.sum() > 1:
+        mean = average(
+            one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"])
+        )
+        value, lower, upper, tau = (
+            mean[c].item() for c in ("ace", "lower", "upper", "tau")
+        )
+        of_average = f"{value:.2f}", f"[{lower:.2f}, {upper:.2f}]"
+        between = f"{tau:.2f}"
+    controls = {}
+    for group in dict.fromkeys(groups[~test].tolist()):
+        own = groups == group
+        controls[group] = f"{int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,}"
+    return _Summary(
+        name=name,
+        n=int(test.sum()),
+        up=int((hit & test & (ace > 0)).sum()),
+        down=int((hit & test & (ace < 0)).sum()),
+        se=float(np.median(one["se"])),
+        average=of_average,
+        between=between,
+        controls=controls,
+    )
+
+
+def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
+    """Return what the columns are, and how the fit was made."""
+    replicates = int(fit.attrs["n_replicates"])
+    method = _METHODS.get(str(fit.attrs["method"]), str(fit.attrs["method"]))
+    columns = f"Up, down: false discovery rate {_FIT_FDR:g}."
+    if averaged:
+        columns += " Sd: of true effects between elements."
+    if controls:
+        columns += f" Controls: p < {_FIT_FDR:g}."
+    found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
+    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
+    lost = int(fit.attrs["n_left_out"]) + int(fit.attrs["n_not_fitted"])
+    return [
+        f"{columns} SE: median. {method[0].upper()}{method[1:]} fit of "
+        f"{fit.sizes['element']:,} elements, {replicates:,} "
+        f"replicate{'s' * (replicates != 1)}, {np.median(fit['n_barcodes']):g} barcodes "
+        "an oligo (median).",
+        *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
+        *([f"Noise, sd on log2: {sds}."] if sds else []),
+    ]
+
+
+def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
+    """Return which elements and arms a fit has not, and of what groups the others
+    are.
+    """
     lost = {
         "without some arm": fit.attrs["n_left_out"],
         "without an answer": fit.attrs["n_not_fitted"],
@@ -71,79 +236,57 @@ def describe_fit(fit: xr.Dataset) -> str:
     ] * bool(fit.attrs["arms_left_out"])
     groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
     by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
-    *others, last = quoted_if_commas(fit["arm"].to_numpy())
-    under = f"{', '.join(others)} and {last}"
-    replicates = int(fit.attrs["n_replicates"])
-    lines = [
-        f"{fit.attrs['method']} fit of {fit.sizes['element']:,} elements ({by_group}) "
-        f"under {under}, in {replicates} replicate{'s' if replicates > 1 else ''}; "
-        f"{np.median(fit['n_barcodes']):g} barcodes an oligo (median)",
-        *([f"  left out: {'; '.join(reasons)}"] if reasons else []),
-        *_fit_noise_lines(fit),
+    under = in_words(quoted_if_commas(fit["arm"].to_numpy()))
+    return [
+        f"Elements: {by_group}; under {under}.",
+        *([f"Left out: {'; '.join(reasons)}."] if reasons else []),
     ]
-    for name in fit["contrast"].to_numpy().astype(str).tolist():
-        lines += _contrast_lines(fit.sel(contrast=[name]), name)
-    return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(fit))])
 
 
-def _fit_noise_lines(fit: xr.Dataset) -> list[str]:
-    found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
-    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
-    lines = [f"  sd on log2: {sds}"] if sds else []
+def notes_of_fit(fit: xr.Dataset) -> list[str]:
+    """Return the notes on a fit, with the cells that count as silent."""
+    lines = []
     if "silent" in fit:
         by_arm = fit["silent"].mean("element")
-        arms = ", ".join(
+        shares = ", ".join(
             f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}"
             for arm in by_arm["arm"].to_numpy()
         )
-        lines.append(f"  cells counted as silent, not as weak: {arms}")
-    return lines
+        lines.append(f"Cells counted as silent, not as weak: {shares}.")
+    return [*lines, *(f"Note: {note}." for note in notes_of(fit))]
 
 
-def _contrast_lines(one: xr.Dataset, name: str) -> list[str]:
-    groups = one["group"].to_numpy().astype(str)
-    test = ~np.isin(groups, CONTROLS)
-    p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
-    hit = weighted_bh(p, np.ones_like(p)) < _FIT_FDR
-    up, down = int((hit & test & (ace > 0)).sum()), int((hit & test & (ace < 0)).sum())
-    lines = [
-        f"{name}: {up + down:,} of {test.sum():,} elements have an effect at a false "
-        f"discovery rate of {_FIT_FDR:g} ({up:,} up, {down:,} down); standard errors "
-        f"{np.median(one['se']):.2f} (median)"
+def _compared(fit: xr.Dataset) -> list[str]:
+    if "do" in fit.variables:
+        return arm_lines(fit)
+    control = fit.attrs.get("control")
+    return [
+        f"{name}: {name} − {control}"
+        for name in fit["contrast"].to_numpy().astype(str).tolist()
+        if control
     ]
-    if test.sum() > 1:
-        mean = average(
-            one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"])
-        )
-        value, lower, upper, tau = (
-            mean[c].item() for c in ("ace", "lower", "upper", "tau")
-        )
-        lines.append(
-            f"  average over them {value:.2f} [{lower:.2f}, {upper:.2f}]; true effects "
-            f"differ by {tau:.2f} (sd) between them"
-        )
-    for group in dict.fromkeys(groups[~test].tolist()):
-        own = groups == group
-        lines.append(
-            f"  {group} controls: {int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,} "
-            f"have p < {_FIT_FDR:g}"
-        )
-    return lines
 
 
-def describe_concordance(concordance: xr.Dataset) -> str:
-    """Return a text report of a concordance: agreement, noise, line, hits and outlying
-    elements.
+def describe_concordance(
+    concordance: xr.Dataset,
+    *,
+    rows: str = "summary",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
+) -> ReportText:
+    """Return a text report of a concordance: how virtual and measured effects agree,
+    and a line for each contrast.
 
     Parameters
     ----------
     concordance
         From `causalgia.mpra.concordance`.
-
-    Returns
-    -------
-    str
-        Some lines for each contrast.
+    rows
+        ``"all"``: a line for each of more than 20 contrasts.
+    arms, sentences, notes
+        Whether to print also the scales of both sides, the agreement and the line of
+        each contrast in sentences, and the notes on method and data.
 
     Raises
     ------
@@ -165,8 +308,37 @@ def describe_concordance(concordance: xr.Dataset) -> str:
     ...     }
     ... )
     >>> print(describe_concordance(concordance(virtual, measured)))
-    effect: 100 elements, virtual effects on the predictor's scale, measured ones on log2
-      observed correlation 0.86 [0.80, 0.90] (ceiling with this noise: 0.86); correlation of the true effects 1.00 ...
+    Virtual and measured effects of 100 elements correlate by 0.86 [0.80, 0.90], and the true ones by
+    1.00 [0.95, 1.00]. ...
+    """
+    parts = concordance_parts(
+        concordance,
+        asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+        every=every_row(rows),
+    )
+    return ReportText(parts.text(), parts.html())
+
+
+def concordance_parts(
+    concordance: xr.Dataset,
+    *,
+    asked: Sequence[str] = (),
+    every: bool = False,
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the parts of the text of a concordance.
+
+    Parameters
+    ----------
+    concordance
+        From `causalgia.mpra.concordance`.
+    asked, every, noted
+        What is printed besides, whether every contrast is, and how notes are asked for.
+
+    Raises
+    ------
+    OutcomesError
+        If it is not a concordance.
     """
     if "noise_ceiling" not in concordance:
         raise OutcomesError(
@@ -178,54 +350,126 @@ def describe_concordance(concordance: xr.Dataset) -> str:
         OutcomesError,
         source="attrs['lost'] of the concordance",
     )
-    lines: list[str] = []
-    for name in concordance["contrast"].to_numpy().astype(str):
-        one = concordance.sel(contrast=name)
-        n, n_parents = one["n"].item(), one["n_clusters"].item()
-        of = f" of {n_parents:,} parents" if n_parents < n else ""
-        dropped = lost[printable(name)]
-        left_out = [
-            f"{k:,} {what}"
-            for what, k in dropped.items()
-            if not isinstance(k, dict) and k
+    names = concordance["contrast"].to_numpy().astype(str).tolist()
+    each = [concordance.sel(contrast=name) for name in names]
+    several = len(names) > 1
+    header = ["contrast", "elements", "correlation", "ceiling", "true effects"]
+    header += ["slope", "hits", "off line"]
+    lines = [
+        [
+            name,
+            f"{one['n'].item():,}",
+            _with_ci(one, "pearson"),
+            f"{one['noise_ceiling'].item():.2f}",
+            _of_truth(one),
+            _with_ci(one.sel(line="errors_and_scatter"), "slope"),
+            f"{one['n_hits'].item():,}",
+            f"{_off_the_line(one).sizes['element']:,}",
         ]
-        if isinstance(dropped["controls"], dict):
-            left_out += [
-                f"{k:,} {group} controls" for group, k in dropped["controls"].items()
-            ]
-        sides = [
-            one[of_side].sel(side=side).item()
-            for of_side in ("tau", "reliability")
-            for side in ("virtual", "measured")
+        for name, one in zip(names, each, strict=True)
+    ]
+    left_out = [
+        f"{f'{name}: ' if several else ''}left out: {text}."
+        for name in names
+        if (text := _left_out(lost[printable(name)]))
+    ]
+    cautions = [
+        f"{cut(name)}: {text}." if several else f"{text[0].upper()}{text[1:]}."
+        for name, one in zip(names, each, strict=True)
+        if (text := _about_ceiling(one))
+    ]
+    off = [
+        text
+        for name, one in zip(names, each, strict=True)
+        if (text := _off_in_words(one, name if several else ""))
+    ]
+    sentences = [
+        f"{f'{name}: ' if several else ''}{text}"
+        for name, one in zip(names, each, strict=True)
+        for text in (*_agreement(one, several=False), *_line_in_words(one))
+    ]
+    answer = _agreement(each[0], several=several, name=names[0])
+    if several:
+        others = [
+            f"{cut(name)} by {_with_ci(one, 'pearson')}"
+            for name, one in zip(names[1:_MOST_SAID], each[1:_MOST_SAID], strict=True)
         ]
-        correlation, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
-        of_truth = (
-            f" (ceiling with this noise: {ceiling:.2f}); correlation of the true "
-            f"effects {_with_ci(one, 'pearson_disattenuated')}"
-        )
-        lines += [
-            f"{name}: {n:,} elements{of}, virtual effects on "
-            f"{concordance.attrs['virtual_scale']}, measured ones on "
-            f"{concordance.attrs['measured_scale']}",
-            *([f"  left out: {', '.join(left_out)}"] if left_out else []),
-            "  observed correlation "
-            f"{_with_ci(one, 'pearson')}{of_truth if ceiling else ''}; of ranks "
-            f"{one['spearman'].item():.2f}",
-            f"  true effects spread by {sides[0]:.3g} (virtual) and {sides[1]:.3g} "
-            f"(measured); reliability {max(sides[2], 0):.2f} and "
-            f"{max(sides[3], 0):.2f}",
-            *(
-                [_AT_THE_BOUND]
-                if correlation > ceiling > 0
-                else [_NOTHING_LEFT]
-                if ceiling == 0
-                else []
-            ),
-            *_slope_lines(one),
-            *_hits_line(one),
-            *_outlying_elements_line(one),
+        rest = f", and {len(names) - _MOST_SAID:,} more" * (len(names) > _MOST_SAID)
+        answer = [answer[0], f"Those of {in_words(others)}{rest}."]
+    more_notes = [
+        f"{f'{name}: ' if several else ''}{text}"
+        for name, one in zip(names, each, strict=True)
+        for text in _numbers_of(one)
+    ]
+    return short_answer(
+        answer,
+        header,
+        lines,
+        foot=[
+            "Ceiling: what this noise allows. Slope: corrected for noise. Hits: clear "
+            "measured effects.",
+            *cautions,
+            *off,
+            *(f"{text[0].upper()}{text[1:]}" for text in left_out),
+        ],
+        arms=[
+            f"Virtual effects are on {concordance.attrs['virtual_scale']}, measured ones "
+            f"on {concordance.attrs['measured_scale']}."
+        ],
+        each=sentences,
+        notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
+        asked=asked,
+        every_row=every,
+        pointers={"noted": noted},
+    )
+
+
+def _agreement(one: xr.Dataset, *, several: bool, name: str = "") -> list[str]:
+    """Return how virtual and measured effects of a contrast agree, and the line."""
+    n, n_parents = one["n"].item(), one["n_clusters"].item()
+    of = f" of {n_parents:,} source sequences" if n_parents < n else ""
+    true = _of_truth(one)
+    which = f" of {cut(name)}" if several else ""
+    answer = [
+        f"Virtual and measured effects{which} of {n:,} elements{of} correlate by "
+        f"{_with_ci(one, 'pearson')}"
+        + (f", and the true ones by {true}." if true else ".")
+    ]
+    if several:
+        return answer
+    best = one.sel(line="errors_and_scatter")
+    off = _off_the_line(one).sizes["element"]
+    which = f"{off:,}" if off else "no"
+    elements = f"element{'s' * (off > 1)} {'are' if off > 1 else 'is'}"
+    return [
+        *answer,
+        f"Measured effects are {_with_ci(best, 'slope')} times the virtual ones, and "
+        f"{which} {elements} off that line by more than the errors.",
+    ]
+
+
+def _of_truth(one: xr.Dataset) -> str:
+    """Return the correlation of the true effects; empty where noise is all there is."""
+    return _with_ci(one, "pearson_disattenuated") if one["noise_ceiling"].item() else ""
+
+
+def _about_ceiling(one: xr.Dataset) -> str:
+    correlation, ceiling = abs(one["pearson"].item()), one["noise_ceiling"].item()
+    if correlation > ceiling > 0:
+        return _AT_THE_BOUND
+    return _NOTHING_LEFT if ceiling == 0 else ""
+
+
+def _left_out(dropped: dict[str, Any]) -> str:
+    """Return the elements that were not compared."""
+    left_out = [
+        f"{k:,} {what}" for what, k in dropped.items() if not isinstance(k, dict) and k
+    ]
+    if isinstance(dropped["controls"], dict):
+        left_out += [
+            f"{k:,} {group} controls" for group, k in dropped["controls"].items()
         ]
-    return "\n".join([*lines, *(f"Note: {note}." for note in notes_of(concordance))])
+    return ", ".join(left_out)
 
 
 def _with_ci(one: xr.Dataset, name: str) -> str:
@@ -233,7 +477,8 @@ def _with_ci(one: xr.Dataset, name: str) -> str:
     return f"{value:.2f} [{lower:.2f}, {upper:.2f}]"
 
 
-def _slope_lines(one: xr.Dataset) -> list[str]:
+def _line_in_words(one: xr.Dataset) -> list[str]:
+    """Return the line, its scatter, and what the hits say."""
     best = one.sel(line="errors_and_scatter")
     slope = _with_ci(best, "slope")
     slope = f"({slope})" if best["slope"].item() < 0 else slope
@@ -245,54 +490,63 @@ def _slope_lines(one: xr.Dataset) -> list[str]:
         else "do not scatter about the line"
     )
     lines = [
-        f"  measured = {best['intercept'].item():.3g} + {slope} x virtual; true "
-        f"effects {about}; {inside} of the elements are inside their predictive "
-        "intervals",
+        f"measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects "
+        f"{about}; {inside} of the elements are inside their predictive intervals."
     ]
     if one["line_p"].item() < 0.05:
         p = p_clause(one["line_p"].item())
         lines.append(
-            f"  the errors alone do not explain the distances from the line ({p})"
+            f"The errors alone do not explain the distances from the line ({p})."
         )
     return lines
 
 
-def _hits_line(one: xr.Dataset) -> list[str]:
+def _numbers_of(one: xr.Dataset) -> list[str]:
+    """Return the line, the spread of true effects, ranks and hits."""
+    spread, reliability = (
+        [one[name].sel(side=side).item() for side in ("virtual", "measured")]
+        for name in ("tau", "reliability")
+    )
     n = one["n_hits"].item()
-    if n == 0:
-        return ["  no measured effect is a hit"]
-    return [
-        f"  {n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
+    hits = "No measured effect is a hit." if n == 0 else (
+        f"{n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
         f"{_with_ci(one, 'sign_agreement')}, found by the size of the virtual effect "
-        f"with AUROC {_with_ci(one, 'auroc')}"
+        f"with AUROC {_with_ci(one, 'auroc')}."
+    )  # fmt: skip
+    return [
+        *(f"{text[0].upper()}{text[1:]}" for text in _line_in_words(one)),
+        f"True effects spread by {spread[0]:.3g} (virtual) and {spread[1]:.3g} "
+        f"(measured); reliability {max(reliability[0], 0):.2f} and "
+        f"{max(reliability[1], 0):.2f}; correlation of ranks "
+        f"{one['spearman'].item():.2f}.",
+        hits,
     ]
 
 
-def _outlying_elements_line(one: xr.Dataset) -> list[str]:
-    off = one.isel(element=np.flatnonzero(one["q_off"].to_numpy() < 0.05))
+def _off_the_line(one: xr.Dataset) -> xr.Dataset:
+    """Return the elements off the line by more than the errors."""
+    return one.isel(element=np.flatnonzero(one["q_off"].to_numpy() < 0.05))
+
+
+def _off_in_words(one: xr.Dataset, name: str) -> str:
+    off = _off_the_line(one)
     if not off.sizes["element"]:
-        return ["  no element is off the line by more than the errors"]
+        return ""
     worst = off.isel(
         element=np.argsort(off["p_off"].to_numpy(), kind="stable")[:_SHOWN_ELEMENTS]
     )
     parts = [
-        f"{name} ({measured:+.2f} measured, {predicted:+.2f} expected)"
-        for name, measured, predicted in zip(
+        f"{cut(str(element))} ({measured:+.2f} measured, {predicted:+.2f} expected)"
+        for element, measured, predicted in zip(
             worst["element"].to_numpy(),
             worst["measured"].to_numpy(),
             worst["predicted"].to_numpy(),
             strict=True,
         )
     ]
-    n, more = (
-        off.sizes["element"],
-        ", ..." if off.sizes["element"] > _SHOWN_ELEMENTS else "",
-    )
-    count = f"{n:,} elements are" if n > 1 else "1 element is"
-    return [
-        f"  {count} off the line by more than the errors (q < .05): "
-        f"{', '.join(parts)}{more}"
-    ]
+    rest = ", ..." if off.sizes["element"] > _SHOWN_ELEMENTS else ""
+    of = f" in {cut(name)}" if name else ""
+    return f"Off the line{of} (q < .05): {', '.join(parts)}{rest}."
 
 
 def describe_library(library: xr.Dataset) -> str:

@@ -19,11 +19,13 @@ from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting._trial_report import count_clause
 from causalgia.reporting.answers import ReportText
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws
+from causalgia.reporting.refutation_answers import refutation_parts
+from causalgia.reporting.short_answers import asked_parts, every_row
+from causalgia.reporting.size_answers import is_size, size_report
 from causalgia.reporting.table_formats import markdown_table
 from causalgia.reporting.verdict_sentences import (
     is_decided,
     missed_effects,
-    refutation_report,
     region_in_words,
     tipping_report,
 )
@@ -42,6 +44,9 @@ _OF_BENCH = {
     "describe_library": {"oligo", "insert"},
 }
 
+_IN_ROWS = ("describe_fit", "describe_concordance", "describe_quality")
+_ON_REQUEST = ("arms", "sentences", "notes")
+
 _TAKES = (
     "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), estimates "
     "(cg.estimate, cg.from_effects), decisions (cg.decide) and results of cg.mpra "
@@ -58,10 +63,6 @@ _INSTEAD = {
         "effects with se"
     ),
     "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
-    "Discovery": (
-        "it reports itself: print(found); its motifs are effects: "
-        "cg.report(found.decisions)"
-    ),
     "Results": "report one of its parts: cg.report(results.outcomes)",
 }
 """Class of what is no result of a trial -> what to do instead."""
@@ -255,7 +256,21 @@ def _text(
                 f"task={quoted(task)} is for effects, and these are checks of a claim; "
                 "leave it out"
             )
-        return refutation_report(dataset)
+        requested = {key: more.get(key, False) for key in _ON_REQUEST}
+        parts = refutation_parts(
+            dataset, every_row=every_row(rows), asked=asked_parts(**requested)
+        )
+        return ReportText(parts.text(), parts.html())
+    if type(dataset).__name__ in ("Discovery", "Protocol"):
+        _check_no_task(task, "this has none of its own")
+        known = _ON_REQUEST if type(dataset).__name__ == "Discovery" else ("notes",)
+        printed: str = dataset.report(
+            rows=rows, **{key: more[key] for key in known if key in more}
+        )
+        return printed
+    if name is None and is_size(dataset):
+        _check_no_task(task, "this is a plan")
+        return size_report(dataset, rows=rows)
     if name is None:
         _check_reportable(dataset)
         if has_positions(dataset) and "ace" in dataset:
@@ -266,17 +281,28 @@ def _text(
             f"task={quoted(task)} is for results of a trial, and this is one of the "
             "bench; leave it out"
         )
-    if rows != "summary" and name != "describe_fit":
+    if rows != "summary" and name not in _IN_ROWS:
         raise OutcomesError(
             f"rows={quoted(rows)} is for placebos and elements, and this Dataset "
             "has none"
         )
     from causalgia.mpra import text_reports
 
-    text = printable(getattr(text_reports, name)(dataset))
-    return (
-        text if rows == "summary" else f"{text}\n\n{trial_report(dataset, rows=rows)}"
-    )
+    if name in _IN_ROWS:
+        requested = {key: more.get(key, False) for key in _ON_REQUEST}
+        text: str = getattr(text_reports, name)(dataset, rows=rows, **requested)
+    else:
+        text = printable(getattr(text_reports, name)(dataset))
+    if rows == "summary" or name != "describe_fit":
+        return text
+    return f"{text}\n\n{trial_report(dataset, rows=rows)}"
+
+
+def _check_no_task(task: object, why: str) -> None:
+    if task is not None:
+        raise OutcomesError(
+            f"task={quoted(task)} is for effects, and {why}; leave it out"
+        )
 
 
 def _page(

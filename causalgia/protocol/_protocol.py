@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from causalgia.analysis_values import as_plain
 from causalgia.checks import is_whole, shown
 from causalgia.design import Design
 from causalgia.design.design import check_design
+from causalgia.design.plan_text import arm_rows, design_foot, plan_sentence
 from causalgia.effects.contrast_weights import arm_name, requested_weights
 from causalgia.effects.scales import effect_attrs, measured_on
 from causalgia.errors import (
@@ -50,6 +52,9 @@ from causalgia.protocol.lock_file import (
     read_lock,
     write_lock,
 )
+from causalgia.reporting.answers import ReportText
+from causalgia.reporting.short_answers import every_row as all_rows
+from causalgia.reporting.short_answers import short_answer
 from causalgia.stopping import Decided, Precision
 from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.trial.archive import Archive
@@ -60,6 +65,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from causalgia._run.request import Keep
+    from causalgia.reporting import Rows
+    from causalgia.reporting.answers import AnswerParts
 
 _UNITS_AT_ONCE = 65_536
 _ARGUMENTS = {stored: name for name, stored in STORED_NAMES.items()}
@@ -553,6 +560,107 @@ class Protocol:
             else {**made_with, "torch": str(torch.__version__)},
             **({} if trial is None else {"trial": {"toml": trial}}),
         }
+
+    def __str__(self) -> str:
+        return self.report()
+
+    def report(self, *, rows: Rows = "summary", notes: bool = False) -> ReportText:
+        """Return what will be run as text: the comparison, the units and the number of
+        predictions; the arms; the verdicts, the seed and the predictor.
+
+        Parameters
+        ----------
+        rows
+            ``"all"``: more than 20 arms, too.
+        notes
+            Whether to print also the fingerprints.
+        """
+        parts = self.plan_parts(
+            every_row=all_rows(rows), asked=["notes"] if notes else []
+        )
+        return ReportText(parts.text(), parts.html())
+
+    def _repr_html_(self) -> str:
+        """Return what will be run, for notebooks."""
+        return self.report()._repr_html_()
+
+    def plan_parts(
+        self,
+        *,
+        also: Sequence[str] = (),
+        question: str = "",
+        scale: str = "",
+        predictor: str = "",
+        n_networks: int = 1,
+        every_row: bool = False,
+        asked: Sequence[str] = (),
+        noted: str = "notes=True",
+    ) -> AnswerParts:
+        """Return the parts of the text of a plan.
+
+        Parameters
+        ----------
+        also, question
+            More sentences, and the one that an experiment asks.
+        scale, predictor
+            The scale that a trial file says, and the predictor in words.
+        n_networks
+            Networks that answer each sequence.
+        every_row, asked, noted
+            Whether all arms are shown, what is printed besides, and how notes are asked
+            for.
+        """
+        plan = self.analysis
+        control = getattr(plan, "control", None)
+        answer = plan_sentence(
+            arms=self.arms,
+            contrasts=self.contrasts,
+            control=control if isinstance(control, str) else None,
+            null=self.null,
+            n_units=self.n_units,
+            assignment=self.assignment,
+            n_networks=n_networks,
+            most=self.until is not None,
+        )
+        lines, more = arm_rows(self.arms, self.do, every_row=every_row)
+        estimand = self.estimand.removesuffix(", on outcome")
+        on = f", on {scale}" if scale and estimand != self.estimand else ""
+        verdicts = (
+            "No verdict: no region of practical equivalence"
+            if plan.rope is None
+            else f"Verdicts: against {plan.region}; error rate {plan.error}, "
+            f"{1 - plan.ci_prob:.3g}"
+        )
+        until = "" if self.until is None else f" Until {self.stopping_rule()}."
+        locked = (
+            "Not locked."
+            if self.locked is None
+            else f"Locked {self.locked}, SHA-256 {str(self.sha256)[:16]}..."
+        )
+        kept = design_foot(self.reserve)
+        return short_answer(
+            [*([question] if question else []), answer, *also],
+            ["arm", "intervention"],
+            lines,
+            words=("arm", "intervention"),
+            letters=max((len(cell) for line in lines for cell in line), default=1),
+            foot=[
+                f"{verdicts}; {100 * plan.ci_prob:.4g} % intervals. Seed {self.rng}."
+                f"{until} {locked}",
+                *([f"Predictor: {predictor}."] if predictor else []),
+                *([kept] if kept else []),
+            ],
+            more=more,
+            notes=[
+                f"Estimand: {estimand}{on}.",
+                f"Contrasts: {comma_list(self.contrasts)}.",
+                f"Predictor: {self.predictor_fingerprint}.",
+                f"Design: {self.design_fingerprint}; null model: {self.null_fingerprint}.",
+            ],
+            every_row=True,
+            asked=asked,
+            pointers={"noted": noted},
+        )
 
     def __repr__(self) -> str:
         lock = (

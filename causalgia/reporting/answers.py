@@ -18,6 +18,7 @@ from causalgia.effect_table import has_gaps, select_tasks
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.inputs import wide as wide
 from causalgia.notes import notes_of
 from causalgia.reporting._trial_report import (
     count_clause,
@@ -82,6 +83,9 @@ class AnswerParts:
         Heading -> how it is aligned, of the long table: a line for each effect.
     lines
         Its cells, by heading, a line for each effect, the largest directions first.
+    words
+        Headings of columns of words besides those of a table of effects, which are
+        aligned left.
     by_task
         The same with the tasks beside each other: a line for each contrast; None where
         there is one task, or several models.
@@ -101,6 +105,7 @@ class AnswerParts:
     sentences: tuple[str, ...]
     header: list[str]
     lines: list[list[str]]
+    words: tuple[str, ...] = ()
     by_task: tuple[list[str], list[str], list[list[str]]] | None = None
     summaries: tuple[bool, ...] = ()
     placebos: str = ""
@@ -133,7 +138,7 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
-            table = _laid_out([self.header, *lines])
+            table = _laid_out([self.header, *lines], self.words)
         most = width if fold else math.inf
         under = [self.more] if self.more else []
         parts = [
@@ -155,7 +160,7 @@ class AnswerParts:
             f"<p>{as_html(printable(text))}</p>" for text in self.sentences
         )
         cells_ = [[_in_one_line(cell) for cell in line] for line in self.lines]
-        return f"{first}\n{html_table(self.header, cells_, notes)}"
+        return f"{first}\n{html_table(self.header, cells_, notes, self.words)}"
 
 
 class ReportText(str):
@@ -753,9 +758,9 @@ def _folded(text: str, width: float) -> str:
     return "\n".join([*lines, line])
 
 
-def _laid_out(lines: list[list[str]]) -> list[str]:
+def _laid_out(lines: list[list[str]], words: Sequence[str] = ()) -> list[str]:
     widths = [max(map(wide, column)) for column in zip(*lines, strict=True)]
-    left = [name in _LEFT for name in lines[0]]
+    left = [name in _LEFT or name in words for name in lines[0]]
     return [_line(line, widths, left) for line in lines]
 
 
@@ -769,22 +774,6 @@ def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
 def _padded(cell: str, width: int, left: bool) -> str:
     space = " " * (width - wide(cell))
     return f"{cell}{space}" if left else f"{space}{cell}"
-
-
-def wide(text: str) -> int:
-    """Return the columns of a terminal that a text takes: letters of East Asian scripts
-    take two, combining marks none.
-
-    Examples
-    --------
-    >>> wide("GATA1"), wide("転写因子")
-    (5, 8)
-    """
-    from unicodedata import combining, east_asian_width
-
-    return sum(
-        0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text
-    )
 
 
 def _beside_within(

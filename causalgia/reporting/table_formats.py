@@ -7,7 +7,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from statistics import NormalDist
 from typing import Any, Literal
 
@@ -396,8 +396,15 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\{found[0]}"
 
 
-def html_table(header: list[str], lines: list[list[str]], notes: list[str]) -> str:
+def html_table(
+    header: list[str],
+    lines: list[list[str]],
+    notes: list[str],
+    words: Collection[str] = (),
+) -> str:
     """Return a table of `causalgia.reporting.cells` as HTML, with notes as its caption.
+
+    Besides those of names, columns with one of the headings `words` are aligned left.
 
     Examples
     --------
@@ -406,14 +413,15 @@ def html_table(header: list[str], lines: list[list[str]], notes: list[str]) -> s
     ... )
     True
     """
+    left = {*NAMES, *words}
 
     def row(cells: list[str], tag: str) -> str:
         texts = [
-            with_minus(c) if name not in NAMES else c
+            with_minus(c) if name not in left else c
             for name, c in zip(header, cells, strict=True)
         ]
         sides = [
-            f" style='text-align: {'left' if name in NAMES else 'right'}'"
+            f" style='text-align: {'left' if name in left else 'right'}'"
             for name in header
         ]
         scope = ' scope="col"' if tag == "th" else ""

@@ -827,9 +827,6 @@ def _sd(shift: float) -> str:
     return f"{shift:+.2f}" if shift else "0"
 
 
-_WORDS = {"pass": "passed", "warn": "warned", "fail": "failed"}
-
-
 def check_value(
     value: Any, figure: str, number: Callable[[Any], str] = four_digits
 ) -> str:
@@ -850,82 +847,3 @@ def check_value(
         if "p-value" in figure and value < _LEAST_P
         else number(value)
     )
-
-
-def refutation_report(found: xr.Dataset) -> str:
-    """Report checks as text: their number by status, a line for each, and those that do
-    not apply.
-
-    Parameters
-    ----------
-    found
-        From `causalgia.refute`, or from a check of `causalgia.refutation`.
-
-    Examples
-    --------
-    >>> columns = {
-    ...     "value": 0.2,
-    ...     "threshold": 0.05,
-    ...     "status": "warn",
-    ...     "figure": "rank p-value",
-    ...     "n_predictions": 40,
-    ... }
-    >>> columns |= {
-    ...     "reason": "3 of 19 placebos have the effect or more",
-    ...     "cure": "claim less",
-    ... }
-    >>> one = xr.Dataset(
-    ...     {name: ("check", [x]) for name, x in columns.items()},
-    ...     {"check": ["beyond placebos"]},
-    ... )
-    >>> print(
-    ...     refutation_report(
-    ...         one.assign_attrs(
-    ...             claims="GATA1 on K562", not_applicable="balance: a crossover"
-    ...         )
-    ...     )
-    ... )
-    Refutation of: GATA1 on K562
-    1 check: 0 passed, 1 warned, 0 failed; 40 predictions
-    <BLANKLINE>
-    warn  beyond placebos  0.2 (0.05)  rank p-value
-          3 of 19 placebos have the effect or more
-          Cure: claim less
-    <BLANKLINE>
-    Not applicable:
-      balance: a crossover
-    """
-    validate(found, "refutations")
-    status = [str(one) for one in found["status"].to_numpy()]
-    counts = ", ".join(f"{status.count(name)} {word}" for name, word in _WORDS.items())
-    n, attrs = len(status), found.attrs
-    claims = attrs.get("claims", "none")
-    budget = f" (the trial: {attrs['budget']:,})" if "budget" in attrs else ""
-    n_predictions = int(found["n_predictions"].sum())
-    lines = [
-        "No claim: no contrast has a significant effect"
-        if claims == "none"
-        else f"Refutation of: {claims}",
-        f"{n:,} check{'' if n == 1 else 's'}: {counts}; {n_predictions:,} "
-        f"predictions{budget}",
-        "",
-    ]
-    names = [str(name) for name in found["check"].to_numpy()]
-    columns = (found[name].to_numpy() for name in ("value", "threshold", "figure"))
-    numbers = [
-        f"{check_value(value, str(figure))} ({four_digits(threshold)})"
-        for value, threshold, figure in zip(*columns, strict=True)
-    ]
-    wide, far = max(map(len, names), default=0), max(map(len, numbers), default=0)
-    for i, name in enumerate(names):
-        row = found.isel(check=i)
-        lines.append(
-            f"{status[i]}  {name:<{wide}}  {numbers[i]:<{far}}  {row['figure'].item()}"
-        )
-        lines.append(f"      {row['reason'].item()}")
-        lines += [f"      Cure: {row['cure'].item()}"] if row["cure"].item() else []
-    skipped = str(attrs.get("not_applicable", "")).splitlines()
-    lines += (
-        ["", "Not applicable:", *(f"  {line}" for line in skipped)] if skipped else []
-    )
-    return printable("\n".join(lines))

@@ -25,10 +25,13 @@ from causalgia.mpra.counts.barcodes import (
 )
 from causalgia.mpra.counts.replicate_faults import findings
 from causalgia.reporting import format_share
+from causalgia.reporting.answers import ReportText
+from causalgia.reporting.short_answers import asked_parts, every_row, short_answer
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
 OUTLIER = 5.0
+_SHOWN_WRONG = 2
 
 
 def quality(
@@ -260,21 +263,37 @@ def _filter_line(rule: dict[str, Any]) -> str:
     )
 
 
-def describe_quality(quality: xr.Dataset) -> str:
-    """Return a text report of `quality`: problems with replicates, then numbers by arm
-    and by replicate.
+def describe_quality(
+    quality: xr.Dataset,
+    *,
+    rows: str = "summary",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
+    noted: str = "notes=True",
+) -> ReportText:
+    """Return a text report of `quality`: what is wrong with replicates, or how well
+    they agree; a line for each replicate.
 
     Parameters
     ----------
     quality
         From `causalgia.mpra.quality`.
+    rows
+        ``"all"``: a line for each of more than 20 replicates.
+    arms, sentences, notes
+        Whether to print also the oligos of each arm, all that is wrong, and the notes
+        on floors and correlations.
+    noted
+        How notes are asked for.
 
     Examples
     --------
     >>> from causalgia.mpra.counts import quality
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(describe_quality(quality(simulated())))
-    control: 30 oligos, 0 never seen; 8 barcodes an oligo (median), 0 of them more than 5 robust sd off
+    Nothing is wrong with the 3 replicates: activities of oligos correlate by 0.79 or more. No oligo of 60 is without a
+    barcode, and there are 8 barcodes an oligo (median).
     ...
     """
     verdicts = parse_json(
@@ -282,26 +301,84 @@ def describe_quality(quality: xr.Dataset) -> str:
         CountsError,
         source="attrs['verdicts'] of a look at counts",
     )
-    lines = [f"WRONG: {found['says']}" for found in verdicts]
+    wrong = [f"WRONG: {found['says'].rstrip('.')}." for found in verdicts]
+    answer = wrong[:_SHOWN_WRONG] or [_agreement(quality), _oligos_in_words(quality)]
+    left = [*wrong[_SHOWN_WRONG:], *([_oligos_in_words(quality)] if wrong else [])]
+    header, lines = _replicate_table(quality)
+    floor = f"under {float(quality.attrs['min_dna']):g}"
+    parts = short_answer(
+        answer,
+        header,
+        lines,
+        words=["replicate"],
+        foot=[
+            f"DNA empty, {floor}: share of cells; without barcode: share of oligos. "
+            f"{_floor_in_words(quality)}"
+        ],
+        arms=_arms_in_words(quality),
+        each=[*wrong, *_arms_in_words(quality)],
+        notes=[*left, *_effective_in_words(quality), *_correlations(quality)],
+        asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+        every_row=every_row(rows),
+        pointers={"noted": noted},
+    )
+    return ReportText(parts.text(), parts.html())
+
+
+def _agreement(quality: xr.Dataset) -> str:
+    """Return how well replicates agree where nothing is wrong with them."""
+    n = quality.sizes["replicate"]
+    if n < 2:
+        return "There is one replicate, so that repeatability is not known."
+    least = quality["correlation_activity"].to_numpy()[np.triu_indices(n, 1)].min()
+    return (
+        f"Nothing is wrong with the {n:,} replicates: activities of oligos correlate by "
+        f"{least:.2f} or more."
+    )
+
+
+def _oligos_in_words(quality: xr.Dataset) -> str:
+    """Return how many oligos have no barcode, and how many barcodes others have."""
+    n, unseen = int(quality["oligos"].sum()), int(quality["never_seen"].sum())
+    found = np.unique(quality["barcodes"].to_numpy())
+    barcodes = f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g} to {found[-1]:g}"
+    without = f"{unseen:,}" if unseen else "No"
+    which = f"oligo{'s' * (unseen > 1)} of {n:,} {'are' if unseen > 1 else 'is'}"
+    return (
+        f"{without} {which} without a barcode, and there are {barcodes} barcodes an "
+        "oligo (median)."
+    )
+
+
+def _arms_in_words(quality: xr.Dataset) -> list[str]:
+    lines = []
     for arm in quality["arm_"].to_numpy().tolist():
         one = quality.sel(arm_=arm)
         lines.append(
             f"{arm}: {_plural(int(one['oligos']), 'oligo')}, "
             f"{int(one['never_seen']):,} never seen; {one['barcodes'].item():g} "
             f"barcodes an oligo (median), {int(one['outliers']):,} of them more than "
-            f"{one.attrs['outlier']:g} robust sd off"
+            f"{one.attrs['outlier']:g} robust sd off."
         )
+    return lines
+
+
+def _effective_in_words(quality: xr.Dataset) -> list[str]:
     effective, n = (
         quality["effective_barcodes"].to_numpy(),
         quality["n_barcodes"].to_numpy(),
     )
-    if n.any():
-        share = np.median(effective[n > 0] / n[n > 0])
-        lines.append(
-            f"summing reads over barcodes is as precise as {format_share(share)} of "
-            "the barcodes would be (median)"
-        )
-    # the best DNA floor, and the cost of the one asked about
+    if not n.any():
+        return []
+    share = np.median(effective[n > 0] / n[n > 0])
+    return [
+        f"Summing reads over barcodes is as precise as {format_share(share)} of the "
+        "barcodes would be (median)."
+    ]
+
+
+def _floor_in_words(quality: xr.Dataset) -> str:
+    """Return the best DNA floor, and the cost of the one asked about."""
     best, min_dna = (
         float(quality.attrs["advised_floor"]),
         float(quality.attrs["min_dna"]),
@@ -318,61 +395,51 @@ def describe_quality(quality: xr.Dataset) -> str:
             f"; {min_dna:g} would leave out {lost}, for "
             f"{_at_floor(error, min_dna):.2f} times the squared error"
         )
-    return "\n".join(
-        [*lines, *_replicate_lines(quality), line, *_correlation_lines(quality)]
-    )
+    return f"{line}."
 
 
 def _at_floor(values: xr.DataArray, floor: float) -> float:
     return float(values.sel(floor=floor))
 
 
-def _replicate_lines(quality: xr.Dataset) -> list[str]:
-    floor, found, plasmid = quality.attrs["min_dna"], [], quality["empty"].ndim == 0
+def _replicate_table(quality: xr.Dataset) -> tuple[list[str], list[list[str]]]:
+    """Return the table of replicates; a plasmid pool that they share is a line."""
+    plasmid = quality["empty"].ndim == 0
+    header = ["replicate", "DNA reads", "RNA reads", "DNA empty"]
+    header += [f"under {float(quality.attrs['min_dna']):g}", "without barcode"]
 
-    def shares(one: xr.Dataset) -> tuple[str, ...]:
-        return tuple(
+    def of_dna(one: xr.Dataset) -> tuple[str, str, str]:
+        shares = (
             format_share(one[name].item(), 1) for name in ("empty", "below_floor")
         )
+        return (f"{int(one['dna_total']):,}", *shares)  # type: ignore[return-value]
 
+    lines = []
     if plasmid:
-        empty, below = shares(quality)
-        reads = f"{int(quality['dna_total']):,} reads"
-        found.append(
-            f"one plasmid pool of DNA: {reads}, {empty} of its cells empty, {below} "
-            f"under {floor:g}"
-        )
+        reads, empty, below = of_dna(quality)
+        lines.append(["one plasmid pool", reads, "", empty, below, ""])
     for name in quality["replicate"].to_numpy().tolist():
         one = quality.sel(replicate=name)
-        dna, cells = "", ""
-        if not plasmid:
-            empty, below = shares(one)
-            dna = f"{int(one['dna_total']):,} DNA and "
-            cells = f"DNA empty in {empty} of cells, under {floor:g} in {below}; "
-        absent = (
-            f"{format_share(one['dropouts'].item(), 1)} of the oligos have no barcode "
-            "in it"
-        )
-        found.append(
-            f"replicate {name}: {dna}{int(one['rna_total']):,} RNA reads; "
-            f"{cells}{absent}"
-        )
-    return found
+        reads, empty, below = ("", "", "") if plasmid else of_dna(one)
+        rna = f"{int(one['rna_total']):,}"
+        absent = format_share(one["dropouts"].item(), 1)
+        lines.append([str(name), reads, rna, empty, below, absent])
+    return header, lines
 
 
-def _correlation_lines(quality: xr.Dataset) -> list[str]:
+def _correlations(quality: xr.Dataset) -> list[str]:
     n = quality.sizes["replicate"]
     if n < 2:
-        return ["one replicate: repeatability is not known"]
+        return []
     pairs, kinds = np.triu_indices(n, 1), ("activity", "barcode", "rna", "dna")
     least = {
         kind: quality[f"correlation_{kind}"].to_numpy()[pairs].min() for kind in kinds
     }
     return [
-        f"replicates correlate, at least: {least['activity']:.2f} in activities of "
+        f"Replicates correlate, at least: {least['activity']:.2f} in activities of "
         f"oligos, {least['barcode']:.2f} in log ratios of barcodes, {least['rna']:.2f} "
         f"in RNA and {least['dna']:.2f} in DNA; replicates share barcodes, so these "
-        "correlations do not include the noise between barcodes"
+        "correlations do not include the noise between barcodes."
     ]
 
 

@@ -1,0 +1,263 @@
+"""The answer of `causalgia.discover` as text: which motifs the network reads, and what
+pairs of them do together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from causalgia.reporting.answer_sentences import cut, in_words, size_in_words
+from causalgia.reporting.answers import AnswerParts, arm_lines
+from causalgia.reporting.short_answers import short_answer
+from causalgia.reporting.table_formats import format_effect, format_p, percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+_WORDS = ("motif", "name", "task", "verdict", "one letter from")
+_VERB = {"higher": "raises", "lower": "lowers"}
+_FEW_PAIRS = 2
+
+
+class Found(Protocol):
+    """What the text is of: the answer of `causalgia.discover`."""
+
+    @property
+    def table(self) -> pd.DataFrame: ...
+    @property
+    def confirmed(self) -> pd.DataFrame: ...
+    @property
+    def pairs(self) -> pd.DataFrame: ...
+    @property
+    def decisions(self) -> xr.Dataset | None: ...
+    @property
+    def n_proposing(self) -> int: ...
+    @property
+    def foot(self) -> tuple[str, ...]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def discovery_parts(
+    found: Found,
+    *,
+    every_row: bool = False,
+    asked: Sequence[str] = (),
+    tables: tuple[str, str] = ("found.table", "found.pairs"),
+    every: str = 'rows="all"',
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the parts of the answer of a discovery.
+
+    Parameters
+    ----------
+    found
+        From `causalgia.discover`.
+    every_row
+        Whether the table has also motifs that are not confirmed.
+    asked
+        Of ``"arms"``, ``"each"`` and ``"notes"``, what is printed besides.
+    tables
+        Where all motifs, and all pairs, are.
+    every, noted
+        How to see all rows, and the notes.
+    """
+    shown = found.table if every_row else found.confirmed
+    decided = found.decisions
+    n_networks = 1 if decided is None else decided.sizes.get("model", 1)
+    level = "95 %" if decided is None else percent(float(decided.attrs["ci_prob"]))
+    several = found.table["task"].nunique() > 1
+    header = ["motif", "name", "task", "verdict", "ACE", f"{level} interval", "q"]
+    header += ["networks", "proposed by", "one letter from"]
+    lines = [
+        [
+            str(row["consensus"]),
+            str(row["name"]),
+            str(row["task"]) if several else "",
+            str(row["verdict"]) if every_row else "",
+            *_effect(row),
+            format_p(float(row["q"])),
+            f"{row['members']} of {n_networks}" if n_networks > 1 else "",
+            f"{row['sequences']:,} of {found.n_proposing:,}",
+            str(row["variant_of"]),
+        ]
+        for _, row in shown.iterrows()
+    ]
+    n_others = found.table["consensus"].nunique() - shown["consensus"].nunique()
+    rest = [
+        f"{n_others:,} motif{'s' * (n_others != 1)} not confirmed: {tables[0]}"
+        * bool(n_others),
+        f"interactions of pairs: {tables[1]}" * bool(len(found.pairs)),
+    ]
+    more = "; ".join(part for part in rest if part)
+    return short_answer(
+        discovery_sentences(found.table, found.confirmed, found.pairs),
+        header,
+        lines,
+        words=_WORDS,
+        foot=found.foot,
+        more=f"{more[:1].upper()}{more[1:]}." if more else "",
+        arms=[] if decided is None else arm_lines(decided),
+        each=[*_motif_sentences(shown), *_pair_sentences(found.pairs)],
+        notes=found.notes,
+        asked=asked,
+        every_row=every_row,
+        pointers={"every": every, "noted": noted, "whole": f"whole in {tables[0]}"},
+    )
+
+
+def discovery_sentences(
+    table: pd.DataFrame, confirmed: pd.DataFrame, pairs: pd.DataFrame
+) -> list[str]:
+    """Return the answer: how many of the proposed motifs are confirmed, the largest of
+    them with its effect, and what pairs do together.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame(
+    ...     {
+    ...         "consensus": ["TGACTCA", "CCCC"],
+    ...         "task": ["K562", "K562"],
+    ...         "ace": [1.38, 0.0],
+    ...         "lower": [1.29, -0.1],
+    ...         "upper": [1.47, 0.1],
+    ...         "verdict": ["higher", "within"],
+    ...         "variant_of": ["", ""],
+    ...     }
+    ... )
+    >>> print(*discovery_sentences(rows, rows[:1], rows[:0]))
+    The network reads 1 of 2 proposed motifs: TGACTCA raises K562 (1.38 [1.29, 1.47]).
+    """
+    n, n_read = table["consensus"].nunique(), confirmed["consensus"].nunique()
+    if not n:
+        return [
+            "No motif is proposed by the maps of these sequences, and none was tested."
+        ]
+    if not n_read:
+        within = table[table["verdict"] == "within"]["consensus"].nunique()
+        of = "the one proposed motif" if n == 1 else f"any of {n:,} proposed motifs"
+        range_ = "the range of random sequences of the same length"
+        why = f"{within:,} {'has an effect' if within == 1 else 'have effects'} within"
+        return [
+            f"No evidence that the network reads {of}"
+            + (f": {why} {range_}." if within else ".")
+        ]
+    first = confirmed.iloc[0]
+    of = "the one proposed motif" if n == n_read == 1 else (
+        f"all {n:,} proposed motifs" if n == n_read else f"{n_read:,} of {n:,} proposed motifs"
+    )  # fmt: skip
+    near = confirmed.loc[confirmed["variant_of"] != "", "consensus"].nunique()
+    near_to = f", {near:,} of them one letter from a larger one" if near else ""
+    task = str(first["task"])
+    task = "the outcome" if task == "outcome" else cut(task)
+    return [
+        f"The network reads {of}{near_to}: {cut(str(first['consensus']))} "
+        f"{_VERB[str(first['verdict'])]} {task}{' most' if n_read > 1 else ''} "
+        f"({size_in_words(_size(first))}).",
+        *_pairs_in_words(pairs),
+    ]
+
+
+def foot_of_discovery(
+    *,
+    n_units: int,
+    n_fresh: int,
+    n_proposing: int,
+    rate: float,
+    placebos: Sequence[str],
+    apart: Sequence[str],
+) -> list[str]:
+    """Return what stands under the table: how motifs were confirmed, and a caution where
+    the network tells the backgrounds from real sequences.
+
+    Examples
+    --------
+    >>> found = ["the null model and 60 real ...: AUROC 1.00 in K562 (units ..."]
+    >>> about = {"n_units": 200, "n_fresh": 60, "n_proposing": 60, "rate": 0.05}
+    >>> print(foot_of_discovery(**about, placebos=[], apart=found)[1])
+    Caution: the network tells untreated shuffles from real sequences (AUROC 1.00)...
+    """
+    also = "".join(f" {one}" for one in placebos)
+    lines = [
+        f"On {n_units:,} shuffles of {n_fresh:,} sequences; motifs are from maps of "
+        f"{n_proposing:,} others. Confirmed: an effect beyond those of random sequences "
+        f"of the same length (false discovery rate {rate:.2g}).{also}"
+    ]
+    if apart:
+        area = re.search(r"AUROC [\d.]+", apart[0])
+        lines.append(
+            "Caution: the network tells untreated shuffles from real sequences"
+            + (f" ({area[0]})" if area else "")
+            + ", far from which these effects are measured."
+        )
+    return lines
+
+
+def _size(row: Any) -> Any:
+    return {name: float(row[name]) for name in ("ace", "lower", "upper")}
+
+
+def _effect(row: Any) -> tuple[str, str]:
+    return format_effect(_size(row))
+
+
+def _pairs_in_words(pairs: pd.DataFrame) -> list[str]:
+    """Return how many pairs do what together, and which, where they are few."""
+    if not len(pairs):
+        return []
+    named = []
+    n = len(pairs)
+    for way, of_way in pairs.groupby("reads", sort=False):
+        names = (
+            f"{cut(str(row['first']))} with {cut(str(row['second']))}"
+            for _, row in of_way.iterrows()
+        )
+        is_named = way != "undecided" and len(of_way) <= _FEW_PAIRS
+        which = f" ({'; '.join(names)})" if is_named else ""
+        named.append((len(of_way), f"{way}{which}"))
+    what = "pairs" if pairs["task"].nunique() == 1 else "pairs by task"
+    if len(named) == 1:
+        way = named[0][1]
+        of = f"the {n:,} {what}" if n > 1 else "the pair"
+        if way == "undecided":
+            does = "do" if n > 1 else "does"
+            return [f"What {of} of the largest {does} together is undecided."]
+        of = f"All {n:,} {what}" if n > 1 else "The pair"
+        return [f"{of} of the largest {'are' if n > 1 else 'is'} {way}."]
+    parts = [f"{k:,} {'is' if k == 1 else 'are'} {way}" for k, way in named]
+    return [f"Of {n:,} {what} of the largest, {in_words(parts)}."]
+
+
+def _motif_sentences(table: pd.DataFrame) -> list[str]:
+    answer = []
+    for _, row in table.iterrows():
+        verb = _VERB.get(str(row["verdict"]))
+        size, task = size_in_words(_size(row)), row["task"]
+        does = (
+            f"{verb} {task}: {size}" if verb else f"is not confirmed in {task}: {size}"
+        )
+        answer.append(
+            f"{row['consensus']} {does} (q {format_p(float(row['q']))}; proposed by "
+            f"{row['methods']})."
+        )
+    return answer
+
+
+def _pair_sentences(pairs: pd.DataFrame) -> list[str]:
+    answer = []
+    for _, row in pairs.iterrows():
+        alone = [f"{float(row[name]):.3g}" for name in ("first_alone", "second_alone")]
+        inter = {"ace": float(row["interaction"]), **_limits(row)}
+        answer.append(
+            f"{row['first']} and {row['second']} are {row['reads']} in {row['task']}: "
+            f"interaction {size_in_words(inter)}, beside {alone[0]} and {alone[1]} alone."
+        )
+    return answer
+
+
+def _limits(row: Any) -> dict[str, float]:
+    return {name: float(row[name]) for name in ("lower", "upper")}

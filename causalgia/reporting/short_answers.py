@@ -1,0 +1,165 @@
+"""Answers of results that have no table of effects, such as the checks of a claim or a
+number of units: sentences, one table and a foot of at most three lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.reporting.answer_sentences import cut
+from causalgia.reporting.answers import AnswerParts
+
+_MOST_ROWS = 20
+_MOST_FOOT = 3
+_MOST_LETTERS = 40
+"""Letters of a name in a table; longer ones are cut, which the table says."""
+
+
+def short_answer(
+    sentences: Sequence[str],
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    *,
+    foot: Sequence[str] = (),
+    words: Sequence[str] = (),
+    arms: Sequence[str] = (),
+    each: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    asked: Sequence[str] = (),
+    every_row: bool = False,
+    more: str = "",
+    letters: int = _MOST_LETTERS,
+    pointers: Mapping[str, str] | None = None,
+) -> AnswerParts:
+    """Return an answer of these parts, of which the table has at most 20 rows and the
+    foot three lines; what finds no room in the foot is a note.
+
+    Parameters
+    ----------
+    sentences
+        The answer.
+    header, lines
+        The table: headings and cells. A column with nothing in it is left out.
+    foot
+        What stands under the table, the most important first.
+    words
+        Headings of columns of words, which are aligned left, and whose cells are cut
+        after so many `letters`.
+    arms, each, notes
+        What is printed on request.
+    asked
+        Of ``"arms"``, ``"each"`` and ``"notes"``, what is asked for.
+    every_row
+        Whether the table has every row.
+    more, letters
+        What the table leaves out besides, and how long a cell of words may be.
+    pointers
+        How to see every row, the notes and whole names: ``every``, ``noted``,
+        ``whole``.
+
+    Examples
+    --------
+    >>> one = short_answer(
+    ...     ["GATA1 raises K562."], ["motif", "n"], [["GATA1", "12"]], words=["motif"]
+    ... )
+    >>> print(one.text())
+    GATA1 raises K562.
+    <BLANKLINE>
+    motif   n
+    GATA1  12
+    """
+    how = {"every": 'rows="all"', "noted": "notes=True", "whole": ""} | dict(
+        pointers or {}
+    )
+    shown = lines if every_row else lines[:_MOST_ROWS]
+    left = len(lines) - len(shown)
+    names = [heading in words for heading in header]
+    cells = [
+        [
+            _in_one_line(cut(cell, letters) if name else cell)
+            for cell, name in zip(line, names, strict=True)
+        ]
+        for line in shown
+    ]
+    is_cut = any(
+        name and len(cell) > letters
+        for line in shown
+        for cell, name in zip(line, names, strict=True)
+    )
+    used = [i for i in range(len(header)) if any(line[i] for line in cells)]
+    under = []
+    if is_cut:
+        whole = f"; {how['whole']}" if how["whole"] else ""
+        under.append(f"Names end after {letters} letters (…){whole}.")
+    if left:
+        under.append(f"{left:,} more; {how['every']} shows all.")
+    kept, over = _within_foot(
+        foot, len(notes), "" if "notes" in asked else str(how["noted"])
+    )
+    return AnswerParts(
+        sentences=tuple(sentences),
+        header=[header[i] for i in used],
+        lines=[[line[i] for i in used] for line in cells],
+        words=tuple(words),
+        more=" ".join([*([more] if more else []), *under]),
+        foot=tuple(kept),
+        arms=tuple(arms) or ("No arms are defined here.",),
+        each=tuple(each),
+        notes=(*over, *notes) or ("No notes.",),
+        asked=tuple(asked),
+    )
+
+
+def asked_parts(*, arms: bool, sentences: bool, notes: bool) -> list[str]:
+    """Return the parts of an answer that arguments ask for.
+
+    Examples
+    --------
+    >>> asked_parts(arms=False, sentences=True, notes=True)
+    ['each', 'notes']
+    """
+    wanted = (("arms", arms), ("each", sentences), ("notes", notes))
+    return [name for name, is_wanted in wanted if is_wanted]
+
+
+def every_row(rows: str) -> bool:
+    """Return whether all rows are asked for.
+
+    Raises
+    ------
+    OutcomesError
+        If `rows` is neither ``"summary"`` nor ``"all"``.
+    """
+    if rows not in ("summary", "all"):
+        raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
+    return rows == "all"
+
+
+def _within_foot(
+    foot: Sequence[str], n_notes: int, pointer: str
+) -> tuple[list[str], list[str]]:
+    """Return the lines that stand under a table, and those that are left for notes."""
+    if not pointer:
+        return list(foot), []
+    kept, left = list(foot[:1]), list[str]()
+    for text in foot[1:]:
+        tried = _pointed([*kept, text], n_notes + len(foot), pointer)
+        (kept if _n_lines(tried) <= _MOST_FOOT else left).append(text)
+    n = n_notes + len(left)
+    return (_pointed(kept, n, pointer) if n else kept), left
+
+
+def _pointed(lines: list[str], n: int, pointer: str) -> list[str]:
+    """Return lines, of which the last ends with how notes are asked for."""
+    last = f"{n} note{'s' if n > 1 else ''}: {pointer}."
+    return [*lines[:-1], f"{lines[-1]} {last}"] if lines else [last]
+
+
+def _n_lines(foot: list[str]) -> int:
+    parts = AnswerParts(sentences=(), header=[], lines=[], foot=tuple(foot))
+    return parts.text().count("\n") + 1
+
+
+def _in_one_line(text: str) -> str:
+    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
