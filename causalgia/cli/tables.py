@@ -85,7 +85,7 @@ def print_answers(
 def print_parts(parts: AnswerParts) -> None:
     """Print an answer, folded where it goes to a terminal, and a blank line."""
     fold = sys.stdout.isatty() or "COLUMNS" in os.environ
-    echo(in_shell(parts.text(width, fold=fold)))
+    echo(in_shell(parts.text(terminal_width(), fold=fold)))
     echo()
 
 
