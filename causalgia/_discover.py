@@ -140,12 +140,17 @@ class Discovery:
     sentences: tuple[str, ...] = field(default=())
 
     @property
+    def question(self) -> str:
+        """The question that `discover` answers."""
+        return "Which motifs does the network read?"
+
+    @property
     def confirmed(self) -> pd.DataFrame:
         """The rows of the table with a verdict "higher" or "lower"."""
         return self.table[self.table["verdict"].isin(_DIRECTED)]
 
     def __str__(self) -> str:
-        parts = ["Which motifs does the network read?", "", *self.sentences]
+        parts = [self.question, "", *self.sentences]
         if len(self.confirmed):
             shown = (
                 self.confirmed

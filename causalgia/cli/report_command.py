@@ -288,23 +288,21 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     experiment = folder_experiment(folder)
     # a figure does not say of which task it is
     of_all = task is None or result.sizes.get("task", 1) == 1
-    figures = numbered_figures(folder) if experiment is not None and of_all else ()
-    for number, name in enumerate(
-        name for name in figures if (folder / name).is_file()
-    ):
-        of = (
-            "of the task with the largest effect"
-            if number == 0
-            else f"of another task ({number + 1})"
-        )
-        saved[
-            f"Picture of the experiment {experiment.entry.name if experiment else ''}, "
-            f"{of}."
-        ] = (folder / name).read_bytes()
+    names = numbered_figures(folder) if experiment is not None and of_all else ()
+    there = [name for name in names if (folder / name).is_file()]
+    called = experiment.entry.name if experiment else ""
+    figures = {
+        f"Picture of the experiment {called}{_of_task(number, len(there))}.": (
+            folder / name
+        ).read_bytes()
+        for number, name in enumerate(there)
+    }
     return PageParts(
         result=result,
         text=text,
-        question=experiment.entry.question if experiment is not None else "",
+        question=experiment.entry.question
+        if experiment is not None
+        else str(result.attrs.get("question", "")),
         sentences=tuple(
             line for line in str(result.attrs.get("answer", "")).split("\n") if line
         ),
@@ -313,5 +311,17 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         diagnostics=draws["diagnostics"].to_dataset()
         if "diagnostics" in draws
         else None,
+        figures=figures,
         saved=saved,
+    )
+
+
+def _of_task(number: int, n: int) -> str:
+    """Return of which task a numbered figure of an experiment is."""
+    if n == 1:
+        return ""
+    return (
+        f", of another task ({number + 1})"
+        if number
+        else ", of the task with the largest effect"
     )

@@ -324,6 +324,11 @@ def _page(
             "sentences": given.shown_sentences,
         }
         given = given.decisions
+    elif not isinstance(given, xr.Dataset) and hasattr(given, "n_proposing"):
+        about |= {"question": given.question, "sentences": given.sentences}
+        if given.decisions is None:  # no motif was proposed
+            raise OutcomesError(f"there is nothing to show on a page: {given}")
+        given = given.decisions
     if isinstance(given, xr.Dataset) and "ace" in given and not has_positions(given):
         _check_reportable(given)
     else:
