@@ -244,11 +244,8 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             if (folder / EFFECTS).is_file()
             else ()
         )
-        return PageParts(
-            result=fitted,
-            saved=saved,
-            sentences=(*report(fitted, task=task).split("\n"), *verdicts),
-        )
+        report(fitted, task=task)  # a fit has no tasks to choose
+        return PageParts(result=fitted, saved=saved, about=verdicts)
     if LIBRARY in there and not {OUTCOMES, STORE} & there:
         library = mpra.read_library(folder)
         return PageParts(result=library, text=report(library, task=task))

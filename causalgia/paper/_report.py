@@ -60,7 +60,7 @@ _INSTEAD = {
     "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
     "Discovery": (
         "it reports itself: print(found); its motifs are effects: "
-        "cg.report(found.decisions)"
+        "cg.report(found.decisions), or a page: cg.report(found, path=...)"
     ),
     "Results": "report one of its parts: cg.report(results.outcomes)",
 }
@@ -148,9 +148,11 @@ def report(
         (with the number of units that an undecided one would need), and the notes on
         method and data.
     path
-        A file ending in ``.html``: one self-contained page with the finding, pictures,
-        a table to sort and filter, the checks, the provenance and what to cite. A page
-        also takes the `~causalgia.experiments.Answer` of an experiment.
+        A file ending in ``.html``: one self-contained page with the question, the
+        answer, its table and one figure; then what could be wrong; method, protocol,
+        arms, further figures, provenance and what to cite are folded. A page also takes
+        the `~causalgia.experiments.Answer` of an experiment and a
+        `~causalgia.Discovery`.
     outcomes
         For a page of effects: the outcomes of the trial, whose distributions are drawn.
     refutations
@@ -327,7 +329,8 @@ def _page(
     elif not isinstance(given, xr.Dataset) and hasattr(given, "n_proposing"):
         about |= {"question": given.question, "sentences": given.sentences}
         if given.decisions is None:  # no motif was proposed
-            raise OutcomesError(f"there is nothing to show on a page: {given}")
+            about["text"] = "\n".join(given.sentences)
+            return write_page(page, PageParts(result=given.proposals, **about))
         given = given.decisions
     if isinstance(given, xr.Dataset) and "ace" in given and not has_positions(given):
         _check_reportable(given)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from causalgia.paper.page_pictures import (
     saved_picture,
     screen_pictures,
 )
+from causalgia.plot.style import letters_wide, shortened
 from causalgia.reporting import sentences, tasks_in_words
 from causalgia.reporting._trial_report import (
     check_same_trial,
@@ -55,12 +57,15 @@ from causalgia.reporting.verdict_sentences import (
 )
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from causalgia.experiments import Answer
 
 _MOST_ROWS = 20_000
-_ON_FIRST_SCREEN = 700  # letters of an answer
+_ON_FIRST_SCREEN = 1_000  # letters of an answer
 _MOST_LINES = 200  # of a fold
-_TITLE = 160
+_FIRST_ROWS = 40
+_LONGEST_NAME = 60.0
 _LIGHTS = {"fail": "✗", "warn": "!", "pass": "✓"}
 _FINGERPRINTS = (
     "design_fingerprint",
@@ -71,6 +76,10 @@ _FINGERPRINTS = (
 )
 _TOLD = {"exploratory", "notes", "caution", "answer", "question", "estimand"}
 _LONG, _LINE, _LONGEST = 200, 2_000, 50_000
+# words of these scripts, with what stands between them
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc](?:[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u0300-\u036f \u2026'.-]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u2026])?"
+)
 _HISTORY = "Exploratory, chosen after the outcomes were seen: "
 _CHECK = ("value", "threshold", "status", "reason")
 
@@ -89,6 +98,8 @@ class PageParts:
         The answer of an experiment, whose figure is drawn.
     question, sentences
         Question and answer of an experiment, in sentences.
+    about
+        What else is known of the method, in sentences.
     outcomes
         Outcomes or effects of single units, for their distributions.
     refutations
@@ -107,6 +118,7 @@ class PageParts:
     answer: Answer | None = None
     question: str = ""
     sentences: Sequence[str] = ()
+    about: Sequence[str] = ()
     outcomes: xr.Dataset | None = None
     refutations: xr.Dataset | None = None
     diagnostics: xr.Dataset | None = None
@@ -154,6 +166,7 @@ def _render(context: dict[str, Any]) -> str:
         finalize=lambda value: printable(value) if type(value) is str else value,
         loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
     )
+    environment.filters["isolated"] = isolated
     return environment.get_template("page.html.jinja").render(
         **context,
         style=Markup(style),
@@ -175,6 +188,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     has_effects = "ace" in parts.result and not curves and not parts.text
     of_checks = {"check", *_CHECK} <= set(parts.result.variables)
     if has_effects:
+        parts = _with_fit(parts)
         parts = replace(parts, result=as_reportable(parts.result))
     parts = parts if task is None else _of_tasks(parts, task)
     result = parts.result
@@ -205,6 +219,37 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
             if line.startswith("Not converged") and has_effects
         ],
         said,
+    )
+
+
+def _with_fit(parts: PageParts) -> PageParts:
+    """Return the parts with what the report of a fit says: on the effects as sentences
+    of the answer, on the fit as notes.
+    """
+    if parts.sentences or not {"n_barcodes", "weight"} <= set(parts.result.variables):
+        return parts
+    from causalgia.mpra.text_reports import describe_fit
+
+    blocks: list[list[str]] = []
+    for line in describe_fit(parts.result).split("\n"):
+        if line.startswith(" "):
+            blocks[-1].append(line.strip())
+        else:
+            blocks.append([line.strip()])
+    about = [f"{line[:1].upper()}{line[1:]}." for line in blocks[0]]
+    said = [f"{'; '.join(block)}." for block in blocks[1:]]
+    names = [cut(str(name)) for name in np.atleast_1d(parts.result["contrast"])]
+    arms = in_words(names) if len(names) <= 3 else f"{len(names):,} arms"
+    question = (
+        f"How much {'does' if len(names) == 1 else 'do'} {arms} change "
+        f"{parts.result.attrs.get('effect_on', 'the activity')} in "
+        f"{parts.result.sizes['element']:,} elements?"
+    )
+    return replace(
+        parts,
+        question=parts.question or question,
+        sentences=said,
+        about=(*about, *parts.about),
     )
 
 
@@ -239,7 +284,7 @@ def _of_effects(
         "more_answer": [_cut(line) for line in more],
         "text": "",
         "foot": [_cut(line) for line in foot],
-        "notes": [_cut(line) for line in told.notes],
+        "notes": [_cut(line) for line in (*parts.about, *told.notes)],
         "arms": _counted(arm_lines(effects), "cg.report(x, arms=True)"),
         "each": _counted(_each(effects, told), "cg.report(x, sentences=True)"),
         "figure": figure,
@@ -273,7 +318,7 @@ def _of_text(outcomes: xr.Dataset, parts: PageParts) -> dict[str, Any]:
     pictures += outcome_pictures(outcomes, effects=None)
     own = [saved_picture(caption, png) for caption, png in parts.figures.items()]
     return _NO_TABLE | {
-        "question": parts.question,
+        "question": parts.question if parts.question != _title(outcomes, parts) else "",
         "answer": [line for block in answer for line in block.split("\n")],
         "text": rest,
         "figure": _one_figure([*own, *pictures]),
@@ -284,7 +329,7 @@ def _one_figure(pictures: Sequence[Picture]) -> Figure | None:
     """Return one figure of pictures, each under its caption if there are several."""
     if not pictures:
         return None
-    return Figure(tuple(pictures), pictures[0].caption if len(pictures) == 1 else "")
+    return Figure(tuple(pictures), captions=True)
 
 
 def _first_sentences(lines: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -305,16 +350,17 @@ def _question(effects: xr.Dataset) -> str:
     """Return the question that a trial answers, in a sentence."""
     names = list(dict.fromkeys(map(str, _named(effects)["contrast"].to_numpy())))
     attrs, decided = effects.attrs, is_decided(effects)
-    measured = "element" in effects.dims or attrs.get("effect_on") == "measured activity"
-    noun = "element" if measured else "arm" if attrs.get("control") else "effect"
     tasks = tasks_in_table(effects)
     where = task_contrast_text(effects)[0].removeprefix(", ")
     if not where and tasks != ["effect"]:
-        where = in_words(tasks) if len(tasks) <= 3 else f"{len(tasks):,} tasks"
+        short = len(tasks) == 1 or len("".join(tasks)) <= _LONGEST_NAME
+        where = in_words(tasks) if short else f"{len(tasks):,} tasks"
     where = f" in {where}" if where else ""
     known = attrs.get("contrast_scale") or attrs.get("scale")
     on = f" on {cut(scale_text(attrs))}" if known else ""
-    than = f", compared with {cut(str(attrs['control']))}" if attrs.get("control") else ""
+    than = (
+        f", compared with {cut(str(attrs['control']))}" if attrs.get("control") else ""
+    )
     if "control" not in attrs:
         if len(names) == 1:
             return f"How large is the effect of {cut(names[0])}{on}{where}?"
@@ -326,7 +372,7 @@ def _question(effects: xr.Dataset) -> str:
         verb = "Does" if decided else "How much does"
         return f"{verb} {cut(names[0])} change{changed}{where}{than}?"
     some = "Which of" if decided else "How much do"
-    return f"{some} {len(names):,} {noun}s change{changed}{where}{than}?"
+    return f"{some} {len(names):,} arms change{changed}{where}{than}?"
 
 
 def _each(effects: xr.Dataset, told: AnswerParts) -> list[str]:
@@ -380,6 +426,8 @@ def _title(result: xr.Dataset, parts: PageParts) -> str:
     if name:
         return f"{name}: effects on {on}" if on else str(name)
     if "ace" not in result and parts.text:
+        if parts.question and "outcome" not in result:
+            return parts.question
         kinds = {
             "outcome": "Outcomes of a trial",
             "tipping_shift": "Tipping points of a trial",
@@ -470,16 +518,21 @@ def _table(effects: xr.Dataset, told: AnswerParts) -> dict[str, Any]:
     def printed(lines: Sequence[Sequence[str]]) -> list[list[str]]:
         return [
             [
-                with_minus(cell) if number else printable(cell)
+                with_minus(cell) if number else _name(cell)
                 for number, cell in zip(numeric, line, strict=True)
             ]
             for line in lines
         ]
 
-    cells_of = (dict(zip(told.header, line, strict=True)) for line in told.lines)
+    few = told.lines[:_FIRST_ROWS]
+    cells_of = (dict(zip(told.header, line, strict=True)) for line in few)
     shown = printed([[cell.get(name, "") for name in names] for cell in cells_of])
-    n = len(lines)
-    notes = [told.more] if told.more else []
+    n, left = len(lines), len(told.lines) - len(few)
+    notes = [f"{left:,} rows of these contrasts are not shown."] if left else []
+    notes += [told.more] if told.more else []
+    words = [i for i, number in enumerate(numeric) if not number]
+    if any(letters_wide(line[i]) > _LONGEST_NAME for line in lines for i in words):
+        notes.append("Long names are cut (…); cg.tidy has them in full.")
     if n > _MOST_ROWS:
         lines = lines[:_MOST_ROWS]
         notes.append(
@@ -511,6 +564,27 @@ def _table(effects: xr.Dataset, told: AnswerParts) -> dict[str, Any]:
         ],
         "table_notes": notes,
     }
+
+
+def _name(text: str) -> str:
+    """Return a name of a table, of a long one the beginning and the end."""
+    if letters_wide(text) > _LONGEST_NAME:
+        return shortened(text, _LONGEST_NAME)
+    return printable(text)
+
+
+def isolated(text: str) -> Markup:
+    """Return a text whose words in right-to-left scripts do not turn around the numbers
+    beside them.
+
+    Examples
+    --------
+    >>> str(isolated("<b> أب جد: 1.5 [1, 2]")).count("<bdi>")
+    1
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(printable(text)))))
 
 
 _NO_TABLE: dict[str, Any] = {
@@ -642,7 +716,7 @@ def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str
             "Estimates have a closed form; nothing was sampled, so there is no chain "
             "to converge."
         ]
-    return ["Nothing has been estimated."]
+    return []
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.plot.forest_plot import forest_of_tasks
-from causalgia.plot.style import UNNAMED_TASK, image_of, shortened
+from causalgia.plot.style import UNNAMED_TASK, image_of
 from causalgia.reporting.effect_rows import largest_tasks
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _MOST_CLOUDS = 24  # contrasts whose single units are drawn
 _NARROW = 3.6  # inches of a figure for phones
 _ROWS_WIDE, _ROWS_NARROW = 6.1, 14.0  # inches
 # what a page says around its figure
-_SAID_ABOVE = {"name", "question", "predictor"}
+_SAID_ABOVE = {"name", "question", "predictor", "effect_on"}
 
 
 class Picture(NamedTuple):
@@ -48,12 +48,13 @@ class Picture(NamedTuple):
 
 class Figure(NamedTuple):
     """One figure of a page: a picture, or one for each task; the same for narrow
-    screens, where there is one; and a caption.
+    screens, where there is one; and a caption, or the caption of each picture under it.
     """
 
     pictures: tuple[Picture, ...]
-    caption: str
+    caption: str = ""
     narrow: tuple[Picture, ...] = ()
+    captions: bool = False
 
 
 def drawn(axes: Axes, caption: str) -> Picture:
@@ -127,18 +128,17 @@ def finding_figure(
         The figures of an experiment that were drawn before: caption -> PNG.
     """
     if saved:
-        caption, *others = saved
-        more = f" And {'; '.join(others)}" if others else ""
-        drawn_before = tuple(saved_picture(text, png) for text, png in saved.items())
-        return Figure(drawn_before, f"{caption}{more}")
+        # their headings say of what they are
+        return Figure(tuple(saved_picture(text, png) for text, png in saved.items()))
     if answer is not None and answer.figure is not None:
         return _figure_of_answer(answer, effects)
     shown, few = _of_contrasts(effects, contrasts)
-    shown = shown.drop_vars("do", errors="ignore")
+    shown = shown.drop_vars(["do", "n_units"], errors="ignore")
     shown.attrs = {k: v for k, v in shown.attrs.items() if k not in _SAID_ABOVE}
     n = len(tasks_in_table(effects))
-    of = f", of {n:,} tasks" if n > 1 else ""
-    caption = f"Effects with intervals, from the highest to the lowest{of}{few}."
+    caption = f"Effects with intervals, from the highest to the lowest{few}."
+    if n > 1:
+        caption = f"{caption[:-1]}; {n:,} tasks."
     wide = forest_of_tasks(shown, rows_within=_ROWS_WIDE)
     narrow = forest_of_tasks(shown, width=_NARROW, rows_within=_ROWS_NARROW)
     return Figure((drawn(wide, caption),), caption, (drawn(narrow, caption),))
@@ -157,15 +157,12 @@ def _figure_of_answer(answer: Answer, effects: xr.Dataset) -> Figure:
     for task in shown:
         of = "" if every == [UNNAMED_TASK] else f" Task {task}."
         pictures.append(drawn(plain.draw(task=task), f"{answer.question}{of}"))
-    if every == [UNNAMED_TASK]:
-        return Figure(tuple(pictures), "")
-    names = ", ".join(map(shortened, shown))
-    caption = f"Task {names}." if len(shown) == 1 else f"Tasks {names}."
-    if len(every) > len(shown):
-        caption = (
-            f"The {len(shown)} tasks with the largest effects, of {len(every):,}: "
-            f"{names}."
-        )
+    few = len(shown) < len(every)
+    caption = (
+        f"The {len(shown)} tasks with the largest effects, of {len(every):,}."
+        if few
+        else ""
+    )
     return Figure(tuple(pictures), caption)
 
 

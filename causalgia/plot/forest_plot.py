@@ -338,7 +338,7 @@ def _draw_panels(
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         room = (page - wide) / columns
         axes.set_title(
-            shortened(tasks[number], room / _LETTER),
+            shortened(tasks[number], (room - 0.25) / _LETTER),
             fontsize=9.5,
             loc="left",
             color=INK,
