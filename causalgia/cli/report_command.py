@@ -286,13 +286,13 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     # a figure does not say of which task it is
     of_all = task is None or result.sizes.get("task", 1) == 1
     names = numbered_figures(folder) if experiment is not None and of_all else ()
-    there = [name for name in names if (folder / name).is_file()]
+    drawn = [name for name in names if (folder / name).is_file()]
     called = experiment.entry.name if experiment else ""
     figures = {
-        f"Picture of the experiment {called}{_of_task(number, len(there))}.": (
+        f"Picture of the experiment {called}{_of_task(number, len(drawn))}.": (
             folder / name
         ).read_bytes()
-        for number, name in enumerate(there)
+        for number, name in enumerate(drawn)
     }
     return PageParts(
         result=result,

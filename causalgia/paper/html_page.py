@@ -35,7 +35,7 @@ from causalgia.paper.page_pictures import (
     screen_pictures,
 )
 from causalgia.plot.style import letters_wide, shortened
-from causalgia.reporting import sentences, tasks_in_words
+from causalgia.reporting import sentences
 from causalgia.reporting._trial_report import (
     check_same_trial,
     scale_text,
@@ -77,8 +77,10 @@ _FINGERPRINTS = (
 _TOLD = {"exploratory", "notes", "caution", "answer", "question", "estimand"}
 _LONG, _LINE, _LONGEST = 200, 2_000, 50_000
 # words of these scripts, with what stands between them
+_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_BETWEEN = "\u0300-\u036f \u2026'.-"
 _RIGHT_TO_LEFT = re.compile(
-    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc](?:[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u0300-\u036f \u2026'.-]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u2026])?"
+    f"[{_LETTERS}](?:[{_LETTERS}{_BETWEEN}]*[{_LETTERS}\u2026])?"
 )
 _HISTORY = "Exploratory, chosen after the outcomes were seen: "
 _CHECK = ("value", "threshold", "status", "reason")
@@ -193,7 +195,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     parts = parts if task is None else _of_tasks(parts, task)
     result = parts.result
     outcomes = parts.result if parts.outcomes is None else parts.outcomes
-    context = {
+    context: dict[str, Any] = {
         "version": causalgia.__version__,
         "title": _title(result, parts),
         "convergence": _convergence(result, parts.diagnostics),

@@ -182,8 +182,7 @@ def _of_contrasts(
         if "contrast_" in variable.dims
     ]
     cut = effects.drop_vars(pairs).isel(contrast=np.flatnonzero(keep))
-    words = f"the {few} contrasts of the table, of {n:,}"
-    return cut.assign_attrs(shown=f"{few} of {n:,} contrasts"), f"; {words}"
+    return cut, f"; the {few} contrasts of the table, of {n:,}"
 
 
 def screen_pictures(effects: xr.Dataset) -> list[Picture]:
