@@ -167,7 +167,8 @@ class AnswerParts:
         under = [self.more] if self.more else []
         notes = [printable(line) for line in (*under, *self.foot, *asked)]
         first = "\n".join(f"<p>{as_html(text)}</p>" for text in self.sentences)
-        return f"{first}\n{html_table(self.header, self.lines, notes)}"
+        lines = [[printable(cell) for cell in line] for line in self.lines]
+        return f"{first}\n{html_table(self.header, lines, notes)}"
 
 
 class ReportText(str):
