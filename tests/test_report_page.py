@@ -17,6 +17,7 @@ import xarray as xr
 from chromium import Chromium
 
 import causalgia as cg
+from causalgia._discover import Discovery
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.paper.html_page import isolated
 from causalgia.reporting.answers import answer_parts
@@ -145,7 +146,7 @@ def starter(n_units=100):
         "GATA1": cg.Embed("AGATAAG", at=100),
         "GATA1, core broken": cg.Embed("AGCGAAG", at=100),
     }
-    arms |= cg.placebos("AGATAAG", at=100, n=40, rng=0)
+    arms |= cg.placebos("AGATAAG", at=100, n_placebos=40, rng=0)
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=n_units)
     analysis = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=7, analysis=analysis)
@@ -167,20 +168,16 @@ def spaced():
 
 def of_tasks(n, names=("GATA1", "GATA1, core broken", "untreated")):
     """Decisions in n tasks."""
-    contrasts = list(names)
-    size = np.linspace(1.4, -0.02, len(contrasts))[:, None] * np.linspace(1, 0.2, n)
-    table = cg.from_effects(
-        xr.DataArray(
-            size,
-            dims=("contrast", "task"),
-            coords={
-                "contrast": contrasts,
-                "task": [f"DNASE: cell line {i}" for i in range(n)],
-            },
-        ),
-        se=0.05,
-    )
-    return cg.decide(table, rope=(-0.1, 0.1))
+    size = np.linspace(1.4, -0.02, len(names))[:, None] * np.linspace(1, 0.2, n)
+    frame = pd.DataFrame(
+        {
+            "contrast": np.repeat(list(names), n),
+            "task": [f"DNASE: cell line {i}" for i in range(n)] * len(names),
+            "ace": size.ravel(),
+            "se": 0.05,
+        }
+    ).set_index(["contrast", "task"])
+    return cg.decide(frame.to_xarray().assign(df=np.inf), rope=(-0.1, 0.1))
 
 
 LONG = ("W" * 200, "転写因子" * 50, "عامل النسخ " * 20, "a\u0301" * 100)
@@ -308,7 +305,7 @@ def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
 
 
 def test_a_discovery_has_a_page(tmp_path):
-    found = cg.Discovery(
+    found = Discovery(
         table=pd.DataFrame(),
         pairs=pd.DataFrame(),
         sites=pd.DataFrame(),

@@ -47,7 +47,8 @@ def report_folder(
         Path,
         typer.Argument(
             metavar="DIR",
-            help="Folder of a trial, an experiment, a fit or a comparison of an MPRA.",
+            help="Folder of a trial, an experiment, motifs, variants, a fit or a comparison "
+            "of an MPRA.",
         ),
     ],
     html: Annotated[
@@ -87,9 +88,9 @@ def report_folder(
     """Report the results in a folder: as one self-contained page, or as text for a
     paper.
 
-    The page has the finding, pictures, a table to sort and filter, the checks of
-    causalgia refute if they lie in the folder, convergence, provenance, and what to
-    cite.
+    The page has the question, the answer, its table and one figure; then what could be
+    wrong, with the checks of causalgia refute if they lie in the folder; method,
+    protocol, arms, further figures, provenance and what to cite are folded.
 
     Example:   causalgia report results --html
 

@@ -30,6 +30,7 @@ from causalgia.reporting.verdict_sentences import (
 from causalgia.schema import keeps_effects
 
 if TYPE_CHECKING:
+    from causalgia._discover import Discovery
     from causalgia.experiments import Answer
 
 #: describing function of each kind of Dataset of the bench, and variables that no other
@@ -83,7 +84,7 @@ def report(
 
 @overload
 def report(
-    dataset: xr.Dataset | Answer,
+    dataset: xr.Dataset | Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -95,7 +96,7 @@ def report(
 
 
 def report(
-    dataset: xr.Dataset | Answer,
+    dataset: xr.Dataset | Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -151,8 +152,8 @@ def report(
         A file ending in ``.html``: one self-contained page with the question, the
         answer, its table and one figure; then what could be wrong; method, protocol,
         arms, further figures, provenance and what to cite are folded. A page also takes
-        the `~causalgia.experiments.Answer` of an experiment and a
-        `~causalgia.Discovery`.
+        the `~causalgia.experiments.Answer` of an experiment and the result of
+        `causalgia.discover`.
     outcomes
         For a page of effects: the outcomes of the trial, whose distributions are drawn.
     refutations
