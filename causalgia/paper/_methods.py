@@ -263,7 +263,7 @@ def methods(
     >>> from causalgia.verdicts import decide
     >>> decided = decide(from_effects([1.4], se=[0.1], names=["GATA1"]), rope=(-0.1, 0.1))
     >>> print(methods(decided).results)
-    Of 1 effect, 1 is an increase. GATA1: ACE 1.40 (95 % interval [1.20, 1.60]); increases, above the ROPE -0.1 to 0.1 \
+    Of 1 effect, 1 is an increase. GATA1: ACE 1.40 (95 % interval [1.20, 1.60]); increases, above the ROPE ±0.1 \
 (q < 1e-4).
     """
     if isinstance(

@@ -361,8 +361,8 @@ def table(
     | GATA1 | 1.380 | [1.341, 1.419] | increases | <1e-4 |
     | TAL1\_a | −0.510 | [−0.549, −0.471] | decreases | <1e-4 |
     <BLANKLINE>
-    Effects and standard errors as given.
-    ...
+    Verdict: where the interval lies against ±0.1, if q \<= .05 over these 2 rows.
+    <BLANKLINE>
     """
     if format not in get_args(Format):
         raise OutcomesError(
