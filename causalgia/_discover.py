@@ -152,6 +152,11 @@ class Discovery:
     notes: tuple[str, ...] = field(default=())
 
     @property
+    def question(self) -> str:
+        """The question that `discover` answers."""
+        return "Which motifs does the network read?"
+
+    @property
     def confirmed(self) -> pd.DataFrame:
         """The rows of the table with a verdict "higher" or "lower"."""
         return self.table[self.table["verdict"].isin(_DIRECTED)]

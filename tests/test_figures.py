@@ -123,6 +123,11 @@ def test_a_row_without_a_name_is_found():
     assert "row 2 has no name" in faults(axes.figure)
 
 
+def for_phones(table):
+    """The forest plot of a page on a narrow screen."""
+    return forest_plot.forest_of_tasks(table, width=3.6, rows_within=14.0)
+
+
 @pytest.mark.parametrize("kind", NAMES)
 def test_names_of_two_hundred_letters_collide_nowhere(kind):
     names = NAMES[kind]
@@ -130,6 +135,7 @@ def test_names_of_two_hundred_letters_collide_nowhere(kind):
     table = decided(names, tasks[:2], do=True, placebos=40)
     first = forest_plot.forest_of_tasks(table)
     assert not faults(first.figure)
+    assert not faults(for_phones(table).figure)
     assert all(len(tick.get_text()) < 90 for tick in first.get_yticklabels())
     if kind in ("long", "wide"):  # the widest, and the ones that need a cut
         one = table.isel(task=[0], contrast=slice(6))
@@ -150,6 +156,8 @@ def test_any_number_of_arms_collides_nowhere(n):
     axes = plot.forest(table, task="K562")
     assert not faults(axes.figure)
     assert not faults(forest_plot.forest_of_tasks(table).figure)
+    assert not faults(forest_plot.forest_of_tasks(table, rows_within=6.0).figure)
+    assert not faults(for_phones(table).figure)
     if n > 100:
         assert "the 100 largest of 5,000" in " ".join(axes.get_title("left").split())
         assert len(axes.get_yticklabels()) == 101
@@ -163,6 +171,9 @@ def test_any_number_of_tasks_collides_nowhere(n):
     axes = forest_plot.forest_of_tasks(table)
     assert not faults(axes.figure)
     assert axes.figure.get_figwidth() <= style.PAGE
+    narrow = for_phones(table)
+    assert not faults(narrow.figure)
+    assert narrow.figure.get_figwidth() == pytest.approx(3.6)
 
 
 def test_tasks_share_names_titles_and_one_legend():

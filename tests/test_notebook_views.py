@@ -77,6 +77,7 @@ def test_experiments_and_answers_show_their_question():
     for row in answer.decisions["contrast"].to_numpy():
         assert f">{row}</td>" in page
     assert View(answer)._repr_html_() == page
+    assert page.count("<table>") == 1
     assert repr(View(answer)) == str(answer)
 
 

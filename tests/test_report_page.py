@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from chromium import Chromium
 
 import causalgia as cg
+from causalgia._discover import Discovery
 from causalgia.errors import ContrastError, OutcomesError
+from causalgia.paper.html_page import isolated
+from causalgia.reporting.answers import answer_parts
 
 HOSTILE = (
     "<script>window.hacked = 1</script>",
@@ -41,12 +46,15 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
         self.texts: list[tuple[str, str]] = []
+        self.seen: list[str] = []  # what is read before a fold is opened
+        self.figures_seen = 0
         self.feed(text)
         self.close()
         assert self.open == []
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
+        self.figures_seen += tag == "figure" and "details" not in self.open
         if tag not in _VOID:
             self.open.append(tag)
 
@@ -58,6 +66,9 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         self.texts.append((self.open[-1] if self.open else "", data))
+        hidden = {"details", "script", "style", "head", "noscript"} & set(self.open)
+        if not hidden or self.open[-1] == "summary":
+            self.seen.append(data)
 
     def all(self, tag, **attrs):
         return [
@@ -65,6 +76,9 @@ class Page(HTMLParser):
             for name, found in self.tags
             if name == tag and attrs.items() <= found.items()
         ]
+
+    def before_folds(self):
+        return " ".join(" ".join(self.seen).split())
 
     def text(self):
         return " ".join(
@@ -124,34 +138,217 @@ def rows_of(html):
     )
 
 
-def test_a_page_has_the_finding_first_and_every_section(tmp_path):
+def starter(n_units=100):
+    """The trial of `causalgia init`, with decisions: two tasks and forty placebos."""
+    arms = {
+        "untreated": cg.Untreated(),
+        "placebo": cg.Placebo("AGATAAG", at=100),
+        "GATA1": cg.Embed("AGATAAG", at=100),
+        "GATA1, core broken": cg.Embed("AGCGAAG", at=100),
+    }
+    arms |= cg.placebos("AGATAAG", at=100, n_placebos=40, rng=0)
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=n_units)
+    analysis = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=7, analysis=analysis)
+    return outcomes, cg.analyze(outcomes, rng=0)
+
+
+def fitted():
+    from causalgia.mpra.counts._noise_model import simulated
+
+    return cg.mpra.fit(simulated(), control="control")
+
+
+def spaced():
+    experiment = cg.experiments.spacing(
+        cg.Uniform(length=41), motif="UGCAUG", distances=[4, 6, 9], n_units=60
+    )
+    return experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
+
+
+def of_tasks(n, names=("GATA1", "GATA1, core broken", "untreated")):
+    """Decisions in n tasks."""
+    size = np.linspace(1.4, -0.02, len(names))[:, None] * np.linspace(1, 0.2, n)
+    frame = pd.DataFrame(
+        {
+            "contrast": np.repeat(list(names), n),
+            "task": [f"DNASE: cell line {i}" for i in range(n)] * len(names),
+            "ace": size.ravel(),
+            "se": 0.05,
+        }
+    ).set_index(["contrast", "task"])
+    table = frame.to_xarray().transpose("contrast", "task")
+    df = xr.full_like(table["ace"], 1_000.0)
+    return cg.decide(cg.estimation.as_estimates(table.assign(df=df)), rope=(-0.1, 0.1))
+
+
+LONG = ("W" * 200, "転写因子" * 50, "عامل النسخ " * 20, "a\u0301" * 100)
+
+
+def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_path):
     outcomes = trial()
     html = written(
         cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes, refutations=checks()
     )
     page = Page(html)
-    sections = [found["id"] for found in page.all("section")]
-    assert sections == [
+    assert [found["id"] for found in page.all("section")] == [
         "finding",
-        "question",
-        "effects-section",
         "refutations",
-        "convergence",
+        "details",
+    ]
+    folds = [found["id"] for found in page.all("details") if "id" in found]
+    assert folds == [
+        "method",
+        "protocol",
+        "arms",
+        "each",
+        "pictures",
         "provenance",
         "cite",
     ]
-    linked = [found["href"].lstrip("#") for found in page.all("a")][1:]
-    assert [name for name in linked if name != "table-heading"] == sections
+    assert not any("open" in found for found in page.all("details"))
+    places = [
+        html.index(f'id="{name}"')
+        for name in ("question", "answer", "effects", "foot", "figure-1", *folds)
+    ]
+    assert places == sorted(places)
     text = page.text()
-    assert "GCATG minus untreated" in text
+    asked = "Which of 2 arms change log intensity in RBFOX1, compared with untreated?"
+    assert asked in text
     assert "No locked protocol is recorded." in text
     assert outcomes.attrs["predictor_fingerprint"] in text
     assert "there is no chain to converge" in text
     assert "The causalgia developers" in text
     assert len(html.encode()) < 2_000_000
-    assert {found["id"] for found in page.all("figure")} == {
-        f"figure-{i}" for i in range(1, 4)
-    }
+
+
+def test_the_page_says_what_the_report_says_and_says_it_once(tmp_path):
+    outcomes, decisions = starter()
+    page = Page(written(decisions, tmp_path, outcomes=outcomes))
+    told = answer_parts(decisions, noted="under Method")
+    seen = page.before_folds()
+    assert " ".join(told.sentences) in seen
+    assert " ".join(told.foot) in seen
+    # what is copied into a paper is complete by itself
+    own = written(decisions, tmp_path, outcomes=outcomes).partition('id="cite"')[0]
+    for line in (*told.sentences, *told.foot, *told.notes):
+        assert len(line) > 20
+        assert own.count(str(isolated(line))) == 1
+    shown = rows_of(written(decisions, tmp_path))
+    assert shown["columns"] == told.header
+    plain = [[cell.replace("-", "−") for cell in line[2:4]] for line in told.lines]
+    assert [row[2:4] for row in shown["rows"]] == plain
+    # directions first, the largest on top
+    assert [row[0] for row in shown["rows"]][:2] == ["GATA1", "GATA1"]
+
+
+def test_definitions_sentences_and_placebos_are_folded(tmp_path):
+    outcomes, decisions = starter()
+    page = Page(written(decisions, tmp_path, outcomes=outcomes))
+    seen, text = page.before_folds(), page.text()
+    for folded in (
+        "do(x[100:107] = AGATAAG)",
+        "ACE on log2 activity in K562, GATA1 minus placebo",
+        "the central 95 % of their estimates",
+        "s^2 / n",
+        outcomes.attrs["predictor_fingerprint"],
+    ):
+        assert folded in text
+        assert folded not in seen
+    names = decisions["contrast"].to_numpy().astype(str)
+    words = [name.removeprefix("placebo ") for name in names if "placebo " in name]
+    assert len(words) == 40
+    assert not any(word in seen for word in words)
+
+
+def test_the_finding_has_one_figure_that_nothing_repeats(tmp_path):
+    """A forest, an equivalence plot and a volcano showed the same four effects."""
+    outcomes, decisions = starter()
+    page = Page(written(decisions, tmp_path, outcomes=outcomes))
+    assert page.figures_seen == 1
+    drawn = [found["aria-label"] for found in page.all("svg", role="img")]
+    assert drawn[0] == drawn[1]  # for wide and for narrow screens
+    assert "2 tasks" in drawn[0]
+    further = drawn[2:] + [found["alt"] for found in page.all("img")]
+    assert len(further) == 4
+    assert all(
+        text.startswith(("Predictions of each arm", "Effect on each sequence"))
+        for text in further
+    )
+    # of a screen the table and the figure have the largest, and all are in a fold
+    many = Page(written(decided(60), tmp_path))
+    assert many.figures_seen == 1
+    assert len(many.all("figure")) == 2
+    assert "all 60 contrasts" in many.text()
+
+
+def test_exploratory_is_printed_once_and_only_after_a_departure(tmp_path):
+    outcomes = trial()
+    kept = Page(written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes))
+    assert "xploratory" not in kept.text()
+    departed = cg.decide(
+        cg.estimate(cg.contrast(outcomes, control="untreated")), rope=(-0.3, 0.3)
+    )
+    assert departed.attrs["exploratory"]
+    page = Page(written(departed, tmp_path, outcomes=outcomes))
+    assert page.text().lower().count("exploratory") == 1
+    assert "Exploratory, chosen after the outcomes were seen: rope" in (
+        page.before_folds()
+    )
+    assert "Chosen after the outcomes were seen: rope" in page.text()  # for a paper
+
+
+def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
+    page = Page(written(fitted(), tmp_path))
+    seen = page.before_folds()
+    assert "How much does GATA1 change measured activity in 30 elements?" in seen
+    assert "elements have an effect at a false discovery rate of 0.05" in seen
+    assert "Hierarchical fit of 30 elements" in page.text()
+    assert "ierarchical fit of 30 elements" not in seen
+    assert page.figures_seen == 1
+
+
+def test_a_discovery_has_a_page(tmp_path):
+    found = Discovery(
+        table=pd.DataFrame(),
+        pairs=pd.DataFrame(),
+        sites=pd.DataFrame(),
+        proposals=xr.Dataset(),
+        decisions=decided(names=["TGCATG", "AGAATG"]),
+        n_proposing=40,
+        n_fresh=40,
+        sentences=("2 of 2 proposed motifs act by themselves.",),
+    )
+    seen = Page(written(found, tmp_path)).before_folds()
+    assert "Which motifs does the network read?" in seen
+    assert "2 of 2 proposed motifs act by themselves." in seen
+    none = replace(found, decisions=None, sentences=("No motif is proposed.",))
+    page = Page(written(none, tmp_path))
+    assert "No motif is proposed." in page.before_folds()
+    assert not page.all("table")
+
+
+def test_long_names_are_cut_and_the_page_says_so(tmp_path):
+    page = Page(written(decided(names=LONG), tmp_path))
+    assert "Long names are cut (…); cg.tidy has them in full." in page.before_folds()
+    names = [data for tag, data in page.texts if tag == "th" and "…" in data]
+    assert len(names) == len(LONG)
+    assert len("".join(names)) < 600
+    assert "Long names" not in Page(written(decided(), tmp_path)).text()
+
+
+def test_numbers_beside_names_from_right_to_left_keep_their_order():
+    text = isolated("GATA1 in عامل النسخ: 2.67 [2.01, 3.33] <b>")
+    assert "<bdi>عامل النسخ</bdi>: 2.67 [2.01, 3.33] &lt;b&gt;" in text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("n", "rows"), [(1, 20), (3, 20), (5, 8), (12, 3), (919, 3)])
+def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
+    table = of_tasks(n, [f"motif {i}" for i in range(rows)])
+    page = Page(written(table, tmp_path))
+    label = page.all("svg", role="img")[0]["aria-label"]
+    assert (f"{n} tasks" in label) == (n > 1)
 
 
 def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
@@ -223,8 +420,9 @@ def test_ten_thousand_effects_are_rows_of_a_script(tmp_path):
     html = written(table, tmp_path)
     assert len(rows_of(html)["rows"]) == 10_000
     page = Page(html)
-    assert "Without scripts the first 500 of 10,000 rows are shown." in page.text()
-    assert "the 40 largest of 10,000" in page.text()
+    assert "Without scripts the page shows these rows alone." in page.text()
+    assert "the 20 contrasts of the table, of 10,000" in page.text()
+    assert len(rows_of(html)["first"]) == 20
     assert len(html) < 10_000_000
 
 
@@ -240,8 +438,7 @@ def test_deviations_are_said(tmp_path):
     )
     page = Page(written(found, tmp_path))
     assert "A protocol was locked before the trial: sha256 of it." in page.text()
-    assert page.all("div", id="deviations")
-    assert "ci_prob was 0.9" in page.text()
+    assert "rope was (-0.2, 0.2); ci_prob was 0.9." in page.before_folds()
 
 
 def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
@@ -279,7 +476,10 @@ def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
     page = Page(written(answer, tmp_path))
     assert answer.question in page.text()
-    assert answer.sentences[0] in page.text()
+    (said,) = answer.sentences
+    # of one task, which needs no heading
+    assert said.replace("Task RBFOX1: ", "In RBFOX1, ") in page.before_folds()
+    assert page.figures_seen == len(page.all("figure")) == 1
     assert page.all("svg", role="img")[0]["aria-label"].startswith(answer.question)
 
 
@@ -287,8 +487,6 @@ def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     "kind", ["outcomes", "concordance", "counts", "quality", "library"]
 )
 def test_every_result_has_a_page(kind, tmp_path):
-    import pandas as pd
-
     from causalgia.mpra.counts._noise_model import simulated
 
     def concordance():
@@ -373,7 +571,8 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     page = Page(html)
     assert "Tipping points of a trial" in page.text()
     assert "bench" not in page.text()
-    assert len(page.all("figure")) == 2
+    assert len(page.all("figure")) == 1
+    assert len(page.all("svg", role="img")) == 2
     assert "GATA1 as the null model shifts; task HepG2." in page.text()
     assert "<pre>" in cg.paper.View(tipping)._repr_html_()
 
@@ -445,7 +644,7 @@ def test_many_contrasts_of_an_analysis_are_counted_and_kept_in_full(tmp_path):
     experiment = cg.experiments.motif_mutagenesis(motif="GCATG", n_units=400)
     answer = experiment.analyze(cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0))
     html = written(answer, tmp_path)
-    fixed = html.partition("Fixed beforehand")[2].partition("</section>")[0]
+    fixed = html.partition('id="protocol"')[2].partition("</details>")[0]
     n = answer.decisions.sizes["contrast"]
     assert f"Analysis: contrasts: {n}, in full under Provenance; rope: " in fixed
     assert len(fixed) < 600
@@ -503,6 +702,19 @@ def test_an_unknown_task_is_said(tmp_path):
         written(decided(), tmp_path, task="HeLa")
 
 
+PAGES = {
+    "trial": lambda: starter(50)[1],
+    "experiment": spaced,
+    "fit": fitted,
+    "one": lambda: decided(1),
+    "5,000": lambda: decided(5_000),
+    "12 tasks": lambda: of_tasks(12),
+    "919 tasks": lambda: of_tasks(919),
+    "long names": lambda: decided(names=LONG),
+}
+"""What a page is of -> the result."""
+
+
 @pytest.fixture(scope="module")
 def browser():
     with Chromium() as found:
@@ -540,9 +752,10 @@ class TestInABrowser:
             refutations=checks(),
         )
         self.load(browser, path)
+        browser.value("document.getElementById('pictures').open = true")
         sizes = browser.value(
             "[...document.querySelectorAll('figure svg, figure img')].map(e => "
-            "e.getBoundingClientRect().width)"
+            "e.getBoundingClientRect().width).filter(w => w > 0)"
         )
         assert len(sizes) == 3
         assert min(sizes) > 200
@@ -559,12 +772,17 @@ class TestInABrowser:
         )
         browser.value(button.format(1) + ".click()")
         assert self.cells(browser) == first[::-1]
+        assert browser.value("document.getElementById('tools').hidden")
+        self.load(browser, cg.report(decided(30), path=tmp_path / "c.html"))
+        assert len(self.cells(browser)) == 20
+        browser.value("document.getElementById('every').click()")
+        assert len(self.cells(browser)) == 30
         browser.value(
             "const box = document.getElementById('filter'); box.value = 'motif "
-            "3';box.dispatchEvent(new Event('input'))"
+            "13';box.dispatchEvent(new Event('input'))"
         )
-        assert self.cells(browser) == ["motif 3"]
-        assert "1 of 1 (5 without the filter)" in browser.value(
+        assert self.cells(browser) == ["motif 13"]
+        assert "1 of 1 (30 without the filter)" in browser.value(
             "document.getElementById('status').textContent"
         )
         browser.value(
@@ -613,6 +831,56 @@ class TestInABrowser:
             == "none"
         )
 
+    @pytest.mark.parametrize("name", list(PAGES))
+    def test_one_screen_has_question_answer_and_figure(self, name, browser, tmp_path):
+        """Today's finding lay below the first screen."""
+        path = cg.report(PAGES[name](), path=tmp_path / "a.html")
+        self.load(browser, path)
+        browser.screen(1280, 800)
+        places = browser.value(
+            "['#question', '#answer', '#figure-1'].map(name => {const r = document"
+            ".querySelector(name).getBoundingClientRect(); return [r.left, r.top, "
+            "r.right, r.bottom]})"
+        )
+        for left, top, right, bottom in places:
+            assert left >= 0
+            assert top >= 0
+            assert right <= 1280
+            assert bottom <= 800
+        (question, answer, figure) = places
+        assert question[3] <= answer[1]
+        assert question[3] <= figure[1]
+        assert answer[2] <= figure[0]
+        letters = self.smallest_drawn_letter(browser)
+        assert letters is None or letters >= 5
+
+    def smallest_drawn_letter(self, browser):
+        """Return the height in pixels of the lowest name of a tick; None of a PNG."""
+        return browser.value(
+            "(() => {const of = [...document.querySelectorAll('#figure-1 .wide svg "
+            "[id*=ytick] [id*=text]')].map(e => e.getBoundingClientRect().height)"
+            ".filter(h => h > 0); return of.length ? Math.min(...of) : null})()"
+        )
+
+    @pytest.mark.parametrize("name", list(PAGES))
+    def test_a_phone_cuts_nothing(self, name, browser, tmp_path):
+        path = cg.report(PAGES[name](), path=tmp_path / "a.html")
+        self.load(browser, path)
+        browser.screen(390, 844, mobile=True)
+        assert browser.value("document.documentElement.scrollWidth") <= 390
+        wide = browser.value(
+            "[...document.querySelectorAll('h1, p, figure, #figure-1 svg, #figure-1 "
+            "img, #effects, #effects tr > *')].map(e => e.getBoundingClientRect())"
+            ".filter(r => r.width > 0 && (r.left < 0 || r.right > 390)).length"
+        )
+        assert wide == 0
+        drawn = browser.value(
+            "[...document.querySelectorAll('#figure-1 svg, #figure-1 img')].map(e => "
+            "e.getBoundingClientRect().width).filter(w => w > 0)"
+        )
+        assert drawn
+        assert min(drawn) > 200
+
     @pytest.mark.long
     def test_ten_thousand_effects_page_by_page(self, browser, tmp_path):
         rng = np.random.default_rng(0)
@@ -621,6 +889,8 @@ class TestInABrowser:
             rope=(-0.1, 0.1),
         )
         self.load(browser, cg.report(table, path=tmp_path / "a.html"))
+        assert len(self.cells(browser)) == 20
+        browser.value("document.getElementById('every').click()")
         assert len(self.cells(browser)) == 200
         browser.value("document.querySelectorAll('#effects thead button')[1].click()")
         value = [float(cell.replace("−", "-")) for cell in self.cells(browser, 1)]

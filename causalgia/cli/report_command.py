@@ -47,7 +47,8 @@ def report_folder(
         Path,
         typer.Argument(
             metavar="DIR",
-            help="Folder of a trial, an experiment, a fit or a comparison of an MPRA.",
+            help="Folder of a trial, an experiment, motifs, variants, a fit or a comparison "
+            "of an MPRA.",
         ),
     ],
     html: Annotated[
@@ -87,9 +88,9 @@ def report_folder(
     """Report the results in a folder: as one self-contained page, or as text for a
     paper.
 
-    The page has the finding, pictures, a table to sort and filter, the checks of
-    causalgia refute if they lie in the folder, convergence, provenance, and what to
-    cite.
+    The page has the question, the answer, its table and one figure; then what could be
+    wrong, with the checks of causalgia refute if they lie in the folder; method,
+    protocol, arms, further figures, provenance and what to cite are folded.
 
     Example:   causalgia report results --html
 
@@ -215,7 +216,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         If there is nothing to report in it.
     """
     from causalgia import mpra, report, store
-    from causalgia.mpra.text_reports import concordance_parts, fit_parts
+    from causalgia.mpra.text_reports import concordance_parts
     from causalgia.paper.html_page import PageParts
     from causalgia.reporting._trial_report import check_same_trial
 
@@ -246,12 +247,8 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             if (folder / EFFECTS).is_file()
             else ()
         )
-        report(fitted, task=task)  # refuses what is of a trial
-        return PageParts(
-            result=fitted,
-            saved=saved,
-            sentences=(*fit_parts(fitted).sentences, *verdicts),
-        )
+        report(fitted, task=task)  # a fit has no tasks to choose
+        return PageParts(result=fitted, saved=saved, about=verdicts)
     if LIBRARY in there and not {OUTCOMES, STORE} & there:
         library = mpra.read_library(folder)
         return PageParts(result=library, text=report(library, task=task))
@@ -291,23 +288,21 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     experiment = folder_experiment(folder)
     # a figure does not say of which task it is
     of_all = task is None or result.sizes.get("task", 1) == 1
-    figures = numbered_figures(folder) if experiment is not None and of_all else ()
-    for number, name in enumerate(
-        name for name in figures if (folder / name).is_file()
-    ):
-        of = (
-            "of the task with the largest effect"
-            if number == 0
-            else f"of another task ({number + 1})"
-        )
-        saved[
-            f"Picture of the experiment {experiment.entry.name if experiment else ''}, "
-            f"{of}."
-        ] = (folder / name).read_bytes()
+    names = numbered_figures(folder) if experiment is not None and of_all else ()
+    drawn = [name for name in names if (folder / name).is_file()]
+    called = experiment.entry.name if experiment else ""
+    figures = {
+        f"Picture of the experiment {called}{_of_task(number, len(drawn))}.": (
+            folder / name
+        ).read_bytes()
+        for number, name in enumerate(drawn)
+    }
     return PageParts(
         result=result,
         text=text,
-        question=experiment.entry.question if experiment is not None else "",
+        question=experiment.entry.question
+        if experiment is not None
+        else str(result.attrs.get("question", "")),
         sentences=tuple(
             line for line in str(result.attrs.get("answer", "")).split("\n") if line
         ),
@@ -316,5 +311,17 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         diagnostics=draws["diagnostics"].to_dataset()
         if "diagnostics" in draws
         else None,
+        figures=figures,
         saved=saved,
+    )
+
+
+def _of_task(number: int, n: int) -> str:
+    """Return of which task a numbered figure of an experiment is."""
+    if n == 1:
+        return ""
+    return (
+        f", of another task ({number + 1})"
+        if number
+        else ", of the task with the largest effect"
     )

@@ -190,7 +190,9 @@ def discover_motifs(
         store.save(found.proposals, folder / PROPOSALS)
         written = [MOTIFS, PAIRS, SITES, PROPOSALS]
         if found.decisions is not None:
-            store.save(found.decisions, folder / DECISIONS)
+            # for the page of the folder
+            said = {"question": found.question, "answer": "\n".join(found.sentences)}
+            store.save(found.decisions.assign_attrs(said), folder / DECISIONS)
             written.append(DECISIONS)
         else:
             # of the motifs that --force writes over

@@ -32,6 +32,7 @@ from causalgia.reporting.verdict_sentences import (
 from causalgia.schema import keeps_effects
 
 if TYPE_CHECKING:
+    from causalgia._discover import Discovery
     from causalgia.experiments import Answer
 
 #: describing function of each kind of Dataset of the bench, and variables that no other
@@ -84,7 +85,7 @@ def report(
 
 @overload
 def report(
-    dataset: xr.Dataset | Answer,
+    dataset: xr.Dataset | Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -96,7 +97,7 @@ def report(
 
 
 def report(
-    dataset: xr.Dataset | Answer,
+    dataset: xr.Dataset | Answer | Discovery,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -149,9 +150,11 @@ def report(
         (with the number of units that an undecided one would need), and the notes on
         method and data.
     path
-        A file ending in ``.html``: one self-contained page with the finding, pictures,
-        a table to sort and filter, the checks, the provenance and what to cite. A page
-        also takes the `~causalgia.experiments.Answer` of an experiment.
+        A file ending in ``.html``: one self-contained page with the question, the
+        answer, its table and one figure; then what could be wrong; method, protocol,
+        arms, further figures, provenance and what to cite are folded. A page also takes
+        the `~causalgia.experiments.Answer` of an experiment and the result of
+        `causalgia.discover`.
     outcomes
         For a page of effects: the outcomes of the trial, whose distributions are drawn.
     refutations
@@ -349,6 +352,12 @@ def _page(
             "question": given.question,
             "sentences": given.shown_sentences,
         }
+        given = given.decisions
+    elif not isinstance(given, xr.Dataset) and hasattr(given, "n_proposing"):
+        about |= {"question": given.question, "sentences": given.sentences}
+        if given.decisions is None:  # no motif was proposed
+            about["text"] = "\n".join(given.sentences)
+            return write_page(page, PageParts(result=given.proposals, **about))
         given = given.decisions
     if isinstance(given, xr.Dataset) and "ace" in given and not has_positions(given):
         _check_reportable(given)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,13 +26,28 @@ from causalgia.inputs import check_no_pipe, parse_json
 from causalgia.notes import notes_of
 from causalgia.paper._methods import methods
 from causalgia.paper.page_pictures import (
+    Figure,
+    Picture,
     bench_pictures,
-    effect_pictures,
+    finding_figure,
     outcome_pictures,
     saved_picture,
+    screen_pictures,
 )
-from causalgia.reporting import cells, sentences, tasks_in_words
-from causalgia.reporting._trial_report import check_same_trial, estimand, shape_lines
+from causalgia.plot.style import letters_wide, shortened
+from causalgia.reporting import sentences
+from causalgia.reporting._trial_report import (
+    check_same_trial,
+    scale_text,
+    task_contrast_text,
+)
+from causalgia.reporting.answer_sentences import cut, in_words
+from causalgia.reporting.answers import (
+    AnswerParts,
+    all_lines,
+    answer_parts,
+    arm_lines,
+)
 from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
 from causalgia.reporting.table_formats import NAMES, with_minus
 from causalgia.reporting.verdict_sentences import (
@@ -41,9 +57,15 @@ from causalgia.reporting.verdict_sentences import (
 )
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from causalgia.experiments import Answer
 
-_FEW_SENTENCES, _WITHOUT_SCRIPT, _MOST_ROWS = 6, 500, 20_000
+_MOST_ROWS = 20_000
+_ON_FIRST_SCREEN = 1_000  # letters of an answer
+_MOST_LINES = 200  # of a fold
+_FIRST_ROWS = 40
+_LONGEST_NAME = 60.0
 _LIGHTS = {"fail": "✗", "warn": "!", "pass": "✓"}
 _FINGERPRINTS = (
     "design_fingerprint",
@@ -54,8 +76,13 @@ _FINGERPRINTS = (
 )
 _TOLD = {"exploratory", "notes", "caution", "answer", "question", "estimand"}
 _LONG, _LINE, _LONGEST = 200, 2_000, 50_000
-# sentences of the estimand that have a place of their own
-_ELSEWHERE = ("Note:", "Caution:", "Exploratory")
+# words of these scripts, with what stands between them
+_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_BETWEEN = "\u0300-\u036f \u2026'.-"
+_RIGHT_TO_LEFT = re.compile(
+    f"[{_LETTERS}](?:[{_LETTERS}{_BETWEEN}]*[{_LETTERS}\u2026])?"
+)
+_HISTORY = "Exploratory, chosen after the outcomes were seen: "
 _CHECK = ("value", "threshold", "status", "reason")
 
 
@@ -73,6 +100,8 @@ class PageParts:
         The answer of an experiment, whose figure is drawn.
     question, sentences
         Question and answer of an experiment, in sentences.
+    about
+        What else is known of the method, in sentences.
     outcomes
         Outcomes or effects of single units, for their distributions.
     refutations
@@ -80,8 +109,10 @@ class PageParts:
     diagnostics
         Convergence of draws: R-hat and effective sample sizes, as `causalgia.infer`
         keeps them.
+    figures
+        The figures of an experiment, already drawn: caption -> PNG.
     saved
-        Pictures already drawn: caption -> PNG.
+        Further pictures already drawn: caption -> PNG.
     """
 
     result: xr.Dataset
@@ -89,9 +120,11 @@ class PageParts:
     answer: Answer | None = None
     question: str = ""
     sentences: Sequence[str] = ()
+    about: Sequence[str] = ()
     outcomes: xr.Dataset | None = None
     refutations: xr.Dataset | None = None
     diagnostics: xr.Dataset | None = None
+    figures: Mapping[str, bytes] = field(default_factory=dict)
     saved: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -135,6 +168,7 @@ def _render(context: dict[str, Any]) -> str:
         finalize=lambda value: printable(value) if type(value) is str else value,
         loader=FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
     )
+    environment.filters["isolated"] = isolated
     return environment.get_template("page.html.jinja").render(
         **context,
         style=Markup(style),
@@ -156,64 +190,207 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     has_effects = "ace" in parts.result and not curves and not parts.text
     of_checks = {"check", *_CHECK} <= set(parts.result.variables)
     if has_effects:
+        parts = _with_fit(parts)
         parts = replace(parts, result=as_reportable(parts.result))
     parts = parts if task is None else _of_tasks(parts, task)
     result = parts.result
-    pictures = [saved_picture(caption, png) for caption, png in parts.saved.items()]
-    if has_effects:
-        pictures += effect_pictures(result, answer=parts.answer)
-    else:
-        pictures += bench_pictures(parts.result)
     outcomes = parts.result if parts.outcomes is None else parts.outcomes
-    pictures += outcome_pictures(outcomes, effects=result if has_effects else None)
-    found = methods(result) if has_effects else None
-    context = {
+    context: dict[str, Any] = {
         "version": causalgia.__version__,
         "title": _title(result, parts),
-        "question": parts.question,
-        "facts": _facts(outcomes),
-        "finding": _finding(result, parts, found.results)
-        if found is not None
-        else _finding_in_text(parts),
-        "marks": _count(_named(result)["verdict"].to_numpy().ravel(), VERDICTS)
-        if has_effects and is_decided(result)
-        else [],
-        "asked": [
-            _cut(t)
-            for t in estimand(result).split("\n")
-            if not t.startswith(_ELSEWHERE)
-        ]
-        if has_effects
-        else [],
-        "beforehand": _beforehand(result.attrs),
-        "deviations": [
-            _cut(line)
-            for line in str(result.attrs.get("exploratory", "")).split("; ")
-            if line
-        ],
-        "effects_heading": "Effects" if has_effects or curves else "Pictures",
-        "pictures": pictures,
-        "text": "" if has_effects else parts.text,
-        "convergence": _convergence(result, parts.diagnostics)
-        + [_cut(line) for line in (shape_lines(result) if has_effects else [])],
+        "convergence": _convergence(result, parts.diagnostics),
         "provenance": _provenance(result.attrs),
         "long_provenance": [
             (name, _cut(str(value), _LONGEST))
             for name, value in result.attrs.items()
             if len(str(value)) > _LONG and name not in _TOLD
         ],
-        **_checks(
-            parts.refutations
-            if parts.refutations is not None or not of_checks
-            else result,
-            result,
-        ),
-        **(_row_context(result) if has_effects else _NO_TABLE),
-        "methods": _cut(found.methods) if found is not None else "",
-        "works": [str(work) for work in found.works] if found is not None else [],
-        "bibtex": found.bibtex if found is not None else "",
     }
-    return context | {"sections": _sections(context)}
+    if has_effects:
+        context |= _of_effects(result, outcomes, parts)
+    else:
+        context |= _of_text(outcomes, parts)
+    said = (*context["foot"], *context["notes"])
+    context["beforehand"] = _beforehand(result.attrs, said)
+    return context | _checks(
+        parts.refutations if parts.refutations is not None or not of_checks else result,
+        result,
+        [
+            line
+            for line in context["convergence"]
+            if line.startswith("Not converged") and has_effects
+        ],
+        said,
+    )
+
+
+def _with_fit(parts: PageParts) -> PageParts:
+    """Return the parts with what the report of a fit says: on the effects as sentences
+    of the answer, on the fit as notes.
+    """
+    if parts.sentences or not {"n_barcodes", "weight"} <= set(parts.result.variables):
+        return parts
+    from causalgia.mpra.text_reports import describe_fit
+
+    blocks: list[list[str]] = []
+    for line in describe_fit(parts.result).split("\n"):
+        if line.startswith(" "):
+            blocks[-1].append(line.strip())
+        else:
+            blocks.append([line.strip()])
+    about = [f"{line[:1].upper()}{line[1:]}." for line in blocks[0]]
+    said = [f"{'; '.join(block)}." for block in blocks[1:]]
+    names = [cut(str(name)) for name in np.atleast_1d(parts.result["contrast"])]
+    arms = in_words(names) if len(names) <= 3 else f"{len(names):,} arms"
+    question = (
+        f"How much {'does' if len(names) == 1 else 'do'} {arms} change "
+        f"{parts.result.attrs.get('effect_on', 'the activity')} in "
+        f"{parts.result.sizes['element']:,} elements?"
+    )
+    return replace(
+        parts,
+        question=parts.question or question,
+        sentences=said,
+        about=(*about, *parts.about),
+    )
+
+
+def _of_effects(
+    effects: xr.Dataset, outcomes: xr.Dataset, parts: PageParts
+) -> dict[str, Any]:
+    """Return what a page of estimates or decisions shows."""
+    told = answer_parts(
+        effects,
+        answer=parts.sentences or None,
+        every="All rows",
+        some="the filter",
+        noted="under Method",
+    )
+    figure = finding_figure(
+        effects, contrasts=told.contrasts, answer=parts.answer, saved=parts.figures
+    )
+    found = methods(effects)
+    first, more = _first_sentences(told.sentences)
+    foot = list(told.foot)
+    if not is_decided(effects):
+        foot.append(
+            "These are estimates without verdicts: cg.decide(estimates, rope=...) says "
+            "which effects are large enough to matter."
+        )
+    pictures = [saved_picture(caption, png) for caption, png in parts.saved.items()]
+    pictures += screen_pictures(effects)
+    pictures += outcome_pictures(outcomes, effects=effects)
+    return {
+        "question": parts.question or _question(effects),
+        "answer": [_cut(line) for line in first],
+        "more_answer": [_cut(line) for line in more],
+        "text": "",
+        "foot": [_cut(line) for line in foot],
+        "notes": [_cut(line) for line in (*parts.about, *told.notes)],
+        "arms": _counted(arm_lines(effects), "cg.report(x, arms=True)"),
+        "each": _counted(_each(effects, told), "cg.report(x, sentences=True)"),
+        "figure": figure,
+        "pictures": pictures,
+        "methods": _cut(found.methods.replace(_HISTORY, _HISTORY[13:].capitalize())),
+        "works": [str(work) for work in found.works],
+        "bibtex": found.bibtex,
+        **_table(effects, told),
+    }
+
+
+def _of_text(outcomes: xr.Dataset, parts: PageParts) -> dict[str, Any]:
+    """Return what a page shows of a result that is a text: outcomes, a curve, a result
+    of the bench.
+    """
+    before = "outcome" in parts.result or "ice" in parts.result
+    about, *found = parts.text.split("\n\n")
+    if before:
+        answer = [
+            "No effect has been estimated yet: cg.analyze(outcomes, rng=0), or "
+            "causalgia analyze DIR, does that. Below is what was run."
+        ]
+        rest = parts.text
+    elif "tipping_shift" in parts.result or has_positions(parts.result):
+        answer = found[:1]  # what it is of, then
+        rest = "\n\n".join([about, *found[1:]])
+    else:
+        answer, rest = [], parts.text
+    pictures = [saved_picture(caption, png) for caption, png in parts.saved.items()]
+    pictures += bench_pictures(parts.result)
+    pictures += outcome_pictures(outcomes, effects=None)
+    own = [saved_picture(caption, png) for caption, png in parts.figures.items()]
+    return _NO_TABLE | {
+        "question": parts.question if parts.question != _title(outcomes, parts) else "",
+        "answer": [line for block in answer for line in block.split("\n")],
+        "text": rest,
+        "figure": _one_figure([*own, *pictures]),
+    }
+
+
+def _one_figure(pictures: Sequence[Picture]) -> Figure | None:
+    """Return one figure of pictures, each under its caption if there are several."""
+    if not pictures:
+        return None
+    return Figure(tuple(pictures), captions=True)
+
+
+def _first_sentences(lines: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the sentences of an answer that have room on the first screen, and the
+    others.
+    """
+    first: list[str] = []
+    letters = 0
+    for line in lines:
+        letters += len(line)
+        if first and letters > _ON_FIRST_SCREEN:
+            break
+        first.append(line)
+    return first, list(lines[len(first) :])
+
+
+def _question(effects: xr.Dataset) -> str:
+    """Return the question that a trial answers, in a sentence."""
+    names = list(dict.fromkeys(map(str, _named(effects)["contrast"].to_numpy())))
+    attrs, decided = effects.attrs, is_decided(effects)
+    tasks = tasks_in_table(effects)
+    where = task_contrast_text(effects)[0].removeprefix(", ")
+    if not where and tasks != ["effect"]:
+        short = len(tasks) == 1 or len("".join(tasks)) <= _LONGEST_NAME
+        where = in_words(tasks) if short else f"{len(tasks):,} tasks"
+    where = f" in {where}" if where else ""
+    known = attrs.get("contrast_scale") or attrs.get("scale")
+    on = f" on {cut(scale_text(attrs))}" if known else ""
+    than = (
+        f", compared with {cut(str(attrs['control']))}" if attrs.get("control") else ""
+    )
+    if "control" not in attrs:
+        if len(names) == 1:
+            return f"How large is the effect of {cut(names[0])}{on}{where}?"
+        if decided:
+            return f"Which of {len(names):,} effects{on}{where} are large enough to matter?"
+        return f"How large are {len(names):,} effects{on}{where}?"
+    changed = f" {cut(scale_text(attrs))}" if known else " the outcome"
+    if len(names) == 1:
+        verb = "Does" if decided else "How much does"
+        return f"{verb} {cut(names[0])} change{changed}{where}{than}?"
+    some = "Which of" if decided else "How much do"
+    return f"{some} {len(names):,} arms change{changed}{where}{than}?"
+
+
+def _each(effects: xr.Dataset, told: AnswerParts) -> list[str]:
+    """Return a sentence for each effect in the table, and for the placebos."""
+    names = effects["contrast"].to_numpy().astype(str)
+    keep = np.isin(names, told.contrasts) | is_placebo(effects)
+    shown = effects.isel(contrast=np.flatnonzero(keep))
+    shown.attrs = {k: v for k, v in effects.attrs.items() if k != "exploratory"}
+    return sentences(shown, every=True)
+
+
+def _counted(lines: Sequence[str], every: str) -> list[str]:
+    """Return the lines of a fold, and how to see what is left out of a long one."""
+    left = len(lines) - _MOST_LINES
+    shown = [_cut(line) for line in lines[:_MOST_LINES]]
+    return [*shown, f"And {left:,} more: {every} prints all."] if left > 0 else shown
 
 
 def _of_tasks(parts: PageParts, task: str | Sequence[str]) -> PageParts:
@@ -242,26 +419,6 @@ def _cut(text: str, most: int = _LINE) -> str:
     )
 
 
-def _sections(context: Mapping[str, Any]) -> list[tuple[str, str]]:
-    found = [("finding", "Finding"), ("question", "Question and protocol")]
-    found += (
-        [("effects-section", context["effects_heading"])]
-        if context["pictures"] or context["columns"]
-        else []
-    )
-    found += [("table-heading", "Table of effects")] if context["columns"] else []
-    found += [("text", "Report in text")] if context["text"] else []
-    found += [
-        ("refutations", "How it could be wrong"),
-        ("convergence", "Convergence"),
-        ("provenance", "Provenance"),
-    ]
-    return [
-        *found,
-        *([("cite", "Methods, and how to cite")] if context["methods"] else []),
-    ]
-
-
 def _title(result: xr.Dataset, parts: PageParts) -> str:
     attrs = result.attrs
     name = attrs.get("name") or (
@@ -271,6 +428,8 @@ def _title(result: xr.Dataset, parts: PageParts) -> str:
     if name:
         return f"{name}: effects on {on}" if on else str(name)
     if "ace" not in result and parts.text:
+        if parts.question and "outcome" not in result:
+            return parts.question
         kinds = {
             "outcome": "Outcomes of a trial",
             "tipping_shift": "Tipping points of a trial",
@@ -289,61 +448,9 @@ def _title(result: xr.Dataset, parts: PageParts) -> str:
     )
 
 
-def _facts(result: xr.Dataset) -> str:
-    """Return tasks, scale, units and population in a line."""
-    attrs, facts = result.attrs, []
-    if "task" in result.coords:
-        facts.append(tasks_in_words(result))
-    if scale := attrs.get("contrast_scale") or attrs.get("scale"):
-        facts.append(f"on {scale}")
-    if "unit" in result.sizes or "n_units" in result:
-        counts = (
-            [result.sizes["unit"]]
-            if "unit" in result.sizes
-            else np.unique(result["n_units"].to_numpy())
-        )
-        least, most = int(min(counts)), int(max(counts))
-        facts.append(
-            f"n = {least:,}" + (f" to {most:,}" if most > least else "") + " units"
-        )
-    if attrs.get("null"):
-        facts.append(f"of {attrs['null']}")
-    return ", ".join(map(str, facts))
-
-
 def _named(effects: xr.Dataset) -> xr.Dataset:
     """Return the effects without those of fixed placebos."""
     return effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
-
-
-def _finding(effects: xr.Dataset, parts: PageParts, results: str) -> list[str]:
-    if parts.sentences:
-        return list(parts.sentences)
-    lines = [results]
-    if not is_decided(effects):
-        lines.append(
-            "These are estimates without verdicts: cg.decide(estimates, rope=...) says "
-            "which effects are large enough to matter."
-        )
-    elif _named(effects)["ace"].size <= _FEW_SENTENCES:
-        lines = sentences(effects)
-    return lines
-
-
-def _finding_in_text(parts: PageParts) -> list[str]:
-    if "outcome" in parts.result or "ice" in parts.result:
-        return [
-            "No effect has been estimated yet: cg.analyze(outcomes, rng=0), or "
-            "causalgia analyze DIR, does that. Below is what was run."
-        ]
-    about, *found = parts.text.split("\n\n")
-    # what it is of, then
-    first = (
-        found[:1]
-        if "tipping_shift" in parts.result or has_positions(parts.result)
-        else []
-    )
-    return [line for block in (*first, about) for line in block.split("\n")]
 
 
 def _count(found: Iterable[Any], names: Iterable[str]) -> list[tuple[str, str]]:
@@ -351,8 +458,10 @@ def _count(found: Iterable[Any], names: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, f"{counts[name]:,}") for name in names if counts[name]]
 
 
-def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
-    """Return what was fixed before the outcomes were seen."""
+def _beforehand(attrs: Mapping[Any, Any], said: Sequence[str]) -> list[str]:
+    """Return what was fixed before the outcomes were seen, without what the page has
+    said.
+    """
     lines = []
     if attrs.get("protocol"):
         lines.append(f"A protocol was locked before the trial: {attrs['protocol']}.")
@@ -373,7 +482,12 @@ def _beforehand(attrs: Mapping[Any, Any]) -> list[str]:
     ):
         if attrs.get(name):
             lines.append(f"{words}: {attrs[name]}.")
-    return lines
+    printed = " ".join(said)
+    return [
+        line
+        for line in lines
+        if line not in printed and f"{line.split(': ')[0]}: " not in printed
+    ]
 
 
 def _analysis_in_words(text: str) -> str:
@@ -394,54 +508,56 @@ def _analysis_in_words(text: str) -> str:
     )
 
 
-def _row_context(effects: xr.Dataset) -> dict[str, Any]:
-    """Return header, rows as compact JSON and the rows that are shown without a
-    script.
+def _table(effects: xr.Dataset, told: AnswerParts) -> dict[str, Any]:
+    """Return the lines of the report as they are shown at first, and every line as
+    compact JSON for the button "All rows".
     """
-    names, lines = cells(effects)
-    numeric = [name not in NAMES for name in names]
-    lines = [
-        [
-            with_minus(cell) if number else printable(cell)
-            for number, cell in zip(numeric, line, strict=True)
-        ]
-        for line in lines
-    ]
-    n, notes = len(lines), []
-    if n > _MOST_ROWS:
-        at = (
-            names.index("ACE")
-            if "ACE" in names
-            else next(i for i, name in enumerate(names) if name not in NAMES)
-        )
-        sizes = [
-            abs(float(line[at].split()[0].replace(",", "").replace("−", "-") or 0))
-            for line in lines
-        ]
-        size = np.argsort(-np.array(sizes), kind="stable")[:_MOST_ROWS]
-        lines = [lines[i] for i in sorted(size)]
-        notes.append(
-            f"The {_MOST_ROWS:,} largest of {n:,} effects; all are in the table of "
-            "cg.tidy."
-        )
     from markupsafe import Markup
 
-    plain = {
+    names, lines = all_lines(effects)
+    numeric = [name not in NAMES for name in names]
+
+    def printed(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+        return [
+            [
+                with_minus(cell) if number else _name(cell)
+                for number, cell in zip(numeric, line, strict=True)
+            ]
+            for line in lines
+        ]
+
+    few = told.lines[:_FIRST_ROWS]
+    cells_of = (dict(zip(told.header, line, strict=True)) for line in few)
+    shown = printed([[cell.get(name, "") for name in names] for cell in cells_of])
+    n, left = len(lines), len(told.lines) - len(few)
+    notes = [f"{left:,} rows of these contrasts are not shown."] if left else []
+    notes += [told.more] if told.more else []
+    words = [i for i, number in enumerate(numeric) if not number]
+    if any(letters_wide(line[i]) > _LONGEST_NAME for line in lines for i in words):
+        notes.append("Long names are cut (…); cg.tidy has them in full.")
+    if n > _MOST_ROWS:
+        lines = lines[:_MOST_ROWS]
+        notes.append(
+            f"All rows are the first {_MOST_ROWS:,} of {n:,}; cg.tidy has every one."
+        )
+    every = printed(lines)
+    plain: dict[str, Any] = {
         "columns": [printable(name) for name in names],
         "numeric": numeric,
-        "rows": lines,
+        "rows": every,
     }
+    if every != shown:
+        plain["first"] = shown
     text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
-    there = (
-        [line[names.index("verdict")] for line in lines] if "verdict" in names else []
-    )
+    there = {line[names.index("verdict")] for line in every if "verdict" in names}
     return {
         "columns": names,
         "numeric": numeric,
-        "shown": lines[:_WITHOUT_SCRIPT],
-        "n_rows": len(lines),
+        "shown": shown,
+        "n_rows": len(every),
+        "all_shown": every == shown,
         "rows": Markup(text),
         "verdicts": [
             verdict
@@ -452,23 +568,52 @@ def _row_context(effects: xr.Dataset) -> dict[str, Any]:
     }
 
 
+def _name(text: str) -> str:
+    """Return a name of a table, of a long one the beginning and the end."""
+    if letters_wide(text) > _LONGEST_NAME:
+        return shortened(text, _LONGEST_NAME)
+    return printable(text)
+
+
+def isolated(text: str) -> Markup:
+    """Return a text whose words in right-to-left scripts do not turn around the numbers
+    beside them.
+
+    Examples
+    --------
+    >>> str(isolated("<b> أب جد: 1.5 [1, 2]")).count("<bdi>")
+    1
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(_RIGHT_TO_LEFT.sub(r"<bdi>\g<0></bdi>", str(escape(printable(text)))))
+
+
 _NO_TABLE: dict[str, Any] = {
-    "columns": [], "numeric": [], "shown": [], "n_rows": 0, "rows": "", "verdicts": [], "table_notes": []
+    "columns": [], "numeric": [], "shown": [], "n_rows": 0, "all_shown": True, "rows": "", "verdicts": [],
+    "table_notes": [], "more_answer": [], "foot": [], "notes": [], "arms": [], "each": [], "pictures": [],
+    "methods": "", "works": [], "bibtex": "",
 }  # fmt: skip
 
 
-def _checks(refutations: xr.Dataset | None, result: xr.Dataset) -> dict[str, Any]:
+def _checks(
+    refutations: xr.Dataset | None,
+    result: xr.Dataset,
+    doubts: list[str],
+    said: Sequence[str],
+) -> dict[str, Any]:
     """Return the checks as rows, the failed ones first, and what else speaks against
-    the finding.
+    the finding, without what the page has said.
     """
-    doubts = (
-        [f"Caution: {_cut(str(result.attrs['caution']))}."]
-        if result.attrs.get("caution")
-        else []
-    )
-    doubts += [
-        f"Note: {note[:1].upper()}{note[1:].rstrip('.')}." for note in notes_of(result)
-    ]
+    doubts = list(doubts)
+    if caution := str(result.attrs.get("caution") or ""):
+        line = f"Caution: {_cut(caution)}."
+        doubts += [line] if line not in " ".join(said) else []
+    if not said:  # a result without effects has no place for its notes
+        doubts += [
+            f"Note: {note[:1].upper()}{note[1:].rstrip('.')}."
+            for note in notes_of(result)
+        ]
     if refutations is None:
         doubts.append(
             "No checks were given: cg.refute(outcomes, predictor, rng=0), or causalgia "
@@ -573,7 +718,7 @@ def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str
             "Estimates have a closed form; nothing was sampled, so there is no chain "
             "to converge."
         ]
-    return ["Nothing has been estimated."]
+    return []
 
 
 def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:

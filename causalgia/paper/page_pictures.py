@@ -7,9 +7,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
-from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -18,7 +18,6 @@ from causalgia import plot
 from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.estimation.request import null_value
 from causalgia.plot.forest_plot import forest_of_tasks
 from causalgia.plot.style import UNNAMED_TASK, image_of
 from causalgia.reporting.effect_rows import largest_tasks
@@ -32,7 +31,10 @@ if TYPE_CHECKING:
 _MOST_TASKS, _MOST_ROWS, _MOST_CURVES, _MOST_UNITS = 4, 40, 4, 20_000
 _LARGEST_SVG, _DPI = 250_000, 130
 _MOST_CLOUDS = 24  # contrasts whose single units are drawn
-_LEVELS = 4  # distinct numbers of a curve
+_NARROW = 3.6  # inches of a figure for phones
+_ROWS_WIDE, _ROWS_NARROW = 6.1, 14.0  # inches
+# what a page says around its figure
+_SAID_ABOVE = {"name", "question", "predictor", "effect_on"}
 
 
 class Picture(NamedTuple):
@@ -42,6 +44,17 @@ class Picture(NamedTuple):
 
     markup: Markup
     caption: str
+
+
+class Figure(NamedTuple):
+    """One figure of a page: a picture, or one for each task; the same for narrow
+    screens, where there is one; and a caption, or the caption of each picture under it.
+    """
+
+    pictures: tuple[Picture, ...]
+    caption: str = ""
+    narrow: tuple[Picture, ...] = ()
+    captions: bool = False
 
 
 def drawn(axes: Axes, caption: str) -> Picture:
@@ -92,169 +105,105 @@ def saved_picture(caption: str, png: bytes) -> Picture:
     )
 
 
-def effect_pictures(
-    effects: xr.Dataset, *, answer: Answer | None = None
-) -> list[Picture]:
-    """Return the pictures that apply to effects, none of which repeats another: that of
-    the experiment for each task, or a forest plot of all tasks, with curves and grids.
+def finding_figure(
+    effects: xr.Dataset,
+    *,
+    contrasts: Collection[str],
+    answer: Answer | None = None,
+    saved: Mapping[str, bytes] | None = None,
+) -> Figure:
+    """Return the figure of effects: that of the experiment, or a forest plot of all
+    tasks, wide and narrow.
 
-    Of more than four tasks, the four with the largest effects are drawn, which the
-    captions say.
+    Parameters
+    ----------
+    effects
+        Estimates or decisions.
+    contrasts
+        Those in the table beside it, which a forest plot shows.
+    answer
+        The answer of an experiment, whose own figure is drawn for up to four tasks with
+        the largest effects.
+    saved
+        The figures of an experiment that were drawn before: caption -> PNG.
+    """
+    if saved:
+        # their headings say of what they are
+        return Figure(tuple(saved_picture(text, png) for text, png in saved.items()))
+    if answer is not None and answer.figure is not None:
+        return _figure_of_answer(answer, effects)
+    shown, few = _of_contrasts(effects, contrasts)
+    shown = shown.drop_vars(["do", "n_units"], errors="ignore")
+    shown.attrs = {k: v for k, v in shown.attrs.items() if k not in _SAID_ABOVE}
+    n = len(tasks_in_table(effects))
+    caption = f"Effects with intervals, from the highest to the lowest{few}."
+    if n > 1:
+        caption = f"{caption[:-1]}; {n:,} tasks."
+    wide = forest_of_tasks(shown, rows_within=_ROWS_WIDE)
+    narrow = forest_of_tasks(shown, width=_NARROW, rows_within=_ROWS_NARROW)
+    return Figure((drawn(wide, caption),), caption, (drawn(narrow, caption),))
+
+
+def _figure_of_answer(answer: Answer, effects: xr.Dataset) -> Figure:
+    """Return the figure of an experiment for each task, of more than four for those
+    with the largest effects.
     """
     every = tasks_in_table(effects)
-    shown = (
-        every
-        if len(every) <= _MOST_TASKS
-        else tasks_in_table(largest_tasks(effects, most=1))[:_MOST_TASKS]
-    )
-    own = answer is not None and answer.figure is not None
-    found = []
-    if not own:
-        some = (
-            effects
-            if len(every) == len(shown)
-            else effects.isel(task=[every.index(task) for task in shown])
-        )
-        some, few = _largest(some)
-        of = (
-            ""
-            if len(every) == len(shown)
-            else f"; {_MOST_TASKS} of {len(every):,} tasks, with the largest effects"
-        )
-        asked = "" if answer is None else f"{answer.question} "
-        found.append(
-            drawn(
-                forest_of_tasks(some),
-                f"{asked}Effects with intervals, from the highest to the "
-                f"lowest{few}{of}.",
-            )
-        )
+    shown = tasks_in_table(largest_tasks(effects, most=1))[:_MOST_TASKS]
+    attrs = {k: v for k, v in answer.decisions.attrs.items() if k not in _SAID_ABOVE}
+    decisions = answer.decisions.drop_attrs(deep=False).assign_attrs(attrs)
+    plain = replace(answer, question="", name="", decisions=decisions)
+    pictures = []
     for task in shown:
-        one = effects.isel(task=[every.index(task)])
-        of = f"task {task}" + ("" if len(every) == 1 else f", one of {len(every):,}")
-        of += (
-            ""
-            if len(shown) == len(every)
-            else f" ({_MOST_TASKS} with the largest effects are drawn)"
-        )
-        of = "" if every == [UNNAMED_TASK] else of
-        if own and answer is not None:
-            found.append(
-                drawn(
-                    answer.draw(task=task),
-                    f"{answer.question} {of[:1].upper()}{of[1:]}".rstrip(),
-                )
-            )
-        else:
-            found += [
-                drawn(axes, f"{caption}{of and '; '}{of}.")
-                for axes, caption in _of_task(one)
-            ]
-    return found
+        of = "" if every == [UNNAMED_TASK] else f" Task {task}."
+        pictures.append(drawn(plain.draw(task=task), f"{answer.question}{of}"))
+    few = len(shown) < len(every)
+    caption = (
+        f"The {len(shown)} tasks with the largest effects, of {len(every):,}."
+        if few
+        else ""
+    )
+    return Figure(tuple(pictures), caption)
 
 
-def _of_task(effects: xr.Dataset) -> Iterator[tuple[Axes, str]]:
-    """Yield each further picture of one task, with its caption."""
-    n = effects.sizes["contrast"]
-    if "model" in effects["ace"].dims:
-        return
-    if n > _MOST_ROWS and {"log_p", "p", "lfsr"} & set(effects.variables):
-        yield (
-            plot.volcano(effects),
-            f"p-value of no effect against size, {n:,} effects; outside the shaded "
-            "ROPE matters",
-        )
-    for name in _curve_names(effects):
-        yield (
-            plot.profile(effects, along=name),
-            f"Effects along {name.replace('_', ' ')}",
-        )
-    for rows, columns in _grid_names(effects):
-        words = f"{rows.replace('_', ' ')} and {columns.replace('_', ' ')}"
-        yield plot.heatmap(effects, rows=rows, columns=columns), f"Effects by {words}"
-
-
-def _largest(effects: xr.Dataset) -> tuple[xr.Dataset, str]:
-    """Return the placebos and up to 40 other contrasts with the largest effects,
-    and what was left out.
-    """
+def _of_contrasts(
+    effects: xr.Dataset, contrasts: Collection[str]
+) -> tuple[xr.Dataset, str]:
+    """Return the placebos and these contrasts, and words on what was left out."""
     placebos = is_placebo(effects)
-    n = int((~placebos).sum())
-    if n <= _MOST_ROWS:
-        return effects, ""
-    size = np.abs(
-        effects["ace"].transpose("contrast", ...).to_numpy() - null_value(effects)
-    )
-    size = np.where(placebos, np.inf, size.reshape(len(placebos), -1).max(axis=1))
-    shown = np.sort(
-        np.argsort(-size, kind="stable")[: int(placebos.sum()) + _MOST_ROWS]
-    )
+    names = effects["contrast"].to_numpy().astype(str)
+    keep = placebos | np.isin(names, list(contrasts))
+    few, n = int((keep & ~placebos).sum()), int((~placebos).sum())
+    if few in (0, n):
+        return effects.copy(), ""
     pairs = [
         name
         for name, variable in effects.variables.items()
         if "contrast_" in variable.dims
     ]
-    return effects.drop_vars(pairs).isel(
-        contrast=shown
-    ), f", the {_MOST_ROWS} largest of {n:,}"
+    cut = effects.drop_vars(pairs).isel(contrast=np.flatnonzero(keep))
+    return cut, f"; the {few} contrasts of the table, of {n:,}"
 
 
-def _coordinates(effects: xr.Dataset) -> dict[str, list[Any]]:
-    """Return the coordinates of the contrasts by which an experiment names them."""
-    names = [str(name) for name, c in effects.coords.items() if c.dims == ("contrast",)]
-    left_out = {"contrast", "do", "is_placebo", "asks"}
-    return {
-        name: effects[name].to_numpy().tolist()
-        for name in names
-        if name not in left_out and not name.endswith("_se")
-    }
-
-
-def _known(value: Any) -> bool:
-    return value == value and value not in ("", None)
-
-
-def _curve_names(effects: xr.Dataset) -> list[str]:
-    """Return coordinates of numbers along which effects are a curve: one contrast at
-    each of four or more numbers.
+def screen_pictures(effects: xr.Dataset) -> list[Picture]:
+    """Return p against size of every effect of each task, where these are too many for
+    the figure of the finding.
     """
+    named = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
+    tested = {"log_p", "p", "lfsr"} & set(named.variables)
+    n, tasks = named.sizes["contrast"], tasks_in_table(named)
+    if n <= _MOST_ROWS or not tested or "model" in named["ace"].dims:
+        return []
+    largest = tasks_in_table(largest_tasks(named, most=1))[:_MOST_TASKS]
     found = []
-    for name, values in _coordinates(effects).items():
-        there = [value for value in values if _known(value)]
-        numbers = all(
-            isinstance(v, int | float) and not isinstance(v, bool) and np.isfinite(v)
-            for v in there
-        )
-        if numbers and len(set(there)) == len(there) >= _LEVELS:
-            found.append(name)
+    for task in largest:
+        of = "" if tasks == [UNNAMED_TASK] else f"; task {task}"
+        if len(tasks) > len(largest):
+            of += f", one of {len(tasks):,}"
+        caption = f"p of no effect against size, all {n:,} contrasts{of}."
+        axes = plot.volcano(named.isel(task=[tasks.index(task)]))
+        found.append(drawn(axes, caption))
     return found
-
-
-def _grid_names(effects: xr.Dataset) -> list[tuple[str, str]]:
-    """Return the first two coordinates whose levels name each contrast once and fill at
-    least half a grid.
-    """
-    coordinates = _coordinates(effects)
-    for rows, columns in combinations(coordinates, 2):
-        pairs = [
-            pair
-            for pair in zip(coordinates[rows], coordinates[columns], strict=True)
-            if all(map(_known, pair))
-        ]
-        levels = [len(set(side)) for side in zip(*pairs, strict=True)]
-        full = (
-            len(set(pairs)) == len(pairs)
-            and levels
-            and min(levels) >= 2
-            and max(levels) >= 3
-        )
-        if (
-            full
-            and 2 * len(pairs) >= levels[0] * levels[1]
-            and len(pairs) > max(levels)
-        ):
-            return [(rows, columns)]
-    return []
 
 
 def bench_pictures(result: xr.Dataset) -> list[Picture]:

@@ -55,6 +55,7 @@ _ROOMY = 20
 _WITH_DO, _NAMED, _DENSE = 0.4, 0.26, 0.125  # inches of a row
 _LONGEST_DO = 44
 _LETTER = 0.083  # inches, of a row's name
+_ONE_PANEL = 6.4  # inches of a figure with one panel
 _NARROWEST, _ACROSS = 1.75, 3  # inches of a panel beside others, and how many
 _MOST_PANELS = 12
 _MOST_ROWS = 100  # of a picture: each has its name
@@ -145,7 +146,7 @@ def forest(
         table = task_rows(estimates, name, truth)
     table, estimates = _largest_rows(table, estimates, _MOST_ROWS)
     places = _row_of_contrasts(table, by_size=sort == "size")
-    axes = axes_or_new(ax, 6.4, 1.3 + _inches(table, places))
+    axes = axes_or_new(ax, _ONE_PANEL, 1.3 + _inches(table, places))
     _draw_forest(table, estimates, axes, places)
     _finish_forest(axes, table, estimates)
     if ax is None:
@@ -216,12 +217,27 @@ def save_forest(
 
 
 def forest_of_tasks(
-    estimates: xr.Dataset, *, truth: xr.DataArray | None = None
+    estimates: xr.Dataset,
+    *,
+    truth: xr.DataArray | None = None,
+    width: float = PAGE,
+    rows_within: float | None = None,
 ) -> Axes:
     """Return the first panel of a figure of all tasks, side by side: they share the
     names of the rows, one legend and the name of what is drawn.
 
     Of more than 12 tasks, those with the largest effects share one plot.
+
+    Parameters
+    ----------
+    estimates, truth
+        As in `forest`.
+    width
+        Inches of the figure. Narrow ones have one panel beside the names, which are
+        cut to fewer letters.
+    rows_within
+        Inches that the rows of all panels may take together: of more contrasts the
+        largest are drawn, at least three, as the heading says. None: up to 100 rows.
 
     Examples
     --------
@@ -233,17 +249,49 @@ def forest_of_tasks(
     """
     estimates = as_reportable(estimates)
     tasks = tasks_in_table(estimates)
-    if len(tasks) == 1:
-        return forest(estimates, truth=truth)
     if len(tasks) > _MOST_PANELS:
-        return _largest_of_tasks(estimates, truth)
-    return _draw_panels(estimates, truth)
+        return _largest_of_tasks(estimates, truth, width, rows_within)
+    if len(tasks) > 1:
+        return _draw_panels(estimates, truth, width, rows_within)
+    table = task_rows(estimates, tasks[0], truth)
+    most = _MOST_ROWS if rows_within is None else _rows_in(rows_within)
+    return _draw_alone(*_largest_rows(table, estimates, most), width)
 
 
-def _largest_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None) -> Axes:
+def _rows_in(inches: float, lines: int = 1) -> int:
+    """Return how many contrasts have room in each of so many panels, one below the
+    other.
+    """
+    return max(3, int((inches / lines - 0.5 * (lines > 1)) / _NAMED - 1.2))
+
+
+def _letters(width: float) -> float:
+    """Return how many letters of a name have room in a figure of this width."""
+    return 40 if width >= _ONE_PANEL else 0.42 * width / _LETTER
+
+
+def _draw_alone(table: list[Row], estimates: xr.Dataset, width: float) -> Axes:
+    """Draw rows in one plot of a figure of its own."""
+    places = _row_of_contrasts(table)
+    tall = _inches(table, places)
+    axes = axes_or_new(None, min(width, _ONE_PANEL), 1.3 + tall)
+    _draw_forest(table, estimates, axes, places, _letters(width))
+    _finish_forest(axes, table, estimates)
+    _keep_apart([axes], tall)
+    return axes
+
+
+def _largest_of_tasks(
+    estimates: xr.Dataset,
+    truth: xr.DataArray | None,
+    width: float,
+    rows_within: float | None,
+) -> Axes:
     """Draw the largest effects of the tasks with the largest, as rows of one plot."""
+    most = _MOST_ROWS if rows_within is None else _rows_in(rows_within)
     shown = largest_tasks(estimates, most=_MOST_PANELS)
-    at = range(min(shown.sizes["contrast"], _MOST_ROWS // shown.sizes["task"]))
+    shown = shown.isel(task=slice(most))
+    at = range(min(shown.sizes["contrast"], max(1, most // shown.sizes["task"])))
     if len(at) < shown.sizes["contrast"]:
         size = abs(shown["ace"] - null_value(shown)).max(
             [dim for dim in shown["ace"].dims if dim != "contrast"]
@@ -253,41 +301,44 @@ def _largest_of_tasks(estimates: xr.Dataset, truth: xr.DataArray | None) -> Axes
         )
     n, few = len(tasks_in_table(estimates)), shown.sizes["task"]
     table = _rows_of_tasks(shown, truth, f"largest in {few} of {n:,} tasks")
-    places = _row_of_contrasts(table)
-    axes = axes_or_new(None, 6.4, 1.3 + _inches(table, places))
-    _draw_forest(table, shown, axes, places)
-    _finish_forest(axes, table, shown)
-    _keep_apart([axes], _inches(table, places))
-    return axes
+    return _draw_alone(table, shown, width)
 
 
-def _draw_panels(estimates: xr.Dataset, truth: xr.DataArray | None) -> Axes:
+def _draw_panels(
+    estimates: xr.Dataset,
+    truth: xr.DataArray | None,
+    page: float,
+    rows_within: float | None,
+) -> Axes:
     """Draw a panel for each task, with shared rows, legend and name of the numbers."""
     from matplotlib.ticker import MaxNLocator
 
     tasks = tasks_in_table(estimates)
     every = rows(estimates, truth=truth)
-    wide = (
-        _LETTER * max(letters_wide(shortened(row["contrast"])) for row in every) + 0.3
-    )
-    fit = int((PAGE - wide) / _NARROWEST)
+    letters = _letters(page)
+    names = {shortened(row["contrast"], letters) for row in every}
+    wide = _LETTER * max(map(letters_wide, names)) + 0.3
+    fit = int((page - wide) / _NARROWEST)
     columns = max(1, min(len(tasks), _ACROSS, fit))
     lines = math.ceil(len(tasks) / columns)
-    every, estimates = _largest_rows(every, estimates, max(_MOST_ROWS // lines, 8))
+    most = max(_MOST_ROWS // lines, 8)
+    if rows_within is not None:
+        most = _rows_in(rows_within, lines)
+    every, estimates = _largest_rows(every, estimates, most)
     places = _row_of_contrasts(every)
     tables = [task_rows(estimates, task, truth) for task in tasks]
     tall = _inches(every, places)
-    figure = new_figure(min(PAGE, wide + 2.6 * columns), 1.4 + lines * (tall + 0.5))
+    figure = new_figure(min(page, wide + 2.6 * columns), 1.4 + lines * (tall + 0.5))
     panels = [
         figure.add_subplot(lines, columns, 1 + number) for number in range(len(tasks))
     ]
     for number, (axes, table) in enumerate(zip(panels, tables, strict=True)):
-        _draw_forest(table, estimates, axes, places)
+        _draw_forest(table, estimates, axes, places, letters)
         axes.tick_params(labelleft=number % columns == 0)
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-        room = (PAGE - wide) / columns
+        room = (page - wide) / columns
         axes.set_title(
-            shortened(tasks[number], room / _LETTER),
+            shortened(tasks[number], (room - 0.25) / _LETTER),
             fontsize=9.5,
             loc="left",
             color=INK,
@@ -305,13 +356,15 @@ def _draw_panels(estimates: xr.Dataset, truth: xr.DataArray | None) -> Axes:
     }
     keys = {label: keys[label] for label in keys if list(keys) != ["estimate"]}
     own = "Each task has an axis of its own: compare numbers, not lengths."
-    below = f"{fill(_numbers(estimates, '; '), 80)}\n{own}"
+    letters_across = int(80 * page / PAGE)
+    said = (_numbers(estimates, "; "), own)
+    below = "\n".join(fill(text, letters_across) for text in said)
     if keys:
         put_legend(
             figure,
             list(keys.values()),
             list(keys),
-            4,
+            4 if page >= _ONE_PANEL else 2,
             loc="outside lower center",
             title=below,
             title_fontsize=9,
@@ -379,7 +432,11 @@ def _keep_apart(panels: list[Axes], inches: float) -> None:
 
 
 def _draw_forest(
-    table: list[Row], estimates: xr.Dataset, axes: Axes, places: dict[str, int]
+    table: list[Row],
+    estimates: xr.Dataset,
+    axes: Axes,
+    places: dict[str, int],
+    letters: float = 40,
 ) -> None:
     placebos = [row for row in table if row["is_placebo"]]
     effects = [row for row in table if not row["is_placebo"]]
@@ -416,7 +473,7 @@ def _draw_forest(
             zorder=6,
             label="truth",
         )
-    _label_rows(axes, table, places, placebos)
+    _label_rows(axes, table, places, placebos, letters)
     axes.axvline(null_value(estimates), color=INK, lw=0.8, zorder=2)
     strip(axes, "top", "right", "left")
     axes.tick_params(axis="y", length=0)
@@ -598,10 +655,14 @@ def _draw_effects(
 
 
 def _label_rows(
-    axes: Axes, table: list[Row], places: dict[str, int], placebos: list[Row]
+    axes: Axes,
+    table: list[Row],
+    places: dict[str, int],
+    placebos: list[Row],
+    letters: float = 40,
 ) -> None:
     ticks = list(range(len(places)))
-    labels = [shortened(name) for name in places]
+    labels = [shortened(name, letters) for name in places]
     if placebos:
         ticks.append(len(places))
         labels.append(f"{len({row['contrast'] for row in placebos}):,} placebos")

@@ -51,6 +51,7 @@ VERDICTS = {
 }
 MODELS = (ACCENT, DOWN, _WITHIN, "#cc79a7", "#e69f00", "#56b4e9")
 EFFECT = "effect"
+_NARROW = 4.5  # inches
 PAGE = 7.08  # inches: 180 mm, the width of a journal's page; no figure is wider
 UNNAMED_TASK = "effect"  # of effects without tasks
 #: Names are written literally: a dollar sign does not start a formula.
@@ -743,7 +744,10 @@ def legend(axes: Axes) -> None:
             "borderaxespad": 0.1,
             "borderpad": 0.2,
         }
-        put_legend(axes, handles, labels, 4, **place)
+        figure: Any = axes.get_figure(root=True)
+        # four beside each other would leave a narrow figure's axes no width
+        columns = 4 if figure.get_size_inches()[0] >= _NARROW else 2
+        put_legend(axes, handles, labels, columns, **place)
     fit_to_page(axes)
 
 

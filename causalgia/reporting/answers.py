@@ -95,6 +95,8 @@ class AnswerParts:
         These in a sentence; empty where there is one task.
     more
         What the table leaves out; empty where it has all.
+    contrasts
+        The contrasts in the table.
     foot
         At most three lines.
     arms, each, notes
@@ -110,6 +112,7 @@ class AnswerParts:
     summaries: tuple[bool, ...] = ()
     placebos: str = ""
     more: str = ""
+    contrasts: tuple[str, ...] = ()
     foot: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()
     each: tuple[str, ...] = ()
@@ -269,12 +272,33 @@ def answer_parts(
         summaries=tuple(row["summary"] for row, _ in keep),
         placebos=_placebos_in_words(shown) if n_effects else "",
         more=" ".join(part for part in (more, left) if part),
+        contrasts=_contrasts_of(keep),
         foot=tuple(foot),
         arms=tuple(arm_lines(effects, every=rows == "all") if "arms" in asked else ()),
         each=tuple(sentences(shown, rows=rows, every=True) if "each" in asked else ()),
         notes=tuple(notes),
         asked=tuple(asked),
     )
+
+
+def all_lines(
+    dataset: xr.Dataset, *, task: str | Sequence[str] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """Return header and lines of the table of `answer_parts` with every contrast and
+    task, in the same order; placebos have one line.
+
+    Examples
+    --------
+    >>> from causalgia.estimation import from_effects
+    >>> effects = from_effects([0.1, 1.4], se=[0.1, 0.1], names=["mutant", "GATA1"])
+    >>> [line[:2] for line in all_lines(effects)[1]]
+    [['GATA1', '1.40'], ['mutant', '0.10']]
+    """
+    effects = select_tasks(as_reportable(dataset), task, place="report: ")
+    header, lines = cells(effects, table=_by_size(cell_rows(effects), effects))
+    if _one_count(effects):
+        return _without_column("n", header, lines)
+    return header, lines
 
 
 def trial_report(
@@ -668,7 +692,20 @@ def _range_of_lines(
     }
     cells_ |= {"contrast": label, interval: ends}
     cells_ |= {"verdict": verdicts.pop()} if len(verdicts) == 1 else {}
-    return first | {"contrast": label, "label": label, "spread": True}, cells_
+    members = [row["contrast"] for row, _ in group]
+    merged = {"contrast": label, "label": label, "spread": True, "members": members}
+    return first | merged, cells_
+
+
+def _contrasts_of(table: list[tuple[Row, dict[str, str]]]) -> tuple[str, ...]:
+    """Return the contrasts of lines, with those that share one."""
+    names = (
+        name
+        for row, _ in table
+        if not row["summary"]
+        for name in row.get("members", [row["contrast"]])
+    )
+    return tuple(dict.fromkeys(names))
 
 
 def _first_contrasts(

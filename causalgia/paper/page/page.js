@@ -11,10 +11,12 @@
   const verdict = document.getElementById("verdict");
   const status = document.getElementById("status");
   const [before, after] = ["before", "after"].map((id) => document.getElementById(id));
+  const every = document.getElementById("every");
   const verdicts = data.columns.indexOf("verdict");
   const sorting = { column: -1, up: true };
   let first = 0;
-  let kept = data.rows;
+  let all = data.first ? data.first : data.rows;
+  let kept = all;
 
   const number = (cell) => {
     const found = /[-\u2212]?(?:\d[\d,]*\.?\d*|\.\d+|inf)(?:e[-+]?\d+)?/i.exec(cell);
@@ -40,6 +42,7 @@
       cells.forEach((cell, i) => {
         const box = document.createElement(i === 0 ? "th" : "td");
         if (i === 0) box.scope = "row";
+        else box.dataset.name = data.columns[i];
         if (data.numeric[i]) box.className = "number";
         if (i === verdicts && cell) {
           const mark = document.createElement("span");
@@ -54,8 +57,8 @@
     body.replaceChildren(...rows);
     const last = first + rows.length;
     const shown = kept.length ? `${(first + 1).toLocaleString("en")}\u2013${last.toLocaleString("en")} of ` : "";
-    const all = kept.length < data.rows.length ? ` (${data.rows.length.toLocaleString("en")} without the filter)` : "";
-    status.textContent = `Rows ${shown}${kept.length.toLocaleString("en")}${all}`;
+    const rest = kept.length < all.length ? ` (${all.length.toLocaleString("en")} without the filter)` : "";
+    status.textContent = `Rows ${shown}${kept.length.toLocaleString("en")}${rest}`;
     before.disabled = first === 0;
     after.disabled = last >= kept.length;
     before.hidden = after.hidden = kept.length <= PAGE;
@@ -64,7 +67,7 @@
   const select = () => {
     const wanted = text.value.toLowerCase().trim();
     const chosen = verdict ? verdict.value : "";
-    kept = data.rows.filter((cells) => {
+    kept = all.filter((cells) => {
       if (chosen && cells[verdicts].split(/\W/)[0] !== chosen) return false;
       return !wanted || cells.some((cell) => cell.toLowerCase().includes(wanted));
     });
@@ -90,7 +93,13 @@
   if (verdict) verdict.addEventListener("change", select);
   before.addEventListener("click", () => { first = Math.max(0, first - PAGE); show(); });
   after.addEventListener("click", () => { first += PAGE; show(); });
-  tools.hidden = false;
-  document.getElementById("unscripted")?.remove();
-  show();
+  if (every) {
+    every.hidden = false;
+    every.addEventListener("click", () => {
+      all = data.rows;
+      tools.hidden = false;
+      every.hidden = true;
+      select();
+    });
+  }
 })();
