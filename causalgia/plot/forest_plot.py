@@ -274,7 +274,9 @@ def _draw_alone(table: list[Row], estimates: xr.Dataset, width: float) -> Axes:
     """Draw rows in one plot of a figure of its own."""
     places = _row_of_contrasts(table)
     tall = _inches(table, places)
-    axes = axes_or_new(None, min(width, _ONE_PANEL), 1.3 + tall)
+    # words around a narrow plot take more lines
+    around = 1.3 if width >= _ONE_PANEL else 2.6
+    axes = axes_or_new(None, min(width, _ONE_PANEL), around + tall)
     _draw_forest(table, estimates, axes, places, _letters(width))
     _finish_forest(axes, table, estimates)
     _keep_apart([axes], tall)
