@@ -50,7 +50,7 @@ from causalgia.reporting.discovery_answers import (
     discovery_sentences,
     foot_of_discovery,
 )
-from causalgia.reporting.short_answers import asked_parts, every_row
+from causalgia.reporting.short_answers import every_row, requested_parts
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import Source, sequence_fingerprints
@@ -190,7 +190,7 @@ class Discovery:
         parts = discovery_parts(
             self,
             every_row=every_row(rows),
-            asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+            requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         )
         return ReportText(parts.text(), parts.html())
 

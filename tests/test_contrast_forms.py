@@ -135,11 +135,13 @@ def test_one_contrast_under_two_names_is_noted(outcomes: Any, other: Any) -> Non
         "counts twice in its family"
     )
     assert note in " ".join(
-        cg.report(cg.estimate(cg.contrast(outcomes, contrasts=rows))).split()
+        cg.report(
+            cg.estimate(cg.contrast(outcomes, contrasts=rows)), notes=True
+        ).split()
     )
     mirrored = rows | {"second": {"v": -1.0, "none": 1.0}}
     assert "same weights" not in cg.report(
-        cg.estimate(cg.contrast(outcomes, contrasts=mirrored))
+        cg.estimate(cg.contrast(outcomes, contrasts=mirrored)), notes=True
     )
     with pytest.raises(ContrastError, match="'one' and 'two' are one"):
         cg.contrast(outcomes, contrasts={"one": "v - none", "two": "none - v"})

@@ -368,7 +368,7 @@ def test_exactly_these_units_have_no_test() -> None:
             match=r"target='units'.*nothing is sampled.*target='population'",
         ):
             verb(known)
-    assert ", known exactly." in cg.report(known)
+    assert ", known exactly." in cg.report(known, sentences=True)
 
 
 def test_estimates_keep_the_log_of_p() -> None:

@@ -253,7 +253,7 @@ def test_adjust_decide_and_report_take_hypotheses() -> None:
     decided = cg.decide(adjusted, rope=(-0.1, 0.1))
     assert decided["contrast"].values.tolist() == ["B - A", "AB - A", "AB - B"]
     assert "B - A" in cg.report(decided)
-    assert "left side minus right side" in cg.report(estimates)
+    assert "left side minus right side" in cg.report(estimates).lower()
     simultaneous = cg.multiplicity.simultaneous(estimates, method="dunnett")
     assert (simultaneous["lower"] < estimates["lower"]).all()
 

@@ -196,7 +196,7 @@ def test_tasks_are_estimated_each_by_itself_and_the_verbs_take_them() -> None:
     np.testing.assert_allclose(found["ace"].sel(contrast="treated"), both, rtol=1e-6)
     decided = cg.decide(cg.adjust(found, method="holm"), rope=(-0.1, 0.1))
     assert (decided["verdict"] == "increases").all()
-    assert "cells are missing" in cg.report(decided)
+    assert "cells are missing" in cg.report(decided, notes=True)
 
 
 def test_levels_that_do_not_differ_are_said() -> None:

@@ -83,5 +83,7 @@ def test_a_trial_that_kept_moments_says_it() -> None:
         outcomes = cg.run(design, predictor, rng=5, progress=False, analysis=ask)
         tables = [cg.estimate(moments), cg.analyze(outcomes, rng=0)]
     for table in tables:
-        assert "One unit carries 100 % of the variance of A." in cg.report(table)
-        assert "A is skewed; with 400 units" in cg.report(table)
+        assert "One unit carries 100 % of the variance of A." in cg.report(
+            table, notes=True
+        )
+        assert "A is skewed; with 400 units" in cg.report(table, notes=True)

@@ -142,9 +142,11 @@ def test_notes_travel_to_the_report_whatever_is_kept(tmp_path):
         found = run(arms, keep=keep, store=tmp_path / f"{keep}.zarr")
         estimates = cg.estimate(cg.contrast(found) if keep == "outcomes" else found)
         assert "Note: 'GATA' and its control 'control' differ in place" in cg.report(
-            estimates
+            estimates, notes=True
         )
-        assert "differ in place" in cg.report(cg.decide(estimates, rope=(-0.1, 0.1)))
+        assert "differ in place" in cg.report(
+            cg.decide(estimates, rope=(-0.1, 0.1)), notes=True
+        )
 
 
 def test_auroc_is_the_share_of_pairs():
@@ -227,7 +229,7 @@ def test_a_control_that_is_named_after_the_trial_is_looked_at_too():
         for note in noted
     )
     assert "differ in place" in cg.report(
-        cg.estimate(cg.contrast(outcomes, control="placebo"))
+        cg.estimate(cg.contrast(outcomes, control="placebo")), notes=True
     )
     assert not any(
         "differ in place" in note

@@ -98,8 +98,9 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
         outcomes = cg.store.load(out / "outcomes.nc", "outcomes").load()
         outcomes["outcome"][0, 0, 0] += 1
         cg.store.save(outcomes, out / "outcomes.nc")
-    text = call("show", out).output
+    text = call("show", out, "--notes").output
     assert text.index("Protocol ") < text.index(changed)
+    assert changed in call("show", out).output
     assert changed in call("analyze", out).output
     call("report", out)
     assert changed in (out / "report.html").read_text()

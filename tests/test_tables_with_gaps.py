@@ -88,7 +88,7 @@ def test_tasks_have_gaps_of_their_own() -> None:
     found = estimated(table("two_tasks"), task="task")
     for task, theirs in EXPECTED["two_tasks"].items():
         check(found.sel(task=task), theirs)
-    assert "15 of 90 cells are missing" in cg.report(found)
+    assert "15 of 90 cells are missing" in cg.report(found, notes=True)
 
 
 def test_parents_are_random_with_their_interaction() -> None:
@@ -168,7 +168,7 @@ def test_a_row_without_a_value_is_a_gap_that_is_said() -> None:
     np.testing.assert_allclose(
         found["se"].sortby("contrast"), fewer["se"].sortby("contrast"), rtol=1e-7
     )
-    assert "9 of 52 cells are missing" in cg.report(found)
+    assert "9 of 52 cells are missing" in cg.report(found, notes=True)
 
 
 def test_the_verbs_take_the_estimates() -> None:
@@ -200,7 +200,7 @@ def test_the_verbs_take_the_estimates() -> None:
     ]
     np.testing.assert_array_equal(*q)
     ask = cg.Analysis(control="wt", rope=(-0.1, 0.1))
-    assert "mixed model" in cg.report(cg.analyze(outcomes, ask, rng=0))
+    assert "mixed model" in cg.report(cg.analyze(outcomes, ask, rng=0), notes=True)
     methods = str(cg.methods(estimates))
     assert "a linear mixed model of all arms with units as random effects" in methods
     assert "some of which lack some arms" in methods

@@ -64,12 +64,12 @@ from causalgia.cli.output import echo, emit, output, patient, record
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_motifs, score_variants
 from causalgia.cli.tables import (
-    asked_for,
     effects_text,
     print_answers,
     print_catalogue,
     print_entry,
     print_written,
+    requested_by_options,
 )
 from causalgia.cli.trial_commands import (
     lock_trial,
@@ -484,7 +484,7 @@ def estimate(
         estimates,
         folder,
         all_rows=all_rows,
-        asked=asked_for(arms, sentences, notes),
+        requested=requested_by_options(arms, sentences, notes),
         order=order,
         task=task,
     )
@@ -608,7 +608,7 @@ def analyze(
                 answer,
                 folder,
                 all_rows=all_rows,
-                asked=asked_for(arms, sentences, notes),
+                requested=requested_by_options(arms, sentences, notes),
                 order=order,
                 task=task,
                 all_columns=all_columns,
@@ -634,7 +634,7 @@ def analyze(
         folder,
         decisions=found.decisions,
         all_rows=all_rows,
-        asked=asked_for(arms, sentences, notes),
+        requested=requested_by_options(arms, sentences, notes),
         order=order,
         task=task,
     )
@@ -746,7 +746,7 @@ def show(
         print_answers(
             estimates,
             all_rows=all_rows,
-            asked=asked_for(arms, sentences, notes),
+            requested=requested_by_options(arms, sentences, notes),
             order=order,
             command=command,
             task=task,
@@ -760,7 +760,7 @@ def show(
         estimates,
         decisions,
         all_rows=all_rows,
-        asked=asked_for(arms, sentences, notes),
+        requested=requested_by_options(arms, sentences, notes),
         order=order,
         command=command,
         task=task,
@@ -839,7 +839,7 @@ def _print_and_draw(
     truth: xr.DataArray | None = None,
     decisions: xr.Dataset | None = None,
     all_rows: bool = False,
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     order: str = "size",
     task: list[str] | None = None,
 ) -> None:
@@ -853,7 +853,7 @@ def _print_and_draw(
             decisions,
             truth=truth,
             all_rows=all_rows,
-            asked=asked,
+            requested=requested,
             order=order,
             command=show_all_command(folder),
             task=task,

@@ -739,7 +739,9 @@ def compare(
             elements=lambda: records(by_element),
         )
         print_parts(
-            concordance_parts(found, asked=["notes"] if notes else [], noted="--notes")
+            concordance_parts(
+                found, requested=["notes"] if notes else [], noted="--notes"
+            )
         )
         if folder is None:
             return

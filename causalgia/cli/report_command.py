@@ -181,7 +181,7 @@ def _for_paper(
         from causalgia.mpra.text_reports import concordance_parts
         from causalgia.paper.citations import software
 
-        compared = concordance_parts(parts.result, asked=["notes"])
+        compared = concordance_parts(parts.result, requested=["notes"])
         answer = (*compared.sentences, *compared.foot, *compared.notes)
         lines = [escaped(line.strip(), kind) for line in answer]
         cited = escaped(
@@ -233,7 +233,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     if (folder / CONCORDANCE).is_file():
         found = store.read_netcdf(folder / CONCORDANCE)
         report(found, task=task)  # refuses what is of a trial
-        text = concordance_parts(found, asked=["notes"]).text(fold=False)
+        text = concordance_parts(found, requested=["notes"]).text(fold=False)
         return PageParts(result=found, text=text)
     saved = {
         caption: (folder / name).read_bytes()

@@ -38,10 +38,10 @@ from causalgia.cli.options import (
 )
 from causalgia.cli.output import echo, record, records
 from causalgia.cli.tables import (
-    asked_for,
     print_answers,
     print_parts,
     print_written,
+    requested_by_options,
 )
 from causalgia.errors import (
     DesignError,
@@ -191,8 +191,8 @@ def discover_motifs(
         written = [MOTIFS, PAIRS, SITES, PROPOSALS]
         if found.decisions is not None:
             # for the page of the folder
-            said = {"question": found.question, "answer": "\n".join(found.sentences)}
-            store.save(found.decisions.assign_attrs(said), folder / DECISIONS)
+            printed = {"question": found.question, "answer": "\n".join(found.sentences)}
+            store.save(found.decisions.assign_attrs(printed), folder / DECISIONS)
             written.append(DECISIONS)
         else:
             # of the motifs that --force writes over
@@ -202,7 +202,7 @@ def discover_motifs(
         parts = discovery_parts(
             found,
             every_row=all_rows,
-            asked=asked_for(arms, sentences, notes),
+            requested=requested_by_options(arms, sentences, notes),
             tables=(MOTIFS, PAIRS),
             every="--all",
             noted="--notes",

@@ -38,7 +38,7 @@ def print_answers(
     *,
     truth: xr.DataArray | None = None,
     all_rows: bool = False,
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     command: str = "",
     task: Sequence[str] | None = None,
     order: str = "size",
@@ -72,7 +72,7 @@ def print_answers(
         width=width,
         rows="all" if all_rows else "summary",
         order=order,
-        asked=asked,
+        requested=requested,
         answer=answer or None,
         truth=truth,
         every=command or "--all",
@@ -89,7 +89,7 @@ def print_parts(parts: AnswerParts) -> None:
     echo()
 
 
-def asked_for(arms: bool, sentences: bool, notes: bool) -> tuple[str, ...]:
+def requested_by_options(arms: bool, sentences: bool, notes: bool) -> tuple[str, ...]:
     """Return the parts of a report that options ask for, beside the answer."""
     wanted = (("arms", arms), ("each", sentences), ("notes", notes))
     return tuple(name for name, is_wanted in wanted if is_wanted)

@@ -37,7 +37,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import asked_for, print_parts, print_written
+from causalgia.cli.tables import print_parts, print_written, requested_by_options
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -401,7 +401,7 @@ def _print_plan(
         predictor=spec.predictor.describe(),
         n_networks=len(weights) if isinstance(weights, tuple) else 1,
         every_row=all_rows,
-        asked=["notes"] if notes else [],
+        requested=["notes"] if notes else [],
         noted="--notes",
     )
     print_parts(parts)
@@ -564,7 +564,7 @@ def refute_trial(
     record(checks=lambda: records(found[of_checks]))
     parts = refutation_parts(
         found,
-        asked=asked_for(arms=False, sentences=sentences, notes=notes),
+        requested=requested_by_options(arms=False, sentences=sentences, notes=notes),
         noted="--notes",
         each="--sentences",
     )

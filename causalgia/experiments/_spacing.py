@@ -428,19 +428,19 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
     kinds = joint_effects(rows, contrasts, names)
     departing = [name for name in names if is_departure(kinds[name])]
     tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})
-    said, open_at = [], ""
+    clauses, open_at = [], ""
     for kind in dict.fromkeys(kinds.values()):
         of_kind = cells.sel(contrast=[name for name in names if kinds[name] == kind])
         where = _distances_text(of_kind)
         if kind.word == UNDECIDED:
             open_at = f"{where} the data do not decide"
         elif kind.word == ADDITIVE:
-            said.append(f"{kind} {where}")
+            clauses.append(f"{kind} {where}")
         else:
             why = f": {kind.meaning}" if kind.meaning else ""
-            said.append(f"{kind.word} {where} ({_sizes_text(of_kind)}{why})")
+            clauses.append(f"{kind.word} {where} ({_sizes_text(of_kind)}{why})")
     on_scales = "" if tried is None else tried.text(departing, rows)
-    text = f"two sites are {listed(said)}{on_scales}" if said else ""
+    text = f"two sites are {listed(clauses)}{on_scales}" if clauses else ""
     return "; ".join(part for part in (text, open_at) if part)
 
 

@@ -21,7 +21,7 @@ from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
 from causalgia.reporting.answer_sentences import cut, in_words
 from causalgia.reporting.answers import AnswerParts, ReportText, arm_lines
-from causalgia.reporting.short_answers import asked_parts, every_row, short_answer
+from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
 from causalgia.reporting.table_formats import percent
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
@@ -78,14 +78,14 @@ def describe_fit(
     """
     parts = fit_parts(
         fit,
-        asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         every=every_row(rows),
     )
     return ReportText(parts.text(), parts.html())
 
 
 def fit_parts(
-    fit: xr.Dataset, *, asked: Sequence[str] = (), every: bool = False
+    fit: xr.Dataset, *, requested: Sequence[str] = (), every: bool = False
 ) -> AnswerParts:
     """Return the parts of the text of a fit.
 
@@ -135,7 +135,7 @@ def fit_parts(
         arms=_compared(fit),
         each=[one.sentence() for one in found],
         notes=[*_left_out_of_fit(fit), *notes_of_fit(fit)],
-        asked=asked,
+        requested=requested,
         every_row=every,
     )
 
@@ -313,7 +313,7 @@ def describe_concordance(
     """
     parts = concordance_parts(
         concordance,
-        asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         every=every_row(rows),
     )
     return ReportText(parts.text(), parts.html())
@@ -322,7 +322,7 @@ def describe_concordance(
 def concordance_parts(
     concordance: xr.Dataset,
     *,
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     every: bool = False,
     noted: str = "notes=True",
 ) -> AnswerParts:
@@ -418,7 +418,7 @@ def concordance_parts(
         ],
         each=sentences,
         notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
-        asked=asked,
+        requested=requested,
         every_row=every,
         pointers={"noted": noted},
     )

@@ -20,7 +20,7 @@ from causalgia.reporting._trial_report import count_clause
 from causalgia.reporting.answers import ReportText
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws
 from causalgia.reporting.refutation_answers import refutation_parts
-from causalgia.reporting.short_answers import asked_parts, every_row
+from causalgia.reporting.short_answers import every_row, requested_parts
 from causalgia.reporting.size_answers import is_size, size_report
 from causalgia.reporting.table_formats import markdown_table
 from causalgia.reporting.verdict_sentences import (
@@ -207,15 +207,15 @@ def report(
     >>> report(decided, path=tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
-    asked = [
+    requested = [
         name
         for name, wanted in (("arms", arms), ("sentences", sentences), ("notes", notes))
         if wanted
     ]
     if path is not None:
-        if asked:
+        if requested:
             raise OutcomesError(
-                f"{asked[0]}=True is for text; a page has all of it: leave it out"
+                f"{requested[0]}=True is for text; a page has all of it: leave it out"
             )
         if rows != "summary":
             raise OutcomesError(
@@ -261,7 +261,7 @@ def _text(
             )
         requested = {key: more.get(key, False) for key in _ON_REQUEST}
         parts = refutation_parts(
-            dataset, every_row=every_row(rows), asked=asked_parts(**requested)
+            dataset, every_row=every_row(rows), requested=requested_parts(**requested)
         )
         return ReportText(parts.text(), parts.html())
     if type(dataset).__name__ in ("Discovery", "Protocol"):

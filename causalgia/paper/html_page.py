@@ -210,8 +210,8 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         context |= _of_effects(result, outcomes, parts)
     else:
         context |= _of_text(outcomes, parts)
-    said = (*context["foot"], *context["notes"])
-    context["beforehand"] = _beforehand(result.attrs, said)
+    sentences_of_page = (*context["foot"], *context["notes"])
+    context["beforehand"] = _beforehand(result.attrs, sentences_of_page)
     return context | _checks(
         parts.refutations if parts.refutations is not None or not of_checks else result,
         result,
@@ -220,7 +220,7 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
             for line in context["convergence"]
             if line.startswith("Not converged") and has_effects
         ],
-        said,
+        sentences_of_page,
     )
 
 
@@ -239,7 +239,7 @@ def _with_fit(parts: PageParts) -> PageParts:
         else:
             blocks.append([line.strip()])
     about = [f"{line[:1].upper()}{line[1:]}." for line in blocks[0]]
-    said = [f"{'; '.join(block)}." for block in blocks[1:]]
+    sentences_of_page = [f"{'; '.join(block)}." for block in blocks[1:]]
     names = [cut(str(name)) for name in np.atleast_1d(parts.result["contrast"])]
     arms = in_words(names) if len(names) <= 3 else f"{len(names):,} arms"
     question = (
@@ -250,7 +250,7 @@ def _with_fit(parts: PageParts) -> PageParts:
     return replace(
         parts,
         question=parts.question or question,
-        sentences=said,
+        sentences=sentences_of_page,
         about=(*about, *parts.about),
     )
 
@@ -259,7 +259,7 @@ def _of_effects(
     effects: xr.Dataset, outcomes: xr.Dataset, parts: PageParts
 ) -> dict[str, Any]:
     """Return what a page of estimates or decisions shows."""
-    told = answer_parts(
+    noted_lines = answer_parts(
         effects,
         answer=parts.sentences or None,
         every="All rows",
@@ -267,11 +267,14 @@ def _of_effects(
         noted="under Method",
     )
     figure = finding_figure(
-        effects, contrasts=told.contrasts, answer=parts.answer, saved=parts.figures
+        effects,
+        contrasts=noted_lines.contrasts,
+        answer=parts.answer,
+        saved=parts.figures,
     )
     found = methods(effects)
-    first, more = _first_sentences(told.sentences)
-    foot = list(told.foot)
+    first, more = _first_sentences(noted_lines.sentences)
+    foot = list(noted_lines.foot)
     if not is_decided(effects):
         foot.append(
             "These are estimates without verdicts: cg.decide(estimates, rope=...) says "
@@ -286,15 +289,15 @@ def _of_effects(
         "more_answer": [_cut(line) for line in more],
         "text": "",
         "foot": [_cut(line) for line in foot],
-        "notes": [_cut(line) for line in (*parts.about, *told.notes)],
+        "notes": [_cut(line) for line in (*parts.about, *noted_lines.notes)],
         "arms": _counted(arm_lines(effects), "cg.report(x, arms=True)"),
-        "each": _counted(_each(effects, told), "cg.report(x, sentences=True)"),
+        "each": _counted(_each(effects, noted_lines), "cg.report(x, sentences=True)"),
         "figure": figure,
         "pictures": pictures,
         "methods": _cut(found.methods.replace(_HISTORY, _HISTORY[13:].capitalize())),
         "works": [str(work) for work in found.works],
         "bibtex": found.bibtex,
-        **_table(effects, told),
+        **_table(effects, noted_lines),
     }
 
 
@@ -377,10 +380,10 @@ def _question(effects: xr.Dataset) -> str:
     return f"{some} {len(names):,} arms change{changed}{where}{than}?"
 
 
-def _each(effects: xr.Dataset, told: AnswerParts) -> list[str]:
+def _each(effects: xr.Dataset, noted_lines: AnswerParts) -> list[str]:
     """Return a sentence for each effect in the table, and for the placebos."""
     names = effects["contrast"].to_numpy().astype(str)
-    keep = np.isin(names, told.contrasts) | is_placebo(effects)
+    keep = np.isin(names, noted_lines.contrasts) | is_placebo(effects)
     shown = effects.isel(contrast=np.flatnonzero(keep))
     shown.attrs = {k: v for k, v in effects.attrs.items() if k != "exploratory"}
     return sentences(shown, every=True)
@@ -458,7 +461,9 @@ def _count(found: Iterable[Any], names: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, f"{counts[name]:,}") for name in names if counts[name]]
 
 
-def _beforehand(attrs: Mapping[Any, Any], said: Sequence[str]) -> list[str]:
+def _beforehand(
+    attrs: Mapping[Any, Any], sentences_of_page: Sequence[str]
+) -> list[str]:
     """Return what was fixed before the outcomes were seen, without what the page has
     said.
     """
@@ -482,7 +487,7 @@ def _beforehand(attrs: Mapping[Any, Any], said: Sequence[str]) -> list[str]:
     ):
         if attrs.get(name):
             lines.append(f"{words}: {attrs[name]}.")
-    printed = " ".join(said)
+    printed = " ".join(sentences_of_page)
     return [
         line
         for line in lines
@@ -508,7 +513,7 @@ def _analysis_in_words(text: str) -> str:
     )
 
 
-def _table(effects: xr.Dataset, told: AnswerParts) -> dict[str, Any]:
+def _table(effects: xr.Dataset, noted_lines: AnswerParts) -> dict[str, Any]:
     """Return the lines of the report as they are shown at first, and every line as
     compact JSON for the button "All rows".
     """
@@ -526,12 +531,12 @@ def _table(effects: xr.Dataset, told: AnswerParts) -> dict[str, Any]:
             for line in lines
         ]
 
-    few = told.lines[:_FIRST_ROWS]
-    cells_of = (dict(zip(told.header, line, strict=True)) for line in few)
+    few = noted_lines.lines[:_FIRST_ROWS]
+    cells_of = (dict(zip(noted_lines.header, line, strict=True)) for line in few)
     shown = printed([[cell.get(name, "") for name in names] for cell in cells_of])
-    n, left = len(lines), len(told.lines) - len(few)
+    n, left = len(lines), len(noted_lines.lines) - len(few)
     notes = [f"{left:,} rows of these contrasts are not shown."] if left else []
-    notes += [told.more] if told.more else []
+    notes += [noted_lines.more] if noted_lines.more else []
     words = [i for i, number in enumerate(numeric) if not number]
     if any(letters_wide(line[i]) > _LONGEST_NAME for line in lines for i in words):
         notes.append("Long names are cut (…); cg.tidy has them in full.")
@@ -600,7 +605,7 @@ def _checks(
     refutations: xr.Dataset | None,
     result: xr.Dataset,
     doubts: list[str],
-    said: Sequence[str],
+    sentences_of_page: Sequence[str],
 ) -> dict[str, Any]:
     """Return the checks as rows, the failed ones first, and what else speaks against
     the finding, without what the page has said.
@@ -608,8 +613,8 @@ def _checks(
     doubts = list(doubts)
     if caution := str(result.attrs.get("caution") or ""):
         line = f"Caution: {_cut(caution)}."
-        doubts += [line] if line not in " ".join(said) else []
-    if not said:  # a result without effects has no place for its notes
+        doubts += [line] if line not in " ".join(sentences_of_page) else []
+    if not sentences_of_page:  # a result without effects has no place for its notes
         doubts += [
             f"Note: {note[:1].upper()}{note[1:].rstrip('.')}."
             for note in notes_of(result)

@@ -274,7 +274,9 @@ def _draw_alone(table: list[Row], estimates: xr.Dataset, width: float) -> Axes:
     """Draw rows in one plot of a figure of its own."""
     places = _row_of_contrasts(table)
     tall = _inches(table, places)
-    axes = axes_or_new(None, min(width, _ONE_PANEL), 1.3 + tall)
+    # words around a narrow plot take more lines
+    around = 1.3 if width >= _ONE_PANEL else 2.6
+    axes = axes_or_new(None, min(width, _ONE_PANEL), around + tall)
     _draw_forest(table, estimates, axes, places, _letters(width))
     _finish_forest(axes, table, estimates)
     _keep_apart([axes], tall)
@@ -357,8 +359,8 @@ def _draw_panels(
     keys = {label: keys[label] for label in keys if list(keys) != ["estimate"]}
     own = "Each task has an axis of its own: compare numbers, not lengths."
     letters_across = int(80 * page / PAGE)
-    said = (_numbers(estimates, "; "), own)
-    below = "\n".join(fill(text, letters_across) for text in said)
+    words = (_numbers(estimates, "; "), own)
+    below = "\n".join(fill(text, letters_across) for text in words)
     if keys:
         put_legend(
             figure,
@@ -389,12 +391,12 @@ def _largest_rows(
             size[row["contrast"]] = max(size.get(row["contrast"], 0.0), away)
     if len(size) <= most:
         return table, estimates
-    kept = set(sorted(size, key=lambda name: -size[name])[:most])
-    said = f"the {most} largest of {len(size):,} effects"
+    drawn = set(sorted(size, key=lambda name: -size[name])[:most])
+    words = f"the {most} largest of {len(size):,} effects"
     before = str(estimates.attrs.get("shown", ""))
-    cut = [row for row in table if row["is_placebo"] or row["contrast"] in kept]
+    cut = [row for row in table if row["is_placebo"] or row["contrast"] in drawn]
     names = [str(name) for name in estimates["contrast"].to_numpy()]
-    if kept <= set(names):
+    if drawn <= set(names):
         placebo = {row["contrast"] for row in table if row["is_placebo"]}
         pairs = [
             name
@@ -402,9 +404,9 @@ def _largest_rows(
             if "contrast_" in variable.dims
         ]
         estimates = estimates.drop_vars(pairs).isel(
-            contrast=[i for i, name in enumerate(names) if name in kept | placebo]
+            contrast=[i for i, name in enumerate(names) if name in drawn | placebo]
         )
-    return cut, estimates.assign_attrs(shown=before or said)
+    return cut, estimates.assign_attrs(shown=before or words)
 
 
 def _inches(table: Sequence[Row], places: dict[str, int]) -> float:

@@ -576,7 +576,7 @@ class Protocol:
             Whether to print also the fingerprints.
         """
         parts = self.plan_parts(
-            every_row=all_rows(rows), asked=["notes"] if notes else []
+            every_row=all_rows(rows), requested=["notes"] if notes else []
         )
         return ReportText(parts.text(), parts.html())
 
@@ -593,7 +593,7 @@ class Protocol:
         predictor: str = "",
         n_networks: int = 1,
         every_row: bool = False,
-        asked: Sequence[str] = (),
+        requested: Sequence[str] = (),
         noted: str = "notes=True",
     ) -> AnswerParts:
         """Return the parts of the text of a plan.
@@ -637,7 +637,7 @@ class Protocol:
             if self.locked is None
             else f"Locked {self.locked}, SHA-256 {str(self.sha256)[:16]}..."
         )
-        kept = design_foot(self.reserve)
+        stored = design_foot(self.reserve)
         return short_answer(
             [*([question] if question else []), answer, *also],
             ["arm", "intervention"],
@@ -648,7 +648,7 @@ class Protocol:
                 f"{verdicts}; {100 * plan.ci_prob:.4g} % intervals. Seed {self.rng}."
                 f"{until} {locked}",
                 *([f"Predictor: {predictor}."] if predictor else []),
-                *([kept] if kept else []),
+                *([stored] if stored else []),
             ],
             more=more,
             notes=[
@@ -658,7 +658,7 @@ class Protocol:
                 f"Design: {self.design_fingerprint}; null model: {self.null_fingerprint}.",
             ],
             every_row=True,
-            asked=asked,
+            requested=requested,
             pointers={"noted": noted},
         )
 

@@ -44,6 +44,7 @@ from causalgia.reporting.effect_rows import (
 )
 from causalgia.reporting.table_formats import html_table, percent
 from causalgia.reporting.verdict_sentences import (
+    CHANGED_OUTCOMES,
     is_decided,
     is_simultaneous,
     reversal_sentence,
@@ -117,7 +118,7 @@ class AnswerParts:
     arms: tuple[str, ...] = ()
     each: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    asked: tuple[str, ...] = field(default=())
+    requested: tuple[str, ...] = field(default=())
 
     def text(self, width: int = WIDTH, *, fold: bool = True) -> str:
         """Return the answer as text.
@@ -131,11 +132,11 @@ class AnswerParts:
             table, and what is asked for besides, do not.
         """
         beside = None if self.by_task is None else _beside_within(self.by_task, width)
-        said, table = self.sentences, beside or []
+        answer_lines, table = self.sentences, beside or []
         if beside is None:
             lines = self.lines
             if self.placebos:  # a sentence for a line of each task
-                said = (*said, self.placebos)
+                answer_lines = (*answer_lines, self.placebos)
                 lines = [
                     line
                     for line, summary in zip(lines, self.summaries, strict=True)
@@ -145,10 +146,10 @@ class AnswerParts:
         most = width if fold else math.inf
         under = [self.more] if self.more else []
         parts = [
-            _paragraph(said, most),
+            _paragraph(answer_lines, most),
             "\n".join([*table, *(_folded(line, most) for line in under)]),
             _paragraph(self.foot, most),
-            *("\n".join(getattr(self, name)) for name in self.asked),
+            *("\n".join(getattr(self, name)) for name in self.requested),
         ]
         return printable("\n\n".join(part for part in parts if part))
 
@@ -156,9 +157,9 @@ class AnswerParts:
         """Return the answer as HTML: paragraphs and one table."""
         from causalgia.inputs import as_html
 
-        asked = [line for name in self.asked for line in getattr(self, name)]
+        requested = [line for name in self.requested for line in getattr(self, name)]
         under = [self.more] if self.more else []
-        notes = [printable(line) for line in (*under, *self.foot, *asked)]
+        notes = [printable(line) for line in (*under, *self.foot, *requested)]
         first = "\n".join(
             f"<p>{as_html(printable(text))}</p>" for text in self.sentences
         )
@@ -199,7 +200,7 @@ def answer_parts(
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
     order: str = "size",
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     answer: Sequence[str] | None = None,
     truth: xr.DataArray | None = None,
     width: int = WIDTH,
@@ -215,7 +216,7 @@ def answer_parts(
         Estimates or decisions.
     rows, task, order
         As in `trial_report`.
-    asked
+    requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is shown under the foot.
     answer
         Sentences in place of those made from the effects, as of an experiment.
@@ -250,7 +251,7 @@ def answer_parts(
     foot, left_over = foot_lines(
         effects,
         {row["contrast"] for row, _ in keep},
-        "" if "notes" in asked else noted,
+        "" if "notes" in requested else noted,
         sum(line.startswith("Note: ") for line in notes),
     )
     notes += left_over
@@ -259,13 +260,13 @@ def answer_parts(
     if effects.sizes["task"] == 1:  # else each effect names its task
         tasks = task_contrast_text(effects)[0].removeprefix(", ")
         scale += f" in {tasks}" if tasks else ""
-    said = (
+    answer_lines = (
         tuple(_of_one_task(text, effects) for text in answer)
         if answer is not None
         else tuple(answer_sentences(shown, effect_rows, scale=scale))
     )
     return AnswerParts(
-        sentences=said,
+        sentences=answer_lines,
         header=header,
         lines=lines,
         by_task=by_task,
@@ -274,10 +275,14 @@ def answer_parts(
         more=" ".join(part for part in (more, left) if part),
         contrasts=_contrasts_of(keep),
         foot=tuple(foot),
-        arms=tuple(arm_lines(effects, every=rows == "all") if "arms" in asked else ()),
-        each=tuple(sentences(shown, rows=rows, every=True) if "each" in asked else ()),
+        arms=tuple(
+            arm_lines(effects, every=rows == "all") if "arms" in requested else ()
+        ),
+        each=tuple(
+            sentences(shown, rows=rows, every=True) if "each" in requested else ()
+        ),
         notes=tuple(notes),
-        asked=tuple(asked),
+        requested=tuple(requested),
     )
 
 
@@ -374,12 +379,14 @@ def trial_report(
                 select_tasks(dataset, task, place="report: "), every_arm=rows == "all"
             )
         )
-    asked = [
+    requested = [
         name
         for name, wanted in (("arms", arms), ("each", sentences), ("notes", notes))
         if wanted
     ]
-    parts = answer_parts(dataset, rows=rows, task=task, order=order, asked=asked)
+    parts = answer_parts(
+        dataset, rows=rows, task=task, order=order, requested=requested
+    )
     return ReportText(parts.text(), parts.html())
 
 
@@ -474,20 +481,25 @@ def foot_lines(
         *trial_history(history),
         *shape_lines(of_shown),
     ]
-    kept = [text for text in last if text.startswith(("Caution: ", "Exploratory"))]
+    under_table = [text for text in last if _must_be_seen(text)]
     for text in last:
-        if text in kept:
+        if text in under_table:
             continue
         many = others + len(left) + 1  # if all that follow are notes
-        tried = " ".join([*first, *kept, text, _notes_counted(many, pointer)])
+        tried = " ".join([*first, *under_table, text, _notes_counted(many, pointer)])
         if not pointer or _folded(tried, WIDTH).count("\n") < _FOOT:
-            kept.append(text)
+            under_table.append(text)
         else:
             left.append(text)
-    kept = [text for text in last if text in kept]
+    under_table = [text for text in last if text in under_table]
     if others + len(left) and pointer:
-        kept.append(_notes_counted(others + len(left), pointer))
-    return [line for line in (*first, " ".join(kept)) if line], left
+        under_table.append(_notes_counted(others + len(left), pointer))
+    return [line for line in (*first, " ".join(under_table)) if line], left
+
+
+def _must_be_seen(text: str) -> bool:
+    """Return whether a sentence has its place under the table however long that is."""
+    return text.startswith(("Caution: ", "Exploratory", CHANGED_OUTCOMES[:20]))
 
 
 def _notes_counted(n: int, pointer: str) -> str:
@@ -552,8 +564,8 @@ def _setting(effects: xr.Dataset) -> str:
         compared = f"{first} {versus(attrs)} {control}"
     elif "divergence" in attrs or attrs.get("estimand"):
         weights = stored_task_weights(effects)
-        said = f"{task_weights_in_words(weights)}, of " if weights else ""
-        words = str(attrs.get("estimand", "")).removeprefix(said)
+        answer_lines = f"{task_weights_in_words(weights)}, of " if weights else ""
+        words = str(attrs.get("estimand", "")).removeprefix(answer_lines)
         words = words.removeprefix("the ")
         if words and not words.startswith("mean over units of the weighted sum"):
             compared = f"{words[0].upper()}{words[1:]}"
@@ -718,19 +730,19 @@ def _first_contrasts(
         dict.fromkeys(row["contrast"] for row, _ in table if not row["summary"])
     )
     first = set(names[:most])
-    kept = [
+    under_table = [
         line for line in table if line[0]["summary"] or line[0]["contrast"] in first
     ]
-    left = [line[0] for line in table if line not in kept]
+    left = [line[0] for line in table if line not in under_table]
     if not left:
-        return kept, ""
+        return under_table, ""
     counts: dict[str, int] = {}
     for row in left:
         word = str(row.get("verdict", "more"))
         counts[word] = counts.get(word, 0) + 1
     words = ", ".join(f"{n:,} {word}" for word, n in counts.items())
     rest = f"{len(left):,} more" if "more" in counts else f"Not shown: {words}"
-    return kept, f"{rest}; {every} shows all."
+    return under_table, f"{rest}; {every} shows all."
 
 
 def _tasks_beside(

@@ -45,7 +45,7 @@ def discovery_parts(
     found: Found,
     *,
     every_row: bool = False,
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     tables: tuple[str, str] = ("found.table", "found.pairs"),
     every: str = 'rows="all"',
     noted: str = "notes=True",
@@ -58,7 +58,7 @@ def discovery_parts(
         From `causalgia.discover`.
     every_row
         Whether the table has also motifs that are not confirmed.
-    asked
+    requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is printed besides.
     tables
         Where all motifs, and all pairs, are.
@@ -103,7 +103,7 @@ def discovery_parts(
         arms=[] if decided is None else arm_lines(decided),
         each=[*_motif_sentences(shown), *_pair_sentences(found.pairs)],
         notes=found.notes,
-        asked=asked,
+        requested=requested,
         every_row=every_row,
         pointers={"every": every, "noted": noted, "whole": f"whole in {tables[0]}"},
     )

@@ -80,7 +80,7 @@ def refutation_parts(
     found: xr.Dataset,
     *,
     every_row: bool = False,
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     noted: str = "notes=True",
     each: str = "sentences=True",
 ) -> AnswerParts:
@@ -93,7 +93,7 @@ def refutation_parts(
         From `causalgia.refute`, or from a check of `causalgia.refutation`.
     every_row
         Whether checks are in the order in which they were made.
-    asked
+    requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is printed besides.
     noted, each
         How to see notes, and the reason of each check.
@@ -159,10 +159,10 @@ def refutation_parts(
         f"{n_predictions:,} prediction{'s' * (n_predictions != 1)}"
         + (f", beside {budget:,} of the trial." if budget else "."),
     ]
-    if skipped and "notes" not in asked:
+    if skipped and "notes" not in requested:
         n = len(skipped)
         foot[0] += f" {n:,} check{'s do' if n > 1 else ' does'} not apply: {noted}."
-    foot[0] += f" Reasons of each: {each}." * ("each" not in asked)
+    foot[0] += f" Reasons of each: {each}." * ("each" not in requested)
     first = [i for i in order if status[i] != "pass"][:1]
     answer = [
         _answer(names, status, str(found.attrs.get("claims", "none"))),
@@ -181,7 +181,7 @@ def refutation_parts(
             for i in order
         ],
         notes=[f"Not applicable: {line}." for line in skipped],
-        asked=asked,
+        requested=requested,
         every_row=True,
         pointers={"noted": ""},  # which the foot says
     )

@@ -26,7 +26,7 @@ def short_answer(
     arms: Sequence[str] = (),
     each: Sequence[str] = (),
     notes: Sequence[str] = (),
-    asked: Sequence[str] = (),
+    requested: Sequence[str] = (),
     every_row: bool = False,
     more: str = "",
     letters: int = _MOST_LETTERS,
@@ -48,7 +48,7 @@ def short_answer(
         after so many `letters`.
     arms, each, notes
         What is printed on request.
-    asked
+    requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is asked for.
     every_row
         Whether the table has every row.
@@ -94,8 +94,8 @@ def short_answer(
         under.append(f"Names end after {letters} letters (…){whole}.")
     if left:
         under.append(f"{left:,} more; {how['every']} shows all.")
-    kept, over = _within_foot(
-        foot, len(notes), "" if "notes" in asked else str(how["noted"])
+    lines, over = _within_foot(
+        foot, len(notes), "" if "notes" in requested else str(how["noted"])
     )
     return AnswerParts(
         sentences=tuple(sentences),
@@ -103,15 +103,15 @@ def short_answer(
         lines=[[line[i] for i in used] for line in cells],
         words=tuple(words),
         more=" ".join([*([more] if more else []), *under]),
-        foot=tuple(kept),
+        foot=tuple(lines),
         arms=tuple(arms) or ("No arms are defined here.",),
         each=tuple(each),
         notes=(*over, *notes) or ("No notes.",),
-        asked=tuple(asked),
+        requested=tuple(requested),
     )
 
 
-def asked_parts(*, arms: bool, sentences: bool, notes: bool) -> list[str]:
+def requested_parts(*, arms: bool, sentences: bool, notes: bool) -> list[str]:
     """Return the parts of an answer that arguments ask for.
 
     Examples
@@ -142,12 +142,12 @@ def _within_foot(
     """Return the lines that stand under a table, and those that are left for notes."""
     if not pointer:
         return list(foot), []
-    kept, left = list(foot[:1]), list[str]()
+    lines, left = list(foot[:1]), list[str]()
     for text in foot[1:]:
-        tried = _pointed([*kept, text], n_notes + len(foot), pointer)
-        (kept if _n_lines(tried) <= _MOST_FOOT else left).append(text)
+        tried = _pointed([*lines, text], n_notes + len(foot), pointer)
+        (lines if _n_lines(tried) <= _MOST_FOOT else left).append(text)
     n = n_notes + len(left)
-    return (_pointed(kept, n, pointer) if n else kept), left
+    return (_pointed(lines, n, pointer) if n else lines), left
 
 
 def _pointed(lines: list[str], n: int, pointer: str) -> list[str]:

@@ -75,7 +75,7 @@ def size_report(found: xr.Dataset, *, rows: str = "summary") -> ReportText:
 
 
 def size_parts(
-    found: xr.Dataset, *, every_row: bool = False, asked: Sequence[str] = ()
+    found: xr.Dataset, *, every_row: bool = False, requested: Sequence[str] = ()
 ) -> AnswerParts:
     """Return the parts of a plan: the number of units that is enough for every row, and
     a line for each row, the largest first.
@@ -125,7 +125,7 @@ def size_parts(
         words=[dims[i] for i in shown],
         foot=_foot(found),
         every_row=every_row,
-        asked=asked,
+        requested=requested,
     )
 
 

@@ -108,7 +108,7 @@ class Answer:
         """
         from causalgia.reporting.answers import ReportText, answer_parts
 
-        asked = [
+        requested = [
             name
             for name, wanted in (("arms", arms), ("each", sentences), ("notes", notes))
             if wanted
@@ -118,7 +118,7 @@ class Answer:
             rows=rows,
             task=task,
             order=order,
-            asked=asked,
+            requested=requested,
             answer=self.shown_sentences,
         )
         return ReportText(parts.text(), parts.html())

@@ -390,8 +390,8 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
     by_dropped = Counter(trial.strata.dropped[s] for s in trial.strata.of_effect)
     for dropped, count in sorted(by_dropped.items(), key=lambda x: len(x[0])):
         if dropped:
-            kept = [key for key in trial.matched.matched[::-1] if key not in dropped]
-            on = f"matched on {listed(kept)}" if kept else "not matched"
+            chosen = [key for key in trial.matched.matched[::-1] if key not in dropped]
+            on = f"matched on {listed(chosen)}" if chosen else "not matched"
             lines.append(
                 f"{count:,} of {len(trial.variants):,} variants are {on}; fewer than "
                 f"{trial.matched.min_nulls:,} null variants (or none but these) match "

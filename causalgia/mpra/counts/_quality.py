@@ -26,7 +26,7 @@ from causalgia.mpra.counts.barcodes import (
 from causalgia.mpra.counts.replicate_faults import findings
 from causalgia.reporting import format_share
 from causalgia.reporting.answers import ReportText
-from causalgia.reporting.short_answers import asked_parts, every_row, short_answer
+from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
@@ -318,7 +318,7 @@ def describe_quality(
         arms=_arms_in_words(quality),
         each=[*wrong, *_arms_in_words(quality)],
         notes=[*left, *_effective_in_words(quality), *_correlations(quality)],
-        asked=asked_parts(arms=arms, sentences=sentences, notes=notes),
+        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         every_row=every_row(rows),
         pointers={"noted": noted},
     )
