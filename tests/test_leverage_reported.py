@@ -29,11 +29,12 @@ def effects(n_contrasts: int) -> xr.Dataset:
 
 
 def says_both(text: str, n_contrasts: int) -> bool:
+    text = " ".join(text.split())
     skewed = "skewed; with 100 units" in text and "would do)" in text
     if n_contrasts == 1:
         return skewed and "One unit carries 99 % of the variance of word00." in text
     half = "One unit carries half or more of the variance of word"
-    return skewed and half in text and "and 32 more (up to 99 %)." in text
+    return skewed and half in text and " more (up to 99 %)." in text
 
 
 @pytest.mark.parametrize("n_contrasts", [1, 35])
@@ -83,7 +84,6 @@ def test_a_trial_that_kept_moments_says_it() -> None:
         outcomes = cg.run(design, predictor, rng=5, progress=False, analysis=ask)
         tables = [cg.estimate(moments), cg.analyze(outcomes, rng=0)]
     for table in tables:
-        assert "One unit carries 100 % of the variance of A." in cg.report(
-            table, notes=True
-        )
-        assert "A is skewed; with 400 units" in cg.report(table, notes=True)
+        said = " ".join(cg.report(table, notes=True).split())
+        assert "One unit carries 100 % of the variance of A." in said
+        assert "A is skewed; with 400 units" in said

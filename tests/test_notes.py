@@ -240,7 +240,7 @@ def test_a_control_that_is_named_after_the_trial_is_looked_at_too():
 @pytest.mark.parametrize(
     ("letter", "share"),
     [
-        ("U", "every motif of the design arises in less"),
+        ("U", "embedding creates no other motif of the design"),
         ("T", "TGCATG arises in 100 %"),
     ],
 )

@@ -93,7 +93,7 @@ def fit_parts(
     ----------
     fit
         From `causalgia.mpra.fit`.
-    asked, every
+    requested, every
         What is printed besides, and whether every contrast is.
     """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)

@@ -230,16 +230,9 @@ def _with_fit(parts: PageParts) -> PageParts:
     """
     if parts.sentences or not {"n_barcodes", "weight"} <= set(parts.result.variables):
         return parts
-    from causalgia.mpra.text_reports import describe_fit
+    from causalgia.mpra.text_reports import fit_parts
 
-    blocks: list[list[str]] = []
-    for line in describe_fit(parts.result).split("\n"):
-        if line.startswith(" "):
-            blocks[-1].append(line.strip())
-        else:
-            blocks.append([line.strip()])
-    about = [f"{line[:1].upper()}{line[1:]}." for line in blocks[0]]
-    sentences_of_page = [f"{'; '.join(block)}." for block in blocks[1:]]
+    fit = fit_parts(parts.result)
     names = [cut(str(name)) for name in np.atleast_1d(parts.result["contrast"])]
     arms = in_words(names) if len(names) <= 3 else f"{len(names):,} arms"
     question = (
@@ -250,8 +243,8 @@ def _with_fit(parts: PageParts) -> PageParts:
     return replace(
         parts,
         question=parts.question or question,
-        sentences=sentences_of_page,
-        about=(*about, *parts.about),
+        sentences=fit.sentences,
+        about=(*fit.foot, *fit.notes, *parts.about),
     )
 
 

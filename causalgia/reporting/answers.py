@@ -481,7 +481,7 @@ def foot_lines(
         *trial_history(history),
         *shape_lines(of_shown),
     ]
-    under_table = [text for text in last if _must_be_seen(text)]
+    under_table = [text for text in last if _is_always_printed(text)]
     for text in last:
         if text in under_table:
             continue
@@ -497,7 +497,7 @@ def foot_lines(
     return [line for line in (*first, " ".join(under_table)) if line], left
 
 
-def _must_be_seen(text: str) -> bool:
+def _is_always_printed(text: str) -> bool:
     """Return whether a sentence has its place under the table however long that is."""
     return text.startswith(("Caution: ", "Exploratory", CHANGED_OUTCOMES[:20]))
 

@@ -116,7 +116,7 @@ def requested_parts(*, arms: bool, sentences: bool, notes: bool) -> list[str]:
 
     Examples
     --------
-    >>> asked_parts(arms=False, sentences=True, notes=True)
+    >>> requested_parts(arms=False, sentences=True, notes=True)
     ['each', 'notes']
     """
     wanted = (("arms", arms), ("each", sentences), ("notes", notes))

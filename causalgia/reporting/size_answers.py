@@ -82,7 +82,7 @@ def size_parts(
 
     Parameters
     ----------
-    found, every_row, asked
+    found, every_row, requested
         As in `size_report`, and what is asked for besides.
     """
     key = next(name for name in _SIZES if name in found.data_vars)
