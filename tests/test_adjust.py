@@ -513,3 +513,10 @@ def test_estimates_have_no_units_to_cluster(cluster):
             match=f"cluster={cluster!r} (is not 'auto'|groups units, and these are)",
         ):
             verb(estimates, cluster=cluster)
+
+
+def test_a_contrast_that_was_selected_is_adjusted_by_itself():
+    table = cg.from_effects([1.0, 0.2], se=[0.3, 0.3], names=["a", "b"])
+    one = cg.adjust(table.sel(contrast="a"), method="holm")
+    assert one["p_adjusted"].dims == ("contrast", "task")
+    assert one["p_adjusted"].item() == table["p"].sel(contrast="a").item()

@@ -171,7 +171,7 @@ def test_run_answers_as_python_does(copies):
 def test_show_has_the_sentences_and_analyze_answers_again(copies):
     folder, said = copies
     sentence = next(
-        line for line in said.splitlines() if line.startswith("Task RBFOX1")
+        line for line in said.splitlines() if line.startswith("In RBFOX1, ")
     )
     assert sentence in call("show", folder / "results").stdout
     again = call("analyze", folder / "results")
@@ -180,7 +180,7 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     wider = call("analyze", folder / "results", "--rope=-5,5")
     assert "rope" in wider.stderr
     assert "exploratory" in wider.stderr
-    assert "-5 to 5" in wider.stdout
+    assert "±5" in wider.stdout
     assert (folder / "results" / "experiment.png").is_file()
     other = call("analyze", folder / "results", "--control", "alone at 17")
     assert "minus 'alone at 17'" in other.stdout

@@ -204,8 +204,9 @@ def test_a_contrast_without_spread_does_not_stop_the_others(tmp_path):
         "virtual effects are 0.9)"
     )
     assert f"warning: {left_out}\n" in found.stderr
-    assert f"Note: {left_out}." in found.stdout
-    assert "A: 12 elements" in found.stdout
+    assert "Virtual and measured effects of 12 elements correlate" in found.stdout
+    noted = call(*asked, "--notes", "--out", tmp_path / "noted").stdout
+    assert f"Note: {left_out}." in noted
     assert pd.read_csv(tmp_path / "out" / "comparison.csv")[
         "contrast"
     ].unique().tolist() == ["A"]
@@ -1225,7 +1226,8 @@ def test_names_in_tables_of_effects_are_text(tmp_path):
     said = call(
         "mpra", "compare", tmp_path / "virtual.csv", tmp_path / "measured.csv"
     ).stdout
-    assert said.startswith("001: 30 elements")
+    assert said.startswith("Virtual and measured effects of 30 elements correlate")
+    assert "\n001 " in said
     other = pd.concat([table, table.assign(contrast="2")]).replace({"001": "1"})
     other.to_csv(tmp_path / "other.csv", index=False)
     refused(

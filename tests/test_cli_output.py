@@ -76,7 +76,8 @@ def test_an_answer_of_an_experiment_is_written_for_the_shell(tmp_path):
     decisions = cg.open(tmp_path / "out").decisions
     assert len(found) == decisions["ace"].size
     text = (tmp_path / "out" / "answer.txt").read_text()
-    assert decisions.attrs["answer"].splitlines()[0] in text
+    _, sentence = decisions.attrs["answer"].splitlines()[0].split(": ", 1)
+    assert f"In this network, {sentence}" in " ".join(text.split())
 
 
 def test_curves_and_several_networks_keep_what_a_row_is_of():

@@ -51,7 +51,7 @@ def test_holm_is_taken_below_20_clusters_and_named(n_clusters: int) -> None:
         "clusters are too few to resample"
     )
     assert notes_of(found)[0].startswith(note)
-    assert f"Note: A{note[1:]}" in " ".join(str(report(found)).split())
+    assert f"Note: A{note[1:]}" in " ".join(report(found, notes=True).split())
 
 
 def test_the_bootstrap_is_taken_from_20_clusters_on() -> None:

@@ -53,9 +53,9 @@ def test_every_report_says_it(
         adjusted,
         cg.multiplicity.simultaneous(ice, rng=0),
     ):
-        assert says_both(cg.report(table), n_contrasts)
+        assert says_both(cg.report(table, notes=True), n_contrasts)
     for answers in ((estimates,), (estimates, tested)):
-        print_answers(*answers)
+        print_answers(*answers, requested=("notes",))
         assert says_both(" ".join(capsys.readouterr().out.split()), n_contrasts)
 
 

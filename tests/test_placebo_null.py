@@ -385,7 +385,7 @@ def test_a_fence_is_the_outermost_word_on_a_side_where_most_have_one_effect() ->
         "lower",
     ]
     assert found.attrs["rope"].endswith(
-        "or within the outermost on a side where these have one effect"
+        "or their outermost on a side where these have one effect"
     )
 
 

@@ -197,9 +197,8 @@ def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
     first = found.confirmed.iloc[0]
     assert "GACTC" in first["consensus"]
     assert first["methods"] == "seqlets, filters, kmer"
-    assert "Motifs are proposed by seqlets, filters, kmer; without modisco (" in str(
-        found
-    )
+    noted = " ".join(found.report(notes=True).split())
+    assert "Motifs are proposed by seqlets, filters, kmer; without modisco (" in noted
     one = cg.discover(
         predictor(nn.ReLU()), planted(80, WORD), n_units=60, method="filters", rng=0
     )

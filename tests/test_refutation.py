@@ -731,7 +731,7 @@ def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
     )
     row = "fail    balance  <1e-4  at least 0.0025  p-value of a difference"
     assert row in cg.report(found)
-    page = _checks(found, xr.Dataset())
+    page = _checks(found, xr.Dataset(), [], [])
     assert page["checks"][0]["value"] == "<1e-4"
     sd = found.assign(figure=("check", ["difference between answers, in sd"]))
     assert "3.2e-41  at least 0.0025" in cg.report(sd)

@@ -104,7 +104,7 @@ def test_answers_that_are_the_same_are_taken_over(tmp_path, keep):
     )
     effects = found if keep == "effects" else cg.contrast(found, control="control")
     decisions = cg.decide(cg.estimate(effects), rope=(-0.1, 0.1), ci_prob=0.95)
-    assert note.split(" (")[0] in " ".join(cg.report(decisions).split())
+    assert note.split(" (")[0] in " ".join(cg.report(decisions, notes=True).split())
 
 
 @pytest.mark.parametrize(

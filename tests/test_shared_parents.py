@@ -79,7 +79,7 @@ def test_genomic_given_shuffles_counts_their_parents():
         "dinucleotide counts"
     )
     assert found.attrs["notes"].startswith(note)
-    assert f"Note: {note}" in str(cg.report(found))
+    assert f"Note: {note}" in str(cg.report(found, notes=True))
     assert "notes" not in apart.attrs
 
 
@@ -175,7 +175,7 @@ def test_the_mean_over_a_file_sorted_by_composition_is_unbiased():
 def test_a_report_says_how_many_parents_are_used():
     outcomes = trial(cg.DinucleotideShuffle(of=random_sequences(60)), 40)
     assert "40 of 60 sequences are shuffled, drawn at random" in outcomes.attrs["notes"]
-    report = str(cg.report(cg.estimate(cg.contrast(outcomes))))
+    report = str(cg.report(cg.estimate(cg.contrast(outcomes)), notes=True))
     assert "Note: 40 of 60 sequences are shuffled, drawn at random" in report
 
 

@@ -309,7 +309,7 @@ def test_effects_that_need_the_sequences_themselves_are_noted(keep):
         "untreated in K averages "
     )
     assert "within the error" not in other
-    report = cg.report(cg.decide(estimates, rope=(-0.1, 0.1)))
+    report = cg.report(cg.decide(estimates, rope=(-0.1, 0.1)), notes=True)
     for note in (unlike, other):
         assert note[1:] in report
 
@@ -414,7 +414,7 @@ def test_agataag_in_fly_enhancers_is_not_what_it_is_on_their_shuffles(shared):
     assert ace == pytest.approx(0.62, abs=0.06)
     inside = float(effects["source_effect"].sel(task="dev").mean())
     assert inside == pytest.approx(0.85, abs=0.15)
-    report = cg.report(estimates)
+    report = cg.report(estimates, notes=True)
     assert "Backgrounds answer unlike the sequences they were made of: median" in report
     assert (
         "In the 10 source sequences themselves the effect of GATA minus placebo"

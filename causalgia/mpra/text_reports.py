@@ -332,7 +332,7 @@ def concordance_parts(
     ----------
     concordance
         From `causalgia.mpra.concordance`.
-    asked, every, noted
+    requested, every, noted
         What is printed besides, whether every contrast is, and how notes are asked for.
 
     Raises

@@ -606,7 +606,7 @@ class Protocol:
             The scale that a trial file says, and the predictor in words.
         n_networks
             Networks that answer each sequence.
-        every_row, asked, noted
+        every_row, requested, noted
             Whether all arms are shown, what is printed besides, and how notes are asked
             for.
         """

@@ -59,6 +59,8 @@ WIDTH = 100
 _MOST_ROWS = 20
 _FOOT = 3
 _FEW_PLACES = 2
+_LACKING = "no verdict on "
+"""How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
 _LEFT = {"contrast", "task", "model", "verdict"}
 """Columns of words, which are aligned left; numbers are aligned right."""
@@ -477,9 +479,10 @@ def foot_lines(
         contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
     )
     last = [
+        *shape_lines(of_shown),
         *(verdict_cautions(effects) if decided else []),
         *trial_history(history),
-        *shape_lines(of_shown),
+        *(f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)),
     ]
     under_table = [text for text in last if _is_always_printed(text)]
     for text in last:
@@ -499,7 +502,9 @@ def foot_lines(
 
 def _is_always_printed(text: str) -> bool:
     """Return whether a sentence has its place under the table however long that is."""
-    return text.startswith(("Caution: ", "Exploratory", CHANGED_OUTCOMES[:20]))
+    return text.startswith(
+        ("Caution: ", "Exploratory", CHANGED_OUTCOMES[:20], _LACKING.capitalize())
+    )
 
 
 def _notes_counted(n: int, pointer: str) -> str:
@@ -548,7 +553,11 @@ def note_lines(effects: xr.Dataset) -> list[str]:
     return [
         *([f"{facts[0].upper()}{facts[1:]}."] if facts else []),
         *([defined] if defined else []),
-        *(f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note),
+        *(
+            f"Note: {note[:1].upper()}{note[1:]}."
+            for note in notes
+            if note and not note.startswith(_LACKING)
+        ),
     ]
 
 
