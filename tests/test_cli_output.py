@@ -77,7 +77,7 @@ def test_an_answer_of_an_experiment_is_written_for_the_shell(tmp_path):
     assert len(found) == decisions["ace"].size
     text = (tmp_path / "out" / "answer.txt").read_text()
     _, sentence = decisions.attrs["answer"].splitlines()[0].split(": ", 1)
-    assert f"In this network, {sentence}" in " ".join(text.split())
+    assert f"In RBFOX1, {sentence}" in " ".join(text.split())
 
 
 def test_curves_and_several_networks_keep_what_a_row_is_of():

@@ -211,7 +211,11 @@ def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
         coords={"sequence": [f"a{HOSTILE}", "b"]},
     )
     write_answer(replace(answer, findings={"of each sequence": table}), tmp_path)
-    assert check_texts(tmp_path) == {"finding_of_each_sequence.csv"}
+    assert check_texts(tmp_path) == {
+        "answer.txt",
+        "effects.tsv",
+        "finding_of_each_sequence.csv",
+    }
     back = pd.read_csv(tmp_path / "finding_of_each_sequence.csv").map(from_cell)
     assert back.to_dict("list") == {
         "sequence": [f"a{HOSTILE}", "b"],

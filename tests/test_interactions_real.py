@@ -92,6 +92,6 @@ def test_the_two_motifs_of_a_simulated_grammar_are_proposed_and_hold(shared):
     assert int(distance) == 17 + irf.index(second) - spi1.index(first)
     answer = trial.analyze(cg.run(trial, network, rng=0))
     assert answer.sentences[0].startswith(
-        f"Task pair: {first} {distance} {second} do more together than their sum"
+        f"Task pair: {first} {distance} {second}: reversing (the second alone lowers"
     )
     assert answer.decisions["lower"].isel(contrast=0).item() > 20

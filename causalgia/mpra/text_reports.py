@@ -129,6 +129,7 @@ def fit_parts(
         answer,
         header,
         lines,
+        words=["contrast"],
         foot=_fit_foot(
             fit, controls=bool(controls), averaged=any(x.between for x in found)
         ),
@@ -405,6 +406,7 @@ def concordance_parts(
         answer,
         header,
         lines,
+        words=["contrast"],
         foot=[
             "Ceiling: what this noise allows. Slope: corrected for noise. Hits: clear "
             "measured effects.",

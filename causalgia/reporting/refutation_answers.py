@@ -225,6 +225,8 @@ def _answer(names: list[str], status: list[str], claims: str) -> str:
     if warned:
         passed = f"{n_pass:,} of {n:,} pass, and {warns}" if n > 1 else warns
         return f"{what} fail{'s' * (not many)} no check: {passed}."
+    if not n:
+        return "No check was made."
     which = f"all {n:,} checks" if n > 1 else f"the check {names[0]}"
     return f"{what} pass{'es' * (not many)} {which}."
 

@@ -71,8 +71,8 @@ def joint_effect(
         ``"additive"``: the interaction is negligible. ``"undecided"``: it is undecided.
         Else, ``"synergistic"``: it has the direction of every site that acts alone, or
         none does. ``"saturating"``: all act in one direction, and together less than
-        their sum. ``"reversing"``: so much less that together they act in the opposite
-        direction. ``"weakening"``: sites act in opposite directions, or one does not
+        their sum. ``"reversing"``: so much less, or beside a site that does not act
+        alone, that together they act in the opposite direction. ``"weakening"``: sites act in opposite directions, or one does not
         act alone, and one weakens the other. ``"more than the sum"``, ``"less than the
         sum"``: a site alone is undecided.
 
@@ -84,6 +84,8 @@ def joint_effect(
     synergistic (more than the sum of two negative effects)
     >>> print(joint_effect(["increases", "decreases"], "decreases"))
     weakening (the second weakens the first)
+    >>> print(joint_effect(["negligible", "decreases"], "increases", "increases"))
+    reversing (the second alone lowers the outcome, together they raise the outcome)
     >>> print(joint_effect(["increases", "undecided"], "decreases"))
     less than the sum
     """
@@ -117,6 +119,12 @@ def joint_effect(
     if len(signs) == 2:
         weaker = signs.index(-beyond)
         order = ("first", "second")
+        if signs[1 - weaker] == 0 and _SIGN.get(together) == beyond:
+            return JointEffect(
+                REVERSING,
+                f"the {order[weaker]} alone {_VERB[-beyond]} the outcome, together "
+                f"{_VERB_PLURAL[beyond]}",
+            )
         return JointEffect(
             WEAKENING, f"the {order[1 - weaker]} weakens the {order[weaker]}"
         )
