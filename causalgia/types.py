@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,6 @@ class HasGroups(Protocol):
     def __getitem__(self, name: str, /) -> Any: ...
 
 
-@runtime_checkable
 class HasCoefficients(Protocol):
     """A fitted model with coefficients, such as one of statsmodels."""
 

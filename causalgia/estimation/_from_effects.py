@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -140,7 +140,7 @@ def from_effects(
     1.989
     """
     estimates = as_pandas(estimates)
-    if isinstance(estimates, HasCoefficients):
+    if _is_fitted_model(estimates):
         beside = {"se": se, "covariance": covariance, "df": df, "names": names}
         beside["task_correlation"] = task_correlation
         if named := [name for name, value in beside.items() if value is not None]:
@@ -184,6 +184,12 @@ def from_effects(
         {TASK: _as_given_effects(estimates, se, covariance, df, names, {})},
         as_ci_prob(ci_prob),
     )
+
+
+def _is_fitted_model(given: object) -> TypeGuard[HasCoefficients]:
+    # not isinstance of a protocol: from Python 3.12 on it asks the class, and the
+    # results of statsmodels hand on what they are asked for
+    return hasattr(given, "params") and callable(getattr(given, "cov_params", None))
 
 
 def _coefficients_of(fit: Any) -> dict[str, Any]:
