@@ -72,9 +72,10 @@ def joint_effect(
         Else, ``"synergistic"``: it has the direction of every site that acts alone, or
         none does. ``"saturating"``: all act in one direction, and together less than
         their sum. ``"reversing"``: so much less, or beside a site that does not act
-        alone, that together they act in the opposite direction. ``"weakening"``: sites act in opposite directions, or one does not
-        act alone, and one weakens the other. ``"more than the sum"``, ``"less than the
-        sum"``: a site alone is undecided.
+        alone, that together they act in the opposite direction. ``"weakening"``: sites
+        act in opposite directions, or one does not act alone, and one weakens the
+        other. ``"more than the sum"``, ``"less than the sum"``: a site alone is
+        undecided.
 
     Examples
     --------
