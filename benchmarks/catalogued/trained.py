@@ -19,7 +19,7 @@ Results = dict[str, Any]
 RBFOX1, VTS1 = "rbfox1_like", "vts1_like"
 SCREEN = "kmer_screen"
 ROPE = (-0.2, 0.2)  # log intensity: an eighteenth of the effect of one site
-_SHOWN = 12
+_SHOWN = 16
 
 
 def asked(n_units: int) -> dict[str, tuple[str, Experiment]]:
