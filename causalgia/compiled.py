@@ -153,7 +153,7 @@ def _announce_compilation(dispatcher: Any, what: str) -> None:
                 else "in this process, as in every other: no folder for the result can "
                 "be written; set NUMBA_CACHE_DIR to one that can"
             )
-            sys.stderr.write(f"compiling {what} (about 10 s) {end}\n")
+            sys.stderr.write(f"compiling {what} {end}\n")
 
         def on_end(self, event_: Any) -> None:
             """Nothing is said at the end."""

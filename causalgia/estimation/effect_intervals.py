@@ -411,13 +411,9 @@ def independent_draws(estimates: xr.Dataset) -> Array:
 
     Examples
     --------
-    >>> one = {
-    ...     "ace": ("contrast", [1.0]),
-    ...     "n_units": ("contrast", [600]),
-    ...     "n_clusters": ("contrast", [60]),
-    ... }
-    >>> independent_draws(xr.Dataset(one))
-    array([60.])
+    >>> one = {"ace": ("contrast", [1.0]), "n_units": ("contrast", [600])}
+    >>> independent_draws(xr.Dataset(one, attrs={"assignment": "parallel"}))
+    array([300.])
     """
     n = independent_units(estimates)
     return (

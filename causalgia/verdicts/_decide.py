@@ -286,8 +286,8 @@ def _as_error(error: Any, kind: _Kind) -> Any:
 
 
 def _check_shrinkage(shrink: Any, kind: _Kind) -> None:
-    """Raise DecisionError for settings of hierarchical effect sizes that are none, or
-    that decisions cannot follow.
+    """Raise DecisionError if `shrink` is no `Shrinkage`, or has settings that decisions
+    cannot follow.
     """
     if not isinstance(shrink, Shrinkage | None):
         raise DecisionError(
@@ -524,11 +524,6 @@ def _by_band(
     rows = Rows(
         lower, upper, np.ones(lower.shape), np.ones(lower.shape), low, high, ~open_ends
     )
-    named = np.select(
-        [rows.above, rows.below, rows.inside],
-        ["increases", "decreases", "negligible"],
-        UNDECIDED,
-    )
     # effects that no unit showed have p-values of their own
     q = np.where(
         still | rows.inside,
@@ -536,7 +531,7 @@ def _by_band(
         q,
     )
     verdict = np.where(
-        rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), named, UNDECIDED
+        rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), rows.named, UNDECIDED
     )
     share = None if out.attrs["rare"] == "none" else float(out.attrs["rare"])
     more = _units_still_needed(

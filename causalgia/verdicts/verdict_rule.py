@@ -75,6 +75,15 @@ class Rows:
             wide & (self.region_lower <= self.lower) & (self.upper <= self.region_upper)
         )
 
+    @property
+    def named(self) -> npt.NDArray[np.str_]:
+        """The verdict that each interval alone would give."""
+        return np.select(
+            [self.above, self.below, self.inside],
+            [INCREASES, DECREASES, NEGLIGIBLE],
+            UNDECIDED,
+        )
+
 
 @dataclass(frozen=True)
 class Verdicts:
@@ -180,12 +189,9 @@ def rule(
         np.where(counted, p_verdict, 1.0),
         np.where(counted, q_verdict, 1.0),
     )
-    named = np.select(
-        [rows.above.ravel(), rows.below.ravel(), inside],
-        [INCREASES, DECREASES, NEGLIGIBLE],
-        UNDECIDED,
+    verdict = np.where(
+        q_verdict <= (1 - ci_prob) * (1 + _ROUNDING), rows.named.ravel(), UNDECIDED
     )
-    verdict = np.where(q_verdict <= (1 - ci_prob) * (1 + _ROUNDING), named, UNDECIDED)
     return Verdicts(*(x.reshape(shape) for x in (verdict, p_verdict, q_verdict)))
 
 
