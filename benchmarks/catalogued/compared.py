@@ -23,7 +23,6 @@ CLEAR = 5.0
 FAR = 8.0
 ERROR = 1e-4
 _EXACT = 1e-12
-_MOST = 0.5
 Results = dict[str, Any]
 
 
@@ -67,8 +66,8 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
     bound, and the wrong verdicts.
 
     The bound is Bonferroni's, just above the quantile of the largest of K t statistics
-    that it stands for. Contrasts of which every unit has the same effect, or one unit
-    most of the variance, have no z: their largest miss is given by itself.
+    that it stands for. Contrasts whose standard error is 0 (every unit has the same
+    effect) have no z: their largest miss is given by itself.
     """
     estimates = answer.estimates.transpose("contrast", "task", ...)
     true = truth.sel(contrast=estimates["contrast"], task=estimates["task"]).transpose(
@@ -79,8 +78,7 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
         ace - true.to_numpy(),
         np.hypot(se, true["mcse"].transpose("contrast", "task").to_numpy()),
     )
-    of_one = estimates["leverage"].to_numpy() > _MOST if "leverage" in estimates else 0
-    exact = (noise <= _EXACT) | np.asarray(of_one, bool)
+    exact = noise <= _EXACT
     z = np.divide(off, noise, out=np.zeros_like(off), where=~exact)
     limit = stats.t.ppf(
         1 - ERROR / (2 * z.size), np.clip(estimates["df"].to_numpy(), 1, 1e9)

@@ -191,7 +191,7 @@ def _against_truth(one: Results) -> str:
     if one["n_exact"]:
         are = "effect is" if one["n_exact"] == 1 else "effects are"
         said += (
-            f" {one['n_exact']:,} {are} the same in every unit, or all but one, and without a z; the "
+            f" {one['n_exact']:,} {are} the same in every unit and without a z; the "
             f"largest distance from the truth is {_short(one['largest_exact_miss'])}."
         )
     warned = (
