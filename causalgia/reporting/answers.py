@@ -165,7 +165,7 @@ class AnswerParts:
         first = "\n".join(
             f"<p>{as_html(printable(text))}</p>" for text in self.sentences
         )
-        cells_ = [[_in_one_line(cell) for cell in line] for line in self.lines]
+        cells_ = [[in_one_line(cell) for cell in line] for line in self.lines]
         return f"{first}\n{html_table(self.header, cells_, notes, self.words)}"
 
 
@@ -240,7 +240,7 @@ def answer_parts(
     for most in beside_each_other if rows != "all" else (None,):
         keep, more = table, ""
         if most is not None:
-            lines_ = _sites_in_one_line(table, shown)
+            lines_ = _sitesin_one_line(table, shown)
             keep, more = _first_contrasts(lines_, every, most)
         header, lines = cells(shown, rows=rows, truth=truth, table=keep)
         if _one_count(effects):  # which the foot says
@@ -415,8 +415,8 @@ def table_parts(
     foot, _ = foot_lines(effects, {row["contrast"] for row, _ in table})
     notes = [printable(line) for line in (left_out, *foot) if line]
     return (
-        [_in_one_line(name) for name in header],
-        [[_in_one_line(cell) for cell in line] for line in lines],
+        [in_one_line(name) for name in header],
+        [[in_one_line(cell) for cell in line] for line in lines],
         notes,
     )
 
@@ -432,7 +432,8 @@ def _of_one_task(text: str, effects: xr.Dataset) -> str:
     return f"In {'this network' if name == 'outcome' else cut(name)}, {rest}"
 
 
-def _in_one_line(text: object) -> str:
+def in_one_line(text: object) -> str:
+    """Return a cell of a table, whose line ends and tabs are escaped."""
     return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
 
 
@@ -574,8 +575,8 @@ def _setting(effects: xr.Dataset) -> str:
         compared = f"{first} {versus(attrs)} {control}"
     elif "divergence" in attrs or attrs.get("estimand"):
         weights = stored_task_weights(effects)
-        answer_lines = f"{task_weights_in_words(weights)}, of " if weights else ""
-        words = str(attrs.get("estimand", "")).removeprefix(answer_lines)
+        weighted = f"{task_weights_in_words(weights)}, of " if weights else ""
+        words = str(attrs.get("estimand", "")).removeprefix(weighted)
         words = words.removeprefix("the ")
         if words and not words.startswith("mean over units of the weighted sum"):
             compared = f"{words[0].upper()}{words[1:]}"
@@ -669,7 +670,7 @@ def _by_size(
     return sorted(table, key=place)
 
 
-def _sites_in_one_line(
+def _sitesin_one_line(
     table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
 ) -> list[tuple[Row, dict[str, str]]]:
     """Return the lines of a table with one line for a site alone at more than two
@@ -740,19 +741,19 @@ def _first_contrasts(
         dict.fromkeys(row["contrast"] for row, _ in table if not row["summary"])
     )
     first = set(names[:most])
-    under_table = [
+    shown = [
         line for line in table if line[0]["summary"] or line[0]["contrast"] in first
     ]
-    left = [line[0] for line in table if line not in under_table]
+    left = [line[0] for line in table if line not in shown]
     if not left:
-        return under_table, ""
+        return shown, ""
     counts: dict[str, int] = {}
     for row in left:
         word = str(row.get("verdict", "more"))
         counts[word] = counts.get(word, 0) + 1
     words = ", ".join(f"{n:,} {word}" for word, n in counts.items())
     rest = f"{len(left):,} more" if "more" in counts else f"Not shown: {words}"
-    return under_table, f"{rest}; {every} shows all."
+    return shown, f"{rest}; {every} shows all."
 
 
 def _tasks_beside(

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import OutcomesError, quoted
 from causalgia.reporting.answer_sentences import cut
-from causalgia.reporting.answers import AnswerParts
+from causalgia.reporting.answers import AnswerParts, in_one_line
 
 _MOST_ROWS = 20
 _MOST_FOOT = 3
@@ -77,7 +77,7 @@ def short_answer(
     names = [heading in words for heading in header]
     cells = [
         [
-            _in_one_line(cut(cell, letters) if name else cell)
+            in_one_line(cut(cell, letters) if name else cell)
             for cell, name in zip(line, names, strict=True)
         ]
         for line in shown
@@ -94,7 +94,7 @@ def short_answer(
         under.append(f"Names end after {letters} letters (…){whole}.")
     if left:
         under.append(f"{left:,} more; {how['every']} shows all.")
-    lines, over = _within_foot(
+    under_table, over = _within_foot(
         foot, len(notes), "" if "notes" in requested else str(how["noted"])
     )
     return AnswerParts(
@@ -103,7 +103,7 @@ def short_answer(
         lines=[[line[i] for i in used] for line in cells],
         words=tuple(words),
         more=" ".join([*([more] if more else []), *under]),
-        foot=tuple(lines),
+        foot=tuple(under_table),
         arms=tuple(arms) or ("No arms are defined here.",),
         each=tuple(each),
         notes=(*over, *notes) or ("No notes.",),
@@ -159,7 +159,3 @@ def _pointed(lines: list[str], n: int, pointer: str) -> list[str]:
 def _n_lines(foot: list[str]) -> int:
     parts = AnswerParts(sentences=(), header=[], lines=[], foot=tuple(foot))
     return parts.text().count("\n") + 1
-
-
-def _in_one_line(text: str) -> str:
-    return printable(text).replace("\n", r"\n").replace("\t", r"\t")
