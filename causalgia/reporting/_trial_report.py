@@ -245,7 +245,7 @@ def _summary_sentence(group: list[Row], names: list[str]) -> str:
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
     """Return the scale of the effects, in the words of the predictor, on one line."""
-    return _in_one_line(
+    return in_one_line(
         attrs.get("contrast_scale") or attrs.get("scale") or "the outcome"
     )
 
@@ -302,7 +302,8 @@ def versus(attrs: Mapping[Any, Any]) -> str:
     return "divided by" if attrs.get("transform") == "ratio" else "minus"
 
 
-def _in_one_line(text: object) -> str:
+def in_one_line(text: object) -> str:
+    """Return a text in one line: its line ends and tabs are escaped."""
     return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
 
 
@@ -565,7 +566,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         else None,
         "outcome": (
             f"{tasks_in_words(outcomes)}, on "
-            f"{_in_one_line(attrs.get('scale', 'an unnamed scale'))}"
+            f"{in_one_line(attrs.get('scale', 'an unnamed scale'))}"
         ),
         "predictor": predictor,
         "design": attrs.get("design_fingerprint"),
@@ -611,7 +612,7 @@ def tasks_in_words(outcomes: xr.Dataset) -> str:
     """Return "tasks K562, HepG2"."""
     tasks = [str(task) for task in outcomes["task"].to_numpy()]
     few = ", ".join(tasks[:4]) + (f", ... ({len(tasks)})" if len(tasks) > 4 else "")
-    return _in_one_line(f"task{'s' if len(tasks) > 1 else ''} {few}")
+    return in_one_line(f"task{'s' if len(tasks) > 1 else ''} {few}")
 
 
 def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[str]:

@@ -23,6 +23,7 @@ from causalgia.notes import notes_of
 from causalgia.reporting._trial_report import (
     count_clause,
     describe_outcomes,
+    in_one_line,
     population_text,
     scale_text,
     sentences,
@@ -430,11 +431,6 @@ def _of_one_task(text: str, effects: xr.Dataset) -> str:
     if rest == text:
         return text
     return f"In {'this network' if name == 'outcome' else cut(name)}, {rest}"
-
-
-def in_one_line(text: object) -> str:
-    """Return a cell of a table, whose line ends and tabs are escaped."""
-    return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
 
 
 def foot_lines(

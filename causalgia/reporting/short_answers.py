@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from causalgia.errors import OutcomesError, quoted
+from causalgia.reporting._trial_report import in_one_line
 from causalgia.reporting.answer_sentences import cut
-from causalgia.reporting.answers import AnswerParts, in_one_line
+from causalgia.reporting.answers import AnswerParts
 
 _MOST_ROWS = 20
 _MOST_FOOT = 3
