@@ -385,7 +385,8 @@ def _estimates_table(given: Any, cluster: str) -> xr.Dataset:
     )
     of_elements = "ace" in given and "element" in given["ace"].dims
     of_others = "outcome" in given or "ice_mean" in given  # which the error names
-    if "ace" in given and "contrast" in given.coords and "contrast" not in given.dims:
+    of_one_contrast = "contrast" in given.coords and "contrast" not in given.dims
+    if "ace" in given and of_one_contrast and not of_elements:
         given = validate(given, "estimates")  # one contrast was selected
     return (
         as_estimates(given)
