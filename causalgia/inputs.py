@@ -603,6 +603,17 @@ def _as_cell_if_text(value: Any) -> Any:
     return as_cell(value) if isinstance(value, str) else value
 
 
+def rough_percent(share: float) -> str:
+    """Return a share in per cent to two digits.
+
+    Examples
+    --------
+    >>> rough_percent(0.00154), rough_percent(0.376), rough_percent(0.997)
+    ('0.15 %', '38 %', '100 %')
+    """
+    return f"{float(f'{100 * share:.2g}'):g} %"
+
+
 def wide(text: str) -> int:
     """Return the columns of a terminal that a text takes: letters of East Asian scripts
     take two, combining marks none.

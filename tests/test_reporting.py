@@ -276,10 +276,7 @@ def test_real_sequences_are_said_to_be_real():
         target: foot(report(estimates(target=target, **genomic)))
         for target in ("population", "units")
     }
-    assert (
-        ", over the population that these sequences represent (the real sequences "
-        "themselves: 9 sequences" in said["population"]
-    )
+    assert ", over the population that 9 real sequences represent" in said["population"]
     assert ", for exactly these sequences; 5,000 units" in said["units"]
 
 

@@ -13,7 +13,7 @@ import typer
 
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.output import echo
-from causalgia.cli.tables import effects_text, print_answers
+from causalgia.cli.tables import effects_text, print_answers, with_sentences
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -706,7 +706,7 @@ def write_answer(
     """
     from causalgia import store
 
-    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.shown_sentences))
+    decisions = with_sentences(answer.decisions, answer)
     store.save(answer.estimates, folder / ESTIMATES)
     store.save(decisions, folder / DECISIONS)
     tables = {

@@ -29,6 +29,7 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.options import folder_experiment
 from causalgia.cli.output import echo, record_files
+from causalgia.cli.tables import stored_sentences
 from causalgia.errors import OutcomesError, shell_word
 
 if TYPE_CHECKING:
@@ -303,9 +304,8 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         question=experiment.entry.question
         if experiment is not None
         else str(result.attrs.get("question", "")),
-        sentences=tuple(
-            line for line in str(result.attrs.get("answer", "")).split("\n") if line
-        ),
+        sentences=stored_sentences(result, "answer"),
+        details=stored_sentences(result, "details"),
         outcomes=outcomes,
         refutations=refutations,
         diagnostics=draws["diagnostics"].to_dataset()

@@ -42,6 +42,7 @@ from causalgia.cli.tables import (
     print_parts,
     print_written,
     requested_by_options,
+    with_sentences,
 )
 from causalgia.errors import (
     DesignError,
@@ -667,7 +668,7 @@ def _write(
     from causalgia import store
     from causalgia.experiments import write_variants
 
-    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
+    decisions = with_sentences(answer.decisions, answer)
     with results_of_page(folder, ESTIMATES, DECISIONS):
         remove_outdated(
             folder, *of_analysis(folder), rewritten=(ESTIMATES, DECISIONS, EXPERIMENT)

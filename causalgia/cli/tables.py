@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from rich.table import Table
 
+    from causalgia.experiments import Answer
     from causalgia.reporting import Rows
     from causalgia.reporting.answers import AnswerParts
 
@@ -50,9 +51,8 @@ def print_answers(
     tasks the largest are shown, with the `command` that prints all; `task` names tasks
     and patterns to print.
     """
-    from causalgia.effect_table import select_tasks, tasks_in_table
+    from causalgia.effect_table import select_tasks
     from causalgia.reporting.answers import answer_parts
-    from causalgia.reporting.effect_rows import sentences_on_tasks
 
     record(
         effects=lambda: records(
@@ -62,24 +62,45 @@ def print_answers(
         )
     )
     shown = estimates if decisions is None else decisions
-    every = tasks_in_table(shown)
-    shown = select_tasks(shown, task or None, place="--")
-    found = str(shown.attrs.get("answer", ""))
-    answer = sentences_on_tasks(found.splitlines(), tasks_in_table(shown), every)
-    width = terminal_width()
+    # before they are read, so that an error names the option
+    select_tasks(shown, task or None, place="--")
     parts = answer_parts(
         shown,
-        width=width,
+        width=terminal_width(),
         rows="all" if all_rows else "summary",
+        task=task or None,
         order=order,
         requested=requested,
-        answer=answer or None,
+        answer=stored_sentences(shown, "answer") or None,
+        details=stored_sentences(shown, "details"),
         truth=truth,
         every=command or "--all",
         some="--task 'NAME*'",
         noted="--notes",
+        more="--sentences",
     )
     print_parts(parts)
+
+
+def stored_sentences(effects: xr.Dataset, name: str) -> tuple[str, ...]:
+    """Return the sentences of an experiment that are stored with its decisions.
+
+    Parameters
+    ----------
+    effects
+        Decisions.
+    name
+        ``"answer"`` or ``"details"``.
+    """
+    return tuple(str(effects.attrs.get(name, "")).splitlines())
+
+
+def with_sentences(decisions: xr.Dataset, answer: Answer) -> xr.Dataset:
+    """Return decisions with the sentences of their experiment, to be stored."""
+    stored = {"answer": answer.sentences, "details": answer.details}
+    return decisions.assign_attrs(
+        {name: "\n".join(found) for name, found in stored.items()}
+    )
 
 
 def print_parts(parts: AnswerParts) -> None:

@@ -259,10 +259,11 @@ def _read_affinity(found: TrialResults) -> Finding:
         begins: rows for begins, rows in rows_by_task(estimates) if begins in trends
     }
     against = against_placebos(found.experiment)
-    sentences = tuple(
-        f"{begins}: {against}{_affinity_sentence(rows[begins], fits[begins], reach, trend)}"
-        for begins, trend in trends.items()
-    )
+    sentences, details = list[str](), list[str]()
+    for begins, trend in trends.items():
+        first, *others = _affinity_sentences(rows[begins], fits[begins], reach, trend)
+        sentences.append(f"{begins}: {against}{first}")
+        details += [f"{begins}: {text}" for text in others]
     shape = estimates["ace"].shape[1:]
     columns = {
         name: (dims, np.reshape([getattr(fit, name) for fit in fits.values()], shape))
@@ -278,7 +279,8 @@ def _read_affinity(found: TrialResults) -> Finding:
     coords = {name: estimates[name].to_numpy() for name in dims}
     return Finding(
         datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)},
-        sentences=sentences,
+        sentences=tuple(sentences),
+        details=tuple(details),
     )
 
 
@@ -326,12 +328,14 @@ _TRENDS = {
 }
 
 
-def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -> str:
+def _affinity_sentences(
+    rows: xr.Dataset, line: Line, reach: float, trend: str
+) -> list[str]:
     import xarray as xr
 
     ace = rows["ace"].to_numpy()
     if np.ptp(ace) <= _ROUNDING * abs(ace).max():
-        return f"all motifs have the one effect {ace[0]:.4g}, whatever their K_D."
+        return [f"all motifs have the one effect {ace[0]:.4g}, whatever their K_D."]
     scatter = "and no errors are given that could explain this scatter"
     if not math.isinf(line.chi2):
         fits = (
@@ -344,12 +348,12 @@ def _affinity_sentence(rows: xr.Dataset, line: Line, reach: float, trend: str) -
     rise = effect_in_words(
         xr.Dataset({name: reach * value for name, value in limits.items()})
     )
-    return (
+    return [
         f"effects {_TRENDS[trend]}: the fitted line changes by {rise} from the tightest "
-        f"motif to the weakest ({line.slope:.3g} for each tenfold weaker binding, R2 "
-        f"{line.r2:.2f}); motifs scatter about the line by {line.scatter:.2g}, "
-        f"{scatter}."
-    )
+        f"motif to the weakest (R2 {line.r2:.2f}).",
+        f"the line changes by {line.slope:.3g} for each tenfold weaker binding; motifs "
+        f"scatter about it by {line.scatter:.2g}, {scatter}.",
+    ]
 
 
 def _draw_affinity(answer: Answer) -> Axes:

@@ -159,32 +159,51 @@ def _interaction_name(bias: str) -> str:
 
 
 def _bias_text(rows: xr.Dataset) -> str:
+    """Return what the letters do, and whether they change the effect of the motif."""
     names = [str(name) for name in rows["contrast"].to_numpy()]
     alone = [
         name
         for name in names
         if name != MOTIF and rows["written"].sel(contrast=name).item()
     ]
-    parts = []
-    for name in (*alone, MOTIF):
-        row = rows.sel(contrast=name)
-        parts.append(
-            f"{row['written'].item()} at {row['place'].item():.0f} "
-            f"{_verdict_text(rows, name)}"
-        )
-    parts += [
-        f"{_interaction_name(name)} {_verdict_text(rows, _interaction_name(name))}"
+    motif = str(rows["written"].sel(contrast=MOTIF).item())
+    parts = [
+        f"{_placed(rows, name)} {_verdict_text(rows, name)}; "
+        f"{_on_motif(rows.sel(contrast=_interaction_name(name)), motif)}"
         for name in alone
     ]
-    parts += [
-        f"{name} {_verdict_text(rows, name)}" for name in names if " - at " in name
-    ]
+    return f"{'; '.join(parts)}."
+
+
+_ON_MOTIF = {
+    "increases": "it increases the effect of {}",
+    "decreases": "it decreases the effect of {}",
+    "negligible": "it changes the effect of {} negligibly",
+    "undecided": "whether it changes the effect of {} is undecided",
+}
+
+
+def _on_motif(row: xr.Dataset, motif: str) -> str:
+    does = _ON_MOTIF[str(row["verdict"].item())].format(motif)
+    return f"{does} (interaction {effect_in_words(row)})"
+
+
+def _placed(rows: xr.Dataset, name: str) -> str:
+    row = rows.sel(contrast=name)
+    return f"{row['written'].item()} at {row['place'].item():.0f}"
+
+
+def _bias_details(rows: xr.Dataset) -> str:
+    """Return the effect of the motif, and the differences between places."""
+    names = [str(name) for name in rows["contrast"].to_numpy() if " - at " in str(name)]
+    parts = [f"{_placed(rows, MOTIF)} {_verdict_text(rows, MOTIF)}"]
+    parts += [f"{name} {_verdict_text(rows, name)}" for name in names]
     return f"{'; '.join(parts)}."
 
 
 def _verdict_text(rows: xr.Dataset, name: str) -> str:
     row = rows.sel(contrast=name)
-    return f"{DOES[row['verdict'].item()]}, {effect_in_words(row)}"
+    return f"{DOES[row['verdict'].item()]} ({effect_in_words(row)})"
 
 
 COMPOSITION_BIAS = Entry(
@@ -198,5 +217,5 @@ COMPOSITION_BIAS = Entry(
         "Y(motif) + Y(none)] over the null model."
     ),
     doi="10.1371/journal.pcbi.1008925",
-    read=partial(finding_by_task, text=_bias_text),
+    read=partial(finding_by_task, text=_bias_text, details=_bias_details),
 )

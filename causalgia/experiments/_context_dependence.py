@@ -21,12 +21,11 @@ from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     check_shufflable,
     cut_into_blocks,
-    population_text,
     shuffle_spans,
     span_name,
     tile_analysis,
 )
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
 from causalgia.reporting import format_effect
 from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
@@ -303,15 +302,15 @@ def _read_context(found: TrialResults) -> Finding:
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
         sentences = [  # of the contrast alone: log scales and moments have no index
             f"{start}: the element alone, against the wild type, "
-            f"{row['verdict'].item()}: {effect_in_words(row)}, {population_text(null)} "
-            "(no share is taken)."
+            f"{DOES[str(row['verdict'].item())]} ({effect_in_words(row)})."
             for start, row in rows_by_task(found.steps.decisions.isel(contrast=0))
         ]
         return Finding(sentences=tuple(sentences))
     tables = {"index": _overall_index(outcomes, analysis)}
     if null.n_draws > 1:
         tables["of each sequence"] = _index_of_each(outcomes, null, analysis.ci_prob)
-    element, sentences = found.experiment.labels["element"][CONTRAST], []
+    element = found.experiment.labels["element"][CONTRAST]
+    sentences, details = list[str](), list[str]()
     for start, row in rows_by_task(found.steps.decisions):
         where = {dim: row[dim].item() for dim in ("task", "model") if dim in row.coords}
         own = {
@@ -319,9 +318,11 @@ def _read_context(found: TrialResults) -> Finding:
             for name, table in tables.items()
         }
         sentences.append(
-            f"{start}: {_element_sentence(element, row.isel(contrast=0), own, null)}"
+            f"{start}: {_element_sentence(element, row.isel(contrast=0), own)}"
         )
-    return Finding(datasets=tables, sentences=tuple(sentences))
+        if len(null.parents_given) > 1 and "of each sequence" in own:
+            details.append(f"{start}: {_each_sequence_text(own['of each sequence'])}")
+    return Finding(datasets=tables, sentences=tuple(sentences), details=tuple(details))
 
 
 _WORDS = {
@@ -333,7 +334,7 @@ _WORDS = {
 
 
 def _element_sentence(
-    element: str, change: xr.Dataset, tables: Mapping[str, xr.Dataset], null: Genomic
+    element: str, change: xr.Dataset, tables: Mapping[str, xr.Dataset]
 ) -> str:
     """Return the verdict on the index, undecided where too few exact effects are, and
     that on the change.
@@ -350,16 +351,17 @@ def _element_sentence(
     index = f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
     if row["unbounded"].item():
         index = "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
-    text = f"element {element} {_WORDS[verdict]}: {index}, {population_text(null)}"
-    text += (
-        f"; the element alone minus the wild type {effect_in_words(change)} "
-        f"({of_change})"
+    return (
+        f"element {element} {_WORDS[verdict]}: {index}; the element alone minus the "
+        f"wild type {effect_in_words(change)} ({of_change})."
     )
-    if len(null.parents_given) == 1 or "of each sequence" not in tables:
-        return f"{text}."
-    verdicts = tables["of each sequence"]["verdict"].to_numpy()
+
+
+def _each_sequence_text(table: xr.Dataset) -> str:
+    """Return how many sequences have each verdict, judged by themselves."""
+    verdicts = table["verdict"].to_numpy()
     counts = ", ".join(f"{int((verdicts == word).sum())} {word}" for word in _WORDS)
-    return f"{text}. Of {len(verdicts)} sequences, each by itself: {counts}."
+    return f"of {len(verdicts)} sequences, each by itself: {counts}."
 
 
 CONTEXT_DEPENDENCE = Entry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Analysis
@@ -60,7 +61,6 @@ background of 16.
 """
 # bases between neighbors; a smaller gap makes unintended third sites more frequent
 LEAST_GAP = 4
-UNCLEAR = "not clearly additive or otherwise"
 _COPIES = 3
 
 
@@ -230,7 +230,7 @@ def read_copies(found: TrialResults) -> Finding:
         found.experiment.named_contrasts or {}
     )
     tried = scales_tried(found.outcomes, {EXCESS: contrasts[EXCESS]})
-    sentences, against = [], against_placebos(found.experiment)
+    sentences, details, against = [], [], against_placebos(found.experiment)
     for task, rows in rows_by_task(found.steps.decisions):
         rise, excess, whole = (
             rows.sel(contrast=name) for name in (RISE, EXCESS, all_copies)
@@ -240,27 +240,35 @@ def read_copies(found: TrialResults) -> Finding:
         _, *single, _ = contrasts[EXCESS]
         alone = rows.sel(contrast=single)
         sentences.append(
-            f"{task}: {against}{all_copies} {copies_are(kind)}, excess over the same "
-            f"sites alone {effect_in_words(excess)}{on_scales}; from none to {n} the "
-            f"outcome changes by {effect_in_words(whole)} (the line fitted to 0 to {n} "
-            f"copies: {effect_in_words(rise)}, {per_unit(rise, n, 'per copy')}); one "
-            f"site alone {_range_of_effects(alone)}; "
+            f"{task}: {against}{copies_are(all_copies, kind)}: from none to {n} the "
+            f"outcome changes by {effect_in_words(whole)}, and the excess over the "
+            f"same sites alone is {effect_in_words(excess)}{on_scales}."
+        )
+        details.append(
+            f"{task}: {against}one site alone {_range_of_effects(alone)}; the line "
+            f"fitted to 0 to {n} copies changes by {effect_in_words(rise)} "
+            f"({per_unit(rise, n, 'per copy')}); "
             f"{_number_or_place_text(rows, n, kind)}."
         )
-    return Finding(sentences=(*sentences, *bounded_sentences(found.outcomes)))
+    return Finding(
+        sentences=(*sentences, *bounded_sentences(found.outcomes)),
+        details=tuple(details),
+    )
 
 
-def copies_are(kind: JointEffect) -> str:
+def copies_are(copies: str, kind: JointEffect) -> str:
     """Return what copies are beside the sum of the same sites alone.
 
     Examples
     --------
-    >>> copies_are(JointEffect("additive"))
-    'are additive'
-    >>> copies_are(JointEffect("undecided"))
-    'are not clearly additive or otherwise'
+    >>> copies_are("3 copies", JointEffect("additive"))
+    '3 copies are additive'
+    >>> copies_are("3 copies", JointEffect("undecided"))
+    'whether 3 copies are additive is undecided'
     """
-    return f"are {UNCLEAR if kind.word == UNDECIDED else kind}"
+    if kind.word == UNDECIDED:
+        return f"whether {copies} are additive is undecided"
+    return f"{copies} are {kind}"
 
 
 def _range_of_effects(alone: xr.Dataset) -> str:
@@ -295,7 +303,7 @@ def _number_or_place_text(rows: xr.Dataset, n: int, beside: JointEffect) -> str:
         f"{n} times that of the first"
     )
     if by_number.word == UNDECIDED:
-        return f"judged by number they are {UNCLEAR}: {text}"
+        return f"judged by number, whether they are additive is undecided: {text}"
     if by_number.word == beside.word:
         return f"judged by number they are {by_number.word}: {text}"
     cause = {
@@ -315,7 +323,8 @@ def _read_site_copies(found: TrialResults) -> Finding:
     further = further_sites_in_words(
         found.experiment, every, of="the curvature and the excess", key=key
     )
-    return Finding(sentences=(*read_copies(found).sentences, *further))
+    copies = read_copies(found)
+    return replace(copies, details=(*copies.details, *further))
 
 
 COPIES = Entry(

@@ -49,7 +49,6 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import (
     effect_in_words,
-    listed,
     per_unit,
     rows_by_task,
     trend_in_words,
@@ -362,22 +361,23 @@ def _dose_contrasts(
 
 def _read_dose_response(found: TrialResults) -> Finding:
     against = against_placebos(found.experiment)
-    sentences = (
-        *(
-            _dose_sentence(f"{of}: {against}", rows, found)
-            for of, rows in rows_by_task(found.steps.decisions)
-        ),
-        *bounded_sentences(found.outcomes),
-    )
+    sentences, details = list[str](), list[str]()
+    for of, rows in rows_by_task(found.steps.decisions):
+        first, *others = _dose_sentences(f"{of}: {against}", rows, found)
+        sentences.append(first)
+        details += others
+    sentences += bounded_sentences(found.outcomes)
     line = _linear_share(found.steps.estimates)
     if line.sizes["motif"] < 3:
-        return Finding(sentences=sentences)
+        return Finding(sentences=tuple(sentences), details=tuple(details))
     about = [
         f"{of}: {_linear_share_text(rows)}"
         for of, rows in rows_by_task(line.rename(share="ace"))
     ]
     return Finding(
-        datasets={"line": line.drop_dims("motif")}, sentences=(*sentences, *about)
+        datasets={"line": line.drop_dims("motif")},
+        sentences=tuple(sentences),
+        details=(*details, *about),
     )
 
 
@@ -416,7 +416,10 @@ def _linear_share_text(rows: xr.Dataset) -> str:
     )
 
 
-def _dose_sentence(begins: str, rows: xr.Dataset, found: TrialResults) -> str:
+def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[str]:
+    """Return the answer on one task, and sentences on the lines through the motifs'
+    effects.
+    """
     names = rows["contrast"].to_numpy().tolist()
     score = rows["score"].to_numpy().astype(float)
     low, high = np.nanmin(score), np.nanmax(score)
@@ -425,36 +428,42 @@ def _dose_sentence(begins: str, rows: xr.Dataset, found: TrialResults) -> str:
         for name in names
         if _WEAK_TO_STRONG in name
     }
-    by_trend: dict[str, list[str]] = {}
-    for n, row in rises.items():
-        size = f"{effect_in_words(row)}, {per_unit(row, high - low, 'per bit')}"
-        by_trend.setdefault(trend_in_words(row, "the fitted line"), []).append(
-            f"{n} ({size})"
-        )
-    trends = listed(
-        [f"{trend} with {listed(sizes)}" for trend, sizes in by_trend.items()]
-    )
-    text = (
+    first, *_, last = [*rises, *rises]
+    answer = (
         f"{begins}from the weakest motif ({low:.3g} bits) to the strongest "
-        f"({high:.3g} bits) {trends}"
+        f"({high:.3g} bits) the effect of {first} {_slope_text(rises[first])}"
     )
+    if last != first:
+        answer += f", and that of {last} {_slope_text(rises[last])}"
+    slopes = [
+        f"{per_unit(row, high - low, 'per bit')} with {n} ({effect_in_words(row)})"
+        for n, row in rises.items()
+    ]
+    details = [f"{begins}slope of the line fitted to effects: {', '.join(slopes)}."]
     if CHANGE in names:
         row = rows.sel(contrast=CHANGE)
-        first, *_, last = rises
-        text += (
-            f"; {trend_in_words(row, 'this difference')} from {first} to {last}, by "
-            f"{effect_in_words(row)}"
+        details.append(
+            f"{begins}{trend_in_words(row, 'this change')} from {first} to {last} "
+            f"({effect_in_words(row)})."
         )
-    return f"{text}{_excess_text(rows, names, found)}."
+    excess, of_excess = _excess_texts(rows, names, found)
+    details += [f"{begins}{of_excess}."] if of_excess else []
+    return [f"{answer}{excess}.", *details]
 
 
-def _excess_text(rows: xr.Dataset, names: list[str], found: TrialResults) -> str:
+def _slope_text(row: xr.Dataset) -> str:
+    return f"{trend_in_words(row, '').strip()} ({effect_in_words(row)})"
+
+
+def _excess_texts(
+    rows: xr.Dataset, names: list[str], found: TrialResults
+) -> tuple[str, str]:
     """Return the excess over single sites of the strongest motif, and its rise from the
     weakest.
     """
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
     if not strongest:
-        return ""
+        return "", ""
     (name,) = strongest
     contrasts: Mapping[str, Mapping[str, float]] = (
         found.experiment.named_contrasts or {}
@@ -464,10 +473,10 @@ def _excess_text(rows: xr.Dataset, names: list[str], found: TrialResults) -> str
     tried = scales_tried(found.outcomes, {name: contrasts[name]})
     on_scales = tried.text([name], rows) if tried and is_departure(kind) else ""
     return (
-        f"; copies of the strongest motif {copies_are(kind)}, excess over the same "
-        f"sites alone {effect_in_words(excess)}{on_scales}; "
-        f"{trend_in_words(rise, 'the line fitted to this excess')} from the weakest "
-        f"motif to the strongest, by {effect_in_words(rise)}"
+        f"; {copies_are('copies of the strongest', kind)} (excess over the same sites "
+        f"alone {effect_in_words(excess)}{on_scales})",
+        f"{trend_in_words(rise, 'the line fitted to the excess over single sites')} "
+        f"from the weakest motif to the strongest ({effect_in_words(rise)})",
     )
 
 

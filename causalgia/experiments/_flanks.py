@@ -25,6 +25,7 @@ from causalgia.experiments.kit.variance import (
     variance_limits,
 )
 from causalgia.former_names import former_arguments
+from causalgia.inputs import rough_percent
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
@@ -225,21 +226,42 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
 
 def _read_flanks(core: str, found: TrialResults) -> Finding:
     core_effect = found.steps.decisions.sel(contrast="core")
+    components = (
+        None
+        if found.steps.effects is None
+        else _flank_components(
+            found.steps.effects, float(found.steps.estimates.attrs["ci_prob"])
+        )
+    )
     sentences = tuple(
-        f"{task}: {core} {_DOES[row['verdict'].item()]} the outcome over these flanks: "
-        f"{effect_in_words(row)}."
+        f"{task}: averaged over these flanks, {core} {_DOES[row['verdict'].item()]} the "
+        f"outcome ({effect_in_words(row)}){_core_share_text(components, row)}."
         for task, row in rows_by_task(core_effect)
     )
-    if found.steps.effects is None:
+    if components is None:
         return Finding(sentences=sentences)
-    components = _flank_components(
-        found.steps.effects, float(found.steps.estimates.attrs["ci_prob"])
-    )
-    split = (
+    split = tuple(
         _flank_split_text(components.sel(task=task), task)
         for task in components["task"].to_numpy().tolist()
     )
-    return Finding(datasets={"components": components}, sentences=(*sentences, *split))
+    return Finding(
+        datasets={"components": components}, sentences=sentences, details=split
+    )
+
+
+def _core_share_text(components: xr.Dataset | None, row: xr.Dataset) -> str:
+    """Return how much of the effect of core and flanks together is the core's; empty
+    where no individual effects were kept, or there is nothing to share.
+    """
+    if components is None:
+        return ""
+    share = components["share"].sel(part="core in flanks", task=row["task"].item())
+    core = share.sel(component="core").item()
+    if not share.sum() > 0:
+        return ""
+    return (
+        f"; {rough_percent(core)} of the mean square of core and flanks is the core's"
+    )
 
 
 def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
@@ -333,7 +355,7 @@ def _flank_split_text(components: xr.Dataset, task: Any) -> str:
         whole["share"],
     )
     shares = [
-        f"{100 * share.sel(component=name).item():.2g} % {name}"
+        f"{rough_percent(share.sel(component=name).item())} {name}"
         for name in share["component"].to_numpy()
     ]
     return (

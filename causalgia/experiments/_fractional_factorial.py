@@ -406,7 +406,15 @@ def _read_screen(screen: Fraction, found: TrialResults) -> Finding:
     if shared:
         alias = f"Aliased effects, of which only the sum is known: {'; '.join(shared)}"
     effects = finding_by_task(found, _important_effects_text).sentences
-    return Finding(sentences=(*effects, f"{design}. {alias}."))
+    verdicts = found.steps.decisions["verdict"].isin(DIRECTIONS)
+    others = [dim for dim in verdicts.dims if dim != "contrast"]
+    names = verdicts["contrast"].to_numpy().astype(str)
+    matter = names[verdicts.any(others).to_numpy()].tolist()
+    confounded = [f"{name} = {aliases[name]}" for name in matter if aliases.get(name)]
+    if confounded:  # what these effects are
+        sums = f"Of aliased effects only the sum is known: {'; '.join(confounded)}."
+        effects = (*effects, sums)
+    return Finding(sentences=effects, details=(f"{design}. {alias}.",))
 
 
 def _important_effects_text(decisions: xr.Dataset) -> str:

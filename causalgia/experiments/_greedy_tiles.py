@@ -328,7 +328,7 @@ _WORDS = {
 
 def _read_greedy_round(found: TrialResults) -> Finding:
     return sentence_for_each_task(
-        found, lambda rows: f"of the remaining tiles, {verdict_counts(rows, _WORDS)}"
+        found, lambda rows: verdict_counts(rows, _WORDS, of="remaining tiles")
     )
 
 

@@ -407,26 +407,44 @@ def _hairpin_text(rows: xr.Dataset) -> str:
     }
     if "?" in relations.values():
         order = "; ".join(
-            f"{left} and {right} undecided" if sign == "?" else f"{left} {sign} {right}"
+            f"the data do not decide between {left} and {right}"
+            if sign == "?"
+            else f"{left} {sign} {right}"
             for (left, right), sign in relations.items()
             if sign
         )
+        if set(relations.values()) == {"?"}:
+            order = "the data do not decide between loop, open and stem"
     else:
         order = "loop" + "".join(
             f" {sign} {right}" for (_, right), sign in relations.items() if sign
         )
     because = (
-        f"the motif has an effect of {text[_MOTIF[LOOP]]} in the loop and "
-        f"{text[_MOTIF[OPEN]]} in the open at the same place (difference "
-        f"{text['motif x loop']}, {verdict['motif x loop']})"
+        f"the effect of the motif is {text[_MOTIF[LOOP]]} in the loop "
+        f"({text[_MOTIF[OPEN]]} in the open at that place)"
     )
     if "motif x stem" not in text:
         return f"{order}: {because}; the stem is too short to hold the motif."
     return (
-        f"{order}: {because}; in the stem, motif and complement have an effect of "
-        f"{text[_MOTIF[STEM]]}, and in the open at the same places the motif has "
-        f"{text[_MOTIF[BESIDE]]} and the complement {text[COMPLEMENT]} (stem minus "
-        f"their sum {text['motif x stem']}, {verdict['motif x stem']})."
+        f"{order}: {because} and {text[_MOTIF[STEM]]} in the stem "
+        f"({text[_MOTIF[BESIDE]]} in the open at that place)."
+    )
+
+
+def _hairpin_details(rows: xr.Dataset) -> str:
+    """Return the differences between places, and the complement in the stem."""
+    text = {
+        str(name): effect_in_words(rows.sel(contrast=name))
+        for name in rows["contrast"].to_numpy()
+    }
+    verdict = {name: rows["verdict"].sel(contrast=name).item() for name in text}
+    of_loop = f"loop minus open {text['motif x loop']}, {verdict['motif x loop']}"
+    if "motif x stem" not in text:
+        return f"{of_loop}."
+    return (
+        f"{of_loop}; the stem holds motif and complement, and the complement in the "
+        f"open has an effect of {text[COMPLEMENT]} (stem minus motif and complement in "
+        f"the open {text['motif x stem']}, {verdict['motif x stem']})."
     )
 
 
@@ -439,7 +457,7 @@ HAIRPIN = Entry(
         "taken off, over the null model."
     ),
     doi="10.1101/418459",
-    read=partial(finding_by_task, text=_hairpin_text),
+    read=partial(finding_by_task, text=_hairpin_text, details=_hairpin_details),
     draw=_draw_hairpin,
     zoo="vts1_like",
 )

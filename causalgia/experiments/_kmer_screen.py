@@ -18,7 +18,7 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, listed, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.streams import derive
@@ -33,6 +33,8 @@ CONTROL, PLACEBO = "untreated", "placebo "
 _WIDTH, _WIDEST = 6, 8
 _STREAM = 2018  # random key of the random sequences, which are fixed by the design
 _NAMED = _DRAWN = 20
+_IN_ANSWER = 3
+"""K-mers that the answer names; the table and further sentences name more."""
 _PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
 _ROUNDING = 1e-12
 _ATTEMPTS = 1_000
@@ -299,11 +301,15 @@ def read_kmer_screen(found: TrialResults) -> Finding:
         rows_by_task(shrunken),
         strict=True,
     )
-    sentences = [
-        f"{begins}: {_screen_sentence(rows, raw, beyond, placebo)}"
-        for (begins, rows), (_, raw), (_, beyond) in cells
-    ]
-    return Finding(datasets={"shrunken": shrunken}, sentences=tuple(sentences))
+    sentences, details = list[str](), list[str]()
+    for (begins, rows), (_, raw), (_, beyond) in cells:
+        sentences.append(f"{begins}: {_screen_sentence(rows, placebo)}")
+        details.append(f"{begins}: {_screen_details(rows, raw, beyond, placebo)}")
+    return Finding(
+        datasets={"shrunken": shrunken},
+        sentences=tuple(sentences),
+        details=tuple(details),
+    )
 
 
 def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dataset:
@@ -381,9 +387,40 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
     return out
 
 
-def _screen_sentence(
+def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
+    """Return how many k-mers have effects beyond the region, and the largest of them."""
+    motifs = rows.isel(contrast=~placebo)
+    directed = np.isin(motifs["verdict"].to_numpy(), DIRECTIONS)
+    n, of = int(directed.sum()), f"{len(directed):,} k-mers"
+    order = np.argsort(-np.abs(motifs["ace"].to_numpy()), kind="stable")
+    order = order[directed[order]] if n else order
+    largest = [motifs.isel(contrast=k) for k in order[: _IN_ANSWER if n else 1]]
+    named = listed(
+        [f"{row['contrast'].item()} ({effect_in_words(row)})" for row in largest]
+    )
+    region = str(rows.attrs["rope"])
+    region = (
+        f"the usual range of {placebo.sum():,} random sequences"
+        if "placebos" in region
+        else region
+    )
+    if not n:
+        return (
+            f"none of {of} has an effect beyond {region}; the largest is {named}, "
+            "which cg.confirm would test on fresh backgrounds."
+        )
+    if n <= _IN_ANSWER:
+        has = "has an effect" if n == 1 else "have effects"
+        return f"{n:,} of {of} {has} beyond {region}: {named}."
+    return f"{n:,} of {of} have effects beyond {region}, the largest {named}."
+
+
+def _screen_details(
     rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]
 ) -> str:
+    """Return the range of random sequences, the shrunken effects, and what tests
+    against 0 would find.
+    """
     from scipy.special import ndtri
 
     from causalgia.multiplicity.adjusted_p import stepwise
@@ -405,19 +442,13 @@ def _screen_sentence(
     named = "; ".join(
         f"{row['contrast'].item()} {effect_in_words(row)}" for row in rows_named
     )
-    named = (
-        named
-        if directed.any()
-        else f"the largest {named}; confirm tests them on fresh backgrounds"
-    )
+    named = named if directed.any() else f"the largest {named}"
     more = int(directed.sum()) - len(first)
     differs = stepwise(raw["p"].to_numpy(), "bh") < 0.05
     ace, classes = raw["ace"].to_numpy(), placebo_classes(raw)
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
-    lie = "lies" if directed.sum() == 1 else "lie"
     return (
-        f"{directed.sum():,} of {(~placebo).sum():,} k-mers {lie} beyond the range of "
-        + _region_text(rows, placebo, classes, mean)
+        f"k-mers were compared with {_region_text(rows, placebo, classes, mean)}"
         + (
             ". Minus the mean random sequence "
             f"({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"

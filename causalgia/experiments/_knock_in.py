@@ -29,8 +29,9 @@ from causalgia.experiments.kit.sites import (
     as_string_or_motif,
     check_no_overlap,
 )
-from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.inputs import rough_percent
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
@@ -226,23 +227,27 @@ def _read_knock_in(
     place: Place, more: dict[str, float], found: TrialResults
 ) -> Finding:
     tasks = found.steps.decisions["task"].to_numpy().tolist()
-    label, sentences = as_pattern(place.pattern).label, []
+    label = as_pattern(place.pattern).label
+    sentences, details = list[str](), list[str]()
     for task, rows in rows_by_task(found.steps.decisions):
         own, placebo, net = (
             rows.sel(contrast=name) for name in ("motif", "placebo", NET)
         )
         sentences.append(
+            f"{task}: {label} at {place.at}, against its placebo, "
+            f"{DOES[str(net['verdict'].item())]} ({effect_in_words(net)})."
+        )
+        details.append(
             f"{task}: {label} at {place.at} changes the outcome by "
-            f"{effect_in_words(own)}, its placebo by {effect_in_words(placebo)}; motif "
-            f"minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
+            f"{effect_in_words(own)}, its placebo by {effect_in_words(placebo)}."
         )
     junctions = [
-        f"{name}: creates {label} by chance in {100 * share:.2g} % of the sequences."
+        f"{name}: creates {label} by chance in {rough_percent(share)} of the sequences."
         for name, share in more.items()
         if share > 0
     ]
     if found.steps.effects is None:
-        return Finding(sentences=(*sentences, *junctions))
+        return Finding(sentences=tuple(sentences), details=(*details, *junctions))
     datasets = _effect_modification(
         _add_neighbor_coordinates(found.steps.effects, found.experiment, place)
     )
@@ -252,7 +257,11 @@ def _read_knock_in(
         for name in datasets
         for text in _modification_sentences(datasets[name], task)
     ]
-    return Finding(datasets=datasets, sentences=(*sentences, *modified, *junctions))
+    return Finding(
+        datasets=datasets,
+        sentences=tuple(sentences),
+        details=(*details, *modified, *junctions),
+    )
 
 
 def _add_neighbor_coordinates(

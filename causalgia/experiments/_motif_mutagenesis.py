@@ -188,6 +188,14 @@ def _logo_table(estimates: xr.Dataset, motif: str) -> xr.Dataset:
     ).transpose("position", "base", *dims)
 
 
+_CHANGES = {
+    "decreases": ("lowers the outcome", "lower the outcome"),
+    "increases": ("raises the outcome", "raise the outcome"),
+    "negligible": ("changes it negligibly", "change it negligibly"),
+    "undecided": ("is undecided", "are undecided"),
+}
+
+
 def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
     whole = rows.sel(contrast=motif)
     changes = rows.isel(
@@ -196,26 +204,25 @@ def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
         ]
     )
     verdicts = changes["verdict"].to_numpy()
-    does = {
-        "decreases": ("decreases the effect", "decrease the effect"),
-        "increases": ("increases it", "increase it"),
-        "negligible": ("is negligible", "are negligible"),
-        "undecided": ("is undecided", "are undecided"),
-    }
     counts = [
-        f"{n} {one if n == 1 else many}"
-        for v, (one, many) in does.items()
+        (n, one, many)
+        for v, (one, many) in _CHANGES.items()
         if (n := int((verdicts == v).sum()))
     ]
+    every = f"its {len(verdicts)} single-base changes"
+    of_changes = f"of {every}, " + ", ".join(
+        f"{n} {one if n == 1 else many}" for n, one, many in counts
+    )
+    if len(counts) == 1:
+        of_changes = f"each of {every} {counts[0][1]}"
     order = np.argsort(np.abs(changes["ace"].to_numpy()), kind="stable")
-    mildest, worst = (
+    least, most = (
         f"{str(row['contrast'].item()).removeprefix('change ')}, {effect_in_words(row)}"
         for row in (changes.isel(contrast=int(order[k])) for k in (0, -1))
     )
     return (
-        f"{motif} {DOES[str(whole['verdict'].item())]}, {effect_in_words(whole)}; of "
-        f"its {len(verdicts)} single-base changes, {', '.join(counts)}; the mildest is "
-        f"{mildest}, the strongest {worst}."
+        f"{motif} {DOES[str(whole['verdict'].item())]} ({effect_in_words(whole)}); "
+        f"{of_changes} (least {least}; most {most})."
     )
 
 

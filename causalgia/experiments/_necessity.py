@@ -249,9 +249,7 @@ _GAINED = {
 def _read_tiles(found: TrialResults, *, words: dict[str, str]) -> Finding:
     return sentence_for_each_task(
         found,
-        lambda rows: (
-            f"of {rows.sizes['contrast']} tiles, {verdict_counts(rows, words)}"
-        ),
+        lambda rows: verdict_counts(rows, words, of="tiles"),
     )
 
 
@@ -259,6 +257,8 @@ def verdict_counts(
     decisions: xr.Dataset,
     words: dict[str, str],
     largest: Callable[[xr.Dataset], str] | None = None,
+    *,
+    of: str = "",
 ) -> str:
     """Return the number of contrasts with each verdict, as text, with the largest
     increases and decreases.
@@ -272,6 +272,8 @@ def verdict_counts(
     largest
         From increases or decreases, the text that names the largest; by default up to
         three tiles and their effects.
+    of
+        What the contrasts are of, in the plural; empty: only the counts.
 
     Examples
     --------
@@ -286,8 +288,9 @@ def verdict_counts(
     ...     {k: ("contrast", v) for k, v in row.items()},
     ...     coords={"contrast": ["0-5", "5-9"]},
     ... )
-    >>> verdict_counts(table, {"increases": "sufficient", "negligible": "negligible"})
-    '1 is sufficient (0-5: 2.000 [1.900, 2.100]), 1 is negligible'
+    >>> words = {"increases": "sufficient", "negligible": "negligible"}
+    >>> verdict_counts(table, words, of="tiles")
+    'of 2 tiles, 1 is sufficient (0-5: 2.00 [1.90, 2.10]), 1 is negligible'
     """
     verdicts, parts = decisions["verdict"].to_numpy(), []
     for verdict, word in words.items():
@@ -299,8 +302,13 @@ def verdict_counts(
         does = f"{'is' if n == 1 else 'are'} {word}"
         if f"{word}s" == verdict:  # a verb
             does = verdict if n == 1 else word
+        if of and 1 < n == len(verdicts):
+            return f"all {n} {of} {does}{shown}"
         parts += [f"{n} {does}{shown}"] if n else []
-    return ", ".join(parts)
+    if not of:
+        return ", ".join(parts)
+    n = len(verdicts)
+    return f"of {n} {of if n != 1 else of.removesuffix('s')}, {', '.join(parts)}"
 
 
 def _largest_tiles(tiles: xr.Dataset) -> str:

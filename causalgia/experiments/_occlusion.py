@@ -24,12 +24,15 @@ from causalgia.experiments.kit.sites import (
     share_with_motif,
 )
 from causalgia.experiments.kit.variance import (
+    DOES,
     effect_in_words,
+    listed,
     nested_split,
     rows_by_task,
     split_in_words,
 )
 from causalgia.former_names import former_arguments
+from causalgia.inputs import rough_percent
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
@@ -202,23 +205,22 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
         list(dict.fromkeys(found.experiment.labels["fill"].values())),
         found.experiment.labels["with_motif"],
     )
-    sentences = []
+    sentences, details = list[str](), list[str]()
     for task, rows in rows_by_task(found.steps.decisions):
+        sentences.append(f"{task}: {_fills_in_words(rows, fills, sites.label)}.")
         for fill in fills:
-            own, placebo, net = (
-                rows.sel(contrast=name)
-                for name in (fill, _placebo_name(fill), _net_name(fill))
+            own, placebo = (
+                rows.sel(contrast=name) for name in (fill, _placebo_name(fill))
             )
-            sentences.append(
+            details.append(
                 f"{task}: {sites.label} occluded ({fill}) changes the outcome by "
                 f"{effect_in_words(own)}, a placebo span by "
-                f"{effect_in_words(placebo)}; motif minus placebo "
-                f"{effect_in_words(net)}: {net['verdict'].item()}."
+                f"{effect_in_words(placebo)}."
             )
     counted = [
         _instance_count_sentence(sites, found.experiment.null.n_draws),
         *(
-            f"{name}: {what} {sites.label} in {100 * share[name]:.2g} % of its draws."
+            f"{name}: {what} {sites.label} in {rough_percent(share[name])} of its draws."
             for fill in fills
             for name, what in ((fill, "leaves"), (_placebo_name(fill), "makes"))
             if share[name] > 0
@@ -226,7 +228,7 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     ]
     effects = found.steps.effects
     if effects is None:
-        return Finding(sentences=(*sentences, *counted))
+        return Finding(sentences=tuple(sentences), details=(*details, *counted))
     n_draws, nets = found.experiment.null.n_draws, [_net_name(fill) for fill in fills]
     datasets = {"instances": _instance_table(sites, effects, n_draws)}
     of_mean = _mean_over_predictors(effects.sel(contrast=nets))
@@ -250,16 +252,36 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
             of_mean["ice"], groups, each="draw", ci_prob=ci_prob
         )
         tasks = found.steps.decisions["task"].to_numpy().tolist()
-        sentences += [
+        details += [
             _spread_sentence(datasets, task, name) for task in tasks for name in nets
         ]
         failed = [name for name in nets if name not in split["contrast"]]
-        sentences += [
+        details += [
             f"{name}: how its effects differ could not be split (no maximum of the "
             "likelihood)."
             for name in failed
         ]
-    return Finding(datasets=datasets, sentences=(*sentences, *counted))
+    return Finding(
+        datasets=datasets, sentences=tuple(sentences), details=(*details, *counted)
+    )
+
+
+def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
+    """Return what overwriting a motif does beyond overwriting a placebo span, by
+    verdict: with each fill its effect.
+    """
+    by_verdict: dict[str, list[str]] = {}
+    for fill in fills:
+        net = rows.sel(contrast=_net_name(fill))
+        words = fill.replace("_", " ")
+        filled = "uniform bases" if fill == "uniform" else f"a {words}"
+        by_verdict.setdefault(str(net["verdict"].item()), []).append(
+            f"{filled} ({effect_in_words(net)})"
+        )
+    does = listed(
+        [f"{DOES[verdict]} with {listed(of)}" for verdict, of in by_verdict.items()]
+    )
+    return f"overwriting {label}, against overwriting a placebo span, {does}"
 
 
 def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:

@@ -178,13 +178,15 @@ def _read_position(found: TrialResults) -> Finding:
             estimates, [f"{name} minus mean" for name in names[1:]]
         )
     site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
-    about = f"{site.written.label} at {ends[0]} to {ends[1]}"
+    motif, between = site.written.label, f"from {ends[0]} to {ends[1]}"
     against = against_placebos(found.experiment)
-    sentences = [
-        f"{task}: {against}the effect of {about} is {_position_sentence(rows, ends)}"
-        for task, rows in rows_by_task(found.steps.decisions)
-    ]
-    return Finding(datasets=datasets, sentences=tuple(sentences))
+    sentences, details = list[str](), list[str]()
+    for task, rows in rows_by_task(found.steps.decisions):
+        sentences.append(f"{task}: {against}{_position_sentence(rows, motif, between)}")
+        details.append(f"{task}: {_profile_details(rows, ends)}")
+    return Finding(
+        datasets=datasets, sentences=tuple(sentences), details=tuple(details)
+    )
 
 
 def _simultaneous_band(found: TrialResults, names: list[str]) -> xr.Dataset:
@@ -208,28 +210,59 @@ _DOES = {
 }
 
 
-def _position_sentence(rows: xr.Dataset, ends: tuple[int, int]) -> str:
-    rise = rows.sel(contrast="rise")
-    away = rows.isel(
-        contrast=[
-            str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()
-        ]
-    )
-    far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
-    reach = ends[1] - ends[0]
+_SHAPES = {
+    "falling": "the effect of {} falls {}",
+    "rising": "the effect of {} rises {}",
+    "flat": "the effect of {} hardly depends on its place {}",
+    "uneven": "the effect of {} differs between places {}",
+    "undecided": "whether the effect of {} depends on its place {} is undecided",
+}
+
+
+def _position_sentence(rows: xr.Dataset, motif: str, between: str) -> str:
+    """Return whether the effect of a site depends on its place, by what it shows most,
+    and what the site does at each place.
+    """
+    rise, away, far = _deviations(rows)
     beyond_the_line = bool(np.abs(far["ace"].item()) > np.abs(rise["ace"].item()))
     shape = _profile_verdict(
         str(rise["verdict"].item()),
         away["verdict"].to_numpy().tolist(),
         beyond_the_line,
     )
+    size = f"{effect_in_words(rise)} along the fitted line"
+    if shape == "uneven":
+        where = str(far["contrast"].item()).removesuffix(" minus mean")
+        size = f"most {where}, {effect_in_words(far)} from the mean over places"
+    depends = _SHAPES[shape].format(motif, between)
+    return f"{depends} ({size}); the motif {_verdicts_by_place(rows)}."
+
+
+def _profile_details(rows: xr.Dataset, ends: tuple[int, int]) -> str:
+    """Return the line through the effects at all places, and the place that departs
+    most from their mean.
+    """
+    rise, _, far = _deviations(rows)
+    reach = ends[1] - ends[0]
     where = str(far["contrast"].item()).removesuffix(" minus mean")
     return (
-        f"{shape}: the motif {_verdicts_by_place(rows)}; the line fitted to its "
-        f"effects over these {reach} bases changes by {effect_in_words(rise)} "
-        f"({per_unit(rise, reach, 'per base')}); {where} it differs most from the mean "
-        f"over all places, by {effect_in_words(far)}."
+        f"the line fitted to effects over these {reach} bases changes by "
+        f"{effect_in_words(rise)} ({per_unit(rise, reach, 'per base')}); {where} the "
+        f"effect differs most from the mean over all places, by {effect_in_words(far)}."
     )
+
+
+def _deviations(rows: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
+    """Return the rise of the fitted line, the deviations from the mean over places, and
+    the largest of these.
+    """
+    away = rows.isel(
+        contrast=[
+            str(name).endswith(" minus mean") for name in rows["contrast"].to_numpy()
+        ]
+    )
+    far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
+    return rows.sel(contrast="rise"), away, far
 
 
 def _verdicts_by_place(rows: xr.Dataset) -> str:
@@ -261,7 +294,7 @@ def _profile_verdict(rise: str, away: list[str], beyond_the_line: bool) -> str:
     """
     deviates = bool(set(DIRECTIONS) & set(away))
     if rise in DIRECTIONS and not (deviates and beyond_the_line):
-        return "sloped"
+        return "falling" if rise == "decreases" else "rising"
     if rise == "negligible" and set(away) == {"negligible"}:
         return "flat"
     return "uneven" if deviates else "undecided"

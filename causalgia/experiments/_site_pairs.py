@@ -24,6 +24,7 @@ from causalgia.experiments.kit.joint_effects import (
     joint_effects,
     scales_tried,
 )
+from causalgia.experiments.kit.pair_interactions import interactions_text
 from causalgia.experiments.kit.site_controls import (
     UNTREATED,
     against_placebos,
@@ -346,7 +347,8 @@ def _near(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
     """Return how each pair acts, after a check that no background proposed."""
     check_fresh_draws(found, looked_at)
-    sentences, against = [], against_placebos(found.experiment)
+    sentences, details = list[str](), list[str]()
+    against = against_placebos(found.experiment)
     contrasts: Mapping[str, Mapping[str, float]] = (
         found.experiment.named_contrasts or {}
     )
@@ -372,15 +374,24 @@ def _read_pairs(found: TrialResults, *, looked_at: frozenset[str]) -> Finding:
                 f"{which} {effect_in_words(effect)}"
                 for which, effect in zip(_EFFECTS.values(), effects, strict=True)
             )
-            sentences.append(
+            of_pair = (
                 f"{begins}: {against}{name}: {kinds[name]}{on_scales}; interaction "
-                f"{effect_in_words(row)}; {sizes}."
+                f"{effect_in_words(row)}"
             )
-    sentences.append("Pairs: two motifs, and the bases from start to start.")
+            if len(names) <= _FEW_PAIRS:
+                sentences.append(f"{of_pair}.")
+            details.append(f"{of_pair}; {sizes}.")
+        if len(names) > _FEW_PAIRS:
+            cells = table.sel(contrast=names)
+            of_pairs = interactions_text(table, cells, found)
+            sentences.append(f"{begins}: {against}{of_pairs}.")
+    details.append("Pairs: two motifs, and the bases from start to start.")
     sentences += bounded_sentences(found.outcomes)
-    return Finding(sentences=tuple(sentences))
+    return Finding(sentences=tuple(sentences), details=tuple(details))
 
 
+_FEW_PAIRS = 2
+"""Pairs that each have a sentence of the answer; of more, their kinds are counted."""
 _EFFECTS = {"first": "first alone", "second": "second alone", "both": "both"}
 
 

@@ -363,16 +363,17 @@ def _read_spacing(found: TrialResults) -> Finding:
         for task, rows in rows_by_task(found.steps.decisions)
     ]
     sentences += bounded_sentences(found.outcomes)
+    details = list[str]()
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential) and "distance" in arm.factors:
             of, key = (
                 f"the interaction at {arm.factors['distance']}",
                 derive(found.key, "further sites", arm.name),
             )
-            sentences += further_sites_in_words(
+            details += further_sites_in_words(
                 found.experiment, arm.name, of=of, key=key
             )
-    return Finding(sentences=tuple(sentences))
+    return Finding(sentences=tuple(sentences), details=tuple(details))
 
 
 _FEW = 4

@@ -15,11 +15,12 @@ from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.joint_effects import (
+    UNDECIDED,
     JointEffect,
     bounded_sentences,
+    interactions_in_words,
     is_departure,
     joint_effect,
-    joint_effect_counts,
     scales_tried,
 )
 from causalgia.experiments.kit.tile_contexts import (
@@ -33,7 +34,7 @@ from causalgia.experiments.kit.tile_contexts import (
     span_name,
     tile_analysis,
 )
-from causalgia.experiments.kit.variance import effect_in_words
+from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 
@@ -202,12 +203,9 @@ _WORDS = {
 
 
 def _tile_interactions_text(decisions: xr.Dataset, found: TrialResults) -> str:
-    order = decisions["order"].to_numpy()
+    pairs = decisions.isel(contrast=decisions["order"].to_numpy() == 2)
     whole = decisions.sel(contrast=TOGETHER)
-    together = f"{effect_in_words(whole)} together ({whole['verdict'].item()})"
-    single, pairs, higher = (
-        decisions.isel(contrast=rows) for rows in (order == 1, order == 2, order > 2)
-    )
+    together = f"{DOES[str(whole['verdict'].item())]} ({effect_in_words(whole)})"
     kinds = _kinds_of_pairs(decisions, pairs)
     contrasts: Mapping[str, Mapping[str, float]] = (
         found.experiment.named_contrasts or {}
@@ -216,17 +214,34 @@ def _tile_interactions_text(decisions: xr.Dataset, found: TrialResults) -> str:
     departing = [name for name, kind in kinds.items() if is_departure(kind)]
     tried = scales_tried(found.outcomes, {name: contrasts[name] for name in departing})
     on_scales = "" if tried is None else tried.text(departing, decisions)
-    text = (
-        f"the effect of the tiles is {together}; of {single.sizes['contrast']} tiles "
-        f"alone, {verdict_counts(single, _WORDS)}; of {n} pair{'s' * (n > 1)}, "
-        f"{joint_effect_counts(kinds.values())}{on_scales}"
+    together = f"keeping all tiles {together}"
+    if n == 1:
+        ((name, kind),) = kinds.items()
+        size = effect_in_words(pairs.isel(contrast=0))
+        how = UNDECIDED if kind.word == UNDECIDED else f"{kind}{on_scales}"
+        return f"{name} is {how} (interaction {size}); {together}"
+    strongest = abs(pairs["ace"]).argmax("contrast")
+    row = pairs.isel(contrast=int(strongest))
+    largest = (
+        f"; the strongest is {row['contrast'].item()} ({effect_in_words(row)})"
+        if departing
+        else ""
     )
-    if not higher.sizes["contrast"]:
-        return text
-    of_more = verdict_counts(higher, _WORDS)
     return (
-        f"{text}; of {higher.sizes['contrast']} terms of three tiles or more, {of_more}"
+        f"of {n} pairs of tiles, {interactions_in_words(kinds.values(), on_scales)}"
+        f"{largest}; {together}"
     )
+
+
+def _tiles_by_number_text(decisions: xr.Dataset) -> str:
+    """Return what tiles do alone, and the terms of three tiles or more."""
+    order = decisions["order"].to_numpy()
+    single, higher = (decisions.isel(contrast=rows) for rows in (order == 1, order > 2))
+    text = verdict_counts(single, _WORDS, of="tiles alone")
+    if higher.sizes["contrast"]:
+        terms = "terms of three tiles or more"
+        text += f"; {verdict_counts(higher, _WORDS, of=terms)}"
+    return text
 
 
 def _kinds_of_pairs(decisions: xr.Dataset, pairs: xr.Dataset) -> dict[str, JointEffect]:
@@ -251,7 +266,8 @@ def _read_tile_interactions(found: TrialResults) -> Finding:
         found, text=partial(_tile_interactions_text, found=found)
     )
     bounded = bounded_sentences(found.outcomes)
-    return replace(finding, sentences=(*finding.sentences, *bounded))
+    details = sentence_for_each_task(found, _tiles_by_number_text).sentences
+    return replace(finding, sentences=(*finding.sentences, *bounded), details=details)
 
 
 TILE_INTERACTIONS = Entry(

@@ -14,6 +14,7 @@ from scipy import special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
+from causalgia.inputs import rough_percent
 from causalgia.multiplicity.maxima import (
     FLOAT32_SLACK,
     Block,
@@ -507,6 +508,6 @@ def missed_share_sentence(share: float) -> str:
         raise EstimateError(
             f"share={quoted(share)} of the backgrounds is not above 0 and at most 1"
         )
-    return f"effects on fewer than {100 * share:.2g} % of backgrounds could be missed".replace(
-        "1e+02", "100"
+    return (
+        f"effects on fewer than {rough_percent(share)} of backgrounds could be missed"
     )

@@ -249,8 +249,8 @@ def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
     )
     if outliers:
         label = (
-            f"five robust standard deviations about the median of {placebos}, or their "
-            "outermost on a side where these have one effect"
+            f"five robust sd about the median of {placebos}, or their outermost on a "
+            "side where these have one effect"
         )
         return Region(lower, upper, label, of_placebos=True)
     label = f"the central 95 % of {placebos}"

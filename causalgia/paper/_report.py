@@ -346,11 +346,12 @@ def _page(
             f"diagnostics={quoted(diagnostics)} is not a Dataset; give "
             "posterior['diagnostics'] of cg.infer"
         )
-    if not isinstance(given, xr.Dataset) and hasattr(given, "shown_sentences"):
+    if not isinstance(given, xr.Dataset) and hasattr(given, "details"):
         about |= {
             "answer": given,
             "question": given.question,
-            "sentences": given.shown_sentences,
+            "sentences": given.sentences,
+            "details": given.details,
         }
         given = given.decisions
     elif not isinstance(given, xr.Dataset) and hasattr(given, "n_proposing"):

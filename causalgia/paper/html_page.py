@@ -74,7 +74,15 @@ _FINGERPRINTS = (
     "analysis_fingerprint",
     "protocol",
 )
-_TOLD = {"exploratory", "notes", "caution", "answer", "question", "estimand"}
+_TOLD = {
+    "exploratory",
+    "notes",
+    "caution",
+    "answer",
+    "details",
+    "question",
+    "estimand",
+}
 _LONG, _LINE, _LONGEST = 200, 2_000, 50_000
 # words of these scripts, with what stands between them
 _LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
@@ -98,8 +106,8 @@ class PageParts:
         The result as text, for what has no effects.
     answer
         The answer of an experiment, whose figure is drawn.
-    question, sentences
-        Question and answer of an experiment, in sentences.
+    question, sentences, details
+        Question and answer of an experiment, in sentences; and what else it found.
     about
         What else is known of the method, in sentences.
     outcomes
@@ -120,6 +128,7 @@ class PageParts:
     answer: Answer | None = None
     question: str = ""
     sentences: Sequence[str] = ()
+    details: Sequence[str] = ()
     about: Sequence[str] = ()
     outcomes: xr.Dataset | None = None
     refutations: xr.Dataset | None = None
@@ -255,6 +264,7 @@ def _of_effects(
     noted_lines = answer_parts(
         effects,
         answer=parts.sentences or None,
+        details=parts.details,
         every="All rows",
         some="the filter",
         noted="under Method",
@@ -279,7 +289,7 @@ def _of_effects(
     return {
         "question": parts.question or _question(effects),
         "answer": [_cut(line) for line in first],
-        "more_answer": [_cut(line) for line in more],
+        "more_answer": [_cut(line) for line in (*more, *noted_lines.further)],
         "text": "",
         "foot": [_cut(line) for line in foot],
         "notes": [_cut(line) for line in (*parts.about, *noted_lines.notes)],
@@ -398,8 +408,14 @@ def _of_tasks(parts: PageParts, task: str | Sequence[str]) -> PageParts:
     if outcomes is not None:
         there = [name for name in tasks_in_table(outcomes) if name in shown]
         outcomes = select_tasks(outcomes, there or None)
-    about = sentences_on_tasks(parts.sentences, shown, tasks_in_table(parts.result))
-    return replace(parts, result=result, outcomes=outcomes, sentences=about)
+    every = tasks_in_table(parts.result)
+    return replace(
+        parts,
+        result=result,
+        outcomes=outcomes,
+        sentences=sentences_on_tasks(parts.sentences, shown, every),
+        details=sentences_on_tasks(parts.details, shown, every),
+    )
 
 
 def _cut(text: str, most: int = _LINE) -> str:

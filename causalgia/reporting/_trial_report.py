@@ -317,10 +317,7 @@ def population_text(estimates: xr.Dataset) -> str:
     """
     null, units = _null_model_text(estimates), "units"
     if estimates.attrs.get("null_kind") == "genomic":
-        null, units = (
-            f"the population that these sequences represent ({null})",
-            "sequences",
-        )
+        null, units = f"the population that {_real_sequences(null)}", "sequences"
     members, next_member = _MEMBERS.get(
         str(estimates.attrs.get("model_is", "seeds")), _MEMBERS["seeds"]
     )
@@ -331,6 +328,28 @@ def population_text(estimates: xr.Dataset) -> str:
     return ", " + meaning.over.format(
         null=null, draws=draws, units=units, members=members, next_member=next_member
     )
+
+
+def _real_sequences(null: str) -> str:
+    """Return the real sequences of a null model as what represents a population.
+
+    Examples
+    --------
+    >>> _real_sequences("the real sequences themselves, 5 draws each: 24 sequences")
+    '24 real sequences represent, 5 draws of each'
+    """
+    found = re.fullmatch(
+        r"the real sequences themselves(?: of ([\d,]+) parents)?"
+        r"(?:, ([\d,]+) draws each)?: ([\d,]+) (sequences?.*)",
+        null,
+    )
+    if found is None:
+        return f"these sequences represent ({null})"
+    parents, draws, n, rest = found.groups()
+    of = f", of {parents} parents," if parents else ""
+    represent = "represents" if n == "1" else "represent"
+    each = f", {draws} draws of each" if draws else ""
+    return f"{n} real {rest}{of} {represent}{each}"
 
 
 def _null_model_text(estimates: xr.Dataset) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
-from causalgia.effect_table import has_gaps, select_tasks
+from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -39,17 +39,18 @@ from causalgia.reporting.effect_rows import (
     as_reportable,
     cell_rows,
     cells,
+    first_sentences,
     largest_tasks,
     left_out_tasks,
     placebo_count,
+    sentences_on_tasks,
 )
 from causalgia.reporting.table_formats import html_table, percent
 from causalgia.reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
     is_decided,
     is_simultaneous,
-    reversal_sentence,
-    rule_sentence,
+    rule_sentences,
     trial_history,
     verdict_cautions,
 )
@@ -106,6 +107,8 @@ class AnswerParts:
     arms, each, notes
         Definitions of the arms, a sentence for each effect, notes on method and data:
         printed where they are asked for.
+    further
+        Sentences of the answer that do not stand above the table, which begin `each`.
     """
 
     sentences: tuple[str, ...]
@@ -121,6 +124,7 @@ class AnswerParts:
     arms: tuple[str, ...] = ()
     each: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
     requested: tuple[str, ...] = field(default=())
 
     def text(self, width: int = WIDTH, *, fold: bool = True) -> str:
@@ -205,11 +209,13 @@ def answer_parts(
     order: str = "size",
     requested: Sequence[str] = (),
     answer: Sequence[str] | None = None,
+    details: Sequence[str] = (),
     truth: xr.DataArray | None = None,
     width: int = WIDTH,
     every: str = 'rows="all"',
     some: str = 'task="..."',
     noted: str = "notes=True",
+    more: str = "sentences=True",
 ) -> AnswerParts:
     """Return the parts of a report of estimates or decisions.
 
@@ -222,16 +228,20 @@ def answer_parts(
     requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is shown under the foot.
     answer
-        Sentences in place of those made from the effects, as of an experiment.
+        Sentences in place of those made from the effects, as of an experiment; those on
+        one task begin with its name, "Task K562: ".
+    details
+        Further sentences of an experiment, printed before those on each effect.
     truth
         As in `causalgia.reporting.rows`.
     width
         Columns of the text: tasks that do not stand beside each other in them take more
         lines, so that fewer contrasts are shown.
-    every, some, noted
-        How to see all rows, those of some tasks, and the notes.
+    every, some, noted, more
+        How to see all rows, those of some tasks, the notes, and further sentences.
     """
-    effects = select_tasks(as_reportable(dataset), task, place="report: ")
+    whole = as_reportable(dataset)
+    effects = select_tasks(whole, task, place="report: ")
     shown = effects if rows == "all" else largest_tasks(effects)
     table = cell_rows(shown, rows=rows, truth=truth)
     if order == "size":
@@ -239,10 +249,10 @@ def answer_parts(
     n_effects = sum(not row["summary"] for row, _ in table)
     beside_each_other = _MOST_ROWS, max(_MOST_ROWS // shown.sizes["task"], 1)
     for most in beside_each_other if rows != "all" else (None,):
-        keep, more = table, ""
+        keep, not_shown = table, ""
         if most is not None:
             lines_ = _sitesin_one_line(table, shown)
-            keep, more = _first_contrasts(lines_, every, most)
+            keep, not_shown = _first_contrasts(lines_, every, most)
         header, lines = cells(shown, rows=rows, truth=truth, table=keep)
         if _one_count(effects):  # which the foot says
             header, lines = _without_column("n", header, lines)
@@ -251,11 +261,19 @@ def answer_parts(
             break
     left = left_out_tasks(effects, shown, every, some)
     notes = note_lines(effects)
+    every_task = tasks_in_table(whole)
+    above, further = first_sentences(answer or (), effects, every_task)
+    further += sentences_on_tasks(details, tasks_in_table(effects), every_task)
+    above, further = (
+        tuple(_in_task(text, effects) for text in found) for found in (above, further)
+    )
     foot, left_over = foot_lines(
         effects,
         {row["contrast"] for row, _ in keep},
         "" if "notes" in requested else noted,
         sum(line.startswith("Note: ") for line in notes),
+        len(further),
+        "" if "each" in requested else more,
     )
     notes += left_over
     effect_rows = [row for row, _ in table if not row["summary"]]
@@ -264,7 +282,7 @@ def answer_parts(
         tasks = task_contrast_text(effects)[0].removeprefix(", ")
         scale += f" in {tasks}" if tasks else ""
     answer_lines = (
-        tuple(_of_one_task(text, effects) for text in answer)
+        above
         if answer is not None
         else tuple(answer_sentences(shown, effect_rows, scale=scale))
     )
@@ -275,15 +293,17 @@ def answer_parts(
         by_task=by_task,
         summaries=tuple(row["summary"] for row, _ in keep),
         placebos=_placebos_in_words(shown) if n_effects else "",
-        more=" ".join(part for part in (more, left) if part),
+        more=" ".join(part for part in (not_shown, left) if part),
         contrasts=_contrasts_of(keep),
         foot=tuple(foot),
         arms=tuple(
             arm_lines(effects, every=rows == "all") if "arms" in requested else ()
         ),
-        each=tuple(
-            sentences(shown, rows=rows, every=True) if "each" in requested else ()
+        each=(
+            *further,
+            *(sentences(shown, rows=rows, every=True) if "each" in requested else ()),
         ),
+        further=further,
         notes=tuple(notes),
         requested=tuple(requested),
     )
@@ -422,19 +442,26 @@ def table_parts(
     )
 
 
-def _of_one_task(text: str, effects: xr.Dataset) -> str:
-    """Return the sentence of an experiment with one task, which needs no heading."""
-    if effects.sizes["task"] > 1:
-        return text
-    name = str(effects["task"].to_numpy()[0])
-    rest = text.removeprefix(f"Task {name}: ")
-    if rest == text:
-        return text
-    return f"In {'this network' if name == 'outcome' else cut(name)}, {rest}"
+def _in_task(text: str, effects: xr.Dataset) -> str:
+    """Return the sentence of an experiment with its task as part of it: "In K562, ..."
+    in place of "Task K562: ...".
+    """
+    for name in sorted(tasks_in_table(effects), key=len, reverse=True):
+        found = re.match(f"Task {re.escape(name)}(, model [^:]+)?: ", text)
+        if found:
+            where = "this network" if name == "outcome" else cut(name)
+            model = (found[1] or "").replace("model ", "", 1)
+            return f"In {where}{model}, {text[found.end() :]}"
+    return text
 
 
 def foot_lines(
-    effects: xr.Dataset, shown: set[str], pointer: str = "", others: int = 0
+    effects: xr.Dataset,
+    shown: set[str],
+    pointer: str = "",
+    others: int = 0,
+    n_sentences: int = 0,
+    more: str = "",
 ) -> tuple[list[str], list[str]]:
     """Return what stands under a table, at most three lines of 100 columns: what the
     effects are, how verdicts were reached and what could be missed, and what a reader
@@ -450,12 +477,15 @@ def foot_lines(
         How notes are asked for; empty where they are printed.
     others
         How many notes there are besides.
+    n_sentences, more
+        How many further sentences there are, and how they are asked for.
     """
     decided = is_decided(effects)
     attrs = effects.attrs
     first = [_setting(effects)]
+    shorter = rule_sentences(effects) if decided else []
     if decided:
-        first.append(rule_sentence(effects))
+        first.append(shorter[0][0])
     elif is_simultaneous(effects):
         level = percent(float(attrs["ci_prob"]))
         band = str(attrs["band"]).replace("_", "-")
@@ -466,9 +496,11 @@ def foot_lines(
         )
     first = [line for line in first if line]
     left: list[str] = []
-    is_long = _folded(" ".join(first), WIDTH).count("\n") >= _FOOT
-    if decided and pointer and is_long and (undone := reversal_sentence(effects)):
-        first[-1], left = rule_sentence(effects, reversal=False), [undone]
+    for rule, left_out in shorter if pointer else ():
+        first[-1], left = rule, left_out
+        pointed = pointers(others + len(left), pointer, n_sentences, more)
+        if _folded(" ".join([*first, pointed]), WIDTH).count("\n") < _FOOT:
+            break
     history = dict(attrs)
     if " could be missed." in " ".join(first) and "stopped" in attrs:
         history["stopped"] = without_missed_share(attrs["stopped"])
@@ -487,15 +519,16 @@ def foot_lines(
         if text in under_table:
             continue
         many = others + len(left) + 1  # if all that follow are notes
-        tried = " ".join([*first, *under_table, text, _notes_counted(many, pointer)])
+        pointed = pointers(many, pointer, n_sentences, more)
+        tried = " ".join([*first, *under_table, text, pointed])
         if not pointer or _folded(tried, WIDTH).count("\n") < _FOOT:
             under_table.append(text)
         else:
             left.append(text)
     under_table = [text for text in last if text in under_table]
-    if others + len(left) and pointer:
-        under_table.append(_notes_counted(others + len(left), pointer))
-    return [line for line in (*first, " ".join(under_table)) if line], left
+    under_table.append(pointers(others + len(left), pointer, n_sentences, more))
+    last = [text for text in under_table if text]
+    return [line for line in (*first, " ".join(last)) if line], left
 
 
 def _is_always_printed(text: str) -> bool:
@@ -505,8 +538,22 @@ def _is_always_printed(text: str) -> bool:
     )
 
 
-def _notes_counted(n: int, pointer: str) -> str:
-    return f"{n} note{'s' if n > 1 else ''}: {pointer}." if pointer else ""
+def pointers(n_notes: int, noted: str, n_sentences: int = 0, more: str = "") -> str:
+    """Return how notes and further sentences are printed, with their numbers; empty
+    where there are none.
+
+    Examples
+    --------
+    >>> pointers(2, "notes=True"), pointers(0, "notes=True")
+    ('2 notes: notes=True.', '')
+    >>> pointers(2, "--notes", 1, "--sentences")
+    'More: --sentences (1), --notes (2).'
+    """
+    n_notes, n_sentences = n_notes if noted else 0, n_sentences if more else 0
+    if n_sentences:
+        of_notes = f", {noted} ({n_notes})" if n_notes else ""
+        return f"More: {more} ({n_sentences}){of_notes}."
+    return f"{n_notes} note{'s' * (n_notes > 1)}: {noted}." if n_notes else ""
 
 
 def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
@@ -610,6 +657,7 @@ def _population(effects: xr.Dataset) -> str:
     n = re.fullmatch(r"([\d,]+) units?", count)
     if n and target == "population" and null:
         if kind == "genomic":
+            # a draw each
             of = re.search(r"sequences? of ([\d,]+ \w+)", null)
             length = f" of {of[1]}" if of else ""
             return f"on {n[1]} real sequence{'s' * (n[1] != '1')}{length}"
@@ -622,6 +670,9 @@ def _population(effects: xr.Dataset) -> str:
         words = ""
     if target not in TARGET_MEANINGS:
         words = ""
+    by_parent = re.fullmatch(r"[\d,]+ units in ([\d,]+) clusters \(parent\)", count)
+    if by_parent and f" {by_parent[1]} real sequences" in words:
+        count = ""
     return "; ".join(part for part in (words, count) if part)
 
 

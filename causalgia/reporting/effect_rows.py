@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.choices import VERDICTS, vocabulary
+from causalgia.effect_table import tasks_in_table
 from causalgia.errors import OutcomesError, quoted
 from causalgia.estimation._from_effects import estimates_of_elements
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -375,6 +376,40 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
         for placebo in vocabulary(verdicts.ravel())
     )
     return f"{line} Verdicts of all {verdicts.size:,} effects: {counts}."
+
+
+OVER_PREDICTORS = ", over predictors like these "
+"""In the beginning of a sentence on the mean over the predictors of an ensemble."""
+_MOST_SENTENCES = 3
+"""Tasks, or predictors of an ensemble, that have a sentence above the table."""
+
+
+def first_sentences(
+    found: Sequence[str], effects: xr.Dataset, every: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the sentences of an answer that stand above the table, and the others: of
+    many tasks the three with the largest effects have one there, and of an ensemble
+    three predictors and the mean over all.
+
+    Parameters
+    ----------
+    found
+        Sentences, of which those on one task begin with its name, "Task K562: ".
+    effects
+        Estimates or decisions of the tasks that are shown.
+    every
+        The names of all tasks.
+    """
+    shown = sentences_on_tasks(found, tasks_in_table(effects), every)
+    largest = tasks_in_table(largest_tasks(effects, most=_MOST_SENTENCES))
+    first = sentences_on_tasks(shown, largest[:_MOST_SENTENCES], every)
+    of_each = [
+        text
+        for text in first
+        if text.startswith("Task ") and OVER_PREDICTORS not in text
+    ]
+    above = [text for text in first if text not in of_each[_MOST_SENTENCES:]]
+    return tuple(above), tuple(text for text in shown if text not in above)
 
 
 def sentences_on_tasks(

@@ -19,6 +19,7 @@ from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
+from causalgia.inputs import rough_percent
 from causalgia.reporting.table_formats import (
     _LEAST_P,
     format_effect,
@@ -83,17 +84,23 @@ def verdict_method(decisions: xr.Dataset) -> str:
     """
     return "\n".join(
         line
-        for line in (rule_sentence(decisions), *verdict_cautions(decisions))
+        for line in (rule_sentences(decisions)[0][0], *verdict_cautions(decisions))
         if line
     )
 
 
-def rule_sentence(decisions: xr.Dataset, *, reversal: bool = True) -> str:
+def rule_sentences(decisions: xr.Dataset) -> list[tuple[str, list[str]]]:
     """Return how verdicts were reached, with region and error rate, which rare effects
-    could be missed, and, if asked for, which would undo the weakest direction.
+    could be missed, and which would undo the weakest direction: the whole, and shorter
+    ones, each with the sentences that it leaves out.
     """
-    rare = _rare_sentence(decisions) if reversal else missed_effects(decisions)
-    return f"Verdict: {_rule_in_words(decisions)}.{rare and f' {rare}'}"
+    rule = f"Verdict: {_rule_in_words(decisions)}."
+    missed, undone = missed_effects(decisions), reversal_sentence(decisions)
+    whole = _rare_sentence(decisions)
+    of = [(whole, []), (missed, [undone]), ("", [whole])]
+    return [
+        (f"{rule} {text}".strip(), [line for line in left if line]) for text, left in of
+    ]
 
 
 def verdict_cautions(decisions: xr.Dataset) -> list[str]:
@@ -284,10 +291,10 @@ def missed_effects(decisions: xr.Dataset) -> str:
     """
     if not could_miss(decisions):
         return ""
-    share = 100 * _missed_share(decisions)
+    share = rough_percent(_missed_share(decisions))
     of_few = few_real_sequences(decisions)
     noun = "such sequences" if of_few else _unit_noun(decisions.attrs)
-    return f"Effects present in fewer than {share:.2g} % of {noun} could be missed."
+    return f"Effects present in fewer than {share} of {noun} could be missed."
 
 
 def _rare_sentence(decisions: xr.Dataset) -> str:
@@ -295,12 +302,13 @@ def _rare_sentence(decisions: xr.Dataset) -> str:
     the weakest direction; empty where there are neither.
     """
     missed, undone = missed_effects(decisions), _weakest_direction(decisions)
-    if undone is None or not missed or f" {undone[0]} %" not in missed:
+    if undone is None or not missed or f" {undone[0]} of" not in missed:
         return f"{missed} {reversal_sentence(decisions)}".strip()
     _, size, name, seen = undone
     return (
-        f"{missed.removesuffix('.')}; of {_three_digits(size)}, they would first undo "
-        f"{name} (largest seen: {_three_digits(seen)})."
+        f"{missed.removesuffix('.')}; if as large as {_three_digits(size)}, they would "
+        f"undo a direction, first that of {name} (the largest seen is "
+        f"{_three_digits(seen)})."
     )
 
 
@@ -313,9 +321,9 @@ def reversal_sentence(decisions: xr.Dataset) -> str:
         return ""
     share, size, name, seen = undone
     return (
-        f"Effects of {_three_digits(size)} on {share} % of "
-        f"{_unit_noun(decisions.attrs)} would first undo {name} (largest seen: "
-        f"{_three_digits(seen)})."
+        f"Effects of {_three_digits(size)} on {share} of "
+        f"{_unit_noun(decisions.attrs)} would undo a direction, first that of {name} "
+        f"(the largest seen is {_three_digits(seen)})."
     )
 
 
@@ -345,7 +353,7 @@ def _weakest_direction(decisions: xr.Dataset) -> tuple[str, float, str, float] |
     size = reversal_size(np.where(up, lower, upper), np.where(up, high, low), missed)
     ratio = np.where(named, np.abs(size) / np.where(seen > 0, seen, 1.0), np.inf)
     at = np.unravel_index(int(np.argmin(ratio)), ratio.shape)
-    share = f"{100 * missed[at]:.2g}"
+    share = rough_percent(float(missed[at]))
     return share, float(size[at]), effect_name(decisions, at), float(seen[at])
 
 
@@ -612,7 +620,7 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
             independent = f"{cluster_noun(attrs)}s"
             total = math.ceil(total * n / n_units)
         return (
-            f"; inside; effects on {100 * float(rare):.2g} % of {noun} could be "
+            f"; inside; effects on {rough_percent(float(rare))} of {noun} could be "
             f"missed: {max(total, needed):,} {independent} would be needed"
         )
     if "largest" in attrs:

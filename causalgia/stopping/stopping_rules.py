@@ -29,6 +29,7 @@ from causalgia.estimation.crossover_estimates import (
 )
 from causalgia.estimation.request import Request, as_ci_prob, clusters
 from causalgia.former_names import former_fields
+from causalgia.inputs import rough_percent
 from causalgia.numerics.moments import centered, group_sums, skewness
 from causalgia.ropes import Rope, RopeLike
 from causalgia.stopping._confidence_sequence import (
@@ -443,7 +444,8 @@ class Decided(Rule):
                 why = f"needed because of the skewness of {now.most_skewed()}"
             elif min_clusters != self.min_clusters:
                 why = (
-                    f"needed to see an effect on {100 * self.rare:.2g} % of backgrounds"
+                    f"needed to see an effect on {rough_percent(self.rare)} of "
+                    "backgrounds"
                 )
             return Look(
                 False,
@@ -455,7 +457,7 @@ class Decided(Rule):
         reason = (
             f"every contrast {now.control_phrase}is above, below or inside the ROPE; "
             "this trial could miss an effect present in fewer than "
-            f"{100 * missed:.2g} % of backgrounds"
+            f"{rough_percent(missed)} of backgrounds"
         )
         return Look(True, reason, record)
 

@@ -42,11 +42,14 @@ class Finding:
     datasets
         Name -> Dataset, such as a fitted line, a logo or the posterior of a period.
     sentences
-        The answer as text, each estimate with its interval.
+        The answer as text, each estimate with its interval: a sentence for each task.
+    details
+        Further sentences, which are printed on request.
     """
 
     datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
     sentences: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -65,7 +68,9 @@ class Answer:
     findings
         Datasets of the results beyond single contrasts, by name.
     sentences
-        The answer as text.
+        The answer as text: a sentence for each task.
+    details
+        Further sentences, which ``report(sentences=True)`` prints.
     name
         The experiment's name in the catalogue, which pictures have in their headings.
     """
@@ -75,6 +80,7 @@ class Answer:
     decisions: xr.Dataset
     findings: Mapping[str, xr.Dataset]
     sentences: tuple[str, ...]
+    details: tuple[str, ...] = ()
     figure: Callable[[Answer], Axes] | None = None
     name: str = ""
 
@@ -98,8 +104,8 @@ class Answer:
         sentences: bool = False,
         notes: bool = False,
     ) -> ReportText:
-        """Return the answer as text: its sentences, the table of contrasts, and at most
-        three lines under it.
+        """Return the answer as text: its sentences, on three tasks at most, the table
+        of contrasts, and at most three lines under it.
 
         Parameters
         ----------
@@ -119,7 +125,8 @@ class Answer:
             task=task,
             order=order,
             requested=requested,
-            answer=self.shown_sentences,
+            answer=self.sentences,
+            details=self.details,
         )
         return ReportText(parts.text(), parts.html())
 
@@ -133,27 +140,6 @@ class Answer:
     def tasks(self) -> list[str]:
         """The names of the tasks."""
         return [str(task) for task in self.decisions["task"].to_numpy()]
-
-    @property
-    def shown_sentences(self) -> tuple[str, ...]:
-        """The sentences that are printed: of more than 30 tasks, those on the tasks
-        with the largest effects.
-        """
-        from causalgia.effect_table import tasks_in_table
-        from causalgia.reporting.effect_rows import largest_tasks, sentences_on_tasks
-
-        shown = sentences_on_tasks(
-            self.sentences, tasks_in_table(largest_tasks(self.decisions)), self.tasks
-        )
-        left = len(self.sentences) - len(shown)
-        return (
-            *shown,
-            *(
-                [f"{left:,} sentences on other tasks are in answer.sentences."]
-                if left
-                else []
-            ),
-        )
 
     @property
     def clearest_task(self) -> str:

@@ -75,11 +75,20 @@ def contrasts_only(found: TrialResults) -> Finding:  # noqa: ARG001 - the signat
     return Finding()
 
 
-def finding_by_task(found: TrialResults, text: Callable[[xr.Dataset], str]) -> Finding:
-    """Return a sentence for each task (and predictor): the text of its decisions."""
-    rows = rows_by_task(found.steps.decisions)
+def finding_by_task(
+    found: TrialResults,
+    text: Callable[[xr.Dataset], str],
+    details: Callable[[xr.Dataset], str] | None = None,
+) -> Finding:
+    """Return a sentence for each task (and predictor), the text of its decisions, and
+    further ones.
+    """
+    rows = list(rows_by_task(found.steps.decisions))
     return Finding(
-        sentences=tuple(f"{begins}: {text(table)}" for begins, table in rows)
+        sentences=tuple(f"{begins}: {text(table)}" for begins, table in rows),
+        details=tuple(f"{begins}: {details(table)}" for begins, table in rows)
+        if details
+        else (),
     )
 
 
@@ -286,6 +295,7 @@ class Experiment(Design):
             decisions=found.steps.decisions,
             findings={**finding.datasets, **over.datasets},
             sentences=(*finding.sentences, *over.sentences),
+            details=finding.details,
             figure=self.entry.draw,
             name=self.entry.name,
         )
@@ -375,6 +385,7 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
         return Finding()
     from causalgia.estimation import estimate
     from causalgia.reporting import format_se
+    from causalgia.reporting.effect_rows import OVER_PREDICTORS
 
     try:
         with warnings.catch_warnings():
@@ -409,9 +420,7 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
                 f"within one {within})"
             )
         n = table.sizes["model"]
-        sentences.append(
-            f"Task {task}, over predictors like these {n}: {'; '.join(parts)}."
-        )
+        sentences.append(f"Task {task}{OVER_PREDICTORS}{n}: {'; '.join(parts)}.")
     return Finding({NAME: table}, tuple(sentences))
 
 

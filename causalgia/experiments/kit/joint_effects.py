@@ -185,19 +185,35 @@ def joint_effects(
     return found
 
 
-def joint_effect_counts(found: Iterable[JointEffect]) -> str:
-    """Return how many pairs are of each kind, the frequent first, as text.
+def interactions_in_words(found: Iterable[JointEffect], on_scales: str = "") -> str:
+    """Return how many pairs depart from their sum and how, and how many do not.
+
+    Parameters
+    ----------
+    found
+        What the two sites of each pair do together.
+    on_scales
+        A clause on those that depart.
 
     Examples
     --------
-    >>> one, other = JointEffect("saturating", "less"), JointEffect("additive")
-    >>> joint_effect_counts([one, other, one])
-    '2 saturating (less), 1 additive'
+    >>> one, other = JointEffect("saturating", "less"), JointEffect("undecided")
+    >>> interactions_in_words([one, other, one], ", on every scale")
+    '2 are saturating (less), on every scale; 1 is undecided'
     """
-    counts = Counter(found)
-    last = {ADDITIVE: 1, UNDECIDED: 2}
-    order = sorted(counts, key=lambda kind: (last.get(kind.word, 0), -counts[kind]))
-    return ", ".join(f"{counts[kind]:,} {kind}" for kind in order)
+    kinds = list(found)
+    departing = [kind for kind in kinds if is_departure(kind)]
+    parts = []
+    for of, clause in (
+        (departing, on_scales),
+        ([kind for kind in kinds if not is_departure(kind)], ""),
+    ):
+        counts = [
+            f"{n:,} {'is' if n == 1 else 'are'} {kind}"
+            for kind, n in sorted(Counter(of).items(), key=lambda each: -each[1])
+        ]
+        parts += [f"{listed(counts)}{clause}"] if counts else []
+    return "; ".join(parts)
 
 
 def is_departure(found: JointEffect) -> bool:

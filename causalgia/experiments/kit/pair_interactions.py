@@ -16,11 +16,11 @@ from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
 from causalgia.experiments.kit.joint_effects import (
     SINGLE,
-    JointEffect,
+    UNDECIDED,
     ScalesTried,
     bounded_sentences,
+    interactions_in_words,
     is_departure,
-    joint_effect_counts,
     joint_effects,
     same_side,
     scales_in,
@@ -92,7 +92,12 @@ def read_pair(found: TrialResults) -> Finding:
         datasets |= _concatenate_curves(
             "period", curves, lambda curve: _period_posterior(found, curve)
         )
-    return Finding(datasets=datasets, sentences=tuple(_pair_sentences(found, datasets)))
+    sentences, details = _pair_sentences(found, datasets)
+    return Finding(
+        datasets=datasets,
+        sentences=(*sentences, *bounded_sentences(found.outcomes)),
+        details=tuple(details),
+    )
 
 
 def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
@@ -356,7 +361,9 @@ def _period_posterior(found: TrialResults, curve: _Curve) -> xr.Dataset:
 
 def _pair_sentences(
     found: TrialResults, datasets: dict[str, xr.Dataset]
-) -> Iterator[str]:
+) -> tuple[list[str], list[str]]:
+    """Return the answer of each task, and further sentences."""
+    sentences, details = list[str](), list[str]()
     decisions, against = found.steps.decisions, against_placebos(found.experiment)
     scales = datasets.get("scales")
     tried = None if scales is None else scales_in(scales)
@@ -365,9 +372,11 @@ def _pair_sentences(
         cells = table.isel(contrast=asks == "interaction")
         pairs = table.isel(contrast=asks == "pair")
         alone = table.isel(contrast=np.isin(asks, SINGLE))
-        yield (
+        sentences.append(
+            f"{begins}: {against}{interactions_text(table, cells, found, tried)}."
+        )
+        details.append(
             f"{begins}: {against}{_pair_verdicts_text(pairs)}; "
-            f"{_interactions_text(table, cells, found, tried)}; "
             f"{single_sites_text(alone)}."
         )
         directions = table["contrast"].to_numpy()[
@@ -377,26 +386,26 @@ def _pair_sentences(
             directions if cells["ace"].any() else ()
         ):  # where all interactions are 0, so are their differences
             row = table.sel(contrast=name)
-            yield (
+            details.append(
                 f"{begins}: interaction downstream minus upstream, "
                 f"{str(name).removeprefix('direction ')}: {effect_in_words(row)}, "
                 f"{row['verdict'].item()}."
             )
-    yield (
+    details.append(
         "Arrangements: the strands of the first and the second motif (+ or -), the "
         "place of the second (downstream or upstream of the first), and the distance "
         "from start to start in bp."
     )
-    yield from bounded_sentences(found.outcomes)
     if "period" in datasets:
-        yield from _period_sentences(datasets["period"], datasets.get("phase"))
+        details += _period_sentences(datasets["period"], datasets.get("phase"))
     if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
         gain = datasets["pairing"]["gain"].to_numpy()
-        yield (
+        details.append(
             "Pairing: fresh backgrounds for every arm would make these standard errors "
             f"{np.median(gain):.1f} times as large (median; {gain.min():.1f} to "
             f"{gain.max():.1f})."
         )
+    return sentences, details
 
 
 _PAIR_VERBS = {
@@ -462,7 +471,7 @@ def ranges_text(distances: Sequence[float]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _interactions_text(
+def interactions_text(
     table: xr.Dataset,
     cells: xr.Dataset,
     found: TrialResults,
@@ -482,22 +491,22 @@ def _interactions_text(
             found.outcomes, {name: contrasts[name] for name in departing}
         )
     on_scales = "" if tried is None else tried.text(departing, table)
-    plural = "" if len(names) == 1 else "s"
-    return (
-        f"of {len(names):,} interaction{plural}, "
-        f"{joint_effect_counts(kinds.values())}{on_scales}; "
-        f"{_strongest_interaction(cells, kinds)}"
-    )
-
-
-def _strongest_interaction(cells: xr.Dataset, kinds: Mapping[str, JointEffect]) -> str:
     row = cells.isel(contrast=int(np.abs(cells["ace"].to_numpy()).argmax()))
+    strongest = str(row["contrast"].item())
+    size = effect_in_words(row)
+    if len(names) == 1:
+        return f"{strongest} is {kinds[strongest]}{on_scales} (interaction {size})"
     if row["ace"].item() == 0:
-        return "all estimates of interactions are 0"
-    name = str(row["contrast"].item())
+        largest = "all estimates are 0"
+    else:
+        largest = (
+            f"the strongest is that of {strongest} ({size}, {kinds[strongest].word})"
+        )
+    if not departing and all(kind.word == UNDECIDED for kind in kinds.values()):
+        return f"none of {len(names):,} interactions is decided; {largest}"
     return (
-        f"the strongest interaction is that of {name}, {effect_in_words(row)}: "
-        f"{kinds[name].word}"
+        f"of {len(names):,} interactions, "
+        f"{interactions_in_words(kinds.values(), on_scales)}; {largest}"
     )
 
 
@@ -594,15 +603,16 @@ def read_pairs(found: TrialResults) -> Finding:
         [name for name in ("do", "is_placebo", "asks", "site") if name in best.coords]
     )
     against = against_placebos(found.experiment)
-    sentences = [
-        f"{begin}: {against}"
-        f"{_interactions_text(table, table.isel(contrast=cells), found)}; "
-        f"{single_sites_text(table.isel(contrast=~cells))}."
-        for begin, table in rows_by_task(decisions)
-    ]
+    sentences, details = list[str](), list[str]()
+    for begin, table in rows_by_task(decisions):
+        of_pairs = interactions_text(table, table.isel(contrast=cells), found)
+        sentences.append(f"{begin}: {against}{of_pairs}.")
+        alone = single_sites_text(table.isel(contrast=~cells))
+        details.append(f"{begin}: {against}{alone}.")
     return Finding(
         datasets={"strongest": best},
         sentences=(*sentences, *bounded_sentences(found.outcomes)),
+        details=tuple(details),
     )
 
 

@@ -115,17 +115,9 @@ def population_text(null: Genomic) -> str:
 def sentence_for_each_task(
     found: TrialResults, text: Callable[[xr.Dataset], str]
 ) -> Finding:
-    """Return a sentence for each task (and predictor): the text of its decisions and
-    the target population.
-    """
-    null = found.experiment.null
-    assert isinstance(null, Genomic)
+    """Return a sentence for each task (and predictor): the text of its decisions."""
     rows = rows_by_task(found.steps.decisions)
-    return Finding(
-        sentences=tuple(
-            f"{start}: {text(table)}, {population_text(null)}." for start, table in rows
-        )
-    )
+    return Finding(sentences=tuple(f"{start}: {text(table)}." for start, table in rows))
 
 
 def span_name(span: Span) -> str:

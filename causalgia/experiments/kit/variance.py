@@ -265,21 +265,19 @@ def split_in_words(split: xr.Dataset) -> str:
 
 
 def effect_in_words(row: xr.Dataset) -> str:
-    """Return one contrast's effect with its interval, "1.0612 [1.0512, 1.0712]".
+    """Return one contrast's effect with its interval to three digits, "1.06 [1.05,
+    1.07]".
 
     Examples
     --------
     >>> import xarray as xr
     >>> effect_in_words(xr.Dataset({"ace": 1.0612, "lower": 1.0512, "upper": 1.0712}))
-    '1.0612 [1.0512, 1.0712]'
+    '1.06 [1.05, 1.07]'
     """
-    from causalgia.reporting import format_effect
+    from causalgia.reporting.answer_sentences import size_in_words
 
     columns = ("ace", "se", "lower", "upper")
-    effect, interval = format_effect(
-        {name: row[name].item() for name in columns if name in row}
-    )
-    return f"{effect} {interval}"
+    return size_in_words({name: row[name].item() for name in columns if name in row})
 
 
 def rows_by_task(table: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
