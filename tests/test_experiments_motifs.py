@@ -77,18 +77,17 @@ def test_screen_of_all_words_puts_the_known_one_first(screen):
     assert (
         shrunken["contrast"].to_numpy()[shrunken["ace"].to_numpy().argmax()] == "UGCA"
     )
-    assert "Minus the mean random sequence (" in answer.sentences[0]
-    assert "6 of 256 k-mers lie beyond the range" in answer.sentences[0]
+    assert "Minus the mean random sequence (" in answer.details[0]
+    assert "6 of 256 k-mers have effects beyond" in answer.sentences[0]
     beyond = answer.decisions["verdict"].isin(["higher", "lower"])
     above = truth.transpose(*beyond.dims) > answer.decisions["rope_upper"]
     assert bool((above | ~beyond).all())  # and so the truth is
-    assert "shrunken: UGCA 0.9" in answer.sentences[0]
-    assert "; GGGG 0.7" in answer.sentences[0]  # two of GGG, and more in the flanks
+    assert "the largest UGCA (0.94" in answer.sentences[0]
+    assert "shrunken: UGCA 0.9" in answer.details[0]
+    assert "; GGGG 0.7" in answer.details[0]  # two of GGG, and more in the flanks
     assert [_verdict(answer, word) for word in ("UGCA", "GGGG")] == ["higher", "higher"]
-    assert (
-        " of 256 k-mers lie beyond the range of 100 random sequences (range: "
-        in answer.sentences[0]
-    )
+    assert " the usual range of 100 random sequences, " in answer.sentences[0]
+    assert "compared with 100 random sequences (range: " in answer.details[0]
 
 
 def test_a_screen_names_at_most_twenty_words_and_counts_the_others():
@@ -103,9 +102,10 @@ def test_a_screen_names_at_most_twenty_words_and_counts_the_others():
     answer = experiment.analyze(
         cg.run(experiment, oracle, rng=0, progress=False), rng=0
     )
-    said = answer.sentences[0]
+    said = answer.details[0]
     asked = [x for x in words if _verdict(answer, x) == "higher"]
-    assert f"{len(asked)} of 30 k-mers lie beyond" in said
+    assert f"{len(asked)} of 30 k-mers have effects" in answer.sentences[0]
+    assert answer.sentences[0].count("[") == 3
     named = [x.split()[0] for x in said.partition("shrunken: ")[2].split("; ")][:20]
     shrunken = answer.findings["shrunken"]["ace"].squeeze().to_series()
     assert named == shrunken[asked].sort_values(ascending=False).index[:20].tolist()
@@ -162,7 +162,7 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
         answer.decisions["verdict"].to_numpy()[~placebo], ["higher", "lower"]
     )
     assert directed.mean() < 0.15
-    assert " of 40 random sequences differ" in answer.sentences[0]
+    assert " of 40 random sequences differ" in answer.details[0]
 
 
 @pytest.mark.long
@@ -227,7 +227,7 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
     )
     answer = experiment.analyze(cg.run(experiment, site, rng=0, progress=False), rng=0)
     assert (answer.estimates["ace"] < -1).all()
-    said = answer.sentences[0]
+    said = answer.details[0]
     mean, low, high = (
         float(said.partition(a)[2].partition(b)[0])
         for a, b in (("random sequence (", ")"), ("range: ", " to"), (" to ", " from"))
@@ -244,8 +244,7 @@ def test_the_sentence_of_a_screen_is_on_one_scale():
         cg.run(by_number, site, rng=0, progress=False), rng=0
     ).sentences[0]
     assert said.startswith(
-        "Task score: 2 of 2 k-mers lie beyond the range of effects from -0.5 to 0.5. "
-        "Minus"
+        "Task score: 2 of 2 k-mers have effects beyond ±0.5: CCGCGC (-3.00 ["
     )
 
 
@@ -393,7 +392,7 @@ def test_letters_of_dna_and_bad_words():
 
 def test_a_flat_profile_is_flat():
     answer = assert_recovers(cg.experiments.position(n_units=2_000), ADDITIVE)
-    assert "is flat" in answer.sentences[0]
+    assert "hardly depends on its place from 2 to 32" in answer.sentences[0]
     assert _verdict(answer, "rise") == "negligible"
     band, estimates = (
         answer.findings["band"],
@@ -413,7 +412,7 @@ def test_a_slope_is_found_and_its_size_is_known():
     )
     experiment = cg.experiments.position(n_units=400)
     answer = assert_recovers(experiment, sloped)
-    assert "is sloped" in answer.sentences[0]
+    assert "the effect of UGCAUG falls from 2 to 32 (-1.78" in answer.sentences[0]
     slope, truth = (
         answer.findings["slope"],
         sloped.true_ace(experiment).sel(contrast="rise").item() / 31,
@@ -434,7 +433,7 @@ def test_a_bump_has_no_slope_and_is_not_flat():
     answer = assert_recovers(
         cg.experiments.position(at=[3, 9, 15, 22, 28, 34], n_units=400), bump
     )
-    assert "is uneven" in answer.sentences[0]
+    assert "differs between places from 3 to 34 (most at 15" in answer.sentences[0]
 
 
 @pytest.mark.parametrize("at", [[3], [3, 3], [3, 40], [-1, 4], "3"])
@@ -633,7 +632,7 @@ def test_copies_add_or_saturate(oracle, word, shape):
     )
     answer = assert_recovers(experiment, oracle)
     assert f"3 copies are {shape}" in answer.sentences[0]
-    assert f"judged by number they are {shape}: " in answer.sentences[0]
+    assert f"judged by number they are {shape}: " in answer.details[0]
 
 
 def test_trends_over_copies_are_effects_over_their_whole_range():
@@ -668,9 +667,9 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     assert _verdict(answer, "1 copy") == "negligible"
     # 0.08 for each copy would have been inside the region
     assert _verdict(answer, "rise") == "increases"
-    assert "; from none to 5 the outcome changes by 0.34" in answer.sentences[0]
-    assert " (the line fitted to 0 to 5 copies: 0.3478 [" in answer.sentences[0]
-    assert ", 0.0696 per copy); " in answer.sentences[0]
+    assert ": from none to 5 the outcome changes by 0.34" in answer.sentences[0]
+    assert " line fitted to 0 to 5 copies changes by 0.348 [" in answer.details[0]
+    assert " (0.0696 per copy); " in answer.details[0]
 
 
 def test_default_places_do_not_make_a_further_site():
@@ -728,15 +727,13 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     # the excess is exactly 0, and 1,000 backgrounds leave no room for a rare one
     experiment = cg.experiments.copies(at=[4, 20, 34], n_units=1_000)
     answer = assert_recovers(experiment, oracle)
-    assert (
-        "copies are additive, excess over the same sites alone" in answer.sentences[0]
-    )
+    assert "3 copies are additive: " in answer.sentences[0]
     assert (
         " below 3 times that of the first; the sites differ, so place explains this."
-        in answer.sentences[0]
+        in answer.details[0]
     )
     # the later places are worth less
-    assert "judged by number they are" not in answer.sentences[0]
+    assert "judged by number they are" not in answer.details[0]
 
 
 @pytest.mark.parametrize(
@@ -772,7 +769,7 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
         (
             "undecided",
             "negligible",
-            "judged by number they are not clearly additive or otherwise: the effect "
+            "judged by number, whether they are additive is undecided: the effect "
             "of 3 copies",
         ),
     ],

@@ -22,7 +22,7 @@ from causalgia.estimation._helical_phase import (
     unitwise_wave,
 )
 from causalgia.experiments import motif_pair, motif_pairs, pairing_gain
-from causalgia.experiments.kit.joint_effects import JointEffect, joint_effect_counts
+from causalgia.experiments.kit.joint_effects import JointEffect, interactions_in_words
 from causalgia.experiments.kit.pair_interactions import (
     ORDERS,
     _period_sentences,
@@ -108,10 +108,13 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     )
     answer = assert_recovers(experiment, oracle, unseen=0.02)
     assert answer.sentences[0].startswith(
+        "Task outcome: of 3 interactions, 2 are saturating (less than the sum of two "
+        "negative effects) and 1 is reversing (each lowers, together they raise the "
+        "outcome)"
+    )
+    assert answer.details[0].startswith(
         "Task outcome: together the two motifs increase the outcome in ++ downstream "
-        "at 20, decrease the outcome in ++ downstream at 15 and 30; of 3 interactions, "
-        "2 saturating (less than the sum of two negative effects), 1 reversing (each "
-        "lowers, together they raise the outcome)"
+        "at 20, decrease the outcome in ++ downstream at 15 and 30; "
     )
 
 
@@ -134,9 +137,9 @@ def test_recovery_of_direction_in_the_pluripotency_oracle():
     assert (
         nanog["verdict"].sel(contrast="orientation +- against ++").item() == "decreases"
     )
-    assert any("downstream minus upstream, ++: -" in said for said in answer.sentences)
+    assert any("downstream minus upstream, ++: -" in said for said in answer.details)
     assert (
-        sum("downstream or upstream of the first" in said for said in answer.sentences)
+        sum("downstream or upstream of the first" in said for said in answer.details)
         == 1
     )
 
@@ -155,7 +158,7 @@ def test_the_sentences_of_a_pair_without_interaction_are_few():
             cg.run(experiment, nothing, rng=0, progress=False), rng=0
         )
     assert len([one for one in warned if "not vary at all" in str(one.message)]) == 1
-    assert not any("downstream minus upstream" in said for said in answer.sentences)
+    assert not any("downstream minus upstream" in said for said in answer.details)
 
 
 def test_a_cell_is_the_factorial_of_its_two_embeds():
@@ -341,7 +344,7 @@ def test_no_helix_where_there_is_none():
     answer = experiment.analyze(
         cg.run(experiment, straight, rng=0, progress=False), rng=0
     )
-    assert any("no clear helical phase" in said for said in answer.sentences)
+    assert any("no clear helical phase" in said for said in answer.details)
     assert answer.findings["phase"]["p"].item() > 1e-3
 
 
@@ -412,9 +415,9 @@ def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     assert phase["fit"].item() == "mean_curve"
     assert phase["p"].item() == phase["p_curve"].item() > 0.05
     assert phase["p_permutation"].item() > 0.05
-    (said,) = [said for said in answer.sentences if "helical phase" in said]
+    (said,) = [said for said in answer.details if "helical phase" in said]
     assert said.endswith("of the mean curve alone, for units hardly differ).")
-    assert not any("nan" in said for said in answer.sentences)
+    assert not any("nan" in said for said in (*answer.sentences, *answer.details))
 
 
 @pytest.mark.long
@@ -541,7 +544,7 @@ def test_moments_of_many_pairs_are_those_of_outcomes():
         best["distance"].item()
         == [12, 20][int(np.abs(table["ace"].to_numpy()).argmax())]
     )
-    assert answer.sentences[0].startswith("Task outcome: of 50 interactions")
+    assert answer.sentences[0].startswith("Task outcome: none of 50 interactions ")
 
 
 def test_a_pair_among_many_is_that_pair_alone():
@@ -614,14 +617,14 @@ def test_the_figures(tmp_path):
     [
         (
             ["undecided", "additive", "saturating", "synergistic", "synergistic"],
-            "2 synergistic, 1 saturating, 1 additive, 1 undecided",
+            "2 are synergistic and 1 is saturating; 1 is undecided and 1 is additive",
         ),
-        (["additive", "weakening"] * 3, "3 weakening, 3 additive"),
-        (["undecided"] * 6, "6 undecided"),
+        (["additive", "weakening"] * 3, "3 are weakening; 3 are additive"),
+        (["undecided"] * 6, "6 are undecided"),
     ],
 )
 def test_pairs_are_counted_word_by_word(words, said):
-    assert joint_effect_counts(map(JointEffect, words)) == said
+    assert interactions_in_words(map(JointEffect, words)) == said
 
 
 @pytest.mark.parametrize(
@@ -644,7 +647,8 @@ def test_a_phase_is_clear_from_a_bayes_factor_of_ten(evidence, clear):
             "order": ("curve", ["upstream", "upstream"]),
         },
     )
-    (said,) = _period_sentences(period, None)
+    ((is_clear, said),) = _period_sentences(period, None)
+    assert is_clear == clear
     assert ("turns with the helix, ++ upstream" in said) == clear
     assert ("no clear helical phase (at most ++ upstream" in said) != clear
     assert f"log10 Bayes factor {evidence:.1f}" in said

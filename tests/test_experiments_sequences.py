@@ -151,7 +151,7 @@ def test_instances_are_nested_in_sequences_and_all_are_accounted_for(crowded):
         "90 instances of AGATAA in 45 of 60 sequences, 3 draws of each fill; 15 "
         "sequences have none."
     )
-    assert counted in answer.sentences
+    assert counted in answer.details
     assert list(answer.findings["components"]["component"].values) == [
         "sequence",
         "instance",
@@ -346,7 +346,7 @@ def test_a_fill_that_puts_the_motif_back_is_counted():
     assert answer.decisions["with_motif"].sel(contrast="uniform").item() < 0.01
     assert any(
         text.startswith("dinucleotide_shuffle: leaves AGATAAG in")
-        for text in answer.sentences
+        for text in answer.details
     )
 
 
@@ -431,7 +431,7 @@ def test_several_instances_of_one_sequence_stand_for_themselves():
     assert (answer.estimates["n_clusters"] == 3).all()
     assert any(
         "1 of 1 sequences, and intervals do not extend to others" in text
-        for text in answer.sentences
+        for text in answer.details
     )
 
 
@@ -465,7 +465,8 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
     with pytest.warns(ExploratoryWarning):
         answer = over.analyze(outcomes, rng=0)
     assert answer.sentences[0].startswith(
-        "Task outcome: AGATAA occluded (A) changes the outcome by -1.49 ["
+        "Task outcome: overwriting AGATAA, against overwriting a placebo span, is "
+        "undecided with A (-1.52 ["
     )
 
 
@@ -563,11 +564,9 @@ def test_an_answer_outlives_a_split_that_is_not_found(crowded, monkeypatch):
     answer = experiment.analyze(cg.run(experiment, GATA1, rng=0, progress=False), rng=0)
     assert answer.decisions.sizes["contrast"] == 3
     assert "could not be split" in next(
-        text for text in answer.sentences if text.startswith("uniform minus placebo:")
+        text for text in answer.details if text.startswith("uniform minus placebo:")
     )
-    assert any(
-        "of instances lie beyond the region." in text for text in answer.sentences
-    )
+    assert any("of instances lie beyond the region." in text for text in answer.details)
 
 
 def test_rounding_is_no_spread():
@@ -621,7 +620,7 @@ def test_knock_in_recovers_the_truth_and_its_modification_is_least_squares(sampl
     np.testing.assert_allclose(found["slope"], slopes, atol=1e-9)
     # partners help each other in this oracle
     assert found["lower"].sel(covariate="neighbors") > 0
-    assert any("for each instance elsewhere" in text for text in answer.sentences)
+    assert any("for each instance elsewhere" in text for text in answer.details)
 
 
 def test_the_nearest_neighbor_matters_as_its_distance_says():
@@ -640,7 +639,7 @@ def test_the_nearest_neighbor_matters_as_its_distance_says():
     )
     assert float(found["upper"]) < 0
     assert any(
-        "10 bp further from the nearest instance" in text for text in answer.sentences
+        "10 bp further from the nearest instance" in text for text in answer.details
     )
 
 
@@ -675,7 +674,7 @@ def test_a_motif_that_the_junction_makes_is_counted():
         with pytest.warns():
             sentences = one.analyze(
                 cg.run(one, predictor, rng=0, progress=False), rng=0
-            ).sentences
+            ).details
         said = [text for text in sentences if text.startswith("motif: creates")]
         assert said == (
             []
@@ -801,7 +800,7 @@ def test_flanks_that_matter_have_the_spread_of_their_true_effects():
         component="background"
     )
     assert answer.sentences[0].startswith(
-        "Task outcome: UGCAUG increases the outcome over these flanks: 2."
+        "Task outcome: averaged over these flanks, UGCAUG increases the outcome (2."
     )
     axes = answer.draw(task="outcome")
     shown = [label.get_text() for label in axes.get_yticklabels()]

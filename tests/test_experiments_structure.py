@@ -327,7 +327,7 @@ def test_gc_matters_at_the_three_prime_end_alone(word: str) -> None:
         == "negligible"
     )
     assert answer.sentences[0].startswith(
-        "Task RBFOX1: GCGCGC at 34 decreases the outcome, -0."
+        "Task RBFOX1: GCGCGC at 34 decreases the outcome (-0."
     )
 
 
@@ -704,5 +704,5 @@ def test_an_undecided_order_of_loop_open_and_stem_is_said_in_words():
             cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0, progress=False), rng=0
         )
     assert answer.sentences[0].startswith(
-        "Task VTS1: loop and open undecided; open and stem undecided: "
+        "Task VTS1: the data do not decide between loop, open and stem: "
     )

@@ -433,7 +433,7 @@ def test_sequences_that_no_unit_came_from_are_not_claimed():
         )
         == 2
     )
-    assert "50 sequences (20 used) of 60 bp" in said(cg.Genomic(of=peaks), 20)
+    assert "50 real sequences (20 used) of 60 bp" in said(cg.Genomic(of=peaks), 20)
     assert "50 sequences of 60 bp" in said(shuffles, 50)
     assert "50 sequences of 60 bp" in said(shuffles, 100)
     assert "(30 used)" in said(shuffles, 30, cluster="none")
@@ -742,15 +742,18 @@ def test_what_would_undo_the_weakest_direction_is_said_beside_the_largest_effect
     at = int(np.argmin(np.abs(size)))
     said = (
         f"Effects present in fewer than {100 * missed:.2g} % of backgrounds could be "
-        f"missed; of {size[at]:.3g}, they would first undo m{at} (largest seen: 50)."
+        f"missed; if as large as {size[at]:.3g}, they would undo a direction, first "
+        f"that of m{at} (the largest seen is 50)."
     )
     assert found["verdict"].to_numpy().ravel().tolist() == ["increases"] * 2
     assert said in flat(report(found))
     alone = f"Effects of {size[at]:.3g} on {100 * missed:.2g} % of backgrounds would "
-    assert reversal_sentence(found) == (f"{alone}first undo m{at} (largest seen: 50).")
+    assert reversal_sentence(found) == (
+        f"{alone}undo a direction, first that of m{at} (the largest seen is 50)."
+    )
     for choice in ({"largest": 50.0}, {"rare": "none"}):
         stated = cg.decide(trial(), rope=(-0.1, 0.1), **choice)
-        assert "first undo" not in flat(report(stated, notes=True))
+        assert "undo a direction" not in flat(report(stated, notes=True))
 
 
 def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():

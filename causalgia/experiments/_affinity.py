@@ -135,7 +135,7 @@ def affinity(
     >>> experiment = cg.experiments.affinity(log10_kd_se=0.1, n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: effects fall with K_D: the fitted line changes by -3... from the tightest motif to the weakest (-1...
+    Task RBFOX1: effects fall with K_D: the fitted line changes by -3.8... from the tightest ...
     """
     beside = as_site_control(control, as_null_model(null))
     listed = as_strings(motifs, "motifs", least=3)

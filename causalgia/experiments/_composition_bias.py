@@ -101,7 +101,7 @@ def composition_bias(
     ... )
     >>> outcomes = cg.run(experiment, binding, rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: GCGCGC at 34 decreases the outcome, ...; UGCAUG at 17 increases the outcome, ...; interaction ...
+    Task RBFOX1: GCGCGC at 34 decreases the outcome (-0.1...); it decreases the effect of ...
     """
     as_null_model(null)
     letters, target = as_site(bias, "bias"), as_site(motif, "motif")

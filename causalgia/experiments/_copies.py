@@ -139,7 +139,7 @@ def copies(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 3 copies are additive, excess over the same sites alone -0.0...; from none to 3 the outcome ...
+    Task outcome: 3 copies are additive: from none to 3 the outcome changes by 9.0..., and the ...
     """
     beside = as_site_control(control, as_null_model(null))
     motif = as_site(motif, "motif")

@@ -187,7 +187,7 @@ def dose_response(
     ...     cg.zoo.MotifCount("UGCAUG", 0.5), cg.zoo.MotifCount("A", 0.1), link="exp"
     ... )
     >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
-    Task outcome: from the weakest motif (... bits) to the strongest (11.3 bits) the fitted line rises with 1 copy ...
+    Task outcome: from the weakest motif (0.054 bits) to the strongest (11.3 bits) the effect ...
     """
     beside = as_site_control(control, as_null_model(null))
     site = RBFOX1 if motif is None else as_string_or_motif(motif, "motif")
@@ -473,7 +473,7 @@ def _excess_texts(
     tried = scales_tried(found.outcomes, {name: contrasts[name]})
     on_scales = tried.text([name], rows) if tried and is_departure(kind) else ""
     return (
-        f"; {copies_are('copies of the strongest', kind)} (excess over the same sites "
+        f"; {copies_are('copies of the strongest motif', kind)} (excess over the same sites "
         f"alone {effect_in_words(excess)}{on_scales})",
         f"{trend_in_words(rise, 'the line fitted to the excess over single sites')} "
         f"from the weakest motif to the strongest ({effect_in_words(rise)})",

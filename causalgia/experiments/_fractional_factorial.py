@@ -140,7 +140,7 @@ def arrangement_screen(
     >>> experiment = cg.experiments.arrangement_screen(n_units=100)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[-1])
-    2^(6-2) of resolution IV: 16 of 64 runs. Aliased effects, of which only the sum is known: first x second = ...
+    Of aliased effects only the sum is known: first x second = order x first_strand; first x ...
     """
     as_null_model(null)
     sites = {

@@ -135,7 +135,7 @@ def kmer_screen(
     >>> screen = cg.run(experiment, additive, rng=0)
     >>> answer = experiment.analyze(screen, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 2 of 3 k-mers lie beyond the range of 100 random sequences ...: UGCAUG ...; AGAAUG ...
+    Task outcome: 2 of 3 k-mers have effects beyond the usual range of 100 random sequences: ...
     >>> fresh = cg.confirm(
     ...     screen, select=["UGCAUG", "AGAAUG"], predictor=additive, rng=0
     ... )
@@ -389,6 +389,8 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 
 def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     """Return how many k-mers have effects beyond the region, and the largest of them."""
+    from causalgia.reporting.verdict_sentences import plus_minus
+
     motifs = rows.isel(contrast=~placebo)
     directed = np.isin(motifs["verdict"].to_numpy(), DIRECTIONS)
     n, of = int(directed.sum()), f"{len(directed):,} k-mers"
@@ -402,7 +404,7 @@ def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     region = (
         f"the usual range of {placebo.sum():,} random sequences"
         if "placebos" in region
-        else region
+        else plus_minus(region)
     )
     if not n:
         return (

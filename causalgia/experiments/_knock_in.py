@@ -137,7 +137,7 @@ def knock_in(
     >>> experiment = cg.experiments.knock_in(sampled, motif="AGATAAG")
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task K562: AGATAAG at 96 changes the outcome by 1.0..., its placebo by ...; motif minus placebo 1.0...: increases.
+    Task K562: AGATAAG at 96, against its placebo, increases the outcome (1.0...).
     """
     null, pattern = (
         as_genomic(negatives, "negatives"),

@@ -122,7 +122,7 @@ def occlusion(
     ...     rng=0,
     ... )
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task outcome: AGATAA occluded (uniform) changes the outcome by -0.897 [...; motif minus placebo -0.897 [...
+    Task outcome: overwriting AGATAA, against overwriting a placebo span, decreases the outcome ...
     """
     null, pattern = (
         as_genomic(sequences, "sequences"),
@@ -274,7 +274,8 @@ def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
     for fill in fills:
         net = rows.sel(contrast=_net_name(fill))
         words = fill.replace("_", " ")
-        filled = "uniform bases" if fill == "uniform" else f"a {words}"
+        filled = {"uniform": "uniform bases"}.get(fill, words)
+        filled = f"a {words}" if "shuffle" in fill else filled
         by_verdict.setdefault(str(net["verdict"].item()), []).append(
             f"{filled} ({effect_in_words(net)})"
         )

@@ -84,7 +84,7 @@ def tile_copies(
     ...     cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task outcome: 3 copies are saturating (less than the sum of 3 positive effects), excess over the same sites ...
+    Task outcome: 3 copies are saturating (less than the sum of 3 positive effects): from none ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)

@@ -316,27 +316,32 @@ def population_text(estimates: xr.Dataset) -> str:
     sequences of 200 bp".
     """
     null, units = _null_model_text(estimates), "units"
+    draws = null
     if estimates.attrs.get("null_kind") == "genomic":
-        null, units = f"the population that {_real_sequences(null)}", "sequences"
+        null, draws = _real_sequences(null, "represent"), _real_sequences(null)
+        units = "sequences"
     members, next_member = _MEMBERS.get(
         str(estimates.attrs.get("model_is", "seeds")), _MEMBERS["seeds"]
     )
     meaning = TARGET_MEANINGS.get(
         str(estimates.attrs.get("target")), TARGET_MEANINGS["population"]
     )
-    draws = _null_model_text(estimates)
     return ", " + meaning.over.format(
         null=null, draws=draws, units=units, members=members, next_member=next_member
     )
 
 
-def _real_sequences(null: str) -> str:
-    """Return the real sequences of a null model as what represents a population.
+def _real_sequences(null: str, verb: str = "") -> str:
+    """Return the real sequences of a null model, or the population that they represent;
+    one sequence represents none.
 
     Examples
     --------
     >>> _real_sequences("the real sequences themselves, 5 draws each: 24 sequences")
-    '24 real sequences represent, 5 draws of each'
+    '24 real sequences, 5 draws of each'
+    >>> one = "the real sequences themselves, 5 draws each: 1 sequence of 9 bp"
+    >>> _real_sequences(one, "represent")
+    '5 draws of one real sequence of 9 bp'
     """
     found = re.fullmatch(
         r"the real sequences themselves(?: of ([\d,]+) parents)?"
@@ -344,12 +349,18 @@ def _real_sequences(null: str) -> str:
         null,
     )
     if found is None:
-        return f"these sequences represent ({null})"
+        return (
+            f"the population that these sequences represent ({null})" if verb else null
+        )
     parents, draws, n, rest = found.groups()
-    of = f", of {parents} parents," if parents else ""
-    represent = "represents" if n == "1" else "represent"
+    if n == "1":
+        return f"{f'{draws} draws of ' if draws else ''}one real {rest}"
+    of = f", of {parents} parents" if parents else ""
     each = f", {draws} draws of each" if draws else ""
-    return f"{n} real {rest}{of} {represent}{each}"
+    if not verb:
+        return f"{n} real {rest}{of}{each}"
+    of = f"{of}," if of else ""
+    return f"the population that {n} real {rest}{of} {verb}{each}"
 
 
 def _null_model_text(estimates: xr.Dataset) -> str:

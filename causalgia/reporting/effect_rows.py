@@ -403,12 +403,14 @@ def first_sentences(
     shown = sentences_on_tasks(found, tasks_in_table(effects), every)
     largest = tasks_in_table(largest_tasks(effects, most=_MOST_SENTENCES))
     first = sentences_on_tasks(shown, largest[:_MOST_SENTENCES], every)
-    of_each = [
-        text
+    heads = {
+        text: _task_and_heading(text, every)[1]
         for text in first
-        if text.startswith("Task ") and OVER_PREDICTORS not in text
-    ]
-    above = [text for text in first if text not in of_each[_MOST_SENTENCES:]]
+        if OVER_PREDICTORS not in text
+    }
+    # of a task, or of one predictor
+    named = list(dict.fromkeys(head for head in heads.values() if head))
+    above = [text for text in first if heads.get(text) not in named[_MOST_SENTENCES:]]
     return tuple(above), tuple(text for text in shown if text not in above)
 
 
@@ -435,20 +437,21 @@ def sentences_on_tasks(
     >>> sentences_on_tasks(found, ["RNA:K562"], ["RNA", "RNA:K562"])
     ('Task RNA:K562: additive.', 'Additive on the whole.')
     """
-    longest_first = sorted(every, key=len, reverse=True)
-
-    def task_of(text: str) -> str | None:
-        return next(
-            (
-                name
-                for name in longest_first
-                if text.startswith((f"Task {name}:", f"Task {name},"))
-            ),
-            None,
-        )
-
     shown_tasks = {None, *shown}
-    return tuple(text for text in found if task_of(text) in shown_tasks)
+    return tuple(
+        text for text in found if _task_and_heading(text, every)[0] in shown_tasks
+    )
+
+
+def _task_and_heading(text: str, tasks: Sequence[str]) -> tuple[str | None, str]:
+    """Return the task that a sentence is on, and how it begins: "Task K562", or "Task
+    K562, model first"; None and nothing of a sentence on the whole.
+    """
+    for name in sorted(tasks, key=len, reverse=True):
+        begins = f"Task {name}"
+        if text.startswith((f"{begins}:", f"{begins},")):
+            return name, text[: text.find(":", len(begins))]
+    return None, ""
 
 
 def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> list[Row]:

@@ -241,7 +241,7 @@ def single_sites_text(rows: xr.Dataset) -> str:
     >>> single_sites_text(rows)
     'GATAA alone increases the outcome at both places (5 to 5.1)'
     >>> single_sites_text(rows.isel(contrast=[0]))
-    'GATAA alone increases the outcome, 5.000 [4.900, 5.100]'
+    'GATAA alone increases the outcome (5.00 [4.90, 5.10])'
     """
     sites = rows["site"].to_numpy().astype(str)
     parts = []
@@ -251,7 +251,7 @@ def single_sites_text(rows: xr.Dataset) -> str:
         counts, n = Counter(verdicts), len(verdicts)
         if n == 1:
             size = effect_in_words(of_site.isel(contrast=0))
-            parts.append(f"{site} alone {DOES[verdicts[0]]}, {size}")
+            parts.append(f"{site} alone {DOES[verdicts[0]]} ({size})")
             continue
         ace = of_site["ace"].to_numpy()
         size = f"{ace.min():.3g} to {ace.max():.3g}"

@@ -397,7 +397,10 @@ def _pair_sentences(
         "from start to start in bp."
     )
     if "period" in datasets:
-        details += _period_sentences(datasets["period"], datasets.get("phase"))
+        for is_clear, text in _period_sentences(
+            datasets["period"], datasets.get("phase")
+        ):
+            (sentences if is_clear else details).append(text)
     if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
         gain = datasets["pairing"]["gain"].to_numpy()
         details.append(
@@ -510,8 +513,12 @@ def interactions_text(
     )
 
 
-def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[str]:
-    """Yield for each task the curve with the strongest evidence for helical phasing."""
+def _period_sentences(
+    period: xr.Dataset, phase: xr.Dataset | None
+) -> Iterator[tuple[bool, str]]:
+    """Yield for each task the curve with the strongest evidence for helical phasing,
+    and whether it is clear.
+    """
     for task in dict.fromkeys(period["task"].to_numpy()):
         one = period.isel(curve=period["task"].to_numpy() == task)
         best = one.isel(curve=int(one["log_bayes_factor"].to_numpy().argmax()))
@@ -534,12 +541,16 @@ def _period_sentences(period: xr.Dataset, phase: xr.Dataset | None) -> Iterator[
                 else ", of the mean curve alone, for units hardly differ"
             )
         if evidence < 1:
-            yield f"Task {task}: no clear helical phase (at most {arrangement}: {where})."
+            yield (
+                False,
+                f"Task {task}: no clear helical phase (at most {arrangement}: {where}).",
+            )
         else:
             yield (
+                True,
                 f"Task {task}: the interaction turns with the helix, {arrangement}: "
                 f"period {_quantile_text(best, 'period')} bp (B-DNA turns in {TURN}), "
-                f"amplitude {_quantile_text(best, 'amplitude')}, {where}."
+                f"amplitude {_quantile_text(best, 'amplitude')}, {where}.",
             )
 
 
