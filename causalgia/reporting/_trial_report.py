@@ -245,9 +245,8 @@ def _summary_sentence(group: list[Row], names: list[str]) -> str:
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
     """Return the scale of the effects, in the words of the predictor, on one line."""
-    return in_one_line(
-        attrs.get("contrast_scale") or attrs.get("scale") or "the outcome"
-    )
+    known = attrs.get("contrast_scale") or attrs.get("scale") or "outcome"
+    return "the outcome" if known == "outcome" else in_one_line(known)
 
 
 def task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
