@@ -5,22 +5,29 @@ from __future__ import annotations
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from causalgia.choices import Target
 from causalgia.cli.folder import (
+    ANSWER,
     CONCORDANCE,
+    DECISIONS,
     EFFECTS,
+    ESTIMATES,
     FIT,
     LIBRARY,
     OUTCOMES,
+    PAGE,
+    QUALITY,
+    TABLE,
     numbered_figures,
     of_outcomes,
     output_folder,
     remove_outdated,
     results_of_page,
+    write_effects,
     write_text,
 )
 from causalgia.cli.mpra_tables import (
@@ -34,7 +41,9 @@ from causalgia.cli.mpra_tables import (
     draw_concordance,
     draw_quality,
     effects_table,
+    measured_answer,
     measured_effects,
+    parallel_answer,
     parse_flanks,
     parse_log2_rope,
     parse_numbers,
@@ -42,22 +51,27 @@ from causalgia.cli.mpra_tables import (
     plan_table,
     planning_noise,
     power_table,
-    print_average,
-    print_parallel,
-    print_quality,
-    print_verdicts,
     quality_figures,
+    quality_text,
     read_library_or_side_table,
     split_names,
     virtual_attrs,
     virtual_effects,
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
-from causalgia.cli.options import NotesOption
+from causalgia.cli.options import NotesOption, SentencesOption
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import print_parts, print_written
+from causalgia.cli.tables import (
+    effects_frame,
+    print_parts,
+    print_written,
+    requested_by_options,
+)
 from causalgia.errors import OutcomesError, shell_word
 from causalgia.inputs import to_csv
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 bench = LazyTyper(
     name="mpra",
@@ -586,10 +600,18 @@ def analyze(
     ] = 0.95,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print a line for each element.")
+    ] = False,
+    sentences: SentencesOption = False,
     notes: NotesOption = False,
 ) -> None:
-    """Estimate log2 effects of every element, and on average over elements, from
-    barcode counts; then decide.
+    """Find the elements whose activity each arm changes, and the average change, from
+    barcode counts.
+
+    Writes answer.txt, which is the report, effects.tsv and effects.csv, a row for each
+    effect, decisions.nc, fit.nc, outcomes.nc, quality.txt, on the counts, report.html
+    and pictures.
 
     Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
 
@@ -597,10 +619,16 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
-    from causalgia import Analysis, decide, infer, mpra, store
+    from functools import partial
+
+    from causalgia import Analysis, contrast, decide, estimate, infer, mpra, store
+    from causalgia.cli.report_command import page_parts
+    from causalgia.mpra.text_reports import fit_question
+    from causalgia.paper.html_page import write_page
 
     region = parse_log2_rope(rope)
-    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
+    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, QUALITY, *of_outcomes(out))
+    requested = requested_by_options(False, sentences, notes)
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(
@@ -618,22 +646,6 @@ def analyze(
             counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=question.used
         )
         outcomes = mpra.activity(counts, arm_names=question.used)
-        crossover = "assigned" not in outcomes
-        if crossover:
-            fitted = mpra.fit(counts, **vars(question), method=method.value)
-            evidence = (
-                infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
-            )
-            decisions = decide(
-                evidence, rope=region, error=error.value, ci_prob=ci_prob
-            )
-        outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
-        figures = quality_figures(quality)
-        remove_outdated(
-            folder,
-            *outdated,
-            rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())),
-        )
         target: Target = (
             "population x replicates"
             if outcomes.sizes.get("model", 1) > 1
@@ -643,24 +655,46 @@ def analyze(
             "analysis": Analysis(**question.contrast, target=target).to_json(),
             "rng": str(rng),
         }
-        store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
+        outcomes = outcomes.assign_attrs(attrs)
+        tables: dict[str, xr.Dataset]
+        if "assigned" in outcomes:
+            found = estimate(contrast(outcomes, **question.contrast), ci_prob=ci_prob)
+            found = found.assign_attrs(analysis=attrs["analysis"])
+            answer = partial(parallel_answer, found, quality, counts)
+            tables, texts = {ESTIMATES: found}, {}
+            record(effects=lambda: records(effects_frame(found, all_columns=True)))
+        else:
+            fitted = mpra.fit(counts, **vars(question), method=method.value)
+            evidence = (
+                infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
+            )
+            found = decide(evidence, rope=region, error=error.value, ci_prob=ci_prob)
+            answer = partial(measured_answer, fitted, found, quality, counts)
+            said = answer(()).sentences
+            found = found.assign_attrs(
+                answer="\n".join(said), question=fit_question(fitted)
+            )
+            tables = {FIT: fitted, DECISIONS: found}
+            of_elements = effects_table(fitted, found)
+            texts = {EFFECTS: to_csv(of_elements, index=False)}
+            record(effects=lambda: records(of_elements))
+        texts[QUALITY] = quality_text(quality, counts)
+        figures = quality_figures(quality)
+        written = (OUTCOMES, *tables, ANSWER, TABLE, *texts, *figures, PAGE)
+        outdated = (*of_outcomes(folder), FIT, EFFECTS, QUALITY, *QUALITY_FIGURES)
+        remove_outdated(folder, *outdated, rewritten=written)
+        store.save(outcomes, folder / OUTCOMES)
+        for name, table in tables.items():
+            store.save(table, folder / name)
+        for name, text in texts.items():
+            write_text(folder / name, text)
+        write_effects(folder, found, text=answer(()).text())
         draw_quality(quality, folder)
-        if not crossover:
-            print_parallel(folder, question.contrast, ci_prob)
-            print_quality(quality, counts, notes=notes)
-            print_written(folder, OUTCOMES, *figures)
-            return
-        print_average(fitted, ci_prob)
-        store.save(fitted, folder / FIT)
-        write_text(
-            folder / EFFECTS,
-            to_csv(effects_table(fitted, decisions), index=False),
-        )
-        record(effects=lambda: records(effects_table(fitted, decisions)))
-        print_verdicts(decisions, fitted)
-        print_quality(quality, counts, notes=notes)
-        print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
-        echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
+        print_parts(answer(requested, every_row=all_rows))
+        write_page(folder / PAGE, page_parts(folder))
+        print_written(folder, *written)
+        if FIT in tables:
+            echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
 
 
 @bench.command()

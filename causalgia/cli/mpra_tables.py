@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import is_rope, vocabulary
-from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
+from causalgia.choices import is_rope
+from causalgia.cli.folder import FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import parse_rope
 from causalgia.cli.output import echo
-from causalgia.cli.tables import print_answers, print_table
+from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
     CausalgiaError,
     ContrastError,
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
     from causalgia.analysis import Analysis
     from causalgia.mpra import NoiseModel
+    from causalgia.reporting.answers import AnswerParts
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON = "comparison.csv"
 QUALITY_FIGURES = ("barcodes.png", "replicates.png")
-_MOST_ROWS = 20
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
@@ -554,104 +554,68 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table
 
 
-def print_average(fitted: xr.Dataset, level: float) -> None:
-    """Print average effects over the test elements, without control oligos."""
-    import numpy as np
-
-    from causalgia.mpra import average
-    from causalgia.mpra.counts.counts_table import CONTROLS
-
-    groups = fitted["group"].to_numpy().astype(str)
-    test = ~np.isin(groups, CONTROLS)
-    left_out = [
-        f"{(groups == g).sum():,} {g}" for g in dict.fromkeys(groups[~test].tolist())
-    ]
-    also = f", without {', '.join(left_out)} controls" if left_out else ""
-    if test.sum() < 2:
-        echo(
-            f"There are {test.sum()} elements of the test{also}: no average over "
-            "backgrounds.\n"
-        )
-        return
-    echo(f"Average over {test.sum():,} elements (backgrounds){also}:")
-    if fitted.attrs["n_replicates"] == 1:
-        echo(
-            "One replicate was measured: the average is that of this replicate, "
-            "without variation between replicates."
-        )
-    found = average(fitted.isel(element=test), by=None, ci_prob=level)
-    found = (
-        found.isel(contrast=0, drop=True)
-        .rename(task="contrast")
-        .expand_dims(task=["measured"], axis=1)
-    )
-    print_answers(found, all_rows=True)
-
-
-def print_parallel(folder: Path, question: dict[str, Any], level: float) -> None:
-    """Print differences of means between arms of a parallel library, from the
-    activities in a folder.
-    """
-    from causalgia.effects import contrast
-    from causalgia.estimation import estimate
-
-    echo(
-        "Each element has one arm (a parallel library), so there are no effects of "
-        "single elements."
-    )
-    echo("Average over elements (backgrounds):")
-    found = estimate(contrast(load_outcomes(folder), **question), ci_prob=level)
-    print_answers(found, command=f"causalgia estimate {shell_word(folder)} --all")
-
-
-def print_quality(quality: xr.Dataset, counts: xr.Dataset, *, notes: bool) -> None:
-    """Print the quality of counts, and what filters left of them."""
+def quality_text(quality: xr.Dataset, counts: xr.Dataset) -> str:
+    """Return the quality of counts, and what filters left of them."""
     from causalgia import report
     from causalgia.mpra.text_reports import describe_quality
 
-    echo("Quality of the counts:")
-    echo(in_shell(describe_quality(quality, notes=notes, noted="--notes")))
-    echo()
-    echo(in_shell(report(counts)))
+    found = describe_quality(quality, arms=True, notes=True)
+    return in_shell(f"{found}\n\n{report(counts)}\n")
 
 
-def print_verdicts(decisions: xr.Dataset, fitted: xr.Dataset) -> None:
-    """Print the number of elements by verdict in each contrast, those of controls
-    apart, and the largest effects.
-    """
-    import numpy as np
+def measured_answer(
+    fitted: xr.Dataset,
+    decisions: xr.Dataset,
+    quality: xr.Dataset,
+    counts: xr.Dataset,
+    requested: Sequence[str],
+    *,
+    every_row: bool = False,
+) -> AnswerParts:
+    """Return the answer on the elements of a crossover."""
+    from causalgia.mpra.text_reports import measured_parts
 
-    from causalgia.experiments.kit.answer import largest_contrasts
-    from causalgia.mpra.counts.counts_table import CONTROLS
-    from causalgia.reporting.verdict_sentences import verdict_method
-
-    groups = (
-        fitted["group"]
-        .sel(element=decisions["contrast"].to_numpy())
-        .to_numpy()
-        .astype(str)
+    return measured_parts(
+        fitted,
+        decisions,
+        quality,
+        counts,
+        rows="all" if every_row else "summary",
+        requested=requested,
+        width=terminal_width(),
+        every="--all",
+        noted="--notes",
     )
-    of_bench = np.isin(groups, CONTROLS)
-    for arm in decisions["task"].to_numpy().astype(str):
-        verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
-        for group in ["", *dict.fromkeys(groups[of_bench].tolist())]:
-            some = verdicts[groups == group if group else ~of_bench]
-            counts = ", ".join(f"{(some == v).sum():,} {v}" for v in vocabulary(some))
-            echo(f"  {group} controls: {counts}" if group else f"{arm}: {counts}")
-    echo(f"{verdict_method(decisions)}\n")
-    if decisions.sizes["contrast"] > _MOST_ROWS:
-        n = decisions.sizes["contrast"]
-        decisions = largest_contrasts(decisions, most=_MOST_ROWS)
-        each = (
-            f", each in {decisions.sizes['task']} contrasts"
-            if decisions.sizes["task"] > 1
-            else ""
-        )
-        echo(
-            f"The {decisions.sizes['contrast']} elements of {n:,} with the largest "
-            f"effects{each}; all are in {EFFECTS}:"
-        )
-    print_table(decisions, contrast="element", task="contrast")
+
+
+def parallel_answer(
+    estimates: xr.Dataset,
+    quality: xr.Dataset,
+    counts: xr.Dataset,
+    requested: Sequence[str],
+    *,
+    every_row: bool = False,
+) -> AnswerParts:
+    """Return the answer of a parallel library: averages over elements, which have no
+    effects of their own.
+    """
+    from causalgia.mpra.text_reports import counts_in_words, describe_quality
+    from causalgia.reporting.answers import answer_parts
+
+    return answer_parts(
+        estimates,
+        rows="all" if every_row else "summary",
+        requested=requested,
+        width=terminal_width(),
+        every="--all",
+        noted="--notes",
+        foot=[
+            "Each element has one arm (a parallel library), so none has an effect of its "
+            "own.",
+            counts_in_words(quality, counts),
+        ],
+        notes=[describe_quality(quality, arms=True, notes=True)],
+    )
 
 
 def _read_effects_table(path: Path) -> pd.DataFrame:

@@ -230,19 +230,12 @@ def _with_fit(parts: PageParts) -> PageParts:
     """
     if parts.sentences or not {"n_barcodes", "weight"} <= set(parts.result.variables):
         return parts
-    from causalgia.mpra.text_reports import fit_parts
+    from causalgia.mpra.text_reports import fit_parts, fit_question
 
     fit = fit_parts(parts.result)
-    names = [cut(str(name)) for name in np.atleast_1d(parts.result["contrast"])]
-    arms = in_words(names) if len(names) <= 3 else f"{len(names):,} arms"
-    question = (
-        f"How much {'does' if len(names) == 1 else 'do'} {arms} change "
-        f"{parts.result.attrs.get('effect_on', 'the activity')} in "
-        f"{parts.result.sizes['element']:,} elements?"
-    )
     return replace(
         parts,
-        question=parts.question or question,
+        question=parts.question or fit_question(parts.result),
         sentences=fit.sentences,
         about=(*fit.foot, *fit.notes, *parts.about),
     )

@@ -210,6 +210,8 @@ def answer_parts(
     every: str = 'rows="all"',
     some: str = 'task="..."',
     noted: str = "notes=True",
+    foot: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> AnswerParts:
     """Return the parts of a report of estimates or decisions.
 
@@ -230,6 +232,8 @@ def answer_parts(
         lines, so that fewer contrasts are shown.
     every, some, noted
         How to see all rows, those of some tasks, and the notes.
+    foot, notes
+        What else stands under the table, and what else is noted.
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
     shown = effects if rows == "all" else largest_tasks(effects)
@@ -250,14 +254,14 @@ def answer_parts(
         if by_task is not None and _beside_within(by_task, width) is not None:
             break
     left = left_out_tasks(effects, shown, every, some)
-    notes = note_lines(effects)
-    foot, left_over = foot_lines(
+    of_effects = note_lines(effects)
+    under_table, left_over = foot_lines(
         effects,
         {row["contrast"] for row, _ in keep},
         "" if "notes" in requested else noted,
-        sum(line.startswith("Note: ") for line in notes),
+        sum(line.startswith("Note: ") for line in of_effects) + len(notes),
+        foot,
     )
-    notes += left_over
     effect_rows = [row for row, _ in table if not row["summary"]]
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
@@ -277,14 +281,14 @@ def answer_parts(
         placebos=_placebos_in_words(shown) if n_effects else "",
         more=" ".join(part for part in (more, left) if part),
         contrasts=_contrasts_of(keep),
-        foot=tuple(foot),
+        foot=tuple(under_table),
         arms=tuple(
             arm_lines(effects, every=rows == "all") if "arms" in requested else ()
         ),
         each=tuple(
             sentences(shown, rows=rows, every=True) if "each" in requested else ()
         ),
-        notes=tuple(notes),
+        notes=(*of_effects, *left_over, *notes),
         requested=tuple(requested),
     )
 
@@ -434,7 +438,11 @@ def _of_one_task(text: str, effects: xr.Dataset) -> str:
 
 
 def foot_lines(
-    effects: xr.Dataset, shown: set[str], pointer: str = "", others: int = 0
+    effects: xr.Dataset,
+    shown: set[str],
+    pointer: str = "",
+    others: int = 0,
+    also: Sequence[str] = (),
 ) -> tuple[list[str], list[str]]:
     """Return what stands under a table, at most three lines of 100 columns: what the
     effects are, how verdicts were reached and what could be missed, and what a reader
@@ -450,6 +458,8 @@ def foot_lines(
         How notes are asked for; empty where they are printed.
     others
         How many notes there are besides.
+    also
+        What else stands there in any case.
     """
     decided = is_decided(effects)
     attrs = effects.attrs
@@ -466,7 +476,7 @@ def foot_lines(
         )
     first = [line for line in first if line]
     left: list[str] = []
-    is_long = _folded(" ".join(first), WIDTH).count("\n") >= _FOOT
+    is_long = _folded(" ".join([*first, *also]), WIDTH).count("\n") >= _FOOT
     if decided and pointer and is_long and (undone := reversal_sentence(effects)):
         first[-1], left = rule_sentence(effects, reversal=False), [undone]
     history = dict(attrs)
@@ -477,12 +487,13 @@ def foot_lines(
         contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
     )
     last = [
+        *also,
         *shape_lines(of_shown),
         *(verdict_cautions(effects) if decided else []),
         *trial_history(history),
         *(f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)),
     ]
-    under_table = [text for text in last if _is_always_printed(text)]
+    under_table = [text for text in last if text in also or _is_always_printed(text)]
     for text in last:
         if text in under_table:
             continue
