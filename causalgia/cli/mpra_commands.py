@@ -33,7 +33,6 @@ from causalgia.cli.folder import (
 from causalgia.cli.mpra_tables import (
     COMPARISON,
     QUALITY_FIGURES,
-    assumed_noise,
     check_files_free,
     check_one_treatment,
     concordance_figures,
@@ -47,10 +46,7 @@ from causalgia.cli.mpra_tables import (
     parse_flanks,
     parse_log2_rope,
     parse_numbers,
-    plan_limits,
-    plan_table,
     planning_noise,
-    power_table,
     quality_figures,
     quality_text,
     read_library_or_side_table,
@@ -328,9 +324,13 @@ def power(
     control: _PilotControl = None,
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print more than 20 designs.")
+    ] = False,
+    notes: NotesOption = False,
 ) -> None:
-    """Find the standard error, half width and power of a log2 effect, for each design
-    of a grid.
+    """Find which designs of a grid have the power to find a log2 effect, with their
+    standard errors and half widths.
 
     Example:   causalgia mpra power --effect 0.5 --barcodes 10,20,50 --replicates 3,4
 
@@ -339,6 +339,7 @@ def power(
     Example:   causalgia mpra power --pilot counts.tsv --design library --control untreated
     """
     from causalgia import mpra
+    from causalgia.mpra.planning.plan_answers import power_parts
 
     noise, known = planning_noise(
         pilot,
@@ -366,33 +367,15 @@ def power(
         noise=noise,
         pilot=known,
     )
-    settings: dict[str, tuple[str | None, str]] = {
-        "n_barcodes": (barcodes, "barcodes of each oligo"),
-        "n_replicates": (
-            replicates,
-            "replicate" if replicates == "1" else "replicates",
-        ),
-        "n_backgrounds": (backgrounds, "backgrounds"),
-        "depth": (depth or "the pilot's", "reads of a barcode in one library"),
-    }
-    fixed = [
-        f"{value} {what}"
-        for name, (value, what) in settings.items()
-        if value and name not in found.dims
-    ]
-    size = (
-        f"log2 effect of {effect}" if "true_effect" not in found.dims else "log2 effect"
-    )
-    of = "in one element" if backgrounds is None else "on the average over backgrounds"
-    test = (
-        f"false discovery rate of {q:g}"
-        if q is not None
-        else f"two-sided test at {found['alpha'].item():.3g}"
-    )
-    echo(f"Power to detect a {size} {of}, {test}; {', '.join(fixed)}.")
-    echo(assumed_noise(noise, known, average=backgrounds is not None))
     record(power=lambda: records(found))
-    echo(power_table(found))
+    parts = power_parts(
+        found,
+        requested=requested_by_options(False, False, notes),
+        every=all_rows,
+        pointer="--all",
+        noted="--notes",
+    )
+    print_parts(parts)
 
 
 @bench.command()
@@ -465,6 +448,7 @@ def cheapest(
     control: _PilotControl = None,
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
+    notes: NotesOption = False,
 ) -> None:
     """Find the cheapest library for a given precision or power, or the best split of
     oligos or a budget.
@@ -476,6 +460,7 @@ def cheapest(
     Example:   causalgia mpra cheapest --half-width 0.1 --random-barcodes 0.3 --recovery 0.7 --controls 150
     """
     from causalgia import mpra
+    from causalgia.mpra.planning.plan_answers import plan_parts
 
     noise, known = planning_noise(
         pilot,
@@ -507,20 +492,15 @@ def cheapest(
         contrast=mpra.PlannedContrast(weights=(-1.0, 1.0) + (0.0,) * (arms - 2)),
         depth=parse_numbers(depth, "--depth"),
     )
-    echo(assumed_noise(noise, known, average=True))
     record(plan=lambda: records(found))
-    echo(plan_table(found))
-    if at := plan_limits(
-        found, max_barcodes, max_replicates, parse_numbers(depth, "--depth")
-    ):
-        echo(
-            f"At the edge of what was tried: {', '.join(at)}; a better plan may lie "
-            "beyond."
-        )
-    echo(
-        f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: "
-        f"{found.attrs['note']}"
+    options = {"n_barcodes": "--max-barcodes", "n_replicates": "--max-replicates"}
+    parts = plan_parts(
+        found,
+        requested=requested_by_options(False, False, notes),
+        options=options | {"depth": "--depth"},
+        noted="--notes",
     )
+    print_parts(parts)
 
 
 @bench.command(cls=RopeCommand)

@@ -243,7 +243,7 @@ def in_list(parts: Sequence[str]) -> str:
     >>> in_list(["by 1", "by 2"])
     'by 1 and by 2'
     """
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
 def _size_beside(row: Row, verb: str = "") -> str:

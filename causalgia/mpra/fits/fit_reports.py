@@ -464,7 +464,7 @@ def _one_contrast(
         what = f"log2 activity{where}"
     else:
         above, below = (region_words(ends, shown.attrs, x) for x in ("above", "below"))
-        sides, what = [(f"is {above}", up), (f"is {below}", down)], ""
+        sides, what = [(above, up), (below, down)], ""
     if not up and not down:
         verb = f"changes {what}" if of_arms else "differs from the region"
         said = f"{cut(name)} {verb} in none {of}"
@@ -472,8 +472,9 @@ def _one_contrast(
         sides.sort(key=lambda side: -side[1])
         (first, k), (second, other) = sides
         it = " it" if of_arms else ""
+        name = cut(name) if of_arms else f"{cut(name)} is"
         said = (
-            f"{cut(name)} {' '.join(x for x in (first, what) if x)} in {k:,} {of} and "
+            f"{name} {f'{first} {what}'.strip()} in {k:,} {of} and "
             f"{second}{it} in {f'{other:,}' if other else 'none'}"
         )
     rest = [
