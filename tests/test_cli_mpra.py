@@ -453,7 +453,7 @@ def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
         noise=cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5, barcode_dispersion=0.3, recovery=0.7),
     )  # fmt: skip
     head, line = said.split("\n\n")[1].splitlines()
-    told = dict(zip(re.split(" {2,}", head), re.split(" {2,}", line.strip())))
+    told = dict(zip(re.split(" {2,}", head), re.split(" {2,}", line.strip()), strict=True))
     assert int(told["backgrounds"].replace(",", "")) == wanted["n_backgrounds"].item()
     assert (
         int(told["oligos"].replace(",", "")) == 2 * wanted["n_backgrounds"].item() + 150
@@ -778,7 +778,7 @@ def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
         "--out",
         tmp_path / "measured",
     ).stdout
-    assert said.startswith("Effect on log2 of GATA1: ")
+    assert said.startswith("Effect on log2(RNA/DNA) of GATA1: ")
     assert "40 units" in said
     assert "Each element has one arm" in said
     assert {f.name for f in (tmp_path / "measured").iterdir()} == {

@@ -545,8 +545,8 @@ def test_effects_are_exact_and_ranked(experiment, predictor, chosen, genome):
         "n_matched",
         "verdict",
     } <= set(table)
-    assert "ranked among" in answer.sentences[0]
-    assert "matched" in str(answer)
+    assert "larger effects than matched variants (q <= .05" in answer.sentences[0]
+    assert "null variants" not in str(answer).split("\n\n")[1]  # one number, below
     assert answer.draw() is not None
 
 
@@ -567,10 +567,10 @@ def test_verdicts_need_the_region_and_the_rate(experiment, predictor):
     counts = [
         int((d["verdict"].sel(task="a") == x).sum()) for x in ("within", "undecided")
     ]
-    ends = f"; {counts[0]} within their range, {counts[1]} undecided."
+    ends = f"; {counts[0]} are within their range and {counts[1]} are undecided."
     assert answer.sentences[0].endswith(ends)
     said = " ".join(cg.report(d).split())
-    assert "beyond it if q, of its rank among matched variants, is <= .05" in said
+    assert "beyond it if q of the rank among 600 of them is <= .05" in said
     assert "the ROPE" not in said
     assert "0 larger" not in answer.sentences[0]
 
@@ -594,7 +594,7 @@ def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
     )
     assert (answer.decisions["verdict"] == "larger").all()
     assert answer.sentences[0].startswith(
-        "Task K562: 52 of 52 variants have larger effects"
+        "Task K562: all 52 variants have larger effects"
     )
     assert "within" not in answer.sentences[0]
 
@@ -688,15 +688,16 @@ def test_keys_that_were_dropped_are_not_said_to_match() -> None:
     )
     (note,) = _strata_notes(trial)  # type: ignore[arg-type]
     assert note == (
-        "2 of 2 variants are matched on length and distance; fewer than 2,000 null "
-        "variants (or none but these) match on context and substitution as well"
+        "all variants are matched on length and distance; too few null variants (fewer "
+        "than 2,000) match on context and substitution as well"
     )
     assert MatchedTrial.null_variants.fget(trial) == null.describe(dropped)  # type: ignore[attr-defined]
 
 
 def test_what_the_ranks_resolve_is_said_beforehand(experiment):
     assert any(
-        "p-values among" in line and "Give 2,000 a stratum" in line
+        "if fewer than 2 of 60 variants are real" in line
+        and "Give 2,000 a stratum" in line
         for line in experiment.notes
     )
     assert "60 variants, 600 variants with the same length" in repr(experiment)

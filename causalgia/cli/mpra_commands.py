@@ -650,9 +650,9 @@ def analyze(
             )
             found = decide(evidence, rope=region, error=error.value, ci_prob=ci_prob)
             answer = partial(measured_answer, fitted, found, quality, counts)
-            said = answer(()).sentences
+            first = answer(()).sentences
             found = found.assign_attrs(
-                answer="\n".join(said), question=fit_question(fitted)
+                answer="\n".join(first), question=fit_question(fitted)
             )
             tables = {FIT: fitted, DECISIONS: found}
             of_elements = effects_table(fitted, found)

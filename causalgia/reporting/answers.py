@@ -32,7 +32,7 @@ from causalgia.reporting._trial_report import (
     versus,
     without_missed_share,
 )
-from causalgia.reporting.answer_sentences import answer_sentences, cut
+from causalgia.reporting.answer_sentences import answer_sentences, cut, cut_middle
 from causalgia.reporting.effect_rows import (
     Row,
     Rows,
@@ -63,7 +63,8 @@ _FEW_PLACES = 2
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
-_LEFT = {"contrast", "task", "model", "verdict"}
+_NAMES = {"contrast", "task", "model"}
+_LEFT = {*_NAMES, "verdict"}
 """Columns of words, which are aligned left; numbers are aligned right."""
 _NOT_BESIDE = ("contrast", "task", "n", "ACE")
 _DROPPED = ("q", "shrunken")
@@ -134,7 +135,12 @@ class AnswerParts:
             Whether the lines of the answer and of the foot end there too; those of the
             table, and what is asked for besides, do not.
         """
-        beside = None if self.by_task is None else _beside_within(self.by_task, width)
+        by_task = self.by_task
+        if by_task is not None:
+            tasks, columns, rows = by_task
+            rows = [[cut_middle(row[0]), *row[1:]] for row in rows]
+            by_task = [cut_middle(task) for task in tasks], columns, rows
+        beside = None if by_task is None else _beside_within(by_task, width)
         answer_lines, table = self.sentences, beside or []
         if beside is None:
             lines = self.lines
@@ -145,9 +151,19 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
+            names = [x in _NAMES or x in self.words for x in self.header]
+            lines = [
+                [
+                    cut_middle(cell) if is_name else cell
+                    for cell, is_name in zip(line, names, strict=True)
+                ]
+                for line in lines
+            ]
             table = _laid_out([self.header, *lines], self.words)
         most = width if fold else math.inf
+        is_cut = any("…" in line for line in table) and "(…)" not in self.more
         under = [self.more] if self.more else []
+        under += ["Long names are cut (…)."] if is_cut else []
         parts = [
             _paragraph(answer_lines, most),
             "\n".join([*table, *(_folded(line, most) for line in under)]),
@@ -248,8 +264,8 @@ def answer_parts(
             lines_ = _sitesin_one_line(table, shown)
             keep, more = _first_contrasts(lines_, every, most)
         header, lines = cells(shown, rows=rows, truth=truth, table=keep)
-        if _one_count(effects):  # which the foot says
-            header, lines = _without_column("n", header, lines)
+        for name in _columns_in_foot(effects):
+            header, lines = _without_column(name, header, lines)
         by_task = _tasks_beside(keep, shown, header) if n_effects else None
         if by_task is not None and _beside_within(by_task, width) is not None:
             break
@@ -308,8 +324,8 @@ def all_lines(
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
     header, lines = cells(effects, table=_by_size(cell_rows(effects), effects))
-    if _one_count(effects):
-        return _without_column("n", header, lines)
+    for name in _columns_in_foot(effects):
+        header, lines = _without_column(name, header, lines)
     return header, lines
 
 
@@ -613,7 +629,7 @@ def _population(effects: xr.Dataset) -> str:
     """
     attrs = effects.attrs
     known = "null" in attrs or "target" in attrs or "n_units" in effects
-    if not known:
+    if not known or "p_matched" in effects:  # each variant in its own sequence
         return ""
     null, kind = str(attrs.get("null", "")), str(attrs.get("null_kind", ""))
     target = str(attrs.get("target", "population"))
@@ -639,6 +655,14 @@ def _population(effects: xr.Dataset) -> str:
 def _one_count(effects: xr.Dataset) -> bool:
     """Return whether all effects are of the same number of units, each its own draw."""
     return re.fullmatch(r"[\d,]+ units?", count_clause(effects) or "") is not None
+
+
+def _columns_in_foot(effects: xr.Dataset) -> list[str]:
+    """Return columns with one value in all rows, which the foot says."""
+    found = ["n"] if _one_count(effects) else []
+    if "n_matched" in effects and np.ptp(effects["n_matched"].to_numpy()) == 0:
+        found.append("null variants")
+    return found
 
 
 def _without_column(

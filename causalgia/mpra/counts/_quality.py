@@ -360,11 +360,11 @@ def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> st
         if lost:
             name = f"{rule['rule']} {rule['value']:g}"
             parts.append(f"{name} left out {_plural(lost, 'barcode')}")
-    said = f"Counts: {'; '.join(parts)}."
+    sentence = f"Counts: {'; '.join(parts)}."
     if not verdicts:
-        return said
+        return sentence
     more = f" ({len(verdicts) - 1:,} more in the notes)" if len(verdicts) > 1 else ""
-    return f"Caution: {verdicts[0]['says'].rstrip('.')}{more}. {said}"
+    return f"Caution: {verdicts[0]['says'].rstrip('.')}{more}. {sentence}"
 
 
 def _repeatability(quality: xr.Dataset) -> str:

@@ -467,13 +467,13 @@ def _one_contrast(
         sides, what = [(above, up), (below, down)], ""
     if not up and not down:
         verb = f"changes {what}" if of_arms else "differs from the region"
-        said = f"{cut(name)} {verb} in none {of}"
+        sentence = f"{cut(name)} {verb} in none {of}"
     else:
         sides.sort(key=lambda side: -side[1])
         (first, k), (second, other) = sides
         it = " it" if of_arms else ""
         name = cut(name) if of_arms else f"{cut(name)} is"
-        said = (
+        sentence = (
             f"{name} {f'{first} {what}'.strip()} in {k:,} {of} and "
             f"{second}{it} in {f'{other:,}' if other else 'none'}"
         )
@@ -483,7 +483,7 @@ def _one_contrast(
         for word in vocabulary(counts)
         if word not in (*_UP, *_DOWN) and counts[word]
     ]
-    return f"{said}; {in_list(rest)}" if rest else said
+    return f"{sentence}; {in_list(rest)}" if rest else sentence
 
 
 def _called_controls(

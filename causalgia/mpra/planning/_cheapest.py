@@ -383,10 +383,10 @@ def cheapest(
         "max_oligos": "at most {:,g} oligos",
         "budget": f"at most {{:,g}} {splits.prices.currency}",
     }
-    said = {name: words[name].format(x) for name, x in target.items() if name in words}
+    wanted = {name: words[name].format(x) for name, x in target.items() if name in words}
     return best.assign_attrs(
-        goal=said.get("half_width", said.get("true_effect", "")),
-        limit=" and ".join(said[x] for x in ("max_oligos", "budget") if x in said),
+        goal=wanted.get("half_width", wanted.get("true_effect", "")),
+        limit=" and ".join(wanted[x] for x in ("max_oligos", "budget") if x in wanted),
         edge=" ".join(edge),
         assumed=noise_in_words(noise, pilot, average=library.n_elements is None),
     )
