@@ -263,6 +263,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         if (folder / REFUTATION).is_file()
         else None
     )
+    of_elements = False
     draws = (
         store.read_tree(folder / POSTERIOR).children
         if (folder / POSTERIOR).is_file()
@@ -282,6 +283,11 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             cure="run them anew",
         )
         result = marked_as(outcomes, result)
+        of_elements = "n_left_out" in result.attrs  # verdicts of a fit
+        if of_elements and result.sizes["contrast"] == 1 and result.sizes["task"] > 1:
+            # one element under many arms
+            result = result.rename(contrast="task", task="contrast")
+            result, of_elements = result.transpose("contrast", ...), False
     else:
         assert outcomes is not None
         result, text = outcomes, report(outcomes, task=task)
@@ -312,6 +318,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         if "diagnostics" in draws
         else None,
         figures=figures,
+        headings={"contrast": "element", "task": "contrast"} if of_elements else {},
         saved=saved,
     )
 

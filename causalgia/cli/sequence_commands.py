@@ -684,7 +684,9 @@ def _write(
     from causalgia import store
     from causalgia.experiments import write_variants
 
-    decisions = answer.decisions.assign_attrs(answer="\n".join(answer.sentences))
+    decisions = answer.decisions.assign_attrs(
+        answer="\n".join(answer.sentences), question=answer.question
+    )
     with results_of_page(folder, ESTIMATES, DECISIONS):
         remove_outdated(folder, *of_analysis(folder), rewritten=_REWRITTEN)
         store.save(answer.estimates, folder / ESTIMATES)

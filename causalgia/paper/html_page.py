@@ -111,6 +111,8 @@ class PageParts:
         keeps them.
     figures
         The figures of an experiment, already drawn: caption -> PNG.
+    headings
+        Column of the table -> its heading, where that is another word.
     saved
         Further pictures already drawn: caption -> PNG.
     """
@@ -125,6 +127,7 @@ class PageParts:
     refutations: xr.Dataset | None = None
     diagnostics: xr.Dataset | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
+    headings: Mapping[str, str] = field(default_factory=dict)
     saved: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -283,7 +286,7 @@ def _of_effects(
         "methods": _cut(found.methods.replace(_HISTORY, _HISTORY[13:].capitalize())),
         "works": [str(work) for work in found.works],
         "bibtex": found.bibtex,
-        **_table(effects, noted_lines),
+        **_table(effects, noted_lines, parts.headings),
     }
 
 
@@ -499,7 +502,9 @@ def _analysis_in_words(text: str) -> str:
     )
 
 
-def _table(effects: xr.Dataset, noted_lines: AnswerParts) -> dict[str, Any]:
+def _table(
+    effects: xr.Dataset, noted_lines: AnswerParts, headings: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the lines of the report as they are shown at first, and every line as
     compact JSON for the button "All rows".
     """
@@ -533,7 +538,7 @@ def _table(effects: xr.Dataset, noted_lines: AnswerParts) -> dict[str, Any]:
         )
     every = printed(lines)
     plain: dict[str, Any] = {
-        "columns": [printable(name) for name in names],
+        "columns": [printable(headings.get(name, name)) for name in names],
         "numeric": numeric,
         "rows": every,
     }
@@ -544,7 +549,7 @@ def _table(effects: xr.Dataset, noted_lines: AnswerParts) -> dict[str, Any]:
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     there = {line[names.index("verdict")] for line in every if "verdict" in names}
     return {
-        "columns": names,
+        "columns": [headings.get(name, name) for name in names],
         "numeric": numeric,
         "shown": shown,
         "n_rows": len(every),

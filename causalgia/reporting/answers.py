@@ -32,7 +32,7 @@ from causalgia.reporting._trial_report import (
     versus,
     without_missed_share,
 )
-from causalgia.reporting.answer_sentences import answer_sentences, cut, cut_middle
+from causalgia.reporting.answer_sentences import answer_sentences, cut
 from causalgia.reporting.effect_rows import (
     Row,
     Rows,
@@ -63,8 +63,7 @@ _FEW_PLACES = 2
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
-_NAMES = {"contrast", "task", "model"}
-_LEFT = {*_NAMES, "verdict"}
+_LEFT = {"contrast", "task", "model", "verdict"}
 """Columns of words, which are aligned left; numbers are aligned right."""
 _NOT_BESIDE = ("contrast", "task", "n", "ACE")
 _DROPPED = ("q", "shrunken")
@@ -135,12 +134,7 @@ class AnswerParts:
             Whether the lines of the answer and of the foot end there too; those of the
             table, and what is asked for besides, do not.
         """
-        by_task = self.by_task
-        if by_task is not None:
-            tasks, columns, rows = by_task
-            rows = [[cut_middle(row[0]), *row[1:]] for row in rows]
-            by_task = [cut_middle(task) for task in tasks], columns, rows
-        beside = None if by_task is None else _beside_within(by_task, width)
+        beside = None if self.by_task is None else _beside_within(self.by_task, width)
         answer_lines, table = self.sentences, beside or []
         if beside is None:
             lines = self.lines
@@ -151,19 +145,9 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
-            names = [x in _NAMES or x in self.words for x in self.header]
-            lines = [
-                [
-                    cut_middle(cell) if is_name else cell
-                    for cell, is_name in zip(line, names, strict=True)
-                ]
-                for line in lines
-            ]
             table = _laid_out([self.header, *lines], self.words)
         most = width if fold else math.inf
-        is_cut = any("…" in line for line in table) and "(…)" not in self.more
         under = [self.more] if self.more else []
-        under += ["Long names are cut (…)."] if is_cut else []
         parts = [
             _paragraph(answer_lines, most),
             "\n".join([*table, *(_folded(line, most) for line in under)]),

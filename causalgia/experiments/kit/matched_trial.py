@@ -86,6 +86,15 @@ class MatchedTrial(Experiment):
         )
 
     @property
+    def question(self) -> str:
+        """Which variants have larger effects than others of their kind."""
+        k = len(self.variants)
+        if k == 1:
+            name = cut_middle(self.variants[0].name)
+            return f"Does {name} have a larger effect than matched variants?"
+        return f"Which of {k:,} variants have larger effects than matched variants?"
+
+    @property
     def null_variants(self) -> str:
         """The null variants in words, with the keys on which every variant is
         matched.

@@ -383,7 +383,9 @@ def cheapest(
         "max_oligos": "at most {:,g} oligos",
         "budget": f"at most {{:,g}} {splits.prices.currency}",
     }
-    wanted = {name: words[name].format(x) for name, x in target.items() if name in words}
+    wanted = {
+        name: words[name].format(x) for name, x in target.items() if name in words
+    }
     return best.assign_attrs(
         goal=wanted.get("half_width", wanted.get("true_effect", "")),
         limit=" and ".join(wanted[x] for x in ("max_oligos", "budget") if x in wanted),
