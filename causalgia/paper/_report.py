@@ -294,11 +294,11 @@ def _text(
             f"rows={quoted(rows)} is for placebos and elements, and this Dataset "
             "has none"
         )
-    if name in ("describe_power", "describe_plan"):
-        from causalgia.mpra.planning import plan_answers as of_bench
-    else:
-        from causalgia.mpra import text_reports as of_bench
+    from causalgia.mpra import text_reports
+    from causalgia.mpra.planning import plan_answers
 
+    of_plan = name in ("describe_power", "describe_plan")
+    of_bench = plan_answers if of_plan else text_reports
     if name in _IN_ROWS:
         requested = {key: more.get(key, False) for key in _ON_REQUEST}
         text: str = getattr(of_bench, name)(dataset, rows=rows, **requested)

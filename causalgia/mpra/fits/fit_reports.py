@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.choices import vocabulary
 from causalgia.errors import quoted_if_commas
@@ -38,6 +39,7 @@ from causalgia.reporting.answers import (
 from causalgia.reporting.effect_rows import Rows, rows
 from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
 from causalgia.reporting.table_formats import format_effect, percent
+from causalgia.types import Mask
 
 _FIT_FDR = 0.05
 _NOISE = {
@@ -285,7 +287,8 @@ def fit_question(fit: xr.Dataset) -> str:
     """
     names = [cut(str(name)) for name in np.atleast_1d(fit["contrast"])]
     some = in_words(names) if len(names) <= _FEW else f"{len(names):,} arms"
-    n = fit.sizes["element"]
+    n = int((~np.isin(fit["group"].to_numpy().astype(str), CONTROLS)).sum())
+    n = n or fit.sizes["element"]  # controls alone
     return (
         f"How much {'does' if len(names) == 1 else 'do'} {some} change "
         f"{fit.attrs.get('effect_on', 'the activity')} in {n:,} element{'s' * (n != 1)}?"
@@ -414,7 +417,7 @@ def _measured_sentences(
     than = f"Compared with {cut(control)}, " if control else ""
     n = shown.sizes["contrast"]
     if len(names) <= _FEW:
-        found = []
+        found: list[str] = []
         for name in names:
             text = _one_contrast(name, counts[name], n, ends, shown, bool(control))
             mean = means.get(name)
@@ -487,7 +490,7 @@ def _one_contrast(
 
 
 def _called_controls(
-    decisions: xr.Dataset, groups: np.ndarray, is_control: np.ndarray
+    decisions: xr.Dataset, groups: NDArray[np.str_], is_control: Mask
 ) -> list[str]:
     """Return how many control oligos have an effect, by group, in a sentence."""
     if not is_control.any() or is_control.all():

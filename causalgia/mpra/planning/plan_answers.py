@@ -42,7 +42,11 @@ _COLUMNS = {
     "power": "power",
     "price": "price",
 }
-_LAYERS = {"sd_barcode": "barcodes", "sd_replicate": "replicates"}
+_LAYERS = {
+    "sd_barcode": "barcodes",
+    "sd_replicate": "replicates",
+    "sd_count": "counting",
+}
 _OPTIONS = {
     "n_barcodes": "n_barcodes=",
     "n_replicates": "n_replicates=",
@@ -83,7 +87,7 @@ def noise_in_words(
             parts.append("that of the virtual trial (effect between backgrounds)")
             continue
         values = [given] if given is not None else []
-        if given is None and pilot is not None:
+        if given is None and pilot is not None and name in pilot:
             values = np.ravel(pilot[name].to_numpy()).tolist()
         if values:
             of_pilot = ", pilot" if given is None else ""
