@@ -139,7 +139,7 @@ def test_measured_effects_are_pointed_at(analyzed):
     folder, _ = analyzed
     shown = call("show", folder).stdout
     assert "No estimates yet" not in shown
-    assert "are in effects.csv; the fit is in fit.nc" in shown
+    assert (folder / "answer.txt").read_text() in shown
     call(*shlex.split(shown.splitlines()[-1].partition(": causalgia ")[2]))
 
 

@@ -53,6 +53,7 @@ from causalgia.cli.mpra_tables import (
     split_names,
     virtual_attrs,
     virtual_effects,
+    with_quality,
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.options import NotesOption, SentencesOption
@@ -641,7 +642,7 @@ def analyze(
             found = estimate(contrast(outcomes, **question.contrast), ci_prob=ci_prob)
             found = found.assign_attrs(analysis=attrs["analysis"])
             answer = partial(parallel_answer, found, quality, counts)
-            tables, texts = {ESTIMATES: found}, {}
+            tables, texts = {}, {}
             record(effects=lambda: records(effects_frame(found, all_columns=True)))
         else:
             fitted = mpra.fit(counts, **vars(question), method=method.value)
@@ -654,18 +655,22 @@ def analyze(
             found = found.assign_attrs(
                 answer="\n".join(first), question=fit_question(fitted)
             )
-            tables = {FIT: fitted, DECISIONS: found}
+            tables = {FIT: fitted}
             of_elements = effects_table(fitted, found)
             texts = {EFFECTS: to_csv(of_elements, index=False)}
             record(effects=lambda: records(of_elements))
+        found = with_quality(found, quality, counts)
+        tables[DECISIONS if FIT in tables else ESTIMATES] = found
         texts[QUALITY] = quality_text(quality, counts)
         figures = quality_figures(quality)
         written = (OUTCOMES, *tables, ANSWER, TABLE, *texts, *figures, PAGE)
         outdated = (*of_outcomes(folder), FIT, EFFECTS, QUALITY, *QUALITY_FIGURES)
-        remove_outdated(folder, *outdated, rewritten=written)
-        store.save(outcomes, folder / OUTCOMES)
-        for name, table in tables.items():
-            store.save(table, folder / name)
+        outdated = tuple(name for name in outdated if name != PAGE)
+        with results_of_page(folder, OUTCOMES, FIT, DECISIONS, ESTIMATES):
+            remove_outdated(folder, *outdated, rewritten=written)
+            store.save(outcomes, folder / OUTCOMES)
+            for name, table in tables.items():
+                store.save(table, folder / name)
         for name, text in texts.items():
             write_text(folder / name, text)
         write_effects(folder, found, text=answer(()).text())

@@ -446,6 +446,24 @@ def quality_text(quality: xr.Dataset, counts: xr.Dataset) -> str:
     return in_shell(f"{found}\n\n{report(counts)}\n")
 
 
+def with_quality(
+    effects: xr.Dataset, quality: xr.Dataset, counts: xr.Dataset
+) -> xr.Dataset:
+    """Return effects with what is known of their counts: a note, and what is wrong with
+    replicates as a caution.
+    """
+    from causalgia.mpra.text_reports import counts_in_words
+    from causalgia.notes import with_notes
+
+    caution, _, note = counts_in_words(quality, counts).rpartition(" Counts: ")
+    if caution:
+        wrong = caution.removeprefix("Caution: ").rstrip(".")
+        known = effects.attrs.get("caution")
+        effects = effects.assign_attrs(caution=f"{wrong}; {known}" if known else wrong)
+    note = note.removeprefix("Counts: ").rstrip(".")
+    return with_notes(effects, f"counts: {note}")
+
+
 def measured_answer(
     fitted: xr.Dataset,
     decisions: xr.Dataset,

@@ -107,10 +107,9 @@ class MatchedTrial(Experiment):
         """What the strata are, and which p-values they can resolve: known before
         anything is predicted.
         """
-        resolution = [
-            *_resolution_notes(self),
-            *(_advice_on_resolution(self) or _advice_on_strata(self)),
-        ]
+        unresolved = _resolution_notes(self)
+        advice = _advice_on_resolution(self) if unresolved else _advice_on_strata(self)
+        resolution = [*unresolved, *advice]
         return (
             *_strata_notes(self),
             *_read_out_notes(self),

@@ -213,8 +213,6 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
         columns += " Sd: of true effects between elements."
     if controls:
         columns += f" Controls: p < {_FIT_FDR:g}."
-    found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
-    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
     lost = int(fit.attrs["n_left_out"]) + int(fit.attrs["n_not_fitted"])
     return [
         f"{columns} SE: median. {method[0].upper()}{method[1:]} fit of "
@@ -222,8 +220,15 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
         f"replicate{'s' * (replicates != 1)}, {np.median(fit['n_barcodes']):g} barcodes "
         "an oligo (median).",
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
-        *([f"Noise, sd on log2: {sds}."] if sds else []),
+        *_noise_in_words(fit),
     ]
+
+
+def _noise_in_words(fit: xr.Dataset) -> list[str]:
+    """Return the noise that a fit found, in a sentence."""
+    found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
+    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
+    return [f"Noise, sd on log2: {sds}."] if sds else []
 
 
 def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
@@ -355,6 +360,7 @@ def measured_parts(
         *([f"{caution[:1].upper()}{caution[1:]}."] if caution else []),
         "\n".join(_compared(fit)),
         *_left_out_of_fit(fit),
+        *_noise_in_words(fit),
         *notes_of_fit(fit),
         describe_quality(quality, arms=True, notes=True),
     ]
