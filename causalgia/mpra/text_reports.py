@@ -20,14 +20,14 @@ from causalgia.mpra.fits.fit_reports import measured_parts as measured_parts
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
-from causalgia.reporting.answer_sentences import cut, in_words
+from causalgia.reporting.answer_sentences import cut, in_list
 from causalgia.reporting.answers import AnswerParts, ReportText
 from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
 
-_SHOWN_ELEMENTS, _MOST_SAID = 3, 4
+_SHOWN_ELEMENTS = 3
 _AT_THE_BOUND = (
     "the correlation is above its ceiling, so that of the true effects is at its bound, "
     "by chance or because the standard errors are too large"
@@ -80,7 +80,7 @@ def describe_concordance(
     ...     }
     ... )
     >>> print(describe_concordance(concordance(virtual, measured)))
-    Virtual and measured effects of 100 elements correlate by 0.86 [0.80, 0.90], and the true ones by
+    Virtual and measured effects of 100 elements correlate by 0.86 [0.80, 0.90]; without noise, by
     1.00 [0.95, 1.00]. ...
     """
     parts = concordance_parts(
@@ -145,10 +145,13 @@ def concordance_parts(
         for name in names
         if (text := _left_out(lost[printable(name)]))
     ]
+    about: dict[str, list[str]] = {}
+    for name, one in zip(names, each, strict=True):
+        if text := _about_ceiling(one):
+            about.setdefault(text, []).append(name)
     cautions = [
-        f"{cut(name)}: {text}." if several else f"{text[0].upper()}{text[1:]}."
-        for name, one in zip(names, each, strict=True)
-        if (text := _about_ceiling(one))
+        f"{_some(found)}: {text}." if several else f"{text[0].upper()}{text[1:]}."
+        for text, found in about.items()
     ]
     off = [
         text
@@ -158,16 +161,9 @@ def concordance_parts(
     sentences = [
         f"{f'{name}: ' if several else ''}{text}"
         for name, one in zip(names, each, strict=True)
-        for text in (*_agreement(one, several=False), *_line_in_words(one))
+        for text in (*_agreement(one), *_line_in_words(one))
     ]
-    answer = _agreement(each[0], several=several, name=names[0])
-    if several:
-        others = [
-            f"{cut(name)} by {_with_ci(one, 'pearson')}"
-            for name, one in zip(names[1:_MOST_SAID], each[1:_MOST_SAID], strict=True)
-        ]
-        rest = f", and {len(names) - _MOST_SAID:,} more" * (len(names) > _MOST_SAID)
-        answer = [answer[0], f"Those of {in_words(others)}{rest}."]
+    answer = _agreements(names, each) if several else _agreement(each[0])
     more_notes = [
         f"{f'{name}: ' if several else ''}{text}"
         for name, one in zip(names, each, strict=True)
@@ -197,28 +193,51 @@ def concordance_parts(
     )
 
 
-def _agreement(one: xr.Dataset, *, several: bool, name: str = "") -> list[str]:
+def _agreement(one: xr.Dataset) -> list[str]:
     """Return how virtual and measured effects of a contrast agree, and the line."""
     n, n_parents = one["n"].item(), one["n_clusters"].item()
     of = f" of {n_parents:,} source sequences" if n_parents < n else ""
     true = _of_truth(one)
-    which = f" of {cut(name)}" if several else ""
-    answer = [
-        f"Virtual and measured effects{which} of {n:,} elements{of} correlate by "
-        f"{_with_ci(one, 'pearson')}"
-        + (f", and the true ones by {true}." if true else ".")
-    ]
-    if several:
-        return answer
     best = one.sel(line="errors_and_scatter")
     off = _off_the_line(one).sizes["element"]
     which = f"{off:,}" if off else "no"
     elements = f"element{'s' * (off > 1)} {'are' if off > 1 else 'is'}"
     return [
-        *answer,
+        f"Virtual and measured effects of {n:,} elements{of} correlate by "
+        f"{_with_ci(one, 'pearson')}"
+        + (f"; without noise, by {true}." if true else "."),
         f"Measured effects are {_with_ci(best, 'slope')} times the virtual ones, and "
         f"{which} {elements} off that line by more than the errors.",
     ]
+
+
+def _agreements(names: list[str], each: list[xr.Dataset]) -> list[str]:
+    """Return how virtual and measured effects of several contrasts agree, of more than
+    three the least and the most.
+    """
+    n = sorted({one["n"].item() for one in each})
+    elements = f"{n[0]:,}" + (f" to {n[-1]:,}" if len(n) > 1 else "")
+    begin = f"Virtual and measured effects of {elements} elements correlate"
+    if len(names) <= _SHOWN_ELEMENTS:
+        parts = [
+            f"by {_with_ci(one, 'pearson')} in {cut(name)}"
+            for name, one in zip(names, each, strict=True)
+        ]
+        return [f"{begin} {in_list(parts)}."]
+    order = np.argsort([one["pearson"].item() for one in each], kind="stable")
+    low, high = (
+        f"{_with_ci(each[i], 'pearson')} ({cut(names[i])})"
+        for i in (order[0], order[-1])
+    )
+    return [f"{begin} by {low} to {high} in {len(names):,} contrasts."]
+
+
+def _some(names: list[str]) -> str:
+    """Return up to three names, and the number of others."""
+    rest = len(names) - _SHOWN_ELEMENTS
+    if rest <= 0:
+        return in_list([cut(name) for name in names])
+    return f"{', '.join(map(cut, names[:_SHOWN_ELEMENTS]))} and {rest:,} more"
 
 
 def _of_truth(one: xr.Dataset) -> str:
