@@ -84,6 +84,8 @@ _RIGHT_TO_LEFT = re.compile(
 )
 _HISTORY = "Exploratory, chosen after the outcomes were seen: "
 _CHECK = ("value", "threshold", "status", "reason")
+ELEMENTS = {"contrast": "element", "task": "contrast"}
+"""Headings of effects on elements, which are contrasts of a trial on arms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,6 +243,7 @@ def _with_fit(parts: PageParts) -> PageParts:
         question=parts.question or fit_question(parts.result),
         sentences=fit.sentences,
         about=(*fit.foot, *fit.notes, *parts.about),
+        headings=ELEMENTS,
     )
 
 

@@ -420,12 +420,14 @@ def _measured_sentences(
         for name in names
     }
     ends = _ends_of_regions(shown)
-    than = f"Compared with {cut(control)}, " if control else ""
+    than = f"Compared with {_named(control)}, " if control else ""
     n = shown.sizes["contrast"]
     if len(names) <= _FEW:
         found: list[str] = []
         for name in names:
-            text = _one_contrast(name, counts[name], n, ends, shown, bool(control))
+            text = _one_contrast(
+                _named(name), counts[name], n, ends, shown, bool(control)
+            )
             mean = means.get(name)
             of = f" The average effect is {size_in_words(mean)}." if mean else ""
             found.append(f"{'' if found else than}{text}.{of}")
@@ -436,14 +438,14 @@ def _measured_sentences(
 
     most, least = max(names, key=changed), min(names, key=changed)
     found = [
-        f"{than}{cut(most)} changes log2 activity in {changed(most):,} of {n:,} "
-        f"elements, the most of {len(names):,} contrasts, and {cut(least)} in "
+        f"{than}{_named(most)} changes log2 activity in {changed(most):,} of {n:,} "
+        f"elements, the most of {len(names):,} contrasts, and {_named(least)} in "
         f"{changed(least):,}, the fewest."
     ]
     if means:
         top = max(names, key=lambda name: abs(means[name]["ace"]))
         size = size_in_words(means[top])
-        found.append(f"The largest average effect is that of {cut(top)}: {size}.")
+        found.append(f"The largest average effect is that of {_named(top)}: {size}.")
     return found
 
 
@@ -451,6 +453,11 @@ def _ends_of_regions(shown: xr.Dataset) -> list[dict[str, float]]:
     """Return the ends of the regions of effects, each once."""
     ends = {(row["rope_lower"], row["rope_upper"]) for row in rows(shown)}
     return [{"rope_lower": low, "rope_upper": high} for low, high in sorted(ends)]
+
+
+def _named(name: str) -> str:
+    """Return a name in a sentence: cut, and between quotes where it has a comma."""
+    return quoted_if_commas([cut(name)])[0]
 
 
 def _one_contrast(
@@ -476,12 +483,12 @@ def _one_contrast(
         sides, what = [(above, up), (below, down)], ""
     if not up and not down:
         verb = f"changes {what}" if of_arms else "differs from the region"
-        sentence = f"{cut(name)} {verb} in none {of}"
+        sentence = f"{name} {verb} in none {of}"
     else:
         sides.sort(key=lambda side: -side[1])
         (first, k), (second, other) = sides
         it = " it" if of_arms else ""
-        name = cut(name) if of_arms else f"{cut(name)} is"
+        name = name if of_arms else f"{name} is"
         sentence = (
             f"{name} {f'{first} {what}'.strip()} in {k:,} {of} and "
             f"{second}{it} in {f'{other:,}' if other else 'none'}"
