@@ -237,16 +237,15 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
             "two_way",
         ),
     ).stdout
-    assert "min_dna 20: left out" in said
-    assert (
-        said.index("Average over")
-        < said.index("Quality of the counts:")
-        < said.index("min_dna 20: left out")
-    )
-    assert "outside [-0.1, 0.1]" in said or "0.1" in said
+    assert said.startswith("Compared with placebo, GATA1 raises log2 activity beyond ")
+    assert said.index("\nelement") < said.index("Counts: 3 replicates agree")
+    assert said.index("against ±0.1") < said.index("min_dna 20 left out")
     assert {p.name for p in out.iterdir()} == {
-        *("outcomes.nc", "fit.nc", "effects.csv", "barcodes.png", "replicates.png"),
+        *("outcomes.nc", "fit.nc", "decisions.nc", "answer.txt", "report.html"),
+        *("effects.csv", "effects.tsv", "quality.txt"),
+        *("barcodes.png", "replicates.png"),
     }
+    assert "min_dna 20: left out" in (out / "quality.txt").read_text()
     assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
 
 
@@ -291,13 +290,11 @@ def test_power_is_the_grid_of_the_verb():
     )["power"].values:
         assert f"{value:.3g}" in said
     assert said.startswith(
-        "Power to detect a log2 effect of 0.5 in one element, two-sided test at 0.05; "
-        "4 replicates, 100 "
+        "None of 2 designs finds a log2 effect of 0.5 in one element with a power of "
+        "0.8: the best has 20 barcodes of each oligo (0.56).\n"
     )
-    assert (
-        "sd on log2 of 0.6 between barcodes, 0.15 between replicates; all planned "
-        "barcodes are counted" in said
-    )
+    assert "Two-sided test at 0.05; 4 replicates and 100 reads of a barcode." in said
+    assert "Assumed: sd on log2 0.6 (barcodes), 0.15 (replicates)." in said
     said = call(
         "mpra",
         "power",
@@ -310,10 +307,9 @@ def test_power_is_the_grid_of_the_verb():
         "--recovery",
         "0.8",
     ).stdout
-    assert "the average over backgrounds" in said
+    assert "on average over backgrounds with a power of 0.8" in said
     assert (
-        "0.3 of the effect between backgrounds; 80 % of the planned barcodes are "
-        "counted" in said
+        "0.3 (effect between backgrounds), 80 % of the planned barcodes counted" in said
     )
 
 
@@ -421,7 +417,8 @@ def test_what_is_said_beside_a_pilot_counts(folder):
 
 def test_the_cheapest_split():
     said = call("mpra", "cheapest", "--oligos", "2000").stdout
-    assert int(re.search(r"([\d,]+)  oligos", said)[1].replace(",", "")) <= 2_000
+    assert said.startswith("With at most 2,000 oligos, the average effect is known ")
+    assert int(re.search(r"([\d,]+) oligos, about", said)[1].replace(",", "")) <= 2_000
     assert "placeholders" in said
 
 
@@ -455,10 +452,9 @@ def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
         half_width=0.15, library=cg.mpra.PlannedLibrary(n_controls=150, oligo_length=230),
         noise=cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5, barcode_dispersion=0.3, recovery=0.7),
     )  # fmt: skip
+    head, line = said.split("\n\n")[1].splitlines()
     told = dict(
-        line.strip().split("  ")[::-1]
-        for line in said.splitlines()
-        if len(line.strip().split("  ")) == 2
+        zip(re.split(" {2,}", head), re.split(" {2,}", line.strip()), strict=True)
     )
     assert int(told["backgrounds"].replace(",", "")) == wanted["n_backgrounds"].item()
     assert (
@@ -784,12 +780,12 @@ def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
         "--out",
         tmp_path / "measured",
     ).stdout
+    assert said.startswith("Effect on log2(RNA/DNA) of GATA1: ")
     assert "40 units" in said
     assert "Each element has one arm" in said
     assert {f.name for f in (tmp_path / "measured").iterdir()} == {
-        "outcomes.nc",
-        "barcodes.png",
-        "replicates.png",
+        *("outcomes.nc", "estimates.nc", "answer.txt", "effects.tsv", "quality.txt"),
+        *("barcodes.png", "replicates.png", "report.html"),
     }
 
 
@@ -1208,7 +1204,7 @@ def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp
     call(*analyze)
     call("estimate", out)
     found = call(*analyze, "--replicates", "1", "--force")
-    removed = "estimates.nc, forest.png, answer.txt, effects.tsv, replicates.png: "
+    removed = "estimates.nc, forest.png, replicates.png: "
     assert f"Removed {removed}" in found.stdout
 
 

@@ -154,7 +154,7 @@ def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
         "verdict",
     } <= set(frame.columns)
     assert (
-        "6 variants in their own contexts, 1 increases (insertion: 0.9), 4 decrease ("
+        "6 variants in their own contexts, 1 increases (insertion +0.9), 4 decrease ("
         in answer.sentences[0]
     )
     assert answer.draw() is not None
@@ -201,14 +201,14 @@ def test_windows_that_overlap_are_one_cluster(files):
     assert (estimates["n_clusters"] == 2).all()
 
 
-def test_one_stretch_claims_no_more_than_itself(files):
+def test_one_locus_claims_no_more_than_itself(files):
     first = read(files)[:3]
     experiment = variants(first, files[1], length=600)
     assert experiment.analysis.cluster == "none"
     answer = experiment.analyze(
         cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0
     )
-    assert "over one stretch on average" in answer.sentences[0]
+    assert "over one locus on average" in answer.sentences[0]
 
 
 @EXACT
@@ -272,7 +272,7 @@ def test_moments_have_the_mean_alone(files):
     )
     answer = experiment.analyze(moments, rng=0)
     assert not answer.findings
-    assert "6 variants of 5 stretches, on average" in answer.sentences[0]
+    assert "6 variants of 5 loci, on average" in answer.sentences[0]
 
 
 def test_a_file_says_both_kinds_of_context(files, tmp_path):

@@ -545,8 +545,10 @@ def test_effects_are_exact_and_ranked(experiment, predictor, chosen, genome):
         "n_matched",
         "verdict",
     } <= set(table)
-    assert "ranked among" in answer.sentences[0]
-    assert "matched" in str(answer)
+    assert " than matched variants (q <= .05" in answer.sentences[0]
+    n = answer.decisions["n_matched"].to_numpy()  # of each stratum another number
+    assert "null variants" in str(answer).split("\n\n")[1]
+    assert f"among {n.min()} to {n.max()} of them" in " ".join(str(answer).split())
     assert answer.draw() is not None
 
 
@@ -567,10 +569,11 @@ def test_verdicts_need_the_region_and_the_rate(experiment, predictor):
     counts = [
         int((d["verdict"].sel(task="a") == x).sum()) for x in ("within", "undecided")
     ]
-    ends = f"; {counts[0]} within their range, {counts[1]} undecided."
+    assert counts[1] == 1
+    ends = f"; {counts[0]} are within their range and 1 is undecided."
     assert answer.sentences[0].endswith(ends)
     said = " ".join(cg.report(d).split())
-    assert "beyond it if q, of its rank among matched variants, is <= .05" in said
+    assert "beyond it if q of the rank among " in said
     assert "the ROPE" not in said
     assert "0 larger" not in answer.sentences[0]
 
@@ -594,7 +597,7 @@ def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
     )
     assert (answer.decisions["verdict"] == "larger").all()
     assert answer.sentences[0].startswith(
-        "Task K562: 52 of 52 variants have larger effects"
+        "Task K562: all 52 variants have larger effects"
     )
     assert "within" not in answer.sentences[0]
 
@@ -688,15 +691,15 @@ def test_keys_that_were_dropped_are_not_said_to_match() -> None:
     )
     (note,) = _strata_notes(trial)  # type: ignore[arg-type]
     assert note == (
-        "2 of 2 variants are matched on length and distance; fewer than 2,000 null "
-        "variants (or none but these) match on context and substitution as well"
+        "all variants are matched on length and distance; too few null variants (fewer "
+        "than 2,000) match on context and substitution as well"
     )
     assert MatchedTrial.null_variants.fget(trial) == null.describe(dropped)  # type: ignore[attr-defined]
 
 
 def test_what_the_ranks_resolve_is_said_beforehand(experiment):
     assert any(
-        "p-values among" in line and "Give 2,000 a stratum" in line
+        "variants are real" in line and "Give 2,000 a stratum" in line
         for line in experiment.notes
     )
     assert "60 variants, 600 variants with the same length" in repr(experiment)

@@ -5,6 +5,7 @@ by simulation.
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -230,8 +231,8 @@ def test_contrasts_of_several_arms_are_compared_by_name(rng):
     found = cg.mpra.concordance(virtual, measured)
     assert found["contrast"].values.tolist() == ["A", "B"]
     said = cg.report(found)
-    assert said.startswith("Virtual and measured effects of A of 60 elements correlate")
-    assert "Those of B by " in said.replace("\n", " ")
+    assert said.startswith("Virtual and measured effects of 60 elements correlate by ")
+    assert re.search(r"\] in A and by 0\.\d\d \[.*\] in B\.", " ".join(said.split()))
     assert len(said.split("\n\n")) == 3
     assert "B: measured = " in describe_concordance(found, sentences=True)
     one = cg.mpra.concordance(*tables[1])
@@ -459,6 +460,22 @@ def test_flanks_are_two():
         LibraryError, match="give two, the letters to the left and to the right"
     ):
         cg.mpra.virtual_trial(library, cg.zoo.oracle("gata1_like"), flanks="AC")
+
+
+def test_of_many_contrasts_the_least_and_the_most_agreement_are_said(rng):
+    tables = {f"C{i}": simulated(rng, sd=0.1) for i in range(5)}
+    sides = [
+        pd.concat([t[side].assign(contrast=c) for c, t in tables.items()])
+        for side in (0, 1)
+    ]
+    said = " ".join(cg.report(cg.mpra.concordance(*sides)).split())
+    found = cg.mpra.concordance(*sides)["pearson"]
+    least, most = (f"{x.item():.2f}" for x in (found.min(), found.max()))
+    assert re.match(
+        rf"Virtual and measured effects of 60 elements correlate by {least} \[.*\] "
+        rf"\(C\d\) to {most} \[.*\] \(C\d\) in 5 contrasts\.",
+        said,
+    )
 
 
 def test_says_when_the_correlation_is_above_its_ceiling(rng):

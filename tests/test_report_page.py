@@ -301,7 +301,7 @@ def test_exploratory_is_printed_once_and_only_after_a_departure(tmp_path):
 def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
     page = Page(written(fitted(), tmp_path))
     seen = page.before_folds()
-    assert "How much does GATA1 change measured activity in 30 elements?" in seen
+    assert "How much does GATA1 change measured activity in 20 elements?" in seen
     assert "GATA1 changes " in seen
     assert " elements" in seen
     assert "Hierarchical fit of 30 elements" in page.text()

@@ -78,8 +78,8 @@ def test_the_command_writes_tables_and_a_vcf(scored, folder):
     out, done = scored
     assert "41 variants of" in done.stdout
     assert (
-        "Wrote trial.zarr, variants.tsv, variants.vcf, estimates.nc, decisions.nc, "
-        "experiment.png" in done.stdout
+        "Wrote trial.zarr, variants.tsv, variants.vcf, answer.txt, effects.tsv, "
+        "estimates.nc, decisions.nc, experiment.png" in done.stdout
     )
     table = pd.read_csv(out / "variants.tsv", sep="\t")
     assert len(table) == 41 * 2
@@ -356,7 +356,7 @@ def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp
     for name in ("ace", "p_matched", "q_matched", "n_matched"):
         np.testing.assert_array_equal(one[name], other[name])
     again = call("analyze", tmp_path / "run", "--ci-prob", "0.9")
-    assert "false discovery rate 0.1" in again.stdout
+    assert "than matched variants (q <= .1)" in again.stdout
 
 
 def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
@@ -443,9 +443,9 @@ def test_a_trial_of_sequences_is_sent_to_run(folder, tmp_path):
 
 def test_notes_are_printed_once(scored):
     said = scored[1].stdout
-    assert said.count("are at least") == 1
+    assert said.count("variants are real") == 2  # what is resolved, and what would be
     notes = cg.open(scored[0]).estimates.attrs["notes"]
-    assert "are at least" in notes  # and stand in the files
+    assert "p is at least" in notes  # and stand in the files
 
 
 def test_what_the_command_needs_is_named(folder, tmp_path):

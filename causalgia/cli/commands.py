@@ -81,6 +81,7 @@ from causalgia.cli.trial_commands import (
     verify_results,
 )
 from causalgia.errors import DesignError, OutcomesError, shell_word
+from causalgia.inputs import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -706,10 +707,10 @@ def show(
         echo(trial_report(outcomes, rows=rows, task=task))
         echo()
         if (folder / FIT).is_file():
-            echo(
-                f"The effects of the elements, with their verdicts, are in {EFFECTS}; "
-                f"the fit is in {FIT}."
-            )
+            if (folder / ANSWER).is_file():
+                echo(in_shell(read_text(folder / ANSWER, OutcomesError)))
+            else:
+                echo(f"The verdicts on the elements are in {EFFECTS}.")
             echo(
                 "For the average over elements: causalgia estimate "
                 f"{shell_word(folder)}"

@@ -5,28 +5,34 @@ from __future__ import annotations
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from causalgia.choices import Target
 from causalgia.cli.folder import (
+    ANSWER,
     CONCORDANCE,
+    DECISIONS,
     EFFECTS,
+    ESTIMATES,
     FIT,
     LIBRARY,
     OUTCOMES,
+    PAGE,
+    QUALITY,
+    TABLE,
     numbered_figures,
     of_outcomes,
     output_folder,
     remove_outdated,
     results_of_page,
+    write_effects,
     write_text,
 )
 from causalgia.cli.mpra_tables import (
     COMPARISON,
     QUALITY_FIGURES,
-    assumed_noise,
     check_files_free,
     check_one_treatment,
     concordance_figures,
@@ -34,30 +40,35 @@ from causalgia.cli.mpra_tables import (
     draw_concordance,
     draw_quality,
     effects_table,
+    measured_answer,
     measured_effects,
+    parallel_answer,
     parse_flanks,
     parse_log2_rope,
     parse_numbers,
-    plan_limits,
-    plan_table,
     planning_noise,
-    power_table,
-    print_average,
-    print_parallel,
-    print_quality,
-    print_verdicts,
     quality_figures,
+    quality_text,
     read_library_or_side_table,
     split_names,
     virtual_attrs,
     virtual_effects,
+    with_quality,
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
-from causalgia.cli.options import NotesOption
+from causalgia.cli.options import NotesOption, SentencesOption
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import print_parts, print_written
+from causalgia.cli.tables import (
+    effects_frame,
+    print_parts,
+    print_written,
+    requested_by_options,
+)
 from causalgia.errors import OutcomesError, shell_word
 from causalgia.inputs import to_csv
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 bench = LazyTyper(
     name="mpra",
@@ -314,9 +325,13 @@ def power(
     control: _PilotControl = None,
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print more than 20 designs.")
+    ] = False,
+    notes: NotesOption = False,
 ) -> None:
-    """Find the standard error, half width and power of a log2 effect, for each design
-    of a grid.
+    """Find which designs of a grid have the power to find a log2 effect, with their
+    standard errors and half widths.
 
     Example:   causalgia mpra power --effect 0.5 --barcodes 10,20,50 --replicates 3,4
 
@@ -325,6 +340,7 @@ def power(
     Example:   causalgia mpra power --pilot counts.tsv --design library --control untreated
     """
     from causalgia import mpra
+    from causalgia.mpra.planning.plan_answers import power_parts
 
     noise, known = planning_noise(
         pilot,
@@ -352,33 +368,15 @@ def power(
         noise=noise,
         pilot=known,
     )
-    settings: dict[str, tuple[str | None, str]] = {
-        "n_barcodes": (barcodes, "barcodes of each oligo"),
-        "n_replicates": (
-            replicates,
-            "replicate" if replicates == "1" else "replicates",
-        ),
-        "n_backgrounds": (backgrounds, "backgrounds"),
-        "depth": (depth or "the pilot's", "reads of a barcode in one library"),
-    }
-    fixed = [
-        f"{value} {what}"
-        for name, (value, what) in settings.items()
-        if value and name not in found.dims
-    ]
-    size = (
-        f"log2 effect of {effect}" if "true_effect" not in found.dims else "log2 effect"
-    )
-    of = "in one element" if backgrounds is None else "on the average over backgrounds"
-    test = (
-        f"false discovery rate of {q:g}"
-        if q is not None
-        else f"two-sided test at {found['alpha'].item():.3g}"
-    )
-    echo(f"Power to detect a {size} {of}, {test}; {', '.join(fixed)}.")
-    echo(assumed_noise(noise, known, average=backgrounds is not None))
     record(power=lambda: records(found))
-    echo(power_table(found))
+    parts = power_parts(
+        found,
+        requested=requested_by_options(False, False, notes),
+        every=all_rows,
+        pointer="--all",
+        noted="--notes",
+    )
+    print_parts(parts)
 
 
 @bench.command()
@@ -451,6 +449,7 @@ def cheapest(
     control: _PilotControl = None,
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
+    notes: NotesOption = False,
 ) -> None:
     """Find the cheapest library for a given precision or power, or the best split of
     oligos or a budget.
@@ -462,6 +461,7 @@ def cheapest(
     Example:   causalgia mpra cheapest --half-width 0.1 --random-barcodes 0.3 --recovery 0.7 --controls 150
     """
     from causalgia import mpra
+    from causalgia.mpra.planning.plan_answers import plan_parts
 
     noise, known = planning_noise(
         pilot,
@@ -493,20 +493,15 @@ def cheapest(
         contrast=mpra.PlannedContrast(weights=(-1.0, 1.0) + (0.0,) * (arms - 2)),
         depth=parse_numbers(depth, "--depth"),
     )
-    echo(assumed_noise(noise, known, average=True))
     record(plan=lambda: records(found))
-    echo(plan_table(found))
-    if at := plan_limits(
-        found, max_barcodes, max_replicates, parse_numbers(depth, "--depth")
-    ):
-        echo(
-            f"At the edge of what was tried: {', '.join(at)}; a better plan may lie "
-            "beyond."
-        )
-    echo(
-        f"Prices in {found.attrs['currency']}, {found.attrs['prices']}: "
-        f"{found.attrs['note']}"
+    options = {"n_barcodes": "--max-barcodes", "n_replicates": "--max-replicates"}
+    parts = plan_parts(
+        found,
+        requested=requested_by_options(False, False, notes),
+        options=options | {"depth": "--depth"},
+        noted="--notes",
     )
+    print_parts(parts)
 
 
 @bench.command(cls=RopeCommand)
@@ -586,10 +581,18 @@ def analyze(
     ] = 0.95,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of draws.")] = 0,
     force: _Force = False,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print a line for each element.")
+    ] = False,
+    sentences: SentencesOption = False,
     notes: NotesOption = False,
 ) -> None:
-    """Estimate log2 effects of every element, and on average over elements, from
-    barcode counts; then decide.
+    """Find the elements whose activity each arm changes, and the average change, from
+    barcode counts.
+
+    Writes answer.txt, which is the report, effects.tsv and effects.csv, a row for each
+    effect, decisions.nc, fit.nc, outcomes.nc, quality.txt, on the counts, report.html
+    and pictures.
 
     Example:   causalgia mpra analyze counts.tsv --design library --control untreated --out measured
 
@@ -597,10 +600,16 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
-    from causalgia import Analysis, decide, infer, mpra, store
+    from functools import partial
+
+    from causalgia import Analysis, contrast, decide, estimate, infer, mpra, store
+    from causalgia.cli.report_command import page_parts
+    from causalgia.mpra.text_reports import fit_question
+    from causalgia.paper.html_page import write_page
 
     region = parse_log2_rope(rope)
-    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, *of_outcomes(out))
+    check_files_free(out, force, OUTCOMES, FIT, EFFECTS, QUALITY, *of_outcomes(out))
+    requested = requested_by_options(False, sentences, notes)
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(
@@ -618,22 +627,6 @@ def analyze(
             counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=question.used
         )
         outcomes = mpra.activity(counts, arm_names=question.used)
-        crossover = "assigned" not in outcomes
-        if crossover:
-            fitted = mpra.fit(counts, **vars(question), method=method.value)
-            evidence = (
-                infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
-            )
-            decisions = decide(
-                evidence, rope=region, error=error.value, ci_prob=ci_prob
-            )
-        outdated = (*of_outcomes(folder), FIT, EFFECTS, *QUALITY_FIGURES)
-        figures = quality_figures(quality)
-        remove_outdated(
-            folder,
-            *outdated,
-            rewritten=(*figures, *((FIT, EFFECTS) if crossover else ())),
-        )
         target: Target = (
             "population x replicates"
             if outcomes.sizes.get("model", 1) > 1
@@ -643,24 +636,50 @@ def analyze(
             "analysis": Analysis(**question.contrast, target=target).to_json(),
             "rng": str(rng),
         }
-        store.save(outcomes.assign_attrs(attrs), folder / OUTCOMES)
+        outcomes = outcomes.assign_attrs(attrs)
+        tables: dict[str, xr.Dataset]
+        if "assigned" in outcomes:
+            found = estimate(contrast(outcomes, **question.contrast), ci_prob=ci_prob)
+            found = found.assign_attrs(analysis=attrs["analysis"])
+            answer = partial(parallel_answer, found, quality, counts)
+            tables, texts = {}, {}
+            record(effects=lambda: records(effects_frame(found, all_columns=True)))
+        else:
+            fitted = mpra.fit(counts, **vars(question), method=method.value)
+            evidence = (
+                infer(fitted, rng=rng) if error is ErrorRate.posterior else fitted
+            )
+            found = decide(evidence, rope=region, error=error.value, ci_prob=ci_prob)
+            answer = partial(measured_answer, fitted, found, quality, counts)
+            first = answer(()).sentences
+            found = found.assign_attrs(
+                answer="\n".join(first), question=fit_question(fitted)
+            )
+            tables = {FIT: fitted}
+            of_elements = effects_table(fitted, found)
+            texts = {EFFECTS: to_csv(of_elements, index=False)}
+            record(effects=lambda: records(of_elements))
+        found = with_quality(found, quality, counts)
+        tables[DECISIONS if FIT in tables else ESTIMATES] = found
+        texts[QUALITY] = quality_text(quality, counts)
+        figures = quality_figures(quality)
+        written = (OUTCOMES, *tables, ANSWER, TABLE, *texts, *figures, PAGE)
+        outdated = (*of_outcomes(folder), FIT, EFFECTS, QUALITY, *QUALITY_FIGURES)
+        outdated = tuple(name for name in outdated if name != PAGE)
+        with results_of_page(folder, OUTCOMES, FIT, DECISIONS, ESTIMATES):
+            remove_outdated(folder, *outdated, rewritten=written)
+            store.save(outcomes, folder / OUTCOMES)
+            for name, table in tables.items():
+                store.save(table, folder / name)
+        for name, text in texts.items():
+            write_text(folder / name, text)
+        write_effects(folder, found, text=answer(()).text())
         draw_quality(quality, folder)
-        if not crossover:
-            print_parallel(folder, question.contrast, ci_prob)
-            print_quality(quality, counts, notes=notes)
-            print_written(folder, OUTCOMES, *figures)
-            return
-        print_average(fitted, ci_prob)
-        store.save(fitted, folder / FIT)
-        write_text(
-            folder / EFFECTS,
-            to_csv(effects_table(fitted, decisions), index=False),
-        )
-        record(effects=lambda: records(effects_table(fitted, decisions)))
-        print_verdicts(decisions, fitted)
-        print_quality(quality, counts, notes=notes)
-        print_written(folder, OUTCOMES, FIT, EFFECTS, *figures)
-        echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
+        print_parts(answer(requested, every_row=all_rows))
+        write_page(folder / PAGE, page_parts(folder))
+        print_written(folder, *written)
+        if FIT in tables:
+            echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
 
 
 @bench.command()

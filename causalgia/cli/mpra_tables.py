@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import is_rope, vocabulary
-from causalgia.cli.folder import EFFECTS, FIT, check_usable, load_outcomes
+from causalgia.choices import is_rope
+from causalgia.cli.folder import FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import parse_rope
 from causalgia.cli.output import echo
-from causalgia.cli.tables import print_answers, print_table
+from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
     CausalgiaError,
     ContrastError,
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
     from causalgia.analysis import Analysis
     from causalgia.mpra import NoiseModel
+    from causalgia.reporting.answers import AnswerParts
     from causalgia.trial_file import TrialSpec
 
 _PUBLISHED = {"sd_barcode": 0.6, "sd_replicate": 0.15, "tau": 0.5}
 COMPARISON = "comparison.csv"
 QUALITY_FIGURES = ("barcodes.png", "replicates.png")
-_MOST_ROWS = 20
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
@@ -364,123 +364,6 @@ def check_one_treatment(pilot: xr.Dataset | None) -> None:
         )
 
 
-def assumed_noise(noise: NoiseModel, pilot: xr.Dataset | None, *, average: bool) -> str:
-    """Return the noise that a plan assumes, and where each value is from.
-
-    Examples
-    --------
-    >>> from causalgia.mpra import NoiseModel
-    >>> assumed_noise(
-    ...     NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5), None, average=False
-    ... )
-    'Assumed: sd on log2 of 0.6 between barcodes, 0.15 between replicates; all planned barcodes are counted.'
-    """
-    layers = {"sd_barcode": "between barcodes", "sd_replicate": "between replicates"}
-    layers |= {"tau": "of the effect between backgrounds"} if average else {}
-    parts = []
-    for name, what in layers.items():
-        given = getattr(noise, name)
-        values = (
-            [given]
-            if given is not None or pilot is None
-            else pilot[name].to_numpy().ravel().tolist()
-        )
-        of_pilot = " (pilot)" if given is None else ""
-        parts.append(
-            f"{' or '.join(f'{value:.3g}' for value in values)} {what}{of_pilot}"
-        )
-    counted = "all" if noise.recovery == 1 else f"{100 * noise.recovery:g} % of the"
-    random = (
-        ""
-        if noise.barcode_dispersion is None
-        else f", random with dispersion {noise.barcode_dispersion:g},"
-    )
-    return (
-        f"Assumed: sd on log2 of {', '.join(parts)}; {counted} planned "
-        f"barcodes{random} are counted."
-    )
-
-
-def power_table(found: xr.Dataset) -> str:
-    """Return a table of designs: the settings that vary, standard error, half width and
-    power.
-    """
-    columns = found[["se", "half_width", "power"]]
-    table = (
-        (columns if columns.dims else columns.expand_dims("design"))
-        .to_dataframe()
-        .reset_index()
-    )
-    table = table[
-        [
-            c
-            for c in table.columns
-            if c in found.dims or c in ("se", "half_width", "power")
-        ]
-    ]
-    return str(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
-
-
-_PLAN = {
-    "n_backgrounds": "backgrounds",
-    "n_barcodes": "barcodes of each oligo",
-    "n_replicates": "replicates",
-    "depth": "reads of a barcode in one library, mean",
-    "n_oligos": "oligos",
-    "lost": "share of the backgrounds that lose an arm",
-    "n_reads": "reads in all",
-    "half_width": "half width of the interval of the average effect, on log2",
-    "power": "power",
-}
-
-
-def plan_table(plan: xr.Dataset) -> str:
-    """Return the plan of `causalgia.mpra.cheapest` as lines of a value and its meaning.
-
-    Examples
-    --------
-    >>> import xarray as xr
-    >>> print(
-    ...     plan_table(
-    ...         xr.Dataset(
-    ...             {"n_oligos": 996, "price": 6617.3}, attrs={"currency": "USD"}
-    ...         )
-    ...     )
-    ... )
-      996  oligos
-    6,617  price, USD
-    """
-    names = _PLAN | {"price": f"price, {plan.attrs['currency']}"}
-    rows = {
-        str(name): f"{value.item():,.4g}"
-        if value.dtype.kind == "f"
-        else f"{value.item():,}"
-        for name, value in plan.data_vars.items()
-    }
-    width = max(map(len, rows.values()))
-    return "\n".join(
-        f"{value:>{width}}  {names.get(name, name)}" for name, value in rows.items()
-    )
-
-
-def plan_limits(
-    plan: xr.Dataset, barcodes: int, replicates: int, depths: list[float] | float
-) -> list[str]:
-    """Return the settings of a plan at the largest value tried, with the options that
-    raise it.
-    """
-    tried = {
-        "n_barcodes": (float(barcodes), "--max-barcodes"),
-        "n_replicates": (float(replicates), "--max-replicates"),
-    }
-    tried |= {} if isinstance(depths, float) else {"depth": (max(depths), "--depth")}
-    return [
-        f"{_PLAN[name].partition(',')[0]} ({option})"
-        for name, (most, option) in tried.items()
-        if name in plan and plan[name] == most
-    ]
-
-
 def check_files_free(folder: Path, force: bool, *names: str) -> None:
     """Raise if files would be overwritten or the folder is not writable."""
     check_usable(folder)
@@ -554,104 +437,86 @@ def effects_table(fitted: xr.Dataset, decisions: xr.Dataset) -> pd.DataFrame:
     return table
 
 
-def print_average(fitted: xr.Dataset, level: float) -> None:
-    """Print average effects over the test elements, without control oligos."""
-    import numpy as np
-
-    from causalgia.mpra import average
-    from causalgia.mpra.counts.counts_table import CONTROLS
-
-    groups = fitted["group"].to_numpy().astype(str)
-    test = ~np.isin(groups, CONTROLS)
-    left_out = [
-        f"{(groups == g).sum():,} {g}" for g in dict.fromkeys(groups[~test].tolist())
-    ]
-    also = f", without {', '.join(left_out)} controls" if left_out else ""
-    if test.sum() < 2:
-        echo(
-            f"There are {test.sum()} elements of the test{also}: no average over "
-            "backgrounds.\n"
-        )
-        return
-    echo(f"Average over {test.sum():,} elements (backgrounds){also}:")
-    if fitted.attrs["n_replicates"] == 1:
-        echo(
-            "One replicate was measured: the average is that of this replicate, "
-            "without variation between replicates."
-        )
-    found = average(fitted.isel(element=test), by=None, ci_prob=level)
-    found = (
-        found.isel(contrast=0, drop=True)
-        .rename(task="contrast")
-        .expand_dims(task=["measured"], axis=1)
-    )
-    print_answers(found, all_rows=True)
-
-
-def print_parallel(folder: Path, question: dict[str, Any], level: float) -> None:
-    """Print differences of means between arms of a parallel library, from the
-    activities in a folder.
-    """
-    from causalgia.effects import contrast
-    from causalgia.estimation import estimate
-
-    echo(
-        "Each element has one arm (a parallel library), so there are no effects of "
-        "single elements."
-    )
-    echo("Average over elements (backgrounds):")
-    found = estimate(contrast(load_outcomes(folder), **question), ci_prob=level)
-    print_answers(found, command=f"causalgia estimate {shell_word(folder)} --all")
-
-
-def print_quality(quality: xr.Dataset, counts: xr.Dataset, *, notes: bool) -> None:
-    """Print the quality of counts, and what filters left of them."""
+def quality_text(quality: xr.Dataset, counts: xr.Dataset) -> str:
+    """Return the quality of counts, and what filters left of them."""
     from causalgia import report
     from causalgia.mpra.text_reports import describe_quality
 
-    echo("Quality of the counts:")
-    echo(in_shell(describe_quality(quality, notes=notes, noted="--notes")))
-    echo()
-    echo(in_shell(report(counts)))
+    found = describe_quality(quality, arms=True, notes=True)
+    return in_shell(f"{found}\n\n{report(counts)}\n")
 
 
-def print_verdicts(decisions: xr.Dataset, fitted: xr.Dataset) -> None:
-    """Print the number of elements by verdict in each contrast, those of controls
-    apart, and the largest effects.
+def with_quality(
+    effects: xr.Dataset, quality: xr.Dataset, counts: xr.Dataset
+) -> xr.Dataset:
+    """Return effects with what is known of their counts: a note, and what is wrong with
+    replicates as a caution.
     """
-    import numpy as np
+    from causalgia.mpra.text_reports import counts_in_words
+    from causalgia.notes import with_notes
 
-    from causalgia.experiments.kit.answer import largest_contrasts
-    from causalgia.mpra.counts.counts_table import CONTROLS
-    from causalgia.reporting.verdict_sentences import verdict_method
+    caution, _, note = counts_in_words(quality, counts).rpartition(" Counts: ")
+    if caution:
+        wrong = caution.removeprefix("Caution: ").rstrip(".")
+        known = effects.attrs.get("caution")
+        effects = effects.assign_attrs(caution=f"{wrong}; {known}" if known else wrong)
+    note = note.removeprefix("Counts: ").rstrip(".")
+    return with_notes(effects, f"counts: {note}")
 
-    groups = (
-        fitted["group"]
-        .sel(element=decisions["contrast"].to_numpy())
-        .to_numpy()
-        .astype(str)
+
+def measured_answer(
+    fitted: xr.Dataset,
+    decisions: xr.Dataset,
+    quality: xr.Dataset,
+    counts: xr.Dataset,
+    requested: Sequence[str],
+    *,
+    every_row: bool = False,
+) -> AnswerParts:
+    """Return the answer on the elements of a crossover."""
+    from causalgia.mpra.text_reports import measured_parts
+
+    return measured_parts(
+        fitted,
+        decisions,
+        quality,
+        counts,
+        rows="all" if every_row else "summary",
+        requested=requested,
+        width=terminal_width(),
+        every="--all",
+        noted="--notes",
     )
-    of_bench = np.isin(groups, CONTROLS)
-    for arm in decisions["task"].to_numpy().astype(str):
-        verdicts = decisions["verdict"].sel(task=arm).to_numpy().astype(str)
-        for group in ["", *dict.fromkeys(groups[of_bench].tolist())]:
-            some = verdicts[groups == group if group else ~of_bench]
-            counts = ", ".join(f"{(some == v).sum():,} {v}" for v in vocabulary(some))
-            echo(f"  {group} controls: {counts}" if group else f"{arm}: {counts}")
-    echo(f"{verdict_method(decisions)}\n")
-    if decisions.sizes["contrast"] > _MOST_ROWS:
-        n = decisions.sizes["contrast"]
-        decisions = largest_contrasts(decisions, most=_MOST_ROWS)
-        each = (
-            f", each in {decisions.sizes['task']} contrasts"
-            if decisions.sizes["task"] > 1
-            else ""
-        )
-        echo(
-            f"The {decisions.sizes['contrast']} elements of {n:,} with the largest "
-            f"effects{each}; all are in {EFFECTS}:"
-        )
-    print_table(decisions, contrast="element", task="contrast")
+
+
+def parallel_answer(
+    estimates: xr.Dataset,
+    quality: xr.Dataset,
+    counts: xr.Dataset,
+    requested: Sequence[str],
+    *,
+    every_row: bool = False,
+) -> AnswerParts:
+    """Return the answer of a parallel library: averages over elements, which have no
+    effects of their own.
+    """
+    from causalgia.mpra.text_reports import counts_in_words, describe_quality
+    from causalgia.reporting.answers import answer_parts
+
+    return answer_parts(
+        estimates,
+        rows="all" if every_row else "summary",
+        requested=requested,
+        width=terminal_width(),
+        every="--all",
+        noted="--notes",
+        foot=[
+            "Each element has one arm (a parallel library), so none has an effect of its "
+            "own.",
+            counts_in_words(quality, counts),
+        ],
+        notes=[describe_quality(quality, arms=True, notes=True)],
+    )
 
 
 def _read_effects_table(path: Path) -> pd.DataFrame:

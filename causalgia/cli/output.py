@@ -7,13 +7,12 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
-from io import BufferedWriter, FileIO, StringIO, TextIOWrapper
+from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -21,8 +20,6 @@ import typer
 import causalgia
 from causalgia.errors import printable
 
-WIDE = 1_000_000
-"""Columns of a pipe, in which no line is broken."""
 JsonOption: TypeAlias = Annotated[
     bool,
     typer.Option(
@@ -116,30 +113,6 @@ def record_files(*paths: object) -> None:
     now = output()
     files = now.parts.setdefault("files", [])
     files += [str(path) for path in paths if str(path) not in files]
-
-
-def print_rich(parts: list[Any]) -> None:
-    """Print texts and tables of rich with a blank line after each; in a pipe no line is
-    broken.
-    """
-    from rich.console import Console
-
-    now = output()
-    if now.quiet and not now.as_json:
-        return
-    buffer = StringIO() if now.as_json else None
-    console = Console(
-        file=buffer,
-        highlight=False,
-        markup=False,
-        width=None if buffer is None and sys.stdout.isatty() else WIDE,
-    )
-    for part in parts:
-        if part:
-            console.print(printable(part) if isinstance(part, str) else part)
-            console.print()
-    if buffer is not None:
-        now.lines += [line.rstrip() for line in buffer.getvalue().split("\n")[:-1]]
 
 
 def records(table: Any) -> list[dict[str, Any]]:

@@ -217,8 +217,8 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         If there is nothing to report in it.
     """
     from causalgia import mpra, report, store
-    from causalgia.mpra.text_reports import concordance_parts
-    from causalgia.paper.html_page import PageParts
+    from causalgia.mpra.text_reports import concordance_parts, fit_parts
+    from causalgia.paper.html_page import ELEMENTS, PageParts
     from causalgia.reporting._trial_report import check_same_trial
 
     if not folder.is_dir():
@@ -264,6 +264,8 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         if (folder / REFUTATION).is_file()
         else None
     )
+    of_elements = False
+    about: tuple[str, ...] = ()
     draws = (
         store.read_tree(folder / POSTERIOR).children
         if (folder / POSTERIOR).is_file()
@@ -283,6 +285,13 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             cure="run them anew",
         )
         result = marked_as(outcomes, result)
+        if "n_left_out" in result.attrs and FIT in there:  # verdicts of a fit
+            fit = fit_parts(store.read_netcdf(folder / FIT), requested=["notes"])
+            of_elements, about = True, (*fit.foot[1:], *fit.notes)
+        if of_elements and result.sizes["contrast"] == 1 and result.sizes["task"] > 1:
+            # one element under many arms
+            result = result.rename(contrast="task", task="contrast")
+            result, of_elements = result.transpose("contrast", ...), False
     else:
         assert outcomes is not None
         result, text = outcomes, report(outcomes, task=task)
@@ -312,6 +321,8 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         if "diagnostics" in draws
         else None,
         figures=figures,
+        about=about,
+        headings=ELEMENTS if of_elements else {},
         saved=saved,
     )
 

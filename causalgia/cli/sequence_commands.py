@@ -12,6 +12,7 @@ import typer
 
 from causalgia.choices import ALIGNS, SCHEMAS, is_rope
 from causalgia.cli.folder import (
+    ANSWER,
     DECISIONS,
     ESTIMATES,
     EXPERIMENT,
@@ -23,6 +24,7 @@ from causalgia.cli.folder import (
     output_folder,
     remove_outdated,
     results_of_page,
+    write_effects,
     write_text,
 )
 from causalgia.cli.one_line_errors import StoppedError, in_shell
@@ -233,9 +235,10 @@ TABLE, ANNOTATED, SKIPPED = "variants.tsv", "variants.vcf", "skipped.tsv"
 SETTINGS = "settings.json"
 _OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
 _NOT_SEQUENCES = ("genome", "variants")
+_REWRITTEN = (ESTIMATES, DECISIONS, EXPERIMENT, ANSWER, "effects.tsv")
 _TRIAL_OPTIONS = (
     *("calls", "out", "device", "force", "same_answers", "dask", "workers"),
-    *("as_json", "quiet"),
+    *("as_json", "quiet", "all_rows", "sentences", "notes"),
 )
 _NEEDED = {
     "genome": "--genome FASTA",
@@ -388,6 +391,11 @@ def score_variants(
     ] = False,
     dask: DaskOption = None,
     workers: WorkersOption = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print a line for each variant.")
+    ] = False,
+    sentences: SentencesOption = False,
+    notes: NotesOption = False,
 ) -> None:
     """Rank the effect of each variant of a list among those of matched null variants.
 
@@ -483,7 +491,7 @@ def score_variants(
         else len(experiment.variants)
     )
     echo(
-        f"{n:,} variants of {calls}"
+        f"{n:,} variant{'s' * (n != 1)} of {calls}"
         + (f", {len(skipped):,} skipped" if skipped else "")
         + "."
     )
@@ -499,7 +507,13 @@ def score_variants(
             same_answers=same_answers,
         )
         written = _write(
-            answer, folder, vcf if schema == "vcf" else None, skipped, experiment.notes
+            answer,
+            folder,
+            vcf if schema == "vcf" else None,
+            skipped,
+            experiment.notes,
+            all_rows=all_rows,
+            requested=requested_by_options(False, sentences, notes),
         )
     print_written(out, STORE, *written)
 
@@ -661,6 +675,9 @@ def _write(
     like: Path | None,
     skipped: tuple[tuple[Variant, str], ...],
     shown: Sequence[str],
+    *,
+    all_rows: bool,
+    requested: Sequence[str],
 ) -> tuple[str, ...]:
     """Print the answer, without the notes that were shown before, and write its files;
     return their names.
@@ -668,11 +685,11 @@ def _write(
     from causalgia import store
     from causalgia.experiments import write_variants
 
-    decisions = with_sentences(answer.decisions, answer)
+    decisions = with_sentences(answer.decisions, answer).assign_attrs(
+        question=answer.question
+    )
     with results_of_page(folder, ESTIMATES, DECISIONS):
-        remove_outdated(
-            folder, *of_analysis(folder), rewritten=(ESTIMATES, DECISIONS, EXPERIMENT)
-        )
+        remove_outdated(folder, *of_analysis(folder), rewritten=_REWRITTEN)
         store.save(answer.estimates, folder / ESTIMATES)
         store.save(decisions, folder / DECISIONS)
     write_variants(answer, folder / TABLE)
@@ -689,14 +706,18 @@ def _write(
             + "".join(rows),
         )
     echo()
+    readable = write_effects(folder, decisions, text=str(answer))
     print_answers(
-        *(without_notes(table, shown) for table in (answer.estimates, decisions))
+        *(without_notes(table, shown) for table in (answer.estimates, decisions)),
+        all_rows=all_rows,
+        requested=requested,
     )
     answer.save(folder / EXPERIMENT)
     return (
         TABLE,
         ANNOTATED,
         *([SKIPPED] if skipped else []),
+        *readable,
         ESTIMATES,
         DECISIONS,
         EXPERIMENT,

@@ -13,23 +13,19 @@ from typing import TYPE_CHECKING, Any
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.output import (
     echo,
-    print_rich,
     record,
     record_files,
     records,
 )
-from causalgia.errors import printable
 from causalgia.inputs import to_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     import xarray as xr
-    from rich.table import Table
 
     from causalgia.experiments import Answer
-    from causalgia.reporting import Rows
     from causalgia.reporting.answers import AnswerParts
 
 
@@ -123,39 +119,6 @@ def terminal_width() -> int:
     import shutil
 
     return shutil.get_terminal_size((100, 24)).columns
-
-
-def print_table(dataset: xr.Dataset, **headings: str) -> None:
-    """Print the table of estimates or decisions alone, with other headings where they
-    are given.
-    """
-    print_rich([_rich_table(dataset, "all", None, headings)])
-
-
-def _rich_table(
-    dataset: xr.Dataset,
-    which: Rows,
-    truth: xr.DataArray | None,
-    headings: Mapping[str, str] | None = None,
-) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    from causalgia.reporting import cells
-
-    header, lines = cells(dataset, rows=which, truth=truth)
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in header:
-        words = name in ("contrast", "task", "model")
-        table.add_column(
-            (headings or {}).get(name, name),
-            justify="left" if words else "right",
-            no_wrap=not words,
-            overflow="fold",
-        )
-    for line in lines:
-        table.add_row(*(Text(printable(cell)) for cell in line))
-    return table
 
 
 EFFECT_COLUMNS = (

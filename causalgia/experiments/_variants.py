@@ -39,6 +39,7 @@ from causalgia.experiments.kit.matched_trial import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.multiplicity.matched_ranks import match_strata
+from causalgia.reporting.answer_sentences import cut_middle
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 REFERENCE, ALTERNATE = "reference", "alternate"
 MEAN = "alternate minus reference"
-_FLANK, _N_UNITS, _N_NULL, _MOST_NAMED = 10, 1_000, 10_000, 5
+_FLANK, _N_UNITS, _N_NULL, _MOST_NAMED = 10, 1_000, 10_000, 3
 _FROM_DECISIONS = {
     "ace": "effect",
     "lower": "lower",
@@ -212,7 +213,7 @@ def variants(
     ...     cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task K562: of 2 variants in their own contexts, 1 decreases (rs1: -1.0...), 1 is negligible, each exact ...
+    Task K562: of 2 variants in their own contexts, 1 decreases (rs1 -1.0...), 1 is negligible, each exact ...
     >>> answer.findings["variants"].sel(task="K562").to_dataframe()[
     ...     ["position", "reference", "alternate", "verdict"]
     ... ]
@@ -590,7 +591,7 @@ def _read_own_contexts(
     each variant.
     """
     rows = found.steps.decisions.sel(contrast=MEAN)
-    over = f"{n_loci:,} stretches" if n_loci > 1 else "one stretch"
+    over = f"{n_loci:,} loci" if n_loci > 1 else "one locus"
     means = {
         of: f"on average {effect_in_words(row)} ({row['verdict'].item()})"
         for of, row in rows_by_task(rows)
@@ -609,7 +610,7 @@ def _read_own_contexts(
     if distances is not None:
         table = table.assign_coords(distance=("variant", distances))
     sentences = [
-        f"{of}: of {len(chosen)} variants in their own contexts, "
+        f"{of}: of {len(chosen):,} variants in their own contexts, "
         f"{verdict_counts(part, _VERDICTS, _largest_variants)}, each exact for this "
         f"predictor; over {over} {means[of]}."
         for of, part in rows_by_task(table.rename(effect="ace", variant="contrast"))
@@ -657,10 +658,11 @@ def _variant_table(
 def _largest_variants(rows: xr.Dataset) -> str:
     order = abs(rows["ace"]).argsort().to_numpy()[::-1]
     shown = [rows.isel(contrast=i) for i in order[:_MOST_NAMED]]
-    text = "; ".join(
-        f"{row['contrast'].item()}: {row['ace'].item():.4g}" for row in shown
+    text = ", ".join(
+        f"{cut_middle(str(row['contrast'].item()))} {row['ace'].item():+.3g}"
+        for row in shown
     )
-    return text + ("; ..." if len(order) > _MOST_NAMED else "")
+    return f"the largest {text}" if len(order) > len(shown) else text
 
 
 def _draw_own_contexts(answer: Answer) -> Axes:

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
-from causalgia.mpra.comparisons.sides import with_contrast_dim
+from causalgia.mpra.counts._quality import counts_in_words as counts_in_words
 from causalgia.mpra.counts._quality import describe_counts as describe_counts
 from causalgia.mpra.counts._quality import describe_quality as describe_quality
-from causalgia.mpra.counts.counts_table import CONTROLS
-from causalgia.mpra.fits._average import average
+from causalgia.mpra.fits.fit_reports import describe_fit as describe_fit
+from causalgia.mpra.fits.fit_reports import fit_parts as fit_parts
+from causalgia.mpra.fits.fit_reports import fit_question as fit_question
+from causalgia.mpra.fits.fit_reports import measured_parts as measured_parts
 from causalgia.mpra.libraries.constructs import data_table
-from causalgia.multiplicity import weighted_bh
 from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
-from causalgia.reporting.answer_sentences import cut, in_words
-from causalgia.reporting.answers import AnswerParts, ReportText, arm_lines
+from causalgia.reporting.answer_sentences import cut, in_list
+from causalgia.reporting.answers import AnswerParts, ReportText
 from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
-from causalgia.reporting.table_formats import percent
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
 
-_FIT_FDR = 0.05
-_NOISE = {
-    "sd_barcode": "between barcodes of an oligo",
-    "sd_replicate": "of an oligo between replicates",
-    "sd_cell": "of single cells",
-    "sd_residual": "of single cells",
-}
-_METHODS = {"two_way": "two-way", "nb": "negative binomial"}
-_SHOWN_ELEMENTS, _MOST_SAID = 3, 4
+_SHOWN_ELEMENTS = 3
 _AT_THE_BOUND = (
     "the correlation is above its ceiling, so that of the true effects is at its bound, "
     "by chance or because the standard errors are too large"
@@ -45,227 +37,6 @@ _NOTHING_LEFT = (
     "true effects cannot be estimated"
 )
 _SHOWN_RULES, _MOST_ARMS = 5, 12
-
-
-def describe_fit(
-    fit: xr.Dataset,
-    *,
-    rows: str = "summary",
-    arms: bool = False,
-    sentences: bool = False,
-    notes: bool = False,
-) -> ReportText:
-    """Return a text report of a fit: how many elements have an effect, and the average
-    effect, of each contrast.
-
-    Parameters
-    ----------
-    fit
-        From `causalgia.mpra.fit`.
-    rows
-        ``"all"``: a line for each of more than 20 contrasts, too.
-    arms, sentences, notes
-        Whether to print also what each contrast compares, a sentence for each, and the
-        notes on method and data.
-
-    Examples
-    --------
-    >>> from causalgia.mpra import fit
-    >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
-    GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.82, 1.24] on log2.
-    ...
-    """
-    parts = fit_parts(
-        fit,
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        every=every_row(rows),
-    )
-    return ReportText(parts.text(), parts.html())
-
-
-def fit_parts(
-    fit: xr.Dataset, *, requested: Sequence[str] = (), every: bool = False
-) -> AnswerParts:
-    """Return the parts of the text of a fit.
-
-    Parameters
-    ----------
-    fit
-        From `causalgia.mpra.fit`.
-    requested, every
-        What is printed besides, and whether every contrast is.
-    """
-    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
-    found = [
-        _contrast_summary(fit.sel(contrast=[name]), name)
-        for name in fit["contrast"].to_numpy().astype(str).tolist()
-    ]
-    controls = dict.fromkeys(group for one in found for group in one.controls)
-    level = percent(float(fit.attrs["ci_prob"]))
-    several = len(found) > 1
-    header = ["contrast", "elements", "up", "down", "average", f"{level} interval"]
-    header += ["sd", "SE", *(f"{group} controls" for group in controls)]
-    lines = [
-        [
-            one.name,
-            f"{one.n:,}",
-            f"{one.up:,}",
-            f"{one.down:,}",
-            *one.average,
-            one.between,
-            f"{one.se:.2f}",
-            *(one.controls.get(group, "") for group in controls),
-        ]
-        for one in found
-    ]
-    answer = [one.sentence() for one in found]
-    if several:
-        most = max(found, key=lambda one: one.up + one.down)
-        least = min(found, key=lambda one: one.up + one.down)
-        others = f"; {cut(least.name)}, {least.up + least.down:,}"
-        answer = [f"{most.sentence()[:-1]}{others if least is not most else ''}."]
-    return short_answer(
-        answer,
-        header,
-        lines,
-        words=["contrast"],
-        foot=_fit_foot(
-            fit, controls=bool(controls), averaged=any(x.between for x in found)
-        ),
-        arms=_compared(fit),
-        each=[one.sentence() for one in found],
-        notes=[*_left_out_of_fit(fit), *notes_of_fit(fit)],
-        requested=requested,
-        every_row=every,
-    )
-
-
-class _Summary(NamedTuple):
-    """A contrast of a fit in numbers: its test elements, those up and down, the median
-    SE, average and interval as text, the sd between elements, and its controls.
-    """
-
-    name: str
-    n: int
-    up: int
-    down: int
-    se: float
-    average: tuple[str, str]
-    between: str
-    controls: dict[str, str]
-
-    def sentence(self) -> str:
-        """Return how many elements the contrast changes, and its average effect."""
-        n_hits = self.up + self.down
-        which = f" ({self.up:,} up, {self.down:,} down)" if n_hits else ""
-        mean = (
-            f", on average by {' '.join(self.average)} on log2" if self.between else ""
-        )
-        of = f"{self.n:,} element{'s' * (self.n != 1)}"
-        return f"{cut(self.name)} changes {n_hits:,} of {of}{which}{mean}."
-
-
-def _contrast_summary(one: xr.Dataset, name: str) -> _Summary:
-    groups = one["group"].to_numpy().astype(str)
-    test = ~np.isin(groups, CONTROLS)
-    p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
-    hit = weighted_bh(p, np.ones_like(p)) < _FIT_FDR
-    of_average, between = ("", ""), ""
-    if test.sum() > 1:
-        mean = average(
-            one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"])
-        )
-        value, lower, upper, tau = (
-            mean[c].item() for c in ("ace", "lower", "upper", "tau")
-        )
-        of_average = f"{value:.2f}", f"[{lower:.2f}, {upper:.2f}]"
-        between = f"{tau:.2f}"
-    controls = {}
-    for group in dict.fromkeys(groups[~test].tolist()):
-        own = groups == group
-        controls[group] = f"{int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,}"
-    return _Summary(
-        name=name,
-        n=int(test.sum()),
-        up=int((hit & test & (ace > 0)).sum()),
-        down=int((hit & test & (ace < 0)).sum()),
-        se=float(np.median(one["se"])),
-        average=of_average,
-        between=between,
-        controls=controls,
-    )
-
-
-def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
-    """Return what the columns are, and how the fit was made."""
-    replicates = int(fit.attrs["n_replicates"])
-    method = _METHODS.get(str(fit.attrs["method"]), str(fit.attrs["method"]))
-    columns = f"Up, down: false discovery rate {_FIT_FDR:g}."
-    if averaged:
-        columns += " Sd: of true effects between elements."
-    if controls:
-        columns += f" Controls: p < {_FIT_FDR:g}."
-    found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
-    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
-    lost = int(fit.attrs["n_left_out"]) + int(fit.attrs["n_not_fitted"])
-    return [
-        f"{columns} SE: median. {method[0].upper()}{method[1:]} fit of "
-        f"{fit.sizes['element']:,} elements, {replicates:,} "
-        f"replicate{'s' * (replicates != 1)}, {np.median(fit['n_barcodes']):g} barcodes "
-        "an oligo (median).",
-        *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
-        *([f"Noise, sd on log2: {sds}."] if sds else []),
-    ]
-
-
-def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
-    """Return which elements and arms a fit has not, and of what groups the others
-    are.
-    """
-    lost = {
-        "without some arm": fit.attrs["n_left_out"],
-        "without an answer": fit.attrs["n_not_fitted"],
-    }
-    reasons = [
-        f"{int(n):,} element{'s' if n > 1 else ''} {why}"
-        for why, n in lost.items()
-        if n
-    ]
-    reasons += [
-        f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"
-    ] * bool(fit.attrs["arms_left_out"])
-    groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
-    by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
-    under = in_words(quoted_if_commas(fit["arm"].to_numpy()))
-    return [
-        f"Elements: {by_group}; under {under}.",
-        *([f"Left out: {'; '.join(reasons)}."] if reasons else []),
-    ]
-
-
-def notes_of_fit(fit: xr.Dataset) -> list[str]:
-    """Return the notes on a fit, with the cells that count as silent."""
-    lines = []
-    if "silent" in fit:
-        by_arm = fit["silent"].mean("element")
-        shares = ", ".join(
-            f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}"
-            for arm in by_arm["arm"].to_numpy()
-        )
-        lines.append(f"Cells counted as silent, not as weak: {shares}.")
-    return [*lines, *(f"Note: {note}." for note in notes_of(fit))]
-
-
-def _compared(fit: xr.Dataset) -> list[str]:
-    if "do" in fit.variables:
-        return arm_lines(fit)
-    control = fit.attrs.get("control")
-    return [
-        f"{name}: {name} − {control}"
-        for name in fit["contrast"].to_numpy().astype(str).tolist()
-        if control
-    ]
 
 
 def describe_concordance(
@@ -309,7 +80,7 @@ def describe_concordance(
     ...     }
     ... )
     >>> print(describe_concordance(concordance(virtual, measured)))
-    Virtual and measured effects of 100 elements correlate by 0.86 [0.80, 0.90], and the true ones by
+    Virtual and measured effects of 100 elements correlate by 0.86 [0.80, 0.90]; without noise, by
     1.00 [0.95, 1.00]. ...
     """
     parts = concordance_parts(
@@ -374,10 +145,13 @@ def concordance_parts(
         for name in names
         if (text := _left_out(lost[printable(name)]))
     ]
+    about: dict[str, list[str]] = {}
+    for name, one in zip(names, each, strict=True):
+        if text := _about_ceiling(one):
+            about.setdefault(text, []).append(name)
     cautions = [
-        f"{cut(name)}: {text}." if several else f"{text[0].upper()}{text[1:]}."
-        for name, one in zip(names, each, strict=True)
-        if (text := _about_ceiling(one))
+        f"{_some(found)}: {text}." if several else f"{text[0].upper()}{text[1:]}."
+        for text, found in about.items()
     ]
     off = [
         text
@@ -387,16 +161,9 @@ def concordance_parts(
     sentences = [
         f"{f'{name}: ' if several else ''}{text}"
         for name, one in zip(names, each, strict=True)
-        for text in (*_agreement(one, several=False), *_line_in_words(one))
+        for text in (*_agreement(one), *_line_in_words(one))
     ]
-    answer = _agreement(each[0], several=several, name=names[0])
-    if several:
-        others = [
-            f"{cut(name)} by {_with_ci(one, 'pearson')}"
-            for name, one in zip(names[1:_MOST_SAID], each[1:_MOST_SAID], strict=True)
-        ]
-        rest = f", and {len(names) - _MOST_SAID:,} more" * (len(names) > _MOST_SAID)
-        answer = [answer[0], f"Those of {in_words(others)}{rest}."]
+    answer = _agreements(names, each) if several else _agreement(each[0])
     more_notes = [
         f"{f'{name}: ' if several else ''}{text}"
         for name, one in zip(names, each, strict=True)
@@ -426,28 +193,51 @@ def concordance_parts(
     )
 
 
-def _agreement(one: xr.Dataset, *, several: bool, name: str = "") -> list[str]:
+def _agreement(one: xr.Dataset) -> list[str]:
     """Return how virtual and measured effects of a contrast agree, and the line."""
     n, n_parents = one["n"].item(), one["n_clusters"].item()
     of = f" of {n_parents:,} source sequences" if n_parents < n else ""
     true = _of_truth(one)
-    which = f" of {cut(name)}" if several else ""
-    answer = [
-        f"Virtual and measured effects{which} of {n:,} elements{of} correlate by "
-        f"{_with_ci(one, 'pearson')}"
-        + (f", and the true ones by {true}." if true else ".")
-    ]
-    if several:
-        return answer
     best = one.sel(line="errors_and_scatter")
     off = _off_the_line(one).sizes["element"]
     which = f"{off:,}" if off else "no"
     elements = f"element{'s' * (off > 1)} {'are' if off > 1 else 'is'}"
     return [
-        *answer,
+        f"Virtual and measured effects of {n:,} elements{of} correlate by "
+        f"{_with_ci(one, 'pearson')}"
+        + (f"; without noise, by {true}." if true else "."),
         f"Measured effects are {_with_ci(best, 'slope')} times the virtual ones, and "
         f"{which} {elements} off that line by more than the errors.",
     ]
+
+
+def _agreements(names: list[str], each: list[xr.Dataset]) -> list[str]:
+    """Return how virtual and measured effects of several contrasts agree, of more than
+    three the least and the most.
+    """
+    n = sorted({one["n"].item() for one in each})
+    elements = f"{n[0]:,}" + (f" to {n[-1]:,}" if len(n) > 1 else "")
+    begin = f"Virtual and measured effects of {elements} elements correlate"
+    if len(names) <= _SHOWN_ELEMENTS:
+        parts = [
+            f"by {_with_ci(one, 'pearson')} in {cut(name)}"
+            for name, one in zip(names, each, strict=True)
+        ]
+        return [f"{begin} {in_list(parts)}."]
+    order = np.argsort([one["pearson"].item() for one in each], kind="stable")
+    low, high = (
+        f"{_with_ci(each[i], 'pearson')} ({cut(names[i])})"
+        for i in (order[0], order[-1])
+    )
+    return [f"{begin} by {low} to {high} in {len(names):,} contrasts."]
+
+
+def _some(names: list[str]) -> str:
+    """Return up to three names, and the number of others."""
+    rest = len(names) - _SHOWN_ELEMENTS
+    if rest <= 0:
+        return in_list([cut(name) for name in names])
+    return f"{', '.join(map(cut, names[:_SHOWN_ELEMENTS]))} and {rest:,} more"
 
 
 def _of_truth(one: xr.Dataset) -> str:

@@ -43,15 +43,20 @@ _OF_BENCH = {
     "describe_quality": {"never_seen"},
     "describe_counts": {"oligo_index"},
     "describe_library": {"oligo", "insert"},
+    "describe_power": {"half_width", "power", "alpha", "lost"},
+    "describe_plan": {"n_oligos", "n_reads", "price"},
 }
 
-_IN_ROWS = ("describe_fit", "describe_concordance", "describe_quality")
+_IN_ROWS = (
+    *("describe_fit", "describe_concordance", "describe_quality"),
+    *("describe_power", "describe_plan"),
+)
 _ON_REQUEST = ("arms", "sentences", "notes")
 
 _TAKES = (
     "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), estimates "
     "(cg.estimate, cg.from_effects), decisions (cg.decide) and results of cg.mpra "
-    "(library, read_counts, filter, quality, fit, concordance)"
+    "(library, read_counts, filter, quality, fit, concordance, power, cheapest)"
 )
 _INSTEAD = {
     "Answer": "it reports itself: print(answer)",
@@ -290,12 +295,15 @@ def _text(
             "has none"
         )
     from causalgia.mpra import text_reports
+    from causalgia.mpra.planning import plan_answers
 
+    of_plan = name in ("describe_power", "describe_plan")
+    of_bench = plan_answers if of_plan else text_reports
     if name in _IN_ROWS:
         requested = {key: more.get(key, False) for key in _ON_REQUEST}
-        text: str = getattr(text_reports, name)(dataset, rows=rows, **requested)
+        text: str = getattr(of_bench, name)(dataset, rows=rows, **requested)
     else:
-        text = printable(getattr(text_reports, name)(dataset))
+        text = printable(getattr(of_bench, name)(dataset))
     if rows == "summary" or name != "describe_fit":
         return text
     return f"{text}\n\n{trial_report(dataset, rows=rows)}"

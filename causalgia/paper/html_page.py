@@ -92,6 +92,8 @@ _RIGHT_TO_LEFT = re.compile(
 )
 _HISTORY = "Exploratory, chosen after the outcomes were seen: "
 _CHECK = ("value", "threshold", "status", "reason")
+ELEMENTS = {"contrast": "element", "task": "contrast"}
+"""Headings of effects on elements, which are contrasts of a trial on arms."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +121,8 @@ class PageParts:
         keeps them.
     figures
         The figures of an experiment, already drawn: caption -> PNG.
+    headings
+        Column of the table -> its heading, where that is another word.
     saved
         Further pictures already drawn: caption -> PNG.
     """
@@ -134,6 +138,7 @@ class PageParts:
     refutations: xr.Dataset | None = None
     diagnostics: xr.Dataset | None = None
     figures: Mapping[str, bytes] = field(default_factory=dict)
+    headings: Mapping[str, str] = field(default_factory=dict)
     saved: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -239,21 +244,15 @@ def _with_fit(parts: PageParts) -> PageParts:
     """
     if parts.sentences or not {"n_barcodes", "weight"} <= set(parts.result.variables):
         return parts
-    from causalgia.mpra.text_reports import fit_parts
+    from causalgia.mpra.text_reports import fit_parts, fit_question
 
     fit = fit_parts(parts.result)
-    names = [cut(str(name)) for name in np.atleast_1d(parts.result["contrast"])]
-    arms = in_words(names) if len(names) <= 3 else f"{len(names):,} arms"
-    question = (
-        f"How much {'does' if len(names) == 1 else 'do'} {arms} change "
-        f"{parts.result.attrs.get('effect_on', 'the activity')} in "
-        f"{parts.result.sizes['element']:,} elements?"
-    )
     return replace(
         parts,
-        question=parts.question or question,
+        question=parts.question or fit_question(parts.result),
         sentences=fit.sentences,
         about=(*fit.foot, *fit.notes, *parts.about),
+        headings=ELEMENTS,
     )
 
 
@@ -300,7 +299,7 @@ def _of_effects(
         "methods": _cut(found.methods.replace(_HISTORY, _HISTORY[13:].capitalize())),
         "works": [str(work) for work in found.works],
         "bibtex": found.bibtex,
-        **_table(effects, noted_lines),
+        **_table(effects, noted_lines, parts.headings),
     }
 
 
@@ -522,7 +521,9 @@ def _analysis_in_words(text: str) -> str:
     )
 
 
-def _table(effects: xr.Dataset, noted_lines: AnswerParts) -> dict[str, Any]:
+def _table(
+    effects: xr.Dataset, noted_lines: AnswerParts, headings: Mapping[str, str]
+) -> dict[str, Any]:
     """Return the lines of the report as they are shown at first, and every line as
     compact JSON for the button "All rows".
     """
@@ -556,7 +557,7 @@ def _table(effects: xr.Dataset, noted_lines: AnswerParts) -> dict[str, Any]:
         )
     every = printed(lines)
     plain: dict[str, Any] = {
-        "columns": [printable(name) for name in names],
+        "columns": [printable(headings.get(name, name)) for name in names],
         "numeric": numeric,
         "rows": every,
     }
@@ -567,7 +568,7 @@ def _table(effects: xr.Dataset, noted_lines: AnswerParts) -> dict[str, Any]:
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     there = {line[names.index("verdict")] for line in every if "verdict" in names}
     return {
-        "columns": names,
+        "columns": [headings.get(name, name) for name in names],
         "numeric": numeric,
         "shown": shown,
         "n_rows": len(every),

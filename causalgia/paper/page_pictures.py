@@ -19,7 +19,7 @@ from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.plot.forest_plot import forest_of_tasks
-from causalgia.plot.style import UNNAMED_TASK, image_of
+from causalgia.plot.style import UNNAMED_TASK, image_of, interval_label
 from causalgia.reporting.effect_rows import largest_tasks
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def finding_figure(
     shown = shown.drop_vars(["do", "n_units"], errors="ignore")
     shown.attrs = {k: v for k, v in shown.attrs.items() if k not in _SAID_ABOVE}
     n = len(tasks_in_table(effects))
-    caption = f"Effects with intervals, from the highest to the lowest{few}."
+    what = "Effects with intervals" if interval_label(effects) else "Effects"
+    caption = f"{what}, from the highest to the lowest{few}."
     if n > 1:
         caption = f"{caption[:-1]}; {n:,} tasks."
     wide = forest_of_tasks(shown, rows_within=_ROWS_WIDE)

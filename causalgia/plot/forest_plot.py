@@ -534,7 +534,11 @@ def _draw_rope(
     }
     if not ends or all(low == high for low, high in ends.values()):
         return 0.0, 0.0
-    look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": "ROPE"}
+    of_matched = any(
+        "p_matched" in row and row["verdict"] in ("larger", "within") for row in effects
+    )
+    label = "range of matched variants" if of_matched else "ROPE"
+    look: dict[str, Any] = {"color": ROPE, "lw": 0, "zorder": 0.5, "label": label}
     if len(set(ends.values())) == 1:
         axes.axvspan(*next(iter(ends.values())), **look)
     else:

@@ -378,6 +378,8 @@ def interval_label(table: xr.Dataset) -> str:
     """
     if "lower" not in table or "ci_prob" not in table.attrs:
         return ""
+    if "p_matched" in table:  # exact effects
+        return ""
     return (
         f"{100 * float(table.attrs['ci_prob']):.4g} % "
         f"{'simultaneous ' if is_simultaneous(table) else ''}intervals"

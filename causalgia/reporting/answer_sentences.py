@@ -106,6 +106,21 @@ def cut(name: str, most: int = _MANY_LETTERS) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
+def cut_middle(name: str, most: int = _MANY_LETTERS) -> str:
+    """Return a name of at most this many letters, of a longer one the beginning and the
+    end, by which names of a list differ.
+
+    Examples
+    --------
+    >>> cut_middle("GATA1"), cut_middle("chr1:1000:A>C", 10)
+    ('GATA1', 'chr1:1…A>C')
+    """
+    if len(name) <= most:
+        return name
+    end = most // 3
+    return f"{name[: most - end - 1]}…{name[-end:]}"
+
+
 def size_in_words(row: Row) -> str:
     """Return an effect with its interval to three digits of the effect, where they tell
     the limits apart; in scientific notation where the row has it as ``scientific``.
@@ -243,7 +258,7 @@ def in_list(parts: Sequence[str]) -> str:
     >>> in_list(["by 1", "by 2"])
     'by 1 and by 2'
     """
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
 def _size_beside(row: Row, verb: str = "") -> str:

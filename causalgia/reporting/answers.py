@@ -216,6 +216,8 @@ def answer_parts(
     some: str = 'task="..."',
     noted: str = "notes=True",
     more: str = "sentences=True",
+    foot: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> AnswerParts:
     """Return the parts of a report of estimates or decisions.
 
@@ -239,6 +241,8 @@ def answer_parts(
         lines, so that fewer contrasts are shown.
     every, some, noted, more
         How to see all rows, those of some tasks, the notes, and further sentences.
+    foot, notes
+        What else stands under the table, and what else is noted.
     """
     whole = as_reportable(dataset)
     effects = select_tasks(whole, task, place="report: ")
@@ -254,28 +258,28 @@ def answer_parts(
             lines_ = _sitesin_one_line(table, shown)
             keep, not_shown = _first_contrasts(lines_, every, most)
         header, lines = cells(shown, rows=rows, truth=truth, table=keep)
-        if _one_count(effects):  # which the foot says
-            header, lines = _without_column("n", header, lines)
+        for name in _columns_in_foot(effects):
+            header, lines = _without_column(name, header, lines)
         by_task = _tasks_beside(keep, shown, header) if n_effects else None
         if by_task is not None and _beside_within(by_task, width) is not None:
             break
     left = left_out_tasks(effects, shown, every, some)
-    notes = note_lines(effects)
+    of_effects = note_lines(effects)
     every_task = tasks_in_table(whole)
     above, further = first_sentences(answer or (), effects, every_task)
     further += sentences_on_tasks(details, tasks_in_table(effects), every_task)
     above, further = (
         tuple(_in_task(text, effects) for text in found) for found in (above, further)
     )
-    foot, left_over = foot_lines(
+    under_table, left_over = foot_lines(
         effects,
         {row["contrast"] for row, _ in keep},
         "" if "notes" in requested else noted,
-        sum(line.startswith("Note: ") for line in notes),
+        sum(line.startswith("Note: ") for line in of_effects) + len(notes),
+        foot,
         len(further),
         "" if "each" in requested else more,
     )
-    notes += left_over
     effect_rows = [row for row, _ in table if not row["summary"]]
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
@@ -295,7 +299,7 @@ def answer_parts(
         placebos=_placebos_in_words(shown) if n_effects else "",
         more=" ".join(part for part in (not_shown, left) if part),
         contrasts=_contrasts_of(keep),
-        foot=tuple(foot),
+        foot=tuple(under_table),
         arms=tuple(
             arm_lines(effects, every=rows == "all") if "arms" in requested else ()
         ),
@@ -304,7 +308,7 @@ def answer_parts(
             *(sentences(shown, rows=rows, every=True) if "each" in requested else ()),
         ),
         further=further,
-        notes=tuple(notes),
+        notes=(*of_effects, *left_over, *notes),
         requested=tuple(requested),
     )
 
@@ -324,8 +328,8 @@ def all_lines(
     """
     effects = select_tasks(as_reportable(dataset), task, place="report: ")
     header, lines = cells(effects, table=_by_size(cell_rows(effects), effects))
-    if _one_count(effects):
-        return _without_column("n", header, lines)
+    for name in _columns_in_foot(effects):
+        header, lines = _without_column(name, header, lines)
     return header, lines
 
 
@@ -460,6 +464,7 @@ def foot_lines(
     shown: set[str],
     pointer: str = "",
     others: int = 0,
+    also: Sequence[str] = (),
     n_sentences: int = 0,
     more: str = "",
 ) -> tuple[list[str], list[str]]:
@@ -477,6 +482,8 @@ def foot_lines(
         How notes are asked for; empty where they are printed.
     others
         How many notes there are besides.
+    also
+        What else stands there in any case.
     n_sentences, more
         How many further sentences there are, and how they are asked for.
     """
@@ -496,10 +503,22 @@ def foot_lines(
         )
     first = [line for line in first if line]
     left: list[str] = []
+    cautions = verdict_cautions(effects) if decided else []
+    withheld = [
+        f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)
+    ]
+    always = [
+        *also,
+        *(
+            text
+            for text in (*cautions, *trial_history(attrs), *withheld)
+            if _is_always_printed(text)
+        ),
+    ]
     for rule, left_out in shorter if pointer else ():
         first[-1], left = rule, left_out
         pointed = pointers(others + len(left), pointer, n_sentences, more)
-        if _folded(" ".join([*first, pointed]), WIDTH).count("\n") < _FOOT:
+        if _folded(" ".join([*first, *always, pointed]), WIDTH).count("\n") < _FOOT:
             break
     history = dict(attrs)
     if " could be missed." in " ".join(first) and "stopped" in attrs:
@@ -509,12 +528,13 @@ def foot_lines(
         contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
     )
     last = [
+        *also,
         *shape_lines(of_shown),
-        *(verdict_cautions(effects) if decided else []),
+        *cautions,
         *trial_history(history),
-        *(f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)),
+        *withheld,
     ]
-    under_table = [text for text in last if _is_always_printed(text)]
+    under_table = [text for text in last if text in always]
     for text in last:
         if text in under_table:
             continue
@@ -649,7 +669,7 @@ def _population(effects: xr.Dataset) -> str:
     """
     attrs = effects.attrs
     known = "null" in attrs or "target" in attrs or "n_units" in effects
-    if not known:
+    if not known or "p_matched" in effects:  # each variant in its own sequence
         return ""
     null, kind = str(attrs.get("null", "")), str(attrs.get("null_kind", ""))
     target = str(attrs.get("target", "population"))
@@ -679,6 +699,14 @@ def _population(effects: xr.Dataset) -> str:
 def _one_count(effects: xr.Dataset) -> bool:
     """Return whether all effects are of the same number of units, each its own draw."""
     return re.fullmatch(r"[\d,]+ units?", count_clause(effects) or "") is not None
+
+
+def _columns_in_foot(effects: xr.Dataset) -> list[str]:
+    """Return columns with one value in all rows, which the foot says."""
+    found = ["n"] if _one_count(effects) else []
+    if "n_matched" in effects and np.ptp(effects["n_matched"].to_numpy()) == 0:
+        found.append("null variants")
+    return found
 
 
 def _without_column(

@@ -214,9 +214,11 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
     alpha, families = _short_alpha(attrs), attrs.get("families")
     over = f" over {families}" if families else ""
     if "p_matched" in decisions:
+        n = decisions["n_matched"].to_numpy().ravel()
+        among = f"{n.min():,}" + (f" to {n.max():,}" if n.min() < n.max() else "")
         return (
-            f"where the exact effect lies against {region_in_words(decisions)}; beyond "
-            f"it if q, of its rank among matched variants, is <= {alpha}{over}"
+            f"against {region_in_words(decisions)}; beyond it if q of the rank among "
+            f"{among} of them is <= {alpha}"
         )
     interval = "simultaneous interval" if is_simultaneous(decisions) else "interval"
     rope = str(attrs.get("rope", ""))

@@ -29,6 +29,9 @@ from causalgia.multiplicity.matched_ranks import (
     rank_among_matched,
 )
 from causalgia.notes import with_notes
+from causalgia.reporting import p_clause
+from causalgia.reporting.answer_sentences import cut_middle
+from causalgia.reporting.verdict_sentences import region_in_words
 from causalgia.schema import annotate, validate
 from causalgia.sequences.variant_files import Variant
 from causalgia.streams import RNG
@@ -38,16 +41,13 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-OWN_CONTEXT = (
-    "own context: Y(alternate) - Y(reference) of each variant in its own sequence, "
-    "exact for this predictor"
-)
+OWN_CONTEXT = "own context: alternate minus reference allele, exact for this predictor"
 OVER_CONTEXTS = (
     "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
     "standard error"
 )
 _SHARES = (0.05, 0.01)
-_MOST_NAMED = 5
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -86,6 +86,15 @@ class MatchedTrial(Experiment):
         )
 
     @property
+    def question(self) -> str:
+        """Which variants have larger effects than others of their kind."""
+        k = len(self.variants)
+        if k == 1:
+            name = cut_middle(self.variants[0].name)
+            return f"Does {name} have a larger effect than matched variants?"
+        return f"Which of {k:,} variants have larger effects than matched variants?"
+
+    @property
     def null_variants(self) -> str:
         """The null variants in words, with the keys on which every variant is
         matched.
@@ -98,10 +107,11 @@ class MatchedTrial(Experiment):
         """What the strata are, and which p-values they can resolve: known before
         anything is predicted.
         """
-        resolution = [*_resolution_notes(self), *_advice_on_resolution(self)]
+        unresolved = _resolution_notes(self)
+        advice = _advice_on_resolution(self) if unresolved else _advice_on_strata(self)
+        resolution = [*unresolved, *advice]
         return (
             *_strata_notes(self),
-            *_advice_on_strata(self),
             *_read_out_notes(self),
             *([". ".join(resolution)] if resolution else []),
         )
@@ -280,10 +290,8 @@ class MatchedTrial(Experiment):
         of_matched = is_matched_rope(self.analysis.rope)
         if of_matched:
             low, high = (estimates[f"matched_{side}"] for side in ("lower", "upper"))
-            label = (
-                f"absolute effects up to the largest but {100 * self._alpha:g} % of "
-            )
-            label += self.null_variants
+            share = f"{100 * (1 - self._alpha):g} %"
+            label = f"the range of {share} of {self.null_variants}"
         else:
             of_region = estimates
             if (
@@ -331,42 +339,60 @@ class MatchedTrial(Experiment):
         return validate(annotate(out.assign_attrs(attrs)), "decisions")
 
     def _sentences(self, decisions: xr.Dataset) -> list[str]:
+        """Return for each task which of the variants have larger effects than their
+        null variants, and what is known of the others.
+        """
         from causalgia.experiments.kit.variance import rows_by_task
 
-        lines, rate = [], self._alpha
-        of_matched = is_matched_rope(self.analysis.rope)
-        for of, rows in rows_by_task(decisions):
-            found = rows.isel(
-                contrast=np.flatnonzero((rows["q_matched"] <= rate).to_numpy())
-            )
-            order = np.argsort(-np.abs(found["ace"].to_numpy()), kind="stable")[
-                :_MOST_NAMED
+        return [
+            f"{of}: {self._in_words(rows)}." for of, rows in rows_by_task(decisions)
+        ]
+
+    def _in_words(self, rows: xr.Dataset) -> str:
+        n, rate = rows.sizes["contrast"], f"{self._alpha:.3g}".removeprefix("0")
+        effect = np.abs(rows["ace"].to_numpy())
+        found = np.flatnonzero((rows["q_matched"] <= self._alpha).to_numpy())
+        found = found[np.argsort(-effect[found], kind="stable")]
+        named = [
+            f"{cut_middle(str(rows['contrast'].to_numpy()[i]))} "
+            f"{rows['ace'].to_numpy()[i]:+.3g}"
+            for i in found[:_MOST_NAMED].tolist()
+        ]
+        if n == 1:
+            name = cut_middle(str(rows["contrast"].to_numpy()[0]))
+            p = p_clause(float(rows["p_matched"].to_numpy()[0]))
+            size = f"{rows['ace'].to_numpy()[0]:+.3g}, {p}"
+            larger = "a larger" if len(found) else "no larger"
+            sentence = f"{name} has {larger} effect than matched variants ({size})"
+        else:
+            k = "all" if len(found) == n else f"{len(found):,} of" if len(found) else ""
+            which = f"{k} {n:,} variants have" if k else f"none of {n:,} variants has"
+            effects = "larger effects" if k else "a larger effect"
+            largest = "" if len(named) == len(found) else "the largest "
+            sizes = f"; {largest}{', '.join(named)}" if named else ""
+            sentence = f"{which} {effects} than matched variants (q <= {rate}{sizes})"
+        counts = Counter(rows["verdict"].to_numpy().tolist())
+        words = [word for word in vocabulary(counts) if counts[word]]
+        if is_matched_rope(self.analysis.rope):
+            rest = [
+                f"{_how_many(counts[word], n)} {_VERDICTS[word]}"
+                for word in words
+                if word != "larger"
             ]
-            named = "; ".join(
-                f"{found['contrast'].to_numpy()[i]}: {found['ace'].to_numpy()[i]:.4g}"
-                for i in order.tolist()
-            )
-            more = "; ..." if found.sizes["contrast"] > len(order) else ""
-            named = f"; the largest are {named}{more}" if named else ""
-            counts = Counter(rows["verdict"].to_numpy().tolist())
-            words = [x for x in vocabulary(counts) if x != "larger" and counts[x]]
-            verdicts = ", ".join(f"{counts[x]:,} {x}" for x in words).replace(
-                "within", "within their range"
-            )
-            others = f"; {verdicts}" if verdicts else ""
-            if not of_matched:
-                others = f"; verdicts on the ROPE {decisions.attrs['rope']}: {verdicts}"
-            n = rows["n_matched"].to_numpy()
-            among = (
-                f"{n.min():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
-            )
-            lines.append(
-                f"{of}: {found.sizes['contrast']:,} of {rows.sizes['contrast']:,} "
-                "variants have larger effects than matched null variants (false "
-                f"discovery rate {rate:.2g}{named}), each ranked among {among} of "
-                f"them{others}."
-            )
-        return lines
+            return f"{sentence}; {' and '.join(rest)}" if rest else sentence
+        ends = region_in_words(rows)
+        verdicts = ", ".join(f"{counts[word]:,} {word}" for word in words)
+        return f"{sentence}; against {ends}: {verdicts}"
+
+
+_VERDICTS = {"within": "within their range", "undecided": "undecided"}
+
+
+def _how_many(k: int, n: int) -> str:
+    """Return "it is", "12 are" or "all are" of n variants."""
+    if n == 1:
+        return "it is"
+    return "all are" if k == n else f"{k:,} {'is' if k == 1 else 'are'}"
 
 
 def check_every_variant(effects: xr.Dataset, n: int) -> None:
@@ -392,10 +418,10 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
         if dropped:
             chosen = [key for key in trial.matched.matched[::-1] if key not in dropped]
             on = f"matched on {listed(chosen)}" if chosen else "not matched"
+            some = "all" if count == len(trial.variants) else f"{count:,}"
             lines.append(
-                f"{count:,} of {len(trial.variants):,} variants are {on}; fewer than "
-                f"{trial.matched.min_nulls:,} null variants (or none but these) match "
-                f"on {listed(dropped)} as well"
+                f"{some} variants are {on}; too few null variants (fewer than "
+                f"{trial.matched.min_nulls:,}) match on {listed(dropped)} as well"
             )
     keys = [key for key in trial.matched.matched if key != "length"]
     for n_dropped, count in sorted(trial.n_given_up.items()):
@@ -414,7 +440,7 @@ def _advice_on_strata(trial: MatchedTrial) -> list[str]:
     """Return what would match on more keys, before anything is predicted."""
     if not any(trial.strata.dropped[s] for s in trial.strata.of_effect):
         return []
-    return ["more null variants (n_null=) match on more keys"]
+    return ["More null variants (n_null=) match on more keys"]
 
 
 def _read_out_notes(trial: MatchedTrial) -> list[str]:
@@ -454,11 +480,12 @@ def _resolution_notes(trial: MatchedTrial) -> list[str]:
     m, k, q = int(np.median(sizes)), len(trial.variants), 1 - trial.analysis.ci_prob
     if not _unresolved_shares(trial):
         return []
-    least = max(1, int(np.ceil(k / (q * (m + 1)))))
+    least = int(np.ceil(k / (q * (m + 1))))
+    if least < 2:  # one variant alone can be found
+        return []
     return [
-        f"p-values among {m:,} null variants (the median) are at least "
-        f"{1 / (m + 1):.2g}: at q < {q:.2g}, {least:,} of {k:,} variants or more must "
-        "have effects beyond all of their null variants to be found"
+        f"among {m:,} null variants (median) p is at least {1 / (m + 1):.2g}, too large "
+        f"for q <= {q:.2g} if fewer than {least:,} of {k:,} variants are real"
     ]
 
 
@@ -471,7 +498,7 @@ def _advice_on_resolution(trial: MatchedTrial) -> list[str]:
         return []
     return [
         f"Give {nulls_needed(few[0], q):,} a stratum if about {100 * few[0]:g} % of "
-        "the variants are expected to be real (5 K / (q x expected discoveries))"
+        "the variants are real (n_null=)"
     ]
 
 

@@ -325,6 +325,60 @@ def describe_quality(
     return ReportText(parts.text(), parts.html())
 
 
+def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> str:
+    """Return in a sentence or two whether counts can be trusted: what is wrong with
+    replicates, or how well they agree, and what filters left out.
+
+    Parameters
+    ----------
+    quality
+        From `quality`.
+    counts
+        The counts that filters left; None: none was used.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.counts import filter, quality
+    >>> from causalgia.mpra.counts._noise_model import simulated
+    >>> found = simulated()
+    >>> counts_in_words(quality(found), filter(found, min_dna=30))
+    'Counts: 3 replicates agree (activities correlate by 0.79 or more); ...'
+    """
+    verdicts = parse_json(
+        str(quality.attrs["verdicts"]),
+        CountsError,
+        source="attrs['verdicts'] of a look at counts",
+    )
+    n = quality.sizes["replicate"]
+    unseen = int(quality["never_seen"].sum())
+    parts = [] if verdicts or n < 2 else [_repeatability(quality)]
+    parts += [f"{_barcodes_an_oligo(quality)} barcodes an oligo (median)"]
+    if unseen:
+        parts.append(f"{unseen:,} of {int(quality['oligos'].sum()):,} oligos have none")
+    for rule in read_filters(counts) if counts is not None else ():
+        lost = sum(rule["barcodes"].values())
+        if lost:
+            name = f"{rule['rule']} {rule['value']:g}"
+            parts.append(f"{name} left out {_plural(lost, 'barcode')}")
+    sentence = f"Counts: {'; '.join(parts)}."
+    if not verdicts:
+        return sentence
+    more = f" ({len(verdicts) - 1:,} more in the notes)" if len(verdicts) > 1 else ""
+    return f"Caution: {verdicts[0]['says'].rstrip('.')}{more}. {sentence}"
+
+
+def _repeatability(quality: xr.Dataset) -> str:
+    """Return how many replicates agree, and the least correlation of two."""
+    n = quality.sizes["replicate"]
+    least = quality["correlation_activity"].to_numpy()[np.triu_indices(n, 1)].min()
+    return f"{n:,} replicates agree (activities correlate by {least:.2f} or more)"
+
+
+def _barcodes_an_oligo(quality: xr.Dataset) -> str:
+    found = np.unique(quality["barcodes"].to_numpy())
+    return f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g} to {found[-1]:g}"
+
+
 def _agreement(quality: xr.Dataset) -> str:
     """Return how well replicates agree where nothing is wrong with them."""
     n = quality.sizes["replicate"]
@@ -340,8 +394,7 @@ def _agreement(quality: xr.Dataset) -> str:
 def _oligos_in_words(quality: xr.Dataset) -> str:
     """Return how many oligos have no barcode, and how many barcodes others have."""
     n, unseen = int(quality["oligos"].sum()), int(quality["never_seen"].sum())
-    found = np.unique(quality["barcodes"].to_numpy())
-    barcodes = f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g} to {found[-1]:g}"
+    barcodes = _barcodes_an_oligo(quality)
     without = f"{unseen:,}" if unseen else "No"
     which = f"oligo{'s' * (unseen > 1)} of {n:,} {'are' if unseen > 1 else 'is'}"
     return (

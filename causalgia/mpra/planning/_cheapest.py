@@ -33,6 +33,7 @@ from causalgia.mpra.planning._power import (
     interval_half_width,
     recovered_barcodes,
 )
+from causalgia.mpra.planning.plan_answers import noise_in_words
 from causalgia.planning.power_functions import MOST, as_probability, least_integer
 from causalgia.types import Array
 
@@ -298,7 +299,8 @@ def cheapest(
         Without dims: ``n_backgrounds`` (or ``n_elements``), ``n_barcodes, n_replicates,
         depth, n_oligos, n_reads, price, half_width``, ``lost`` (share of backgrounds
         expected to lose an arm), and ``power`` where an effect is given. attrs:
-        currency, date and note of the price list.
+        currency, date and note of the price list; ``goal``, ``limit`` and ``assumed``
+        noise in words; ``edge``, the settings at the largest value that was tried.
 
     Raises
     ------
@@ -367,7 +369,29 @@ def cheapest(
         recovery=noise.recovery,
         target=target,
     )
-    return splits.best()
+    best = splits.best()
+    tried = {"n_barcodes": splits.barcodes, "n_replicates": splits.replicates}
+    tried |= {"depth": depths}
+    edge = [
+        name
+        for name, values in tried.items()
+        if values.min() < values.max() == best[name].item()
+    ]
+    words = {
+        "half_width": "a half width of {:g}",
+        "true_effect": f"a power of {assurance:g} at a log2 effect of {{:g}}",
+        "max_oligos": "at most {:,g} oligos",
+        "budget": f"at most {{:,g}} {splits.prices.currency}",
+    }
+    wanted = {
+        name: words[name].format(x) for name, x in target.items() if name in words
+    }
+    return best.assign_attrs(
+        goal=wanted.get("half_width", wanted.get("true_effect", "")),
+        limit=" and ".join(wanted[x] for x in ("max_oligos", "budget") if x in wanted),
+        edge=" ".join(edge),
+        assumed=noise_in_words(noise, pilot, average=library.n_elements is None),
+    )
 
 
 def _as_target(

@@ -21,6 +21,7 @@ from causalgia.mpra.planning._components import (
     check_tau_known,
     layers_at_depth,
 )
+from causalgia.mpra.planning.plan_answers import noise_in_words
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import (
     as_probability,
@@ -166,7 +167,8 @@ def power(
         and task of the virtual trial or the pilot), and ``lost``, the share of oligos
         with fewer than two barcodes; backgrounds that lose an arm do not count among
         the n. ``se`` is the root mean square over elements that differ in noise; power
-        is averaged over them.
+        is averaged over them. attrs: arguments with one value, and the ``assumed``
+        noise in words.
 
     Raises
     ------
@@ -265,6 +267,22 @@ def power(
             "ci_prob": contrast.ci_prob,
             **of_q,
             "question": question,
+            **{
+                name: value.item()
+                for name, value in {
+                    "true_effect": size if virtual is None else None,
+                    "n_backgrounds": None
+                    if n_backgrounds is None
+                    else as_grid("n_backgrounds", n_backgrounds, 2),
+                    "n_barcodes": B,
+                    "n_replicates": R,
+                    "depth": reads,
+                }.items()
+                if value is not None and not value.dims
+            },
+            "assumed": noise_in_words(
+                noise, pilot, average=n is not None, virtual=spread is not None
+            ),
         },
     )
     order = (

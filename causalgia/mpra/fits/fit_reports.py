@@ -1,0 +1,559 @@
+"""Text reports of a fit, and the answer of a measured trial: which elements each arm
+changes, and by how much on average.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from causalgia.choices import vocabulary
+from causalgia.errors import quoted_if_commas
+from causalgia.mpra.comparisons.sides import with_contrast_dim
+from causalgia.mpra.counts._quality import counts_in_words, describe_quality
+from causalgia.mpra.counts.counts_table import CONTROLS
+from causalgia.mpra.fits._average import average
+from causalgia.multiplicity import weighted_bh
+from causalgia.notes import notes_of
+from causalgia.reporting import format_share
+from causalgia.reporting.answer_sentences import (
+    cut,
+    in_list,
+    in_words,
+    region_words,
+    size_in_words,
+)
+from causalgia.reporting.answers import (
+    WIDTH,
+    AnswerParts,
+    ReportText,
+    answer_parts,
+    arm_lines,
+)
+from causalgia.reporting.effect_rows import Rows, rows
+from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
+from causalgia.reporting.table_formats import format_effect, percent
+from causalgia.types import Mask
+
+_FIT_FDR = 0.05
+_NOISE = {
+    "sd_barcode": "between barcodes of an oligo",
+    "sd_replicate": "of an oligo between replicates",
+    "sd_cell": "of single cells",
+    "sd_residual": "of single cells",
+}
+_METHODS = {"two_way": "two-way", "nb": "negative binomial"}
+_FEW = 3
+_UP, _DOWN = ("increases", "higher"), ("decreases", "lower")
+_HEADINGS = {"contrast": "element", "task": "contrast"}
+
+
+def describe_fit(
+    fit: xr.Dataset,
+    *,
+    rows: str = "summary",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
+) -> ReportText:
+    """Return a text report of a fit: how many elements have an effect, and the average
+    effect, of each contrast.
+
+    Parameters
+    ----------
+    fit
+        From `causalgia.mpra.fit`.
+    rows
+        ``"all"``: a line for each of more than 20 contrasts, too.
+    arms, sentences, notes
+        Whether to print also what each contrast compares, a sentence for each, and the
+        notes on method and data.
+
+    Examples
+    --------
+    >>> from causalgia.mpra import fit
+    >>> from causalgia.mpra.counts._noise_model import simulated
+    >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
+    GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.82, 1.24] on log2.
+    ...
+    """
+    parts = fit_parts(
+        fit,
+        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
+        every=every_row(rows),
+    )
+    return ReportText(parts.text(), parts.html())
+
+
+def fit_parts(
+    fit: xr.Dataset, *, requested: Sequence[str] = (), every: bool = False
+) -> AnswerParts:
+    """Return the parts of the text of a fit.
+
+    Parameters
+    ----------
+    fit
+        From `causalgia.mpra.fit`.
+    requested, every
+        What is printed besides, and whether every contrast is.
+    """
+    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
+    found = [
+        _contrast_summary(fit.sel(contrast=[name]), name)
+        for name in fit["contrast"].to_numpy().astype(str).tolist()
+    ]
+    controls = dict.fromkeys(group for one in found for group in one.controls)
+    level = percent(float(fit.attrs["ci_prob"]))
+    several = len(found) > 1
+    header = ["contrast", "elements", "up", "down", "average", f"{level} interval"]
+    header += ["sd", "SE", *(f"{group} controls" for group in controls)]
+    lines = [
+        [
+            one.name,
+            f"{one.n:,}",
+            f"{one.up:,}",
+            f"{one.down:,}",
+            *one.average,
+            one.between,
+            f"{one.se:.2f}",
+            *(one.controls.get(group, "") for group in controls),
+        ]
+        for one in found
+    ]
+    answer = [one.sentence() for one in found]
+    if several:
+        most = max(found, key=lambda one: one.up + one.down)
+        least = min(found, key=lambda one: one.up + one.down)
+        others = f"; {cut(least.name)}, {least.up + least.down:,}"
+        answer = [f"{most.sentence()[:-1]}{others if least is not most else ''}."]
+    return short_answer(
+        answer,
+        header,
+        lines,
+        words=["contrast"],
+        foot=_fit_foot(
+            fit, controls=bool(controls), averaged=any(x.between for x in found)
+        ),
+        arms=_compared(fit),
+        each=[one.sentence() for one in found],
+        notes=[*_left_out_of_fit(fit), *notes_of_fit(fit)],
+        requested=requested,
+        every_row=every,
+    )
+
+
+class _Summary(NamedTuple):
+    """A contrast of a fit in numbers: its test elements, those up and down, the median
+    SE, average and interval as text, the sd between elements, and its controls.
+    """
+
+    name: str
+    n: int
+    up: int
+    down: int
+    se: float
+    average: tuple[str, str]
+    between: str
+    controls: dict[str, str]
+
+    def sentence(self) -> str:
+        """Return how many elements the contrast changes, and its average effect."""
+        n_hits = self.up + self.down
+        which = f" ({self.up:,} up, {self.down:,} down)" if n_hits else ""
+        mean = (
+            f", on average by {' '.join(self.average)} on log2" if self.between else ""
+        )
+        of = f"{self.n:,} element{'s' * (self.n != 1)}"
+        return f"{cut(self.name)} changes {n_hits:,} of {of}{which}{mean}."
+
+
+def _contrast_summary(one: xr.Dataset, name: str) -> _Summary:
+    groups = one["group"].to_numpy().astype(str)
+    test = ~np.isin(groups, CONTROLS)
+    p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
+    hit = weighted_bh(p, np.ones_like(p)) < _FIT_FDR
+    of_average, between = ("", ""), ""
+    if test.sum() > 1:
+        mean = average(
+            one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"])
+        )
+        value, lower, upper, tau = (
+            mean[c].item() for c in ("ace", "lower", "upper", "tau")
+        )
+        of_average = f"{value:.2f}", f"[{lower:.2f}, {upper:.2f}]"
+        between = f"{tau:.2f}"
+    controls = {}
+    for group in dict.fromkeys(groups[~test].tolist()):
+        own = groups == group
+        controls[group] = f"{int((p[own] < _FIT_FDR).sum()):,} of {own.sum():,}"
+    return _Summary(
+        name=name,
+        n=int(test.sum()),
+        up=int((hit & test & (ace > 0)).sum()),
+        down=int((hit & test & (ace < 0)).sum()),
+        se=float(np.median(one["se"])),
+        average=of_average,
+        between=between,
+        controls=controls,
+    )
+
+
+def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
+    """Return what the columns are, and how the fit was made."""
+    replicates = int(fit.attrs["n_replicates"])
+    method = _METHODS.get(str(fit.attrs["method"]), str(fit.attrs["method"]))
+    columns = f"Up, down: false discovery rate {_FIT_FDR:g}."
+    if averaged:
+        columns += " Sd: of true effects between elements."
+    if controls:
+        columns += f" Controls: p < {_FIT_FDR:g}."
+    lost = int(fit.attrs["n_left_out"]) + int(fit.attrs["n_not_fitted"])
+    return [
+        f"{columns} SE: median. {method[0].upper()}{method[1:]} fit of "
+        f"{fit.sizes['element']:,} elements, {replicates:,} "
+        f"replicate{'s' * (replicates != 1)}, {np.median(fit['n_barcodes']):g} barcodes "
+        "an oligo (median).",
+        *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
+        *_noise_in_words(fit),
+    ]
+
+
+def _noise_in_words(fit: xr.Dataset) -> list[str]:
+    """Return the noise that a fit found, in a sentence."""
+    found = {name: fit.attrs[name] for name in _NOISE if name in fit.attrs}
+    sds = ", ".join(f"{float(sd):.2f} {_NOISE[name]}" for name, sd in found.items())
+    return [f"Noise, sd on log2: {sds}."] if sds else []
+
+
+def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
+    """Return which elements and arms a fit has not, and of what groups the others
+    are.
+    """
+    lost = {
+        "without some arm": fit.attrs["n_left_out"],
+        "without an answer": fit.attrs["n_not_fitted"],
+    }
+    reasons = [
+        f"{int(n):,} element{'s' if n > 1 else ''} {why}"
+        for why, n in lost.items()
+        if n
+    ]
+    reasons += [
+        f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"
+    ] * bool(fit.attrs["arms_left_out"])
+    groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
+    by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
+    under = in_words(quoted_if_commas(fit["arm"].to_numpy()))
+    return [
+        f"Elements: {by_group}; under {under}.",
+        *([f"Left out: {'; '.join(reasons)}."] if reasons else []),
+    ]
+
+
+def notes_of_fit(fit: xr.Dataset) -> list[str]:
+    """Return the notes on a fit, with the cells that count as silent."""
+    lines = []
+    if "silent" in fit:
+        by_arm = fit["silent"].mean("element")
+        shares = ", ".join(
+            f"{format_share(by_arm.sel(arm=arm).item(), 1)} in {arm}"
+            for arm in by_arm["arm"].to_numpy()
+        )
+        lines.append(f"Cells counted as silent, not as weak: {shares}.")
+    return [*lines, *(f"Note: {note}." for note in notes_of(fit))]
+
+
+def _compared(fit: xr.Dataset) -> list[str]:
+    if "do" in fit.variables:
+        return arm_lines(fit)
+    control = fit.attrs.get("control")
+    return [
+        f"{name}: {name} − {control}"
+        for name in fit["contrast"].to_numpy().astype(str).tolist()
+        if control
+    ]
+
+
+def fit_question(fit: xr.Dataset) -> str:
+    """Return the question that a fit answers.
+
+    Examples
+    --------
+    >>> from causalgia.mpra import fit
+    >>> from causalgia.mpra.counts._noise_model import simulated
+    >>> fit_question(fit(simulated(), control="control", method="two_way"))
+    'How much does GATA1 change measured activity in 20 elements?'
+    """
+    names = [cut(str(name)) for name in np.atleast_1d(fit["contrast"])]
+    some = in_words(names) if len(names) <= _FEW else f"{len(names):,} arms"
+    n = int((~np.isin(fit["group"].to_numpy().astype(str), CONTROLS)).sum())
+    n = n or fit.sizes["element"]  # controls alone
+    return (
+        f"How much {'does' if len(names) == 1 else 'do'} {some} change "
+        f"{fit.attrs.get('effect_on', 'the activity')} in {n:,} element{'s' * (n != 1)}?"
+    )
+
+
+def measured_parts(
+    fit: xr.Dataset,
+    decisions: xr.Dataset,
+    quality: xr.Dataset,
+    counts: xr.Dataset,
+    *,
+    rows: Rows = "summary",
+    requested: Sequence[str] = (),
+    width: int = WIDTH,
+    every: str = 'rows="all"',
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the answer of a measured trial: in how many elements each contrast changes
+    activity, and its average; a line for each element, the largest directions first.
+
+    Of one element, and of more than three contrasts, there is a line for each contrast.
+    Control oligos are counted in the foot, and have no line.
+
+    Parameters
+    ----------
+    fit
+        From `causalgia.mpra.fit`.
+    decisions
+        Its verdicts, from `causalgia.decide`.
+    quality
+        From `causalgia.mpra.quality`, of the counts before they were filtered.
+    counts
+        The counts of the fit.
+    rows, requested, width, every, noted
+        As in `causalgia.reporting.answers.answer_parts`.
+    """
+    fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
+    groups = fit["group"].sel(element=decisions["contrast"].to_numpy())
+    is_control = np.isin(groups.to_numpy().astype(str), CONTROLS)
+    test = ~is_control if not is_control.all() else is_control
+    shown = decisions.isel(contrast=np.flatnonzero(test))
+    control = str(fit.attrs.get("control") or "")
+    arm = str(shown["task"].to_numpy()[0]) if shown.sizes["task"] == 1 else "each arm"
+    attrs = {k: v for k, v in shown.attrs.items() if k not in ("effect_on", "caution")}
+    one_element = shown.sizes["contrast"] == 1
+    if one_element:
+        of = cut(str(shown["contrast"].to_numpy()[0]))
+        attrs |= {"scale": f"log2 activity of {of}"} | (
+            {"control": control} if control else {}
+        )
+    elif control:
+        attrs["estimand"] = f"{cut(arm)} minus {cut(control)}, in each element"
+    shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
+    means = {} if one_element else _averages(fit, decisions)
+    also = [
+        counts_in_words(quality, counts),
+        *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
+    ]
+    if int(fit.attrs["n_replicates"]) == 1:
+        also.append("One replicate was measured: this is about that replicate alone.")
+    caution = decisions.attrs.get("caution")
+    notes = [
+        *([f"{caution[:1].upper()}{caution[1:]}."] if caution else []),
+        "\n".join(_compared(fit)),
+        *_left_out_of_fit(fit),
+        *_noise_in_words(fit),
+        *notes_of_fit(fit),
+        describe_quality(quality, arms=True, notes=True),
+    ]
+    if one_element:
+        shown = shown.rename(contrast="task", task="contrast").transpose(
+            "contrast", ...
+        )
+    parts = answer_parts(
+        shown,
+        rows=rows,
+        answer=None if one_element else _measured_sentences(shown, control, means),
+        requested=requested,
+        width=width,
+        every=every,
+        noted=noted,
+        foot=also,
+        notes=[line for line in notes if line],
+    )
+    if one_element:
+        return parts
+    if shown.sizes["task"] > _FEW and rows == "summary":
+        return _of_contrasts(parts, shown, means, every)
+    return replace(
+        parts,
+        header=[_HEADINGS.get(name, name) for name in parts.header],
+        words=(*parts.words, *_HEADINGS.values()),
+    )
+
+
+def _averages(fit: xr.Dataset, decisions: xr.Dataset) -> dict[str, dict[str, float]]:
+    """Return the average over test elements by contrast, where there are two or
+    more.
+    """
+    test = ~np.isin(fit["group"].to_numpy().astype(str), CONTROLS)
+    if test.sum() < 2:
+        return {}
+    level = float(decisions.attrs["ci_prob"])
+    mean = average(fit.isel(element=test), by=None, ci_prob=level).isel(contrast=0)
+    return {
+        str(name): {
+            column: mean[column].sel(task=name).item()
+            for column in ("ace", "se", "lower", "upper")
+        }
+        for name in mean["task"].to_numpy()
+    }
+
+
+def _measured_sentences(
+    shown: xr.Dataset, control: str, means: dict[str, dict[str, float]]
+) -> list[str]:
+    """Return in how many elements each contrast changes activity, of more than three
+    those that change most and fewest.
+    """
+    names = [str(name) for name in shown["task"].to_numpy()]
+    counts = {
+        name: Counter(shown["verdict"].sel(task=name).to_numpy().astype(str).tolist())
+        for name in names
+    }
+    ends = _ends_of_regions(shown)
+    than = f"Compared with {_named(control)}, " if control else ""
+    n = shown.sizes["contrast"]
+    if len(names) <= _FEW:
+        found: list[str] = []
+        for name in names:
+            text = _one_contrast(
+                _named(name), counts[name], n, ends, shown, bool(control)
+            )
+            mean = means.get(name)
+            of = f" The average effect is {size_in_words(mean)}." if mean else ""
+            found.append(f"{'' if found else than}{text}.{of}")
+        return found
+
+    def changed(name: str) -> int:
+        return sum(counts[name][word] for word in (*_UP, *_DOWN))
+
+    most, least = max(names, key=changed), min(names, key=changed)
+    found = [
+        f"{than}{_named(most)} changes log2 activity in {changed(most):,} of {n:,} "
+        f"elements, the most of {len(names):,} contrasts, and {_named(least)} in "
+        f"{changed(least):,}, the fewest."
+    ]
+    if means:
+        top = max(names, key=lambda name: abs(means[name]["ace"]))
+        size = size_in_words(means[top])
+        found.append(f"The largest average effect is that of {_named(top)}: {size}.")
+    return found
+
+
+def _ends_of_regions(shown: xr.Dataset) -> list[dict[str, float]]:
+    """Return the ends of the regions of effects, each once."""
+    ends = {(row["rope_lower"], row["rope_upper"]) for row in rows(shown)}
+    return [{"rope_lower": low, "rope_upper": high} for low, high in sorted(ends)]
+
+
+def _named(name: str) -> str:
+    """Return a name in a sentence: cut, and between quotes where it has a comma."""
+    return quoted_if_commas([cut(name)])[0]
+
+
+def _one_contrast(
+    name: str,
+    counts: Counter[str],
+    n: int,
+    ends: list[dict[str, float]],
+    shown: xr.Dataset,
+    of_arms: bool,
+) -> str:
+    """Return in how many elements a contrast changes activity, and the other
+    verdicts.
+    """
+    up, down = (sum(counts[word] for word in words) for words in (_UP, _DOWN))
+    of = f"of {n:,} element{'s' * (n != 1)}"
+    point = all(end["rope_lower"] == end["rope_upper"] for end in ends)
+    if of_arms:
+        where = "" if point else f" {region_words(ends, shown.attrs, 'beyond')}"
+        sides = [("raises", up), ("lowers", down)]
+        what = f"log2 activity{where}"
+    else:
+        above, below = (region_words(ends, shown.attrs, x) for x in ("above", "below"))
+        sides, what = [(above, up), (below, down)], ""
+    if not up and not down:
+        verb = f"changes {what}" if of_arms else "differs from the region"
+        sentence = f"{name} {verb} in none {of}"
+    else:
+        sides.sort(key=lambda side: -side[1])
+        (first, k), (second, other) = sides
+        it = " it" if of_arms else ""
+        name = name if of_arms else f"{name} is"
+        sentence = (
+            f"{name} {f'{first} {what}'.strip()} in {k:,} {of} and "
+            f"{second}{it} in {f'{other:,}' if other else 'none'}"
+        )
+    rest = [
+        f"{'all' if counts[word] == n > 1 else f'{counts[word]:,}'} "
+        f"{'is' if counts[word] == 1 else 'are'} {word}"
+        for word in vocabulary(counts)
+        if word not in (*_UP, *_DOWN) and counts[word]
+    ]
+    return f"{sentence}; {in_list(rest)}" if rest else sentence
+
+
+def _called_controls(
+    decisions: xr.Dataset, groups: NDArray[np.str_], is_control: Mask
+) -> list[str]:
+    """Return how many control oligos have an effect, by group, in a sentence."""
+    if not is_control.any() or is_control.all():
+        return []
+    verdict = decisions["verdict"].transpose("contrast", ...).to_numpy().astype(str)
+    called = np.isin(verdict, (*_UP, *_DOWN))
+    parts = [
+        f"{int(called[groups == group].sum()):,} of {called[groups == group].size:,} "
+        f"{group}"
+        for group in dict.fromkeys(groups[is_control].tolist())
+    ]
+    return [f"Controls with an effect: {', '.join(parts)}."]
+
+
+def _of_contrasts(
+    parts: AnswerParts,
+    shown: xr.Dataset,
+    means: dict[str, dict[str, float]],
+    every: str,
+) -> AnswerParts:
+    """Return an answer with a line for each contrast, those that change most elements
+    on top, in place of one for each element.
+    """
+    names = [str(name) for name in shown["task"].to_numpy()]
+    verdicts = shown["verdict"].to_numpy().astype(str)
+    some = {*np.unique(verdicts), *_UP, *_DOWN}  # of a direction none is a number, too
+    words = [word for word in vocabulary(verdicts.ravel()) if word in some]
+    level = percent(float(shown.attrs["ci_prob"]))
+    lines = []
+    for name in names:
+        given = shown["verdict"].sel(task=name).to_numpy().astype(str)
+        counts = [int((given == word).sum()) for word in words]
+        mean = format_effect(means[name]) if means else ("", "")
+        changed = sum(np.isin(given, (*_UP, *_DOWN)))
+        lines.append((-changed, [name, *(f"{n:,}" for n in counts), *mean]))
+    lines.sort(key=lambda line: line[0])
+    table = short_answer(
+        (),
+        ["contrast", *words, "average", f"{level} interval"],
+        [line for _, line in lines],
+        words=["contrast"],
+        more=f"Elements: {every}, effects.tsv.",
+        pointers={"every": every},
+    )
+    return replace(
+        parts,
+        header=table.header,
+        lines=table.lines,
+        words=table.words,
+        by_task=None,
+        summaries=(),
+        more=table.more,
+    )

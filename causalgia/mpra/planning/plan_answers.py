@@ -1,0 +1,408 @@
+"""The power of a library and the cheapest split as text: one or two sentences, one
+table and a short foot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import numpy as np
+import xarray as xr
+
+from causalgia.mpra.counts._noise_model import NoiseModel
+from causalgia.reporting import format_share
+from causalgia.reporting.answer_sentences import cut, in_list
+from causalgia.reporting.answers import AnswerParts, ReportText
+from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
+from causalgia.reporting.table_formats import percent
+
+ENOUGH = 0.8
+"""Power from which a design is called enough."""
+_MOST_ROWS, _FEW = 20, 3
+_LEAST_LOST = 0.005  # of smaller shares 0 % is printed
+_SETTINGS = {
+    "n_backgrounds": ("background", "backgrounds"),
+    "n_elements": ("element", "elements"),
+    "n_barcodes": ("barcode of each oligo", "barcodes of each oligo"),
+    "n_replicates": ("replicate", "replicates"),
+    "depth": ("read of a barcode", "reads of a barcode"),
+}
+_COLUMNS = {
+    "n_backgrounds": "backgrounds",
+    "n_elements": "elements",
+    "n_barcodes": "barcodes",
+    "n_replicates": "replicates",
+    "depth": "reads a barcode",
+    "n_oligos": "oligos",
+    "n_reads": "reads",
+    "lost": "lost",
+    "se": "SE",
+    "half_width": "half width",
+    "power": "power",
+    "price": "price",
+}
+_LAYERS = {
+    "sd_barcode": "barcodes",
+    "sd_replicate": "replicates",
+    "sd_count": "counting",
+}
+_OPTIONS = {
+    "n_barcodes": "n_barcodes=",
+    "n_replicates": "n_replicates=",
+    "depth": "depth=",
+}
+
+
+def noise_in_words(
+    noise: NoiseModel,
+    pilot: xr.Dataset | None,
+    *,
+    average: bool,
+    virtual: bool = False,
+) -> str:
+    """Return the noise that a plan assumes, and where it is from.
+
+    Parameters
+    ----------
+    noise, pilot
+        As in `causalgia.mpra.power`.
+    average
+        Whether the plan is of an average effect, which varies between backgrounds.
+    virtual
+        Whether that variation is of a virtual trial.
+
+    Examples
+    --------
+    >>> noise_in_words(
+    ...     NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5), None, average=False
+    ... )
+    'sd on log2 0.6 (barcodes), 0.15 (replicates)'
+    """
+    layers = _LAYERS | ({"tau": "effect between backgrounds"} if average else {})
+    parts = []
+    for name, what in layers.items():
+        given = getattr(noise, name)
+        if given is None and name == "tau" and virtual:
+            parts.append("that of the virtual trial (effect between backgrounds)")
+            continue
+        values = [given] if given is not None else []
+        if given is None and pilot is not None and name in pilot:
+            values = np.ravel(pilot[name].to_numpy()).tolist()
+        if values:
+            of_pilot = ", pilot" if given is None else ""
+            sizes = " or ".join(f"{value:.3g}" for value in values)
+            parts.append(f"{sizes} ({what}{of_pilot})")
+    if noise.barcode_dispersion is not None:
+        parts.append(f"random barcodes with dispersion {noise.barcode_dispersion:g}")
+    if noise.recovery != 1:
+        parts.append(f"{100 * noise.recovery:g} % of the planned barcodes counted")
+    return f"sd on log2 {', '.join(parts)}" if parts else ""
+
+
+def describe_power(
+    found: xr.Dataset,
+    *,
+    rows: str = "summary",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
+) -> ReportText:
+    """Return a text report of power: which designs find the effect, and a line for
+    each.
+
+    Parameters
+    ----------
+    found
+        From `causalgia.mpra.power`.
+    rows
+        ``"all"``: a line for each of more than 20 designs, too.
+    arms, sentences, notes
+        Whether to print what there is besides.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.planning import power
+    >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, sd_count=0.5)
+    >>> print(
+    ...     describe_power(power(0.5, n_barcodes=[10, 60], n_replicates=4, noise=noise))
+    ... )
+    Of 2 designs, 1 finds a log2 effect of 0.5 in one element with a power of 0.8 or more: it
+    has 60 barcodes of each oligo (0.88). ...
+    """
+    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
+    parts = power_parts(found, requested=requested, every=every_row(rows))
+    return ReportText(parts.text(), parts.html())
+
+
+def power_parts(
+    found: xr.Dataset,
+    *,
+    requested: Sequence[str] = (),
+    every: bool = False,
+    pointer: str = 'rows="all"',
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the parts of the text of power.
+
+    Parameters
+    ----------
+    found
+        From `causalgia.mpra.power`.
+    requested, every, pointer, noted
+        What is printed besides, whether every design is, and how to see all, and notes.
+    """
+    dims = [str(dim) for dim in found["power"].dims]
+    designs = [dim for dim in dims if dim in _SETTINGS]
+    effects = [dim for dim in dims if dim not in _SETTINGS]
+    cells = []
+    for at in product(*(range(found.sizes[dim]) for dim in dims)):
+        one = found.isel(dict(zip(dims, at, strict=True)))
+        cells.append((float(one["power"]), one))
+    n_designs = int(np.prod([found.sizes[dim] for dim in designs], dtype=int))
+    groups: dict[tuple[str, ...], list[tuple[float, xr.Dataset]]] = {}
+    for power, one in cells:
+        groups.setdefault(tuple(_value(one, dim) for dim in effects), []).append(
+            (power, one)
+        )
+    of_each = sorted(groups.items(), key=lambda group: max(x for x, _ in group[1]))
+    shown = of_each if len(of_each) <= _FEW else of_each[:1]
+    named = [
+        (_effect_in_words(found, dict(zip(effects, key, strict=True))), group)
+        for key, group in shown
+    ]
+    averaged = found.attrs.get("question") != "one element"
+    where = "on average over backgrounds" if averaged else "in one element"
+    answer = (
+        [_one_design(found, named, where)]
+        if n_designs == 1
+        else [_designs_in_words(f"{x} {where}", group, n_designs) for x, group in named]
+    )
+    if len(shown) < len(of_each):
+        answer[0] = (
+            f"{answer[0][:-1]}; the other {len(of_each) - 1:,} effects are easier."
+        )
+    if len(cells) > _MOST_ROWS and not every:
+        cells.sort(key=lambda cell: -cell[0])
+    columns = [x for x in ("se", "half_width", "power") if x in found]
+    columns += ["lost"] if float(found["lost"].max()) >= _LEAST_LOST else []
+    names = [
+        "effect" if dim == "true_effect" else _COLUMNS.get(dim, dim) for dim in dims
+    ]
+    lines = [
+        [*(_value(one, dim) for dim in dims), *(_number(one, x) for x in columns)]
+        for _, one in cells
+    ]
+    fixed = in_list(
+        [
+            _counted(name, found.attrs[name])
+            for name in _SETTINGS
+            if name in found.attrs and n_designs > 1
+        ]
+    )
+    test = (
+        f"False discovery rate {found.attrs['q']:g}"
+        if "q" in found.attrs
+        else f"Two-sided test at {float(found['alpha'].max()):.3g}"
+    )
+    of = [f"{test}{f'; {fixed}' if fixed else ''}."]
+    assumed = str(found.attrs.get("assumed", ""))
+    lost = ["Lost: oligos with fewer than two barcodes."] * ("lost" in columns)
+    return short_answer(
+        answer,
+        [*names, *(_COLUMNS[x] for x in columns)],
+        lines,
+        words=[dim for dim in dims if dim in ("contrast", "task")],
+        foot=[*of, *([f"Assumed: {assumed}."] if assumed else []), *lost],
+        requested=requested,
+        every_row=every,
+        pointers={"every": pointer, "noted": noted},
+    )
+
+
+def _effect_in_words(found: xr.Dataset, effect: Mapping[str, str]) -> str:
+    """Return "a log2 effect of 0.5", or that of a contrast and task."""
+    size = effect.get("true_effect", found.attrs.get("true_effect"))
+    what = f"a log2 effect of {size}" if size is not None else "the virtual effect"
+    others = [cut(x) for name, x in effect.items() if name != "true_effect"]
+    return f"{what} of {' in '.join(others)}" if others else what
+
+
+def _one_design(
+    found: xr.Dataset,
+    effects: list[tuple[str, list[tuple[float, xr.Dataset]]]],
+    where: str,
+) -> str:
+    """Return how likely one design finds each effect."""
+    design = _design_in_words(found)
+    chances = [
+        f"{what} with a power of {_chance(cells[0][0])}" for what, cells in effects
+    ]
+    width = float(effects[0][1][0][1]["half_width"])
+    level = percent(float(found.attrs["ci_prob"]))
+    return (
+        f"{design[:1].upper()}{design[1:]} find, {where}, {in_list(chances)}; a {level} "
+        f"interval has a half width of {width:.2g}."
+    )
+
+
+def _designs_in_words(what: str, cells: list[tuple[float, xr.Dataset]], n: int) -> str:
+    """Return which of several designs find an effect."""
+    enough = [cell for cell in cells if cell[0] >= ENOUGH]
+    if not enough:
+        power, one = max(cells, key=lambda cell: cell[0])
+        return (
+            f"None of {n:,} designs finds {what} with a power of {ENOUGH:g}: the best "
+            f"has {_design_in_words(one)} ({_chance(power)})."
+        )
+    power, one = min(enough, key=lambda cell: (_effort(cell[1]), -cell[0]))
+    smallest = "it" if len(enough) == 1 else "the smallest"
+    return (
+        f"Of {n:,} designs, {len(enough):,} find{'s' * (len(enough) == 1)} {what} with "
+        f"a power of {ENOUGH:g} or more: {smallest} has {_design_in_words(one)} "
+        f"({_chance(power)})."
+    )
+
+
+def _chance(power: float) -> str:
+    return f"{power:.2g}" if power < 0.995 else "over 0.99"
+
+
+def _design_in_words(one: xr.Dataset) -> str:
+    """Return the settings of a design: of one cell those that vary, else the fixed."""
+    of = {name: one[name].item() for name in _SETTINGS if name in one.coords}
+    of = of or {name: one.attrs[name] for name in _SETTINGS if name in one.attrs}
+    return in_list([_counted(name, value) for name, value in of.items()]) or "it"
+
+
+def _effort(one: xr.Dataset) -> float:
+    """Return the number of reads that a design takes, relative to other designs."""
+    return float(
+        np.prod([one[name].item() for name in _SETTINGS if name in one.coords])
+    )
+
+
+def _counted(name: str, value: float) -> str:
+    one, many = _SETTINGS[name]
+    return f"{value:,g} {one if value == 1 else many}"
+
+
+def _value(one: xr.Dataset, dim: str) -> str:
+    value = one[dim].item() if dim in one.coords else ""
+    return f"{value:,g}" if isinstance(value, int | float) else str(value)
+
+
+def _number(one: xr.Dataset, name: str) -> str:
+    value = float(one[name])
+    return format_share(value) if name == "lost" else f"{value:.3g}"
+
+
+def describe_plan(
+    plan: xr.Dataset,
+    *,
+    rows: str = "summary",
+    arms: bool = False,
+    sentences: bool = False,
+    notes: bool = False,
+) -> ReportText:
+    """Return a text report of the cheapest library, or of the best split of a limit.
+
+    Parameters
+    ----------
+    plan
+        From `causalgia.mpra.cheapest`.
+    rows, arms, sentences, notes
+        As in `causalgia.report`; there is nothing besides.
+
+    Examples
+    --------
+    >>> from causalgia.mpra.planning import cheapest
+    >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5)
+    >>> print(describe_plan(cheapest(half_width=0.2, noise=noise)))
+    The cheapest library with a half width of 0.2 for the average effect has 82 backgrounds, ...
+    """
+    every_row(rows)
+    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
+    parts = plan_parts(plan, requested=requested)
+    return ReportText(parts.text(), parts.html())
+
+
+def plan_parts(
+    plan: xr.Dataset,
+    *,
+    requested: Sequence[str] = (),
+    options: Mapping[str, str] = _OPTIONS,
+    noted: str = "notes=True",
+) -> AnswerParts:
+    """Return the parts of the text of the cheapest library.
+
+    Parameters
+    ----------
+    plan
+        From `causalgia.mpra.cheapest`.
+    requested
+        What is printed besides.
+    options, noted
+        How to try more of a setting, and to see notes.
+    """
+    attrs = plan.attrs
+    settings = [
+        _counted(name, plan[name].item())
+        for name in ("n_backgrounds", "n_elements", "n_barcodes", "n_replicates")
+        if name in plan
+    ]
+    of = "the effect in each element" if "n_elements" in plan else "the average effect"
+    price = (
+        f"{plan['n_oligos'].item():,} oligos, about {_rounded(plan['price'].item())}"
+    )
+    price += f" {attrs['currency']}"
+    goal, limit = str(attrs.get("goal", "")), str(attrs.get("limit", ""))
+    within = f" and {limit}" if goal and limit else ""
+    answer = (
+        f"The cheapest library with {goal} for {of}{within} has {in_list(settings)}: "
+        f"{price}."
+        if goal
+        else f"With {limit or 'these limits'}, the {of.removeprefix('the ')} is known "
+        f"best, to ±{plan['half_width'].item():.2g}, from {in_list(settings)}: {price}."
+    )
+    columns = [
+        x
+        for x in _COLUMNS
+        if x in plan and (x != "lost" or plan[x].item() >= _LEAST_LOST)
+    ]
+    values = [plan[name].item() for name in columns]
+    cells = [
+        format_share(value)
+        if name == "lost"
+        else f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:,.4g}"
+        for name, value in zip(columns, values, strict=True)
+    ]
+    header = [
+        f"price, {attrs['currency']}" if x == "price" else _COLUMNS[x] for x in columns
+    ]
+    edges = [
+        f"{_SETTINGS[name][1]} ({options[name]})"
+        for name in str(attrs.get("edge", "")).split()
+    ]
+    assumed = str(attrs.get("assumed", ""))
+    foot = [f"Assumed: {assumed}."] if assumed else []
+    foot.append(f"Prices of {attrs['prices']}: {str(attrs['note']).rstrip('.')}.")
+    foot += ["Lost: backgrounds that lose an arm."] if "lost" in columns else []
+    beyond = [
+        f"A better one may lie beyond the largest numbers tried: {', '.join(edges)}."
+    ]
+    return short_answer(
+        [answer, *(beyond if edges else ())],
+        header,
+        [cells],
+        foot=foot,
+        requested=requested,
+        pointers={"noted": noted},
+    )
+
+
+def _rounded(price: float) -> str:
+    """Return a price to two significant digits."""
+    return f"{float(f'{price:.2g}'):,.0f}" if price >= 10 else f"{price:.2g}"
