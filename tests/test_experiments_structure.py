@@ -704,5 +704,6 @@ def test_an_undecided_order_of_loop_open_and_stem_is_said_in_words():
             cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0, progress=False), rng=0
         )
     assert answer.sentences[0].startswith(
-        "Task VTS1: loop and open undecided; open and stem undecided: "
+        "Task VTS1: the data do not decide between loop and open or between open and "
+        "stem: "
     )

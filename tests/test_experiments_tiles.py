@@ -263,7 +263,7 @@ def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() ->
     )
     answer = experiment.analyze(cg.run(experiment, logs, rng=0), rng=0)
     assert not answer.findings
-    assert "decreases" in answer.sentences[0]
+    assert "lowers the outcome" in answer.sentences[0]
     assert "in this one sequence, over 10 draws" in answer.sentences[0]
     assert experiment.analysis.target == "parents"
     assert answer.estimates["df"].item() == pytest.approx(9.0)

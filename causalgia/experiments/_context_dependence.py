@@ -291,6 +291,15 @@ def _index_table(index: Index, coords: Mapping[Hashable, xr.DataArray]) -> xr.Da
     )
 
 
+_WITHOUT_CONTEXT = {
+    "increases": "shuffling all but the element raises the outcome",
+    "decreases": "shuffling all but the element lowers the outcome",
+    "negligible": "shuffling all but the element changes the outcome negligibly",
+    "undecided": "the data do not decide whether shuffling all but the element changes the "
+    "outcome",
+}
+
+
 def _read_context(found: TrialResults) -> Finding:
     from causalgia.effects.scales import is_log
 
@@ -302,9 +311,8 @@ def _read_context(found: TrialResults) -> Finding:
     assert isinstance(null, Genomic)
     if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
         sentences = [  # of the contrast alone: log scales and moments have no index
-            f"{start}: the element alone, against the wild type, "
-            f"{row['verdict'].item()}: {effect_in_words(row)}, {population_text(null)} "
-            "(no share is taken)."
+            f"{start}: {_WITHOUT_CONTEXT[str(row['verdict'].item())]}, "
+            f"{effect_in_words(row)} beside the wild type{population_text(null)}."
             for start, row in rows_by_task(found.steps.decisions.isel(contrast=0))
         ]
         return Finding(sentences=tuple(sentences))
@@ -350,7 +358,7 @@ def _element_sentence(
     index = f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
     if row["unbounded"].item():
         index = "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
-    text = f"element {element} {_WORDS[verdict]}: {index}, {population_text(null)}"
+    text = f"element {element} {_WORDS[verdict]}: {index}{population_text(null)}"
     text += (
         f"; the element alone minus the wild type {effect_in_words(change)} "
         f"({of_change})"

@@ -315,7 +315,7 @@ def _read_site_copies(found: TrialResults) -> Finding:
     further = further_sites_in_words(
         found.experiment, every, of="the curvature and the excess", key=key
     )
-    return Finding(sentences=(*read_copies(found).sentences, *further))
+    return Finding(sentences=read_copies(found).sentences, notes=further)
 
 
 COPIES = Entry(

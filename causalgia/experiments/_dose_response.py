@@ -442,8 +442,8 @@ def _dose_sentence(begins: str, rows: xr.Dataset, found: TrialResults) -> str:
         row = rows.sel(contrast=CHANGE)
         first, *_, last = rises
         text += (
-            f"; {trend_in_words(row, 'this difference')} from {first} to {last}, by "
-            f"{effect_in_words(row)}"
+            f"; {trend_in_words(row, 'this difference')} from {first} to {last} "
+            f"({effect_in_words(row)})"
         )
     return f"{text}{_excess_text(rows, names, found)}."
 
@@ -467,7 +467,7 @@ def _excess_text(rows: xr.Dataset, names: list[str], found: TrialResults) -> str
         f"; copies of the strongest motif {copies_are(kind)}, excess over the same "
         f"sites alone {effect_in_words(excess)}{on_scales}; "
         f"{trend_in_words(rise, 'the line fitted to this excess')} from the weakest "
-        f"motif to the strongest, by {effect_in_words(rise)}"
+        f"motif to the strongest ({effect_in_words(rise)})"
     )
 
 

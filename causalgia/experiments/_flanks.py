@@ -25,6 +25,7 @@ from causalgia.experiments.kit.variance import (
     variance_limits,
 )
 from causalgia.former_names import former_arguments
+from causalgia.reporting.table_formats import two_digits
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.alphabet import decode
@@ -333,7 +334,7 @@ def _flank_split_text(components: xr.Dataset, task: Any) -> str:
         whole["share"],
     )
     shares = [
-        f"{100 * share.sel(component=name).item():.2g} % {name}"
+        f"{two_digits(share.sel(component=name).item())} {name}"
         for name in share["component"].to_numpy()
     ]
     return (

@@ -406,11 +406,17 @@ def _hairpin_text(rows: xr.Dataset) -> str:
         ("open", "stem"): _OPEN_TO_STEM.get(verdict.get("motif x stem", ""), ""),
     }
     if "?" in relations.values():
-        order = "; ".join(
-            f"{left} and {right} undecided" if sign == "?" else f"{left} {sign} {right}"
+        known = [
+            f"{left} {sign} {right}"
             for (left, right), sign in relations.items()
-            if sign
-        )
+            if sign not in ("?", "")
+        ]
+        unknown = [
+            f"between {left} and {right}"
+            for (left, right), sign in relations.items()
+            if sign == "?"
+        ]
+        order = "; ".join([*known, f"the data do not decide {' or '.join(unknown)}"])
     else:
         order = "loop" + "".join(
             f" {sign} {right}" for (_, right), sign in relations.items() if sign

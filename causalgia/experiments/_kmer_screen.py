@@ -91,7 +91,7 @@ def kmer_screen(
     n_placebos
         Random sequences, 40 or more: distinct random sequences from a fixed stream,
         other than the given `motifs`; at most 64 of width 3. None: 400 for 1,000 k-mers
-        or more, else 100. Where all k-mers are screened, the random sequences are a
+        or more, else 100, or all that there are. Where all k-mers are screened, the random sequences are a
         random part of them.
     letters
         ``"ACGU"`` or ``"ACGT"``: the alphabet of the names of arms.
@@ -166,14 +166,12 @@ def kmer_screen(
         if motifs is None
         else "ACGT"
     )
-    n_placebos = (
-        (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS)
-        if n_placebos is None
-        else n_placebos
-    )
-    placebos = random_placebos(
-        width, n_placebos, spelled, other_than=() if motifs is None else screened
-    )
+    taken = () if motifs is None else screened
+    if n_placebos is None:
+        n_placebos = _MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS
+        there_are = 4**width - len(taken)
+        n_placebos = max(min(n_placebos, there_are), LEAST_PLACEBOS)
+    placebos = random_placebos(width, n_placebos, spelled, other_than=taken)
     arms = [Arm(CONTROL, Untreated())]
     arms += [Arm(kmer, Embed(kmer, at=start)) for kmer in screened]
     arms += [Arm(PLACEBO + kmer, FixedPlacebo(kmer, at=start)) for kmer in placebos]
@@ -381,6 +379,10 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
     return out
 
 
+_UNCONFIRMED = 3
+"""K-mers that are named where none lies beyond the range."""
+
+
 def _screen_sentence(
     rows: xr.Dataset, raw: xr.Dataset, beyond: xr.Dataset, placebo: NDArray[np.bool_]
 ) -> str:
@@ -391,7 +393,7 @@ def _screen_sentence(
 
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], DIRECTIONS)
     size = np.abs(beyond["ace"].to_numpy())
-    n_named = min(_NAMED, int(directed.sum()) or len(size))
+    n_named = min(_NAMED, int(directed.sum()) or min(_UNCONFIRMED, len(size)))
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
         :n_named
     ]

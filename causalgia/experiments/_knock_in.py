@@ -31,6 +31,7 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.reporting.table_formats import two_digits
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, find_instances
 from causalgia.sequences.fasta import Source
@@ -237,12 +238,12 @@ def _read_knock_in(
             f"minus placebo {effect_in_words(net)}: {net['verdict'].item()}."
         )
     junctions = [
-        f"{name}: creates {label} by chance in {100 * share:.2g} % of the sequences."
+        f"{name}: creates {label} by chance in {two_digits(share)} of the sequences."
         for name, share in more.items()
         if share > 0
     ]
     if found.steps.effects is None:
-        return Finding(sentences=(*sentences, *junctions))
+        return Finding(sentences=tuple(sentences), notes=tuple(junctions))
     datasets = _effect_modification(
         _add_neighbor_coordinates(found.steps.effects, found.experiment, place)
     )
@@ -252,7 +253,7 @@ def _read_knock_in(
         for name in datasets
         for text in _modification_sentences(datasets[name], task)
     ]
-    return Finding(datasets=datasets, sentences=(*sentences, *modified, *junctions))
+    return Finding(datasets, tuple(sentences), (*modified, *junctions))
 
 
 def _add_neighbor_coordinates(

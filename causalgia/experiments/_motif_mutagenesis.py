@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.choices import Control
+from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
@@ -100,7 +100,7 @@ def motif_mutagenesis(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task VTS1: GCUGG increases the outcome, 1...; of its 15 single-base changes, ... decrease the effect...
+    Task VTS1: GCUGG increases the outcome, 1...; of its 15 single-base changes, ... weaken it...
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """
@@ -195,10 +195,13 @@ def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
             str(name).startswith("change ") for name in rows["contrast"].to_numpy()
         ]
     )
-    verdicts = changes["verdict"].to_numpy()
+    verdicts = np.array(_kinds_of_changes(rows, changes, motif))
     does = {
-        "decreases": ("decreases the effect", "decrease the effect"),
-        "increases": ("increases it", "increase it"),
+        "weakens": ("weakens it", "weaken it"),
+        "strengthens": ("strengthens it", "strengthen it"),
+        "reverses": ("reverses it", "reverse it"),
+        "decreases": ("lowers the outcome", "lower the outcome"),
+        "increases": ("raises the outcome", "raise the outcome"),
         "negligible": ("is negligible", "are negligible"),
         "undecided": ("is undecided", "are undecided"),
     }
@@ -217,6 +220,31 @@ def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
         f"its {len(verdicts)} single-base changes, {', '.join(counts)}; the mildest is "
         f"{mildest}, the strongest {worst}."
     )
+
+
+def _kinds_of_changes(rows: xr.Dataset, changes: xr.Dataset, motif: str) -> list[str]:
+    """Return what each change does to the effect of the motif, where that has a
+    direction, else to the outcome.
+    """
+    names = set(rows["contrast"].to_numpy().astype(str).tolist())
+    of_motif = str(rows["verdict"].sel(contrast=motif).item())
+    kinds = []
+    for name in changes["contrast"].to_numpy().astype(str).tolist():
+        kind = str(changes["verdict"].sel(contrast=name).item())
+        if kind in DIRECTIONS and of_motif in DIRECTIONS:
+            change = name.removeprefix("change ")
+            at = int(change[1:-1])
+            mutant = f"{motif[:at]}{change[-1]}{motif[at + 1 :]}"
+            left = (
+                str(rows["verdict"].sel(contrast=mutant).item())
+                if mutant in names
+                else ""
+            )
+            reverses = left in DIRECTIONS and left != of_motif
+            kind = "strengthens" if kind == of_motif else "weakens"
+            kind = "reverses" if reverses else kind
+        kinds.append(kind)
+    return kinds
 
 
 def _draw_logo(answer: Answer) -> Axes:

@@ -30,6 +30,7 @@ from causalgia.experiments.kit.variance import (
     split_in_words,
 )
 from causalgia.former_names import former_arguments
+from causalgia.reporting.table_formats import two_digits
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif, Sequences
 from causalgia.sequences.fasta import Source
@@ -218,7 +219,7 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     counted = [
         _instance_count_sentence(sites, found.experiment.null.n_draws),
         *(
-            f"{name}: {what} {sites.label} in {100 * share[name]:.2g} % of its draws."
+            f"{name}: {what} {sites.label} in {two_digits(share[name])} of its draws."
             for fill in fills
             for name, what in ((fill, "leaves"), (_placebo_name(fill), "makes"))
             if share[name] > 0
@@ -226,8 +227,9 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     ]
     effects = found.steps.effects
     if effects is None:
-        return Finding(sentences=(*sentences, *counted))
+        return Finding(sentences=tuple(sentences), notes=tuple(counted))
     n_draws, nets = found.experiment.null.n_draws, [_net_name(fill) for fill in fills]
+    notes: list[str] = []
     datasets = {"instances": _instance_table(sites, effects, n_draws)}
     of_mean = _mean_over_predictors(effects.sel(contrast=nets))
     mean = _effects_by_draw(of_mean["ice"], n_draws).mean("draw")
@@ -250,16 +252,16 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
             of_mean["ice"], groups, each="draw", ci_prob=ci_prob
         )
         tasks = found.steps.decisions["task"].to_numpy().tolist()
-        sentences += [
+        notes += [
             _spread_sentence(datasets, task, name) for task in tasks for name in nets
         ]
         failed = [name for name in nets if name not in split["contrast"]]
-        sentences += [
+        notes += [
             f"{name}: how its effects differ could not be split (no maximum of the "
             "likelihood)."
             for name in failed
         ]
-    return Finding(datasets=datasets, sentences=(*sentences, *counted))
+    return Finding(datasets, tuple(sentences), (*notes, *counted))
 
 
 def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:

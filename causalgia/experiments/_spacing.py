@@ -363,16 +363,15 @@ def _read_spacing(found: TrialResults) -> Finding:
         for task, rows in rows_by_task(found.steps.decisions)
     ]
     sentences += bounded_sentences(found.outcomes)
+    notes: list[str] = []
     for arm in found.experiment.named_arms:
         if isinstance(arm.intervention, Sequential) and "distance" in arm.factors:
             of, key = (
                 f"the interaction at {arm.factors['distance']}",
                 derive(found.key, "further sites", arm.name),
             )
-            sentences += further_sites_in_words(
-                found.experiment, arm.name, of=of, key=key
-            )
-    return Finding(sentences=tuple(sentences))
+            notes += further_sites_in_words(found.experiment, arm.name, of=of, key=key)
+    return Finding(sentences=tuple(sentences), notes=tuple(notes))
 
 
 _FEW = 4

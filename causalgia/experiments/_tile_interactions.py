@@ -224,6 +224,8 @@ def _tile_interactions_text(decisions: xr.Dataset, found: TrialResults) -> str:
     if not higher.sizes["contrast"]:
         return text
     of_more = verdict_counts(higher, _WORDS)
+    if higher.sizes["contrast"] == 1:
+        return f"{text}; the term of all three {of_more.removeprefix('1 ')}"
     return (
         f"{text}; of {higher.sizes['contrast']} terms of three tiles or more, {of_more}"
     )

@@ -352,12 +352,12 @@ def _search_sentence(table: xr.Dataset, null: Genomic, alpha: float) -> str:
         "tested",
     )
     if not ends.sizes["contrast"]:
-        return f"Task {task}: no span was found ({bound}), {population_text(null)}."
+        return f"Task {task}: no span was found ({bound}){population_text(null)}."
     listed = [ends.isel(contrast=i) for i in range(ends.sizes["contrast"])]
     effects = "; ".join(
         f"{row['contrast'].item()}: {effect_in_words(row)}" for row in listed
     )
     return (
-        f"Task {task}: replacing the bases changes the outcome in {effects} ({bound}), "
+        f"Task {task}: replacing the bases changes the outcome in {effects} ({bound})"
         f"{population_text(null)}."
     )

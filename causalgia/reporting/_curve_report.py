@@ -24,7 +24,11 @@ from causalgia.errors import (
 )
 from causalgia.multiplicity.joint_methods import carried_by_few
 from causalgia.reporting._trial_report import estimand
-from causalgia.reporting.table_formats import format_effect, format_number
+from causalgia.reporting.table_formats import (
+    format_effect,
+    format_number,
+    two_digits,
+)
 from causalgia.schema import validate
 
 _MOST_CURVES, _MOST_RANGES = 20, 4
@@ -147,7 +151,7 @@ def _rarity(curves: xr.Dataset) -> str:
             else n
         )
         lines.append(
-            f"Unseen: effects on fewer than {100 * min(3 / n, 1):.2g} % of the "
+            f"Unseen: effects on fewer than {two_digits(min(3 / n, 1))} of the "
             "population could be missed at any position; as large as the largest that "
             "was seen, they would change the curve by up to "
             f"{format_number(most, most / 10)}."

@@ -32,7 +32,7 @@ from causalgia.reporting._trial_report import (
     versus,
     without_missed_share,
 )
-from causalgia.reporting.answer_sentences import answer_sentences, cut
+from causalgia.reporting.answer_sentences import answer_sentences, cut, cut_apart
 from causalgia.reporting.effect_rows import (
     Row,
     Rows,
@@ -43,6 +43,7 @@ from causalgia.reporting.effect_rows import (
     left_out_tasks,
     placebo_count,
 )
+from causalgia.reporting.effect_rows import rows as rows_of
 from causalgia.reporting.table_formats import html_table, percent
 from causalgia.reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
@@ -58,6 +59,8 @@ from causalgia.schema import keeps_effects
 WIDTH = 100
 """Columns in which tables of several tasks stand side by side."""
 _MOST_ROWS = 20
+_MOST_COUNTED = 20_000
+"""Effects whose verdicts the sentences count; of more, those of the tasks shown."""
 _FOOT = 3
 _FEW_PLACES = 2
 _LACKING = "no verdict on "
@@ -65,6 +68,8 @@ _LACKING = "no verdict on "
 _INTERVALS = ("interval", "range")
 _LEFT = {"contrast", "task", "model", "verdict"}
 """Columns of words, which are aligned left; numbers are aligned right."""
+_NAME_COLUMNS = {"contrast": 40, "task": 30}
+"""Columns of a terminal for the names of a table, which are cut beyond them."""
 _NOT_BESIDE = ("contrast", "task", "n", "ACE")
 _DROPPED = ("q", "shrunken")
 """Columns that tables of tasks beside each other do without where there is no room."""
@@ -134,10 +139,12 @@ class AnswerParts:
             Whether the lines of the answer and of the foot end there too; those of the
             table, and what is asked for besides, do not.
         """
-        beside = None if self.by_task is None else _beside_within(self.by_task, width)
+        by_task, lines, is_cut = _with_short_names(
+            self.by_task, self.header, self.lines
+        )
+        beside = None if by_task is None else _beside_within(by_task, width)
         answer_lines, table = self.sentences, beside or []
         if beside is None:
-            lines = self.lines
             if self.placebos:  # a sentence for a line of each task
                 answer_lines = (*answer_lines, self.placebos)
                 lines = [
@@ -145,9 +152,10 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
-            table = _laid_out([self.header, *lines], self.words)
+            table = _laid_out([self.header, *lines], self.words) if lines else []
         most = width if fold else math.inf
-        under = [self.more] if self.more else []
+        said = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
+        under = [*([self.more] if self.more else []), *([said] if is_cut else [])]
         parts = [
             _paragraph(answer_lines, most),
             "\n".join([*table, *(_folded(line, most) for line in under)]),
@@ -241,7 +249,7 @@ def answer_parts(
     for most in beside_each_other if rows != "all" else (None,):
         keep, more = table, ""
         if most is not None:
-            lines_ = _sitesin_one_line(table, shown)
+            lines_ = _sites_in_one_line(table, shown)
             keep, more = _first_contrasts(lines_, every, most)
         header, lines = cells(shown, rows=rows, truth=truth, table=keep)
         if _one_count(effects):  # which the foot says
@@ -258,16 +266,21 @@ def answer_parts(
         sum(line.startswith("Note: ") for line in notes),
     )
     notes += left_over
-    effect_rows = [row for row, _ in table if not row["summary"]]
+    said, effect_rows = shown, [row for row, _ in table if not row["summary"]]
+    if left and answer is None and effects["ace"].size <= _MOST_COUNTED:
+        said, effect_rows = effects, rows_of(effects)
+        left = left.split(" Verdicts of all ")[0]  # which the sentences count
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
         tasks = task_contrast_text(effects)[0].removeprefix(", ")
         scale += f" in {tasks}" if tasks else ""
-    answer_lines = (
-        tuple(_of_one_task(text, effects) for text in answer)
-        if answer is not None
-        else tuple(answer_sentences(shown, effect_rows, scale=scale))
-    )
+    if answer is not None:
+        answer_lines = tuple(_of_one_task(text, effects) for text in answer)
+    else:
+        answer_lines = tuple(answer_sentences(said, effect_rows, scale=scale))
+        if left and said is shown:
+            tasks = f"the {shown.sizes['task']} tasks with the largest effects"
+            answer_lines = (f"Of {tasks} alone:", *answer_lines)
     return AnswerParts(
         sentences=answer_lines,
         header=header,
@@ -615,6 +628,8 @@ def _population(effects: xr.Dataset) -> str:
             return f"on {n[1]} real sequence{'s' * (n[1] != '1')}{length}"
         if kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
             return f"on {n[1]} {null}"
+    if drawn := _draws_of_real_sequences(effects):
+        return drawn
     words = population_text(effects).removeprefix(", ")
     if n and target == "units":
         return words.replace("these units", f"these {count}")
@@ -623,6 +638,33 @@ def _population(effects: xr.Dataset) -> str:
     if target not in TARGET_MEANINGS:
         words = ""
     return "; ".join(part for part in (words, count) if part)
+
+
+def _draws_of_real_sequences(effects: xr.Dataset) -> str:
+    """Return "on 40 real sequences of 60 bp, 4 draws of each", where every sequence has
+    all its draws; else empty.
+    """
+    found = re.fullmatch(
+        r"the real sequences themselves, ([\d,]+) draws each: ([\d,]+) sequences? of "
+        r"([\d,]+ \w+)",
+        str(effects.attrs.get("null", "")),
+    )
+    count = re.fullmatch(
+        r"([\d,]+) units(?: in ([\d,]+) clusters \(parent\))?",
+        count_clause(effects) or "",
+    )
+    if not found or not count:
+        return ""
+    draws, sequences, length = found.groups()
+    of_one = effects.attrs.get("target") == "parents"
+    wanted = draws if of_one and sequences == "1" else None
+    if effects.attrs.get("target") == "population" and count[2] == sequences:
+        wanted = f"{int(draws.replace(',', '')) * int(sequences.replace(',', '')):,}"
+    if count[1] != wanted:
+        return ""
+    if of_one:
+        return f"on {draws} draws of one real sequence of {length}"
+    return f"on {sequences} real sequences of {length}, {draws} draws of each"
 
 
 def _one_count(effects: xr.Dataset) -> bool:
@@ -666,7 +708,7 @@ def _by_size(
     return sorted(table, key=place)
 
 
-def _sitesin_one_line(
+def _sites_in_one_line(
     table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
 ) -> list[tuple[Row, dict[str, str]]]:
     """Return the lines of a table with one line for a site alone at more than two
@@ -830,6 +872,40 @@ def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
 def _padded(cell: str, width: int, left: bool) -> str:
     space = " " * (width - wide(cell))
     return f"{cell}{space}" if left else f"{space}{cell}"
+
+
+def _with_short_names(
+    by_task: tuple[list[str], list[str], list[list[str]]] | None,
+    header: list[str],
+    lines: list[list[str]],
+) -> tuple[tuple[list[str], list[str], list[list[str]]] | None, list[list[str]], bool]:
+    """Return a table with the names of contrasts and tasks in as many columns as a
+    terminal has for them, and whether any was cut.
+    """
+    is_cut = False
+    made = [list(line) for line in lines]
+    for name, most in _NAME_COLUMNS.items():
+        if name not in header:
+            continue
+        i = header.index(name)
+        short = cut_apart([line[i] for line in lines], most)
+        is_cut |= any(short[line[i]] != line[i] for line in lines)
+        for line in made:
+            line[i] = short[line[i]]
+    if by_task is None:
+        return None, made, is_cut
+    tasks = cut_apart(by_task[0], _NAME_COLUMNS["task"])
+    labels = cut_apart([line[0] for line in by_task[2]], _NAME_COLUMNS["contrast"])
+    is_cut |= any(short != name for name, short in (tasks | labels).items())
+    return (
+        (
+            [tasks[name] for name in by_task[0]],
+            by_task[1],
+            [[labels[line[0]], *line[1:]] for line in by_task[2]],
+        ),
+        made,
+        is_cut,
+    )
 
 
 def _beside_within(

@@ -29,6 +29,18 @@ def format_share(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def two_digits(share: float) -> str:
+    """Return a share in per cent to two digits, never as a power of ten.
+
+    Examples
+    --------
+    >>> two_digits(0.00412), two_digits(0.1234), two_digits(0.999), two_digits(1.0)
+    ('0.41 %', '12 %', '100 %', '100 %')
+    """
+    number = 100 * share
+    return f"{number:.0f} %" if number >= 99 or number < 1e-3 else f"{number:.2g} %"
+
+
 def percent(level: float) -> str:
     """Return a probability in per cent: four digits, and more where they would round it
     to 100 %.

@@ -25,6 +25,7 @@ from causalgia.reporting.table_formats import (
     format_p,
     format_share,
     p_clause,
+    two_digits,
 )
 from causalgia.schema import validate
 from causalgia.verdicts.rare_effects import few_real_sequences
@@ -204,7 +205,7 @@ def _ends_by_task(decisions: xr.Dataset) -> str:
 
 def _rule_in_words(decisions: xr.Dataset) -> str:
     attrs = decisions.attrs
-    alpha, families = _short_alpha(attrs), attrs.get("families")
+    alpha, families = _short_alpha(attrs), _families_in_words(decisions)
     over = f" over {families}" if families else ""
     if "p_matched" in decisions:
         return (
@@ -240,6 +241,21 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
         )
     by_holm = " (Holm)" if error == "fwer" else ""
     return f"{where}, if q <= {alpha}{over}{by_holm}"
+
+
+def _families_in_words(decisions: xr.Dataset) -> str:
+    """Return over which rows q is: a part of a table says that these were more."""
+    families = str(decisions.attrs.get("families") or "")
+    counted = re.fullmatch(r"these ([\d,]+) rows( without placebos)?", families)
+    if counted is None or "ace" not in decisions:
+        return families
+    placebos = is_placebo(decisions)
+    n = decisions["ace"].size
+    if placebos.any() and not placebos.all():
+        n = n // placebos.size * int((~placebos).sum())
+    if n == int(counted[1].replace(",", "")):
+        return families
+    return f"all {counted[1]} rows of the analysis{counted[2] or ''}"
 
 
 def _of_predictor(attrs: Mapping[Any, Any]) -> bool:
@@ -284,10 +300,14 @@ def missed_effects(decisions: xr.Dataset) -> str:
     """
     if not could_miss(decisions):
         return ""
-    share = 100 * _missed_share(decisions)
+    share = _missed_share(decisions)
     of_few = few_real_sequences(decisions)
     noun = "such sequences" if of_few else _unit_noun(decisions.attrs)
-    return f"Effects present in fewer than {share:.2g} % of {noun} could be missed."
+    if decisions.attrs.get("target") == "parents":
+        noun = "such draws"  # of the same sequences
+    return (
+        f"Effects present in fewer than {two_digits(share)} of {noun} could be missed."
+    )
 
 
 def _rare_sentence(decisions: xr.Dataset) -> str:

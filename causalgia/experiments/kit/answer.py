@@ -43,10 +43,13 @@ class Finding:
         Name -> Dataset, such as a fitted line, a logo or the posterior of a period.
     sentences
         The answer as text, each estimate with its interval.
+    notes
+        Sentences on data and method that are printed on request.
     """
 
     datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
     sentences: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -65,7 +68,7 @@ class Answer:
     findings
         Datasets of the results beyond single contrasts, by name.
     sentences
-        The answer as text.
+        The answer as text, then its notes, which are printed on request.
     name
         The experiment's name in the catalogue, which pictures have in their headings.
     """
@@ -136,16 +139,19 @@ class Answer:
 
     @property
     def shown_sentences(self) -> tuple[str, ...]:
-        """The sentences that are printed: of more than 30 tasks, those on the tasks
-        with the largest effects.
+        """The sentences that are printed: those that are no notes, and of more than 30
+        tasks those on the tasks with the largest effects.
         """
         from causalgia.effect_table import tasks_in_table
+        from causalgia.notes import notes_of
         from causalgia.reporting.effect_rows import largest_tasks, sentences_on_tasks
 
+        notes = set(notes_of(self.decisions))
+        every = [text for text in self.sentences if " ".join(text.split()) not in notes]
         shown = sentences_on_tasks(
-            self.sentences, tasks_in_table(largest_tasks(self.decisions)), self.tasks
+            every, tasks_in_table(largest_tasks(self.decisions)), self.tasks
         )
-        left = len(self.sentences) - len(shown)
+        left = len(every) - len(shown)
         return (
             *shown,
             *(

@@ -28,6 +28,7 @@ from causalgia.errors import (
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
+from causalgia.notes import with_notes
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, derive, root_key
 
@@ -283,9 +284,9 @@ class Experiment(Design):
         return Answer(
             question=self.question,
             estimates=found.steps.estimates,
-            decisions=found.steps.decisions,
+            decisions=with_notes(found.steps.decisions, *finding.notes),
             findings={**finding.datasets, **over.datasets},
-            sentences=(*finding.sentences, *over.sentences),
+            sentences=(*finding.sentences, *over.sentences, *finding.notes),
             figure=self.entry.draw,
             name=self.entry.name,
         )

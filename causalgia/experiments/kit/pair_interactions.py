@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from causalgia.choices import DIRECTIONS
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
@@ -30,6 +31,7 @@ from causalgia.experiments.kit.joint_effects import (
 from causalgia.experiments.kit.site_controls import against_placebos
 from causalgia.experiments.kit.variance import (
     effect_in_words,
+    listed,
     pairing_gain,
     rows_by_task,
 )
@@ -92,7 +94,11 @@ def read_pair(found: TrialResults) -> Finding:
         datasets |= _concatenate_curves(
             "period", curves, lambda curve: _period_posterior(found, curve)
         )
-    return Finding(datasets=datasets, sentences=tuple(_pair_sentences(found, datasets)))
+    return Finding(
+        datasets,
+        tuple(_pair_sentences(found, datasets)),
+        tuple(_pair_notes(found, datasets)),
+    )
 
 
 def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
@@ -370,18 +376,7 @@ def _pair_sentences(
             f"{_interactions_text(table, cells, found, tried)}; "
             f"{single_sites_text(alone)}."
         )
-        directions = table["contrast"].to_numpy()[
-            table["asks"].to_numpy() == "direction"
-        ]
-        for name in (
-            directions if cells["ace"].any() else ()
-        ):  # where all interactions are 0, so are their differences
-            row = table.sel(contrast=name)
-            yield (
-                f"{begins}: interaction downstream minus upstream, "
-                f"{str(name).removeprefix('direction ')}: {effect_in_words(row)}, "
-                f"{row['verdict'].item()}."
-            )
+        yield from _direction_sentences(begins, table, decided=True)
     yield (
         "Arrangements: the strands of the first and the second motif (+ or -), the "
         "place of the second (downstream or upstream of the first), and the distance "
@@ -390,6 +385,30 @@ def _pair_sentences(
     yield from bounded_sentences(found.outcomes)
     if "period" in datasets:
         yield from _period_sentences(datasets["period"], datasets.get("phase"))
+
+
+def _direction_sentences(
+    begins: str, table: xr.Dataset, *, decided: bool
+) -> Iterator[str]:
+    """Yield how the interaction downstream differs from that upstream, where this is a
+    direction, or else where it is none.
+    """
+    asks = table["asks"].to_numpy()
+    if not table["ace"].isel(contrast=asks == "interaction").any():
+        return  # where all interactions are 0, so are their differences
+    for name in table["contrast"].to_numpy()[asks == "direction"]:
+        row = table.sel(contrast=name)
+        if (row["verdict"].item() in DIRECTIONS) == decided:
+            yield (
+                f"{begins}: interaction downstream minus upstream, "
+                f"{str(name).removeprefix('direction ')}: {effect_in_words(row)}, "
+                f"{row['verdict'].item()}."
+            )
+
+
+def _pair_notes(found: TrialResults, datasets: dict[str, xr.Dataset]) -> Iterator[str]:
+    for begins, table in rows_by_task(found.steps.decisions):
+        yield from _direction_sentences(begins, table, decided=False)
     if "pairing" in datasets and datasets["pairing"].sizes["contrast"]:
         gain = datasets["pairing"]["gain"].to_numpy()
         yield (
@@ -418,7 +437,7 @@ def _pair_verdicts_text(pairs: xr.Dataset) -> str:
         for verdict, does in _PAIR_VERBS.items()
         if (verdicts == verdict).any()
     ]
-    return f"together the two motifs {', '.join(parts)}"
+    return f"together the two motifs {listed(parts)}"
 
 
 def _arrangements_text(cells: xr.Dataset) -> str:

@@ -94,22 +94,19 @@ def tile_analysis(null: Genomic, rope: RopeLike) -> Analysis:
 
 
 def population_text(null: Genomic) -> str:
-    """Return the target population of the effects, as the end of a sentence.
+    """Return the target of effects in one sequence, as the end of a sentence; empty
+    where there are several, of which the line under the table speaks.
 
     Examples
     --------
     >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, 0))
-    'over the population that these 2 sequences represent, 10 draws of each'
+    ''
     >>> population_text(as_tile_sequences(["ACGTAC"], 10, 0))
-    'in this one sequence, over 10 draws'
+    ', in this one sequence, over 10 draws'
     """
-    n = len(set(null.parent_names))
-    if n == 1:
-        return f"in this one sequence, over {null.available:,} draws"
-    return (
-        f"over the population that these {n:,} sequences represent, {null.n_draws:,} "
-        "draws of each"
-    )
+    if len(set(null.parent_names)) > 1:
+        return ""
+    return f", in this one sequence, over {null.available:,} draws"
 
 
 def sentence_for_each_task(
@@ -123,7 +120,7 @@ def sentence_for_each_task(
     rows = rows_by_task(found.steps.decisions)
     return Finding(
         sentences=tuple(
-            f"{start}: {text(table)}, {population_text(null)}." for start, table in rows
+            f"{start}: {text(table)}{population_text(null)}." for start, table in rows
         )
     )
 
