@@ -5,6 +5,7 @@ sentence is true of the numbers under it, and each line fits.
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -92,3 +93,135 @@ def test_names_are_cut_by_columns() -> None:
     same_ends = cut_apart(["x" * 9 + c + "x" * 9 for c in "abc"], 8)
     assert len(set(same_ends.values())) == 3
     assert all(wide(name) <= 8 for name in same_ends.values())
+
+
+def count_of(length: int, motif: str, size: float) -> cg.FunctionPredictor:
+    """Instances of a motif times a size, plus a number for each base of a place."""
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(4, length)) * 0.3
+    tokens = ["ACGT".index(letter) for letter in motif]
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        places = x.shape[2] - len(motif) + 1
+        found = np.stack([x[:, c, i : i + places] for i, c in enumerate(tokens)])
+        return size * found.all(0).sum(1) + (x * weights).sum((1, 2)) / length**0.5
+
+    return cg.FunctionPredictor(answer, tasks=["t"], scale="log counts")
+
+
+def answer_of(
+    experiment: cg.experiments.Experiment, size: float, motif: str = "TGCATG"
+):
+    length = experiment.null.length or 60
+    outcomes = cg.run(experiment, count_of(length, motif, size), rng=1, progress=False)
+    return experiment.analyze(outcomes, rng=1)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("size", [-2.0, 2.0])
+def test_changes_of_a_motif_weaken_it_whatever_its_sign(size: float) -> None:
+    experiment = cg.experiments.motif_mutagenesis(motif="UGCAUG", n_units=60)
+    answer = answer_of(experiment, size)
+    counted = {
+        word: int(n)
+        for n, word in re.findall(
+            r"(\d+) (weaken|reverse|strengthen)s? it", answer.sentences[0]
+        )
+    }
+    assert counted["weaken"] >= 14
+    assert sum(counted.values()) == 18
+    # a mutant that does the opposite of the motif reverses it
+    verdicts = answer.decisions["verdict"].isel(task=0).to_series()
+    mutants = verdicts[[not name.startswith("change ") for name in verdicts.index]]
+    opposite = {"increases": "decreases", "decreases": "increases"}[verdicts["UGCAUG"]]
+    assert (mutants == opposite).sum() == counted.get("reverse", 0)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_arises_at_junctions_is_a_note() -> None:
+    answer = answer_of(
+        cg.experiments.spacing(
+            motif="UGCAUG", other="GCUGG", distances=(6, 9, 12), n_units=60
+        ),
+        -2.0,
+    )
+    junctions = [text for text in answer.sentences if "once more" in text]
+    assert junctions
+    assert "once more" not in str(answer)
+    assert all(
+        text in " ".join(answer.report(notes=True).split()) for text in junctions
+    )
+    assert len(str(answer).splitlines()) <= 20
+
+
+def real(n: int) -> list[str]:
+    rng = np.random.default_rng(2)
+    texts = ["".join(rng.choice(list("ACGT"), 60)) for _ in range(n)]
+    return [text[:20] + "TGCATG" + text[26:] for text in texts]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_draws_of_real_sequences_are_counted_once() -> None:
+    many = answer_of(cg.experiments.necessity(real(20), tile_width=20, n_draws=4), -2.0)
+    text = " ".join(str(many).split())
+    assert text.startswith("In t, of 3 tiles, 1 is holding the outcome down (20-40: ")
+    assert "on 20 real sequences of 60 bp, 4 draws of each, every arm on each." in text
+    assert text.count("20 real sequences") == 1
+    assert "% of such sequences could be missed" in text
+    one = answer_of(
+        cg.experiments.tile_interactions(
+            real(1), tiles=[(0, 15), (18, 28), (40, 50)], n_draws=20
+        ),
+        -2.0,
+    )
+    text = " ".join(str(one).split())
+    assert "On 20 draws of one real sequence of 60 bp" in text
+    assert "% of such draws could be missed" in text
+    assert "; the term of all three is " in text
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_share_of_all_draws_is_a_hundred_per_cent() -> None:
+    answer = answer_of(cg.experiments.occlusion(real(12), motif="TGCATG"), -2.0)
+    leaves = next(t for t in answer.sentences if t.startswith("dinucleotide_shuffle:"))
+    assert leaves == "dinucleotide_shuffle: leaves TGCATG in 100 % of its draws."
+    assert "instances" not in str(answer)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_screen_without_a_finding_names_three() -> None:
+    experiment = cg.experiments.kmer_screen(k=3, n_units=30)
+    answer = answer_of(experiment, 0.0)
+    said = answer.sentences[0]
+    assert said.startswith("Task t: 0 of 64 k-mers lie beyond the range of 64 random")
+    assert said.count("[") == 3
+
+
+def test_skewed_effects_are_listed_by_name() -> None:
+    columns = {"ace": 0.3, "skewness": 6.0, "leverage": 0.1, "n_units": 100}
+    table = xr.Dataset(
+        {
+            name: (("contrast", "task"), np.full((2, 2), x))
+            for name, x in columns.items()
+        },
+        coords={"contrast": ["GATA1", "GATA1, core broken"], "task": ["a", "b"]},
+    ).isel(task=[0, 1], contrast=[0, 1])
+    from causalgia.reporting._trial_report import shape_lines
+
+    assert shape_lines(table.isel(task=[0]))[0].startswith(
+        "GATA1 and 'GATA1, core broken' are skewed"
+    )
+
+
+def test_both_arms_of_a_parallel_trial_are_counted() -> None:
+    design = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"wt": cg.Untreated(), "GATA": cg.Embed("GATA", at=3)},
+        n_units=40,
+        assignment="parallel",
+    )
+    outcomes = cg.run(design, count_of(30, "GATA", 1.0), rng=0, progress=False)
+    said = " ".join(cg.report(cg.estimate(outcomes, control="wt")).split())
+    assert (
+        "on 40 uniform random sequences of 30 bp in the two arms, each arm on" in said
+    )

@@ -19,7 +19,7 @@ from causalgia.effect_table import (
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import OutcomesError, comma_list, printable, quoted
+from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
@@ -483,15 +483,14 @@ def _largest_effects(
         if which.flat[i] and not placebo.flat[i]
     ]
     names = [
-        effect_name(estimates, np.unravel_index(i, which.shape))
+        effect_name(estimates, np.unravel_index(i, which.shape), quote=len(chosen) > 1)
         for i in chosen[:_NAMED]
     ]
     more = len(chosen) - _NAMED
     words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
-    parts = [comma_list(names)] if names else []
-    parts += [f"{more:,} more"] if more > 0 else []
+    parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
     parts += [placebo_count(words)] if words else []
-    return " and ".join(parts)
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
 def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:

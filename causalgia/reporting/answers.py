@@ -136,12 +136,12 @@ class AnswerParts:
         width
             Columns in which tasks stand beside each other, if they do not take more.
         fold
-            Whether the lines of the answer and of the foot end there too; those of the
-            table, and what is asked for besides, do not.
+            Whether the lines of the answer and of the foot end there too, and long
+            names in the table are cut; what is asked for besides is not.
         """
-        by_task, lines, is_cut = _with_short_names(
-            self.by_task, self.header, self.lines
-        )
+        by_task, lines, is_cut = self.by_task, self.lines, False
+        if fold:
+            by_task, lines, is_cut = _with_short_names(by_task, self.header, lines)
         beside = None if by_task is None else _beside_within(by_task, width)
         answer_lines, table = self.sentences, beside or []
         if beside is None:
@@ -627,7 +627,8 @@ def _population(effects: xr.Dataset) -> str:
             length = f" of {of[1]}" if of else ""
             return f"on {n[1]} real sequence{'s' * (n[1] != '1')}{length}"
         if kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
-            return f"on {n[1]} {null}"
+            in_both = attrs.get("assignment") == "parallel"
+            return f"on {n[1]} {null}{' in the two arms' if in_both else ''}"
     if drawn := _draws_of_real_sequences(effects):
         return drawn
     words = population_text(effects).removeprefix(", ")

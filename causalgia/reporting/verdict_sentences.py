@@ -373,8 +373,11 @@ def _three_digits(x: float) -> str:
     return f"{float(f'{x:.3g}'):,.10g}"
 
 
-def effect_name(effects: xr.Dataset, at: tuple[Any, ...]) -> str:
-    """Return "GATA1 in HepG2"; task and model are left out where there is one.
+def effect_name(
+    effects: xr.Dataset, at: tuple[Any, ...], *, quote: bool = False
+) -> str:
+    """Return "GATA1 in HepG2"; task and model are left out where there is one, and with
+    `quote` a contrast that has a comma is in quotes.
 
     Examples
     --------
@@ -388,7 +391,9 @@ def effect_name(effects: xr.Dataset, at: tuple[Any, ...]) -> str:
         for d, i in zip(dims, at, strict=True)
     }
     where = [str(labels[d]) for d in dims if d != "contrast" and effects.sizes[d] > 1]
-    return " in ".join([str(labels["contrast"]), *where])
+    name = str(labels["contrast"])
+    name = f"'{name}'" if quote and ("," in name or " and " in name) else name
+    return " in ".join([name, *where])
 
 
 def _withheld_verdicts(decisions: xr.Dataset) -> str:
