@@ -225,3 +225,49 @@ def test_both_arms_of_a_parallel_trial_are_counted() -> None:
     assert (
         "on 40 uniform random sequences of 30 bp in the two arms, each arm on" in said
     )
+
+
+def test_a_methods_paragraph_gives_no_advice() -> None:
+    texts = real(20)
+    design = cg.Design(
+        null=cg.Genomic(of=texts),
+        arms={"wt": cg.Untreated(), "site": cg.Embed("TGCATG", at=40)},
+        n_units=20,
+    )
+    outcomes = cg.run(design, count_of(60, "TGCATG", -1.0), rng=0, progress=False)
+    decisions = cg.analyze(outcomes, control="wt", rope=(-0.1, 0.1), rng=0)
+    said = cg.methods(decisions).methods
+    assert "TGCATG is in the flanks too" in said
+    assert "the effect there is that of one more copy." in said
+    assert "a longer motif" not in said
+    assert "a longer motif" in cg.report(decisions, notes=True)
+
+
+def test_regions_by_task_are_said_once() -> None:
+    whole = decided([3.0], tasks=["a", "b"])
+    estimates = cg.estimate(
+        cg.from_frame(
+            pd.DataFrame(
+                {
+                    "unit": np.repeat(np.arange(30), 4),
+                    "arm": ["wt", "wt", "x", "x"] * 30,
+                    "task": ["a", "b"] * 60,
+                    "y": np.random.default_rng(0).normal(size=120),
+                }
+            ),
+            unit="unit",
+            arm="arm",
+            task="task",
+            outcome="y",
+        ),
+        control="wt",
+    )
+    assert "against ±1, if" in " ".join(cg.report(whole).split())
+    for regions, said in (
+        ({"a": (-3, 3), "b": (-3, 3)}, "against ±3, if"),
+        ({"a": (-3, 3), "b": (-2, 4)}, "against ±3 (a), -2 to 4 (b), if"),
+    ):
+        found = cg.decide(estimates, rope=regions)
+        assert said in " ".join(cg.report(found).split())
+        one = " ".join(cg.report(found.isel(task=0)).split())
+        assert "against ±3, if" in one

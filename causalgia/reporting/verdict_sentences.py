@@ -152,7 +152,11 @@ def region_in_words(decisions: xr.Dataset) -> str:
         ends = f"a lower end from {lower} and an upper end from {upper}"
         if (low == -high).all():
             ends = f"±{upper.replace(' to ', ' to ±')}"
-    if label.replace("; ", ", ") == ends:
+    # numbers alone, of one task or of each: the ends say them
+    stated = r"(±|-?)[\d.e+-]+( to -?[\d.e+-]+)? \(.*\)"
+    if label.replace("; ", ", ") == ends or all(
+        re.fullmatch(stated, part) for part in label.split("; ")
+    ):
         return ends
     return f"{ends} ({name if equals else label})"
 
