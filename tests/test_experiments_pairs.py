@@ -109,7 +109,7 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     answer = assert_recovers(experiment, oracle, unseen=0.02)
     assert answer.sentences[0].startswith(
         "Task outcome: together the two motifs increase the outcome in ++ downstream "
-        "at 20, decrease the outcome in ++ downstream at 15 and 30; of 3 interactions, "
+        "at 20 and decrease the outcome in ++ downstream at 15 and 30; of 3 interactions, "
         "2 saturating (less than the sum of two negative effects), 1 reversing (each "
         "lowers, together they raise the outcome)"
     )
