@@ -109,7 +109,7 @@ def necessity(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 4 tiles, 2 are needed (60-120: -...; 120-180: -...), 2 are negligible, over the population ...
+    Task outcome: of 4 tiles, 2 are needed (60-120: -...; 120-180: -...), 2 are negligible.
     """
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     spans, _ = as_tiles_and_protected(
