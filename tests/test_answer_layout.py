@@ -194,11 +194,12 @@ def test_a_selected_or_squeezed_table_has_the_rows_of_the_whole():
     assert "m0" in cg.report(estimates)
 
 
-def test_names_of_many_letters_are_cut_in_sentences_and_whole_in_tables():
+def test_names_of_many_letters_are_cut_and_whole_in_html():
     name = "A" * 200
     text = cg.report(decided([1.0, 0.0], names=[name, "mutant"]))
     assert text.splitlines()[0].startswith(f"{'A' * 59}… raises log counts by")
-    assert name in table_of(text)[1]
+    assert table_of(text)[1].startswith(f"{'A' * 39}…  ")
+    assert name in text._repr_html_()
     two = cg.report(decided([1.0, 0.0], names=[name, "mutant"], tasks=("a", "b")))
     assert table_of(two)[0].split()[:2] == ["contrast", "task"]
 

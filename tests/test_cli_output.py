@@ -47,9 +47,11 @@ def test_analyze_writes_its_effects_and_its_answer_for_the_shell(analyzed):
     assert found["verdict"].tolist() == tidy["verdict"].tolist()
     for name in ("estimate", "std_error", "conf_low", "conf_high", "p_value", "q", "n"):
         np.testing.assert_allclose(found[name], tidy[name], rtol=1e-12)
-    assert (analyzed / "answer.txt").read_text().rstrip() == cg.report(
-        decisions
-    ).rstrip()
+    answer = (analyzed / "answer.txt").read_text()
+    assert answer.rstrip() == cg.report(decisions).rstrip().replace(
+        "notes=True", "causalgia show --notes"
+    )
+    assert "notes: causalgia show --notes." in answer
 
 
 def test_every_column_of_tidy_on_request(results):

@@ -241,10 +241,10 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     )
     assert (interactions == "increases").all()
     if name in SHARP:
-        said = answer.sentences[0]
+        said = answer.details[0]
         assert (
             "together the two motifs increase the outcome in ++ downstream at 16 to "
-            "19, -- upstream at 16 to 19, decrease " in said
+            "19, -- upstream at 16 to 19 and decrease " in said
         )
     assert verdict(answer, "direction ++") == "increases"
     assert verdict(answer, "direction --") == "decreases"

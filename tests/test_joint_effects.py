@@ -58,8 +58,8 @@ TRUTHS = {
     (5, -2, 2): "weakening (the first weakens the second)",
     (0, 3, 2): "synergistic (one strengthens the other, which raises the outcome)",
     (0, 3, -2): "weakening (the first weakens the second)",
-    (0, 0, 4): "synergistic (together they raise the outcome, alone not)",
-    (0, 0, -4): "synergistic (together they lower it, alone not)",
+    (0, 0, 4): "synergistic (together they raise the outcome, neither does alone)",
+    (0, 0, -4): "synergistic (together they lower it, neither does alone)",
     (2, 3, 0): "additive",
 }
 
@@ -193,9 +193,9 @@ def test_spacing_has_the_same_words():
         cg.run(experiment, network(-4, -4, 3), rng=0, progress=False)
     )
     assert (
-        "two sites are saturating at 12 and 20 (2.99 and 2.99: less than the sum of two "
-        "negative effects); together they lower the outcome at 12 and 20; "
-        in answer.sentences[0]
+        "two sites are saturating at distances 12 and 20 (interaction 2.99 and 2.99: less "
+        "than the sum of two negative effects); together they lower the outcome at "
+        "distances 12 and 20; " in answer.sentences[0]
     )
     assert f"{GATA} alone decreases the outcome at all 3 places" in answer.sentences[0]
     assert f"{KLF} alone decreases the outcome at both places" in answer.sentences[0]

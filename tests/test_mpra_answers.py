@@ -100,7 +100,7 @@ def test_what_is_asked_for_is_printed_below():
     text = parts.text()
     assert "A: A − WT" in text
     assert "replicate  DNA reads" in text
-    assert "Nothing is wrong with the 3 replicates" in text
+    assert "No fault was found in the 3 replicates" in text
     assert "rope=0 asks for the direction alone" not in text.split("\n\n")[2]
 
 

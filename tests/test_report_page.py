@@ -863,6 +863,20 @@ class TestInABrowser:
             ".filter(h => h > 0); return of.length ? Math.min(...of) : null})()"
         )
 
+    @pytest.mark.parametrize("name", ["12 tasks", "long names"])
+    @pytest.mark.parametrize("width", [390, 1280])
+    def test_no_verdict_is_broken_within_its_word(self, name, width, browser, tmp_path):
+        """With long names beside them they read "increas", "es"."""
+        path = cg.report(PAGES[name](), path=tmp_path / "a.html")
+        self.load(browser, path)
+        browser.screen(width, 800, mobile=width < 400)
+        broken = browser.value(
+            "[...document.querySelectorAll('#effects .mark')].filter(e => e.getClientRects"
+            "().length && !e.textContent.includes(' ') && e.getBoundingClientRect()"
+            ".height > 1.9 * parseFloat(getComputedStyle(e).fontSize)).length"
+        )
+        assert broken == 0
+
     @pytest.mark.parametrize("name", list(PAGES))
     def test_a_phone_cuts_nothing(self, name, browser, tmp_path):
         path = cg.report(PAGES[name](), path=tmp_path / "a.html")

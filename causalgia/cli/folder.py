@@ -352,6 +352,14 @@ def _moved_aside(page: Path) -> Path:
     return page.rename(aside)
 
 
+_IN_SHELL = {
+    "notes=True": "causalgia show --notes",
+    'rows="all"': "causalgia show --all",
+    'task="..."': "--task ...",
+}
+"""What answer.txt says, which a shell reads, in place of arguments of Python."""
+
+
 def write_effects(
     folder: Path,
     effects: xr.Dataset,
@@ -366,6 +374,8 @@ def write_effects(
     from causalgia.paper import report
 
     text = report(effects) if text is None else text
+    for argument, option in _IN_SHELL.items():
+        text = text.replace(argument, option)
     write_text(folder / ANSWER, printable(text).rstrip("\n") + "\n")
     write_text(folder / TABLE, effects_text(effects, all_columns=all_columns))
     return ANSWER, TABLE

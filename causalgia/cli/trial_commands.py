@@ -281,7 +281,7 @@ def lock_trial(
     check_tasks(spec, predictor, spec_file)
     text = tomli_w.dumps(_relative(spec.to_dict(), place.resolve().parent))
     protocol = _protocol_of(spec, predictor).lock(place, trial=text)
-    echo(str(protocol))
+    print_parts(protocol.plan_parts(noted="causalgia plan --notes"))
     echo(f"\nWrote {out}, SHA-256 {protocol.sha256}")
     echo(f"Next: causalgia run --protocol {shell_word(out)} --out results")
 

@@ -431,10 +431,10 @@ def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[
     first, *_, last = [*rises, *rises]
     answer = (
         f"{begins}from the weakest motif ({low:.3g} bits) to the strongest "
-        f"({high:.3g} bits) the effect of {first} {_slope_text(rises[first])}"
+        f"({high:.3g} bits) the line fitted to effects {_slope_text(first, rises)}"
     )
     if last != first:
-        answer += f", and that of {last} {_slope_text(rises[last])}"
+        answer += f" and {_slope_text(last, rises)}"
     slopes = [
         f"{per_unit(row, high - low, 'per bit')} with {n} ({effect_in_words(row)})"
         for n, row in rises.items()
@@ -451,8 +451,10 @@ def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[
     return [f"{answer}{excess}.", *details]
 
 
-def _slope_text(row: xr.Dataset) -> str:
-    return f"{trend_in_words(row, '').strip()} ({effect_in_words(row)})"
+def _slope_text(copies: str, rises: Mapping[str, xr.Dataset]) -> str:
+    row = rises[copies]
+    trend = trend_in_words(row, "").strip()
+    return f"{trend} with {copies} ({effect_in_words(row)})"
 
 
 def _excess_texts(

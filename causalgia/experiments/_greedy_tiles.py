@@ -320,7 +320,7 @@ def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> D
 
 _WORDS = {
     "decreases": "needed beyond those chosen",
-    "increases": "holding it down",
+    "increases": "holding the outcome down",
     "negligible": "negligible",
     "undecided": "undecided",
 }

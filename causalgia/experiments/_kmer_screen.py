@@ -93,8 +93,8 @@ def kmer_screen(
     n_placebos
         Random sequences, 40 or more: distinct random sequences from a fixed stream,
         other than the given `motifs`; at most 64 of width 3. None: 400 for 1,000 k-mers
-        or more, else 100. Where all k-mers are screened, the random sequences are a
-        random part of them.
+        or more, else 100, or all that there are. Where all k-mers are screened, the
+        random sequences are a random part of them.
     letters
         ``"ACGU"`` or ``"ACGT"``: the alphabet of the names of arms.
     n_units
@@ -168,14 +168,12 @@ def kmer_screen(
         if motifs is None
         else "ACGT"
     )
-    n_placebos = (
-        (_MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS)
-        if n_placebos is None
-        else n_placebos
-    )
-    placebos = random_placebos(
-        width, n_placebos, spelled, other_than=() if motifs is None else screened
-    )
+    taken = () if motifs is None else screened
+    if n_placebos is None:
+        n_placebos = _MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS
+        there_are = 4**width - len(taken)
+        n_placebos = max(min(n_placebos, there_are), LEAST_PLACEBOS)
+    placebos = random_placebos(width, n_placebos, spelled, other_than=taken)
     arms = [Arm(CONTROL, Untreated())]
     arms += [Arm(kmer, Embed(kmer, at=start)) for kmer in screened]
     arms += [Arm(PLACEBO + kmer, FixedPlacebo(kmer, at=start)) for kmer in placebos]
@@ -411,6 +409,9 @@ def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
             f"none of {of} has an effect beyond {region}; the largest is {named}, "
             "which cg.confirm would test on fresh backgrounds."
         )
+    beyond = np.isin(rows["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
+    too = f" ({beyond:,} of the random sequences do as well)" if beyond else ""
+    region += too
     if n <= _IN_ANSWER:
         has = "has an effect" if n == 1 else "have effects"
         return f"{n:,} of {of} {has} beyond {region}: {named}."
@@ -430,7 +431,7 @@ def _screen_details(
 
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], DIRECTIONS)
     size = np.abs(beyond["ace"].to_numpy())
-    n_named = min(_NAMED, int(directed.sum()) or len(size))
+    n_named = min(_NAMED, int(directed.sum()) or min(_IN_ANSWER, len(size)))
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
         :n_named
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.choices import Control
+from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
@@ -189,9 +189,12 @@ def _logo_table(estimates: xr.Dataset, motif: str) -> xr.Dataset:
 
 
 _CHANGES = {
+    "weakens": ("weakens this effect", "weaken this effect"),
+    "strengthens": ("strengthens it", "strengthen it"),
+    "reverses": ("reverses it", "reverse it"),
     "decreases": ("lowers the outcome", "lower the outcome"),
     "increases": ("raises the outcome", "raise the outcome"),
-    "negligible": ("changes it negligibly", "change it negligibly"),
+    "negligible": ("is negligible", "are negligible"),
     "undecided": ("is undecided", "are undecided"),
 }
 
@@ -203,13 +206,13 @@ def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
             str(name).startswith("change ") for name in rows["contrast"].to_numpy()
         ]
     )
-    verdicts = changes["verdict"].to_numpy()
+    kinds = np.array(_kinds_of_changes(rows, changes, motif))
     counts = [
         (n, one, many)
-        for v, (one, many) in _CHANGES.items()
-        if (n := int((verdicts == v).sum()))
+        for kind, (one, many) in _CHANGES.items()
+        if (n := int((kinds == kind).sum()))
     ]
-    every = f"its {len(verdicts)} single-base changes"
+    every = f"its {len(kinds)} single-base changes"
     of_changes = f"of {every}, " + ", ".join(
         f"{n} {one if n == 1 else many}" for n, one, many in counts
     )
@@ -224,6 +227,31 @@ def _mutagenesis_text(rows: xr.Dataset, motif: str) -> str:
         f"{motif} {DOES[str(whole['verdict'].item())]} ({effect_in_words(whole)}); "
         f"{of_changes} (least {least}; most {most})."
     )
+
+
+def _kinds_of_changes(rows: xr.Dataset, changes: xr.Dataset, motif: str) -> list[str]:
+    """Return what each change does to the effect of the motif, where that has a
+    direction, else to the outcome.
+    """
+    names = set(rows["contrast"].to_numpy().astype(str).tolist())
+    of_motif = str(rows["verdict"].sel(contrast=motif).item())
+    kinds = []
+    for name in changes["contrast"].to_numpy().astype(str).tolist():
+        kind = str(changes["verdict"].sel(contrast=name).item())
+        if kind in DIRECTIONS and of_motif in DIRECTIONS:
+            change = name.removeprefix("change ")
+            at = int(change[1:-1])
+            mutant = f"{motif[:at]}{change[-1]}{motif[at + 1 :]}"
+            left = (
+                str(rows["verdict"].sel(contrast=mutant).item())
+                if mutant in names
+                else ""
+            )
+            reverses = left in DIRECTIONS and left != of_motif
+            kind = "strengthens" if kind == of_motif else "weakens"
+            kind = "reverses" if reverses else kind
+        kinds.append(kind)
+    return kinds
 
 
 def _draw_logo(answer: Answer) -> Axes:

@@ -234,13 +234,13 @@ def _tile_experiment(
 
 _LOST = {
     "decreases": "needed",
-    "increases": "holding it down",
+    "increases": "holding the outcome down",
     "negligible": "negligible",
     "undecided": "undecided",
 }
 _GAINED = {
     "increases": "sufficient",
-    "decreases": "holding it down",
+    "decreases": "lowering the outcome",
     "negligible": "negligible",
     "undecided": "undecided",
 }

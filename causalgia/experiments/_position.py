@@ -178,7 +178,7 @@ def _read_position(found: TrialResults) -> Finding:
             estimates, [f"{name} minus mean" for name in names[1:]]
         )
     site: Embed = found.experiment.named_arms[1].intervention  # type: ignore[assignment]  # as in `position`
-    motif, between = site.written.label, f"from {ends[0]} to {ends[1]}"
+    motif, between = site.written.label, f"between places {ends[0]} and {ends[1]}"
     against = against_placebos(found.experiment)
     sentences, details = list[str](), list[str]()
     for task, rows in rows_by_task(found.steps.decisions):
@@ -213,9 +213,9 @@ _DOES = {
 _SHAPES = {
     "falling": "the effect of {} falls {}",
     "rising": "the effect of {} rises {}",
-    "flat": "the effect of {} hardly depends on its place {}",
-    "uneven": "the effect of {} differs between places {}",
-    "undecided": "whether the effect of {} depends on its place {} is undecided",
+    "flat": "the effect of {} hardly changes {}",
+    "uneven": "the effect of {} differs {}",
+    "undecided": "whether the effect of {} changes {} is undecided",
 }
 
 

@@ -439,7 +439,9 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
             clauses.append(f"{kind} {where}")
         else:
             why = f": {kind.meaning}" if kind.meaning else ""
-            clauses.append(f"{kind.word} {where} ({_sizes_text(of_kind)}{why})")
+            clauses.append(
+                f"{kind.word} {where} (interaction {_sizes_text(of_kind)}{why})"
+            )
     on_scales = "" if tried is None else tried.text(departing, rows)
     text = f"two sites are {listed(clauses)}{on_scales}" if clauses else ""
     return "; ".join(part for part in (text, open_at) if part)
@@ -448,7 +450,7 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
 def _distances_text(found: xr.Dataset) -> str:
     at = [f"{d:.0f}" for d in found["distance"].to_numpy().astype(float).tolist()]
     if len(at) <= _FEW:
-        return f"at {listed(at)}"
+        return f"at distance{'s' * (len(at) > 1)} {listed(at)}"
     return f"at {len(at)} distances from {at[0]} to {at[-1]}"
 
 

@@ -275,10 +275,7 @@ def methods(
     inference = _inference(effects)
     if "stopped" in attrs and any("could be missed." in line for line in inference):
         attrs["stopped"] = without_missed_share(attrs["stopped"])
-    notes = [
-        "; ".join(part for part in note.rstrip(".").split("; ") if "cg." not in part)
-        for note in notes_of(effects)
-    ]
+    notes = list(map(_without_advice, notes_of(effects)))
     parts = [
         *_design(effects),
         *_estimand(effects),
@@ -292,6 +289,26 @@ def methods(
         printable(_results_paragraph(effects)),
         works(effects),
     )
+
+
+_ADVICE = (
+    "cg.",
+    "a longer motif, or a null model",
+    "write both over the same bases",
+)
+"""What a note goes on to advise, which is no part of what was done."""
+
+
+def _without_advice(note: str) -> str:
+    """Return a note of a trial without its advice.
+
+    Examples
+    --------
+    >>> _without_advice("GATA is in the flanks; a longer motif, or a null model, helps")
+    'GATA is in the flanks'
+    """
+    parts = note.rstrip(".").split("; ")
+    return "; ".join(x for x in parts if not any(advice in x for advice in _ADVICE))
 
 
 def _design(effects: xr.Dataset) -> list[str]:

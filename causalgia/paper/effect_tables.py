@@ -23,7 +23,7 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas, to_csv
 from causalgia.paper._report import report
-from causalgia.reporting.answers import table_parts
+from causalgia.reporting.answers import ReportText, table_parts
 from causalgia.reporting.effect_rows import Rows, as_reportable
 from causalgia.reporting.table_formats import (
     NAMES,
@@ -293,7 +293,7 @@ def table(
     format: Literal["markdown", "latex", "html", "csv"] = "markdown",
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
-) -> str: ...
+) -> ReportText: ...
 
 
 @overload
@@ -337,7 +337,9 @@ def table(
 
     Returns
     -------
-    str or great_tables.GT
+    ReportText or great_tables.GT
+        A string, which a prompt shows as it stands and a notebook as the HTML table
+        (LaTeX and CSV as text).
 
     Raises
     ------
@@ -372,11 +374,15 @@ def table(
         raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
     if format == "csv":
-        return to_csv(tidy(effects, task=task), index=False)
-    return _WRITERS[format](*table_parts(effects, rows=rows, task=task))
+        return ReportText(to_csv(tidy(effects, task=task), index=False))
+    parts = table_parts(effects, rows=rows, task=task)
+    if format == "great_tables":
+        return _great_tables(*parts)
+    text = _WRITERS[format](*parts)
+    return ReportText(text, "" if format == "latex" else html_table(*parts))
 
 
-_Writer = Callable[[list[str], list[list[str]], list[str]], Any]
+_Writer = Callable[[list[str], list[list[str]], list[str]], str]
 
 
 def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -> Any:
@@ -406,7 +412,6 @@ _WRITERS: dict[str, _Writer] = {
     "markdown": markdown_table,
     "html": html_table,
     "latex": latex_table,
-    "great_tables": _great_tables,
 }
 
 

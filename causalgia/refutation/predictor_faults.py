@@ -305,8 +305,8 @@ def _other_strand(claim: Claim) -> list[Finding]:
             cure=""
             if ratio >= 0.5
             else (
-                "right for RNA and stranded tasks; else average both strands: "
-                "rc_average=True"
+                "none for RNA and stranded tasks, where this is right; for others "
+                "average both strands: rc_average=True"
             ),
             n_predictions=2 * n * len(arms),
         )

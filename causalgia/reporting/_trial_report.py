@@ -19,7 +19,7 @@ from causalgia.effect_table import (
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import OutcomesError, comma_list, printable, quoted
+from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
@@ -200,7 +200,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     )
     where += task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
     control = (
-        f" {versus(attrs)} {_quote_if_spaced(attrs['control'])}"
+        f" {versus(attrs)} {quote_if_spaced(attrs['control'])}"
         if attrs.get("control")
         else ""
     )
@@ -222,7 +222,7 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
         verdict = f"; {verdict_in_words(row, attrs)}{units}"
     claim = (
         f"ACE on {scale_text(attrs)}{where}, "
-        f"{_quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
+        f"{quote_if_spaced(row['contrast'])}{control}{population_text(estimates)}"
     )
     return f"{claim}: {size}{exact}{verdict}."
 
@@ -277,7 +277,7 @@ def _contrast_text(estimates: xr.Dataset) -> str:
     if estimates.attrs.get("control"):
         return (
             f"each arm {versus(estimates.attrs)} "
-            f"{_quote_if_spaced(estimates.attrs['control'])}"
+            f"{quote_if_spaced(estimates.attrs['control'])}"
         )
     estimand = str(
         estimates.attrs.get(
@@ -306,7 +306,7 @@ def in_one_line(text: object) -> str:
     return printable(str(text)).replace("\n", r"\n").replace("\t", r"\t")
 
 
-def _quote_if_spaced(name: str) -> str:
+def quote_if_spaced(name: str) -> str:
     return f"'{name}'" if " " in name else name
 
 
@@ -377,7 +377,9 @@ def _null_model_text(estimates: xr.Dataset) -> str:
         return null
     by_parent = attrs.get("cluster") == "parent" and "n_clusters" in estimates
     used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
-    if used.max() >= int(match[1].replace(",", "")):
+    parents = re.search(r"of ([\d,]+) parents", null)
+    of = parents if by_parent and parents else match
+    if used.max() >= int(of[1].replace(",", "")):
         return null
     return f"{null[: match.end()]} ({_count_range(used)} used){null[match.end() :]}"
 
@@ -512,15 +514,14 @@ def _largest_effects(
         if which.flat[i] and not placebo.flat[i]
     ]
     names = [
-        effect_name(estimates, np.unravel_index(i, which.shape))
+        effect_name(estimates, np.unravel_index(i, which.shape), quote=len(chosen) > 1)
         for i in chosen[:_NAMED]
     ]
     more = len(chosen) - _NAMED
     words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
-    parts = [comma_list(names)] if names else []
-    parts += [f"{more:,} more"] if more > 0 else []
+    parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
     parts += [placebo_count(words)] if words else []
-    return " and ".join(parts)
+    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
 def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:

@@ -5,6 +5,7 @@ an effect and of what size, what is negligible, what the data do not decide.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import xarray as xr
 from causalgia.checks import four_digits
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
+from causalgia.inputs import wide
 from causalgia.reporting.effect_rows import Row
 from causalgia.reporting.table_formats import (
     format_effect,
@@ -26,7 +28,7 @@ from causalgia.reporting.verdict_sentences import (
 )
 
 _FEW = 3
-_MANY_LETTERS = 60
+_MOST_COLUMNS = 60
 _UP = ("increases", "higher")
 _DOWN = ("decreases", "lower")
 
@@ -95,18 +97,52 @@ def in_words(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
-def cut(name: str, most: int = _MANY_LETTERS) -> str:
-    """Return a name of at most this many letters, cut with an ellipsis.
+def cut(name: str, most: int = _MOST_COLUMNS) -> str:
+    """Return a name of at most this many columns of a terminal, cut with an ellipsis.
 
     Examples
     --------
-    >>> cut("GATA1"), cut("A" * 80, 5)
-    ('GATA1', 'AAAA…')
+    >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
+    ('GATA1', 'AAAA…', '漢字…')
     """
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    return name if wide(name) <= most else f"{_start(name, most - 1)}…"
 
 
-def cut_middle(name: str, most: int = _MANY_LETTERS) -> str:
+def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
+    """Return each name as it is shown in at most this many columns: cut at its end, and
+    in the middle where several have the same beginning, so that they stay apart.
+
+    Examples
+    --------
+    >>> cut_apart(["GATA1", "A" * 9, "CCCCCCCCG", "CCCCCCCCT"], 7)
+    {'GATA1': 'GATA1', 'AAAAAAAAA': 'AAAAAA…', 'CCCCCCCCG': 'CCC…CCG', 'CCCCCCCCT': 'CCC…CCT'}
+    """
+    shown = {name: cut(name, most) for name in names}
+    common = Counter(shown.values())
+    for name, short in shown.items():
+        if common[short] > 1:
+            head = _start(name, most // 2)
+            tail = _start(name[::-1], most - 1 - wide(head))[::-1]
+            shown[name] = f"{head}…{tail}"
+    common = Counter(shown.values())
+    for i, (name, short) in enumerate(shown.items()):
+        if common[short] > 1:
+            number = f"…{i + 1}"
+            shown[name] = f"{_start(name, most - len(number))}{number}"
+    return shown
+
+
+def _start(name: str, most: int) -> str:
+    """Return the letters of a name that fit into this many columns."""
+    taken = 0
+    for i, letter in enumerate(name):
+        taken += wide(letter)
+        if taken > most:
+            return name[:i]
+    return name
+
+
+def cut_middle(name: str, most: int = _MOST_COLUMNS) -> str:
     """Return a name of at most this many letters, of a longer one the beginning and the
     end, by which names of a list differ.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from causalgia.reporting._trial_report import (
     describe_outcomes,
     in_one_line,
     population_text,
+    quote_if_spaced,
     scale_text,
     sentences,
     shape_lines,
@@ -32,7 +34,7 @@ from causalgia.reporting._trial_report import (
     versus,
     without_missed_share,
 )
-from causalgia.reporting.answer_sentences import answer_sentences, cut
+from causalgia.reporting.answer_sentences import answer_sentences, cut, cut_apart
 from causalgia.reporting.effect_rows import (
     Row,
     Rows,
@@ -45,6 +47,7 @@ from causalgia.reporting.effect_rows import (
     placebo_count,
     sentences_on_tasks,
 )
+from causalgia.reporting.effect_rows import rows as every_row_of
 from causalgia.reporting.table_formats import html_table, percent
 from causalgia.reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
@@ -52,6 +55,7 @@ from causalgia.reporting.verdict_sentences import (
     is_simultaneous,
     rule_sentences,
     trial_history,
+    usual_range_note,
     verdict_cautions,
 )
 from causalgia.schema import keeps_effects
@@ -59,13 +63,18 @@ from causalgia.schema import keeps_effects
 WIDTH = 100
 """Columns in which tables of several tasks stand side by side."""
 _MOST_ROWS = 20
+_MOST_COUNTED = 20_000
+"""Effects whose verdicts the sentences count; of more, those of the tasks shown."""
 _FOOT = 3
 _FEW_PLACES = 2
+_FEW_CONTROLS, _MOST_WEIGHTS = 2, 2_000_000
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
 _LEFT = {"contrast", "task", "model", "verdict"}
 """Columns of words, which are aligned left; numbers are aligned right."""
+_NAME_COLUMNS = {"contrast": 40, "task": 30}
+"""Columns of a terminal for the names of a table, which are cut beyond them."""
 _NOT_BESIDE = ("contrast", "task", "n", "ACE")
 _DROPPED = ("q", "shrunken")
 """Columns that tables of tasks beside each other do without where there is no room."""
@@ -135,13 +144,15 @@ class AnswerParts:
         width
             Columns in which tasks stand beside each other, if they do not take more.
         fold
-            Whether the lines of the answer and of the foot end there too; those of the
-            table, and what is asked for besides, do not.
+            Whether the lines of the answer and of the foot end there too, and long
+            names in the table are cut; what is asked for besides is not.
         """
-        beside = None if self.by_task is None else _beside_within(self.by_task, width)
+        by_task, lines, is_cut = self.by_task, self.lines, False
+        if fold:
+            by_task, lines, is_cut = _with_short_names(by_task, self.header, lines)
+        beside = None if by_task is None else _beside_within(by_task, width)
         answer_lines, table = self.sentences, beside or []
         if beside is None:
-            lines = self.lines
             if self.placebos:  # a sentence for a line of each task
                 answer_lines = (*answer_lines, self.placebos)
                 lines = [
@@ -149,9 +160,10 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
-            table = _laid_out([self.header, *lines], self.words)
+            table = _laid_out([self.header, *lines], self.words) if lines else []
         most = width if fold else math.inf
-        under = [self.more] if self.more else []
+        on_names = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
+        under = [*([self.more] if self.more else []), *([on_names] if is_cut else [])]
         parts = [
             _paragraph(answer_lines, most),
             "\n".join([*table, *(_folded(line, most) for line in under)]),
@@ -170,7 +182,8 @@ class AnswerParts:
         first = "\n".join(
             f"<p>{as_html(printable(text))}</p>" for text in self.sentences
         )
-        cells_ = [[in_one_line(cell) for cell in line] for line in self.lines]
+        lines = _without_q_twice([self.header, *self.lines])[1:]
+        cells_ = [[in_one_line(cell) for cell in line] for line in lines]
         return f"{first}\n{html_table(self.header, cells_, notes, self.words)}"
 
 
@@ -255,7 +268,7 @@ def answer_parts(
     for most in beside_each_other if rows != "all" else (None,):
         keep, not_shown = table, ""
         if most is not None:
-            lines_ = _sitesin_one_line(table, shown)
+            lines_ = _sites_in_one_line(table, shown)
             keep, not_shown = _first_contrasts(lines_, every, most)
         header, lines = cells(shown, rows=rows, truth=truth, table=keep)
         for name in _columns_in_foot(effects):
@@ -280,16 +293,25 @@ def answer_parts(
         len(further),
         "" if "each" in requested else more,
     )
-    effect_rows = [row for row, _ in table if not row["summary"]]
+    counted_effects, effect_rows = (
+        shown,
+        [row for row, _ in table if not row["summary"]],
+    )
+    if left and answer is None and effects["ace"].size <= _MOST_COUNTED:
+        counted_effects, effect_rows = effects, every_row_of(effects)
+        left = left.split(" Verdicts of all ")[0]  # which the sentences count
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
         tasks = task_contrast_text(effects)[0].removeprefix(", ")
         scale += f" in {tasks}" if tasks else ""
-    answer_lines = (
-        above
-        if answer is not None
-        else tuple(answer_sentences(shown, effect_rows, scale=scale))
-    )
+    answer_lines = above
+    if answer is None:
+        answer_lines = tuple(
+            answer_sentences(counted_effects, effect_rows, scale=scale)
+        )
+        if left and counted_effects is shown:
+            tasks = f"the {shown.sizes['task']} tasks with the largest effects"
+            answer_lines = (f"Of {tasks} alone:", *answer_lines)
     return AnswerParts(
         sentences=answer_lines,
         header=header,
@@ -618,6 +640,7 @@ def note_lines(effects: xr.Dataset) -> list[str]:
     return [
         *([f"{facts[0].upper()}{facts[1:]}."] if facts else []),
         *([defined] if defined else []),
+        *([usual] if (usual := usual_range_note(effects)) else []),
         *(
             f"Note: {note[:1].upper()}{note[1:]}."
             for note in notes
@@ -643,6 +666,7 @@ def _setting(effects: xr.Dataset) -> str:
         words = words.removeprefix("the ")
         if words and not words.startswith("mean over units of the weighted sum"):
             compared = f"{words[0].upper()}{words[1:]}"
+    compared = compared or _subtracted(effects)
     on_tasks = task_contrast_text(effects)[0].removeprefix(", ")
     where = _population(effects)
     assigned = str(attrs.get("assignment") or "")
@@ -654,6 +678,24 @@ def _setting(effects: xr.Dataset) -> str:
     on = attrs.get("effect_on")
     text = f"{text[0].upper()}{text[1:]}." if parts[0] is not compared else f"{text}."
     return f"Effect on {on}. {text}" if on else text
+
+
+def _subtracted(effects: xr.Dataset) -> str:
+    """Return what is subtracted from arms, where contrasts are named: "Arms minus
+    untreated"; empty where none is a difference of two arms, or too many are kept.
+    """
+    if "weight" not in effects or effects["weight"].size > _MOST_WEIGHTS:
+        return ""
+    weight = effects["weight"].transpose("contrast", "arm").to_numpy()
+    weight = weight[~is_placebo(effects)]
+    of_two = ((weight != 0).sum(axis=1) == 2) & (weight.min(axis=1) == -1)
+    arms = effects["arm"].to_numpy().astype(str)[weight[of_two].argmin(axis=1)]
+    names = [quote_if_spaced(name) for name in dict.fromkeys(arms.tolist())]
+    if not names:
+        return ""
+    if len(names) > _FEW_CONTROLS:
+        return "Arms minus controls of their own"
+    return f"Arms minus {' or '.join(cut(name) for name in names)}"
 
 
 def _as_given(effects: xr.Dataset) -> str:
@@ -682,7 +724,10 @@ def _population(effects: xr.Dataset) -> str:
             length = f" of {of[1]}" if of else ""
             return f"on {n[1]} real sequence{'s' * (n[1] != '1')}{length}"
         if kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
-            return f"on {n[1]} {null}"
+            in_both = attrs.get("assignment") == "parallel"
+            return f"on {n[1]} {null}{' in the two arms' if in_both else ''}"
+    if drawn := _draws_of_real_sequences(effects):
+        return drawn
     words = population_text(effects).removeprefix(", ")
     if n and target == "units":
         return words.replace("these units", f"these {count}")
@@ -690,10 +735,37 @@ def _population(effects: xr.Dataset) -> str:
         words = ""
     if target not in TARGET_MEANINGS:
         words = ""
-    by_parent = re.fullmatch(r"[\d,]+ units in ([\d,]+) clusters \(parent\)", count)
-    if by_parent and f" {by_parent[1]} real sequences" in words:
-        count = ""
     return "; ".join(part for part in (words, count) if part)
+
+
+def _draws_of_real_sequences(effects: xr.Dataset) -> str:
+    """Return "on 40 real sequences of 60 bp, 4 draws of each", where every sequence has
+    all its draws; else empty.
+    """
+    found = re.fullmatch(
+        r"the real sequences themselves(?: of ([\d,]+) parents)?, ([\d,]+) draws each: "
+        r"([\d,]+) sequences? of ([\d,]+ \w+)",
+        str(effects.attrs.get("null", "")),
+    )
+    count = re.fullmatch(
+        r"([\d,]+) units(?: in ([\d,]+) clusters \(parent\))?",
+        count_clause(effects) or "",
+    )
+    if not found or not count:
+        return ""
+    parents, draws, sequences, length = found.groups()
+    of_one = effects.attrs.get("target") == "parents"
+    wanted = draws if of_one and sequences == "1" else None
+    if effects.attrs.get("target") == "population" and count[2] == (
+        parents or sequences
+    ):
+        wanted = f"{int(draws.replace(',', '')) * int(sequences.replace(',', '')):,}"
+    if count[1] != wanted:
+        return ""
+    if of_one:
+        return f"on {draws} draws of one real sequence of {length}"
+    of = f" from {parents} parents" if parents else ""
+    return f"on {sequences} real sequences of {length}{of}, {draws} draws of each"
 
 
 def _one_count(effects: xr.Dataset) -> bool:
@@ -724,6 +796,7 @@ def _by_size(
     """
     null = float(effects.attrs.get("null_value", 0.0))
     rank: dict[str, tuple[int, float]] = {}
+    interactions = _interactions_of(effects)
     first: dict[str, int] = {}
     for row, _ in table:
         if row["summary"]:
@@ -739,13 +812,25 @@ def _by_size(
     def place(line: tuple[Row, dict[str, str]]) -> tuple[Any, ...]:
         row = line[0]
         if row["summary"]:
-            return (2, 0, 0.0)
-        return (int(row["is_placebo"]), *rank[row["contrast"]], first[row["contrast"]])
+            return (2, 0, 0, 0.0)
+        name = row["contrast"]
+        is_other = int(bool(interactions) and name not in interactions)
+        return (int(row["is_placebo"]), is_other, *rank[name], first[name])
 
     return sorted(table, key=place)
 
 
-def _sitesin_one_line(
+def _interactions_of(effects: xr.Dataset) -> set[str]:
+    """Return the contrasts that are interactions of two sites, of which an experiment
+    on pairs asks.
+    """
+    if "asks" not in effects.coords or effects["asks"].dims != ("contrast",):
+        return set()
+    of_pairs = effects["asks"].to_numpy() == "interaction"
+    return set(effects["contrast"].to_numpy()[of_pairs].astype(str).tolist())
+
+
+def _sites_in_one_line(
     table: list[tuple[Row, dict[str, str]]], effects: xr.Dataset
 ) -> list[tuple[Row, dict[str, str]]]:
     """Return the lines of a table with one line for a site alone at more than two
@@ -792,6 +877,7 @@ def _range_of_lines(
     cells_ |= {"verdict": verdicts.pop()} if len(verdicts) == 1 else {}
     members = [row["contrast"] for row, _ in group]
     merged = {"contrast": label, "label": label, "spread": True, "members": members}
+    merged["verdicts"] = [str(row.get("verdict", "more")) for row, _ in group]
     return first | merged, cells_
 
 
@@ -822,12 +908,13 @@ def _first_contrasts(
     left = [line[0] for line in table if line not in shown]
     if not left:
         return shown, ""
-    counts: dict[str, int] = {}
-    for row in left:
-        word = str(row.get("verdict", "more"))
-        counts[word] = counts.get(word, 0) + 1
-    words = ", ".join(f"{n:,} {word}" for word, n in counts.items())
-    rest = f"{len(left):,} more" if "more" in counts else f"Not shown: {words}"
+    words = Counter(
+        word
+        for row in left
+        for word in row.get("verdicts", [str(row.get("verdict", "more"))])
+    )
+    counts = ", ".join(f"{n:,} {word}" for word, n in words.items())
+    rest = f"{len(left):,} more" if "more" in words else f"Not shown: {counts}"
     return shown, f"{rest}; {every} shows all."
 
 
@@ -894,9 +981,30 @@ def _folded(text: str, width: float) -> str:
 
 
 def _laid_out(lines: list[list[str]], words: Sequence[str] = ()) -> list[str]:
+    lines = _without_q_twice(lines)
     widths = [max(map(wide, column)) for column in zip(*lines, strict=True)]
     left = [name in _LEFT or name in words for name in lines[0]]
     return [_line(line, widths, left) for line in lines]
+
+
+def _without_q_twice(lines: list[list[str]]) -> list[list[str]]:
+    """Return the lines of a table, below its heading, without the q of a verdict that
+    it withholds where a column has it.
+    """
+    header = lines[0]
+    if "q" not in header or "verdict" not in header:
+        return lines
+    at, q = header.index("verdict"), header.index("q")
+    return [
+        header,
+        *(
+            [
+                cell.partition(" (")[0] if i == at and line[q] else cell
+                for i, cell in enumerate(line)
+            ]
+            for line in lines[1:]
+        ),
+    ]
 
 
 def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
@@ -909,6 +1017,40 @@ def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
 def _padded(cell: str, width: int, left: bool) -> str:
     space = " " * (width - wide(cell))
     return f"{cell}{space}" if left else f"{space}{cell}"
+
+
+def _with_short_names(
+    by_task: tuple[list[str], list[str], list[list[str]]] | None,
+    header: list[str],
+    lines: list[list[str]],
+) -> tuple[tuple[list[str], list[str], list[list[str]]] | None, list[list[str]], bool]:
+    """Return a table with the names of contrasts and tasks in as many columns as a
+    terminal has for them, and whether any was cut.
+    """
+    is_cut = False
+    made = [list(line) for line in lines]
+    for name, most in _NAME_COLUMNS.items():
+        if name not in header:
+            continue
+        i = header.index(name)
+        short = cut_apart([line[i] for line in lines], most)
+        is_cut |= any(short[line[i]] != line[i] for line in lines)
+        for line in made:
+            line[i] = short[line[i]]
+    if by_task is None:
+        return None, made, is_cut
+    tasks = cut_apart(by_task[0], _NAME_COLUMNS["task"])
+    labels = cut_apart([line[0] for line in by_task[2]], _NAME_COLUMNS["contrast"])
+    is_cut |= any(short != name for name, short in (tasks | labels).items())
+    return (
+        (
+            [tasks[name] for name in by_task[0]],
+            by_task[1],
+            [[labels[line[0]], *line[1:]] for line in by_task[2]],
+        ),
+        made,
+        is_cut,
+    )
 
 
 def _beside_within(

@@ -223,8 +223,8 @@ def _answer(names: list[str], status: list[str], claims: str) -> str:
             f"check{'s' * (n != 1)} ({failed}); {n_pass:,} pass{also}."
         )
     if warned:
-        passed = f"{n_pass:,} of {n:,} pass, and {warns}" if n > 1 else warns
-        return f"{what} fail{'s' * (not many)} no check: {passed}."
+        passed = f" and pass{'es' * (not many)} {n_pass:,} of {n:,}" if n > 1 else ""
+        return f"{what} fail{'s' * (not many)} no check{passed}; {warns}."
     if not n:
         return "No check was made."
     which = f"all {n:,} checks" if n > 1 else f"the check {names[0]}"

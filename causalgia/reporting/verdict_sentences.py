@@ -134,6 +134,21 @@ def _is_point(rope: str) -> bool:
     return rope.lstrip("-").replace(".", "", 1).isdigit()
 
 
+_ROBUST = re.compile("five robust sd about the median of (.+?), or their outermost.*")
+
+
+def usual_range_note(decisions: xr.Dataset) -> str:
+    """Return what the usual range of placebos is, where it is the region; else empty.
+
+    Examples
+    --------
+    >>> usual_range_note(xr.Dataset(attrs={"rope": "-0.1 to 0.1"}))
+    ''
+    """
+    label = str(decisions.attrs.get("rope", ""))
+    return f"Usual range of placebos: {label}." if _ROBUST.search(label) else ""
+
+
 def region_in_words(decisions: xr.Dataset) -> str:
     """Return the ends of the regions, and the name where they have one.
 
@@ -145,6 +160,7 @@ def region_in_words(decisions: xr.Dataset) -> str:
     '-0.3 to 0.4 (the central 95 % of 40 placebos)'
     """
     label = plus_minus(str(decisions.attrs.get("rope", "the region of each row")))
+    label = _ROBUST.sub(r"the usual range of \1", label)
     if "rope_lower" not in decisions:
         return label
     name, equals, _ = label.partition(" = ±")
@@ -158,7 +174,11 @@ def region_in_words(decisions: xr.Dataset) -> str:
         ends = f"a lower end from {lower} and an upper end from {upper}"
         if (low == -high).all():
             ends = f"±{upper.replace(' to ', ' to ±')}"
-    if label.replace("; ", ", ") == ends:
+    # numbers alone, of one task or of each: the ends say them
+    stated = r"(±|-?)[\d.e+-]+( to -?[\d.e+-]+)? \(.*\)"
+    if label.replace("; ", ", ") == ends or all(
+        re.fullmatch(stated, part) for part in label.split("; ")
+    ):
         return ends
     return f"{ends} ({name if equals else label})"
 
@@ -211,7 +231,7 @@ def _ends_by_task(decisions: xr.Dataset) -> str:
 
 def _rule_in_words(decisions: xr.Dataset) -> str:
     attrs = decisions.attrs
-    alpha, families = _short_alpha(attrs), attrs.get("families")
+    alpha, families = _short_alpha(attrs), _families_in_words(decisions)
     over = f" over {families}" if families else ""
     if "p_matched" in decisions:
         n = decisions["n_matched"].to_numpy().ravel()
@@ -249,6 +269,21 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
         )
     by_holm = " (Holm)" if error == "fwer" else ""
     return f"{where}, if q <= {alpha}{over}{by_holm}"
+
+
+def _families_in_words(decisions: xr.Dataset) -> str:
+    """Return over which rows q is: a part of a table says that these were more."""
+    families = str(decisions.attrs.get("families") or "")
+    counted = re.fullmatch(r"these ([\d,]+) rows( without placebos)?", families)
+    if counted is None or "ace" not in decisions:
+        return families
+    placebos = is_placebo(decisions)
+    n = decisions["ace"].size
+    if placebos.any() and not placebos.all():
+        n = n // placebos.size * int((~placebos).sum())
+    if n == int(counted[1].replace(",", "")):
+        return families
+    return f"all {counted[1]} rows of the analysis{counted[2] or ''}"
 
 
 def _of_predictor(attrs: Mapping[Any, Any]) -> bool:
@@ -293,10 +328,12 @@ def missed_effects(decisions: xr.Dataset) -> str:
     """
     if not could_miss(decisions):
         return ""
-    share = rough_percent(_missed_share(decisions))
+    share = _missed_share(decisions)
     of_few = few_real_sequences(decisions)
     noun = "such sequences" if of_few else _unit_noun(decisions.attrs)
-    return f"Effects present in fewer than {share} of {noun} could be missed."
+    if decisions.attrs.get("target") == "parents":
+        noun = "such draws"  # of the same sequences
+    return f"Effects present in fewer than {rough_percent(share)} of {noun} could be missed."
 
 
 def _rare_sentence(decisions: xr.Dataset) -> str:
@@ -363,8 +400,11 @@ def _three_digits(x: float) -> str:
     return f"{float(f'{x:.3g}'):,.10g}"
 
 
-def effect_name(effects: xr.Dataset, at: tuple[Any, ...]) -> str:
-    """Return "GATA1 in HepG2"; task and model are left out where there is one.
+def effect_name(
+    effects: xr.Dataset, at: tuple[Any, ...], *, quote: bool = False
+) -> str:
+    """Return "GATA1 in HepG2"; task and model are left out where there is one, and with
+    `quote` a contrast that has a comma is in quotes.
 
     Examples
     --------
@@ -378,7 +418,9 @@ def effect_name(effects: xr.Dataset, at: tuple[Any, ...]) -> str:
         for d, i in zip(dims, at, strict=True)
     }
     where = [str(labels[d]) for d in dims if d != "contrast" and effects.sizes[d] > 1]
-    return " in ".join([str(labels["contrast"]), *where])
+    name = str(labels["contrast"])
+    name = f"'{name}'" if quote and ("," in name or " and " in name) else name
+    return " in ".join([name, *where])
 
 
 def _withheld_verdicts(decisions: xr.Dataset) -> str:

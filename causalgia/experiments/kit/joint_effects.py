@@ -88,7 +88,7 @@ def joint_effect(
     >>> print(joint_effect(["negligible", "decreases"], "increases", "increases"))
     reversing (the second alone lowers the outcome, together they raise the outcome)
     >>> print(joint_effect(["increases", "undecided"], "decreases"))
-    less than the sum
+    less than the sum (one site alone is undecided)
     """
     beyond, signs = _SIGN.get(interaction), [_SIGN.get(one) for one in alone]
     if beyond is None:
@@ -96,11 +96,17 @@ def joint_effect(
     if beyond == 0:
         return JointEffect(ADDITIVE)
     if None in signs:
-        return JointEffect(MORE if beyond > 0 else LESS)
+        n_open = signs.count(None)
+        which = "one site alone is" if n_open == 1 else f"{n_open} sites alone are"
+        which = "both sites alone are" if n_open == len(signs) == 2 else which
+        return JointEffect(MORE if beyond > 0 else LESS, f"{which} undecided")
     acting = {sign for sign in signs if sign}
     n = _NUMBER.get(len(signs), str(len(signs)))
+    none = "neither" if len(signs) == 2 else "none"
     if not acting:
-        return JointEffect(SYNERGISTIC, f"together {_VERB_PLURAL[beyond]}, alone not")
+        return JointEffect(
+            SYNERGISTIC, f"together {_VERB_PLURAL[beyond]}, {none} does alone"
+        )
     if acting == {beyond}:
         sums = f"more than the sum of {n} {_ADJECTIVE[beyond]} effects"
         if 0 in signs:
@@ -271,7 +277,7 @@ _CURVES = {
     "identity": "as predicted",
     "log_of_means": "log of means",
     "logit": "logit",
-    "cooperativity": "2 to the power of the outcome",
+    "cooperativity": "as 2^outcome",
 }
 """Scales that are a curve of the outcome -> their names in a sentence."""
 

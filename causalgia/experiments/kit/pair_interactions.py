@@ -499,9 +499,8 @@ def interactions_text(
     size = effect_in_words(row)
     if len(names) == 1:
         return f"{strongest} is {kinds[strongest]}{on_scales} (interaction {size})"
-    if row["ace"].item() == 0:
-        largest = "all estimates are 0"
-    else:
+    largest = "all estimates are 0, from too few sequences to call them negligible"
+    if row["ace"].item() != 0:
         largest = (
             f"the strongest is that of {strongest} ({size}, {kinds[strongest].word})"
         )

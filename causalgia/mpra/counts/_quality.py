@@ -292,7 +292,7 @@ def describe_quality(
     >>> from causalgia.mpra.counts import quality
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(describe_quality(quality(simulated())))
-    Nothing is wrong with the 3 replicates: activities of oligos correlate by 0.79 or more. No oligo of 60 is without a
+    No fault was found in the 3 replicates: activities of oligos correlate by 0.79 or more. No oligo of 60 is without a
     barcode, and there are 8 barcodes an oligo (median).
     ...
     """
@@ -386,7 +386,7 @@ def _agreement(quality: xr.Dataset) -> str:
         return "There is one replicate, so that repeatability is not known."
     least = quality["correlation_activity"].to_numpy()[np.triu_indices(n, 1)].min()
     return (
-        f"Nothing is wrong with the {n:,} replicates: activities of oligos correlate by "
+        f"No fault was found in the {n:,} replicates: activities of oligos correlate by "
         f"{least:.2f} or more."
     )
 
