@@ -154,8 +154,8 @@ class AnswerParts:
                 ]
             table = _laid_out([self.header, *lines], self.words) if lines else []
         most = width if fold else math.inf
-        said = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
-        under = [*([self.more] if self.more else []), *([said] if is_cut else [])]
+        on_names = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
+        under = [*([self.more] if self.more else []), *([on_names] if is_cut else [])]
         parts = [
             _paragraph(answer_lines, most),
             "\n".join([*table, *(_folded(line, most) for line in under)]),
@@ -266,9 +266,9 @@ def answer_parts(
         sum(line.startswith("Note: ") for line in notes),
     )
     notes += left_over
-    said, effect_rows = shown, [row for row, _ in table if not row["summary"]]
+    counted, effect_rows = shown, [row for row, _ in table if not row["summary"]]
     if left and answer is None and effects["ace"].size <= _MOST_COUNTED:
-        said, effect_rows = effects, rows_of(effects)
+        counted, effect_rows = effects, rows_of(effects)
         left = left.split(" Verdicts of all ")[0]  # which the sentences count
     scale = scale_text(effects.attrs)
     if effects.sizes["task"] == 1:  # else each effect names its task
@@ -277,8 +277,8 @@ def answer_parts(
     if answer is not None:
         answer_lines = tuple(_of_one_task(text, effects) for text in answer)
     else:
-        answer_lines = tuple(answer_sentences(said, effect_rows, scale=scale))
-        if left and said is shown:
+        answer_lines = tuple(answer_sentences(counted, effect_rows, scale=scale))
+        if left and counted is shown:
             tasks = f"the {shown.sizes['task']} tasks with the largest effects"
             answer_lines = (f"Of {tasks} alone:", *answer_lines)
     return AnswerParts(
