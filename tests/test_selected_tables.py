@@ -150,7 +150,7 @@ def test_what_arises_at_junctions_is_a_note() -> None:
     assert junctions
     assert "once more" not in str(answer)
     assert all(
-        text in " ".join(answer.report(sentences=True).split()) for text in junctions
+        text in " ".join(answer.report(notes=True).split()) for text in junctions
     )
     assert len(str(answer).splitlines()) <= 20
 

@@ -73,7 +73,6 @@ def print_answers(
         every=command or "--all",
         some="--task 'NAME*'",
         noted="--notes",
-        more="--sentences",
     )
     print_parts(parts)
 

@@ -4,6 +4,7 @@ one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -308,7 +309,8 @@ def verdict_counts(
     if not of:
         return ", ".join(parts)
     n = len(verdicts)
-    return f"of {n} {of if n != 1 else of.removesuffix('s')}, {', '.join(parts)}"
+    named = re.sub("(tile|term)s", r"\1", of, count=1) if n == 1 else of
+    return f"of {n} {named}, {', '.join(parts)}"
 
 
 def _largest_tiles(tiles: xr.Dataset) -> str:

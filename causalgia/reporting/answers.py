@@ -117,7 +117,8 @@ class AnswerParts:
         Definitions of the arms, a sentence for each effect, notes on method and data:
         printed where they are asked for.
     further
-        Sentences of the answer that do not stand above the table, which begin `each`.
+        Sentences of the answer that do not stand above the table: printed with the
+        notes.
     """
 
     sentences: tuple[str, ...]
@@ -168,15 +169,21 @@ class AnswerParts:
             _paragraph(answer_lines, most),
             "\n".join([*table, *(_folded(line, most) for line in under)]),
             _paragraph(self.foot, most),
-            *("\n".join(getattr(self, name)) for name in self.requested),
+            *("\n".join(self._requested_lines(name)) for name in self.requested),
         ]
         return printable("\n\n".join(part for part in parts if part))
+
+    def _requested_lines(self, name: str) -> tuple[str, ...]:
+        found: tuple[str, ...] = getattr(self, name)
+        return (*self.further, *found) if name == "notes" else found
 
     def html(self) -> str:
         """Return the answer as HTML: paragraphs and one table."""
         from causalgia.inputs import as_html
 
-        requested = [line for name in self.requested for line in getattr(self, name)]
+        requested = [
+            line for name in self.requested for line in self._requested_lines(name)
+        ]
         under = [self.more] if self.more else []
         notes = [printable(line) for line in (*under, *self.foot, *requested)]
         first = "\n".join(
@@ -228,7 +235,6 @@ def answer_parts(
     every: str = 'rows="all"',
     some: str = 'task="..."',
     noted: str = "notes=True",
-    more: str = "sentences=True",
     foot: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> AnswerParts:
@@ -246,14 +252,14 @@ def answer_parts(
         Sentences in place of those made from the effects, as of an experiment; those on
         one task begin with its name, "Task K562: ".
     details
-        Further sentences of an experiment, printed before those on each effect.
+        Further sentences of an experiment, printed before the notes.
     truth
         As in `causalgia.reporting.rows`.
     width
         Columns of the text: tasks that do not stand beside each other in them take more
         lines, so that fewer contrasts are shown.
-    every, some, noted, more
-        How to see all rows, those of some tasks, the notes, and further sentences.
+    every, some, noted
+        How to see all rows, those of some tasks, and the notes.
     foot, notes
         What else stands under the table, and what else is noted.
     """
@@ -288,10 +294,10 @@ def answer_parts(
         effects,
         {row["contrast"] for row, _ in keep},
         "" if "notes" in requested else noted,
-        sum(line.startswith("Note: ") for line in of_effects) + len(notes),
+        sum(line.startswith("Note: ") for line in of_effects)
+        + len(notes)
+        + len(further),
         foot,
-        len(further),
-        "" if "each" in requested else more,
     )
     counted_effects, effect_rows = (
         shown,
@@ -325,9 +331,8 @@ def answer_parts(
         arms=tuple(
             arm_lines(effects, every=rows == "all") if "arms" in requested else ()
         ),
-        each=(
-            *further,
-            *(sentences(shown, rows=rows, every=True) if "each" in requested else ()),
+        each=tuple(
+            sentences(shown, rows=rows, every=True) if "each" in requested else ()
         ),
         further=further,
         notes=(*of_effects, *left_over, *notes),
@@ -487,8 +492,6 @@ def foot_lines(
     pointer: str = "",
     others: int = 0,
     also: Sequence[str] = (),
-    n_sentences: int = 0,
-    more: str = "",
 ) -> tuple[list[str], list[str]]:
     """Return what stands under a table, at most three lines of 100 columns: what the
     effects are, how verdicts were reached and what could be missed, and what a reader
@@ -506,8 +509,6 @@ def foot_lines(
         How many notes there are besides.
     also
         What else stands there in any case.
-    n_sentences, more
-        How many further sentences there are, and how they are asked for.
     """
     decided = is_decided(effects)
     attrs = effects.attrs
@@ -539,7 +540,7 @@ def foot_lines(
     ]
     for rule, left_out in shorter if pointer else ():
         first[-1], left = rule, left_out
-        pointed = pointers(others + len(left), pointer, n_sentences, more)
+        pointed = _notes_counted(others + len(left), pointer)
         if _folded(" ".join([*first, *always, pointed]), WIDTH).count("\n") < _FOOT:
             break
     history = dict(attrs)
@@ -561,14 +562,14 @@ def foot_lines(
         if text in under_table:
             continue
         many = others + len(left) + 1  # if all that follow are notes
-        pointed = pointers(many, pointer, n_sentences, more)
+        pointed = _notes_counted(many, pointer)
         tried = " ".join([*first, *under_table, text, pointed])
         if not pointer or _folded(tried, WIDTH).count("\n") < _FOOT:
             under_table.append(text)
         else:
             left.append(text)
     under_table = [text for text in last if text in under_table]
-    under_table.append(pointers(others + len(left), pointer, n_sentences, more))
+    under_table.append(_notes_counted(others + len(left), pointer))
     last = [text for text in under_table if text]
     return [line for line in (*first, " ".join(last)) if line], left
 
@@ -580,22 +581,8 @@ def _is_always_printed(text: str) -> bool:
     )
 
 
-def pointers(n_notes: int, noted: str, n_sentences: int = 0, more: str = "") -> str:
-    """Return how notes and further sentences are printed, with their numbers; empty
-    where there are none.
-
-    Examples
-    --------
-    >>> pointers(2, "notes=True"), pointers(0, "notes=True")
-    ('2 notes: notes=True.', '')
-    >>> pointers(2, "--notes", 1, "--sentences")
-    'More: --sentences (1), --notes (2).'
-    """
-    n_notes, n_sentences = n_notes if noted else 0, n_sentences if more else 0
-    if n_sentences:
-        of_notes = f", {noted} ({n_notes})" if n_notes else ""
-        return f"More: {more} ({n_sentences}){of_notes}."
-    return f"{n_notes} note{'s' * (n_notes > 1)}: {noted}." if n_notes else ""
+def _notes_counted(n: int, pointer: str) -> str:
+    return f"{n} note{'s' * (n > 1)}: {pointer}." if n and pointer else ""
 
 
 def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
@@ -690,7 +677,10 @@ def _subtracted(effects: xr.Dataset) -> str:
     weight = weight[~is_placebo(effects)]
     of_two = ((weight != 0).sum(axis=1) == 2) & (weight.min(axis=1) == -1)
     arms = effects["arm"].to_numpy().astype(str)[weight[of_two].argmin(axis=1)]
-    names = [quote_if_spaced(name) for name in dict.fromkeys(arms.tolist())]
+    names = [
+        "'none'" if name == "none" else quote_if_spaced(name)
+        for name in dict.fromkeys(arms.tolist())
+    ]
     if not names:
         return ""
     if len(names) > _FEW_CONTROLS:

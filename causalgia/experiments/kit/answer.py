@@ -70,7 +70,7 @@ class Answer:
     sentences
         The answer as text: a sentence for each task.
     details
-        Further sentences, which ``report(sentences=True)`` prints.
+        Further sentences, which ``report(notes=True)`` prints.
     name
         The experiment's name in the catalogue, which pictures have in their headings.
     """
