@@ -946,7 +946,7 @@ def test_sequences_whose_scores_do_not_add_up_are_listed():
     said = str(refused.value)
     assert "sequence 'above', task 'step'" in said
     assert (
-        "add up to +0, and the answers differ by +1: a miss of -1, and 1% of 1 is the "
+        "add up to +0, and the answers differ by +1: a miss of -1, and 1 % of 1 is the "
         "most" in said
     )
     assert "with 4,096 points" in said

@@ -714,7 +714,7 @@ def test_needed_predictions_are_those_of_few_units():
 
 def test_a_share_just_below_none_prints_as_none():
     found = placebo_controls._share_finding([(-0.003, 0.5, WORD, "outcome")], 1)
-    assert found.reason.startswith("100% of the effect")
+    assert found.reason.startswith("100 % of the effect")
 
 
 def test_p_values_below_one_in_ten_thousand_are_printed_as_such():
@@ -745,4 +745,4 @@ def test_the_p_of_a_share_is_printed_as_such():
         rng=3,
         checks="another_control",
     )
-    assert found["reason"].item().endswith("(p of 25% or less: <1e-4)")
+    assert found["reason"].item().endswith("(p of 25 % or less: <1e-4)")

@@ -508,7 +508,7 @@ def _of_incomplete(
         scores.explained > 0, scores.explained, np.inf
     )
     worst = int(np.argmax(shares))
-    most = f"{TOLERANCE:.0%} of {scores.explained[worst]:.3g}"
+    most = f"{100 * TOLERANCE:.0f} % of {scores.explained[worst]:.3g}"
     difference = scores.answer[worst] - scores.baseline_answer[worst]
     says = (
         f"sequence {quoted(name)}, task {quoted(tasks[worst])}: the scores of {method} "

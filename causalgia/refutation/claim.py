@@ -375,7 +375,7 @@ class Claim:
             n = max(n, least)
         if n < least:
             raise NotApplicableError(
-                f"it takes {least * a_unit:,} predictions, beyond its {share:.0%} of "
+                f"it takes {least * a_unit:,} predictions, beyond its {100 * share:.0f} % of "
                 f"the trial's {self.budget:,}; ask for it by name: checks=[...]"
             )
         if self.shared.get("only needed"):

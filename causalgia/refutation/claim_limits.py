@@ -161,7 +161,7 @@ def _steps_back(claim: Claim) -> list[Finding]:
             status=status,
             reason=(
                 f"{factor} {low:g} to {high:g} on {task}: "
-                f"{'reverses' if size > 0 else 'continues'} by {abs(size):.0%} of the "
+                f"{'reverses' if size > 0 else 'continues'} by {100 * abs(size):.0f} % of the "
                 "whole effect"
             ),
             cure=""

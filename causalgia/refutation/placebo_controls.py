@@ -362,13 +362,13 @@ def _specific_share_in_words(share: float, p: float, effect: str) -> str:
     >>> _specific_share_in_words(1.0, 1.0, "effect of 'GATA1' on K562")
     "nothing of the effect of 'GATA1' on K562 is due to its composition"
     >>> _specific_share_in_words(0.3, 1e-6, "effect of 'GATA1' on K562")[:60]
-    "70% of the effect of 'GATA1' on K562 is that of its letters "
+    "70 % of the effect of 'GATA1' on K562 is that of its letters "
     """
     other = round(1 - share, 2)
     if other <= 0:
         return f"nothing of the {effect} is due to its composition"
     return (
-        f"{other:.0%} of the {effect} is that of its letters in another order "
+        f"{100 * other:.0f} % of the {effect} is that of its letters in another order "
         f"({p_clause(p)}, of half or less)"
     )
 
@@ -471,8 +471,8 @@ def _control_among_placebos(claim: Claim) -> list[Finding]:
             threshold=LEAKS,
             status=status,
             reason=(
-                f"'{control}', the control of '{name}', lies {share:.0%} of the arm's "
-                f"effect on {task} away from placebos (p of {LEAKS:.0%} or less: "
+                f"'{control}', the control of '{name}', lies {100 * share:.0f} % of the arm's "
+                f"effect on {task} away from placebos (p of {100 * LEAKS:.0f} % or less: "
                 f"{format_p(p)})"
             ),
             cure=""

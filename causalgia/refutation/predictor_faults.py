@@ -521,7 +521,7 @@ def _members(claim: Claim) -> list[Finding]:
             threshold=0.8,
             status=status,
             reason=(
-                f"'{name}' on {task}: {share:.0%} of {n_models} predictors, mean "
+                f"'{name}' on {task}: {100 * share:.0f} % of {n_models} predictors, mean "
                 f"{claim.ace(name, task):.3g}, sd between them {sd:.2g}"
             ),
             cure=""

@@ -530,8 +530,8 @@ def _without_sites(claim: Claim) -> list[Finding]:
             threshold=0.5,
             status=status,
             reason=(
-                f"a site is made or destroyed in {rate:.1%} of the units of '{name}'; "
-                f"without them {max(share, 0.0):.0%} of the effect on {task} is gone"
+                f"a site is made or destroyed in {100 * rate:.1f} % of the units of '{name}'; "
+                f"without them {100 * max(share, 0.0):.0f} % of the effect on {task} is gone"
             ),
             cure=""
             if status == "pass"

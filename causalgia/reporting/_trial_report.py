@@ -605,7 +605,7 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         "seed": attrs.get("rng"),
         "confirms": attrs.get("confirms"),
         "stopped": attrs.get("stopped"),
-        "analysis": _analysis_text(attrs.get("analysis")),
+        "planned": _analysis_text(attrs.get("analysis")),
     }
     lines = [
         *(f"{name:<12}{fact}" for name, fact in facts.items() if fact),
