@@ -210,7 +210,7 @@ def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
     folder = experiment_in(
         tmp_path, two.replace('"copies"', '"copies"\nmotif = "AGATAAG"')
     )
-    assert "Task HepG2:" in call("show", folder).stdout
+    assert "In HepG2, " in call("show", folder).stdout
     shown = call("show", folder, "--task", "K562").stdout
     assert "In K562, " in shown
     assert "HepG2" not in shown.split("In K562, ")[1].split("Verdict: ")[0]
@@ -220,7 +220,7 @@ def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
     assert "HepG2" not in text
     assert not page(folder).all("img")
     call("report", folder)
-    assert "Task HepG2:" in page(folder).text()
+    assert "In HepG2, " in page(folder).text()
     assert len(page(folder).all("img")) == 2
 
 

@@ -301,7 +301,7 @@ def test_outcomes_name_the_predictor_and_the_analysis():
     outcomes = trial(analysis=asked)
     lines = cg.report(outcomes).splitlines()
     assert f"predictor   {outcomes.attrs['predictor_fingerprint']}" in lines
-    assert "analysis    control='pl', rope=[-0.1, 0.1]" in lines
+    assert "planned     control='pl', rope=[-0.1, 0.1]" in lines
     named = cg.report(outcomes.assign_attrs(predictor="the oracle")).splitlines()
     assert (
         f"predictor   the oracle ({outcomes.attrs['predictor_fingerprint']})" in named
