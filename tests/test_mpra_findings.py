@@ -724,5 +724,6 @@ def test_the_command_line_reads_one_cell_type(tmp_path):
     said = call(
         *asked, "--replicates", "HepG2_1, HepG2_2", "--out", tmp_path / "x"
     ).stdout
-    assert "\nHepG2_1 " in said
-    assert "K562" not in said
+    counts = (tmp_path / "x" / "quality.txt").read_text(encoding="utf-8")
+    assert "\nHepG2_1 " in counts
+    assert "K562" not in counts + said
