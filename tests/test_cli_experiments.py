@@ -254,8 +254,8 @@ def test_every_task_has_its_figure(tmp_path):
     path.write_text(text)
     found = call("run", smaller(path), "--out", tmp_path / "results")
     assert "experiment.png, experiment_2.png" in found.stdout
-    assert "Task gc:" in found.stdout
-    assert "Task a:" in found.stdout
+    assert "In gc, " in found.stdout
+    assert "In a, " in found.stdout
     assert (tmp_path / "results" / "experiment_2.png").is_file()
     plain = tomllib.loads(path.read_text())
     plain["predictor"] = {"factory": "one.py:load", "tasks": ["gc"]}

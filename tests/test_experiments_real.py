@@ -85,7 +85,7 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
                 .item()
                 == "increases"
             )
-            assert answer.sentences[1].startswith(
+            assert answer.details[1].startswith(
                 "Task hk: TATCGATA at 100 changes the outcome by 1.3"
             )
 
