@@ -80,7 +80,7 @@ def describe_fit(
     >>> from causalgia.mpra import fit
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
-    GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.82, 1.24] on log2.
+    Compared with control, GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.82, 1.24] on log2.
     ...
     """
     parts = fit_parts(
@@ -126,12 +126,15 @@ def fit_parts(
         ]
         for one in found
     ]
-    answer = [one.sentence() for one in found]
+    control = str(fit.attrs.get("control") or "")
+    against = f"Compared with {cut(control)}, " if control else ""
+    answer = [f"{against}{one.sentence()}" for one in found]
     if several:
         most = max(found, key=lambda one: one.up + one.down)
         least = min(found, key=lambda one: one.up + one.down)
         others = f"; {cut(least.name)}, {least.up + least.down:,}"
-        answer = [f"{most.sentence()[:-1]}{others if least is not most else ''}."]
+        rest = f"{others if least is not most else ''}."
+        answer = [f"{against}{most.sentence()[:-1]}{rest}"]
     return short_answer(
         answer,
         header,
