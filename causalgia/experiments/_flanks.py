@@ -140,7 +140,7 @@ def flanks(
     >>> experiment = cg.experiments.flanks(n_flanks=4)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: averaged over these flanks, UGCAUG increases the outcome (3.6...); 98 % of the ...
+    Task RBFOX1: averaged over these flanks, UGCAUG increases the outcome (3.6...); the core makes up ...
     """
     as_null_model(null)
     core, width = (
@@ -259,9 +259,7 @@ def _core_share_text(components: xr.Dataset | None, row: xr.Dataset) -> str:
     core = share.sel(component="core").item()
     if not share.sum() > 0:
         return ""
-    return (
-        f"; {rough_percent(core)} of the mean square of core and flanks is the core's"
-    )
+    return f"; the core makes up {rough_percent(core)} of the mean squared effect"
 
 
 def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
