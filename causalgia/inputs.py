@@ -614,6 +614,21 @@ def rough_percent(share: float) -> str:
     return f"{float(f'{100 * share:.2g}'):g} %"
 
 
+def cut_middle(name: str, most: int = 60) -> str:
+    """Return a name of at most this many letters, of a longer one the beginning and the
+    end, by which names of a list differ.
+
+    Examples
+    --------
+    >>> cut_middle("GATA1"), cut_middle("chr1:1000:A>C", 10)
+    ('GATA1', 'chr1:1…A>C')
+    """
+    if len(name) <= most:
+        return name
+    end = most // 3
+    return f"{name[: most - end - 1]}…{name[-end:]}"
+
+
 def wide(text: str) -> int:
     """Return the columns of a terminal that a text takes: letters of East Asian scripts
     take two, combining marks none.

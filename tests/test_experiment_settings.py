@@ -130,10 +130,10 @@ def test_words_that_are_none(words, said):
 ADDITIVE = Oracle(MotifCount("UGCAUG", 3.0), MotifCount("GGG", 0.2), scale="score")
 
 
-def sentences(experiment) -> tuple[str, ...]:
+def further(experiment) -> tuple[str, ...]:
     return experiment.analyze(
         cg.run(experiment, ADDITIVE, rng=0, progress=False), rng=0
-    ).sentences
+    ).details
 
 
 @pytest.mark.parametrize(
@@ -186,15 +186,15 @@ def test_the_answer_says_it_where_it_is_more_than_one_percent():
         r"either strand: its effect is part of the curvature and the excess\."
     )
     assert once.fullmatch(
-        sentences(cg.experiments.copies(at="published", n_units=200))[-1]
+        further(cg.experiments.copies(at="published", n_units=200))[-1]
     )
-    assert len(sentences(cg.experiments.copies(at=(4, 13, 22), n_units=200))) == 1
-    *_, said = sentences(cg.experiments.spacing(distances=[4, 8, 9], n_units=200))
+    assert len(further(cg.experiments.copies(at=(4, 13, 22), n_units=200))) == 1
+    *_, said = further(cg.experiments.spacing(distances=[4, 8, 9], n_units=200))
     assert re.match(
         r'In \d % of backgrounds the sites of "UGCAUG at 14, UGCAUG at 22"', said
     )
     assert said.endswith("is part of the interaction at 8.")
-    assert len(sentences(cg.experiments.spacing(n_units=200))) == 1
+    assert not further(cg.experiments.spacing(n_units=200))
 
 
 @pytest.mark.parametrize("name", OF_BACKGROUNDS)

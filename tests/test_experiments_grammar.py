@@ -105,9 +105,9 @@ def placed(name: str, at=None):
 @pytest.mark.parametrize("name", ["single_n6000", "single_n12000"])
 def test_a_single_site_raises_the_logit_wherever_it_lies_and_on_either_strand(name):
     answer = placed(name)
-    assert (
-        " is flat: the motif increases the outcome at every place; "
-        in answer.sentences[0]
+    assert " hardly changes between places " in answer.sentences[0]
+    assert answer.sentences[0].endswith(
+        "the motif increases the outcome at every place."
     )
     site = word("TAL1_known4")
     arms = {
@@ -144,10 +144,7 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
     name,
 ):
     outcomes, answer = counted(name)
-    assert (
-        "5 copies are additive, excess over the same sites alone "
-        in answer.sentences[0]
-    )
+    assert " 5 copies are additive: from none to 5 " in answer.sentences[0]
     assert verdict(answer, "rise") == "increases"
     effect = (
         answer.decisions["ace"]
@@ -162,10 +159,9 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
 
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
-    assert (
-        " is flat: the motif increases the outcome at every place; "
-        in placed(name).sentences[0]
-    )
+    said = placed(name).sentences[0]
+    assert " hardly changes between places " in said
+    assert said.endswith("the motif increases the outcome at every place.")
 
 
 # --- place ----------------------------------------------------------------------------
@@ -180,11 +176,11 @@ def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
         assert verdict(answer, f"at {at}") == (
             "increases" if low <= at < high - 10 else "decreases"
         ), at
-    said = (
-        " is uneven: the motif increases the outcome at 450, 500 and 550, decreases it "
-        "at 50, 150, "
+    assert " differs between places 50 and 950 (most at " in answer.sentences[0]
+    assert (
+        "; the motif increases the outcome at 450, 500 and 550, decreases it at 50, 150, "
+        in answer.sentences[0]
     )
-    assert said in answer.sentences[0]
 
 
 # --- two motifs -----------------------------------------------------------------------
@@ -365,10 +361,9 @@ def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
     assert (
-        "together the two motifs change the outcome negligibly in "
-        in answer.sentences[0]
+        "together the two motifs change the outcome negligibly in " in answer.details[0]
     )
-    assert "of 24 interactions, 24 additive" in answer.sentences[0]
+    assert "of 24 interactions, 24 are additive" in answer.sentences[0]
 
 
 def _motif(name: str) -> cg.sequences.Motif:

@@ -114,7 +114,7 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     )
     assert answer.details[0].startswith(
         "Task outcome: together the two motifs increase the outcome in ++ downstream "
-        "at 20, decrease the outcome in ++ downstream at 15 and 30; "
+        "at 20 and decrease the outcome in ++ downstream at 15 and 30; "
     )
 
 

@@ -194,8 +194,8 @@ def test_spacing_has_the_same_words():
     )
     assert (
         "two sites are saturating at distances 12 and 20 (interaction 2.99 and 2.99: less "
-        "than the sum of two negative effects); together they lower the outcome at "
-        "distances 12 and 20; " in answer.sentences[0]
+        "than the sum of two negative effects); together they lower the outcome at 12 "
+        "and 20; " in answer.sentences[0]
     )
     assert f"{GATA} alone decreases the outcome at all 3 places" in answer.sentences[0]
     assert f"{KLF} alone decreases the outcome at both places" in answer.sentences[0]

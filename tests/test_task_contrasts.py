@@ -660,7 +660,10 @@ def test_a_report_shows_the_largest_of_many_tasks_and_says_how_to_see_the_rest()
         word: int((decisions["verdict"] == word).sum())
         for word in ("increases", "undecided")
     }
-    assert f"Verdicts of all 40 effects: {counts['increases']} increases" in text
+    flat = " ".join(text.split())
+    assert (
+        f"Of 40 effects (1 contrast in 40 tasks), {counts['increases']} raise" in flat
+    )
     assert "if q <= .05 over these 40 rows" in text
     whole = cg.report(decisions, rows="all")
     assert sum(line.startswith("motif 0  ") for line in whole.splitlines()) == 40

@@ -4,6 +4,7 @@ positions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -393,7 +394,7 @@ def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
         return f"{text}."
     rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
     low, high = np.nanmin(distances), np.nanmax(distances)
-    trend = trend_in_words(rise, "a line through the interactions")
+    trend = trend_in_words(rise, "the interaction")
     if rise["verdict"].item() in DIRECTIONS:
         trend += f" ({per_unit(rise, high - low, 'per base')})"
     return f"{text}; {trend}."
@@ -444,13 +445,28 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
             )
     on_scales = "" if tried is None else tried.text(departing, rows)
     text = f"two sites are {listed(clauses)}{on_scales}" if clauses else ""
-    return "; ".join(part for part in (text, open_at) if part)
+    return _distance_named("; ".join(part for part in (text, open_at) if part))
+
+
+def _distance_named(text: str) -> str:
+    """Return a text in which the first place that is named is said to be a distance.
+
+    Examples
+    --------
+    >>> _distance_named("two sites are saturating at 4 and 6; at 9 they are additive")
+    'two sites are saturating at distances 4 and 6; at 9 they are additive'
+    """
+    found = re.search(r"\bat (\d+)\b(?! distances)( and|,)?", text)
+    if found is None:
+        return text
+    word = "distances" if found[2] else "distance"
+    return f"{text[: found.start()]}at {word} {text[found.start(1) :]}"
 
 
 def _distances_text(found: xr.Dataset) -> str:
     at = [f"{d:.0f}" for d in found["distance"].to_numpy().astype(float).tolist()]
     if len(at) <= _FEW:
-        return f"at distance{'s' * (len(at) > 1)} {listed(at)}"
+        return f"at {listed(at)}"
     return f"at {len(at)} distances from {at[0]} to {at[-1]}"
 
 

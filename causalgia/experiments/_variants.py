@@ -38,8 +38,8 @@ from causalgia.experiments.kit.matched_trial import (
     draw_largest_variants,
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.inputs import cut_middle
 from causalgia.multiplicity.matched_ranks import match_strata
-from causalgia.reporting.answer_sentences import cut_middle
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences

@@ -142,21 +142,6 @@ def _start(name: str, most: int) -> str:
     return name
 
 
-def cut_middle(name: str, most: int = _MOST_COLUMNS) -> str:
-    """Return a name of at most this many letters, of a longer one the beginning and the
-    end, by which names of a list differ.
-
-    Examples
-    --------
-    >>> cut_middle("GATA1"), cut_middle("chr1:1000:A>C", 10)
-    ('GATA1', 'chr1:1…A>C')
-    """
-    if len(name) <= most:
-        return name
-    end = most // 3
-    return f"{name[: most - end - 1]}…{name[-end:]}"
-
-
 def size_in_words(row: Row) -> str:
     """Return an effect with its interval to three digits of the effect, where they tell
     the limits apart; in scientific notation where the row has it as ``scientific``.
@@ -368,7 +353,7 @@ def _noun(rows: list[Row], several: list[str]) -> str:
         return f"{contrasts:,} contrast{'s' if contrasts != 1 else ''}"
     tasks = len({tuple(row[name] for name in several) for row in rows})
     levels = "tasks" if several == ["task"] else "combinations of task and model"
-    return f"{len(rows):,} effects ({contrasts:,} contrasts in {tasks:,} {levels})"
+    return f"{len(rows):,} effects ({contrasts:,} contrast{'s' * (contrasts != 1)} in {tasks:,} {levels})"
 
 
 def _names_with_place(

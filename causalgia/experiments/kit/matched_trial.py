@@ -17,6 +17,7 @@ from causalgia.errors import EstimateError, OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.experiments.kit.variance import listed
+from causalgia.inputs import cut_middle
 from causalgia.multiplicity.matched_ranks import (
     ENOUGH_BEYOND,
     FARTHEST,
@@ -30,8 +31,6 @@ from causalgia.multiplicity.matched_ranks import (
 )
 from causalgia.notes import with_notes
 from causalgia.reporting import p_clause
-from causalgia.reporting.answer_sentences import cut_middle
-from causalgia.reporting.verdict_sentences import region_in_words
 from causalgia.schema import annotate, validate
 from causalgia.sequences.variant_files import Variant
 from causalgia.streams import RNG
@@ -380,6 +379,8 @@ class MatchedTrial(Experiment):
                 if word != "larger"
             ]
             return f"{sentence}; {' and '.join(rest)}" if rest else sentence
+        from causalgia.reporting.verdict_sentences import region_in_words
+
         ends = region_in_words(rows)
         verdicts = ", ".join(f"{counts[word]:,} {word}" for word in words)
         return f"{sentence}; against {ends}: {verdicts}"

@@ -30,6 +30,7 @@ from causalgia.experiments.kit.joint_effects import (
 from causalgia.experiments.kit.site_controls import against_placebos
 from causalgia.experiments.kit.variance import (
     effect_in_words,
+    listed,
     pairing_gain,
     rows_by_task,
 )
@@ -430,7 +431,7 @@ def _pair_verdicts_text(pairs: xr.Dataset) -> str:
         for verdict, does in _PAIR_VERBS.items()
         if (verdicts == verdict).any()
     ]
-    return f"together the two motifs {', '.join(parts)}"
+    return f"together the two motifs {listed(parts)}"
 
 
 def _arrangements_text(cells: xr.Dataset) -> str:
