@@ -164,7 +164,13 @@ def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path)
     call(
         "mpra", "compare", tmp_path / "effects.csv", out, "--out", tmp_path / "compared"
     )
-    assert check_texts(out) == {"effects.csv"}
+    assert check_texts(out) == {
+        "answer.txt",
+        "effects.csv",
+        "effects.tsv",
+        "quality.txt",
+        "report.html",
+    }
     assert check_texts(tmp_path / "compared") == {"comparison.csv"}
     assert set(measured_effects(tmp_path / "effects.csv")["element"]) == set(
         side["element"]
