@@ -539,7 +539,7 @@ def test_a_pair_of_sites_is_told_and_or_sum(predictor):
     more = site_pairs(found, cg.Uniform(length=60), n_pairs=1, rope=(-0.1, 0.1))
     said = more.analyze(cg.run(more, predictor, rng=2)).sentences
     ways = {
-        "AND": "synergistic (together they raise the outcome, alone not)",
+        "AND": "synergistic (together they raise the outcome, neither does alone)",
         "OR": "saturating (less than the sum of two positive effects)",
         "sum": "additive",
     }

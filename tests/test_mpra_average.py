@@ -497,7 +497,7 @@ def test_a_fit_of_many_contrasts_has_a_line_for_each_and_long_names_are_cut():
     many = xr.concat([fitted] * 25, dim="contrast", data_vars="minimal")
     many = many.assign_coords(contrast=names)
     said = describe_fit(many)
-    assert said.replace("\n", " ").startswith(f"{'転' * 59}… changes ")
+    assert said.replace("\n", " ").startswith(f"Compared with c, {'転' * 29}… changes ")
     table = said.split("\n\n")[1].splitlines()
     assert len(table) == 22
     assert table[-1] == 'Names end after 40 letters (…). 5 more; rows="all" shows all.'

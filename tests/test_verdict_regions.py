@@ -109,7 +109,7 @@ def test_the_class_with_fewest_words_is_counted() -> None:
         assert (found.of_placebos, found.by_rank) == (True, True)
     fences = rope_region(" placebo outliers ", words_of(100), 0.0)
     assert (fences.of_placebos, fences.by_rank) == (True, False)
-    assert "deviations about the median of 90 placebos" in fences.label
+    assert "sd about the median of 90 placebos" in fences.label
 
 
 def test_words_of_a_posterior_have_the_errors_of_their_covariance() -> None:
