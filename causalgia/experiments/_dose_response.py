@@ -187,7 +187,7 @@ def dose_response(
     ...     cg.zoo.MotifCount("UGCAUG", 0.5), cg.zoo.MotifCount("A", 0.1), link="exp"
     ... )
     >>> print(experiment.analyze(cg.run(experiment, rna, rng=0), rng=0).sentences[0])
-    Task outcome: from the weakest motif (0.054 bits) to the strongest (11.3 bits) the effect ...
+    Task outcome: from the weakest motif (0.054 bits) to the strongest (11.3 bits) the line ...
     """
     beside = as_site_control(control, as_null_model(null))
     site = RBFOX1 if motif is None else as_string_or_motif(motif, "motif")

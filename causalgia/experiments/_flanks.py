@@ -140,7 +140,7 @@ def flanks(
     >>> experiment = cg.experiments.flanks(n_flanks=4)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: averaged over these flanks, UGCAUG increases the outcome (3.6...); the core makes up ...
+    Task RBFOX1: averaged over these flanks, UGCAUG increases the outcome (3.6...); the core ...
     """
     as_null_model(null)
     core, width = (

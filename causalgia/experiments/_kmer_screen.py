@@ -410,7 +410,8 @@ def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
             "which cg.confirm would test on fresh backgrounds."
         )
     beyond = np.isin(rows["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
-    too = f" ({beyond:,} of the random sequences do as well)" if beyond else ""
+    does = "does" if beyond == 1 else "do"
+    too = f" ({beyond:,} of the random sequences {does} as well)" if beyond else ""
     region += too
     if n <= _IN_ANSWER:
         has = "has an effect" if n == 1 else "have effects"

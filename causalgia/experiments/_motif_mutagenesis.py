@@ -100,7 +100,7 @@ def motif_mutagenesis(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("vts1_like"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task VTS1: GCUGG increases the outcome (1.7...); each of its 15 single-base changes lowers ...
+    Task VTS1: GCUGG increases the outcome (1.7...); each of its 15 single-base changes weakens ...
     >>> answer.findings["logo"]["ace"].sizes["base"]
     4
     """

@@ -115,7 +115,7 @@ def position(
     >>> experiment = cg.experiments.position(n_units=1_000, rope=(-0.1, 0.1))
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task outcome: the effect of UGCAUG hardly depends on its place from 2 to 32 (0.0... along ...
+    Task outcome: the effect of UGCAUG hardly changes between places 2 and 32 (0.0... along the ...
     """
     beside = as_site_control(control, as_null_model(null))
     site = as_site(motif, "motif")

@@ -167,7 +167,7 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: two sites are saturating at 4 and 6 (-1.27 and -0.898: less than the sum of two positive effects); ...
+    Task RBFOX1: two sites are saturating at distances 4 and 6 (interaction -1.27 and -0.898: ...
     """
     beside = as_site_control(control, as_null_model(null))
     apart = tuple(sorted(as_positions(distances, "distances")))

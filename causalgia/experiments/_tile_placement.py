@@ -121,7 +121,7 @@ def tile_placement(
     ...     cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp (-0.0... per 100 ...
+    Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)

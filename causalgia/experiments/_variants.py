@@ -213,7 +213,7 @@ def variants(
     ...     cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task K562: of 2 variants in their own contexts, 1 decreases (rs1 -1.0...), 1 is negligible, each exact ...
+    Task K562: of 2 variants in their own contexts, 1 decreases (rs1 -1.0...), 1 is negligible, ...
     >>> answer.findings["variants"].sel(task="K562").to_dataframe()[
     ...     ["position", "reference", "alternate", "verdict"]
     ... ]

@@ -362,7 +362,7 @@ def _specific_share_in_words(share: float, p: float, effect: str) -> str:
     >>> _specific_share_in_words(1.0, 1.0, "effect of 'GATA1' on K562")
     "nothing of the effect of 'GATA1' on K562 is due to its composition"
     >>> _specific_share_in_words(0.3, 1e-6, "effect of 'GATA1' on K562")[:60]
-    "70 % of the effect of 'GATA1' on K562 is that of its letters "
+    "70 % of the effect of 'GATA1' on K562 is that of its letters"
     """
     other = round(1 - share, 2)
     if other <= 0:

@@ -121,11 +121,11 @@ def refutation_parts(
     ...     )
     ... )
     >>> print(parts.text())
-    The effect of GATA1 on K562 fails no check: beyond placebos warns.
+    The effect of GATA1 on K562 fails no check; beyond placebos warns.
     3 of 19 placebos have the effect or more. Cure: claim less.
     <BLANKLINE>
-    result  check            value  limit          what
-    warn    beyond placebos    0.2  at most 0.05   rank p-value
+    result  check            value  limit         what
+    warn    beyond placebos    0.2  at most 0.05  rank p-value
     <BLANKLINE>
     40 predictions. 1 check does not apply: notes=True. Reasons of each: sentences=True.
     """
