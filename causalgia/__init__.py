@@ -1,6 +1,6 @@
 """Randomized experiments on sequence-to-activity networks, with standard errors.
 
-The usual order: describe the trial by a `Design` (or one of `experiments`) and `run` it;
+The usual order: describe a trial by a `Design` (or one of `experiments`) and `run` it;
 `analyze` the outcomes, which takes the steps `contrast`, `estimate` and `decide` (and
 `infer`); show the result by `report`, `tidy` or `plot`; `refute` and `confirm` it.
 

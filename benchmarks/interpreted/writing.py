@@ -466,8 +466,8 @@ average effect in the network (2,000 random sequences) is .3 or more beyond that
 motif is found if a confirmed proposal contains its six letters. The threshold is five standard deviations of 100
 random sequences of six bases."""
 _LOOP_LIMIT = """A proposal of seven letters is compared with random sequences of eight, whose threshold is
-higher. A motif below the threshold is not confirmed with any number of backgrounds. If motifs are confirmed by ranks among random
-sequences, without a threshold, some are confirmed in networks of random weights, too
+higher. A motif below the threshold is not confirmed with any number of backgrounds. If motifs are confirmed by ranks
+among random sequences, without a threshold, some are confirmed in networks of random weights, too
 (`docs/decisions/0023-motifs-that-a-search-has-chosen.md`)."""
 _ZOO = """Means over the cases and networks that a method accepts (a family of networks is one case); absolute
 interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
@@ -494,6 +494,6 @@ some of them, and these score higher than copies that saturate.""",
 }
 _GRAMMARS = """Networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on simulated sequences whose
 rules are known. Sites are drawn from the motifs; bases of columns with one bit or more count as read, and the other
-bases of a site are not evaluated; 8 baselines. The tables are for the networks trained on 12,000 sequences; gradient and
-DeepLIFT were run on all 24. A site counts where it was written: in the center or beside it (localization, where its sign
-turns), three times (counting), at a gap of 3 (heterodimer), beside motifs of other tasks (multi)."""
+bases of a site are not evaluated; 8 baselines. The tables are for the networks trained on 12,000 sequences; gradient
+and DeepLIFT were run on all 24. A site counts where it was written: in the center or beside it (localization, where
+its sign turns), three times (counting), at a gap of 3 (heterodimer), beside motifs of other tasks (multi)."""
