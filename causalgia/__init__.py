@@ -1,7 +1,8 @@
 """Randomized experiments on sequence-to-activity networks, with standard errors.
 
-In order: `Design` (or `experiments`), `run`, then `analyze`, which is `contrast`,
-`estimate`, `decide` (and `infer`); `report`, `tidy`, `plot`; `refute`, `confirm`.
+The usual order: describe a trial by a `Design` (or one of `experiments`) and `run` it;
+`analyze` the outcomes, which takes the steps `contrast`, `estimate` and `decide` (and
+`infer`); show the result by `report`, `tidy` or `plot`; `refute` and `confirm` it.
 
 >>> import causalgia as cg
 >>> arms = {"wt": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=20)}

@@ -270,7 +270,7 @@ def _loop(found: Results) -> str:
         "network",
         "motifs found",
         "not found",
-        "fence",
+        "threshold",
         "motifs proposed",
         "proposals that act",
         "confirmed that act",
@@ -283,8 +283,8 @@ def _loop(found: Results) -> str:
             f" Of the {len(missed)} motifs not found, with effects of "
             f"{min(missed)[0]:.2f} to {max(missed)[0]:.2f}, {n_unproposed} "
             f"{'was' if n_unproposed == 1 else 'were'} not proposed. {inside} of them "
-            f"{'lies' if inside == 1 else 'lie'} inside the fence, the others at most "
-            f"{max(beyond, 0):.2f} beyond it."
+            f"{'lies' if inside == 1 else 'lie'} below the threshold, the others at most "
+            f"{max(beyond, 0):.2f} above it."
         )
         says += " " + " ".join(_LOOP_LIMIT.split())
     acting, held = (
@@ -293,7 +293,7 @@ def _loop(found: Results) -> str:
     )
     says = (
         f"Of {held} confirmed motifs {acting} act ({_short(acting / held)}; at least "
-        f".9 is asked). {says}"
+        f".9 is required). {says}"
     )
     says = "\n".join(wrap(says, 119, break_on_hyphens=False))
     return (
@@ -443,35 +443,39 @@ Written by `python benchmarks/interpretation.py`. Your own method can be evaluat
 A case is a set of sequences in which sites were planted, and networks that read them. The bases that are read are
 known from the oracle (`cg.zoo.read_by`) or from the simulation; the effect of a site is computed from predictions
 with and without it. Figures are means over 40 sequences, with their standard error in brackets; for several
-networks, the mean over them, with the standard error for one network. Maps over baselines take 16 (dinucleotide
-shuffles), unless another number is given."""
+networks, the mean over them, with the standard error for one network. Methods that average over baselines use 16
+dinucleotide shuffles, unless another number is given. ISM is in silico mutagenesis, IG integrated gradients, and
+AUROC the area under the ROC curve."""
 _GATES = """Two sites in 60 bp: AUROC of their bases and, in brackets, the attenuation (1: as much as a
 single site counts; 0: nothing), of the oracle `gated` / of a CNN trained on it ({r2}). The last rows are the
 interaction of the two motifs in a trial of four arms on 100 units, with its standard error."""
-_GATES_SAY = """Single substitutions show almost nothing of two sites that replace each other. Integrated gradients
-show them, but halve each site under both AND and OR, so they do not distinguish these gates. Four arms do."""
+_GATES_SAY = """If either of two sites is enough, single substitutions show almost nothing of them. Integrated
+gradients show them, but give each site half of its effect under both AND and OR, so they do not distinguish these
+gates. A trial with four arms does."""
 _CONFOUNDED = """The effect of AGATAAG in the oracle `gata1_like` (task K562). Half of 4,000 sequences are
-enhancers, in which this motif and three others come with probability .6 each, in the others with .1. Regression on
-the presence of the motif attributes the effects of the other motifs to it. With these as covariates it errs in the
-other direction, because the oracle is not additive. The trial embeds the motif in 1,000 random sequences; the truth
-is in closed form."""
+enhancers, in which this motif and three others are each present with probability .6; in the other sequences, with
+probability .1. Regression on the presence of the motif attributes the effects of the other motifs to it. With these as
+covariates it errs in the other direction, because the oracle is not additive. The trial embeds the motif in 1,000
+random sequences; the truth is in closed form."""
 _WORDS = """AUROC and precision@k (k = 6) of the six bases of UGCAUG, planted once in 41-nt sequences, of
 the networks `rbfox1_like`: the smallest and the largest of five networks; 64 baselines. All other bases count as
 not read."""
 _LOOP = """`cg.discover` on 400 sequences of 41 nt, in each of which one of the eight motifs of `rbfox1_like` was
-planted: half of them propose, 200 shuffles of the others test. A motif or proposal acts if its own average effect in
-the network (2,000 random sequences) is .3 or more beyond that of random sequences of its width. A motif is found if
-one that holds contains its six letters. The fence is five standard deviations of 100 random sequences of six bases."""
-_LOOP_LIMIT = """A proposal of seven letters is compared with random sequences of eight, whose fence is wider. A motif
-inside the fences does not hold with any number of backgrounds. By ranks among random sequences, without fences, motifs
-held in networks of random weights too (`docs/decisions/0023-motifs-that-a-search-has-chosen.md`)."""
+planted: half of them propose motifs, and 200 shuffles of the others test these. A motif or proposal acts if its own
+average effect in the network (2,000 random sequences) is .3 or more beyond that of random sequences of its width. A
+motif is found if a confirmed proposal contains its six letters. The threshold is five standard deviations of 100
+random sequences of six bases."""
+_LOOP_LIMIT = """A proposal of seven letters is compared with random sequences of eight, whose threshold is
+higher. A motif below the threshold is not confirmed with any number of backgrounds. If motifs are confirmed by ranks
+among random sequences, without a threshold, some are confirmed in networks of random weights, too
+(`docs/decisions/0023-motifs-that-a-search-has-chosen.md`)."""
 _ZOO = """Means over the cases and networks that a method accepts (a family of networks is one case); absolute
 interaction errors, relative to the largest effect of a site; forward passes per sequence of 41 bp, a backward pass
-counted as two. "propose, test" is half of the sequences for proposals and half for the trial: `cg.discover`, whose
-maps are by mutagenesis, and the same with integrated gradients, a region of a tenth of the difference between
-sequences and their shuffles, and the four strongest motifs tested in pairs as well. In `sum`, AND and OR, 20
-sequences are left for the trial of `cg.discover`, and the motifs have the same effect in every unit: such effects
-take 30 sequences for a verdict, so that their motifs are undecided there."""
+counted as two. "propose, test" uses half of the sequences for proposals and half for the trial: once as
+`cg.discover`, whose maps are by mutagenesis, and once with integrated gradients, a region of a tenth of the difference
+between sequences and their shuffles, and the four strongest motifs tested in pairs as well. In `sum`, AND and OR, 20
+sequences are left for the trial of `cg.discover`, and the motifs have the same effect in every unit: a verdict on such
+an effect needs 30 sequences, so the motifs are undecided there."""
 _SAID = {
     "auroc": "Of the absolute scores: .5 is chance.",
     "precision_at_k": (
@@ -482,14 +486,14 @@ _SAID = {
         "Score per unit of effect of sites, relative to single sites of an additive "
         "oracle."
     ),
-    "fdp": """Share of false ones among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
+    "fdp": """Share of false calls among the bases called at a nominal false discovery rate of .1, by Benjamini-Hochberg
 against maps of shuffled sequences. This rate is not guaranteed: those maps lack the scores that a site adds to
 adjacent bases. Where nothing is called (recall 0) it is 0.""",
     "recall": """Share of the bases read that are called. Shuffles of a sequence with many copies of a motif contain
 some of them, and these score higher than copies that saturate.""",
 }
 _GRAMMARS = """Networks of DragoNN (github.com/kundajelab/dragonn, MIT), trained by others on simulated sequences whose
-rules are known. Sites are drawn from the motifs; bases of columns with one bit or more are read, the others of a site
-are not judged; 8 baselines. The tables are of the networks trained on 12,000 sequences; gradient and DeepLIFT were
-run on all 24. A site counts where it was written: in the center or beside it (localization, where its sign
-turns), three times (counting), at a gap of 3 (heterodimer), beside motifs of other tasks (multi)."""
+rules are known. Sites are drawn from the motifs; bases of columns with one bit or more count as read, and the other
+bases of a site are not evaluated; 8 baselines. The tables are for the networks trained on 12,000 sequences; gradient
+and DeepLIFT were run on all 24. A site counts where it was written: in the center or beside it (localization, where
+its sign turns), three times (counting), at a gap of 3 (heterodimer), beside motifs of other tasks (multi)."""
