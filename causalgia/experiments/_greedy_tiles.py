@@ -16,14 +16,18 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    finding_by_task,
+)
 from causalgia.experiments.kit.tile_contexts import (
     as_spans_inside,
     as_task,
     as_tile_sequences,
     check_shufflable,
     check_task,
-    sentence_for_each_task,
     shuffle_spans,
     span_coordinates,
     span_name,
@@ -327,8 +331,8 @@ _WORDS = {
 
 
 def _read_greedy_round(found: TrialResults) -> Finding:
-    return sentence_for_each_task(
-        found, lambda rows: verdict_counts(rows, _WORDS, of="remaining tiles")
+    return finding_by_task(
+        found, lambda rows: f"{verdict_counts(rows, _WORDS, of='remaining tiles')}."
     )
 
 

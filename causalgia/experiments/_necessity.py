@@ -13,13 +13,17 @@ from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding, profile_along
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    finding_by_task,
+)
 from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     as_tiles_and_protected,
     check_shufflable,
     cut_into_blocks,
-    sentence_for_each_task,
     shuffle_spans,
     span_coordinates,
     span_name,
@@ -248,9 +252,8 @@ _GAINED = {
 
 
 def _read_tiles(found: TrialResults, *, words: dict[str, str]) -> Finding:
-    return sentence_for_each_task(
-        found,
-        lambda rows: verdict_counts(rows, words, of="tiles"),
+    return finding_by_task(
+        found, lambda rows: f"{verdict_counts(rows, words, of='tiles')}."
     )
 
 

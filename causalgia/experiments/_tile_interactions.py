@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal
 
@@ -13,7 +12,12 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.experiment import (
+    Entry,
+    Experiment,
+    TrialResults,
+    finding_by_task,
+)
 from causalgia.experiments.kit.joint_effects import (
     UNDECIDED,
     JointEffect,
@@ -29,7 +33,6 @@ from causalgia.experiments.kit.tile_contexts import (
     as_tile_sequences,
     check_shufflable,
     cut_into_blocks,
-    sentence_for_each_task,
     shuffle_spans,
     span_name,
     tile_analysis,
@@ -262,12 +265,13 @@ def _kinds_of_pairs(decisions: xr.Dataset, pairs: xr.Dataset) -> dict[str, Joint
 
 
 def _read_tile_interactions(found: TrialResults) -> Finding:
-    finding = sentence_for_each_task(
-        found, text=partial(_tile_interactions_text, found=found)
+    finding = finding_by_task(
+        found,
+        text=lambda rows: f"{_tile_interactions_text(rows, found)}.",
+        details=lambda rows: f"{_tiles_by_number_text(rows)}.",
     )
     bounded = bounded_sentences(found.outcomes)
-    details = sentence_for_each_task(found, _tiles_by_number_text).sentences
-    return replace(finding, sentences=(*finding.sentences, *bounded), details=details)
+    return replace(finding, sentences=(*finding.sentences, *bounded))
 
 
 TILE_INTERACTIONS = Entry(

@@ -12,12 +12,12 @@ from causalgia.experiments.kit.experiment import (
     Entry,
     Experiment,
     TrialResults,
+    finding_by_task,
     rise_weights,
 )
 from causalgia.experiments.kit.tile_contexts import (
     TileContext,
     as_tile_sequences,
-    sentence_for_each_task,
     span_name,
     tile_analysis,
     tile_context,
@@ -192,7 +192,7 @@ _FALLS = {
 
 def _read_placement(found: TrialResults) -> Finding:
     (tile,) = found.experiment.labels["tile"].values()
-    return sentence_for_each_task(found, lambda rows: _placement_text(rows, tile))
+    return finding_by_task(found, lambda rows: f"{_placement_text(rows, tile)}.")
 
 
 def _placement_text(decisions: xr.Dataset, tile: str) -> str:

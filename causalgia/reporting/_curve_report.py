@@ -25,10 +25,7 @@ from causalgia.errors import (
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.joint_methods import carried_by_few
 from causalgia.reporting._trial_report import estimand
-from causalgia.reporting.table_formats import (
-    format_effect,
-    format_number,
-)
+from causalgia.reporting.table_formats import format_effect, format_number
 from causalgia.schema import validate
 
 _MOST_CURVES, _MOST_RANGES = 20, 4

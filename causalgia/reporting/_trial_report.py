@@ -307,6 +307,13 @@ def in_one_line(text: object) -> str:
 
 
 def quote_if_spaced(name: str) -> str:
+    """Return a name, in quotes if it has a space.
+
+    Examples
+    --------
+    >>> quote_if_spaced("wt"), quote_if_spaced("wild type")
+    ('wt', "'wild type'")
+    """
     return f"'{name}'" if " " in name else name
 
 

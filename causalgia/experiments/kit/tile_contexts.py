@@ -7,7 +7,7 @@ effect of a unit is a paired difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -20,15 +20,12 @@ from causalgia.checks import as_count, as_span
 from causalgia.design import Copy, Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
-from causalgia.experiments.kit.answer import Finding
-from causalgia.experiments.kit.experiment import TrialResults
 from causalgia.experiments.kit.sites import as_positions
-from causalgia.experiments.kit.variance import rows_by_task
 from causalgia.predict import Predictor
 from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 _WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 _SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
@@ -110,14 +107,6 @@ def population_text(null: Genomic) -> str:
         f"over the population that these {n:,} sequences represent, {null.n_draws:,} "
         "draws of each"
     )
-
-
-def sentence_for_each_task(
-    found: TrialResults, text: Callable[[xr.Dataset], str]
-) -> Finding:
-    """Return a sentence for each task (and predictor): the text of its decisions."""
-    rows = rows_by_task(found.steps.decisions)
-    return Finding(sentences=tuple(f"{start}: {text(table)}." for start, table in rows))
 
 
 def span_name(span: Span) -> str:
