@@ -744,7 +744,7 @@ def test_one_contrast_that_was_selected_is_read_as_well(fitted):
     assert as_estimates(one)["task"].values.tolist() == ["b"]
     np.testing.assert_array_equal(
         cg.adjust(one)["p_adjusted"][:, 0],
-        cg.adjust(fitted)["p_adjusted"].sel(task="b"),
+        cg.adjust(fitted, family="task")["p_adjusted"].sel(task="b"),
     )
     np.testing.assert_array_equal(
         average(one)["ace"][:, 0], average(fitted)["ace"].sel(task="b")

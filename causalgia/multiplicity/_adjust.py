@@ -143,8 +143,10 @@ def adjust(
         One of the above.
     family
         The set of p-values that are adjusted together. None: the contrasts of one task
-        (and model); a coordinate on contrast: each of its values within a task;
-        ``"all"``.
+        (and model), and of a fit of the bench all elements and contrasts, as in its
+        verdicts; a coordinate on contrast: each of its values within a task;
+        ``"all"``; ``"task"``: the contrasts of one task, or the elements of one
+        contrast of a fit.
     n_draws
         Number of resamples of ``"bootstrap_t"``. No other method uses it: ``"dunnett"``
         integrates, or simulates 65,535 draws.
@@ -228,6 +230,10 @@ def adjust(
         p_alone: pd.Series[float] | Array = _adjust_p_values(given, method, family)
         return p_alone
     used, why = _choose_method(given, cluster) if method == "auto" else (method, None)
+    if family is None and _is_fit(given) and used != "hierarchical":
+        family = "all"
+    elif family == "task" and _has_tasks(given):
+        family = None
     if used in _JOINT:
         joint = as_joint_estimates(given, cluster)
         out, attrs = _adjust_jointly(joint, used, family, n_draws, n_flips, rng)
@@ -250,6 +256,20 @@ def adjust(
     out.attrs = others | attrs | bound | exploratory_attrs(others)
     adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
+
+
+def _is_fit(given: Any) -> bool:
+    """Whether these are effects in each element of a bench."""
+    return isinstance(given, xr.Dataset) and (
+        "ace" in given and "element" in given["ace"].dims
+    )
+
+
+def _has_tasks(given: Any) -> bool:
+    """Whether "task" names the tasks, and not a coordinate on contrast."""
+    return not (isinstance(given, xr.Dataset) and "task" in given.coords) or (
+        given["task"].dims != ("contrast",)
+    )
 
 
 def _unknown_method(method: str) -> EstimateError:
@@ -383,7 +403,7 @@ def _estimates_table(given: Any, cluster: str) -> xr.Dataset:
     of_elsewhere = "effect" in given and bool(
         {"se", "covariance"} & set(given.variables)
     )
-    of_elements = "ace" in given and "element" in given["ace"].dims
+    of_elements = _is_fit(given)
     of_others = "outcome" in given or "ice_mean" in given  # which the error names
     of_one_contrast = "contrast" in given.coords and "contrast" not in given.dims
     if "ace" in given and of_one_contrast and not of_elements:

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from causalgia.effects.contrast_weights import Contrasts, requested_weights
 from causalgia.errors import ContrastError, CountsError, EstimateError, quoted
@@ -81,8 +83,9 @@ def fit_request(
         has one arm (a parallel library), or the elements have different arms and
         `arm_names` is not given.
     CountsError
-        If an element has two oligos in an arm, or an oligo has no barcode with DNA
-        left.
+        If an element has two oligos in an arm, an oligo has no barcode with DNA left,
+        or two arms of a contrast were read in different replicates that no oligo
+        links.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if parallel_oligos(counts) is not None:
@@ -143,6 +146,7 @@ def fit_request(
         tuple(alone),
     )
     _check_dna_read(counts, request)
+    _check_arms_linked(counts, request)
     return request
 
 
@@ -260,6 +264,56 @@ def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
         f"barcode with DNA is left, as in {int((n == 0).sum()) - 1:,} more oligos; "
         "leave such elements out, in every arm: cg.mpra.filter(counts, min_barcodes=1)"
     )
+
+
+def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
+    """Raise CountsError where arms of a contrast were read in replicates whose levels
+    nothing compares.
+
+    A log ratio is the activity of an oligo plus the level of its replicate's library,
+    so a difference of two oligos is identified exactly where they are linked in the
+    graph whose edges are the pairs (oligo, replicate) that were read (Weeks & Williams
+    1964, doi:10.1080/00401706.1964.10490188).
+    """
+    cells = dna_observed(counts) & (
+        counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0
+    )
+    oligo, replicate = np.nonzero(
+        group_sums(
+            cells & counts["rna_observed"].to_numpy(),
+            counts["oligo_index"].to_numpy(),
+            (counts.sizes["oligo"],),
+        )
+    )
+    n, R = counts.sizes["oligo"], counts.sizes["replicate"]
+    edges = csr_array((np.ones(len(oligo)), (oligo, n + replicate)), (n + R, n + R))
+    part = connected_components(edges, directed=False)[1][request.oligos]
+    # an oligo that was read in no replicate is refused, or called silent, elsewhere
+    read = np.isin(request.oligos, oligo)
+    for row in request.weights:
+        asked = np.flatnonzero(row)
+        first = part[:, asked[:1]]
+        apart = ((part[:, asked] != first) & read[:, asked] & read[:, asked[:1]]).any(1)
+        if apart.any():
+            e = int(apart.argmax())
+            of = [replicate[oligo == o] for o in request.oligos[e, asked]]
+            other = int((part[e, asked] != first[e]).argmax())
+            names = counts["replicate"].to_numpy()
+            here, there = (
+                f"arm {quoted(request.arms[asked[i]])} was read in "
+                f"{'replicate' if len(of[i]) == 1 else 'replicates'} "
+                f"{', '.join(map(str, names[of[i]]))}"
+                for i in (0, other)
+            )
+            more = int(apart.sum()) - 1
+            raise CountsError(
+                f"element {quoted(request.elements[e])}: {here}, and {there}; no oligo "
+                "was read in both, so that a difference between these arms cannot be "
+                "distinguished from one between their libraries"
+                + (f", as in {more:,} more elements" if more else "")
+                + ". Both arms have to be measured in one replicate; other elements "
+                "can be fitted without these"
+            )
 
 
 def n_barcodes(counts: xr.Dataset) -> Ints:

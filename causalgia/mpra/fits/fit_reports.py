@@ -38,8 +38,8 @@ from causalgia.reporting.answers import (
 )
 from causalgia.reporting.effect_rows import Rows, rows
 from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
-from causalgia.reporting.table_formats import format_effect, percent
-from causalgia.types import Mask
+from causalgia.reporting.table_formats import format_effect, format_p, percent
+from causalgia.types import Array, Mask
 
 _FIT_FDR = 0.05
 _NOISE = {
@@ -50,6 +50,7 @@ _NOISE = {
 }
 _METHODS = {"two_way": "two-way", "nb": "negative binomial"}
 _FEW = 3
+_OF_EFFECT = ("ace", "se", "lower", "upper")
 _UP, _DOWN = ("increases", "higher"), ("decreases", "lower")
 _HEADINGS = {"contrast": "element", "task": "contrast"}
 
@@ -104,9 +105,15 @@ def fit_parts(
         What is printed besides, and whether every contrast is.
     """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
+    q = _q_of_table(fit)
+    test = _test_elements(fit)
+    if test.sum() == 1 and fit.sizes["contrast"] > 1:
+        return _parts_of_one_element(
+            fit.isel(element=test), q[test][0], requested=requested, every=every
+        )
     found = [
-        _contrast_summary(fit.sel(contrast=[name]), name)
-        for name in fit["contrast"].to_numpy().astype(str).tolist()
+        _contrast_summary(fit.sel(contrast=[name]), name, q[:, k])
+        for k, name in enumerate(fit["contrast"].to_numpy().astype(str).tolist())
     ]
     controls = dict.fromkeys(group for one in found for group in one.controls)
     level = percent(float(fit.attrs["ci_prob"]))
@@ -176,11 +183,72 @@ class _Summary(NamedTuple):
         return f"{cut(self.name)} changes {n_hits:,} of {of}{which}{mean}."
 
 
-def _contrast_summary(one: xr.Dataset, name: str) -> _Summary:
+def _test_elements(fit: xr.Dataset) -> Mask:
+    """Return the mask of the elements that are no controls of the bench; of controls
+    alone, all.
+    """
+    control = np.isin(fit["group"].to_numpy().astype(str), CONTROLS)
+    return ~control if not control.all() else control
+
+
+def _q_of_table(fit: xr.Dataset) -> Array:
+    """Return q of the test elements in all contrasts, which are asked together, shape
+    ``(element, contrast)``; 1 for controls of the bench.
+    """
+    p, test = fit["p"].to_numpy(), _test_elements(fit)
+    q = np.ones_like(p)
+    q[test] = weighted_bh(p[test].ravel(), np.ones(p[test].size)).reshape(-1, p.shape[1])
+    return q
+
+
+def _parts_of_one_element(
+    fit: xr.Dataset, q: Array, *, requested: Sequence[str], every: bool
+) -> AnswerParts:
+    """Return the parts of the text of a fit of one element under several arms, as of a
+    saturation mutagenesis: a line for each contrast, the largest effects with a q of
+    .05 or less first.
+    """
+    one = fit.isel(element=0)
+    names = one["contrast"].to_numpy().astype(str).tolist()
+    ace = one["ace"].to_numpy()
+    hit = q <= _FIT_FDR
+    up, down = int((hit & (ace > 0)).sum()), int((hit & (ace < 0)).sum())
+    control = str(fit.attrs.get("control") or "")
+    what = "arms" if control else "contrasts"
+    which = f" ({up:,} up, {down:,} down)" if up + down else ""
+    level = percent(float(fit.attrs["ci_prob"]))
+    lines = [
+        [
+            names[k],
+            *format_effect(
+                {column: one[column].to_numpy()[k] for column in _OF_EFFECT}
+            ),
+            f"{one['se'].to_numpy()[k]:.2f}",
+            format_p(float(q[k])),
+        ]
+        for k in sorted(range(len(names)), key=lambda k: (not hit[k], -abs(ace[k])))
+    ]
+    return short_answer(
+        [
+            f"{f'Compared with {cut(control)}, ' if control else ''}{up + down:,} of "
+            f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}."
+        ],
+        ["contrast", "effect", f"{level} interval", "SE", "q"],
+        lines,
+        words=["contrast"],
+        foot=_fit_foot(fit, controls=False, averaged=False),
+        arms=_compared(fit),
+        notes=[*_left_out_of_fit(fit), *notes_of_fit(fit)],
+        requested=requested,
+        every_row=every,
+    )
+
+
+def _contrast_summary(one: xr.Dataset, name: str, q: Array) -> _Summary:
     groups = one["group"].to_numpy().astype(str)
     test = ~np.isin(groups, CONTROLS)
     p, ace = one["p"].to_numpy()[:, 0], one["ace"].to_numpy()[:, 0]
-    hit = weighted_bh(p, np.ones_like(p)) < _FIT_FDR
+    hit = q <= _FIT_FDR
     of_average, between = ("", ""), ""
     if test.sum() > 1:
         mean = average(
@@ -211,15 +279,17 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
     """Return what the columns are, and how the fit was made."""
     replicates = int(fit.attrs["n_replicates"])
     method = _METHODS.get(str(fit.attrs["method"]), str(fit.attrs["method"]))
-    columns = f"Up, down: false discovery rate {_FIT_FDR:g}."
+    n_test, n_contrasts = int(_test_elements(fit).sum()), fit.sizes["contrast"]
+    columns = f"Up, down: q <= {_FIT_FDR:g} over {n_test * n_contrasts:,} effects."
     if averaged:
         columns += " Sd: of true effects between elements."
     if controls:
         columns += f" Controls: p < {_FIT_FDR:g}."
     lost = int(fit.attrs["n_left_out"]) + int(fit.attrs["n_not_fitted"])
     return [
-        f"{columns} SE: median. {method[0].upper()}{method[1:]} fit of "
-        f"{fit.sizes['element']:,} elements, {replicates:,} "
+        f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
+        f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
+        f"{replicates:,} "
         f"replicate{'s' * (replicates != 1)}, {np.median(fit['n_barcodes']):g} barcodes "
         "an oligo (median).",
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
