@@ -753,8 +753,12 @@ def test_one_contrast_that_was_selected_is_read_as_well(fitted):
     assert cg.report(one) == cg.report(fitted.sel(contrast=["b"]))
 
 
-def test_adjusting_a_fit_has_a_family_for_each_contrast(fitted):
-    found = cg.adjust(fitted)
+def test_adjusting_a_fit_counts_elements_and_contrasts(fitted):
+    whole = cg.adjust(fitted)["p_adjusted"]
+    np.testing.assert_allclose(
+        whole.values.ravel(), stats.false_discovery_control(fitted["p"].values.ravel())
+    )
+    found = cg.adjust(fitted, family="task")
     for k in range(2):
         np.testing.assert_allclose(
             found["p_adjusted"][:, k], stats.false_discovery_control(fitted["p"][:, k])

@@ -5,6 +5,7 @@ dropouts, outliers.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,8 @@ def quality(
         squared error of an oligo's mean relative to its least value;
         ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
         ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict``
-        (``outlier``, ``copied``, ``transformed``, ``disagree``, ``swapped``),
+        (``outlier``, ``copied``, ``transformed``, ``disagree``, ``shallow``,
+        ``swapped``, ``cut_off``),
         ``replicates``, ``says``.
 
     Raises
@@ -301,7 +303,7 @@ def describe_quality(
         CountsError,
         source="attrs['verdicts'] of a look at counts",
     )
-    wrong = [f"WRONG: {found['says'].rstrip('.')}." for found in verdicts]
+    wrong = [_verdict_in_words(found) for found in verdicts]
     answer = wrong[:_SHOWN_WRONG] or [_agreement(quality), _oligos_in_words(quality)]
     left = [*wrong[_SHOWN_WRONG:], *([_oligos_in_words(quality)] if wrong else [])]
     header, lines = _replicate_table(quality)
@@ -323,6 +325,16 @@ def describe_quality(
         pointers={"noted": noted},
     )
     return ReportText(parts.text(), parts.html())
+
+
+def _verdict_in_words(found: Mapping[str, Any]) -> str:
+    """Return what was found in counts as a sentence; that replicates are too shallow
+    to tell is not a fault of theirs.
+    """
+    says = str(found["says"]).rstrip(".")
+    if found["verdict"] == "shallow":
+        return f"No fault was found, but {says}."
+    return f"WRONG: {says}."
 
 
 def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> str:

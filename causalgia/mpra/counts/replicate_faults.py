@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.mpra.counts._activity import MAD_TO_SD
+from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
 from causalgia.mpra.counts.split_index import LEAST_CELLS, SplitIndex, split_index
 from causalgia.reporting import format_share
 from causalgia.types import Array, Ints
@@ -22,6 +23,7 @@ SATURATED, AT_MOST, FALLS = 0.9, 0.01, 0.3
 RELIABLE, REPEATS, ALIKE = 0.75, 0.3, 0.5
 LOWEST, LEAST_PAIRS, NEXT = 10, 400, 0.1
 LEAST_OLIGOS, _NONE = 10, 1e-12
+TELLS, LEAST_AGREEMENT = 0.7, 0.05
 
 
 class Finding(NamedTuple):
@@ -30,7 +32,8 @@ class Finding(NamedTuple):
     Attributes
     ----------
     verdict
-        ``outlier``, ``copied``, ``transformed``, ``disagree`` or ``swapped``.
+        ``outlier``, ``copied``, ``transformed``, ``disagree``, ``shallow``,
+        ``swapped`` or ``cut_off``.
     replicates
         Their names.
     says
@@ -86,7 +89,13 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     RNA or DNA reads of barcodes, repeat: the 95 % limits of their correlations lie
     below .5 and .3. With two replicates the wrong one cannot be named. Activities alone
     do not repeat where oligos do not differ; reads do, because barcodes differ in
-    abundance.
+    abundance. Both limits are times the correlation that counting noise allows.
+
+    ``shallow``: replicates would disagree but for counting noise, which allows no
+    larger correlation. They may be sound; the sentence gives the reads that would tell.
+
+    ``cut_off``: cells are kept only where RNA was seen, and effects shrink
+    (`causalgia.mpra.counts.cutoffs.cutoff`).
 
     Parameters
     ----------
@@ -138,7 +147,15 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
             or _find_shuffled_dna(counts, sound)
             or _find_disagreement(counts, sums, sound)
         ),
+        *_find_cutoff(counts, names),
     ]
+
+
+def _find_cutoff(counts: xr.Dataset, names: list[str]) -> list[Finding]:
+    found = cutoff(counts)
+    if found is None or 1 - found.slope < MOST_LOST:
+        return []
+    return [Finding("cut_off", tuple(names), cutoff_in_words(found))]
 
 
 def _find_copies(counts: xr.Dataset, names: list[str], kind: str) -> Iterator[Finding]:
@@ -541,6 +558,14 @@ def _find_disagreement(
         return []
     activities, kind, of_reads = max(found, key=lambda of: of[0].value)
     which = f"replicates {', '.join(names[:-1])} and {names[-1]}"
+    allowed = _most_agreement(counts, sums, names)
+    # there are many more barcodes than oligos, so that their reads tell first
+    if not all(
+        reads.upper < REPEATS * allowed.reads[kind]
+        and (one.lower <= 0 or one.upper < ALIKE * allowed.activity)
+        for one, kind, reads in found
+    ):
+        return [Finding("shallow", tuple(names), _shallow(which, activities, allowed))]
     best = "" if len(names) == 2 else ", at best,"
     wrong = (
         "one of the two is mislabeled or failed, and two cannot say which"
@@ -554,6 +579,79 @@ def _find_disagreement(
         "one out that you find to be wrong"
     )
     return [Finding("disagree", tuple(names), says)]
+
+
+class _Agreement(NamedTuple):
+    """The largest correlations of two replicates that counting noise allows, and the
+    reads behind them.
+
+    Attributes
+    ----------
+    activity
+        Of activities of oligos.
+    reads
+        Of reads of barcodes, by ``rna`` and ``dna``.
+    n
+        Reads of an oligo in a library, the harmonic mean.
+    """
+
+    activity: float
+    reads: dict[str, float]
+    n: float
+
+
+def _most_agreement(
+    counts: xr.Dataset, sums: xr.Dataset, names: list[str]
+) -> _Agreement:
+    """Return how much replicates can agree.
+
+    Of two columns with independent noise that make up shares a and b of their
+    variances, the correlation is at most ``sqrt((1 - a) (1 - b))`` (Spearman 1904,
+    doi:10.2307/1412159). Poisson noise is the mean of a barcode's reads, and
+    ``(1/dna + 1/rna) / log(2)^2`` of an oligo's activity.
+    """
+    places = [list(sums["replicate"].to_numpy()).index(name) for name in names]
+    shares = _repeatable_shares(sums, places)
+    two = np.sort(shares)[-2:]
+    reads = {}
+    for kind in ("rna", "dna"):
+        cells, observed = (
+            counts[name].to_numpy().reshape(counts.sizes["barcode"], -1)
+            for name in (kind, f"{kind}_observed")
+        )
+        of = [
+            max(1 - one[seen].mean() / max(one[seen].var(), _NONE), 0.0)
+            for one, seen in zip(cells.T, observed.T, strict=True)
+            if seen.any()
+        ]
+        reads[kind] = float(np.sqrt(np.prod(np.sort(of)[-2:])))
+    one = sums.sel(replicate=names)
+    seen = one["n_bc"].to_numpy() > 0
+    inverse = float(
+        sum(
+            (1 / np.maximum(one[f"{kind}_counts"].to_numpy()[seen], 1)).mean()
+            for kind in ("dna", "rna")
+        )
+    )
+    return _Agreement(float(np.sqrt(two.prod())), reads, 2 / inverse)
+
+
+def _shallow(which: str, activities: _Correlation, allowed: _Agreement) -> str:
+    # noise falls as reads grow: of a correlation r at n reads, r = 1 / (1 + c / n)
+    most = max(allowed.activity, activities.value, LEAST_AGREEMENT)
+    enough = allowed.n * (1 / most - 1) * TELLS / (1 - TELLS)
+    return (
+        f"{which} are too shallow to tell whether they agree: activities of oligos "
+        f"correlate by {activities}, and counting noise allows no more than "
+        f"{most:.2f} at the {allowed.n:,.0f} reads that an oligo has in a library; "
+        f"about {_round_up(enough):,} reads would tell"
+    )
+
+
+def _round_up(x: float) -> int:
+    """Return the next number with one digit that is not 0, or two from 10 to 20."""
+    step = 10 ** max(int(np.floor(np.log10(max(x, 1.0)))), 0)
+    return int(np.ceil(x / step) * step)
 
 
 class _Correlation(NamedTuple):

@@ -25,6 +25,7 @@ from causalgia.mpra.counts.barcodes import (
     silent_share,
 )
 from causalgia.mpra.counts.counts_table import library_attrs
+from causalgia.mpra.counts.cutoffs import check_cutoff
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
 from causalgia.mpra.fits.element_effects import (
@@ -144,8 +145,10 @@ def fit(
     OutcomesError
         If the Dataset is not of kind ``counts``.
     CountsError
-        If an element has two oligos in an arm, an oligo has no barcode with DNA, or a
-        library has no reads.
+        If an element has two oligos in an arm, an oligo has no barcode with DNA, a
+        library has no reads, two arms of a contrast were read in replicates that no
+        oligo links, or the table keeps barcodes only where RNA was seen and so few
+        reads were that effects shrink by a tenth.
     EstimateError
         If the method is unknown, there are too few barcodes or replicates to estimate
         noise, or, with ``"nb"``, the barcodes of one arm spread more than those of
@@ -205,12 +208,13 @@ def fit(
     request = fit_request(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )
+    cut_off = check_cutoff(counts, of_logs=method == "two_way")
     if client is not None:
         check_client(client)
     fitted = _METHODS[method](counts, request, client)
     found = _fit_dataset(counts, request, fitted, method, control, ci_prob)
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    return with_notes(found, *shrunk, *_silent_oligo_notes(counts, request))
+    return with_notes(found, *cut_off, *shrunk, *_silent_oligo_notes(counts, request))
 
 
 def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
@@ -372,7 +376,7 @@ def precision(counts: xr.Dataset, request: FitRequest) -> FittedEffects:
         )
     cells = ratio_cells(counts, request)
     noise, means = noise_sds(cells), barcode_means(cells)
-    variance = noise["sd_barcode"] ** 2
+    variance = noise.get("sd_barcode", 0.0) ** 2
     share = float(
         np.median(variance * ((1 / means.n) @ (request.weights**2).T) / found.se**2)
     )

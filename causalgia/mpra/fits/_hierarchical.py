@@ -46,6 +46,7 @@ FIRST_BARCODE, FIRST_REPLICATE = 0.5, 0.2
 TAILS = np.array([0.05, 0.01])
 LEAST_DF, MOST_DF = 2.0, 1e4
 BLOCK = 128
+LEAST_REPEATED, NO_CELL_VARIANCE = 0.1, 1e-4
 
 
 def hierarchical(
@@ -114,7 +115,7 @@ def hierarchical(
     """
     cells, sd_shared = remove_shared_noise(model_cells(counts, request))
     barcodes, replicates = (
-        bool((np.diff(cells.start) > 1).any()),
+        np.mean(np.diff(cells.start) > 1) >= LEAST_REPEATED,
         int(cells.used.any(axis=0).sum()) > 1,
     )
     if not barcodes and not replicates:
@@ -127,7 +128,12 @@ def hierarchical(
         for sd in (FIRST_BARCODE, FIRST_REPLICATE)
     ]
     responses = first_responses(cells)
-    for _ in range(2):
+    # a cell repeats within both layers, or its noise is part of the layer that does
+    cell_measured = bool(barcodes and replicates)
+    if not cell_measured:
+        responses.reads_each, responses.cell_variance = 1.0, NO_CELL_VARIANCE
+        responses = respond(cells, responses, *first)
+    for _ in range(2 if cell_measured else 0):
         responses = set_cell_noise(cells, respond(cells, responses, *first))
     # a coarse grid over all plausible standard deviations; a single 0 for a layer that
     # is not measured
@@ -292,6 +298,17 @@ def _model_attrs(
     of_barcodes, of_replicates = (
         bool(np.isfinite(nodes[0])) for nodes in (grid.barcode, grid.replicate)
     )
+    measured: dict[str, float] = {}
+    if of_barcodes:
+        measured["sd_barcode"] = noise.sd_barcode / LOG2
+        measured["spread_barcode"] = noise.spread_barcode
+    if of_replicates:
+        measured["sd_replicate"] = noise.sd_replicate / LOG2
+        measured["spread_replicate"] = noise.spread_replicate
+    if of_barcodes and of_replicates:
+        measured["correlation"] = noise.correlation
+        measured["sd_cell"] = float(np.sqrt(responses.cell_variance)) / LOG2
+        measured["reads_each"] = responses.reads_each
     limits = ("" if of_barcodes else ", of these barcodes") + (
         "" if of_replicates else ", in this replicate"
     )
@@ -305,13 +322,7 @@ def _model_attrs(
         )
         + ("" if of_replicates else ", in this replicate alone"),
         "layers": " ".join(["barcode"] * of_barcodes + ["replicate"] * of_replicates),
-        "sd_barcode": noise.sd_barcode / LOG2 if of_barcodes else 0.0,
-        "sd_replicate": noise.sd_replicate / LOG2 if of_replicates else 0.0,
-        "spread_barcode": noise.spread_barcode if of_barcodes else 0.0,
-        "spread_replicate": noise.spread_replicate if of_replicates else 0.0,
-        "correlation": noise.correlation if of_barcodes and of_replicates else 0.0,
-        "sd_cell": float(np.sqrt(responses.cell_variance)) / LOG2,
-        "reads_each": responses.reads_each,
+        **measured,
         "silent_cell": responses.silent_cell,
         "silent_barcode": responses.silent_barcode,
         "share_paired": cells.share_paired,

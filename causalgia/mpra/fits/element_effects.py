@@ -548,19 +548,23 @@ def residual_squares(cells: RatioCells) -> tuple[Array, Array]:
 
 def noise_sds(cells: RatioCells) -> dict[str, float]:
     """Return the sd of barcodes, replicates and residuals over all elements, by
-    moments; 0 where negative.
+    moments, of those layers that repeat; 0 where negative.
     """
     ones, means = np.ones((1, cells.shape[1])), barcode_means(cells)
     replicate, residual = replicate_layer(cells, ones), residual_layer(cells, ones)
     share = float((1 / cells.used.sum(axis=1)).mean())
     noise = _pooled_variance(residual)
     across = float((1 / np.maximum(cells.sums(cells.used), 1)).mean())
+    barcode = barcode_layer(means, ones)
+    variances = {
+        "sd_barcode": (barcode, _pooled_variance(barcode) - share * noise),
+        "sd_replicate": (replicate, _pooled_variance(replicate) - across * noise),
+        "sd_residual": (residual, noise),
+    }
     return {
-        "sd_barcode": sd_or_zero(
-            _pooled_variance(barcode_layer(means, ones)) - share * noise
-        ),
-        "sd_replicate": sd_or_zero(_pooled_variance(replicate) - across * noise),
-        "sd_residual": sd_or_zero(noise),
+        name: sd_or_zero(variance)
+        for name, (layer, variance) in variances.items()
+        if layer.df.any()
     }
 
 

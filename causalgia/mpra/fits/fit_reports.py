@@ -52,6 +52,9 @@ _METHODS = {"two_way": "two-way", "nb": "negative binomial"}
 _FEW = 3
 _OF_EFFECT = ("ace", "se", "lower", "upper")
 _UP, _DOWN = ("increases", "higher"), ("decreases", "lower")
+_OTHER_BARCODES = (
+    "No interval includes how much other barcodes of an oligo would differ from these."
+)
 _HEADINGS = {"contrast": "element", "task": "contrast"}
 
 
@@ -134,7 +137,7 @@ def fit_parts(
         for one in found
     ]
     control = str(fit.attrs.get("control") or "")
-    against = f"Compared with {cut(control)}, " if control else ""
+    against = _compared_with(fit, control)
     answer = [f"{against}{one.sentence()}" for one in found]
     if several:
         most = max(found, key=lambda one: one.up + one.down)
@@ -183,6 +186,32 @@ class _Summary(NamedTuple):
         return f"{cut(self.name)} changes {n_hits:,} of {of}{which}{mean}."
 
 
+def _compared_with(fit: xr.Dataset, control: str) -> str:
+    """Return how a sentence on a fit begins: what its claim is limited to, and the
+    control.
+    """
+    limit = "For these barcodes, " if _of_these_barcodes(fit) else ""
+    against = f"compared with {_named(control)}, " if control else ""
+    start = limit + against
+    return start if limit else f"{start[:1].upper()}{start[1:]}"
+
+
+def _of_these_barcodes(fit: xr.Dataset) -> bool:
+    return str(fit.attrs.get("null", "")).startswith("these barcodes")
+
+
+def _barcodes_each(fit: xr.Dataset) -> str:
+    """Return how many barcodes an oligo has; where it has one, that the number may be a
+    sum and that barcodes are not compared.
+    """
+    n = float(np.median(fit["n_barcodes"]))
+    return (
+        "one barcode (or sum) an oligo"
+        if n == 1
+        else f"{n:g} barcodes an oligo (median)"
+    )
+
+
 def _test_elements(fit: xr.Dataset) -> Mask:
     """Return the mask of the elements that are no controls of the bench; of controls
     alone, all.
@@ -197,7 +226,9 @@ def _q_of_table(fit: xr.Dataset) -> Array:
     """
     p, test = fit["p"].to_numpy(), _test_elements(fit)
     q = np.ones_like(p)
-    q[test] = weighted_bh(p[test].ravel(), np.ones(p[test].size)).reshape(-1, p.shape[1])
+    q[test] = weighted_bh(p[test].ravel(), np.ones(p[test].size)).reshape(
+        -1, p.shape[1]
+    )
     return q
 
 
@@ -230,7 +261,7 @@ def _parts_of_one_element(
     ]
     return short_answer(
         [
-            f"{f'Compared with {cut(control)}, ' if control else ''}{up + down:,} of "
+            f"{_compared_with(fit, control)}{up + down:,} of "
             f"{len(names):,} {what} change {cut(str(one['element'].item()))}{which}."
         ],
         ["contrast", "effect", f"{level} interval", "SE", "q"],
@@ -289,9 +320,8 @@ def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
     return [
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
-        f"{replicates:,} "
-        f"replicate{'s' * (replicates != 1)}, {np.median(fit['n_barcodes']):g} barcodes "
-        "an oligo (median).",
+        f"{replicates:,} replicate{'s' * (replicates != 1)}, {_barcodes_each(fit)}.",
+        *([_OTHER_BARCODES] if _of_these_barcodes(fit) else []),
         *([f"Left out: {lost:,} element{'s' * (lost != 1)}."] if lost else []),
         *_noise_in_words(fit),
     ]
@@ -428,6 +458,8 @@ def measured_parts(
     ]
     if int(fit.attrs["n_replicates"]) == 1:
         also.append("One replicate was measured: this is about that replicate alone.")
+    if _of_these_barcodes(fit):
+        also.append(_OTHER_BARCODES)
     caution = decisions.attrs.get("caution")
     notes = [
         *([f"{caution[:1].upper()}{caution[1:]}."] if caution else []),
@@ -444,7 +476,7 @@ def measured_parts(
     parts = answer_parts(
         shown,
         rows=rows,
-        answer=None if one_element else _measured_sentences(shown, control, means),
+        answer=None if one_element else _measured_sentences(shown, fit, means),
         requested=requested,
         width=width,
         every=every,
@@ -482,7 +514,7 @@ def _averages(fit: xr.Dataset, decisions: xr.Dataset) -> dict[str, dict[str, flo
 
 
 def _measured_sentences(
-    shown: xr.Dataset, control: str, means: dict[str, dict[str, float]]
+    shown: xr.Dataset, fit: xr.Dataset, means: dict[str, dict[str, float]]
 ) -> list[str]:
     """Return in how many elements each contrast changes activity, of more than three
     those that change most and fewest.
@@ -493,7 +525,8 @@ def _measured_sentences(
         for name in names
     }
     ends = _ends_of_regions(shown)
-    than = f"Compared with {_named(control)}, " if control else ""
+    control = str(fit.attrs.get("control") or "")
+    than = _compared_with(fit, control)
     n = shown.sizes["contrast"]
     if len(names) <= _FEW:
         found: list[str] = []

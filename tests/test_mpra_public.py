@@ -1,0 +1,298 @@
+"""The bench on tables as others have them: sums, one element under many arms, tables
+that keep what was seen, arms apart, and replicates that are shallow.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import causalgia as cg
+from causalgia.errors import CountsError
+from causalgia.mpra.counts.cutoffs import cutoff
+
+
+def codes(n: int) -> list[str]:
+    return ["".join("ACGT"[(i >> 2 * k) & 3] for k in range(8)) for i in range(n)]
+
+
+def pairs(n: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "oligo_name": [f"o{i}" for i in range(n)],
+            "element": [f"e{i // 2}" for i in range(n)],
+            "arm": ["ref", "alt"] * (n // 2),
+        }
+    )
+
+
+def sums(
+    *, effect: float = 0.0, mean: float = 2000.0, n: int = 400, seed: int = 0
+) -> dict:
+    rng = np.random.default_rng(seed)
+    act = np.repeat(rng.normal(0, 1, n), 2)[:, None] + rng.normal(0, 0.1, (2 * n, 4))
+    act[1::2] += effect
+    dna = rng.poisson(mean, (2 * n, 4))
+    return {
+        "dna": dna,
+        "rna": rng.poisson(dna * 2**act),
+        "oligos": [f"o{i}" for i in range(2 * n)],
+        "side_table": pairs(2 * n),
+    }
+
+
+def barcodes(
+    n: int,
+    each: int,
+    mean: float,
+    *,
+    sd: float,
+    effect: float = 0.0,
+    shape: float = 2.0,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return DNA and RNA of n oligos in three replicates, and the oligo of each."""
+    rng = np.random.default_rng(seed)
+    of = np.repeat(np.arange(n), each)
+    act = np.repeat(rng.normal(0, sd, n // 2), 2)
+    act[1::2] += effect
+    abundance = rng.gamma(shape, 1 / shape, n * each) * mean
+    dna, rna = (
+        rng.poisson(x[:, None] * np.ones(3))
+        for x in (abundance, abundance * 2.0 ** act[of])
+    )
+    return dna, rna, of
+
+
+def table(dna: np.ndarray, rna: np.ndarray, of: np.ndarray, kept: np.ndarray):
+    some = kept.any(axis=1)
+    side = pairs(int(of.max()) + 1)
+    return cg.mpra.counts_of(
+        np.where(kept, dna, 0)[some],
+        np.where(kept, rna, 0)[some],
+        barcodes=np.array(codes(len(of)))[some],
+        oligos=side["oligo_name"].to_numpy()[of][some],
+        side_table=side,
+        dna_observed=kept[some],
+        rna_observed=kept[some],
+    )
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return cg.mpra.counts_of(**sums(), barcodes=codes(800))
+
+
+@pytest.fixture(scope="module")
+def fitted(counts):
+    return cg.mpra.fit(counts, control="ref")
+
+
+@pytest.fixture(scope="module")
+def fits():
+    """Fits of one element under 30 arms, of which two have an effect."""
+    arms = pd.DataFrame(
+        {
+            "element": "enh",
+            "arm": ["WT"] + [f"m{i}" for i in range(30)],
+            "group": "test",
+            "log2": [0.0] * 29 + [-2.0] * 2,
+        }
+    )
+    return [
+        cg.mpra.fit(
+            cg.mpra.simulate(arms, n_barcodes=15, n_replicates=3, rng=seed),
+            control="WT",
+            method="two_way",
+        )
+        for seed in range(30)
+    ]
+
+
+class TestOneSumAnOligo:
+    def test_the_errors_are_those_of_the_sums(self, fitted):
+        # .1 in each of 4 replicates and 2 arms, and Poisson noise
+        assert 0.07 < fitted["se"].median() < 0.09
+        assert 0.03 <= (fitted["p"] < 0.05).mean() <= 0.07
+        assert float(fitted["ace"].std()) == pytest.approx(
+            float(fitted["se"].median()), rel=0.1
+        )
+
+    def test_no_effect_of_half_a_unit_is_missed(self):
+        found = cg.mpra.fit(
+            cg.mpra.counts_of(**sums(effect=0.5, n=60), barcodes=codes(120)),
+            control="ref",
+        )
+        assert (cg.decide(found, rope=0)["verdict"] == "increases").mean() > 0.95
+
+    def test_no_layer_is_printed_that_was_not_measured(self, fitted):
+        assert "sd_barcode" not in fitted.attrs
+        assert "sd_cell" not in fitted.attrs
+        text = str(cg.report(fitted))
+        assert text.startswith("For these barcodes, compared with ref, alt changes")
+        assert "one barcode (or sum) an oligo" in text
+        assert "between barcodes" not in text
+        assert "single cells" not in text
+
+    def test_hardly_any_second_barcode_is_no_layer_either(self):
+        given = sums(n=60)
+        again = {k: np.concatenate([given[k], given[k][:3]]) for k in ("dna", "rna")}
+        oligos = [*given["oligos"], *given["oligos"][:3]]
+        found = cg.mpra.fit(
+            cg.mpra.counts_of(
+                **again,
+                oligos=oligos,
+                barcodes=codes(123),
+                side_table=given["side_table"],
+            ),
+            control="ref",
+        )
+        assert "sd_barcode" not in found.attrs
+        assert found["se"].median() < 0.1
+
+    @pytest.mark.parametrize("method", ["hierarchical", "precision"])
+    def test_both_methods_say_whose_effect_it_is(self, counts, method):
+        found = cg.mpra.fit(counts, control="ref", method=method)
+        assert found.attrs["null"] == "these barcodes"
+        assert str(cg.report(found)).startswith("For these barcodes, ")
+
+
+@pytest.mark.real
+class TestPublishedSums:
+    """Tewhey et al. 2016 (github.com/hansenlab/mpra), beside mpralm."""
+
+    def test_effects_and_p_are_those_of_mpralm(self, shared):
+        folder = shared / "data" / "mpra_public"
+        counts = cg.mpra.read_counts(
+            folder / "tewhey60_sums.tsv", side_table=folder / "tewhey60_side.tsv"
+        )
+        fitted = cg.mpra.fit(counts, control="A").isel(contrast=0)
+        published = pd.read_csv(
+            folder / "tewhey60_mpralm_full_library.tsv", sep="\t"
+        ).set_index("id")
+        both = fitted[["ace", "se", "p"]].to_dataframe().join(published)
+        assert np.corrcoef(both["ace"], both["logFC"])[0, 1] > 0.999
+        assert both["se"].median() < 0.08
+        hits = both["P.Value"] < 1e-3
+        assert ((both["p"] < 1e-3) == hits).all()
+        assert hits.sum() == 20
+
+
+class TestOneElementUnderManyArms:
+    def test_arms_are_the_family_in_every_verb(self, fits):
+        one = fits[0]
+        decided = cg.decide(one, rope=0)
+        adjusted = cg.adjust(one, method="bh")
+        np.testing.assert_allclose(
+            adjusted["p_adjusted"].values, decided["q"].values, rtol=1e-9
+        )
+        assert (adjusted["p_adjusted"] > adjusted["p"]).sum() > 20
+        alone = cg.adjust(one, method="bh", family="task")
+        np.testing.assert_array_equal(alone["p_adjusted"], alone["p"])
+
+    def test_few_null_arms_are_called_and_no_real_one_missed(self, fits):
+        called = np.array(
+            [
+                (cg.decide(one, rope=0)["verdict"] != "undecided").values.ravel()
+                for one in fits
+            ]
+        )
+        assert called[:, -2:].mean() > 0.95
+        wrong = called[:, :-2].sum(1) / np.maximum(called.sum(1), 1)
+        assert wrong.mean() < 0.1
+
+    def test_the_report_counts_arms_of_the_element(self, fits):
+        text = str(cg.report(fits[0]))
+        assert text.startswith("Compared with WT, ")
+        assert "of 30 arms change enh" in text
+        assert "q <= 0.05 over 30 effects" in text
+        assert "changes 1 of 1 element" not in text
+
+
+class TestTablesOfWhatWasSeen:
+    @pytest.mark.parametrize(("mean", "slope"), [(1.0, 0.69), (3.0, 0.91)])
+    def test_shallow_ones_are_refused_with_the_factor(self, mean, slope):
+        dna, rna, of = barcodes(200, 20, mean, sd=0.5, effect=1.0)
+        counts = table(dna, rna, of, (dna > 0) & (rna > 0))
+        found = cutoff(counts)
+        assert found.slope == pytest.approx(slope, abs=0.03)
+        with pytest.raises(CountsError, match="keeps a barcode only where RNA was"):
+            cg.mpra.fit(counts, control="ref")
+        verdicts = json.loads(cg.mpra.quality(counts).attrs["verdicts"])
+        assert "cut_off" in [one["verdict"] for one in verdicts]
+
+    def test_the_cure_that_is_named_gives_the_effect(self):
+        dna, rna, of = barcodes(200, 20, 4.0, sd=0.5, effect=1.0)
+        counts = table(dna, rna, of, (dna > 1) & (rna > 1))
+        with pytest.raises(CountsError, match="min_dna=") as error:
+            cg.mpra.fit(counts, control="ref")
+        floor = int(str(error.value).split("min_dna=")[1].split(")")[0])
+        kept = cg.mpra.filter(counts, min_dna=floor)
+        average = cg.mpra.average(cg.mpra.fit(kept, control="ref"))
+        assert average["ace"].item() > 0.9
+
+    def test_deep_ones_are_fitted(self):
+        dna, rna, of = barcodes(60, 15, 40.0, sd=0.5, effect=1.0, shape=10.0)
+        counts = table(dna, rna, of, (dna > 0) & (rna > 0))
+        average = cg.mpra.average(cg.mpra.fit(counts, control="ref"))
+        assert average["lower"].item() < 1.0 < average["upper"].item()
+
+    def test_tables_with_zeros_are_fitted_at_any_depth(self):
+        dna, rna, of = barcodes(200, 20, 1.0, sd=0.5, effect=1.0)
+        counts = table(dna, rna, of, dna >= 0)
+        assert cutoff(counts) is None
+        average = cg.mpra.average(cg.mpra.fit(counts, control="ref"))
+        assert average["lower"].item() < 1.0 < average["upper"].item()
+
+
+class TestArmsInDifferentReplicates:
+    def kept(self, of: np.ndarray) -> np.ndarray:
+        alt = (of % 2 == 1)[:, None]
+        return np.where(alt, [False, True, True], [True, False, False])
+
+    @pytest.mark.parametrize("method", ["hierarchical", "two_way", "precision", "nb"])
+    def test_they_are_refused_by_every_method(self, method):
+        dna, rna, of = barcodes(40, 10, 50.0, sd=0.5, effect=1.0)
+        counts = table(dna, rna * np.array([1, 4, 4]), of, self.kept(of))
+        with pytest.raises(
+            CountsError, match="'ref' was read in replicate 1, .*'alt' was read in"
+        ) as error:
+            cg.mpra.fit(counts, control="ref", method=method)
+        assert "replicates 2, 3" in str(error.value)
+        assert "19 more elements" in str(error.value)
+
+    def test_an_oligo_in_all_replicates_links_them(self):
+        dna, rna, of = barcodes(40, 10, 50.0, sd=0.5, effect=1.0)
+        kept = self.kept(of)
+        kept[of < 20] = True
+        counts = table(dna, rna * np.array([1, 4, 4]), of, kept)
+        average = cg.mpra.average(cg.mpra.fit(counts, control="ref"))
+        assert average["ace"].item() == pytest.approx(1.0, abs=0.15)
+
+
+class TestShallowReplicates:
+    def verdicts(self, counts):
+        found = cg.mpra.quality(counts)
+        return [one["verdict"] for one in json.loads(found.attrs["verdicts"])], str(
+            cg.report(found)
+        )
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_sound_ones_are_not_called_wrong(self, seed):
+        dna, rna, of = barcodes(300, 40, 0.5, sd=0.25, shape=10.0, seed=seed)
+        found, text = self.verdicts(table(dna, rna, of, dna >= 0))
+        assert found == ["shallow"]
+        assert text.startswith("No fault was found, but replicates 1, 2 and 3 are too")
+        assert "reads would tell" in text.replace("\n", " ")
+
+    @pytest.mark.parametrize("mean", [3.0, 6.0])
+    def test_shuffled_labels_are_found_at_the_same_depth(self, mean):
+        dna, rna, of = barcodes(300, 40, mean, sd=0.25, shape=10.0)
+        rng = np.random.default_rng(5)
+        for r in (1, 2):
+            order = rng.permutation(len(of))
+            dna[:, r], rna[:, r] = dna[order, r], rna[order, r]
+        assert self.verdicts(table(dna, rna, of, dna >= 0))[0] == ["disagree"]
