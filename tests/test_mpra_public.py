@@ -296,3 +296,32 @@ class TestShallowReplicates:
             order = rng.permutation(len(of))
             dna[:, r], rna[:, r] = dna[order, r], rna[order, r]
         assert self.verdicts(table(dna, rna, of, dna >= 0))[0] == ["disagree"]
+
+    @pytest.mark.parametrize("method", ["two_way", "precision"])
+    def test_one_of_a_hundredth_of_the_reads_is_left_out_and_named(self, method):
+        dna, rna, of = barcodes(60, 10, 60.0, sd=0.5, effect=0.6)
+        rng = np.random.default_rng(3)
+        few = [rng.binomial(x[:, :1], 0.01) for x in (dna, rna)]
+        wide = [np.hstack([x, y]) for x, y in zip((dna, rna), few, strict=True)]
+        kept = np.ones((len(of), 4), dtype=bool)
+        with_few = cg.mpra.fit(table(*wide, of, kept), control="ref", method=method)
+        without = cg.mpra.fit(
+            table(dna, rna, of, kept[:, :3]), control="ref", method=method
+        )
+        np.testing.assert_array_equal(with_few["se"], without["se"])
+        assert with_few.attrs["n_replicates"] == 3
+        assert "replicate 4 has" in str(cg.report(with_few, notes=True))
+        found, text = self.verdicts(table(*wide, of, kept))
+        assert "shallow" in found
+        assert "replicate 4 has" in text.replace("\n", " ")
+
+    def test_weighted_reads_keep_it_and_lose_nothing(self):
+        dna, rna, of = barcodes(60, 10, 60.0, sd=0.5, effect=0.6)
+        rng = np.random.default_rng(3)
+        few = [rng.binomial(x[:, :1], 0.01) for x in (dna, rna)]
+        wide = [np.hstack([x, y]) for x, y in zip((dna, rna), few, strict=True)]
+        kept = np.ones((len(of), 4), dtype=bool)
+        with_few = cg.mpra.fit(table(*wide, of, kept), control="ref")
+        without = cg.mpra.fit(table(dna, rna, of, kept[:, :3]), control="ref")
+        assert with_few.attrs["n_replicates"] == 4
+        assert with_few["se"].median() < 1.05 * without["se"].median()

@@ -13,6 +13,7 @@ from scipy import special
 
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
+from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.counts.split_index import LEAST_CELLS, SplitIndex, split_index
 from causalgia.reporting import format_share
 from causalgia.types import Array, Ints
@@ -91,8 +92,10 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     do not repeat where oligos do not differ; reads do, because barcodes differ in
     abundance. Both limits are times the correlation that counting noise allows.
 
-    ``shallow``: replicates would disagree but for counting noise, which allows no
-    larger correlation. They may be sound; the sentence gives the reads that would tell.
+    ``shallow``: a replicate with so few reads beside the others that it adds noise
+    (`causalgia.mpra.counts.depths.shallow_replicates`). Or replicates would disagree
+    but for counting noise, which allows no larger correlation. They may be sound; the
+    sentence gives the reads that would tell.
 
     ``cut_off``: cells are kept only where RNA was seen, and effects shrink
     (`causalgia.mpra.counts.cutoffs.cutoff`).
@@ -138,6 +141,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
         finding.replicates[1] for finding in of_rna if finding.verdict == "copied"
     }
     sound = [name for name in names if name not in excluded]
+    few = [one for one in shallow_replicates(counts) if one.replicate in sound]
     return [
         *found,
         *swapped,
@@ -147,6 +151,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
             or _find_shuffled_dna(counts, sound)
             or _find_disagreement(counts, sums, sound)
         ),
+        *(Finding("shallow", (one.replicate,), f"{one}") for one in few),
         *_find_cutoff(counts, names),
     ]
 

@@ -26,6 +26,7 @@ from causalgia.mpra.counts.barcodes import (
 )
 from causalgia.mpra.counts.counts_table import library_attrs
 from causalgia.mpra.counts.cutoffs import check_cutoff
+from causalgia.mpra.counts.depths import shallow_replicates
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
 from causalgia.mpra.fits.element_effects import (
@@ -205,6 +206,11 @@ def fit(
                 f"{name[:3].upper()} library of replicate {which}: no read at all; "
                 "leave the replicate out: counts.sel(replicate=[...])"
             )
+    shallow = shallow_replicates(counts) if method in _UNWEIGHTED else []
+    if shallow:
+        names = [one.replicate for one in shallow]
+        kept = ~np.isin(counts["replicate"].to_numpy().astype(str), names)
+        counts = counts.isel(replicate=np.flatnonzero(kept))
     request = fit_request(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )
@@ -214,7 +220,14 @@ def fit(
     fitted = _METHODS[method](counts, request, client)
     found = _fit_dataset(counts, request, fitted, method, control, ci_prob)
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
-    return with_notes(found, *cut_off, *shrunk, *_silent_oligo_notes(counts, request))
+    left_out = [
+        f"{one}: it is left out, because method={quoted(method)} weights replicates "
+        "alike and intervals would be wider with it; 'hierarchical' and 'nb' weight "
+        "reads, and keep it"
+        for one in shallow
+    ]
+    silent = _silent_oligo_notes(counts, request)
+    return with_notes(found, *left_out, *cut_off, *shrunk, *silent)
 
 
 def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:
@@ -302,6 +315,7 @@ def _fit_dataset(
     )
 
 
+_UNWEIGHTED = ("two_way", "precision")
 _SHRUNK = (
     "method='two_way' counts silent barcodes as weak ones, which shrinks effects; "
     "'hierarchical' tells them apart, and the mean reads that 'nb' compares do not "
