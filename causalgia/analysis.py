@@ -115,7 +115,7 @@ class Analysis:
     cluster, block, covariates, target, weights
         As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
     ci_prob
-        Probability of every interval, between 0.5 and 1; verdicts have the error rate
+        Probability of every interval, from 0.5 to below 1; verdicts have the error rate
         ``1 - ci_prob``.
     family
         Rows among which an error rate holds. None: all rows of the table; ``"task"``:

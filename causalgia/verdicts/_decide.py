@@ -201,7 +201,7 @@ def decide(
     error = _as_error(error, kind)
     _check_shrinkage(shrink, kind)
     if ci_prob is not None:
-        ci_prob = as_ci_prob(ci_prob, least=0.5, error=DecisionError)
+        ci_prob = as_ci_prob(ci_prob, error=DecisionError)
     fields = {
         "rope": rope.value if isinstance(rope, Rope) else rope,
         "rare": rare,
