@@ -623,7 +623,7 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
         raise DesignError(
             f"{place}: there is no rope = 'placebo tail'; use 'placebo outliers'"
         )
-    if table.get("family") == "all":
+    if isinstance(family := table.get("family"), str) and family == "all":
         raise DesignError(
             f"{place}: family = 'all' is the default, all rows of the table; leave it "
             "out"

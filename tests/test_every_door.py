@@ -219,3 +219,20 @@ def test_arrays_are_no_settings() -> None:
         cg.decide(ESTIMATES, rope=0, rare=np.array([0.01, 0.02]))  # type: ignore[arg-type]
     with pytest.raises(EstimateError, match="ci_prob"):
         cg.estimate(EFFECTS, ci_prob=np.array([0.9, 0.95]))  # type: ignore[arg-type]
+    for name, wrong in (
+        ("error", np.array(["fdr", "each"])),
+        ("family", pd.Series(["a", "b"])),
+        ("family", np.array([1.0, 2.0])),
+    ):
+        with pytest.raises(DecisionError, match=f"{name}="):
+            cg.decide(ESTIMATES, rope=0, **{name: wrong})  # type: ignore[arg-type]
+    with pytest.raises(CausalgiaError, match="family"):
+        cg.analyze(
+            OUTCOMES,
+            control="ctrl",
+            rope=0,
+            rng=0,
+            family=np.array(["a", "b"]),  # type: ignore[arg-type]
+        )
+    huge = cg.planning.power(sd=1.0, n_units=20, true_effect=10**30)
+    assert float(huge["power"]) == 1.0

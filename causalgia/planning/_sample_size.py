@@ -543,7 +543,7 @@ def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
         )
     if true_effect is None:
         return None
-    if not is_real(true_effect) or not np.isfinite(true_effect):
+    if not is_real(true_effect) or not np.isfinite(float(true_effect)):
         raise EstimateError(f"true_effect={quoted(true_effect)} is not a finite number")
     if plan.ratio is not None and true_effect <= 0:
         raise EstimateError(

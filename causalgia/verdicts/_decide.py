@@ -274,7 +274,7 @@ def _as_error(error: Any, kind: _Kind) -> Any:
         raise DecisionError(
             f"error={quoted(error)} has another name: {RENAMED_ERRORS[error]}"
         )
-    if error not in ERRORS:
+    if not isinstance(error, str) or error not in ERRORS:
         raise DecisionError(
             f"error={quoted(error)} is not one of "
             f"{', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}"
