@@ -320,6 +320,15 @@ class Analysis:
         self._check_rope(placebos, names)
         if self.across is not None:
             self._check_number(arms, names, tasks)
+        if self.error == "posterior" and self.control is not None:
+            others = set(arms) - {self.control}
+            n = len(others - set(placebos or ())) or len(others)
+            if n < LEAST_TO_SHRINK:
+                raise DesignError(
+                    f"[analysis]: error = 'posterior' takes {LEAST_TO_SHRINK} or more "
+                    "exchangeable contrasts, from which the law of effects is learned, "
+                    f"and there {'is' if n == 1 else 'are'} {n}; use error = 'fdr'"
+                )
 
     def _check_number(
         self,

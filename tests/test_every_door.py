@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError, DecisionError, DesignError, EstimateError
+from causalgia.trial_file import read_spec
 
 _DRAWS = np.random.default_rng(5).gamma(2.0, 1.0, size=(60, 4, 2))
 OUTCOMES = xr.Dataset(
@@ -236,3 +238,26 @@ def test_arrays_are_no_settings() -> None:
         )
     huge = cg.planning.power(sd=1.0, n_units=20, true_effect=10**30)
     assert float(huge["power"]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('rope = "matched"', "which this design has none of"),
+        ('rope = 0\nerror = "posterior"', "takes 10 or more exchangeable contrasts"),
+        ("rope = [1, -1]", "must be two numbers, the lower first"),
+        ("rope = 0\nci_prob = 0.3", "must be a number from 0.5 to below 1"),
+        ('rope = 0\nshrink = "normal"', "must be a cg.Shrinkage, or a table of law"),
+    ],
+)
+def test_a_trial_file_is_refused_before_anything_is_predicted(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(
+        'name = "t"\nrng = 0\nn_units = 50\n[predictor]\nzoo = "additive"\n'
+        '[null]\nkind = "uniform"\nlength = 41\n[arms.untreated]\n[arms.A]\n'
+        f'embed = "AGATAAG"\nat = 10\n[analysis]\ncontrol = "untreated"\n{line}\n'
+    )
+    with pytest.raises(DesignError, match=words):
+        read_spec(path)
