@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from causalgia._run import run
@@ -235,9 +236,20 @@ def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
                 "'higher', 'lower'), so nothing is left to confirm"
             )
         return [str(name) for name in select["contrast"].to_numpy()[directional]]
-    names = (
-        [select] if isinstance(select, str) else list(dict.fromkeys(map(str, select)))
-    )
+    if isinstance(select, xr.DataArray):
+        select = select.to_numpy().ravel().tolist()
+    if isinstance(select, str | bytes | Mapping | pd.DataFrame) or not isinstance(
+        select, Iterable
+    ):
+        given = [select]
+    else:
+        given = list(select)
+    if not all(isinstance(name, str) for name in given):
+        raise DesignError(
+            "select= takes names of arms or contrasts, or decisions of cg.analyze, not "
+            f"{type(select).__name__}; for example select=['GATA1', 'TAL1']"
+        )
+    names = list(dict.fromkeys(map(str, given)))
     if not names:
         raise DesignError(
             "select= names nothing; give names of arms or contrasts, or decisions"

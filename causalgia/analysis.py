@@ -115,7 +115,7 @@ class Analysis:
     cluster, block, covariates, target, weights
         As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
     ci_prob
-        Probability of every interval, between 0.5 and 1; verdicts have the error rate
+        Probability of every interval, from 0.5 to below 1; verdicts have the error rate
         ``1 - ci_prob``.
     family
         Rows among which an error rate holds. None: all rows of the table; ``"task"``:
@@ -320,6 +320,15 @@ class Analysis:
         self._check_rope(placebos, names)
         if self.across is not None:
             self._check_number(arms, names, tasks)
+        if self.error == "posterior" and self.control is not None:
+            others = set(arms) - {self.control}
+            n = len(others - set(placebos or ())) or len(others)
+            if n < LEAST_TO_SHRINK:
+                raise DesignError(
+                    f"[analysis]: error = 'posterior' takes {LEAST_TO_SHRINK} or more "
+                    "exchangeable contrasts, from which the law of effects is learned, "
+                    f"and there {'is' if n == 1 else 'are'} {n}; use error = 'fdr'"
+                )
 
     def _check_number(
         self,
@@ -623,7 +632,7 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
         raise DesignError(
             f"{place}: there is no rope = 'placebo tail'; use 'placebo outliers'"
         )
-    if table.get("family") == "all":
+    if isinstance(family := table.get("family"), str) and family == "all":
         raise DesignError(
             f"{place}: family = 'all' is the default, all rows of the table; leave it "
             "out"

@@ -24,9 +24,10 @@ from causalgia.checks import (
     one_of,
     shown,
 )
-from causalgia.choices import ERRORS, LAWS, ROPE_IN_WORDS, SCALES, TARGETS, Law, is_rope
+from causalgia.choices import ERRORS, LAWS, ROPE_IN_WORDS, SCALES, TARGETS, Law
 from causalgia.errors import DesignError, InferenceError, quoted
 from causalgia.expressions import KEYWORDS, weights_in_text
+from causalgia.ropes import Rope, is_rope
 
 TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
 
@@ -294,7 +295,7 @@ ANALYSIS: Keys = {
         lambda value: is_number(value) and value > 0,
         "a positive number, the largest effect on any background",
     ),
-    "shrink": SUBTABLE,
+    "shrink": (SUBTABLE[0], "a cg.Shrinkage, or a table of law, prior and moderate"),
 }
 
 
@@ -308,8 +309,13 @@ def as_plain(name: str, value: Any) -> Any:
         return "none"
     if value is None:
         return None
-    if name == "rope" and (isinstance(value, Mapping) or is_by_task(value)):
-        return {str(task): as_plain("", ends) for task, ends in dict(value).items()}
+    if name == "rope" and is_rope(value):
+        region = Rope.parse(value).value
+        if is_by_task(region):
+            return {task: list(ends) for task, ends in region}
+        return list(region) if isinstance(region, tuple) else region
+    if name == "rope" and isinstance(value, Mapping):  # shown in the error
+        return {str(task): as_plain("", ends) for task, ends in value.items()}
     if name == "shrink":
         return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
@@ -318,7 +324,9 @@ def as_plain(name: str, value: Any) -> Any:
         return [value]
     if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):
         return value  # an array of one number is neither a number nor a list
-    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+    if isinstance(value, Iterable) and not isinstance(
+        value, str | Mapping | set | frozenset
+    ):
         return [_as_python_number(item) for item in value]
     return _as_python_number(value)
 
@@ -361,7 +369,7 @@ def as_frozen(name: str, value: Any) -> Any:
     ):
         return float(value)
     if name == "rope":
-        return _frozen_rope(value)
+        return Rope.parse(value).value
     if name == "shrink":
         try:
             return Shrinkage.from_dict(value)
@@ -402,11 +410,3 @@ def is_by_task(rope: object) -> bool:
         and bool(rope)
         and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
     )
-
-
-def _frozen_rope(plain: Any) -> Any:
-    if isinstance(plain, dict):
-        return tuple((task, _frozen_rope(ends)) for task, ends in plain.items())
-    if isinstance(plain, list):
-        return tuple(map(float, plain))
-    return plain if isinstance(plain, str) else 0

@@ -4,12 +4,8 @@ regions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from math import inf
 from typing import Literal, NamedTuple, TypeAlias, get_args
-
-from causalgia.checks import is_number
 
 Target = Literal[
     "population",
@@ -261,17 +257,6 @@ NO_TAIL = (
     "beyond the range of random sequences"
 )
 
-_SD_ROPE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?\s*sd\s*")
-
-
-def _is_interval(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(map(is_number, value))
-        and bool(value[0] < value[1])
-    )
-
 
 def is_placebo_rope(rope: object) -> bool:
     """Return whether placebos define the region: ``"placebo"`` or
@@ -294,28 +279,6 @@ def is_matched_rope(rope: object) -> bool:
     (True, False)
     """
     return isinstance(rope, str) and rope.strip() == "matched"
-
-
-def is_rope(value: object) -> bool:
-    """Return whether a value read from TOML is a region of practical equivalence.
-
-    Examples
-    --------
-    >>> [
-    ...     is_rope(value)
-    ...     for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)
-    ... ]
-    [True, True, True, True, True]
-    >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", "1e400 sd", 0.1)]
-    [False, False, False, False, False]
-    """
-    if isinstance(value, str):
-        in_sd = _SD_ROPE.fullmatch(value)
-        named = is_placebo_rope(value) or is_matched_rope(value)
-        return named or (in_sd is not None and 0 < float(value.replace("sd", "")) < inf)
-    if isinstance(value, dict):
-        return bool(value) and all(map(_is_interval, value.values()))
-    return _is_interval(value) or (is_number(value) and value == 0)
 
 
 ROPE_IN_WORDS = (

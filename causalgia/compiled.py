@@ -124,9 +124,10 @@ class Compiled:
                     if isinstance(called := names.get(name), Compiled):
                         names[name] = called.dispatcher()
                 with caching_if_possible():
-                    self._dispatcher = numba.njit(cache=True, **self._options)(
-                        self.py_func
-                    )
+                    # a wrapper for callers in C would be one more copy to compile
+                    self._dispatcher = numba.njit(
+                        cache=True, no_cfunc_wrapper=True, **self._options
+                    )(self.py_func)
                 if self._announced:
                     _announce_compilation(self._dispatcher, self._announced)
             return self._dispatcher

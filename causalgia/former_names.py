@@ -23,6 +23,10 @@ FORMER_NAMES: dict[str, tuple[str, ...]] = {
     "second": ("other",),
     "n_words": ("n_placebos",),
     "level": ("ci_prob",),
+    "adjust": ("error",),
+    "law": ("shrink",),
+    "prior": ("shrink",),
+    "moderate": ("shrink",),
     # interventions and terms
     "PlaceboWord": ("FixedPlacebo",),
     "placebo_word": ("is_placebo", "fixed_placebo"),

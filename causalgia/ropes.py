@@ -112,6 +112,8 @@ class Rope:
         if isinstance(rope, tuple | list) and rope and all(map(_names_a_task, rope)):
             rope = dict(rope)
         if isinstance(rope, Mapping):
+            if not rope:
+                raise DecisionError(f"rope={quoted(rope)} names no task; {WAYS}")
             return cls("by task", tuple(_of_task(*item) for item in rope.items()))
         return cls("numbers", rope_ends(rope))
 
@@ -174,6 +176,27 @@ class Rope:
         return str(self.value)
 
 
+def is_rope(value: object) -> bool:
+    """Return whether a value, such as one read from TOML, is a region of practical
+    equivalence.
+
+    Examples
+    --------
+    >>> [
+    ...     is_rope(value)
+    ...     for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)
+    ... ]
+    [True, True, True, True, True]
+    >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", "1e400 sd", 0.1)]
+    [False, False, False, False, False]
+    """
+    try:
+        Rope.parse(value)
+    except DecisionError:
+        return False
+    return True
+
+
 def _names_a_task(pair: object) -> bool:
     return (
         isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)
@@ -227,7 +250,9 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
     """
     try:
-        if any(isinstance(end, str | bytes) for end in rope):
+        if isinstance(rope, set | frozenset) or any(
+            isinstance(end, str | bytes | bool | np.bool_) for end in rope
+        ):
             raise TypeError
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError):

@@ -764,8 +764,8 @@ def test_choices_of_a_parallel_trial_do_not_go_with_a_crossover() -> None:
             "predictor', 'population x placebos'",
         ),
         ({"weights": "parents"}, "'units'"),
-        ({"ci_prob": 95}, "ci_prob=95 is not between 0 and 1"),
-        ({"ci_prob": "95%"}, "ci_prob='95%' is not between 0 and 1"),
+        ({"ci_prob": 95}, "ci_prob=95 is not a number from 0.5 to below 1"),
+        ({"ci_prob": "95%"}, "ci_prob='95%' is not a number from 0.5 to below 1"),
         (
             {"covariates": "gc"},
             "'gc': no numeric coordinate of that name on the units; there are x, z",
@@ -1301,7 +1301,7 @@ def test_any_real_number_is_a_probability(ci_prob: Any) -> None:
 
 @pytest.mark.parametrize("ci_prob", [True, np.nan, 0, 1, None])
 def test_what_is_no_probability(ci_prob: Any) -> None:
-    with pytest.raises(EstimateError, match="is not between 0 and 1"):
+    with pytest.raises(EstimateError, match="is not a number from 0.5 to below 1"):
         estimate(effects_of(crossover()), ci_prob=ci_prob)
 
 

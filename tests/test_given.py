@@ -487,7 +487,7 @@ def test_probabilities_and_ropes_at_the_door() -> None:
     )
     with pytest.raises(DecisionError, match="not two numbers"):
         equivalence(estimates, rope=("-1", "1"))  # type: ignore[arg-type]
-    with pytest.raises(EstimateError, match="between 0.5 and 1"):
+    with pytest.raises(EstimateError, match="0.4 is below 0.5"):
         equivalence(estimates, rope=(-1, 1), ci_prob=0.4)
 
 

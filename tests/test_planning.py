@@ -451,11 +451,11 @@ PILOT = effects_of(np.random.default_rng(0).normal(size=30))
         (lambda: power(PILOT, n_units=20, ci_prob=95), "ci_prob=95"),
         (
             lambda: sample_size(sd=1, true_effect=0.2, ci_prob=0.05),
-            "ci_prob=0.95, which is an error rate of 0.05",
+            "not its error: give ci_prob=0.95",
         ),
         (
-            lambda: power(PILOT, n_units=20, ci_prob=0.5),
-            "ci_prob=0.5 is not between 0.5 and 1",
+            lambda: power(PILOT, n_units=20, ci_prob=0.4),
+            "ci_prob=0.4 is below 0.5",
         ),
         (
             lambda: minimal_detectable_effect(PILOT, n_units=20, ci_prob=0.05),

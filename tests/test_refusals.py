@@ -715,7 +715,7 @@ def test_a_level_that_no_verdict_takes_is_no_plan() -> None:
         DesignError, match=r"ci_prob = 0.3 must be a number from 0.5 to below 1"
     ):
         cg.Analysis(ci_prob=0.3)
-    with pytest.raises(DecisionError, match=r"ci_prob=0.3 is not between 0.5 and 1"):
+    with pytest.raises(DecisionError, match=r"ci_prob=0.3 is below 0.5"):
         cg.decide(ESTIMATES, rope=0, ci_prob=0.3)
     assert cg.Analysis(ci_prob=0.6).ci_prob == 0.6
 

@@ -762,7 +762,7 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (
             lambda: cg.Precision(half_width=0.1, ci_prob=95),
             EstimateError,
-            "ci_prob=95 is not between 0 and 1",
+            "ci_prob=95 is not a number from 0.5 to below 1",
         ),
         (
             lambda: cg.Precision(half_width=0.1, min_clusters=10),
@@ -809,12 +809,12 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (
             lambda: cg.Decided(rope=0, ci_prob=1),
             EstimateError,
-            "ci_prob=1 is not between 0.5 and 1",
+            "ci_prob=1 is not a number from 0.5 to below 1",
         ),
         (
             lambda: cg.Decided(rope=0, ci_prob=0.2),
             EstimateError,
-            "ci_prob=0.2 is not between 0.5 and 1",
+            "ci_prob=0.2 is below 0.5",
         ),
         (
             lambda: cg.Decided(rope=0, rare=None),

@@ -444,6 +444,19 @@ def rare(share: float, n: int, k: int, spread: float, tables: int) -> Told:
 
 
 @lru_cache(maxsize=4)
+def carried(share: float, n: int, tables: int) -> np.ndarray:
+    """Return which 95 % intervals cover effects that a share of the units carries alone,
+    of 1 in each, while the others have a noise of .002.
+
+    Where no such unit was drawn, the interval is as narrow as that noise.
+    """
+    rng = np.random.default_rng(zlib.crc32(f"carried, {share}, {n}".encode()))
+    columns = _tables(_with_rare(share, 1.0, 0.0, 0.002, n, tables, rng), 1, tables)
+    found = decided(table(columns), (-0.1, 0.1))
+    return told(found, np.full((1, tables), share)).covered
+
+
+@lru_cache(maxsize=4)
 def undone(share: float, n: int, k: int, stated: bool, tables: int) -> Told:
     """Return what is said of effects of two bounds that rare opposite ones bring back
     just inside of the bound, with `largest` stated or not.
@@ -778,6 +791,20 @@ _OF_RARE = [
         *((0.01, n, k, 1.0) for n in (637, 640) for k in (29, 30)),
     )
 ]
+_OF_CARRIED = [
+    _one(
+        _COVERS,
+        f"effects that {100 * share:g} % of units carry alone, n = {n}: covered (no "
+        f"promise: {(1 - share) ** n:.2f} draw none of these; by the foot fewer than "
+        f"{100 * (1 - 0.05 ** (1 / n)):.2g} % could be missed)",
+        lambda _, tables, cell=(share, n): carried(*cell, tables),
+        0.95,
+        "reported",
+        full=4_000,
+        quick=200,
+    )
+    for share, n in ((0.01, 100), (0.03, 100), (0.1, 100), (0.01, 300), (0.01, 1_000))
+]
 _OF_UNDONE = [
     _one(
         _RARE,
@@ -867,6 +894,7 @@ CHECKS = [
     *(row for law, sizes in _CLUSTERS for n in sizes for row in _of_cell(law, n)),
     *_FLOODS,
     *_OF_RARE,
+    *_OF_CARRIED,
     *_OF_UNDONE,
     *_OTHERS,
 ]

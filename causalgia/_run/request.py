@@ -64,6 +64,7 @@ from causalgia.streams import RNG, derive
 from causalgia.trial.attributes import (
     arm_coordinates,
     check_analysis,
+    check_matched_region,
     known_tasks,
     store_design,
     task_scale_coordinate,
@@ -193,6 +194,7 @@ class RunRequest:
                 )
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
+            check_matched_region(self.analysis, self.design)
             self._check_outcomes(self.analysis)
 
     def _check_verdicts_of_curves(self) -> None:

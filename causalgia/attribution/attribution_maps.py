@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.checks import as_count
 from causalgia.errors import AttributionError, SequenceError, quoted
 from causalgia.estimation import estimate
+from causalgia.former_names import former_arguments
 from causalgia.inputs import open_regular_file
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import annotate, validate
@@ -314,6 +315,7 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
 _MOST_SCORES = 2**27
 
 
+@former_arguments
 def average(
     attributions: xr.Dataset,
     anchor: str | Motif | Instances | ArrayLike,

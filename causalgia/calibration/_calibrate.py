@@ -121,6 +121,9 @@ def calibrate(
     ------
     EstimateError
         If there are fewer than two trials, or the truth lacks a contrast.
+    DecisionError
+        If the analysis has a region that these effects have not (by task, and a task is
+        missing; of placebos, and there are fewer than 40), or cannot decide on them.
     DesignError
         If `design` is not a design, or the analysis names an arm it lacks.
     ClusterError
@@ -176,6 +179,11 @@ def calibrate(
             "1,000 give useful bands"
         )
     simulator_of(predictor_or_simulator)  # raises PredictorError
+    if not isinstance(analysis, Analysis | None):
+        raise DesignError(
+            f"analysis={quoted(analysis)} is not a cg.Analysis; for example "
+            "cg.Analysis(control='...', rope=(-0.1, 0.1))"
+        )
     _check_truth(truth)
     request = (
         analysis
@@ -322,7 +330,9 @@ class _Repetition:
         found = _TrialResult(
             estimates[["ace", "lower", "upper"]], band, discovered.astype(float), at
         )
-        if analysis.rope is not None and at is not None:
+        # without a truth no verdict is judged; a plan that cannot be carried out is
+        # refused all the same
+        if analysis.rope is not None and (at is not None or trial == 0):
             steps = infer_and_decide(
                 outcomes,
                 effects,
@@ -331,7 +341,8 @@ class _Repetition:
                 derive(self.key, "decisions", trial),
                 shrinks=False,
             )
-            found = replace(found, decisions=steps.decisions)
+            if at is not None:
+                found = replace(found, decisions=steps.decisions)
         if not self.posterior:
             return found
         summary = _posterior_summary(

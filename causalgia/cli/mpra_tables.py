@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import nearest
-from causalgia.choices import is_rope
 from causalgia.cli.folder import FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.options import parse_rope
@@ -66,6 +65,8 @@ def parse_log2_rope(text: str) -> Any:
         If it is anything else; placebos and sd of the control's outcomes belong to
         trials on a predictor.
     """
+    from causalgia.ropes import is_rope
+
     found = parse_rope(text)
     if isinstance(found, str) or not is_rope(found):
         raise DecisionError(

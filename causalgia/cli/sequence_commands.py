@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from causalgia.choices import ALIGNS, SCHEMAS, is_rope
+from causalgia.choices import ALIGNS, SCHEMAS
 from causalgia.cli.folder import (
     ANSWER,
     DECISIONS,
@@ -519,6 +519,8 @@ def score_variants(
 
 
 def _rope(text: str) -> Any:
+    from causalgia.ropes import is_rope
+
     value = parse_rope(text)
     if not is_rope(value):
         raise DesignError(

@@ -55,6 +55,7 @@ from causalgia.estimation.request import (
     with_floor,
 )
 from causalgia.estimation.source_notes import source_notes
+from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import (
@@ -71,6 +72,7 @@ from causalgia.types import Array, Codes
 MAX_COVARIANCE = 512
 
 
+@former_arguments
 def estimate(
     effects: xr.Dataset,
     *,

@@ -24,6 +24,7 @@ from causalgia.estimation.given_effects import (
     with_given_correlation,
 )
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.inputs import as_pandas
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
@@ -58,6 +59,7 @@ _NOT_COLUMNS = _ELSEWHERE | {
 }
 
 
+@former_arguments
 def from_effects(
     estimates: npt.ArrayLike
     | pd.DataFrame

@@ -27,6 +27,7 @@ from causalgia.estimation.request import (
     unit_name,
 )
 from causalgia.estimation.standard_errors import regress
+from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import centered, group_sums, p_and_limits
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
@@ -247,6 +248,7 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
     return ice_without_rounding(effects)
 
 
+@former_arguments
 def modification(
     effects: xr.Dataset,
     *,

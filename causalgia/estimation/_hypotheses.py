@@ -36,6 +36,7 @@ from causalgia.expressions import (
     hypothesis_name,
     read_hypothesis,
 )
+from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.row_blocks import by_block, weights_of
@@ -77,6 +78,7 @@ class System:
     r: Array
 
 
+@former_arguments
 def hypotheses(
     estimates: EstimateTable, hypothesis: Hypothesis, *, ci_prob: float | None = None
 ) -> xr.Dataset:

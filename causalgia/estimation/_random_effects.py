@@ -12,6 +12,7 @@ from scipy import optimize, special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.types import Array
 
 Method = Literal["REML", "ML", "DL", "PM", "FE"]
@@ -110,6 +111,7 @@ class _WeightedFit:
         return float((self.w * (1 - self.w * self.leverage)).sum())
 
 
+@former_arguments
 def random_effects(
     effect: npt.ArrayLike,
     variance: npt.ArrayLike | None = None,

@@ -19,6 +19,7 @@ from causalgia.estimation.request import (
     check_cluster_name,
     clusters,
 )
+from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import in_memory
 from causalgia.schema import annotate, keeps_effects, validate
@@ -32,6 +33,7 @@ _NO_NULL = (
 )
 
 
+@former_arguments
 def shape_change(
     outcomes: xr.Dataset,
     *,

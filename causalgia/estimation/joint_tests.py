@@ -22,6 +22,7 @@ from causalgia.estimation._estimate import covariance, estimate
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.request import check_has_errors, contrast_labels, null_value
 from causalgia.estimation.standard_errors import wald_htz
+from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
@@ -432,6 +433,7 @@ def _check_enumerable(n: int, what: str) -> None:
 _INTERVAL_COLUMNS = ["ace", "se", "df", "p", "lower", "upper"]
 
 
+@former_arguments
 def interaction_across_scales(
     outcomes: xr.Dataset,
     *,

@@ -14,6 +14,7 @@ from scipy import linalg, optimize, special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes
 
@@ -76,6 +77,7 @@ class Line:
     x: Array
 
 
+@former_arguments
 def errors_in_variables(
     x: npt.ArrayLike,
     y: npt.ArrayLike,

@@ -362,17 +362,17 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
 
 
 def as_ci_prob(
-    ci_prob: Any,
-    *,
-    least: float = 0.0,
-    of: str = "",
-    error: type[CausalgiaError] = EstimateError,
+    ci_prob: Any, *, of: str = "", error: type[CausalgiaError] = EstimateError
 ) -> float:
-    """Return the probability of an interval as a float; it must lie between `least`
-    and 1.
+    """Return the probability of an interval as a float: from 0.5 to below 1.
 
-    The one parser of the one level of an analysis: `least` is .5 where ``1 - ci_prob``
-    is also the error rate of a verdict or a test.
+    The one parser of the one level of an analysis, for intervals and for the error
+    rate ``1 - ci_prob`` of verdicts and tests, as `causalgia.Analysis` takes it.
+
+    Raises
+    ------
+    EstimateError
+        If it is no such number (or `error`, of another kind).
 
     Examples
     --------
@@ -381,18 +381,17 @@ def as_ci_prob(
     >>> as_ci_prob(95)
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
+    causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1; for example ci_prob=0.95
     """
-    if not is_real(ci_prob) or ci_prob <= least or not ci_prob < 1:
-        raise error(
-            f"{of}ci_prob={quoted(ci_prob)} is not between {least:g} and 1; for "
-            "example ci_prob=0.95"
-            + (", which is an error rate of 0.05" if least else "")
-        )
-    if ci_prob < 0.5:
+    if is_real(ci_prob) and 0 < ci_prob < 0.5:
         raise error(
             f"{of}ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the "
             f"interval, not its error: give ci_prob={1 - ci_prob:g}"
+        )
+    if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
+        raise error(
+            f"{of}ci_prob={quoted(ci_prob)} is not a number from 0.5 to below 1; for "
+            "example ci_prob=0.95"
         )
     return float(ci_prob)
 

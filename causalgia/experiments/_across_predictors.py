@@ -11,6 +11,7 @@ import numpy as np
 from causalgia.checks import nearest
 from causalgia.choices import SIDES
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
+from causalgia.former_names import former_arguments
 from causalgia.schema import annotate, check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.types import EstimateTable, PosteriorGroups
@@ -122,6 +123,7 @@ def across_predictors(
     )
 
 
+@former_arguments
 def share_of_predictors(
     found: EstimateTable | PosteriorGroups,
     *,

@@ -33,6 +33,7 @@ from causalgia.experiments.kit.tile_contexts import (
     span_name,
     tile_analysis,
 )
+from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
@@ -139,6 +140,7 @@ def _candidates(
     return left, before
 
 
+@former_arguments
 def greedy_tiles(
     sequences: Source | Genomic,
     predictor: Predictor,

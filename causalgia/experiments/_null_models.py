@@ -25,6 +25,7 @@ from causalgia.errors import (
 )
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
+from causalgia.former_names import former_arguments
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def null_models(
     return experiments
 
 
+@former_arguments
 def agreement(
     found: Mapping[str, Answer | xr.Dataset],
     *,

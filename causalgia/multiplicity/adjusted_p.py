@@ -17,6 +17,7 @@ import numpy.typing as npt
 from causalgia.checks import is_real, nearest
 from causalgia.choices import STEPWISE, Stepwise
 from causalgia.errors import EstimateError, quoted
+from causalgia.former_names import former_arguments
 from causalgia.types import Array, Codes
 
 Pi0: TypeAlias = Literal["bootstrap", "smoother", "adaptive"] | float
@@ -297,6 +298,7 @@ def hierarchical_q(
     )
 
 
+@former_arguments
 def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
     """Return the probability ``1 - R (1 - ci_prob) / m`` that each interval of R
     selected among m must have.

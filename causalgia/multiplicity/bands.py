@@ -25,6 +25,7 @@ from causalgia.estimation.request import (
     at_least_floor,
     check_cluster_name,
 )
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.adjusted_p import fcr_ci_prob
 from causalgia.multiplicity.families import (
     JointEstimates,
@@ -52,6 +53,7 @@ from causalgia.streams import RNG, root_key
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
 
+@former_arguments
 def simultaneous(
     estimates: EstimateTable,
     *,
@@ -473,6 +475,7 @@ def _check_band_method(method: str) -> None:
         )
 
 
+@former_arguments
 def selected_intervals(
     estimates: EstimateTable,
     *,

@@ -14,6 +14,7 @@ from scipy import special
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
+from causalgia.former_names import former_arguments
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.maxima import (
     FLOAT32_SLACK,
@@ -59,6 +60,7 @@ class BootstrapT(MaxT):
     rare: npt.NDArray[np.bool_]
 
 
+@former_arguments
 def bootstrap_t_max(
     ice: Array,
     cluster: Codes | None = None,

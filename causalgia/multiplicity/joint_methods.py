@@ -19,6 +19,7 @@ from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, SkewnessWarning, quoted
 from causalgia.estimation.joint_tests import all_signs
 from causalgia.estimation.request import FEW_CLUSTERS, caller_stacklevel
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max, missed_share, rare_reach
 from causalgia.multiplicity.families import JointEstimates, Units, families
 from causalgia.multiplicity.maxima import (
@@ -258,6 +259,7 @@ def bootstrap_or_bound(
     )
 
 
+@former_arguments
 def sign_flip_max_t(
     ice: Array,
     cluster: Codes | None = None,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy import linalg, special
 
 from causalgia.errors import EstimateError
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.maxima import (
     FLOAT32_SLACK,
     Block,
@@ -56,6 +57,7 @@ class MultivariateT:
     how: str
 
 
+@former_arguments
 def multivariate_t_max(
     t: Array,
     factor: Array,
@@ -142,6 +144,7 @@ def multivariate_t_max(
     return MultivariateT(p_raw, single, down, critical, how)
 
 
+@former_arguments
 def equicoordinate(
     correlation: Array,
     df: float = np.inf,

@@ -11,6 +11,7 @@ import xarray as xr
 from causalgia.analysis import exploratory_attrs
 from causalgia.estimation.effect_intervals import effect_limits, one_sided_p
 from causalgia.estimation.request import as_ci_prob, null_value
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.families import estimates_of
 from causalgia.multiplicity.regions import in_words_of, rope_region
 from causalgia.ropes import Rope, RopeLike
@@ -18,6 +19,7 @@ from causalgia.schema import annotate
 from causalgia.types import Array, EstimateTable
 
 
+@former_arguments
 def equivalence(
     estimates: EstimateTable, *, rope: RopeLike, ci_prob: float = 0.95
 ) -> xr.Dataset:
@@ -72,7 +74,7 @@ def equivalence(
     (['negligible', 'increases'], array([0.0228, 1.    ]))
     """
     parsed = Rope.parse(rope)
-    ci_prob = as_ci_prob(ci_prob, least=0.5)
+    ci_prob = as_ci_prob(ci_prob)
     table = estimates_of(estimates)
     region = rope_region(parsed, table, null_value(table))
     low, high = region.lower, region.upper

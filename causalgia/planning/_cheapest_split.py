@@ -17,6 +17,7 @@ from causalgia.estimation.crossover_estimates import (
     LEAST_CROSSED_PLACEBOS,
     placebos_as_levels,
 )
+from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import satterthwaite
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.planning._sample_size import effects_if_outcomes
@@ -33,6 +34,7 @@ from causalgia.types import Array
 _WORDS = "population x placebos"
 
 
+@former_arguments
 def cheapest_split(
     pilot: xr.Dataset,
     *,
@@ -450,6 +452,7 @@ class Prices:
         )
 
 
+@former_arguments
 def cheapest(
     sources: Sources,
     prices: Prices,

@@ -27,6 +27,7 @@ from causalgia.estimation.effect_intervals import (
 )
 from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import as_ci_prob, parents_if_shared
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import rope_region
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import (
@@ -50,6 +51,7 @@ _BOUNDED = 0.95
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 
 
+@former_arguments
 def sample_size(
     pilot: EstimateTable | None = None,
     *,
@@ -93,8 +95,8 @@ def sample_size(
     assurance
         Required probability of a verdict, or power; not for `half_width`.
     ci_prob
-        Probability of the interval, with which verdicts and tests are given: above 0.5
-        for these, whose error rate is ``1 - ci_prob``.
+        Probability of the interval, with which verdicts and tests are given at the
+        error rate ``1 - ci_prob``.
     n_contrasts
         Rows (contrasts times tasks) of the table among which ``q`` of a verdict is
         taken. The plan is for the verdict that is the only one of its kind, which needs
@@ -181,6 +183,7 @@ def sample_size(
     return _units_dataset(plan, clusters, {"assurance": chance}, goal.attrs())
 
 
+@former_arguments
 def power(
     pilot: EstimateTable | None = None,
     *,
@@ -234,6 +237,7 @@ def power(
     return plan.dataset(columns, goal.attrs() | {"n_units": int(n_units)})
 
 
+@former_arguments
 def minimal_detectable_effect(
     pilot: EstimateTable | None = None,
     *,
@@ -275,7 +279,7 @@ def minimal_detectable_effect(
     ... ].round(6).item()
     0.660442
     """
-    ci_prob, power = as_ci_prob(ci_prob, least=0.5), as_probability(power, "power")
+    ci_prob, power = as_ci_prob(ci_prob), as_probability(power, "power")
     plan = read_pilot(pilot, sd)
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)
@@ -467,7 +471,7 @@ def _as_goal(
     rare: float | str | None,
 ) -> Goal:
     """Return a verdict or a test as it is planned."""
-    ci_prob = as_ci_prob(ci_prob, least=0.5)
+    ci_prob = as_ci_prob(ci_prob)
     at = _as_effect(plan, true_effect)
     if n_contrasts is not None and (not is_whole(n_contrasts) or n_contrasts < 1):
         raise EstimateError(
@@ -539,7 +543,7 @@ def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
         )
     if true_effect is None:
         return None
-    if not is_real(true_effect) or not np.isfinite(true_effect):
+    if not is_real(true_effect) or not np.isfinite(float(true_effect)):
         raise EstimateError(f"true_effect={quoted(true_effect)} is not a finite number")
     if plan.ratio is not None and true_effect <= 0:
         raise EstimateError(

@@ -12,9 +12,11 @@ import numpy.typing as npt
 from scipy import special
 
 from causalgia.checks import is_real
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import untransformed
+from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
 
 #: degrees of freedom above which t is replaced by the normal
@@ -26,6 +28,7 @@ _OF_SKEWNESS = tuple(x.tolist() for x in np.polynomial.legendre.leggauss(4))
 _DOUBLINGS, _HALVINGS = 200, 120
 
 
+@former_arguments
 def t_power(
     true_effect: npt.ArrayLike,
     se: npt.ArrayLike,
@@ -55,7 +58,7 @@ def t_power(
     Raises
     ------
     EstimateError
-        If `ci_prob` is not between 0.5 and 1.
+        If `ci_prob` is not a number from 0.5 to below 1.
 
     References
     ----------
@@ -68,7 +71,7 @@ def t_power(
     np.float64(0.564504)
     """
     return rejection_probability(
-        true_effect, se, df, level=as_ci_prob(ci_prob, least=0.5), sides=sides
+        true_effect, se, df, level=as_ci_prob(ci_prob), sides=sides
     )
 
 
@@ -117,13 +120,14 @@ def t_quantile(df: npt.ArrayLike, probability: float | Array) -> Array:
     )
 
 
+@former_arguments
 def verdict_probability(
     center: npt.ArrayLike,
     spread: npt.ArrayLike,
     se: npt.ArrayLike,
     df: npt.ArrayLike,
     *,
-    rope: tuple[npt.ArrayLike, npt.ArrayLike],
+    rope: RopeLike | tuple[npt.ArrayLike, npt.ArrayLike],
     ci_prob: float = 0.95,
     negligible: npt.ArrayLike = True,
     n: npt.ArrayLike = np.inf,
@@ -141,7 +145,8 @@ def verdict_probability(
     center, spread, se, df
         Broadcast against each other.
     rope
-        Ends of the region, broadcast against these; equal for a direction alone.
+        Region in numbers; 0 for a direction alone; or two arrays, the ends of regions,
+        broadcast against these (equal for a direction alone).
     ci_prob
         Probability of the interval.
     negligible
@@ -154,7 +159,9 @@ def verdict_probability(
     Raises
     ------
     EstimateError
-        If `ci_prob` is not between 0.5 and 1.
+        If `ci_prob` is not a number from 0.5 to below 1.
+    DecisionError
+        If the region is not in numbers, or reversed.
 
     Notes
     -----
@@ -174,9 +181,9 @@ def verdict_probability(
     >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
     np.float64(0.5082)
     """
-    ci_prob = as_ci_prob(ci_prob, least=0.5)
+    ci_prob, ends = as_ci_prob(ci_prob), _ends(rope)
     arrays = np.broadcast_arrays(
-        *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df, *rope, n))
+        *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df, *ends, n))
     )
     center, spread, se, df, low, high, n = arrays
     critical = t_quantile(df, (1 + ci_prob) / 2)
@@ -197,6 +204,20 @@ def verdict_probability(
         )
         chance = chance + weight * (beyond + np.where(negligible, inside, 0.0))
     return np.asarray(chance)[()]
+
+
+def _ends(rope: Any) -> tuple[Array, Array]:
+    """Return the two ends of regions, of one or of one for each effect."""
+    pair = isinstance(rope, tuple | list) and len(rope) == 2
+    if pair and all(is_real(end) or isinstance(end, np.ndarray) for end in rope):
+        low, high = (np.asarray(end, dtype=np.float64) for end in rope)
+        if not (low <= high).all():
+            raise DecisionError(
+                f"rope={quoted(rope)} is reversed, or not of numbers; give the lower "
+                "end first"
+            )
+        return low, high
+    return tuple(map(np.asarray, Rope.parse(rope).ends(["effect"])[0]))  # type: ignore[return-value]  # two
 
 
 def _hall_coefficients(n: Array) -> list[tuple[Array, float]]:
@@ -285,6 +306,7 @@ def _noncentral_t_tail(threshold: Array, df: Array, ncp: Array) -> Array:
     return np.clip(np.where(sure, 1.0, np.where(never, 0.0, exact)), 0.0, 1.0)
 
 
+@former_arguments
 def detectable(
     se: npt.ArrayLike, df: npt.ArrayLike, *, power: float, ci_prob: float = 0.95
 ) -> Array:
@@ -294,7 +316,7 @@ def detectable(
     Raises
     ------
     EstimateError
-        If `ci_prob` is not between 0.5 and 1, or the power not between 1 - ci_prob, the
+        If `ci_prob` is not a number from 0.5 to below 1, or the power not between 1 - ci_prob, the
         power at no effect, and 1.
 
     Examples
@@ -302,7 +324,7 @@ def detectable(
     >>> detectable(1 / np.sqrt(20), 19, power=0.8).round(6)
     np.float64(0.660442)
     """
-    level = as_ci_prob(ci_prob, least=0.5)
+    level = as_ci_prob(ci_prob)
     if not 1 - level < power < 1:
         raise EstimateError(
             f"power={quoted(power)} is not between {1 - level:g} (which no effect has) "

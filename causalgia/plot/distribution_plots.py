@@ -15,6 +15,7 @@ from causalgia.checks import is_whole
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import null_value
+from causalgia.former_names import former_arguments
 from causalgia.plot.style import (
     ACCENT,
     AS_IT_IS,
@@ -594,6 +595,7 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     return kmers
 
 
+@former_arguments
 def ranks(
     values: Array, n_draws: int, *, name: str = "", ci_prob: float = 0.95
 ) -> Axes:

@@ -13,6 +13,7 @@ from scipy.special import stdtrit
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import observed_scores
 from causalgia.plot.style import (
     AS_IT_IS,
@@ -295,6 +296,7 @@ def _draw_letter(
 _LETTERS = np.array(list("ACGT"))
 
 
+@former_arguments
 def map_logo(
     attributions: xr.Dataset,
     *,

@@ -463,15 +463,23 @@ def _add_moments_kernel(  # type: ignore[no-untyped-def]
                 )
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type: ignore[no-untyped-def]
     """Fill mean and variance of each row's linear part under normal coefficients with
     this mean and root.
     """
-    line[:] = 0.0
+    for k in range(len(a)):
+        for h in range(5):
+            line[h, k] = 0.0
     for j in range(len(value)):
-        a[:] = 0.0
-        b[:] = 0.0
+        for k in range(len(a)):
+            a[k], b[k] = 0.0, 0.0
         for h in range(len(value)):
             size, of_center = root[h, j], root[h, j] if h < n_center else 0.0
             for k in range(len(a)):
@@ -494,7 +502,13 @@ def _linear_moments_kernel(columns, n_center, value, root, a, b, line):  # type:
         )
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _add_stratum_kernel(  # type: ignore[no-untyped-def]
     effect, noise, marginal, x, line, weight, v, other, p, place, width, sums
 ):

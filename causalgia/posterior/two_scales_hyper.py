@@ -489,7 +489,13 @@ def _draw_cells_kernel(  # type: ignore[no-untyped-def]
     """
     step = nodes[1] - nodes[0] if len(nodes) > 1 else 0.0
     for i in range(len(u)):
-        found = min(np.searchsorted(ends, u[i] * ends[-1], side="right"), len(ends) - 1)
+        found, above, mass = 0, len(ends) - 1, u[i] * ends[-1]
+        while found < above:  # the first cell that ends above it
+            halfway = (found + above) // 2
+            if ends[halfway] > mass:
+                above = halfway
+            else:
+                found = halfway + 1
         c, p = found // len(nodes), found % len(nodes)
         cell[i], at[i] = c, p
         for j in range(points.shape[1]):
@@ -501,7 +507,7 @@ def _draw_cells_kernel(  # type: ignore[no-untyped-def]
         )
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True)
 def _copy(target, source):  # type: ignore[no-untyped-def]
     """Copy numbers; an assignment of slices would compile numba's error texts, which
     takes 4 s.
@@ -540,7 +546,7 @@ def _solve_in_place(factor, rest):  # type: ignore[no-untyped-def]
     _solve_transposed_in_place(factor, rest)
 
 
-@njit(nogil=True)
+@njit(nogil=True, no_cpython_wrapper=True)
 def _solve_transposed_in_place(factor, rest):  # type: ignore[no-untyped-def]
     """Solve L' x = rest in place."""
     m = len(rest)
@@ -558,7 +564,13 @@ def _inverse_sd_kernel(noise, v1, v2, roots):  # type: ignore[no-untyped-def]
         roots[1, k] = inverse_root(noise[k] + v2)
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _add_row_terms(  # type: ignore[no-untyped-def]
     effect, count, rest, narrow, wide, p, curved, density, scores, weights, sums
 ):
@@ -590,7 +602,13 @@ def _add_row_terms(  # type: ignore[no-untyped-def]
     sums[4] += both_ways
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     total = 0.0
     for k in range(len(density)):
@@ -598,7 +616,13 @@ def _sum_of_logs(count, density):  # type: ignore[no-untyped-def]
     return total / LOG2E
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
 def _log_of_product(density):  # type: ignore[no-untyped-def]
     """Return the log of a product with a single logarithm: mantissas are multiplied,
     exponents added.
@@ -621,9 +645,17 @@ def _row_sums(  # type: ignore[no-untyped-def]
     Columns are (m, K), roots (2, K) from `_inverse_sd_kernel`: each is a run of memory.
     """
     m = len(value)
-    gradient[:] = 0.0
-    matrix[:, :] = 0.0
-    sums, size, single = np.zeros(5), count.sum(), (count == 1).all()
+    # loops: numba's own assignments, sums and searches are functions to compile
+    for j in range(m):
+        gradient[j] = 0.0
+        for h in range(m):
+            matrix[j, h] = 0.0
+    sums, size, single = np.empty(5), 0.0, True
+    for j in range(5):
+        sums[j] = 0.0
+    for k in range(len(count)):
+        size += count[k]
+        single = single and count[k] == 1
     rest, density, scores, weights = (
         np.empty(_RUN),
         np.empty(_RUN),
@@ -633,7 +665,8 @@ def _row_sums(  # type: ignore[no-untyped-def]
     for start in range(0, len(effect), _RUN):
         stop = min(start + _RUN, len(effect))
         n = stop - start
-        rest[:n] = 0.0
+        for k in range(n):
+            rest[k] = 0.0
         for j in range(m):
             column, b = columns[j, start:stop], value[j]
             for k in range(n):
@@ -690,7 +723,11 @@ def _newton_ascent(  # type: ignore[no-untyped-def]
     Returns v and `gain`, that of one more Newton step, which is left in `step`;
     `matrix` is its factor. -1: failed.
     """
-    ahead, direction, size = value.copy(), np.zeros(len(value)), count.sum()
+    ahead, direction, size = np.empty(len(value)), np.empty(len(value)), 0.0
+    for j in range(len(value)):
+        ahead[j], direction[j] = value[j], 0.0
+    for k in range(len(count)):
+        size += count[k]
     there, dv, gain, floor = v, 0.0, 0.0, -np.inf
     for _ in range(ROUNDS):
         length = 1.0
@@ -824,7 +861,8 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
             out[i, s, 0], out[i, s, 2], out[i, s, 3] = height, row[1], row[2]
             if s == middle:
                 for j in range(m):  # the inverse of L' is a root of the covariance
-                    step[:] = 0.0
+                    for h in range(m):
+                        step[h] = 0.0
                     step[j] = 1.0
                     _solve_transposed_in_place(matrix, step)
                     _copy(root[i, :, j], step)

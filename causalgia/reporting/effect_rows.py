@@ -137,10 +137,10 @@ def _check_numbers(estimates: xr.Dataset) -> None:
     and would be printed.
     """
     ci_prob = estimates.attrs.get("ci_prob", 0.95)
-    if isinstance(ci_prob, str) or not 0 < ci_prob < 1:
+    if isinstance(ci_prob, str) or not 0.5 <= ci_prob < 1:
         raise OutcomesError(
             f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a probability "
-            "between 0 and 1; take the Dataset as cg.estimate or cg.decide returned it"
+            "from 0.5 to below 1; take the Dataset as cg.estimate or cg.decide returned it"
         )
     wrong = {
         name: (estimates[name] < 0) | (estimates[name] > 1)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -64,6 +65,7 @@ def sequence_critical(
     return np.asarray(np.sqrt(2 * (r + 1) / r * (0.5 * np.log1p(r) - np.log(alpha))))
 
 
+@former_arguments
 def confidence_sequence(
     mean: npt.ArrayLike,
     sd: npt.ArrayLike,

@@ -159,6 +159,9 @@ class Rule:
         return f"{type(self).__name__}({arguments})"
 
 
+@former_fields(
+    {"level": "it is ci_prob, the probability of every interval"}, EstimateError
+)
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Precision(Rule):
     """Stop once every interval is short: fixed-width stopping on the ordinary interval.
@@ -358,7 +361,7 @@ class Decided(Rule):
                 "effects; give two numbers (or two for each task), or 0"
             )
         object.__setattr__(self, "rope", rope.value)
-        level = as_ci_prob(self.ci_prob, least=0.5, of="Decided: ")
+        level = as_ci_prob(self.ci_prob, of="Decided: ")
         object.__setattr__(self, "ci_prob", level)
         if not is_real(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import causalgia
 from causalgia.analysis import Analysis
+from causalgia.choices import is_matched_rope
 from causalgia.design import Arm, Design
 from causalgia.errors import (
     CausalgiaError,
@@ -214,6 +215,33 @@ def _check_factorial(factors: Sequence[str], arms: Sequence[Arm]) -> None:
                 f"[analysis]: interaction: {what} the levels {of_cell}; a factorial "
                 f"has one arm for each combination of levels, 2^{len(factors)} in all"
             )
+
+
+def check_matched_region(analysis: Analysis, design: Design) -> None:
+    """Refuse the range of matched null variants as the region of a design that has
+    none of these, before anything is predicted.
+
+    Raises
+    ------
+    DesignError
+        If it is.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> arms = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
+    >>> design = cg.Design(null=cg.Uniform(length=50), arms=arms, n_units=100)
+    >>> check_matched_region(cg.Analysis(rope="matched"), design)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: [analysis]: rope = 'matched' is the range of matched null variants, ...
+    """
+    if is_matched_rope(analysis.rope) and not hasattr(design, "matched"):
+        raise DesignError(
+            "[analysis]: rope = 'matched' is the range of matched null variants, which "
+            "this design has none of: it belongs to cg.experiments.variants(..., "
+            "null=cg.MatchedVariants(...)); give two numbers, '0.2 sd' or 0"
+        )
 
 
 def check_analysis(

@@ -23,7 +23,11 @@ from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
-from causalgia.trial.attributes import analysis_json, check_analysis
+from causalgia.trial.attributes import (
+    analysis_json,
+    check_analysis,
+    check_matched_region,
+)
 from causalgia.trial_file.trial_tables import (
     PREDICTOR,
     TOP,
@@ -96,6 +100,7 @@ class TrialSpec:
 
     def __post_init__(self) -> None:
         check_analysis(self.analysis, self.design)
+        check_matched_region(self.analysis, self.design)
 
     @property
     def attrs(self) -> dict[str, str]:

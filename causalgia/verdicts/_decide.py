@@ -201,7 +201,7 @@ def decide(
     error = _as_error(error, kind)
     _check_shrinkage(shrink, kind)
     if ci_prob is not None:
-        ci_prob = as_ci_prob(ci_prob, least=0.5, error=DecisionError)
+        ci_prob = as_ci_prob(ci_prob, error=DecisionError)
     fields = {
         "rope": rope.value if isinstance(rope, Rope) else rope,
         "rare": rare,
@@ -274,7 +274,7 @@ def _as_error(error: Any, kind: _Kind) -> Any:
         raise DecisionError(
             f"error={quoted(error)} has another name: {RENAMED_ERRORS[error]}"
         )
-    if error not in ERRORS:
+    if not isinstance(error, str) or error not in ERRORS:
         raise DecisionError(
             f"error={quoted(error)} is not one of "
             f"{', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}"

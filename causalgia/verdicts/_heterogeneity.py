@@ -24,11 +24,13 @@ from causalgia.estimation.request import (
     clusters,
     null_value,
 )
+from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import rope_region
 from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
 
 
+@former_arguments
 def heterogeneity(
     effects: xr.Dataset,
     *,

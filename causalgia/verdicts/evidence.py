@@ -191,7 +191,7 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
     named = f"these {n:,} rows" if n > 1 else ""
     if family is not None:
         on_contrast = [str(c) for c in table.coords if table[c].dims == ("contrast",)]
-        if family == "task" and "task" in ace.dims:
+        if isinstance(family, str) and family == "task" and "task" in ace.dims:
             values = np.arange(ace.sizes["task"]).reshape(1, -1, *[1] * (ace.ndim - 2))
             named = "the rows of each task"
         elif isinstance(family, str) and family in on_contrast:
@@ -201,7 +201,7 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
             )
             named = f"the rows of each {family}"
         else:
-            whole = "; None is the whole table" if family == "all" else ""
+            whole = "; None is the whole table" if str(family) == "all" else ""
             raise DecisionError(
                 f"family={quoted(family)} is neither 'task' nor a coordinate on "
                 f"contrast ({', '.join(on_contrast)}){whole}"

@@ -41,7 +41,7 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     ... )
     (0.01, None, 0.02)
     """
-    if rare is None or rare == "none":
+    if rare is None or (isinstance(rare, str) and rare == "none"):
         return None
     if isinstance(rare, str) and rare == "auto":
         attrs = estimates.attrs

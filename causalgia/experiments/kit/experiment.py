@@ -154,7 +154,7 @@ class Experiment(Design):
     labels: Labels = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        from causalgia.trial.attributes import check_analysis
+        from causalgia.trial.attributes import check_analysis, check_matched_region
 
         super().__post_init__()
         if self.named_contrasts is None:
@@ -173,6 +173,7 @@ class Experiment(Design):
                 f"verdict; give {ROPE_IN_WORDS}"
             )
         check_analysis(self.analysis.asking(self.analysis_fields), self)
+        check_matched_region(self.analysis, self)
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two "

@@ -24,6 +24,7 @@ from causalgia.estimation.lines import (
     weighted_line,
 )
 from causalgia.estimation.request import as_ci_prob, caller_stacklevel
+from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.sides import (
     MatchedEffects,
     effects_by_element,
@@ -42,6 +43,7 @@ Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
 
 
+@former_arguments
 def concordance(
     virtual: EstimateTable,
     measured: EstimateTable,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.prediction_powered_means import (
     PoweredMean,
     SharedNoise,
@@ -48,6 +49,7 @@ from causalgia.types import Array, Codes, Mask
 TASK = "measured"
 
 
+@former_arguments
 def prediction_powered(
     virtual: xr.Dataset,
     measured: xr.Dataset,

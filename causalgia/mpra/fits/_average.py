@@ -13,6 +13,7 @@ from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.prediction_powered_means import widen_standard_error
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.barcodes import group_sums
@@ -29,6 +30,7 @@ _OWN = ("element", "contrast", "arm")
 _LARGEST = 1e100
 
 
+@former_arguments
 def average(
     fitted: xr.Dataset,
     *,

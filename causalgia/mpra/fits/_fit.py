@@ -18,6 +18,7 @@ from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import BarcodeNoiseWarning, CountsError, EstimateError, quoted
 from causalgia.estimation import moderate_unequal
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_arguments
 from causalgia.mpra.counts.barcodes import (
     NOTED_SILENCE,
     group_sums,
@@ -54,6 +55,7 @@ Method: TypeAlias = Literal["hierarchical", "two_way", "precision", "nb"]
 _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEffects]"
 
 
+@former_arguments
 def fit(
     counts: xr.Dataset,
     *,

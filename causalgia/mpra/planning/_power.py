@@ -13,6 +13,7 @@ from scipy import special
 from causalgia.checks import as_number
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
+from causalgia.former_names import former_fields
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import (
     Layers,
@@ -34,6 +35,9 @@ from causalgia.types import Array
 Grid: TypeAlias = "float | Sequence[float] | np.ndarray[Any, Any]"
 
 
+@former_fields(
+    {"level": "it is ci_prob, the probability of every interval"}, EstimateError
+)
 @dataclass(frozen=True, kw_only=True)
 class PlannedContrast:
     """Contrast of arms that a library will measure, with its test and interval, for

@@ -1,0 +1,263 @@
+"""One parser for a level, one for a region and one answer to a former name, in every
+verb that takes them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import CausalgiaError, DecisionError, DesignError, EstimateError
+from causalgia.trial_file import read_spec
+
+_DRAWS = np.random.default_rng(5).gamma(2.0, 1.0, size=(60, 4, 2))
+OUTCOMES = xr.Dataset(
+    {"outcome": (("unit", "arm", "task"), _DRAWS)},
+    {
+        "unit": np.arange(60),
+        "arm": ["ctrl", "a", "b", "c"],
+        "task": ["K562", "HepG2"],
+        "gc": ("unit", _DRAWS[:, 0, 0]),
+    },
+)
+EFFECTS = cg.contrast(OUTCOMES, control="ctrl")
+ESTIMATES = cg.estimate(EFFECTS)
+DESIGN = cg.Design(
+    null=cg.Uniform(length=20),
+    arms={"ctrl": cg.Untreated(), "GC": cg.Embed("GCGC", at=8)},
+    n_units=20,
+)
+SHARE = cg.FunctionPredictor(
+    lambda x: np.stack([x[:, 1:3].sum((1, 2)), x[:, 0].sum(1)], 1),
+    tasks=["K562", "HepG2"],
+)
+REGION = (-0.3, 0.3)
+
+LEVELS: dict[str, Callable[[Any], Any]] = {
+    "estimate": lambda c: cg.estimate(EFFECTS, ci_prob=c),
+    "from_effects": lambda c: cg.from_effects([1.0], se=[0.1], ci_prob=c),
+    "decide": lambda c: cg.decide(ESTIMATES, rope=REGION, ci_prob=c),
+    "decide effects": lambda c: cg.decide(EFFECTS, rope=REGION, ci_prob=c),
+    "fwer": lambda c: cg.decide(
+        EFFECTS, rope=REGION, ci_prob=c, error="fwer", rng=0, shrink=None
+    ),
+    "analyze": lambda c: cg.analyze(
+        OUTCOMES, control="ctrl", rope=REGION, ci_prob=c, rng=0
+    ),
+    "tipping_point": lambda c: cg.tipping_point(
+        OUTCOMES, control="ctrl", rope=REGION, ci_prob=c
+    ),
+    "simultaneous": lambda c: cg.simultaneous(EFFECTS, rng=0, ci_prob=c, n_draws=99),
+    "heterogeneity": lambda c: cg.verdicts.heterogeneity(EFFECTS, ci_prob=c),
+    "sample_size": lambda c: cg.sample_size(sd=1.0, half_width=0.5, ci_prob=c),
+    "equivalence": lambda c: cg.multiplicity.equivalence(
+        ESTIMATES, rope=REGION, ci_prob=c
+    ),
+    "t_power": lambda c: cg.planning.t_power(0.5, 0.1, 20, ci_prob=c),
+    "Decided": lambda c: cg.Decided(rope=REGION, ci_prob=c),
+    "Precision": lambda c: cg.Precision(half_width=0.1, ci_prob=c),
+}
+
+
+@pytest.mark.parametrize("verb", LEVELS)
+def test_a_level_is_from_one_half_to_below_one(verb: str) -> None:
+    for known in (0.5, np.float32(0.75)):
+        LEVELS[verb](known)
+    for wrong in (0.3, 0, 1, 95, "0.95", np.nan, True, [0.9]):
+        with pytest.raises(CausalgiaError, match="ci_prob"):
+            LEVELS[verb](wrong)
+
+
+REGIONS: dict[str, Callable[[Any], Any]] = {
+    "decide": lambda r: cg.decide(ESTIMATES, rope=r),
+    "decide effects": lambda r: cg.decide(EFFECTS, rope=r),
+    "analyze": lambda r: cg.analyze(OUTCOMES, control="ctrl", rope=r, rng=0),
+    "tipping_point": lambda r: cg.tipping_point(OUTCOMES, control="ctrl", rope=r),
+    "heterogeneity": lambda r: cg.verdicts.heterogeneity(EFFECTS, rope=r),
+    "power": lambda r: cg.planning.power(EFFECTS, rope=r, n_units=100),
+    "equivalence": lambda r: cg.multiplicity.equivalence(ESTIMATES, rope=r),
+    "run": lambda r: cg.run(
+        DESIGN, SHARE, rng=0, analysis=cg.Analysis(control="ctrl", rope=r)
+    ),
+}
+BY_TASK = {"K562": (-0.3, 0.3), "HepG2": (-0.1, 0.1)}
+TAKEN: list[Any] = [REGION, [-0.3, 0.3], np.array(REGION), 0, 0.0, "0.2 sd", ".2sd"]
+TAKEN += [BY_TASK, tuple(BY_TASK.items())]
+REFUSED: list[Any] = [{"K562": (-1, 1)}, {**BY_TASK, "liver": (-1, 1)}, {}]
+REFUSED += [{"K562": 0, "HepG2": 0}, {"K562": "0.2 sd", "HepG2": "0.2 sd"}, (1, -1)]
+REFUSED += [(1, 1), 0.2, (1, 2, 3), (np.nan, 1), (-np.inf, 1), ("-1", "1"), "0.2"]
+REFUSED += ["placebo", "placebo outliers", "placebo tail", "matched", True, "-1 sd"]
+REFUSED += [{-0.3, 0.3}, (False, True), [], object(), 1j]
+
+
+@pytest.mark.parametrize("verb", REGIONS)
+def test_every_verb_takes_the_same_regions(verb: str) -> None:
+    for region in TAKEN:
+        REGIONS[verb](region)
+    for region in REFUSED:
+        with pytest.raises((DecisionError, DesignError)):
+            REGIONS[verb](region)
+
+
+def test_a_plan_says_one_thing_in_every_form() -> None:
+    plans = [cg.Analysis(rope=region) for region in (BY_TASK, TAKEN[-1])]
+    plans.append(
+        cg.Analysis.from_dict({"rope": {k: list(v) for k, v in BY_TASK.items()}})
+    )
+    assert len({plan.fingerprint for plan in plans}) == 1
+    plans = [cg.Analysis(rope=region) for region in TAKEN[:3]]
+    plans.append(cg.Analysis.from_dict({"rope": REGION}))
+    assert len({plan.fingerprint for plan in plans}) == 1
+
+
+def test_matched_variants_are_asked_for_before_anything_is_predicted() -> None:
+    with pytest.raises(DesignError, match="which this design has none of"):
+        cg.experiments.copies(
+            cg.Uniform(length=60), "AGATAAG", n_units=20, rope="matched"
+        )
+
+
+def test_the_region_of_a_probability_is_in_numbers() -> None:
+    chance: Any = cg.planning.verdict_probability
+    assert chance(0.4, 0.1, 0.1, 99, rope=0) == chance(0.4, 0.1, 0.1, 99, rope=(0, 0))
+    for wrong in ("0.2 sd", BY_TASK, (0.2, -0.2), (np.nan, 1), ("-1", "1"), None):
+        with pytest.raises(DecisionError, match="rope"):
+            chance(0.4, 0.1, 0.1, 99, rope=wrong)
+
+
+def _with_a_level() -> list[Any]:
+    rooms: tuple[Any, ...] = (
+        cg,
+        cg.estimation,
+        cg.multiplicity,
+        cg.verdicts,
+        cg.planning,
+        cg.mpra,
+    )
+    rooms += (cg.experiments, cg.stopping, cg.attribution, cg.plot)
+    skipped = ("fieller", "sd_of", "slopes", "rule")  # take numbers, by position
+    found = {
+        id(one): one
+        for room in rooms
+        for name in dir(room)
+        if not name.startswith("_")
+        and callable(one := getattr(room, name))
+        and name not in skipped
+    }
+    return [
+        one
+        for one in found.values()
+        if inspect.isfunction(one) or inspect.isclass(one)
+        if "ci_prob" in _parameters(one) and "level" not in _parameters(one)
+    ]
+
+
+def _parameters(one: Any) -> Any:
+    try:
+        return inspect.signature(one).parameters
+    except (TypeError, ValueError):
+        return ()
+
+
+def test_every_verb_with_an_interval_names_what_took_the_place_of_level() -> None:
+    verbs = _with_a_level()
+    assert len(verbs) > 30
+    for verb in verbs:
+        with pytest.raises(CausalgiaError, match="ci_prob"):
+            verb(level=0.9)
+
+
+@pytest.mark.parametrize(
+    ("name", "now"),
+    [("adjust", "error"), ("law", "shrink"), ("prior", "shrink"), ("level", "ci_prob")],
+)
+def test_decide_names_what_took_the_place_of_an_argument(name: str, now: str) -> None:
+    with pytest.raises(DesignError, match=f"^decide: {name}= is {now}= now$"):
+        cg.decide(ESTIMATES, rope=0, **{name: "bh"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("select", [3, None, b"GC", {"GC": 1}, ["GC", 3]])
+def test_what_is_no_selection_is_refused(select: Any) -> None:
+    with pytest.raises(DesignError, match="select= takes names"):
+        cg.confirm(cg.run(DESIGN, SHARE, rng=0), select=select, predictor=SHARE, rng=0)
+
+
+def test_a_table_of_names_and_a_generator_are_selections() -> None:
+    screen = cg.run(DESIGN, SHARE, rng=0)
+    for select in ((name for name in ["GC"]), xr.DataArray(["GC"], dims="contrast")):
+        again = cg.confirm(screen, select=select, predictor=SHARE, rng=0)
+        assert again["arm"].values.tolist() == ["ctrl", "GC"]
+    with pytest.raises(DesignError, match="not DataFrame"):
+        cg.confirm(
+            screen,
+            select=pd.DataFrame({"contrast": ["GC"]}),  # type: ignore[arg-type]
+            predictor=SHARE,
+            rng=0,
+        )
+
+
+def test_a_plan_that_cannot_be_carried_out_is_not_calibrated() -> None:
+    for region in ({"K562": (-1, 1)}, "placebo", "matched"):
+        plan = cg.Analysis(control="ctrl", rope=region)
+        with pytest.raises(DecisionError, match="rope"):
+            cg.calibrate(DESIGN, SHARE, n_trials=2, rng=0, analysis=plan)
+    plan = cg.Analysis(control="ctrl", rope=0, error="posterior")
+    with pytest.raises(DecisionError, match="fewer than 10 exchangeable"):
+        cg.calibrate(DESIGN, SHARE, n_trials=2, rng=0, analysis=plan)
+    with pytest.raises(DesignError, match=r"is not a cg\.Analysis"):
+        cg.calibrate(DESIGN, SHARE, n_trials=2, rng=0, analysis={"control": "ctrl"})  # type: ignore[arg-type]
+
+
+def test_arrays_are_no_settings() -> None:
+    with pytest.raises(DecisionError, match="rare="):
+        cg.decide(ESTIMATES, rope=0, rare=np.array([0.01, 0.02]))  # type: ignore[arg-type]
+    with pytest.raises(EstimateError, match="ci_prob"):
+        cg.estimate(EFFECTS, ci_prob=np.array([0.9, 0.95]))  # type: ignore[arg-type]
+    for name, wrong in (
+        ("error", np.array(["fdr", "each"])),
+        ("family", pd.Series(["a", "b"])),
+        ("family", np.array([1.0, 2.0])),
+    ):
+        with pytest.raises(DecisionError, match=f"{name}="):
+            cg.decide(ESTIMATES, rope=0, **{name: wrong})  # type: ignore[arg-type]
+    with pytest.raises(CausalgiaError, match="family"):
+        cg.analyze(
+            OUTCOMES,
+            control="ctrl",
+            rope=0,
+            rng=0,
+            family=np.array(["a", "b"]),  # type: ignore[arg-type]
+        )
+    huge = cg.planning.power(sd=1.0, n_units=20, true_effect=10**30)
+    assert float(huge["power"]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('rope = "matched"', "which this design has none of"),
+        ('rope = 0\nerror = "posterior"', "takes 10 or more exchangeable contrasts"),
+        ("rope = [1, -1]", "must be two numbers, the lower first"),
+        ("rope = 0\nci_prob = 0.3", "must be a number from 0.5 to below 1"),
+        ('rope = 0\nshrink = "normal"', "must be a cg.Shrinkage, or a table of law"),
+    ],
+)
+def test_a_trial_file_is_refused_before_anything_is_predicted(
+    tmp_path: Path, line: str, words: str
+) -> None:
+    path = tmp_path / "trial.toml"
+    path.write_text(
+        'name = "t"\nrng = 0\nn_units = 50\n[predictor]\nzoo = "additive"\n'
+        '[null]\nkind = "uniform"\nlength = 41\n[arms.untreated]\n[arms.A]\n'
+        f'embed = "AGATAAG"\nat = 10\n[analysis]\ncontrol = "untreated"\n{line}\n'
+    )
+    with pytest.raises(DesignError, match=words):
+        read_spec(path)
