@@ -197,8 +197,12 @@ def _safetensors() -> Any:
 
 
 def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
-    with open_regular_file(path, PredictorError):
-        pass
+    with open_regular_file(path, PredictorError) as file:
+        if file.read(2) == b"\x1f\x8b":
+            raise PredictorError(
+                f"{path}: is compressed by gzip, which weights are not read from; unpack "
+                "it with gunzip"
+            )
     if path.suffix == ".safetensors":
         package = _safetensors()
         try:
