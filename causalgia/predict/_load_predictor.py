@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +19,13 @@ from types import ModuleType
 from typing import Any, Literal, NoReturn
 
 from causalgia.checks import is_installed
-from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    MissingExtraError,
+    PredictorError,
+    quoted,
+)
 from causalgia.predict.answer_checks import first_line, one_line
 from causalgia.predict.function_predictor import FunctionPredictor, build_once
 from causalgia.predict.onnx import OnnxPredictor
@@ -175,7 +182,10 @@ class _LoadRequest:
         with neighbors_importable(path):
             module = import_file(path)
             made = _make(
-                find_function(module, name, path), f"{path.name}:{name}", self.weights
+                find_function(module, name, path),
+                f"{path.name}:{name}",
+                self.weights,
+                say,
             )
         if isinstance(made, Predictor):
             own = hasattr(made, "alphabet")
@@ -225,7 +235,12 @@ def _ignore_line(line: str) -> None:
     """Say nothing."""
 
 
-def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
+def _make(
+    function: Callable[..., Any],
+    where: str,
+    weights: str | Path | None,
+    say: Announce,
+) -> Any:
     # say whether a function takes the path of the weights
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -263,6 +278,22 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
         None if weights is None else Path(weights).absolute(),
     )
     made = call_factory(function, where, weights if by_path else None)
+    if place is None and takes and _is_torch_module(made):
+        say(
+            f"predictor: {where} takes {quoted(takes[0].name)}, and no weights were "
+            "given: unless it loads its own, the network has random ones"
+        )
+    if place is not None and by_path and _is_torch_module(made):
+        from causalgia.predict.torch_exports import shares_tensors
+
+        if not shares_tensors(made, place):
+            warnings.warn(
+                f"{where}: no tensor of {place} is in the network that it returned, "
+                "which may have random weights; load them in that function, "
+                "net.load_state_dict(torch.load(path, weights_only=True)), and return net",
+                CausalgiaWarning,
+                stacklevel=2,
+            )
     if place is None or by_path:
         return made
     if not _is_torch_module(made):

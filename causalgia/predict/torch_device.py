@@ -516,6 +516,14 @@ def _used_by(held: Any) -> list[Any]:
     ]
 
 
+def to_eval_mode(module: torch.nn.Module) -> None:
+    """Put a network into eval mode; one that `torch.export` made has one mode, keeps it
+    and refuses the call.
+    """
+    with suppress(NotImplementedError):
+        module.eval()
+
+
 @contextmanager
 def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
     """Hold a network in eval mode, locked against other threads, and restore its
@@ -532,7 +540,7 @@ def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
             if hasattr(part, "training")
         ]
         if any(training for _, training in flags):
-            module.eval()
+            to_eval_mode(module)
         try:
             yield
         finally:

@@ -156,6 +156,45 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     module.load_state_dict(dict(state))
 
 
+def shares_tensors(module: torch.nn.Module, path: Path) -> bool:
+    """Return whether a network has at least one tensor of a file, in any shape; True
+    where the file has none that can be compared.
+
+    Tensors are compared by their sorted values, so that one that was transposed or
+    folded counts as the same; those of one value, such as a bias of zeros, do not count.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            held: object = _safetensors().load_file(str(path))
+        else:
+            held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # what the function could read and this cannot
+        return True
+    theirs = {_sorted_values(tensor) for tensor in _tensors_in(held)} - {b""}
+    ours = {_sorted_values(tensor) for tensor in module.state_dict().values()}
+    return not theirs or bool(theirs & ours)
+
+
+def _tensors_in(held: object) -> Iterable[torch.Tensor]:
+    """Yield the tensors of a checkpoint, however deep they lie."""
+    if isinstance(held, torch.Tensor):
+        yield held
+    elif isinstance(held, Mapping):
+        for part in held.values():
+            yield from _tensors_in(part)
+    elif isinstance(held, list | tuple):
+        for part in held:
+            yield from _tensors_in(part)
+
+
+def _sorted_values(tensor: torch.Tensor) -> bytes:
+    """Return the bytes of a tensor's sorted values; nothing of one that says nothing."""
+    if not tensor.is_floating_point() or tensor.numel() < 2:
+        return b""
+    values = tensor.detach().cpu().float().flatten().sort().values
+    return b"" if values[0] == values[-1] else bytes(values.numpy().tobytes())
+
+
 def save_weights(module: torch.nn.Module, path: str | Path) -> None:
     """Write a network's tensors to a safetensors file, which `load_weights` reads back.
 

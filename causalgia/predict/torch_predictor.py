@@ -51,6 +51,7 @@ from causalgia.predict.torch_device import (
     in_full_precision,
     input_dtype,
     lock_of,
+    to_eval_mode,
     without_autocast,
 )
 from causalgia.predict.track import Reduce, Track
@@ -599,7 +600,7 @@ class TorchPredictor(SinglePredictor):
     ) -> Any:
         x = self._one_hot(tokens)
         if getattr(self.module, "training", False):  # set by its own last forward pass
-            self.module.eval()
+            to_eval_mode(self.module)
         try:
             output = run(x)
         except CausalgiaError:
