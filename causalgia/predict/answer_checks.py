@@ -332,6 +332,21 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             "It takes a dict: give a module whose forward(x) returns net({'x': x}), "
             "with the key that it reads"
         )
+    if at := re.search(
+        r"size\(\)\[(\d)\] == (\d+)|shape\[(\d)\] to be equal to (\d+)", text
+    ):
+        axis, size = at[1] or at[3], at[2] or at[4]
+        if axis == "0":
+            return (
+                f"It was exported for {size} sequences at a time: export it for any "
+                "number, torch.export.export(net, (x,), dynamic_shapes=({0: "
+                "torch.export.Dim('n', min=1)},)), with x of two rows"
+            )
+        return (
+            f"It was exported for {size} places of axis {axis} alone: give sequences of "
+            "the length for which it was exported, or name that axis in dynamic_shapes= "
+            "of torch.export.export"
+        )
     lacks = re.search(r"'numpy.ndarray' object has no attribute '(\w+)'", text)
     if lacks is not None and hasattr(str, lacks[1]):
         return (

@@ -222,6 +222,11 @@ class OnnxPredictor(SinglePredictor):
         """Dtype of the graph's input, or half where an answer was."""
         return np.dtype(np.float16) if self._half else self.graph.dtype
 
+    @property
+    def is_quantized_dynamically(self) -> bool:
+        """Whether the file has ONNX's operation of dynamic quantization."""
+        return b"DynamicQuantize" in self._bytes
+
     def resolve_batch_size(self, length: int) -> int:
         """Return how many sequences of `length` letters go through the network at
         once.

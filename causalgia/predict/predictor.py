@@ -174,6 +174,13 @@ class Predictor(ABC):
         """
         return np.dtype(np.float32)
 
+    @property
+    def is_quantized_dynamically(self) -> bool:
+        """Whether its activations are rounded to integers by a scale of each batch, so
+        that answers depend on batch mates.
+        """
+        return False
+
     @abstractmethod
     def resolve_batch_size(self, length: int) -> int:
         """Return the batch size for sequences of `length` letters."""

@@ -320,6 +320,12 @@ def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     """Write the network and the read-out of a predictor to a file; see
     `causalgia.predict.export_onnx`.
     """
+    if isinstance(predictor.module, torch.jit.ScriptModule):
+        raise PredictorError(
+            f"{type(predictor.module).__name__} was made by TorchScript, which torch does "
+            "not export to ONNX; give the torch.nn.Module from which it was made, or keep "
+            "it a TorchPredictor"
+        )
     with in_eval_mode(predictor.module):
         whole = _ReducedNetwork(
             copied_network(predictor.module).cpu(), predictor._function
