@@ -56,6 +56,12 @@ _HTML = re.compile(
     rb"(<\?xml[^>]*>\s*)?(<!--.{,200}?-->\s*)?<(!doctype\s+html|html)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_REFUSED = re.compile(
+    rb"""(<\?xml[^>]*>\s*)?<Error>\s*<Code>  # S3 and its like
+    |(40[0-9]|50[0-9]):?[ ]+[A-Z][A-Za-z ]+\s*\Z  # GitHub: 404: Not Found
+    |\{\s*"(message|error|detail|errors)"\s*:\s*["\[]  # programming interfaces""",
+    re.VERBOSE,
+)
 _UTF_16 = "is text in UTF-16; save it as UTF-8"
 _NO_TEXT: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xfe\0\0", "is text in UTF-32; save it as UTF-8"),
@@ -77,6 +83,7 @@ _NO_TEXT: tuple[tuple[bytes, str], ...] = (
         b"\x88\x8f\xfc\x26",
         "is bigWig, which holds signal; make text of it with bigWigToBedGraph",
     ),
+    (b"\x1f\x8b", "is compressed by gzip; unpack it with gunzip"),
     (b"\xfd7zXZ", "is compressed by xz; unpack it with xz -d"),
     (b"BZh", "is compressed by bzip2; unpack it with bunzip2"),
     (b"\x28\xb5\x2f\xfd", "is compressed by zstd; unpack it with zstd -d"),
@@ -171,6 +178,8 @@ def stand_in(head: bytes) -> str:
     'is a Git LFS pointer, not the file itself; run git lfs pull in its repository'
     >>> stand_in(b"<!DOCTYPE html><html>")
     'is a web page, as a failed download leaves; fetch the file again, by its direct address'
+    >>> stand_in(b"404: Not Found")
+    "is a server's refusal, as a failed download leaves; fetch the file again, by its direct address"
     >>> stand_in(b">chr1")
     ''
     """
@@ -187,6 +196,11 @@ def stand_in(head: bytes) -> str:
             "is a web page, as a failed download leaves; fetch the file again, by its "
             "direct address"
         )
+    if _REFUSED.match(text):
+        return (
+            "is a server's refusal, as a failed download leaves; fetch the file again, by "
+            "its direct address"
+        )
     return ""
 
 
@@ -196,8 +210,8 @@ def no_text(head: bytes) -> str:
 
     Examples
     --------
-    >>> no_text("chr1".encode("utf-16"))
-    'is text in UTF-16; save it as UTF-8'
+    >>> no_text("chr1".encode("utf-16")), no_text("chr1".encode("utf-16-le"))
+    ('is text in UTF-16; save it as UTF-8', 'is text in UTF-16; save it as UTF-8')
     >>> no_text(b"BCF\x02\x02")
     'is BCF; make it VCF with bcftools view -O v'
     >>> no_text(b"chr1")
@@ -211,8 +225,30 @@ def no_text(head: bytes) -> str:
     # UTF-16 without a byte-order mark: every other byte of Latin text is 0
     for odd in (0, 1):
         if len(head) > 3 and not any(head[odd::2]) and all(head[1 - odd :: 2]):
-            return _NO_TEXT[0][1]
+            return _UTF_16
     return "is a binary file, not text; give the text that it was made from"
+
+
+def no_network(head: bytes) -> str:
+    r"""Return what a file that should hold a network or its weights is instead, by its
+    first bytes, and the cure; empty if it may hold them.
+
+    Examples
+    --------
+    >>> no_network(b"\x1f\x8b\x08")
+    'is compressed by gzip; unpack it with gunzip'
+    >>> no_network(b"\x89HDF\r\n")
+    'is HDF5, as Keras writes; read it with cg.predict.from_keras_h5'
+    """
+    if head.startswith(b"\x89HDF"):
+        return "is HDF5, as Keras writes; read it with cg.predict.from_keras_h5"
+    if head.startswith((b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd", b"7z")):
+        return no_text(head)
+    if head.strip() and not any(byte < 9 or byte > 126 for byte in head):
+        return "is text; give the file of weights"
+    if no_text(head) in (_UTF_16, _NO_TEXT[0][1]):
+        return "is text; give the file of weights"
+    return "" if head else "is empty; fetch or save it again"
 
 
 def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> None:

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import OutcomesError, PredictorError, quoted
-from causalgia.inputs import open_regular_file, read_bytes
+from causalgia.inputs import no_network, open_regular_file, read_bytes
 from causalgia.predict.keras_layers import (
     MERGES,
     OWN_ACTIVATION,
@@ -173,10 +173,12 @@ def read_keras_h5(
     """
     place = Path(path)
     with open_regular_file(place, PredictorError) as file:
-        start = file.read(len(_HDF5))
+        start = file.read(512)
     if start.startswith(_ZIP):
         return _read_archive(place, config)
     if not start.startswith(_HDF5):
+        if why := no_network(start):
+            raise PredictorError(f"{place}: {why}")
         raise PredictorError(
             f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}"
         )

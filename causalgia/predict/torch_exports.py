@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
-from causalgia.inputs import open_regular_file
+from causalgia.inputs import no_network, open_regular_file
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.predictor import Predictor
 from causalgia.predict.torch_device import (
@@ -156,23 +157,59 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     module.load_state_dict(dict(state))
 
 
-def shares_tensors(module: torch.nn.Module, path: Path) -> bool:
-    """Return whether a network has at least one tensor of a file, in any shape; True
-    where the file has none that can be compared.
+def parameters_not_in_file(
+    module: torch.nn.Module, path: Path
+) -> tuple[list[str], int] | None:
+    """Return the names of a network's parameters that a file has not, in any shape, and
+    how many were looked for; None if the file cannot be read here.
 
-    Tensors are compared by their sorted values, so that one that was transposed or
-    folded counts as the same; those of one value, such as a bias of zeros, do not count.
+    Tensors are compared by their sorted values, so that one that was transposed counts
+    as the same; those of one value, such as a bias of zeros, are not looked for.
     """
     try:
-        if path.suffix == ".safetensors":
-            held: object = _safetensors().load_file(str(path))
-        else:
-            held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if path.suffix == ".safetensors":
+                held: object = _safetensors().load_file(str(path))
+            else:
+                held = torch.load(path, map_location="cpu", weights_only=True)
+        theirs = {_sorted_values(tensor) for tensor in _tensors_in(held)} - {b""}
+        ours = {name: _sorted_values(one) for name, one in module.named_parameters()}
     except Exception:  # what the function could read and this cannot
-        return True
-    theirs = {_sorted_values(tensor) for tensor in _tensors_in(held)} - {b""}
-    ours = {_sorted_values(tensor) for tensor in module.state_dict().values()}
-    return not theirs or bool(theirs & ours)
+        return None
+    if not theirs:
+        return None
+    wanted = [name for name, values in ours.items() if values]
+    return [name for name in wanted if ours[name] not in theirs], len(wanted)
+
+
+def differs_when_rebuilt(
+    module: torch.nn.Module, rebuild: Callable[[], object]
+) -> bool:
+    """Return whether a function, called again, returns a network of the same tensors
+    with other values: random ones.
+
+    The state of torch's and numpy's random numbers is put back; False if it fails.
+    """
+    numpy_state = np.random.get_state()  # noqa: NPY002 - what a user's function may use
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.rand(1)
+            other: Any = rebuild()
+        other = other if isinstance(other, torch.nn.Module) else other.module
+        pairs = list(
+            zip(
+                module.named_parameters(), other.named_parameters(), strict=True
+            )
+        )
+        return any(
+            name == again and one.shape == two.shape and not torch.equal(one, two)
+            for (name, one), (again, two) in pairs
+        )
+    except (Exception, SystemExit):
+        return False
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def _tensors_in(held: object) -> Iterable[torch.Tensor]:
@@ -237,12 +274,12 @@ def _safetensors() -> Any:
 
 def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
     with open_regular_file(path, PredictorError) as file:
-        if file.read(2) == b"\x1f\x8b":
-            raise PredictorError(
-                f"{path}: is compressed by gzip, which weights are not read from; unpack "
-                "it with gunzip"
-            )
-    if path.suffix == ".safetensors":
+        head = file.read(512)
+    if why := no_network(head):
+        raise PredictorError(f"{path}: {why}")
+    known = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+    is_pickle = head.startswith((b"PK\3\4", b"\x80"))
+    if path.suffix in known and not is_pickle and head[8:9] == b"{":
         package = _safetensors()
         try:
             state: Mapping[str, torch.Tensor] = package.load_file(str(path))
@@ -253,8 +290,13 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
             )
             raise PredictorError(msg) from error
         return state
-    if path.suffix in (".pt", ".pth"):
+    if path.suffix in known and (is_pickle or path.suffix != ".safetensors"):
         return _read_state_dict(path)
+    if path.suffix == ".safetensors":
+        raise PredictorError(
+            f"{path}: not a safetensors file (it does not begin as one); write it anew "
+            "with save_weights"
+        )
     msg = (
         f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not "
         f"{quoted(path.suffix)}; {_CONVERT}"
