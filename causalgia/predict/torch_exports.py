@@ -108,6 +108,8 @@ def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.
     return x if predictor.layout == "NCL" else x.transpose(1, 2)
 
 
+_MOST_HEADER = 10**8
+"""Most bytes of the header of a safetensors file, as that package has it."""
 _CONVERT = (
     "load it where you trust it and keep the tensors alone: "
     "causalgia.predict.save_weights(module, 'net.safetensors')"
@@ -279,7 +281,10 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
         raise PredictorError(f"{path}: {why}")
     known = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
     is_pickle = head.startswith((b"PK\3\4", b"\x80"))
-    if path.suffix in known and not is_pickle and head[8:9] == b"{":
+    is_safetensors = (
+        head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _MOST_HEADER
+    )
+    if path.suffix in known and is_safetensors:
         package = _safetensors()
         try:
             state: Mapping[str, torch.Tensor] = package.load_file(str(path))
@@ -309,7 +314,9 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
         with warnings.catch_warnings():
             # a file that causes a warning of torch is refused below
             warnings.simplefilter("ignore")
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            # as a file, since torch goes by the name of a path
+            with path.open("rb") as file:
+                state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = (
             f"{path}: holds more than tensors, and a stranger's pickle is never "
