@@ -590,6 +590,7 @@ def _variants_of(
     calls: Path, schema: str, genome: Path, *, skip: bool
 ) -> tuple[tuple[Variant, ...], tuple[tuple[Variant, str], ...]]:
     from causalgia.sequences import read_variants, split_by_genome
+    from causalgia.sequences.allele_mismatches import mismatch_in_words
 
     chosen = read_variants(calls, schema=cast("Schema", schema))
     found = split_by_genome(chosen, genome)
@@ -604,6 +605,9 @@ def _variants_of(
             if len(found.mismatched) > 5
             else ""
         )
+        alike = mismatch_in_words(found.mismatched, len(chosen))
+        if ";" in alike and most:
+            raise DesignError(f"{calls}: {alike}")
         cure = "" if most else "; --skip-mismatches leaves them out"
         raise DesignError(
             f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have "

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from causalgia.checks import is_whole, similar_names
+from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
 from causalgia.sequences.text_files import (
@@ -178,14 +179,11 @@ class Genome:
     def _record(self, chromosome: str, place: str) -> _Record:
         record = self._records.get(chromosome)
         if record is None:
-            twin = (
-                chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
-            )
-            near = (
-                [twin]
-                if twin in self._records
-                else similar_names(chromosome, self._records, most=3)
-            )
+            near = [
+                name
+                for name in self._records
+                if _chromosome(name) == _chromosome(chromosome)
+            ][:3]
             shown = ", ".join(map(quoted, list(self._records)[:3])) + (
                 ", ..." if len(self._records) > 3 else ""
             )
@@ -204,6 +202,19 @@ class Genome:
             )
             raise SequenceError(msg)
         return record
+
+
+def _chromosome(name: str) -> str:
+    """Return what names of one chromosome have in common: "16" of chr16, 16 and
+    NC_000016.10, "MT" of chrM.
+
+    Other names that look alike are of other chromosomes: chr1 is not chr16.
+    """
+    short = name.casefold().removeprefix("chr").removeprefix("chromosome")
+    if found := re.fullmatch(r"nc_0000(\d\d)\.\d+", short):
+        number = int(found[1])
+        return {23: "x", 24: "y"}.get(number, str(number))
+    return "mt" if short in ("m", "mt", "nc_012920.1") else short.lstrip("_")
 
 
 @dataclass(frozen=True)
