@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_whole, nearest
 from causalgia.errors import PredictorError, SequenceError, quoted
+from causalgia.predict.answer_digits import AnswerDigits
 from causalgia.predict.answer_checks import (
     abridged,
     as_answers,
@@ -175,6 +176,13 @@ class Predictor(ABC):
         return np.dtype(np.float32)
 
     @property
+    def rounded_to(self) -> str:
+        """``"bfloat16"`` or ``"float16"`` if the answers so far have no more digits than
+        that, whatever their dtype; else "".
+        """
+        return next((part.rounded_to for part in self.parts if part is not self), "")
+
+    @property
     def is_quantized_dynamically(self) -> bool:
         """Whether its activations are rounded to integers by a scale of each batch, so
         that answers depend on batch mates.
@@ -320,6 +328,7 @@ class SinglePredictor(Predictor):
             raise PredictorError(msg) from error
         # whether answers have half precision; known after the first
         self._half: bool | None = None
+        self._digits, self._raw_digits = AnswerDigits(), AnswerDigits()
 
     def __repr__(self) -> str:
         tasks = "" if self._tasks is None else f", tasks={abridged(self._tasks)}"
@@ -428,6 +437,7 @@ class SinglePredictor(Predictor):
             if half and self._half is False:
                 check_same_dtype(answer.dtype, np.dtype(np.float32))
             self._half = self._half or half
+            self._digits.add(answer)
             answer = as_storable(answer)
             check_same_dtype(answer.dtype, parts[0].dtype if parts else answer.dtype)
             self._tasks = self._tasks or name_tasks(answer.shape[1])
@@ -440,6 +450,11 @@ class SinglePredictor(Predictor):
             if progress is not None:
                 progress(n_rows)
         return np.concatenate(parts)
+
+    @property
+    def rounded_to(self) -> str:
+        """Format that has all digits of the answers so far, if it is half precision."""
+        return self._raw_digits.format or self._digits.format
 
     def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
         """Return a table of answers with the axes of `dims`."""
