@@ -4,8 +4,6 @@ in a longer format.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -103,15 +101,12 @@ def _format_of(values: NDArray[np.float32]) -> str:
 
 
 def _is_rounded(exponent: NDArray[np.uint32], last: Mask) -> bool:
-    """Return whether the last digit varies in each range of one exponent, as rounding
-    leaves it; on a grid it is 0 for all small values.
+    """Return whether the last digit varies, as rounding leaves it, also below the largest
+    exponent: on a grid it is 0 for all small values.
     """
-    shares: list[Any] = [
-        last[exponent == one].mean()
-        for one in np.unique(exponent)
-        if (exponent == one).sum() >= _FEWEST // 2
-    ]
-    return bool(shares) and min(shares) >= _SHARE
+    small = last[exponent < exponent.max()]
+    enough = len(small) < _FEWEST // 2 or small.mean() >= _SHARE
+    return bool(enough and last.mean() >= _SHARE)
 
 
 def half_precision_in_words(name: str) -> str:
