@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cache
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from causalgia.errors import ArgumentError, quoted
 
@@ -188,7 +188,7 @@ def naming_arguments(value: _C) -> _C:
     causalgia.errors.ArgumentError: spacing: 'motif' is missing; give motif=
     """
     if isinstance(value, FunctionType):
-        return _naming(value)
+        return cast("_C", _naming(value))
     if isinstance(value, type) and _is_ours(value):
         for kind in value.__mro__:
             if _is_ours(kind) and "_names_arguments" not in vars(kind):
@@ -218,7 +218,7 @@ def _name_in_methods(kind: type) -> None:
         ):
             setattr(kind, name, type(held)(_naming(held.__func__)))
         elif name == "__new__" and isinstance(held, FunctionType):
-            kind.__new__ = staticmethod(_naming(held))  # type: ignore[assignment]
+            kind.__new__ = staticmethod(_naming(held))  # type: ignore[method-assign]
     try:
         kind._names_arguments = True  # type: ignore[attr-defined]
     except (AttributeError, TypeError):  # a class that takes no attributes
@@ -281,9 +281,13 @@ def wrong_arguments(
     what = ".".join(part for part in parts if part not in ("__init__", "__new__"))
     all_ = list(signature.parameters.values())[is_method:]
     given = len(args) - is_method
-    named = [one for one in all_ if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    named = [
+        one for one in all_ if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
     by_place = [
-        one for one in all_ if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        one
+        for one in all_
+        if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
     ]
     names = [one.name for one in named if not one.name.startswith("_")]
     for name in kwargs:
@@ -291,10 +295,14 @@ def wrong_arguments(
             hint = nearest_key(name, names)
             takes = f"; it takes {', '.join(names)}" if names else "; it takes none"
             return f"{what}: there is no argument {quoted(name)}{hint or takes}"
-    if given > len(by_place) and not any(one.kind is one.VAR_POSITIONAL for one in all_):
+    if given > len(by_place) and not any(
+        one.kind is one.VAR_POSITIONAL for one in all_
+    ):
         others = [one.name for one in named if one.kind is one.KEYWORD_ONLY]
         cure = (
-            f"name the others, such as {others[0]}=" if others else "leave the others out"
+            f"name the others, such as {others[0]}="
+            if others
+            else "leave the others out"
         )
         return (
             f"{what}: {given} arguments are given by position, and it takes "

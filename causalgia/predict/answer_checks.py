@@ -332,10 +332,10 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
         )
     others = _other_inputs(layers)
     if others and ("NoneType" in text or "missing value for argument" in text):
-        words = ", ".join(map(quoted, others))
+        listed = ", ".join(map(quoted, others))
         given = ", ".join(f"{word}={word}" for word in others)
         return (
-            f"It takes {words} as well: give a module whose forward(x) returns net(x, "
+            f"It takes {listed} as well: give a module whose forward(x) returns net(x, "
             f"{given}), with values of your choice"
         )
     if "invalid data type 'str'" in text:

@@ -58,13 +58,13 @@ class AnswerDigits:
         table = first.reshape(len(first), -1)
         table = table[:, :: -(-table.shape[1] // _MOST_COLUMNS)]
         with np.errstate(over="ignore"):
-            kept = table.astype(np.float32)
+            rows = table.astype(np.float32)
         # longer than float32: no half precision
-        kept[kept != table] = np.float32(np.pi)
-        if self._parts and self._parts[0].shape[1] != kept.shape[1]:
+        rows[rows != table] = np.float32(np.pi)
+        if self._parts and self._parts[0].shape[1] != rows.shape[1]:
             return
-        self._parts.append(kept)
-        self._n_rows += len(kept)
+        self._parts.append(rows)
+        self._n_rows += len(rows)
 
     @property
     def format(self) -> str:

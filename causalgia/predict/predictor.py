@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_whole, nearest
 from causalgia.errors import PredictorError, SequenceError, quoted
-from causalgia.predict.answer_digits import AnswerDigits
 from causalgia.predict.answer_checks import (
     abridged,
     as_answers,
@@ -25,6 +24,7 @@ from causalgia.predict.answer_checks import (
 )
 from causalgia.predict.answer_checks import first_line as first_line
 from causalgia.predict.answer_checks import one_line as one_line
+from causalgia.predict.answer_digits import AnswerDigits
 from causalgia.predict.track import Reduce, Track, TrackAnswers, split_reduce
 from causalgia.sequences.alphabet import as_token_array, channel_order
 from causalgia.types import Tokens

@@ -574,11 +574,13 @@ def to_eval_mode(module: torch.nn.Module) -> None:
     PredictorError
         If its own ``eval()`` or ``train()`` fails.
     """
-    with module_errors(
-        module, "eval()", "let train(mode) of its class return super().train(mode)"
+    with (
+        module_errors(
+            module, "eval()", "let train(mode) of its class return super().train(mode)"
+        ),
+        suppress(NotImplementedError),
     ):
-        with suppress(NotImplementedError):
-            module.eval()
+        module.eval()
 
 
 @contextmanager

@@ -200,9 +200,7 @@ def differs_when_rebuilt(
             other: Any = rebuild()
         other = other if isinstance(other, torch.nn.Module) else other.module
         pairs = list(
-            zip(
-                module.named_parameters(), other.named_parameters(), strict=True
-            )
+            zip(module.named_parameters(), other.named_parameters(), strict=True)
         )
         return any(
             name == again and one.shape == two.shape and not torch.equal(one, two)

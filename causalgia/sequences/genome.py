@@ -252,8 +252,10 @@ def _from_fai(data: _File, changed: int) -> _Index | None:
             return None
         rows = [line.split("\t") for line in place.read_text("utf-8").splitlines()]
         table = sorted(
-            ((int(start), int(n), int(bases), int(width), name)
-             for name, n, start, bases, width in (row[:5] for row in rows))
+            (
+                (int(start), int(n), int(bases), int(width), name)
+                for name, n, start, bases, width in (row[:5] for row in rows)
+            )
         )
     except (OSError, ValueError):  # no index, or not of five columns and whole numbers
         return None

@@ -30,8 +30,8 @@ from rich.text import Text
 from causalgia.design import Arm, Design
 from causalgia.errors import DegenerateWarning, PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
-from causalgia.predict.answer_digits import rounding_of_format
 from causalgia.predict.answer_comparisons import asks_one_by_one
+from causalgia.predict.answer_digits import rounding_of_format
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate

@@ -1,4 +1,6 @@
-"""What a file is, by its first bytes, in every reader. A user's report (a Git LFS pointer was called a stranger's pickle, UTF-16 .2bit)."""
+"""What a file is, by its first bytes, in every reader. A user's report (a Git LFS pointer was called a
+stranger's pickle, UTF-16 .2bit).
+"""
 
 from __future__ import annotations
 
@@ -176,4 +178,5 @@ def test_weights_are_known_by_their_content(tmp_path):
 
 def test_ordinary_files_are_not_taken_for_others():
     for head in (b">html\nACGT", b"404\t5\t.\tA\tC", b'{"arms": 1}', b"<a>", b""):
-        assert not stand_in(head) and not no_text(head)
+        assert not stand_in(head)
+        assert not no_text(head)

@@ -1,4 +1,6 @@
-"""Arguments that users guess: every public callable names the one that was meant. A user's report (spacing(distance=) raised a TypeError of Python)."""
+"""Arguments that users guess: every public callable names the one that was meant. A user's report
+(spacing(distance=) raised a TypeError of Python).
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,12 @@ import pytest
 import causalgia as cg
 from causalgia.errors import ArgumentError, CausalgiaError, MissingExtraError
 
-ROOMS = ["causalgia"] + [
-    f"causalgia.{room}"
-    for room in (
-        "attribution benchmark calibration design effects estimation experiments mpra "
-        "multiplicity paper planning plot posterior predict protocol refutation reporting "
-        "schema sequences stopping store verdicts zoo"
-    ).split()
-]
+NAMES = (
+    "attribution benchmark calibration design effects estimation experiments mpra "
+    "multiplicity paper planning plot posterior predict protocol refutation reporting "
+    "schema sequences stopping store verdicts zoo"
+)
+ROOMS = ["causalgia", *(f"causalgia.{room}" for room in NAMES.split())]
 
 
 def public() -> Iterator[tuple[str, Any]]:
@@ -49,7 +49,11 @@ def takes_any(value: Any) -> bool:
 def test_no_public_callable_answers_a_wrong_name_with_an_error_of_python():
     raw, n = [], 0
     for name, value in public():
-        if takes_any(value) or inspect.isabstract(value) or hasattr(value, "_is_protocol"):
+        if (
+            takes_any(value)
+            or inspect.isabstract(value)
+            or hasattr(value, "_is_protocol")
+        ):
             continue
         n += 1
         try:
@@ -66,7 +70,9 @@ def test_no_public_callable_answers_a_wrong_name_with_an_error_of_python():
     ("call", "message"),
     [
         (
-            lambda: cg.experiments.spacing(cg.Uniform(length=60), "A", "C", distance=[3]),
+            lambda: cg.experiments.spacing(
+                cg.Uniform(length=60), "A", "C", distance=[3]
+            ),
             "spacing: there is no argument 'distance'; did you mean 'distances'?",
         ),
         (
@@ -101,7 +107,8 @@ def test_the_argument_that_was_meant_is_named(call, message):
 def test_signatures_pickles_and_documents_are_as_they_were():
     assert "rng" in inspect.signature(cg.run).parameters
     assert (cg.run.__module__, cg.run.__name__) == ("causalgia._run._run", "run")
-    assert cg.run.__doc__ and cg.run is cg._run.run
+    assert cg.run.__doc__
+    assert cg.run is cg._run.run
     assert pickle.loads(pickle.dumps(cg.run)) is cg.run
     null = cg.Uniform(length=9)
     assert pickle.loads(pickle.dumps(null)) == null

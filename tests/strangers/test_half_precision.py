@@ -1,4 +1,6 @@
-"""Half precision behind a function: answers rounded to bfloat16 and handed on as float32. A user's report (check said ok: .01108, standard error .00012, where float32 gives .01139)."""
+"""Half precision behind a function: answers rounded to bfloat16 and handed on as float32. A user's
+report (check said ok: .01108, standard error .00012, where float32 gives .01139).
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,8 @@ def test_half_precision_is_noted_by_check_and_run(kind):
 
     name = kind.split()[0].rstrip(",")
     found = str(cg.check(DESIGN, predictor()))
-    assert f"no more digits than {name}" in found and "compute in float32" in found
+    assert f"no more digits than {name}" in found
+    assert "compute in float32" in found
     with pytest.warns(CausalgiaWarning, match=f"no more digits than {name}"):
         outcomes = cg.run(DESIGN, predictor(), rng=0, progress=False)
     assert f"no more digits than {name}" in outcomes.attrs["notes"]

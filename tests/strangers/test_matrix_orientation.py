@@ -1,4 +1,6 @@
-"""Orientation of matrices of four rows and columns, and files of motifs that have positions as rows. A user's report; the files of CIS-BP, HOCOMOCO, GimmeMotifs, TRANSFAC and Cluster-Buster in github.com/vanheeringen-lab/gimmemotifs, data/motif_databases."""
+"""Orientation of matrices of four rows and columns, and files of motifs that have positions as rows. A
+user's report.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A factory that ignores its argument, or a forgotten weights=, runs at random weights. A user's report."""
+"""A factory that ignores its argument, or a forgotten weights=, runs at random weights. A user's
+report.
+"""
 
 from __future__ import annotations
 
@@ -65,21 +67,26 @@ def load(folder: Path, name: str, weights: str | None) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("name", ["ignores", "wraps"])
 def test_a_file_that_was_not_loaded_is_a_warning(folder, name, weights):
     _, (warning,) = load(folder, name, weights)
-    assert "may have random weights" in warning and "load_state_dict" in warning
+    assert "may have random weights" in warning
+    assert "load_state_dict" in warning
 
 
 @pytest.mark.parametrize("name", ["ignores", "forgets"])
 def test_forgotten_weights_are_noted(folder, name):
     printed, found = load(folder, name, None)
-    assert not found and "they are random; give weights=" in printed
+    assert not found
+    assert "they are random; give weights=" in printed
 
 
 def test_a_part_that_was_not_loaded_is_noted(folder):
     printed, found = load(folder, "partly", "net.pt")
-    assert not found and "3 of 4 parameters" in printed and "'0.bias'" in printed
+    assert not found
+    assert "3 of 4 parameters" in printed
+    assert "'0.bias'" in printed
 
 
 @pytest.mark.parametrize(("name", "weights"), [("loads", "net.pt"), ("seeded", None)])
 def test_a_network_with_its_weights_has_no_note(folder, name, weights):
     printed, found = load(folder, name, weights)
-    assert not found and "random" not in printed
+    assert not found
+    assert "random" not in printed

@@ -1,4 +1,6 @@
-"""What Python takes is taken by the shell and by a trial file; --force takes changed settings. A user's report."""
+"""What Python takes is taken by the shell and by a trial file; --force takes changed settings. A
+user's report.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def spec_of(folder: Path, of: str) -> object:
 
 
 def test_letters_are_drawn_in_a_trial_file(folder):
-    with pytest.raises(CausalgiaError, match=r"of = \{file = 'x.fa', ambiguous = 'draw'"):
+    with pytest.raises(
+        CausalgiaError, match=r"of = \{file = 'x.fa', ambiguous = 'draw'"
+    ):
         spec_of(folder, '"x.fa"')
     # the cure, applied, gives what Python gives
     found = spec_of(folder, '{file = "x.fa", ambiguous = "draw"}')

@@ -53,8 +53,34 @@ _MOST = 2**30
 hundredth of it.
 """
 _OF_FILES = frozenset(
-    ".zip .tar .gz .tgz .bz2 .xz .7z .h5 .hdf5 .h5ad .nc .npz .npy .csv .tsv .txt .json "
-    ".toml .pkl .parquet .xlsx .pt .fa .fasta .vcf .bed".split()
+    [
+        ".zip",
+        ".tar",
+        ".gz",
+        ".tgz",
+        ".bz2",
+        ".xz",
+        ".7z",
+        ".h5",
+        ".hdf5",
+        ".h5ad",
+        ".nc",
+        ".npz",
+        ".npy",
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".json",
+        ".toml",
+        ".pkl",
+        ".parquet",
+        ".xlsx",
+        ".pt",
+        ".fa",
+        ".fasta",
+        ".vcf",
+        ".bed",
+    ]
 )
 """Suffixes that name a file, which a folder is not called by intent."""
 _OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
