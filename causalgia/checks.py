@@ -229,7 +229,33 @@ def nearest(
     )
 
 
-_KEYS_BY_OTHER_WORDS = {"seed": "rng", "alpha": "level", "n": "n_units"}
+_KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
+    "seed": ("rng",),
+    "random_state": ("rng",),
+    "alpha": ("level", "fdr", "ci_prob"),
+    "confidence": ("ci_prob",),
+    "n": ("n_units", "n_draws"),
+    "n_samples": ("n_units", "n_draws"),
+    "model": ("predictor",),
+    "network": ("predictor", "module"),
+    "net": ("predictor", "module"),
+    "background": ("null",),
+    "backgrounds": ("null", "n_units"),
+    "null_model": ("null",),
+    "pattern": ("motif", "motifs"),
+    "patterns": ("motifs",),
+    "position": ("at",),
+    "positions": ("at",),
+    "reference": ("genome", "control"),
+    "fasta": ("genome", "sequences", "path"),
+    "spacings": ("distances",),
+    "gap": ("distances",),
+    "gaps": ("distances",),
+    "threshold": ("rope",),
+    "verbose": ("progress",),
+    "file": ("path",),
+    "filename": ("path",),
+}
 
 
 def nearest_key(key: str, known: Iterable[str]) -> str:
@@ -244,8 +270,9 @@ def nearest_key(key: str, known: Iterable[str]) -> str:
     ... )
     ("; did you mean 'rng'?", "; did you mean 'reserve'?")
     """
-    names, meant = list(known), _KEYS_BY_OTHER_WORDS.get(key)
-    return nearest(meant if meant in names else key, names, cutoff=0.6)
+    names = list(known)
+    meant = [one for one in _KEYS_BY_OTHER_WORDS.get(key, ()) if one in names]
+    return nearest(meant[0] if meant else key, names, cutoff=0.6)
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:

@@ -6,6 +6,7 @@
     └── CausalgiaError                 the root; every message names the cause and the cure
         ├── SequenceError              letters, FASTA, BED, motif files
         ├── DesignError                null models, interventions, arms, assignment, trial.toml
+        ├── ArgumentError              an argument that a function has not, or lacks; also a TypeError
         ├── RandomnessError            an rng= that is no source of randomness; also a TypeError
         ├── PredictorError             shapes, tasks, answers that depend on batch mates
         │   └── NonFiniteError         an answer that is NaN or infinite, with its row and task; in `causalgia.predict`
@@ -48,6 +49,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 __all__ = [
+    "ArgumentError",
     "AttributionError",
     "BarcodeNoiseWarning",
     "CausalgiaError",
@@ -289,6 +291,12 @@ class SequenceError(CausalgiaError, ValueError):
 
 class DesignError(CausalgiaError, ValueError):
     """A null model, intervention, arm or specification that cannot be carried out."""
+
+
+class ArgumentError(CausalgiaError, TypeError):
+    """An argument that a function has not, or one that it lacks; the message names the
+    one that was meant.
+    """
 
 
 class RandomnessError(CausalgiaError, TypeError):

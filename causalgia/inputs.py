@@ -48,6 +48,58 @@ CHANGED = "was written to while it was read; read it again when it is whole"
 _FREE, _RATIO = 2**27, 20
 _BLOCK = 2**22
 _DEEPEST = 100
+_HEAD = 512
+_BOM = b"\xef\xbb\xbf"
+_LFS = b"version https://git-lfs.github.com/spec/"
+_ANNEX = re.compile(rb"(\.\./)*(\.git|/annex)/(annex/)?objects/")
+_HTML = re.compile(
+    rb"(<\?xml[^>]*>\s*)?(<!--.{,200}?-->\s*)?<(!doctype\s+html|html)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_REFUSED = re.compile(
+    rb"""(<\?xml[^>]*>\s*)?<Error>\s*<Code>  # S3 and its like
+    |(40[0-9]|50[0-9]):?[ ]+[A-Z][A-Za-z ]+\s*\Z  # GitHub: 404: Not Found
+    |\{\s*"(message|error|detail|errors)"\s*:\s*["\[]  # programming interfaces""",
+    re.VERBOSE,
+)
+_UTF_16 = "is text in UTF-16; save it as UTF-8"
+_NO_TEXT: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xfe\0\0", "is text in UTF-32; save it as UTF-8"),
+    (b"\xff\xfe", _UTF_16),
+    (b"\xfe\xff", _UTF_16),
+    (b"BCF\2", "is BCF; make it VCF with bcftools view -O v"),
+    (b"BCF\4", "is BCF; make it VCF with bcftools view -O v"),
+    (b"BAM\1", "is BAM, which holds reads; make FASTA of it with samtools fasta"),
+    (b"CRAM", "is CRAM, which holds reads; make FASTA of it with samtools fasta"),
+    (b"\x1a\x41\x27\x43", "is .2bit; make FASTA of it with twoBitToFa"),
+    (b"\x43\x27\x41\x1a", "is .2bit; make FASTA of it with twoBitToFa"),
+    (b"\xeb\xf2\x89\x87", "is bigBed; make BED of it with bigBedToBed"),
+    (b"\x87\x89\xf2\xeb", "is bigBed; make BED of it with bigBedToBed"),
+    (
+        b"\x26\xfc\x8f\x88",
+        "is bigWig, which holds signal; make text of it with bigWigToBedGraph",
+    ),
+    (
+        b"\x88\x8f\xfc\x26",
+        "is bigWig, which holds signal; make text of it with bigWigToBedGraph",
+    ),
+    (b"\x1f\x8b", "is compressed by gzip; unpack it with gunzip"),
+    (b"\xfd7zXZ", "is compressed by xz; unpack it with xz -d"),
+    (b"BZh", "is compressed by bzip2; unpack it with bunzip2"),
+    (b"\x28\xb5\x2f\xfd", "is compressed by zstd; unpack it with zstd -d"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it and give the file in it"),
+    (b"\x93NUMPY", "is a NumPy array, not text; cg.read_sequences reads NumPy arrays"),
+    (
+        b"PK\3\4",
+        "is an archive (zip, .npz or a spreadsheet), not text; unpack "
+        "it, or save the sheet as text (cg.read_sequences reads .npz)",
+    ),
+    (b"%PDF", "is PDF; save its table as text"),
+    (b"{\\rtf", "is rich text; save it as plain text"),
+    (b"\xd0\xcf\x11\xe0", "is an old spreadsheet or document; save it as text"),
+    (b"\x89HDF", "is HDF5, not text"),
+)
+"""How files that are no text begin, and the cure."""
 _GZIP = b"\x1f\x8b"
 _PART = r"""\.[ \t]*+(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _DOTTED = re.compile(rf"(?:{_PART}){{8,}}+")
@@ -67,12 +119,14 @@ def open_regular_file(
     path: str | PathLike[str], error: type[CausalgiaError]
 ) -> Iterator[BinaryIO]:
     """Open a regular file for reading; raise for a pipe, device, folder or file of
-    /proc, without blocking.
+    /proc, without blocking, and for what stands in the place of a file that was never
+    fetched (`stand_in`).
 
     Raises
     ------
     CausalgiaError
-        Of type `error`, if the file is absent, not a regular file, or unreadable.
+        Of type `error`, if the file is absent, not a regular file, unreadable, a pointer
+        of Git LFS or git-annex, or the page of a failed download.
     """
     try:
         number = os.open(
@@ -102,12 +156,99 @@ def open_regular_file(
                     f"{path}: is a pipe or a device, not a file; write its contents "
                     "into a file first"
                 )
+            file.seek(0)
+            if why := stand_in(file.read(_HEAD)):
+                raise error(f"{path}: {why}")
+            file.seek(0)
             yield file
         except OSError as reason:
             raise error(
                 f"{path}: cannot be read ({reason_of(reason)}); check the path and its "
                 "permissions"
             ) from reason
+
+
+def stand_in(head: bytes) -> str:
+    r"""Return what stands in the place of a file, by its first bytes, and the cure;
+    empty for any other content.
+
+    Examples
+    --------
+    >>> stand_in(b"version https://git-lfs.github.com/spec/v1\noid sha256:")
+    'is a Git LFS pointer, not the file itself; run git lfs pull in its repository'
+    >>> stand_in(b"<!DOCTYPE html><html>")
+    'is a web page, as a failed download leaves; fetch the file again, by its direct address'
+    >>> stand_in(b"404: Not Found")
+    "is a server's refusal, as a failed download leaves; fetch the file again, by its direct address"
+    >>> stand_in(b">chr1")
+    ''
+    """
+    text = head.removeprefix(_BOM).lstrip()
+    if text.startswith(_LFS):
+        return "is a Git LFS pointer, not the file itself; run git lfs pull in its repository"
+    if _ANNEX.match(text):
+        return (
+            "is a git-annex pointer, not the file itself; run git annex get in its "
+            "repository"
+        )
+    if _HTML.match(text):
+        return (
+            "is a web page, as a failed download leaves; fetch the file again, by its "
+            "direct address"
+        )
+    if _REFUSED.match(text):
+        return (
+            "is a server's refusal, as a failed download leaves; fetch the file again, by "
+            "its direct address"
+        )
+    return ""
+
+
+def no_text(head: bytes) -> str:
+    r"""Return what a file that should be text is, by its first bytes, and the cure;
+    empty if it may be text.
+
+    Examples
+    --------
+    >>> no_text("chr1".encode("utf-16")), no_text("chr1".encode("utf-16-le"))
+    ('is text in UTF-16; save it as UTF-8', 'is text in UTF-16; save it as UTF-8')
+    >>> no_text(b"BCF\x02\x02")
+    'is BCF; make it VCF with bcftools view -O v'
+    >>> no_text(b"chr1")
+    ''
+    """
+    for start, what in _NO_TEXT:
+        if head.startswith(start):
+            return what
+    if b"\0" not in head:
+        return ""
+    # UTF-16 without a byte-order mark: every other byte of Latin text is 0
+    for odd in (0, 1):
+        if len(head) > 3 and not any(head[odd::2]) and all(head[1 - odd :: 2]):
+            return _UTF_16
+    return "is a binary file, not text; give the text that it was made from"
+
+
+def no_network(head: bytes) -> str:
+    r"""Return what a file that should hold a network or its weights is instead, by its
+    first bytes, and the cure; empty if it may hold them.
+
+    Examples
+    --------
+    >>> no_network(b"\x1f\x8b\x08")
+    'is compressed by gzip; unpack it with gunzip'
+    >>> no_network(b"\x89HDF\r\n")
+    'is HDF5, as Keras writes; read it with cg.predict.from_keras_h5'
+    """
+    if head.startswith(b"\x89HDF"):
+        return "is HDF5, as Keras writes; read it with cg.predict.from_keras_h5"
+    if head.startswith((b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd", b"7z")):
+        return no_text(head)
+    if head.strip() and not any(byte < 9 or byte > 126 for byte in head):
+        return "is text; give the file of weights"
+    if no_text(head) in (_UTF_16, _NO_TEXT[0][1]):
+        return "is text; give the file of weights"
+    return "" if head else "is empty; fetch or save it again"
 
 
 def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> None:
@@ -213,6 +354,8 @@ def read_text(
         Of type `error`, as `read_bytes`, or if it is not UTF-8.
     """
     data = read_bytes(path, error, most=most)
+    if why := no_text(data[:_HEAD]):
+        raise error(f"{path}: {why}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as reason:

@@ -1,12 +1,21 @@
-"""Lazy imports of a package's names, so that a call loads only the modules it needs."""
+"""Lazy imports of a package's names, so that a call loads only the modules it needs, and
+errors of public calls that name the argument which was meant.
+"""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from functools import cache
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeVar, cast
+
+from causalgia.errors import ArgumentError, quoted
+
+_C = TypeVar("_C")
 
 _OTHER_WORDS = {"describe": "report"}
 
@@ -129,6 +138,12 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
         if home == package:
             return importlib.import_module(f"{package}.{name}")
         value = getattr(importlib.import_module(home), name)
+        made = naming_arguments(value)
+        if made is not value:  # one object at each of its addresses, as pickle wants
+            for place in (home, value.__module__):
+                if getattr(sys.modules.get(place), name, None) is value:
+                    setattr(sys.modules[place], name, made)
+        value = made
         setattr(sys.modules[package], name, value)
         return value
 
@@ -137,3 +152,176 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
         return sorted({*getattr(sys.modules[package], "__all__", ()), *rooms})
 
     return get, names
+
+
+_NAMING: dict[FunctionType, Any] = {}
+"""Function -> itself with errors that name arguments."""
+
+
+def naming_arguments(value: _C) -> _C:
+    """Return a function whose calls with wrong arguments name the one that was meant; of
+    a class, which is changed in place, its construction and its public methods. Other
+    values are returned as they are.
+
+    Nothing is looked at unless a call fails with TypeError.
+
+    Raises
+    ------
+    ArgumentError
+        When the function is called with an argument that it has not, or without one that
+        it needs.
+
+    Examples
+    --------
+    >>> @naming_arguments
+    ... def spacing(motif, *, distances=(0, 5)):
+    ...     return len(distances)
+    >>> spacing("GATA")
+    2
+    >>> spacing("GATA", distance=[3])
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ArgumentError: spacing: there is no argument 'distance'; did you mean 'distances'?
+    >>> spacing()
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ArgumentError: spacing: 'motif' is missing; give motif=
+    """
+    if isinstance(value, FunctionType):
+        return cast("_C", _naming(value))
+    if isinstance(value, type) and _is_ours(value):
+        for kind in value.__mro__:
+            if _is_ours(kind) and "_names_arguments" not in vars(kind):
+                _name_in_methods(kind)
+    return value
+
+
+def _is_ours(kind: type) -> bool:
+    """Return whether a class is one of this library that users construct or call."""
+    return (
+        kind.__module__.startswith("causalgia")
+        and not issubclass(kind, BaseException | Enum)
+        and not getattr(kind, "_is_protocol", False)
+        and not any(one.__module__.startswith("torch") for one in kind.__mro__)
+    )
+
+
+def _name_in_methods(kind: type) -> None:
+    """Wrap the construction and the public methods of a class."""
+    for name, held in list(vars(kind).items()):
+        if name.startswith("_") and name not in ("__init__", "__call__", "__new__"):
+            continue
+        if isinstance(held, FunctionType) and name != "__new__":
+            setattr(kind, name, _naming(held))
+        elif isinstance(held, classmethod | staticmethod) and isinstance(
+            held.__func__, FunctionType
+        ):
+            setattr(kind, name, type(held)(_naming(held.__func__)))
+        elif name == "__new__" and isinstance(held, FunctionType):
+            kind.__new__ = staticmethod(_naming(held))  # type: ignore[method-assign]
+    try:
+        kind._names_arguments = True  # type: ignore[attr-defined]
+    except (AttributeError, TypeError):  # a class that takes no attributes
+        return
+
+
+def _naming(function: Any) -> Any:
+    if getattr(function, "_names_arguments", False):
+        return function
+    if function not in _NAMING:
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except TypeError as error:
+                wrong = wrong_arguments(function, args, kwargs)
+                if isinstance(error, ArgumentError) or not wrong:
+                    raise
+            raise ArgumentError(wrong)
+
+        call._names_arguments = True  # type: ignore[attr-defined]
+        _NAMING[function] = call
+    return _NAMING[function]
+
+
+def wrong_arguments(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> str:
+    """Return what is wrong with the arguments of a call, and the cure; "" if they fit.
+
+    Examples
+    --------
+    >>> def screen(motifs, null, *, n_units=100):
+    ...     return None
+    >>> wrong_arguments(screen, ("GATA",), {"n": 20})
+    "screen: there is no argument 'n'; did you mean 'n_units'?"
+    >>> wrong_arguments(screen, ("GATA", 1, 2), {})
+    'screen: 3 arguments are given by position, and it takes 2 so; name the others, such as n_units='
+    >>> wrong_arguments(screen, ("GATA", 1), {"null": 1})
+    "screen: 'null' is given twice, by position and by name; give it once"
+    """
+    import inspect
+
+    from causalgia.checks import nearest_key
+
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        pass
+    else:
+        return ""
+    parts = function.__qualname__.rpartition("<locals>.")[2].split(".")
+    is_method = len(parts) > 1 and next(iter(signature.parameters), "") in (
+        "self",
+        "cls",
+        "_cls",
+    )
+    what = ".".join(part for part in parts if part not in ("__init__", "__new__"))
+    all_ = list(signature.parameters.values())[is_method:]
+    given = len(args) - is_method
+    named = [
+        one for one in all_ if one.kind in (one.KEYWORD_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    by_place = [
+        one
+        for one in all_
+        if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    names = [one.name for one in named if not one.name.startswith("_")]
+    for name in kwargs:
+        if name not in names and not any(one.kind is one.VAR_KEYWORD for one in all_):
+            hint = nearest_key(name, names)
+            takes = f"; it takes {', '.join(names)}" if names else "; it takes none"
+            return f"{what}: there is no argument {quoted(name)}{hint or takes}"
+    if given > len(by_place) and not any(
+        one.kind is one.VAR_POSITIONAL for one in all_
+    ):
+        others = [one.name for one in named if one.kind is one.KEYWORD_ONLY]
+        cure = (
+            f"name the others, such as {others[0]}="
+            if others
+            else "leave the others out"
+        )
+        return (
+            f"{what}: {given} arguments are given by position, and it takes "
+            f"{len(by_place)} so; {cure}"
+        )
+    held = [one.name for one in by_place[:given]]
+    for name in held:
+        if name in kwargs:
+            return (
+                f"{what}: {quoted(name)} is given twice, by position and by name; give it "
+                "once"
+            )
+    missing = [
+        one.name
+        for one in (*by_place[given:], *(o for o in named if o.kind is o.KEYWORD_ONLY))
+        if one.default is one.empty and one.name not in kwargs
+    ]
+    return (
+        f"{what}: {' and '.join(map(quoted, missing))} "
+        f"{'is' if len(missing) == 1 else 'are'} missing; give "
+        f"{', '.join(f'{name}=' for name in missing)}"
+    )

@@ -15,7 +15,7 @@ import numpy as np
 
 from causalgia.checks import nearest
 from causalgia.errors import OutcomesError, quoted
-from causalgia.lazy_names import of_module
+from causalgia.lazy_names import naming_arguments, of_module
 from causalgia.numerics.row_blocks import first_where, is_finite
 from causalgia.variables import SCHEMA, Kind, Variable
 
@@ -57,6 +57,7 @@ _REQUIRED_DIMS: dict[Kind, tuple[str, ...]] = {
 }
 
 
+@naming_arguments
 def validate(
     dataset: xr.Dataset, kind: Kind, *, positions: bool = False, gaps: bool = False
 ) -> xr.Dataset:
@@ -221,6 +222,7 @@ def check_no_average_map(estimates: object, call: str) -> None:
         )
 
 
+@naming_arguments
 def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
     """Raise OutcomesError for curves, with a dim position, where one number for each
     task is needed.
@@ -345,6 +347,7 @@ _MAKERS: dict[Kind, str] = {
 }
 
 
+@naming_arguments
 def keeps_effects(dataset: object) -> bool:
     """Return whether a Dataset contains effects or their moments, with or without
     outcomes.
@@ -519,6 +522,7 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
         )
 
 
+@naming_arguments
 def annotate(dataset: xr.Dataset) -> xr.Dataset:
     """Return the Dataset with ``attrs['meaning']`` for each variable of the schema."""
     for row in SCHEMA:

@@ -23,7 +23,7 @@ import xarray as xr
 from causalgia.choices import vocabulary
 from causalgia.errors import OutcomesError, first_line, quoted
 from causalgia.inputs import check_no_pipe, open_regular_file
-from causalgia.lazy_names import of_module
+from causalgia.lazy_names import naming_arguments, of_module
 from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import Kind, validate
 
@@ -48,6 +48,7 @@ if not TYPE_CHECKING:  # which would take any name
     __getattr__, __dir__ = of_module(__name__)
 
 
+@naming_arguments
 def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
     """Write a netCDF file with a checksum at its end, atomically (by a temporary file
     in the same folder).
@@ -89,6 +90,7 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
     return path
 
 
+@naming_arguments
 def read_netcdf(path: Path) -> xr.Dataset:
     """Read a Dataset into memory after `check_file`, without decoding times.
 
@@ -119,6 +121,7 @@ def read_netcdf(path: Path) -> xr.Dataset:
         return xr.load_dataset(path, **_READING)
 
 
+@naming_arguments
 def read_tree(path: Path) -> xr.DataTree:
     """Read a tree of Datasets into memory, after `check_file`."""
     check_file(path)
@@ -401,6 +404,7 @@ def _digest(file: BinaryIO, size: int) -> bytes:
     return found.digest()
 
 
+@naming_arguments
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset as netCDF-4, atomically.
 
@@ -476,6 +480,7 @@ def _storage_error(path: str | Path, error: Exception) -> OutcomesError:
     )
 
 
+@naming_arguments
 def load(path: str | Path, kind: Kind) -> xr.Dataset:
     """Read a Dataset written by `save` into memory and check it against the schema.
 
@@ -535,6 +540,7 @@ VERDICT_CODES = {"decreases": -1, "negligible": 0, "increases": 1, "undecided": 
 VERDICT_CODES |= {"lower": -1, "within": 0, "higher": 1, "larger": 1}
 
 
+@naming_arguments
 def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
     """Write estimates or decisions as an AnnData file (h5ad), which scanpy and its
     relatives open.

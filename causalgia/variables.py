@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from causalgia.lazy_names import naming_arguments
+
 Kind = Literal[
     "sequences",
     "outcomes",
@@ -26,6 +28,7 @@ Kind = Literal[
 ]
 
 
+@naming_arguments
 @dataclass(frozen=True)
 class Variable:
     """One row of the schema: Datasets, dims, type and meaning of a variable."""

@@ -60,7 +60,7 @@ def test_other_functions_name_what_took_the_place_of_an_argument():
 
 
 def test_an_argument_that_never_was_is_refused_as_ever():
-    with pytest.raises(TypeError, match="unexpected keyword argument 'motiv'"):
+    with pytest.raises(TypeError, match="no argument 'motiv'; did you mean 'motif'"):
         cg.experiments.copies(motiv="UGCAUG")  # type: ignore[call-arg]
 
 

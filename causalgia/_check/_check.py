@@ -44,7 +44,12 @@ from causalgia._check.probe import (
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
-from causalgia.errors import FallbackWarning, PredictorError, quoted
+from causalgia.errors import (
+    CausalgiaWarning,
+    FallbackWarning,
+    PredictorError,
+    quoted,
+)
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
@@ -223,6 +228,8 @@ class _CheckRun:
         """Check the answers."""
         if self._measured("answers", sample.outcomes) is not None:
             self.findings.append(findings.answers(_constant_task(sample), sample))
+            if (digits := findings.half_precision(sample)) is not None:
+                self.findings.append(digits)
         repeats = self._measured(
             "determinism", lambda: measure_repeats(sample, refused=self.refused)
         )
@@ -356,7 +363,11 @@ def _open_predictor(setup: TrialSetup, *, slow: bool) -> tuple[TurnPlan, str]:
     trial = setup.trial
     try:
         if not slow:
-            return setup.probe(), ""
+            with warnings.catch_warnings():  # a finding says so
+                warnings.filterwarnings(
+                    "ignore", "the answers have no more digits", CausalgiaWarning
+                )
+                return setup.probe(), ""
         check_distinct(trial)
         refused = ""
     except PredictorError as error:

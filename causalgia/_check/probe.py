@@ -16,7 +16,11 @@ from causalgia._check.cost import LongProbe
 from causalgia.design import Design
 from causalgia.errors import PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
-from causalgia.predict.answer_comparisons import MATES, SAME_TWICE, rounding_allowed
+from causalgia.predict.answer_comparisons import (
+    SAME_TWICE,
+    batch_dependence,
+    rounding_allowed,
+)
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.trial.attributes import apply_arm
 from causalgia.trial.outcomes import max_difference
@@ -484,7 +488,7 @@ def measure_repeats(sample: ProbeUnits, *, refused: str) -> Repeats:
         else "when the batch is in another order"
     )
     own = (
-        f"the predictor {MATES.format(how=how)}"
+        f"the predictor {batch_dependence(predictor, how)}"
         if max(alone.max(), order.max()) > limit
         else ""
     )

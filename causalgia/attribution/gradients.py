@@ -11,6 +11,7 @@ quotients of small differences are exact enough.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,14 +27,19 @@ from torch.overrides import TorchFunctionMode
 
 from causalgia.errors import AttributionError, MissingExtraError
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.torch_device import copied_network
+from causalgia.predict.torch_device import (
+    copied_network,
+    is_exported,
+    module_errors,
+    to_eval_mode,
+)
 from causalgia.predict.torch_exports import Differentiable, answers_to_one_hot
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
 
 NO_GRADIENT = (
     "no gradient of the answers reaches the sequence: the network, or reduce=, "
-    "detaches it, leaves torch or counts letters; take method='ism', which needs "
+    "detaches it, is quantized, leaves torch or counts letters; take method='ism', which needs "
     "answers alone"
 )
 
@@ -563,10 +569,13 @@ class _ActivationsAsModules(TorchFunctionMode):
         if made is None:
             is_linear = (
                 plain in _LINEAR
-                and n_varying == 1
+                # of the second argument of view_as and its like the shape alone counts
+                and (n_varying == 1 or plain.endswith("_as"))
                 and not (plain == "batch_norm" and kwargs.get("training"))
             )
-            if not is_linear and plain not in _SUMS | _OF_SHAPE:
+            if not (
+                is_linear or plain in _SUMS | _OF_SHAPE or _is_called_by_tangermeme()
+            ):
                 self.unruled[plain] = None
             return func(*args, **kwargs)
         if name.endswith("_") and not name.startswith("__"):
@@ -628,6 +637,11 @@ class _ActivationsAsModules(TorchFunctionMode):
         return self.modules[key]
 
 
+def _is_called_by_tangermeme() -> bool:
+    """Return whether an operation is one of a hook of tangermeme's, not the network's."""
+    return "tangermeme" in sys._getframe(2).f_globals.get("__name__", "")
+
+
 def _n_varying(args: Iterable[Any]) -> int:
     """Return how many tensors among arguments, and in lists of them, depend on the
     sequence.
@@ -665,9 +679,14 @@ class Answers(nn.Module):
         from tangermeme.deep_lift_shap import BilinearOp
 
         super().__init__()
-        self.network = (
-            copied_network(predictor.module, double=True).eval().requires_grad_(False)
-        )
+        _check_open_to_rules(predictor.module)
+        self.network = copied_network(predictor.module, double=True)
+        to_eval_mode(self.network)
+        with module_errors(
+            self.network, "parameters()", "let it return what torch.nn.Module's does"
+        ):
+            for one in self.network.parameters():
+                one.requires_grad_(False)
         # in a tuple, so that its network is no part of this one
         self.predictor = (predictor,)
         self.activations = nn.ModuleDict(
@@ -680,7 +699,7 @@ class Answers(nn.Module):
             if isinstance(part, _RULED_MODULES):
                 part.register_forward_pre_hook(self._enter)
                 part.register_forward_hook(self._leave)
-        self.eval()  # tangermeme restores the flag that it finds
+        self.training = False  # tangermeme restores the flag that it finds
 
     def _enter(self, *_: Any) -> None:
         self._mode.inside_ruled += 1
@@ -698,6 +717,28 @@ class Answers(nn.Module):
         (predictor,) = self.predictor
         with self._mode, backward_errors(_IN_FLOAT64):
             return answers_to_one_hot(predictor, self.network, rows)
+
+
+def _check_open_to_rules(network: nn.Module) -> None:
+    """Raise AttributionError if operations of a network are hidden from rules."""
+    if any(".quantized." in type(part).__module__ for part in network.modules()):
+        raise AttributionError(
+            f"a layer of {type(network).__name__} is quantized, and has no gradient; give "
+            "the network in float32, or take method='ism', which needs answers alone"
+        )
+    made_by = (
+        "TorchScript"
+        if any(isinstance(part, torch.jit.ScriptModule) for part in network.modules())
+        else "torch.export"
+        if is_exported(network)
+        else ""
+    )
+    if made_by:
+        raise AttributionError(
+            f"{type(network).__name__} was made by {made_by}, and DeepLIFT has rules for "
+            "the layers of a torch.nn.Module alone; give the network from which it was "
+            "made, or take method='integrated_gradients'"
+        )
 
 
 def check_installed() -> None:

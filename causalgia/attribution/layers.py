@@ -26,7 +26,12 @@ from causalgia.checks import nearest
 from causalgia.design import Uniform
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.torch_device import exact_float32, in_eval_mode, without_autocast
+from causalgia.predict.torch_device import (
+    exact_float32,
+    in_eval_mode,
+    is_exported,
+    without_autocast,
+)
 from causalgia.predict.torch_exports import as_network_input
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Sequences
@@ -84,6 +89,7 @@ def as_layer(network: nn.Module, layer: str, side: str) -> nn.Module:
         raise AttributionError(
             f"side={quoted(side)}; use 'output', or 'input' for what the layer is given"
         )
+    _check_has_layers(network)
     known: dict[str, nn.Module] = {
         name: part for name, part in network.named_modules() if name
     }
@@ -101,7 +107,24 @@ def as_layer(network: nn.Module, layer: str, side: str) -> nn.Module:
             f"layer={quoted(layer)} is not a layer of {type(network).__name__}{near}; "
             f"{has}"
         )
+    _check_has_layers(known[layer])
     return known[layer]
+
+
+def _check_has_layers(network: nn.Module) -> None:
+    """Raise AttributionError for a network whose layers torch does not call one by one."""
+    made_by = (
+        "TorchScript"
+        if isinstance(network, torch.jit.ScriptModule)
+        else "torch.export"
+        if is_exported(network)
+        else ""
+    )
+    if made_by:
+        raise AttributionError(
+            f"{type(network).__name__} was made by {made_by}, which calls no layers; give "
+            "the torch.nn.Module from which it was made"
+        )
 
 
 def channel_axis(part: nn.Module, x: torch.Tensor) -> int:
@@ -505,6 +528,7 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side
 
         return hook
 
+    _check_has_layers(network.module)
     leaves = [
         (name, part)
         for name, part in network.module.named_modules()

@@ -280,6 +280,8 @@ def counted_passes(predictor: TorchPredictor) -> Iterator[list[int]]:
     """
     import torch
 
+    from causalgia.predict.torch_device import module_errors
+
     passes = [0]
 
     def count(_: object, given: tuple[Any, ...]) -> None:
@@ -287,7 +289,12 @@ def counted_passes(predictor: TorchPredictor) -> Iterator[list[int]]:
         differentiated = torch.is_grad_enabled() and x.requires_grad
         passes[0] += len(x) * (1 + _BACKWARD * differentiated)
 
-    hook = predictor.module.register_forward_pre_hook(count)
+    with module_errors(
+        predictor.module,
+        "register_forward_pre_hook()",
+        "give the torch.nn.Module from which it was made",
+    ):
+        hook = predictor.module.register_forward_pre_hook(count)
     try:
         yield passes
     finally:

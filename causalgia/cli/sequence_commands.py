@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from causalgia.choices import Align, Schema
     from causalgia.experiments import Answer, Experiment
     from causalgia.sequences import Variant
+    from causalgia.sequences.alphabet import Ambiguous
 
 
 PAIRS, SITES, PROPOSALS = "pairs.tsv", "sites.bed", "proposals.nc"
@@ -116,6 +117,12 @@ def discover_motifs(
             metavar="SEED", min=0, help="Seed of null sequences and backgrounds."
         ),
     ] = 0,
+    ambiguous: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW", help="Letters such as N: refuse, or draw them by --rng."
+        ),
+    ] = "refuse",
     device: Annotated[
         str | None,
         typer.Option(
@@ -151,6 +158,7 @@ def discover_motifs(
     from causalgia import store
     from causalgia._discover import discover
     from causalgia.reporting.discovery_answers import discovery_parts
+    from causalgia.sequences import read_sequences
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -175,7 +183,11 @@ def discover_motifs(
         store_at = folder / UNFINISHED
         found = discover(
             predictor,
-            sequences,
+            sequences
+            if ambiguous == "refuse"
+            else read_sequences(
+                sequences, ambiguous=cast("Ambiguous", ambiguous), rng=rng
+            ),
             n_units=n_units,
             method=cast(Any, methods),
             motifs=named,
@@ -377,7 +389,10 @@ def score_variants(
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite existing files.")
+        bool,
+        typer.Option(
+            "--force", help="Overwrite existing files; with other settings start anew."
+        ),
     ] = False,
     same_answers: Annotated[
         bool,
@@ -505,6 +520,7 @@ def score_variants(
             request,
             client=client,
             same_answers=same_answers,
+            force=force,
         )
         written = _write(
             answer,
@@ -592,6 +608,7 @@ def _variants_of(
     calls: Path, schema: str, genome: Path, *, skip: bool
 ) -> tuple[tuple[Variant, ...], tuple[tuple[Variant, str], ...]]:
     from causalgia.sequences import read_variants, split_by_genome
+    from causalgia.sequences.allele_mismatches import mismatch_in_words
 
     chosen = read_variants(calls, schema=cast("Schema", schema))
     found = split_by_genome(chosen, genome)
@@ -606,6 +623,9 @@ def _variants_of(
             if len(found.mismatched) > 5
             else ""
         )
+        alike = mismatch_in_words(found.mismatched, len(chosen))
+        if ";" in alike and most:
+            raise DesignError(f"{calls}: {alike}")
         cure = "" if most else "; --skip-mismatches leaves them out"
         raise DesignError(
             f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have "
@@ -637,9 +657,10 @@ def _answer(
     *,
     client: Any,
     same_answers: bool,
+    force: bool,
 ) -> Answer:
     """Run the experiment on disk; the settings stand beside it, so that a rerun with
-    others can name them.
+    others can name them. With `force` one of other settings is begun anew.
     """
     from causalgia._run import run
 
@@ -659,6 +680,17 @@ def _answer(
     except TrialInterruptedError as error:
         raise StoppedError(str(error)) from error
     except StoreError as error:
+        if force and (folder / STORE).is_dir():
+            shutil.rmtree(folder / STORE)
+            return _answer(
+                experiment,
+                predictor,
+                folder,
+                settings,
+                client=client,
+                same_answers=same_answers,
+                force=False,
+            )
         text = (
             read_bytes(settings_file, OutcomesError)
             if settings_file.is_file()

@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import OutcomesError, PredictorError, quoted
-from causalgia.inputs import open_regular_file, read_bytes
+from causalgia.inputs import no_network, open_regular_file, read_bytes
 from causalgia.predict.keras_layers import (
     MERGES,
     OWN_ACTIVATION,
@@ -173,10 +173,12 @@ def read_keras_h5(
     """
     place = Path(path)
     with open_regular_file(place, PredictorError) as file:
-        start = file.read(len(_HDF5))
+        start = file.read(512)
     if start.startswith(_ZIP):
         return _read_archive(place, config)
     if not start.startswith(_HDF5):
+        if why := no_network(start):
+            raise PredictorError(f"{place}: {why}")
         raise PredictorError(
             f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}"
         )
@@ -190,6 +192,9 @@ def read_keras_h5(
         raise PredictorError(str(error)) from error
     with h5py.File(place, "r") as file:
         given = _text_of_graph(file, place, config)
+        if config is not None and "layers" in file:  # as Keras 3 writes weights alone
+            graph = graph_of(given, Path(config) if _is_path(config) else place)
+            return _of_archive(graph, place)
         root = file.get("model_weights", file)
         arrays = {
             name: dict(_arrays_of(root[name]))
@@ -337,6 +342,11 @@ def _named_in_h5(
     }
 
 
+def _is_path(config: str | os.PathLike[str]) -> bool:
+    """Return whether a graph is given by the path of its file, not as text."""
+    return not (isinstance(config, str) and config.lstrip().startswith("{"))
+
+
 def _side(path: str) -> str:
     """Return the direction of a recurrent layer in the path of an array, as the start
     of a name.
@@ -356,11 +366,7 @@ def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None)
                 if newer
                 else "weights alone"
             )
-            cure = (
-                "save the whole network"
-                if newer
-                else "give config=, the JSON file of the network's graph"
-            )
+            cure = "give config=, the JSON file of the network's graph"
             raise PredictorError(
                 f"{path}: holds {what}, without the graph of layers; {cure}, "
                 f"{SAVE_AGAIN}"

@@ -9,6 +9,8 @@ import importlib.util
 import inspect
 import os
 import sys
+import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,7 +20,14 @@ from types import ModuleType
 from typing import Any, Literal, NoReturn
 
 from causalgia.checks import is_installed
-from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    MissingExtraError,
+    PredictorError,
+    quoted,
+)
+from causalgia.inputs import no_text, open_regular_file
 from causalgia.predict.answer_checks import first_line, one_line
 from causalgia.predict.function_predictor import FunctionPredictor, build_once
 from causalgia.predict.onnx import OnnxPredictor
@@ -175,7 +184,10 @@ class _LoadRequest:
         with neighbors_importable(path):
             module = import_file(path)
             made = _make(
-                find_function(module, name, path), f"{path.name}:{name}", self.weights
+                find_function(module, name, path),
+                f"{path.name}:{name}",
+                self.weights,
+                say,
             )
         if isinstance(made, Predictor):
             own = hasattr(made, "alphabet")
@@ -225,7 +237,12 @@ def _ignore_line(line: str) -> None:
     """Say nothing."""
 
 
-def _make(function: Callable[..., Any], where: str, weights: str | Path | None) -> Any:
+def _make(
+    function: Callable[..., Any],
+    where: str,
+    weights: str | Path | None,
+    say: Announce,
+) -> Any:
     # say whether a function takes the path of the weights
     try:
         parameters = list(inspect.signature(function).parameters.values())
@@ -262,7 +279,23 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
         weights is not None and bool(takes),
         None if weights is None else Path(weights).absolute(),
     )
+    if place is not None:  # a pointer or a web page is named before the network's code
+        with open_regular_file(place, PredictorError):
+            pass
+    began = time.perf_counter()
     made = call_factory(function, where, weights if by_path else None)
+    seconds = time.perf_counter() - began
+    network = made if _is_torch_module(made) else getattr(made, "module", None)
+    if _is_torch_module(network) and say is not _ignore_line:
+
+        def again() -> Any:
+            return call_factory(function, where, weights if by_path else None)
+
+        rebuild = again if seconds < _QUICK else None
+        if place is None:
+            _report_random(network, rebuild, where, say)
+        elif by_path:
+            _check_against_file(network, place, rebuild, where, say)
     if place is None or by_path:
         return made
     if not _is_torch_module(made):
@@ -275,6 +308,62 @@ def _make(function: Callable[..., Any], where: str, weights: str | Path | None) 
 
     load_weights(made, place)
     return made
+
+
+_QUICK = 5.0
+"""Seconds in which a function must return, to be called twice."""
+
+
+def _report_random(
+    network: Any, rebuild: Callable[[], Any] | None, where: str, say: Announce
+) -> None:
+    """Say that a network has random weights, if its function, called again, gives others."""
+    from causalgia.predict.torch_exports import differs_when_rebuilt
+
+    if rebuild is not None and differs_when_rebuilt(network, rebuild):
+        say(
+            f"predictor: note: {where} was given no weights, and returns other parameters "
+            "each time it is called: they are random; give weights='net.safetensors', or "
+            "load them in that function"
+        )
+
+
+def _check_against_file(
+    network: Any,
+    place: Path,
+    rebuild: Callable[[], Any] | None,
+    where: str,
+    say: Announce,
+) -> None:
+    """Warn if none of a network's parameters are those of the file that its function was
+    given, and say which are not.
+    """
+    from causalgia.predict.torch_exports import (
+        differs_when_rebuilt,
+        parameters_not_in_file,
+    )
+
+    missing = parameters_not_in_file(network, place)
+    if missing is None:  # in a format that is not read here
+        none = rebuild is not None and differs_when_rebuilt(network, rebuild)
+    else:
+        names, n_all = missing
+        none = n_all > 0 and len(names) == n_all
+        if names and not none:
+            shown = ", ".join(map(quoted, names[:3])) + ", ..." * (len(names) > 3)
+            say(
+                f"predictor: note: {len(names)} of {n_all} parameters of the network are "
+                f"not in {place} ({shown}): they may be random (load_state_dict(..., "
+                "strict=False) loads what has the same name, and is silent on the rest)"
+            )
+    if none:
+        warnings.warn(
+            f"{where}: no parameter of the network that it returned is in {place}: it may "
+            "have random weights; load them in that function, net.load_state_dict("
+            "torch.load(path, weights_only=True)), and return net",
+            CausalgiaWarning,
+            stacklevel=3,
+        )
 
 
 def _is_torch_module(made: Any) -> bool:
@@ -470,6 +559,10 @@ def import_file(path: Path) -> ModuleType:
     MissingExtraError
         If it needs torch, which is not installed.
     """
+    with open_regular_file(path, PredictorError) as file:
+        head = file.read(512)
+    if why := no_text(head):
+        raise PredictorError(f"{path}: {why}")
     place = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
     name = f"causalgia_user_{path.stem}_{place}"
     spec = importlib.util.spec_from_file_location(

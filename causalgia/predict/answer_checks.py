@@ -4,6 +4,7 @@ cure.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
@@ -316,8 +317,10 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
     ... )
     "It takes 'signal' as well: give a module whose forward(x) returns net(x, signal), with a signal of your choice"
     """
-    text = str(error)
-    if isinstance(error, TypeError) and "forward() missing" in text:
+    text, layers = str(error), list(layers)
+    if isinstance(error, TypeError) and re.search(
+        r"(forward|<lambda>|\w+)\(\) missing \d", text
+    ):
         words = re.findall(r"'(\w+)'", text.rpartition(": ")[2])[:5] or ["other"]
         given = ", ".join(
             f"{word}={word}" if "keyword-only" in text else word for word in words
@@ -327,10 +330,33 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             f"It takes {', '.join(map(quoted, words))} as well: give a module whose "
             f"forward(x) returns net(x, {given}), with {named} of your choice"
         )
+    others = _other_inputs(layers)
+    if others and ("NoneType" in text or "missing value for argument" in text):
+        listed = ", ".join(map(quoted, others))
+        given = ", ".join(f"{word}={word}" for word in others)
+        return (
+            f"It takes {listed} as well: give a module whose forward(x) returns net(x, "
+            f"{given}), with values of your choice"
+        )
     if "invalid data type 'str'" in text:
         return (
             "It takes a dict: give a module whose forward(x) returns net({'x': x}), "
             "with the key that it reads"
+        )
+    if at := re.search(
+        r"size\(\)\[(\d)\] == (\d+)|shape\[(\d)\] to be equal to (\d+)", text
+    ):
+        axis, size = at[1] or at[3], at[2] or at[4]
+        if axis == "0":
+            return (
+                f"It was exported for {size} sequences at a time: export it for any "
+                "number, torch.export.export(net, (x,), dynamic_shapes=({0: "
+                "torch.export.Dim('n', min=1)},)), with x of two rows"
+            )
+        return (
+            f"It was exported for {size} places of axis {axis} alone: give sequences of "
+            "the length for which it was exported, or name that axis in dynamic_shapes= "
+            "of torch.export.export"
         )
     lacks = re.search(r"'numpy.ndarray' object has no attribute '(\w+)'", text)
     if lacks is not None and hasattr(str, lacks[1]):
@@ -368,6 +394,25 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             "It is a PyTorch network, and got a numpy array: use cg.TorchPredictor(net)"
         )
     return ""
+
+
+def _other_inputs(layers: Iterable[object]) -> list[str]:
+    """Return the names of a network's inputs beside the first; the network is the first
+    of its layers.
+    """
+    forward = getattr(next(iter(layers), None), "forward", None)
+    try:
+        schema = getattr(forward, "schema", None)  # of TorchScript
+        if schema is not None:
+            return [one.name for one in schema.arguments[2:]]
+        parameters = inspect.signature(forward).parameters.values()  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return []
+    return [
+        one.name
+        for one in list(parameters)[1:]
+        if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)
+    ]
 
 
 def check_not_constant(

@@ -47,11 +47,25 @@ _DEPENDS = (
     "softmax or scaling over the batch"
 )
 MATES = "answers a sequence differently {how}: " + _DEPENDS
+DYNAMIC = (
+    "the network is quantized dynamically, so that each batch is scaled by its own "
+    "largest value, and answers depend on batch mates. Give the network in float32, or "
+    "quantize it statically; batch_size=1 leaves its rounding alone"
+)
 CHANGED = (
     "answers otherwise than when the trial began: outcomes from before and after the "
     "change cannot be compared. Look for weights, a mode or a file that something "
     "changed meanwhile, and run the trial again"
 )
+
+
+def batch_dependence(predictor: Predictor, how: str) -> str:
+    """Return the sentence on a predictor whose answers depend on batch mates, with the
+    cure for its kind; `how` says between which answers they differ.
+    """
+    if any(part.is_quantized_dynamically for part in predictor.parts):
+        return f"answers a sequence differently {how}: {DYNAMIC}"
+    return MATES.format(how=how)
 
 
 def check_batch_mates(predictor: Predictor, tokens: Tokens) -> float:
@@ -190,7 +204,9 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
         if found := _difference(predictor, before, now, limit):
             _check_still(predictor, rows, together, limit, n_given=len(some))
             _check_still(predictor, rows[:1], first, limit)
-            raise PredictorError(f"the predictor {MATES.format(how=how)} ({found})")
+            raise PredictorError(
+                f"the predictor {batch_dependence(predictor, how)} ({found})"
+            )
     return ProbeAnswers(rows[lonely], alone, limit, seconds)
 
 

@@ -236,6 +236,8 @@ class FunctionPredictor(SinglePredictor):
         try:
             answer = self.fn(x)
             self._answered_before = True
+            if self._function is not None or self.rc_average:
+                self._raw_digits.add(answer)
             if self._function is None:
                 return answer
             if not self._reduced_before:

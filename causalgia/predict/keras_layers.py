@@ -491,8 +491,8 @@ OWN_ACTIVATION = {"LSTM", "GRU", "Bidirectional"}
 
 
 SAVE_AGAIN = (
-    "in Keras: model.save('net.h5'), or model.to_json() for config= and "
-    "model.save_weights('net.h5')"
+    "in Keras 3 model.save('net.keras'), in Keras 2 model.save('net.h5'); or "
+    "model.to_json() for config= and model.save_weights('net.weights.h5')"
 )
 _MOST_LAYERS = 10_000
 _NESTED = ("Sequential", "Model", "Functional")

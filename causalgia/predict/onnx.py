@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
-from causalgia.inputs import read_bytes
+from causalgia.inputs import no_network, read_bytes
 from causalgia.predict.answer_checks import (
     as_answers,
     first_line,
@@ -222,6 +222,11 @@ class OnnxPredictor(SinglePredictor):
         """Dtype of the graph's input, or half where an answer was."""
         return np.dtype(np.float16) if self._half else self.graph.dtype
 
+    @property
+    def is_quantized_dynamically(self) -> bool:
+        """Whether the file has ONNX's operation of dynamic quantization."""
+        return b"DynamicQuantize" in self._bytes
+
     def resolve_batch_size(self, length: int) -> int:
         """Return how many sequences of `length` letters go through the network at
         once.
@@ -267,6 +272,8 @@ class OnnxPredictor(SinglePredictor):
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
         chosen = [(provider, _EXACT.get(provider, {})) for provider in self.providers]
+        if why := no_network(self._bytes[:512]):
+            raise PredictorError(f"{self._path}: {why}")
         try:
             return onnxruntime.InferenceSession(self._bytes, options, providers=chosen)
         except Exception as error:

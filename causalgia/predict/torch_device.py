@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from causalgia.errors import PredictorError, first_line, quoted
+from causalgia.errors import CausalgiaError, PredictorError, first_line, quoted
 
 
 class OperationWatch(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -181,12 +181,15 @@ def input_dtype(
             )
             raise PredictorError(msg)
         return found
-    floats = (
-        t.dtype
-        for t in chain(module.parameters(), module.buffers())
-        if t.is_floating_point()
-    )
-    own = next(floats, torch.float32)
+    with module_errors(
+        module, "parameters()", "let it return what torch.nn.Module's does"
+    ):
+        floats = (
+            t.dtype
+            for t in chain(module.parameters(), module.buffers())
+            if t.is_floating_point()
+        )
+        own = next(floats, torch.float32)
     if own in HALF:
         msg = (
             f"the network's weights are {own}: {NOT_CANCELLED}; use module.float(), or "
@@ -421,6 +424,13 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
         return lock
 
 
+_COPY = (
+    "what it holds beside tensors and layers (a lock, a file, a hook) it must make anew "
+    "in __deepcopy__(self, memo), or build in forward; a trial and method='ism' need no "
+    "copy"
+)
+
+
 def copied_network(
     network: torch.nn.Module,
     *,
@@ -448,9 +458,10 @@ def copied_network(
         raise
     except BaseException as error:  # a network's own way of copying may raise anything
         raise PredictorError(
-            f"{what}: {error if type(error) is PredictorError else first_line(error)}"
+            f"{what}: {error if type(error) is PredictorError else first_line(error)}; "
+            f"{_COPY}"
         ) from error
-    raise PredictorError(f"{what}: its copy is itself")
+    raise PredictorError(f"{what}: its copy is itself; {_COPY}")
 
 
 def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
@@ -516,6 +527,62 @@ def _used_by(held: Any) -> list[Any]:
     ]
 
 
+def is_exported(module: torch.nn.Module) -> bool:
+    """Return whether a network is a graph of operations that `torch.export` made."""
+    return isinstance(module, torch.fx.GraphModule) and any(
+        isinstance(node.target, torch._ops.OpOverload) for node in module.graph.nodes
+    )
+
+
+@contextmanager
+def module_errors(module: torch.nn.Module, call: str, cure: str) -> Iterator[None]:
+    """Raise PredictorError with a cure for whatever a method of a network raises, which
+    its class may define: ``eval()``, ``to()``, ``parameters()``, hooks.
+    """
+    try:
+        yield
+    except CausalgiaError:
+        raise
+    except (Exception, SystemExit) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise PredictorError(
+            f"{type(module).__name__}.{call} failed ({first_line(error)}); {cure}"
+        ) from error
+
+
+def move_to(module: torch.nn.Module, device: torch.device) -> None:
+    """Move a network to a device.
+
+    Raises
+    ------
+    PredictorError
+        If its own way of moving fails.
+    """
+    with module_errors(
+        module, f"to({str(device)!r})", "move it there first, and give device= as it is"
+    ):
+        module.to(device)
+
+
+def to_eval_mode(module: torch.nn.Module) -> None:
+    """Put a network into eval mode; one that `torch.export` made has one mode, keeps it
+    and refuses the call.
+
+    Raises
+    ------
+    PredictorError
+        If its own ``eval()`` or ``train()`` fails.
+    """
+    with (
+        module_errors(
+            module, "eval()", "let train(mode) of its class return super().train(mode)"
+        ),
+        suppress(NotImplementedError),
+    ):
+        module.eval()
+
+
 @contextmanager
 def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
     """Hold a network in eval mode, locked against other threads, and restore its
@@ -532,7 +599,7 @@ def in_eval_mode(module: torch.nn.Module) -> Iterator[None]:
             if hasattr(part, "training")
         ]
         if any(training for _, training in flags):
-            module.eval()
+            to_eval_mode(module)
         try:
             yield
         finally:

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
-from causalgia.inputs import open_regular_file
+from causalgia.inputs import no_network, open_regular_file
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.predictor import Predictor
 from causalgia.predict.torch_device import (
@@ -107,6 +108,8 @@ def as_network_input(predictor: TorchPredictor, one_hot: torch.Tensor) -> torch.
     return x if predictor.layout == "NCL" else x.transpose(1, 2)
 
 
+_MOST_HEADER = 10**8
+"""Most bytes of the header of a safetensors file, as that package has it."""
 _CONVERT = (
     "load it where you trust it and keep the tensors alone: "
     "causalgia.predict.save_weights(module, 'net.safetensors')"
@@ -156,6 +159,79 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
     module.load_state_dict(dict(state))
 
 
+def parameters_not_in_file(
+    module: torch.nn.Module, path: Path
+) -> tuple[list[str], int] | None:
+    """Return the names of a network's parameters that a file has not, in any shape, and
+    how many were looked for; None if the file cannot be read here.
+
+    Tensors are compared by their sorted values, so that one that was transposed counts
+    as the same; those of one value, such as a bias of zeros, are not looked for.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if path.suffix == ".safetensors":
+                held: object = _safetensors().load_file(str(path))
+            else:
+                held = torch.load(path, map_location="cpu", weights_only=True)
+        theirs = {_sorted_values(tensor) for tensor in _tensors_in(held)} - {b""}
+        ours = {name: _sorted_values(one) for name, one in module.named_parameters()}
+    except Exception:  # what the function could read and this cannot
+        return None
+    if not theirs:
+        return None
+    wanted = [name for name, values in ours.items() if values]
+    return [name for name in wanted if ours[name] not in theirs], len(wanted)
+
+
+def differs_when_rebuilt(
+    module: torch.nn.Module, rebuild: Callable[[], object]
+) -> bool:
+    """Return whether a function, called again, returns a network of the same tensors
+    with other values: random ones.
+
+    The state of torch's and numpy's random numbers is put back; False if it fails.
+    """
+    numpy_state = np.random.get_state()  # noqa: NPY002 - what a user's function may use
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.rand(1)
+            other: Any = rebuild()
+        other = other if isinstance(other, torch.nn.Module) else other.module
+        pairs = list(
+            zip(module.named_parameters(), other.named_parameters(), strict=True)
+        )
+        return any(
+            name == again and one.shape == two.shape and not torch.equal(one, two)
+            for (name, one), (again, two) in pairs
+        )
+    except (Exception, SystemExit):
+        return False
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def _tensors_in(held: object) -> Iterable[torch.Tensor]:
+    """Yield the tensors of a checkpoint, however deep they lie."""
+    if isinstance(held, torch.Tensor):
+        yield held
+    elif isinstance(held, Mapping):
+        for part in held.values():
+            yield from _tensors_in(part)
+    elif isinstance(held, list | tuple):
+        for part in held:
+            yield from _tensors_in(part)
+
+
+def _sorted_values(tensor: torch.Tensor) -> bytes:
+    """Return the bytes of a tensor's sorted values; nothing of one that says nothing."""
+    if not tensor.is_floating_point() or tensor.numel() < 2:
+        return b""
+    values = tensor.detach().cpu().float().flatten().sort().values
+    return b"" if values[0] == values[-1] else bytes(values.numpy().tobytes())
+
+
 def save_weights(module: torch.nn.Module, path: str | Path) -> None:
     """Write a network's tensors to a safetensors file, which `load_weights` reads back.
 
@@ -197,9 +273,16 @@ def _safetensors() -> Any:
 
 
 def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
-    with open_regular_file(path, PredictorError):
-        pass
-    if path.suffix == ".safetensors":
+    with open_regular_file(path, PredictorError) as file:
+        head = file.read(512)
+    if why := no_network(head):
+        raise PredictorError(f"{path}: {why}")
+    known = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+    is_pickle = head.startswith((b"PK\3\4", b"\x80"))
+    is_safetensors = (
+        head[8:9] == b"{" and int.from_bytes(head[:8], "little") < _MOST_HEADER
+    )
+    if path.suffix in known and is_safetensors:
         package = _safetensors()
         try:
             state: Mapping[str, torch.Tensor] = package.load_file(str(path))
@@ -210,8 +293,13 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
             )
             raise PredictorError(msg) from error
         return state
-    if path.suffix in (".pt", ".pth"):
+    if path.suffix in known and (is_pickle or path.suffix != ".safetensors"):
         return _read_state_dict(path)
+    if path.suffix == ".safetensors":
+        raise PredictorError(
+            f"{path}: not a safetensors file (it does not begin as one); write it anew "
+            "with save_weights"
+        )
     msg = (
         f"{path}: weights are read from .safetensors, .pt or .pth (a state dict), not "
         f"{quoted(path.suffix)}; {_CONVERT}"
@@ -224,7 +312,9 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
         with warnings.catch_warnings():
             # a file that causes a warning of torch is refused below
             warnings.simplefilter("ignore")
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            # as a file, since torch goes by the name of a path
+            with path.open("rb") as file:
+                state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         msg = (
             f"{path}: holds more than tensors, and a stranger's pickle is never "
@@ -277,6 +367,12 @@ def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     """Write the network and the read-out of a predictor to a file; see
     `causalgia.predict.export_onnx`.
     """
+    if isinstance(predictor.module, torch.jit.ScriptModule):
+        raise PredictorError(
+            f"{type(predictor.module).__name__} was made by TorchScript, which torch does "
+            "not export to ONNX; give the torch.nn.Module from which it was made, or keep "
+            "it a TorchPredictor"
+        )
     with in_eval_mode(predictor.module):
         whole = _ReducedNetwork(
             copied_network(predictor.module).cpu(), predictor._function

@@ -51,6 +51,8 @@ from causalgia.predict.torch_device import (
     in_full_precision,
     input_dtype,
     lock_of,
+    move_to,
+    to_eval_mode,
     without_autocast,
 )
 from causalgia.predict.track import Reduce, Track
@@ -234,7 +236,7 @@ class TorchPredictor(SinglePredictor):
         )
         self._choices = (*options, *self._track_choices)
         self._reduce_digest = fingerprint_of(self._function)
-        module.to(self.device)
+        move_to(module, self.device)
 
     def _prepare(self) -> None:
         """Create the state of this process and device, which is not pickled."""
@@ -271,7 +273,7 @@ class TorchPredictor(SinglePredictor):
         self._batches = BatchSizes(self.batch_size, self.device)
         self._batches.fix(sizes)
         self._prepare()
-        self.module.to(self.device)
+        move_to(self.module, self.device)
 
     @property
     def fingerprint(self) -> str:
@@ -318,6 +320,14 @@ class TorchPredictor(SinglePredictor):
         """
         half = bool(self._half) or self.dtype.itemsize == 2
         return torch.empty(0, dtype=torch.float16 if half else self.dtype).numpy().dtype
+
+    @property
+    def is_quantized_dynamically(self) -> bool:
+        """Whether a layer is one of torch's dynamic quantization."""
+        return any(
+            "quantized.dynamic" in type(part).__module__
+            for part in self.module.modules()
+        )
 
     def resolve_batch_size(self, length: int) -> int:
         """Return the sequences per forward pass; with "auto", measured once for each
@@ -416,7 +426,8 @@ class TorchPredictor(SinglePredictor):
         ):
             raise PredictorError(
                 "the network was frozen by TorchScript: its weights are constants of "
-                "its code"
+                "its code; give the one that was frozen (torch.jit.freeze returns "
+                "another)"
             )
         with lock_of(self.module):
             exact = copied_network(self.module, double=True)
@@ -599,7 +610,7 @@ class TorchPredictor(SinglePredictor):
     ) -> Any:
         x = self._one_hot(tokens)
         if getattr(self.module, "training", False):  # set by its own last forward pass
-            self.module.eval()
+            to_eval_mode(self.module)
         try:
             output = run(x)
         except CausalgiaError:
@@ -658,7 +669,7 @@ class TorchPredictor(SinglePredictor):
                 next((t.device for t in self.module.parameters()), self.device)
                 != self.device
             ):
-                self.module.to(self.device)
+                move_to(self.module, self.device)
             yield
 
     def _to_host(self, answer: PendingCopy) -> object:

@@ -209,7 +209,8 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
     if _is_iupac(letter):
         cure = (
             "drop the record, or choose ambiguous='draw' with rng= (in encode, "
-            "cg.read_sequences or from_bed) to draw it uniformly from "
+            "cg.read_sequences or from_bed; in a trial file of = {file = 'x.fa', "
+            "ambiguous = 'draw'}; --ambiguous draw) to draw it uniformly from "
             f"{IUPAC[letter.upper()]}"
         )
     msg = (

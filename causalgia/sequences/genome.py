@@ -5,16 +5,18 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
 
-from causalgia.checks import is_whole, similar_names
+from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
 from causalgia.sequences.text_files import (
@@ -34,7 +36,9 @@ class Genome:
 
     A plain file is read in parts: one scan finds the headers, and a chromosome whose
     lines have one width is read by arithmetic on offsets. A chromosome with uneven
-    lines is read whole, as is a gzip-compressed file.
+    lines is read whole, as is a gzip-compressed file. The scan is made once in a
+    process; an index beside the file (``samtools faidx genome.fa``), not older than the
+    file and true to its headers, takes its place.
 
     Parameters
     ----------
@@ -56,9 +60,40 @@ class Genome:
         self.path = path
         self._close = ExitStack()
         self._data: bytes | _File = (
-            read_text(path) if is_gzip(path) else self._on_disk()
+            read_text(path)
+            if is_gzip(path) or _has_other_line_ends(path)
+            else self._on_disk()
         )
-        # find every header; letters are read only on request
+        self._records = {
+            name: _Record(self._data, body, stop, name, index)
+            for index in (self._index(),)
+            for name, (body, stop) in index.places.items()
+        }
+
+    def _index(self) -> _Index:
+        """Return where records are: as scanned before, as the .fai beside the file says,
+        or by a scan.
+        """
+        if not isinstance(self._data, _File):
+            return _Index(self._scan())
+        state = os.fstat(self._data.file.fileno())
+        key = (
+            os.path.realpath(self.path),
+            state.st_ino,
+            state.st_size,
+            state.st_mtime_ns,
+        )
+        if (known := _SCANNED.get(key)) is None:
+            known = _from_fai(self._data, state.st_mtime_ns) or _Index(self._scan())
+            if len(_SCANNED) >= _MOST_SCANNED:
+                _SCANNED.pop(next(iter(_SCANNED)), None)
+            _SCANNED[key] = known
+        return known
+
+    def _scan(self) -> dict[str, tuple[int, int]]:
+        """Return where the letters of each record begin and end; letters are read only
+        on request.
+        """
         starts = list(self._headers())
         if not starts or self._data[: min(starts[0], _BLOCK)].strip():
             msg = (
@@ -66,7 +101,7 @@ class Genome:
                 "line '>name', then letters"
             )
             raise SequenceError(msg)
-        records: dict[str, _Record] = {}
+        records: dict[str, tuple[int, int]] = {}
         for start, stop in zip(starts, [*starts[1:], len(self._data)], strict=True):
             body = self._data.find(b"\n", start, stop) + 1 or stop
             words = (
@@ -82,8 +117,8 @@ class Genome:
                 )
                 msg = f"{self.path}: {flaw}; a genome's records have different names"
                 raise SequenceError(msg)
-            records[words[0]] = _Record(self._data, body, stop)
-        self._records = records
+            records[words[0]] = (body, stop)
+        return records
 
     def __enter__(self) -> Genome:
         return self
@@ -144,14 +179,11 @@ class Genome:
     def _record(self, chromosome: str, place: str) -> _Record:
         record = self._records.get(chromosome)
         if record is None:
-            twin = (
-                chromosome[3:] if chromosome.startswith("chr") else f"chr{chromosome}"
-            )
-            near = (
-                [twin]
-                if twin in self._records
-                else similar_names(chromosome, self._records, most=3)
-            )
+            near = [
+                name
+                for name in self._records
+                if _chromosome(name) == _chromosome(chromosome)
+            ][:3]
             shown = ", ".join(map(quoted, list(self._records)[:3])) + (
                 ", ..." if len(self._records) > 3 else ""
             )
@@ -170,6 +202,87 @@ class Genome:
             )
             raise SequenceError(msg)
         return record
+
+
+def _chromosome(name: str) -> str:
+    """Return what names of one chromosome have in common: "16" of chr16, 16 and
+    NC_000016.10, "MT" of chrM.
+
+    Other names that look alike are of other chromosomes: chr1 is not chr16.
+    """
+    short = name.casefold().removeprefix("chr").removeprefix("chromosome")
+    if found := re.fullmatch(r"nc_0000(\d\d)\.\d+", short):
+        number = int(found[1])
+        return {23: "x", 24: "y"}.get(number, str(number))
+    return "mt" if short in ("m", "mt", "nc_012920.1") else short.lstrip("_")
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Where the letters of records begin and end, and whether their lines have one
+    width, as far as that is known.
+    """
+
+    places: dict[str, tuple[int, int]]
+    even: dict[str, bool] = field(default_factory=dict)
+
+
+_SCANNED: dict[tuple[str, int, int, int], _Index] = {}
+"""Indices of files that were opened in this process, by path, inode, size and time."""
+_MOST_SCANNED = 16
+_MOST_HEADER = 2**16
+
+
+def _has_other_line_ends(path: str | PathLike[str]) -> bool:
+    """Return whether a file has a byte-order mark, or line ends of a carriage return
+    alone, as old spreadsheets write them.
+    """
+    with open_regular_file(path, SequenceError) as file:
+        head = file.read(_MOST_HEADER)
+    return head.startswith(b"\xef\xbb\xbf") or (b"\r" in head and b"\n" not in head)
+
+
+def _from_fai(data: _File, changed: int) -> _Index | None:
+    """Return the index of the .fai beside a file; None if there is none, it is older
+    than the file, or the file's headers are not where it says.
+    """
+    place = Path(f"{os.fsdecode(data.path)}.fai")
+    try:
+        if not place.is_file() or place.stat().st_mtime_ns < changed:
+            return None
+        rows = [line.split("\t") for line in place.read_text("utf-8").splitlines()]
+        table = sorted(
+            (
+                (int(start), int(n), int(bases), int(width), name)
+                for name, n, start, bases, width in (row[:5] for row in rows)
+            )
+        )
+    except (OSError, ValueError):  # no index, or not of five columns and whole numbers
+        return None
+    places: dict[str, tuple[int, int]] = {}
+    end, before = 0, ""
+    for start, n, bases, width, name in table:
+        if not (0 <= start - end <= _MOST_HEADER and 0 < bases < width and n >= 0):
+            return None
+        between = data[end:start].lstrip()
+        words = between[1:].split(maxsplit=1)
+        if (
+            between[:1] != b">"
+            or between.find(b"\n") != len(between) - 1
+            or words[:1] != [name.encode()]
+            or name in places
+        ):
+            return None
+        if before:
+            places[before] = (places[before][0], start - len(between))
+        lines = -(-n // bases)
+        end, before = start + n + max(lines - 1, 0) * (width - bases), name
+        places[name] = (start, data.size)
+        if end > data.size:
+            return None
+    if not places or data.size - end > _MOST_HEADER or data[end : data.size].strip():
+        return None
+    return _Index(places, dict.fromkeys(places, True))
 
 
 @dataclass(frozen=True)
@@ -219,6 +332,8 @@ class _Record:
     data: bytes | _File
     start: int
     stop: int
+    name: str
+    index: _Index
 
     @cached_property
     def _line(self) -> tuple[int, int]:
@@ -240,7 +355,9 @@ class _Record:
     @cached_property
     def _whole(self) -> bytes | None:
         """All letters, if the lines are uneven; None if offsets can be computed."""
-        if self._is_even():
+        if self.name not in self.index.even:
+            self.index.even[self.name] = self._is_even()
+        if self.index.even[self.name]:
             return None
         return self.data[self.start : self._end].translate(None, b"\r\n\t ")
 

@@ -421,8 +421,8 @@ def _background(background: Sequence[float]) -> NDArray[np.float64]:
 
 
 def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
-    r"""Read the motifs of a MEME (version 4 or 5), JASPAR or HOMER text file, plain or
-    gzip-compressed.
+    r"""Read the motifs of a MEME (version 4 or 5), JASPAR, HOMER, TRANSFAC, CIS-BP,
+    HOCOMOCO (pcm), GimmeMotifs or Cluster-Buster text file, plain or gzip-compressed.
 
     The format is known by its content. Keys are the motifs' names; motifs that share a
     name are keyed by their identifiers instead. Among MEME text is what MEME itself
@@ -430,13 +430,16 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     by their sum. JASPAR counts become probabilities without a pseudocount; a file that
     is one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's
     motifs have probabilities by position under ``>consensus``, name and threshold,
-    separated by tabs; the consensus is their identifier.
+    separated by tabs; the consensus is their identifier. TRANSFAC and CIS-BP name their
+    columns (``PO A C G T``). Of a matrix without letters its shape says what the rows
+    are; of four rows of four numbers the sums do: those of positions are alike.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or is malformed; the message names the file and the
-        line.
+        If the file cannot be read or is malformed, has log-odds, or has a matrix of four
+        rows and columns whose sums are alike both ways; the message names the file and
+        the line.
 
     Examples
     --------
@@ -526,6 +529,8 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     )
     if meme is not None:  # what MEME itself prints has a title above
         return list(_read_meme(lines[meme:], str(path)))
+    if any(_is_heading(text) for _, text in lines):
+        return list(_headed_matrices(lines, str(path)))
     if first.startswith(">") or _parse_numbers(first) or re.match(r"A[\s\[|]", first):
         if not first.startswith(">"):
             lines = [
@@ -538,12 +543,15 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
             for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
         ]
         return [
-            _homer_matrix(part, str(path)) or _jaspar_matrix(part, str(path))
+            _homer_matrix(part, str(path))
+            or _matrix_of_positions(part, str(path))
+            or _jaspar_matrix(part, str(path))
             for part in parts
         ]
     msg = (
         f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME "
-        "version 4') nor JASPAR or HOMER text ('>ID NAME'); convert the file to one of "
+        "version 4'), nor JASPAR, HOMER or Cluster-Buster text ('>ID NAME'), nor "
+        "TRANSFAC or CIS-BP ('PO A C G T' above the rows); convert the file to one of "
         "them"
     )
     raise SequenceError(msg)
@@ -702,6 +710,108 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     return Matrix(
         " ".join(rest) or identifier, identifier, tuple(columns), True, number
     )
+
+
+_HEADINGS = (["A", "C", "G", "T"], ["A", "C", "G", "U"])
+_NAMES = ("NA", "ID", "AC", "MOTIF", "DE")
+"""What TRANSFAC and CIS-BP call a motif's name, the best first."""
+
+
+def _is_heading(text: str) -> bool:
+    """Return whether a line names the columns of a matrix: "PO A C G T"."""
+    words = text.upper().split()
+    return (
+        words[1:5] in _HEADINGS and words[0][0] == "P" and len(words[0]) <= len("POS")
+    )
+
+
+def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
+    """Yield the matrices of TRANSFAC or CIS-BP: under the names of the columns a row for
+    each position, its number first.
+    """
+    facts: dict[str, str] = {}
+    at = 0
+    while at < len(lines):
+        number, text = lines[at]
+        at += 1
+        if not _is_heading(text):
+            key, _, value = text.partition("\t" if "\t" in text else " ")
+            if key.strip(" :").upper() in _NAMES and value.strip():
+                facts.setdefault(key.strip(" :").upper(), value.strip())
+            facts = {} if text == "//" else facts
+            continue
+        rows = []
+        while at < len(lines) and lines[at][1].split()[0].isdigit():
+            row = _parse_numbers(" ".join(lines[at][1].split()[1:5]))
+            if len(row) != len(BASES):
+                raise SequenceError(
+                    f"{path}: line {lines[at][0]}: {quoted(lines[at][1][:40])} has not "
+                    "four numbers after that of its position; correct it"
+                )
+            rows.append(row)
+            at += 1
+        if not rows:
+            raise SequenceError(
+                f"{path}: line {number}: no row follows {quoted(text[:40])}; a row for "
+                "each position has its number, then those of A, C, G, T"
+            )
+        named = [facts[key] for key in _NAMES if key in facts]
+        stem = Path(path).name.removesuffix(".gz").split(".")[0]
+        identifier = facts.get("AC") or facts.get("ID") or facts.get("MOTIF") or stem
+        yield _of_positions(
+            tuple(rows), named[0] if named else stem, identifier, path, number
+        )
+        facts = {}
+
+
+def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
+    """Return a matrix of which rows are positions and have no letters, as those of
+    HOCOMOCO, GimmeMotifs and Cluster-Buster; None where rows are A, C, G, T.
+
+    Of four rows of four numbers those are positions whose sums are alike, since each
+    position counts the same sequences.
+    """
+    number, head = lines[0]
+    rows = tuple(_parse_numbers(text) for _, text in lines[1:])
+    if not rows or any(len(row) != len(BASES) for row in rows):
+        return None
+    if len(rows) == len(BASES):
+        by_row, by_column = (
+            _have_one_sum(side) for side in (rows, tuple(zip(*rows, strict=True)))
+        )
+        if by_row and by_column:
+            raise SequenceError(
+                f"{path}: line {number}: {quoted(head)}: four rows and four columns, and "
+                "the sums of both are alike, so that either could be positions; write "
+                "the letters of the rows ('A [ 1 3 2 14 ]') or the columns' names ('PO A "
+                "C G T')"
+            )
+        if not by_row:
+            return None
+    identifier, *rest = head[1:].split() or [""]
+    if not identifier:
+        raise SequenceError(
+            f"{path}: line {number}: a matrix without a name; write '>ID NAME'"
+        )
+    return _of_positions(rows, " ".join(rest) or identifier, identifier, path, number)
+
+
+def _of_positions(
+    rows: Rows, name: str, identifier: str, path: str, number: int
+) -> Matrix:
+    if any(x < 0 for row in rows for x in row):
+        raise SequenceError(
+            f"{path}: line {number}: {quoted(name)} has negative numbers, as log-odds "
+            "have; give counts or probabilities (HOCOMOCO's pcm, not its pwm)"
+        )
+    are_counts = not all(map(_sums_to_one, rows))
+    return Matrix(name, identifier, rows, are_counts, number)
+
+
+def _have_one_sum(side: Rows) -> bool:
+    """Return whether all sums are alike, within the rounding of a file."""
+    sums = [sum(numbers) for numbers in side]
+    return max(sums) - min(sums) <= max(ROUNDED, ROUNDED * max(map(abs, sums)))
 
 
 def _sums_to_one(numbers: tuple[float, ...]) -> bool:

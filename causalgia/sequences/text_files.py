@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from os import PathLike
 
 from causalgia.errors import SequenceError
-from causalgia.inputs import check_size, open_regular_file, read_bytes
+from causalgia.inputs import check_size, no_text, open_regular_file, read_bytes
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+_HEAD = 512
 
 
 def read_text(path: str | PathLike[str]) -> bytes:
@@ -78,13 +79,13 @@ def check_not_fasta(text: bytes, path: str | PathLike[str], cure: str) -> None:
 
 
 def check_text(data: bytes, path: str | PathLike[str]) -> None:
-    """Raise SequenceError if there is a NUL byte: the file is not text."""
+    """Raise SequenceError if the file is not text, which its first bytes or a NUL byte
+    tell.
+    """
+    if why := no_text(data[:_HEAD]):
+        raise SequenceError(f"{path}: {why}")
     if b"\0" in data:
-        is_numpy = data.startswith((b"\x93NUMPY", b"PK\x03\x04"))
-        cure = (
-            "cg.read_sequences reads NumPy arrays"
-            if is_numpy
-            else "convert it first (a .2bit genome with twoBitToFa)"
+        raise SequenceError(
+            f"{path}: has a NUL byte, as binary files do and text does not; give the text "
+            "that it was made from"
         )
-        msg = f"{path}: is a binary file, not text; {cure}"
-        raise SequenceError(msg)

@@ -16,6 +16,7 @@ from causalgia.checks import is_whole
 from causalgia.choices import SCHEMAS, Schema
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
+from causalgia.sequences.allele_mismatches import mismatch_in_words
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
@@ -407,25 +408,35 @@ def split_by_genome(
     (['right'], [('wrong', 'G')])
     """
     chosen = as_variants(variants)
-    matched, mismatched = [], []
+    matched, mismatched, wrong = [], [], []
     with Genome(fasta) as genome:
         for variant in chosen:
             stop = variant.position + len(variant.reference)
             place = f"variant {quoted(variant.name)}"
-            letters = (
-                genome.letters(variant.chromosome, variant.position, stop, place=place)
+            further = min(
+                max(stop, variant.position + len(variant.alternate)),
+                max(stop, genome.length(variant.chromosome, place=place)),
+            )
+            after = (
+                genome.letters(
+                    variant.chromosome, variant.position, further, place=place
+                )
                 .decode("latin-1")
                 .upper()
             )
+            letters = after[: len(variant.reference)]
             if letters == variant.reference:
                 matched.append(variant)
             else:
                 mismatched.append((variant, letters))
+                wrong.append((variant, after))
     if not matched:
-        raise SequenceError(
-            f"none of {len(chosen):,} variants has its reference allele in {fasta}: is "
-            "it another assembly than the variants are of, or are positions counted "
+        why = mismatch_in_words(wrong, len(chosen)) or (
+            "is it another assembly than the variants are of, or are positions counted "
             "from another base (BED from 0, VCF from 1)?"
+        )
+        raise SequenceError(
+            f"none of {len(chosen):,} variants has its reference allele in {fasta}: {why}"
         )
     return OfGenome(tuple(matched), tuple(mismatched))
 
@@ -458,7 +469,7 @@ def check_alleles(
     if not wrong:
         return
     variant, found, _ = wrong[0]
-    swapped = found.startswith(variant.alternate)
+    alike = mismatch_in_words([(x, after) for x, after, _ in wrong], len(variants))
     found = found[: len(variant.reference)]
     right = all(after[1:].startswith(x.reference) for x, after, _ in wrong)
     left = all((one + after).startswith(x.reference) for x, after, one in wrong)
@@ -466,11 +477,8 @@ def check_alleles(
         "is the FASTA another assembly than the variants are of, or are positions not "
         "counted from 0 here?"
     )
-    cure += (
-        " The FASTA has the alternate there: are the alleles swapped?"
-        if swapped
-        else ""
-    )
+    if alike:
+        cure = alike if ";" in alike else f"{cure} Or {alike}"
     if len(wrong) > 2 and 2 * len(wrong) > len(variants) and (right or left):
         side, (counted, taken) = ("right", (0, 1)) if right else ("left", (1, 0))
         cure = (

@@ -31,6 +31,7 @@ from causalgia.design import Arm, Design
 from causalgia.errors import DegenerateWarning, PredictorError, quoted
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
+from causalgia.predict.answer_digits import rounding_of_format
 from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
@@ -646,6 +647,8 @@ def _largest_answer(answers: list[NDArray[Any]]) -> Array:
 def _eps(predictor: Predictor, answers: list[NDArray[Any]]) -> float:
     """Return the relative spacing of the numbers in which the answers are computed."""
     dtype = min(predictor.precision, answers[0].dtype, key=lambda dtype: dtype.itemsize)
+    if name := predictor.rounded_to:
+        return rounding_of_format(name)
     with np.errstate(over="ignore"):
         single = all(np.array_equal(y, y.astype(np.float32)) for y in answers)
     return float(np.finfo(np.float32 if single and dtype.itemsize == 8 else dtype).eps)

@@ -22,6 +22,7 @@ from causalgia.analysis import Analysis
 from causalgia.design import Design
 from causalgia.design.arms import edits_of_arms
 from causalgia.errors import (
+    CausalgiaWarning,
     DegenerateWarning,
     DesignError,
     StoreError,
@@ -31,6 +32,7 @@ from causalgia.errors import (
 )
 from causalgia.notes import LONGEST_ATTRIBUTE, edits_to_json, notes_of
 from causalgia.predict import Predictor
+from causalgia.predict.answer_digits import half_precision_in_words
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
 from causalgia.streams import RNG, root_key
@@ -129,9 +131,21 @@ class TrialSetup:
             announce_cost(self.trial)
         plan = self.trial.plan()
         self.trial.floor = None if resumed else answer_floor(self.trial)
+        if not resumed:
+            self._note_half_precision()
         if self.sources is not None and not resumed:
             self.sources.predict(self.trial)
         return plan
+
+    def _note_half_precision(self) -> None:
+        """Add a note, and warn, if the answers were rounded to half precision."""
+        predictor = self.trial.predictor
+        name = "" if predictor.precision.itemsize == 2 else predictor.rounded_to
+        if name:
+            note = half_precision_in_words(name)
+            known = [self.attrs["notes"]] if self.attrs.get("notes") else []
+            self.attrs["notes"] = "\n".join([*known, note])
+            warnings.warn(note, CausalgiaWarning, stacklevel=5)
 
     @property
     def frame(self) -> xr.Dataset:

@@ -36,6 +36,7 @@ from causalgia.trial_file.trial_tables import (
     check_tables,
     library_options,
     read_experiment,
+    sequences_of_file,
     with_absolute_paths,
 )
 
@@ -239,7 +240,7 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
         if key in table
     }
     analysis = Analysis.from_dict(table.get("analysis", {}))
-    null = _read_null(table["null"])
+    null = _read_null(table["null"], table.get("rng", 0))
     arms = [Arm.from_dict(name, arm) for name, arm in table["arms"].items()]
     if "placebos" in table:
         given = table["placebos"]
@@ -258,16 +259,17 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
     )
 
 
-def _read_null(table: Table) -> NullModel:
+def _read_null(table: Table, rng: int) -> NullModel:
     with _errors_of_null():
-        return null_from_dict(table)
+        of = sequences_of_file(table.get("of"), place="[null.of]", rng=rng)
+        return null_from_dict(table if of is None else {**table, "of": of})
 
 
 def _read_null_of_experiment(table: Table) -> NullModel | MatchedVariants | None:
     if "null" not in table:
         return None
     if table["null"]["kind"] != MatchedVariants.kind:
-        return _read_null(table["null"])
+        return _read_null(table["null"], table.get("rng", 0))
     with _errors_of_null():
         return MatchedVariants.from_dict(table["null"])
 

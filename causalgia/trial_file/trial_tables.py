@@ -40,6 +40,7 @@ from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
 from causalgia.experiments import Experiment, build, entries
 from causalgia.inputs import is_file
+from causalgia.sequences import read_sequences
 
 FILES = ("positives", "negatives")
 #: keys that are fields of an argument of `causalgia.mpra.library`, by the names of the
@@ -425,6 +426,8 @@ def with_absolute_paths(plain: Table, folder: Path) -> Table:
 def _with_absolute_source(null: Table, folder: Path) -> Table:
     """Return the table of a null model with an absolute path of its sequences."""
     of = null.get("of")
+    if is_file_table(of):
+        return {**null, "of": _with_absolute_files(of, folder)}
     if isinstance(of, dict):
         return {**null, "of": _with_absolute_source(of, folder)}
     if null.get("kind") == MatchedVariants.kind and of in ("genome", "variants"):
@@ -434,6 +437,50 @@ def _with_absolute_source(null: Table, folder: Path) -> Table:
     ):
         return {**null, "of": str(folder / of)}
     return null
+
+
+_OF_FILE: Keys = {
+    "file": NAME,
+    "ambiguous": one_of("refuse", "draw"),
+    "rng": (
+        lambda value: is_int64(value) and value >= 0,
+        "a whole number of at least 0",
+    ),
+    "genome": NAME,
+    "length": (is_count, "a whole number of at least 1"),
+    "center": one_of("middle", "summit"),
+    "stranded": (lambda value: isinstance(value, bool), "true or false"),
+    "key": NAME,
+    "layout": one_of("NCL", "NLC"),
+}
+
+
+def is_file_table(value: object) -> bool:
+    """Return whether a value is a table that reads sequences of a file: {file = "x.fa",
+    ambiguous = "draw"}.
+    """
+    return isinstance(value, Mapping) and "file" in value and "motif" not in value
+
+
+def sequences_of_file(value: Any, *, place: str, rng: int) -> Any:
+    """Return the sequences of a table {file = "peaks.fa", ambiguous = "draw"}; another
+    value as it is.
+
+    Its other keys are arguments of `cg.read_sequences`; letters are drawn by ``rng``,
+    by default that of the file.
+
+    Raises
+    ------
+    DesignError
+        If a key is unknown or its value wrong.
+    SequenceError
+        As `read_sequences`.
+    """
+    if not is_file_table(value):
+        return value
+    options = check_table(dict(value), place, _OF_FILE)
+    drawn = {"rng": options.pop("rng", rng)} if "ambiguous" in options else {}
+    return read_sequences(options.pop("file"), **options, **drawn)
 
 
 def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:
@@ -538,6 +585,13 @@ class ExperimentSpec:
             settings["rope"] = Analysis.from_dict(
                 {"rope": self.analysis["rope"]}
             ).region
+        settings = {
+            key: sequences_of_file(value, place=f"[experiment.{key}]", rng=0)
+            for key, value in settings.items()
+        }
+        arguments = [
+            sequences_of_file(value, place="[experiment]", rng=0) for value in arguments
+        ]
         try:
             experiment = build(self.kind, *arguments, settings=settings)
         except CausalgiaError:

@@ -19,7 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
-from causalgia.inputs import from_cell, read_bytes
+from causalgia.inputs import from_cell, no_text, read_bytes
 from causalgia.mpra.counts.counts_table import (
     MOST_READS,
     as_side_table,
@@ -434,6 +434,8 @@ def read_table_bytes(path: Path) -> bytes:
     its end.
     """
     text = read_bytes(path, CountsError, unpack=True)
+    if why := no_text(text[:512]):
+        raise CountsError(f"{path}: {why}")
     try:
         _ = text if text.isascii() else text.decode()
     except UnicodeDecodeError as error:

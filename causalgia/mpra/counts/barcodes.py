@@ -505,7 +505,10 @@ def _filter_few_barcodes(
     few = compared & (n_barcodes_observed(counts).min(axis=1) < least)
     dropped = np.isin(element, element[few])
     if dropped[compared].all():
-        raise CountsError(f"min_barcodes={least} leaves no element; ask for less")
+        most = int(n_barcodes_observed(counts).min(axis=1)[compared].max(initial=0))
+        raise CountsError(
+            f"min_barcodes={least} leaves no element: {_lower(most, 'min_barcodes')}"
+        )
     barcodes = dropped[counts["oligo_index"].to_numpy()]
     lost = {
         "elements": len(set(element[few].tolist())),
@@ -517,6 +520,16 @@ def _filter_few_barcodes(
         {} if arm_names is None else {"arms": list(map(str, arm_names))}
     )
     return _keep_barcodes(counts, ~barcodes, rule | lost, ~dropped)
+
+
+def _lower(most: int, name: str) -> str:
+    """Return the cure where a number of barcodes asks for too many."""
+    if most < 1:
+        return (
+            "none has a barcode that was observed; check the barcodes and the columns of "
+            "counts with causalgia.mpra.quality"
+        )
+    return f"an arm has {most} at most; give {name}={most} or fewer"
 
 
 def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
@@ -546,7 +559,9 @@ def _keep_barcodes(
     """
     if not barcodes.any():
         raise CountsError(
-            f"{rule['rule']}={rule['value']} leaves no barcode at all; ask for less"
+            f"{rule['rule']}={rule['value']} leaves no barcode at all; "
+            "causalgia.mpra.quality shows the counts: give a smaller "
+            f"{rule['rule']}, or check that the columns are counts of these barcodes"
         )
     filters = [*read_filters(counts), rule]
     selected = counts.isel(barcode=np.flatnonzero(barcodes))

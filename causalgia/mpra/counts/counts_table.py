@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import CountsError, LibraryError, quoted
-from causalgia.inputs import from_column, parse_json, read_bytes
+from causalgia.inputs import from_column, no_text, parse_json, read_bytes
 from causalgia.schema import annotate, validate
 from causalgia.types import Ints, Mask
 
@@ -63,7 +63,10 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         side, where = side_table, "the side table"
     elif isinstance(side_table, str | Path):
         path = Path(side_table)
-        text = BytesIO(read_bytes(path, CountsError, unpack=True))
+        data = read_bytes(path, CountsError, unpack=True)
+        if why := no_text(data[:512]):
+            raise CountsError(f"{path}: {why}")
+        text = BytesIO(data)
         try:
             lines = pd.read_csv(
                 text,

@@ -52,6 +52,37 @@ _MOST = 2**30
 """Largest size of a file that is read whole; a store's own files of this kind have a
 hundredth of it.
 """
+_OF_FILES = frozenset(
+    [
+        ".zip",
+        ".tar",
+        ".gz",
+        ".tgz",
+        ".bz2",
+        ".xz",
+        ".7z",
+        ".h5",
+        ".hdf5",
+        ".h5ad",
+        ".nc",
+        ".npz",
+        ".npy",
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".json",
+        ".toml",
+        ".pkl",
+        ".parquet",
+        ".xlsx",
+        ".pt",
+        ".fa",
+        ".fasta",
+        ".vcf",
+        ".bed",
+    ]
+)
+"""Suffixes that name a file, which a folder is not called by intent."""
 _OPEN = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _OPEN | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -86,7 +117,7 @@ def place_of(store: object) -> Path:
     try:
         path = Path(given).expanduser().absolute()
         os.fsencode(path)
-        path.exists()
+        there = path.exists()
     except (
         RuntimeError,
         OSError,
@@ -98,6 +129,12 @@ def place_of(store: object) -> Path:
         raise StoreError(
             f"store={quoted(store)}: is not a path here ({why}); give an absolute path"
         ) from error
+    if not there and path.suffix.lower() in _OF_FILES:
+        raise StoreError(
+            f"store={quoted(store)}: a trial is kept in a folder, and {path.suffix} is "
+            f"the name of a file; call it {quoted(path.with_suffix('.zarr').name)} "
+            "(shutil.make_archive packs the folder of a finished trial)"
+        )
     return path
 
 

@@ -1,0 +1,182 @@
+"""What a file is, by its first bytes, in every reader. A user's report (a Git LFS pointer was called a
+stranger's pickle, UTF-16 .2bit).
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import causalgia as cg
+from causalgia import sequences
+from causalgia.errors import CausalgiaError
+from causalgia.inputs import no_text, stand_in
+from causalgia.sequences.genome import Genome
+from causalgia.trial_file import read_spec
+
+VCF = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\nchr1\t5\t.\tA\tC\n"
+FASTA = ">chr1\nACGTACGTACGTACGTACGT\n"
+BOX = ">box\n1 3 2 14\n13 0 0 7\n7 1 1 11\n20 0 0 0\n"
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 12345\n" % (
+    b"a" * 64
+)
+STAND_INS = {
+    "a Git LFS pointer": (LFS, "run git lfs pull"),
+    "a pointer behind a mark": (b"\xef\xbb\xbf" + LFS, "run git lfs pull"),
+    "a git-annex pointer": (
+        b"/annex/objects/SHA256E-s12--ab.fa\n",
+        "run git annex get",
+    ),
+    "a git-annex link": (b"../.git/annex/objects/x/y/SHA256E-s1--a", "git annex get"),
+    "a web page": (b"<!DOCTYPE html>\n<html><title>404</title>", "web page"),
+    "a web page in capitals": (b"\n<HTML><body>Not found", "web page"),
+    "a refusal of S3": (
+        b'<?xml version="1.0"?>\n<Error><Code>NoSuchKey</Code>',
+        "a server's refusal",
+    ),
+    "a refusal of GitHub": (b"404: Not Found", "a server's refusal"),
+    "a refusal in JSON": (b'{"message": "Not Found"}', "a server's refusal"),
+}
+NO_TEXTS = {
+    "UTF-16": (lambda text: text.encode("utf-16"), "UTF-16; save it as UTF-8"),
+    "UTF-16 without a mark": (lambda text: text.encode("utf-16-le"), "UTF-16; save it"),
+    "UTF-16, the other order": (lambda text: text.encode("utf-16-be"), "UTF-16; save"),
+    "UTF-32": (lambda text: text.encode("utf-32"), "UTF-32; save it as UTF-8"),
+    "BCF": (lambda _: b"BCF\2\2" + bytes(40), "bcftools view -O v"),
+    "BCF, compressed": (lambda _: gzip.compress(b"BCF\2\2" + bytes(40)), "BCF|gzip"),
+    "HDF5": (lambda _: b"\x89HDF\r\n\x1a\n" + bytes(40), "HDF5"),
+    ".2bit": (lambda _: b"\x43\x27\x41\x1a" + bytes(30), "twoBitToFa"),
+    "xz": (lambda _: b"\xfd7zXZ\0" + bytes(30), "xz -d"),
+    "gzip in gzip": (
+        lambda text: gzip.compress(gzip.compress(text.encode())),
+        "gunzip",
+    ),
+}
+
+
+def genome_of(path: Path) -> bytes:
+    with Genome(path) as genome:
+        return genome.letters("chr1", 0, 4, place="test")
+
+
+def side_table(path: Path) -> object:
+    return cg.mpra.read_counts(path, side_table=path)
+
+
+def network(path: Path) -> object:
+    return cg.load_predictor(f"{path}:load", tasks=["a"], scale="z", announce=None)
+
+
+def weights(path: Path) -> object:
+    code = path.with_name("net.py")
+    code.write_text("import torch\ndef load(): return torch.nn.Conv1d(4, 2, 7)\n")
+    return cg.load_predictor(
+        f"{code}:load", weights=str(path), tasks=["a"], scale="z", announce=None
+    )
+
+
+TEXT_READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
+    "FASTA": ("x.fa", FASTA, sequences.read_fasta),
+    "genome": ("x.fa", FASTA, genome_of),
+    "VCF": ("x.vcf", VCF, sequences.read_vcf),
+    "motifs": ("x.meme", BOX, sequences.read_motifs),
+    "patterns": ("x.txt", BOX, cg.read_patterns),
+    "counts": ("x.tsv", "barcode\toligo_name\n", side_table),
+    "trial file": ("x.toml", "rng = 1\n", read_spec),
+    "Python": ("x.py", "def load(): pass\n", network),
+}
+BINARY_READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "weights of torch": ("w.pt", weights),
+    "safetensors": ("w.safetensors", weights),
+    "ONNX": (
+        "net.onnx",
+        lambda path: cg.OnnxPredictor(path, tasks=["a"], scale="z"),
+    ),
+    "Keras": ("net.h5", cg.predict.from_keras_h5),
+    "arrays": ("x.npz", sequences.read_sequences),
+    "Dataset": ("x.nc", lambda path: cg.store.load(path, "outcomes")),
+}
+
+
+@pytest.mark.parametrize("what", STAND_INS)
+@pytest.mark.parametrize("reader", [*TEXT_READERS, *BINARY_READERS])
+def test_what_stands_in_for_a_file_is_named(tmp_path, reader, what):
+    name, *_, read = TEXT_READERS.get(reader) or BINARY_READERS[reader]
+    content, cure = STAND_INS[what]
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CausalgiaError, match=cure):
+        read(path)
+
+
+@pytest.mark.parametrize("what", NO_TEXTS)
+@pytest.mark.parametrize("reader", TEXT_READERS)
+def test_what_is_no_text_is_named(tmp_path, reader, what):
+    name, text, read = TEXT_READERS[reader]
+    encode, cure = NO_TEXTS[what]
+    path = tmp_path / name
+    path.write_bytes(encode(text))
+    with pytest.raises(CausalgiaError, match=cure):
+        read(path)
+
+
+@pytest.mark.parametrize("reader", ["FASTA", "genome", "VCF", "motifs", "patterns"])
+@pytest.mark.parametrize("how", ["gzip", "mark", "carriage returns"])
+def test_text_is_read_by_its_content(tmp_path, reader, how):
+    # gzip under another name, UTF-8 with a mark, and old line ends are read
+    name, text, read = TEXT_READERS[reader]
+    path, plain = tmp_path / name, tmp_path / f"plain_{name}"
+    plain.write_text(text)
+    path.write_bytes(
+        {
+            "gzip": gzip.compress(text.encode()),
+            "mark": b"\xef\xbb\xbf" + text.encode(),
+            "carriage returns": text.replace("\n", "\r").encode(),
+        }[how]
+    )
+    made, wanted = read(path), read(plain)
+    if reader == "FASTA":
+        made, wanted = list(made.names), list(wanted.names)
+    assert made == wanted
+
+
+@pytest.mark.parametrize("reader", ["weights of torch", "safetensors", "ONNX", "Keras"])
+@pytest.mark.parametrize(
+    ("content", "cure"),
+    [
+        (gzip.compress(b"x" * 99), "gunzip"),
+        (b"", "is empty"),
+        (b"layer,weight\nconv1,0.3\n", "is text"),
+        ("layer,weight\n".encode("utf-16"), "is text"),
+    ],
+)
+def test_what_is_no_network_is_named(tmp_path, reader, content, cure):
+    name, read = BINARY_READERS[reader]
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(CausalgiaError, match=cure):
+        read(path)
+
+
+def test_weights_are_known_by_their_content(tmp_path):
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Conv1d(4, 2, 7)
+    cg.predict.save_weights(net, tmp_path / "net.safetensors")
+    (tmp_path / "net.safetensors").rename(tmp_path / "w.pt")
+    assert weights(tmp_path / "w.pt")
+    torch.save(net.state_dict(), tmp_path / "w.safetensors")
+    assert weights(tmp_path / "w.safetensors")
+    # HDF5 under the name of torch's
+    (tmp_path / "w.pt").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(40))
+    with pytest.raises(CausalgiaError, match="from_keras_h5"):
+        weights(tmp_path / "w.pt")
+
+
+def test_ordinary_files_are_not_taken_for_others():
+    for head in (b">html\nACGT", b"404\t5\t.\tA\tC", b'{"arms": 1}', b"<a>", b""):
+        assert not stand_in(head)
+        assert not no_text(head)

@@ -1,0 +1,125 @@
+"""Arguments that users guess: every public callable names the one that was meant. A user's report
+(spacing(distance=) raised a TypeError of Python).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import causalgia as cg
+from causalgia.errors import ArgumentError, CausalgiaError, MissingExtraError
+
+NAMES = (
+    "attribution benchmark calibration design effects estimation experiments mpra "
+    "multiplicity paper planning plot posterior predict protocol refutation reporting "
+    "schema sequences stopping store verdicts zoo"
+)
+ROOMS = ["causalgia", *(f"causalgia.{room}" for room in NAMES.split())]
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    seen: set[int] = set()
+    for room in ROOMS:
+        module = importlib.import_module(room)
+        for name in getattr(module, "__all__", ()):
+            try:
+                value = getattr(module, name)
+            except MissingExtraError:
+                continue
+            is_class = isinstance(value, type) and not issubclass(value, BaseException)
+            if (inspect.isfunction(value) or is_class) and id(value) not in seen:
+                seen.add(id(value))
+                yield f"{room}.{name}", value
+
+
+def takes_any(value: Any) -> bool:
+    try:
+        found = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(one.kind is one.VAR_KEYWORD for one in found)
+
+
+def test_no_public_callable_answers_a_wrong_name_with_an_error_of_python():
+    raw, n = [], 0
+    for name, value in public():
+        if (
+            takes_any(value)
+            or inspect.isabstract(value)
+            or hasattr(value, "_is_protocol")
+        ):
+            continue
+        n += 1
+        try:
+            value(no_such_argument=1)
+        except CausalgiaError:
+            continue
+        except TypeError as error:
+            raw.append(f"{name}: {error}")
+    assert n > 250
+    assert not raw
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: cg.experiments.spacing(
+                cg.Uniform(length=60), "A", "C", distance=[3]
+            ),
+            "spacing: there is no argument 'distance'; did you mean 'distances'?",
+        ),
+        (
+            lambda: cg.Design(nul=cg.Uniform(length=60)),
+            "Design: there is no argument 'nul'; did you mean 'null'?",
+        ),
+        (
+            lambda: cg.Uniform(length=60).sample(3, seed=1),
+            "NullModel.sample: there is no argument 'seed'; did you mean 'rng'?",
+        ),
+        (
+            lambda: cg.Embed("ACGT", position=3),
+            "Embed: there is no argument 'position'; did you mean 'at'?",
+        ),
+        (
+            lambda: cg.store.load("x.nc"),
+            "load: 'kind' is missing; give kind=",
+        ),
+        (
+            lambda: cg.check(1, 2, rng=3),
+            "check: there is no argument 'rng'; it takes design, predictor",
+        ),
+    ],
+)
+def test_the_argument_that_was_meant_is_named(call, message):
+    with pytest.raises(ArgumentError) as error:
+        call()
+    assert str(error.value) == message
+    assert isinstance(error.value, TypeError)
+
+
+def test_signatures_pickles_and_documents_are_as_they_were():
+    assert "rng" in inspect.signature(cg.run).parameters
+    assert (cg.run.__module__, cg.run.__name__) == ("causalgia._run._run", "run")
+    assert cg.run.__doc__
+    assert cg.run is cg._run.run
+    assert pickle.loads(pickle.dumps(cg.run)) is cg.run
+    null = cg.Uniform(length=9)
+    assert pickle.loads(pickle.dumps(null)) == null
+    assert "length" in inspect.signature(cg.Uniform).parameters
+
+
+def test_an_error_inside_of_a_call_stays_what_it_is():
+    def fails(_: object) -> object:
+        raise TypeError("of the user's own")
+
+    from causalgia.lazy_names import naming_arguments
+
+    with pytest.raises(TypeError, match="of the user's own"):
+        naming_arguments(fails)(3)

@@ -1,0 +1,86 @@
+"""Orientation of matrices of four rows and columns, and files of motifs that have positions as rows. A
+user's report.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import causalgia as cg
+from causalgia.errors import SequenceError
+from causalgia.sequences import read_motifs
+
+TATA = ((1, 3, 2, 14), (13, 0, 0, 7), (7, 1, 1, 11), (20, 0, 0, 0))
+SPACED = "\n".join(" ".join(map(str, row)) for row in TATA)
+NUMBERED = "\n".join(
+    "\t".join(map(str, (i, *row))) for i, row in enumerate(TATA, start=1)
+)
+SHARES = "\n".join("\t".join(f"{n / 20:.4f}" for n in row) for row in TATA)
+FILES = {
+    "Cluster-Buster": f">box\n{SPACED}\n",
+    "a comment first": f"# TATA boxes\n>box\n{SPACED}\n",
+    "GimmeMotifs": f">box\n{SHARES}\n",
+    "HOCOMOCO pcm": ">box\n" + SPACED.replace(" ", "\t"),
+    "CIS-BP": "Pos\tA\tC\tG\tT\n"
+    + "\n".join(
+        f"{i}\t" + "\t".join(f"{n / 20}" for n in row) for i, row in enumerate(TATA, 1)
+    ),
+    "TRANSFAC": f"AC M1\nXX\nID box\nXX\nPO\tA\tC\tG\tT\n{NUMBERED}\nXX\n//\n",
+    "TRANSFAC with P0 and a consensus": "ID box\nBF x\nP0      A      C      G      T\n"
+    + "\n".join(f"0{i} {' '.join(map(str, row))} N" for i, row in enumerate(TATA, 1))
+    + "\nXX\n//\n",
+}
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_rows_are_positions(tmp_path, form):
+    path = tmp_path / "box.txt"
+    path.write_text(FILES[form])
+    (motif,) = read_motifs(path).values()
+    assert motif.consensus == "TATA"
+    assert cg.read_patterns(path)[motif.name].consensus == "TATA"
+
+
+def test_rows_are_bases_where_columns_have_one_sum(tmp_path):
+    # a second example: the transpose of a matrix whose columns count the same sites
+    path = tmp_path / "box.jaspar"
+    path.write_text(
+        ">MA1 box\n" + "\n".join(" ".join(map(str, x)) for x in zip(*TATA, strict=True))
+    )
+    assert read_motifs(path)["box"].consensus == "TATA"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "5 5 5 5\n" * 4,
+        "20 0 0 0\n0 20 0 0\n0 0 20 0\n0 0 0 20\n",
+        "0.7 0.1 0.1 0.1\n0.1 0.7 0.1 0.1\n0.1 0.1 0.1 0.7\n0.1 0.1 0.7 0.1\n",
+    ],
+)
+def test_where_both_fit_the_reader_asks(tmp_path, rows):
+    path = tmp_path / "box.txt"
+    path.write_text(f">box\n{rows}")
+    with pytest.raises(SequenceError, match="either could be positions; write the le"):
+        read_motifs(path)
+    # the cure, applied: the letters of the rows, or the names of the columns
+    path.write_text(
+        ">box\n"
+        + "".join(
+            f"{base} [ {row} ]\n"
+            for base, row in zip("ACGT", rows.splitlines(), strict=True)
+        )
+    )
+    assert read_motifs(path)["box"].consensus
+    path.write_text(
+        "ID box\nPO A C G T\n"
+        + "".join(f"{i} {row}\n" for i, row in enumerate(rows.splitlines(), 1))
+    )
+    assert read_motifs(path)["box"].consensus
+
+
+def test_log_odds_are_refused(tmp_path):
+    path = tmp_path / "pwm.txt"
+    path.write_text(">box\n-1.2 0.3 0.4 0.1\n1.0 -2 0.1 0.2\n0.3 0.1 -1 0.2\n")
+    with pytest.raises(SequenceError, match="log-odds"):
+        read_motifs(path)

@@ -1,0 +1,207 @@
+"""Calls into a user's network outside the forward pass: eval, to, copies, hooks; TorchScript,
+torch.export, quantization. A user's report (DeepLIFT of TorchScript raised RuntimeError of torch).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import causalgia as cg
+from causalgia.errors import AttributionError, CausalgiaError, PredictorError
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("tangermeme")
+SEQUENCES = ["ACGTTGCATGACCAGTTAGACATTGACAGG", "TTGACCAGTACGGATCAGATTACCAGATCA"]
+DESIGN = cg.Design(
+    null=cg.Uniform(length=30),
+    arms={"p": cg.Placebo("AGATAAG", at=9), "w": cg.Embed("AGATAAG", at=9)},
+    n_units=4,
+)
+
+
+def network() -> Any:
+    torch.manual_seed(1)
+    return torch.nn.Sequential(
+        torch.nn.Conv1d(4, 6, 7),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool1d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(6, 2),
+    ).eval()
+
+
+class Whole(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network()
+
+    def forward(self, x: Any) -> Any:
+        return self.inner(x)
+
+
+class NoCopy(Whole):
+    def __deepcopy__(self, memo: object) -> Any:
+        raise TypeError("no copy of this")
+
+
+class Locked(Whole):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+class Hooked(Whole):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, Any] = {}
+        self.inner[0].register_forward_hook(lambda _, __, y: self.seen.update(y=y))
+
+
+class NoTrain(Whole):
+    def train(self, mode: bool = True) -> Any:
+        raise ValueError("no train here")
+
+
+class NoParameters(Whole):
+    def parameters(self, recurse: bool = True) -> Any:
+        raise ValueError("no parameters here")
+
+
+class NoMove(Whole):
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        raise ValueError("no move")
+
+
+def exported(rows: int, *, dynamic: bool) -> Any:
+    shapes = ({0: torch.export.Dim("n", min=1)},) if dynamic else None
+    x = torch.zeros(rows, 4, 30)
+    return torch.export.export(network(), (x,), dynamic_shapes=shapes).module()
+
+
+NETWORKS: dict[str, Callable[[], Any]] = {
+    "plain": network,
+    "scripted": lambda: torch.jit.script(network()),
+    "traced": lambda: torch.jit.trace(network(), torch.zeros(2, 4, 30)),
+    "frozen": lambda: torch.jit.freeze(torch.jit.script(network())),
+    "exported": lambda: exported(2, dynamic=True),
+    "exported for two": lambda: exported(2, dynamic=False),
+    "quantized": lambda: torch.ao.quantization.quantize_dynamic(
+        network(), {torch.nn.Linear}
+    ),
+    "no copy": NoCopy,
+    "locked": Locked,
+    "hooked": Hooked,
+    "no train": NoTrain,
+    "no parameters": NoParameters,
+    "no move": NoMove,
+}
+ASKS: dict[str, Callable[[Any], object]] = {
+    "run": lambda p: cg.run(DESIGN, p, rng=0, progress=False),
+    "reference": lambda p: p.reference(),
+    "fingerprint": lambda p: p.fingerprint,
+    "filters": lambda p: cg.attribution.filters(p, "0", SEQUENCES),
+    "nullified": lambda p: cg.run(
+        DESIGN, cg.attribution.Nullified(p, "0", [1]), rng=0, progress=False
+    ),
+    "randomized": lambda p: cg.attribution.randomized(p, rng=0),
+    **{
+        method: lambda p, method=method: cg.attribute(
+            SEQUENCES,
+            p,
+            method=method,
+            progress=False,
+            **({} if method in ("ism", "gradient") else {"n_baselines": 2, "rng": 0}),
+        )
+        for method in ("ism", "gradient", "integrated_gradients", "deeplift")
+    },
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_any_network_runs_or_is_refused_by_name(kind):
+    refused: list[str] = []
+    try:
+        predictor = cg.TorchPredictor(
+            NETWORKS[kind](), tasks=["a", "b"], scale="z", device="cpu"
+        )
+    except PredictorError as error:
+        refused.append(str(error))
+        predictor = None
+    for ask in ASKS.values() if predictor is not None else ():
+        try:
+            ask(predictor)
+        except CausalgiaError as error:
+            refused.append(str(error))
+    # a cure follows what was refused
+    assert all(";" in text or ". " in text for text in refused)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["scripted", "exported", "frozen", "no copy"])
+def test_a_trial_and_ism_run(kind):
+    predictor = cg.TorchPredictor(NETWORKS[kind](), tasks=["a", "b"], device="cpu")
+    plain = cg.TorchPredictor(network(), tasks=["a", "b"], device="cpu")
+    for ask in (ASKS["run"], ASKS["ism"], ASKS["gradient"]):
+        if kind == "no copy" and ask is ASKS["gradient"]:
+            continue
+        made, wanted = ask(predictor), ask(plain)
+        name = "outcome" if "outcome" in made else "score"
+        assert made[name].to_numpy() == pytest.approx(wanted[name].to_numpy(), abs=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("kind", "ask", "error", "cure"),
+    [
+        ("scripted", "deeplift", AttributionError, "give the network from which"),
+        ("exported", "deeplift", AttributionError, "method='integrated_gradients'"),
+        ("quantized", "deeplift", AttributionError, "is quantized.*float32"),
+        ("quantized", "run", PredictorError, "quantized dynamically.*float32"),
+        ("scripted", "filters", AttributionError, "TorchScript, which calls no layers"),
+        ("exported", "nullified", AttributionError, "torch.export, which calls no lay"),
+        ("no train", "run", PredictorError, "return super"),
+        ("locked", "deeplift", PredictorError, "__deepcopy__.*method='ism'"),
+        ("exported for two", "run", PredictorError, "for 2 sequences at a time: expor"),
+    ],
+)
+def test_the_kind_and_the_cure_are_named(kind, ask, error, cure):
+    made = NETWORKS[kind]()
+    if kind == "no train":
+        made.training = True
+    predictor = cg.TorchPredictor(made, tasks=["a", "b"], device="cpu")
+    with pytest.raises(error, match=cure):
+        ASKS[ask](predictor)
+
+
+def test_the_cure_of_a_fixed_batch_holds():
+    x = torch.zeros(2, 4, 30)
+    net = torch.export.export(
+        network(), (x,), dynamic_shapes=({0: torch.export.Dim("n", min=1)},)
+    ).module()
+    predictor = cg.TorchPredictor(net, tasks=["a", "b"], device="cpu")
+    assert dict(ASKS["run"](predictor).sizes)["unit"] == 4
+
+
+class Sorts(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.last = torch.nn.Conv1d(4, 6, 7), torch.nn.Linear(6, 2)
+
+    def forward(self, x: Any) -> Any:
+        h = torch.relu(self.inner(x)).sort(-1).values[..., -5:].mean(-1)
+        return self.last((h / (h.norm(dim=1, keepdim=True) + 1)).cumprod(1))
+
+
+def test_operations_of_the_rules_themselves_are_not_listed():
+    torch.manual_seed(0)
+    predictor = cg.TorchPredictor(Sorts(), tasks=["a", "b"], device="cpu")
+    with pytest.raises(AttributionError, match="without a rule") as error:
+        cg.attribute(SEQUENCES, predictor, method="deeplift", rng=0, progress=False)
+    assert "sort" in str(error.value)
+    assert "detach" not in str(error.value)
+    assert "view_as" not in str(error.value)

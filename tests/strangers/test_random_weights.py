@@ -1,0 +1,92 @@
+"""A factory that ignores its argument, or a forgotten weights=, runs at random weights. A user's
+report.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+import causalgia as cg
+from causalgia.errors import CausalgiaWarning
+
+torch = pytest.importorskip("torch")
+CODE = """
+import torch, causalgia as cg
+def make():
+    return torch.nn.Sequential(torch.nn.Conv1d(4, 2, 7), torch.nn.AdaptiveAvgPool1d(1),
+                               torch.nn.Flatten(), torch.nn.Linear(2, 2))
+def ignores(weights=None): return make()
+def forgets(): return make()
+def wraps(path): return cg.TorchPredictor(make(), tasks=["a", "b"], scale="z")
+def seeded():
+    torch.manual_seed(0)
+    return make()
+def loads(path):
+    net = make()
+    net.load_state_dict(torch.load(path, weights_only=True))
+    return net
+def partly(path):
+    net, state = make(), torch.load(path, weights_only=True)
+    net.load_state_dict({"0.weight": state["0.weight"]}, strict=False)
+    return net
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "net.py").write_text(CODE)
+    space: dict[str, object] = {}
+    exec(CODE, space)
+    torch.save(space["make"]().state_dict(), tmp_path / "net.pt")
+    torch.save(
+        {"state_dict": space["make"]().state_dict(), "epoch": 3}, tmp_path / "ckpt.pt"
+    )
+    (tmp_path / "net.npz").write_bytes(b"a format of another library")
+    return tmp_path
+
+
+def load(folder: Path, name: str, weights: str | None) -> tuple[str, list[str]]:
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        cg.load_predictor(
+            f"{folder}/net.py:{name}",
+            weights=None if weights is None else str(folder / weights),
+            tasks=["a", "b"],
+            scale="z",
+            announce=lines.append,
+        )
+    found = [str(w.message) for w in caught if w.category is CausalgiaWarning]
+    return "\n".join(lines), found
+
+
+@pytest.mark.parametrize("weights", ["net.pt", "ckpt.pt", "net.npz"])
+@pytest.mark.parametrize("name", ["ignores", "wraps"])
+def test_a_file_that_was_not_loaded_is_a_warning(folder, name, weights):
+    _, (warning,) = load(folder, name, weights)
+    assert "may have random weights" in warning
+    assert "load_state_dict" in warning
+
+
+@pytest.mark.parametrize("name", ["ignores", "forgets"])
+def test_forgotten_weights_are_noted(folder, name):
+    printed, found = load(folder, name, None)
+    assert not found
+    assert "they are random; give weights=" in printed
+
+
+def test_a_part_that_was_not_loaded_is_noted(folder):
+    printed, found = load(folder, "partly", "net.pt")
+    assert not found
+    assert "3 of 4 parameters" in printed
+    assert "'0.bias'" in printed
+
+
+@pytest.mark.parametrize(("name", "weights"), [("loads", "net.pt"), ("seeded", None)])
+def test_a_network_with_its_weights_has_no_note(folder, name, weights):
+    printed, found = load(folder, name, weights)
+    assert not found
+    assert "random" not in printed
