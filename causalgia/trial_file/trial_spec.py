@@ -23,6 +23,7 @@ from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
+from causalgia.sequences import read_fasta
 from causalgia.trial.attributes import analysis_json, check_analysis
 from causalgia.trial_file.trial_tables import (
     PREDICTOR,
@@ -255,6 +256,10 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
 
 def _read_null(table: Table) -> NullModel:
     with _errors_of_null():
+        if "skip" in table:
+            rest = {name: value for name, value in table.items() if name != "skip"}
+            of = read_fasta(rest["of"], skip=table["skip"])
+            return null_from_dict({**rest, "of": of})
         return null_from_dict(table)
 
 

@@ -316,7 +316,9 @@ def check_null(plain: Table, place: str = "[null]") -> None:
         hint = nearest(str(kind), kinds, then=f"there are {', '.join(kinds)}")
         raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{hint}")
     options = [field for field in fields(kinds[kind]) if field.init]
-    check_keys(plain, place, ["kind", *(option.name for option in options)])
+    names = [option.name for option in options]
+    of_file = kind != MatchedVariants.kind and isinstance(plain.get("of"), str)
+    check_keys(plain, place, ["kind", *names, *(["skip"] if of_file else [])])
     for option in options:
         if option.default is MISSING:
             check_key(plain, option.name, f"{place} of kind '{kind}'")
