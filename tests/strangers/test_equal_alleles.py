@@ -1,5 +1,5 @@
-"""An insertion in a repeat, written at two places, is one variant (Tan et al. 2015;
-samtools/bcftools norm).
+"""An insertion in a repeat, written at two places, is one variant (google/deepvariant#487;
+Tan et al. 2015).
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Lines that cannot be used are left out on request, each with its reason
-(kundajelab/variant-scorer#25; calico/basenji#121: one '*', '.', N or contig end stops a
-list).
+(openvax/varcode#88: a symbolic allele stops a list; kundajelab/bpnet#40: so does a window
+beyond its chromosome).
 """
 
 import numpy as np
