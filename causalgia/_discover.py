@@ -54,6 +54,7 @@ from causalgia.reporting.short_answers import every_row, requested_parts
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import Source, sequence_fingerprints
+from causalgia.sequences.motif_alignments import motif_families
 from causalgia.sequences.motif_names import named_motifs
 from causalgia.store import load, save
 from causalgia.streams import RNG, derive, root_key
@@ -89,6 +90,7 @@ _COLUMNS = (
         "methods",
     ),
     "variant_of",
+    "family",
 )
 PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
 _PAIRS_ALIKE = 3
@@ -116,7 +118,10 @@ class Discovery:
         proposed it (a seqlet, an occurrence of the motif, a site of a filter; some
         filters have sites in all), ``methods``, which proposed it, and ``variant_of``,
         the largest motif of the same verdict and task from which it differs by one
-        letter, empty where there is none.
+        letter, empty where there is none, and ``family``, the largest confirmed motif
+        of its family in this task and direction, itself where it leads
+        (`causalgia.sequences.motif_alignments`, both strands counted as one); empty for
+        motifs that are not confirmed.
     pairs
         A row a pair of motifs and a task in which both act: ``first``, ``second``,
         ``first_alone``, ``second_alone``, their effects, ``interaction, lower, upper``;
@@ -160,6 +165,37 @@ class Discovery:
     def confirmed(self) -> pd.DataFrame:
         """The rows of the table with a verdict "higher" or "lower"."""
         return self.table[self.table["verdict"].isin(_DIRECTED)]
+
+    @property
+    def families(self) -> pd.DataFrame:
+        """A row for each family of confirmed motifs and task, the largest effect first:
+        ``motif, name, task, ace, lower, upper, verdict`` of the motif that leads it,
+        ``others``, its other motifs, and ``n_motifs``.
+        """
+        import pandas as pd
+
+        held = self.confirmed
+        columns = ["name", "task", "ace", "lower", "upper", "verdict"]
+        rows = []
+        for (family, task, verdict), of in held.groupby(
+            ["family", "task", "verdict"], sort=False
+        ):
+            lead = of[of["consensus"] == family].iloc[0]
+            names = [name for name in of["name"] if name]
+            row = {name: lead[name] for name in columns}
+            others = [x for x in of["consensus"] if x != family]
+            rows.append(
+                {
+                    "motif": family,
+                    **row,
+                    "name": str(lead["name"]) or next(iter(names), ""),
+                    "task": task,
+                    "verdict": verdict,
+                    "n_motifs": len(of),
+                    "others": ", ".join(others),
+                }
+            )
+        return pd.DataFrame(rows, columns=["motif", *columns, "n_motifs", "others"])
 
     def __str__(self) -> str:
         return self.report()
@@ -283,7 +319,8 @@ def discover(
     With several members ``q`` is that of the median member (the third smallest of
     five), and the interval is over units and members. Confirmed motifs that are shifted
     copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ from it by one
-    letter (``variant_of``), are left out of the pairs: a network
+    letter (``variant_of``) or are of its ``family``, on either strand, are left out of
+    the pairs: a network
     that reads a motif usually also reads it, more weakly, with one letter changed.
     Pairs are at two positions, a third of the sequence apart;
     `causalgia.experiments.motif_pair` estimates interactions at other distances. Their
@@ -371,7 +408,9 @@ def discover(
     both_strands = bool(proposed.attrs["both_strands"])
     table = _table(answer.decisions, over, proposed, named)
     table["variant_of"] = _variants(table, both_strands=both_strands)
-    largest, left_out = _largest(table, both_strands=both_strands)
+    table["family"] = _families(table)
+    # a motif and its reverse complement that both act are one motif
+    largest, left_out = _largest(table, both_strands=True)
     pairs = _pairs(
         predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder
     )
@@ -688,6 +727,32 @@ def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
     return found
 
 
+def _families(table: pd.DataFrame) -> list[str]:
+    """Return, for each row, the largest motif of its family in its task and direction;
+    empty for motifs that are not confirmed.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = [
+    ...     ("TGTTTAC", "a", "higher"),
+    ...     ("GTAAACA", "a", "higher"),
+    ...     ("TGTTTGC", "a", "lower"),
+    ...     ("TGACTCA", "a", "within"),
+    ... ]
+    >>> _families(pd.DataFrame(rows, columns=["consensus", "task", "verdict"]))
+    ['TGTTTAC', 'TGTTTAC', 'TGTTTGC', '']
+    """
+    leaders = dict.fromkeys(table.index.tolist(), "")
+    for (_, verdict), of in table.groupby(["task", "verdict"], sort=False):
+        if verdict in _DIRECTED:
+            strings = of["consensus"].tolist()
+            led = motif_families([Motif.from_iupac(x) for x in strings])
+            rows = of.index.tolist()
+            leaders |= {row: strings[k] for row, k in zip(rows, led, strict=True)}
+    return list(leaders.values())
+
+
 def _variant_sentences(table: pd.DataFrame) -> list[str]:
     n = table.loc[table["variant_of"] != "", "consensus"].nunique()
     says = (
@@ -698,11 +763,11 @@ def _variant_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], list[str]]:
-    """Return the largest confirmed motifs, no two of them near copies or variants, and
-    sentences on those left out.
+    """Return the largest confirmed motifs, no two of them near copies, variants or of
+    one family, and sentences on those left out.
     """
     largest: list[str] = []
-    copies, variants = list[str](), list[str]()
+    copies, variants, relatives = list[str](), list[str](), list[str]()
     held = table[table["verdict"].isin(_DIRECTED)]
     for letters in dict.fromkeys(held["consensus"]):
         if len(largest) == _MOST_IN_PAIRS:
@@ -727,9 +792,24 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
             copies.append(f"{letters} ({copied})")
         elif of is not None:
             variants.append(f"{letters} ({of})")
+        elif (
+            one := next(
+                (
+                    x
+                    for x in held.loc[held["consensus"] == letters, "family"]
+                    if x in largest
+                ),
+                None,
+            )
+        ) is not None:
+            relatives.append(f"{letters} ({one})")
         else:
             largest.append(letters)
-    kinds = ((copies, "a near copy of"), (variants, "one letter away from"))
+    kinds = (
+        (copies, "a near copy of"),
+        (variants, "one letter away from"),
+        (relatives, "of the family of"),
+    )
     return largest, [
         f"Pairs leave out {'this motif' if len(strings) == 1 else 'these motifs'}, "
         f"{what} a larger one: {', '.join(strings)}."

@@ -169,6 +169,13 @@ ERRORS = get_args(Error)
 CONTROLS = get_args(Control)
 SCHEMAS = get_args(Schema)
 ALIGNS = get_args(Align)
+#: reasons for which lines of a file may be left out (``skip=``)
+VARIANT_SKIPS = (
+    *("mismatch", "symbolic", "N", "edge", "chromosome", "repeated", "unchanged"),
+    *("long", "read_out"),
+)
+INTERVAL_SKIPS = ("N", "edge", "chromosome", "repeated", "summit")
+RECORD_SKIPS = ("N", "length", "empty", "repeated")
 VERDICTS = get_args(Verdict)
 RENAMED_ERRORS = {
     "auto": "leave error= out, or 'fdr'",

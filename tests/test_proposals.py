@@ -723,6 +723,7 @@ def test_near_copies_are_left_out_of_pairs_and_named():
             "consensus": words,
             "verdict": ["higher"] * 7 + ["undecided"],
             "variant_of": "",
+            "family": words,
         }
     )
     largest, says = _largest(table, both_strands=False)

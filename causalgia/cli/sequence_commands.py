@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from causalgia.choices import ALIGNS, SCHEMAS
+from causalgia.choices import ALIGNS, RECORD_SKIPS, SCHEMAS, VARIANT_SKIPS
 from causalgia.cli.folder import (
     ANSWER,
     DECISIONS,
@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
 
 PAIRS, SITES, PROPOSALS = "pairs.tsv", "sites.bed", "proposals.nc"
+SKIPPED = "skipped.tsv"
 UNFINISHED = "discovery"
 
 
@@ -98,6 +99,17 @@ def discover_motifs(
             ),
         ),
     ] = None,
+    skip: Annotated[
+        str,
+        typer.Option(
+            "--skip",
+            metavar="REASONS",
+            help=(
+                f"Leave out sequences for these reasons, and list them in {SKIPPED}: "
+                f"all, or {', '.join(RECORD_SKIPS)}, separated by commas."
+            ),
+        ),
+    ] = "",
     n_units: Annotated[
         int, typer.Option(metavar="N", min=2, help="Backgrounds of each trial.")
     ] = 200,
@@ -155,10 +167,13 @@ def discover_motifs(
 
     Example:   causalgia discover net.toml --sequences peaks.fa --motifs JASPAR --out motifs
     """
+    import pandas as pd
+
     from causalgia import store
     from causalgia._discover import discover
     from causalgia.reporting.discovery_answers import discovery_parts
     from causalgia.sequences import read_sequences
+    from causalgia.sequences.skipped_inputs import skip_sentence, skipped_table
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -173,6 +188,17 @@ def discover_motifs(
     place, sequences = out.absolute(), sequences.absolute()
     motifs = motifs if motifs is None or motifs == Path("JASPAR") else motifs.absolute()
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
+    given = (
+        read_sequences(
+            sequences,
+            ambiguous=cast("Ambiguous", ambiguous),
+            rng=rng,
+            skip=_words(skip),
+        )
+        if skip or ambiguous != "refuse"
+        else sequences
+    )
+    skipped = () if isinstance(given, Path) else given.skipped
     with output_folder(place) as folder, results_of_page(place, DECISIONS):
         if force:
             shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
@@ -183,11 +209,7 @@ def discover_motifs(
         store_at = folder / UNFINISHED
         found = discover(
             predictor,
-            sequences
-            if ambiguous == "refuse"
-            else read_sequences(
-                sequences, ambiguous=cast("Ambiguous", ambiguous), rng=rng
-            ),
+            given,
             n_units=n_units,
             method=cast(Any, methods),
             motifs=named,
@@ -204,6 +226,11 @@ def discover_motifs(
         write_text(folder / SITES, "".join(bed))
         store.save(found.proposals, folder / PROPOSALS)
         written = [MOTIFS, PAIRS, SITES, PROPOSALS]
+        (folder / SKIPPED).unlink(missing_ok=True)
+        if skipped:
+            listed = pd.DataFrame(skipped_table(skipped))
+            write_text(folder / SKIPPED, to_csv(listed, index=False, tabs=True))
+            written.append(SKIPPED)
         if found.decisions is not None:
             # for the page of the folder
             printed = {"question": found.question, "answer": "\n".join(found.sentences)}
@@ -223,7 +250,15 @@ def discover_motifs(
             noted="--notes",
         )
         print_parts(parts)
+        if skipped:
+            n_used = len(given) if isinstance(given, Sequences) else 0
+            echo(f"{skip_sentence(skipped, n_used, 'sequences')}.")
     print_written(out, *written)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return the words of an option that takes several, separated by commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _check_files(out: Path, *given: Path | None, force: bool) -> None:
@@ -243,7 +278,7 @@ def _check_files(out: Path, *given: Path | None, force: bool) -> None:
             )
 
 
-TABLE, ANNOTATED, SKIPPED = "variants.tsv", "variants.vcf", "skipped.tsv"
+TABLE, ANNOTATED = "variants.tsv", "variants.vcf"
 SETTINGS = "settings.json"
 _OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
 _NOT_SEQUENCES = ("genome", "variants")
@@ -369,15 +404,20 @@ def score_variants(
             ),
         ),
     ] = None,
-    skip_mismatches: Annotated[
-        bool,
+    skip: Annotated[
+        str,
         typer.Option(
-            "--skip-mismatches",
+            "--skip",
+            metavar="REASONS",
             help=(
-                "Leave out variants whose reference allele differs from the genome; "
-                f"list them in {SKIPPED}."
+                f"Leave out variants for these reasons, and list them in {SKIPPED}: "
+                f"all, or {', '.join(VARIANT_SKIPS)}, separated by commas."
             ),
         ),
+    ] = "",
+    skip_mismatches: Annotated[
+        bool,
+        typer.Option("--skip-mismatches", help="The same as --skip mismatch."),
     ] = False,
     rng: Annotated[
         int, typer.Option(metavar="SEED", min=0, help="Seed of the null variants.")
@@ -430,7 +470,7 @@ def score_variants(
     """
     from causalgia.analysis import Analysis
     from causalgia.experiments import variants as experiment_of
-    from causalgia.experiments.kit.matched_trial import MatchedTrial
+    from causalgia.experiments._variants import listed_of
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -451,7 +491,6 @@ def score_variants(
     }
     # a predictor may change the working folder
     place, vcf = out.absolute(), calls.absolute()
-    skipped: tuple[tuple[Variant, str], ...] = ()
     if calls.suffix.lower() == ".toml":
         given = _options_set(
             ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS]
@@ -474,7 +513,8 @@ def score_variants(
         )
     else:
         _check_own_files(out, calls, force=force)
-        chosen, skipped = _variants_of(calls, schema, genome, skip=skip_mismatches)
+        reasons = _reasons(skip, mismatches=skip_mismatches)
+        chosen = _variants_of(calls, schema, genome, skip=reasons)
         if null == "none" and (
             given := _options_set(ctx, ["match", "n_null", "min_nulls", "tail", "rng"])
         ):
@@ -498,16 +538,15 @@ def score_variants(
             read_out=read_out,
             align=cast("Align | None", align),
             rope=region,
+            skip=reasons,
             **settings,
         )
-    n = (
-        experiment.n_units
-        if not isinstance(experiment, MatchedTrial)
-        else len(experiment.variants)
-    )
+    listed = listed_of(experiment)
+    n = experiment.n_units if listed is None else len(listed.listed)
+    n_skipped = 0 if listed is None else len(listed.skipped)
     echo(
         f"{n:,} variant{'s' * (n != 1)} of {calls}"
-        + (f", {len(skipped):,} skipped" if skipped else "")
+        + (f", {n_skipped:,} skipped" if n_skipped else "")
         + "."
     )
     for line in experiment.notes:
@@ -526,7 +565,6 @@ def score_variants(
             answer,
             folder,
             vcf if schema == "vcf" else None,
-            skipped,
             experiment.notes,
             all_rows=all_rows,
             requested=requested_by_options(False, sentences, notes),
@@ -604,16 +642,27 @@ def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
             )
 
 
+def _reasons(skip: str, *, mismatches: bool) -> tuple[str, ...]:
+    """Return the reasons of ``--skip``, with that of ``--skip-mismatches``."""
+    from causalgia.sequences.skipped_inputs import as_skip
+
+    words = [*_words(skip)]
+    words += ["mismatch"] * (mismatches and words != ["all"])
+    return tuple(sorted(as_skip(words, VARIANT_SKIPS, what="variants")))
+
+
 def _variants_of(
-    calls: Path, schema: str, genome: Path, *, skip: bool
-) -> tuple[tuple[Variant, ...], tuple[tuple[Variant, str], ...]]:
+    calls: Path, schema: str, genome: Path, *, skip: tuple[str, ...]
+) -> tuple[Variant, ...]:
     from causalgia.sequences import read_variants, split_by_genome
     from causalgia.sequences.allele_mismatches import mismatch_in_words
 
-    chosen = read_variants(calls, schema=cast("Schema", schema))
+    chosen = read_variants(calls, schema=cast("Schema", schema), skip=skip)
+    if skip:  # the experiment tells which variants the genome has
+        return chosen
     found = split_by_genome(chosen, genome)
     most = 2 * len(found.mismatched) > len(chosen)
-    if found.mismatched and (most or not skip):
+    if found.mismatched:
         shown = "; ".join(
             f"{x.name} has {x.reference}, the genome {letters}"
             for x, letters in found.mismatched[:5]
@@ -633,7 +682,7 @@ def _variants_of(
             "assembly that they are of, and are positions counted as --schema says "
             f"(bed from 0, the others from 1)?{cure}"
         )
-    return found.matched, found.mismatched
+    return chosen
 
 
 def _null_model(null: str, match: str, min_nulls: int, rng: int) -> Any:
@@ -707,7 +756,6 @@ def _write(
     answer: Answer,
     folder: Path,
     like: Path | None,
-    skipped: tuple[tuple[Variant, str], ...],
     shown: Sequence[str],
     *,
     all_rows: bool,
@@ -729,16 +777,10 @@ def _write(
     write_variants(answer, folder / TABLE)
     write_variants(answer, folder / ANNOTATED, like=like)
     (folder / SKIPPED).unlink(missing_ok=True)
-    if skipped:
-        rows = (
-            f"{x.chromosome}\t{x.position + 1}\t{x.name}\t{x.reference}\t{x.alternate}\t{y}\n"
-            for x, y in skipped
-        )
-        write_text(
-            folder / SKIPPED,
-            "chromosome\tposition\tname\treference\talternate\tgenome\n"
-            + "".join(rows),
-        )
+    skipped = answer.findings.get("skipped")
+    if skipped is not None:
+        rows = skipped.to_dataframe()
+        write_text(folder / SKIPPED, to_csv(rows, index=False, tabs=True))
     echo()
     readable = write_effects(folder, decisions, text=str(answer))
     print_answers(
@@ -750,7 +792,7 @@ def _write(
     return (
         TABLE,
         ANNOTATED,
-        *([SKIPPED] if skipped else []),
+        *([SKIPPED] if skipped is not None else []),
         *readable,
         ESTIMATES,
         DECISIONS,

@@ -175,6 +175,7 @@ _IN_PYTHON = (
     "across_predictors",
     "tile_search",
     "greedy_tiles",
+    "motif_screen",
     "junctions",
 )
 

@@ -439,7 +439,7 @@ class Genomic(FromParents):
         return super().parent_names if self.parent is None else tuple(self.parent)
 
     def notes(self, n_units: int) -> list[str]:
-        return super().notes(n_units) if self.parent is None else []
+        return super().notes(n_units) if self.parent is None else self._skip_notes()
 
     def _of_rows(self, chosen: NDArray[np.bool_], **more: Any) -> NullModel:
         parent = None if self.parent is None else tuple(compress(self.parent, chosen))

@@ -24,6 +24,7 @@ from causalgia.inputs import parse_json, parse_toml
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Name, Sequences, Source, as_sequences
+from causalgia.sequences.skipped_inputs import skip_sentence
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens, Units
 
@@ -351,12 +352,19 @@ class FromParents(FromSequences):
     def notes(self, n_units: int) -> list[str]:  # noqa: ARG002
         n, n_parents = len(self.parents_given), len(set(self.parent_names))
         if n_parents == n:
-            return []
+            return self._skip_notes()
         return [
+            *self._skip_notes(),
             f"{n:,} sequences are {n_parents:,} parent{'s' if n_parents != 1 else ''}: "
             "equal sequences, and sequences with equal dinucleotide counts (shuffles "
-            "of one another), are not independent of each other"
+            "of one another), are not independent of each other",
         ]
+
+    def _skip_notes(self) -> list[str]:
+        """Return how many of the file's sequences were left out, by reason."""
+        of = self.parents_given
+        sentence = skip_sentence(of.skipped, len(of), "sequences")
+        return [sentence] if sentence else []
 
     def _of_rows(self, chosen: NDArray[np.bool_], **more: Any) -> NullModel:
         given = self.parents_given

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from causalgia.experiments._knock_in import knock_in
     from causalgia.experiments._motif_mutagenesis import motif_mutagenesis
     from causalgia.experiments._motif_pairs import motif_pair, motif_pairs
+    from causalgia.experiments._motif_screen import motif_screen
     from causalgia.experiments._necessity import necessity, sufficiency
     from causalgia.experiments._null_models import agreement, null_models
     from causalgia.experiments._occlusion import occlusion
@@ -99,6 +100,7 @@ __all__ = [
     "motif_mutagenesis",
     "motif_pair",
     "motif_pairs",
+    "motif_screen",
     "necessity",
     "null_models",
     "occlusion",

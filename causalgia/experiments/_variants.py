@@ -9,14 +9,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_position, check_flag
-from causalgia.choices import Align, Schema, is_matched_rope, is_placebo_rope
+from causalgia.choices import (
+    VARIANT_SKIPS,
+    Align,
+    Schema,
+    is_matched_rope,
+    is_placebo_rope,
+)
 from causalgia.design import (
     Arm,
     Embed,
@@ -30,6 +36,11 @@ from causalgia.errors import DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
+from causalgia.experiments.kit.listed_rows import (
+    account_of_lines,
+    row_of_each_line,
+    skipped_finding,
+)
 from causalgia.experiments.kit.matched_trial import (
     OVER_CONTEXTS,
     OWN_CONTEXT,
@@ -43,13 +54,16 @@ from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
-from causalgia.sequences.variant_files import Variant, as_variants, read_variants
+from causalgia.sequences.listed_variants import ListedVariants
+from causalgia.sequences.skipped_inputs import Skip, as_skip
+from causalgia.sequences.variant_files import Variant, read_variants
 from causalgia.sequences.windowed_variants import (
     ReadOut,
     VariantWindows,
-    place_by_read_out,
+    WindowsOfList,
+    allele_width,
     variant_changes,
-    variant_windows,
+    windows_of_list,
 )
 from causalgia.types import Tokens
 
@@ -92,6 +106,7 @@ def variants(
     flank: int | None = None,
     n_units: int | None = None,
     rope: RopeLike | None = None,
+    skip: Skip = (),
 ) -> Experiment:
     r"""Return the experiment that estimates the effect of each variant: VCF and FASTA
     in, one row per variant out.
@@ -114,6 +129,10 @@ def variants(
     bases, distance and length: is its effect large for a variant? The contrasts are
     then the variants. The p-value is ``(1 + #{|null| >= |effect|}) / (m + 1)`` within
     the stratum, valid for a variant that is exchangeable with its null variants.
+
+    Variants are left-normalized (Tan, Abecasis & Kang 2015): two lines that make the
+    same sequence, as an insertion in a repeat written at two of its places, are one
+    variant, tested once and counted once; each line keeps its row in the finding.
 
     Parameters
     ----------
@@ -159,6 +178,15 @@ def variants(
         ``"0.2 sd"`` of the reference alleles' outcomes; with matched variants
         ``"matched"``: absolute effects up to the largest but 5 % of theirs, beyond
         which p is at most .05.
+    skip
+        Reasons for which variants are left out instead of refused, ``"all"`` or any of:
+        ``"mismatch"`` (the genome has another reference allele; refused still where
+        most do), ``"symbolic"`` (``<DEL>``, breakends, ``*``, ``.``), ``"N"`` (a letter
+        that is no base, in an allele or the window), ``"edge"`` (the window leaves its
+        chromosome), ``"chromosome"`` (unknown to the genome), ``"repeated"``,
+        ``"unchanged"`` (both alleles are equal), ``"long"`` (an allele longer than the
+        window), ``"read_out"`` (no site in the window). The answer's last sentence
+        counts them, and its finding ``"skipped"`` lists each with its reason.
 
     Returns
     -------
@@ -172,15 +200,16 @@ def variants(
         matched_upper, verdict`` and, from 30 variants on, ``lfdr_matched``; with
         `tail`, ``tail_p`` and ``tail_by``; estimates and decisions have the same
         (contrast, task), and ``dropped_keys``, what the null variants of a stratum need
-        not share. ``attrs["estimand"]`` names the estimand.
+        not share. ``attrs["estimand"]`` names the estimand. Finding ``skipped`` (line),
+        with `skip`: ``name, reason, detail``, line of the file and alleles.
 
     Raises
     ------
     SequenceError
         If a file cannot be read, a variant is malformed, or the genome lacks its
         chromosome or position or has another reference allele there; or a variant has
-        no site of `read_out`, or lies outside of its window. The message names the
-        variant.
+        no site of `read_out`, or lies outside of its window; and `skip` does not leave
+        it out. The message names the variant, and the reason that would.
     DesignError
         If `length` is missing or not that of the backgrounds, a setting is given that
         is for another kind of `null`, alleles do not fit the backgrounds, there is a
@@ -191,7 +220,8 @@ def variants(
 
     References
     ----------
-    Zhou & Troyanskaya (2015), doi:10.1038/nmeth.3547; alleles in many contexts, as in a
+    Zhou & Troyanskaya (2015), doi:10.1038/nmeth.3547; left-normalized alleles: Tan,
+    Abecasis & Kang (2015), doi:10.1093/bioinformatics/btv112; alleles in many contexts, as in a
     reporter assay: Tewhey et al. (2016), doi:10.1016/j.cell.2016.04.027; ranks among
     null draws: Bates, Candes, Lei, Romano & Sesia (2023), doi:10.1214/22-AOS2244.
 
@@ -241,10 +271,13 @@ def variants(
             f"schema={quoted(schema)} is for a file, and variants were given: leave it "
             "out"
         )
+    reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
     given = (
-        read_variants(vcf, schema=schema) if isinstance(vcf, str | PathLike) else vcf
+        read_variants(vcf, schema=schema, skip=skip)
+        if isinstance(vcf, str | PathLike)
+        else vcf
     )
-    chosen = tuple(given) if isinstance(given, Iterable) else (given,)
+    chosen = given if isinstance(given, tuple) else _as_tuple(given)
     matched = isinstance(null, MatchedVariants)
     if n_null != _N_NULL and not matched:
         raise DesignError(
@@ -284,7 +317,15 @@ def variants(
                     "cg.Uniform(length=200); in its own context each variant is one "
                     "unit with all bases of its window"
                 )
-        windows = _own_windows(chosen, fasta, length, read_out, align)
+        if length is None:
+            raise DesignError(
+                "length= is missing: give the bases of a window, as many as the "
+                "predictor reads"
+            )
+        found = windows_of_list(
+            chosen, fasta, length=length, skip=reasons, read_out=read_out, align=align
+        )
+        windows = found.windows
         middle = windows.reference.shape[1] // 2
         changes = [] if read_out is None else variant_changes(windows, flank=0)
         distances = (
@@ -292,9 +333,9 @@ def variants(
         )
         if null is not None:
             return _matched_experiment(
-                windows, distances, fasta, null, n_null, tail=tail, rope=rope
+                found, distances, fasta, null, n_null, tail=tail, rope=rope
             )
-        return _own_context_experiment(windows, distances, rope)
+        return _own_context_experiment(found, distances, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
             f"null={quoted(null)} is not a null model, such as "
@@ -307,12 +348,30 @@ def variants(
             "out, or make them equal"
         )
     flank = _FLANK if flank is None else as_position(flank, "flank")
-    return _sampled_context_experiment(chosen, fasta, null, flank, n_units, rope)
+    return _sampled_context_experiment(
+        chosen, fasta, null, flank, n_units, rope, reasons
+    )
+
+
+def listed_of(experiment: Experiment) -> ListedVariants | None:
+    """Return the lines that an experiment of variants was made of; None for another
+    experiment.
+    """
+    if isinstance(experiment, MatchedTrial):
+        return experiment.listed
+    read = experiment.entry.read
+    first = read.args[0] if isinstance(read, partial) and read.args else None
+    return first if isinstance(first, ListedVariants) else None
+
+
+def _as_tuple(given: Any) -> tuple[Any, ...]:
+    return tuple(given) if isinstance(given, Iterable) else (given,)
 
 
 def _own_context_experiment(
-    windows: VariantWindows, distances: list[int] | None, rope: RopeLike
+    found: WindowsOfList, distances: list[int] | None, rope: RopeLike
 ) -> Experiment:
+    windows = found.windows
     _check_own_contexts(windows, rope)
     loci = window_loci(windows)
     strings, starts = replaced_strings(windows)
@@ -326,9 +385,7 @@ def _own_context_experiment(
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=replace(
             VARIANTS,
-            read=partial(
-                _read_own_contexts, windows.variants, distances, len(set(loci))
-            ),
+            read=partial(_read_own_contexts, found.listed, distances, len(set(loci))),
             draw=_draw_own_contexts,
             claims="confirmatory",
         ),
@@ -336,33 +393,8 @@ def _own_context_experiment(
     )
 
 
-def _own_windows(
-    chosen: tuple[Variant, ...],
-    fasta: str | PathLike[str],
-    length: int | None,
-    read_out: ReadOut | None,
-    align: Align | None,
-) -> VariantWindows:
-    if length is None:
-        raise DesignError(
-            "length= is missing: give the bases of a window, as many as the predictor "
-            "reads"
-        )
-    if read_out is None:
-        return variant_windows(chosen, fasta, length=length, align=align or "left")
-    starts, minus = place_by_read_out(as_variants(chosen), read_out, length=length)
-    return variant_windows(
-        chosen,
-        fasta,
-        length=length,
-        starts=starts.tolist(),
-        align=align or "read_out",
-        minus=minus.tolist(),
-    )
-
-
 def _matched_experiment(
-    windows: VariantWindows,
+    found: WindowsOfList,
     distances: list[int] | None,
     fasta: str | PathLike[str],
     null: MatchedVariants,
@@ -371,6 +403,7 @@ def _matched_experiment(
     tail: bool,
     rope: RopeLike,
 ) -> MatchedTrial:
+    windows = found.windows
     nulls = null.draw(windows, n_null=n_null, genome=fasta)
     keys, names = null.keys_of(windows)
     strata = match_strata(keys, names, nulls.matched, least=null.min_nulls)
@@ -394,7 +427,8 @@ def _matched_experiment(
         contrasts={MEAN: {ALTERNATE: 1.0, REFERENCE: -1.0}},
         entry=VARIANTS,
         analysis=Analysis(rope=rope, target="units"),
-        variants=windows.variants,
+        variants=found.listed.first_listed,
+        listed=found.listed,
         matched=null,
         strata=strata,
         n_given_up=dict(Counter(nulls.n_dropped.tolist())),
@@ -477,8 +511,11 @@ def _sampled_context_experiment(
     flank: int,
     n_units: int | None,
     rope: RopeLike,
+    skip: frozenset[str],
 ) -> Experiment:
-    references, alternates = _allele_strings(chosen, fasta, flank)
+    most = null.length - 2 * flank - 1
+    listed, references, alternates = _allele_strings(chosen, fasta, flank, most, skip)
+    chosen = listed.first_listed
     _check_alleles_fit(chosen, references, alternates, null.length)
     named: dict[str, str] = {}  # variants of one place share their reference arm
     for kind, strings in ((REFERENCE, references), (ALTERNATE, alternates)):
@@ -497,24 +534,30 @@ def _sampled_context_experiment(
             x.name: {named[alternate]: 1.0, named[reference]: -1.0}
             for x, reference, alternate in pairs
         },
-        entry=VARIANTS,
+        entry=replace(VARIANTS, read=partial(_read_sampled_contexts, listed)),
         analysis=Analysis(rope=rope),
         labels=_variant_labels(chosen),
     )
 
 
 def _allele_strings(
-    chosen: tuple[Variant, ...], fasta: str | PathLike[str], flank: int
-) -> tuple[list[str], list[str]]:
+    chosen: tuple[Variant, ...],
+    fasta: str | PathLike[str],
+    flank: int,
+    most: int,
+    skip: frozenset[str],
+) -> tuple[ListedVariants, list[str], list[str]]:
     """Return the reference and alternate alleles with `flank` bases on both sides of
     the longer one.
     """
-    widths = [
-        max(len(x.reference), len(x.alternate))
-        for x in chosen
-        if isinstance(x, Variant)
-    ]
-    windows = variant_windows(chosen, fasta, length=2 * flank + max(widths, default=1))
+    widths = [allele_width(x) for x in chosen if isinstance(x, Variant)]
+    if "long" in skip:
+        widths = [width for width in widths if width <= most]
+    widest = max(widths, default=1)
+    listed, windows = windows_of_list(
+        chosen, fasta, length=2 * flank + widest, skip=skip, widest=widest
+    )
+    widths = [allele_width(x) for x in windows.variants]
     spans = [
         slice(i - flank, i + n + flank)
         for i, n in zip(windows.start.tolist(), widths, strict=True)
@@ -523,7 +566,7 @@ def _allele_strings(
         [decode(row[None, span])[0] for row, span in zip(tokens, spans, strict=True)]
         for tokens in (windows.reference, windows.alternate)
     )
-    return reference, alternate
+    return listed, reference, alternate
 
 
 def _check_alleles_fit(
@@ -557,7 +600,7 @@ def _variant_labels(chosen: tuple[Variant, ...]) -> Labels:
     }
 
 
-def _read_sampled_contexts(found: TrialResults) -> Finding:
+def _read_sampled_contexts(listed: ListedVariants, found: TrialResults) -> Finding:
     decisions = found.steps.decisions
     over, n = found.experiment.drawn.describe(), decisions.sizes["contrast"]
     sentences = [
@@ -575,14 +618,15 @@ def _read_sampled_contexts(found: TrialResults) -> Finding:
         .assign_coords(labels)
         .rename(contrast="variant")
     )
+    rows = row_of_each_line(table.assign_attrs(estimand=OVER_CONTEXTS), listed)
     return Finding(
-        datasets={"variants": table.assign_attrs(estimand=OVER_CONTEXTS)},
-        sentences=tuple(sentences),
+        datasets={"variants": rows, **skipped_finding(listed.skipped)},
+        sentences=(*sentences, *account_of_lines(listed)),
     )
 
 
 def _read_own_contexts(
-    chosen: tuple[Variant, ...],
+    listed: ListedVariants,
     distances: list[int] | None,
     n_loci: int,
     found: TrialResults,
@@ -590,6 +634,7 @@ def _read_own_contexts(
     """Return sentences on the mean effect and, unless only moments were kept, a row for
     each variant.
     """
+    chosen, account = listed.first_listed, account_of_lines(listed)
     rows = found.steps.decisions.sel(contrast=MEAN)
     over = f"{n_loci:,} loci" if n_loci > 1 else "one locus"
     means = {
@@ -598,10 +643,14 @@ def _read_own_contexts(
     }
     if found.steps.effects is None:
         return Finding(
-            sentences=tuple(
-                f"{of}: {len(chosen)} variants of {over}, {mean}."
-                for of, mean in means.items()
-            )
+            datasets=skipped_finding(listed.skipped),
+            sentences=(
+                *(
+                    f"{of}: {len(chosen)} variants of {over}, {mean}."
+                    for of, mean in means.items()
+                ),
+                *account,
+            ),
         )
     check_every_variant(found.steps.effects, len(chosen))
     table = _variant_table(
@@ -615,9 +664,10 @@ def _read_own_contexts(
         f"predictor; over {over} {means[of]}."
         for of, part in rows_by_task(table.rename(effect="ace", variant="contrast"))
     ]
+    each = row_of_each_line(table.assign_attrs(estimand=OWN_CONTEXT), listed)
     return Finding(
-        datasets={"variants": table.assign_attrs(estimand=OWN_CONTEXT)},
-        sentences=tuple(sentences),
+        datasets={"variants": each, **skipped_finding(listed.skipped)},
+        sentences=(*sentences, *account),
     )
 
 
@@ -692,7 +742,6 @@ VARIANTS = Entry(
         "over sampled contexts."
     ),
     doi="10.1038/nmeth.3547",
-    read=_read_sampled_contexts,
     draw=draw_largest_variants,
     zoo="gata1_like",
     claims="screening",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_WORDS = ("motif", "name", "task", "verdict", "one letter from")
+_WORDS = ("motif", "name", "task", "verdict", "one letter from", "family")
 _VERB = {"higher": "raises", "lower": "lowers"}
 _FEW_PAIRS = 2
 
@@ -71,7 +71,7 @@ def discovery_parts(
     level = "95 %" if decided is None else percent(float(decided.attrs["ci_prob"]))
     several = found.table["task"].nunique() > 1
     header = ["motif", "name", "task", "verdict", "ACE", f"{level} interval", "q"]
-    header += ["networks", "proposed by", "one letter from"]
+    header += ["networks", "proposed by", "one letter from", "family"]
     lines = [
         [
             str(row["consensus"]),
@@ -83,6 +83,7 @@ def discovery_parts(
             f"{row['members']} of {n_networks}" if n_networks > 1 else "",
             f"{row['sequences']:,} of {found.n_proposing:,}",
             str(row["variant_of"]),
+            str(row["family"]) if row["family"] != row["consensus"] else "",
         ]
         for _, row in shown.iterrows()
     ]
@@ -127,6 +128,7 @@ def discovery_sentences(
     ...         "upper": [1.47, 0.1],
     ...         "verdict": ["higher", "within"],
     ...         "variant_of": ["", ""],
+    ...         "family": ["TGACTCA", ""],
     ...     }
     ... )
     >>> print(*discovery_sentences(rows, rows[:1], rows[:0]))
@@ -152,6 +154,9 @@ def discovery_sentences(
     )  # fmt: skip
     near = confirmed.loc[confirmed["variant_of"] != "", "consensus"].nunique()
     near_to = f", {near:,} of them one letter from a larger one" if near else ""
+    n_families = confirmed["family"].nunique()
+    families = f"{n_families:,} famil{'y' if n_families == 1 else 'ies'}"
+    near_to += f", in {families}" if n_families < n_read else ""
     task = str(first["task"])
     task = "the outcome" if task == "outcome" else cut(task)
     return [

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
+from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
+    CODES,
     IUPAC,
     Ambiguous,
     as_token_array,
@@ -28,7 +30,14 @@ from causalgia.sequences.alphabet import (
     reverse_complement,
     stack_letters,
 )
-from causalgia.sequences.genome import Genome, read_bed
+from causalgia.sequences.genome import Genome, Window, read_bed
+from causalgia.sequences.skipped_inputs import (
+    Skip,
+    Skipped,
+    as_skip,
+    check_any_left,
+    skipping,
+)
 from causalgia.sequences.text_files import read_text
 from causalgia.streams import RNG
 from causalgia.types import Tokens
@@ -57,6 +66,8 @@ class Sequences:
     source
         The path of the FASTA file, as it was given, that holds these sequences and no
         others.
+    skipped
+        Records or windows that ``skip=`` left out of the file.
 
     Raises
     ------
@@ -73,6 +84,7 @@ class Sequences:
     tokens: Tokens
     names: tuple[Name, ...]
     source: str | None = None
+    skipped: tuple[Skipped, ...] = ()
 
     def __post_init__(self) -> None:
         # the tokens as an array that no other code can write to
@@ -120,8 +132,11 @@ class Sequences:
 
     def __reduce__(
         self,
-    ) -> tuple[type[Sequences], tuple[Tokens, tuple[Name, ...], str | None]]:
-        return Sequences, (self.tokens, self.names, self.source)
+    ) -> tuple[
+        type[Sequences],
+        tuple[Tokens, tuple[Name, ...], str | None, tuple[Skipped, ...]],
+    ]:
+        return Sequences, (self.tokens, self.names, self.source, self.skipped)
 
     def __repr__(self) -> str:
         shown = " ... ".join(map(repr, dict.fromkeys((self.names[0], self.names[-1]))))
@@ -307,19 +322,36 @@ def _looks_one_hot(array: NDArray[np.generic]) -> bool:
 
 
 def read_fasta(
-    path: FilePath, *, ambiguous: Ambiguous = "refuse", rng: RNG | None = None
+    path: FilePath,
+    *,
+    ambiguous: Ambiguous = "refuse",
+    rng: RNG | None = None,
+    skip: Skip = (),
 ) -> Sequences:
     r"""Read a FASTA file of records of one length, plain or gzip-compressed.
 
     A record's name is the first word of its header. Records may span lines; lower case
     (soft masking) is upper case, U is T. `encode` describes ambiguous letters.
 
+    Parameters
+    ----------
+    path
+        The file.
+    ambiguous, rng
+        As in `encode`.
+    skip
+        Reasons for which records are left out, and listed in ``skipped`` of what is
+        returned, instead of refused: ``"N"`` (a letter that is no base), ``"length"``
+        (another length than that of most records), ``"empty"``, ``"repeated"`` (a name
+        that a record had before), or ``"all"`` of these.
+
     Raises
     ------
     SequenceError
         If `path` is no path, or the file cannot be read, is not FASTA, has an empty,
-        unnamed or repeated record, unequal lengths, or letters that are not bases. The
-        message names the file, and the record or line.
+        unnamed or repeated record, unequal lengths, or letters that are not bases, and
+        `skip` does not leave it out; or nothing is left. The message names the file,
+        and the record or line.
     TypeError
         If letters are to be drawn and `rng` is missing.
 
@@ -337,7 +369,11 @@ def read_fasta(
             "'peaks.fa'"
         )
     source = str(path)
-    names, bodies = parse_fasta(read_text(path), source=source)
+    reasons = as_skip(skip, RECORD_SKIPS, what="records")
+    text = read_text(path)
+    if reasons:
+        return _without_flawed_records(text, source, reasons, ambiguous, rng)
+    names, bodies = parse_fasta(text, source=source)
     _check_unique_names(names, place=f"{source}: ")
     letters = stack_letters(bodies, names, source=source)
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
@@ -345,6 +381,59 @@ def read_fasta(
     return Sequences(
         _set_read_only(tokens), names, source if ambiguous == "refuse" else None
     )
+
+
+def _without_flawed_records(
+    text: bytes,
+    source: str,
+    reasons: frozenset[str],
+    ambiguous: Ambiguous,
+    rng: RNG | None,
+) -> Sequences:
+    """Return the records of a FASTA text without those that `reasons` leave out."""
+    names, bodies = parse_fasta(text, source=source, empty="empty" in reasons)
+    usual = Counter(map(len, filter(None, bodies))).most_common(1)
+    most = usual[0][0] if usual else 0
+    usable, seen, skipped = list[int](), set[str](), list[Skipped]()
+    for i, (name, body) in enumerate(zip(names, bodies, strict=True)):
+        flaws = {
+            "empty": not body and "no letters",
+            "repeated": name in seen and "a record before has this name",
+            "length": len(body) != most
+            and f"{len(body):,} letters, and most records have {most:,}",
+            "N": "N" in reasons and flaw_of_letters(body, ambiguous),
+        }
+        why = next((x for x, detail in flaws.items() if detail and x in reasons), "")
+        if why:
+            skipped.append(Skipped(name, why, str(flaws[why]), i + 1))
+        else:
+            usable.append(i)
+            seen.add(name)
+    check_any_left(len(usable), skipped, source, "records")
+    chosen = tuple(names[i] for i in usable)
+    _check_unique_names(chosen, place=f"{source}: ")
+    letters = stack_letters([bodies[i] for i in usable], chosen, source=source)
+    tokens = letter_tokens(letters, chosen, ambiguous=ambiguous, rng=rng, source=source)
+    # the file holds others too: a saved design contains these sequences in full
+    where = source if not skipped and ambiguous == "refuse" else None
+    return Sequences(_set_read_only(tokens), chosen, where, tuple(skipped))
+
+
+def flaw_of_letters(letters: bytes, ambiguous: Ambiguous) -> str:
+    """Return the first letter that is neither a base nor to be drawn, with its place;
+    empty if there is none.
+
+    Examples
+    --------
+    >>> flaw_of_letters(b"ACNT", "refuse"), flaw_of_letters(b"ACNT", "draw")
+    ("letter 'N' at position 2 (counted from 0)", '')
+    """
+    codes = CODES[np.frombuffer(letters, np.uint8)]
+    unusable = codes > 3 if ambiguous == "refuse" else codes == CODES[0]
+    if not unusable.any():
+        return ""
+    at = int(np.argmax(unusable))
+    return f"letter {quoted(chr(letters[at]))} at position {at} (counted from 0)"
 
 
 def from_bed(
@@ -356,6 +445,7 @@ def from_bed(
     stranded: bool = False,
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
+    skip: Skip = (),
 ) -> Sequences:
     r"""Cut windows of exactly `length` out of a genome, one centered on each interval
     of a BED file.
@@ -371,12 +461,19 @@ def from_bed(
     gzip-compressed one is read whole. No file is written, and an index beside the FASTA
     is ignored.
 
+    Intervals are left out, and listed in ``skipped`` of what is returned, instead of
+    refused for the reasons in `skip`: ``"edge"`` (the window leaves its chromosome),
+    ``"N"`` (it has a letter that is no base), ``"chromosome"`` (unknown to the genome),
+    ``"repeated"`` (the window of an interval before), ``"summit"`` (none was called),
+    or ``"all"`` of these.
+
     Raises
     ------
     SequenceError
         If a file cannot be read, a line is malformed, a chromosome is unknown, two
         intervals give one window, a window leaves its chromosome, or a window holds
-        letters that are not bases.
+        letters that are not bases, and `skip` does not leave it out; or nothing is
+        left.
     TypeError
         If letters are to be drawn and `rng` is missing.
 
@@ -389,12 +486,38 @@ def from_bed(
     >>> from_bed(folder / "peaks.bed", folder / "genome.fa", length=6)
     <Sequences: 1 of 6 bp, 'chr1:5-11'>
     """
-    windows = read_bed(bed, length=length, center=center, stranded=stranded)
+    reasons, skipped = as_skip(skip, INTERVAL_SKIPS, what="intervals"), list[Skipped]()
+    given = read_bed(
+        bed,
+        length=length,
+        center=center,
+        stranded=stranded,
+        skip=reasons,
+        skipped=skipped,
+    )
+    windows, records = list[Window](), list[bytes]()
     with Genome(fasta) as genome:
-        records = [
-            genome.letters(w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}")
-            for w in windows
-        ]
+        lengths = genome.lengths
+        for w in given:
+            size = lengths.get(w.chromosome)
+            flaw, detail = "", ""
+            if size is None:
+                flaw, detail = "chromosome", f"no chromosome {quoted(w.chromosome)}"
+            elif w.start < 0 or w.stop > size:
+                flaw, detail = "edge", f"the chromosome has {size:,} bases"
+            if flaw in reasons:
+                skipped.append(Skipped(w.name, flaw, detail, w.line))
+                continue
+            letters_of = genome.letters(
+                w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}"
+            )
+            if "N" in reasons and (flaw := flaw_of_letters(letters_of, ambiguous)):
+                skipped.append(Skipped(w.name, "N", flaw, w.line))
+                continue
+            windows.append(w)
+            records.append(letters_of)
+    skipped.sort(key=lambda x: x.line)
+    check_any_left(len(windows), skipped, str(bed), "intervals")
     names = tuple(w.name for w in windows)
     letters = stack_letters(records, names, source=str(fasta))
     tokens = letter_tokens(
@@ -403,12 +526,14 @@ def from_bed(
     minus = np.array([w.strand == "-" for w in windows])
     tokens[minus] = reverse_complement(tokens[minus])
     # the genome holds more than these windows: a saved design contains them in full
-    return Sequences(_set_read_only(tokens), names)
+    return Sequences(_set_read_only(tokens), names, None, tuple(skipped))
 
 
-def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[bytes]]:
+def parse_fasta(
+    text: bytes, *, source: str, empty: bool = False
+) -> tuple[tuple[str, ...], list[bytes]]:
     """Return the names and the letters of the records of a FASTA text, without their
-    line ends.
+    line ends; `empty` says whether a record may lack letters.
 
     Raises
     ------
@@ -433,14 +558,15 @@ def parse_fasta(text: bytes, *, source: str) -> tuple[tuple[str, ...], list[byte
     )
     letters = [body.translate(None, b"\n\t ") for body in bodies]
     for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
-        if not name or not letter:
+        if not name or not (letter or empty):
             line = sum(chunk.count(b"\n") + 1 for chunk in chunks[: i + 1])
             flaw = (
                 f"record {quoted(name)} has no letters"
                 if name
                 else "record has no name after '>'"
             )
-            msg = f"{source}: line {line}: {flaw}; complete or drop it"
+            cure = f", {skipping('empty')}" if name else ""
+            msg = f"{source}: line {line}: {flaw}; complete or drop it{cure}"
             raise SequenceError(msg)
     return names, letters
 

@@ -19,6 +19,7 @@ import numpy as np
 from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
+from causalgia.sequences.skipped_inputs import Skipped, check_any_left, skipping
 from causalgia.sequences.text_files import (
     check_not_fasta,
     check_text,
@@ -160,7 +161,8 @@ class Genome:
         if start < 0 or stop > record.length:
             msg = (
                 f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, "
-                f"which has {record.length} bases; drop it or ask for a shorter length"
+                f"which has {record.length} bases; drop it, ask for a shorter length, "
+                f"{skipping('edge')}"
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
@@ -198,7 +200,7 @@ class Genome:
                 )
             msg = (
                 f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; "
-                f"{cure}"
+                f"{cure}, {skipping('chromosome')}"
             )
             raise SequenceError(msg)
         return record
@@ -424,13 +426,16 @@ def read_bed(
     length: int,
     center: Literal["middle", "summit"],
     stranded: bool,
+    skip: frozenset[str] = frozenset(),
+    skipped: list[Skipped] | None = None,
 ) -> list[Window]:
     """Read a BED file, plain or gzip-compressed, as windows of `length` around the
     intervals' centers.
 
     Comments, ``track`` and ``browser`` lines and blank lines are skipped; columns are
     separated by tabs, or by blanks on lines without tabs. `from_bed` defines the
-    center.
+    center. Intervals without a summit and repeated windows go to `skipped` where `skip`
+    says so.
 
     Raises
     ------
@@ -449,18 +454,28 @@ def read_bed(
         raise SequenceError(msg)
     text = read_text(path)
     check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
-    windows = [
-        _window(
-            line,
-            number,
-            place=f"{path}: line {number}",
-            length=int(length),
-            center=center,
-            stranded=stranded,
+    left_out = list[Skipped]() if skipped is None else skipped
+    windows = list[Window]()
+    for number, line in numbered_lines(text):
+        if line.startswith("#") or line.split()[0] in ("track", "browser"):
+            continue
+        columns = line.split("\t") if "\t" in line else line.split()
+        uncalled = len(columns) >= 10 and columns[9].strip() == "-1"
+        if center == "summit" and uncalled and "summit" in skip:
+            name = ":".join((columns[0], "-".join(columns[1:3])))
+            left_out.append(Skipped(name, "summit", "peak is -1: not called", number))
+            continue
+        windows.append(
+            _window(
+                line,
+                number,
+                place=f"{path}: line {number}",
+                length=int(length),
+                center=center,
+                stranded=stranded,
+            )
         )
-        for number, line in numbered_lines(text)
-        if not line.startswith("#") and line.split()[0] not in ("track", "browser")
-    ]
+    check_any_left(len(windows), left_out, str(path), "intervals")
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
@@ -470,15 +485,21 @@ def read_bed(
         else ""
     )
     seen: dict[str, int] = {}
+    once = list[Window]()
     for window in windows:
         first = seen.setdefault(window.name, window.line)
-        if first != window.line:
+        if first == window.line:
+            once.append(window)
+        elif "repeated" in skip:
+            detail = f"the window of line {first}"
+            left_out.append(Skipped(window.name, "repeated", detail, window.line))
+        else:
             msg = (
                 f"{path}: lines {first} and {window.line} give the same window "
-                f"{window.name}; drop one{summits}"
+                f"{window.name}; drop one{summits}, {skipping('repeated')}"
             )
             raise SequenceError(msg)
-    return windows
+    return once
 
 
 def is_bed_header(columns: Sequence[str]) -> bool:
@@ -549,7 +570,7 @@ def _summit(columns: list[str], width: int, place: str) -> int:
     if not 0 <= summit < width:
         msg = (
             f"{place}: summit {summit} is outside the interval of {width} bases (-1: "
-            "not called); use center='middle'"
+            f"not called); use center='middle', {skipping('summit')}"
         )
         raise SequenceError(msg)
     return summit

@@ -15,8 +15,16 @@ from numpy.typing import NDArray
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import LARGEST, open_regular_file
 from causalgia.sequences.alphabet import Ambiguous, Layout, letter_tokens
-from causalgia.sequences.fasta import FilePath, Name, Sequences, from_bed, read_fasta
+from causalgia.sequences.fasta import (
+    FilePath,
+    Name,
+    Sequences,
+    flaw_of_letters,
+    from_bed,
+    read_fasta,
+)
 from causalgia.sequences.genome import is_bed_header
+from causalgia.sequences.skipped_inputs import Skip, Skipped, as_skip, check_any_left
 from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
@@ -45,6 +53,7 @@ def read_sequences(
     layout: Layout | None = None,
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
+    skip: Skip = (),
 ) -> Sequences:
     r"""Read sequences of one length from a file in any common format, for the ``of=``
     of a null model.
@@ -73,6 +82,11 @@ def read_sequences(
         ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four
         quarters) by `rng`; by default they are refused, as in
         `causalgia.sequences.encode`.
+    skip
+        Reasons for which records, intervals or rows are left out, and listed in
+        ``skipped`` of what is returned, instead of refused: those of
+        `causalgia.sequences.read_fasta`, of `causalgia.sequences.from_bed`, or ``"N"``
+        for arrays.
 
     Returns
     -------
@@ -127,18 +141,29 @@ def read_sequences(
                 "leave it out"
             )
     if kind == "FASTA":
-        return read_fasta(path, ambiguous=ambiguous, rng=rng)
+        return read_fasta(path, ambiguous=ambiguous, rng=rng, skip=skip)
     if kind == "arrays":
         arrays = load_arrays(path)
         name = _array_name(arrays, key, path)
         place = f"{path}: {name}" if name else str(path)
         tokens = as_letters(arrays[name], layout, place)
         names = _region_names(arrays, *tokens.shape)
+        letters, skipped = _LETTERS[tokens], tuple[Skipped, ...]()
+        if as_skip(skip, ("N",), what="rows"):
+            flaws = [flaw_of_letters(row.tobytes(), ambiguous) for row in letters]
+            skipped = tuple(
+                Skipped(str(name), "N", flaw, i + 1)
+                for i, (name, flaw) in enumerate(zip(names, flaws, strict=True))
+                if flaw
+            )
+            usable = [i for i, flaw in enumerate(flaws) if not flaw]
+            check_any_left(len(usable), skipped, place, "rows")
+            letters, names = letters[usable], tuple(str(names[i]) for i in usable)
         return Sequences(
-            letter_tokens(
-                _LETTERS[tokens], names, ambiguous=ambiguous, rng=rng, source=place
-            ),
+            letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=place),
             names,
+            None,
+            skipped,
         )
     arguments = {
         "genome": "genome= (its FASTA file)",
@@ -157,6 +182,7 @@ def read_sequences(
         stranded=stranded,
         ambiguous=ambiguous,
         rng=rng,
+        skip=skip,
     )
 
 

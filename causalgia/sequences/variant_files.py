@@ -10,15 +10,22 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from causalgia.checks import is_whole
-from causalgia.choices import SCHEMAS, Schema
+from causalgia.choices import SCHEMAS, VARIANT_SKIPS, Schema
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
 from causalgia.sequences.allele_mismatches import mismatch_in_words
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.genome import Genome
+from causalgia.sequences.skipped_inputs import (
+    Skip,
+    Skipped,
+    as_skip,
+    check_any_left,
+    skipping,
+)
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
 
 _BASES = frozenset(BASES)
@@ -106,7 +113,37 @@ class Variant:
         )
 
 
-def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
+class VariantList(tuple[Variant, ...]):
+    """The variants of a file, in its order: a tuple that knows what was left out.
+
+    Attributes
+    ----------
+    skipped
+        Lines, or single alternates of them, that ``skip=`` left out.
+    lines
+        Line of each variant in the file, from 1.
+    """
+
+    skipped: tuple[Skipped, ...] = ()
+    lines: tuple[int, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        variants: Iterable[Variant],
+        skipped: Iterable[Skipped],
+        lines: Iterable[int],
+    ) -> VariantList:
+        """Return variants as a list with their lines and what was left out."""
+        found = cls(variants)
+        found.skipped, found.lines = tuple(skipped), tuple(lines)
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return VariantList.of, (tuple(self), self.skipped, self.lines)
+
+
+def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
     r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
 
     A line with several alternate alleles gives a variant for each. A variant is named
@@ -115,12 +152,21 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     FILTER and genotypes are not looked at, so filter the file first. Columns are
     separated by tabs, or by blanks on lines without tabs; the header may be missing.
 
+    Parameters
+    ----------
+    path
+        The file.
+    skip
+        Reasons for which an alternate is left out instead of refused, as in
+        `read_variants`.
+
     Raises
     ------
     SequenceError
         If the file cannot be read or has no variants, a line is malformed, an allele is
         not a string of A, C, G, T (symbolic ``<DEL>``, breakends, ``*``, ``.``, N), or
-        a variant is repeated. The message names file and line.
+        a variant is repeated, and `skip` does not leave it out. The message names file
+        and line.
 
     Examples
     --------
@@ -136,12 +182,16 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
     check_not_fasta(
         text, path, "give the VCF file first, then the FASTA file of the genome"
     )
+    reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
     found = [
         (number, variant)
         for number, line in numbered_lines(text)
         if not line.startswith("#")
-        for variant in _variants(line, f"{path}: line {number}")
+        for variant in _variants(
+            line, f"{path}: line {number}", number, reasons, skipped
+        )
     ]
+    check_any_left(len(found), skipped, str(path))
     if not found:
         msg = (
             f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, "
@@ -158,15 +208,69 @@ def read_vcf(path: str | PathLike[str]) -> tuple[Variant, ...]:
             f"{path}: ID is the end of each variant, as in a BED file, which counts "
             "from 0; give schema='bed' (cg.sequences.read_variants)"
         )
+    return _each_once(found, skipped, reasons, path)
+
+
+def _each_once(
+    found: Sequence[tuple[int, Variant]],
+    skipped: list[Skipped],
+    reasons: frozenset[str],
+    path: str | PathLike[str],
+) -> VariantList:
+    """Return variants that are listed once, under names of their own."""
     seen: dict[str, int] = {}
+    once: list[Variant] = []
     for number, variant in found:
-        if variant.written in seen:
-            lines = f"lines {seen[variant.written]} and {number} give"
-            msg = f"{path}: {lines} the same variant {variant.written}; drop one"
-            raise SequenceError(msg)
-        seen[variant.written] = number
-    shared = Counter(variant.name for _, variant in found)
-    return tuple(x if shared[x.name] == 1 else replace(x, name="") for _, x in found)
+        if variant.written not in seen:
+            seen[variant.written] = number
+            once.append(variant)
+        elif "repeated" in reasons:
+            detail = f"the variant of line {seen[variant.written]}"
+            skipped.append(skipped_variant(variant, "repeated", detail, line=number))
+        else:
+            raise SequenceError(
+                f"{path}: lines {seen[variant.written]} and {number} give the same "
+                f"variant {variant.written}; drop one, {skipping('repeated')}"
+            )
+    shared = Counter(variant.name for variant in once)
+    return VariantList.of(
+        (x if shared[x.name] == 1 else replace(x, name="") for x in once),
+        sorted(skipped, key=lambda x: x.line),
+        seen.values(),
+    )
+
+
+def skipped_variant(
+    variant: Variant, reason: str, detail: str = "", *, line: int = 0
+) -> Skipped:
+    """Return the row of a variant that is left out.
+
+    Examples
+    --------
+    >>> skipped_variant(Variant("chr1", 41, "A", "G", "rs1"), "edge").position
+    42
+    """
+    return Skipped(
+        variant.name,
+        reason,
+        detail,
+        line,
+        variant.chromosome,
+        variant.position + 1,
+        variant.reference,
+        variant.alternate,
+    )
+
+
+def _flaw_of_alleles(reference: str, alternate: str) -> str:
+    """Return the reason for which two alleles of a file are no variant; empty if they
+    are one.
+    """
+    alleles = [x.upper() for x in (reference, alternate)]
+    for letters in alleles:
+        if not _BASES.issuperset(letters) or not letters:
+            return "N" if letters.isalpha() else "symbolic"
+    return "unchanged" if alleles[0] == alleles[1] else ""
 
 
 def _allele(letters: str, place: str) -> str:
@@ -180,7 +284,13 @@ def _allele(letters: str, place: str) -> str:
     raise SequenceError(msg)
 
 
-def _variants(line: str, place: str) -> Iterator[Variant]:
+def _variants(
+    line: str,
+    place: str,
+    number: int,
+    reasons: frozenset[str],
+    skipped: list[Skipped],
+) -> Iterator[Variant]:
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 5:
         msg = (
@@ -197,12 +307,37 @@ def _variants(line: str, place: str) -> Iterator[Variant]:
         )
         raise SequenceError(msg)
     name = "" if identifier in (".", "") else identifier
+    row = (chromosome, position - 1, reference, name)
+    yield from _of_alternates(row, alternates, place, number, reasons, skipped)
+
+
+def _of_alternates(
+    row: tuple[str, int, str, str],
+    alternates: str,
+    place: str,
+    number: int,
+    reasons: frozenset[str],
+    skipped: list[Skipped],
+) -> Iterator[Variant]:
+    """Yield a variant for each alternate of a line that is not left out."""
+    chromosome, position, reference, name = row
     for alternate in alternates.split(","):
+        flaw = _flaw_of_alleles(reference, alternate)
+        if flaw and flaw in reasons:
+            written = f"{chromosome}:{position + 1}:{reference}>{alternate}"
+            detail = f"alleles {quoted(reference)} and {quoted(alternate)}"
+            skipped.append(
+                Skipped(
+                    *(name or written, flaw, detail, number),
+                    *(chromosome, position + 1, reference, alternate),
+                )
+            )
+            continue
         try:
-            yield Variant(chromosome, position - 1, reference, alternate, name)
+            yield Variant(chromosome, position, reference, alternate, name)
         except SequenceError as error:
-            msg = f"{place}: {error}"
-            raise SequenceError(msg) from error
+            cure = f", {skipping(flaw)}" if flaw else ""
+            raise SequenceError(f"{place}: {error}{cure}") from error
 
 
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -237,8 +372,8 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def read_variants(
-    path: str | PathLike[str], *, schema: Schema = "vcf"
-) -> tuple[Variant, ...]:
+    path: str | PathLike[str], *, schema: Schema = "vcf", skip: Skip = ()
+) -> VariantList:
     r"""Read variants from a VCF file or a tab-separated table, plain or
     gzip-compressed, in its order.
 
@@ -265,13 +400,20 @@ def read_variants(
         The file.
     schema
         ``"vcf"``, or one of the five above.
+    skip
+        Reasons for which an alternate is left out, and listed in ``skipped`` of what is
+        returned, instead of refused: ``"symbolic"`` (``<DEL>``, breakends, ``*``,
+        ``.``), ``"N"`` (other letters than A, C, G, T), ``"unchanged"`` (both alleles
+        are equal), ``"repeated"``, or ``"all"`` of these. Those that a genome tells
+        (`causalgia.experiments.variants`) are accepted and mean nothing here.
 
     Raises
     ------
     SequenceError
         If there is no such schema, the file cannot be read or has no variants, a line
         has other columns than the schema or a malformed value, an allele is not a
-        string of A, C, G, T, or a variant is repeated. The message names file and line.
+        string of A, C, G, T, or a variant is repeated, and `skip` does not leave it
+        out; or nothing is left. The message names file and line.
 
     Examples
     --------
@@ -288,12 +430,13 @@ def read_variants(
             "the file"
         )
     if schema == "vcf":
-        return read_vcf(path)
+        return read_vcf(path, skip=skip)
     text = read_text(path)
     check_not_fasta(
         text, path, "give the file of variants first, then the FASTA file of the genome"
     )
-    found: dict[str, tuple[int, Variant]] = {}
+    reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
+    found = list[tuple[int, Variant]]()
     for number, line in numbered_lines(text):
         if line.startswith("#"):
             continue
@@ -302,29 +445,32 @@ def read_variants(
                 f"{path}: line {number} is a header, and the schemas have none; drop "
                 "it, or begin it with #"
             )
-        for variant in _variants_of_row(line, schema, f"{path}: line {number}"):
-            if variant.written in found:
-                lines = f"lines {found[variant.written][0]} and {number}"
-                raise SequenceError(
-                    f"{path}: {lines} give the same variant {variant.written}; drop one"
-                )
-            found[variant.written] = number, variant
+        place = f"{path}: line {number}"
+        found += [
+            (number, x)
+            for x in _variants_of_row(line, schema, place, number, reasons, skipped)
+        ]
+    check_any_left(len(found), skipped, str(path))
     if not found:
         raise SequenceError(
             f"{path}: no variants; schema={quoted(schema)} has the columns "
             f"{_column_names(schema)}"
         )
-    shared = Counter(variant.name for _, variant in found.values())
-    return tuple(
-        x if shared[x.name] == 1 else replace(x, name="") for _, x in found.values()
-    )
+    return _each_once(found, skipped, reasons, path)
 
 
 def _column_names(schema: str) -> str:
     return ", ".join(name or "(ignored)" for name in _COLUMNS[schema])
 
 
-def _variants_of_row(line: str, schema: str, place: str) -> list[Variant]:
+def _variants_of_row(
+    line: str,
+    schema: str,
+    place: str,
+    number: int,
+    reasons: frozenset[str],
+    skipped: list[Skipped],
+) -> Iterator[Variant]:
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != len(_COLUMNS[schema]):
         raise SequenceError(
@@ -348,15 +494,8 @@ def _variants_of_row(line: str, schema: str, place: str) -> list[Variant]:
                 "start from 0 and excludes its end"
             )
     name = "" if row["name"] in (".", "") else row["name"]
-    try:
-        return [
-            Variant(
-                row["chromosome"], position - first, row["reference"], alternate, name
-            )
-            for alternate in row["alternate"].split(",")
-        ]
-    except SequenceError as error:
-        raise SequenceError(f"{place}: {error}") from error
+    of = (row["chromosome"], position - first, row["reference"], name)
+    yield from _of_alternates(of, row["alternate"], place, number, reasons, skipped)
 
 
 class OfGenome(NamedTuple):
@@ -491,6 +630,11 @@ def check_alleles(
         f"variant {quoted(variant.name)}: its reference allele at {place} is "
         f"{quoted(variant.reference)}, but {fasta} has {quoted(found)} there "
         f"({len(wrong)} of {len(variants)} variants differ): {cure}"
+        + (
+            f"; drop them, {skipping('mismatch')}"
+            if 2 * len(wrong) <= len(variants)
+            else ""
+        )
     )
     raise SequenceError(msg)
 

@@ -19,6 +19,8 @@ from causalgia.choices import ALIGNS, Align
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import BASES, decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
+from causalgia.sequences.listed_variants import ListedVariants, listed_variants
+from causalgia.sequences.skipped_inputs import skipping
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.variant_files import (
     Variant,
@@ -238,6 +240,104 @@ def variant_windows(
     )
 
 
+class WindowsOfList(NamedTuple):
+    """The variants of a list with the windows of their haplotypes.
+
+    Attributes
+    ----------
+    listed
+        The variants that can be used, and those that were left out.
+    windows
+        Windows of their H different haplotypes.
+    """
+
+    listed: ListedVariants
+    windows: VariantWindows
+
+
+def windows_of_list(
+    variants: Sequence[Variant],
+    fasta: str | PathLike[str],
+    *,
+    length: int,
+    skip: frozenset[str] = frozenset(),
+    read_out: ReadOut | None = None,
+    align: Align | None = None,
+    widest: int | None = None,
+) -> WindowsOfList:
+    r"""Cut the windows of a list's haplotypes, without the variants that `skip` leaves
+    out.
+
+    Parameters
+    ----------
+    variants, fasta, length, align
+        As for `variant_windows`, which says what is refused.
+    skip
+        Reasons for which variants are left out (`listed_variants`).
+    read_out
+        As for `place_by_read_out`; None: the variant in the middle. A table has a row
+        for each variant given.
+    widest
+        Most bases of an allele; None: `length`.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "genome.fa"
+    >>> _ = path.write_text(">chr1\nAACCGGTTACGT\n")
+    >>> found = windows_of_list(
+    ...     [Variant("chr1", 4, "G", "T"), Variant("chr1", 0, "A", "T")],
+    ...     path,
+    ...     length=6,
+    ...     skip=frozenset({"edge"}),
+    ... )
+    >>> found.windows.names, [x.reason for x in found.listed.skipped]
+    (('chr1:5:G>T',), ['edge'])
+    """
+    _check_length(length)
+    chosen = as_variants(variants)
+    side = align or ("left" if read_out is None else "read_out")
+    sites = (
+        None
+        if read_out is None
+        else _read_out_sites(chosen, read_out, lenient="read_out" in skip)
+    )
+
+    def span(variant: Variant, i: int) -> tuple[int, int] | None:
+        start, minus = length // 2 - allele_width(variant) // 2, False
+        if sites is not None:
+            at, minus = int(sites[0][i]), bool(sites[1][i])
+            middle = length - 1 - length // 2 if minus else length // 2
+            start = variant.position - at + middle
+            if at < 0 or not 0 <= start <= length - allele_width(variant):
+                return None
+        return _span(variant, start, length, _side(variant, start, length, side, minus))
+
+    listed = listed_variants(
+        variants,
+        fasta,
+        skip=skip,
+        span=span,
+        widest=length if widest is None else widest,
+    )
+    if sites is None:
+        return WindowsOfList(
+            listed, variant_windows(listed.haplotypes, fasta, length=length, align=side)
+        )
+    index = {x.name: i for i, x in enumerate(chosen)}
+    which = [index[x.name] for x in listed.haplotypes]
+    placed = _placed(listed.haplotypes, sites[0][which], sites[1][which], length)
+    windows = variant_windows(
+        listed.haplotypes,
+        fasta,
+        length=length,
+        starts=placed.starts.tolist(),
+        align=side,
+        minus=placed.minus.tolist(),
+    )
+    return WindowsOfList(listed, windows)
+
+
 def _side(
     variant: Variant, start: int, length: int, align: Align, minus: bool
 ) -> Align:
@@ -280,16 +380,20 @@ def allele_width(variant: Variant) -> int:
 
 
 def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
-    if not is_whole(length) or length < 1:
-        msg = (
-            f"length={quoted(length)}: windows have a whole number of bases, at least 1"
-        )
-        raise SequenceError(msg)
+    _check_length(length)
     long = next((x for x in chosen if allele_width(x) > length), None)
     if long is not None:
         msg = (
             f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; "
-            "give length= of at least that, or drop it"
+            f"give length= of at least that, drop it, {skipping('long')}"
+        )
+        raise SequenceError(msg)
+
+
+def _check_length(length: int) -> None:
+    if not is_whole(length) or length < 1:
+        msg = (
+            f"length={quoted(length)}: windows have a whole number of bases, at least 1"
         )
         raise SequenceError(msg)
 
@@ -348,7 +452,7 @@ def _check_inside(
         msg = (
             f"{len(outside):,} of {len(variants):,} variants lie so near an end of "
             f"their chromosome that a window of {length:,} bases leaves it: {shown}; "
-            "drop them, or give a shorter length="
+            f"drop them, give a shorter length=, {skipping('edge')}"
         )
         raise SequenceError(msg)
 
@@ -358,8 +462,8 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
         odd = next(i for i, letter in enumerate(letters) if letter not in BASES)
         msg = (
             f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no "
-            f"base, {odd} bases after its window's start; ask for a shorter length or "
-            "drop the variant"
+            f"base, {odd} bases after its window's start; ask for a shorter length, "
+            f"drop the variant, {skipping('N')}"
         )
         raise SequenceError(msg)
 
@@ -595,10 +699,22 @@ def place_by_read_out(
     ... )
     Placed(starts=array([26, 40]), minus=array([False,  True]))
     """
+    at, minus = _read_out_sites(variants, read_out)
+    return _placed(variants, at, minus, length)
+
+
+def _read_out_sites(
+    variants: Sequence[Variant], read_out: ReadOut, *, lenient: bool = False
+) -> tuple[NDArray[np.int64], Mask]:
+    """Return position and strand of each variant's site; -1 for none, if lenient."""
     if isinstance(read_out, str | PathLike):
-        at, minus = _nearest_sites(variants, read_out)
-    else:
-        at, minus = _of_table(read_out, len(variants))
+        return _nearest_sites(variants, read_out, lenient=lenient)
+    return _of_table(read_out, len(variants))
+
+
+def _placed(
+    variants: Sequence[Variant], at: NDArray[np.int64], minus: Mask, length: int
+) -> Placed:
     middle = np.where(minus, length - 1 - length // 2, length // 2)
     starts = np.array([x.position for x in variants], np.int64) - at + middle
     widths = np.array([max(len(x.reference), len(x.alternate)) for x in variants])
@@ -612,14 +728,15 @@ def place_by_read_out(
         raise SequenceError(
             f"{len(outside):,} of {len(variants):,} variants lie outside of the window "
             f"of {length} bases around their read-out "
-            f"({far}{', ...' if len(outside) > 5 else ''}); leave them out, or give "
-            "sites nearer to them (read_out=) or a longer length="
+            f"({far}{', ...' if len(outside) > 5 else ''}); leave them out, give "
+            "sites nearer to them (read_out=) or a longer length=, "
+            f"{skipping('read_out')}"
         )
     return Placed(starts, minus)
 
 
 def _nearest_sites(
-    variants: Sequence[Variant], path: str | PathLike[str]
+    variants: Sequence[Variant], path: str | PathLike[str], *, lenient: bool = False
 ) -> tuple[NDArray[np.int64], Mask]:
     sites: dict[str, list[Window]] = defaultdict(list)
     for site in sorted(_sites(path), key=lambda x: x.start):
@@ -631,13 +748,16 @@ def _nearest_sites(
     }
     for i, variant in enumerate(variants):
         if variant.chromosome not in sites:
+            if lenient:
+                at[i] = -1
+                continue
             shown = ", ".join(map(quoted, list(sites)[:3])) + (
                 ", ..." if len(sites) > 3 else ""
             )
             raise SequenceError(
                 f"{path}: no site on chromosome {quoted(variant.chromosome)} of "
                 f"variant {quoted(variant.name)}; its chromosomes are {shown}: add "
-                "sites, or leave the variant out"
+                f"sites, leave the variant out, {skipping('read_out')}"
             )
         nearest = int(np.abs(starts[variant.chromosome] - variant.position).argmin())
         site = sites[variant.chromosome][nearest]

@@ -23,6 +23,7 @@ from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
+from causalgia.sequences import read_fasta
 from causalgia.trial.attributes import (
     analysis_json,
     check_analysis,
@@ -34,6 +35,7 @@ from causalgia.trial_file.trial_tables import (
     ExperimentSpec,
     LibrarySpec,
     check_tables,
+    is_file_table,
     library_options,
     read_experiment,
     sequences_of_file,
@@ -261,8 +263,14 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
 
 def _read_null(table: Table, rng: int) -> NullModel:
     with _errors_of_null():
-        of = sequences_of_file(table.get("of"), place="[null.of]", rng=rng)
-        return null_from_dict(table if of is None else {**table, "of": of})
+        rest = {name: value for name, value in table.items() if name != "skip"}
+        of, skip = rest.get("of"), table.get("skip")
+        if skip is not None and is_file_table(of):
+            of = {**of, "skip": skip}
+        elif skip is not None:
+            of = read_fasta(rest["of"], skip=skip)
+        of = sequences_of_file(of, place="[null.of]", rng=rng)
+        return null_from_dict(rest if of is None else {**rest, "of": of})
 
 
 def _read_null_of_experiment(table: Table) -> NullModel | MatchedVariants | None:

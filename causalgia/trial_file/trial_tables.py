@@ -317,7 +317,9 @@ def check_null(plain: Table, place: str = "[null]") -> None:
         hint = nearest(str(kind), kinds, then=f"there are {', '.join(kinds)}")
         raise DesignError(f"{place}: kind = {shown(kind)} is not a null model{hint}")
     options = [field for field in fields(kinds[kind]) if field.init]
-    check_keys(plain, place, ["kind", *(option.name for option in options)])
+    names = [option.name for option in options]
+    of_file = kind != MatchedVariants.kind and isinstance(plain.get("of"), str)
+    check_keys(plain, place, ["kind", *names, *(["skip"] if of_file else [])])
     for option in options:
         if option.default is MISSING:
             check_key(plain, option.name, f"{place} of kind '{kind}'")
@@ -452,6 +454,11 @@ _OF_FILE: Keys = {
     "stranded": (lambda value: isinstance(value, bool), "true or false"),
     "key": NAME,
     "layout": one_of("NCL", "NLC"),
+    "skip": (
+        lambda value: isinstance(value, str)
+        or (isinstance(value, list) and all(isinstance(x, str) for x in value)),
+        "a reason or a list of reasons",
+    ),
 }
 
 

@@ -26,9 +26,12 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.experiments.kit.answer import Answer, Finding
+from causalgia.experiments.kit.listed_rows import skipped_finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import as_html
 from causalgia.schema import check_dataset
+from causalgia.sequences import Sequences
+from causalgia.sequences.skipped_inputs import skip_sentence
 from causalgia.streams import RNG, derive, root_key
 
 if TYPE_CHECKING:
@@ -290,12 +293,22 @@ class Experiment(Design):
                 category=DegenerateWarning,
             )
             finding, over = self.entry.read(found), over_predictors(found.steps.effects)
+        of = getattr(self.drawn, "of", None)
+        skipped, n_used = (
+            (of.skipped, len(of)) if isinstance(of, Sequences) else ((), 0)
+        )
+        text = skip_sentence(skipped, n_used, "sequences")
+        account = (f"{text}.",) if text else ()
         return Answer(
             question=self.question,
             estimates=found.steps.estimates,
             decisions=found.steps.decisions,
-            findings={**finding.datasets, **over.datasets},
-            sentences=(*finding.sentences, *over.sentences),
+            findings={
+                **skipped_finding(skipped),
+                **finding.datasets,
+                **over.datasets,
+            },
+            sentences=(*finding.sentences, *over.sentences, *account),
             details=finding.details,
             figure=self.entry.draw,
             name=self.entry.name,

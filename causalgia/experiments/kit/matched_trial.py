@@ -16,6 +16,11 @@ from causalgia.design import MatchedVariants
 from causalgia.errors import EstimateError, OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
+from causalgia.experiments.kit.listed_rows import (
+    account_of_lines,
+    row_of_each_line,
+    skipped_finding,
+)
 from causalgia.experiments.kit.variance import listed
 from causalgia.inputs import cut_middle
 from causalgia.multiplicity.matched_ranks import (
@@ -32,6 +37,7 @@ from causalgia.multiplicity.matched_ranks import (
 from causalgia.notes import with_notes
 from causalgia.reporting import p_clause
 from causalgia.schema import annotate, validate
+from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.variant_files import Variant
 from causalgia.streams import RNG
 
@@ -66,6 +72,8 @@ class MatchedTrial(Experiment):
         Number of null variants by how many keys the draw had to give up.
     tail
         Whether p-values are extrapolated beyond the largest null effects.
+    listed
+        The lines of the list that the variants were read from, and those left out.
     distances
         Distance of each variant from its read-out, where read-outs were given.
     """
@@ -75,6 +83,7 @@ class MatchedTrial(Experiment):
     strata: Strata = field(compare=False)
     n_given_up: dict[int, int] = field(compare=False)
     tail: bool = False
+    listed: ListedVariants | None = field(default=None, compare=False)
     distances: tuple[int, ...] | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -164,6 +173,12 @@ class MatchedTrial(Experiment):
         estimates = self._estimates(ice, effects)
         decisions = self._decide(estimates, effects.get("control_sd"))
         table = _table(estimates, decisions)
+        account: tuple[str, ...] = ()
+        left_out: dict[str, xr.Dataset] = {}
+        if self.listed is not None:
+            table = row_of_each_line(table, self.listed)
+            account = account_of_lines(self.listed)
+            left_out = skipped_finding(self.listed.skipped)
         k = len(self.variants)
         null = (
             ice.isel(unit=slice(k, None))
@@ -178,8 +193,9 @@ class MatchedTrial(Experiment):
             findings={
                 "variants": table,
                 "null variants": null.drop_vars("null", errors="ignore"),
+                **left_out,
             },
-            sentences=tuple(self._sentences(decisions)),
+            sentences=(*self._sentences(decisions), *account),
             figure=draw_largest_variants,
             name=self.entry.name,
         )

@@ -1,0 +1,431 @@
+"""Screen of known motifs, compared with random sequences of each motif's width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from causalgia.analysis import Analysis
+from causalgia.checks import as_count
+from causalgia.choices import DIRECTIONS
+from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
+from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.experiments._kmer_screen import (
+    CONTROL,
+    PLACEBO,
+    draw_kmer_screen,
+    random_placebos,
+)
+from causalgia.experiments.kit.answer import Finding
+from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.sites import as_null_model, as_start
+from causalgia.experiments.kit.variance import effect_in_words, listed, rows_by_task
+from causalgia.inputs import cut_middle
+from causalgia.ropes import RopeLike
+from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.sequences.motif_alignments import CORE_BITS, motif_core, motif_families
+from causalgia.sequences.motif_names import jaspar_motifs, motif, named_motifs
+from causalgia.sequences.motifs import Motif
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+MotifList: TypeAlias = "str | PathLike[str] | Mapping[str, Any] | Sequence[Any]"
+
+INSTANCES = ", drawn instances"
+_PLACEBOS, _IN_ANSWER, _NAMED, _MEMBERS = 50, 3, 20, 3
+
+
+def motif_screen(
+    motifs: MotifList,
+    null: NullModel = Uniform(length=200),  # noqa: B008 - a frozen value
+    *,
+    taxon: str | None = "vertebrates",
+    instances: bool = True,
+    at: int | None = None,
+    n_placebos: int = _PLACEBOS,
+    bits: float = CORE_BITS,
+    both_strands: bool = True,
+    n_units: int = 200,
+    rope: RopeLike = "placebo outliers",
+) -> Experiment:
+    """Return the experiment that finds which known motifs a network reads.
+
+    Every motif of a list is embedded at one place of the same backgrounds, by its core:
+    the most probable string, without the positions at its ends of less than `bits`. It
+    is read, ``"higher"`` or ``"lower"``, if its whole interval lies beyond the range of
+    random sequences of the same width, five robust standard deviations of them, with
+    the false discovery rate over the motifs controlled (Benjamini-Hochberg), as in
+    `causalgia.experiments.kmer_screen`. Motifs inside that range are listed as such.
+
+    A second contrast of each motif embeds instances of the core, drawn from the
+    matrix anew for each background. Where a motif has few strong sites, instances act
+    less than the core does: both are printed.
+
+    Databases have many motifs for one site. Those that are read are merged into
+    families, aligned on both strands, each led by the motif of the largest effect
+    (`causalgia.sequences.motif_alignments`); the answer names families.
+
+    Parameters
+    ----------
+    motifs
+        ``"JASPAR"``, the CORE motifs of a taxon in their newest versions; a file of
+        motifs; a mapping name -> motif; or a list of motifs. Each motif is anything
+        that `causalgia.motif` takes.
+    null
+        The null model of backgrounds.
+    taxon
+        Taxonomic group of ``"JASPAR"``; None: all.
+    instances
+        Whether instances are drawn as well, which takes twice the predictions.
+    at
+        0-based start of the widest core, about whose middle the others stand; None: the
+        center.
+    n_placebos
+        Random sequences of each width, 40 or more; none is a core of the list.
+    bits
+        Least information of the first and last position of a core.
+    both_strands
+        Whether a motif and its reverse complement are one family.
+    n_units
+        Backgrounds.
+    rope
+        Region of practical equivalence, as in `causalgia.experiments.kmer_screen`.
+
+    Returns
+    -------
+    Experiment
+        Arms named after their motifs (the first of those that have one core),
+        ``"..., drawn instances"``, ``"placebo ..."`` and
+        ``"untreated"``; a contrast of each with the last; coordinates ``is_placebo``,
+        ``placebo_class`` (the width) and ``core``. Finding ``motifs`` (motif, task):
+        ``effect, lower, upper, q, verdict`` of the core, ``drawn, drawn_lower,
+        drawn_upper`` of instances (the core's where it is the only one),
+        ``range_lower, range_upper`` of random sequences,
+        and ``family``, the motif that leads its family, empty for motifs that are not
+        read; coordinates ``core`` and ``width``.
+
+    Raises
+    ------
+    DesignError
+        If there is no motif, two have one name, a core leaves the backgrounds, or there
+        are fewer than 40 random sequences or more than exist.
+    SequenceError
+        If motifs cannot be read, or a motif has no position of `bits`.
+
+    References
+    ----------
+    Rauluseviciute et al. (2024), doi:10.1093/nar/gkad1059: JASPAR. Benjamini & Hochberg
+    (1995), doi:10.1111/j.2517-6161.1995.tb02031.x. Efron (2004),
+    doi:10.1198/016214504000000089: a null distribution from the center of many
+    statistics.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> experiment = cg.experiments.motif_screen(
+    ...     {"RBFOX1": "TGCATG", "RBFOX2": "TTGCATG", "SP1": "GGGCGGG"},
+    ...     cg.Uniform(length=41),
+    ...     n_units=100,
+    ... )
+    >>> screen = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
+    >>> answer = experiment.analyze(screen)
+    >>> print(answer.sentences[0])
+    Task outcome: 2 of 3 motifs, 1 family, have effects beyond the range of random sequences...
+    >>> answer.findings["motifs"]["family"].sel(task="outcome").values.tolist()
+    ['RBFOX2', 'RBFOX2', '']
+    """
+    as_null_model(null)
+    chosen = _as_motif_list(motifs, taxon)
+    cores = {name: motif_core(one, bits=bits) for name, one in chosen.items()}
+    width = max(map(len, cores.values()))
+    start = as_start(at, "at", null.length, width)
+    if start + width > null.length:
+        widest = max(cores, key=lambda name: len(cores[name]))
+        raise DesignError(
+            f"motif {quoted(widest)}: its core of {width} bases at {start} does not fit "
+            f"into the {null.length:,}-bp background; move at=, or take longer "
+            "backgrounds"
+        )
+    n_placebos = as_count(n_placebos, "n_placebos")
+    arms, classes = [Arm(CONTROL, Untreated())], dict[str, int]()
+    spelled = {name: core.consensus for name, core in cores.items()}
+    first = dict[str, str]()  # motifs of one core share its arm
+    drawn = dict[Any, str]()
+    for name, core in cores.items():
+        place = start + (width - len(core)) // 2
+        if first.setdefault(spelled[name], name) == name:
+            arms.append(Arm(name, Embed(spelled[name], at=place)))
+            classes[name] = len(core)
+        # a string has one instance
+        varies = np.max(core.probabilities, axis=1).min() < 1
+        if instances and varies and core.probabilities not in drawn:
+            drawn[core.probabilities] = name + INSTANCES
+            arms.append(Arm(name + INSTANCES, Embed(core, at=place)))
+            classes[name + INSTANCES] = len(core)
+    for wide in sorted(set(map(len, cores.values()))):
+        same = [x for x in spelled.values() if len(x) == wide]
+        others = [*same, *map(reverse_complement_iupac, same)]
+        for word in random_placebos(wide, n_placebos, "ACGT", other_than=others):
+            name = PLACEBO + word
+            place = start + (width - wide) // 2
+            arms.append(Arm(name, FixedPlacebo(word, at=place)))
+            classes[name] = wide
+    return Experiment(
+        null=null,
+        arms=arms,
+        n_units=n_units,
+        contrasts=CONTROL,
+        entry=replace(
+            MOTIF_SCREEN,
+            read=partial(
+                _read_motif_screen,
+                cores=cores,
+                arms=_ArmsOfMotifs(
+                    [first[spelled[name]] for name in cores],
+                    [
+                        drawn.get(core.probabilities, first[spelled[name]])
+                        for name, core in cores.items()
+                    ],
+                ),
+                both_strands=both_strands,
+            ),
+        ),
+        analysis=Analysis(rope=rope),
+        labels={
+            "is_placebo": {
+                arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
+            },
+            "placebo_class": classes,
+            "core": {
+                name: spelled.get(name.removesuffix(INSTANCES), "") for name in classes
+            },
+        },
+    )
+
+
+class _ArmsOfMotifs(NamedTuple):
+    """The arm of each motif's core, and that of its instances."""
+
+    core: list[str]
+    drawn: list[str]
+
+
+def _as_motif_list(motifs: MotifList, taxon: str | None) -> dict[str, Motif]:
+    """Return motifs by name, each name once."""
+    if isinstance(motifs, str) and motifs == "JASPAR":
+        return jaspar_motifs(taxon)
+    if isinstance(motifs, str | PathLike | Mapping):
+        return named_motifs(motifs)
+    if not isinstance(motifs, Iterable):
+        raise SequenceError(
+            f"motifs={quoted(motifs)} is no list of motifs; give a file, a mapping name "
+            "-> motif, a list, or 'JASPAR'"
+        )
+    made = [motif(one, taxon=taxon) for one in motifs]
+    names = [one.name for one in made]
+    twice = next((x for i, x in enumerate(names) if x in names[:i]), None)
+    if twice is not None:
+        raise DesignError(
+            f"two motifs are called {quoted(twice)}; give a mapping name -> motif, with "
+            "names of your own"
+        )
+    if not made:
+        raise DesignError("motifs= has no motif; give one or more")
+    return dict(zip(names, made, strict=True))
+
+
+def _read_motif_screen(
+    found: TrialResults,
+    *,
+    cores: Mapping[str, Motif],
+    arms: _ArmsOfMotifs,
+    both_strands: bool,
+) -> Finding:
+    """Return a row for each motif, and a sentence for each task."""
+    import xarray as xr
+
+    decisions = found.steps.decisions
+    names = list(cores)
+    own = decisions.sel(contrast=arms.core).assign_coords(contrast=names)
+    columns = {
+        "effect": own["ace"],
+        **{name: own[name] for name in ("lower", "upper", "q", "verdict")},
+        "range_lower": own["rope_lower"],
+        "range_upper": own["rope_upper"],
+    }
+    if arms.drawn != arms.core:
+        of = decisions.sel(contrast=arms.drawn).assign_coords(contrast=names)
+        columns |= {"drawn": of["ace"], "drawn_lower": of["lower"]}
+        columns["drawn_upper"] = of["upper"]
+    table = xr.Dataset(
+        {
+            name: column.reset_coords(drop=True).assign_coords(contrast=names)
+            for name, column in columns.items()
+        }
+    )
+    table = table.assign(family=_families(table, cores, both_strands=both_strands))
+    table = table.rename(contrast="motif").assign_coords(
+        core=("motif", [core.consensus for core in cores.values()]),
+        width=("motif", [len(core) for core in cores.values()]),
+    )
+    n_random = int(decisions["is_placebo"].to_numpy().sum())
+    sentences, details = list[str](), list[str]()
+    both = zip(
+        rows_by_task(decisions),
+        rows_by_task(table.rename(motif="contrast", effect="ace")),
+        strict=True,
+    )
+    for (begins, rows), (_, part) in both:
+        sentences.append(f"{begins}: {_sentence(part, str(rows.attrs['rope']))}")
+        details.append(f"{begins}: {_details(part, rows, n_random)}")
+    return Finding(
+        datasets={
+            "motifs": table.assign_attrs(
+                estimand=MOTIF_SCREEN.estimand, scale=decisions.attrs.get("scale", "")
+            )
+        },
+        sentences=tuple(sentences),
+        details=tuple(details),
+    )
+
+
+def _families(
+    table: xr.Dataset, cores: Mapping[str, Motif], *, both_strands: bool
+) -> xr.DataArray:
+    """Return the leader of each motif's family, by task: motifs of one sign that are
+    read.
+    """
+    effect, verdict = table["effect"], table["verdict"]
+    family = verdict.copy(data=np.full(verdict.shape, "", dtype=object))
+    names = list(cores)
+    flat = effect.transpose("contrast", ...)
+    values = flat.to_numpy().reshape(len(names), -1)
+    read = np.isin(
+        verdict.transpose("contrast", ...).to_numpy().reshape(values.shape), DIRECTIONS
+    )
+    leaders = np.full(values.shape, "", dtype=object)
+    for column in range(values.shape[1]):
+        for sign in (1, -1):
+            rows = np.flatnonzero(read[:, column] & (sign * values[:, column] > 0))
+            rows = rows[np.argsort(-np.abs(values[rows, column]), kind="stable")]
+            led = motif_families(
+                [cores[names[i]] for i in rows], both_strands=both_strands
+            )
+            for i, k in zip(rows, led, strict=True):
+                leaders[i, column] = names[rows[k]]
+    shaped = leaders.astype(str).reshape(flat.shape)
+    return family.transpose("contrast", ...).copy(data=shaped)
+
+
+def _sentence(rows: xr.Dataset, region: str) -> str:
+    """Return how many motifs and families are read, and the largest of these."""
+    directed = np.isin(rows["verdict"].to_numpy(), DIRECTIONS)
+    n, of = int(directed.sum()), f"{len(directed):,} motifs"
+    from causalgia.reporting.verdict_sentences import plus_minus
+
+    beyond = (
+        "the range of random sequences of their width"
+        if "placebos" in region
+        else plus_minus(region)
+    )
+    order = np.argsort(-np.abs(rows["ace"].to_numpy()), kind="stable")
+    if not n:
+        largest = _motif_in_words(rows.isel(contrast=int(order[0])))
+        return (
+            f"none of {of} has an effect beyond {beyond}; the largest is {largest}, "
+            "inside it."
+        )
+    leaders = rows["family"].to_numpy()
+    first = [int(i) for i in order if directed[i] and _leads(rows, int(i))]
+    families = f"{len(first):,} famil{'y' if len(first) == 1 else 'ies'}"
+    named = listed(
+        [
+            _motif_in_words(
+                rows.isel(contrast=i),
+                others=int((leaders == leaders[i]).sum()) - 1,
+            )
+            for i in first[:_IN_ANSWER]
+        ]
+    )
+    have = "has an effect" if n == 1 else "have effects"
+    largest = "" if len(first) <= _IN_ANSWER else "the largest "
+    return f"{n:,} of {of}, {families}, {have} beyond {beyond}: {largest}{named}."
+
+
+def _leads(rows: xr.Dataset, i: int) -> bool:
+    return bool(rows["family"].to_numpy()[i] == rows["contrast"].to_numpy()[i])
+
+
+def _motif_in_words(row: xr.Dataset, *, others: int = 0) -> str:
+    """Return a motif with its core, its effect, that of drawn instances, and the size
+    of its family.
+    """
+    name = cut_middle(str(row["contrast"].item()))
+    core = str(row["core"].item())
+    parts = [effect_in_words(row)]
+    if "drawn" in row:
+        parts.append(f"drawn instances {row['drawn'].item():+.3g}")
+    if others:
+        parts.append(f"{others:,} more motif{'s' * (others != 1)} of its family")
+    return f"{name}{'' if core == name else f' {core}'} ({'; '.join(parts)})"
+
+
+def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
+    """Return the families with their members, the range of random sequences, and how
+    many motifs lie inside it.
+    """
+    verdict, ace = rows["verdict"].to_numpy(), rows["ace"].to_numpy()
+    names, leaders = rows["contrast"].to_numpy(), rows["family"].to_numpy()
+    directed = np.isin(verdict, DIRECTIONS)
+    order = np.argsort(-np.abs(ace), kind="stable")
+    first = [int(i) for i in order if directed[i] and _leads(rows, int(i))]
+    texts = [_family_in_words(i, names, leaders, order) for i in first[:_NAMED]]
+    more = len(first) - len(texts)
+    low, high = rows["range_lower"].to_numpy(), rows["range_upper"].to_numpy()
+    inside = (ace >= low) & (ace <= high)
+    placebo = decisions["is_placebo"].to_numpy()
+    out = np.isin(decisions["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
+    families = f"families: {'; '.join(texts)}" if texts else "no family"
+    families += f"; and {more:,} more" if more > 0 else ""
+    within = f"{inside.sum():,} motifs lie inside of the range of random sequences"
+    return (
+        f"{families}. {within} ({n_random:,} in all, between {low.min():.3g} and "
+        f"{high.max():.3g} by their width; {out:,} of them pass the same threshold), "
+        f"{(~inside & ~directed).sum():,} beyond it are undecided"
+    ) + "."
+
+
+def _family_in_words(
+    i: int,
+    names: NDArray[Any],
+    leaders: NDArray[Any],
+    order: NDArray[np.int64],
+) -> str:
+    members = [str(names[k]) for k in order if leaders[k] == names[i] and k != i]
+    shown = [cut_middle(x) for x in members[:_MEMBERS]]
+    more = len(members) - len(shown)
+    rest = f" with {', '.join(shown)}" if shown else ""
+    return f"{cut_middle(str(names[i]))}{rest}" + (
+        f" and {more:,} more" if more > 0 else ""
+    )
+
+
+MOTIF_SCREEN = Entry(
+    name="motif_screen",
+    question="Which known motifs does the network read?",
+    estimand=(
+        "E[Y(core at a place) - Y(untreated)] of each motif, over the null model, "
+        "against random sequences of its width."
+    ),
+    doi="10.1093/nar/gkad1059",
+    read=_read_motif_screen,  # type: ignore[arg-type]  # with the cores of the screen
+    draw=draw_kmer_screen,
+    claims="screening",
+)

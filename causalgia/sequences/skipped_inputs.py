@@ -1,0 +1,145 @@
+"""Lines and records of input files that are left out on request, each with its
+reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+from causalgia.checks import nearest
+from causalgia.errors import SequenceError, quoted
+
+Skip: TypeAlias = "str | Sequence[str]"
+"""Reasons for which lines are left out: one, several, or ``"all"``."""
+
+
+class Skipped(NamedTuple):
+    """A line or record of an input file that was left out.
+
+    Attributes
+    ----------
+    name
+        The variant, window or record.
+    reason
+        One of the words that ``skip=`` takes.
+    detail
+        What was met there.
+    line
+        Line of the file, from 1; 0 where it is unknown.
+    chromosome, position, reference, alternate
+        Of a variant, the position counted from 1.
+    """
+
+    name: str
+    reason: str
+    detail: str = ""
+    line: int = 0
+    chromosome: str = ""
+    position: int | str = ""
+    reference: str = ""
+    alternate: str = ""
+
+
+def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
+    """Return the reasons of ``skip=`` as a set, all of `known` for ``"all"``.
+
+    Raises
+    ------
+    SequenceError
+        If a reason is not among `known`.
+
+    Examples
+    --------
+    >>> sorted(as_skip(["N", "edge"], ("N", "edge", "long"), what="windows"))
+    ['N', 'edge']
+    >>> len(as_skip("all", ("N", "edge", "long"), what="windows"))
+    3
+    """
+    given = [skip] if isinstance(skip, str) else skip
+    if not isinstance(given, Iterable) or isinstance(given, bytes):
+        given = [given]
+    chosen = list(given)
+    if chosen == ["all"]:
+        return frozenset(known)
+    for reason in chosen:
+        if reason not in known:
+            near = nearest(str(reason), known)
+            words = ", ".join(map(quoted, known))
+            raise SequenceError(
+                f"skip={quoted(reason)} is no reason to leave {what} out"
+                f"{near or f'; there are {words}'}"
+            )
+    return frozenset(chosen)
+
+
+def skipping(reason: str) -> str:
+    """Return the cure that leaves a kind of line out.
+
+    Examples
+    --------
+    >>> skipping("edge")
+    "or leave such lines out by skip='edge'"
+    """
+    return f"or leave such lines out by skip={quoted(reason)}"
+
+
+def skip_counts(skipped: Sequence[Skipped]) -> str:
+    """Return how many were left out for each reason, the most frequent first.
+
+    Examples
+    --------
+    >>> skip_counts([Skipped("a", "N"), Skipped("b", "edge"), Skipped("c", "N")])
+    'N 2, edge 1'
+    """
+    counts = Counter(x.reason for x in skipped)
+    return ", ".join(f"{reason} {n:,}" for reason, n in counts.most_common())
+
+
+def skip_sentence(skipped: Sequence[Skipped], n_used: int, what: str) -> str:
+    """Return the account of what was left out, in a sentence; empty if nothing was.
+
+    Examples
+    --------
+    >>> skip_sentence([Skipped("a", "symbolic")], 10, "variants")
+    'Skipped: 1 of 11 variants (symbolic 1)'
+    """
+    if not skipped:
+        return ""
+    n = len(skipped)
+    return f"Skipped: {n:,} of {n + n_used:,} {what} ({skip_counts(skipped)})"
+
+
+def check_any_left(
+    n_used: int, skipped: Sequence[Skipped], place: str, what: str = "variants"
+) -> None:
+    """Raise SequenceError if everything was left out."""
+    if not n_used and skipped:
+        first = skipped[0]
+        raise SequenceError(
+            f"{place}: all {len(skipped):,} {what} are skipped ({skip_counts(skipped)}); "
+            f"the first is {quoted(first.name)}, {first.detail or first.reason}: nothing "
+            "is left to run"
+        )
+
+
+def skipped_table(skipped: Sequence[Skipped]) -> dict[str, list[str | int]]:
+    """Return the columns of a table of what was left out, without those that are empty
+    throughout.
+
+    Examples
+    --------
+    >>> skipped_table([Skipped("rs1", "edge", line=4)])
+    {'name': ['rs1'], 'reason': ['edge'], 'line': [4]}
+    """
+    order = ("chromosome", "position", "name", "reference", "alternate")
+    columns: dict[str, list[str | int]] = {
+        name: [getattr(x, name) for x in skipped]
+        for name in (*order, "reason", "detail", "line")
+    }
+    return {
+        name: column
+        for name, column in columns.items()
+        if name in ("name", "reason") or any(column)
+    }

@@ -1,0 +1,173 @@
+"""Lines that cannot be used are left out on request, each with its reason
+(openvax/varcode#88: a symbolic allele stops a list; kundajelab/bpnet#40: so does a window
+beyond its chromosome).
+"""
+
+import numpy as np
+import pytest
+from test_cli import call
+
+import causalgia as cg
+from causalgia.errors import CausalgiaError
+from causalgia.sequences import read_fasta, read_sequences, read_vcf
+from causalgia.sequences.fasta import from_bed
+from causalgia.trial_file import read_spec
+
+BASES = np.random.default_rng(3).choice(list("ACGT"), 220)
+GENOME = "".join(BASES)
+GENOME = GENOME[:57] + "AGATAAG" + GENOME[64:100] + "CACACACA" + GENOME[108:]
+
+
+def other(at):
+    return next(b for b in "ACGT" if b != GENOME[at - 1])
+
+
+def vcf(path, rows):
+    lines = "".join(f"c\t{p}\tv{i}\t{r}\t{a}\t.\t.\t.\n" for i, (p, r, a) in rows)
+    path.write_text(
+        "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n" + lines
+    )
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "g.fa").write_text(f">c\n{GENOME}\n>n\n{GENOME[:100]}N{GENOME[100:]}\n")
+    return tmp_path
+
+
+GOOD = [(p, GENOME[p - 1], other(p)) for p in range(60, 160, 10)]
+BAD = {
+    "symbolic": (100, GENOME[99], "*"),
+    "edge": (5, GENOME[4], other(5)),
+    "mismatch": (90, other(90), GENOME[89]),
+    "N": (95, GENOME[94], "N"),
+    "unchanged": (96, GENOME[95], GENOME[95]),
+    "long": (97, GENOME[96:170], GENOME[96]),
+    "repeated": GOOD[0],
+}
+
+
+@pytest.mark.parametrize("reason", BAD)
+def test_a_variant_is_refused_and_its_cure_leaves_it_out(folder, reason):
+    path = vcf(folder / "v.vcf", enumerate([*GOOD, BAD[reason]]))
+    with pytest.raises(CausalgiaError, match=f"skip='{reason}'"):
+        cg.experiments.variants(path, folder / "g.fa", length=61)
+    experiment = cg.experiments.variants(
+        path, folder / "g.fa", length=61, skip=reason, rope=(-0.1, 0.1)
+    )
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0
+    )
+    assert answer.sentences[-1] == f"Skipped: 1 of 11 variants ({reason} 1)."
+    skipped = answer.findings["skipped"].to_dataframe()
+    assert skipped[["name", "reason", "line"]].values.tolist() == [["v10", reason, 13]]
+    rows = answer.findings["variants"].sizes["variant"]
+    assert rows == 10
+    written = cg.experiments.write_variants(answer, folder / "o.vcf", like=path)
+    last = written.read_text().splitlines()[-1].split("\t")
+    if reason != "repeated":  # its line has the values of the first
+        assert last[7] == "."
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_lines_with_a_letter_in_the_window_or_without_a_chromosome(folder):
+    path = folder / "v.vcf"
+    rows = "".join(f"c\t{p}\tv{p}\t{r}\t{a}\n" for p, r, a in GOOD)
+    path.write_text(rows + f"n\t90\tw\t{GENOME[89]}\t{other(90)}\nx\t90\ty\tA\tC\n")
+    with pytest.raises(CausalgiaError, match="skip='chromosome'"):
+        cg.experiments.variants(path, folder / "g.fa", length=61, skip="N")
+    with pytest.raises(CausalgiaError, match="skip='N'"):
+        cg.experiments.variants(path, folder / "g.fa", length=61, skip="chromosome")
+    for settings in (
+        {"length": 61},
+        {"null": cg.Uniform(length=61), "n_units": 10},
+        {
+            "length": 61,
+            "null": cg.MatchedVariants(
+                of=cg.Uniform(length=61), match=("length",), min_nulls=39
+            ),
+            "n_null": 50,
+        },
+    ):
+        experiment = cg.experiments.variants(
+            path, folder / "g.fa", skip="all", rope=(-0.1, 0.1), **settings
+        )
+        answer = experiment.analyze(
+            cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0
+        )
+        n = 1 if "n_units" in settings else 2  # flanks of 10 have no N
+        assert answer.findings["skipped"].sizes["row"] == n
+
+
+def test_a_list_of_another_assembly_is_refused_even_so(folder):
+    rows = [(p, other(p), GENOME[p - 1]) for p in range(60, 160, 10)]
+    path = vcf(folder / "v.vcf", enumerate(rows))
+    with pytest.raises(CausalgiaError, match="too many to leave out"):
+        cg.experiments.variants(path, folder / "g.fa", length=61, skip="mismatch")
+
+
+def test_nothing_left_and_unknown_reasons_are_refused(folder):
+    path = vcf(folder / "v.vcf", enumerate([BAD["symbolic"]]))
+    with pytest.raises(
+        CausalgiaError, match=r"all 1 variants are skipped \(symbolic 1"
+    ):
+        read_vcf(path, skip="symbolic")
+    with pytest.raises(CausalgiaError, match="did you mean 'mismatch'"):
+        read_vcf(path, skip="mismatches")
+
+
+def test_windows_of_intervals(folder):
+    bed = folder / "p.bed"
+    bed.write_text("c\t50\t60\nc\t0\t4\nn\t95\t105\nx\t5\t9\nc\t50\t60\n")
+    for reason in ("edge", "N", "chromosome", "repeated"):
+        others = {"edge", "N", "chromosome", "repeated"} - {reason}
+        with pytest.raises(CausalgiaError) as refused:
+            from_bed(bed, folder / "g.fa", length=10, skip=tuple(others))
+        if reason != "N":  # `encode`, whose cure is another
+            assert f"skip='{reason}'" in str(refused.value)
+    found = read_sequences(bed, genome=folder / "g.fa", length=10, skip="all")
+    assert found.names == ("c:50-60",)
+    assert [(x.line, x.reason) for x in found.skipped] == [
+        *((2, "edge"), (3, "N"), (4, "chromosome"), (5, "repeated"))
+    ]
+
+
+def test_records_of_fasta_and_rows_of_arrays(folder):
+    path = folder / "r.fa"
+    path.write_text(">a\nACGT\n>b\nACNT\n>c\nACGTA\n>d\n>e\nTTTT\n>a\nCCCC\n")
+    found = read_fasta(path, skip="all")
+    assert found.names == ("a", "e")
+    assert [x.reason for x in found.skipped] == ["N", "length", "empty", "repeated"]
+    null = cg.DinucleotideShuffle(of=found)
+    assert "Skipped: 4 of 6 sequences" in null.notes(10)[0]
+    np.save(folder / "x.npy", np.eye(5, 4)[[[0, 1, 2, 3], [0, 4, 2, 3]]])
+    rows = read_sequences(folder / "x.npy", layout="NLC", skip="N")
+    assert len(rows) == 1
+    assert rows.skipped[0].name == "1"
+
+
+def test_from_the_shell_and_in_a_trial_file(folder):
+    path = vcf(folder / "v.vcf", enumerate([*GOOD, BAD["symbolic"], BAD["edge"]]))
+    (folder / "net.toml").write_text('[predictor]\nzoo = "gata1_like"\n')
+    options = ("--length", 61, "--null", "none", "--rope=-0.1,0.1")
+    files = ("--genome", folder / "g.fa", "--predictor", folder / "net.toml")
+    given = (path, *files, *options, "--out", folder / "out")
+    refused = call("variants", *given, code=2)
+    assert "by --skip symbolic" in refused.stderr
+    done = call("variants", *given, "--skip", "symbolic,edge")
+    assert "10 variants of" in done.stdout
+    assert "Skipped: 2 of 12 variants (symbolic 1, edge 1)." in done.stdout
+    table = (folder / "out" / "skipped.tsv").read_text().splitlines()
+    assert [line.split("\t")[5] for line in table] == ["reason", "symbolic", "edge"]
+    rows = (GENOME[:60], GENOME[60:119] + "N", GENOME[120:180])
+    (folder / "r.fa").write_text(
+        "".join(f">{name}\n{row}\n" for name, row in zip("abc", rows, strict=True))
+    )
+    (folder / "t.toml").write_text(
+        "rng = 0\nn_units = 10\n[null]\nkind = 'dinucleotide_shuffle'\nof = 'r.fa'\n"
+        "skip = ['N']\n[arms]\nnone = {}\nmotif = {embed = 'GA', at = 1}\n"
+        "[predictor]\nzoo = 'gata1_like'\n"
+    )
+    null = read_spec(folder / "t.toml").design.null
+    assert [x.name for x in null.of.skipped] == ["b"]
