@@ -156,7 +156,7 @@ def test_an_exact_effect_has_no_p_value():
     assert dict(zip(header, line, strict=True))["p"] == "exact"
     assert "exact" not in header
     header, (line,) = cg.reporting.cells(found.assign(p=found["p"] + 1))
-    assert (header[-2:], line[-2:]) == (["units", "p"], ["all alike", "1.0"])
+    assert (header[-2:], line[-2:]) == (["units", "p"], ["same effect", "1.0"])
     of_units = found.assign_attrs(target="units")
     certain = cg.decide(of_units, rope=(-0.1, 0.1))
     text = " ".join(cg.report(certain, sentences=True).split())
@@ -172,9 +172,9 @@ def test_units_that_all_answer_alike_have_an_interval_of_the_share_that_was_miss
     )
     decided = cg.decide(found, rope=(-0.1, 0.1))
     header, (line,) = cg.reporting.cells(decided)
-    assert dict(zip(header, line, strict=True))["units"] == "all alike"
+    assert dict(zip(header, line, strict=True))["units"] == "same effect"
     text = cg.report(decided, sentences=True)
-    assert "(all 1,000 units answer alike); increases, above the ROPE" in text
+    assert "(the same in all 1,000 units); increases, above the ROPE" in text
     assert "1.0000 [0.9940, 1.0060]" in text
 
 

@@ -563,7 +563,7 @@ def test_a_report_of_decisions_reads_as_settled():
         "5,000 units in 500 clusters."
     )
     assert said[1].endswith(
-        "undecided on the ROPE ±0.1; about 110,000 units would be needed; 5,000 "
+        "undecided relative to the ROPE ±0.1; about 110,000 units would be needed; 5,000 "
         "units in 500 clusters."
     )
     assert said[2].startswith("40 placebos: mean")
@@ -742,18 +742,18 @@ def test_what_would_undo_the_weakest_direction_is_said_beside_the_largest_effect
     at = int(np.argmin(np.abs(size)))
     said = (
         f"Effects present in fewer than {100 * missed:.2g} % of backgrounds could be "
-        f"missed; if as large as {size[at]:.3g}, they would undo a direction, first "
-        f"that of m{at} (the largest seen is 50)."
+        f"missed; to overturn a direction, they would have to reach {size[at]:.3g} "
+        f"(m{at}; the largest seen is 50)."
     )
     assert found["verdict"].to_numpy().ravel().tolist() == ["increases"] * 2
     assert said in flat(report(found))
     alone = f"Effects of {size[at]:.3g} on {100 * missed:.2g} % of backgrounds would "
     assert reversal_sentence(found) == (
-        f"{alone}undo a direction, first that of m{at} (the largest seen is 50)."
+        f"{alone}overturn a direction (m{at}, the weakest; the largest seen is 50)."
     )
     for choice in ({"largest": 50.0}, {"rare": "none"}):
         stated = cg.decide(trial(), rope=(-0.1, 0.1), **choice)
-        assert "undo a direction" not in flat(report(stated, notes=True))
+        assert "overturn a direction" not in flat(report(stated, notes=True))
 
 
 def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from causalgia.choices import ALIGNS, SCHEMAS, is_rope
+from causalgia.choices import ALIGNS, SCHEMAS, is_rope, requested_parts
 from causalgia.cli.folder import (
     ANSWER,
     DECISIONS,
@@ -43,7 +43,6 @@ from causalgia.cli.tables import (
     print_answers,
     print_parts,
     print_written,
-    requested_by_options,
     with_sentences,
 )
 from causalgia.errors import (
@@ -205,7 +204,7 @@ def discover_motifs(
         parts = discovery_parts(
             found,
             every_row=all_rows,
-            requested=requested_by_options(arms, sentences, notes),
+            requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
             tables=(MOTIFS, PAIRS),
             every="--all",
             noted="--notes",
@@ -513,7 +512,7 @@ def score_variants(
             skipped,
             experiment.notes,
             all_rows=all_rows,
-            requested=requested_by_options(False, sentences, notes),
+            requested=requested_parts(sentences=sentences, notes=notes),
         )
     print_written(out, STORE, *written)
 
@@ -706,7 +705,7 @@ def _write(
             + "".join(rows),
         )
     echo()
-    readable = write_effects(folder, decisions, text=str(answer))
+    readable = write_effects(folder, decisions)
     print_answers(
         *(without_notes(table, shown) for table in (answer.estimates, decisions)),
         all_rows=all_rows,

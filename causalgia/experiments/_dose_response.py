@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from causalgia.plot import Axes
 
 CHANGE, EXCESS = "strength x copies", "excess over single sites"
-RISE = "rise of the excess"
+TREND = "linear trend of the excess"
 _WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
 _COPIES = (1, 2, 3)
 
@@ -125,7 +125,7 @@ def dose_response(
     - for each motif ``"excess over single sites"`` of the largest number n of copies:
       ``Y(n copies) - sum of Y(one, at each of their places) + (n - 1) Y(none)``, which
       is 0 for additive copies even where the effect depends on place;
-    - ``"rise of the excess"``, the rise of the line through these from the weakest
+    - ``"linear trend of the excess"``, the change of the line through these from the weakest
       motif to the strongest.
 
     Parameters
@@ -352,7 +352,7 @@ def _dose_contrasts(
         _, *alone, _ = excess[strongest]
         rows |= {arm: {arm: 1.0, control: -1.0} for arm in alone}
         rows |= {f"{EXCESS}, {letters}": row for letters, row in excess.items()}
-        rows[RISE] = weighted_sum(
+        rows[TREND] = weighted_sum(
             (weight, excess[letters])
             for letters, weight in rise_weights(ladder).items()
         )
@@ -470,7 +470,7 @@ def _excess_texts(
     contrasts: Mapping[str, Mapping[str, float]] = (
         found.experiment.named_contrasts or {}
     )
-    excess, rise = rows.sel(contrast=name), rows.sel(contrast=RISE)
+    excess, rise = rows.sel(contrast=name), rows.sel(contrast=TREND)
     kind = joint_effects(rows, contrasts, [name])[name]
     tried = scales_tried(found.outcomes, {name: contrasts[name]})
     on_scales = tried.text([name], rows) if tried and is_departure(kind) else ""

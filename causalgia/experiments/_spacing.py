@@ -41,6 +41,7 @@ from causalgia.experiments.kit.joint_effects import (
     bounded_sentences,
     is_departure,
     joint_effects,
+    pair_in_words,
     scales_tried,
     single_sites_text,
 )
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-ONE, RISE = "one site", "rise"
+ONE, TREND = "one site", "linear trend"
 _PAIR, _INTERACTION, _PLACEBO = "pair", "interaction", "placebo"
 
 
@@ -99,7 +100,7 @@ def spacing(
     distance is not confounded with the places, which change with it.
 
     Contrasts: each pair, each site of it alone, and ``one site``, against the
-    `control`; the ``interaction`` at each distance; and its ``rise``, that of the
+    `control`; the ``interaction`` at each distance; and its ``linear trend``, that of the
     least-squares line through the interactions from the smallest distance to the
     largest. The answer first gives the distances at which the pair increases or
     decreases the outcome, then what it is beside the sum of both sites alone
@@ -167,7 +168,7 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: two sites are saturating at distances 4 and 6 (interaction -1.27 and -0.898: ...
+    Task RBFOX1: two UGCAUG sites are saturating at distances 4 and 6 (interaction -1.27 and -0.898: ...
     """
     beside = as_site_control(control, as_null_model(null))
     apart = tuple(sorted(as_positions(distances, "distances")))
@@ -209,7 +210,7 @@ def spacing(
         len(apart) > 1
     ):  # the rise of the line through the interactions over the distances
         rise = rise_weights({str(d): d for d in apart})
-        contrasts[RISE] = weighted_sum(
+        contrasts[TREND] = weighted_sum(
             (rise[str(d)], row) for d, row in interactions.items()
         )
     return Experiment(
@@ -390,9 +391,12 @@ def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
     both = np.concatenate([x["verdict"].to_numpy() for x in (pairs, alone)])
     if (both != "increases").any():  # else the table says enough
         text = f"{text}; {_together(pairs)}; {single_sites_text(alone)}"
-    if RISE not in rows["contrast"].to_numpy():
+    if TREND not in rows["contrast"].to_numpy():
         return f"{text}."
-    rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
+    rise, distances = (
+        rows.sel(contrast=TREND),
+        rows["distance"].to_numpy().astype(float),
+    )
     low, high = np.nanmin(distances), np.nanmax(distances)
     trend = trend_in_words(rise, "the interaction")
     if rise["verdict"].item() in DIRECTIONS:
@@ -435,7 +439,7 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
         of_kind = cells.sel(contrast=[name for name in names if kinds[name] == kind])
         where = _distances_text(of_kind)
         if kind.word == UNDECIDED:
-            open_at = f"{where} the data do not decide"
+            open_at = f"undecided {where}"
         elif kind.word == ADDITIVE:
             clauses.append(f"{kind} {where}")
         else:
@@ -444,7 +448,9 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
                 f"{kind.word} {where} (interaction {_sizes_text(of_kind)}{why})"
             )
     on_scales = "" if tried is None else tried.text(departing, rows)
-    text = f"two sites are {listed(clauses)}{on_scales}" if clauses else ""
+    sites = pair_in_words(rows) or "two sites"
+    text = f"{sites} are {listed(clauses)}{on_scales}" if clauses else ""
+    open_at = open_at if clauses else f"the interaction of {sites} is {open_at}"
     return _distance_named("; ".join(part for part in (text, open_at) if part))
 
 

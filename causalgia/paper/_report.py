@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import xarray as xr
 
-from causalgia.choices import vocabulary
+from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -20,7 +20,7 @@ from causalgia.reporting._trial_report import count_clause
 from causalgia.reporting.answers import ReportText
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws
 from causalgia.reporting.refutation_answers import refutation_parts
-from causalgia.reporting.short_answers import every_row, requested_parts
+from causalgia.reporting.short_answers import every_row
 from causalgia.reporting.size_answers import is_size, size_report
 from causalgia.reporting.table_formats import markdown_table
 from causalgia.reporting.verdict_sentences import (

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
+from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, printable, quoted
@@ -434,11 +434,7 @@ def trial_report(
                 select_tasks(dataset, task, place="report: "), every_arm=rows == "all"
             )
         )
-    requested = [
-        name
-        for name, wanted in (("arms", arms), ("each", sentences), ("notes", notes))
-        if wanted
-    ]
+    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
     parts = answer_parts(
         dataset, rows=rows, task=task, order=order, requested=requested
     )
@@ -684,7 +680,7 @@ def _subtracted(effects: xr.Dataset) -> str:
     if not names:
         return ""
     if len(names) > _FEW_CONTROLS:
-        return "Arms minus controls of their own"
+        return "Each arm minus its own control"
     return f"Arms minus {' or '.join(cut(name) for name in names)}"
 
 

@@ -271,7 +271,7 @@ def cell_rows(
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] == "exact" else {}
         if line["exact"] and estimates.attrs.get("target") != "units":
-            line["exact"] = "all alike"
+            line["exact"] = "same effect"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
     groups = [] if rows == "all" else placebo_groups(table, names)
     for group in groups:

@@ -112,18 +112,6 @@ def short_answer(
     )
 
 
-def requested_parts(*, arms: bool, sentences: bool, notes: bool) -> list[str]:
-    """Return the parts of an answer that arguments ask for.
-
-    Examples
-    --------
-    >>> requested_parts(arms=False, sentences=True, notes=True)
-    ['each', 'notes']
-    """
-    wanted = (("arms", arms), ("each", sentences), ("notes", notes))
-    return [name for name, is_wanted in wanted if is_wanted]
-
-
 def every_row(rows: str) -> bool:
     """Return whether all rows are asked for.
 

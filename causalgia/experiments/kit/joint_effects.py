@@ -227,6 +227,37 @@ def is_departure(found: JointEffect) -> bool:
     return found.word not in (ADDITIVE, UNDECIDED)
 
 
+def pair_in_words(rows: xr.Dataset) -> str:
+    """Return "two UGCAUG sites", or "UGCAUG and GCUGG"; empty where the contrasts of
+    sites alone are of more than one pair.
+
+    Parameters
+    ----------
+    rows
+        Contrasts with the coordinates ``asks`` and ``site``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> rows = xr.Dataset(
+    ...     coords={
+    ...         "asks": ("contrast", ["first", "second", "interaction"]),
+    ...         "site": ("contrast", ["UGCAUG", "GCUGG", ""]),
+    ...     }
+    ... )
+    >>> pair_in_words(rows)
+    'UGCAUG and GCUGG'
+    """
+    if not {"asks", "site"} <= set(rows.coords):
+        return ""
+    asks, sites = (rows[name].to_numpy().astype(str) for name in ("asks", "site"))
+    of_each = [list(dict.fromkeys(sites[asks == which].tolist())) for which in SINGLE]
+    if any(len(found) != 1 for found in of_each):
+        return ""
+    (one,), (other,) = of_each
+    return f"two {one} sites" if one == other else f"{one} and {other}"
+
+
 def single_sites_text(rows: xr.Dataset) -> str:
     """Return what each site does alone: its verdicts, with the effect or their range.
 

@@ -22,6 +22,7 @@ from causalgia.experiments.kit.joint_effects import (
     interactions_in_words,
     is_departure,
     joint_effects,
+    pair_in_words,
     same_side,
     scales_in,
     scales_tried,
@@ -373,11 +374,12 @@ def _pair_sentences(
         cells = table.isel(contrast=asks == "interaction")
         pairs = table.isel(contrast=asks == "pair")
         alone = table.isel(contrast=np.isin(asks, SINGLE))
+        pair = pair_in_words(table) or "the two motifs"
         sentences.append(
             f"{begins}: {against}{interactions_text(table, cells, found, tried)}."
         )
         details.append(
-            f"{begins}: {against}{_pair_verdicts_text(pairs)}; "
+            f"{begins}: {against}{_pair_verdicts_text(pairs, pair)}; "
             f"{single_sites_text(alone)}."
         )
         directions = table["contrast"].to_numpy()[
@@ -421,8 +423,8 @@ _PAIR_VERBS = {
 _MOST_NAMED = 4
 
 
-def _pair_verdicts_text(pairs: xr.Dataset) -> str:
-    """Describe where a pair of sites changes the outcome, whatever each site does
+def _pair_verdicts_text(pairs: xr.Dataset, pair: str) -> str:
+    """Describe where a pair of motifs changes the outcome, whatever each site does
     alone.
     """
     verdicts = pairs["verdict"].to_numpy().astype(str)
@@ -431,7 +433,7 @@ def _pair_verdicts_text(pairs: xr.Dataset) -> str:
         for verdict, does in _PAIR_VERBS.items()
         if (verdicts == verdict).any()
     ]
-    return f"together the two motifs {listed(parts)}"
+    return f"together {pair} {listed(parts)}"
 
 
 def _arrangements_text(cells: xr.Dataset) -> str:
@@ -505,12 +507,11 @@ def interactions_text(
         largest = (
             f"the strongest is that of {strongest} ({size}, {kinds[strongest].word})"
         )
+    pair = pair_in_words(table)
+    of = f"{len(names):,} interactions{pair and f' of {pair}'}"
     if not departing and all(kind.word == UNDECIDED for kind in kinds.values()):
-        return f"none of {len(names):,} interactions is decided; {largest}"
-    return (
-        f"of {len(names):,} interactions, "
-        f"{interactions_in_words(kinds.values(), on_scales)}; {largest}"
-    )
+        return f"none of {of} is decided; {largest}"
+    return f"of {of}, {interactions_in_words(kinds.values(), on_scales)}; {largest}"
 
 
 def _period_sentences(

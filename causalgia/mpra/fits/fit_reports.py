@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.choices import vocabulary
+from causalgia.choices import requested_parts, vocabulary
 from causalgia.errors import quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import counts_in_words, describe_quality
@@ -37,7 +37,7 @@ from causalgia.reporting.answers import (
     arm_lines,
 )
 from causalgia.reporting.effect_rows import Rows, rows
-from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
+from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.reporting.table_formats import format_effect, percent
 from causalgia.types import Mask
 
