@@ -10,7 +10,8 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import OutcomesError
-from causalgia.reporting.answers import WIDTH, ReportText, answer_parts, wide
+from causalgia.reporting.answers import ReportText, answer_parts, wide
+from causalgia.reporting.folded_text import WIDTH
 
 EFFECT = ("contrast", "task")
 

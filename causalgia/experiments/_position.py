@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Analysis
+from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
@@ -32,7 +33,6 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import (
     effect_in_words,
-    listed,
     per_unit,
     rows_by_task,
 )
@@ -277,7 +277,7 @@ def _verdicts_by_place(rows: xr.Dataset) -> str:
         if len(found) == single.sum():
             parts.append(f"{does} at every place")
         elif found:
-            parts.append(f"{does} at {listed(found)}")
+            parts.append(f"{does} at {in_list(found)}")
     text = ", ".join(parts)
     return (
         text

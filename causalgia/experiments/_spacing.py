@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_position
+from causalgia.checks import as_position, in_list
 from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import (
     Arm,
@@ -59,7 +59,6 @@ from causalgia.experiments.kit.sites import (
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import (
-    listed,
     per_unit,
     rows_by_task,
     trend_in_words,
@@ -420,7 +419,7 @@ def _together(pairs: xr.Dataset) -> str:
         for verdict, verb in _TOGETHER.items()
         if (verdicts == verdict).any()
     ]
-    return f"together they {listed(parts)}"
+    return f"together they {in_list(parts)}"
 
 
 def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults) -> str:
@@ -449,7 +448,7 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
             )
     on_scales = "" if tried is None else tried.text(departing, rows)
     sites = pair_in_words(rows) or "two sites"
-    text = f"{sites} are {listed(clauses)}{on_scales}" if clauses else ""
+    text = f"{sites} are {in_list(clauses)}{on_scales}" if clauses else ""
     open_at = open_at if clauses else f"the interaction of {sites} is {open_at}"
     return _distance_named("; ".join(part for part in (text, open_at) if part))
 
@@ -472,7 +471,7 @@ def _distance_named(text: str) -> str:
 def _distances_text(found: xr.Dataset) -> str:
     at = [f"{d:.0f}" for d in found["distance"].to_numpy().astype(float).tolist()]
     if len(at) <= _FEW:
-        return f"at {listed(at)}"
+        return f"at {in_list(at)}"
     return f"at {len(at)} distances from {at[0]} to {at[-1]}"
 
 
@@ -480,7 +479,7 @@ def _sizes_text(found: xr.Dataset) -> str:
     """Return the effects at few distances, or their range."""
     ace = found["ace"].to_numpy().tolist()
     if len(ace) <= _FEW:
-        return listed([f"{x:.3g}" for x in ace])
+        return in_list([f"{x:.3g}" for x in ace])
     return f"{min(ace):.3g} to {max(ace):.3g}"
 
 

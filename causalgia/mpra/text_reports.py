@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import in_list
 from causalgia.choices import requested_parts
 from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
@@ -21,7 +22,7 @@ from causalgia.mpra.fits.fit_reports import measured_parts as measured_parts
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
-from causalgia.reporting.answer_sentences import cut, in_list
+from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts, ReportText
 from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.schema import validate

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import xarray as xr
 
-from causalgia.checks import four_digits
+from causalgia.checks import four_digits, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
 from causalgia.inputs import wide
@@ -94,7 +94,7 @@ def in_words(names: Sequence[str]) -> str:
         f"'{name}'" if len(names) > 1 and ("," in name or " and " in name) else name
         for name in map(cut, names)
     ]
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return in_list(parts)
 
 
 def cut(name: str, most: int = _MOST_COLUMNS) -> str:
@@ -269,17 +269,6 @@ def _one_direction(
         )
         clauses.append(f"{verb} {'it' if clauses else scale} {sizes}")
     return f"{name} {in_list(clauses)}, {where}."
-
-
-def in_list(parts: Sequence[str]) -> str:
-    """Return "a, b and c" of clauses.
-
-    Examples
-    --------
-    >>> in_list(["by 1", "by 2"])
-    'by 1 and by 2'
-    """
-    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
 def _size_beside(row: Row, verb: str = "") -> str:

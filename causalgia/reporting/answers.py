@@ -46,8 +46,16 @@ from causalgia.reporting.effect_rows import (
     left_out_tasks,
     placebo_count,
     sentences_on_tasks,
+    task_and_heading,
 )
 from causalgia.reporting.effect_rows import rows as every_row_of
+from causalgia.reporting.folded_text import (
+    WIDTH,
+    fits,
+    fitted_foot,
+    folded,
+    paragraph,
+)
 from causalgia.reporting.table_formats import html_table, percent
 from causalgia.reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
@@ -60,14 +68,12 @@ from causalgia.reporting.verdict_sentences import (
 )
 from causalgia.schema import keeps_effects
 
-WIDTH = 100
-"""Columns in which tables of several tasks stand side by side."""
 _MOST_ROWS = 20
 _MOST_COUNTED = 20_000
 """Effects whose verdicts the sentences count; of more, those of the tasks shown."""
-_FOOT = 3
 _FEW_PLACES = 2
 _FEW_CONTROLS, _MOST_WEIGHTS = 2, 2_000_000
+_ACE = "ACE: average causal effect."
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
@@ -166,9 +172,9 @@ class AnswerParts:
         on_names = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
         under = [*([self.more] if self.more else []), *([on_names] if is_cut else [])]
         parts = [
-            _paragraph(answer_lines, most),
-            "\n".join([*table, *(_folded(line, most) for line in under)]),
-            _paragraph(self.foot, most),
+            paragraph(answer_lines, most),
+            "\n".join([*table, *(folded(line, most) for line in under)]),
+            paragraph(self.foot, most),
             *("\n".join(self._requested_lines(name)) for name in self.requested),
         ]
         return printable("\n\n".join(part for part in parts if part))
@@ -299,6 +305,8 @@ def answer_parts(
         + len(further),
         foot,
     )
+    if not any(_ACE in line for line in under_table):
+        of_effects = [_ACE, *of_effects]
     counted_effects, effect_rows = (
         shown,
         [row for row, _ in table if not row["summary"]],
@@ -473,13 +481,12 @@ def _in_task(text: str, effects: xr.Dataset) -> str:
     """Return the sentence of an experiment with its task as part of it: "In K562, ..."
     in place of "Task K562: ...".
     """
-    for name in sorted(tasks_in_table(effects), key=len, reverse=True):
-        found = re.match(f"Task {re.escape(name)}(, model [^:]+)?: ", text)
-        if found:
-            where = "this network" if name == "outcome" else cut(name)
-            model = (found[1] or "").replace("model ", "", 1)
-            return f"In {where}{model}, {text[found.end() :]}"
-    return text
+    name, heading = task_and_heading(text, tasks_in_table(effects))
+    model = heading.removeprefix(f"Task {name}")
+    if name is None or not (model == "" or model.startswith(", model ")):
+        return text
+    where = "this network" if name == "outcome" else cut(name)
+    return f"In {where}{model.replace('model ', '', 1)}, {text[len(heading) + 2 :]}"
 
 
 def foot_lines(
@@ -508,7 +515,9 @@ def foot_lines(
     """
     decided = is_decided(effects)
     attrs = effects.attrs
-    first = [_setting(effects)]
+    how: dict[str, Any] = {"pointer": pointer, "in_one_line": True}
+    setting = _setting(effects)
+    first = [setting or _as_given(effects)]
     shorter = rule_sentences(effects) if decided else []
     if decided:
         first.append(shorter[0][0])
@@ -536,8 +545,11 @@ def foot_lines(
     ]
     for rule, left_out in shorter if pointer else ():
         first[-1], left = rule, left_out
-        pointed = _notes_counted(others + len(left), pointer)
-        if _folded(" ".join([*first, *always, pointed]), WIDTH).count("\n") < _FOOT:
+        if fits(
+            fitted_foot(
+                first, always, n_notes=others + len(left), always=always, **how
+            )[0]
+        ):
             break
     history = dict(attrs)
     if " could be missed." in " ".join(first) and "stopped" in attrs:
@@ -553,21 +565,13 @@ def foot_lines(
         *trial_history(history),
         *withheld,
     ]
-    under_table = [text for text in last if text in always]
-    for text in last:
-        if text in under_table:
-            continue
-        many = others + len(left) + 1  # if all that follow are notes
-        pointed = _notes_counted(many, pointer)
-        tried = " ".join([*first, *under_table, text, pointed])
-        if not pointer or _folded(tried, WIDTH).count("\n") < _FOOT:
-            under_table.append(text)
-        else:
-            left.append(text)
-    under_table = [text for text in last if text in under_table]
-    under_table.append(_notes_counted(others + len(left), pointer))
-    last = [text for text in under_table if text]
-    return [line for line in (*first, " ".join(last)) if line], left
+    how |= {"n_notes": others + len(left), "always": always}
+    under_table, no_room = fitted_foot(first, last, **how)
+    if setting:
+        spelled, as_before = fitted_foot([f"{setting} {_ACE}", *first[1:]], last, **how)
+        if as_before == no_room and (fits(spelled) or not pointer):
+            under_table = spelled
+    return under_table, [*left, *no_room]
 
 
 def _is_always_printed(text: str) -> bool:
@@ -575,10 +579,6 @@ def _is_always_printed(text: str) -> bool:
     return text.startswith(
         ("Caution: ", "Exploratory", CHANGED_OUTCOMES[:20], _LACKING.capitalize())
     )
-
-
-def _notes_counted(n: int, pointer: str) -> str:
-    return f"{n} note{'s' * (n > 1)}: {pointer}." if n and pointer else ""
 
 
 def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
@@ -633,7 +633,9 @@ def note_lines(effects: xr.Dataset) -> list[str]:
 
 
 def _setting(effects: xr.Dataset) -> str:
-    """Return what is compared, on what, and whether every arm is on each unit."""
+    """Return what is compared, on what, and whether every arm is on each unit; empty
+    where nothing is known.
+    """
     attrs = effects.attrs
     compared = ""
     if attrs.get("control"):
@@ -656,7 +658,7 @@ def _setting(effects: xr.Dataset) -> str:
     assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
     parts = [part for part in (compared, on_tasks, where, assigned) if part]
     if not parts:
-        return _as_given(effects)
+        return ""
     text = ", ".join(parts)
     on = attrs.get("effect_on")
     text = f"{text[0].upper()}{text[1:]}." if parts[0] is not compared else f"{text}."
@@ -944,26 +946,6 @@ def _placebos_in_words(effects: xr.Dataset) -> str:
     ace = effects["ace"].isel(contrast=placebos).to_numpy()
     low, high = (f"{x:.2g}" for x in (np.nanmin(ace), np.nanmax(ace)))
     return f"{placebo_count(int(placebos.sum()))} lie from {low} to {high}."
-
-
-def _paragraph(lines: Sequence[str], width: float) -> str:
-    """Return lines as they stand where they fit, else one paragraph of them."""
-    if all(wide(line) <= width for line in lines):
-        return "\n".join(lines)
-    return _folded(" ".join(lines), width)
-
-
-def _folded(text: str, width: float) -> str:
-    """Return a text in lines of at most this many columns, broken between words."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if line and wide(longer) > width:
-            lines.append(line)
-            longer = word
-        line = longer
-    return "\n".join([*lines, line])
 
 
 def _laid_out(lines: list[list[str]], words: Sequence[str] = ()) -> list[str]:

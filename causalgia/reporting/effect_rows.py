@@ -404,7 +404,7 @@ def first_sentences(
     largest = tasks_in_table(largest_tasks(effects, most=_MOST_SENTENCES))
     first = sentences_on_tasks(shown, largest[:_MOST_SENTENCES], every)
     heads = {
-        text: _task_and_heading(text, every)[1]
+        text: task_and_heading(text, every)[1]
         for text in first
         if OVER_PREDICTORS not in text
     }
@@ -439,11 +439,11 @@ def sentences_on_tasks(
     """
     shown_tasks = {None, *shown}
     return tuple(
-        text for text in found if _task_and_heading(text, every)[0] in shown_tasks
+        text for text in found if task_and_heading(text, every)[0] in shown_tasks
     )
 
 
-def _task_and_heading(text: str, tasks: Sequence[str]) -> tuple[str | None, str]:
+def task_and_heading(text: str, tasks: Sequence[str]) -> tuple[str | None, str]:
     """Return the task that a sentence is on, and how it begins: "Task K562", or "Task
     K562, model first"; None and nothing of a sentence on the whole.
     """

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from causalgia.checks import in_list
 from causalgia.errors import ContrastError, EstimateError
-from causalgia.experiments.kit.variance import DOES, effect_in_words, listed
+from causalgia.experiments.kit.variance import DOES, effect_in_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -218,7 +219,7 @@ def interactions_in_words(found: Iterable[JointEffect], on_scales: str = "") -> 
             f"{n:,} {'is' if n == 1 else 'are'} {kind}"
             for kind, n in sorted(Counter(of).items(), key=lambda each: -each[1])
         ]
-        parts += [f"{listed(counts)}{clause}"] if counts else []
+        parts += [f"{in_list(counts)}{clause}"] if counts else []
     return "; ".join(parts)
 
 
@@ -293,7 +294,7 @@ def single_sites_text(rows: xr.Dataset) -> str:
         ace = of_site["ace"].to_numpy()
         size = f"{ace.min():.3g} to {ace.max():.3g}"
         every = "both places" if n == 2 else f"all {n:,} places"
-        does = listed(
+        does = in_list(
             [
                 f"{DOES[verdict]} at {every if count == n else f'{count:,} of {n:,}'}"
                 for verdict, count in counts.most_common()

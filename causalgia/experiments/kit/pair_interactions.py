@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from causalgia.checks import in_list
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
@@ -31,7 +32,6 @@ from causalgia.experiments.kit.joint_effects import (
 from causalgia.experiments.kit.site_controls import against_placebos
 from causalgia.experiments.kit.variance import (
     effect_in_words,
-    listed,
     pairing_gain,
     rows_by_task,
 )
@@ -433,7 +433,7 @@ def _pair_verdicts_text(pairs: xr.Dataset, pair: str) -> str:
         for verdict, does in _PAIR_VERBS.items()
         if (verdicts == verdict).any()
     ]
-    return f"together {pair} {listed(parts)}"
+    return f"together {pair} {in_list(parts)}"
 
 
 def _arrangements_text(cells: xr.Dataset) -> str:
@@ -474,7 +474,7 @@ def ranges_text(distances: Sequence[float]) -> str:
             [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(d) for d in run]
         )
     ]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return in_list(parts)
 
 
 def interactions_text(

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia.checks import in_list
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.split_index import LEAST_CELLS, SplitIndex, split_index
 from causalgia.reporting import format_share
@@ -254,7 +255,7 @@ def _transformed_finding(
 ) -> Finding:
     index = float(np.median([pair.split.index for pair in pairs]))
     says = (
-        f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} does not look "
+        f"{kind} of replicates {in_list(names)} does not look "
         f"like raw read counts: in {len(pairs)} of {of} pairs replicates agree better "
         "than counting noise allows (the split of reads between two varies "
         f"{index:.2f} times as much as by chance, and independent libraries have 1 or "
@@ -540,7 +541,7 @@ def _find_disagreement(
     if not found:
         return []
     activities, kind, of_reads = max(found, key=lambda of: of[0].value)
-    which = f"replicates {', '.join(names[:-1])} and {names[-1]}"
+    which = f"replicates {in_list(names)}"
     best = "" if len(names) == 2 else ", at best,"
     wrong = (
         "one of the two is mislabeled or failed, and two cannot say which"
