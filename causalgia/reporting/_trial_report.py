@@ -677,7 +677,7 @@ def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[
     lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
     left = len(arms) - len(shown)
     return [
-        f"{len(arms)} arms:",
+        f"{len(arms)} arm{'s' * (len(arms) != 1)}:",
         *lines,
         *([f"  and {left} placebos"] if left else []),
     ]

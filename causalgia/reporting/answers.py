@@ -294,7 +294,7 @@ def answer_parts(
     above, further = first_sentences(answer or (), effects, every_task)
     further += sentences_on_tasks(details, tasks_in_table(effects), every_task)
     above, further = (
-        tuple(_in_task(text, effects) for text in found) for found in (above, further)
+        tuple(in_task(text, effects) for text in found) for found in (above, further)
     )
     under_table, left_over = foot_lines(
         effects,
@@ -477,7 +477,7 @@ def table_parts(
     )
 
 
-def _in_task(text: str, effects: xr.Dataset) -> str:
+def in_task(text: str, effects: xr.Dataset) -> str:
     """Return the sentence of an experiment with its task as part of it: "In K562, ..."
     in place of "Task K562: ...".
     """
