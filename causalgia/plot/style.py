@@ -737,7 +737,7 @@ def name_ends(
         )
         for i in (*up, *down)
     }
-    shares = {i: (_BESIDE + _points_wide(text)) / wide for i, text in texts.items()}
+    shares = {i: (2 * _BESIDE + _points_wide(text)) / wide for i, text in texts.items()}
     _make_room_beside(axes, *({i: (x[i], shares[i]) for i in of} for of in (up, down)))
     for side, several in ((1, up), (-1, down)):
         before = -np.inf

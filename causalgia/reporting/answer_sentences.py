@@ -16,6 +16,7 @@ from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
 from causalgia.inputs import wide
 from causalgia.reporting.effect_rows import Row
+from causalgia.reporting.folded_text import start_of
 from causalgia.reporting.table_formats import (
     format_effect,
     is_large,
@@ -105,7 +106,7 @@ def cut(name: str, most: int = _MOST_COLUMNS) -> str:
     >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
     ('GATA1', 'AAAA…', '漢字…')
     """
-    return name if wide(name) <= most else f"{_start(name, most - 1)}…"
+    return name if wide(name) <= most else f"{start_of(name, most - 1)}…"
 
 
 def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
@@ -121,25 +122,15 @@ def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
     common = Counter(shown.values())
     for name, short in shown.items():
         if common[short] > 1:
-            head = _start(name, most // 2)
-            tail = _start(name[::-1], most - 1 - wide(head))[::-1]
+            head = start_of(name, most // 2)
+            tail = start_of(name[::-1], most - 1 - wide(head))[::-1]
             shown[name] = f"{head}…{tail}"
     common = Counter(shown.values())
     for i, (name, short) in enumerate(shown.items()):
         if common[short] > 1:
             number = f"…{i + 1}"
-            shown[name] = f"{_start(name, most - len(number))}{number}"
+            shown[name] = f"{start_of(name, most - len(number))}{number}"
     return shown
-
-
-def _start(name: str, most: int) -> str:
-    """Return the letters of a name that fit into this many columns."""
-    taken = 0
-    for i, letter in enumerate(name):
-        taken += wide(letter)
-        if taken > most:
-            return name[:i]
-    return name
 
 
 def size_in_words(row: Row) -> str:

@@ -57,6 +57,14 @@ from causalgia.reporting.folded_text import (
     paragraph,
 )
 from causalgia.reporting.table_formats import html_table, percent
+from causalgia.reporting.text_tables import (
+    GIVING_WAY,
+    NAME_COLUMNS,
+    laid_out,
+    padded,
+    table_within,
+    without_q_twice,
+)
 from causalgia.reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
     is_decided,
@@ -77,13 +85,7 @@ _ACE = "ACE: average causal effect."
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
-_LEFT = {"contrast", "task", "model", "verdict"}
-"""Columns of words, which are aligned left; numbers are aligned right."""
-_NAME_COLUMNS = {"contrast": 40, "task": 30}
-"""Columns of a terminal for the names of a table, which are cut beyond them."""
 _NOT_BESIDE = ("contrast", "task", "n", "ACE")
-_DROPPED = ("q", "shrunken")
-"""Columns that tables of tasks beside each other do without where there is no room."""
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 _ASSIGNED = {
     "crossover": "every arm on each",
@@ -155,8 +157,9 @@ class AnswerParts:
             names in the table are cut; what is asked for besides is not.
         """
         by_task, lines, is_cut = self.by_task, self.lines, False
+        most = width if fold else math.inf
         if fold:
-            by_task, lines, is_cut = _with_short_names(by_task, self.header, lines)
+            by_task, is_cut = _with_short_names(by_task)
         beside = None if by_task is None else _beside_within(by_task, width)
         answer_lines, table = self.sentences, beside or []
         if beside is None:
@@ -167,8 +170,11 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
-            table = _laid_out([self.header, *lines], self.words) if lines else []
-        most = width if fold else math.inf
+            table, is_cut = [], False
+            if lines and fold:
+                table, is_cut = table_within(self.header, lines, most, self.words)
+            elif lines:
+                table = laid_out([self.header, *lines], self.words)
         on_names = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
         under = [*([self.more] if self.more else []), *([on_names] if is_cut else [])]
         parts = [
@@ -195,7 +201,7 @@ class AnswerParts:
         first = "\n".join(
             f"<p>{as_html(printable(text))}</p>" for text in self.sentences
         )
-        lines = _without_q_twice([self.header, *self.lines])[1:]
+        lines = without_q_twice([self.header, *self.lines])[1:]
         cells_ = [[in_one_line(cell) for cell in line] for line in lines]
         return f"{first}\n{html_table(self.header, cells_, notes, self.words)}"
 
@@ -425,7 +431,7 @@ def trial_report(
     contrast     ACE     95 % interval
     GATA1     1.3800  [1.3710, 1.3890]
     <BLANKLINE>
-    GATA1 minus placebo, over dinucleotide shuffles of 500 sequences.
+    GATA1 minus placebo, over dinucleotide shuffles of 500 sequences. ACE: average causal effect.
     """
     for name, value, words in (
         ("rows", rows, ("summary", "all")),
@@ -948,84 +954,26 @@ def _placebos_in_words(effects: xr.Dataset) -> str:
     return f"{placebo_count(int(placebos.sum()))} lie from {low} to {high}."
 
 
-def _laid_out(lines: list[list[str]], words: Sequence[str] = ()) -> list[str]:
-    lines = _without_q_twice(lines)
-    widths = [max(map(wide, column)) for column in zip(*lines, strict=True)]
-    left = [name in _LEFT or name in words for name in lines[0]]
-    return [_line(line, widths, left) for line in lines]
-
-
-def _without_q_twice(lines: list[list[str]]) -> list[list[str]]:
-    """Return the lines of a table, below its heading, without the q of a verdict that
-    it withholds where a column has it.
-    """
-    header = lines[0]
-    if "q" not in header or "verdict" not in header:
-        return lines
-    at, q = header.index("verdict"), header.index("q")
-    return [
-        header,
-        *(
-            [
-                cell.partition(" (")[0] if i == at and line[q] else cell
-                for i, cell in enumerate(line)
-            ]
-            for line in lines[1:]
-        ),
-    ]
-
-
-def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
-    return "  ".join(
-        _padded(cell, width, left_)
-        for cell, width, left_ in zip(cells_, widths, left, strict=True)
-    ).rstrip()
-
-
-def _padded(cell: str, width: int, left: bool) -> str:
-    space = " " * (width - wide(cell))
-    return f"{cell}{space}" if left else f"{space}{cell}"
-
-
 def _with_short_names(
     by_task: tuple[list[str], list[str], list[list[str]]] | None,
-    header: list[str],
-    lines: list[list[str]],
-) -> tuple[tuple[list[str], list[str], list[list[str]]] | None, list[list[str]], bool]:
-    """Return a table with the names of contrasts and tasks in as many columns as a
-    terminal has for them, and whether any was cut.
+) -> tuple[tuple[list[str], list[str], list[list[str]]] | None, bool]:
+    """Return tasks beside each other with the names of contrasts and tasks in as many
+    columns as a terminal has for them, and whether any was cut.
     """
-    is_cut = False
-    made = [list(line) for line in lines]
-    for name, most in _NAME_COLUMNS.items():
-        if name not in header:
-            continue
-        i = header.index(name)
-        short = cut_apart([line[i] for line in lines], most)
-        is_cut |= any(short[line[i]] != line[i] for line in lines)
-        for line in made:
-            line[i] = short[line[i]]
     if by_task is None:
-        return None, made, is_cut
-    tasks = cut_apart(by_task[0], _NAME_COLUMNS["task"])
-    labels = cut_apart([line[0] for line in by_task[2]], _NAME_COLUMNS["contrast"])
-    is_cut |= any(short != name for name, short in (tasks | labels).items())
-    return (
-        (
-            [tasks[name] for name in by_task[0]],
-            by_task[1],
-            [[labels[line[0]], *line[1:]] for line in by_task[2]],
-        ),
-        made,
-        is_cut,
-    )
+        return None, False
+    tasks = cut_apart(by_task[0], NAME_COLUMNS["task"])
+    labels = cut_apart([line[0] for line in by_task[2]], NAME_COLUMNS["contrast"])
+    is_cut = any(short != name for name, short in (tasks | labels).items())
+    lines = [[labels[line[0]], *line[1:]] for line in by_task[2]]
+    return ([tasks[name] for name in by_task[0]], by_task[1], lines), is_cut
 
 
 def _beside_within(
     by_task: tuple[list[str], list[str], list[list[str]]], width: int
 ) -> list[str] | None:
     """Return a table with the tasks beside each other; None where it is wider."""
-    for dropped in ((), _DROPPED[:1], _DROPPED):
+    for dropped in ((), GIVING_WAY[:1], GIVING_WAY):
         beside = _beside(*by_task, dropped)
         if max(map(wide, beside)) <= width:
             return beside
@@ -1055,7 +1003,7 @@ def _beside(
         [
             " " * first,
             " " * first,
-            *(_padded(label, first, left=True) for label in labels),
+            *(padded(label, first, left=True) for label in labels),
         ]
     ]
     for t, task in enumerate(tasks):
@@ -1067,7 +1015,7 @@ def _beside(
                 for row in range(len(lines))
             ),
         ]
-        laid = _laid_out(block) if names else [""] * (len(lines) + 1)
+        laid = laid_out(block) if names else [""] * (len(lines) + 1)
         width = max(wide(task), *map(wide, laid))
-        text.append([_padded(part, width, left=True) for part in (task, *laid)])
+        text.append([padded(part, width, left=True) for part in (task, *laid)])
     return ["   ".join(parts).rstrip() for parts in zip(*text, strict=True)]

@@ -14,12 +14,15 @@ _FOOT = 3
 
 
 def folded(text: str, width: float) -> str:
-    r"""Return a text in lines of at most this many columns, broken between words.
+    r"""Return a text in lines of at most this many columns, broken between words, and
+    in a word that is longer than a line.
 
     Examples
     --------
     >>> folded("one two three", 8)
     'one two\nthree'
+    >>> folded("GATA1GATA1", 8)
+    'GATA1GAT\nA1'
     """
     lines: list[str] = []
     line = ""
@@ -28,8 +31,28 @@ def folded(text: str, width: float) -> str:
         if line and wide(longer) > width:
             lines.append(line)
             longer = word
+        while wide(longer) > width:  # a word of more columns than there are
+            first = start_of(longer, int(width)) or longer[0]
+            lines.append(first)
+            longer = longer[len(first) :]
         line = longer
     return "\n".join([*lines, line])
+
+
+def start_of(name: str, most: int) -> str:
+    """Return the letters of a name that fit into this many columns.
+
+    Examples
+    --------
+    >>> start_of("GATA1", 4), start_of("漢字", 3)
+    ('GATA', '漢')
+    """
+    taken = 0
+    for i, letter in enumerate(name):
+        taken += wide(letter)
+        if taken > most:
+            return name[:i]
+    return name
 
 
 def paragraph(lines: Sequence[str], width: float) -> str:
