@@ -251,7 +251,7 @@ def dose_response(
         entry=beside.entry(
             DOSE_RESPONSE,
             "E[Y(n copies of a motif, placebos at the other places) - Y(placebos at "
-            "all places)], its rise from the weakest motif to the strongest and from "
+            "all places)], its trend from the weakest motif to the strongest and from "
             "none to all copies, and E[Y(n copies)] minus the sum of single sites "
             "among placebos, over the null model.",
         ),
@@ -460,7 +460,7 @@ def _slope_text(copies: str, rises: Mapping[str, xr.Dataset]) -> str:
 def _excess_texts(
     rows: xr.Dataset, names: list[str], found: TrialResults
 ) -> tuple[str, str]:
-    """Return the excess over single sites of the strongest motif, and its rise from the
+    """Return the excess over single sites of the strongest motif, and its trend from the
     weakest.
     """
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
@@ -497,7 +497,7 @@ DOSE_RESPONSE = Entry(
         "copies?"
     ),
     estimand=(
-        "E[Y(n copies of a motif) - Y(none)], its rise from the weakest motif to the "
+        "E[Y(n copies of a motif) - Y(none)], its trend from the weakest motif to the "
         "strongest and from none to all copies, and E[Y(n copies)] minus the sum of "
         "single sites, over the null model."
     ),
