@@ -20,7 +20,6 @@ from causalgia.reporting.folded_text import start_of
 from causalgia.reporting.table_formats import (
     format_effect,
     is_large,
-    shrunken_effect,
 )
 from causalgia.reporting.verdict_sentences import (
     is_decided,
@@ -280,8 +279,10 @@ def _size_beside(row: Row, verb: str = "") -> str:
     text = size_in_words(shown)
     if math.isnan(row.get("shrunken", math.nan)):
         return text
-    size = shrunken_effect(shown, scientific=row.get("scientific", False))[0]
-    return f"{text}, shrunken {size}"
+    names = {"shrunken": "ace", "shrunken_lower": "lower", "shrunken_upper": "upper"}
+    size = {name: shown[column] for column, name in names.items() if column in shown}
+    size |= {"scientific": row.get("scientific", False)}
+    return f"{text}, shrunken {size_in_words(size).partition(' ')[0]}"
 
 
 def _many_directions(

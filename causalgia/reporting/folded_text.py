@@ -103,20 +103,20 @@ def fitted_foot(
     """
     if not pointer:
         return _laid_out(first, others, in_one_line), []
-    kept = [text for text in others if text in always]
+    shown = [text for text in others if text in always]
     left: list[str] = []
     for text in others:
-        if text in kept:
+        if text in shown:
             continue
         pointed = _notes_counted(n_notes + len(left) + 1, pointer)
-        tried = _laid_out(first, [*kept, text], in_one_line, pointed)
+        tried = _laid_out(first, [*shown, text], in_one_line, pointed)
         if paragraph(tried, WIDTH).count("\n") < _FOOT:
-            kept.append(text)
+            shown.append(text)
         else:
             left.append(text)
-    kept = [text for text in others if text in kept]
+    shown = [text for text in others if text in shown]
     pointed = _notes_counted(n_notes + len(left), pointer)
-    return _laid_out(first, kept, in_one_line, pointed), left
+    return _laid_out(first, shown, in_one_line, pointed), left
 
 
 def fits(lines: Sequence[str]) -> bool:

@@ -120,10 +120,10 @@ def table_within(
     for dropped in (GIVING_WAY[:0], GIVING_WAY[:1], GIVING_WAY):
         keep = [i for i, name in enumerate(header) if name not in dropped]
         head = [header[i] for i in keep]
-        kept = [[line[i] for i in keep] for line in without_q_twice([header, *made])]
-        over = max(map(wide, laid_out(kept, words))) - width
+        shown = [[line[i] for i in keep] for line in without_q_twice([header, *made])]
+        over = max(map(wide, laid_out(shown, words))) - width
         longest = {
-            name: max(wide(line[head.index(name)]) for line in kept) for name in names
+            name: max(wide(line[head.index(name)]) for line in shown) for name in names
         }
         room = {name: max(long, _LEAST) for name, long in longest.items()}
         while over > 0 and any(long > _LEAST for long in room.values()):
@@ -131,7 +131,7 @@ def table_within(
             room[name] -= 1
             over -= 1 if room[name] < longest[name] else 0
         if over <= 0:
-            short, also_cut = _with_names_cut(head, kept[1:], room)
+            short, also_cut = _with_names_cut(head, shown[1:], room)
             return laid_out([head, *short], words), is_cut or also_cut
     table, also_cut = _in_two_lines(header, made, width, names, words)
     return table, is_cut or also_cut
@@ -171,8 +171,8 @@ def _in_two_lines(
         made, is_cut = _with_names_cut(header, lines, columns)
     whole = without_q_twice([header, *made])
     for dropped in (GIVING_WAY[:0], GIVING_WAY[:1], GIVING_WAY):
-        kept = [i for i in rest if header[i] not in dropped]
-        seconds = laid_out([[line[i] for i in kept] for line in whole], words)
+        shown = [i for i in rest if header[i] not in dropped]
+        seconds = laid_out([[line[i] for i in shown] for line in whole], words)
         if max(map(wide, seconds)) + len(space) <= width:
             break
     table = [
