@@ -33,6 +33,7 @@ from causalgia.reporting.verdict_sentences import (
 from causalgia.schema import keeps_effects, with_selected_dims
 
 if TYPE_CHECKING:
+    from causalgia._check.findings import Check
     from causalgia._discover import Discovery
     from causalgia.experiments import Answer
 
@@ -75,7 +76,7 @@ _INSTEAD = {
 
 @overload
 def report(
-    dataset: xr.Dataset | Answer | Discovery,
+    dataset: xr.Dataset | Answer | Discovery | Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -101,7 +102,7 @@ def report(
 
 
 def report(
-    dataset: xr.Dataset | Answer | Discovery,
+    dataset: xr.Dataset | Answer | Discovery | Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -132,6 +133,10 @@ def report(
         `causalgia.estimate`, with or without `causalgia.adjust`; decisions from
         `causalgia.decide`; from `causalgia.tipping_point`; or from `causalgia.refute`:
         a line for each check, with its reason and cure.
+        The `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`
+        and `causalgia.check` return, and `causalgia.experiments.agreement` of null
+        models. Outcomes, effects and verdicts of which one task, contrast, arm or unit
+        was selected are taken as well.
 
         Of the bench: from `causalgia.mpra.library` (oligos by arm, the oligo and its
         parts, the rules and the draws that broke them, the shift from the null model);
