@@ -100,7 +100,7 @@ def outcomes(n: int) -> dict[str, xr.Dataset]:
 def predictors(n: int, seed: int, client: Client | None) -> object:
     """Compare n predictors."""
     del seed
-    return across_predictors(outcomes(n), contrast="bias", client=client)
+    return across_predictors(outcomes(n), contrast="composition", client=client)
 
 
 @cache

@@ -21,6 +21,7 @@ from causalgia.attribution._propose import requested_methods
 from causalgia.attribution.distinct_patterns import is_near_copy, is_variant
 from causalgia.attribution.map_scores import as_explained
 from causalgia.checks import as_count
+from causalgia.choices import requested_parts
 from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -50,7 +51,7 @@ from causalgia.reporting.discovery_answers import (
     discovery_sentences,
     foot_of_discovery,
 )
-from causalgia.reporting.short_answers import every_row, requested_parts
+from causalgia.reporting.short_answers import every_row
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import Source, sequence_fingerprints

@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
@@ -296,6 +296,17 @@ def shown(value: object) -> str:
 
 
 Span = tuple[int, int]
+
+
+def in_list(parts: Sequence[str]) -> str:
+    """Return "a, b and c".
+
+    Examples
+    --------
+    >>> in_list(["4", "6", "9"]), in_list(["4"]), in_list([])
+    ('4, 6 and 9', '4', '')
+    """
+    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 
 def four_digits(value: float) -> str:

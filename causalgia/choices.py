@@ -292,3 +292,18 @@ ROPE_IN_WORDS = (
     'two numbers, the lower first (or by task), "placebo", "placebo outliers", sd of '
     'the control arm such as "0.2 sd", or 0'
 )
+
+
+def requested_parts(
+    *, arms: bool = False, sentences: bool = False, notes: bool = False
+) -> tuple[str, ...]:
+    """Return the parts of a report that arguments or options ask for, beside the
+    answer: definitions of arms, a sentence for each effect, notes.
+
+    Examples
+    --------
+    >>> requested_parts(sentences=True, notes=True)
+    ('each', 'notes')
+    """
+    wanted = (("arms", arms), ("each", sentences), ("notes", notes))
+    return tuple(name for name, is_wanted in wanted if is_wanted)

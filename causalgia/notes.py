@@ -15,6 +15,7 @@ from dataclasses import astuple, dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from causalgia.checks import in_list
 from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
 
@@ -346,9 +347,7 @@ def _first_numbers(numbers: list[int]) -> str:
             f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} "
             "more"
         )
-    return " and ".join(
-        filter(None, (", ".join(map(str, numbers[:-1])), str(numbers[-1])))
-    )
+    return in_list(list(map(str, numbers)))
 
 
 def _foreign_placebo_note(one: list[Edit], other: list[Edit]) -> str:

@@ -104,7 +104,8 @@ def validate(
     check_dataset(dataset, kind)
     if kind in _OF_POSITIONS and not positions:
         check_no_positions(dataset, kind)
-    dataset = _with_selected_dims(dataset, kind)
+    if kind in ("estimates", "decisions"):
+        dataset = with_selected_dims(dataset, kind)
     gaps = _gaps_allowed(dataset, kind, gaps)
     for dim in _REQUIRED_DIMS[kind]:
         if dim not in dataset.dims:
@@ -164,27 +165,46 @@ OF_MAPS = (
 )
 
 
-def _with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
-    """Return effects with the dims that a selection of one contrast or task dropped:
-    ``decisions.sel(task="K562")``, ``decisions.squeeze()``.
+def with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
+    """Return a Dataset with the dims that a selection of one contrast, task or unit
+    dropped: ``decisions.sel(task="K562")``, ``decisions.squeeze()``.
+
+    Parameters
+    ----------
+    dataset
+        Outcomes, effects, moments, estimates or decisions.
+    kind
+        Which of these.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> outcomes = xr.Dataset(
+    ...     {"outcome": (("unit", "task"), [[1.0, 2.0]])},
+    ...     {"unit": [0], "task": ["K562", "HepG2"]},
+    ... )
+    >>> one = outcomes.sel(task="K562")
+    >>> dict(with_selected_dims(one, "outcomes")["outcome"].sizes)
+    {'unit': 1, 'task': 1}
     """
-    if kind not in ("estimates", "decisions"):
-        return dataset
     dropped = [
         dim
-        for dim in _REQUIRED_DIMS[kind]
+        for dim in (*_REQUIRED_DIMS[kind], "arm")
         if dim not in dataset.dims and dim in dataset.coords
     ]
     if not dropped:
         return dataset
     known: dict[str, tuple[tuple[str, ...], ...]] = {}
+    decided = {"estimates", "decisions"}
+    same: set[str] = decided if kind in decided else {kind}
     for row in SCHEMA:
-        if {"estimates", "decisions"} & {*row.datasets}:
+        if same & {*row.datasets}:
             known[row.name] = known.get(row.name, ()) + row.dims
     made = {}
     for name, variable in dataset.variables.items():
         # of others a scalar, such as a number of copies, is the contrast's
-        valid = known.get(str(name), (() if variable.dims else ("contrast",),))
+        other = ("contrast",) if "contrast" in dropped else ()
+        valid = known.get(str(name), (() if variable.dims else other,))
         dims = (
             (name,)
             if name in dropped

@@ -351,7 +351,7 @@ by_factor = across_predictors(
         name: cg.run(ends, factor, rng=0, progress=False)
         for name, factor in factors.items()
     },
-    contrast="bias",
+    contrast="composition",
 )
 share = share_of_predictors(by_factor, rope=SMALL, rng=0).isel(task=0)
 print(

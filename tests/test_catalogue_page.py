@@ -124,5 +124,5 @@ def test_members_stand_beside_their_mean() -> None:
     assert near["verdict"] == "decreases"
     assert near["between_sd"] > 0
     assert results["sentences"][0].startswith(
-        "Task RBFOX1: two sites are saturating at distances 4 and 6 ("
+        "Task RBFOX1: two UGCAUG sites are saturating at distances 4 and 6 ("
     )

@@ -266,7 +266,7 @@ def test_instances_of_a_motif_are_a_component() -> None:
     assert list(mine["contrast"].values) == ["GATA", "TAL"]
     error = np.abs(mine["variance"].values[:, :, 0] - np.array([[1], [4], [0.25]]))
     assert (error < 4 * mine["se"].values[:, :, 0]).all()
-    assert "more instances" in mine.attrs["buy_next"]
+    assert "add instances" in mine.attrs["buy_next"]
 
 
 def test_instances_may_be_named_on_the_arms() -> None:

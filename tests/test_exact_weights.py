@@ -29,13 +29,13 @@ def test_no_weight_is_rounding_noise(make):
 
 
 def test_weights_that_are_decimals_are_the_nearest_floats():
-    assert sorted(cg.experiments.copies().named_contrasts["rise"].values()) == [
+    assert sorted(cg.experiments.copies().named_contrasts["linear trend"].values()) == [
         -0.9,
         -0.3,
         0.3,
         0.9,
     ]
-    assert "untreated" not in cg.experiments.spacing().named_contrasts["rise"]
+    assert "untreated" not in cg.experiments.spacing().named_contrasts["linear trend"]
 
 
 def test_contrasts_that_vary_by_rounding_alone_have_no_gain_of_pairing():

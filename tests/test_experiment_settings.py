@@ -183,7 +183,7 @@ def test_the_answer_says_it_where_it_is_more_than_one_percent():
     once = re.compile(
         r'In 1\d % of backgrounds the sites of "3 copies" and the letters between them '
         r"read UGCAUG once more, on "
-        r"either strand: its effect is part of the curvature and the excess\."
+        r"either strand: its effect is part of both excesses\."
     )
     assert once.fullmatch(
         further(cg.experiments.copies(at="published", n_units=200))[-1]

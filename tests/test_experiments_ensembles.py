@@ -251,7 +251,7 @@ def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> No
     experiment = cg.experiments.composition_bias(motif="UGCAUG", n_units=100)
     both = ensemble()
     outcomes = cg.run(experiment, both, rng=0, progress=False)
-    found = across_predictors(outcomes, contrast="bias")
+    found = across_predictors(outcomes, contrast="composition")
     assert found["contrast"].to_numpy().tolist() == [
         "first: a",
         "first: b",
@@ -260,7 +260,7 @@ def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> No
     ]
     ice = (
         cg.contrast(outcomes)["ice"]
-        .sel(contrast="bias")
+        .sel(contrast="composition")
         .transpose("unit", "model", "task")
         .to_numpy()
     )
@@ -272,14 +272,14 @@ def test_the_members_of_an_ensemble_are_predictors_with_their_covariance() -> No
     alone = [
         cg.run(experiment, member, rng=0, progress=False) for member in both.members
     ]
-    listed = across_predictors(alone, contrast="bias")
+    listed = across_predictors(alone, contrast="composition")
     assert listed["contrast"].to_numpy().tolist()[::2] == [
         "predictor 0: a",
         "predictor 1: a",
     ]
     np.testing.assert_allclose(listed["ace"], found["ace"])
     np.testing.assert_allclose(listed["covariance"], found["covariance"])
-    named = across_predictors({"x": outcomes, "y": alone[0]}, contrast="bias")
+    named = across_predictors({"x": outcomes, "y": alone[0]}, contrast="composition")
     assert named["contrast"].to_numpy().tolist()[3:5] == ["x: second: b", "y: a"]
 
 
@@ -303,7 +303,7 @@ def test_predictors_of_different_experiments_are_refused() -> None:
     for other, said in (
         (
             run(at=2, bias="AAAA"),
-            r"'x' and 'y' answered different experiments \(arm 'bias': do\(x\[34:40\]",
+            r"'x' and 'y' answered different experiments \(arm 'composition': do\(x\[34:40\]",
         ),
         (
             run(cg.Uniform(length=60), rng=3),
@@ -313,7 +313,7 @@ def test_predictors_of_different_experiments_are_refused() -> None:
         (run().drop_vars("do").isel(arm=[0, 1, 2]), "different experiments"),
     ):
         with pytest.raises(OutcomesError, match=said):
-            across_predictors({"x": one, "y": other}, contrast="bias")
+            across_predictors({"x": one, "y": other}, contrast="composition")
     for nothing, said in (
         ([], "there is no predictor"),
         (5, "not int"),
@@ -321,7 +321,7 @@ def test_predictors_of_different_experiments_are_refused() -> None:
         ([one.isel(task=[0])], "one predictor with one task"),
     ):
         with pytest.raises(OutcomesError, match=said):
-            across_predictors(nothing, contrast="bias")  # type: ignore[arg-type]
+            across_predictors(nothing, contrast="composition")  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
@@ -339,9 +339,9 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
         cg.run(experiment, oracle, rng=own * k, progress=False)
         for k, oracle in enumerate(oracles)
     ]
-    known = across_predictors(outcomes, contrast="bias")
+    known = across_predictors(outcomes, contrast="composition")
     outcomes[1] = outcomes[1].drop_vars(["answer_floor", "transform"])
-    found = across_predictors(outcomes, contrast="bias")
+    found = across_predictors(outcomes, contrast="composition")
     assert found["floor"].values.ravel().tolist() == [
         known["floor"].values[0, 0],
         0.0,
@@ -369,13 +369,13 @@ def test_a_constant_predictor_counts_in_the_share(own: bool) -> None:
         cg.run(experiment, oracle, rng=own * k, progress=False)
         for k, oracle in enumerate([*acting, *still])
     ]
-    found = across_predictors(outcomes, contrast="bias")
+    found = across_predictors(outcomes, contrast="composition")
     assert found["exact"].to_numpy().ravel().tolist() == [False] * 5 + [True] * 3
     for rope in ((-0.1, 0.1), "0.2 sd"):
         share = share_of_predictors(found, rope=rope, rng=0)
         assert (share.attrs["n_predictors"], share.attrs["n_exact"]) == (8, 3)
         for side, true in (("below", 0.5), ("above", 0.0), ("either", 0.5)):
-            row = share.sel(side=side, task="bias")
+            row = share.sel(side=side, task="composition")
             assert row["claimed"].item() == true
             assert row["lower"].item() <= true <= row["upper"].item()
             assert row["share"].item() == pytest.approx(true, abs=0.02)
@@ -407,7 +407,7 @@ def test_where_every_predictor_is_exact_the_share_is_a_count() -> None:
         for k in range(3)
     ]
     share = share_of_predictors(
-        across_predictors(outcomes, contrast="bias"), rope=(-0.1, 0.1), rng=0
+        across_predictors(outcomes, contrast="composition"), rope=(-0.1, 0.1), rng=0
     )
     assert (share[["share", "lower", "upper", "claimed"]].to_array() == 0).all()
     assert share.attrs["n_exact"] == share.attrs["n_predictors"] == 3
@@ -432,7 +432,7 @@ def test_a_predictor_without_an_effect_has_the_range_of_its_outcomes() -> None:
         )
         for name, size in sizes.items()
     }
-    found = across_predictors(outcomes, contrast="bias")
+    found = across_predictors(outcomes, contrast="composition")
     assert found["outcome_range"].dims == ("task",)
     assert found["outcome_range"].item() == 1.0
     none = found.sel(contrast="none").squeeze()

@@ -9,6 +9,7 @@ three of the networks learned nothing of it.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -144,8 +145,8 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
     name,
 ):
     outcomes, answer = counted(name)
-    assert " 5 copies are additive: from none to 5 " in answer.sentences[0]
-    assert verdict(answer, "rise") == "increases"
+    assert " are additive: from none to 5 " in answer.sentences[0]
+    assert verdict(answer, "linear trend") == "increases"
     effect = (
         answer.decisions["ace"]
         .squeeze()
@@ -239,7 +240,7 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     if name in SHARP:
         said = answer.details[0]
         assert (
-            "together the two motifs increase the outcome in ++ downstream at 16 to "
+            " increase the outcome in ++ downstream at 16 to "
             "19, -- upstream at 16 to 19 and decrease " in said
         )
     assert verdict(answer, "direction ++") == "increases"
@@ -267,7 +268,7 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
     # above the sum of two sites that each lower it
     assert verdict(answer, "interaction at 22") == "increases"
     said = answer.sentences[0]
-    assert said.startswith("Task spaced_pair: two sites are ")
+    assert re.match(r"Task spaced_pair: \w+ and \w+ are ", said)
     assert said.index(
         "together they raise the outcome at 16 and 19 and lower the outcome"
     ) < said.index("alone decreases the outcome")
@@ -360,10 +361,8 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}
-    assert (
-        "together the two motifs change the outcome negligibly in " in answer.details[0]
-    )
-    assert "of 24 interactions, 24 are additive" in answer.sentences[0]
+    assert " change the outcome negligibly in " in answer.details[0]
+    assert re.search("of 24 interactions of .*, 24 are additive", answer.sentences[0])
 
 
 def _motif(name: str) -> cg.sequences.Motif:

@@ -397,7 +397,7 @@ def test_letters_of_dna_and_bad_words():
 def test_a_flat_profile_is_flat():
     answer = assert_recovers(cg.experiments.position(n_units=2_000), ADDITIVE)
     assert "hardly changes between places 2 and 32" in answer.sentences[0]
-    assert _verdict(answer, "rise") == "negligible"
+    assert _verdict(answer, "linear trend") == "negligible"
     band, estimates = (
         answer.findings["band"],
         answer.estimates.sel(contrast=answer.findings["band"]["contrast"]),
@@ -422,7 +422,7 @@ def test_a_slope_is_found_and_its_size_is_known():
     )
     slope, truth = (
         answer.findings["slope"],
-        sloped.true_ace(experiment).sel(contrast="rise").item() / 31,
+        sloped.true_ace(experiment).sel(contrast="linear trend").item() / 31,
     )
     assert abs(slope["ace"].item() - truth) < 4 * slope["se"].item()
     assert truth == pytest.approx(-0.06, abs=0.005)
@@ -638,7 +638,7 @@ def test_copies_add_or_saturate(oracle, word, shape):
         motif=word, at=[4, 13, 22], n_units=2_000, rope=(-0.15, 0.15)
     )
     answer = assert_recovers(experiment, oracle)
-    assert f"3 copies are {shape}" in answer.sentences[0]
+    assert f"3 copies of {word} are {shape}" in answer.sentences[0]
     assert f"judged by number they are {shape}: " in answer.details[0]
 
 
@@ -659,12 +659,12 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     value = {
         name: sum(w * y[arm] for arm, w in row.items()) for name, row in names.items()
     }
-    assert value["rise"] == pytest.approx(0.5)
-    assert value["curvature"] == pytest.approx(0, abs=1e-12)
+    assert value["linear trend"] == pytest.approx(0.5)
+    assert value["excess over n times the first"] == pytest.approx(0, abs=1e-12)
     assert value["excess over single sites"] == pytest.approx(0, abs=1e-12)
     saturated = y | {"4 copies": 1.3, "5 copies": 1.3}
     assert sum(
-        w * saturated[arm] for arm, w in names["curvature"].items()
+        w * saturated[arm] for arm, w in names["excess over n times the first"].items()
     ) == pytest.approx(-0.2)
     weak = Oracle(MotifCount("UGCAUG", 0.08), MotifCount("GGG", 0.1), scale="score")
     experiment = cg.experiments.copies(
@@ -673,7 +673,7 @@ def test_trends_over_copies_are_effects_over_their_whole_range():
     answer = assert_recovers(experiment, weak)
     assert _verdict(answer, "1 copy") == "negligible"
     # 0.08 for each copy would have been inside the region
-    assert _verdict(answer, "rise") == "increases"
+    assert _verdict(answer, "linear trend") == "increases"
     assert ": from none to 5 the outcome changes by 0.34" in answer.sentences[0]
     assert " line fitted to 0 to 5 copies changes by 0.348 [" in answer.details[0]
     assert " (0.0696 per copy); " in answer.details[0]
@@ -699,7 +699,7 @@ def test_default_places_do_not_make_a_further_site():
 def test_published_places_make_a_fourth_site_in_some_backgrounds():
     experiment = cg.experiments.copies(at="published", n_units=400)
     answer = assert_recovers(experiment, ADDITIVE)
-    assert _verdict(answer, "curvature") == "increases"
+    assert _verdict(answer, "excess over n times the first") == "increases"
     excess = (
         ADDITIVE.true_ace(experiment).sel(contrast="excess over single sites").item()
     )
@@ -720,9 +720,9 @@ def test_a_repressor_saturates_where_its_curvature_is_above_zero():
         weights=[[-1, 1]],
     )
     answer = assert_recovers(cg.experiments.copies(n_units=400), oracle, unseen=0.05)
-    assert _verdict(answer, "rise") == "decreases"
-    assert _verdict(answer, "curvature") == "increases"
-    assert "copies are saturating" in answer.sentences[0]
+    assert _verdict(answer, "linear trend") == "decreases"
+    assert _verdict(answer, "excess over n times the first") == "increases"
+    assert "copies of UGCAUG are saturating" in answer.sentences[0]
 
 
 def test_copies_at_unequal_places_add_up_beside_single_sites():
@@ -734,7 +734,7 @@ def test_copies_at_unequal_places_add_up_beside_single_sites():
     # the excess is exactly 0, and 1,000 backgrounds leave no room for a rare one
     experiment = cg.experiments.copies(at=[4, 20, 34], n_units=1_000)
     answer = assert_recovers(experiment, oracle)
-    assert "3 copies are additive: " in answer.sentences[0]
+    assert "3 copies of UGCAUG are additive: " in answer.sentences[0]
     assert (
         " below 3 times that of the first; the sites differ, so place explains this."
         in answer.details[0]
@@ -786,7 +786,7 @@ def test_a_departure_is_of_number_where_the_single_sites_do_not_explain_it(
 ):
     from causalgia.experiments._copies import _number_or_place_text
 
-    names = ["1 copy", "3 copies", "curvature"]
+    names = ["1 copy", "3 copies", "excess over n times the first"]
     columns = {
         "verdict": ["increases", "increases", curvature],
         "ace": [0.5] * 3,
@@ -835,7 +835,7 @@ def test_spacing_recovers(oracle):
     }
     assert (near, far) == expected[oracle]
     if oracle is RBFOX1:
-        assert _verdict(answer, "rise") == "increases"
+        assert _verdict(answer, "linear trend") == "increases"
 
 
 def test_moving_one_site_would_have_confounded_distance_with_place():
@@ -857,7 +857,7 @@ def test_moving_one_site_would_have_confounded_distance_with_place():
     assert [_verdict(answer, f"interaction at {d}") for d in (6, 10, 16)] == [
         "negligible"
     ] * 3
-    assert _verdict(answer, "rise") == "negligible"
+    assert _verdict(answer, "linear trend") == "negligible"
 
     fixed = {
         d: cg.Embed("UGCAUG", at=10) + cg.Embed("UGCAUG", at=10 + d) for d in (6, 16)
@@ -883,7 +883,7 @@ def test_two_different_sites_at_a_distance():
     experiment = cg.experiments.spacing(other="ACUAAC", distances=[6, 16], n_units=400)
     answer = assert_recovers(experiment, oracle)
     assert _verdict(answer, "interaction at 6") == "increases"
-    assert _verdict(answer, "rise") == "decreases"
+    assert _verdict(answer, "linear trend") == "decreases"
 
 
 @pytest.mark.parametrize(
@@ -960,7 +960,7 @@ def test_each_task_of_each_member_has_its_own_sentence(name):
 def test_copies_below_their_multiple_fall_short_of_it():
     from causalgia.experiments._copies import _number_or_place_text
 
-    names = ["1 copy", "3 copies", "curvature"]
+    names = ["1 copy", "3 copies", "excess over n times the first"]
     columns = {
         "verdict": ["increases", "increases", "decreases"],
         "ace": [1.2, 3.0, -0.5],

@@ -108,12 +108,12 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     )
     answer = assert_recovers(experiment, oracle, unseen=0.02)
     assert answer.sentences[0].startswith(
-        "Task outcome: of 3 interactions, 2 are saturating (less than the sum of two "
+        f"Task outcome: of 3 interactions of {NANOG} and {SOX2}, 2 are saturating (less than the sum of two "
         "negative effects) and 1 is reversing (each lowers, together they raise the "
         "outcome)"
     )
     assert answer.details[0].startswith(
-        "Task outcome: together the two motifs increase the outcome in ++ downstream "
+        f"Task outcome: together {NANOG} and {SOX2} increase the outcome in ++ downstream "
         "at 20 and decrease the outcome in ++ downstream at 15 and 30; "
     )
 

@@ -176,7 +176,10 @@ def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_sat
         estimates = cg.estimate(
             cg.contrast(cg.run(repeated, network, rng=0, progress=False))
         ).sel(task=own)
-        assert float(estimates["upper"].sel(contrast="curvature")) < -0.3
+        assert (
+            float(estimates["upper"].sel(contrast="excess over n times the first"))
+            < -0.3
+        )
         assert float(estimates["upper"].sel(contrast="excess over single sites")) < -2
         assert (
             np.diff(estimates["ace"].sel(contrast=["1 copy", "2 copies", "3 copies"]))

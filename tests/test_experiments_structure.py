@@ -289,16 +289,26 @@ def test_pairing_makes_the_interaction_sharper() -> None:
 
 def test_the_two_by_two_is_full_and_each_effect_separate() -> None:
     experiment = composition_bias()
-    assert experiment.arm_names == ["untreated", "motif", "bias", "bias + motif"]
+    assert experiment.arm_names == [
+        "untreated",
+        "motif",
+        "composition",
+        "composition + motif",
+    ]
     assert {
         name: dict(row) for name, row in (experiment.named_contrasts or {}).items()
     } == {
         "motif": {"motif": 1, "untreated": -1},
-        "bias": {"bias": 1, "untreated": -1},
-        "interaction": {"bias + motif": 1, "bias": -1, "motif": -1, "untreated": 1},
+        "composition": {"composition": 1, "untreated": -1},
+        "interaction": {
+            "composition + motif": 1,
+            "composition": -1,
+            "motif": -1,
+            "untreated": 1,
+        },
     }
     made = arm_sequences(experiment)
-    for own, both in zip(made["untreated"], made["bias + motif"], strict=True):
+    for own, both in zip(made["untreated"], made["composition + motif"], strict=True):
         assert both == own[:17] + "CAAATT" + own[23:34] + "GCGCGC" + own[40:]
 
 
@@ -319,9 +329,13 @@ def test_gc_matters_at_the_three_prime_end_alone(word: str) -> None:
     assert np.abs(truth.to_numpy()[~varies]).max() < 1e-6
     assert_verdicts(answer, truth)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert verdict["bias at 34"] == verdict["bias at 34 - at 2"] == "decreases"
     assert (
-        verdict["bias at 2"]
+        verdict["composition at 34"]
+        == verdict["composition at 34 - at 2"]
+        == "decreases"
+    )
+    assert (
+        verdict["composition at 2"]
         == verdict["interaction at 34"]
         == verdict["interaction at 2"]
         == "negligible"
@@ -341,7 +355,7 @@ def test_an_interaction_of_bias_and_word_comes_out() -> None:
     oracle = Oracle(MotifCount("UGCAUG", 1.0), EndGC(-0.8, last=8), link="exp")
     answer = assert_recovers(composition_bias(motif="UGCAUG"), oracle)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert (verdict["bias"], verdict["motif"], verdict["interaction"]) == (
+    assert (verdict["composition"], verdict["motif"], verdict["interaction"]) == (
         "decreases",
         "increases",
         "decreases",
@@ -349,7 +363,9 @@ def test_an_interaction_of_bias_and_word_comes_out() -> None:
 
 
 def test_letters_that_collide_with_the_word_are_refused() -> None:
-    with pytest.raises(DesignError, match=r"arm 'bias at 20 \+ motif': .*overlaps"):
+    with pytest.raises(
+        DesignError, match=r"arm 'composition at 20 \+ motif': .*overlaps"
+    ):
         composition_bias(at=[34, 20])
     with pytest.raises(DesignError, match="ends at 42, past the 41-bp"):
         composition_bias(at=36)
@@ -403,11 +419,13 @@ def outcomes_of(
 def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
     made = predictors(60, share=0.4)
     experiment = composition_bias(n_units=100, motif="AAAAAA")
-    estimates = across_predictors(outcomes_of(made, experiment, own), contrast="bias")
+    estimates = across_predictors(
+        outcomes_of(made, experiment, own), contrast="composition"
+    )
     assert ("covariance" in estimates) is not own
     truth = np.array(
         [
-            oracle.true_ace(experiment).sel(contrast="bias").item()
+            oracle.true_ace(experiment).sel(contrast="composition").item()
             for oracle in made.values()
         ]
     )
@@ -439,15 +457,15 @@ def test_tasks_of_one_predictor_are_its_predictors_with_their_covariance() -> No
     )
     experiment = composition_bias(motif="UGCAUG", n_units=100)
     outcomes = cg.run(experiment, oracle, rng=0)
-    estimates = across_predictors(outcomes, contrast="bias")
+    estimates = across_predictors(outcomes, contrast="composition")
     assert estimates["contrast"].to_numpy().tolist() == ["a", "b", "c"]
-    plain = cg.contrast(outcomes).sel(contrast="bias")["ice"].to_numpy()
+    plain = cg.contrast(outcomes).sel(contrast="composition")["ice"].to_numpy()
     np.testing.assert_allclose(estimates["ace"].to_numpy()[:, 0], plain.mean(axis=0))
     np.testing.assert_allclose(
         estimates["covariance"].to_numpy()[:, :, 0], np.cov(plain.T) / 100, atol=1e-12
     )
     other = cg.run(experiment, oracle, rng=1)
-    two = across_predictors({"x": outcomes, "y": other}, contrast="bias")
+    two = across_predictors({"x": outcomes, "y": other}, contrast="composition")
     matrix = two["covariance"].to_numpy()[:, :, 0]
     assert two["contrast"].to_numpy().tolist()[:2] == ["x: a", "x: b"]
     assert not matrix[:3, 3:].any()
@@ -465,17 +483,21 @@ def test_what_does_not_go_across_is_refused() -> None:
         Oracle(MotifCount("UGCAUG"), EndGC(-0.8, last=8), scale="log"),
         rng=0,
     )
-    with pytest.raises(ContrastError, match="no contrast 'bia'; did you mean 'bias'"):
-        across_predictors({"x": one, "y": same}, contrast="bia")
+    with pytest.raises(
+        ContrastError, match="no contrast 'compositio'; did you mean 'composition'"
+    ):
+        across_predictors({"x": one, "y": same}, contrast="compositio")
     with pytest.raises(OutcomesError, match="different scales"):
-        across_predictors({"x": one, "y": other}, contrast="bias")
+        across_predictors({"x": one, "y": other}, contrast="composition")
     with pytest.raises(OutcomesError, match="some predictors share units"):
-        across_predictors({"x": one, "y": same, "z": own}, contrast="bias")
+        across_predictors({"x": one, "y": same, "z": own}, contrast="composition")
     with pytest.raises(OutcomesError, match="nothing to compare it with"):
-        across_predictors(one, contrast="bias")
+        across_predictors(one, contrast="composition")
     with pytest.raises(DecisionError, match="every effect lies beyond"):
         share_of_predictors(
-            cg.infer(across_predictors({"x": one, "y": own}, contrast="bias"), rng=0),
+            cg.infer(
+                across_predictors({"x": one, "y": own}, contrast="composition"), rng=0
+            ),
             rope=0,
         )
 
@@ -541,8 +563,12 @@ def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_eve
     experiment = composition_bias(at=(34, 2), n_units=1_000)
     answer = experiment.analyze(cg.run(experiment, network, rng=0), rng=0)
     verdict = answer.decisions["verdict"].squeeze("task").to_series()
-    assert verdict["bias at 34"] == verdict["bias at 34 - at 2"] == "decreases"
-    assert verdict["bias at 2"] == verdict["interaction at 34"] == "negligible"
+    assert (
+        verdict["composition at 34"]
+        == verdict["composition at 34 - at 2"]
+        == "decreases"
+    )
+    assert verdict["composition at 2"] == verdict["interaction at 34"] == "negligible"
     table = agreement(answers_under(copies(n_units=100), network, given_nulls()))
     assert table["tau"].min() >= 0.8
 

@@ -441,8 +441,8 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
         rope=(-0.25, 0.25),
     )
     found = verdicts(answer_of(experiment, oracle))
-    assert found["curvature"] == expected
-    assert found["3 copies"] == found["rise"] == "increases"
+    assert found["excess over n times the first"] == expected
+    assert found["3 copies"] == found["linear trend"] == "increases"
 
 
 # ---- higher order

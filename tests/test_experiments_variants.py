@@ -412,7 +412,10 @@ def test_place_is_not_taken_for_cooperation():
     )
     # what the excess over n times the first place took for cooperation
     assert three - 3 * one > 2
-    for name in (f"excess over single sites, {strongest}", "rise of the excess"):
+    for name in (
+        f"excess over single sites, {strongest}",
+        "linear trend of the excess",
+    ):
         assert answer.decisions["verdict"].sel(contrast=name).item() == "negligible"
     assert "copies of the strongest motif are additive" in answer.sentences[0]
 
@@ -446,7 +449,7 @@ def test_rises_are_least_squares_over_the_range_tested():
     )
     excess = [value[f"excess over single sites, {word}"] for word in words]
     assert excess == pytest.approx([0] * 4, abs=1e-9)
-    assert value["rise of the excess"] == pytest.approx(0, abs=1e-9)
+    assert value["linear trend of the excess"] == pytest.approx(0, abs=1e-9)
     assert {
         arm.intervention
         for arm in experiment.named_arms
@@ -509,7 +512,7 @@ def test_a_plain_word_has_steps_of_mismatches():
         motif="UGCAUG", n_steps=3, weakest=-5.3, copies=1, n_units=10
     )
     assert len(experiment.named_arms) == 4
-    assert not {"strength x copies", "rise of the excess"} & set(
+    assert not {"strength x copies", "linear trend of the excess"} & set(
         experiment.named_contrasts
     )
     two = dose_response(motif="UGCAUG", n_steps=3, weakest=-5.3, copies=2, n_units=10)

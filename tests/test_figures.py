@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from figure_checks import faults, visible_texts
+from matplotlib.text import Text
 
 import causalgia as cg
 from causalgia import plot
@@ -227,6 +228,65 @@ def test_a_screen_names_what_is_beyond_random_sequences():
         for text in axes.figure.legends[0].get_texts()
     )
     assert not faults(axes.figure)
+
+
+def names_on_lines(axes):
+    """Names in the axes of which another's leader line crosses the letters."""
+    axes.figure.draw_without_rendering()
+    texts = [text for text in axes.texts if text.arrow_patch is not None]
+    boxes = [Text.get_window_extent(text) for text in texts]
+    found = []
+    for text in texts:
+        path = text.arrow_patch.get_path()
+        ends = text.arrow_patch.get_transform().transform(path.vertices)
+        (x0, y0), (x1, y1) = ends[0], ends[-1]
+        on_line = [
+            (x0 + s * (x1 - x0), y0 + s * (y1 - y0)) for s in np.linspace(0, 1, 200)
+        ]
+        for other, box in zip(texts, boxes, strict=True):
+            inside = any(
+                box.x0 + 1 < x < box.x1 - 1 and box.y0 + 2 < y < box.y1 - 2
+                for x, y in on_line
+            )
+            if other is not text and inside:
+                found.append((text.get_text(), other.get_text()))
+    return found
+
+
+@pytest.mark.parametrize("n", [12, 40])
+@pytest.mark.parametrize(
+    "law", ["one size", "all up", "both ways", "all down", "one far"]
+)
+def test_the_names_of_a_ranked_plot_lie_on_no_line(n, law):
+    rng = np.random.default_rng(n)
+    ace = {
+        "one size": 1 + 0.01 * rng.normal(size=n),
+        "all up": 1 + rng.exponential(size=n),
+        "both ways": rng.normal(size=n),
+        "all down": -1 - rng.exponential(size=n),
+        "one far": np.r_[9.0, rng.normal(size=n - 1)],
+    }[law]
+    names = [f"GATA1, site {i}" for i in range(n)]
+    given = cg.from_effects(ace, np.full(n, 0.01), names=names)
+    axes = plot.ranked(cg.decide(given, rope=(-0.02, 0.02)))
+    assert len(axes.texts) == 12
+    assert not names_on_lines(axes)
+    assert not faults(axes.figure)
+
+
+@pytest.mark.parametrize("dpi", [50, 72, 80, 100])
+def test_the_label_of_an_axis_fits_whatever_the_resolution(dpi):
+    table = decided([f"at {i}" for i in range(5)]).assign_attrs(
+        scale="log of the counts of reads at the promoters", control="none"
+    )
+    for axes in (
+        plot.profile(
+            table, along="distance", label="excess over the sum of both sites alone"
+        ),
+        plot.ranked(table),
+    ):
+        axes.figure.set_dpi(dpi)
+        assert not faults(axes.figure)
 
 
 def test_a_letter_of_a_logo_is_as_high_as_the_axis_says():

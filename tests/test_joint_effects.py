@@ -67,7 +67,10 @@ TRUTHS = {
 @pytest.mark.parametrize(("truth", "said"), TRUTHS.items(), ids=str)
 def test_a_pair_is_named_by_the_signs_of_its_parts(truth, said):
     answer = pair(network(*truth))
-    assert f"Task y: of 2 interactions, 2 are {said}" in answer.sentences[0]
+    assert (
+        f"Task y: of 2 interactions of {GATA} and {KLF}, 2 are {said}"
+        in answer.sentences[0]
+    )
     for site, effect in zip((GATA, KLF), truth, strict=False):
         does = (
             "is negligible"
@@ -193,7 +196,7 @@ def test_spacing_has_the_same_words():
         cg.run(experiment, network(-4, -4, 3), rng=0, progress=False)
     )
     assert (
-        "two sites are saturating at distances 12 and 20 (interaction 2.99 and 2.99: less "
+        f"{GATA} and {KLF} are saturating at distances 12 and 20 (interaction 2.99 and 2.99: less "
         "than the sum of two negative effects); together they lower the outcome at 12 "
         "and 20; " in answer.sentences[0]
     )
@@ -213,7 +216,7 @@ def test_the_change_from_none_to_all_copies_is_the_measured_one():
     predictor = cg.FunctionPredictor(bound, tasks=["bound"], scale="probability")
     answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
     measured = answer.decisions["ace"].sel(contrast="4 copies").item()
-    line = answer.decisions["ace"].sel(contrast="rise").item()
+    line = answer.decisions["ace"].sel(contrast="linear trend").item()
     assert measured < 1 < line
     said = re.search(
         r"from none to 4 the outcome changes by ([\d.]+) \[", answer.sentences[0]
@@ -250,7 +253,7 @@ def test_copies_are_named_whatever_their_direction(n, power, word, sign):
     )
     predictor = cg.FunctionPredictor(answers, tasks=["y"], scale="activity")
     answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
-    assert f"Task y: {n} copies are {word}" in answer.sentences[0]
+    assert f"Task y: {n} copies of {GATA} are {word}" in answer.sentences[0]
     assert f"judged by number they are {word}" in answer.details[0]
     alone = [f"alone at {place}" for place in places[1:]]
     assert set(alone) <= set(answer.decisions["contrast"].to_numpy().tolist())
@@ -279,7 +282,7 @@ def test_sequences_that_exist_once_cannot_be_drawn_again():
 
 def test_units_that_are_all_there_are_need_no_more():
     said = verdict_in_words(row(), {"error": "fdr", "target": "units"})
-    assert said == "undecided on the ROPE ±0.1"
+    assert said == "undecided relative to the ROPE ±0.1"
 
 
 def test_one_unit_is_said_to_be_one():
@@ -295,7 +298,7 @@ def test_a_q_that_alone_withholds_a_verdict_stands_beside_it():
     )
     direction = beyond | {"rope_lower": 0.0, "rope_upper": 0.0}
     assert verdict_in_words(direction, {"error": "fdr"}) == (
-        "undecided on its direction; its interval lies above, but q is 1"
+        "undecided in direction; its interval lies above, but q is 1"
     )
 
 

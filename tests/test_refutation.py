@@ -131,7 +131,7 @@ def test_a_report_has_a_line_for_each_check_and_its_cure():
     )
     assert "fail    another control" in text
     assert "at most 0.25" in text
-    assert "Cure: take cg.Placebo" in text.replace("\n", " ")
+    assert "Remedy: take cg.Placebo" in text.replace("\n", " ")
 
 
 def test_many_checks_and_long_names_are_cut():

@@ -56,7 +56,7 @@ def test_a_fault_ends_with_status_1_and_its_cure(tmp_path):
     found = call("refute", folder, "--check", "another_control", code=1)
     assert "there is no claim to refute: another control fails." in found.stdout
     assert "fail    another control" in found.stdout
-    assert "Cure: take " in found.stdout
+    assert "Remedy: take " in found.stdout
     assert "0 predictions" not in found.stdout
 
 

@@ -102,7 +102,7 @@ core broken  -0.0213  0.0046  [-0.0304, -0.0122]  0.031
 40 placebos    0.000             -0.100 to 0.100
 
 Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 clusters (parent), every arm
-on each."""
+on each. ACE: average causal effect."""
 ASKED = """
 
 GATA1: do(x[10:17] = GATA1) − do(x[10:17] ~ rearranged AGATAAG)
@@ -237,7 +237,7 @@ def test_exact_effects_say_so():
     header, lines = cells(exact)
     assert header == ["contrast", "ACE", "SE", "95 % interval", "p"]
     assert lines[0] == ["GATA1", "1.381", "0", "[1.381, 1.381]", "exact"]
-    assert "(all 500 units answer alike)" in report(exact, sentences=True)
+    assert "(the same in all 500 units)" in report(exact, sentences=True)
     of_units = exact.assign_attrs(target="units")
     assert "(exact: no unit differs)" in report(of_units, sentences=True)
     truth = exact["ace"].copy()
@@ -410,7 +410,7 @@ def test_a_printed_standard_error_has_two_digits(se):
 def test_one_unit_is_no_units():
     one = estimates()
     one["n_units"][:], one["n_clusters"][:] = 1, 1
-    assert report(one).endswith("; 1 unit in 1 cluster (parent), every arm on each.")
+    assert "; 1 unit in 1 cluster (parent), every arm on each." in report(one)
     assert "\n1 unit in 1 cluster (parent); crossover" in report(one, notes=True)
 
 
@@ -549,7 +549,7 @@ def test_a_report_of_decisions_reads_as_settled():
     assert table[3][0] == "40 placebos"
     assert flat(under) == (
         "Each minus placebo, over shuffles of 500 sequences; 5,000 units in 500 "
-        "clusters (parent), every arm on each. Verdict: where the interval lies against "
+        "clusters (parent), every arm on each. ACE: average causal effect. Verdict: where the interval lies against "
         "±0.1, if q <= .05 over these 2 rows. Effects present in fewer than 0.6 % of "
         "units could be missed. 1 note: notes=True."
     )
@@ -563,7 +563,7 @@ def test_a_report_of_decisions_reads_as_settled():
         "5,000 units in 500 clusters."
     )
     assert said[1].endswith(
-        "undecided on the ROPE ±0.1; about 110,000 units would be needed; 5,000 "
+        "undecided relative to the ROPE ±0.1; about 110,000 units would be needed; 5,000 "
         "units in 500 clusters."
     )
     assert said[2].startswith("40 placebos: mean")
@@ -742,18 +742,18 @@ def test_what_would_undo_the_weakest_direction_is_said_beside_the_largest_effect
     at = int(np.argmin(np.abs(size)))
     said = (
         f"Effects present in fewer than {100 * missed:.2g} % of backgrounds could be "
-        f"missed; if as large as {size[at]:.3g}, they would undo a direction, first "
-        f"that of m{at} (the largest seen is 50)."
+        f"missed; to overturn a direction, they would have to reach {size[at]:.3g} "
+        f"(m{at}; the largest seen is 50)."
     )
     assert found["verdict"].to_numpy().ravel().tolist() == ["increases"] * 2
     assert said in flat(report(found))
     alone = f"Effects of {size[at]:.3g} on {100 * missed:.2g} % of backgrounds would "
     assert reversal_sentence(found) == (
-        f"{alone}undo a direction, first that of m{at} (the largest seen is 50)."
+        f"{alone}overturn a direction (m{at}, the weakest; the largest seen is 50)."
     )
     for choice in ({"largest": 50.0}, {"rare": "none"}):
         stated = cg.decide(trial(), rope=(-0.1, 0.1), **choice)
-        assert "undo a direction" not in flat(report(stated, notes=True))
+        assert "overturn a direction" not in flat(report(stated, notes=True))
 
 
 def test_a_row_that_lies_in_a_region_and_has_a_larger_q_says_so():

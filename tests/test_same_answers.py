@@ -95,9 +95,9 @@ def test_answers_that_are_the_same_are_taken_over(tmp_path, keep):
     np.testing.assert_allclose(found[name], whole[name], rtol=1e-5, atol=1e-4)
     assert found.attrs["predictor_fingerprint"] == predictor(mended).fingerprint
     note = found.attrs["notes"].splitlines()[-1]
-    assert "of 6,000 units were answered by another predictor" in note
+    assert "of 6,000 units were predicted by another predictor" in note
     assert predictor(share, fingerprint="faulty").fingerprint in note
-    assert "of them, asked again, had the same answers within rounding" in note
+    assert "of them, predicted again, agree within rounding" in note
     assert cg.open(path).attrs == found.attrs
     assert cg.run(DESIGN, predictor(mended), rng=3, store=path, keep=keep).identical(
         found
@@ -194,7 +194,7 @@ def test_answers_of_a_wider_dtype_than_is_kept_are_refused_before_anything_is_ta
     # nothing is missing any more
     whole = cg.run(DESIGN, wide, rng=3, store=path, same_answers=True)
     assert (
-        "6,000 of 6,000 units were answered by another predictor"
+        "6,000 of 6,000 units were predicted by another predictor"
         in whole.attrs["notes"]
     )
 
@@ -358,7 +358,7 @@ def test_an_ensemble_names_the_member_that_moved(tmp_path):
         cg.run(DESIGN, ensemble(_line(2.0)), rng=3, store=path)
     found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
     assert (
-        "6,000 of 6,000 units were answered by another predictor"
+        "6,000 of 6,000 units were predicted by another predictor"
         in found.attrs["notes"]
     )
 
@@ -391,7 +391,7 @@ def test_turns_that_some_members_answered_are_counted(tmp_path):
         whole = grid.n_units - sum(b - a for a, b in map(grid.units, archive.missing))
     found = cg.run(DESIGN, ensemble(mended), rng=3, store=path, same_answers=True)
     assert (
-        f"{whole + last - first:,} of 6,000 units were answered by another predictor"
+        f"{whole + last - first:,} of 6,000 units were predicted by another predictor"
         in found.attrs["notes"]
     )
 
@@ -414,7 +414,7 @@ def test_killed_between_the_manifest_and_the_attrs_the_store_is_the_new_ones(
     ):
         found = cg.run(DESIGN, predictor(mended), rng=3, store=path)
     assert (
-        "6,000 of 6,000 units were answered by another predictor"
+        "6,000 of 6,000 units were predicted by another predictor"
         in found.attrs["notes"]
     )
 
@@ -458,7 +458,7 @@ def test_from_the_command_line(tmp_path, monkeypatch):
     )
     call("--out", "results", "--store", "--same-answers")
     assert (
-        "50 of 50 units were answered by another predictor"
+        "50 of 50 units were predicted by another predictor"
         in cg.open("results").outcomes.attrs["notes"]
     )
     assert "add --store" in call("--out", "other", "--same-answers", code=2)

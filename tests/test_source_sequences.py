@@ -300,7 +300,7 @@ def test_effects_that_need_the_sequences_themselves_are_noted(keep):
     estimates = cg.estimate(cg.contrast(outcomes) if keep == "outcomes" else outcomes)
     unlike, other = [n for n in notes_of(estimates) if "sequences" in n]
     assert unlike.startswith(
-        "backgrounds answer unlike the sequences they were made of"
+        "predictions on backgrounds differ from those on the sequences they were made from"
     )
     assert "in K (10 of 10 outside the central 95 % of backgrounds)" in unlike
     assert "in H" not in unlike
@@ -359,7 +359,7 @@ def test_sequences_like_the_backgrounds_are_seldom_noted():
 
 def test_a_difference_that_so_few_sequences_do_not_show_is_said_to_be_within_their_error():
     notes = notes_of(cg.estimate(synthetic(np.random.default_rng(1), 200, shift=5.0)))
-    assert notes[0].startswith("backgrounds answer unlike")
+    assert notes[0].startswith("predictions on backgrounds differ")
     assert (
         "within the error of 10 sequences" in notes[1] or "so few sequences" in notes[1]
     )
@@ -415,7 +415,7 @@ def test_agataag_in_fly_enhancers_is_not_what_it_is_on_their_shuffles(shared):
     inside = float(effects["source_effect"].sel(task="dev").mean())
     assert inside == pytest.approx(0.85, abs=0.15)
     report = cg.report(estimates, notes=True)
-    assert "Backgrounds answer unlike the sequences they were made of: median" in report
+    assert "Predictions on backgrounds differ from those on the sequences" in report
     assert (
         "In the 10 source sequences themselves the effect of GATA minus placebo"
         in report

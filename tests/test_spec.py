@@ -684,7 +684,7 @@ def test_an_experiment_is_the_function_of_its_name(folder):
         cg.Uniform(length=60), at=(4, 12), n_units=50
     )
     assert spec.attrs["name"] == "two"
-    assert json.loads(spec.attrs["analysis"])["contrasts"]["rise"] == {
+    assert json.loads(spec.attrs["analysis"])["contrasts"]["linear trend"] == {
         "untreated": -1.0,
         "2 copies": 1.0,
     }

@@ -334,7 +334,7 @@ def test_spacing_confounded_with_position():
         cg.contrast(cg.run(experiment, oracle, rng=0, progress=False))
     ).squeeze()
     truth = oracle.true_ace(experiment).squeeze().sel(contrast=estimates["contrast"])
-    for name in ("interaction at 6", "interaction at 16", "rise"):
+    for name in ("interaction at 6", "interaction at 16", "linear trend"):
         assert abs(float(truth.sel(contrast=name))) < 0.05
         off = abs(float((estimates["ace"] - truth).sel(contrast=name)))
         assert off <= 4 * float(estimates["se"].sel(contrast=name)) + 1e-9

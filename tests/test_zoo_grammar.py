@@ -410,7 +410,7 @@ SPACED = {
 ASKED = {
     "copies": {"2": 1.0, "1": -1.0},
     "strong or weak": {"1": 0.5, "2": 0.5, "weak": -1.0},
-    "curvature": {"2": 1.0, "1": -2.0, "untreated": 1.0},
+    "excess over n times the first": {"2": 1.0, "1": -2.0, "untreated": 1.0},
     "scrambled": {"scrambled": 1.0, "untreated": -1.0},
 }
 

@@ -142,8 +142,14 @@ def no_interaction(n_units: int) -> list[Results]:
     additive, e = cg.zoo.oracle("additive"), cg.experiments
     asked: list[tuple[Experiment, list[str]]] = [
         (e.spacing(), ["interaction at 4", "interaction at 6", "interaction at 9"]),
-        (e.copies(at=[4, 14, 24]), ["curvature", "excess over single sites"]),
-        (e.copies(motif="AGAAUG"), ["curvature", "excess over single sites"]),
+        (
+            e.copies(at=[4, 14, 24]),
+            ["excess over n times the first", "excess over single sites"],
+        ),
+        (
+            e.copies(motif="AGAAUG"),
+            ["excess over n times the first", "excess over single sites"],
+        ),
         (e.composition_bias(motif="UGCAUG"), ["interaction"]),
         (e.hairpin(), ["motif x loop", "motif x stem"]),
         (e.copies(at="published"), ["excess over single sites"]),

@@ -295,13 +295,17 @@ def _hairpin(rows: Mapping[str, Results]) -> Results:
 
 
 def _bias(mine: Mapping[str, Results], other: Mapping[str, Results]) -> Results:
-    end, start, none = mine["bias at 34"], mine["bias at 2"], other["bias at 34"]
+    end, start, none = (
+        mine["composition at 34"],
+        mine["composition at 2"],
+        other["composition at 34"],
+    )
     beyond = end["upper"] < min(0.0, start["lower"], none["lower"])  # than elsewhere
     holds = beyond and {start["verdict"], none["verdict"]} == {"negligible"}
     said = (
         f"GCGCGC at the 3' end {_effect(end)}, {end['verdict']}; at the 5' end "
         f"{_effect(start)}, {start['verdict']}; at the 3' end of the protein without a "
-        f"bias {_effect(none)}, {none['verdict']}"
+        f"composition {_effect(none)}, {none['verdict']}"
     )
     return {
         "finding": "GC lowers the outcome at the 3' end, and only if this bias was simulated",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import causalgia
-from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS
+from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS, requested_parts
 from causalgia.cli.folder import (
     ANSWER,
     DECISIONS,
@@ -69,7 +69,6 @@ from causalgia.cli.tables import (
     print_catalogue,
     print_entry,
     print_written,
-    requested_by_options,
 )
 from causalgia.cli.trial_commands import (
     lock_trial,
@@ -485,7 +484,7 @@ def estimate(
         estimates,
         folder,
         all_rows=all_rows,
-        requested=requested_by_options(arms, sentences, notes),
+        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         order=order,
         task=task,
     )
@@ -609,7 +608,7 @@ def analyze(
                 answer,
                 folder,
                 all_rows=all_rows,
-                requested=requested_by_options(arms, sentences, notes),
+                requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
                 order=order,
                 task=task,
                 all_columns=all_columns,
@@ -635,7 +634,7 @@ def analyze(
         folder,
         decisions=found.decisions,
         all_rows=all_rows,
-        requested=requested_by_options(arms, sentences, notes),
+        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         order=order,
         task=task,
     )
@@ -747,7 +746,7 @@ def show(
         print_answers(
             estimates,
             all_rows=all_rows,
-            requested=requested_by_options(arms, sentences, notes),
+            requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
             order=order,
             command=command,
             task=task,
@@ -761,7 +760,7 @@ def show(
         estimates,
         decisions,
         all_rows=all_rows,
-        requested=requested_by_options(arms, sentences, notes),
+        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         order=order,
         command=command,
         task=task,

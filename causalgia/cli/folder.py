@@ -13,7 +13,12 @@ import typer
 
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.output import echo
-from causalgia.cli.tables import effects_text, print_answers, with_sentences
+from causalgia.cli.tables import (
+    effects_text,
+    print_answers,
+    stored_sentences,
+    with_sentences,
+)
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
     from causalgia.predict import Predictor
     from causalgia.protocol import Protocol
+    from causalgia.reporting.answers import AnswerParts
     from causalgia.trial_file import TrialSpec
 
 
@@ -352,30 +358,42 @@ def _moved_aside(page: Path) -> Path:
     return page.rename(aside)
 
 
-_IN_SHELL = {
-    "notes=True": "causalgia show --notes",
-    'rows="all"': "causalgia show --all",
-    'task="..."': "--task ...",
-}
-"""What answer.txt says, which a shell reads, in place of arguments of Python."""
+EVERY_ROW, SOME_TASKS, NOTED = (
+    "causalgia show --all",
+    "--task ...",
+    "causalgia show --notes",
+)
+"""How answer.txt, which is read beside a shell, points to all rows, tasks and notes."""
 
 
 def write_effects(
     folder: Path,
     effects: xr.Dataset,
     *,
-    text: str | None = None,
+    parts: AnswerParts | None = None,
     all_columns: bool = False,
 ) -> tuple[str, ...]:
-    """Write effects as a table and their report as text; return the names of the files.
+    """Write effects as a table and their answer as text; return the names of the files.
 
-    `text` is the answer where it is not the report of the effects.
+    `parts` is the answer where it is not that of the effects and of the sentences that
+    are stored with them.
     """
+    from causalgia.effect_table import has_positions
     from causalgia.paper import report
+    from causalgia.reporting.answers import answer_parts
 
-    text = report(effects) if text is None else text
-    for argument, option in _IN_SHELL.items():
-        text = text.replace(argument, option)
+    if has_positions(effects):
+        text: str = report(effects)
+    else:
+        of_effects = parts or answer_parts(
+            effects,
+            answer=stored_sentences(effects, "answer") or None,
+            details=stored_sentences(effects, "details"),
+            every=EVERY_ROW,
+            some=SOME_TASKS,
+            noted=NOTED,
+        )
+        text = of_effects.text()
     write_text(folder / ANSWER, printable(text).rstrip("\n") + "\n")
     write_text(folder / TABLE, effects_text(effects, all_columns=all_columns))
     return ANSWER, TABLE
@@ -725,7 +743,7 @@ def write_answer(
     }
     for name, text in tables.items():
         write_text(folder / name, text)
-    write_effects(folder, decisions, text=str(answer), all_columns=all_columns)
+    write_effects(folder, decisions, all_columns=all_columns)
     try:
         print_answers(
             answer.estimates,

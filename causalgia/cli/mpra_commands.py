@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from causalgia.choices import Target
+from causalgia.choices import Target, requested_parts
 from causalgia.cli.folder import (
     ANSWER,
     CONCORDANCE,
     DECISIONS,
     EFFECTS,
     ESTIMATES,
+    EVERY_ROW,
     FIT,
     LIBRARY,
+    NOTED,
     OUTCOMES,
     PAGE,
     QUALITY,
@@ -62,7 +64,6 @@ from causalgia.cli.tables import (
     effects_frame,
     print_parts,
     print_written,
-    requested_by_options,
 )
 from causalgia.errors import OutcomesError, shell_word
 from causalgia.inputs import to_csv
@@ -371,7 +372,7 @@ def power(
     record(power=lambda: records(found))
     parts = power_parts(
         found,
-        requested=requested_by_options(False, False, notes),
+        requested=requested_parts(notes=notes),
         every=all_rows,
         pointer="--all",
         noted="--notes",
@@ -497,7 +498,7 @@ def cheapest(
     options = {"n_barcodes": "--max-barcodes", "n_replicates": "--max-replicates"}
     parts = plan_parts(
         found,
-        requested=requested_by_options(False, False, notes),
+        requested=requested_parts(notes=notes),
         options=options | {"depth": "--depth"},
         noted="--notes",
     )
@@ -609,7 +610,7 @@ def analyze(
 
     region = parse_log2_rope(rope)
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS, QUALITY, *of_outcomes(out))
-    requested = requested_by_options(False, sentences, notes)
+    requested = requested_parts(sentences=sentences, notes=notes)
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(
@@ -673,7 +674,7 @@ def analyze(
                 store.save(table, folder / name)
         for name, text in texts.items():
             write_text(folder / name, text)
-        write_effects(folder, found, text=answer(()).text())
+        write_effects(folder, found, parts=answer((), every=EVERY_ROW, noted=NOTED))
         draw_quality(quality, folder)
         print_parts(answer(requested, every_row=all_rows))
         write_page(folder / PAGE, page_parts(folder))

@@ -473,6 +473,8 @@ def measured_answer(
     requested: Sequence[str],
     *,
     every_row: bool = False,
+    every: str = "--all",
+    noted: str = "--notes",
 ) -> AnswerParts:
     """Return the answer on the elements of a crossover."""
     from causalgia.mpra.text_reports import measured_parts
@@ -485,8 +487,8 @@ def measured_answer(
         rows="all" if every_row else "summary",
         requested=requested,
         width=terminal_width(),
-        every="--all",
-        noted="--notes",
+        every=every,
+        noted=noted,
     )
 
 
@@ -497,6 +499,8 @@ def parallel_answer(
     requested: Sequence[str],
     *,
     every_row: bool = False,
+    every: str = "--all",
+    noted: str = "--notes",
 ) -> AnswerParts:
     """Return the answer of a parallel library: averages over elements, which have no
     effects of their own.
@@ -509,8 +513,8 @@ def parallel_answer(
         rows="all" if every_row else "summary",
         requested=requested,
         width=terminal_width(),
-        every="--all",
-        noted="--notes",
+        every=every,
+        noted=noted,
         foot=[
             "Each element has one arm (a parallel library), so none has an effect of its "
             "own.",

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from causalgia.choices import ALIGNS, RECORD_SKIPS, SCHEMAS, VARIANT_SKIPS
+from causalgia.choices import (
+    ALIGNS,
+    RECORD_SKIPS,
+    SCHEMAS,
+    VARIANT_SKIPS,
+    requested_parts,
+)
 from causalgia.cli.folder import (
     ANSWER,
     DECISIONS,
@@ -43,7 +49,6 @@ from causalgia.cli.tables import (
     print_answers,
     print_parts,
     print_written,
-    requested_by_options,
     with_sentences,
 )
 from causalgia.errors import (
@@ -244,14 +249,14 @@ def discover_motifs(
         parts = discovery_parts(
             found,
             every_row=all_rows,
-            requested=requested_by_options(arms, sentences, notes),
+            requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
             tables=(MOTIFS, PAIRS),
             every="--all",
             noted="--notes",
         )
         print_parts(parts)
         if skipped:
-            n_used = len(given) if isinstance(given, Sequences) else 0
+            n_used = 0 if isinstance(given, Path) else len(given)
             echo(f"{skip_sentence(skipped, n_used, 'sequences')}.")
     print_written(out, *written)
 
@@ -567,7 +572,7 @@ def score_variants(
             vcf if schema == "vcf" else None,
             experiment.notes,
             all_rows=all_rows,
-            requested=requested_by_options(False, sentences, notes),
+            requested=requested_parts(sentences=sentences, notes=notes),
         )
     print_written(out, STORE, *written)
 
@@ -782,7 +787,7 @@ def _write(
         rows = skipped.to_dataframe()
         write_text(folder / SKIPPED, to_csv(rows, index=False, tabs=True))
     echo()
-    readable = write_effects(folder, decisions, text=str(answer))
+    readable = write_effects(folder, decisions)
     print_answers(
         *(without_notes(table, shown) for table in (answer.estimates, decisions)),
         all_rows=all_rows,

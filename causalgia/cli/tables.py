@@ -105,12 +105,6 @@ def print_parts(parts: AnswerParts) -> None:
     echo()
 
 
-def requested_by_options(arms: bool, sentences: bool, notes: bool) -> tuple[str, ...]:
-    """Return the parts of a report that options ask for, beside the answer."""
-    wanted = (("arms", arms), ("each", sentences), ("notes", notes))
-    return tuple(name for name, is_wanted in wanted if is_wanted)
-
-
 def terminal_width() -> int:
     """Return the columns of the terminal, or of the variable COLUMNS; 100 where the
     output goes to a file or a pipe.

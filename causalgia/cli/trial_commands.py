@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from causalgia.choices import requested_parts
 from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
@@ -37,7 +38,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.tables import print_parts, print_written, requested_by_options
+from causalgia.cli.tables import print_parts, print_written
 from causalgia.errors import (
     DesignError,
     OutcomesError,
@@ -564,7 +565,7 @@ def refute_trial(
     record(checks=lambda: records(found[of_checks]))
     parts = refutation_parts(
         found,
-        requested=requested_by_options(arms=False, sentences=sentences, notes=notes),
+        requested=requested_parts(sentences=sentences, notes=notes),
         noted="--notes",
         each="--sentences",
     )

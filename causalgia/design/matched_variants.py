@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_count, is_whole
+from causalgia.checks import as_count, in_list, is_whole
 from causalgia.choices import LEAST_MATCHED_NULLS
 from causalgia.design.arms import null_from_dict
 from causalgia.design.null_distributions import Genomic
@@ -163,11 +163,7 @@ class MatchedVariants(Choice):
             if key not in dropped
         ]
         words = sorted(words, key=lambda x: x != "substitution")
-        alike = (
-            ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
-            if words
-            else ""
-        )
+        alike = in_list(words)
         place = {
             "genome": "at random loci of the genome",
             "variants": "elsewhere in the variants' own windows",

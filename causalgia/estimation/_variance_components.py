@@ -27,10 +27,10 @@ from causalgia.schema import check_dataset, validate
 from causalgia.types import Array, Codes
 
 _REMEDY = {
-    "background": "more backgrounds",
-    "parent": "more parents (more shuffles of the same ones do not help)",
-    "predictor": "more predictors",
-    "instance": "more instances of the motif",
+    "background": "draw more backgrounds",
+    "parent": "add source sequences (more shuffles of the same ones do not help)",
+    "predictor": "train more predictors",
+    "instance": "add instances of the motif",
 }
 
 
@@ -109,7 +109,7 @@ def variance_components(
     >>> components["in_ace"].values.ravel().round(2)
     array([0.38, 0.5 , 0.12])
     >>> components.attrs["buy_next"]
-    'predictor has the largest part of the squared standard error of the ACE (50 %): buy more predictors'
+    'predictor has the largest part of the squared standard error of the ACE (50 %): train more predictors'
     """
     source = outcomes_or_effects
     check_dataset(source, "effects")
@@ -339,7 +339,7 @@ def _buy_next(out: xr.Dataset) -> str:
         f"{name} has the largest part of the squared standard error of the ACE "
         f"({100 * median.max():.0f} %)"
     )
-    return f"{part}: buy {what or 'more units'}"
+    return f"{part}: {what or 'draw more units'}"
 
 
 @dataclass(frozen=True)

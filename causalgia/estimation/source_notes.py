@@ -130,8 +130,11 @@ def _answers_sentence(rows: list[_Answers]) -> str:
     ]
     more = len(rows) - _NAMED
     rest = f"; and in {more:,} more tasks" if more > 0 else ""
-    made = "the sequences they were made of"
-    return f"backgrounds answer unlike {made}: {'; '.join(parts)}{rest}"
+    made = "the sequences they were made from"
+    return (
+        f"predictions on backgrounds differ from those on {made}: "
+        f"{'; '.join(parts)}{rest}"
+    )
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def across_predictors(
     >>> outcomes = {
     ...     name: cg.run(experiment, oracle, rng=0) for name, oracle in biased.items()
     ... }
-    >>> estimates = across_predictors(outcomes, contrast="bias")
+    >>> estimates = across_predictors(outcomes, contrast="composition")
     >>> estimates["ace"].values.ravel().round(2), estimates["contrast"].values.tolist()
     (array([-0.07, -0.15, -0.22]), ['RBP1', 'RBP2', 'RBP3'])
     """

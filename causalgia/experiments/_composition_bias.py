@@ -26,7 +26,7 @@ from causalgia.sequences import Motif
 if TYPE_CHECKING:
     import xarray as xr
 
-UNTREATED, MOTIF = "untreated", "motif"
+UNTREATED, MOTIF, LETTERS = "untreated", "motif", "composition"
 
 
 @former_arguments
@@ -44,11 +44,11 @@ def composition_bias(
     outcome and a site's effect.
 
     A full 2 x 2 factorial on the same backgrounds: neither, the letters, the motif,
-    both. Contrasts: ``bias``, the letters without the motif; ``motif``, the motif
+    both. Contrasts: ``composition``, the letters without the motif; ``motif``, the motif
     without the letters; and ``interaction``, the change of the motif's effect by the
-    letters. With several places there is a factorial for each, ``bias at 34`` and
+    letters. With several places there is a factorial for each, ``composition at 34`` and
     ``interaction at 34``, and the first place is compared with every other one,
-    ``bias at 34 - at 2``, which tells a bias at one end from a bias for GC anywhere.
+    ``composition at 34 - at 2``, which tells a bias at one end from a bias for GC anywhere.
     Neither is the untreated background, for a placebo of the letters would have their
     composition: over real sequences (`causalgia.Genomic`) what is overwritten is part
     of the effects.
@@ -74,9 +74,9 @@ def composition_bias(
     Returns
     -------
     Experiment
-        Arms ``"untreated"``, ``"motif"``, ``"bias"`` and ``"bias + motif"`` (for each
-        place), with the factors ``bias`` and ``motif`` of levels 0 and 1; coordinate
-        ``place``.
+        Arms ``"untreated"``, ``"motif"``, ``"composition"`` and ``"composition +
+        motif"`` (for each place), with the factors ``composition`` and ``motif`` of
+        levels 0 and 1; coordinate ``place``.
 
     Raises
     ------
@@ -110,18 +110,19 @@ def composition_bias(
     )
     start = as_start(motif_at, "motif_at", null.length, len(as_pattern(target)))
     names = {
-        place: "bias" if len(places) == 1 else f"bias at {place}" for place in places
+        place: LETTERS if len(places) == 1 else f"{LETTERS} at {place}"
+        for place in places
     }
     written = Embed(target, at=start)
     arms = [
-        Arm(UNTREATED, Untreated(), {"bias": 0, "motif": 0}),
-        Arm(MOTIF, written, {"bias": 0, "motif": 1}),
+        Arm(UNTREATED, Untreated(), {LETTERS: 0, "motif": 0}),
+        Arm(MOTIF, written, {LETTERS: 0, "motif": 1}),
     ]
     for place, name in names.items():
         alone = Embed(letters, at=place)
         arms += [
-            Arm(name, alone, {"bias": 1, "motif": 0}),
-            Arm(f"{name} + motif", alone + written, {"bias": 1, "motif": 1}),
+            Arm(name, alone, {LETTERS: 1, "motif": 0}),
+            Arm(f"{name} + motif", alone + written, {LETTERS: 1, "motif": 1}),
         ]
     rows = {MOTIF: {MOTIF: 1.0, UNTREATED: -1.0}}
     for name in names.values():
@@ -154,8 +155,8 @@ def composition_bias(
     )
 
 
-def _interaction_name(bias: str) -> str:
-    return bias.replace("bias", "interaction")
+def _interaction_name(letters: str) -> str:
+    return letters.replace(LETTERS, "interaction")
 
 
 def _bias_text(rows: xr.Dataset) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from causalgia.analysis import Analysis
@@ -53,7 +54,8 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-RISE, CURVATURE, EXCESS = "rise", "curvature", "excess over single sites"
+TREND = "linear trend"
+BEYOND_FIRST, EXCESS = "excess over n times the first", "excess over single sites"
 PLACEBOS = "placebos"
 PUBLISHED = (4, 12, 20)
 """0-based starts of Koo et al.; the letters between two UGCAUG complete a third in one
@@ -79,13 +81,13 @@ def copies(
 
     Arms have the site at the first place, at the first two, and so on, on the same
     backgrounds. Contrasts: each number of copies, and the site alone at each place,
-    against none; the ``rise`` of the least-squares line fitted to 0, 1, ..., n copies,
-    from none to all; the ``curvature``, the effect of all n copies minus n times that
-    of the first, ``Y(n) - Y(0) - n (Y(1) - Y(0))`` (0: additive in number); and the
-    ``excess over single sites``, all copies minus the sum of the same sites alone (0:
-    additive, even where the effect depends on the place; else as
-    `causalgia.experiments.joint_effect` names it: of the sign of the single sites
-    synergistic, of the opposite sign saturating). The last three are effects
+    against none; the ``linear trend``, the change of the least-squares line fitted to
+    0, 1, ..., n copies, from none to all; the ``excess over n times the first``, the
+    effect of all n copies minus n times that of the first, ``Y(n) - Y(0) - n (Y(1) -
+    Y(0))`` (0: additive in number); and the ``excess over single sites``, all copies
+    minus the sum of the same sites alone (0: additive, even where the effect depends on
+    the place; else as `causalgia.experiments.joint_effect` names it: of the sign of the
+    single sites synergistic, of the opposite sign saturating). The last three are effects
     over the whole range of copies and are compared with the ROPE as they are.
 
     Sites so close that the bases between them can complete a further one (UGCAUG 8
@@ -139,7 +141,7 @@ def copies(
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("additive"), rng=0)
     >>> answer = experiment.analyze(outcomes, rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: 3 copies are additive: from none to 3 the outcome changes by 9.0..., and the ...
+    Task outcome: 3 copies of UGCAUG are additive: from none to 3 the outcome changes by 9.0..., and the ...
     """
     beside = as_site_control(control, as_null_model(null))
     motif = as_site(motif, "motif")
@@ -172,10 +174,13 @@ def copies(
         n_units=n_units,
         contrasts=copy_contrasts(places, control=beside.arm(PLACEBOS)),
         entry=beside.entry(
-            COPIES,
+            replace(
+                COPIES,
+                read=partial(_read_site_copies, motif=as_pattern(motif).label),
+            ),
             "E[Y(n copies, placebos at the other places) - Y(placebos at all places)] "
-            "for each n, its rise from none to n, and E[Y(n copies)] minus the sum of "
-            "single sites among placebos, over the null model.",
+            "for each n, its linear trend from none to n, and E[Y(n copies)] minus the "
+            "sum of single sites among placebos, over the null model.",
         ),
         analysis=Analysis(rope=rope),
         labels={"copies": {copies_in_words(n): n for n in range(1, len(places) + 1)}},
@@ -210,17 +215,17 @@ def copy_contrasts(
     )
     alone = [f"alone at {place}" for place in places[1:]]
     rows = {name: {name: 1.0, control: -1.0} for name in (*dose[1:], *alone)}
-    rows[RISE] = {
+    rows[TREND] = {
         arm: float(weight)
         for arm, weight in rise_weights({a: n for n, a in enumerate(dose)}).items()
     }
-    rows[CURVATURE] = {dose[-1]: 1.0, dose[1]: -float(n), control: n - 1.0}
+    rows[BEYOND_FIRST] = {dose[-1]: 1.0, dose[1]: -float(n), control: n - 1.0}
     single = [dose[1], *alone]
     rows[EXCESS] = {dose[-1]: 1.0, **dict.fromkeys(single, -1.0), control: n - 1.0}
     return rows
 
 
-def read_copies(found: TrialResults) -> Finding:
+def read_copies(found: TrialResults, *, site: str) -> Finding:
     """Return sentences on what copies do together beside the same sites alone, on their
     effect and the line through it, and on number and place.
     """
@@ -232,22 +237,22 @@ def read_copies(found: TrialResults) -> Finding:
     tried = scales_tried(found.outcomes, {EXCESS: contrasts[EXCESS]})
     sentences, details, against = [], [], against_placebos(found.experiment)
     for task, rows in rows_by_task(found.steps.decisions):
-        rise, excess, whole = (
-            rows.sel(contrast=name) for name in (RISE, EXCESS, all_copies)
+        trend, excess, whole = (
+            rows.sel(contrast=name) for name in (TREND, EXCESS, all_copies)
         )
         kind = joint_effects(rows, contrasts, [EXCESS])[EXCESS]
         on_scales = tried.text([EXCESS], rows) if tried and is_departure(kind) else ""
         _, *single, _ = contrasts[EXCESS]
         alone = rows.sel(contrast=single)
         sentences.append(
-            f"{task}: {against}{copies_are(all_copies, kind)}: from none to {n} the "
+            f"{task}: {against}{copies_are(f'{all_copies} of {site}', kind)}: from none to {n} the "
             f"outcome changes by {effect_in_words(whole)}, and the excess over the "
             f"same sites alone is {effect_in_words(excess)}{on_scales}."
         )
         details.append(
             f"{task}: {against}one site alone {_range_of_effects(alone)}; the line "
-            f"fitted to 0 to {n} copies changes by {effect_in_words(rise)} "
-            f"({per_unit(rise, n, 'per copy')}); "
+            f"fitted to 0 to {n} copies changes by {effect_in_words(trend)} "
+            f"({per_unit(trend, n, 'per copy')}); "
             f"{_number_or_place_text(rows, n, kind)}."
         )
     return Finding(
@@ -286,18 +291,18 @@ def _number_or_place_text(rows: xr.Dataset, n: int, beside: JointEffect) -> str:
     The first site may have another effect than the others. A departure is ascribed to
     number if copies also depart, in the same way, from the sum of the same sites alone.
     """
-    curvature = rows.sel(contrast=CURVATURE)
+    beyond = rows.sel(contrast=BEYOND_FIRST)
     first, whole = (
         str(rows["verdict"].sel(contrast=copies_in_words(m)).item()) for m in (1, n)
     )
-    by_number = joint_effect([first] * n, str(curvature["verdict"].item()), whole)
+    by_number = joint_effect([first] * n, str(beyond["verdict"].item()), whole)
     ends = {
-        "ace": -curvature["ace"],
-        "lower": -curvature["upper"],
-        "upper": -curvature["lower"],
+        "ace": -beyond["ace"],
+        "lower": -beyond["upper"],
+        "upper": -beyond["lower"],
     }
-    below = curvature["ace"].item() < 0
-    size = effect_in_words(curvature.assign(ends) if below else curvature)
+    below = beyond["ace"].item() < 0
+    size = effect_in_words(beyond.assign(ends) if below else beyond)
     text = (
         f"the effect of {copies_in_words(n)} is {size} {'below' if below else 'above'} "
         f"{n} times that of the first"
@@ -316,14 +321,14 @@ def _number_or_place_text(rows: xr.Dataset, n: int, beside: JointEffect) -> str:
     )
 
 
-def _read_site_copies(found: TrialResults) -> Finding:
+def _read_site_copies(found: TrialResults, *, motif: str = "the motif") -> Finding:
     """Return the sentences on copies, and those on unintended further sites."""
     every = copies_in_words(max(found.experiment.labels["copies"].values()))
     key = derive(found.key, "further sites")
     further = further_sites_in_words(
-        found.experiment, every, of="the curvature and the excess", key=key
+        found.experiment, every, of="both excesses", key=key
     )
-    copies = read_copies(found)
+    copies = read_copies(found, site=motif)
     return replace(copies, details=(*copies.details, *further))
 
 
@@ -331,8 +336,8 @@ COPIES = Entry(
     name="copies",
     question="Are copies of a site additive, saturating or synergistic?",
     estimand=(
-        "E[Y(n copies) - Y(none)] for each n, its rise from none to n, and E[Y(n "
-        "copies)] minus the sum of single sites, over the null model."
+        "E[Y(n copies) - Y(none)] for each n, its linear trend from none to n, and "
+        "E[Y(n copies)] minus the sum of single sites, over the null model."
     ),
     doi="10.1101/418459",
     read=_read_site_copies,

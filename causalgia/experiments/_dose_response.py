@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from causalgia.plot import Axes
 
 CHANGE, EXCESS = "strength x copies", "excess over single sites"
-RISE = "rise of the excess"
+TREND = "linear trend of the excess"
 _WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
 _COPIES = (1, 2, 3)
 
@@ -125,7 +125,7 @@ def dose_response(
     - for each motif ``"excess over single sites"`` of the largest number n of copies:
       ``Y(n copies) - sum of Y(one, at each of their places) + (n - 1) Y(none)``, which
       is 0 for additive copies even where the effect depends on place;
-    - ``"rise of the excess"``, the rise of the line through these from the weakest
+    - ``"linear trend of the excess"``, the change of the line through these from the weakest
       motif to the strongest.
 
     Parameters
@@ -251,7 +251,7 @@ def dose_response(
         entry=beside.entry(
             DOSE_RESPONSE,
             "E[Y(n copies of a motif, placebos at the other places) - Y(placebos at "
-            "all places)], its rise from the weakest motif to the strongest and from "
+            "all places)], its trend from the weakest motif to the strongest and from "
             "none to all copies, and E[Y(n copies)] minus the sum of single sites "
             "among placebos, over the null model.",
         ),
@@ -352,7 +352,7 @@ def _dose_contrasts(
         _, *alone, _ = excess[strongest]
         rows |= {arm: {arm: 1.0, control: -1.0} for arm in alone}
         rows |= {f"{EXCESS}, {letters}": row for letters, row in excess.items()}
-        rows[RISE] = weighted_sum(
+        rows[TREND] = weighted_sum(
             (weight, excess[letters])
             for letters, weight in rise_weights(ladder).items()
         )
@@ -460,7 +460,7 @@ def _slope_text(copies: str, rises: Mapping[str, xr.Dataset]) -> str:
 def _excess_texts(
     rows: xr.Dataset, names: list[str], found: TrialResults
 ) -> tuple[str, str]:
-    """Return the excess over single sites of the strongest motif, and its rise from the
+    """Return the excess over single sites of the strongest motif, and its trend from the
     weakest.
     """
     strongest = [name for name in names if name.startswith(f"{EXCESS}, ")][-1:]
@@ -470,7 +470,7 @@ def _excess_texts(
     contrasts: Mapping[str, Mapping[str, float]] = (
         found.experiment.named_contrasts or {}
     )
-    excess, rise = rows.sel(contrast=name), rows.sel(contrast=RISE)
+    excess, rise = rows.sel(contrast=name), rows.sel(contrast=TREND)
     kind = joint_effects(rows, contrasts, [name])[name]
     tried = scales_tried(found.outcomes, {name: contrasts[name]})
     on_scales = tried.text([name], rows) if tried and is_departure(kind) else ""
@@ -497,7 +497,7 @@ DOSE_RESPONSE = Entry(
         "copies?"
     ),
     estimand=(
-        "E[Y(n copies of a motif) - Y(none)], its rise from the weakest motif to the "
+        "E[Y(n copies of a motif) - Y(none)], its trend from the weakest motif to the "
         "strongest and from none to all copies, and E[Y(n copies)] minus the sum of "
         "single sites, over the null model."
     ),

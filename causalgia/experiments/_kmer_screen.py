@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
-from causalgia.checks import as_count
+from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
-from causalgia.experiments.kit.variance import effect_in_words, listed, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.streams import derive
@@ -395,7 +395,7 @@ def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     order = np.argsort(-np.abs(motifs["ace"].to_numpy()), kind="stable")
     order = order[directed[order]] if n else order
     largest = [motifs.isel(contrast=k) for k in order[: _IN_ANSWER if n else 1]]
-    named = listed(
+    named = in_list(
         [f"{row['contrast'].item()} ({effect_in_words(row)})" for row in largest]
     )
     region = str(rows.attrs["rope"])

@@ -203,7 +203,7 @@ def motif_pair(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, syntax, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: of 2 interactions, 2 are more than the sum (both sites alone are undecided), ...
+    Task outcome: of 2 interactions of AGCCATCA and GAACAATGG, 2 are more than the sum (both ...
     """
     beside = as_site_control(control, as_null_model(null))
     motif, other = _as_pair_motif(motif, "motif"), _as_pair_motif(other, "other")

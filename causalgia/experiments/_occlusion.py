@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_count, shown
+from causalgia.checks import as_count, in_list, shown
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
@@ -26,7 +26,6 @@ from causalgia.experiments.kit.sites import (
 from causalgia.experiments.kit.variance import (
     DOES,
     effect_in_words,
-    listed,
     nested_split,
     rows_by_task,
     split_in_words,
@@ -279,8 +278,8 @@ def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
         by_verdict.setdefault(str(net["verdict"].item()), []).append(
             f"{filled} ({effect_in_words(net)})"
         )
-    does = listed(
-        [f"{DOES[verdict]} with {listed(of)}" for verdict, of in by_verdict.items()]
+    does = in_list(
+        [f"{DOES[verdict]} with {in_list(of)}" for verdict, of in by_verdict.items()]
     )
     return f"overwriting {label}, against overwriting a placebo span, {does}"
 

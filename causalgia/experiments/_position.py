@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Analysis
+from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
@@ -32,7 +33,6 @@ from causalgia.experiments.kit.sites import (
 )
 from causalgia.experiments.kit.variance import (
     effect_in_words,
-    listed,
     per_unit,
     rows_by_task,
 )
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _PLACES = 6
+TREND = "linear trend"
 
 
 @former_arguments
@@ -60,7 +61,7 @@ def position(
     """Return the experiment that tests whether a site has the same effect at every
     position.
 
-    Contrasts: the site ``at`` each place against its `control`; the ``rise`` of the
+    Contrasts: the site ``at`` each place against its `control`; the ``linear trend`` of the
     least-squares line from the first place to the last (over the whole range, because
     the ROPE is meant for effects and not for slopes); and each place ``minus mean``,
     its deviation from the mean of all places. Findings: ``band``, simultaneous
@@ -95,7 +96,7 @@ def position(
     Returns
     -------
     Experiment
-        Arms and contrasts ``"at 3"``, ..., ``"rise"``, ``"at 3 minus mean"``, ...;
+        Arms and contrasts ``"at 3"``, ..., ``"linear trend"``, ``"at 3 minus mean"``, ...;
         coordinate ``place``. Placebos are arms ``"placebo at 3"``, ....
 
     Raises
@@ -131,7 +132,7 @@ def position(
             for name, done in sites.items()
         ]
     rows = {name: {name: 1.0, beside.arm(f"placebo {name}"): -1.0} for name in named}
-    rows["rise"] = weighted_sum(
+    rows[TREND] = weighted_sum(
         (weight, rows[name]) for name, weight in rise_weights(named).items()
     )
     mean = dict.fromkeys(named, -1.0 / len(places))
@@ -160,7 +161,7 @@ def _read_position(found: TrialResults) -> Finding:
 
     estimates, places = found.steps.estimates, found.experiment.labels["place"]
     names, ends = list(places), (min(places.values()), max(places.values()))
-    rise = estimates.sel(contrast="rise", drop=True)
+    rise = estimates.sel(contrast=TREND, drop=True)
     columns = [name for name in ("ace", "se", "lower", "upper") if name in rise]
     dims = [str(name) for name in rise["ace"].dims]
     bare = (
@@ -262,7 +263,7 @@ def _deviations(rows: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset, xr.Dataset]:
         ]
     )
     far = away.isel(contrast=int(np.abs(away["ace"].to_numpy()).argmax()))
-    return rows.sel(contrast="rise"), away, far
+    return rows.sel(contrast=TREND), away, far
 
 
 def _verdicts_by_place(rows: xr.Dataset) -> str:
@@ -276,7 +277,7 @@ def _verdicts_by_place(rows: xr.Dataset) -> str:
         if len(found) == single.sum():
             parts.append(f"{does} at every place")
         elif found:
-            parts.append(f"{does} at {listed(found)}")
+            parts.append(f"{does} at {in_list(found)}")
     text = ", ".join(parts)
     return (
         text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_position
+from causalgia.checks import as_position, in_list
 from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import (
     Arm,
@@ -41,6 +41,7 @@ from causalgia.experiments.kit.joint_effects import (
     bounded_sentences,
     is_departure,
     joint_effects,
+    pair_in_words,
     scales_tried,
     single_sites_text,
 )
@@ -58,7 +59,6 @@ from causalgia.experiments.kit.sites import (
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import (
-    listed,
     per_unit,
     rows_by_task,
     trend_in_words,
@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-ONE, RISE = "one site", "rise"
+ONE, TREND = "one site", "linear trend"
 _PAIR, _INTERACTION, _PLACEBO = "pair", "interaction", "placebo"
 
 
@@ -99,7 +99,7 @@ def spacing(
     distance is not confounded with the places, which change with it.
 
     Contrasts: each pair, each site of it alone, and ``one site``, against the
-    `control`; the ``interaction`` at each distance; and its ``rise``, that of the
+    `control`; the ``interaction`` at each distance; and its ``linear trend``, that of the
     least-squares line through the interactions from the smallest distance to the
     largest. The answer first gives the distances at which the pair increases or
     decreases the outcome, then what it is beside the sum of both sites alone
@@ -167,7 +167,7 @@ def spacing(
     >>> experiment = cg.experiments.spacing(n_units=200)
     >>> outcomes = cg.run(experiment, cg.zoo.oracle("rbfox1_like"), rng=0)
     >>> print(experiment.analyze(outcomes, rng=0).sentences[0])
-    Task RBFOX1: two sites are saturating at distances 4 and 6 (interaction -1.27 and -0.898: ...
+    Task RBFOX1: two UGCAUG sites are saturating at distances 4 and 6 (interaction -1.27 and -0.898: ...
     """
     beside = as_site_control(control, as_null_model(null))
     apart = tuple(sorted(as_positions(distances, "distances")))
@@ -209,7 +209,7 @@ def spacing(
         len(apart) > 1
     ):  # the rise of the line through the interactions over the distances
         rise = rise_weights({str(d): d for d in apart})
-        contrasts[RISE] = weighted_sum(
+        contrasts[TREND] = weighted_sum(
             (rise[str(d)], row) for d, row in interactions.items()
         )
     return Experiment(
@@ -390,9 +390,12 @@ def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
     both = np.concatenate([x["verdict"].to_numpy() for x in (pairs, alone)])
     if (both != "increases").any():  # else the table says enough
         text = f"{text}; {_together(pairs)}; {single_sites_text(alone)}"
-    if RISE not in rows["contrast"].to_numpy():
+    if TREND not in rows["contrast"].to_numpy():
         return f"{text}."
-    rise, distances = rows.sel(contrast=RISE), rows["distance"].to_numpy().astype(float)
+    rise, distances = (
+        rows.sel(contrast=TREND),
+        rows["distance"].to_numpy().astype(float),
+    )
     low, high = np.nanmin(distances), np.nanmax(distances)
     trend = trend_in_words(rise, "the interaction")
     if rise["verdict"].item() in DIRECTIONS:
@@ -416,7 +419,7 @@ def _together(pairs: xr.Dataset) -> str:
         for verdict, verb in _TOGETHER.items()
         if (verdicts == verdict).any()
     ]
-    return f"together they {listed(parts)}"
+    return f"together they {in_list(parts)}"
 
 
 def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults) -> str:
@@ -435,7 +438,7 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
         of_kind = cells.sel(contrast=[name for name in names if kinds[name] == kind])
         where = _distances_text(of_kind)
         if kind.word == UNDECIDED:
-            open_at = f"{where} the data do not decide"
+            open_at = f"undecided {where}"
         elif kind.word == ADDITIVE:
             clauses.append(f"{kind} {where}")
         else:
@@ -444,7 +447,9 @@ def _kinds_by_distance(rows: xr.Dataset, cells: xr.Dataset, found: TrialResults)
                 f"{kind.word} {where} (interaction {_sizes_text(of_kind)}{why})"
             )
     on_scales = "" if tried is None else tried.text(departing, rows)
-    text = f"two sites are {listed(clauses)}{on_scales}" if clauses else ""
+    sites = pair_in_words(rows) or "two sites"
+    text = f"{sites} are {in_list(clauses)}{on_scales}" if clauses else ""
+    open_at = open_at if clauses else f"the interaction of {sites} is {open_at}"
     return _distance_named("; ".join(part for part in (text, open_at) if part))
 
 
@@ -466,7 +471,7 @@ def _distance_named(text: str) -> str:
 def _distances_text(found: xr.Dataset) -> str:
     at = [f"{d:.0f}" for d in found["distance"].to_numpy().astype(float).tolist()]
     if len(at) <= _FEW:
-        return f"at {listed(at)}"
+        return f"at {in_list(at)}"
     return f"at {len(at)} distances from {at[0]} to {at[-1]}"
 
 
@@ -474,7 +479,7 @@ def _sizes_text(found: xr.Dataset) -> str:
     """Return the effects at few distances, or their range."""
     ace = found["ace"].to_numpy().tolist()
     if len(ace) <= _FEW:
-        return listed([f"{x:.3g}" for x in ace])
+        return in_list([f"{x:.3g}" for x in ace])
     return f"{min(ace):.3g} to {max(ace):.3g}"
 
 

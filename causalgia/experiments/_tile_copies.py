@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
@@ -36,9 +37,10 @@ def tile_copies(
     In a shuffled context with the promoter kept, the tile is copied from each sequence
     to the first place, to the first two, and so on. Contrasts are those of `copies`:
     each number of copies, and the tile alone at each place, against the context alone;
-    the ``rise`` of the least-squares line from none to all; the ``curvature``, all n
+    the ``linear trend`` from none to all; the ``excess over n times the first``, all n
     copies minus n times the first; and the ``excess over single sites``, all copies
-    minus the sum of each alone, which is 0 for additive copies even where the effect of a site depends on its place.
+    minus the sum of each alone, which is 0 for additive copies even where the effect of
+    a site depends on its place.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def tile_copies(
     ...     cg.run(experiment, cg.zoo.oracle("saturating"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task outcome: 3 copies are saturating (less than the sum of 3 positive effects): from none ...
+    Task outcome: 3 copies of the tile are saturating (less than the sum of 3 positive effects): from none ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
@@ -119,11 +121,11 @@ TILE_COPIES = Entry(
     name="tile_copies",
     question="Are copies of a tile additive, saturating or synergistic?",
     estimand=(
-        "E[Y(n copies, context shuffled) - Y(context alone)] for each n, its rise from "
-        "none to n, and E[Y(n copies)] minus the sum of single tiles, over the real "
+        "E[Y(n copies, context shuffled) - Y(context alone)] for each n, its linear "
+        "trend from none to n, and E[Y(n copies)] minus the sum of single tiles, over the real "
         "sequences and the shuffles."
     ),
     doi="10.1038/s41588-024-01923-3",
-    read=read_copies,
+    read=partial(read_copies, site="the tile"),
     draw=profile_along("copies"),
 )

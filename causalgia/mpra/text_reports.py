@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import in_list
+from causalgia.choices import requested_parts
 from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._quality import counts_in_words as counts_in_words
@@ -20,9 +22,9 @@ from causalgia.mpra.fits.fit_reports import measured_parts as measured_parts
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.notes import notes_of
 from causalgia.reporting import format_share, p_clause
-from causalgia.reporting.answer_sentences import cut, in_list
+from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
+from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import xarray as xr
 
-from causalgia.choices import vocabulary
+from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.reporting import Rows, curve_report, trial_report
 from causalgia.reporting._trial_report import count_clause
+from causalgia.reporting.agreement_answers import OF_AGREEMENT, agreement_parts
 from causalgia.reporting.answers import ReportText
 from causalgia.reporting.effect_rows import as_reportable, check_not_draws
 from causalgia.reporting.refutation_answers import refutation_parts
-from causalgia.reporting.short_answers import every_row, requested_parts
+from causalgia.reporting.short_answers import every_row
 from causalgia.reporting.size_answers import is_size, size_report
 from causalgia.reporting.table_formats import markdown_table
 from causalgia.reporting.verdict_sentences import (
@@ -29,9 +30,10 @@ from causalgia.reporting.verdict_sentences import (
     region_in_words,
     tipping_report,
 )
-from causalgia.schema import keeps_effects
+from causalgia.schema import keeps_effects, with_selected_dims
 
 if TYPE_CHECKING:
+    from causalgia._check.findings import Check
     from causalgia._discover import Discovery
     from causalgia.experiments import Answer
 
@@ -59,8 +61,6 @@ _TAKES = (
     "(library, read_counts, filter, quality, fit, concordance, power, cheapest)"
 )
 _INSTEAD = {
-    "Answer": "it reports itself: print(answer)",
-    "Check": "it reports itself: print(check)",
     "Design": "run it first: outcomes = cg.run(design, predictor, rng=0)",
     "Experiment": "run it first: print(experiment.analyze(cg.run(experiment, predictor, rng=0)))",
     "Analysis": "it is a plan: give it to cg.run(..., analysis=), and report the outcomes",
@@ -76,7 +76,7 @@ _INSTEAD = {
 
 @overload
 def report(
-    dataset: xr.Dataset,
+    dataset: xr.Dataset | Answer | Discovery | Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -102,7 +102,7 @@ def report(
 
 
 def report(
-    dataset: xr.Dataset | Answer | Discovery,
+    dataset: xr.Dataset | Answer | Discovery | Check,
     *,
     rows: Rows = "summary",
     task: str | Sequence[str] | None = None,
@@ -133,6 +133,10 @@ def report(
         `causalgia.estimate`, with or without `causalgia.adjust`; decisions from
         `causalgia.decide`; from `causalgia.tipping_point`; or from `causalgia.refute`:
         a line for each check, with its reason and cure.
+        The `~causalgia.experiments.Answer` of an experiment, what `causalgia.discover`
+        and `causalgia.check` return, and `causalgia.experiments.agreement` of null
+        models. Outcomes, effects and verdicts of which one task, contrast, arm or unit
+        was selected are taken as well.
 
         Of the bench: from `causalgia.mpra.library` (oligos by arm, the oligo and its
         parts, the rules and the draws that broke them, the shift from the null model);
@@ -269,6 +273,21 @@ def _text(
             dataset, every_row=every_row(rows), requested=requested_parts(**requested)
         )
         return ReportText(parts.text(), parts.html())
+    if type(dataset).__name__ == "Answer":
+        reported: str = dataset.report(rows=rows, task=task, **more)
+        return reported
+    if type(dataset).__name__ == "Check":
+        _check_no_task(task, "this is of a predictor")
+        return str(dataset)
+    if variables >= OF_AGREEMENT:
+        requested = {key: more.get(key, False) for key in _ON_REQUEST}
+        parts = agreement_parts(
+            dataset,
+            task=task,
+            every_row=every_row(rows),
+            requested=requested_parts(**requested),
+        )
+        return ReportText(parts.text(), parts.html())
     if type(dataset).__name__ in ("Discovery", "Protocol"):
         _check_no_task(task, "this has none of its own")
         known = _ON_REQUEST if type(dataset).__name__ == "Discovery" else ("notes",)
@@ -281,6 +300,7 @@ def _text(
         return size_report(dataset, rows=rows)
     if name is None:
         _check_reportable(dataset)
+        dataset = _with_selected_outcomes(dataset)
         if has_positions(dataset) and "ace" in dataset:
             return curve_report(select_tasks(dataset, task, place="report: "))
         return trial_report(dataset, rows=rows, task=task, **more)
@@ -307,6 +327,17 @@ def _text(
     if rows == "summary" or name != "describe_fit":
         return text
     return f"{text}\n\n{trial_report(dataset, rows=rows)}"
+
+
+def _with_selected_outcomes(dataset: xr.Dataset) -> xr.Dataset:
+    """Return outcomes or effects with the dims that a selection dropped."""
+    if "ice" in dataset:
+        return with_selected_dims(dataset, "effects")
+    if "ice_mean" in dataset:
+        return with_selected_dims(dataset, "moments")
+    if "outcome" in dataset and "ace" not in dataset:
+        return with_selected_dims(dataset, "outcomes")
+    return dataset
 
 
 def _check_no_task(task: object, why: str) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from textwrap import fill
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -32,6 +31,7 @@ from causalgia.plot.style import (
     as_task,
     axes_or_new,
     axis_label,
+    beside_axis,
     color_of,
     heading,
     interval_label,
@@ -53,8 +53,6 @@ from causalgia.types import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_WIDE = 48  # characters of an axis label at the usual height
 
 MARKERS = ("o", "s", "^", "D")
 _MANY, _LABELED = 60, 12
@@ -257,13 +255,11 @@ def band(
         else "interval at each position"
     )
     levels = (
-        f"\n{100 * float(curves.attrs.get('ci_prob', 0.95)):.4g} % {words}"
+        f"{100 * float(curves.attrs.get('ci_prob', 0.95)):.4g} % {words}"
         if "lower" in curves
         else ""
     )
-    axes.set_ylabel(
-        fill(axis_label(curves.attrs), _WIDE) + levels, fontsize=9.5, **AS_IT_IS
-    )
+    beside_axis(axes, axis_label(curves.attrs), levels)
     axes.set_xlabel("position (bp)", fontsize=9.5)
     write_heading(
         axes,
@@ -601,10 +597,7 @@ def _finish_curve(
 
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
     levels = interval_label(table)
-    full = fill(axis_label(table.attrs, label), _WIDE) + (
-        f"\n{levels}" if levels else ""
-    )
-    axes.set_ylabel(full, fontsize=9.5, **AS_IT_IS)
+    beside_axis(axes, axis_label(table.attrs, label), levels)
     units = table[along].attrs.get("units")
     axes.set_xlabel(
         along.replace("_", " ") + (f" ({units})" if units else ""),
@@ -757,9 +750,7 @@ def tipping_point(
     below.set_xlabel(f"mean of {label}", fontsize=9.5, **AS_IT_IS)
     below.tick_params(labelsize=9)
     level = f"{100 * float(found.attrs['ci_prob']):.4g} % intervals"
-    axes.set_ylabel(
-        f"{fill(axis_label(found.attrs), _WIDE)}\n{level}", fontsize=9.5, **AS_IT_IS
-    )
+    beside_axis(axes, axis_label(found.attrs), level)
     write_heading(axes, heading(found, contrast, task))
     strip(axes, "top", "right")
     axes.tick_params(labelsize=9)

@@ -696,42 +696,104 @@ _NAMED: dict[str, Any] = {
 _LINE_OF_NAMES = 11.0  # points
 
 
+@_unknown_letters()
 def name_ends(
     axes: Axes, x: Array, y: Array, names: Mapping[int, str], middle: float
 ) -> None:
     """Write the names of the highest and lowest points of a falling curve, above and
     below it, at the ends of thin lines; the axes get the room that they need.
+
+    Names above stand to the right of their points and names below to the left, so that
+    each lies on the empty side of the curve, and on no other's line.
     """
     figure: Any = axes.get_figure(root=True)
     up = sorted((i for i in names if y[i] > middle), key=lambda i: y[i])
     down = sorted((i for i in names if y[i] <= middle), key=lambda i: -y[i])
     _lay_out(figure)
-    tall = axes.get_window_extent().height * 72 / figure.dpi
+    box = axes.get_window_extent()
+    tall, wide = (72 / figure.dpi * size for size in (box.height, box.width))
     low, high = axes.get_ylim()
     each = _LINE_OF_NAMES / max(tall - _LINE_OF_NAMES * (len(up) + len(down)), tall / 4)
     axes.set_ylim(
         low - (high - low) * each * len(down), high + (high - low) * each * len(up)
     )
-    box = axes.get_window_extent()
-    line = {"arrowstyle": "-", "color": GRAY, "lw": 0.5, "shrinkA": 0, "shrinkB": 2}
+    texts = {
+        i: axes.annotate(
+            shortened(names[i]),
+            (x[i], y[i]),
+            (_BESIDE if i in up else -_BESIDE, 0),
+            ha="left" if i in up else "right",
+            va="center",
+            zorder=7,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": GRAY,
+                "lw": 0.5,
+                "shrinkA": 0,
+                "shrinkB": 2,
+                "relpos": (0.0 if i in up else 1.0, 0.5),
+            },
+            **_NAMED,
+        )
+        for i in (*up, *down)
+    }
+    shares = {i: (2 * _BESIDE + _points_wide(text)) / wide for i, text in texts.items()}
+    _make_room_beside(axes, *({i: (x[i], shares[i]) for i in of} for of in (up, down)))
     for side, several in ((1, up), (-1, down)):
         before = -np.inf
         for i in several:
-            across, at = axes.transData.transform((x[i], y[i]))
+            at = axes.transData.transform((x[i], y[i]))[1]
             height = side * at * 72 / figure.dpi
             before = max(height + 4, before + _LINE_OF_NAMES)
-            left = across > (box.x0 + box.x1) / 2
-            text = axes.annotate(
-                shortened(names[i]),
-                (x[i], y[i]),
-                (-16 if left else 16, side * (before - height)),
-                ha="right" if left else "left",
-                va="center",
-                zorder=7,
-                arrowprops=line,
-                **_NAMED,
+            texts[i].set_position(
+                (texts[i].get_position()[0], side * (before - height))
             )
-            text.set_in_layout(False)
+            texts[i].set_in_layout(False)
+
+
+_BESIDE = 10.0  # points from the place of a point to its name
+_MOST_BESIDE = 0.6
+
+
+def _points_wide(text: Text) -> float:
+    """Return the width of a text in points."""
+    from matplotlib.text import Text as Plain
+
+    figure: Any = text.get_figure(root=True)
+    return float(Plain.get_window_extent(text).width * 72 / figure.dpi)
+
+
+def _make_room_beside(
+    axes: Axes,
+    right: Mapping[int, tuple[float, float]],
+    left: Mapping[int, tuple[float, float]],
+) -> None:
+    """Widen axes so that names to the right and to the left of points, each of a share
+    of their width, lie inside.
+    """
+    start, end = axes.get_xlim()
+    for _ in range(8):
+        for x, share in right.values():
+            end = max(end, start + (x - start) / (1 - min(share, _MOST_BESIDE)))
+        for x, share in left.values():
+            part = min(share, _MOST_BESIDE)
+            start = min(start, (x - end * part) / (1 - part))
+    axes.set_xlim(start, end)
+
+
+def beside_axis(axes: Axes, label: str, levels: str = "") -> None:
+    """Write the label of the vertical axis, in lines that the height of the figure
+    holds, and the level of its intervals below.
+    """
+    figure: Any = axes.get_figure(root=True)
+    points = 72 * float(figure.get_figheight())
+    most = max(int(points / _LETTER), 12)
+    lines = "\n".join(fill(part, most) for part in (label, levels) if part)
+    axes.set_ylabel(lines, fontsize=9.5, **AS_IT_IS)
+
+
+_LETTER = 6.6
+"""Points of a letter of an axis label, with room for whole pixels below 100 dpi."""
 
 
 def legend(axes: Axes) -> None:

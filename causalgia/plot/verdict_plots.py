@@ -25,6 +25,7 @@ from causalgia.plot.style import (
     as_task,
     axes_or_new,
     axis_label,
+    beside_axis,
     heading,
     interval_label,
     legend_below,
@@ -272,11 +273,7 @@ def ranked(
     axes.margins(y=0.08)
     axes.set_xlabel(f"rank among {n:,} effects", fontsize=9.5)
     levels = interval_label(table) if "lower" in one and len(few) else ""
-    axes.set_ylabel(
-        "\n".join(filter(None, (fill(axis_label(table.attrs), 48), levels))),
-        fontsize=9.5,
-        **AS_IT_IS,
-    )
+    beside_axis(axes, axis_label(table.attrs), levels)
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
@@ -291,6 +288,7 @@ def ranked(
         {int(i): str(one["contrast"].to_numpy()[i]) for i in largest},
         null_value(table),
     )
+    axes.set_xticks([at for at in axes.get_xticks() if 1 <= at <= n])
     return axes
 
 

@@ -183,7 +183,7 @@ def tipping_shift(claim: Claim) -> xr.Dataset:
 
     The value is the smallest shift of the mean GC content, in sd, at which the effect
     itself leaves its side (of 0, or of the planned ROPE); if none does, the largest
-    shift that the units allow, or .5 if less. Passes from .5.
+    shift that the units allow. Passes from .5, or from that shift if it is less.
 
     Parameters
     ----------
@@ -264,8 +264,9 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
         Finding(
             check="tipping shift",
             figure="shift of the mean GC content, in sd, at which an effect turns",
-            value=shift if leaves else max(shift, SHIFT_WARN),
-            threshold=SHIFT_WARN,
+            value=shift,
+            # as far as the units can tell, where that is less
+            threshold=SHIFT_WARN if leaves else min(shift, SHIFT_WARN),
             status=status,
             reason=f"'{name}' on {task} {sentence}",
             cure=""

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from causalgia.checks import in_list
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import (
     gaps_in_words,
@@ -528,7 +529,7 @@ def _largest_effects(
     words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
     parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
     parts += [placebo_count(words)] if words else []
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return in_list(parts)
 
 
 def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
@@ -676,7 +677,7 @@ def _arm_lines(outcomes: xr.Dataset, of_effects: bool, every_arm: bool) -> list[
     lines = [f"  {arms[i]:<{width}}  {do[i]}".rstrip() for i in shown]
     left = len(arms) - len(shown)
     return [
-        f"{len(arms)} arms:",
+        f"{len(arms)} arm{'s' * (len(arms) != 1)}:",
         *lines,
         *([f"  and {left} placebos"] if left else []),
     ]

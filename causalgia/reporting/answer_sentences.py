@@ -11,15 +11,15 @@ from typing import Any, cast
 
 import xarray as xr
 
-from causalgia.checks import four_digits
+from causalgia.checks import four_digits, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
 from causalgia.inputs import wide
 from causalgia.reporting.effect_rows import Row
+from causalgia.reporting.folded_text import start_of
 from causalgia.reporting.table_formats import (
     format_effect,
     is_large,
-    shrunken_effect,
 )
 from causalgia.reporting.verdict_sentences import (
     is_decided,
@@ -94,7 +94,7 @@ def in_words(names: Sequence[str]) -> str:
         f"'{name}'" if len(names) > 1 and ("," in name or " and " in name) else name
         for name in map(cut, names)
     ]
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
+    return in_list(parts)
 
 
 def cut(name: str, most: int = _MOST_COLUMNS) -> str:
@@ -105,7 +105,7 @@ def cut(name: str, most: int = _MOST_COLUMNS) -> str:
     >>> cut("GATA1"), cut("A" * 80, 5), cut("漢字漢字", 5)
     ('GATA1', 'AAAA…', '漢字…')
     """
-    return name if wide(name) <= most else f"{_start(name, most - 1)}…"
+    return name if wide(name) <= most else f"{start_of(name, most - 1)}…"
 
 
 def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
@@ -121,25 +121,15 @@ def cut_apart(names: Sequence[str], most: int) -> dict[str, str]:
     common = Counter(shown.values())
     for name, short in shown.items():
         if common[short] > 1:
-            head = _start(name, most // 2)
-            tail = _start(name[::-1], most - 1 - wide(head))[::-1]
+            head = start_of(name, most // 2)
+            tail = start_of(name[::-1], most - 1 - wide(head))[::-1]
             shown[name] = f"{head}…{tail}"
     common = Counter(shown.values())
     for i, (name, short) in enumerate(shown.items()):
         if common[short] > 1:
             number = f"…{i + 1}"
-            shown[name] = f"{_start(name, most - len(number))}{number}"
+            shown[name] = f"{start_of(name, most - len(number))}{number}"
     return shown
-
-
-def _start(name: str, most: int) -> str:
-    """Return the letters of a name that fit into this many columns."""
-    taken = 0
-    for i, letter in enumerate(name):
-        taken += wide(letter)
-        if taken > most:
-            return name[:i]
-    return name
 
 
 def size_in_words(row: Row) -> str:
@@ -271,17 +261,6 @@ def _one_direction(
     return f"{name} {in_list(clauses)}, {where}."
 
 
-def in_list(parts: Sequence[str]) -> str:
-    """Return "a, b and c" of clauses.
-
-    Examples
-    --------
-    >>> in_list(["by 1", "by 2"])
-    'by 1 and by 2'
-    """
-    return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
-
-
 def _size_beside(row: Row, verb: str = "") -> str:
     """Return the size of a row, without its sign where the verb says it, with the
     shrunken one where there is one.
@@ -300,8 +279,10 @@ def _size_beside(row: Row, verb: str = "") -> str:
     text = size_in_words(shown)
     if math.isnan(row.get("shrunken", math.nan)):
         return text
-    size = shrunken_effect(shown, scientific=row.get("scientific", False))[0]
-    return f"{text}, shrunken {size}"
+    names = {"shrunken": "ace", "shrunken_lower": "lower", "shrunken_upper": "upper"}
+    size = {name: shown[column] for column, name in names.items() if column in shown}
+    size |= {"scientific": row.get("scientific", False)}
+    return f"{text}, shrunken {size_in_words(size).partition(' ')[0]}"
 
 
 def _many_directions(

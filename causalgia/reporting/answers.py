@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
+from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import OutcomesError, printable, quoted
@@ -46,9 +46,25 @@ from causalgia.reporting.effect_rows import (
     left_out_tasks,
     placebo_count,
     sentences_on_tasks,
+    task_and_heading,
 )
 from causalgia.reporting.effect_rows import rows as every_row_of
+from causalgia.reporting.folded_text import (
+    WIDTH,
+    fits,
+    fitted_foot,
+    folded,
+    paragraph,
+)
 from causalgia.reporting.table_formats import html_table, percent
+from causalgia.reporting.text_tables import (
+    GIVING_WAY,
+    NAME_COLUMNS,
+    laid_out,
+    padded,
+    table_within,
+    without_q_twice,
+)
 from causalgia.reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
     is_decided,
@@ -60,24 +76,16 @@ from causalgia.reporting.verdict_sentences import (
 )
 from causalgia.schema import keeps_effects
 
-WIDTH = 100
-"""Columns in which tables of several tasks stand side by side."""
 _MOST_ROWS = 20
 _MOST_COUNTED = 20_000
 """Effects whose verdicts the sentences count; of more, those of the tasks shown."""
-_FOOT = 3
 _FEW_PLACES = 2
 _FEW_CONTROLS, _MOST_WEIGHTS = 2, 2_000_000
+_ACE = "ACE: average causal effect."
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
 _INTERVALS = ("interval", "range")
-_LEFT = {"contrast", "task", "model", "verdict"}
-"""Columns of words, which are aligned left; numbers are aligned right."""
-_NAME_COLUMNS = {"contrast": 40, "task": 30}
-"""Columns of a terminal for the names of a table, which are cut beyond them."""
 _NOT_BESIDE = ("contrast", "task", "n", "ACE")
-_DROPPED = ("q", "shrunken")
-"""Columns that tables of tasks beside each other do without where there is no room."""
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 _ASSIGNED = {
     "crossover": "every arm on each",
@@ -149,8 +157,9 @@ class AnswerParts:
             names in the table are cut; what is asked for besides is not.
         """
         by_task, lines, is_cut = self.by_task, self.lines, False
+        most = width if fold else math.inf
         if fold:
-            by_task, lines, is_cut = _with_short_names(by_task, self.header, lines)
+            by_task, is_cut = _with_short_names(by_task)
         beside = None if by_task is None else _beside_within(by_task, width)
         answer_lines, table = self.sentences, beside or []
         if beside is None:
@@ -161,14 +170,17 @@ class AnswerParts:
                     for line, summary in zip(lines, self.summaries, strict=True)
                     if not summary
                 ]
-            table = _laid_out([self.header, *lines], self.words) if lines else []
-        most = width if fold else math.inf
+            table, is_cut = [], False
+            if lines and fold:
+                table, is_cut = table_within(self.header, lines, most, self.words)
+            elif lines:
+                table = laid_out([self.header, *lines], self.words)
         on_names = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
         under = [*([self.more] if self.more else []), *([on_names] if is_cut else [])]
         parts = [
-            _paragraph(answer_lines, most),
-            "\n".join([*table, *(_folded(line, most) for line in under)]),
-            _paragraph(self.foot, most),
+            paragraph(answer_lines, most),
+            "\n".join([*table, *(folded(line, most) for line in under)]),
+            paragraph(self.foot, most),
             *("\n".join(self._requested_lines(name)) for name in self.requested),
         ]
         return printable("\n\n".join(part for part in parts if part))
@@ -189,7 +201,7 @@ class AnswerParts:
         first = "\n".join(
             f"<p>{as_html(printable(text))}</p>" for text in self.sentences
         )
-        lines = _without_q_twice([self.header, *self.lines])[1:]
+        lines = without_q_twice([self.header, *self.lines])[1:]
         cells_ = [[in_one_line(cell) for cell in line] for line in lines]
         return f"{first}\n{html_table(self.header, cells_, notes, self.words)}"
 
@@ -288,7 +300,7 @@ def answer_parts(
     above, further = first_sentences(answer or (), effects, every_task)
     further += sentences_on_tasks(details, tasks_in_table(effects), every_task)
     above, further = (
-        tuple(_in_task(text, effects) for text in found) for found in (above, further)
+        tuple(in_task(text, effects) for text in found) for found in (above, further)
     )
     under_table, left_over = foot_lines(
         effects,
@@ -299,6 +311,8 @@ def answer_parts(
         + len(further),
         foot,
     )
+    if not any(_ACE in line for line in under_table):
+        of_effects = [_ACE, *of_effects]
     counted_effects, effect_rows = (
         shown,
         [row for row, _ in table if not row["summary"]],
@@ -417,7 +431,7 @@ def trial_report(
     contrast     ACE     95 % interval
     GATA1     1.3800  [1.3710, 1.3890]
     <BLANKLINE>
-    GATA1 minus placebo, over dinucleotide shuffles of 500 sequences.
+    GATA1 minus placebo, over dinucleotide shuffles of 500 sequences. ACE: average causal effect.
     """
     for name, value, words in (
         ("rows", rows, ("summary", "all")),
@@ -434,11 +448,7 @@ def trial_report(
                 select_tasks(dataset, task, place="report: "), every_arm=rows == "all"
             )
         )
-    requested = [
-        name
-        for name, wanted in (("arms", arms), ("each", sentences), ("notes", notes))
-        if wanted
-    ]
+    requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
     parts = answer_parts(
         dataset, rows=rows, task=task, order=order, requested=requested
     )
@@ -473,17 +483,16 @@ def table_parts(
     )
 
 
-def _in_task(text: str, effects: xr.Dataset) -> str:
+def in_task(text: str, effects: xr.Dataset) -> str:
     """Return the sentence of an experiment with its task as part of it: "In K562, ..."
     in place of "Task K562: ...".
     """
-    for name in sorted(tasks_in_table(effects), key=len, reverse=True):
-        found = re.match(f"Task {re.escape(name)}(, model [^:]+)?: ", text)
-        if found:
-            where = "this network" if name == "outcome" else cut(name)
-            model = (found[1] or "").replace("model ", "", 1)
-            return f"In {where}{model}, {text[found.end() :]}"
-    return text
+    name, heading = task_and_heading(text, tasks_in_table(effects))
+    model = heading.removeprefix(f"Task {name}")
+    if name is None or not (model == "" or model.startswith(", model ")):
+        return text
+    where = "this network" if name == "outcome" else cut(name)
+    return f"In {where}{model.replace('model ', '', 1)}, {text[len(heading) + 2 :]}"
 
 
 def foot_lines(
@@ -512,7 +521,9 @@ def foot_lines(
     """
     decided = is_decided(effects)
     attrs = effects.attrs
-    first = [_setting(effects)]
+    how: dict[str, Any] = {"pointer": pointer, "in_one_line": True}
+    setting = _setting(effects)
+    first = [setting or _as_given(effects)]
     shorter = rule_sentences(effects) if decided else []
     if decided:
         first.append(shorter[0][0])
@@ -540,8 +551,11 @@ def foot_lines(
     ]
     for rule, left_out in shorter if pointer else ():
         first[-1], left = rule, left_out
-        pointed = _notes_counted(others + len(left), pointer)
-        if _folded(" ".join([*first, *always, pointed]), WIDTH).count("\n") < _FOOT:
+        if fits(
+            fitted_foot(
+                first, always, n_notes=others + len(left), always=always, **how
+            )[0]
+        ):
             break
     history = dict(attrs)
     if " could be missed." in " ".join(first) and "stopped" in attrs:
@@ -557,21 +571,13 @@ def foot_lines(
         *trial_history(history),
         *withheld,
     ]
-    under_table = [text for text in last if text in always]
-    for text in last:
-        if text in under_table:
-            continue
-        many = others + len(left) + 1  # if all that follow are notes
-        pointed = _notes_counted(many, pointer)
-        tried = " ".join([*first, *under_table, text, pointed])
-        if not pointer or _folded(tried, WIDTH).count("\n") < _FOOT:
-            under_table.append(text)
-        else:
-            left.append(text)
-    under_table = [text for text in last if text in under_table]
-    under_table.append(_notes_counted(others + len(left), pointer))
-    last = [text for text in under_table if text]
-    return [line for line in (*first, " ".join(last)) if line], left
+    how |= {"n_notes": others + len(left), "always": always}
+    under_table, no_room = fitted_foot(first, last, **how)
+    if setting:
+        spelled, as_before = fitted_foot([f"{setting} {_ACE}", *first[1:]], last, **how)
+        if as_before == no_room and (fits(spelled) or not pointer):
+            under_table = spelled
+    return under_table, [*left, *no_room]
 
 
 def _is_always_printed(text: str) -> bool:
@@ -579,10 +585,6 @@ def _is_always_printed(text: str) -> bool:
     return text.startswith(
         ("Caution: ", "Exploratory", CHANGED_OUTCOMES[:20], _LACKING.capitalize())
     )
-
-
-def _notes_counted(n: int, pointer: str) -> str:
-    return f"{n} note{'s' * (n > 1)}: {pointer}." if n and pointer else ""
 
 
 def arm_lines(effects: xr.Dataset, *, every: bool = False) -> list[str]:
@@ -637,7 +639,9 @@ def note_lines(effects: xr.Dataset) -> list[str]:
 
 
 def _setting(effects: xr.Dataset) -> str:
-    """Return what is compared, on what, and whether every arm is on each unit."""
+    """Return what is compared, on what, and whether every arm is on each unit; empty
+    where nothing is known.
+    """
     attrs = effects.attrs
     compared = ""
     if attrs.get("control"):
@@ -660,7 +664,7 @@ def _setting(effects: xr.Dataset) -> str:
     assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
     parts = [part for part in (compared, on_tasks, where, assigned) if part]
     if not parts:
-        return _as_given(effects)
+        return ""
     text = ", ".join(parts)
     on = attrs.get("effect_on")
     text = f"{text[0].upper()}{text[1:]}." if parts[0] is not compared else f"{text}."
@@ -684,7 +688,7 @@ def _subtracted(effects: xr.Dataset) -> str:
     if not names:
         return ""
     if len(names) > _FEW_CONTROLS:
-        return "Arms minus controls of their own"
+        return "Each arm minus its own control"
     return f"Arms minus {' or '.join(cut(name) for name in names)}"
 
 
@@ -950,104 +954,26 @@ def _placebos_in_words(effects: xr.Dataset) -> str:
     return f"{placebo_count(int(placebos.sum()))} lie from {low} to {high}."
 
 
-def _paragraph(lines: Sequence[str], width: float) -> str:
-    """Return lines as they stand where they fit, else one paragraph of them."""
-    if all(wide(line) <= width for line in lines):
-        return "\n".join(lines)
-    return _folded(" ".join(lines), width)
-
-
-def _folded(text: str, width: float) -> str:
-    """Return a text in lines of at most this many columns, broken between words."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if line and wide(longer) > width:
-            lines.append(line)
-            longer = word
-        line = longer
-    return "\n".join([*lines, line])
-
-
-def _laid_out(lines: list[list[str]], words: Sequence[str] = ()) -> list[str]:
-    lines = _without_q_twice(lines)
-    widths = [max(map(wide, column)) for column in zip(*lines, strict=True)]
-    left = [name in _LEFT or name in words for name in lines[0]]
-    return [_line(line, widths, left) for line in lines]
-
-
-def _without_q_twice(lines: list[list[str]]) -> list[list[str]]:
-    """Return the lines of a table, below its heading, without the q of a verdict that
-    it withholds where a column has it.
-    """
-    header = lines[0]
-    if "q" not in header or "verdict" not in header:
-        return lines
-    at, q = header.index("verdict"), header.index("q")
-    return [
-        header,
-        *(
-            [
-                cell.partition(" (")[0] if i == at and line[q] else cell
-                for i, cell in enumerate(line)
-            ]
-            for line in lines[1:]
-        ),
-    ]
-
-
-def _line(cells_: list[str], widths: list[int], left: list[bool]) -> str:
-    return "  ".join(
-        _padded(cell, width, left_)
-        for cell, width, left_ in zip(cells_, widths, left, strict=True)
-    ).rstrip()
-
-
-def _padded(cell: str, width: int, left: bool) -> str:
-    space = " " * (width - wide(cell))
-    return f"{cell}{space}" if left else f"{space}{cell}"
-
-
 def _with_short_names(
     by_task: tuple[list[str], list[str], list[list[str]]] | None,
-    header: list[str],
-    lines: list[list[str]],
-) -> tuple[tuple[list[str], list[str], list[list[str]]] | None, list[list[str]], bool]:
-    """Return a table with the names of contrasts and tasks in as many columns as a
-    terminal has for them, and whether any was cut.
+) -> tuple[tuple[list[str], list[str], list[list[str]]] | None, bool]:
+    """Return tasks beside each other with the names of contrasts and tasks in as many
+    columns as a terminal has for them, and whether any was cut.
     """
-    is_cut = False
-    made = [list(line) for line in lines]
-    for name, most in _NAME_COLUMNS.items():
-        if name not in header:
-            continue
-        i = header.index(name)
-        short = cut_apart([line[i] for line in lines], most)
-        is_cut |= any(short[line[i]] != line[i] for line in lines)
-        for line in made:
-            line[i] = short[line[i]]
     if by_task is None:
-        return None, made, is_cut
-    tasks = cut_apart(by_task[0], _NAME_COLUMNS["task"])
-    labels = cut_apart([line[0] for line in by_task[2]], _NAME_COLUMNS["contrast"])
-    is_cut |= any(short != name for name, short in (tasks | labels).items())
-    return (
-        (
-            [tasks[name] for name in by_task[0]],
-            by_task[1],
-            [[labels[line[0]], *line[1:]] for line in by_task[2]],
-        ),
-        made,
-        is_cut,
-    )
+        return None, False
+    tasks = cut_apart(by_task[0], NAME_COLUMNS["task"])
+    labels = cut_apart([line[0] for line in by_task[2]], NAME_COLUMNS["contrast"])
+    is_cut = any(short != name for name, short in (tasks | labels).items())
+    lines = [[labels[line[0]], *line[1:]] for line in by_task[2]]
+    return ([tasks[name] for name in by_task[0]], by_task[1], lines), is_cut
 
 
 def _beside_within(
     by_task: tuple[list[str], list[str], list[list[str]]], width: int
 ) -> list[str] | None:
     """Return a table with the tasks beside each other; None where it is wider."""
-    for dropped in ((), _DROPPED[:1], _DROPPED):
+    for dropped in ((), GIVING_WAY[:1], GIVING_WAY):
         beside = _beside(*by_task, dropped)
         if max(map(wide, beside)) <= width:
             return beside
@@ -1077,7 +1003,7 @@ def _beside(
         [
             " " * first,
             " " * first,
-            *(_padded(label, first, left=True) for label in labels),
+            *(padded(label, first, left=True) for label in labels),
         ]
     ]
     for t, task in enumerate(tasks):
@@ -1089,7 +1015,7 @@ def _beside(
                 for row in range(len(lines))
             ),
         ]
-        laid = _laid_out(block) if names else [""] * (len(lines) + 1)
+        laid = laid_out(block) if names else [""] * (len(lines) + 1)
         width = max(wide(task), *map(wide, laid))
-        text.append([_padded(part, width, left=True) for part in (task, *laid)])
+        text.append([padded(part, width, left=True) for part in (task, *laid)])
     return ["   ".join(parts).rstrip() for parts in zip(*text, strict=True)]

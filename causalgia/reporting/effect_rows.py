@@ -56,6 +56,8 @@ _OF_VERDICTS = (
     "p_zero",
 )
 _OF_MATCHED = ("p_matched", "n_matched")
+_DIMS = ("contrast", "task", "model", "element", "position")
+"""Dims of effects that a report knows."""
 
 
 def rows(estimates: xr.Dataset, *, truth: xr.DataArray | None = None) -> list[Row]:
@@ -120,6 +122,7 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     causalgia.errors.OutcomesError: a posterior holds draws, ...; decide first: cg.decide(posterior, rope=(-0.1, 0.1))
     """
     check_not_draws(estimates)
+    estimates = _with_one_contrast_dim(estimates)
     of_each = (
         isinstance(estimates, xr.Dataset)
         and "ace" in estimates
@@ -130,6 +133,36 @@ def as_reportable(estimates: Any) -> xr.Dataset:
     )
     _check_numbers(found)
     return found
+
+
+def _with_one_contrast_dim(estimates: Any) -> Any:
+    """Return effects with a further dim, such as the rounds of a search or null models,
+    as contrasts that name its levels: "10-40, added".
+    """
+    if not isinstance(estimates, xr.Dataset) or "ace" not in estimates:
+        return estimates
+    further = [str(dim) for dim in estimates["ace"].dims if dim not in _DIMS]
+    if len(further) != 1 or "contrast" not in estimates["ace"].dims:
+        return estimates
+    (dim,) = further
+    labels = next(
+        (
+            [str(label) for label in found.to_numpy()]
+            for found in estimates.coords.values()
+            if found.dims == (dim,) and found.dtype.kind in "UOT"
+        ),
+        [f"{dim} {i + 1}" for i in range(estimates.sizes[dim])],
+    )
+    columns = [name for name, of in estimates.items() if "contrast" in of.dims]
+    own = [name for name, of in estimates.coords.items() if dim in of.dims]
+    levels = []
+    for i, label in enumerate(labels):
+        level = estimates[columns].isel({dim: i}).drop_vars(own, errors="ignore")
+        names = [f"{label}, {name}" for name in level["contrast"].to_numpy()]
+        levels.append(level.assign_coords(contrast=names))
+    return xr.concat(levels, dim="contrast", combine_attrs="override").assign_attrs(
+        estimates.attrs
+    )
 
 
 def _check_numbers(estimates: xr.Dataset) -> None:
@@ -271,7 +304,7 @@ def cell_rows(
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] == "exact" else {}
         if line["exact"] and estimates.attrs.get("target") != "units":
-            line["exact"] = "all alike"
+            line["exact"] = "same effect"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
     groups = [] if rows == "all" else placebo_groups(table, names)
     for group in groups:
@@ -404,7 +437,7 @@ def first_sentences(
     largest = tasks_in_table(largest_tasks(effects, most=_MOST_SENTENCES))
     first = sentences_on_tasks(shown, largest[:_MOST_SENTENCES], every)
     heads = {
-        text: _task_and_heading(text, every)[1]
+        text: task_and_heading(text, every)[1]
         for text in first
         if OVER_PREDICTORS not in text
     }
@@ -439,11 +472,11 @@ def sentences_on_tasks(
     """
     shown_tasks = {None, *shown}
     return tuple(
-        text for text in found if _task_and_heading(text, every)[0] in shown_tasks
+        text for text in found if task_and_heading(text, every)[0] in shown_tasks
     )
 
 
-def _task_and_heading(text: str, tasks: Sequence[str]) -> tuple[str | None, str]:
+def task_and_heading(text: str, tasks: Sequence[str]) -> tuple[str | None, str]:
     """Return the task that a sentence is on, and how it begins: "Task K562", or "Task
     K562, model first"; None and nothing of a sentence on the whole.
     """

@@ -122,7 +122,7 @@ def refutation_parts(
     ... )
     >>> print(parts.text())
     The effect of GATA1 on K562 fails no check; beyond placebos warns.
-    3 of 19 placebos have the effect or more. Cure: claim less.
+    3 of 19 placebos have the effect or more. Remedy: claim less.
     <BLANKLINE>
     result  check            value  limit         what
     warn    beyond placebos    0.2  at most 0.05  rank p-value
@@ -241,7 +241,7 @@ def _named(names: list[str]) -> str:
 def _because(reason: str, cure: str) -> str:
     end = "" if reason.endswith(".") else "."
     answer = f"{reason[:1].upper()}{reason[1:]}{end}"
-    return f"{answer} Cure: {cure.rstrip('.')}." if cure else answer
+    return f"{answer} Remedy: {cure.rstrip('.')}." if cure else answer
 
 
 def _side(name: str, figure: str) -> str:

@@ -10,9 +10,9 @@ from causalgia.errors import OutcomesError, quoted
 from causalgia.reporting._trial_report import in_one_line
 from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts
+from causalgia.reporting.folded_text import fitted_foot
 
 _MOST_ROWS = 20
-_MOST_FOOT = 3
 _MOST_LETTERS = 40
 """Letters of a name in a table; longer ones are cut, which the table says."""
 
@@ -95,8 +95,11 @@ def short_answer(
         under.append(f"Names end after {letters} letters (…){whole}.")
     if left:
         under.append(f"{left:,} more; {how['every']} shows all.")
-    under_table, over = _within_foot(
-        foot, len(notes), "" if "notes" in requested else str(how["noted"])
+    under_table, over = fitted_foot(
+        foot[:1],
+        foot[1:],
+        n_notes=len(notes),
+        pointer="" if "notes" in requested else str(how["noted"]),
     )
     return AnswerParts(
         sentences=tuple(sentences),
@@ -112,18 +115,6 @@ def short_answer(
     )
 
 
-def requested_parts(*, arms: bool, sentences: bool, notes: bool) -> list[str]:
-    """Return the parts of an answer that arguments ask for.
-
-    Examples
-    --------
-    >>> requested_parts(arms=False, sentences=True, notes=True)
-    ['each', 'notes']
-    """
-    wanted = (("arms", arms), ("each", sentences), ("notes", notes))
-    return [name for name, is_wanted in wanted if is_wanted]
-
-
 def every_row(rows: str) -> bool:
     """Return whether all rows are asked for.
 
@@ -135,28 +126,3 @@ def every_row(rows: str) -> bool:
     if rows not in ("summary", "all"):
         raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
     return rows == "all"
-
-
-def _within_foot(
-    foot: Sequence[str], n_notes: int, pointer: str
-) -> tuple[list[str], list[str]]:
-    """Return the lines that stand under a table, and those that are left for notes."""
-    if not pointer:
-        return list(foot), []
-    lines, left = list(foot[:1]), list[str]()
-    for text in foot[1:]:
-        tried = _pointed([*lines, text], n_notes + len(foot), pointer)
-        (lines if _n_lines(tried) <= _MOST_FOOT else left).append(text)
-    n = n_notes + len(left)
-    return (_pointed(lines, n, pointer) if n else lines), left
-
-
-def _pointed(lines: list[str], n: int, pointer: str) -> list[str]:
-    """Return lines, of which the last ends with how notes are asked for."""
-    last = f"{n} note{'s' if n > 1 else ''}: {pointer}."
-    return [*lines[:-1], f"{lines[-1]} {last}"] if lines else [last]
-
-
-def _n_lines(foot: list[str]) -> int:
-    parts = AnswerParts(sentences=(), header=[], lines=[], foot=tuple(foot))
-    return parts.text().count("\n") + 1

@@ -345,8 +345,8 @@ def _rare_sentence(decisions: xr.Dataset) -> str:
         return f"{missed} {reversal_sentence(decisions)}".strip()
     _, size, name, seen = undone
     return (
-        f"{missed.removesuffix('.')}; if as large as {_three_digits(size)}, they would "
-        f"undo a direction, first that of {name} (the largest seen is "
+        f"{missed.removesuffix('.')}; to overturn a direction, they would have to "
+        f"reach {_three_digits(size)} ({name}; the largest seen is "
         f"{_three_digits(seen)})."
     )
 
@@ -361,8 +361,8 @@ def reversal_sentence(decisions: xr.Dataset) -> str:
     share, size, name, seen = undone
     return (
         f"Effects of {_three_digits(size)} on {share} of "
-        f"{_unit_noun(decisions.attrs)} would undo a direction, first that of {name} "
-        f"(the largest seen is {_three_digits(seen)})."
+        f"{_unit_noun(decisions.attrs)} would overturn a direction ({name}, the "
+        f"weakest; the largest seen is {_three_digits(seen)})."
     )
 
 
@@ -611,15 +611,15 @@ def verdict_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     ...     "more_units": 300,
     ... }
     >>> verdict_in_words(row, {"error": "fdr"})
-    'undecided on the ROPE ±0.1; about 400 units would be needed'
+    'undecided relative to the ROPE ±0.1; about 400 units would be needed'
     """
     verdict = str(row["verdict"])
     direction_only = row["rope_lower"] == row["rope_upper"]
     ends = region_of(row["rope_lower"], row["rope_upper"])
     region = f"{noun_of_region(attrs)} {ends}"
     if verdict == _UNDECIDED:
-        what = "its direction" if direction_only else region
-        return f"undecided on {what}{why_undecided(row, attrs)}"
+        what = "in direction" if direction_only else f"relative to {region}"
+        return f"undecided {what}{why_undecided(row, attrs)}"
     error = error_text(row, attrs, clause=True)
     return (
         f"{verdict}, {_SIDE[verdict]} "
@@ -705,7 +705,7 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         return " (exact: no unit differs)"
     if n == 1:
         return " (of one unit)"
-    return f" (all {n:,} {_unit_noun(attrs)} answer alike)"
+    return f" (the same in all {n:,} {_unit_noun(attrs)})"
 
 
 _MOST = 20

@@ -550,9 +550,9 @@ def take_over_answers(
     n = sum(last - first for first, last in map(plan.bounds, [*turns, *by_model]))
     moved = archive.moved(setup.parts)
     return (
-        f"{n:,} of {plan.n_units:,} units were answered by another predictor "
-        f"({archive.identity['predictor']}{moved and '; '}{moved}) and taken over: "
-        f"{n_compared:,} of them, asked again, had the same answers within rounding"
+        f"{n:,} of {plan.n_units:,} units were predicted by another predictor "
+        f"({archive.identity['predictor']}{moved and '; '}{moved}) and are reused: "
+        f"{n_compared:,} of them, predicted again, agree within rounding"
     )
 
 

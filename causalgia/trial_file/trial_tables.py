@@ -455,8 +455,10 @@ _OF_FILE: Keys = {
     "key": NAME,
     "layout": one_of("NCL", "NLC"),
     "skip": (
-        lambda value: isinstance(value, str)
-        or (isinstance(value, list) and all(isinstance(x, str) for x in value)),
+        lambda value: (
+            isinstance(value, str)
+            or (isinstance(value, list) and all(isinstance(x, str) for x in value))
+        ),
         "a reason or a list of reasons",
     ),
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from causalgia.choices import requested_parts
 from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import check_no_pipe, to_csv
 from causalgia.sequences.variant_files import (
@@ -114,11 +115,7 @@ class Answer:
         """
         from causalgia.reporting.answers import ReportText, answer_parts
 
-        requested = [
-            name
-            for name, wanted in (("arms", arms), ("each", sentences), ("notes", notes))
-            if wanted
-        ]
+        requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
         parts = answer_parts(
             self.decisions,
             rows=rows,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from causalgia.checks import in_list
 from causalgia.errors import ContrastError, EstimateError
-from causalgia.experiments.kit.variance import DOES, effect_in_words, listed
+from causalgia.experiments.kit.variance import DOES, effect_in_words
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -218,13 +219,44 @@ def interactions_in_words(found: Iterable[JointEffect], on_scales: str = "") -> 
             f"{n:,} {'is' if n == 1 else 'are'} {kind}"
             for kind, n in sorted(Counter(of).items(), key=lambda each: -each[1])
         ]
-        parts += [f"{listed(counts)}{clause}"] if counts else []
+        parts += [f"{in_list(counts)}{clause}"] if counts else []
     return "; ".join(parts)
 
 
 def is_departure(found: JointEffect) -> bool:
     """Return whether sites depart from their sum."""
     return found.word not in (ADDITIVE, UNDECIDED)
+
+
+def pair_in_words(rows: xr.Dataset) -> str:
+    """Return "two UGCAUG sites", or "UGCAUG and GCUGG"; empty where the contrasts of
+    sites alone are of more than one pair.
+
+    Parameters
+    ----------
+    rows
+        Contrasts with the coordinates ``asks`` and ``site``.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> rows = xr.Dataset(
+    ...     coords={
+    ...         "asks": ("contrast", ["first", "second", "interaction"]),
+    ...         "site": ("contrast", ["UGCAUG", "GCUGG", ""]),
+    ...     }
+    ... )
+    >>> pair_in_words(rows)
+    'UGCAUG and GCUGG'
+    """
+    if not {"asks", "site"} <= set(rows.coords):
+        return ""
+    asks, sites = (rows[name].to_numpy().astype(str) for name in ("asks", "site"))
+    of_each = [list(dict.fromkeys(sites[asks == which].tolist())) for which in SINGLE]
+    if any(len(found) != 1 for found in of_each):
+        return ""
+    (one,), (other,) = of_each
+    return f"two {one} sites" if one == other else f"{one} and {other}"
 
 
 def single_sites_text(rows: xr.Dataset) -> str:
@@ -262,7 +294,7 @@ def single_sites_text(rows: xr.Dataset) -> str:
         ace = of_site["ace"].to_numpy()
         size = f"{ace.min():.3g} to {ace.max():.3g}"
         every = "both places" if n == 2 else f"all {n:,} places"
-        does = listed(
+        does = in_list(
             [
                 f"{DOES[verdict]} at {every if count == n else f'{count:,} of {n:,}'}"
                 for verdict, count in counts.most_common()

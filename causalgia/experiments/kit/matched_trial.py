@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalgia.checks import in_list
 from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
 from causalgia.design import MatchedVariants
 from causalgia.errors import EstimateError, OutcomesError
@@ -21,7 +22,6 @@ from causalgia.experiments.kit.listed_rows import (
     row_of_each_line,
     skipped_finding,
 )
-from causalgia.experiments.kit.variance import listed
 from causalgia.inputs import cut_middle
 from causalgia.multiplicity.matched_ranks import (
     ENOUGH_BEYOND,
@@ -434,11 +434,11 @@ def _strata_notes(trial: MatchedTrial) -> list[str]:
     for dropped, count in sorted(by_dropped.items(), key=lambda x: len(x[0])):
         if dropped:
             chosen = [key for key in trial.matched.matched[::-1] if key not in dropped]
-            on = f"matched on {listed(chosen)}" if chosen else "not matched"
+            on = f"matched on {in_list(chosen)}" if chosen else "not matched"
             some = "all" if count == len(trial.variants) else f"{count:,}"
             lines.append(
                 f"{some} variants are {on}; too few null variants (fewer than "
-                f"{trial.matched.min_nulls:,}) match on {listed(dropped)} as well"
+                f"{trial.matched.min_nulls:,}) match on {in_list(dropped)} as well"
             )
     keys = [key for key in trial.matched.matched if key != "length"]
     for n_dropped, count in sorted(trial.n_given_up.items()):

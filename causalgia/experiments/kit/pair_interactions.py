@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from causalgia.checks import in_list
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
@@ -22,6 +23,7 @@ from causalgia.experiments.kit.joint_effects import (
     interactions_in_words,
     is_departure,
     joint_effects,
+    pair_in_words,
     same_side,
     scales_in,
     scales_tried,
@@ -30,7 +32,6 @@ from causalgia.experiments.kit.joint_effects import (
 from causalgia.experiments.kit.site_controls import against_placebos
 from causalgia.experiments.kit.variance import (
     effect_in_words,
-    listed,
     pairing_gain,
     rows_by_task,
 )
@@ -373,11 +374,12 @@ def _pair_sentences(
         cells = table.isel(contrast=asks == "interaction")
         pairs = table.isel(contrast=asks == "pair")
         alone = table.isel(contrast=np.isin(asks, SINGLE))
+        pair = pair_in_words(table) or "the two motifs"
         sentences.append(
             f"{begins}: {against}{interactions_text(table, cells, found, tried)}."
         )
         details.append(
-            f"{begins}: {against}{_pair_verdicts_text(pairs)}; "
+            f"{begins}: {against}{_pair_verdicts_text(pairs, pair)}; "
             f"{single_sites_text(alone)}."
         )
         directions = table["contrast"].to_numpy()[
@@ -421,8 +423,8 @@ _PAIR_VERBS = {
 _MOST_NAMED = 4
 
 
-def _pair_verdicts_text(pairs: xr.Dataset) -> str:
-    """Describe where a pair of sites changes the outcome, whatever each site does
+def _pair_verdicts_text(pairs: xr.Dataset, pair: str) -> str:
+    """Describe where a pair of motifs changes the outcome, whatever each site does
     alone.
     """
     verdicts = pairs["verdict"].to_numpy().astype(str)
@@ -431,7 +433,7 @@ def _pair_verdicts_text(pairs: xr.Dataset) -> str:
         for verdict, does in _PAIR_VERBS.items()
         if (verdicts == verdict).any()
     ]
-    return f"together the two motifs {listed(parts)}"
+    return f"together {pair} {in_list(parts)}"
 
 
 def _arrangements_text(cells: xr.Dataset) -> str:
@@ -472,7 +474,7 @@ def ranges_text(distances: Sequence[float]) -> str:
             [f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(d) for d in run]
         )
     ]
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return in_list(parts)
 
 
 def interactions_text(
@@ -505,12 +507,11 @@ def interactions_text(
         largest = (
             f"the strongest is that of {strongest} ({size}, {kinds[strongest].word})"
         )
+    pair = pair_in_words(table)
+    of = f"{len(names):,} interactions{pair and f' of {pair}'}"
     if not departing and all(kind.word == UNDECIDED for kind in kinds.values()):
-        return f"none of {len(names):,} interactions is decided; {largest}"
-    return (
-        f"of {len(names):,} interactions, "
-        f"{interactions_in_words(kinds.values(), on_scales)}; {largest}"
-    )
+        return f"none of {of} is decided; {largest}"
+    return f"of {of}, {interactions_in_words(kinds.values(), on_scales)}; {largest}"
 
 
 def _period_sentences(

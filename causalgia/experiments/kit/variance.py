@@ -4,7 +4,7 @@ and components.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -315,17 +315,6 @@ def per_unit(row: xr.Dataset, reach: float, unit: str) -> str:
     '3.5 per copy'
     """
     return f"{row['ace'].item() / reach:.3g} {unit}"
-
-
-def listed(parts: Sequence[str]) -> str:
-    """Return "a, b and c".
-
-    Examples
-    --------
-    >>> listed(["4", "6", "9"]), listed(["4"])
-    ('4, 6 and 9', '4')
-    """
-    return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
 def trend_in_words(row: xr.Dataset, what: str) -> str:

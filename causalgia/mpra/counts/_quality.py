@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.checks import as_number
+from causalgia.choices import requested_parts
 from causalgia.errors import CountsError
 from causalgia.inputs import parse_json
 from causalgia.mpra.counts._activity import aggregate
@@ -27,7 +28,7 @@ from causalgia.mpra.counts.barcodes import (
 from causalgia.mpra.counts.replicate_faults import findings
 from causalgia.reporting import format_share
 from causalgia.reporting.answers import ReportText
-from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
+from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 

@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia.checks import in_list
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
 from causalgia.mpra.counts.depths import shallow_replicates
@@ -276,7 +277,7 @@ def _transformed_finding(
 ) -> Finding:
     index = float(np.median([pair.split.index for pair in pairs]))
     says = (
-        f"{kind} of replicates {', '.join(names[:-1])} and {names[-1]} does not look "
+        f"{kind} of replicates {in_list(names)} does not look "
         f"like raw read counts: in {len(pairs)} of {of} pairs replicates agree better "
         "than counting noise allows (the split of reads between two varies "
         f"{index:.2f} times as much as by chance, and independent libraries have 1 or "
@@ -562,7 +563,7 @@ def _find_disagreement(
     if not found:
         return []
     activities, kind, of_reads = max(found, key=lambda of: of[0].value)
-    which = f"replicates {', '.join(names[:-1])} and {names[-1]}"
+    which = f"replicates {in_list(names)}"
     allowed = _most_agreement(counts, sums, names)
     # there are many more barcodes than oligos, so that their reads tell first
     if not all(

@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.choices import vocabulary
+from causalgia.checks import in_list
+from causalgia.choices import requested_parts, vocabulary
 from causalgia.errors import quoted_if_commas
 from causalgia.mpra.comparisons.sides import with_contrast_dim
 from causalgia.mpra.counts._quality import counts_in_words, describe_quality
@@ -24,20 +25,19 @@ from causalgia.notes import notes_of
 from causalgia.reporting import format_share
 from causalgia.reporting.answer_sentences import (
     cut,
-    in_list,
     in_words,
     region_words,
     size_in_words,
 )
 from causalgia.reporting.answers import (
-    WIDTH,
     AnswerParts,
     ReportText,
     answer_parts,
     arm_lines,
 )
 from causalgia.reporting.effect_rows import Rows, rows
-from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
+from causalgia.reporting.folded_text import WIDTH
+from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.reporting.table_formats import format_effect, format_p, percent
 from causalgia.types import Array, Mask
 

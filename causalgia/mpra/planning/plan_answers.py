@@ -10,11 +10,13 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import in_list
+from causalgia.choices import requested_parts
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.reporting import format_share
-from causalgia.reporting.answer_sentences import cut, in_list
+from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row, requested_parts, short_answer
+from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.reporting.table_formats import percent
 
 ENOUGH = 0.8
