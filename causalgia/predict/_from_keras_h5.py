@@ -178,7 +178,7 @@ def read_keras_h5(
         return _read_archive(place, config)
     if not start.startswith(_HDF5):
         if why := no_network(start):
-            raise PredictorError(f"{place}: {why}")
+            raise PredictorError(f"{place}: is not an HDF5 file: it {why}")
         raise PredictorError(
             f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}"
         )

@@ -560,7 +560,9 @@ def move_to(module: torch.nn.Module, device: torch.device) -> None:
         If its own way of moving fails.
     """
     with module_errors(
-        module, f"to({str(device)!r})", "move it there first, and give device= as it is"
+        module,
+        f"to({quoted(str(device))})",
+        "move it there first, and give device= as it is",
     ):
         module.to(device)
 

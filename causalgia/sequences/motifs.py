@@ -779,6 +779,8 @@ def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
         by_row, by_column = (
             _have_one_sum(side) for side in (rows, tuple(zip(*rows, strict=True)))
         )
+        if by_row and by_column and rows == tuple(zip(*rows, strict=True)):
+            return None  # the same either way
         if by_row and by_column:
             raise SequenceError(
                 f"{path}: line {number}: {quoted(head)}: four rows and four columns, and "
