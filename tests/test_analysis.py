@@ -218,7 +218,7 @@ def test_contrasts_are_weights_by_arm():
         ({"rope": "small"}, "rope = 'small' must be"),
         ({"rope": "0 sd"}, "rope = '0 sd' must be"),
         ({"rope": "-1 sd"}, "rope = '-1 sd' must be"),
-        ({"shrink": "ash"}, "shrink = 'ash' must be a table"),
+        ({"shrink": "ash"}, "shrink = 'ash' must be a cg.Shrinkage, or a table"),
         (
             {"shrink": {"kind": "ash"}},
             "shrink: Shrinkage: there is no 'kind'; it takes law, prior, moderate",

@@ -556,6 +556,10 @@ def test_analyze_infers_and_keeps_draws_where_asked(trial, tmp_path):
         (["--rope", "-0.2 0.3"], "-0.2 to 0.3"),
         (["--rope", "0"], "0"),
         (
+            ["--rope", "K562=-0.2,0.2; HepG2=-0.1,0.1"],
+            "-0.2 to 0.2 (K562); -0.1 to 0.1 (HepG2)",
+        ),
+        (
             ["--rope", "0.2 sd"],
             "0.2 sd of the control arm = ±0.03154 (K562), ±0.01136 (HepG2)",
         ),
@@ -580,6 +584,12 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
         "small",
         said="--rope = 'small' must be two numbers",
     )
+    for given, words in (
+        ("placebo tail", "--rope 'placebo outliers' finds motifs"),
+        ("K562=-1,1", "give a rope for each"),
+        ("K562=-1,1;HepG2=wide", "must be two numbers"),
+    ):
+        refused("analyze", results, "--rope", given, said=words)
     refused("analyze", results, "--error", "bh", said="has another name: 'fdr'")
     refused("analyze", results, "--error", "no", said="--error = 'no' must be one of")
     refused(

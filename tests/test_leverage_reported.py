@@ -87,3 +87,24 @@ def test_a_trial_that_kept_moments_says_it() -> None:
         said = " ".join(cg.report(table, notes=True).split())
         assert "One unit carries 100 % of the variance of A." in said
         assert "A is skewed; with 400 units" in said
+
+
+def test_an_effect_that_one_unit_carries_is_said_to_be_missable() -> None:
+    """Where the unit was drawn, its skewness and leverage are said; where it was not,
+    nothing shows it, and the foot says which effects could be missed.
+    """
+    ice = np.random.default_rng(0).normal(0.0, 0.01, size=(100, 2, 1))
+    ice[0, 0] += 5.0
+    coords = {"contrast": ["carried", "none"], "task": ["K562"]}
+    whole = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords)
+    found = cg.decide(whole, rope=(-0.02, 0.02))
+    assert found["verdict"].values.ravel().tolist() == ["undecided", "negligible"]
+    text = " ".join(str(cg.report(found)).split())
+    assert "carried is skewed; with 100 units" in text
+    assert "Effects present in fewer than 3 % of units could be missed." in text
+    assert "One unit carries 99 %" in str(cg.report(cg.estimate(whole))).replace(
+        "\n", " "
+    )
+    undrawn = cg.decide(whole.isel(unit=slice(1, None)), rope=(-0.02, 0.02))
+    text = " ".join(str(cg.report(undrawn)).split())
+    assert "Effects present in fewer than 3 % of units could be missed." in text

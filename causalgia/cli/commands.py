@@ -206,7 +206,7 @@ _TARGETS = ", ".join(f"'{name}'" if " " in name else name for name in TARGETS)
 _METHODS = ", ".join(METHODS)
 _ROPE = (
     "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo "
-    "outliers', '0.2 sd', or 0 for direction alone."
+    "outliers', '0.2 sd', by task 'K562=-0.1,0.1;HepG2=-1,1', or 0 for direction alone."
 )
 _Out = Annotated[
     Path,

@@ -68,7 +68,7 @@ def parse_log2_rope(text: str) -> Any:
     from causalgia.ropes import is_rope
 
     found = parse_rope(text)
-    if isinstance(found, str) or not is_rope(found):
+    if isinstance(found, str | dict) or not is_rope(found):
         raise DecisionError(
             f"--rope {quoted(text)} must be two numbers on log2, the lower first: "
             "--rope=-0.1,0.1, the effects too small to matter; or --rope 0, the "

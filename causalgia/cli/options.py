@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from causalgia.choices import RENAMED_ERRORS
+from causalgia.choices import NO_TAIL, RENAMED_ERRORS
 from causalgia.cli.folder import SPEC
 from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
 
@@ -53,6 +53,12 @@ def folder_analysis(
     options = {key: value for key, value in given.items() if value is not None}
     if (now := RENAMED_ERRORS.get(str(options.get("error")))) is not None:
         raise DesignError(f"--error {options['error']} has another name: {now}")
+    if str(options.get("rope", "")).strip() == "placebo tail":
+        raise DesignError(NO_TAIL)
+    if options.get("family") == "all":
+        raise DesignError(
+            "--family all is the default, all rows of the table; leave it out"
+        )
     for key, value in options.items():
         check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
     found = stored_analysis(outcomes)
@@ -87,7 +93,7 @@ def folder_experiment(folder: Path) -> Experiment | None:
 
 def parse_rope(text: str | None) -> Any:
     """Return the value of ``--rope`` as in a trial file: ``-0.1,0.1`` is two numbers,
-    ``0`` is a number.
+    ``0`` is a number, ``K562=-0.1,0.1;HepG2=-1,1`` a region by task.
 
     Examples
     --------
@@ -96,9 +102,14 @@ def parse_rope(text: str | None) -> Any:
     ...     for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)
     ... ]
     [[-0.1, 0.1], [-0.1, 0.1], 0.0, 'placebo', '0.2 sd', None]
+    >>> parse_rope("K562=-0.1,0.1;HepG2=-1,1")
+    {'K562': [-0.1, 0.1], 'HepG2': [-1.0, 1.0]}
     """
     if text is None:
         return None
+    if "=" in text:
+        parts = [part.rpartition("=") for part in text.split(";") if part.strip()]
+        return {task.strip(): parse_rope(ends) for task, _, ends in parts}
     try:
         numbers = [float(part) for part in text.replace(",", " ").split()]
     except ValueError:
