@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_count
+from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
 from causalgia.errors import DesignError, SequenceError, quoted
@@ -25,7 +25,7 @@ from causalgia.experiments._kmer_screen import (
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import as_null_model, as_start
-from causalgia.experiments.kit.variance import effect_in_words, listed, rows_by_task
+from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -345,7 +345,7 @@ def _sentence(rows: xr.Dataset, region: str) -> str:
     leaders = rows["family"].to_numpy()
     first = [int(i) for i in order if directed[i] and _leads(rows, int(i))]
     families = f"{len(first):,} famil{'y' if len(first) == 1 else 'ies'}"
-    named = listed(
+    named = in_list(
         [
             _motif_in_words(
                 rows.isel(contrast=i),

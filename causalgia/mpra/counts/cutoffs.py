@@ -146,14 +146,14 @@ def _floor_that_helps(counts: xr.Dataset, most: float) -> str:
     """
     for floor in _FLOORS:
         try:
-            kept = filter(counts, min_dna=floor)
+            deeper = filter(counts, min_dna=floor)
         except CountsError:
             return ""
-        if kept.sizes["barcode"] < 0.1 * counts.sizes["barcode"]:
+        if deeper.sizes["barcode"] < 0.1 * counts.sizes["barcode"]:
             return ""
-        found = cutoff(kept)
+        found = cutoff(deeper)
         if found is None or 1 - found.slope < most:
-            left = format_share(kept.sizes["barcode"] / counts.sizes["barcode"])
+            left = format_share(deeper.sizes["barcode"] / counts.sizes["barcode"])
             return (
                 ", or keep the barcodes with DNA enough, of which few are lost: "
                 f"cg.mpra.filter(counts, min_dna={floor}) leaves {left} of the barcodes"

@@ -211,8 +211,8 @@ def fit(
     shallow = shallow_replicates(counts) if method in _UNWEIGHTED else []
     if shallow:
         names = [one.replicate for one in shallow]
-        kept = ~np.isin(counts["replicate"].to_numpy().astype(str), names)
-        counts = counts.isel(replicate=np.flatnonzero(kept))
+        few = np.isin(counts["replicate"].to_numpy().astype(str), names)
+        counts = counts.isel(replicate=np.flatnonzero(~few))
     request = fit_request(
         counts, control=control, arm_names=arm_names, contrasts=contrasts
     )

@@ -291,16 +291,18 @@ def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
     # an oligo that was read in no replicate is refused, or called silent, elsewhere
     read = np.isin(request.oligos, oligo)
     for row in request.weights:
-        asked = np.flatnonzero(row)
-        first = part[:, asked[:1]]
-        apart = ((part[:, asked] != first) & read[:, asked] & read[:, asked[:1]]).any(1)
+        compared = np.flatnonzero(row)
+        first = part[:, compared[:1]]
+        apart = (
+            (part[:, compared] != first) & read[:, compared] & read[:, compared[:1]]
+        ).any(1)
         if apart.any():
             e = int(apart.argmax())
-            of = [replicate[oligo == o] for o in request.oligos[e, asked]]
-            other = int((part[e, asked] != first[e]).argmax())
+            of = [replicate[oligo == o] for o in request.oligos[e, compared]]
+            other = int((part[e, compared] != first[e]).argmax())
             names = counts["replicate"].to_numpy()
             here, there = (
-                f"arm {quoted(request.arms[asked[i]])} was read in "
+                f"arm {quoted(request.arms[compared[i]])} was read in "
                 f"{'replicate' if len(of[i]) == 1 else 'replicates'} "
                 f"{', '.join(map(str, names[of[i]]))}"
                 for i in (0, other)
