@@ -190,7 +190,7 @@ def with_selected_dims(dataset: xr.Dataset, kind: Kind) -> xr.Dataset:
     dropped = [
         dim
         for dim in (*_REQUIRED_DIMS[kind], "arm")
-        if dim not in dataset.dims and dim in dataset.coords
+        if dim not in dataset.dims and dim in dataset.coords and not dataset[dim].ndim
     ]
     if not dropped:
         return dataset

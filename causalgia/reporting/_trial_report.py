@@ -464,7 +464,7 @@ def _skewness_line(estimates: xr.Dataset) -> str:
     a = hall_coefficient(estimates)
     worst = np.unravel_index(np.argmax(np.abs(a)), a.shape)
     enough_skew = ENOUGH * (
-        _tail_factor(estimates["ace"].size) if is_decided(estimates) else 1.0
+        _tail_factor(_rows_together(estimates)) if is_decided(estimates) else 1.0
     )
     skewed = enough_skew * a**2 > 1
     if not skewed[worst]:
@@ -488,6 +488,12 @@ def _skewness_line(estimates: xr.Dataset) -> str:
         f"with {n:,} {_independent_noun(estimates)} {beware} (about {enough:,} would "
         "do)."
     )
+
+
+def _rows_together(decisions: xr.Dataset) -> int:
+    """Return how many rows q is over, of which these may be a part."""
+    counted = re.findall(r"\d[\d,]*", str(decisions.attrs.get("families", "")))
+    return max(decisions["ace"].size, *(int(n.replace(",", "")) for n in counted), 0)
 
 
 def _tail_factor(n_rows: int) -> float:
