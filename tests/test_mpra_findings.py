@@ -482,7 +482,8 @@ def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
         counts = simulated(rng=rng, p_missing=0.0)
         dna, rna = reads(counts)
         dna[:, 2] = np.random.default_rng(rng).binomial(dna[:, 2].astype(int), 1 / 40)
-        assert verdicts(again(counts, dna, rna)) == []
+        found = verdicts(again(counts, dna, rna))
+        assert found in ([], [("shallow", ("3",))])
 
 
 def test_three_replicates_of_which_no_two_agree():

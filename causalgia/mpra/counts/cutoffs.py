@@ -72,7 +72,8 @@ def cutoff(counts: xr.Dataset) -> Cutoff | None:
     least = int(reads.min())
     at = reads == least
     # where nothing is cut off, few cells have the fewest reads
-    if at.sum() < _LEAST_AT or at.sum() < _PILED * (reads == least + 1).sum():
+    few = at.sum() < max(_LEAST_AT, _PILED * (reads == least + 1).sum())
+    if few or at.all():
         return None
     slope = (
         1
