@@ -268,11 +268,13 @@ def test_files_that_are_none(tmp_path):
     ):
         cg.OnnxPredictor(tmp_path / "absent.onnx")
     broken = tmp_path / "broken.onnx"
-    for content in (b"", b"not a network", counting(tmp_path).read_bytes()[:40]):
+    for content, message in (
+        (b"", ": is empty"),
+        (b"not a network", ": is text"),
+        (counting(tmp_path).read_bytes()[:40], " cannot be opened as an ONNX network"),
+    ):
         broken.write_bytes(content)
-        with pytest.raises(
-            PredictorError, match=r"broken.onnx cannot be opened as an ONNX network"
-        ):
+        with pytest.raises(PredictorError, match=f"broken.onnx{message}"):
             cg.OnnxPredictor(broken)
 
 

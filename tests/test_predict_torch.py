@@ -884,9 +884,14 @@ def test_nothing_is_ever_unpickled(tmp_path):
         torch.save({"0.weight": bomb}, tmp_path / name)
         with pytest.raises(PredictorError, match="more than tensors.*save_weights"):
             load_weights(small_net(), tmp_path / name)
-    for name in ("bomb.pkl", "bomb.bin", "bomb.ckpt", "bomb"):
+    for name, message in {
+        "bomb.pkl": "weights are read from .safetensors",
+        "bomb.bin": "a stranger's pickle is never opened",
+        "bomb.ckpt": "a stranger's pickle is never opened",
+        "bomb": "weights are read from .safetensors",
+    }.items():
         (tmp_path / name).write_bytes(pickle.dumps(bomb))
-        with pytest.raises(PredictorError, match="weights are read from .safetensors"):
+        with pytest.raises(PredictorError, match=message):
             load_weights(small_net(), tmp_path / name)
     (tmp_path / "raw.pt").write_bytes(pickle.dumps(bomb))
     with pytest.raises(PredictorError, match="save_weights"):
@@ -945,7 +950,7 @@ def test_files_that_do_not_fit(tmp_path):
         load_weights(net, file)
     assert cg.TorchPredictor(net).fingerprint == before
     file.write_bytes(b"not tensors")
-    with pytest.raises(PredictorError, match="not a safetensors file"):
+    with pytest.raises(PredictorError, match="is text; give the file of weights"):
         load_weights(net, file)
     with pytest.raises(PredictorError, match="no such file"):
         load_weights(net, tmp_path / "absent.pt")
