@@ -188,10 +188,10 @@ VERBS: dict[str, Callable[[Any], Any]] = {
         client=client,
     ),
     "predictors of the same units": lambda client: across_predictors(
-        biased(lambda _: 0), contrast="bias", client=client
+        biased(lambda _: 0), contrast="composition", client=client
     ),
     "predictors of other units": lambda client: across_predictors(
-        biased(lambda k: k), contrast="bias", client=client
+        biased(lambda k: k), contrast="composition", client=client
     ),
     "hierarchical": lambda client: fitted("hierarchical", client),
     "nb": lambda client: fitted("nb", client),

@@ -187,7 +187,7 @@ def test_bad_input_is_named() -> None:
     negative = one.assign(se=(EFFECT, [[-1.0]])).assign_coords(contrast=["GATA1"])
     with pytest.raises(EstimateError, match="contrast GATA1: se -1"):
         equivalence(negative, rope=(-1, 1))
-    for wrong in (0.5, 1, "0.95", True):
+    for wrong in (0.4, 1, "0.95", True):
         with pytest.raises(EstimateError, match="ci_prob"):
             equivalence(cg.from_effects([0.0], [1.0]), rope=(-1, 1), ci_prob=wrong)  # type: ignore[arg-type]
 

@@ -140,7 +140,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
         ('assignment = "crossover"', 'assignment = "parallel"\nblocks = "parent"'),
         ("\nn = 40 ", "\nn = 4 "),
         ("ci_prob = 0.95", "ci_prob = 0.9"),
-        ('# error = "fdr"  ', 'error = "posterior"  '),
+        ('# error = "fdr"  ', 'error = "fwer"  '),
         ("# rare = 0.01", "rare = 0.02"),
         ("# largest = 6.0", "largest = 6.0"),
         ("# [analysis.shrink]", "[analysis.shrink]"),
@@ -163,7 +163,7 @@ def test_every_commented_alternative_of_the_starter_is_understood(folder):
     assert spec.analysis == Analysis(
         control="placebo",
         rope=(-0.1, 0.1),
-        error="posterior",
+        error="fwer",
         ci_prob=0.9,
         shrink=cg.Shrinkage(law="student_t", prior=cg.Prior(tau_scale=1)),
         rare=0.02,
@@ -179,8 +179,8 @@ def test_the_shared_sketch_parses(folder):
     (folder / "peaks.fa.gz").write_bytes(
         __import__("gzip").compress(parents.encode(), mtime=0)
     )
-    text = SHARED.read_text()  # older than two names
-    for old, new in (("bayes_fdr", "posterior"), ("level = 0.95", "ci_prob = 0.95")):
+    text = SHARED.read_text()  # older than two names, and of too few contrasts
+    for old, new in (("bayes_fdr", "fdr"), ("level = 0.95", "ci_prob = 0.95")):
         assert old in text or new in text
         text = text.replace(old, new)
     spec = read_spec(written(folder, text))
@@ -192,7 +192,7 @@ def test_the_shared_sketch_parses(folder):
         == "do(x[1000:1007] = AGATAAG, x[1030:1037] = AGATAAG)"
     )
     assert spec.analysis == Analysis(
-        control="placebo", rope=(-0.1, 0.1), error="posterior", ci_prob=0.95
+        control="placebo", rope=(-0.1, 0.1), error="fdr", ci_prob=0.95
     )
     assert spec.predictor.tasks == ("K562", "HepG2")
 
@@ -312,7 +312,7 @@ UNKNOWN_KEYS = [
     (with_line("seed = 5"), "no key 'seed' at the top; did you mean 'rng'?"),
     (
         MINIMAL + "[analysis]\nalpha = 0.05\n",
-        "[analysis] has no key 'alpha'; it takes control, contrasts",
+        "[analysis] has no key 'alpha'; did you mean 'ci_prob'?",
     ),
     (with_line("zzz = 5"), "no key 'zzz' at the top; it takes name, n_units, rng"),
     (
