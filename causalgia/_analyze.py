@@ -28,10 +28,11 @@ from causalgia.errors import (
     DesignError,
     ExploratoryWarning,
     OutcomesError,
+    caller_stacklevel,
     quoted,
 )
 from causalgia.estimation import estimate
-from causalgia.estimation.request import caller_stacklevel, check_has_errors
+from causalgia.estimation.request import check_has_errors
 from causalgia.notes import design_question, notes_of, with_notes
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.schema import annotate, keeps_effects, validate

@@ -44,6 +44,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -448,3 +449,15 @@ class ExploratoryWarning(CausalgiaWarning):
     """The analysis differs from the one fixed before the outcomes were seen: results
     are exploratory.
     """
+
+
+def caller_stacklevel() -> int:
+    """Return the stack level of the first caller outside this package, torch and
+    xarray's pipe, for warnings.
+    """
+    level, frame = 2, sys._getframe(2)
+    while frame.f_back is not None and str(
+        frame.f_globals.get("__name__", "")
+    ).startswith(("causalgia.", "xarray.", "torch.")):
+        level, frame = level + 1, frame.f_back
+    return level

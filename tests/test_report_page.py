@@ -958,7 +958,7 @@ def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
     ):
         cg.report(estimates.assign_attrs(ci_prob=value))
     decided = cg.decide(estimates, rope=(-0.1, 0.1))
-    with pytest.raises(OutcomesError, match="not a probability between 0 and 1"):
+    with pytest.raises(OutcomesError, match="not a probability from 0.5 to below 1"):
         cg.report(decided.assign_attrs(ci_prob=value))
     with pytest.raises(OutcomesError, match="the page cannot be written"):
         cg.report(estimates, path=tmp_path / "a\0b.html")

@@ -53,7 +53,7 @@ from causalgia.effects.scales import (
     transform_with_bound,
 )
 from causalgia.effects.source_effects import first_draws, reference_arm, source_effects
-from causalgia.errors import DegenerateWarning, DesignError, quoted
+from causalgia.errors import DegenerateWarning, DesignError, caller_stacklevel, quoted
 from causalgia.estimation.request import OVER_PREDICTORS
 from causalgia.numerics.row_blocks import as_dense
 from causalgia.predict import Predictor
@@ -793,4 +793,4 @@ def warn_constant_tasks(constant: list[int], found: xr.Dataset) -> None:
             f"task '{task}': the predictor gives the same answer for every unit under "
             "every arm"
         )
-        warnings.warn(text, DegenerateWarning, stacklevel=4)
+        warnings.warn(text, DegenerateWarning, stacklevel=caller_stacklevel())

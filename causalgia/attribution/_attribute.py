@@ -25,7 +25,13 @@ from causalgia.attribution.map_scores import (
 from causalgia.checks import as_count, nearest
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
-from causalgia.errors import AttributionError, DegenerateWarning, PredictorError, quoted
+from causalgia.errors import (
+    AttributionError,
+    DegenerateWarning,
+    PredictorError,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import check_same_twice
 from causalgia.predict.predictor import check_predictor
@@ -264,7 +270,7 @@ def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> Non
         f"their scores are 0 whatever the network: {names}{more}; give baselines= that "
         f"differ, such as cg.Uniform(length={of.length})",
         DegenerateWarning,
-        stacklevel=3,
+        stacklevel=caller_stacklevel(),
     )
 
 

@@ -19,7 +19,7 @@ from causalgia.checks import as_count, as_share, is_real, nearest, shown
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import Choice, NullModel
-from causalgia.errors import DegenerateWarning, DesignError, quoted
+from causalgia.errors import DegenerateWarning, DesignError, caller_stacklevel, quoted
 from causalgia.inputs import as_html
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
@@ -430,7 +430,7 @@ class Design(Choice):
                 f"{self.drawn.describe()}: only about {distinct:,} distinct sequences "
                 f"for {self.n_units:,} units",
                 DegenerateWarning,
-                stacklevel=4,
+                stacklevel=caller_stacklevel(),
             )
 
     def __str__(self) -> str:

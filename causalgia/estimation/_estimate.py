@@ -20,6 +20,7 @@ from causalgia.errors import (
     ClusterSizeWarning,
     DegenerateWarning,
     EstimateError,
+    caller_stacklevel,
     quoted,
 )
 from causalgia.estimation._from_effects import (
@@ -47,7 +48,6 @@ from causalgia.estimation.request import (
     Request,
     as_ci_prob,
     as_target,
-    caller_stacklevel,
     contrast_labels,
     rescale,
     undo_rescale,

@@ -13,12 +13,11 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from causalgia.effect_table import gaps_in_words
-from causalgia.errors import DegenerateWarning, EstimateError, quoted
+from causalgia.errors import DegenerateWarning, EstimateError, caller_stacklevel, quoted
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.mixed_model import FLOOR, MixedFit, reml
 from causalgia.estimation.request import (
     Request,
-    caller_stacklevel,
     check_squares,
     check_two_clusters,
     contrast_labels,

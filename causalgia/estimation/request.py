@@ -4,7 +4,6 @@ that rounding sets for it.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +15,13 @@ import xarray as xr
 
 from causalgia.checks import is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, TARGETS, Target
-from causalgia.errors import CausalgiaError, EstimateError, FewClustersWarning, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    EstimateError,
+    FewClustersWarning,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.estimation.crossover import Estimate
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import extremes, in_memory
@@ -295,18 +300,6 @@ def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
             f"variance between {groups.name}s cannot be estimated; draw from more "
             f"{groups.name}s, or claim less: {shuffles}target='units'"
         )
-
-
-def caller_stacklevel() -> int:
-    """Return the stack level of the first caller outside this package and xarray's
-    pipe, for warnings.
-    """
-    level, frame = 2, sys._getframe(2)
-    while frame.f_back is not None and str(
-        frame.f_globals.get("__name__", "")
-    ).startswith(("causalgia.", "xarray.")):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def check_no_cluster(request: Request, instead: str) -> None:

@@ -21,6 +21,7 @@ from causalgia.errors import (
     NullModelWarning,
     OutcomesError,
     SequenceError,
+    caller_stacklevel,
     quoted,
 )
 from causalgia.experiments.kit.answer import Answer
@@ -199,7 +200,7 @@ def agreement(
     """
     import xarray as xr
 
-    from causalgia.estimation.request import as_ci_prob, caller_stacklevel
+    from causalgia.estimation.request import as_ci_prob
 
     ci_prob = as_ci_prob(ci_prob)
     tables = _aligned_estimates(found)

@@ -16,9 +16,9 @@ from scipy import special
 
 from causalgia.effect_table import hall_coefficient
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import EstimateError, SkewnessWarning, quoted
+from causalgia.errors import EstimateError, SkewnessWarning, caller_stacklevel, quoted
 from causalgia.estimation.joint_tests import all_signs
-from causalgia.estimation.request import FEW_CLUSTERS, caller_stacklevel
+from causalgia.estimation.request import FEW_CLUSTERS
 from causalgia.former_names import former_arguments
 from causalgia.multiplicity.bootstrap_t import bootstrap_t_max, missed_share, rare_reach
 from causalgia.multiplicity.families import JointEstimates, Units, families

@@ -18,7 +18,12 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
 from causalgia.checks import check_draws, check_flag
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
-from causalgia.errors import InferenceError, PriorConflictWarning, quoted
+from causalgia.errors import (
+    InferenceError,
+    PriorConflictWarning,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.estimation._from_effects import typical_df
 from causalgia.expressions import two_kinds
 from causalgia.inputs import as_pandas
@@ -596,5 +601,7 @@ def _warn_of_conflict(table: xr.Dataset, families: list[FamilyData], law: str) -
         if conflict:
             task = table["task"].to_numpy()[family.task]
             warnings.warn(
-                f"task {task!s}: {conflict}", PriorConflictWarning, stacklevel=3
+                f"task {task!s}: {conflict}",
+                PriorConflictWarning,
+                stacklevel=caller_stacklevel(),
             )

@@ -25,6 +25,7 @@ from causalgia.errors import (
     CausalgiaWarning,
     MissingExtraError,
     PredictorError,
+    caller_stacklevel,
     quoted,
 )
 from causalgia.inputs import no_text, open_regular_file
@@ -362,7 +363,7 @@ def _check_against_file(
             "have random weights; load them in that function, net.load_state_dict("
             "torch.load(path, weights_only=True)), and return net",
             CausalgiaWarning,
-            stacklevel=3,
+            stacklevel=caller_stacklevel(),
         )
 
 

@@ -23,6 +23,7 @@ from causalgia.errors import (
     CausalgiaWarning,
     PredictorError,
     as_message,
+    caller_stacklevel,
     quoted,
 )
 from causalgia.predict.answer_checks import cure_of_shape, first_line, place_columns
@@ -135,7 +136,7 @@ class BatchSizes:
             torch.cuda.empty_cache()
         what = f"{size} sequences of length {length} at once"
         msg = f"out of memory on {self._device} with {what}; going on with {size // 2}"
-        warnings.warn(msg, CausalgiaWarning, stacklevel=2)
+        warnings.warn(msg, CausalgiaWarning, stacklevel=caller_stacklevel())
 
 
 def _as_fixed_batch_size(size: object) -> int:

@@ -38,6 +38,7 @@ from causalgia.errors import (
     PredictorError,
     ProtocolError,
     RandomnessError,
+    caller_stacklevel,
     comma_list,
     quoted,
 )
@@ -442,7 +443,7 @@ class Protocol:
                 "deviations from the protocol, whose results are exploratory: "
                 f"{'; '.join(map(str, found))}",
                 ExploratoryWarning,
-                stacklevel=2,
+                stacklevel=caller_stacklevel(),
             )
         return outcomes.assign_attrs(marks)
 

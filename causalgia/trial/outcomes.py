@@ -28,7 +28,12 @@ from rich.progress import (
 from rich.text import Text
 
 from causalgia.design import Arm, Design
-from causalgia.errors import DegenerateWarning, PredictorError, quoted
+from causalgia.errors import (
+    DegenerateWarning,
+    PredictorError,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.predict import NonFiniteError, Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.answer_digits import rounding_of_format
@@ -237,7 +242,9 @@ def warn_constant(outcome: xr.DataArray) -> None:
         )
         first = low.isel(task=int(constant.argmax())).to_numpy().flat[0]
         warnings.warn(
-            text + softmax_hint(float(first)), DegenerateWarning, stacklevel=4
+            text + softmax_hint(float(first)),
+            DegenerateWarning,
+            stacklevel=caller_stacklevel(),
         )
 
 

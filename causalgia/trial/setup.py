@@ -27,6 +27,7 @@ from causalgia.errors import (
     DesignError,
     StoreError,
     TrialInterruptedError,
+    caller_stacklevel,
     quoted,
     quoted_apart,
 )
@@ -145,7 +146,7 @@ class TrialSetup:
             note = half_precision_in_words(name)
             known = [self.attrs["notes"]] if self.attrs.get("notes") else []
             self.attrs["notes"] = "\n".join([*known, note])
-            warnings.warn(note, CausalgiaWarning, stacklevel=5)
+            warnings.warn(note, CausalgiaWarning, stacklevel=caller_stacklevel())
 
     @property
     def frame(self) -> xr.Dataset:
@@ -307,7 +308,7 @@ def check_distinct(trial: Trial) -> None:
         f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are "
         "distinct sequences"
     )
-    warnings.warn(text, DegenerateWarning, stacklevel=4)
+    warnings.warn(text, DegenerateWarning, stacklevel=caller_stacklevel())
 
 
 def open_or_create(

@@ -21,7 +21,13 @@ from uuid import uuid4
 
 import causalgia
 from causalgia.checks import is_installed
-from causalgia.errors import CausalgiaError, ClusterError, one_line, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    ClusterError,
+    caller_stacklevel,
+    one_line,
+    quoted,
+)
 from causalgia.workers.clusters import (
     GO_ON,
     TO_COME,
@@ -239,7 +245,7 @@ def _results(
             for category, text in dict.fromkeys(given):
                 if (category, text) not in heard:
                     heard.add((category, text))
-                    warnings.warn(text, category, stacklevel=3)
+                    warnings.warn(text, category, stacklevel=caller_stacklevel())
             yield job, found
     finally:
         sending.end()

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.checks import as_int
-from causalgia.errors import DegenerateWarning, EstimateError, printable, quoted
+from causalgia.errors import (
+    DegenerateWarning,
+    EstimateError,
+    caller_stacklevel,
+    printable,
+    quoted,
+)
 from causalgia.estimation import fieller
 from causalgia.estimation.lines import (
     FittedLine,
@@ -23,7 +29,7 @@ from causalgia.estimation.lines import (
     errors_in_both,
     weighted_line,
 )
-from causalgia.estimation.request import as_ci_prob, caller_stacklevel
+from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.sides import (
     MatchedEffects,

@@ -15,7 +15,13 @@ from scipy import special
 
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
-from causalgia.errors import BarcodeNoiseWarning, CountsError, EstimateError, quoted
+from causalgia.errors import (
+    BarcodeNoiseWarning,
+    CountsError,
+    EstimateError,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.estimation import moderate_unequal
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
@@ -408,7 +414,7 @@ def precision(counts: xr.Dataset, request: FitRequest) -> FittedEffects:
             "the variance of the typical effect; for the effect of the arm use "
             "method='hierarchical' or 'two_way'",
             BarcodeNoiseWarning,
-            stacklevel=3,
+            stacklevel=caller_stacklevel(),
         )
     attrs: dict[str, float | str] = {
         "null": "these barcodes",

@@ -14,7 +14,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from causalgia.errors import BarcodeNoiseWarning, EstimateError, quoted
+from causalgia.errors import (
+    BarcodeNoiseWarning,
+    EstimateError,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.mpra.counts.barcodes import dna_observed, group_sums
 from causalgia.mpra.fits.element_effects import (
     FitRequest,
@@ -334,7 +339,7 @@ def _check_equal_spread(products: Array, se: Array, request: FitRequest) -> None
             "nulls. Use method='two_way', unless it is the reads of one arm that are "
             "noisier",
             BarcodeNoiseWarning,
-            stacklevel=5,
+            stacklevel=caller_stacklevel(),
         )
 
 

@@ -25,7 +25,7 @@ from causalgia.checks import as_int
 from causalgia.design import Design, Genomic
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import FromParents
-from causalgia.errors import CausalgiaWarning, LibraryError, quoted
+from causalgia.errors import CausalgiaWarning, LibraryError, caller_stacklevel, quoted
 from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.sequences.fasta import Source
@@ -445,7 +445,7 @@ def draw_units(
             f"library: no draw of them met the rules. Unit {unit}: {why}. cg.report "
             "names the others, and the shift from the null model"
         )
-        warnings.warn(text, CausalgiaWarning, stacklevel=4)
+        warnings.warn(text, CausalgiaWarning, stacklevel=caller_stacklevel())
     return blocks
 
 

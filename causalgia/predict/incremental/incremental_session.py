@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from causalgia.errors import FallbackWarning, PredictorError
+from causalgia.errors import FallbackWarning, PredictorError, caller_stacklevel
 from causalgia.predict.answer_checks import as_storable
 from causalgia.predict.incremental.execution import (
     ControlBlock,
@@ -233,7 +233,7 @@ class Incremental:
                 "incremental=True: edits are predicted by full passes, because "
                 f"{runner}"
             )
-            warnings.warn(text, FallbackWarning, stacklevel=3)
+            warnings.warn(text, FallbackWarning, stacklevel=caller_stacklevel())
             self._warned = runner
         return 0
 
@@ -334,7 +334,7 @@ class Incremental:
                 warnings.warn(
                     f"{why}; full passes are used throughout",
                     FallbackWarning,
-                    stacklevel=6,
+                    stacklevel=caller_stacklevel(),
                 )
         return self._trusted[length]
 
@@ -419,7 +419,7 @@ class Incremental:
                 f"by {off:.1e} sd from the full pass (tolerated are {tolerated:.1e}); "
                 "full passes are used for them"
             )
-            warnings.warn(text, FallbackWarning, stacklevel=6)
+            warnings.warn(text, FallbackWarning, stacklevel=caller_stacklevel())
         return WidthResult(
             length, width, off, tolerated, share, chosen=off <= tolerated
         )
@@ -580,7 +580,7 @@ class IncrementalSession:
                     f"out of memory on {self._predictor.device} with control passes "
                     "kept; edits take full passes"
                 )
-                warnings.warn(text, FallbackWarning, stacklevel=2)
+                warnings.warn(text, FallbackWarning, stacklevel=caller_stacklevel())
             return self._predictor.predict(tokens)
         answers = self._predictor._by_position(as_storable(_to_numpy(made)))
         check_finite(

@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import DamageWarning, StoreError
+from causalgia.errors import DamageWarning, StoreError, caller_stacklevel
 from causalgia.trial.archive.files import (
     check_no_folders,
     check_no_links,
@@ -638,7 +638,7 @@ def _warn_damaged(path: Path, damaged: Sequence[str], n_units: int) -> None:
         f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units "
         "are made again"
     )
-    warnings.warn(text, DamageWarning, stacklevel=4)
+    warnings.warn(text, DamageWarning, stacklevel=caller_stacklevel())
 
 
 class Lock:
