@@ -26,6 +26,8 @@ if importlib.util.find_spec("torch") is None:
         "docs/howto/long_context.md",
         "docs/howto/many_edits.md",
         "docs/howto/own_interpretation_method.md",
+        "docs/howto/own_network.md",
+        "docs/howto/trial_file.md",
         "docs/howto/models/*.md",
         "docs/howto/what_a_network_carries.md",
         "causalgia/zoo/torch_*.py",
