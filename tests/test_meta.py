@@ -228,7 +228,7 @@ def test_equal_effects_have_no_spread() -> None:
             "one row for each",
         ),
         (([1.0, 2.0], [1.0, 1.0]), {"method": "SJ"}, "is not one of"),
-        (([1.0, 2.0], [1.0, 1.0]), {"ci_prob": 95}, "between 0 and 1"),
+        (([1.0, 2.0], [1.0, 1.0]), {"ci_prob": 95}, "from 0.5 to below 1"),
     ],
 )
 def test_bad_input_names_the_cure(arguments: Any, options: Any, words: str) -> None:
