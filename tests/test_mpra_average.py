@@ -462,8 +462,9 @@ def test_a_fit_is_told_in_words():
             fitted["group"].values == "test"
         )
         flat = " ".join(said.split())
+        against = "For these barcodes, c" if method == "precision" else "C"
         assert flat.startswith(
-            f"Compared with c, t changes {hits.sum()} of 20 elements ("
+            f"{against}ompared with c, t changes {hits.sum()} of 20 elements ("
         )
         assert (
             f"on average by {mean['ace'].item():.2f} [{mean['lower'].item():.2f}, "
@@ -499,8 +500,9 @@ def test_a_fit_of_many_contrasts_has_a_line_for_each_and_long_names_are_cut():
     said = describe_fit(many)
     assert said.replace("\n", " ").startswith(f"Compared with c, {'転' * 29}… changes ")
     table = said.split("\n\n")[1].splitlines()
-    assert len(table) == 22
-    assert table[-1] == 'Names end after 40 letters (…). 5 more; rows="all" shows all.'
+    assert len(table) == 23
+    assert table[-2] == '5 more; rows="all" shows all.'
+    assert table[-1].startswith("Long names are cut with …")
     assert len(describe_fit(many, rows="all").split("\n\n")[1].splitlines()) == 27
 
 

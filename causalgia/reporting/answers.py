@@ -93,6 +93,9 @@ _ASSIGNED = {
 }
 
 
+_NAMES_END = re.compile(r"Names end after \d+ letters \(…\)[^.]*\. ?")
+
+
 @dataclass(frozen=True, kw_only=True)
 class AnswerParts:
     """What a report of effects says, before it is laid out.
@@ -176,7 +179,9 @@ class AnswerParts:
             elif lines:
                 table = laid_out([self.header, *lines], self.words)
         on_names = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
-        under = [*([self.more] if self.more else []), *([on_names] if is_cut else [])]
+        # names that a narrow table cuts further end earlier than they say
+        more = _NAMES_END.sub("", self.more) if is_cut else self.more
+        under = [*([more] if more else []), *([on_names] if is_cut else [])]
         parts = [
             paragraph(answer_lines, most),
             "\n".join([*table, *(folded(line, most) for line in under)]),

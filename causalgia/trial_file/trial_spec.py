@@ -264,7 +264,8 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
 def _read_null(table: Table, rng: int) -> NullModel:
     with _errors_of_null():
         rest = {name: value for name, value in table.items() if name != "skip"}
-        of, skip = rest.get("of"), table.get("skip")
+        of: Any = rest.get("of")
+        skip = table.get("skip")
         if skip is not None and is_file_table(of):
             of = {**of, "skip": skip}
         elif skip is not None:
