@@ -493,7 +493,7 @@ def _skewness_line(estimates: xr.Dataset) -> str:
 def _rows_together(decisions: xr.Dataset) -> int:
     """Return how many rows q is over, of which these may be a part."""
     counted = re.findall(r"\d[\d,]*", str(decisions.attrs.get("families", "")))
-    return max(decisions["ace"].size, *(int(n.replace(",", "")) for n in counted), 0)
+    return max([decisions["ace"].size, *(int(n.replace(",", "")) for n in counted)])
 
 
 def _tail_factor(n_rows: int) -> float:

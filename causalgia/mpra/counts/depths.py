@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from causalgia.mpra.counts._activity import aggregate
-
 _NOISY, _NOISIER, _LEAST_LEFT = 0.05, 10.0, 2
 
 
@@ -34,7 +32,7 @@ class Depth(NamedTuple):
         )
 
 
-def shallow_replicates(counts: xr.Dataset) -> list[Depth]:
+def shallow_replicates(counts: xr.Dataset, sums: xr.Dataset) -> list[Depth]:
     """Return the replicates whose counting noise is large, and ten times that of the
     others.
 
@@ -48,14 +46,17 @@ def shallow_replicates(counts: xr.Dataset) -> list[Depth]:
     ----------
     counts
         Of kind ``counts``.
+    sums
+        From `causalgia.mpra.aggregate`.
 
     Examples
     --------
     >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> shallow_replicates(simulated())
+    >>> from causalgia.mpra.counts._activity import aggregate
+    >>> counts = simulated()
+    >>> shallow_replicates(counts, aggregate(counts))
     []
     """
-    sums = aggregate(counts)
     n_bc = sums["n_bc"].to_numpy() > 0
     names = sums["replicate"].to_numpy().astype(str).tolist()
     rna = sums["rna_counts"].to_numpy().astype(np.float64)

@@ -142,7 +142,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
         finding.replicates[1] for finding in of_rna if finding.verdict == "copied"
     }
     sound = [name for name in names if name not in excluded]
-    few = [one for one in shallow_replicates(counts) if one.replicate in sound]
+    few = [one for one in shallow_replicates(counts, sums) if one.replicate in sound]
     return [
         *found,
         *swapped,

@@ -25,6 +25,7 @@ from causalgia.errors import (
 from causalgia.estimation import moderate_unequal
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
+from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.barcodes import (
     NOTED_SILENCE,
     group_sums,
@@ -214,7 +215,9 @@ def fit(
                 f"{name[:3].upper()} library of replicate {which}: no read at all; "
                 "leave the replicate out: counts.sel(replicate=[...])"
             )
-    shallow = shallow_replicates(counts) if method in _UNWEIGHTED else []
+    shallow = (
+        shallow_replicates(counts, aggregate(counts)) if method in _UNWEIGHTED else []
+    )
     if shallow:
         names = [one.replicate for one in shallow]
         few = np.isin(counts["replicate"].to_numpy().astype(str), names)

@@ -129,12 +129,12 @@ def hierarchical(
     ]
     responses = first_responses(cells)
     # a cell repeats within both layers, or its noise is part of the layer that does
-    cell_measured = bool(barcodes and replicates)
-    if not cell_measured:
+    if barcodes and replicates:
+        for _ in range(2):
+            responses = set_cell_noise(cells, respond(cells, responses, *first))
+    else:
         responses.reads_each, responses.cell_variance = 1.0, NO_CELL_VARIANCE
         responses = respond(cells, responses, *first)
-    for _ in range(2 if cell_measured else 0):
-        responses = set_cell_noise(cells, respond(cells, responses, *first))
     # a coarse grid over all plausible standard deviations; a single 0 for a layer that
     # is not measured
     layers = zip(
