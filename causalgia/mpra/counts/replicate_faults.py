@@ -648,9 +648,9 @@ def _shallow(which: str, activities: _Correlation, allowed: _Agreement) -> str:
     enough = allowed.n * (1 / most - 1) * TELLS / (1 - TELLS)
     return (
         f"{which} are too shallow to tell whether they agree: activities of oligos "
-        f"correlate by {activities}, and counting noise allows no more than "
-        f"{most:.2f} at the {allowed.n:,.0f} reads that an oligo has in a library; "
-        f"about {_round_up(enough):,} reads would tell"
+        f"correlate by {activities}, which counting noise explains at the "
+        f"{allowed.n:,.0f} reads that an oligo has in a library; about "
+        f"{_round_up(enough):,} reads would tell"
     )
 
 
