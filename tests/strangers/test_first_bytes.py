@@ -148,11 +148,12 @@ def test_text_is_read_by_its_content(tmp_path, reader, how):
 @pytest.mark.parametrize(
     ("content", "cure"),
     [
-        (gzip.compress(b"x" * 99), "gunzip"),
+        (gzip.compress(b"x" * 99, mtime=0), "gunzip"),
         (b"", "is empty"),
         (b"layer,weight\nconv1,0.3\n", "is text"),
         ("layer,weight\n".encode("utf-16"), "is text"),
     ],
+    ids=["gzip", "nothing", "text", "UTF-16"],
 )
 def test_what_is_no_network_is_named(tmp_path, reader, content, cure):
     name, read = BINARY_READERS[reader]
