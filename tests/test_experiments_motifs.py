@@ -469,8 +469,8 @@ def test_affinity_recovers_effects_and_the_line_through_the_true_ones():
     assert abs(line["slope"].item() - exact.slope) < 0.1
     assert line["slope_upper"].item() < 0
     reach = np.log10(1830 / 0.83)
-    assert line["rise"].item() == pytest.approx(reach * line["slope"].item())
-    assert line["rise_upper"].item() == pytest.approx(
+    assert line["change"].item() == pytest.approx(reach * line["slope"].item())
+    assert line["change_upper"].item() == pytest.approx(
         reach * line["slope_upper"].item()
     )
     assert line["trend"].item() == "decreases"

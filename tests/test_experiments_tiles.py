@@ -4,6 +4,7 @@ searches, against truth.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -512,6 +513,13 @@ def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it(
     )
     total = found["ace"].sel(contrast="total").values
     assert total[1] < total[0] < -2
+    # the report says what the tiles do together, and not which number is the largest
+    assert re.match(
+        r"Shuffling 30-60 changes .* by -[\d.]+ \[.*\]; shuffling 30-60 and 120-150 "
+        rf"together, by {total[1]:.2f} \[",
+        " ".join(str(cg.report(found)).split()),
+    )
+    assert "Shuffling" not in str(cg.report(found.sel(contrast=["added"])))
 
 
 @pytest.mark.long

@@ -301,14 +301,14 @@ def determinism(found: Repeats) -> Finding:
         return Finding(
             "determinism",
             "FAIL",
-            f"{found.random}. The answers are {_worst(found.twice)} apart",
+            f"{found.random}. The answers differ by {_worst(found.twice)}",
         )
     if not found.twice.any():
         return Finding("determinism", "ok", "the same answers twice, bit for bit")
     return Finding(
         "determinism",
         "note",
-        f"twice the same but for rounding: {_worst(found.twice)} apart at most",
+        f"the same twice but for rounding: differences of at most {_worst(found.twice)}",
     )
 
 
@@ -321,7 +321,7 @@ def batch_mates(found: Repeats) -> Finding:
         return Finding(
             name,
             "FAIL",
-            f"{found.dependent}. The answers are {_worst(found.mates)} apart",
+            f"{found.dependent}. The answers differ by {_worst(found.mates)}",
         )
     if found.one_by_one:
         return Finding(name, "ok", "every sequence goes through the network alone")
@@ -334,8 +334,8 @@ def batch_mates(found: Repeats) -> Finding:
     return Finding(
         name,
         "ok",
-        f"answers alone, among others and in another order are {_worst(found.mates)} "
-        "apart",
+        "answers alone, among others and in another order differ by at most "
+        f"{_worst(found.mates)}",
     )
 
 
@@ -397,13 +397,15 @@ def strands(found: xr.DataArray) -> Finding:
     """Report the difference between the two strands."""
     name = "strand symmetry"
     if found.max() <= _ALIKE:
-        exactly = "alike" if found.any() else "alike, bit for bit"
+        exactly = "" if found.any() else ", bit for bit"
         return Finding(
-            name, "ok", f"a sequence and its reverse complement are answered {exactly}"
+            name,
+            "ok",
+            f"the same answer to a sequence and its reverse complement{exactly}",
         )
     text = (
-        f"a sequence and its reverse complement are answered {_worst(found)} apart "
-        "(root mean square)"
+        "answers to a sequence and its reverse complement differ by "
+        f"{_worst(found)} (root mean square)"
     )
     return Finding(
         name,
@@ -498,7 +500,8 @@ def incremental_path(found: IncrementalGain) -> Finding:
         speed = f"an edit takes {1 / found.speed:.2g} of a full pass, "
         text = (
             f"{speed}{100 * found.share:.1f} % of its multiplications, "
-            f"{_two_digits(found.deviation)} sd apart"
+            f"answers differ from those of a full pass by at most "
+            f"{_two_digits(found.deviation)} sd"
         )
     if found.reason:
         return Finding(name, "note", f"not worth it: {found.reason} ({text})")

@@ -47,7 +47,7 @@ _SLOPE, _FIT = (
     ("slope", "slope_se", "slope_lower", "slope_upper"),
     ("scatter", "r2", "chi2", "df", "p"),
 )
-_RISE = ("rise", "rise_lower", "rise_upper")
+_CHANGE = ("change", "change_lower", "change_upper")
 _OF_LINE = (
     *_SLOPE,
     "intercept",
@@ -75,8 +75,8 @@ def affinity(
     """Return the experiment that tests whether effects depend on measured affinities.
 
     Each motif is compared with its `control`, and a line ``ACE = intercept + slope log10 K_D`` is fitted to the effects
-    (`causalgia.estimation.errors_in_variables`). The verdict is on the ``rise`` of the
-    line from the tightest motif to the weakest, slope times the difference of their
+    (`causalgia.estimation.errors_in_variables`). The verdict is on the ``change`` of
+    the line from the tightest motif to the weakest, slope times the difference of their
     log10 K_D; the slope is the change of the effect for a tenfold weaker binding. The
     fit has the covariance of the effects, which share backgrounds and control; the
     errors of log10 K_D, where given; and a variance of motifs about the line, since
@@ -107,16 +107,16 @@ def affinity(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for the effect of each motif and for the line's
-        rise, on the predictor's scale.
+        Region of practical equivalence for the effect of each motif and for the change of
+        the line, on the predictor's scale.
 
     Returns
     -------
     Experiment
         Arms and contrasts named after the motifs (placebos ``"placebo of UGCAUGU"``,
         ...); coordinates ``log10_kd`` and, where
-        given, ``log10_kd_se``. Finding ``line (task)``: slope, intercept and rise with
-        their limits, ``trend`` (the verdict on the rise), scatter and fit.
+        given, ``log10_kd_se``. Finding ``line (task)``: slope, intercept and change with
+        their limits, ``trend`` (the verdict on the change), scatter and fit.
 
     Raises
     ------
@@ -179,8 +179,9 @@ def affinity(
         else UNTREATED,
         entry=beside.entry(
             AFFINITY,
-            "The rise of E[Y(motif) - Y(placebo of the motif)] over log10 of the "
-            "motifs' true K_D, from the least to the largest, over the null model.",
+            "The change of the line fitted to E[Y(motif) - Y(placebo of the motif)] "
+            "over log10 of the motifs' true K_D, from the least to the largest, over "
+            "the null model.",
         ),
         analysis=Analysis(rope=rope),
         labels=labels,
@@ -252,7 +253,7 @@ def _read_affinity(found: TrialResults) -> Finding:
         for (begins, _), line in zip(rows_by_task(estimates), lines, strict=True)
     }
     trends = {
-        begins: _rise_verdict(fits[begins], reach, rows)
+        begins: _trend_verdict(fits[begins], reach, rows)
         for begins, rows in rows_by_task(decisions)
     }
     rows = {
@@ -269,23 +270,23 @@ def _read_affinity(found: TrialResults) -> Finding:
         name: (dims, np.reshape([getattr(fit, name) for fit in fits.values()], shape))
         for name in _OF_LINE
     }
-    rise = {
+    change = {
         name: (dims, reach * columns[slope][1])
         for name, slope in zip(
-            _RISE, ("slope", "slope_lower", "slope_upper"), strict=True
+            _CHANGE, ("slope", "slope_lower", "slope_upper"), strict=True
         )
     }
     verdicts = (dims, np.reshape([trends.get(begins, "") for begins in fits], shape))
     coords = {name: estimates[name].to_numpy() for name in dims}
     return Finding(
-        datasets={"line": xr.Dataset(columns | rise | {"trend": verdicts}, coords)},
+        datasets={"line": xr.Dataset(columns | change | {"trend": verdicts}, coords)},
         sentences=tuple(sentences),
         details=tuple(details),
     )
 
 
-def _rise_verdict(line: Line, reach: float, decisions: xr.Dataset) -> str:
-    """Return the verdict on the rise of the line: its interval compared with the
+def _trend_verdict(line: Line, reach: float, decisions: xr.Dataset) -> str:
+    """Return the verdict on the change of the line: its interval compared with the
     ROPE.
     """
     low, high = (decisions[end].to_numpy()[0] for end in ("rope_lower", "rope_upper"))
@@ -345,11 +346,11 @@ def _affinity_sentences(
         )
         scatter = f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"
     limits = {"ace": line.slope, "lower": line.slope_lower, "upper": line.slope_upper}
-    rise = effect_in_words(
+    change = effect_in_words(
         xr.Dataset({name: reach * value for name, value in limits.items()})
     )
     return [
-        f"effects {_TRENDS[trend]}: the fitted line changes by {rise} from the tightest "
+        f"effects {_TRENDS[trend]}: the fitted line changes by {change} from the tightest "
         f"motif to the weakest (R2 {line.r2:.2f}).",
         f"the line changes by {line.slope:.3g} for each tenfold weaker binding; motifs "
         f"scatter about it by {line.scatter:.2g}, {scatter}.",
@@ -373,8 +374,8 @@ AFFINITY = Entry(
     name="affinity",
     question="Do effects depend on measured affinities?",
     estimand=(
-        "The rise of E[Y(motif) - Y(untreated)] over log10 of the motifs' true K_D, "
-        "from the least to the largest, over the null model."
+        "The change of the line fitted to E[Y(motif) - Y(untreated)] over log10 of the "
+        "motifs' true K_D, from the least to the largest, over the null model."
     ),
     doi="10.1101/418459",
     read=_read_affinity,

@@ -294,7 +294,8 @@ def greedy_tiles(
         "searched": (
             f"the tile whose loss would {goal} the mean of task {task} most, in every "
             "round"
-        )
+        ),
+        "chosen": ", ".join(span_name(span) for span in chosen),
     }
     return table.assign_attrs(
         rows[0].attrs

@@ -227,7 +227,7 @@ TILE_PLACEMENT = Entry(
     question="Does the effect of a tile depend on its distance and orientation?",
     estimand=(
         "E[Y(tile at a place and strand, context shuffled) - Y(context alone)], its "
-        "rise over the distances and the difference of strands, over the real "
+        "linear trend over the distances and the difference of strands, over the real "
         "sequences and the shuffles."
     ),
     doi="10.1038/s41588-024-01923-3",

@@ -415,6 +415,10 @@ def _estimates_in_words(
     known = [row for row in rows if math.isfinite(row["ace"])]
     if not known:
         return []
+    if "chosen" in attrs:
+        order = [f"{tile}, total" for tile in attrs["chosen"].split(", ")]
+        if found := _search_in_words(known, order, several, scale):
+            return found
     known.sort(key=lambda row: -abs(row["ace"] - null))
     if len(rows) <= _FEW:
         parts = [
@@ -429,3 +433,25 @@ def _estimates_in_words(
             f"{_place(top, several)}: {size_in_words(top)} on {scale or 'its scale'}."
         )
     ]
+
+
+def _search_in_words(
+    rows: list[Row], order: list[str], several: list[str], scale: str
+) -> list[str]:
+    """Return what the tiles that a greedy search chose do together, and the first of
+    them alone.
+    """
+    chosen = [row for row in rows if row["contrast"] in order]
+    chosen.sort(key=lambda row: order.index(row["contrast"]))
+    by_place: dict[str, list[Row]] = {}
+    for row in chosen:
+        by_place.setdefault(_place(row, several), []).append(row)
+    lines = []
+    for place, of_place in by_place.items():
+        names = [cut(row["contrast"].removesuffix(", total")) for row in of_place]
+        first, last = of_place[0], of_place[-1]
+        line = f"Shuffling {names[0]} changes {scale}{place} by {size_in_words(first)}"
+        if len(of_place) > 1:
+            line += f"; shuffling {in_list(names)} together, by {size_in_words(last)}"
+        lines.append(printable(f"{line}."))
+    return lines[:_FEW]
