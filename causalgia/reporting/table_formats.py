@@ -16,6 +16,10 @@ from causalgia.checks import four_digits
 _MISSING, _LEAST_P = "n/a", 1e-4
 _LARGE, _MOST_DECIMALS, _MOST_DIGITS = 1e7, 7, 16
 _FAR_WIDER = 100
+_MOST_PLACES = 6
+"""A limit that would be rounded to 0 has so many decimals before it is written with an
+exponent.
+"""
 
 
 def format_share(share: float, digits: int = 0) -> str:
@@ -88,6 +92,8 @@ def format_effect(
     ...     }
     ... )
     ('0.30', '[0.104, 0.50]')
+    >>> format_effect({"ace": -0.0037, "se": 0.0023, "lower": -0.009, "upper": 0.00002})
+    ('-0.0037', '[-0.0090, 0.00002]')
     """
     lower, upper, se = (
         row.get("lower"),
@@ -166,7 +172,10 @@ def _format_limit(
     """Return a limit that does not cross 0 or an end of the ROPE by being rounded."""
     rounded = format_number(limit, se, scientific=scientific)
     if float(rounded) == 0 and abs(limit) > 1e-6 * se:
-        return f"{limit:.1g}"
+        first = -math.floor(math.log10(abs(limit)))  # the place of its first digit
+        if scientific or first > _MOST_PLACES:
+            return f"{limit:.1g}"
+        return f"{limit:.{first}f}"
     for end in rope:
         if math.isclose(limit, end, rel_tol=1e-12):
             return (
