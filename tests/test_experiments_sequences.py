@@ -465,8 +465,8 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
     with pytest.warns(ExploratoryWarning):
         answer = over.analyze(outcomes, rng=0)
     assert answer.sentences[0].startswith(
-        "Task outcome: overwriting AGATAA, against overwriting a placebo span, is "
-        "undecided with A (-1.52 ["
+        "Task outcome: the effect of overwriting AGATAA, against overwriting a placebo "
+        "span, is undecided with A (-1.52 ["
     )
 
 

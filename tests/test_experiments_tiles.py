@@ -821,7 +821,7 @@ def test_sentence_and_table_of_context_dependence_agree_on_exact_effects():
     assert answer.decisions["verdict"].item() == "decreases"
     assert "depends on its context: " in answer.sentences[0]
     assert (
-        "the element alone minus the wild type -4.00 [-5.11, -2.89] (decreases)"
+        "the element alone minus the wild type is -4.00 [-5.11, -2.89] (decreases)"
         in answer.sentences[0]
     )
     assert len(answer.sentences) == 1

@@ -353,7 +353,7 @@ def _element_sentence(
         index = "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
     return (
         f"element {element} {_WORDS[verdict]}: {index}; the element alone minus the "
-        f"wild type {effect_in_words(change)} ({of_change})."
+        f"wild type is {effect_in_words(change)} ({of_change})."
     )
 
 

@@ -431,10 +431,9 @@ def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[
     first, *_, last = [*rises, *rises]
     answer = (
         f"{begins}from the weakest motif ({low:.3g} bits) to the strongest "
-        f"({high:.3g} bits) the line fitted to effects {_slope_text(first, rises)}"
+        f"({high:.3g} bits) the line fitted to effects "
+        f"{_slopes_in_words({n: rises[n] for n in (first, last)})}"
     )
-    if last != first:
-        answer += f" and {_slope_text(last, rises)}"
     slopes = [
         f"{per_unit(row, high - low, 'per bit')} with {n} ({effect_in_words(row)})"
         for n, row in rises.items()
@@ -451,10 +450,14 @@ def _dose_sentences(begins: str, rows: xr.Dataset, found: TrialResults) -> list[
     return [f"{answer}{excess}.", *details]
 
 
-def _slope_text(copies: str, rises: Mapping[str, xr.Dataset]) -> str:
-    row = rises[copies]
-    trend = trend_in_words(row, "").strip()
-    return f"{trend} with {copies} ({effect_in_words(row)})"
+def _slopes_in_words(rises: Mapping[str, xr.Dataset]) -> str:
+    """Return how the line changes, by number of copies: "rises (by 4.1 with 1 copy)"."""
+    by_trend: dict[str, list[str]] = {}
+    for copies, row in rises.items():
+        by_trend.setdefault(trend_in_words(row, "").strip(), []).append(
+            f"by {effect_in_words(row)} with {copies}"
+        )
+    return " and ".join(f"{trend} ({', '.join(of)})" for trend, of in by_trend.items())
 
 
 def _excess_texts(

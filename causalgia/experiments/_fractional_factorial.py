@@ -424,7 +424,7 @@ def _important_effects_text(decisions: xr.Dataset) -> str:
     verdicts = decisions["verdict"].to_numpy()
     clear = [
         i
-        for i in abs(decisions["ace"]).argsort().to_numpy()[::-1]
+        for i in np.argsort(-abs(decisions["ace"].to_numpy()), kind="stable")
         if verdicts[i] in DIRECTIONS
     ]
     rows = [decisions.isel(contrast=i) for i in clear[:_MOST_NAMED]]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
@@ -318,7 +320,7 @@ def verdict_counts(
 
 def _largest_tiles(tiles: xr.Dataset) -> str:
     """List the tiles with the largest effects, in the order of the sequence."""
-    order = abs(tiles["ace"]).argsort().to_numpy()[::-1]
+    order = np.argsort(-abs(tiles["ace"].to_numpy()), kind="stable")
     rows = [tiles.isel(contrast=i) for i in sorted(order[:_MOST_NAMED])]
     text = "; ".join(
         f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows

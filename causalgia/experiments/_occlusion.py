@@ -11,6 +11,7 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.checks import as_count, in_list, shown
+from causalgia.choices import DIRECTIONS
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
 from causalgia.errors import DesignError, quoted
@@ -278,10 +279,21 @@ def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
         by_verdict.setdefault(str(net["verdict"].item()), []).append(
             f"{filled} ({effect_in_words(net)})"
         )
-    does = in_list(
-        [f"{DOES[verdict]} with {in_list(of)}" for verdict, of in by_verdict.items()]
-    )
-    return f"overwriting {label}, against overwriting a placebo span, {does}"
+    clear = [
+        f"{DOES[verdict]} with {in_list(of)}"
+        for verdict, of in by_verdict.items()
+        if verdict in DIRECTIONS
+    ]
+    others = [
+        f"{DOES[verdict]} with {in_list(of)}"
+        for verdict, of in by_verdict.items()
+        if verdict not in DIRECTIONS
+    ]
+    what = f"overwriting {label}, against overwriting a placebo span,"
+    if not clear:
+        return f"the effect of {what} {in_list(others)}"
+    also = f"; its effect {in_list(others)}" if others else ""
+    return f"{what} {in_list(clear)}{also}"
 
 
 def _mean_over_predictors(effects: xr.Dataset) -> xr.Dataset:

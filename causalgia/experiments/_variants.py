@@ -706,7 +706,7 @@ def _variant_table(
 
 
 def _largest_variants(rows: xr.Dataset) -> str:
-    order = abs(rows["ace"]).argsort().to_numpy()[::-1]
+    order = np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")
     shown = [rows.isel(contrast=i) for i in order[:_MOST_NAMED]]
     text = ", ".join(
         f"{cut_middle(str(row['contrast'].item()))} {row['ace'].item():+.3g}"

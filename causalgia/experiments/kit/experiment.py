@@ -13,6 +13,8 @@ from fractions import Fraction
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import numpy as np
+
 from causalgia.analysis import Analysis
 from causalgia.checks import nearest
 from causalgia.choices import ROPE_IN_WORDS
@@ -420,7 +422,7 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
     for task in table["task"].to_numpy():
         rows = table.sel(task=task)
         largest = rows["contrast"].to_numpy()[
-            abs(rows["ace"]).argsort().to_numpy()[::-1][:_MOST]
+            np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")[:_MOST]
         ]
         parts = []
         for name in [name for name in rows["contrast"].to_numpy() if name in largest]:
