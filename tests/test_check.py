@@ -724,4 +724,4 @@ def test_a_bias_in_either_direction_is_found_and_called_the_same(sign):
     said = findings.floor(table.assign_attrs(method="against float64"), 400)
     assert said.state == "warn"
     assert "(A, y)" in said.text
-    assert "; bias 0.2 standard errors at 400 units, at most 0.2; " in said.text
+    assert "; a bias of 0.2 standard errors at 400 units, at most 0.2; " in said.text

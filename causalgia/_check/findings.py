@@ -361,12 +361,12 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
     at = found.isel(where)
     here = f"({', '.join(str(at[dim].item()) for dim in found['rms'].dims)})"
     size = (
-        f"rounding of an effect {_two_digits(at['rms'])} of its sd over units {here}, "
+        f"an effect is rounded by {_two_digits(at['rms'])} of its sd over units {here}, "
         f"{found.attrs['method']}"
     )
     bias, most = abs(at["bias"].item()), at["most"].item()
     sentence = (
-        f"bias {_two_digits(bias)} standard errors at {n_units:,} units, at most "
+        f"a bias of {_two_digits(bias)} standard errors at {n_units:,} units, at most "
         f"{_two_digits(most)}"
     )
     if "size" in found:
@@ -473,11 +473,12 @@ def batch_size(found: Throughput) -> Finding:
         )
     gain = found.by_batch[best] / found.by_batch[found.batch_size]
     if gain <= _WORTH:
-        where = (
-            "the best"
-            if best == found.batch_size
-            else f"within {100 * (gain - 1):.0f} % of the best"
-        )
+        where = "the best"
+        if best != found.batch_size:
+            loss = 100 * (gain - 1)
+            where = (
+                f"within {loss:.0f} % of the best" if loss >= 1 else "as fast as any"
+            )
         return Finding(
             name, "ok", f"{found.batch_size:,}, which is in use, is {where} {tried}"
         )

@@ -44,6 +44,9 @@ def is_size(given: object) -> bool:
     )
 
 
+_CHANCES = ("assurance", "power")
+
+
 def size_report(found: xr.Dataset, *, rows: str = "summary") -> ReportText:
     """Report a plan as text.
 
@@ -114,7 +117,10 @@ def size_parts(
     lines = [
         [
             *(names[i] for i in shown),
-            *(_number(one[name].item()) for name in columns),
+            *(
+                (_chance if name in _CHANCES else _number)(one[name].item())
+                for name in columns
+            ),
         ]
         for _, names, one in cells
     ]
