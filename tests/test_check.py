@@ -77,7 +77,7 @@ def test_has_a_line_for_everything_and_says_so(plain):
     assert plain.ok
     text = str(plain)
     assert repr(plain) == text
-    assert text.endswith("Fit for a trial.")
+    assert text.endswith("Ready for a trial.")
     assert "256 of 1,000 units under 2 arms" in text
     assert all(
         f"{finding.state:<4}  {finding.name}" in text for finding in plain.findings
@@ -545,7 +545,7 @@ def test_command_prints_the_check(tmp_path):
     found = checked(tmp_path, 'zoo = "gata1_like"')
     assert found.exit_code == 0
     assert all(f"  {name}  " in found.stdout for name in NAMES)
-    assert found.stdout.endswith("Fit for a trial.\n")
+    assert found.stdout.endswith("Ready for a trial.\n")
     assert not any(tmp_path.glob("*.nc"))
 
 

@@ -140,7 +140,7 @@ def test_a_fit_and_a_comparison_have_pages(tmp_path):
         page(compared).text()
     )
     assert page(compared).all("svg", role="img")
-    said = "Virtual and measured effects of 40 elements correlate by 0."
+    said = "Virtual and measured effects of 40 elements correlate at r = 0."
     assert f"- {said}" in call("report", compared, "--markdown").stdout
     assert rf"\item {said}" in call("report", compared, "--latex").stdout
     refused(

@@ -466,7 +466,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
         answer = over.analyze(outcomes, rng=0)
     assert answer.sentences[0].startswith(
         "Task outcome: the effect of overwriting AGATAA, against overwriting a placebo "
-        "span, is undecided with A (-1.52 ["
+        "span, cannot be told from a negligible one with A (-1.52 ["
     )
 
 

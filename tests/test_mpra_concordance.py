@@ -217,7 +217,9 @@ def test_counts_what_is_on_one_side_only(rng):
     assert found["n"].item() == 52
     text = describe_concordance(found, notes=True).replace("\n", " ")
     assert "Left out: 5 only virtual, 3 only measured, 2 negative controls." in text
-    assert text.startswith("Virtual and measured effects of 52 elements correlate by ")
+    assert text.startswith(
+        "Virtual and measured effects of 52 elements correlate at r = "
+    )
 
 
 def test_contrasts_of_several_arms_are_compared_by_name(rng):
@@ -231,8 +233,10 @@ def test_contrasts_of_several_arms_are_compared_by_name(rng):
     found = cg.mpra.concordance(virtual, measured)
     assert found["contrast"].values.tolist() == ["A", "B"]
     said = cg.report(found)
-    assert said.startswith("Virtual and measured effects of 60 elements correlate by ")
-    assert re.search(r"\] in A and by 0\.\d\d \[.*\] in B\.", " ".join(said.split()))
+    assert said.startswith(
+        "Virtual and measured effects of 60 elements correlate at r = "
+    )
+    assert re.search(r"\] in A and 0\.\d\d \[.*\] in B\.", " ".join(said.split()))
     assert len(said.split("\n\n")) == 3
     assert "B: measured = " in describe_concordance(found, sentences=True)
     one = cg.mpra.concordance(*tables[1])
@@ -250,7 +254,7 @@ def test_finds_the_element_that_is_off_the_line(rng):
     assert found["element"].values[found["q_off"].values < 0.05].tolist() == ["u17"]
     text = cg.report(found.expand_dims("contrast"))
     assert "Off the line (q < .05): u17 (" in text
-    assert "1 element is off that line" in text.replace("\n", " ")
+    assert "1 element lies significantly off that line" in text.replace("\n", " ")
 
 
 def test_draws_elements_bins_and_the_line(rng):
@@ -472,7 +476,7 @@ def test_of_many_contrasts_the_least_and_the_most_agreement_are_said(rng):
     found = cg.mpra.concordance(*sides)["pearson"]
     least, most = (f"{x.item():.2f}" for x in (found.min(), found.max()))
     assert re.match(
-        rf"Virtual and measured effects of 60 elements correlate by {least} \[.*\] "
+        rf"Virtual and measured effects of 60 elements correlate at r = {least} \[.*\] "
         rf"\(C\d\) to {most} \[.*\] \(C\d\) in 5 contrasts\.",
         said,
     )

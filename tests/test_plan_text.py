@@ -75,8 +75,8 @@ def test_a_number_of_units_is_a_sentence():
     )
     found = cg.sample_size(sd=1.0, true_effect=0.0, rope=(-0.5, 0.5), n_contrasts=7)
     assert size_report(found).replace("\n", " ") == (
-        f"{found['n_units'].item()} units give a verdict on an effect of 0 against "
-        "(-0.5, 0.5) if it is the only one among 7 rows, with a probability of 0.81."
+        f"{found['n_units'].item()} units are enough to decide whether an effect of 0 "
+        "lies in (-0.5, 0.5) if it is the only one among 7 rows, with a probability of 0.81."
     )
     least = cg.planning.minimal_detectable_effect(sd=1.0, n_units=100)
     assert size_report(least) == (

@@ -46,7 +46,7 @@ def test_a_sound_trial_passes_and_is_kept(tmp_path):
     printed = call(
         "refute", folder, "--check", "subset_of_units", "--check", "degenerate_draws"
     ).stdout
-    assert "The effect of site on outcome passes all 2 checks." in printed
+    assert "The effect of site passes all 2 checks." in printed
     found = store.load(folder / "refutation.nc", "refutations")
     assert found["check"].values.tolist() == ["subset of units", "degenerate draws"]
 

@@ -317,7 +317,9 @@ def test_a_concordance_counts_and_names_what_it_measures():
         {"element": np.arange(40), "effect": true + rng.normal(0, 0.5, 40), "se": 0.5}
     )
     text = describe_concordance(cg.mpra.concordance(virtual, measured), notes=True)
-    assert text.startswith("Virtual and measured effects of 40 elements correlate by ")
+    assert text.startswith(
+        "Virtual and measured effects of 40 elements correlate at r = "
+    )
     assert "  ceiling  " in text
     assert "\n1 measured hit: sign" in text
     assert "scatter about the line by 0;" not in text

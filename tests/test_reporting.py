@@ -792,7 +792,7 @@ def test_hierarchical_sizes_stand_beside_and_a_row_without_has_a_dash():
     assert lines[-1][-1] == "–"
     assert abs(float(lines[0][-1])) < 1
     text = report(found)
-    assert "Intervals of the largest effects run high; see shrunken." in text
+    assert "The largest estimates run high (winner's curse): see shrunken." in text
     assert ", shrunken " in text
     few = cg.decide(cg.from_effects(ace[:9], 0.1), rope=(-0.2, 0.2))
     assert "shrunken" not in report(few)

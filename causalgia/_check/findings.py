@@ -242,9 +242,9 @@ class Check:
         if failed:
             return f"Not fit for a trial yet: {', '.join(failed)}."
         return (
-            f"Fit for a trial; look at: {', '.join(warned)}."
+            f"Ready for a trial; look at: {', '.join(warned)}."
             if warned
-            else "Fit for a trial."
+            else "Ready for a trial."
         )
 
     def __str__(self) -> str:

@@ -107,7 +107,7 @@ def context_dependence(
     ... )
     >>> answer = experiment.analyze(cg.run(experiment, gate, rng=0), rng=0)
     >>> print(answer.sentences[0])
-    Task outcome: element 72-78 depends on its context: (WT - MUT) / WT = ...
+    Task outcome: element 72-78 depends on its context: (wild type - element alone) / ...
     """
     null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
     span = as_span_inside(element, "element", null.length)
@@ -348,9 +348,11 @@ def _element_sentence(
         "lower": row["lower"].item(),
         "upper": row["upper"].item(),
     }
-    index = f"(WT - MUT) / WT = {' '.join(format_effect(ends))}"
+    index = f"(wild type - element alone) / wild type = {' '.join(format_effect(ends))}"
     if row["unbounded"].item():
-        index = "the mean wild type may be 0, and (WT - MUT) / WT can be anything"
+        index = (
+            "the mean wild type may be 0, and the share that is lost can be anything"
+        )
     return (
         f"element {element} {_WORDS[verdict]}: {index}; the element alone minus the "
         f"wild type is {effect_in_words(change)} ({of_change})."

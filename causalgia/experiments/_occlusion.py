@@ -266,6 +266,12 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     )
 
 
+_NOT_CLEAR = {
+    "negligible": "is negligible",
+    "undecided": "cannot be told from a negligible one",
+}
+
+
 def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
     """Return what overwriting a motif does beyond overwriting a placebo span, by
     verdict: with each fill its effect.
@@ -285,7 +291,7 @@ def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
         if verdict in DIRECTIONS
     ]
     others = [
-        f"{DOES[verdict]} with {in_list(of)}"
+        f"{_NOT_CLEAR[verdict]} with {in_list(of)}"
         for verdict, of in by_verdict.items()
         if verdict not in DIRECTIONS
     ]

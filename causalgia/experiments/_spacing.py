@@ -399,7 +399,7 @@ def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
     low, high = np.nanmin(distances), np.nanmax(distances)
     trend = trend_in_words(rise, "the interaction")
     if rise["verdict"].item() in DIRECTIONS:
-        trend += f" {per_unit(abs(rise[['ace']]), high - low, 'per base')}"
+        trend = f"the interaction changes by {per_unit(rise, high - low, 'per base')}"
     return f"{text}; {trend}."
 
 

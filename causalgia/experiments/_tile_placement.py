@@ -121,7 +121,7 @@ def tile_placement(
     ...     cg.run(experiment, cg.zoo.oracle("long_range"), rng=0), rng=0
     ... )
     >>> print(answer.sentences[0])
-    Task outcome: the effect of tile 0-60 falls with distance: -1... from 1,480 to 4,480 bp ...
+    Task outcome: the effect of tile 0-60, averaged over both orientations, falls with ...
     """
     null = as_tile_sequences(sequences, n_draws, rope)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
@@ -198,6 +198,8 @@ def _read_placement(found: TrialResults) -> Finding:
 def _placement_text(decisions: xr.Dataset, tile: str) -> str:
     names = list(decisions["contrast"].to_numpy())
     text = f"the effect of tile {tile}"
+    if any(name.startswith(ORIENTATION) for name in names):
+        text += ", averaged over both orientations,"
     if DISTANCE in names:
         row = decisions.sel(contrast=DISTANCE)
         near, far = (

@@ -602,9 +602,9 @@ def _variant_labels(chosen: tuple[Variant, ...]) -> Labels:
 
 def _read_sampled_contexts(listed: ListedVariants, found: TrialResults) -> Finding:
     decisions = found.steps.decisions
-    over, n = found.experiment.drawn.describe(), decisions.sizes["contrast"]
+    n = decisions.sizes["contrast"]
     sentences = [
-        f"{of}: of {n} variants, {verdict_counts(rows, _VERDICTS)}, over {over}."
+        f"{of}: of {n} variants, {verdict_counts(rows, _VERDICTS, _by_size)}."
         for of, rows in rows_by_task(decisions)
     ]
     labels = {
@@ -703,6 +703,15 @@ def _variant_table(
     return xr.Dataset(columns).assign_coords(
         {"variant": [x.name for x in chosen], **coords}
     )
+
+
+def _by_size(rows: xr.Dataset) -> str:
+    order = np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")
+    parts = [
+        f"{cut_middle(str(row['contrast'].item()))}: {effect_in_words(row)}"
+        for row in (rows.isel(contrast=i) for i in order[:_MOST_NAMED])
+    ]
+    return "; ".join(parts) + "; ..." * (len(order) > _MOST_NAMED)
 
 
 def _largest_variants(rows: xr.Dataset) -> str:

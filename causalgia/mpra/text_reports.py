@@ -82,8 +82,8 @@ def describe_concordance(
     ...     }
     ... )
     >>> print(describe_concordance(concordance(virtual, measured)))
-    Virtual and measured effects of 100 elements correlate by 0.86 [0.80, 0.90]; without noise, by
-    1.00 [0.95, 1.00]. ...
+    Virtual and measured effects of 100 elements correlate at r = 0.86 [0.80, 0.90] (1.00 [0.95, 1.00]
+    corrected for noise). Measured effects are ...
     """
     parts = concordance_parts(
         concordance,
@@ -203,13 +203,13 @@ def _agreement(one: xr.Dataset) -> list[str]:
     best = one.sel(line="errors_and_scatter")
     off = _off_the_line(one).sizes["element"]
     which = f"{off:,}" if off else "no"
-    elements = f"element{'s' * (off > 1)} {'are' if off > 1 else 'is'}"
+    elements = "elements lie" if off > 1 else "element lies"
     return [
-        f"Virtual and measured effects of {n:,} elements{of} correlate by "
+        f"Virtual and measured effects of {n:,} elements{of} correlate at r = "
         f"{_with_ci(one, 'pearson')}"
-        + (f"; without noise, by {true}." if true else "."),
+        + (f" ({true} corrected for noise)." if true else "."),
         f"Measured effects are {_with_ci(best, 'slope')} times the virtual ones, and "
-        f"{which} {elements} off that line by more than the errors.",
+        f"{which} {elements} significantly off that line.",
     ]
 
 
@@ -222,16 +222,16 @@ def _agreements(names: list[str], each: list[xr.Dataset]) -> list[str]:
     begin = f"Virtual and measured effects of {elements} elements correlate"
     if len(names) <= _SHOWN_ELEMENTS:
         parts = [
-            f"by {_with_ci(one, 'pearson')} in {cut(name)}"
+            f"{_with_ci(one, 'pearson')} in {cut(name)}"
             for name, one in zip(names, each, strict=True)
         ]
-        return [f"{begin} {in_list(parts)}."]
+        return [f"{begin} at r = {in_list(parts)}."]
     order = np.argsort([one["pearson"].item() for one in each], kind="stable")
     low, high = (
         f"{_with_ci(each[i], 'pearson')} ({cut(names[i])})"
         for i in (order[0], order[-1])
     )
-    return [f"{begin} by {low} to {high} in {len(names):,} contrasts."]
+    return [f"{begin} at r = {low} to {high} in {len(names):,} contrasts."]
 
 
 def _some(names: list[str]) -> str:

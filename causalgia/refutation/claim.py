@@ -523,7 +523,10 @@ def refutation(
         )  # rng: that of the trial
         if name in claim.outcomes.attrs
     }
-    claimed = "; ".join(f"{name} on {task}" for name, task in claim.effects_claimed[:5])
+    claimed = "; ".join(
+        name if task == "outcome" else f"{name} in {task}"
+        for name, task in claim.effects_claimed[:5]
+    )
     more = len(claim.effects_claimed) - 5
     attrs |= {
         "claims": (claimed + (f"; and {more:,} more" if more > 0 else "")) or "none",

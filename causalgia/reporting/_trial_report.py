@@ -552,7 +552,7 @@ def _largest_effects(
         if which.flat[i] and not placebo.flat[i]
     ]
     names = [
-        effect_name(estimates, np.unravel_index(i, which.shape), quote=len(chosen) > 1)
+        effect_name(estimates, np.unravel_index(i, which.shape), quote=True)
         for i in chosen[:_NAMED]
     ]
     more = len(chosen) - _NAMED

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
@@ -81,6 +82,9 @@ _MOST_COUNTED = 20_000
 """Effects whose verdicts the sentences count; of more, those of the tasks shown."""
 _FEW_PLACES = 2
 _FEW_CONTROLS, _MOST_WEIGHTS = 2, 2_000_000
+_OWN_CONTROL = "its own control"
+_IN_EXAMPLE = 20
+"""Columns of a name in an example of what is subtracted."""
 _ACE = "ACE: average causal effect."
 _LACKING = "no verdict on "
 """How a note on what was left out begins, which is printed where others are asked for."""
@@ -304,9 +308,12 @@ def answer_parts(
     every_task = tasks_in_table(whole)
     above, further = first_sentences(answer or (), effects, every_task)
     further += sentences_on_tasks(details, tasks_in_table(effects), every_task)
-    above, further = (
-        tuple(in_task(text, effects) for text in found) for found in (above, further)
-    )
+    unsaid = _tasks_of(further, every_task) - _tasks_of(above, every_task)
+    above = in_tasks(above, effects)
+    further = tuple(in_task(text, effects) for text in further)
+    if unsaid and above and "notes" not in requested:
+        tasks = next(iter(unsaid)) if len(unsaid) == 1 else f"{len(unsaid):,} tasks"
+        above = (*above, f"On {cut(tasks)}: {noted}.")
     under_table, left_over = foot_lines(
         effects,
         {row["contrast"] for row, _ in keep},
@@ -488,6 +495,30 @@ def table_parts(
     )
 
 
+def _tasks_of(sentences: Sequence[str], tasks: Sequence[str]) -> set[str]:
+    """Return the tasks that sentences are on."""
+    named = (task_and_heading(text, tasks)[0] for text in sentences)
+    return {name for name in named if name is not None}
+
+
+def in_tasks(sentences: Sequence[str], effects: xr.Dataset) -> tuple[str, ...]:
+    """Return the sentences of an experiment with their tasks as part of them; what is
+    the same of several tasks once: "In K562 and HepG2, ...".
+    """
+    tasks, of_text = tasks_in_table(effects), dict[str, list[str]]()
+    for sentence in sentences:
+        name, heading = task_and_heading(sentence, tasks)
+        alone = name is None or heading != f"Task {name}"
+        text = sentence if alone else sentence[len(heading) + 2 :]
+        of_text.setdefault(text, []).extend([] if alone else [str(name)])
+    return tuple(
+        f"In {in_list([cut(name) for name in names])}, {text}"
+        if len(names) > 1
+        else in_task(f"Task {names[0]}: {text}" if names else text, effects)
+        for text, names in of_text.items()
+    )
+
+
 def in_task(text: str, effects: xr.Dataset) -> str:
     """Return the sentence of an experiment with its task as part of it: "In K562, ..."
     in place of "Task K562: ...".
@@ -578,11 +609,35 @@ def foot_lines(
     ]
     how |= {"n_notes": others + len(left), "always": always}
     under_table, no_room = fitted_foot(first, last, **how)
-    if setting:
-        spelled, as_before = fitted_foot([f"{setting} {_ACE}", *first[1:]], last, **how)
+    for longer in _longer_settings(setting, effects):  # where there is room
+        spelled, as_before = fitted_foot([longer, *first[1:]], last, **how)
         if as_before == no_room and (fits(spelled) or not pointer):
             under_table = spelled
+            break
     return under_table, [*left, *no_room]
+
+
+def _longer_settings(setting: str, effects: xr.Dataset) -> list[str]:
+    """Return the sentence on what effects are with ACE spelt out, and an example of the
+    controls where each arm has its own; the most telling first.
+    """
+    if not setting:
+        return []
+    example = ""
+    if _OWN_CONTROL in setting:
+        weight = effects["weight"].transpose("contrast", "arm").to_numpy()
+        weight = weight[~is_placebo(effects)]
+        one = weight[((weight != 0).sum(axis=1) == 2) & (weight.min(axis=1) == -1)][0]
+        arms = effects["arm"].to_numpy()
+        arm, control = (
+            quote_if_spaced(cut(str(arms[i]), _IN_EXAMPLE))
+            for i in (one.argmax(), one.argmin())
+        )
+        example = setting.replace(
+            _OWN_CONTROL, f"{_OWN_CONTROL} ({arm} minus {control}, ...)", 1
+        )
+    found = [f"{example} {_ACE}", example] if example else []
+    return [*found, f"{setting} {_ACE}"]
 
 
 def _is_always_printed(text: str) -> bool:
@@ -693,7 +748,7 @@ def _subtracted(effects: xr.Dataset) -> str:
     if not names:
         return ""
     if len(names) > _FEW_CONTROLS:
-        return "Each arm minus its own control"
+        return f"Each arm minus {_OWN_CONTROL}"
     return f"Arms minus {' or '.join(cut(name) for name in names)}"
 
 
@@ -956,7 +1011,8 @@ def _placebos_in_words(effects: xr.Dataset) -> str:
         return ""
     ace = effects["ace"].isel(contrast=placebos).to_numpy()
     low, high = (f"{x:.2g}" for x in (np.nanmin(ace), np.nanmax(ace)))
-    return f"{placebo_count(int(placebos.sum()))} lie from {low} to {high}."
+    of_all = placebo_count(int(placebos.sum()))
+    return f"{of_all} lie from {low} to {high} over all tasks."
 
 
 def _with_short_names(

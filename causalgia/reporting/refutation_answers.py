@@ -31,7 +31,7 @@ _AT_MOST = {
 """Checks that pass up to their limit; others pass from it."""
 _SHORT = {
     "shift of the mean GC content, in sd, at which an effect turns": (
-        "sd of GC content to where an effect turns"
+        "shift of GC content, in sd, that turns an effect"
     ),
     "largest step back between neighboring doses over the whole effect": (
         "largest step back between doses over the effect"
@@ -127,7 +127,7 @@ def refutation_parts(
     result  check            value  limit         what
     warn    beyond placebos    0.2  at most 0.05  rank p-value
     <BLANKLINE>
-    40 predictions. 1 check does not apply: notes=True. Reasons of each: sentences=True.
+    40 predictions. 1 check does not apply: notes=True. The reasons: sentences=True.
     """
     validate(found, "refutations")
     status = [str(one) for one in found["status"].to_numpy()]
@@ -157,12 +157,12 @@ def refutation_parts(
     budget = found.attrs.get("budget")
     foot = [
         f"{n_predictions:,} prediction{'s' * (n_predictions != 1)}"
-        + (f", beside {budget:,} of the trial." if budget else "."),
+        + (f", besides the trial's {budget:,}." if budget else "."),
     ]
     if skipped and "notes" not in requested:
         n = len(skipped)
         foot[0] += f" {n:,} check{'s do' if n > 1 else ' does'} not apply: {noted}."
-    foot[0] += f" Reasons of each: {each}." * ("each" not in requested)
+    foot[0] += f" The reasons: {each}." * ("each" not in requested)
     first = [i for i in order if status[i] != "pass"][:1]
     answer = [
         _answer(names, status, str(found.attrs.get("claims", "none"))),

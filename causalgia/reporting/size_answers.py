@@ -160,9 +160,12 @@ def _answer(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
     among = f" if it is the only one among {rows}" if rows else ""
     what = what.partition(" as one of ")[0]
     if what.startswith("verdict about "):
-        of = f" on an effect of {effect}" if effect else ""
+        whose = f"an effect of {effect}" if effect else "the effect"
         region = what.removeprefix("verdict about ")
-        return f"{units} give a verdict{of} against {region}{among}, {likely}."
+        return (
+            f"{units} are enough to decide whether {whose} lies in {region}"
+            f"{among}, {likely}."
+        )
     size = f"an effect of {effect}" if effect else "the effect of the pilot"
     return f"{units} show that {size} differs from none{among}, {likely}."
 

@@ -456,7 +456,7 @@ def _shrunken_note(decisions: xr.Dataset) -> str:
         return ""
     if decisions.sizes["contrast"] < LEAST_TO_RUN_HIGH:
         return ""
-    return "Intervals of the largest effects run high; see shrunken."
+    return "The largest estimates run high (winner's curse): see shrunken."
 
 
 def cluster_noun(attrs: Mapping[Any, Any]) -> str:
