@@ -27,6 +27,18 @@ os.environ.pop("COLUMNS", None)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case of bytes by what they are and not by their content, unless that is a
+    short text.
+
+    Compressed bytes hold the second in which they were made: two processes would
+    collect different tests.
+    """
+    if not isinstance(val, bytes) or (len(val) < 20 and val.isascii()):
+        return None  # pytest's own name
+    return f"{argname} of {len(val)} bytes"
+
+
 _BEGAN: dict[int, dict[str, Any]] = {}
 
 
