@@ -4,6 +4,7 @@ repository where they exist.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -25,6 +26,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 os.environ.pop("COLUMNS", None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_finish() -> None:
+    """Take what was collected out of garbage collection: thousands of tests and all
+    modules live to the end, and each full collection would look at them again.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a case of bytes by what they are and not by their content, unless that is a
+    short text.
+
+    Compressed bytes hold the second in which they were made: two processes would
+    collect different tests.
+    """
+    if not isinstance(val, bytes) or (len(val) < 20 and val.isascii()):
+        return None  # pytest's own name
+    return f"{argname} of {len(val)} bytes"
 
 
 _BEGAN: dict[int, dict[str, Any]] = {}

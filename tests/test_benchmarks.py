@@ -1,5 +1,5 @@
-"""Benchmarks that cannot rot: each runs, small, and reports the finite figures that the
-page has targets for.
+"""Benchmarks that cannot rot: a sixth of them, and those that changed, run small, and
+report the finite figures that the page has targets for (`make bench`: all of them).
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import pages
 import performance_page as maker
+import rotation
 from performed import writing
 from performed.parts import AT_LEAST, AT_MOST, PARTS, Target
 from performed.reasons import REASONS
+from rotation import due
 
 pytestmark = pytest.mark.long
 HERE = Path(maker.__file__).parent
 KEPT = maker.kept()
-PROCESSES = 6
-"""Benchmarks take turns in so many processes, as in `run.py`: one each would start
-Python and import torch 27 times.
+DUE = due(list(PARTS), 6, "benchmarks/{}.py".format)
+"""Those of this run, one after the other in one process, as in `run.py`: one each would
+start Python and import torch as many times.
 """
 CODE = """
 import json, sys
@@ -50,22 +52,46 @@ def run(*words: str) -> str:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(
-    "names", [list(PARTS)[i::PROCESSES] for i in range(PROCESSES)], ids=" ".join
-)
-def test_benchmarks_measure_what_the_page_promises(names):
-    found = json.loads(run("-c", CODE, *names).splitlines()[-1])
-    assert list(found) == names
+def test_benchmarks_measure_what_the_page_promises():
+    found = json.loads(run("-c", CODE, *DUE).splitlines()[-1])
+    assert list(found) == DUE
     for name, figures in found.items():
         assert figures, name
         assert all(0 <= value < float("inf") for value in figures.values()), name
 
 
-@pytest.mark.torch
 def test_benchmarks_run_by_name():
-    said = run("run.py", "--quick", "imports", "posterior")
+    said = run("run.py", "--quick", "imports", "maxt")
     assert "import causalgia" in said
-    assert "== posterior" in said
+    assert "== maxt" in said
+
+
+def test_every_benchmark_is_there_to_be_run():
+    """Those that this run does not measure can be imported."""
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]:\n"
+        "    assert callable(importlib.import_module(name).main), name\n"
+    )
+    run("-c", code, *PARTS, "engines", "posterior")
+
+
+def test_the_parts_of_all_runs_are_the_table(monkeypatch):
+    """Whatever the commit, a sixth; over all six, every one."""
+    names, tried = [f"no file {i}" for i in range(27)], []
+    for part in range(6):
+        monkeypatch.setenv("SUITE_PART", str(part))
+        here = due(names, 6, "{}.py".format)
+        assert 4 <= len(here) <= 5
+        tried += here
+    assert sorted(tried) == sorted(names)
+
+
+def test_a_benchmark_that_changed_is_due(monkeypatch):
+    monkeypatch.setenv("SUITE_PART", "0")
+    monkeypatch.setattr(rotation, "changed_files", lambda: {"benchmarks/b.py"})
+    assert due(["a", "b", "c", "d"], 3, "benchmarks/{}.py".format) == ["a", "b", "d"]
+    assert due(["a", "b", "c", "d"], 4, "other/{}.py".format) == ["a"]
 
 
 def test_the_page_is_what_was_found():

@@ -71,7 +71,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
     oracle = cg.zoo.oracle("rbfox1_like")
     arms = {"placebo": cg.Placebo("TGCATG", at=16), "RBFOX1": cg.Embed("TGCATG", at=16)}
     design = cg.Design(null=cg.Uniform(length=41), arms=arms, n_units=300)
-    table = cg.calibrate(design, oracle, n_trials=30, rng=1)
+    table = cg.calibrate(design, oracle, n_trials=20, rng=1)
     assert table["passes"].all(), table["value"].to_series()
     assert {
         "A/A p < 0.05: RBFOX1",
@@ -92,7 +92,7 @@ def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
         ),
     )
     table = cg.calibrate(
-        DESIGN, simulator, n_trials=60, rng=2, analysis=ask, posterior=True
+        DESIGN, simulator, n_trials=40, rng=2, analysis=ask, posterior=True
     )
     assert table["passes"].all(), table["value"].to_series()
     assert {"SBC rank: GC, activity", "lfsr - wrong signs"} <= set(table["row"].values)
@@ -103,7 +103,7 @@ def test_errors_that_are_too_small_are_found() -> None:
     def wrong(design: cg.Design, *, rng: int) -> xr.Dataset:
         return simulator(design, rng=rng, narrow=0.5)
 
-    table = cg.calibrate(DESIGN, wrong, n_trials=60, rng=3, posterior=False)
+    table = cg.calibrate(DESIGN, wrong, n_trials=40, rng=3, posterior=False)
     coverage = table.sel(
         row=["coverage: GC, activity", "coverage: AT, activity", "FWER of the band"]
     )
@@ -129,7 +129,7 @@ def test_false_discoveries_are_counted_where_some_truth_is_0() -> None:
         return outcomes
 
     table = cg.calibrate(
-        DESIGN, known, n_trials=60, rng=4, truth=truth, posterior=False
+        DESIGN, known, n_trials=40, rng=4, truth=truth, posterior=False
     )
     assert table.sel(row="FDR")["passes"]
     assert table.sel(row="FDR")["value"] <= 0.1
@@ -335,7 +335,7 @@ def test_verdicts_are_counted() -> None:
 
     ask = cg.Analysis(control="untreated", rope=(-0.5, 0.5))
     table = cg.calibrate(
-        DESIGN, known, n_trials=120, rng=4, analysis=ask, truth=truth, posterior=False
+        DESIGN, known, n_trials=60, rng=4, analysis=ask, truth=truth, posterior=False
     )
     rows = [
         "false verdict: GC, activity",
@@ -371,7 +371,7 @@ def test_verdicts_that_claim_too_much_are_found() -> None:
 
     ask = cg.Analysis(control="untreated", rope=0)
     table = cg.calibrate(
-        DESIGN, wrong, n_trials=100, rng=3, analysis=ask, posterior=False
+        DESIGN, wrong, n_trials=60, rng=3, analysis=ask, posterior=False
     )
     assert not table.sel(row=["false verdict: GC, activity", "coverage: GC, activity"])[
         "passes"

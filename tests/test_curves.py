@@ -263,7 +263,7 @@ def test_moments_have_the_estimates_and_the_band_of_all_units():
 @pytest.mark.parametrize("method", ["bootstrap_t", "sup_t"])
 @pytest.mark.parametrize("clustered", [False, True])
 def test_bands_cover_whole_curves(method, clustered):
-    n_trials, hits = 200, 0
+    n_trials, hits = 100, 0
     x = np.arange(60)
     peak = np.exp(-0.5 * ((x - 30) / 5) ** 2)
     rng = np.random.default_rng(5)
@@ -279,7 +279,7 @@ def test_bands_cover_whole_curves(method, clustered):
             parent=("unit", parent if clustered else np.arange(120))
         )
         band = cg.simultaneous(
-            effects, over="position", method=method, n_draws=999, rng=rng
+            effects, over="position", method=method, n_draws=499, rng=rng
         ).squeeze()
         hits += bool(((band["lower"] <= truth) & (truth <= band["upper"])).all())
     low, high = stats.binom.ppf([5e-4, 1 - 5e-4], n_trials, 0.95) / n_trials

@@ -120,9 +120,18 @@ def small_by_grid(
     effect: Array, se: Array, prior: Prior
 ) -> tuple[Array, Array, float, float, float]:
     """Means and sd of effects, log evidence, means of tau and mu: one grid over (tau,
-    mu, delta), nothing clever.
+    mu, delta), nothing clever; scipy's densities take ten times as long.
     """
+
+    def bell(x: Array) -> Array:
+        return np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+
+    def student_of_4(x: Array) -> Array:
+        return 0.375 * (1 + x**2 / 4) ** -2.5
+
     x, mu = np.linspace(-9, 7, 161), np.linspace(-18, 18, 361)
+    np.testing.assert_allclose(student_of_4(mu), t_law.pdf(mu, 4), rtol=1e-12)
+    np.testing.assert_allclose(bell(mu), norm.pdf(mu), rtol=1e-12)
     tau, top = np.exp(x), np.zeros((161, 361))
     first, second = np.zeros((2, len(effect), 161, 361))
     z = np.sinh(np.linspace(-6, 6, 241))
@@ -131,16 +140,15 @@ def small_by_grid(
         for i, t in enumerate(tau):
             if t < 2 * se[k]:  # over z, where the noise is the wider
                 delta = mu[:, None] + t * z
-                f = norm.pdf(effect[k], delta, se[k]) * rule
+                f = bell((effect[k] - delta) / se[k]) / se[k] * rule
             else:
                 delta = np.broadcast_to(
                     effect[k] + se[k] * np.linspace(-8, 8, 161), (361, 161)
                 )
                 f = (
-                    t_law.pdf((delta - mu[:, None]) / t, 4)
+                    student_of_4((delta - mu[:, None]) / t)
                     / t
-                    * norm.pdf(effect[k], delta, se[k])
-                    * se[k]
+                    * bell((effect[k] - delta) / se[k])
                     * 0.1
                 )
             total = f.sum(axis=1)

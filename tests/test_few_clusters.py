@@ -143,14 +143,14 @@ def test_a_plan_that_allows_no_false_verdict_takes_holm_below_20_clusters() -> N
 @pytest.mark.long
 @pytest.mark.parametrize("n_clusters", [5, 10])
 def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
-    """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 200 trials
+    """An effect of 1.5 sd among 12 contrasts: Holm's error is at most .05 of 100 trials
     and its power above.
     """
-    found = np.zeros((2, 200), bool)
-    false = np.zeros(200, bool)
+    found = np.zeros((2, 100), bool)
+    false = np.zeros(100, bool)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FewClustersWarning)
-        for trial in range(200):
+        for trial in range(100):
             ice = (normal(n_clusters, seed=trial) - 0.3) / np.sqrt(2)
             false[trial] = bool(
                 (adjust(effects_of(ice), method="auto")["p_adjusted"] <= 0.05).any()
@@ -162,7 +162,7 @@ def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:
             found[1, trial] = (
                 bootstrap_t_max(ice, n_draws=199, rng=trial).p_single_step[0] <= 0.05
             )
-    assert false.sum() <= stats.binom.ppf(0.999, 200, 0.05)
+    assert false.sum() <= stats.binom.ppf(0.999, 100, 0.05)
     assert found[0].mean() - found[1].mean() > 0.1
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -114,15 +115,21 @@ def checks(**attrs):
     )
 
 
-def trial(n_units=40):
+@cache
+def simulated_trial():
     arms = {
         "untreated": cg.Untreated(),
         "GCATG": cg.Embed("GCATG", at=12),
         "GCACG": cg.Embed("GCACG", at=12),
     }
-    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=n_units)
+    design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=40)
     analysis = cg.Analysis(control="untreated", rope=(-0.1, 0.1))
     return cg.run(design, cg.zoo.oracle("rbfox1_like"), rng=0, analysis=analysis)
+
+
+def trial():
+    """Outcomes that a test may change: the trial is run once in a process."""
+    return simulated_trial().copy(deep=True)
 
 
 def written(x, folder, **options):
@@ -138,6 +145,7 @@ def rows_of(html):
     )
 
 
+@cache
 def starter(n_units=100):
     """The trial of `causalgia init`, with decisions: two tasks and forty placebos."""
     arms = {
@@ -151,6 +159,13 @@ def starter(n_units=100):
     analysis = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
     outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=7, analysis=analysis)
     return outcomes, cg.analyze(outcomes, rng=0)
+
+
+@pytest.fixture(scope="module")
+def starter_page(tmp_path_factory):
+    """The page of that trial with its outcomes, as text."""
+    outcomes, decisions = starter()
+    return written(decisions, tmp_path_factory.mktemp("starter"), outcomes=outcomes)
 
 
 def fitted():
@@ -222,15 +237,15 @@ def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_pa
     assert len(html.encode()) < 2_000_000
 
 
-def test_the_page_says_what_the_report_says_and_says_it_once(tmp_path):
-    outcomes, decisions = starter()
-    page = Page(written(decisions, tmp_path, outcomes=outcomes))
+def test_the_page_says_what_the_report_says_and_says_it_once(starter_page, tmp_path):
+    _, decisions = starter()
+    page = Page(starter_page)
     told = answer_parts(decisions, noted="under Method")
     seen = page.before_folds()
     assert " ".join(told.sentences) in seen
     assert " ".join(told.foot) in seen
     # what is copied into a paper is complete by itself
-    own = written(decisions, tmp_path, outcomes=outcomes).partition('id="cite"')[0]
+    own = starter_page.partition('id="cite"')[0]
     for line in (*told.sentences, *told.foot, *told.notes):
         assert len(line) > 20
         assert own.count(str(isolated(line))) == 1
@@ -242,9 +257,9 @@ def test_the_page_says_what_the_report_says_and_says_it_once(tmp_path):
     assert [row[0] for row in shown["rows"]][:2] == ["GATA1", "GATA1"]
 
 
-def test_definitions_sentences_and_placebos_are_folded(tmp_path):
+def test_definitions_sentences_and_placebos_are_folded(starter_page):
     outcomes, decisions = starter()
-    page = Page(written(decisions, tmp_path, outcomes=outcomes))
+    page = Page(starter_page)
     seen, text = page.before_folds(), page.text()
     for folded in (
         "do(x[100:107] = AGATAAG)",
@@ -261,10 +276,9 @@ def test_definitions_sentences_and_placebos_are_folded(tmp_path):
     assert not any(word in seen for word in words)
 
 
-def test_the_finding_has_one_figure_that_nothing_repeats(tmp_path):
+def test_the_finding_has_one_figure_that_nothing_repeats(starter_page, tmp_path):
     """A forest, an equivalence plot and a volcano showed the same four effects."""
-    outcomes, decisions = starter()
-    page = Page(written(decisions, tmp_path, outcomes=outcomes))
+    page = Page(starter_page)
     assert page.figures_seen == 1
     drawn = [found["aria-label"] for found in page.all("svg", role="img")]
     assert drawn[0] == drawn[1]  # for wide and for narrow screens
@@ -704,7 +718,7 @@ def test_an_unknown_task_is_said(tmp_path):
 
 
 PAGES = {
-    "trial": lambda: starter(50)[1],
+    "trial": lambda: starter()[1],
     "experiment": spaced,
     "fit": fitted,
     "one": lambda: decided(1),
@@ -714,6 +728,18 @@ PAGES = {
     "long names": lambda: decided(names=LONG),
 }
 """What a page is of -> the result."""
+
+
+@pytest.fixture(scope="module")
+def page_of(tmp_path_factory):
+    """The file of each of these pages, written when a test first opens it."""
+    folder = tmp_path_factory.mktemp("pages")
+
+    @cache
+    def path(name):
+        return cg.report(PAGES[name](), path=folder / f"{list(PAGES).index(name)}.html")
+
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -833,10 +859,9 @@ class TestInABrowser:
         )
 
     @pytest.mark.parametrize("name", list(PAGES))
-    def test_one_screen_has_question_answer_and_figure(self, name, browser, tmp_path):
+    def test_one_screen_has_question_answer_and_figure(self, name, browser, page_of):
         """Today's finding lay below the first screen."""
-        path = cg.report(PAGES[name](), path=tmp_path / "a.html")
-        self.load(browser, path)
+        self.load(browser, page_of(name))
         browser.screen(1280, 800)
         places = browser.value(
             "['#question', '#answer', '#figure-1'].map(name => {const r = document"
@@ -865,10 +890,9 @@ class TestInABrowser:
 
     @pytest.mark.parametrize("name", ["12 tasks", "long names"])
     @pytest.mark.parametrize("width", [390, 1280])
-    def test_no_verdict_is_broken_within_its_word(self, name, width, browser, tmp_path):
+    def test_no_verdict_is_broken_within_its_word(self, name, width, browser, page_of):
         """With long names beside them they read "increas", "es"."""
-        path = cg.report(PAGES[name](), path=tmp_path / "a.html")
-        self.load(browser, path)
+        self.load(browser, page_of(name))
         browser.screen(width, 800, mobile=width < 400)
         broken = browser.value(
             "[...document.querySelectorAll('#effects .mark')].filter(e => e.getClientRects"
@@ -878,9 +902,8 @@ class TestInABrowser:
         assert broken == 0
 
     @pytest.mark.parametrize("name", list(PAGES))
-    def test_a_phone_cuts_nothing(self, name, browser, tmp_path):
-        path = cg.report(PAGES[name](), path=tmp_path / "a.html")
-        self.load(browser, path)
+    def test_a_phone_cuts_nothing(self, name, browser, page_of):
+        self.load(browser, page_of(name))
         browser.screen(390, 844, mobile=True)
         assert browser.value("document.documentElement.scrollWidth") <= 390
         wide = browser.value(

@@ -544,7 +544,7 @@ def test_intervals_cover_and_tests_keep_their_size(
     n: int, n_arms: int, share: float, size: float
 ) -> None:
     """Compare misses of 95 % intervals, and false alarms at .05, with stated sizes."""
-    rng, n_tables, missed, rejected = np.random.default_rng(0), 400, 0, 0
+    rng, n_tables, missed, rejected = np.random.default_rng(0), 200, 0, 0
     weights = np.column_stack([-np.ones(n_arms - 1), np.eye(n_arms - 1)])
     unit, arm = (x.ravel() for x in np.indices((n, n_arms)))
     for _ in range(n_tables):
