@@ -150,7 +150,8 @@ def stack_letters(
         msg = (
             f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} "
             f"letters and record {quoted(names[0])} has {first}; cut all to one "
-            "length, or take windows of one length with from_bed(..., length=)"
+            "length: length= of read_fasta and cg.sequences.middle_windows take the "
+            "middle of each, from_bed windows of a genome"
         )
         raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
