@@ -69,6 +69,10 @@ class Sequences:
         others.
     skipped
         Records or windows that ``skip=`` left out of the file.
+    ambiguous
+        (n, length) bytes: the letter where one is not a base, such as N, and 0
+        elsewhere. `tokens` has one base there that the letter admits. None: all letters
+        are bases.
 
     Raises
     ------
@@ -86,6 +90,7 @@ class Sequences:
     names: tuple[Name, ...]
     source: str | None = None
     skipped: tuple[Skipped, ...] = ()
+    ambiguous: Tokens | None = None
 
     def __post_init__(self) -> None:
         # the tokens as an array that no other code can write to
@@ -113,6 +118,8 @@ class Sequences:
             json.dumps([self.tokens.shape, self.names]).encode(), digest_size=16
         )
         content.update(self.tokens.tobytes())
+        if self.ambiguous is not None:
+            content.update(self.ambiguous.tobytes())
         return content.hexdigest()
 
     @property
@@ -126,7 +133,14 @@ class Sequences:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequences):
             return NotImplemented
-        return self.names == other.names and np.array_equal(self.tokens, other.tokens)
+        same = (self.ambiguous is None) == (other.ambiguous is None) and (
+            self.ambiguous is None or np.array_equal(self.ambiguous, other.ambiguous)
+        )
+        return (
+            same
+            and self.names == other.names
+            and np.array_equal(self.tokens, other.tokens)
+        )
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -135,9 +149,12 @@ class Sequences:
         self,
     ) -> tuple[
         type[Sequences],
-        tuple[Tokens, tuple[Name, ...], str | None, tuple[Skipped, ...]],
+        tuple[Tokens, tuple[Name, ...], str | None, tuple[Skipped, ...], Tokens | None],
     ]:
-        return Sequences, (self.tokens, self.names, self.source, self.skipped)
+        return Sequences, (
+            *(self.tokens, self.names, self.source, self.skipped),
+            self.ambiguous,
+        )
 
     def __repr__(self) -> str:
         shown = " ... ".join(map(repr, dict.fromkeys((self.names[0], self.names[-1]))))
@@ -241,6 +258,12 @@ def as_sequences(of: Source) -> Sequences:
     ('promoter',)
     """
     if isinstance(of, Sequences):
+        if of.ambiguous is not None:
+            at = int((of.ambiguous > 0).any(axis=1).argmax())
+            raise SequenceError(
+                f"sequence {quoted(of.names[at])} has letters that are not bases, which "
+                "shuffles with keep_n=True alone can have"
+            )
         return of
     if isinstance(of, str):
         is_letters = of.isascii() and set(of.upper()) <= set(IUPAC)
@@ -280,6 +303,56 @@ def as_sequences(of: Source) -> Sequences:
         "or an array of tokens (n, length)"
     )
     raise SequenceError(msg)
+
+
+def with_ambiguous_letters(of: Source) -> Sequences:
+    """Return sequences whose letters may be ambiguous, such as N: strings, a mapping
+    from names to strings, or the path of a FASTA file.
+
+    Raises
+    ------
+    SequenceError
+        If a letter is not of the IUPAC code, or as `as_sequences`.
+
+    Examples
+    --------
+    >>> found = with_ambiguous_letters(["ACNNT"])
+    >>> [chr(x) if x else "." for x in found.ambiguous[0]]
+    ['.', '.', 'N', 'N', '.']
+    """
+    if isinstance(of, Sequences) or hasattr(of, "__array__"):
+        return of if isinstance(of, Sequences) else as_sequences(of)
+    source: str | None = None
+    names: tuple[Name, ...]
+    if isinstance(of, PathLike) or (
+        isinstance(of, str) and (_exists(of) or not set(of.upper()) <= set(IUPAC))
+    ):
+        source = str(of)
+        names, bodies = parse_fasta(read_text(of), source=source)
+        _check_unique_names(names, place=f"{source}: ")
+    else:
+        strings = [of] if isinstance(of, str) else of
+        texts = list(strings.values() if isinstance(strings, Mapping) else strings)
+        if not all(isinstance(x, str) for x in texts):
+            return as_sequences(of)  # whose error names what is none
+        names = tuple(range(len(texts)))
+        if isinstance(of, Mapping):
+            names = _as_record_names(tuple(of), len(texts))
+        bodies = [x.encode() for x in texts]
+    letters = stack_letters(bodies, names, source=source)
+    tokens = letter_tokens(
+        letters, names, ambiguous="draw", rng=_AMBIGUOUS, source=source
+    )
+    odd = CODES[letters] > 3
+    if not odd.any():
+        return Sequences(_set_read_only(tokens), names, source)
+    # ASCII upper case
+    spelled = np.where(odd, letters & ~np.uint8(32), 0).astype(np.uint8)
+    return Sequences(_set_read_only(tokens), names, source, (), _set_read_only(spelled))
+
+
+_AMBIGUOUS = 44
+"""Seed of the bases that stand for ambiguous letters in the parents themselves."""
 
 
 def _exists(path: str) -> bool:
