@@ -133,9 +133,10 @@ class Sequences:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequences):
             return NotImplemented
-        same = (self.ambiguous is None) == (other.ambiguous is None) and (
-            self.ambiguous is None or np.array_equal(self.ambiguous, other.ambiguous)
-        )
+        if self.ambiguous is None or other.ambiguous is None:
+            same = self.ambiguous is other.ambiguous
+        else:
+            same = np.array_equal(self.ambiguous, other.ambiguous)
         return (
             same
             and self.names == other.names

@@ -404,7 +404,8 @@ def klet_shuffle_between(
     ([[0, 0, 1]], [0, 1, 2, 3])
     """
     out = tokens[parent]
-    plain = np.flatnonzero(~(ambiguous > 0).any(axis=1)[parent])
+    whole = np.flatnonzero(~(ambiguous > 0).any(axis=1))
+    plain = np.flatnonzero(np.isin(parent, whole))
     if len(plain):
         out[plain] = klet_shuffle(key, units[plain], tokens, k, parent=parent[plain])
     for row in np.flatnonzero((ambiguous > 0).any(axis=1)).tolist():

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.checks import as_int, is_whole
+from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.experiments._variants import replaced_strings, window_loci
@@ -35,7 +36,6 @@ from causalgia.sequences.skipped_inputs import (
     skipping,
 )
 from causalgia.sequences.variant_files import (
-    VARIANT_SKIPS,
     Variant,
     VariantList,
     check_alleles,

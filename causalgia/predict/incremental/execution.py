@@ -575,11 +575,12 @@ def _of_one_span(
     # by how much a span stands behind the start of one of many edits
     shift = phase[:, None] - phase[many]
     shift = shift % period if period else shift
-    holds = (shift >= 0) & (shift + width[:, None] <= width[many])
+    holds = np.logical_and(shift >= 0, shift + width[:, None] <= width[many])
     into = np.where(holds, width[many], widest + 1).argmin(axis=1)
     into[many] = np.arange(len(many))
     start = first - np.take_along_axis(shift, into[:, None], 1)[:, 0][which]
-    fits = holds.any(axis=1)[which] & (start >= 0)
+    inside = np.any(holds, axis=1, keepdims=True)[:, 0]
+    fits = inside[which] & (start >= 0)
     group = np.where(fits, into[which], -1)
     found = [
         EditGroup(widest, int(width[k]), places[mine], start[mine])
