@@ -69,6 +69,10 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         [],
         {"motifs": ["UGCAUG", "AGCAUG", "GGCUGG"], "n_placebos": 40, "n_units": 80},
     ),
+    "motif_screen": (
+        [{"RBFOX1": "TGCATG", "SP1": "GGGCGGG"}, cg.Uniform(length=41)],
+        {"n_placebos": 40, "n_units": 80},
+    ),
     "motif_mutagenesis": ([], {"motif": "GCUGG"}),
     "position": ([], {}),
     "affinity": ([], {}),
@@ -115,8 +119,10 @@ def made(name: str, folder: Path) -> cg.experiments.Experiment:
         )
         (folder / "two.vcf").write_text("chr1\t422\trs1\tG\tA\nchr1\t519\trs2\tG\tA\n")
         arguments = [folder / "two.vcf", folder / "genome.fa"]
-    if name not in ("variants", "kmer_screen") and not any(
-        isinstance(one, list) for one in arguments
+    if (
+        "n_units" not in settings
+        and name != "variants"
+        and not any(isinstance(one, list) for one in arguments)
     ):
         settings = {**settings, "n_units": 60}
     return cg.experiments.build(name, *arguments, settings=settings)

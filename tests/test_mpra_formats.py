@@ -857,15 +857,6 @@ def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
             "insert_length=40.5 must be a whole",
         ),
         (
-            [
-                Variant("chr2", 100, "ACA", "A", "one"),
-                Variant("chr2", 102, "ACA", "A", "other"),
-            ],
-            {},
-            LibraryError,
-            "variants 'one' and 'other' are the same change, chr2:0:ACAC",
-        ),
-        (
             [Variant("chr2", 100, "ACA", "A", "rs9")],
             {},
             LibraryError,

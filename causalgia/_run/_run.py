@@ -206,7 +206,7 @@ def run(
         overlap (up to 200 of each are predicted). None: a null model that is made of
         sequences (``of=``) has ten of them predicted, untreated and under up to five
         arms of its contrasts, and so have the sequences that are given: at most 60
-        predictions. False: none.
+        predictions. False: none, and no look at the other strand (Notes).
 
     Returns
     -------
@@ -259,6 +259,11 @@ def run(
     them lies outside its interval on the backgrounds; the page "What is estimated" has
     the rule. Contrasts that embed nothing, scales of means and tracks have none. A
     store keeps those that it began with.
+
+    Up to three motifs, strings that the arms of its contrasts embed, are also embedded
+    as their reverse complements in the first 16 units: at most 144 predictions, in
+    trials of ten times as many and more. A note says where the reverse complement has
+    the larger effect, as it may on a network of RNA.
 
     Examples
     --------

@@ -70,6 +70,7 @@ from causalgia.trial.attributes import (
     task_scale_coordinate,
 )
 from causalgia.trial.design_notes import overlap_notes
+from causalgia.trial.other_strand import oriented_arms
 from causalgia.trial.setup import TrialSetup, set_up_trial
 from causalgia.trial.source_sequences import source_trial
 from causalgia.trial.turns import NamedArrays
@@ -313,7 +314,12 @@ class RunRequest:
         found = source_trial(
             trial.design, trial.predictor, question, self.real, key=trial.key
         )
-        return replace(setup, sources=found)
+        oriented = (
+            ()
+            if self.real is False
+            else oriented_arms(trial.design, trial.predictor, question)
+        )
+        return replace(setup, sources=found, oriented=oriented)
 
 
 def as_comparable_tasks(
@@ -766,6 +772,7 @@ def set_up_contrasts(request: RunRequest) -> ContrastTrialSetup:
         question,
         sparing=request.keep == "moments",
         sources=setup.sources,
+        oriented=setup.oriented,
     )
 
 

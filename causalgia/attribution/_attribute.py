@@ -16,6 +16,7 @@ from causalgia.attribution.map_scores import (
     ScoresOverBaselines,
     as_explained,
     as_null,
+    count_skipped,
     draws_of,
     mutagenesis,
     occlusion,
@@ -38,6 +39,7 @@ from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Sequences, Source
 from causalgia.sequences.random import random_words
+from causalgia.sequences.skipped_inputs import Skip
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import meter
 from causalgia.types import Tokens
@@ -81,6 +83,7 @@ def attribute(
     n_baselines: int = _USUAL_N,
     rng: RNG | None = None,
     tasks: str | Sequence[str] | None = None,
+    skip: Skip = (),
     progress: bool = True,
 ) -> xr.Dataset:
     """Return attribution maps of sequences: the contribution of each base at each
@@ -119,6 +122,10 @@ def attribute(
     tasks
         Names or patterns such as ``"DNASE:*"`` of the tasks to explain; by default all.
         Gradients and DeepLIFT take a backward pass for each.
+    skip
+        Reasons for which records of a FASTA file are left out instead of refused, or
+        ``"all"``, as in `causalgia.sequences.read_fasta`; ``attrs["skipped"]`` counts
+        them.
     progress
         Whether to draw a progress bar on a terminal.
 
@@ -194,9 +201,9 @@ def attribute(
         raise AttributionError(
             f"method={quoted(method)} has no baselines; leave n_baselines= out"
         )
-    of = as_explained(sequences)
+    of = as_explained(sequences, skip)
     check_no_track(predictor)
-    attrs: dict[str, Any] = {"method": method}
+    attrs: dict[str, Any] = {"method": method} | count_skipped(of)
     draw, key = None, 0
     n_baselines = as_count(n_baselines, "n_baselines")
     if over_baselines:

@@ -19,7 +19,12 @@ from causalgia.attribution._attribute import (
     columns_of_tasks,
 )
 from causalgia.attribution.attribution_maps import contributions, find_aligned
-from causalgia.attribution.map_scores import PairChanges, as_explained, pair_mutagenesis
+from causalgia.attribution.map_scores import (
+    PairChanges,
+    as_explained,
+    count_skipped,
+    pair_mutagenesis,
+)
 from causalgia.checks import as_count, as_span, is_whole
 from causalgia.design import NullModel
 from causalgia.errors import AttributionError, DesignError, quoted
@@ -31,6 +36,7 @@ from causalgia.schema import annotate, validate
 from causalgia.sequences import Instances, Motif
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.sequences.random import random_words
+from causalgia.sequences.skipped_inputs import Skip
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import floor_of_one, meter
 from causalgia.types import Tokens
@@ -49,6 +55,7 @@ def interactions(
     pairs: Iterable[Sequence[int]] | None = None,
     anchor: str | Motif | Instances | ArrayLike | None = None,
     tasks: str | Sequence[str] | None = None,
+    skip: Skip = (),
     progress: bool = True,
 ) -> xr.Dataset:
     r"""Measure the interaction of the bases at pairs of positions by pair mutagenesis:
@@ -80,6 +87,10 @@ def interactions(
         allowed: -1 is the base before it.
     tasks
         Names or patterns such as ``"DNASE:*"`` of tasks; by default all.
+    skip
+        Reasons for which records of a FASTA file are left out instead of refused, or
+        ``"all"``, as in `causalgia.sequences.read_fasta`; ``attrs["skipped"]`` counts
+        them.
     progress
         Whether to draw a progress bar on a terminal.
 
@@ -153,7 +164,7 @@ def interactions(
     """
     check_predictor(predictor, "interactions(sequences, predictor)")
     check_no_track(predictor)
-    of = as_explained(sequences)
+    of = as_explained(sequences, skip)
     units = _units(of, anchor)
     names, table = _requested(
         positions, pairs, of.length if anchor is None else units.width
@@ -192,7 +203,7 @@ def interactions(
         known,
         sequences,
         aligned=anchor is not None,
-    )
+    ).assign_attrs(count_skipped(of))
 
 
 class _Units(NamedTuple):
@@ -471,6 +482,7 @@ def dfim(
     n_exchanges: int = 9,
     rng: RNG | None = None,
     tasks: str | Sequence[str] | None = None,
+    skip: Skip = (),
     progress: bool = True,
 ) -> xr.Dataset:
     r"""Map how contributions elsewhere depend on one site: contributions minus those
@@ -500,7 +512,7 @@ def dfim(
     rng
         Seed of exchanges and of baselines; a source of one or two positions with a
         method without baselines needs none.
-    tasks, progress
+    tasks, skip, progress
         As in `causalgia.attribute`.
 
     Returns
@@ -546,7 +558,7 @@ def dfim(
     ... ).to_series().to_dict()
     {'AND': 2.0, 'OR': -2.0}
     """
-    of = as_explained(sequences)
+    of = as_explained(sequences, skip)
     start, stop = _as_source(source, of.length)
     width, n_exchanges = stop - start, as_count(n_exchanges, "n_exchanges")
     every = 3**width <= n_exchanges
@@ -577,7 +589,7 @@ def dfim(
             progress=progress,
         )
 
-    maps = mapped(sequences)
+    maps = mapped(of if of.skipped else sequences)
     edited: Any = 0.0
     error: Any = 0.0
     n_maps = 3**width if every else n_exchanges

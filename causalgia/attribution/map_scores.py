@@ -6,18 +6,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from causalgia.choices import RECORD_SKIPS
 from causalgia.design import DinucleotideShuffle, KletShuffle, NullModel
-from causalgia.errors import AttributionError, quoted
+from causalgia.errors import AttributionError, SequenceError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import validate
-from causalgia.sequences.fasta import Sequences, as_sequences
+from causalgia.sequences.fasta import (
+    Sequences,
+    as_sequences,
+    read_fasta,
+)
 from causalgia.sequences.random import random_words
+from causalgia.sequences.skipped_inputs import Skip, as_skip, skip_sentence
 from causalgia.streams import derive
 from causalgia.types import Array, Tokens
 
@@ -325,18 +332,43 @@ def _answers(
 Draw = Callable[[NDArray[np.int64], NDArray[np.int64]], Tokens]
 
 
-def as_explained(sequences: Any) -> Sequences:
+def as_explained(sequences: Any, skip: Skip = ()) -> Sequences:
     """Return sequences of any source, or of a Dataset that a null model drew, whose
-    units are their names.
+    units are their names; records of a file are left out for the reasons in `skip`.
+
+    Raises
+    ------
+    SequenceError
+        If records are to be left out of what is not a file.
     """
     import xarray as xr
 
+    if as_skip(skip, RECORD_SKIPS, what="records"):
+        if not isinstance(sequences, str | PathLike):
+            raise SequenceError(
+                f"skip={quoted(skip)} leaves records of a file out, and sequences= is "
+                "none; leave those sequences out of what you give, or read them from a "
+                "FASTA file"
+            )
+        return read_fasta(sequences, skip=skip)
     if not isinstance(sequences, xr.Dataset):
         return as_sequences(sequences)
     drawn = validate(sequences, "sequences")
     return Sequences(
         drawn["sequence"].to_numpy(), tuple(map(str, drawn["unit"].to_numpy()))
     )
+
+
+def count_skipped(of: Sequences) -> dict[str, str]:
+    """Return the attribute that counts the records that were left out, if any were.
+
+    Examples
+    --------
+    >>> count_skipped(as_sequences(["ACGT"]))
+    {}
+    """
+    counted = skip_sentence(of.skipped, len(of), "sequences")
+    return {"skipped": counted} if counted else {}
 
 
 def as_null(baselines: object, of: Sequences) -> NullModel:

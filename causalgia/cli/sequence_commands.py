@@ -119,6 +119,15 @@ def discover_motifs(
             ),
         ),
     ] = "",
+    length: Annotated[
+        int | None,
+        typer.Option(
+            "--length",
+            metavar="BP",
+            min=1,
+            help="Take so many bases from the middle of each sequence.",
+        ),
+    ] = None,
     skip: Annotated[
         str,
         typer.Option(
@@ -222,11 +231,12 @@ def discover_motifs(
     given = (
         read_sequences(
             sequences,
+            length=length,
             ambiguous=cast("Ambiguous", ambiguous),
             rng=rng,
             skip=_words(skip),
         )
-        if skip or ambiguous != "refuse"
+        if skip or ambiguous != "refuse" or length is not None
         else sequences
     )
     skipped = () if isinstance(given, Path) else given.skipped

@@ -169,7 +169,6 @@ _IN_PYTHON = (
     "across_predictors",
     "tile_search",
     "greedy_tiles",
-    "motif_screen",
     "junctions",
 )
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_count, is_whole
+from causalgia.checks import as_count, check_flag, is_whole
 from causalgia.design.null_model import (
     FromParents,
     FromSequences,
@@ -25,8 +25,14 @@ from causalgia.design.null_model import (
     parent_labels,
     random_order,
 )
-from causalgia.errors import DesignError, quoted
-from causalgia.sequences.fasta import Name
+from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.sequences.fasta import (
+    Name,
+    Sequences,
+    Source,
+    as_sequences,
+    with_ambiguous_letters,
+)
 from causalgia.streams import derive
 from causalgia.types import Tokens, Units
 
@@ -186,6 +192,11 @@ class KletShuffle(FromParents):
     k
         Length of the k-mers whose counts are kept: 1 keeps composition, 2
         dinucleotides, 3 codon-like triplets.
+    keep_n
+        Whether N and other ambiguous letters keep their places. Each stretch between
+        them is shuffled by itself, so that its k-let counts are exactly kept, and in
+        each unit they are bases drawn anew, uniformly from those that the letter
+        admits. False: such letters are refused.
 
     Examples
     --------
@@ -195,9 +206,11 @@ class KletShuffle(FromParents):
     """
 
     k: int
+    keep_n: bool = False
     kind: ClassVar[str] = "klet_shuffle"
 
     def __post_init__(self) -> None:
+        check_flag(self.keep_n, "keep_n", error=DesignError)
         super().__post_init__()
         k = as_count(self.k, "k")
         if k > 10:
@@ -216,21 +229,37 @@ class KletShuffle(FromParents):
         return self.redraw(units, key=key, again=key, n_units=n_units)
 
     def redraw(self, units: Units, *, key: int, again: int, n_units: int) -> Tokens:  # noqa: ARG002
-        from causalgia.sequences.shuffles import klet_shuffle
+        from causalgia.sequences.shuffles import klet_shuffle, klet_shuffle_between
 
-        return klet_shuffle(
-            again,
-            units,
-            self.parents_given.tokens,
-            self.k,
-            parent=self._parent_index(units, key),
-        )
+        given, parent = self.parents_given, self._parent_index(units, key)
+        if given.ambiguous is not None:
+            return klet_shuffle_between(
+                again, units, given.tokens, given.ambiguous, self.k, parent=parent
+            )
+        return klet_shuffle(again, units, given.tokens, self.k, parent=parent)
+
+    def _read(self, of: Source) -> Sequences:
+        if self.keep_n:
+            return with_ambiguous_letters(of)
+        try:
+            return as_sequences(of)
+        except SequenceError as error:
+            if "draw it uniformly" not in str(error):
+                raise
+            raise SequenceError(f"{error}, or keep_n=True to keep its place") from error
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
         return parent_labels(self)[self._parent_index(units, key)]
 
     def notes(self, n_units: int) -> list[str]:
         n, shared = len(self.parents_given), super().notes(n_units)
+        odd = self.parents_given.ambiguous
+        if odd is not None:
+            shared.append(
+                f"letters that are not bases, such as N, keep their places in "
+                f"{int((odd > 0).any(axis=1).sum()):,} of {n:,} sequences; in each unit "
+                "they are bases drawn at random"
+            )
         if n_units >= n:
             return shared
         few = (
@@ -249,8 +278,13 @@ class KletShuffle(FromParents):
         """Natural log of the number of distinct sequences, counted until it exceeds the
         units; else infinity.
         """
-        from causalgia.sequences.shuffles import log_degeneracy
+        from causalgia.sequences.shuffles import log_degeneracy, log_reachable_between
 
+        odd = self.parents_given.ambiguous
+        if odd is not None:
+            rows = zip(self.parents_given.tokens, odd, strict=True)
+            each = [log_reachable_between(row, at, self.k) for row, at in rows]
+            return float(np.logaddexp.reduce(each))
         if self.k > 4 and self.length > _LONG:
             return np.inf
         parents = self.parents_given.tokens  # any of them may be drawn
@@ -270,7 +304,10 @@ class KletShuffle(FromParents):
 
     def _extras(self) -> dict[str, Any]:
         # these have it in their kind
-        return {} if self.kind in ("shuffle", "dinucleotide_shuffle") else {"k": self.k}
+        in_kind = self.kind in ("shuffle", "dinucleotide_shuffle")
+        return ({} if in_kind else {"k": self.k}) | (
+            {"keep_n": True} if self.keep_n else {}
+        )
 
     def _words(self) -> str:
         return f"{self.k}-let shuffles of"
@@ -285,6 +322,8 @@ class Shuffle(KletShuffle):
     ----------
     of
         Sequences of equal length, as for `Profile`.
+    keep_n
+        Whether N and other ambiguous letters keep their places, as in `KletShuffle`.
 
     Examples
     --------
@@ -309,6 +348,8 @@ class DinucleotideShuffle(KletShuffle):
     ----------
     of
         Sequences of equal length, as for `Profile`.
+    keep_n
+        Whether N and other ambiguous letters keep their places, as in `KletShuffle`.
 
     References
     ----------

@@ -258,15 +258,18 @@ class FromSequences(NullModel):
 
     def __post_init__(self) -> None:
         try:
-            object.__setattr__(self, "of", as_sequences(self.of))
+            object.__setattr__(self, "of", self._read(self.of))
         except SequenceError as error:
             raise DesignError(f"{type(self).__name__}(of=...): {error}") from error
         object.__setattr__(self, "length", self.parents_given.length)
 
+    def _read(self, of: Source) -> Sequences:
+        return as_sequences(of)
+
     @property
     def parents_given(self) -> Sequences:
         """The sequences in `of`."""
-        return as_sequences(self.of)
+        return self.of if isinstance(self.of, Sequences) else self._read(self.of)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -368,11 +371,10 @@ class FromParents(FromSequences):
 
     def _of_rows(self, chosen: NDArray[np.bool_], **more: Any) -> NullModel:
         given = self.parents_given
-        return replace(
-            self,
-            of=Sequences(given.tokens[chosen], tuple(compress(given.names, chosen))),
-            **more,
-        )
+        names = tuple(compress(given.names, chosen))
+        odd = None if given.ambiguous is None else given.ambiguous[chosen]
+        of = Sequences(given.tokens[chosen], names, None, (), odd)
+        return replace(self, of=of, **more)
 
 
 def _plain_sequences(of: Sequences) -> str | list[str] | dict[str, str]:
@@ -384,6 +386,11 @@ def _plain_sequences(of: Sequences) -> str | list[str] | dict[str, str]:
     if of.source is not None:
         return of.source
     strings = decode(of.tokens)
+    if of.ambiguous is not None:
+        strings = [
+            "".join(chr(x) if x else base for x, base in zip(odd, text, strict=True))
+            for odd, text in zip(of.ambiguous.tolist(), strings, strict=True)
+        ]
     if of.names == tuple(range(len(of))):
         return strings
     return dict(zip(map(str, of.names), strings, strict=True))

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
 from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
-from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
+from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
+from causalgia.experiments.kit.screens import (
+    PLACEBO,
+    random_placebos,
+    screen_of_arms,
+    start_of_widest,
+)
+from causalgia.experiments.kit.sites import as_null_model, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
-from causalgia.streams import derive
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -29,15 +33,12 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-CONTROL, PLACEBO = "untreated", "placebo "
 _WIDTH, _WIDEST = 6, 8
-_STREAM = 2018  # random key of the random sequences, which are fixed by the design
 _NAMED = _DRAWN = 20
 _IN_ANSWER = 3
 """K-mers that the answer names; the table and further sentences name more."""
 _PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
 _ROUNDING = 1e-12
-_ATTEMPTS = 1_000
 
 
 @former_arguments
@@ -155,12 +156,9 @@ def kmer_screen(
     as_null_model(null)
     screened = _as_screened_kmers(k, motifs, _as_alphabet(letters))
     width = len(screened[0])
-    start = as_start(at, "at", null.length, width)
-    if start + width > null.length:
-        raise DesignError(
-            f"a k-mer of {width} bases at {start} does not fit into the "
-            f"{null.length}-bp background; shorten the k-mers or move at="
-        )
+    start = start_of_widest(
+        null, at, width, f"a k-mer of {width} bases", "shorten the k-mers or move at="
+    )
     spelled = (
         "ACGU"
         if any("U" in kmer for kmer in screened)
@@ -174,21 +172,15 @@ def kmer_screen(
         there_are = 4**width - len(taken)
         n_placebos = max(min(n_placebos, there_are), LEAST_PLACEBOS)
     placebos = random_placebos(width, n_placebos, spelled, other_than=taken)
-    arms = [Arm(CONTROL, Untreated())]
-    arms += [Arm(kmer, Embed(kmer, at=start)) for kmer in screened]
-    arms += [Arm(PLACEBO + kmer, FixedPlacebo(kmer, at=start)) for kmer in placebos]
-    return Experiment(
-        null=null,
-        arms=arms,
+    return screen_of_arms(
+        null,
+        [
+            *(Arm(kmer, Embed(kmer, at=start)) for kmer in screened),
+            *(Arm(PLACEBO + kmer, FixedPlacebo(kmer, at=start)) for kmer in placebos),
+        ],
         n_units=n_units,
-        contrasts=CONTROL,
+        rope=rope,
         entry=KMER_SCREEN,
-        analysis=Analysis(rope=rope),
-        labels={
-            "is_placebo": {
-                arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
-            }
-        },
     )
 
 
@@ -226,62 +218,6 @@ def _as_screened_kmers(
             "motifs= are given"
         )
     return listed
-
-
-def random_placebos(
-    width: int, n: int, letters: str, *, other_than: Sequence[str]
-) -> list[str]:
-    """Draw distinct k-mers uniformly, from a stream that is the same in every design;
-    none holds another k-mer.
-    """
-    from causalgia.sequences.random import random_integers
-
-    n, taken = (
-        as_count(n, "n_placebos"),
-        {kmer.replace("U", "T") for kmer in other_than},
-    )
-    left = 4**width - sum(len(kmer) == width for kmer in taken)
-    others = f"the {left:,} {'other ' if other_than else ''}k-mers of {width} bases"
-    if left < LEAST_PLACEBOS:
-        raise DesignError(
-            f"a screen needs {LEAST_PLACEBOS} random sequences, and {others} are "
-            f"fewer; screen k-mers of {max(3, width + bool(other_than))} bases or more"
-        )
-    if n < LEAST_PLACEBOS or n > left:
-        raise DesignError(
-            f"n_placebos={n}: give {LEAST_PLACEBOS} or more, and at most {others}"
-        )
-    found: dict[str, None] = {}
-    attempt, spelling, lengths = (
-        0,
-        np.array(list(letters)),
-        {len(kmer) for kmer in taken},
-    )
-    while len(found) < n:
-        if attempt == _ATTEMPTS:
-            raise DesignError(
-                f"nearly every k-mer of {width} bases holds one of {len(taken):,} "
-                "k-mers; test fewer of them"
-            )
-        key = derive(_STREAM, "placebo words", width, attempt)
-        drawn = random_integers(
-            key, np.arange(4 * n, dtype=np.uint64), np.full(width, 4)
-        )
-        spelled = ("".join(row) for row in spelling[drawn])
-        found.update(
-            dict.fromkeys(
-                kmer
-                for kmer in spelled
-                if taken.isdisjoint(_parts(kmer.replace("U", "T"), lengths))
-            )
-        )
-        attempt += 1
-    return list(found)[:n]
-
-
-def _parts(kmer: str, lengths: Set[int]) -> set[str]:
-    """Return the parts of a k-mer that have these lengths."""
-    return {kmer[i : i + n] for n in lengths for i in range(len(kmer) - n + 1)}
 
 
 def read_kmer_screen(found: TrialResults) -> Finding:

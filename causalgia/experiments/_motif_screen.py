@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.analysis import Analysis
 from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS
-from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform, Untreated
+from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.experiments._kmer_screen import (
-    CONTROL,
-    PLACEBO,
-    draw_kmer_screen,
-    random_placebos,
-)
+from causalgia.experiments._kmer_screen import draw_kmer_screen
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.sites import as_null_model, as_start
+from causalgia.experiments.kit.screens import (
+    PLACEBO,
+    random_placebos,
+    screen_of_arms,
+    start_of_widest,
+)
+from causalgia.experiments.kit.sites import as_null_model
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
 from causalgia.ropes import RopeLike
@@ -81,7 +81,8 @@ def motif_screen(
     null
         The null model of backgrounds.
     taxon
-        Taxonomic group of ``"JASPAR"``; None: all.
+        Taxonomic group of ``"JASPAR"`` and of motifs that are given by their names; in
+        Python also None, for all.
     instances
         Whether instances are drawn as well, which takes twice the predictions.
     at
@@ -145,16 +146,16 @@ def motif_screen(
     chosen = _as_motif_list(motifs, taxon)
     cores = {name: motif_core(one, bits=bits) for name, one in chosen.items()}
     width = max(map(len, cores.values()))
-    start = as_start(at, "at", null.length, width)
-    if start + width > null.length:
-        widest = max(cores, key=lambda name: len(cores[name]))
-        raise DesignError(
-            f"motif {quoted(widest)}: its core of {width} bases at {start} does not fit "
-            f"into the {null.length:,}-bp background; move at=, or take longer "
-            "backgrounds"
-        )
+    widest = max(cores, key=lambda name: len(cores[name]))
+    start = start_of_widest(
+        null,
+        at,
+        width,
+        f"motif {quoted(widest)}: its core of {width} bases",
+        "move at=, or take longer backgrounds",
+    )
     n_placebos = as_count(n_placebos, "n_placebos")
-    arms, classes = [Arm(CONTROL, Untreated())], dict[str, int]()
+    arms, classes = list[Arm](), dict[str, int]()
     spelled = {name: core.consensus for name, core in cores.items()}
     first = dict[str, str]()  # motifs of one core share its arm
     drawn = dict[Any, str]()
@@ -177,11 +178,11 @@ def motif_screen(
             place = start + (width - wide) // 2
             arms.append(Arm(name, FixedPlacebo(word, at=place)))
             classes[name] = wide
-    return Experiment(
-        null=null,
-        arms=arms,
+    return screen_of_arms(
+        null,
+        arms,
         n_units=n_units,
-        contrasts=CONTROL,
+        rope=rope,
         entry=replace(
             MOTIF_SCREEN,
             read=partial(
@@ -197,16 +198,8 @@ def motif_screen(
                 both_strands=both_strands,
             ),
         ),
-        analysis=Analysis(rope=rope),
-        labels={
-            "is_placebo": {
-                arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
-            },
-            "placebo_class": classes,
-            "core": {
-                name: spelled.get(name.removesuffix(INSTANCES), "") for name in classes
-            },
-        },
+        placebo_class=classes,
+        core={name: spelled.get(name.removesuffix(INSTANCES), "") for name in classes},
     )
 
 
@@ -427,5 +420,6 @@ MOTIF_SCREEN = Entry(
     doi="10.1093/nar/gkad1059",
     read=_read_motif_screen,  # type: ignore[arg-type]  # with the cores of the screen
     draw=draw_kmer_screen,
+    zoo="gata1_like",
     claims="screening",
 )

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from causalgia.analysis import Analysis
 from causalgia.choices import DIRECTIONS, SIDES
-from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel, Untreated
+from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DesignError, OutcomesError, quoted
-from causalgia.experiments._kmer_screen import (
-    CONTROL,
-    PLACEBO,
-    draw_kmer_screen,
-    random_placebos,
-    read_kmer_screen,
-)
+from causalgia.experiments._kmer_screen import draw_kmer_screen, read_kmer_screen
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
+from causalgia.experiments.kit.screens import (
+    PLACEBO,
+    random_placebos,
+    screen_of_arms,
+)
 from causalgia.experiments.kit.sites import as_null_model, as_start
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate
@@ -144,7 +142,6 @@ def proposals(
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _UNITS
     arms = [
-        Arm(CONTROL, Untreated()),
         *(
             Arm(motif, Embed(motif, at=start + (width - len(motif)) // 2))
             for motif in motifs
@@ -166,28 +163,22 @@ def proposals(
             classes[PLACEBO + motif] = wide
     strength = table["strength"].to_numpy()
     largest = strength[np.arange(len(strength)), np.abs(strength).argmax(axis=1)]
-    return Experiment(
-        null=null,
-        arms=arms,
+    # motifs that maps chose are no draws from one law of effects: tests, whatever
+    # their number
+    return screen_of_arms(
+        null,
+        arms,
         n_units=n_units,
-        contrasts=CONTROL,
+        rope=rope,
         entry=replace(PROPOSALS, read=partial(_read_proposals, looked_at=looked_at)),
-        # motifs that maps chose are no draws from one law of effects: tests, whatever
-        # their number
-        analysis=Analysis(rope=rope),
-        labels={
-            "is_placebo": {
-                arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms[1:]
-            },
-            "placebo_class": classes,
-            "strength": dict(
-                zip(
-                    map(str, table["consensus"].to_numpy()),
-                    map(float, largest),
-                    strict=True,
-                )
-            ),
-        },
+        placebo_class=classes,
+        strength=dict(
+            zip(
+                map(str, table["consensus"].to_numpy()),
+                map(float, largest),
+                strict=True,
+            )
+        ),
     )
 
 

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
         reverse_complement,
         tokens,
     )
-    from causalgia.sequences.fasta import Sequences, from_bed, read_fasta
+    from causalgia.sequences.fasta import (
+        Sequences,
+        from_bed,
+        middle_windows,
+        read_fasta,
+    )
     from causalgia.sequences.motif_names import motif
     from causalgia.sequences.motif_scores import (
         Instances,
@@ -54,6 +59,7 @@ __all__ = [
     "find_instances",
     "from_bed",
     "log_degeneracy",
+    "middle_windows",
     "motif",
     "one_hot",
     "read_fasta",

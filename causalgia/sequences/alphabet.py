@@ -46,7 +46,7 @@ CODES: Tokens = np.array(
 """Code of each byte: 0 to 3 a base, 4 and up an ambiguous letter, 255 anything else."""
 # Twelve is divisible by 2, 3 and 4: a fair twelve-sided die draws every ambiguous
 # letter exactly uniformly.
-_DIE = np.array(
+DIE = np.array(
     [
         [BASES.index(base) for base in IUPAC[x] * (12 // len(IUPAC[x]))]
         for x in _AMBIGUOUS
@@ -150,7 +150,8 @@ def stack_letters(
         msg = (
             f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} "
             f"letters and record {quoted(names[0])} has {first}; cut all to one "
-            "length, or take windows of one length with from_bed(..., length=)"
+            "length: length= of read_fasta and cg.sequences.middle_windows take the "
+            "middle of each, from_bed windows of a genome"
         )
         raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
@@ -191,7 +192,7 @@ def letter_tokens(
         for row in np.flatnonzero((codes > 3).any(axis=1)).tolist():
             (at,) = np.nonzero(codes[row] > 3)
             stream = np.random.default_rng(derive(key, "ambiguous", names[row]))
-            codes[row, at] = _DIE[codes[row, at] - 4, stream.integers(12, size=at.size)]
+            codes[row, at] = DIE[codes[row, at] - 4, stream.integers(12, size=at.size)]
     return codes
 
 

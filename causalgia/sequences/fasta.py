@@ -7,17 +7,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Literal, NoReturn, TypeAlias
+from typing import AnyStr, Literal, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import is_whole
+from causalgia.checks import as_int, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
@@ -25,6 +25,7 @@ from causalgia.sequences.alphabet import (
     IUPAC,
     Ambiguous,
     as_token_array,
+    decode,
     encode,
     letter_tokens,
     reverse_complement,
@@ -68,6 +69,10 @@ class Sequences:
         others.
     skipped
         Records or windows that ``skip=`` left out of the file.
+    ambiguous
+        (n, length) bytes: the letter where one is not a base, such as N, and 0
+        elsewhere. `tokens` has one base there that the letter admits. None: all letters
+        are bases.
 
     Raises
     ------
@@ -85,6 +90,7 @@ class Sequences:
     names: tuple[Name, ...]
     source: str | None = None
     skipped: tuple[Skipped, ...] = ()
+    ambiguous: Tokens | None = None
 
     def __post_init__(self) -> None:
         # the tokens as an array that no other code can write to
@@ -112,6 +118,8 @@ class Sequences:
             json.dumps([self.tokens.shape, self.names]).encode(), digest_size=16
         )
         content.update(self.tokens.tobytes())
+        if self.ambiguous is not None:
+            content.update(self.ambiguous.tobytes())
         return content.hexdigest()
 
     @property
@@ -125,7 +133,15 @@ class Sequences:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequences):
             return NotImplemented
-        return self.names == other.names and np.array_equal(self.tokens, other.tokens)
+        if self.ambiguous is None or other.ambiguous is None:
+            same = self.ambiguous is other.ambiguous
+        else:
+            same = np.array_equal(self.ambiguous, other.ambiguous)
+        return (
+            same
+            and self.names == other.names
+            and np.array_equal(self.tokens, other.tokens)
+        )
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -134,9 +150,12 @@ class Sequences:
         self,
     ) -> tuple[
         type[Sequences],
-        tuple[Tokens, tuple[Name, ...], str | None, tuple[Skipped, ...]],
+        tuple[Tokens, tuple[Name, ...], str | None, tuple[Skipped, ...], Tokens | None],
     ]:
-        return Sequences, (self.tokens, self.names, self.source, self.skipped)
+        return Sequences, (
+            *(self.tokens, self.names, self.source, self.skipped),
+            self.ambiguous,
+        )
 
     def __repr__(self) -> str:
         shown = " ... ".join(map(repr, dict.fromkeys((self.names[0], self.names[-1]))))
@@ -240,6 +259,12 @@ def as_sequences(of: Source) -> Sequences:
     ('promoter',)
     """
     if isinstance(of, Sequences):
+        if of.ambiguous is not None:
+            at = int((of.ambiguous > 0).any(axis=1).argmax())
+            raise SequenceError(
+                f"sequence {quoted(of.names[at])} has letters that are not bases, which "
+                "shuffles with keep_n=True alone can have"
+            )
         return of
     if isinstance(of, str):
         is_letters = of.isascii() and set(of.upper()) <= set(IUPAC)
@@ -279,6 +304,56 @@ def as_sequences(of: Source) -> Sequences:
         "or an array of tokens (n, length)"
     )
     raise SequenceError(msg)
+
+
+def with_ambiguous_letters(of: Source) -> Sequences:
+    """Return sequences whose letters may be ambiguous, such as N: strings, a mapping
+    from names to strings, or the path of a FASTA file.
+
+    Raises
+    ------
+    SequenceError
+        If a letter is not of the IUPAC code, or as `as_sequences`.
+
+    Examples
+    --------
+    >>> found = with_ambiguous_letters(["ACNNT"])
+    >>> [chr(x) if x else "." for x in found.ambiguous[0]]
+    ['.', '.', 'N', 'N', '.']
+    """
+    if isinstance(of, Sequences) or hasattr(of, "__array__"):
+        return of if isinstance(of, Sequences) else as_sequences(of)
+    source: str | None = None
+    names: tuple[Name, ...]
+    if isinstance(of, PathLike) or (
+        isinstance(of, str) and (_exists(of) or not set(of.upper()) <= set(IUPAC))
+    ):
+        source = str(of)
+        names, bodies = parse_fasta(read_text(of), source=source)
+        _check_unique_names(names, place=f"{source}: ")
+    else:
+        strings = [of] if isinstance(of, str) else of
+        texts = list(strings.values() if isinstance(strings, Mapping) else strings)
+        if not all(isinstance(x, str) for x in texts):
+            return as_sequences(of)  # whose error names what is none
+        names = tuple(range(len(texts)))
+        if isinstance(of, Mapping):
+            names = _as_record_names(tuple(of), len(texts))
+        bodies = [x.encode() for x in texts]
+    letters = stack_letters(bodies, names, source=source)
+    tokens = letter_tokens(
+        letters, names, ambiguous="draw", rng=_AMBIGUOUS, source=source
+    )
+    odd = CODES[letters] > 3
+    if not odd.any():
+        return Sequences(_set_read_only(tokens), names, source)
+    # ASCII upper case
+    spelled = np.where(odd, letters & ~np.uint8(32), 0).astype(np.uint8)
+    return Sequences(_set_read_only(tokens), names, source, (), _set_read_only(spelled))
+
+
+_AMBIGUOUS = 44
+"""Seed of the bases that stand for ambiguous letters in the parents themselves."""
 
 
 def _exists(path: str) -> bool:
@@ -324,11 +399,13 @@ def _looks_one_hot(array: NDArray[np.generic]) -> bool:
 def read_fasta(
     path: FilePath,
     *,
+    length: int | None = None,
     ambiguous: Ambiguous = "refuse",
     rng: RNG | None = None,
     skip: Skip = (),
 ) -> Sequences:
-    r"""Read a FASTA file of records of one length, plain or gzip-compressed.
+    r"""Read a FASTA file of records of one length, plain or gzip-compressed; of other
+    records, their middle.
 
     A record's name is the first word of its header. Records may span lines; lower case
     (soft masking) is upper case, U is T. `encode` describes ambiguous letters.
@@ -337,12 +414,17 @@ def read_fasta(
     ----------
     path
         The file.
+    length
+        Bases to take from the middle of each record, which has at least as many; a
+        record of n bases gives those from ``n // 2 - length // 2`` on, the rule of
+        `from_bed`. None: records must have one length.
     ambiguous, rng
         As in `encode`.
     skip
         Reasons for which records are left out, and listed in ``skipped`` of what is
         returned, instead of refused: ``"N"`` (a letter that is no base), ``"length"``
-        (another length than that of most records), ``"empty"``, ``"repeated"`` (a name
+        (another length than that of most records, or fewer bases than `length`),
+        ``"empty"``, ``"repeated"`` (a name
         that a record had before), or ``"all"`` of these.
 
     Raises
@@ -362,6 +444,8 @@ def read_fasta(
     >>> _ = path.write_text(">a first\nACG\nT\n>b\nTTTT\n")
     >>> read_fasta(path).names
     ('a', 'b')
+    >>> read_fasta(path, length=2).tokens.tolist()
+    [[1, 2], [3, 3]]
     """
     if not isinstance(path, str | PathLike):
         raise SequenceError(
@@ -370,22 +454,87 @@ def read_fasta(
         )
     source = str(path)
     reasons = as_skip(skip, RECORD_SKIPS, what="records")
+    length = None if length is None else as_int(length, "length", error=SequenceError)
     text = read_text(path)
     if reasons:
-        return _without_flawed_records(text, source, reasons, ambiguous, rng)
+        return _without_flawed_records(text, source, length, reasons, ambiguous, rng)
     names, bodies = parse_fasta(text, source=source)
     _check_unique_names(names, place=f"{source}: ")
+    whole = bodies
+    if length is not None:
+        cure = f"take a smaller one, {skipping('length')}"
+        bodies = _middles(bodies, names, length, f"{source}: ", cure)
     letters = stack_letters(bodies, names, source=source)
     tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
-    # drawn letters are not in the file: a saved design contains such sequences in full
-    return Sequences(
-        _set_read_only(tokens), names, source if ambiguous == "refuse" else None
-    )
+    # drawn letters and middles are not in the file: a saved design contains such
+    # sequences in full
+    where = source if ambiguous == "refuse" and bodies == whole else None
+    return Sequences(_set_read_only(tokens), names, where)
+
+
+def middle_windows(of: Source, length: int) -> Sequences:
+    """Return the middle of sequences of any lengths, for the ``of=`` of a null model.
+
+    A sequence of n bases gives those from ``n // 2 - length // 2`` on, which is the rule
+    of `read_fasta` and `from_bed`.
+
+    Parameters
+    ----------
+    of
+        Strings, a mapping from names to strings, or the path of a FASTA file.
+    length
+        Bases of each window.
+
+    Raises
+    ------
+    SequenceError
+        If a sequence is shorter, or as `as_sequences`.
+
+    Examples
+    --------
+    >>> windows = middle_windows({"a": "ACGTA", "b": "TTTT"}, 3)
+    >>> windows.tokens.tolist()
+    [[1, 2, 3], [3, 3, 3]]
+    """
+    length = as_int(length, "length", error=SequenceError)
+    if isinstance(of, PathLike) or (isinstance(of, str) and _exists(of)):
+        return read_fasta(of, length=length)
+    if isinstance(of, Sequences):
+        of = dict(zip(of.names, decode(of.tokens), strict=True))
+    names: tuple[Name, ...] | None = tuple(of) if isinstance(of, Mapping) else None
+    strings = list(of.values() if isinstance(of, Mapping) else of)
+    odd = next((x for x in strings if not isinstance(x, str)), None)
+    if odd is not None:
+        raise SequenceError(
+            f"of= has {quoted(odd)}, which is not a string; give strings, a mapping "
+            "from names to strings, or the path of a FASTA file"
+        )
+    labels = range(len(strings)) if names is None else names
+    cure = "take a smaller one, or leave that sequence out"
+    return _from_strings(_middles(strings, list(labels), length, "", cure), names)
+
+
+def _middles(
+    records: Sequence[AnyStr],
+    names: Sequence[Name],
+    length: int,
+    place: str,
+    cure: str,
+) -> list[AnyStr]:
+    """Return the middle of each record."""
+    short = next((i for i, x in enumerate(records) if len(x) < length), None)
+    if short is not None:
+        raise SequenceError(
+            f"{place}record {quoted(names[short])} has {len(records[short]):,} letters, "
+            f"and length= is {length:,}; {cure}"
+        )
+    return [x[(at := len(x) // 2 - length // 2) : at + length] for x in records]
 
 
 def _without_flawed_records(
     text: bytes,
     source: str,
+    length: int | None,
     reasons: frozenset[str],
     ambiguous: Ambiguous,
     rng: RNG | None,
@@ -394,13 +543,18 @@ def _without_flawed_records(
     names, bodies = parse_fasta(text, source=source, empty="empty" in reasons)
     usual = Counter(map(len, filter(None, bodies))).most_common(1)
     most = usual[0][0] if usual else 0
+    whole = bodies
+    if length is not None:
+        bodies = [
+            x if len(x) < length else _middles([x], [name], length, "", "")[0]
+            for name, x in zip(names, bodies, strict=True)
+        ]
     usable, seen, skipped = list[int](), set[str](), list[Skipped]()
     for i, (name, body) in enumerate(zip(names, bodies, strict=True)):
         flaws = {
             "empty": not body and "no letters",
             "repeated": name in seen and "a record before has this name",
-            "length": len(body) != most
-            and f"{len(body):,} letters, and most records have {most:,}",
+            "length": _wrong_length(len(body), most, length),
             "N": "N" in reasons and flaw_of_letters(body, ambiguous),
         }
         why = next((x for x, detail in flaws.items() if detail and x in reasons), "")
@@ -412,11 +566,22 @@ def _without_flawed_records(
     check_any_left(len(usable), skipped, source, "records")
     chosen = tuple(names[i] for i in usable)
     _check_unique_names(chosen, place=f"{source}: ")
+    if length is not None:
+        cure = f"take a smaller one, {skipping('length')}"
+        _middles([bodies[i] for i in usable], chosen, length, f"{source}: ", cure)
     letters = stack_letters([bodies[i] for i in usable], chosen, source=source)
     tokens = letter_tokens(letters, chosen, ambiguous=ambiguous, rng=rng, source=source)
     # the file holds others too: a saved design contains these sequences in full
-    where = source if not skipped and ambiguous == "refuse" else None
+    in_full = skipped or bodies != whole or ambiguous != "refuse"
+    where = None if in_full else source
     return Sequences(_set_read_only(tokens), chosen, where, tuple(skipped))
+
+
+def _wrong_length(n: int, most: int, length: int | None) -> str:
+    """Return what is wrong with the length of a record; empty if nothing is."""
+    if length is not None:
+        return f"{n:,} letters, and length= is {length:,}" if n < length else ""
+    return f"{n:,} letters, and most records have {most:,}" if n != most else ""
 
 
 def flaw_of_letters(letters: bytes, ambiguous: Ambiguous) -> str:

@@ -68,7 +68,8 @@ def read_sequences(
         The file.
     genome, length
         BED: the FASTA file of the genome, and the bases of each window; both are
-        required.
+        required. FASTA of records of unequal lengths: `length` bases from the middle of
+        each, as in `causalgia.sequences.read_fasta`.
     center, stranded
         BED: as in `causalgia.sequences.from_bed`; ``center="summit"`` takes column 10
         of narrowPeak.
@@ -135,13 +136,15 @@ def read_sequences(
     of_arrays = {"key": key, "layout": layout}
     for others, file in ((of_bed, "BED"), (of_arrays, "arrays")):
         given = [name for name, value in others.items() if value is not None]
+        if kind == "FASTA" and given == ["length"]:
+            continue
         if given and kind != file:
             raise SequenceError(
                 f"{path}: {given[0]}= is for {_SAID[file]}, and this is {_SAID[kind]}; "
                 "leave it out"
             )
     if kind == "FASTA":
-        return read_fasta(path, ambiguous=ambiguous, rng=rng, skip=skip)
+        return read_fasta(path, length=length, ambiguous=ambiguous, rng=rng, skip=skip)
     if kind == "arrays":
         arrays = load_arrays(path)
         name = _array_name(arrays, key, path)

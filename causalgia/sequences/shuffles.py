@@ -9,6 +9,7 @@ final one, put the other exits in random order, walk: all trails are equally lik
 
 from __future__ import annotations
 
+import math
 from math import lgamma
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
-from causalgia.sequences.alphabet import encode
+from causalgia.sequences.alphabet import CODES, DIE, encode
 from causalgia.sequences.dinucleotide_shuffle import (
     LONGEST,
     nanoseconds,
@@ -34,6 +35,7 @@ from causalgia.sequences.random import (
     half_bounded,
     over_rows,
     random_below,
+    random_integers,
     unit_state,
 )
 from causalgia.sequences.samplers import shuffle
@@ -367,6 +369,86 @@ def klet_shuffle(
 
     over_rows(write, ids.size, length, threads=threads)
     return out
+
+
+def klet_shuffle_between(
+    key: int,
+    units: NDArray[np.uint64],
+    tokens: Tokens,
+    ambiguous: Tokens,
+    k: int,
+    *,
+    parent: NDArray[np.int64],
+) -> Tokens:
+    """Return a rearrangement of each unit's parent whose ambiguous letters keep their
+    places.
+
+    Each stretch between them is shuffled by itself (`klet_shuffle`); the letters are
+    drawn anew for each unit, uniformly from the bases that they admit.
+
+    Parameters
+    ----------
+    key, units, tokens, k, parent
+        As in `klet_shuffle`.
+    ambiguous
+        (n, length) bytes, the letter where it is not a base, else 0.
+
+    Examples
+    --------
+    >>> parent = np.array([[0, 1, 0, 3, 2, 2]], np.uint8)
+    >>> odd = np.array([[0, 0, 0, ord("N"), 0, 0]], np.uint8)
+    >>> made = klet_shuffle_between(
+    ...     7, np.arange(50), parent, odd, 1, parent=np.zeros(50, int)
+    ... )
+    >>> np.unique(np.sort(made[:, :3]), axis=0).tolist(), np.unique(made[:, 3]).tolist()
+    ([[0, 0, 1]], [0, 1, 2, 3])
+    """
+    out = tokens[parent]
+    whole = np.flatnonzero(~(ambiguous > 0).any(axis=1))
+    plain = np.flatnonzero(np.isin(parent, whole))
+    if len(plain):
+        out[plain] = klet_shuffle(key, units[plain], tokens, k, parent=parent[plain])
+    for row in np.flatnonzero((ambiguous > 0).any(axis=1)).tolist():
+        mine = np.flatnonzero(parent == row)
+        if not len(mine):
+            continue
+        for start, stop in _stretches(ambiguous[row]):
+            out[mine, start:stop] = klet_shuffle(
+                derive(key, "stretch", start),
+                units[mine],
+                tokens[row : row + 1, start:stop],
+                k,
+                parent=np.zeros(len(mine), np.int64),
+            )
+        at = np.flatnonzero(ambiguous[row])
+        die = random_integers(
+            derive(key, "ambiguous"), units[mine], np.full(len(at), DIE.shape[1])
+        )
+        out[mine[:, None], at] = DIE[CODES[ambiguous[row, at]] - 4, die]
+    return out
+
+
+def _stretches(ambiguous: Tokens) -> list[tuple[int, int]]:
+    """Return the stretches ``[start, stop)`` of bases between ambiguous letters."""
+    edges = np.diff(np.concatenate([[1], ambiguous > 0, [1]]).astype(np.int8))
+    starts, stops = np.flatnonzero(edges == -1), np.flatnonzero(edges == 1)
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
+def log_reachable_between(tokens: Tokens, ambiguous: Tokens, k: int) -> float:
+    """Return the natural log of the number of sequences that `klet_shuffle_between`
+    draws from, for one parent.
+
+    Examples
+    --------
+    >>> odd = np.array([0, 0, 0, ord("N")], np.uint8)
+    >>> round(np.exp(log_reachable_between(np.array([0, 1, 0, 2]), odd, 1)))
+    12
+    """
+    letters = ambiguous[ambiguous > 0]
+    admitted = sum(math.log(len(set(DIE[CODES[x] - 4].tolist()))) for x in letters)
+    stretches = [tokens[start:stop] for start, stop in _stretches(ambiguous)]
+    return admitted + sum(log_degeneracy(x, k) for x in stretches if len(x) > 1)
 
 
 def log_degeneracy(tokens: str | ArrayLike, k: int) -> float:

@@ -262,7 +262,7 @@ def skipped_variant(
     )
 
 
-def _flaw_of_alleles(reference: str, alternate: str) -> str:
+def flaw_of_alleles(reference: str, alternate: str) -> str:
     """Return the reason for which two alleles of a file are no variant; empty if they
     are one.
     """
@@ -322,7 +322,7 @@ def _of_alternates(
     """Yield a variant for each alternate of a line that is not left out."""
     chromosome, position, reference, name = row
     for alternate in alternates.split(","):
-        flaw = _flaw_of_alleles(reference, alternate)
+        flaw = flaw_of_alleles(reference, alternate)
         if flaw and flaw in reasons:
             written = f"{chromosome}:{position + 1}:{reference}>{alternate}"
             detail = f"alleles {quoted(reference)} and {quoted(alternate)}"

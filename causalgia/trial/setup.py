@@ -46,6 +46,7 @@ from causalgia.trial.attributes import (
     trial_attributes,
 )
 from causalgia.trial.design_notes import notes_of_design
+from causalgia.trial.other_strand import OrientedArms, other_strand_notes
 from causalgia.trial.outcomes import TRANSFORMS, announce_cost, answer_floor
 from causalgia.trial.source_sequences import SourceTrial
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
@@ -67,12 +68,15 @@ class TrialSetup:
         Attributes of its outcomes.
     sources
         Source sequences that are predicted beside its units, if any.
+    oriented
+        Arms whose motif is looked at on the other strand, if any.
     """
 
     trial: Trial
     attrs: dict[str, Any]
     _: KW_ONLY
     sources: SourceTrial | None = None
+    oriented: tuple[OrientedArms, ...] = ()
 
     def identity(self, reduction: TurnReduction) -> dict[str, str]:
         """Return the identity of the trial; a store with another identity is
@@ -136,7 +140,14 @@ class TrialSetup:
             self._note_half_precision()
         if self.sources is not None and not resumed:
             self.sources.predict(self.trial)
+        if not resumed:
+            self._add_notes(*other_strand_notes(self.oriented, self.trial))
         return plan
+
+    def _add_notes(self, *notes: str) -> None:
+        known = [self.attrs["notes"]] if self.attrs.get("notes") else []
+        if notes:
+            self.attrs["notes"] = "\n".join([*known, *notes])
 
     def _note_half_precision(self) -> None:
         """Add a note, and warn, if the answers were rounded to half precision."""
@@ -144,8 +155,7 @@ class TrialSetup:
         name = "" if predictor.precision.itemsize == 2 else predictor.rounded_to
         if name:
             note = half_precision_in_words(name)
-            known = [self.attrs["notes"]] if self.attrs.get("notes") else []
-            self.attrs["notes"] = "\n".join([*known, note])
+            self._add_notes(note)
             warnings.warn(note, CausalgiaWarning, stacklevel=caller_stacklevel())
 
     @property

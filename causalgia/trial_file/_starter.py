@@ -346,8 +346,11 @@ _SETTINGS_OVER_DEFAULTS = (
     "length",
 )  # than the default, which is for longer sequences that differ
 _ORACLE_SETTINGS: dict[str, Mapping[str, Any]] = {
-    "pairs_like": {"rope": [-0.1, 0.1]}
-}  # its backgrounds hardly vary: no sd
+    "pairs_like": {"rope": [-0.1, 0.1]},  # its backgrounds hardly vary: no sd
+}
+_EXPERIMENT_SETTINGS: dict[str, Mapping[str, Any]] = {
+    "motif_screen": {"motifs": ["GATA1", "FOS::JUN", "GABPA", "HNF4A", "SP1", "CTCF"]},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -384,8 +387,9 @@ def experiment_example(kind: str) -> Example:
     Example(settings={}, files={}, zoo='rbfox1_like')
     """
     takes, zoo = experiment_parameters(kind), entries()[kind].zoo
-    if next(iter(takes)) == "null":
-        return Example(settings=_ORACLE_SETTINGS.get(zoo, {}), zoo=zoo)
+    if "null" in takes and takes["null"].default is not None:  # sampled backgrounds
+        given = _EXPERIMENT_SETTINGS.get(kind, _ORACLE_SETTINGS.get(zoo, {}))
+        return Example(settings=given, zoo=zoo)
     needed = [
         name
         for name, p in takes.items()

@@ -495,6 +495,7 @@ def weighted_sum(
 #: capitals
 _NAMES = (
     "kmer_screen",
+    "motif_screen",
     "motif_mutagenesis",
     "position",
     "affinity",

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,33 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.checks import as_int, is_whole
+from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.experiments._variants import replaced_strings, window_loci
+from causalgia.inputs import to_csv
+from causalgia.mpra.formats.text_tables import write_text
 from causalgia.mpra.libraries.constructs import data_table, find_row
 from causalgia.schema import annotate
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.genome import Genome
-from causalgia.sequences.variant_files import Variant, check_alleles, read_vcf
+from causalgia.sequences.listed_variants import ListedVariants, listed_variants
+from causalgia.sequences.skipped_inputs import (
+    Skip,
+    Skipped,
+    as_skip,
+    skip_sentence,
+    skipped_table,
+    skipping,
+)
+from causalgia.sequences.variant_files import (
+    Variant,
+    VariantList,
+    check_alleles,
+    flaw_of_alleles,
+    read_vcf,
+    skipped_variant,
+)
 from causalgia.sequences.windowed_variants import (
     VariantWindows,
     allele_width,
@@ -51,7 +71,7 @@ class Tile:
     Attributes
     ----------
     variant
-        The variant, as given.
+        The variant, left-normalized, under the name that was given.
     spdi
         In canonical form.
     start
@@ -95,9 +115,36 @@ class VariantTiles(Design):
     ----------
     tiles
         The tile of each unit, in order.
+    listed
+        The variants as they were written, the different ones among them, and those left
+        out.
     """
 
     tiles: tuple[Tile, ...] = field(default=(), compare=False, repr=False)
+    listed: ListedVariants = field(
+        default=ListedVariants((), (), ()), compare=False, repr=False
+    )
+
+    @property
+    def skipped(self) -> pd.DataFrame:
+        """A row for each variant that ``skip=`` left out: its name, the reason, the
+        line, its place and alleles.
+        """
+        return pd.DataFrame(skipped_table(self.listed.skipped))
+
+    @property
+    def account(self) -> tuple[str, ...]:
+        """Sentences on variants that are one under two writings, and on those left
+        out.
+        """
+        n = len(self.listed.listed)
+        same = self.listed.same_sentence.replace("tested", "tiled")
+        left_out = skip_sentence(self.listed.skipped, n, "variants")
+        return tuple(f"{x[0].upper()}{x[1:]}." for x in (same, left_out) if x)
+
+    def write_skipped(self, path: str | PathLike[str]) -> Path:
+        """Write `skipped` as tab-separated text, such as ``skipped.tsv``."""
+        return write_text(path, to_csv(self.skipped, index=False, tabs=True))
 
     def annotate(self, library: xr.Dataset) -> xr.Dataset:
         """Return a library of these tiles with the variant of each oligo, for the IGVF
@@ -157,6 +204,7 @@ def variant_tiles(
     insert_length: int,
     offsets: Sequence[int] = (0,),
     assembly: str | None = None,
+    skip: Skip = (),
 ) -> VariantTiles:
     r"""Return a design that tests both alleles of variants, each in one or more windows
     of its genome.
@@ -166,6 +214,10 @@ def variant_tiles(
     they agree up to the allele, and after an indel bases are added from or lost to the
     genome at the 3' end. Overlapping windows have one parent, so their units form one
     cluster.
+
+    Alleles are left-normalized, and an indel in a repeat is placed by its leftmost
+    writing. Variants that make the same sequence are one variant with one tile a window
+    (`VariantTiles.account` counts them).
 
     Two tiles with the same reference (two alternates of one place, or coinciding
     windows) could not be distinguished in a pool, so the later one is shifted to the
@@ -187,6 +239,11 @@ def variant_tiles(
     assembly
         ``"GRCh37"`` or ``"GRCh38"``, for RefSeq accessions in SPDI. None: chromosome
         names of the genome.
+    skip
+        Reasons for which variants are left out instead of refused, or ``"all"``, as in
+        `causalgia.experiments.variants`. ``"long"``: an allele that leaves the insert at
+        one of the offsets; ``"edge"`` and ``"N"`` are about all windows of a variant.
+        `VariantTiles.skipped` lists them.
 
     Returns
     -------
@@ -201,9 +258,9 @@ def variant_tiles(
         chromosome or place or has another reference allele there; the message names the
         variant.
     LibraryError
-        If an option has the wrong type, two variants are the same change, an allele
-        leaves its window, or both alleles give the same window (an indel in a repeat
-        that reaches the end); the message names the variant and the cure.
+        If an option has the wrong type, an allele leaves its window, or both alleles
+        give the same window (an indel in a repeat that reaches the end); the message
+        names the variant and the cure.
 
     References
     ----------
@@ -228,30 +285,38 @@ def variant_tiles(
     >>> tiles.arm_names, tiles.n_units
     (['ref', 'alt'], 4)
     """
-    chosen = read_variants(variants)
-    _check_lengths(chosen, insert_length, offsets)
-    with Genome(fasta) as genome:
-        try:
+    reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
+    chosen = read_variants(variants, skip=reasons)
+    _check_options(chosen, insert_length, offsets)
+    lowest, highest = min(offsets), max(offsets)
+
+    def span(variant: Variant, i: int) -> tuple[int, int]:  # noqa: ARG001
+        first = variant.position - _allele_start(variant, insert_length, highest)
+        last = variant.position - _allele_start(variant, insert_length, lowest)
+        lost = max(len(variant.reference) - len(variant.alternate), 0)
+        return first, last + insert_length + lost
+
+    try:
+        listed = listed_variants(
+            chosen,
+            fasta,
+            skip=reasons,
+            span=span,
+            widest=_widest_allele(insert_length, lowest, highest),
+        )
+        with Genome(fasta) as genome:
+            usable = listed.haplotypes
             check_alleles(
-                chosen, [_genome_letters(x, genome) for x in chosen], genome.path
+                usable, [_genome_letters(x, genome) for x in usable], genome.path
             )
-        except SequenceError as error:
-            if not isinstance(variants, str | PathLike):
-                raise
-            raise SequenceError(f"{variants}: {error}") from error
-        spdi = [
-            canonical_spdi(variant, genome, assembly=assembly) for variant in chosen
-        ]
-    seen: dict[Spdi, str] = {}
-    for variant, form in zip(chosen, spdi, strict=True):
-        if form in seen:
-            raise LibraryError(
-                f"variants {quoted(seen[form])} and {quoted(variant.name)} are the "
-                f"same change, {form}; drop one"
-            )
-        seen[form] = variant.name
+            spdi = [canonical_spdi(x, genome, assembly=assembly) for x in usable]
+    except SequenceError as error:
+        if not isinstance(variants, str | PathLike):
+            raise
+        raise SequenceError(f"{variants}: {error}") from error
+    _check_alleles_fit(usable, insert_length, offsets)
     pairs = [
-        (x, s, offset) for x, s in zip(chosen, spdi, strict=True) for offset in offsets
+        (x, s, offset) for x, s in zip(usable, spdi, strict=True) for offset in offsets
     ]
     # windows are distinct: later duplicates are shifted to the left
     taken: set[tuple[str, int]] = set()
@@ -275,10 +340,11 @@ def variant_tiles(
         n_units=len(tiles),
         contrasts=REF,
         tiles=tuple(tiles),
+        listed=listed,
     )
 
 
-def _check_lengths(
+def _check_options(
     chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]
 ) -> None:
     if not chosen:
@@ -296,6 +362,11 @@ def _check_lengths(
             f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is "
             "the middle"
         )
+
+
+def _check_alleles_fit(
+    chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]
+) -> None:
     for variant in chosen:
         for offset in offsets:
             begin = _allele_start(variant, insert_length, offset)
@@ -304,8 +375,21 @@ def _check_lengths(
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
                     f"of {allele_width(variant)} bases leaves the insert of "
                     f"{insert_length}; give longer inserts, smaller offsets=, or drop "
-                    "it"
+                    f"it, {skipping('long')}"
                 )
+
+
+def _widest_allele(insert_length: int, lowest: int, highest: int) -> int:
+    """Return the most bases of an allele that stays in the insert at these offsets.
+
+    Examples
+    --------
+    >>> [_widest_allele(20, *ends) for ends in ((0, 0), (0, 5), (-9, 0), (0, 12))]
+    [20, 10, 3, 0]
+    """
+    middle = insert_length // 2
+    left, right = middle + min(lowest, 0), insert_length - middle - max(highest, 0)
+    return max(0, min(2 * left + 1, 2 * right))
 
 
 def _allele_start(variant: Variant, insert_length: int, offset: int) -> int:
@@ -340,8 +424,12 @@ def _cut_windows(
 
 def read_variants(
     given: str | PathLike[str] | pd.DataFrame | Sequence[Variant],
+    *,
+    skip: frozenset[str] = frozenset(),
 ) -> tuple[Variant, ...]:
     """Read variants: a VCF file, a table with its columns, or variants as they are.
+
+    Lines of a file, and rows of a table, are left out for the reasons in `skip`.
 
     Raises
     ------
@@ -351,7 +439,7 @@ def read_variants(
         If the table lacks a column, or a row is not a variant.
     """
     if isinstance(given, str | PathLike):
-        return read_vcf(given)
+        return read_vcf(given, skip=tuple(skip))
     if not isinstance(given, pd.DataFrame):
         variants = tuple(given) if isinstance(given, Iterable) else (given,)
         odd = next((x for x in variants if not isinstance(x, Variant)), None)
@@ -377,7 +465,24 @@ def read_variants(
     rows = zip(
         table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True
     )
-    return tuple(_variant_from_row(i, row, shared) for i, row in enumerate(rows, 1))
+    found, lines, skipped = list[Variant](), dict[str, int](), list[Skipped]()
+    for number, row in enumerate(rows, 1):
+        chromosome, position, reference, alternate, name = row
+        flaw = flaw_of_alleles(str(reference), str(alternate))
+        if flaw in skip:
+            detail = f"alleles {quoted(reference)} and {quoted(alternate)}"
+            place = (str(chromosome), str(position), str(reference), str(alternate))
+            skipped.append(Skipped(str(name), flaw, detail, number, *place))
+            continue
+        variant = _variant_from_row(number, row, shared)
+        if "repeated" in skip and variant.written in lines:
+            detail = f"the variant of row {lines[variant.written]}"
+            skipped.append(skipped_variant(variant, "repeated", detail, line=number))
+            continue
+        lines.setdefault(variant.written, number)
+        found.append(variant)
+    at = lines.values() if len(lines) == len(found) else ()
+    return VariantList.of(found, skipped, at)
 
 
 def _variant_from_row(

@@ -31,6 +31,7 @@ _AT_ONCE = 2**22
 _HANDED = 2_048
 _WINDOWS_KEPT = 2**13
 _STARTS, _MORE, _FEW_OF_A_PHASE = 8, 1.2, 128
+_MANY_OF_A_SPAN = 128
 
 
 class Runner:
@@ -501,11 +502,12 @@ def grouped(
     period; unedited rows are in none.
 
     The letters at the ends of an edit may be unchanged by chance: edits of half of a
-    width and more, and narrower ones if they are few, are widened to it, and start
-    where most edits of that width do, if that covers them. If few are of each phase,
-    starts are rounded down to multiples of the step of their width. A period of 0 says
-    that windows have one shape at one place alone. A group's last letters may lie
-    behind the end of the sequence.
+    width and more, and narrower ones if they are few, are treated alike. Those of one
+    span are a group where they are many, with the few of spans inside of it. The others
+    are widened to the width, and start where most edits of that width do, if that
+    covers them. If few are of each phase, starts are rounded down to multiples of the
+    step of their width. A period of 0 says that windows have one shape at one place
+    alone. A group's last letters may lie behind the end of the sequence.
 
     Examples
     --------
@@ -515,12 +517,16 @@ def grouped(
     4 [0 1 2 4] [ 4  4  4 20]
     """
     places, widths = np.flatnonzero(starts >= 0), stops - starts
-    found = []
+    found = list[EditGroup]()
     while len(places):
         width = int(widths[places].max())
         mine = places[2 * widths[places] >= width]
         mine = places if len(places) - len(mine) <= len(mine) // 4 else mine
         places = np.setdiff1d(places, mine)
+        of_spans, mine = _of_one_span(starts, widths, mine, period=period)
+        found += of_spans
+        if not len(mine):
+            continue
         first = starts[mine]
         common = np.bincount(
             first[widths[mine] == width], minlength=int(first.max()) + 1
@@ -543,6 +549,45 @@ def grouped(
             for one in np.unique(phase)
         ]
     return found
+
+
+def _of_one_span(
+    starts: Ints, widths: Ints, places: Ints, *, period: int
+) -> tuple[list[EditGroup], Ints]:
+    """Return a group for each span of many edits, with the few of spans inside it, and
+    the places of all others.
+    """
+    if len(places) < _MANY_OF_A_SPAN:
+        return [], places
+    first, wide = starts[places], widths[places]
+    widest = int(wide.max())
+    phase = first % period if period else first
+    _, example, which, counts = np.unique(
+        phase * (widest + 1) + wide,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    phase, width = phase[example], wide[example]
+    many = np.flatnonzero(counts >= _MANY_OF_A_SPAN)
+    if not len(many):
+        return [], places
+    # by how much a span stands behind the start of one of many edits
+    shift = phase[:, None] - phase[many]
+    shift = shift % period if period else shift
+    holds = np.logical_and(shift >= 0, shift + width[:, None] <= width[many])
+    into = np.where(holds, width[many], widest + 1).argmin(axis=1)
+    into[many] = np.arange(len(many))
+    start = first - np.take_along_axis(shift, into[:, None], 1)[:, 0][which]
+    inside = np.any(holds, axis=1, keepdims=True)[:, 0]
+    fits = inside[which] & (start >= 0)
+    group = np.where(fits, into[which], -1)
+    found = [
+        EditGroup(widest, int(width[k]), places[mine], start[mine])
+        for number, k in enumerate(many)
+        for mine in [np.flatnonzero(group == number)]
+    ]
+    return found, places[~fits]
 
 
 def other_strand(tokens: Tokens) -> Tokens:

@@ -372,11 +372,12 @@ class Convolved(Windowed, Linear):
     """A convolution along the positions: weight (filters, channels / groups, kernel),
     bias (filters,) or None.
 
-    Several whole sequences, few channels, such as letters, and groups are left to
-    conv2d, with positions as an image's rows and sequences as its columns. Else one
-    matrix product for each tap of the kernel is added in place: it multiplies no zeros
-    and needs no extra memory. For a wide kernel with few filters, one product is
-    computed for all taps and its shifted parts are added.
+    Several whole sequences and groups are left to conv2d, with positions as an image's
+    rows and sequences as its columns. Of few channels, such as letters, the inputs of
+    all taps are laid side by side and one product is added in place. Else one matrix
+    product for each tap of the kernel is added in place: it multiplies no zeros and
+    needs no extra memory. For a wide kernel with few filters, one product is computed
+    for all taps and its shifted parts are added.
     """
 
     weight: torch.Tensor
@@ -433,14 +434,31 @@ class Convolved(Windowed, Linear):
             )
             for tap, outputs, places in self.window.taps(out.span, x.span):
                 out.values[outputs].add_(parts[tap][:, places].permute(1, 2, 0))
-        elif self.groups > 1 or kernel * channels <= _FEW_COLUMNS:
+        elif self.groups > 1:
             out.at(span).add_(self._convolved(x, span))
+        elif kernel * channels <= _FEW_COLUMNS:
+            out.at(span).view(-1, self.channels).addmm_(
+                self._side_by_side(x, span), self._taps.view(-1, self.channels)
+            )
         else:
             for tap, outputs, places in self.window.taps(out.span, x.span):
                 part = x.values[places].reshape(-1, channels)
                 out.values[outputs].view(-1, self.channels).addmm_(
                     part, self._taps[tap]
                 )
+
+    def _side_by_side(self, x: Stretch, span: Span) -> torch.Tensor:
+        """Return the inputs of each output of a span, (outputs, taps * channels), zero
+        beside a stretch.
+        """
+        need, window = self.window.needed(span), self.window
+        values = x.values.new_zeros((need[1] - need[0], *x.values.shape[1:]))
+        inside = clipped(x.span, need)
+        assert inside is not None
+        Stretch(values, need).at(inside).copy_(x.at(inside))
+        reach = window.dilation * (window.kernel - 1) + 1
+        taps = values.unfold(0, reach, window.stride)[..., :: window.dilation]
+        return taps.transpose(2, 3).reshape(-1, window.kernel * values.shape[2])
 
     @property
     def _by_filter(self) -> bool:

@@ -1,0 +1,125 @@
+"""Screens: many arms at one place, compared with random sequences there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+import numpy as np
+
+from causalgia.analysis import Analysis
+from causalgia.checks import as_count
+from causalgia.choices import LEAST_PLACEBOS
+from causalgia.design import Arm, FixedPlacebo, NullModel, Untreated
+from causalgia.errors import DesignError
+from causalgia.experiments.kit.experiment import Entry, Experiment
+from causalgia.experiments.kit.sites import as_start
+from causalgia.ropes import RopeLike
+from causalgia.streams import derive
+
+CONTROL, PLACEBO = "untreated", "placebo "
+_STREAM = 2018  # random key of the random sequences, which are fixed by the design
+_ATTEMPTS = 1_000
+
+
+def start_of_widest(
+    null: NullModel, at: int | None, width: int, what: str, cure: str
+) -> int:
+    """Return where the widest of a screen starts, in the middle if `at` is None.
+
+    Raises
+    ------
+    DesignError
+        If it leaves the backgrounds; it is named as `what`, and the cure follows.
+    """
+    start = as_start(at, "at", null.length, width)
+    if start + width > null.length:
+        raise DesignError(
+            f"{what} at {start} does not fit into the {null.length:,}-bp background; "
+            f"{cure}"
+        )
+    return start
+
+
+def screen_of_arms(
+    null: NullModel,
+    arms: Sequence[Arm],
+    *,
+    n_units: int,
+    rope: RopeLike,
+    entry: Entry,
+    **labels: Mapping[str, Any],
+) -> Experiment:
+    """Return the experiment that compares each arm with the untreated one; arms of a
+    fixed placebo are the random sequences.
+    """
+    return Experiment(
+        null=null,
+        arms=[Arm(CONTROL, Untreated()), *arms],
+        n_units=n_units,
+        contrasts=CONTROL,
+        entry=entry,
+        analysis=Analysis(rope=rope),
+        labels={
+            "is_placebo": {
+                arm.name: isinstance(arm.intervention, FixedPlacebo) for arm in arms
+            },
+            **labels,
+        },
+    )
+
+
+def random_placebos(
+    width: int, n: int, letters: str, *, other_than: Sequence[str]
+) -> list[str]:
+    """Draw distinct k-mers uniformly, from a stream that is the same in every design;
+    none holds another k-mer.
+    """
+    from causalgia.sequences.random import random_integers
+
+    n, taken = (
+        as_count(n, "n_placebos"),
+        {kmer.replace("U", "T") for kmer in other_than},
+    )
+    left = 4**width - sum(len(kmer) == width for kmer in taken)
+    others = f"the {left:,} {'other ' if other_than else ''}k-mers of {width} bases"
+    if left < LEAST_PLACEBOS:
+        raise DesignError(
+            f"a screen needs {LEAST_PLACEBOS} random sequences, and {others} are "
+            f"fewer; screen k-mers of {max(3, width + bool(other_than))} bases or more"
+        )
+    if n < LEAST_PLACEBOS or n > left:
+        raise DesignError(
+            f"n_placebos={n}: give {LEAST_PLACEBOS} or more, and at most {others}"
+        )
+    found: dict[str, None] = {}
+    attempt, spelling, lengths = (
+        0,
+        np.array(list(letters)),
+        {len(kmer) for kmer in taken},
+    )
+    while len(found) < n:
+        if attempt == _ATTEMPTS:
+            raise DesignError(
+                f"nearly every k-mer of {width} bases holds one of {len(taken):,} "
+                "k-mers; test fewer of them"
+            )
+        key = derive(_STREAM, "placebo words", width, attempt)
+        drawn = random_integers(
+            key, np.arange(4 * n, dtype=np.uint64), np.full(width, 4)
+        )
+        spelled = ("".join(row) for row in spelling[drawn])
+        found.update(
+            dict.fromkeys(
+                kmer
+                for kmer in spelled
+                if taken.isdisjoint(_parts(kmer.replace("U", "T"), lengths))
+            )
+        )
+        attempt += 1
+    return list(found)[:n]
+
+
+def _parts(kmer: str, lengths: Set[int]) -> set[str]:
+    """Return the parts of a k-mer that have these lengths."""
+    return {kmer[i : i + n] for n in lengths for i in range(len(kmer) - n + 1)}
