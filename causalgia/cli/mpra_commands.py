@@ -185,7 +185,6 @@ class FitMethod(StrEnum):
 
     hierarchical = "hierarchical"
     two_way = "two_way"
-    precision = "precision"
     nb = "nb"
 
 
