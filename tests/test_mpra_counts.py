@@ -208,10 +208,13 @@ BAD_TABLES = {
         r"two columns of dna for one replicate",
     ),
     "no names": (
-        bad("barcode\toligo_name", "tag\tname"),
-        r"no column 'barcode' and 'oligo_name' among tag, name",
+        bad("barcode\toligo_name", "dna\trna_x"),
+        r"no column 'barcode' and 'oligo_name' among dna, rna_x",
     ),
-    "commas": (bad(HEADER, HEADER.replace("\t", ",")), r"the table is tab-separated"),
+    "commas": (
+        bad(HEADER, HEADER.replace("\t", ",")),
+        r"line 2: 1 cells under a header of 6",
+    ),
     "no rows": (HEADER + "\n", r"counts.tsv: no row below the header"),
     "empty file": ("", r"line 1 is empty; the table is tab-separated"),
     "no DNA read": (

@@ -241,7 +241,13 @@ def describe_counts(counts: xr.Dataset) -> str:
     lines = [f"{n_barcodes} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:
         lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
+    lines += [f"  {one}" for one in _format_in_words(counts)]
     return "\n".join([*lines, *map(_filter_line, read_filters(counts))])
+
+
+def _format_in_words(counts: xr.Dataset) -> list[str]:
+    """Return what the table of counts was read as, if it was one."""
+    return [str(counts.attrs["table_format"])] if "table_format" in counts.attrs else []
 
 
 def _filter_line(rule: dict[str, Any]) -> str:
@@ -320,7 +326,12 @@ def describe_quality(
         ],
         arms=_arms_in_words(quality),
         each=[*wrong, *_arms_in_words(quality)],
-        notes=[*left, *_effective_in_words(quality), *_correlations(quality)],
+        notes=[
+            *left,
+            *(f"The table was {one}." for one in _format_in_words(quality)),
+            *_effective_in_words(quality),
+            *_correlations(quality),
+        ],
         requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         every_row=every_row(rows),
         pointers={"noted": noted},
@@ -368,6 +379,7 @@ def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> st
     parts += [f"{_barcodes_an_oligo(quality)} barcodes an oligo (median)"]
     if unseen:
         parts.append(f"{unseen:,} of {int(quality['oligos'].sum()):,} oligos have none")
+    parts += _format_in_words(quality)
     for rule in read_filters(counts) if counts is not None else ():
         lost = sum(rule["barcodes"].values())
         if lost:
