@@ -637,7 +637,8 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
         cells[name] = cells[name].map(without_commas, na_action="ignore")
     try:
         here = {name: kind for name, kind in named.items() if name in cells}
-        return cells.astype(dict.fromkeys(counts, "float64") | here)
+        table = cells.astype(dict.fromkeys(counts, "float64") | here)
+        return table
     except ValueError as error:
         raise _text_cell_error(cells, counts, path) from error
 

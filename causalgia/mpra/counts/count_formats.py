@@ -667,11 +667,11 @@ def joined(tables: Mapping[str, CountTable]) -> CountTable:
     """
     parts, starts, n = [], [], 0
     for replicate, table in tables.items():
-        counts = [name for name in table.cells if name not in NAMES]
+        counts = [str(name) for name in table.cells if name not in NAMES]
         if sorted(counts) != ["dna_count", "rna_count"]:
             raise CountsError(
                 f"{table.lines}: a file for each replicate has one column of DNA and "
-                f"one of RNA, and this has {', '.join(map(str, counts))[:200]}; give a "
+                f"one of RNA, and this has {', '.join(counts)[:200]}; give a "
                 "table of several replicates by itself"
             )
         parts.append(

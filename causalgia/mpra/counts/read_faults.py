@@ -297,8 +297,8 @@ def copied_share(a: Ints, b: Ints) -> tuple[float, float] | None:
     independent, however their reads are dispersed: both are equal with a probability of
     at most ``C(n, n/2) / 2^n``, and 0 for odd n. The number of equal cells is compared
     with the sum of these, by five standard deviations, and has to exceed it by a tenth
-    of the cells. Cells of fewer than 20 reads in both are not used, nor those of fewer
-    than four times the least of a cell: tables may leave out few reads.
+    of the cells. Used are cells of 20 reads in both, and more by twice the least of a
+    cell: tables may leave out few reads.
 
     Examples
     --------
@@ -314,7 +314,7 @@ def copied_share(a: Ints, b: Ints) -> tuple[float, float] | None:
     if not both.any():
         return None
     n = a + b
-    least = max(_LEAST_BOTH, 4 * min(int(a[both].min()), int(b[both].min())))
+    least = _LEAST_BOTH + 2 * min(int(a[both].min()), int(b[both].min()))
     used = both & (n >= least)
     if used.sum() < LEAST_CELLS:
         return None
