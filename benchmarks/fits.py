@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-METHODS = ("two_way", "precision", "nb")
+METHODS = ("two_way", "nb")
 
 
 def one_pass(counts: xr.Dataset) -> Callable[[int], object]:

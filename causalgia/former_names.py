@@ -39,6 +39,20 @@ FORMER_NAMES: dict[str, tuple[str, ...]] = {
     "from_word": ("from_iupac",),
 }
 
+#: what was removed -> the sentence that says what does its work
+REMOVED: dict[str, str] = {
+    "causalgia.mpra.infer_counts": (
+        "'infer_counts' was removed: cg.mpra.fit(counts, control=...) models the same "
+        "two layers of noise for any number of barcodes, and cg.infer(fitted, rng=0) "
+        "gives the posterior of its effects"
+    ),
+    "causalgia.mpra.fit(method='precision')": (
+        "'precision' was removed: of one sum an oligo, 'hierarchical' estimates the "
+        "effect of these barcodes; where oligos have several barcodes, the intervals "
+        "of 'precision' left out the differences between them"
+    ),
+}
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T = TypeVar("_T")

@@ -34,9 +34,12 @@ def unknown_name(
     AttributeError: module 'causalgia.store' has no attribute 'loa'; did you mean 'load'?
     """
     from causalgia.checks import nearest
+    from causalgia.former_names import REMOVED
 
     hint = ""
-    if not name.startswith("_"):
+    if removed := REMOVED.get(f"{module}.{name}"):
+        hint = f"; {removed}"
+    elif not name.startswith("_"):
         known = list(known)
         packages = [importlib.import_module(f"{module}.{room}") for room in rooms]
         homes = [

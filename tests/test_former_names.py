@@ -116,6 +116,19 @@ def test_a_table_names_what_took_the_place_of_its_column():
         cg.decide(table, rope=(-1, 1))
 
 
+def test_what_was_removed_is_refused_with_what_does_its_work():
+    with pytest.raises(
+        AttributeError, match=r"'infer_counts' was removed: cg.mpra.fit\(counts"
+    ):
+        _ = cg.mpra.infer_counts  # type: ignore[attr-defined]
+    truth = pd.DataFrame({"element": ["u", "u"], "arm": ["a", "b"], "log2": 0.0})
+    counts = cg.mpra.simulate(truth, rng=0)
+    with pytest.raises(
+        EstimateError, match="'precision' was removed: of one sum an oligo, 'hier"
+    ):
+        cg.mpra.fit(counts, control="a", method="precision")  # type: ignore[arg-type]
+
+
 def test_a_former_name_is_nobodys_name():
     for old, new in FORMER_NAMES.items():
         assert old not in FORMER_NAMES.values()

@@ -208,10 +208,13 @@ BAD_TABLES = {
         r"two columns of dna for one replicate",
     ),
     "no names": (
-        bad("barcode\toligo_name", "tag\tname"),
-        r"no column 'barcode' and 'oligo_name' among tag, name",
+        bad("barcode\toligo_name", "dna\trna_x"),
+        r"no column 'barcode' and 'oligo_name' among dna, rna_x",
     ),
-    "commas": (bad(HEADER, HEADER.replace("\t", ",")), r"the table is tab-separated"),
+    "commas": (
+        bad(HEADER, HEADER.replace("\t", ",")),
+        r"line 2: 1 cells under a header of 6",
+    ),
     "no rows": (HEADER + "\n", r"counts.tsv: no row below the header"),
     "empty file": ("", r"line 1 is empty; the table is tab-separated"),
     "no DNA read": (
@@ -1101,14 +1104,10 @@ def test_a_parallel_library_gives_a_parallel_trial():
     assert both.sizes["unit"] == 14
     with pytest.raises(CountsError, match="no arm 'GATA2'"):
         cg.mpra.activity(counts, arm_names=["control", "GATA1", "GATA2"])
-    for verb in (
-        cg.mpra.fit,
-        lambda c, control: cg.mpra.infer_counts(c, control=control, rng=0),
+    with pytest.raises(
+        ContrastError, match=r"each element has one arm.*cg.mpra.activity"
     ):
-        with pytest.raises(
-            ContrastError, match=r"each element has one arm.*cg.mpra.activity"
-        ):
-            verb(counts, control="control")
+        cg.mpra.fit(counts, control="control")
 
 
 @pytest.mark.long

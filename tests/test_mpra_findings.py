@@ -176,7 +176,8 @@ def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
             if cut == "saturated"
             else np.minimum(rna, umis - 1)
         )
-        assert verdicts(again(counts, dna, top)) == []
+        found = verdicts(again(counts, dna, top))
+        assert {verdict for verdict, _ in found} == {"ceiling"}
 
 
 def test_few_oligos_are_not_called_swapped():
@@ -193,9 +194,8 @@ def test_a_copy_is_found_below_a_ceiling(most):
     counts = simulated(depth_rna=60.0)
     dna, rna = reads(counts)
     rna[:, 3] = rna[:, 1]
-    assert verdicts(again(counts, dna, np.minimum(rna, most))) == [
-        ("copied", ("2", "4"))
-    ]
+    found = verdicts(again(counts, dna, np.minimum(rna, most)))
+    assert [one for one in found if one[0] != "ceiling"] == [("copied", ("2", "4"))]
 
 
 def test_cells_at_a_ceiling_do_not_agree():
@@ -203,10 +203,8 @@ def test_cells_at_a_ceiling_do_not_agree():
         counts = simulated(
             80, rng=rng, depth_dna=60_000.0, depth_rna=60_000.0, n_barcodes=10
         )
-        assert (
-            verdicts(again(counts, *(np.minimum(x, 65_535) for x in reads(counts))))
-            == []
-        )
+        found = verdicts(again(counts, *(np.minimum(x, 65_535) for x in reads(counts))))
+        assert {verdict for verdict, _ in found} == {"ceiling"}
 
 
 TRANSFORMED = {

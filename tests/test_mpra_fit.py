@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from assay import simulated_counts
-from scipy import linalg, stats
+from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import (
@@ -23,12 +23,6 @@ from causalgia.errors import (
 )
 from causalgia.estimation import as_estimates, moderate, moderate_unequal
 from causalgia.mpra import average, fit, simulate
-from causalgia.mpra.fits._fit import (
-    consensus_correlation,
-    fit_blocked,
-    fit_paired,
-    ratio_of_sums,
-)
 from causalgia.mpra.fits.element_effects import (
     RatioCells,
     fit_request,
@@ -45,7 +39,7 @@ from causalgia.mpra.fits.negative_binomial_fit import (
 #: of few elements, which cannot show whether barcodes spread alike
 FEW_ELEMENTS = "ignore:method=.nb. with:causalgia.errors.BarcodeNoiseWarning"
 pytestmark = pytest.mark.filterwarnings(FEW_ELEMENTS)
-CLOSED = ("two_way", "precision", "nb")
+CLOSED = ("two_way", "nb")
 
 
 def activities(n, arms=("control", "treated"), effect=1.0, seed=0):
@@ -218,10 +212,6 @@ def test_one_plasmid_pool_serves_all_replicates(method):
     fitted = fit(counts, control="control", method=method)
     off = (fitted["ace"] - 1) / fitted["se"]
     assert abs(float(off.mean())) < 4 / np.sqrt(30)
-    with pytest.warns(
-        BarcodeNoiseWarning
-    ):  # the noise of the pool is the barcodes' own, in every replicate
-        fit(counts, control="control", method="precision")
 
 
 @pytest.mark.parametrize("n_replicates", [2, 3])
@@ -256,11 +246,6 @@ def test_noise_that_cannot_be_told_is_refused(method):
         fit(simulated(6, n_replicates=1), control="control", method=method)
     with pytest.raises(EstimateError, match="two barcodes"):
         fit(simulated(6, n_barcodes=1, p_missing=0.0), control="control", method=method)
-
-
-def test_one_replicate_has_no_precision():
-    with pytest.raises(EstimateError, match="one replicate"):
-        fit(simulated(6, n_replicates=1), control="control", method="precision")
 
 
 def test_a_lone_barcode_borrows_the_noise_of_others():
@@ -320,39 +305,6 @@ def test_counts_without_any_spread_give_finite_answers(method):
     assert (fitted["se"] > 0).all()
 
 
-def test_an_arm_without_dna_in_a_replicate_has_no_ratio_there():
-    counts = simulate(
-        activities(30),
-        n_barcodes=6,
-        n_replicates=3,
-        noise=cg.mpra.NoiseModel(sd_barcode=0.0),
-        rng=1,
-    )
-    lost = xr.DataArray(counts["oligo_index"].values == 3, dims="barcode") & (
-        counts["replicate"] == "3"
-    )
-    gone = counts.assign(
-        {name: counts[name].where(~lost, 0) for name in ("dna", "rna")}
-    )
-    gone = gone.assign(dna_observed=gone["dna_observed"] & ~lost)
-    whole, less = (
-        fit(c, control="control", method="precision") for c in (counts, gone)
-    )
-    assert abs(less["ace"] - whole["ace"]).max() < 3 * whole["se"].max()
-    ratio = (less["se"] / whole["se"]).values.ravel()
-    assert ratio[1] > 1.05
-    assert abs(np.delete(ratio, 1) - 1).max() < 0.05
-
-
-def test_precision_says_that_it_claims_these_barcodes_only():
-    with pytest.warns(BarcodeNoiseWarning, match="claims these barcodes only"):
-        fitted = fit(
-            simulated(40, sd_barcode=0.8), control="control", method="precision"
-        )
-    assert fitted.attrs["null"] == "these barcodes"
-    assert "these barcodes" in cg.report(fitted.isel(element=[0]), rows="all")
-
-
 def test_the_layers_of_noise_are_told_apart():
     found = {}
     for name, settings in {
@@ -397,101 +349,6 @@ def test_residuals_of_barcodes_and_replicates_are_least_squares(seed):
         left = y[group == g][b, r] - X @ (np.linalg.pinv(X) @ y[group == g][b, r])
         assert df.ravel()[g] == len(b) - rank
         assert squares.ravel()[g] == pytest.approx(left @ left, abs=1e-9)
-
-
-@pytest.mark.parametrize("correlation", [-0.03, 0.0, 0.4])
-def test_blocked_models_are_generalized_least_squares(correlation):
-    y, used, group, shape = ragged(5)
-    w = np.where(used, np.random.default_rng(2).uniform(0.3, 3, y.shape), 0.0)
-    found = fit_blocked(y, w, group, shape, correlation)
-    for e in range(shape[0]):
-        i, r = np.nonzero(used & (group // 2 == e)[:, None])
-        X = np.eye(2)[group[i] % 2]
-        V = np.where(r[:, None] == r, correlation, 0.0) + np.eye(len(i)) * (
-            1 - correlation
-        )
-        V = V / np.sqrt(w[i, r])[:, None] / np.sqrt(w[i, r])
-        L = linalg.cholesky(V, lower=True)
-        Xs, ys = (linalg.solve_triangular(L, m, lower=True) for m in (X, y[i, r]))
-        beta, rss, *_ = np.linalg.lstsq(Xs, ys)
-        np.testing.assert_allclose(found.mean[e], beta, atol=1e-9)
-        np.testing.assert_allclose(
-            found.unscaled[e], np.linalg.inv(Xs.T @ Xs), atol=1e-9
-        )
-        assert found.s2[e] == pytest.approx(rss[0] / (len(i) - 2), rel=1e-8)
-
-
-def test_paired_models_are_blocked_ones_with_replicates_fixed():
-    y = np.random.default_rng(0).normal(size=(5, 3, 4))
-    model = fit_paired(y)
-    X = np.hstack(
-        [
-            np.eye(3)[np.repeat(np.arange(3), 4)],
-            np.eye(4)[np.tile(np.arange(4), 3)][:, 1:],
-        ]
-    )
-    for e in range(5):
-        _, rss, *_ = np.linalg.lstsq(X, y[e].ravel())
-        assert model.s2[e] == pytest.approx(rss[0] / 6)
-
-
-def test_paired_models_leave_out_replicates_that_lack_an_arm():
-    rng = np.random.default_rng(1)
-    y, there = rng.normal(size=(3, 2, 5)), np.ones((3, 2, 5), bool)
-    there[1, 0, 2] = False
-    found, less = fit_paired(y, there), fit_paired(np.delete(y[[1]], 2, axis=2))
-    assert [found.s2[1], found.df[1]] == pytest.approx([less.s2[0], less.df[0]])
-    np.testing.assert_allclose(found.mean[1], less.mean[0])
-    np.testing.assert_allclose(found.unscaled[1], less.unscaled[0])
-    whole = fit_paired(y)
-    np.testing.assert_allclose(found.s2[[0, 2]], whole.s2[[0, 2]])
-
-
-def test_precision_of_one_element_is_the_paired_t_test():
-    counts = simulated(1, sd_barcode=0.0, n_replicates=5)
-    found = fit(counts, control="control", method="precision")
-    y, _ = ratio_of_sums(counts, fit_request(counts, control="control"))
-    test = stats.ttest_rel(y[0, 1], y[0, 0])
-    assert found["p"].item() == pytest.approx(test.pvalue)
-    assert found["df"].item() == 4
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("n", [1, 2, 6])
-def test_precision_of_few_elements_rejects_few_nulls(n):
-    table = activities(n, effect=0.0)
-    p = [
-        fit(
-            simulate(
-                table,
-                n_barcodes=12,
-                n_replicates=4,
-                noise=cg.mpra.NoiseModel(sd_barcode=0.0),
-                rng=i,
-            ),
-            control="control",
-            method="precision",
-        )["p"]
-        for i in range(480 // n)
-    ]
-    share = float(np.mean([one.values < 0.05 for one in p]))
-    assert share <= 0.05 + 3.5 * np.sqrt(0.0475 / 480)
-
-
-def test_the_consensus_is_the_correlation_that_was_simulated():
-    rng = np.random.default_rng(4)
-    y = rng.normal(size=(2000, 1, 6)) * np.sqrt(0.3) + rng.normal(
-        size=(2000, 2, 6)
-    ) * np.sqrt(0.7)
-    rows = y.reshape(-1, 6)
-    found = consensus_correlation(
-        rows, np.ones(rows.shape, bool), np.arange(4000), (2000, 2)
-    )
-    assert found == pytest.approx(0.3, abs=0.03)
-    assert (
-        consensus_correlation(rows[:4, :1], np.ones((4, 1), bool), np.arange(4), (2, 2))
-        == 0.0
-    )
 
 
 def test_the_negative_binomial_fit_is_at_its_maximum():
@@ -855,7 +712,6 @@ def trial(seed, n=200, **settings):
     [
         ("two_way", {"sd_barcode": 0.0}, 0.21),
         ("two_way", {"sd_barcode": 0.6, "p_silent": 0.02}, 0.49),
-        ("precision", {"sd_barcode": 0.0}, 0.22),
         ("nb", {"sd_barcode": 0.0}, 0.21),
         ("nb", {"sd_barcode": 0.6, "p_silent": 0.02}, 0.44),
     ],

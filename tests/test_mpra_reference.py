@@ -5,7 +5,6 @@ whose scripts lie beside.
 from __future__ import annotations
 
 import json
-import warnings
 from functools import cache
 from pathlib import Path
 
@@ -15,16 +14,8 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from causalgia.errors import BarcodeNoiseWarning
 from causalgia.mpra import average, fit, read_counts
 from causalgia.mpra import filter as mpra_filter
-from causalgia.mpra.fits._fit import (
-    consensus_correlation,
-    fit_blocked,
-    fit_paired,
-    precision_weights,
-    ratio_of_sums,
-)
 from causalgia.mpra.fits.element_effects import (
     barcode_means,
     barcode_moderated,
@@ -77,11 +68,6 @@ def cells(case):
     return ratio_cells(counts_of_case(case), asked(case))
 
 
-@cache
-def sums(case):
-    return ratio_of_sums(counts_of_case(case), asked(case))
-
-
 def expected(case, name, contrast=None):
     table = pd.read_csv(FOLDER / case / "expected" / f"{name}.tsv", sep="\t")
     if contrast is not None:
@@ -95,25 +81,6 @@ def agrees(found, theirs, rtol, k=0):
         np.testing.assert_allclose(
             np.asarray(getattr(found, ours))[:, k], theirs[name], rtol=rtol, atol=rtol
         )
-
-
-def as_rows(case):
-    y, log_dna = sums(case)
-    E, A, R = y.shape
-    rows = y.reshape(-1, R)
-    return (
-        rows,
-        log_dna.reshape(-1, R),
-        np.ones(rows.shape, bool),
-        np.arange(E * A),
-        (E, A),
-    )
-
-
-def correlation_of(case):
-    return json.loads((FOLDER / case / "expected" / "limma.json").read_text())[
-        "consensus_correlation"
-    ]
 
 
 @pytest.mark.parametrize("case", TWO_ARMS)
@@ -134,67 +101,6 @@ def test_two_way(case):
     agrees(fitted, theirs, 1e-8)
     for name in ("p", "v_barcode", "v_replicate", "v_residual"):
         np.testing.assert_allclose(fitted[name][:, 0], theirs[name], rtol=1e-8)
-
-
-@pytest.mark.parametrize("case", TWO_ARMS)
-def test_paired_and_blocked_linear_models(case):
-    y, _, seen, group, shape = as_rows(case)
-    weights, rho = asked(case).weights, correlation_of(case)
-    agrees(
-        fit_paired(sums(case)[0]).contrasts(weights),
-        expected(case, "limma_paired"),
-        1e-8,
-    )
-    assert consensus_correlation(y, seen, group, shape) == pytest.approx(rho, abs=1e-6)
-    agrees(
-        fit_blocked(y, np.ones_like(y), group, shape, rho).contrasts(weights),
-        expected(case, "limma_blocked"),
-        1e-8,
-    )
-
-
-@pytest.mark.parametrize("case", TWO_ARMS)
-def test_precision_weights_and_the_models_with_them(case):
-    y, log_dna, seen, group, shape = as_rows(case)
-    theirs = pd.read_csv(
-        FOLDER / case / "expected" / "limma_weights.tsv", sep="\t", index_col=0
-    )
-    theirs = theirs.loc[asked(case).elements].to_numpy().reshape(y.shape)
-    np.testing.assert_allclose(
-        precision_weights(y, log_dna, seen, group, shape), theirs, rtol=1e-7
-    )
-    for rho, name in ((correlation_of(case), "blocked"), (0.0, "independent")):
-        found = fit_blocked(y, theirs, group, shape, rho).contrasts(asked(case).weights)
-        agrees(found, expected(case, f"limma_weighted_{name}"), 1e-8)
-
-
-@pytest.mark.parametrize("case", TWO_ARMS)
-def test_the_method_precision_is_the_weighted_blocked_model(case, recwarn):
-    fitted = fit(counts_of_case(case), control="control", method="precision")
-    agrees(fitted, expected(case, "limma_weighted_blocked"), 1e-6)
-    assert [w.category for w in recwarn] == (
-        [BarcodeNoiseWarning] if case == "allelic_barcode" else []
-    )
-
-
-@pytest.mark.parametrize("case", TWO_ARMS)
-def test_barcodes_as_columns(case):
-    counts, asking = counts_of_case(case), asked(case)
-    dna, rna = counts["dna"].to_numpy(), counts["rna"].to_numpy()
-    log_dna = np.log2(dna / counts["dna_total"].to_numpy() * 1e7 + 1)
-    y = np.where(
-        dna > 0, np.log2(rna / counts["rna_total"].to_numpy() * 1e7 + 1) - log_dna, 0.0
-    )
-    group, shape = asking.element * 2 + asking.arm, asking.oligos.shape
-    rho = consensus_correlation(y, dna > 0, group, shape)
-    weights = precision_weights(y, log_dna, dna > 0, group, shape)
-    found, theirs = (
-        fit_blocked(y, weights, group, shape, rho).contrasts(asking.weights),
-        expected(case, "limma_barcode_columns"),
-    )
-    np.testing.assert_allclose(found.se[:, 0], theirs["se"], rtol=0.005)
-    np.testing.assert_allclose(found.df[:, 0], theirs["df"], rtol=1e-4)
-    assert (np.abs(found.ace[:, 0] - theirs["logFC"]) / theirs["se"]).max() < 0.02
 
 
 @pytest.mark.parametrize("case", TWO_ARMS)
@@ -231,25 +137,17 @@ def test_negative_binomial_regression(case):
         )
 
 
-def test_factorial_contrasts_and_the_test_of_any():
-    asking = asked("factorial")
-    model = fit_paired(sums("factorial")[0])
-    linear, by_barcode = (
-        model.contrasts(asking.weights),
-        barcode_moderated(barcode_means(cells("factorial")), asking.weights),
+def test_factorial_contrasts():
+    by_barcode = barcode_moderated(
+        barcode_means(cells("factorial")), asked("factorial").weights
     )
     for k, name in enumerate(FACTORIAL):
-        agrees(linear, expected("factorial", "factorial_limma", name), 1e-8, k)
         agrees(
             by_barcode,
             expected("factorial", "factorial_barcode_moderated", name),
             1e-8,
             k,
         )
-    F, p = model.any_contrast(asking.weights[:3])
-    theirs = expected("factorial", "factorial_limma_F")
-    np.testing.assert_allclose(F, theirs["F"], rtol=1e-8)
-    np.testing.assert_allclose(p, theirs["p"], rtol=1e-8)
 
 
 @cache
@@ -314,29 +212,24 @@ def photoreceptor():
 def test_wild_types_and_mutants_of_a_real_library():
     counts, folder = photoreceptor()
     asking = fit_request(counts, control="MUT-allCrxSites", arm_names=["WT"])
-    linear = fit_paired(ratio_of_sums(counts, asking)[0]).contrasts(asking.weights)
-    by_barcode = barcode_moderated(
+    found = barcode_moderated(
         barcode_means(ratio_cells(counts, asking)), asking.weights
     )
-    for found, name in ((linear, "limma_paired"), (by_barcode, "barcode_moderated")):
-        theirs = pd.read_csv(folder / f"{name}.tsv.gz", sep="\t").set_index("element")
-        assert set(theirs.index) == set(asking.elements)
-        agrees(found, theirs.loc[asking.elements], 1e-7)
+    theirs = pd.read_csv(folder / "barcode_moderated.tsv.gz", sep="\t").set_index(
+        "element"
+    )
+    assert set(theirs.index) == set(asking.elements)
+    agrees(found, theirs.loc[asking.elements], 1e-7)
 
 
-def test_what_sums_find_in_a_real_library_and_both_layers_do_not():
+def test_sums_find_in_a_real_library_what_both_layers_do_not():
     counts, folder = photoreceptor()
     summary = json.loads((folder / "summary.json").read_text())
+    limma = pd.read_csv(folder / "limma_paired.tsv.gz", sep="\t")
+    of_sums = int((stats.false_discovery_control(limma["p"]) < 0.05).sum())
     hits = {}
-    for method in ("two_way", "nb", "precision"):
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            found = fit(
-                counts, control="MUT-allCrxSites", arm_names=["WT"], method=method
-            )
-        assert [w.category for w in said] == (
-            [BarcodeNoiseWarning] if method == "precision" else []
-        )
+    for method in ("two_way", "nb"):
+        found = fit(counts, control="MUT-allCrxSites", arm_names=["WT"], method=method)
         hits[method] = int(
             (stats.false_discovery_control(found["p"][:, 0]) < 0.05).sum()
         )
@@ -351,5 +244,5 @@ def test_what_sums_find_in_a_real_library_and_both_layers_do_not():
             assert overall["ace"].item() == pytest.approx(theirs["effect"])
             assert overall["se"].item() == pytest.approx(theirs["se"])
             assert overall["tau"].item() == pytest.approx(theirs["tau"], rel=0.05)
-    assert hits["two_way"] < 0.6 * hits["precision"]
-    assert hits["nb"] < hits["precision"]
+    assert hits["two_way"] < 0.6 * of_sums
+    assert hits["nb"] < of_sums

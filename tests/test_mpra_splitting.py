@@ -117,12 +117,12 @@ def test_oligos_with_few_barcodes_are_counted():
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
-def test_what_claims_these_barcodes_alone_is_found_out_and_what_counts_them_is_not():
+def test_halves_of_an_oligo_differ_as_often_as_chance_would_have_it():
     halves = cg.mpra.split_duplicates(
         counts_for(150, n_barcodes=20, n_replicates=4, sd_barcode=0.6), rng=2
     )
     share = {}
-    for method in ("hierarchical", "two_way", "precision"):
+    for method in ("hierarchical", "two_way"):
         share[method] = float(
             (
                 cg.mpra.fit(halves, control="duplicate 1", method=method)["p"] < 0.05
@@ -131,4 +131,3 @@ def test_what_claims_these_barcodes_alone_is_found_out_and_what_counts_them_is_n
     error = np.sqrt(0.05 * 0.95 / 300)
     assert share["hierarchical"] < 0.05 + 3 * error
     assert abs(share["two_way"] - 0.05) < 3.5 * error
-    assert share["precision"] > 0.25

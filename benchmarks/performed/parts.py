@@ -448,13 +448,6 @@ PARTS: dict[str, tuple[Target, ...]] = {
             60,
         ),
         Target(
-            "precision-weighted fit, 4 million cells",
-            "the same",
-            "precision / one pass",
-            AT_MOST,
-            60,
-        ),
-        Target(
             "negative binomial fit with a two-layer error, 4 million cells",
             "`statsmodels`, the regression alone",
             "statsmodels, one element at a time / nb",

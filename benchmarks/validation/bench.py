@@ -342,28 +342,6 @@ CHECKS = [
     ),
     *(
         Check(
-            _PRINTED,
-            f"precision, equal barcodes, {K} element{'s' * (K > 1)}: {measure}",
-            what_is_printed("precision", K, 0.0, m),
-            _BOUND[m],
-            _SENSE[m],
-            full=300,
-            quick=20,
-        )
-        for K in (1, 12, 100)
-        for m, measure in enumerate(MEASURES)
-    ),
-    Check(
-        _PRINTED,
-        f"precision, barcodes with sd .8, 100 elements: {MEASURES[0]}",
-        what_is_printed("precision", 100, 0.8, 0),
-        0.95,
-        "fails",
-        full=300,
-        quick=20,
-    ),
-    *(
-        Check(
             _ANALYZED,
             f"{library}: {measure}",
             what_analyze_prints(library, m),

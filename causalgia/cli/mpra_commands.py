@@ -185,7 +185,6 @@ class FitMethod(StrEnum):
 
     hierarchical = "hierarchical"
     two_way = "two_way"
-    precision = "precision"
     nb = "nb"
 
 
@@ -510,7 +509,8 @@ def analyze(
     counts_file: Annotated[
         Path,
         typer.Argument(
-            metavar="COUNTS.TSV", help="Barcode counts, an IGVF barcode table."
+            metavar="COUNTS.TSV",
+            help="Counts of barcodes, or sums of oligos, in the format of a pipeline.",
         ),
     ],
     library_folder: _Library,
@@ -548,6 +548,27 @@ def analyze(
             ),
         ),
     ] = None,
+    assignment: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Table of barcodes and their oligos, if the counts do not name oligos.",
+        ),
+    ] = None,
+    conditions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "Table of columns and DNA or their cell type, if columns do not say "
+                "so (MPRAmodel)."
+            ),
+        ),
+    ] = None,
+    drop_unknown: Annotated[
+        bool,
+        typer.Option("--drop-unknown", help="Leave out oligos that the design lacks."),
+    ] = False,
     method: Annotated[
         FitMethod, typer.Option(help="How effects are fitted.")
     ] = FitMethod.hierarchical,
@@ -614,7 +635,12 @@ def analyze(
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(
-            counts_file, side_table=side, replicates=split_names(replicates)
+            counts_file,
+            side_table=side,
+            replicates=split_names(replicates),
+            assignment=assignment,
+            conditions=conditions,
+            drop_unknown=drop_unknown,
         )
         question = counts_question(
             side, counts, control=control, arms=arms, contrasts=contrasts

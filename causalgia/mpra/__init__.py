@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         split_duplicates,
     )
     from causalgia.mpra.fits import average, fit
-    from causalgia.mpra.fits._infer_counts import infer_counts
     from causalgia.mpra.formats import (
         VariantTiles,
         given_name,
@@ -84,7 +83,6 @@ __all__ = [
     "fit",
     "given_name",
     "igvf_table",
-    "infer_counts",
     "library",
     "power",
     "prediction_powered",

@@ -84,7 +84,6 @@ _FITS = {
         "a two-way analysis of each element, in barcodes and replicates, with "
         "variances moderated by a prior that was learned from all elements"
     ),
-    "precision": "a precision-weighted linear model of reads summed over barcodes",
     "nb": (
         "a negative-binomial regression of RNA reads, with a sandwich variance for "
         "barcodes and replicates"

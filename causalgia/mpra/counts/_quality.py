@@ -33,6 +33,7 @@ from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 
 OUTLIER = 5.0
+CAUTIONS = ("shallow", "few_reads", "no_rna")
 _SHOWN_WRONG = 2
 
 
@@ -75,9 +76,9 @@ def quality(
         squared error of an oligo's mean relative to its least value;
         ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
         ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict``
-        (``outlier``, ``copied``, ``transformed``, ``disagree``, ``shallow``,
-        ``swapped``, ``cut_off``),
-        ``replicates``, ``says``.
+        (``outlier``, ``copied``, ``part_copied``, ``transformed``, ``disagree``,
+        ``shallow``, ``few_reads``, ``swapped``, ``shifted``, ``ceiling``, ``no_rna``,
+        ``cut_off``), ``replicates``, ``says``.
 
     Raises
     ------
@@ -238,10 +239,18 @@ def describe_counts(counts: xr.Dataset) -> str:
     n_barcodes, n_replicates = (
         _plural(sizes[name], name) for name in ("barcode", "replicate")
     )
-    lines = [f"{n_barcodes} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
+    is_sums = str(counts.attrs.get("table_format", "")).startswith("read as one sum")
+    what = "sums" if is_sums else n_barcodes
+    lines = [f"{what} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:
         lines[0] += f"; {_plural(sizes['oligo'] - n_oligos, 'oligo')} more without any"
+    lines += [f"  {one}" for one in _format_in_words(counts)]
     return "\n".join([*lines, *map(_filter_line, read_filters(counts))])
+
+
+def _format_in_words(counts: xr.Dataset) -> list[str]:
+    """Return what the table of counts was read as, if it was one."""
+    return [str(counts.attrs["table_format"])] if "table_format" in counts.attrs else []
 
 
 def _filter_line(rule: dict[str, Any]) -> str:
@@ -304,7 +313,8 @@ def describe_quality(
         CountsError,
         source="attrs['verdicts'] of a look at counts",
     )
-    wrong = [_verdict_in_words(found) for found in verdicts]
+    any_wrong = any(found["verdict"] not in CAUTIONS for found in verdicts)
+    wrong = [_verdict_in_words(found, any_wrong) for found in verdicts]
     answer = wrong[:_SHOWN_WRONG] or [_agreement(quality), _oligos_in_words(quality)]
     left = [*wrong[_SHOWN_WRONG:], *([_oligos_in_words(quality)] if wrong else [])]
     header, lines = _replicate_table(quality)
@@ -320,7 +330,12 @@ def describe_quality(
         ],
         arms=_arms_in_words(quality),
         each=[*wrong, *_arms_in_words(quality)],
-        notes=[*left, *_effective_in_words(quality), *_correlations(quality)],
+        notes=[
+            *left,
+            *(f"The table was {one}." for one in _format_in_words(quality)),
+            *_effective_in_words(quality),
+            *_correlations(quality),
+        ],
         requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
         every_row=every_row(rows),
         pointers={"noted": noted},
@@ -328,13 +343,13 @@ def describe_quality(
     return ReportText(parts.text(), parts.html())
 
 
-def _verdict_in_words(found: Mapping[str, Any]) -> str:
+def _verdict_in_words(found: Mapping[str, Any], any_wrong: bool) -> str:
     """Return what was found in counts as a sentence; that replicates are too shallow
-    to tell is not a fault of theirs.
+    to tell, or an oligo has no RNA, is not a fault of theirs.
     """
     says = str(found["says"]).rstrip(".")
-    if found["verdict"] == "shallow":
-        return f"No fault was found, but {says}."
+    if found["verdict"] in CAUTIONS:
+        return f"{'Besides,' if any_wrong else 'No fault was found, but'} {says}."
     return f"WRONG: {says}."
 
 
@@ -368,6 +383,7 @@ def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> st
     parts += [f"{_barcodes_an_oligo(quality)} barcodes an oligo (median)"]
     if unseen:
         parts.append(f"{unseen:,} of {int(quality['oligos'].sum()):,} oligos have none")
+    parts += _format_in_words(quality)
     for rule in read_filters(counts) if counts is not None else ():
         lost = sum(rule["barcodes"].values())
         if lost:
@@ -410,10 +426,12 @@ def _oligos_in_words(quality: xr.Dataset) -> str:
     barcodes = _barcodes_an_oligo(quality)
     without = f"{unseen:,}" if unseen else "No"
     which = f"oligo{'s' * (unseen > 1)} of {n:,} {'are' if unseen > 1 else 'is'}"
-    return (
-        f"{without} {which} without a barcode, and there are {barcodes} barcodes an "
-        "oligo (median)."
+    there = (
+        "each has one barcode (or sum)"
+        if barcodes == "1"
+        else f"there are {barcodes} barcodes an oligo (median)"
     )
+    return f"{without} {which} without a barcode, and {there}."
 
 
 def _arms_in_words(quality: xr.Dataset) -> list[str]:

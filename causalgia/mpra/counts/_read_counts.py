@@ -1,5 +1,5 @@
-"""Readers of barcode count tables (IGVF reporter experiments) with the side table of
-their oligos.
+"""Readers of count tables (IGVF reporter experiments, and tables of other pipelines)
+with the side table of their oligos.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.errors import CountsError, quoted
-from causalgia.inputs import from_cell, no_text, read_bytes
+from causalgia.inputs import from_cell
+from causalgia.mpra.counts.count_formats import (
+    EMPTY,
+    NAMES,
+    NO_OLIGO,
+    CountTable,
+    Lines,
+    clean_barcodes,
+    joined,
+    read_any_table,
+    read_assignment,
+    read_conditions,
+    read_table_bytes,
+    without_commas,
+)
 from causalgia.mpra.counts.counts_table import (
     MOST_READS,
     as_side_table,
@@ -27,7 +41,7 @@ from causalgia.mpra.counts.counts_table import (
     library_attrs,
     other_library,
 )
-from causalgia.types import Array, Ints
+from causalgia.types import Array, Ints, Mask
 
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
 _REPLICATE = r"(?:rep(?:licate)?|r|bio)?"
@@ -44,87 +58,129 @@ _LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
 def read_counts(
-    path: str | Path,
+    path: str | Path | Mapping[str, str | Path],
     *,
     side_table: str | Path | pd.DataFrame | xr.Dataset,
     replicates: Sequence[str] | None = None,
+    assignment: str | Path | pd.DataFrame | None = None,
+    conditions: str | Path | pd.DataFrame | Mapping[str, str] | None = None,
+    drop_unknown: bool = False,
 ) -> xr.Dataset:
-    r"""Read barcode counts and the side table of their oligos.
+    r"""Read barcode counts, or sums of oligos, and the side table of their oligos.
+
+    The table is recognized by its columns, in any order and in upper or lower case:
+
+    ===================================== ==============================================
+    columns                               written by
+    ===================================== ==============================================
+    ``barcode oligo_name dna_count_<rep>  IGVF ``reporter_experiment_barcode``,
+    rna_count_<rep>`` ...                 MPRAsnakeflow
+    ``barcode name dna_count_<rep>`` ...  BCalm
+    ``barcode oligo_name replicate        a row a barcode and replicate
+    dna_count rna_count``
+    ``barcode label DNA RNA1 RNA2`` ...   one DNA column and several of RNA: one pool
+    ``replicate oligo_name dna_counts     IGVF ``reporter_experiment``: a sum an oligo
+    rna_counts`` ...
+    ``oligo_name dna_count_<rep>          sums of oligos
+    rna_count_<rep>`` ...
+    ``Barcode Oligo plasmid_r1 K562_r1``  MPRAmodel, with `conditions`
+    three columns without a header        MPRAflow: a file a replicate, with `assignment`
+    ===================================== ==============================================
 
     Parameters
     ----------
     path
-        Tab-separated, plain or gzip, columns in any order. Wide, a row a barcode:
-        ``barcode oligo_name`` and ``dna_count_<rep> rna_count_<rep>`` for each
-        replicate (or ``dna_counts_``, ``rna_counts_``); one DNA column with several RNA
-        columns is a plasmid pool for all replicates. Long, a row a barcode and
-        replicate: ``barcode oligo_name replicate dna_count rna_count``; absent rows are
-        empty. An empty cell (or ``NA``) is a missing count, not 0; lines may end in
-        tabs, which are empty cells.
+        A table, plain or gzip, with tabs, commas or semicolons between cells; or a
+        mapping of replicates to tables of one replicate each. An empty cell (or ``NA``)
+        is a missing count, not 0; lines may end in tabs, which are empty cells. In a
+        long table absent rows are empty. Numbers may have commas between thousands.
+        Barcodes may be in lower case, or end in 10x Genomics' ``-1``.
     side_table
         Columns ``oligo_name element arm`` and optionally ``group``: a path, a
-        DataFrame, or the ordered library. It may contain oligos without barcodes.
-        IGVF's ``reporter_sequence_design`` is accepted: its variants are elements in
-        the arms ``ref`` and ``alt``, its controls are in ``positive`` and ``negative``,
-        and white space in names becomes ``_``, as in counts.
+        DataFrame, or the ordered library. It may contain oligos without barcodes. Also
+        accepted: IGVF's ``reporter_sequence_design``, whose variants are elements in
+        the arms ``ref`` and ``alt``, and whose controls are in ``positive`` and
+        ``negative`` (white space in names becomes ``_``, as in counts); BCalm's map of
+        variants, ``ID REF ALT``; MPRAmodel's attributes; and MPRAsnakeflow's
+        ``labels.tsv``, oligo and label, of which each oligo is its own element.
     replicates
         Replicates to read, by the suffix of their columns; None: all. Suffixes of
         several kinds (``K562_1, K562_2, HepG2_1``: cell types, conditions) are not
         replicates of one another and must be named here.
+    assignment
+        Table of barcodes and their oligos, if the counts do not name oligos. Barcodes
+        that it lacks are left out, as by `drop_unknown`.
+    conditions
+        Column of the counts -> ``DNA``, or the cell type of its RNA, if columns do not
+        say so: MPRAmodel's condition table, or a mapping. Its DNA columns are one
+        plasmid pool, and summed.
+    drop_unknown
+        Whether rows of oligos that the side table lacks are left out, instead of an
+        error.
 
     Returns
     -------
     Dataset
-        As `causalgia.mpra.counts_of`; ``attrs["source"]`` is the name of the file.
+        As `causalgia.mpra.counts_of`; ``attrs["source"]`` is the name of the file, and
+        ``attrs["table_format"]`` a sentence on what it was read as and what was left
+        out. Of sums, the barcode of an oligo is its name.
 
     Raises
     ------
     CountsError
-        If the table has no rows, unknown columns, lines of another number of cells, a
-        barcode twice or with letters other than ACGTN, an oligo that the side table
-        lacks, a replicate without its DNA or RNA column, or a cell that is negative,
-        fractional or text; or if replicates are of several kinds, a named one is
-        absent, or `path` is no path. The message gives file, line, oligo and cure.
+        If the table has no rows, unknown columns or several that may be the barcode or
+        oligo, lines of another number of cells, a barcode twice or with letters other
+        than ACGTN, an oligo that the side table lacks, a replicate without its DNA or
+        RNA column, or a cell that is negative, fractional or text; or if replicates
+        are of several kinds, a named one is absent, or `path` is no path. The message
+        gives file, line, oligo and cure.
 
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
     >>> side = pd.DataFrame({"oligo_name": ["a"], "element": ["u1"], "arm": ["GATA1"]})
     >>> with TemporaryDirectory() as folder:
-    ...     path = Path(folder, "counts.tsv")
-    ...     header = "barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_2\trna_count_2"
-    ...     _ = path.write_text(header + "\nACGT\ta\t9\t12\t\t\nTTGC\ta\t4\t0\t7\t3\n")
+    ...     path = Path(folder, "counts.csv")
+    ...     _ = path.write_text("Barcode,Oligo,DNA_1,RNA_1\nACGT,a,9,12\nTTGC,a,4,\n")
     ...     counts = read_counts(path, side_table=side)
-    >>> counts["dna"].values.tolist(), counts["dna_observed"].values.tolist()
-    ([[9, 0], [4, 7]], [[True, False], [True, True]])
+    >>> counts["rna"].values.tolist(), counts["rna_observed"].values.tolist()
+    ([[12], [0]], [[True], [False]])
+    >>> counts.attrs["table_format"]
+    "read as a row a barcode; commas between cells; barcodes in 'Barcode' and oligos in 'Oligo'"
     """
-    if not isinstance(path, str | Path):
+    side = as_side_table(side_table)
+    given = dict(path) if isinstance(path, Mapping) else {"": path}
+    if not given or not all(isinstance(one, str | Path) for one in given.values()):
         raise CountsError(
             f"read_counts reads a file, and {type(path).__name__} is none; arrays of "
             "counts go through cg.mpra.counts_of(dna, rna, barcodes=, oligos=, "
             "side_table=)"
         )
-    path, side = Path(path), as_side_table(side_table)
-    text = read_table_bytes(path)
-    header = parse_header(text, path)
-    columns = _sort_count_columns(header, path)
-    table = _unescape_oligo_names(parse_table(text, header, path))
-    if "replicate" in header:
+    of_barcodes = None if assignment is None else read_assignment(assignment)
+    of_columns = None if conditions is None else read_conditions(conditions)
+    tables = {
+        str(replicate): _read_one(Path(one), of_barcodes, of_columns)
+        for replicate, one in given.items()
+    }
+    read = joined(tables) if isinstance(path, Mapping) else tables[""]
+    table, lines = _unescape_oligo_names(read.cells), read.lines
+    columns = _sort_count_columns(list(table.columns), lines)
+    if "replicate" in table:
         blank = (table["replicate"].astype(str).str.strip() == "").to_numpy()
         if blank.any():
             i = int(np.argmax(blank))
             raise CountsError(
-                f"{file_line(path, i)}: replicate of oligo "
+                f"{file_line(lines, i)}: replicate of oligo "
                 f"{quoted(table['oligo_name'].iloc[i])} is empty; fill it in"
             )
         known = [str(name) for name in table["replicate"].unique()]
-        names = _select_replicates(known, replicates, path)
+        names = _select_replicates(known, replicates, lines)
         if len(names) < len(known):
-            table = table[table["replicate"].astype(str).isin(names)].reset_index(
-                drop=True
-            )
+            chosen = table["replicate"].astype(str).isin(names).to_numpy()
+            table = table[chosen].reset_index(drop=True)
+            read.lines = lines = lines.select(chosen)
     else:
-        names = _select_replicates(columns.replicates, replicates, path)
+        names = _select_replicates(columns.replicates, replicates, lines)
         of = [columns.replicates.index(name) for name in names]
         dna = (
             columns.dna
@@ -132,11 +188,15 @@ def read_counts(
             else [columns.dna[i] for i in of]
         )
         columns = _CountColumns(names, dna, [columns.rna[i] for i in of])
-    del text
-    _check_letters(table["barcode"].to_numpy(), path)
-    _check_counts(table, [*columns.dna, *columns.rna], path)
-    _check_oligos_known(table, side, path)
-    rows = _arrange_rows(table, columns, path)
+    if not read.is_sums:
+        table = _with_letters(table, read)
+    _check_counts(table, [*columns.dna, *columns.rna], lines)
+    if drop_unknown or of_barcodes is not None:
+        table = _known_oligos(table, side, read, of_barcodes is not None, drop_unknown)
+    else:
+        _check_oligos_known(table, side, lines)
+    lines = read.lines
+    rows = _arrange_rows(table, columns, lines)
     barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
     del table
     counts = counts_of(
@@ -149,7 +209,91 @@ def read_counts(
         dna_observed=~np.isnan(rows.dna),
         rna_observed=~np.isnan(rows.rna),
     )
-    return counts.assign_attrs(source=path.name, **library_attrs(side_table))
+    names_of_files = ", ".join(one.name for one in lines.paths)
+    return counts.assign_attrs(
+        source=names_of_files,
+        table_format=read.sentence,
+        **library_attrs(side_table),
+    )
+
+
+def _read_one(
+    path: Path, assignment: pd.Series[Any] | None, conditions: dict[str, str] | None
+) -> CountTable:
+    """Return a table in one layout: quickly, where it is IGVF's of barcodes."""
+    text = read_table_bytes(path)
+    names = _header_cells(text)
+    is_igvf = (
+        conditions is None
+        and set(NAMES) <= set(names)
+        and any(map(_COUNT.fullmatch, names))
+    )
+    if not is_igvf:
+        return read_any_table(text, path, assignment=assignment, conditions=conditions)
+    header = parse_header(text, path)
+    long = "replicate" in header
+    plain = "a row a barcode and replicate" if long else "a row a barcode"
+    igvf = "" if long else " (IGVF reporter_experiment_barcode)"
+    lines = Lines((path,))
+    _sort_count_columns(header, lines)
+    return CountTable(parse_table(text, header, path), lines, plain + igvf)
+
+
+def _with_letters(table: pd.DataFrame, read: CountTable) -> pd.DataFrame:
+    """Return the table with barcodes of the letters ACGTN, or raise CountsError."""
+    barcodes = table["barcode"].to_numpy(dtype=object)
+    if _wrong_letters(barcodes).any():
+        barcodes = clean_barcodes(barcodes, read)
+        table = table.assign(barcode=barcodes)
+    _check_letters(barcodes, read.lines)
+    return table
+
+
+def _known_oligos(
+    table: pd.DataFrame,
+    side: pd.DataFrame,
+    read: CountTable,
+    assigned: bool,
+    drop_unknown: bool,
+) -> pd.DataFrame:
+    """Return the rows of oligos that the side table has, with a note on those that were
+    left out.
+    """
+    if assigned:
+        lone = (table["oligo_name"] == NO_OLIGO).to_numpy()
+        if lone.any():
+            read.details.append(
+                f"{_rows_in_words(lone)} without an oligo in the assignment left out"
+            )
+            table = _select_rows(table, ~lone, read)
+    if not drop_unknown:
+        _check_oligos_known(table, side, read.lines)
+        return table
+    known = table["oligo_name"].isin(side["oligo_name"]).to_numpy()
+    if not known.any():
+        _check_oligos_known(table, side, read.lines)
+    if not known.all():
+        n = table["oligo_name"][~known].nunique()
+        read.details.append(
+            f"{_rows_in_words(~known)} of {n:,} oligo{'s' * (n != 1)} that the side "
+            "table lacks left out"
+        )
+    return _select_rows(table, known, read)
+
+
+def _select_rows(
+    table: pd.DataFrame, rows: NDArray[np.bool_], read: CountTable
+) -> pd.DataFrame:
+    if rows.all():
+        return table
+    read.lines = read.lines.select(rows)
+    table = table[rows].reset_index(drop=True)
+    return table.assign(oligo_name=table["oligo_name"].cat.remove_unused_categories())
+
+
+def _rows_in_words(rows: NDArray[np.bool_]) -> str:
+    n = int(rows.sum())
+    return f"{n:,} of {len(rows):,} rows"
 
 
 def _unescape_oligo_names(table: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +332,7 @@ class _CountRows:
     first: Ints
 
 
-def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
+def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColumns:
     """Return the count columns by replicate, or raise CountsError."""
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     is_long = "replicate" in header
@@ -230,7 +374,7 @@ def _sort_count_columns(header: Sequence[str], path: Path) -> _CountColumns:
 
 
 def _select_replicates(
-    names: list[str], chosen: Sequence[str] | None, path: Path
+    names: list[str], chosen: Sequence[str] | None, path: Path | Lines
 ) -> list[str]:
     """Return the replicates to read; several kinds of names raise CountsError unless
     they were given.
@@ -252,7 +396,7 @@ def _select_replicates(
     return wanted
 
 
-def _check_one_kind(names: list[str], path: Path) -> None:
+def _check_one_kind(names: list[str], path: Path | Lines) -> None:
     """Raise CountsError where names differ in more than their number: cell types are
     not replicates.
     """
@@ -325,14 +469,19 @@ def _kind_of_replicate(name: str) -> str:
     return "" if len(name) == 1 else _NUMBER.sub("", name)
 
 
-def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
+def _wrong_letters(barcodes: NDArray[np.object_]) -> Mask:
+    """Return whether each barcode has letters other than ACGTN, or none."""
     try:
         text = barcodes.astype("S")
     except UnicodeEncodeError:
         text = np.array([str(b).encode() for b in barcodes])
     each = text.view(np.uint8).reshape(len(text), -1)
     known = np.isin(np.arange(256), np.frombuffer(_LETTERS, dtype=np.uint8))
-    wrong = ~known[each].all(axis=1) | (each[:, 0] == 0)
+    return np.asarray(~known[each].all(axis=1) | (each[:, 0] == 0))
+
+
+def _check_letters(barcodes: NDArray[np.object_], path: Lines) -> None:
+    wrong = _wrong_letters(barcodes)
     if wrong.any():
         i = int(np.argmax(wrong))
         raise CountsError(
@@ -341,7 +490,9 @@ def _check_letters(barcodes: NDArray[np.object_], path: Path) -> None:
         )
 
 
-def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
+def _check_counts(
+    table: pd.DataFrame, columns: Sequence[str], path: Path | Lines
+) -> None:
     for name in columns:
         x = table[name].to_numpy()
         wrong = ~((x >= 0) & (x == np.floor(x)) & (x < MOST_READS) | np.isnan(x))
@@ -354,7 +505,9 @@ def _check_counts(table: pd.DataFrame, columns: Sequence[str], path: Path) -> No
             )
 
 
-def _check_oligos_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> None:
+def _check_oligos_known(
+    table: pd.DataFrame, side: pd.DataFrame, path: Path | Lines
+) -> None:
     oligos = table["oligo_name"].cat
     unknown = ~pd.Index(oligos.categories).isin(side["oligo_name"])
     if unknown.any():
@@ -365,7 +518,7 @@ def _check_oligos_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> 
         cure = (
             "give the side table of the library that was measured"
             if other
-            else "add its row there, or drop these"
+            else "add its row there, or leave such rows out (drop_unknown=True)"
         )
         raise CountsError(
             f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table, nor "
@@ -374,7 +527,7 @@ def _check_oligos_known(table: pd.DataFrame, side: pd.DataFrame, path: Path) -> 
 
 
 def _arrange_rows(
-    table: pd.DataFrame, columns: _CountColumns, path: Path
+    table: pd.DataFrame, columns: _CountColumns, path: Lines
 ) -> _CountRows:
     """Arrange cells by barcode and replicate."""
     barcode = pd.factorize(table["barcode"])[0].astype(np.int64)
@@ -402,7 +555,7 @@ def _arrange_rows(
 
 
 def _check_unique_cells(
-    table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Path
+    table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Lines
 ) -> None:
     """Raise CountsError for a barcode of two oligos, or a cell that appears twice."""
     of = table["oligo_name"].cat.codes.to_numpy()
@@ -418,46 +571,25 @@ def _check_unique_cells(
         )
         raise CountsError(
             f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first "
-            f"in line {j + 2}), and {int(wrong.sum()) - 1:,} more rows repeat one; "
+            f"in line {path.line(j).rpartition(' ')[2]}), and {int(wrong.sum()) - 1:,} more rows repeat one; "
             "drop the barcodes that are assigned twice"
         )
 
 
-NAMES = ("barcode", "oligo_name")
-EMPTY = ("", "NA")
 _TAB, _LINE = 9, 10
 _LINES = 50_000
 
 
-def read_table_bytes(path: Path) -> bytes:
-    """Return the bytes of a file, decompressed if it is gzip, without blank lines at
-    its end.
-    """
-    text = read_bytes(path, CountsError, unpack=True)
-    if why := no_text(text[:512]):
-        raise CountsError(f"{path}: {why}")
-    try:
-        _ = text if text.isascii() else text.decode()
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise CountsError(
-            f"{path}, line {line}: letters that are not UTF-8; save the table as UTF-8 "
-            "text"
-        ) from error
-    return text.rstrip(b"\r\n") + b"\n" if text.endswith((b"\n\n", b"\n\r\n")) else text
+def _header_cells(text: bytes) -> list[str]:
+    first = text.partition(b"\n")[0].decode(errors="replace")
+    return first.rstrip("\r").removeprefix("\ufeff").split("\t")
 
 
 def parse_header(text: bytes, path: Path) -> list[str]:
     """Return the column names; raise CountsError if barcodes or oligos are missing or a
     name appears twice.
     """
-    names = (
-        text.partition(b"\n")[0]
-        .decode(errors="replace")
-        .rstrip("\r")
-        .removeprefix("\ufeff")
-        .split("\t")
-    )
+    names = _header_cells(text)
     absent = [name for name in NAMES if name not in names]
     if absent:
         found = (
@@ -501,7 +633,14 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
         return table
     except ValueError:
         cells = pd.read_csv(io.BytesIO(text), dtype=object, engine="c", **options)
-    raise _text_cell_error(cells, counts, path)
+    for name in counts:
+        cells[name] = cells[name].map(without_commas, na_action="ignore")
+    try:
+        here = {name: kind for name, kind in named.items() if name in cells}
+        table = cells.astype(dict.fromkeys(counts, "float64") | here)
+        return table
+    except ValueError as error:
+        raise _text_cell_error(cells, counts, path) from error
 
 
 def _text_cell_error(
@@ -549,6 +688,6 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
         )
 
 
-def file_line(path: Path, row: int) -> str:
+def file_line(path: Path | Lines, row: int) -> str:
     """Return the file and line of a table row, for errors."""
-    return f"{path}, line {row + 2}"
+    return path.line(row) if isinstance(path, Lines) else f"{path}, line {row + 2}"

@@ -16,6 +16,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.inputs import from_column, no_text, parse_json, read_bytes
+from causalgia.mpra.counts.side_formats import (
+    SIDE_FORMAT_COLUMNS,
+    from_labels,
+    is_headless_labels,
+    known_side_format,
+    lower_names,
+)
 from causalgia.schema import annotate, validate
 from causalgia.types import Ints, Mask
 
@@ -34,10 +41,11 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
     Parameters
     ----------
     side_table
-        A path (tab-separated, plain or compressed), a DataFrame, or a library, whose
-        oligos that differ in their barcode alone are one. ``group`` defaults to
-        ``test``; other columns are ignored. IGVF's sequence design is accepted
-        (`side_table_from_design`).
+        A path (with tabs, commas or semicolons between cells, plain or compressed), a
+        DataFrame, or a library, whose oligos that differ in their barcode alone are
+        one. ``group`` defaults to ``test``; other columns are ignored. IGVF's sequence
+        design is accepted (`side_table_from_design`), and the formats of
+        `causalgia.mpra.counts.side_formats`.
 
     Raises
     ------
@@ -66,11 +74,12 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         data = read_bytes(path, CountsError, unpack=True)
         if why := no_text(data[:512]):
             raise CountsError(f"{path}: {why}")
-        text = BytesIO(data)
+        first = data.partition(b"\n")[0]
+        separator = next((c for c in "\t,;" if c.encode() in first), "\t")
         try:
             lines = pd.read_csv(
-                text,
-                sep="\t",
+                BytesIO(data),
+                sep=separator,
                 dtype=object,
                 keep_default_na=False,
                 header=None,
@@ -82,11 +91,14 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
                 "UTF-8 text"
             ) from error
         # lines with more cells than the header were refused, because names would shift
-        used = lines.loc[:, lines.iloc[0].isin((*SIDE_COLUMNS, *DESIGN_COLUMNS))]
-        side = (
-            used.iloc[1:].apply(from_column).set_axis(used.iloc[0].to_numpy(), axis=1)
-        )
         where = f"the side table {side_table}"
+        names = [str(name) for name in lines.iloc[0]]
+        if is_headless_labels(names):
+            return _side_columns(from_labels(lines.to_numpy().tolist(), where), where)
+        side = lines.iloc[1:].set_axis(names, axis=1)
+        known = {*SIDE_COLUMNS, *SIDE_FORMAT_COLUMNS, *lower_names(DESIGN_COLUMNS)}
+        used = [low in known for low in lower_names(names)]
+        side = side.loc[:, used].apply(from_column)
     else:
         raise CountsError(
             f"side_table= is a {type(side_table).__name__}; give a path, a DataFrame, "
@@ -210,6 +222,17 @@ def _check_fingerprint(name: str, inserts: Sequence[str]) -> None:
 
 
 def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
+    if not is_sequence_design(side.columns):
+        by_case = {
+            name: low
+            for name, low in zip(
+                map(str, side.columns), lower_names(side.columns), strict=True
+            )
+            if low in SIDE_COLUMNS
+        }
+        side = side.rename(columns=by_case)
+        other = known_side_format(side, where)
+        side = side if other is None else other
     twice = [
         name
         for name in (*SIDE_COLUMNS, *DESIGN_COLUMNS)
@@ -226,7 +249,8 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
         raise CountsError(
             f"{where} has no column {' and '.join(map(quoted, absent))}; it is "
             "tab-separated, with the columns oligo_name element arm and, if there is "
-            "one, group; or IGVF's reporter_sequence_design"
+            "one, group; or IGVF's reporter_sequence_design, BCalm's ID REF ALT, "
+            "MPRAmodel's attributes, or MPRAsnakeflow's labels"
         )
     if "group" not in side.columns:
         side = side.assign(group="test")

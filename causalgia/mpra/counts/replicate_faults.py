@@ -15,36 +15,28 @@ from causalgia.checks import in_list
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
 from causalgia.mpra.counts.depths import shallow_replicates
+from causalgia.mpra.counts.read_faults import (
+    READS,
+    Finding,
+    ceiling,
+    find_ceilings,
+    find_few_reads,
+    find_oligos_without_rna,
+    find_part_copies,
+    find_shifts,
+    saturated,
+)
 from causalgia.mpra.counts.split_index import LEAST_CELLS, SplitIndex, split_index
 from causalgia.reporting import format_share
 from causalgia.types import Array, Ints
 
-READS, COPIED, SAME = 5, 0.5, 0.95
+COPIED, SAME = 0.5, 0.95
 TOO_ALIKE, ALSO_DEEP, SUSPECT = -4.0, -2.0, -3.0
-SATURATED, AT_MOST, FALLS = 0.9, 0.01, 0.3
+FALLS = 0.3
 RELIABLE, REPEATS, ALIKE = 0.75, 0.3, 0.5
 LOWEST, LEAST_PAIRS, NEXT = 10, 400, 0.1
 LEAST_OLIGOS, _NONE = 10, 1e-12
 TELLS, LEAST_AGREEMENT = 0.7, 0.05
-
-
-class Finding(NamedTuple):
-    """A problem with some replicates.
-
-    Attributes
-    ----------
-    verdict
-        ``outlier``, ``copied``, ``transformed``, ``disagree``, ``shallow``,
-        ``swapped`` or ``cut_off``.
-    replicates
-        Their names.
-    says
-        The sentence, with its numbers.
-    """
-
-    verdict: str
-    replicates: tuple[str, ...]
-    says: str
 
 
 def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
@@ -98,6 +90,13 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     but for counting noise, which allows no larger correlation. They may be sound; the
     sentence gives the reads that would tell.
 
+    ``part_copied``: two replicates have equal reads in more cells than any two
+    independent libraries (`causalgia.mpra.counts.read_faults.copied_share`).
+    ``shifted``: the rows of a replicate are one or two places off. ``ceiling``: reads
+    are cut off or level off, and effects shrink. ``few_reads``: a library has less than
+    a fiftieth of the others' reads. ``no_rna``: oligos whose RNA is far below that of
+    all others. See `causalgia.mpra.counts.read_faults`.
+
     ``cut_off``: cells are kept only where RNA was seen, and effects shrink
     (`causalgia.mpra.counts.cutoffs.cutoff`).
 
@@ -130,12 +129,24 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
         counts, names, {name for finding in found for name in finding.replicates}
     )
     raw = all(finding.verdict != "transformed" for finding in found)
+    copies = {
+        (one.replicates[0], one.replicates[-1])
+        for one in found
+        if one.verdict == "copied"
+    }
+    part = list(find_part_copies(counts, names, copies))
+    shifts = find_shifts(counts, names)
+    excluded = {name for finding in shifts for name in finding.replicates}
     swapped = (
-        list(_find_swaps(counts, sums, names))
+        [
+            finding
+            for finding in _find_swaps(counts, sums, names)
+            if not excluded & {*finding.replicates}
+        ]
         if raw and counts["dna"].ndim == 2
         else []
     )
-    excluded = {name for finding in swapped for name in finding.replicates}
+    excluded |= {name for finding in swapped for name in finding.replicates}
     # a copy agrees with its original, and any other replicate would stand apart from
     # the two
     excluded |= {
@@ -145,7 +156,10 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     few = [one for one in shallow_replicates(counts, sums) if one.replicate in sound]
     return [
         *found,
+        *(part if raw else []),
         *swapped,
+        *shifts,
+        *find_ceilings(counts, names),
         *(
             _find_groups(sums, sound)
             or _find_outliers(sums, sound)
@@ -153,6 +167,8 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
             or _find_disagreement(counts, sums, sound)
         ),
         *(Finding("shallow", (one.replicate,), f"{one}") for one in few),
+        *find_few_reads(counts, names, {one.replicate for one in few}),
+        *find_oligos_without_rna(counts, sums),
         *_find_cutoff(counts, names),
     ]
 
@@ -173,7 +189,7 @@ def _find_copies(counts: xr.Dataset, names: list[str], kind: str) -> Iterator[Fi
         both = observed[:, i] & observed[:, j]
         a = cells[both, i]
         b = cells[both, j]
-        tops = _ceiling(a), _ceiling(b)
+        tops = ceiling(a), ceiling(b)
         below = (a < tops[0]) & (b < tops[1])
         free = a + b < min(tops)  # below the ceiling the split is not cut off
         deep = below & (np.maximum(a, b) >= READS)
@@ -248,30 +264,6 @@ class _Likeness(NamedTuple):
         )
 
 
-def _ceiling(cells: Ints) -> float:
-    """Return the reads at which counts are cut off or saturate; infinite where they do
-    not.
-    """
-    reads = cells[cells > 0]
-    if len(reads) < LEAST_CELLS:
-        return np.inf
-    if _saturated(reads):
-        return float(SATURATED * np.quantile(reads, 0.99))
-    most = reads.max()
-    return (
-        float(most)
-        if (reads == most).sum() > max(AT_MOST * len(reads), READS)
-        else np.inf
-    )
-
-
-def _saturated(reads: Ints) -> bool:
-    """Return whether a tenth of the cells lie within a tenth of the maximum, as
-    exhausted UMIs do.
-    """
-    return bool(np.quantile(reads, 0.9) >= SATURATED * np.quantile(reads, 0.99))
-
-
 def _transformed_finding(
     kind: str, names: list[str], pairs: list[_Likeness], of: int
 ) -> Finding:
@@ -312,7 +304,7 @@ def _find_multiplied(
 
 def _leaves_gaps(cells: Ints) -> bool:
     numbers, times = np.unique(
-        cells[(cells >= LOWEST) & (cells < _ceiling(cells))], return_counts=True
+        cells[(cells >= LOWEST) & (cells < ceiling(cells))], return_counts=True
     )
     equal = int((times * (times - 1)).sum())
     return (
@@ -335,7 +327,7 @@ def _find_swaps(
         some = observed[:, r]
         reads = counts["rna"].to_numpy()[:, r]
         # saturated RNA also varies less than DNA
-        if some.sum() < LEAST_OLIGOS or _saturated(reads[reads > 0]):
+        if some.sum() < LEAST_OLIGOS or saturated(reads[reads > 0]):
             continue
         of_dna, of_rna = (
             _pearson_or_zero(ratio[some, r], logs[kind][some, r])

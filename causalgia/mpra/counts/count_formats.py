@@ -1,0 +1,697 @@
+"""Count tables as laboratories and pipelines write them, brought to one layout: a row a
+barcode, ``barcode oligo_name`` and a column of DNA and RNA for each replicate.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from causalgia.checks import in_list
+from causalgia.errors import CountsError, quoted
+from causalgia.inputs import no_text, read_bytes
+from causalgia.types import Ints, Mask
+
+NAMES = ("barcode", "oligo_name")
+EMPTY = ("", "NA")
+BARCODE_COLUMNS = ("barcode", "barcodes", "bc", "tag")
+OLIGO_COLUMNS = ("oligo_name", "oligo", "oligoname", "oligo_id", "name", "label")
+_REPLICATE_COLUMNS = ("replicate", "rep")
+#: columns of pipelines that hold no counts: of MPRAcount's alignments, of MPRAnalyze
+_NO_COUNTS = ("error", "cigar", "md", "aln_start:stop", "sequence")
+_DERIVED = re.compile(
+    r"(dna|rna)_?norm.*|log2_?(fold_?change)?|ratio|n_bc|n_obs_bc|log2fc", re.IGNORECASE
+)
+_KIND = re.compile(r"(?<![a-z])(dna|rna)(?![a-z])", re.IGNORECASE)
+_WORDS = re.compile(
+    r"(?<![a-z])(counts?|reads?|umis?|condition|replicate)(?![a-z])", re.IGNORECASE
+)
+_LETTERS = re.compile(r"[ACGTN]{4,}", re.IGNORECASE)
+_WELL = re.compile(r"[ACGTNacgtn]+(-[0-9]+)")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
+_WHOLE = re.compile(r"[0-9]+(,[0-9]{3})*")
+_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """The files that rows come from, for errors.
+
+    Attributes
+    ----------
+    paths
+        Files, in the order of their rows.
+    starts
+        The first row of each.
+    first
+        The line of a file in which its first row is: 2 below a header.
+    rows
+        The rows that are left, by their place; None: all.
+    """
+
+    paths: tuple[Path, ...]
+    starts: tuple[int, ...] = (0,)
+    first: int = 2
+    rows: Ints | None = None
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.paths))
+
+    def line(self, row: int) -> str:
+        """Return the file and line of a row."""
+        row = row if self.rows is None else int(self.rows[row])
+        i = int(np.searchsorted(self.starts, row, side="right")) - 1
+        return f"{self.paths[i]}, line {row - self.starts[i] + self.first}"
+
+    def select(self, rows: Mask) -> Lines:
+        """Return the lines of the rows that are left."""
+        left = np.flatnonzero(rows)
+        return replace(self, rows=left if self.rows is None else self.rows[left])
+
+
+@dataclass
+class CountTable:
+    """A table of counts in one layout.
+
+    Attributes
+    ----------
+    cells
+        Text in ``barcode``, categories in ``oligo_name`` and ``replicate``, and floats
+        in the columns of counts, NaN where empty.
+    lines
+        Where its rows come from.
+    format
+        What the table was read as.
+    details
+        What was understood by its columns, and what was left out.
+    is_sums
+        Whether there is one sum an oligo, without barcodes.
+    """
+
+    cells: pd.DataFrame
+    lines: Lines
+    format: str
+    details: list[str] = field(default_factory=list)
+    is_sums: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What the table was read as, in a sentence without its point."""
+        return "; ".join([f"read as {self.format}", *self.details])
+
+
+@dataclass
+class _Roles:
+    """What each column of a header is."""
+
+    barcode: str | None = None
+    oligo: str | None = None
+    replicate: str | None = None
+    counts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+
+def read_table_bytes(path: Path) -> bytes:
+    """Return the bytes of a file, decompressed if it is gzip, without blank lines at
+    its end.
+    """
+    text = read_bytes(path, CountsError, unpack=True)
+    if why := no_text(text[:512]):
+        raise CountsError(f"{path}: {why}")
+    try:
+        _ = text if text.isascii() else text.decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise CountsError(
+            f"{path}, line {line}: letters that are not UTF-8; save the table as UTF-8 "
+            "text"
+        ) from error
+    return text.rstrip(b"\r\n") + b"\n" if text.endswith((b"\n\n", b"\n\r\n")) else text
+
+
+def read_cells(text: bytes, path: Path) -> tuple[list[list[str]], str]:
+    """Return the cells of a table line by line, and its separator: tabs, commas or
+    semicolons, by its first line.
+
+    Raises
+    ------
+    CountsError
+        If the first line has none of them, or lines differ in their cells.
+    """
+    decoded = text.decode().removeprefix("\ufeff")
+    first = decoded.partition("\n")[0]
+    separator = next((one for one in _SEPARATORS if one in first), None)
+    if separator is None:
+        what = "line 1 is empty" if not first.strip() else "line 1 has one cell"
+        raise CountsError(
+            f"{path}: {what}; the table is tab-separated (or has commas or semicolons "
+            "between cells), with a header barcode oligo_name dna_count_1 rna_count_1 "
+            "..."
+        )
+    rows = list(csv.reader(io.StringIO(decoded, newline=""), delimiter=separator))
+    n = len(rows[0])
+    for i, row in enumerate(rows):
+        if len(row) == n:
+            continue
+        if not row or (len(row) == 1 and not row[0].strip()):
+            raise CountsError(f"{path}, line {i + 1} is blank; leave it out")
+        cure = (
+            "names of rows stand before it: write the table without them "
+            "(write.table(..., row.names = FALSE))"
+            if i == 1 and len(row) == n + 1
+            else f"write each line with as many {_SEPARATORS[separator]} as the header"
+        )
+        raise CountsError(
+            f"{path}, line {i + 1}: {len(row)} cells under a header of {n}; {cure}"
+        )
+    return rows, separator
+
+
+def read_assignment(table: str | Path | pd.DataFrame) -> pd.Series[Any]:
+    """Return barcode -> name of its oligo.
+
+    Parameters
+    ----------
+    table
+        IGVF's ``reporter_barcode_to_element_mapping`` (two columns without a header),
+        or a table with columns of barcodes and oligos; a path or a DataFrame.
+
+    Raises
+    ------
+    CountsError
+        If it has no such columns, or a barcode is assigned to two oligos.
+    """
+    if isinstance(table, pd.DataFrame):
+        where, names = "assignment=", [str(name) for name in table.columns]
+        rows = table.astype(str).to_numpy().tolist()
+    elif isinstance(table, str | Path):
+        where = str(table)
+        cells, _ = read_cells(read_table_bytes(Path(table)), Path(table))
+        names, rows = cells[0], cells[1:]
+        if _LETTERS.fullmatch(names[0]) and len(names) > 1:
+            names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
+    else:
+        raise CountsError(
+            f"assignment= is a {type(table).__name__}; give a path or a DataFrame with "
+            "the columns barcode and oligo_name"
+        )
+    places = [
+        [i for i, name in enumerate(names) if name.strip().lower() in known]
+        for known in (BARCODE_COLUMNS, OLIGO_COLUMNS)
+    ]
+    if [len(one) for one in places] != [1, 1]:
+        raise CountsError(
+            f"{where}: its columns are {', '.join(names)[:200]}; an assignment has one "
+            "of barcodes and one of oligos: barcode oligo_name (or two columns without "
+            "a header)"
+        )
+    (barcode,), (oligo,) = places
+    pairs = pd.DataFrame(
+        {
+            "barcode": [row[barcode] for row in rows],
+            "oligo": [row[oligo] for row in rows],
+        }
+    ).drop_duplicates()
+    pairs["barcode"] = pairs["barcode"].str.upper()
+    twice = pairs["barcode"].duplicated(keep=False).to_numpy()
+    if twice.any():
+        some = pairs[twice].sort_values("barcode")
+        raise CountsError(
+            f"{where}: barcode {some['barcode'].iloc[0]} is of oligos "
+            f"{quoted(some['oligo'].iloc[0])} and {quoted(some['oligo'].iloc[1])}, and "
+            f"{some['barcode'].nunique() - 1:,} more barcodes are of several; drop the "
+            "barcodes that are assigned twice"
+        )
+    return pairs.set_index("barcode")["oligo"]
+
+
+def read_conditions(
+    conditions: str | Path | pd.DataFrame | Mapping[str, str],
+) -> dict[str, str]:
+    """Return column -> ``"DNA"`` or the cell type that its RNA is of.
+
+    Parameters
+    ----------
+    conditions
+        MPRAmodel's condition table (two columns without a header), a DataFrame of two
+        columns, or a mapping.
+
+    Examples
+    --------
+    >>> read_conditions({"plasmid_r1": "DNA", "K562_r1": "K562"})
+    {'plasmid_r1': 'DNA', 'K562_r1': 'K562'}
+    """
+    if isinstance(conditions, Mapping):
+        known = {str(name): str(what) for name, what in conditions.items()}
+    else:
+        if isinstance(conditions, pd.DataFrame):
+            rows = conditions.astype(str).to_numpy().tolist()
+        else:
+            path = Path(conditions)
+            rows, _ = read_cells(read_table_bytes(path), path)
+        if any(len(row) != 2 for row in rows):
+            raise CountsError(
+                f"conditions= has {len(rows[0])} columns; it has two: a column of the "
+                "counts, and DNA or the cell type of its RNA"
+            )
+        known = {str(name): str(what) for name, what in rows}
+    known = {
+        name: "DNA" if what.strip().upper() == "DNA" else what.strip()
+        for name, what in known.items()
+    }
+    if "DNA" not in known.values() or set(known.values()) == {"DNA"}:
+        lone = "DNA" if "DNA" in known.values() else in_list(sorted({*known.values()}))
+        raise CountsError(
+            f"conditions=: all columns are of {lone}; mark those of the plasmids with "
+            "DNA, and the others with their cell type"
+        )
+    return known
+
+
+def read_any_table(
+    text: bytes,
+    path: Path,
+    *,
+    assignment: pd.Series[Any] | None = None,
+    conditions: Mapping[str, str] | None = None,
+) -> CountTable:
+    """Return a table of counts of any layout known here.
+
+    Raises
+    ------
+    CountsError
+        If a column is of no known kind, or two may be the same; if there are neither
+        barcodes nor oligos, or barcodes without an assignment to oligos.
+    """
+    rows, separator = read_cells(text, path)
+    has_header = not (
+        _LETTERS.fullmatch(rows[0][0].partition("-")[0])
+        and len(rows[0]) > 2
+        and all(_WHOLE.fullmatch(cell) or cell in EMPTY for cell in rows[0][1:])
+    )
+    if not has_header:
+        return _without_header(rows, path, assignment)
+    header, body = [name.strip() for name in rows[0]], rows[1:]
+    if not body:
+        raise CountsError(
+            f"{path}: no row below the header; give the table of barcode counts"
+        )
+    roles = _roles_of(header, path, conditions)
+    lines = Lines((path,))
+    columns = dict(zip(header, map(list, zip(*body, strict=True)), strict=True))
+    details = _column_details(header, roles, separator)
+    if roles.barcode is None and roles.oligo is None:
+        raise CountsError(
+            f"{path}, line 1: no column {quoted('barcode')} and {quoted('oligo_name')} "
+            f"among {', '.join(header)[:200]}; the table is tab-separated, with a "
+            "header barcode oligo_name dna_count_1 rna_count_1 ..., or, of sums, "
+            "oligo_name dna_count_1 rna_count_1 ..."
+        )
+    cells: dict[str, Any] = {}
+    if roles.barcode is not None:
+        cells["barcode"] = np.array(columns[roles.barcode], dtype=object)
+    if roles.oligo is not None:
+        cells["oligo_name"] = np.array(columns[roles.oligo], dtype=object)
+    elif assignment is None:
+        raise CountsError(
+            f"{path}, line 1: no column of oligos among {', '.join(header)[:200]}; "
+            "name it oligo_name, or give the table of barcodes and their oligos, "
+            "assignment="
+        )
+    if roles.replicate is not None:
+        cells["replicate"] = np.array(columns[roles.replicate], dtype=object)
+    numbers = {
+        name: _as_numbers(columns[name], name, cells, lines) for name in roles.counts
+    }
+    counts, more = _canonical_counts(numbers, roles, conditions is not None)
+    table = pd.DataFrame(cells | counts)
+    is_sums = roles.barcode is None
+    if is_sums:
+        _check_one_row(table, lines)
+        table.insert(0, "barcode", table["oligo_name"])
+    found = CountTable(
+        table,
+        lines,
+        _format_name(roles, is_sums, conditions is not None),
+        [*details, *more],
+        is_sums,
+    )
+    return _typed(found if roles.oligo is not None else _assigned(found, assignment))
+
+
+def _without_header(
+    rows: list[list[str]], path: Path, assignment: pd.Series[Any] | None
+) -> CountTable:
+    """Return a table of barcode, DNA and RNA without a header: one replicate of
+    MPRAflow or MPRAsnakeflow.
+    """
+    if len(rows[0]) != 3:
+        raise CountsError(
+            f"{path}: no header, and {len(rows[0])} columns; without one a table has "
+            "three, barcode DNA RNA, of one replicate: write a line with the names of "
+            "the columns"
+        )
+    if assignment is None:
+        raise CountsError(
+            f"{path}: barcode, DNA and RNA without a header, as MPRAflow writes them, "
+            "say nothing of oligos; give the table of barcodes and their oligos, "
+            "assignment="
+        )
+    lines = Lines((path,), first=1)
+    barcode, dna, rna = map(list, zip(*rows, strict=True))
+    cells: dict[str, Any] = {"barcode": np.array(barcode, dtype=object)}
+    for name, column in (("dna_count", dna), ("rna_count", rna)):
+        cells[name] = _as_numbers(column, name, cells, lines)
+    table = CountTable(
+        pd.DataFrame(cells), lines, "barcode, DNA and RNA without a header (MPRAflow)"
+    )
+    return _typed(_assigned(table, assignment))
+
+
+def _assigned(table: CountTable, assignment: pd.Series[Any] | None) -> CountTable:
+    """Name the oligo of each barcode; barcodes without one are left out, as the
+    pipelines leave them out.
+    """
+    assert assignment is not None
+    cells = table.cells
+    cells["barcode"] = clean_barcodes(cells["barcode"].to_numpy(), table)
+    oligo = cells["barcode"].map(assignment)
+    lone = oligo.isna().to_numpy()
+    if lone.all():
+        raise CountsError(
+            f"{table.lines}: none of its {len(cells):,} barcodes is in the assignment, "
+            f"such as {quoted(cells['barcode'].iloc[0])}; its barcodes are like "
+            f"{quoted(assignment.index[0])}: give that of this library, or the other "
+            "strand"
+        )
+    cells["oligo_name"] = oligo.where(~lone, NO_OLIGO)
+    return table
+
+
+NO_OLIGO = "no_BC"
+"""What MPRAsnakeflow calls the oligo of a barcode that was assigned to none."""
+
+
+def _roles_of(
+    header: Sequence[str], path: Path, conditions: Mapping[str, str] | None
+) -> _Roles:
+    roles = _Roles()
+    _set_names(header, path, roles)
+    taken = {roles.barcode, roles.oligo, roles.replicate, *roles.left_out}
+    for name in header:
+        low = name.lower()
+        if name in taken:
+            continue
+        if conditions is not None:
+            if name in conditions:
+                kind = "dna" if conditions[name] == "DNA" else "rna"
+                roles.counts[name] = (kind, name)
+            elif low in _NO_COUNTS or _DERIVED.fullmatch(name):
+                roles.left_out.append(name)
+            else:
+                raise CountsError(
+                    f"{path}, line 1: column {quoted(name)} is not in conditions=, "
+                    f"which has {', '.join(conditions)[:200]}; add it there, or leave "
+                    "it out of the table"
+                )
+        elif low in _NO_COUNTS or _DERIVED.fullmatch(name):
+            roles.left_out.append(name)
+        else:
+            roles.counts[name] = _kind_and_replicate(name, header, path)
+    absent = [name for name in conditions or () if name not in header]
+    if absent:
+        raise CountsError(
+            f"{path}, line 1: conditions= has {quoted(absent[0])}, which is no column; "
+            f"there are {', '.join(header)[:200]}"
+        )
+    _check_counts_known(roles, path)
+    return roles
+
+
+def _set_names(header: Sequence[str], path: Path, roles: _Roles) -> None:
+    """Set the columns of barcodes, oligos and replicates; raise CountsError where two
+    may be one of these.
+    """
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise CountsError(
+            f"{path}, line 1: column {quoted(twice)} appears twice; leave one of them "
+            "out"
+        )
+    for role, known, exact in (
+        ("barcode", BARCODE_COLUMNS, "barcode"),
+        ("oligo", OLIGO_COLUMNS, "oligo_name"),
+        ("replicate", _REPLICATE_COLUMNS, "replicate"),
+    ):
+        some = [name for name in header if name.lower() in known]
+        named = [name for name in some if name.lower() == exact]
+        if len(some) > 1 and len(named) != 1:
+            raise CountsError(
+                f"{path}, line 1: columns {in_list([quoted(one) for one in some])} may "
+                f"each be that of {role}s; rename the one that is to {exact}, and "
+                "leave the other out"
+            )
+        if some:
+            setattr(roles, role, (named or some)[0])
+            roles.left_out += [name for name in some if name != (named or some)[0]]
+
+
+def _kind_and_replicate(
+    name: str, header: Sequence[str], path: Path
+) -> tuple[str, str]:
+    """Return dna or rna, and the replicate that a column is of."""
+    kinds = _KIND.findall(name)
+    if len(kinds) == 1:
+        rest = _WORDS.sub(" ", _KIND.sub(" ", name))
+        return kinds[0].lower(), "_".join(re.findall(r"[^\W_]+", rest))
+    if not any(_KIND.search(one) for one in header):
+        raise CountsError(
+            f"{path}, line 1: no column says DNA or RNA, such as {quoted(name)}; say "
+            "which are which in conditions=, a table of columns and DNA or their cell "
+            "type (MPRAmodel's condition table), or rename them dna_count_<replicate> "
+            "and rna_count_<replicate>"
+        )
+    raise CountsError(
+        f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it "
+        "out or rename it"
+    )
+
+
+def _check_counts_known(roles: _Roles, path: Path) -> None:
+    places: dict[tuple[str, str], str] = {}
+    for name, place in roles.counts.items():
+        if place in places:
+            of = f" of replicate {place[1]}" if place[1] else ""
+            raise CountsError(
+                f"{path}, line 1: columns {quoted(places[place])} and {quoted(name)} "
+                f"are both {place[0].upper()}{of}; leave one of them out"
+            )
+        places[place] = name
+    for kind, other in (("dna", "rna"), ("rna", "dna")):
+        if not any(place[0] == kind for place in places):
+            derived = [name for name in roles.left_out if name.lower().startswith(kind)]
+            instead = (
+                f" ({', '.join(derived)} is normalized, and counts are needed)"
+                if derived
+                else ""
+            )
+            raise CountsError(
+                f"{path}, line 1: no column {kind}_count_<replicate> beside those of "
+                f"{other}{instead}; add them"
+            )
+
+
+def _as_numbers(
+    column: Sequence[str], name: str, cells: Mapping[str, Any], lines: Lines
+) -> NDArray[np.float64]:
+    """Return counts as numbers, NaN where empty; thousands may have commas between
+    them.
+    """
+    text = pd.Series(column, dtype=object).str.strip()
+    empty = text.isin(EMPTY).to_numpy()
+    numbers = pd.to_numeric(
+        text.where(~empty, None).map(without_commas, na_action="ignore"),
+        errors="coerce",
+    ).to_numpy(dtype=np.float64)
+    wrong = np.isnan(numbers) & ~empty
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        of = cells.get("oligo_name", cells.get("barcode"))
+        raise CountsError(
+            f"{lines.line(i)}: {name} of {quoted(of[i]) if of is not None else 'a row'} "
+            f"is {quoted(column[i])}; a count is a whole number, and a cell without "
+            "one is empty"
+        )
+    return numbers
+
+
+def without_commas(cell: str) -> str:
+    """Return a number without the commas between its thousands.
+
+    Examples
+    --------
+    >>> without_commas("1,024"), without_commas("1,5")
+    ('1024', '1,5')
+    """
+    return cell.replace(",", "") if _THOUSANDS.fullmatch(cell) else cell
+
+
+def _canonical_counts(
+    numbers: Mapping[str, NDArray[np.float64]], roles: _Roles, by_condition: bool
+) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Return columns ``dna_count_<replicate>`` and ``rna_count_<replicate>``; the DNA
+    of an assay whose conditions are given is one pool, and its columns are summed.
+    """
+    dna = [name for name, place in roles.counts.items() if place[0] == "dna"]
+    if not by_condition:
+        return {
+            f"{kind}_count" + (f"_{replicate}" if replicate else ""): numbers[name]
+            for name, (kind, replicate) in roles.counts.items()
+        }, []
+    counts = {
+        f"rna_count_{name}": numbers[name]
+        for name, place in roles.counts.items()
+        if place[0] == "rna"
+    }
+    pool = np.column_stack([numbers[name] for name in dna])
+    unseen = np.isnan(pool).all(axis=1)
+    total = np.where(unseen, np.nan, np.nansum(pool, axis=1))
+    note = (
+        [f"{in_list(dna)} were summed: one plasmid pool for all replicates"]
+        if len(dna) > 1
+        else []
+    )
+    return {"dna_count": total} | counts, note
+
+
+def _check_one_row(table: pd.DataFrame, lines: Lines) -> None:
+    keys = ["oligo_name"] + ["replicate"] * ("replicate" in table)
+    twice = table.duplicated(keys).to_numpy()
+    if twice.any():
+        i = int(np.argmax(twice))
+        row = table.iloc[i]
+        of = f" in replicate {row['replicate']}" if "replicate" in table else ""
+        first = int(np.argmax((table[keys] == row[keys]).all(axis=1).to_numpy()))
+        raise CountsError(
+            f"{lines.line(i)}: oligo {quoted(row['oligo_name'])} has a second row{of} "
+            f"(the first in line {first + lines.first}), and there is no column of "
+            "barcodes; give the sum of each oligo, or name the column barcode"
+        )
+
+
+def _format_name(roles: _Roles, is_sums: bool, by_condition: bool) -> str:
+    if is_sums:
+        rows = " and replicate" if roles.replicate is not None else ""
+        igvf = " (IGVF reporter_experiment)" if roles.replicate is not None else ""
+        return f"one sum an oligo{rows}{igvf}"
+    if by_condition:
+        return "barcodes with a table of conditions (MPRAmodel)"
+    if roles.replicate is not None:
+        return "a row a barcode and replicate"
+    if all(not place[1] for place in roles.counts.values()):
+        return "barcodes of one replicate (MPRAsnakeflow)"
+    return "a row a barcode"
+
+
+def _column_details(header: Sequence[str], roles: _Roles, separator: str) -> list[str]:
+    found = []
+    if separator != "\t":
+        found.append(f"{_SEPARATORS[separator]} between cells")
+    renamed = [
+        f"{what} in {quoted(name)}"
+        for what, name, plain in (
+            ("barcodes", roles.barcode, "barcode"),
+            ("oligos", roles.oligo, "oligo_name"),
+        )
+        if name is not None and name != plain
+    ]
+    found += [in_list(renamed)] * bool(renamed)
+    if roles.left_out:
+        some = [quoted(name) for name in header if name in roles.left_out]
+        found.append(f"{in_list(some)} not used")
+    return found
+
+
+def _typed(table: CountTable) -> CountTable:
+    for name in ("oligo_name", "replicate"):
+        if name in table.cells:
+            table.cells[name] = table.cells[name].astype("category")
+    return table
+
+
+def clean_barcodes(
+    barcodes: NDArray[np.object_], table: CountTable
+) -> NDArray[np.object_]:
+    """Return barcodes in upper case and without the suffix that 10x Genomics writes
+    (``-1``), which is noted.
+
+    Raises
+    ------
+    CountsError
+        If there are several such suffixes: barcodes of several samples.
+    """
+    text = pd.Series(barcodes, dtype=object).astype(str)
+    upper = text.str.upper()
+    if (upper != text).any():
+        table.details.append("barcodes in lower case were read as upper case")
+    wells = upper.str.extract(_WELL, expand=False)
+    if wells.notna().all() and len(wells):
+        several = sorted(wells.unique().tolist())
+        if len(several) > 1:
+            raise CountsError(
+                f"{table.lines}: barcodes end in {in_list(several)}, which number "
+                "samples (10x Genomics); give a table for each sample, or one column "
+                "of counts for each"
+            )
+        upper = upper.str.removesuffix(several[0])
+        table.details.append(f"the suffix {several[0]} of barcodes was left out")
+    return upper.to_numpy(dtype=object)
+
+
+def joined(tables: Mapping[str, CountTable]) -> CountTable:
+    """Return tables of one replicate each as one, a row a barcode and replicate.
+
+    Raises
+    ------
+    CountsError
+        If a table has several replicates.
+    """
+    parts, starts, n = [], [], 0
+    for replicate, table in tables.items():
+        counts = [str(name) for name in table.cells if name not in NAMES]
+        if sorted(counts) != ["dna_count", "rna_count"]:
+            raise CountsError(
+                f"{table.lines}: a file for each replicate has one column of DNA and "
+                f"one of RNA, and this has {', '.join(counts)[:200]}; give a "
+                "table of several replicates by itself"
+            )
+        parts.append(
+            table.cells.astype({"oligo_name": object}).assign(replicate=replicate)
+        )
+        starts.append(n)
+        n += len(table.cells)
+    first = next(iter(tables.values()))
+    details: Iterable[str] = dict.fromkeys(
+        one for table in tables.values() for one in table.details
+    )
+    found = CountTable(
+        pd.concat(parts, ignore_index=True),
+        Lines(
+            tuple(path for table in tables.values() for path in table.lines.paths),
+            tuple(starts),
+            first.lines.first,
+        ),
+        f"{len(tables)} files, one a replicate: {first.format}",
+        list(details),
+        any(table.is_sums for table in tables.values()),
+    )
+    return _typed(found)

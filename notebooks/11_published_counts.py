@@ -1,0 +1,124 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # From a published table of counts to an answer
+#
+# Which variants change the activity of the sequence they lie in? Tewhey et al. (2016,
+# [doi:10.1016/j.cell.2016.04.027](https://doi.org/10.1016/j.cell.2016.04.027)) measured
+# thousands of human variants, both alleles, in lymphoblastoid cells. Their counts are in
+# the R package mpra
+# ([github.com/hansenlab/mpra](https://github.com/hansenlab/mpra), `mpraSetAllelicExample`,
+# Artistic-2.0), one sum of reads for each oligo and replicate. The 60 variants used here
+# are read from a folder `shared` beside the repository, with what mpralm found in the
+# whole library. If that folder is absent, the notebook runs and shows nothing.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import causalgia as cg
+
+folder = next(
+    (
+        p / "shared" / "data" / "mpra_public"
+        for p in Path.cwd().parents
+        if (p / "shared" / "data" / "mpra_public").is_dir()
+    ),
+    None,
+)
+print(
+    "published counts found"
+    if folder
+    else "the folder 'shared' is absent: the notebook has nothing to show"
+)
+
+# %% [markdown]
+# ## Read
+#
+# Two tables are needed: the reads, a row an oligo, and what each oligo is: the variant
+# (the *element*) and the allele (the *arm*). The excerpt has a column of invented
+# barcodes; without it the table is recognized as sums. It is saved with commas to show
+# that the layout does not matter.
+
+# %%
+if folder:
+    table = pd.read_csv(folder / "tewhey60_sums.tsv", sep="\t").drop(columns="barcode")
+    sums = Path(tempfile.mkdtemp(), "sums.csv")
+    table.to_csv(sums, index=False)
+    print("\n".join(line[:88] for line in sums.read_text().splitlines()[:3]))
+    print((folder / "tewhey60_side.tsv").read_text()[:180])
+
+# %%
+if folder:
+    counts = cg.mpra.read_counts(sums, side_table=folder / "tewhey60_side.tsv")
+    print(cg.report(counts))
+
+# %% [markdown]
+# ## Look
+#
+# First the replicates: do they agree? Is one a copy of another, shifted by a row, or cut
+# off at a number of reads?
+
+# %%
+if folder:
+    print(cg.report(cg.mpra.quality(counts)))
+
+# %% [markdown]
+# ## Answer
+#
+# The effect of a variant is the difference of log2(RNA/DNA) between its alleles. With one
+# sum for each oligo, the five replicates show how precise these sums are, but not how much
+# other barcodes of the same oligo would differ. The first words of the answer say so.
+
+# %%
+if folder:
+    fitted = cg.mpra.fit(counts, control="A")
+    print(cg.report(fitted))
+
+# %% [markdown]
+# Which variants have an effect worth following? Here effects within a quarter of a
+# doubling are too small to matter; that limit is for the reader to choose. A variant is
+# called where its interval lies beyond the limit and the false discovery rate over all 60
+# is at most .05.
+
+# %%
+if folder:
+    decisions = cg.decide(fitted, rope=(-0.25, 0.25))
+    print(cg.report(decisions))
+
+# %% [markdown]
+# ## Compare
+#
+# mpralm, the usual method for such sums, was run on the whole library. Effects and
+# verdicts are nearly the same:
+
+# %%
+if folder:
+    published = pd.read_csv(folder / "tewhey60_mpralm_full_library.tsv", sep="\t")
+    both = fitted.isel(contrast=0)[["ace", "p"]].to_dataframe()
+    both = both.join(published.set_index("id"))
+    r = np.corrcoef(both["ace"], both["logFC"])[0, 1]
+    hits = pd.crosstab(
+        (both["p"] < 1e-3).rename("p < .001 here"),
+        (both["P.Value"] < 1e-3).rename("by mpralm"),
+    )
+    print(f"correlation of effects: {r:.4f}")
+    print(hits)
+
+# %% [markdown]
+# These calls hold for the barcodes that were measured. An effect of the allele itself
+# needs a table with a row for each barcode, as most pipelines write it; it is read by the
+# same call, and the error then includes the differences between barcodes.

@@ -1,0 +1,413 @@
+"""Counts and side tables in the layouts of other pipelines, written as these write them:
+MPRAsnakeflow 28f8e0c, MPRAmodel 49ea47b with MPRAcount's tables, BCalm d64a21a, MPRAflow
+87d8b4c.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import causalgia as cg
+from causalgia.cli import app
+from causalgia.errors import CountsError
+
+SIDE = pd.DataFrame(
+    {"oligo_name": ["a", "b"], "element": "u1", "arm": ["ref", "alt"], "group": "test"}
+)
+BARCODES = ["AACCGGTT", "CCGGTTAA", "GGTTAACC", "TTAACCGG"]
+OLIGOS = ["a", "a", "b", "b"]
+DNA = [[10, 12], [4, np.nan], [7, 20], [9, 6]]
+RNA = [[20, 15], [0, np.nan], [9, 30], [5, 8]]
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    data = text.encode()
+    path.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
+    return path
+
+
+def wide(header: str, separator: str = "\t", barcodes=BARCODES) -> str:
+    rows = [
+        separator.join(
+            [
+                barcode,
+                oligo,
+                *(
+                    "" if x != x else f"{x:g}"
+                    for x in np.ravel(np.column_stack([dna, rna]))
+                ),
+            ]
+        )
+        for barcode, oligo, dna, rna in zip(barcodes, OLIGOS, DNA, RNA, strict=True)
+    ]
+    return "\n".join([header, *rows]) + "\n"
+
+
+def read(folder: Path, text: str, name: str = "counts.tsv", side=SIDE, **settings):
+    return cg.mpra.read_counts(write(folder, name, text), side_table=side, **settings)
+
+
+def is_whole(counts) -> bool:
+    order = np.argsort(counts["barcode"].values)
+    return (
+        counts["barcode"].values[order].tolist() == BARCODES
+        and (counts["dna"].values[order] == np.nan_to_num(DNA)).all()
+        and (counts["rna"].values[order] == np.nan_to_num(RNA)).all()
+        and (counts["dna_observed"].values[order] == ~np.isnan(DNA)).all()
+    )
+
+
+PLAIN = "barcode\toligo_name\tdna_count_1\trna_count_1\tdna_count_2\trna_count_2"
+BCALM = PLAIN.replace("barcode\toligo_name", "Barcode\tname")
+
+
+class TestBarcodes:
+    def test_of_igvf_and_mpra_snakeflow(self, tmp_path):
+        counts = read(tmp_path, wide(PLAIN), "counts.tsv.gz")
+        assert is_whole(counts)
+        assert counts.attrs["table_format"] == (
+            "read as a row a barcode (IGVF reporter_experiment_barcode)"
+        )
+
+    @pytest.mark.parametrize(
+        ("header", "separator", "says"),
+        [
+            (BCALM, "\t", "barcodes in 'Barcode' and oligos in 'name'"),
+            (PLAIN.upper(), "\t", "barcodes in 'BARCODE' and oligos in 'OLIGO_NAME'"),
+            (PLAIN.replace("\t", ","), ",", "commas between cells"),
+            (PLAIN.replace("\t", ";"), ";", "semicolons between cells"),
+            ("BC\tOligo\tDNA1\tRNA1\tDNA2\tRNA2", "\t", "barcodes in 'BC'"),
+            ("bc\toligo\trep1_DNA\trep1_RNA\trep2_DNA\trep2_RNA", "\t", "'bc'"),
+            (
+                "barcode\tlabel\tDNA(condition X, replicate 1)\tRNA(condition X, replicate "
+                "1)\tDNA(condition X, replicate 2)\tRNA(condition X, replicate 2)",
+                "\t",
+                "oligos in 'label'",
+            ),
+        ],
+        ids=["BCalm", "upper", "csv", "semicolons", "short", "prefix", "MPRAnalyze"],
+    )
+    def test_under_other_headers(self, tmp_path, header, separator, says):
+        counts = read(tmp_path, wide(header, separator))
+        assert is_whole(counts)
+        assert says in counts.attrs["table_format"]
+        assert says in str(cg.report(counts))
+
+    def test_with_quotes_and_names_of_rows_as_r_writes_them(self, tmp_path):
+        quoted = wide('"' + PLAIN.replace("\t", '"\t"') + '"')
+        assert is_whole(read(tmp_path, quoted))
+        lines = quoted.splitlines()
+        rows = [lines[0], *(f"{i}\t{line}" for i, line in enumerate(lines[1:]))]
+        with pytest.raises(CountsError, match=r"line 2: 7 cells .*row.names = FALSE"):
+            read(tmp_path, "\n".join(rows))
+
+    @pytest.mark.parametrize("header", [PLAIN, BCALM], ids=["IGVF", "BCalm"])
+    def test_in_lower_case_and_with_the_suffix_of_10x(self, tmp_path, header):
+        text = wide(header, barcodes=[one.lower() + "-1" for one in BARCODES])
+        counts = read(tmp_path, text)
+        assert is_whole(counts)
+        assert "the suffix -1 of barcodes was left out" in counts.attrs["table_format"]
+        assert "lower case" in counts.attrs["table_format"]
+        several = [f"{one}-{i % 2 + 1}" for i, one in enumerate(BARCODES)]
+        with pytest.raises(
+            CountsError, match="barcodes end in -1 and -2, which number"
+        ):
+            read(tmp_path, wide(header, barcodes=several))
+
+    @pytest.mark.parametrize("header", [PLAIN, BCALM], ids=["IGVF", "BCalm"])
+    def test_with_commas_between_thousands(self, tmp_path, header):
+        text = wide(header).replace("\t20\t", "\t1,020\t", 1)
+        assert 1020 in read(tmp_path, text)["rna"].values
+        with pytest.raises(CountsError, match=r"line 2: rna_count_1 .*'1,02'"):
+            read(tmp_path, wide(header).replace("\t20\t", "\t1,02\t", 1))
+
+    def test_that_do_not_say_which_column_names_the_oligo_are_refused(self, tmp_path):
+        header = BCALM.replace("name\t", "name\toligo\t", 1)
+        text = wide(header).replace("\ta\t", "\ta\ta\t").replace("\tb\t", "\tb\tb\t")
+        with pytest.raises(
+            CountsError, match=r"'name' and 'oligo' may each .*rename .* oligo_name"
+        ):
+            read(tmp_path, text)
+        with pytest.raises(CountsError, match="'DNA_1' and 'dna_count_1' are both DNA"):
+            read(tmp_path, wide("bc\toligo\tDNA_1\tdna_count_1\tDNA_2\tRNA_2"))
+        with pytest.raises(CountsError, match="column 'gc' is not a count"):
+            read(tmp_path, wide("bc\toligo\tDNA_1\tRNA_1\tDNA_2\tgc"))
+
+
+class TestSums:
+    def test_of_igvf_reporter_experiment(self, tmp_path):
+        text = (
+            "replicate\toligo_name\tdna_counts\trna_counts\tdna_normalized\t"
+            "rna_normalized\tlog2FoldChange\tn_bc\n"
+            "1\ta\t100\t200\t1.5\t3.1\t1.04\t12\n2\ta\t110\t190\t1.5\t3.1\t1.04\t11\n"
+            "1\tb\t300\t200\t1.5\t3.1\t1.04\t12\n2\tb\t310\t290\t1.5\t3.1\t1.04\t13\n"
+        )
+        counts = read(tmp_path, text)
+        assert counts["dna"].values.tolist() == [[100, 110], [300, 310]]
+        assert counts["rna"].values.tolist() == [[200, 190], [200, 290]]
+        assert counts["barcode"].values.tolist() == ["a", "b"]
+        for says in ("one sum an oligo and replicate (IGVF", "'n_bc' not used"):
+            assert says in counts.attrs["table_format"]
+
+    def test_of_a_row_an_oligo(self, tmp_path):
+        text = "Oligo,DNA_1,RNA_1,DNA_2,RNA_2\na,100,200,110,190\nb,300,200,310,290\n"
+        counts = read(tmp_path, text)
+        assert counts["rna"].values.tolist() == [[200, 190], [200, 290]]
+        assert "one sum an oligo;" in counts.attrs["table_format"]
+        again = text + "a,1,2,3,4\n"
+        with pytest.raises(
+            CountsError, match=r"line 4: oligo 'a' has a second row .*2"
+        ):
+            read(tmp_path, again)
+
+    def test_that_are_normalized_are_refused(self, tmp_path):
+        text = "oligo_name\tdna_normalized\trna_counts\na\t1.5\t3\nb\t1\t2\n"
+        with pytest.raises(
+            CountsError, match="dna_normalized is normalized, and counts"
+        ):
+            read(tmp_path, text)
+
+
+class TestMpraModel:
+    HEADER = "Barcode\tOligo\tError\tCIGAR\tMD\tAln_Start:Stop"
+    SAMPLES = ("plasmid_r1", "plasmid_r2", "K562_r1", "K562_r2", "HepG2_r1")
+    CONDITIONS = "".join(f"{one}\t{one[:-3]}\n" for one in SAMPLES).replace(
+        "\tplasmid", "\tDNA"
+    )
+
+    def text(self) -> str:
+        rows = [
+            f"{barcode}\t{oligo}\t0\t200M\t200\t1_200\t{i + 3}\t{i + 4}\t9\t8\t{7 * i}"
+            for i, (barcode, oligo) in enumerate(zip(BARCODES, OLIGOS, strict=True))
+        ]
+        return "\n".join([self.HEADER + "\t" + "\t".join(self.SAMPLES), *rows]) + "\n"
+
+    def test_with_its_condition_table(self, tmp_path):
+        conditions = write(tmp_path, "conditions.txt", self.CONDITIONS)
+        with pytest.raises(
+            CountsError, match=r"2 kinds \(K562_r1, K562_r2; HepG2_r1\)"
+        ):
+            read(tmp_path, self.text(), conditions=conditions)
+        counts = read(
+            tmp_path,
+            self.text(),
+            conditions=conditions,
+            replicates=["K562_r1", "K562_r2"],
+        )
+        assert counts["dna"].values.tolist() == [7, 9, 11, 13]
+        assert counts["rna"].values.tolist() == [[9, 8]] * 4
+        says = counts.attrs["table_format"]
+        assert "plasmid_r1 and plasmid_r2 were summed: one plasmid pool" in says
+        assert "'CIGAR'" in says
+
+    def test_without_it_is_refused_with_the_cure(self, tmp_path):
+        with pytest.raises(CountsError, match="no column says DNA or RNA.*conditions="):
+            read(tmp_path, self.text())
+        lone = {"plasmid_r1": "K562", "K562_r1": "K562"}
+        with pytest.raises(CountsError, match="all columns are of K562; mark those"):
+            read(tmp_path, self.text(), conditions=lone)
+        short = dict(line.split("\t") for line in self.CONDITIONS.splitlines()[:-1])
+        with pytest.raises(CountsError, match="'HepG2_r1' is not in conditions="):
+            read(tmp_path, self.text(), conditions=short)
+        more = short | {"HepG2_r1": "HepG2", "HepG2_r2": "HepG2"}
+        with pytest.raises(CountsError, match="has 'HepG2_r2', which is no column"):
+            read(tmp_path, self.text(), conditions=more)
+
+    def test_attributes_are_a_side_table(self, tmp_path):
+        side = write(
+            tmp_path,
+            "attributes.txt",
+            "ID\tSNP\tchr\tsnp_pos\tref_allele\talt_allele\tallele\twindow\tstrand\t"
+            "start\tstop\tproject\n"
+            "a\trs1\t1\t9\tA\tG\tref\tcenter\tfwd\t1\t2\tUKBB\n"
+            "b\trs1\t1\t9\tA\tG\talt\tcenter\tfwd\t1\t2\tUKBB\n"
+            "n\tNA\t1\tNA\tNA\tNA\tNA\tNA\trev\t1\t2\tnegCtrl\n",
+        )
+        counts = read(tmp_path, wide(PLAIN), side=side)
+        assert counts["element"].values.tolist() == ["rs1_center_fwd"] * 2 + ["n"]
+        assert counts["arm"].values.tolist() == ["ref", "alt", "negCtrl"]
+        assert counts["group"].values.tolist() == ["test", "test", "negative"]
+
+
+class TestFilesOfReplicates:
+    def files(self, folder: Path, header: str = "") -> dict[str, Path]:
+        found = {}
+        for r in range(2):
+            rows = [
+                f"{barcode}{'' if not header else chr(9) + oligo}\t{dna[r]:g}\t{rna[r]:g}"
+                for barcode, oligo, dna, rna in zip(
+                    BARCODES, OLIGOS, DNA, RNA, strict=True
+                )
+                if dna[r] == dna[r]
+            ]
+            text = "\n".join([header] * bool(header) + rows) + "\n"
+            found[f"{r + 1}"] = write(folder, f"HepG2_{r + 1}_counts.tsv.gz", text)
+        return found
+
+    def test_of_mpra_flow_with_an_assignment(self, tmp_path):
+        assigned = "".join(f"{b}\t{o}\n" for b, o in zip(BARCODES, OLIGOS, strict=True))
+        files = self.files(tmp_path)
+        path = write(tmp_path, "barcodes.tsv.gz", assigned)
+        counts = cg.mpra.read_counts(files, side_table=SIDE, assignment=path)
+        assert is_whole(counts)
+        assert (
+            "2 files, one a replicate: barcode, DNA and RNA"
+            in (counts.attrs["table_format"])
+        )
+        with pytest.raises(CountsError, match="say nothing of oligos; .*assignment="):
+            cg.mpra.read_counts(files, side_table=SIDE)
+
+    def test_barcodes_without_an_oligo_are_counted_and_left_out(self, tmp_path):
+        table = pd.DataFrame({"barcode": BARCODES[:3], "oligo": OLIGOS[:3]})
+        counts = cg.mpra.read_counts(
+            self.files(tmp_path), side_table=SIDE, assignment=table
+        )
+        assert counts.sizes["barcode"] == 3
+        assert (
+            "2 of 7 rows without an oligo in the assignment left out"
+            in (counts.attrs["table_format"])
+        )
+        twice = pd.concat([table, table[:1].assign(oligo="b")])
+        with pytest.raises(
+            CountsError, match="barcode AACCGGTT is of oligos 'a' and 'b'"
+        ):
+            cg.mpra.read_counts(self.files(tmp_path), side_table=SIDE, assignment=twice)
+        other = table.assign(barcode=["TTTTTTTT", "TTTTTTTA", "TTTTTTTC"])
+        with pytest.raises(
+            CountsError, match="none of its 4 barcodes is in the assign"
+        ):
+            cg.mpra.read_counts(self.files(tmp_path), side_table=SIDE, assignment=other)
+
+    def test_of_mpra_snakeflow(self, tmp_path):
+        header = "barcode\toligo_name\tdna_count\trna_count"
+        assert is_whole(
+            cg.mpra.read_counts(self.files(tmp_path, header), side_table=SIDE)
+        )
+
+    def test_a_wrong_cell_is_named_by_its_file_and_line(self, tmp_path):
+        files = self.files(tmp_path, "barcode\toligo_name\tdna_count\trna_count")
+        text = gzip.decompress(files["2"].read_bytes()).replace(b"\t30\n", b"\t3.5\n")
+        files["2"].write_bytes(gzip.compress(text))
+        with pytest.raises(CountsError, match=r"HepG2_2_counts.*, line 3: rna_count"):
+            cg.mpra.read_counts(files, side_table=SIDE)
+
+
+class TestSideTables:
+    def test_labels_without_a_header(self, tmp_path):
+        labels = write(tmp_path, "labels.tsv", "a\tHNF4A\nb\tneg_control\n")
+        counts = read(tmp_path, wide(PLAIN), side=labels)
+        assert counts["element"].values.tolist() == ["a", "b"]
+        assert counts["arm"].values.tolist() == ["HNF4A", "neg_control"]
+        assert counts["group"].values.tolist() == ["test", "negative"]
+
+    def test_labels_that_say_control_and_not_which_are_refused(self, tmp_path):
+        labels = write(tmp_path, "labels.tsv", "a\tHNF4A\nb\tcontrol\n")
+        with pytest.raises(CountsError, match="'control' may be of negative or of pos"):
+            read(tmp_path, wide(PLAIN), side=labels)
+
+    def test_an_assignment_is_no_side_table(self, tmp_path):
+        path = write(tmp_path, "assigned.tsv", "AACCGGTT\ta\nGGTTAACC\tb\n")
+        with pytest.raises(CountsError, match="begins with barcodes.*assignment="):
+            read(tmp_path, wide(PLAIN), side=path)
+
+    @pytest.mark.parametrize("separator", ["\t", ","])
+    def test_the_variants_of_bcalm(self, tmp_path, separator):
+        text = "ID\tREF\tALT\nrs1\ta\tb\nrs2\tc\td\nrs3\tc\te\n"
+        side = write(tmp_path, "map.txt", text.replace("\t", separator))
+        counts = read(tmp_path, wide(BCALM), side=side)
+        assert counts["element"].values.tolist() == ["rs1"] * 2 + ["rs2;rs3"] * 3
+        assert counts["arm"].values.tolist() == ["ref", "alt", "ref", "alt", "alt2"]
+
+    def test_in_any_case_and_with_commas(self, tmp_path):
+        side = write(
+            tmp_path, "side.csv", "Oligo_Name,Element,Arm\na,u1,ref\nb,u1,alt\n"
+        )
+        assert is_whole(read(tmp_path, wide(PLAIN), side=side))
+
+
+class TestOligosBeyondTheSideTable:
+    def test_are_refused_or_left_out_and_counted(self, tmp_path):
+        text = wide(PLAIN) + "ACACACAC\tz\t1\t2\t3\t4\n"
+        with pytest.raises(CountsError, match="line 6: oligo 'z' .*drop_unknown=True"):
+            read(tmp_path, text)
+        counts = read(tmp_path, text, drop_unknown=True)
+        assert is_whole(counts)
+        assert (
+            "1 of 5 rows of 1 oligo that the side table lacks left out"
+            in (counts.attrs["table_format"])
+        )
+
+    def test_are_never_all(self, tmp_path):
+        text = wide(PLAIN).replace("\ta\t", "\tx\t").replace("\tb\t", "\ty\t")
+        with pytest.raises(CountsError, match="line 2: oligo 'x' is not in the side"):
+            read(tmp_path, text, drop_unknown=True)
+
+    def test_are_counted_by_the_command_line(self, tmp_path):
+        truth = pd.DataFrame(
+            {
+                "element": np.repeat([f"e{i}" for i in range(12)], 2),
+                "arm": ["ref", "alt"] * 12,
+                "log2": [0.0, 1.0] * 12,
+            }
+        )
+        counts = cg.mpra.simulate(truth, n_barcodes=6, n_replicates=3, rng=0)
+        path = cg.mpra.to_igvf(
+            counts, tmp_path / "c.tsv", "reporter_experiment_barcode"
+        )
+        side = counts[["element", "arm"]].to_dataframe().rename_axis("oligo_name")
+        side.iloc[2:].to_csv(tmp_path / "side.tsv", sep="\t")
+        command = ["mpra", "analyze", str(path), "--design", str(tmp_path / "side.tsv")]
+        command += ["--control", "ref", "--out", str(tmp_path / "out")]
+        found = CliRunner().invoke(app, command)
+        assert found.exit_code != 0
+        assert "--drop-unknown" in found.output
+        found = CliRunner().invoke(app, [*command, "--drop-unknown", "--notes"])
+        assert found.exit_code == 0, found.output
+        flat = " ".join(found.output.split())
+        assert "12 of 144 rows of 2 oligos that the side table lacks left out" in flat
+
+
+@pytest.mark.real
+class TestPublicTables:
+    """Excerpts of public data, as published."""
+
+    def test_of_bcalm(self, shared):
+        folder = shared / "data" / "mpra_public"
+        counts = cg.mpra.read_counts(
+            folder / "bcalm12_counts.tsv", side_table=folder / "bcalm12_side.tsv"
+        )
+        assert dict(counts.sizes) == {"barcode": 262, "replicate": 3, "oligo": 24}
+
+    def test_of_sums_without_their_invented_barcodes(self, shared, tmp_path):
+        folder = shared / "data" / "mpra_public"
+        table = pd.read_csv(folder / "tewhey60_sums.tsv", sep="\t")
+        table.drop(columns="barcode").to_csv(tmp_path / "sums.csv", index=False)
+        side = folder / "tewhey60_side.tsv"
+        sums = cg.mpra.read_counts(tmp_path / "sums.csv", side_table=side)
+        plain = cg.mpra.read_counts(folder / "tewhey60_sums.tsv", side_table=side)
+        np.testing.assert_array_equal(sums["rna"], plain["rna"])
+        fits = [cg.mpra.fit(one, control="A") for one in (sums, plain)]
+        np.testing.assert_array_equal(fits[0]["se"], fits[1]["se"])
+
+    def test_of_a_plasmid_pool_as_published(self, shared):
+        folder = shared / "data" / "mpra" / "crx_rho_library1"
+        labels = pd.read_csv(folder / "barcode_counts.tsv.gz", sep="\t")["label"]
+        parts = labels.drop_duplicates().str.rsplit("_", n=1)
+        side = pd.DataFrame(
+            {
+                "oligo_name": labels.drop_duplicates(),
+                "element": parts.str[0],
+                "arm": parts.str[-1],
+            }
+        )
+        counts = cg.mpra.read_counts(folder / "barcode_counts.tsv.gz", side_table=side)
+        assert counts["dna"].dims == ("barcode",)
+        assert counts["replicate"].values.tolist() == ["1", "2", "3"]
+        assert "oligos in 'label'" in counts.attrs["table_format"]
