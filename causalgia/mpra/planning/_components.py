@@ -317,7 +317,7 @@ def mean_inverse_cells(replicates: Values, missing: float) -> tuple[Values, Valu
     (0.25, 1.0)
     >>> cells, seen = mean_inverse_cells(np.array([2.0]), 0.5)
     >>> cells.round(4), seen
-    (array([0.6667]), array([0.75]))
+    (array([0.8333]), array([0.75]))
     """
     if missing == 0:
         return 1 / replicates, 1.0
