@@ -20,6 +20,7 @@ from causalgia.errors import ContrastError, CountsError, EstimateError, quoted
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts._activity import parallel_oligos
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
+from causalgia.mpra.counts.condition_arms import check_arms_of_one_library
 from causalgia.types import Array, Ints, Mask
 
 
@@ -84,8 +85,8 @@ def fit_request(
         `arm_names` is not given.
     CountsError
         If an element has two oligos in an arm, an oligo has no barcode with DNA left,
-        or two arms of a contrast were read in different replicates that no oligo
-        links.
+        two arms of a contrast were read in different replicates that no oligo links,
+        or they are conditions, each a library of its own.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if parallel_oligos(counts) is not None:
@@ -147,6 +148,12 @@ def fit_request(
     )
     _check_dna_read(counts, request)
     _check_arms_linked(counts, request)
+    check_arms_of_one_library(
+        counts,
+        request.arms,
+        [np.flatnonzero(row) for row in request.weights],
+        request.oligos,
+    )
     return request
 
 

