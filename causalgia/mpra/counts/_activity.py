@@ -27,6 +27,7 @@ from causalgia.schema import annotate, validate
 from causalgia.types import Array, Ints
 
 READS = 1e7
+MAD_TO_SD = 1.4826
 METHODS = ("barcodes", "sums")
 
 

@@ -10,7 +10,11 @@ from scipy import special
 
 from causalgia.errors import CountsError, quoted
 from causalgia.estimation.standard_errors import moderate_unequal
-from causalgia.mpra.counts._activity import check_oligos_observed, oligo_activity
+from causalgia.mpra.counts._activity import (
+    MAD_TO_SD,
+    check_oligos_observed,
+    oligo_activity,
+)
 from causalgia.mpra.counts.barcodes import (
     cell_ratios,
     dna_observed,
@@ -24,7 +28,6 @@ from causalgia.schema import validate
 from causalgia.types import Array, Mask
 
 Tail: TypeAlias = Literal["rank", "t"]
-MAD_TO_SD = 1.4826
 LEAST_NEGATIVES = 3
 _CALLED = 0.05
 _SCALES = np.exp(np.linspace(np.log(0.05), np.log(2.5), 24))
