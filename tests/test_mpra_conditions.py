@@ -11,7 +11,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.cli.mpra_tables import virtual_effects
-from causalgia.errors import ContrastError, CountsError
+from causalgia.errors import ContrastError, CountsError, EstimateError
 from causalgia.notes import notes_of
 
 
@@ -117,3 +117,51 @@ class TestConditionsAsArms:
 
     def test_arms_of_one_library_are_fitted(self, effects):
         assert cg.mpra.fit(library(effects[:10], 5), control="ref", method="two_way")
+
+
+class TestOtherTables:
+    def test_sums_repeated_for_each_barcode_are_refused(self, effects):
+        counts = library(effects[:20], 6)
+        first = counts["oligo_index"].to_numpy()
+        repeated = np.searchsorted(first, first)
+        same = counts.isel(barcode=repeated).assign_coords(barcode=counts["barcode"])
+        for method in ("hierarchical", "two_way", "precision", "nb"):
+            with pytest.raises(
+                CountsError, match="6 barcodes of oligo .* the same counts in every"
+            ):
+                cg.mpra.fit(same, control="ref", method=method)
+
+    def test_one_replicate_is_refused_or_said_to_be_alone(self, effects):
+        one = library(effects[:12], 7).isel(replicate=[0])
+        fitted = cg.mpra.fit(one, control="ref")
+        assert str(cg.report(fitted)).startswith(
+            "In this replicate alone, compared with ref, alt changes"
+        )
+        for method in ("two_way", "precision", "nb"):
+            with pytest.raises(EstimateError, match="use more replicates"):
+                cg.mpra.fit(one, control="ref", method=method)
+
+    def test_two_cell_types_in_the_columns_are_found(self):
+        rng = np.random.default_rng(0)
+        n, each = 120, 10
+        of = np.repeat(np.arange(n), each)
+        reads = rng.gamma(2, 30, n * each)[:, None] * np.ones(6)
+        log2 = rng.normal(0, 0.7, (n, 2))[of][:, [0, 0, 0, 1, 1, 1]]
+        side = pd.DataFrame(
+            {
+                "oligo_name": [f"o{i}" for i in range(n)],
+                "element": [f"e{i // 2}" for i in range(n)],
+                "arm": ["ref", "alt"] * (n // 2),
+            }
+        )
+        counts = cg.mpra.counts_of(
+            rng.poisson(reads),
+            rng.poisson(reads * 2**log2),
+            barcodes=[f"b{i}" for i in range(n * each)],
+            oligos=[f"o{i}" for i in of],
+            side_table=side,
+            replicates=["K1", "K2", "K3", "H1", "H2", "H3"],
+        )
+        text = str(cg.report(cg.mpra.quality(counts))).replace("\n", " ")
+        assert "replicates K1, K2, K3 and replicates H1, H2, H3 are two groups" in text
+        assert "read one at a time" in text
