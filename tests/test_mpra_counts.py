@@ -393,8 +393,7 @@ def test_calls_against_the_negative_controls_are_those_of_the_reference(shared, 
     counts = case(shared, name)
     wanted = expected(shared, name, "activity").set_index("oligo_name")
     found = cg.mpra.calls(counts).to_dataframe().loc[wanted.index]
-    for column in wanted:
-        np.testing.assert_allclose(found[column], wanted[column], rtol=1e-8)
+    np.testing.assert_allclose(found["activity"], wanted["activity"], rtol=1e-8)
     outcomes = cg.mpra.activity(counts, method="sums")
     oligos = [
         f"{u}:{a}" for u in outcomes["unit"].values for a in outcomes["arm"].values

@@ -596,11 +596,16 @@ def measured_effects(place: Path) -> xr.Dataset | pd.DataFrame:
 def virtual_effects(
     place: Path, control: str | None, measured: xr.Dataset | pd.DataFrame
 ) -> xr.Dataset | pd.DataFrame:
-    """Return virtual effects: the measured contrasts of the outcomes in a folder, or a
-    table.
+    """Return virtual effects: the measured contrasts of the outcomes in a folder, the
+    effects of a fit, or a table.
+
+    A folder of `mpra analyze` has both the fit and activities of units. Differences of
+    these are noisy and have no standard errors, so that slopes on them shrink; the
+    effects of the fit, with their errors, are the side to compare.
     """
     import xarray as xr
 
+    from causalgia import store
     from causalgia.effects import contrast
 
     if not place.is_dir():
@@ -610,6 +615,15 @@ def virtual_effects(
                 f"--control {control} out"
             )
         return _read_effects_table(place)
+    if (place / FIT).is_file():
+        fitted = store.read_netcdf(place / FIT)
+        if control not in (None, fitted.attrs.get("control")):
+            raise ContrastError(
+                f"{place} has a fit, whose control is "
+                f"{quoted(fitted.attrs.get('control', 'chosen already'))}; leave "
+                f"--control {control} out, or analyze its counts with it"
+            )
+        return fitted
     outcomes = load_outcomes(place)
     if control is not None:
         return contrast(outcomes, control=control)

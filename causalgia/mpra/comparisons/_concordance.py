@@ -47,6 +47,10 @@ from causalgia.types import Array, Codes, EstimateTable, Mask
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]
 LINES = ("ols", "weighted", "errors_in_both", "errors_and_scatter")
+_TWO_FITS = (
+    "both sides are fits of counts, and the errors of the two are taken as independent; "
+    "where both libraries have the same barcodes, these agree by themselves"
+)
 
 
 @former_arguments
@@ -212,7 +216,14 @@ def concordance(
     )
     for sentence in left_out:
         warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
-    return with_notes(combined.assign_attrs(attrs), *alone, *left_out)
+    fits = [_TWO_FITS] if _is_fit(virtual) and _is_fit(measured) else []
+    return with_notes(combined.assign_attrs(attrs), *alone, *left_out, *fits)
+
+
+def _is_fit(side: EstimateTable) -> bool:
+    return (
+        isinstance(side, xr.Dataset) and "se" in side and "element" in side["se"].dims
+    )
 
 
 def _contrasts_without_spread(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.mpra.counts._activity import activity, aggregate, calls
+    from causalgia.mpra.counts._activity import activity, aggregate
     from causalgia.mpra.counts._noise_model import NoiseModel, simulate
     from causalgia.mpra.counts._quality import quality
     from causalgia.mpra.counts._read_counts import read_counts
+    from causalgia.mpra.counts.active_calls import calls
     from causalgia.mpra.counts.barcodes import filter, split_duplicates
     from causalgia.mpra.counts.counts_table import counts_of
 else:

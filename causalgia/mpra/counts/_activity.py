@@ -1,6 +1,4 @@
-"""Sums over barcodes, calls of active oligos, and log2 activities as outcomes of a
-trial.
-"""
+"""Sums over barcodes, and log2 activities as outcomes of a trial."""
 
 from __future__ import annotations
 
@@ -12,7 +10,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts.barcodes import (
@@ -25,7 +22,6 @@ from causalgia.mpra.counts.barcodes import (
     silence_notes,
 )
 from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
-from causalgia.multiplicity.adjusted_p import weighted_bh
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Ints
@@ -135,82 +131,6 @@ def check_oligos_observed(
         f"replicate {replicate}, as in {int(empty.any(axis=-1).sum()) - 1:,} more "
         "oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
         "min_barcodes=1)"
-    )
-
-
-def calls(
-    counts: xr.Dataset, *, negative: str = "negative", method: str = "sums"
-) -> xr.Dataset:
-    """Call the oligos that are more active than the negative controls of the library.
-
-    Activity is relative to the negatives: ``z = (activity - median) / (1.4826 MAD)`` of
-    the negative oligos, with one-sided p by the normal distribution and by rank,
-    ``(1 + #{negatives at least as active}) / (1 + n)``.
-
-    Parameters
-    ----------
-    counts
-        Of kind ``counts``.
-    negative
-        Group of the negative controls.
-    method
-        ``"sums"`` over barcodes, as in `aggregate`, or ``"barcodes"``, each counting
-        once.
-
-    Returns
-    -------
-    Dataset
-        On oligo: ``activity`` (mean log2(RNA/DNA) over replicates), ``z``,
-        ``p_normal``, ``p_rank`` and ``q_normal`` (Benjamini-Hochberg over all oligos).
-
-    Raises
-    ------
-    CountsError
-        If there are fewer than 3 negative oligos, they do not differ, or an oligo has
-        no barcode with DNA in some replicate.
-
-    Examples
-    --------
-    >>> from causalgia.mpra.counts._noise_model import simulated
-    >>> found = calls(simulated())
-    >>> (found["q_normal"] < 0.05).groupby("group").mean().to_series()
-    group
-    negative    0.0
-    test        0.3
-    Name: q_normal, dtype: float64
-    """
-    activity, n = oligo_activity(validate(counts, "counts"), method)
-    check_oligos_observed(counts, n, np.arange(len(n)))
-    mean = activity.mean(axis=1)
-    null = mean[counts["group"].to_numpy() == negative]
-    if len(null) < 3:
-        groups = ", ".join(dict.fromkeys(counts["group"].to_numpy().tolist()))
-        raise CountsError(
-            f"{len(null)} oligos of group {quoted(negative)}, and 3 are the least; the "
-            f"groups are {groups}"
-        )
-    spread = MAD_TO_SD * float(np.median(np.abs(null - np.median(null))))
-    if spread == 0:
-        raise CountsError(
-            f"the {len(null)} oligos of group {quoted(negative)} have one activity, so "
-            "nothing measures others"
-        )
-    z = (mean - np.median(null)) / spread
-    above = len(null) - np.searchsorted(np.sort(null), mean, side="left")
-    p = ndtr(-z)
-    found = {
-        "activity": mean,
-        "z": z,
-        "p_normal": p,
-        "p_rank": (1 + above) / (1 + len(null)),
-    }
-    found["q_normal"] = weighted_bh(p, np.ones_like(p))
-    coords = {name: counts[name] for name in ("oligo", "element", "arm", "group")}
-    attrs = {"negative": negative, "n_negative": len(null), "method": method}
-    return xr.Dataset(
-        {name: ("oligo", x) for name, x in found.items()},
-        coords,
-        dict(counts.attrs) | attrs,
     )
 
 

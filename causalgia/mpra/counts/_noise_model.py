@@ -64,6 +64,10 @@ class NoiseModel:
     recovery
         Share of the planned barcodes that remains after loss and filters, each by
         itself; for planning.
+    missing
+        Probability that a barcode that remains is missing from a replicate, each by
+        itself; for planning (``p_missing`` of `simulate`). None: as in the pilot, else
+        0.
     barcode_dispersion
         For planning. None: synthesized barcodes, the same number planned for every
         oligo. 0: random barcodes, whose numbers are Poisson; above 0: with variance
@@ -98,6 +102,7 @@ class NoiseModel:
     tau: float | None = None
     sd_common: float | None = None
     recovery: float = 1.0
+    missing: float | None = None
     barcode_dispersion: float | None = None
 
     def __post_init__(self) -> None:
@@ -110,6 +115,10 @@ class NoiseModel:
         if self.p_silent >= 1:
             raise EstimateError(
                 f"p_silent={quoted(self.p_silent)} is not a probability below 1"
+            )
+        if self.missing is not None and self.missing >= 1:
+            raise EstimateError(
+                f"missing={quoted(self.missing)} is not a probability below 1"
             )
         if not 0 < self.recovery <= 1:
             raise EstimateError(
@@ -222,8 +231,8 @@ def simulate(
     noise
         Noise of the assay. None, or None in a field: sd_barcode 0.5, sd_replicate 0.15,
         sd_noisiness 0.4. Fields that are for planning alone (sd_count, tau, sd_common,
-        recovery, barcode_dispersion) are refused; the spread between backgrounds is
-        that of `activity`.
+        recovery, missing, barcode_dispersion) are refused; the spread between
+        backgrounds is that of `activity`.
     rng
         Seed; the same seed gives the same counts.
 
@@ -317,7 +326,13 @@ def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
     """Return the noise with typical values where it has none, or raise CountsError for
     fields of planning.
     """
-    for name in ("sd_count", "tau", "sd_common", "recovery", "barcode_dispersion"):
+    of_planning = ("sd_count", "tau", "sd_common", "recovery", "barcode_dispersion")
+    if noise.missing is not None:
+        raise CountsError(
+            f"missing={quoted(noise.missing)} of the noise is for planning; give "
+            "p_missing= of simulate"
+        )
+    for name in of_planning:
         if getattr(noise, name) != NoiseModel.__dataclass_fields__[name].default:
             raise CountsError(
                 f"{name}={quoted(getattr(noise, name))} is for planning; leave it out "

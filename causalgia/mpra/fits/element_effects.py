@@ -20,7 +20,10 @@ from causalgia.errors import ContrastError, CountsError, EstimateError, quoted
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts._activity import parallel_oligos
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
+from causalgia.mpra.counts.condition_arms import check_arms_of_one_library
 from causalgia.types import Array, Ints, Mask
+
+_MANY_READS, _LEAST_EQUAL = 10.0, 3
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,9 @@ def fit_request(
         `arm_names` is not given.
     CountsError
         If an element has two oligos in an arm, an oligo has no barcode with DNA left,
-        or two arms of a contrast were read in different replicates that no oligo
-        links.
+        the barcodes of most oligos have the same counts (sums that were repeated), two
+        arms of a contrast were read in different replicates that no oligo links,
+        or they are conditions, each a library of its own.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
     if parallel_oligos(counts) is not None:
@@ -146,7 +150,14 @@ def fit_request(
         tuple(alone),
     )
     _check_dna_read(counts, request)
+    _check_barcodes_differ(counts, request)
     _check_arms_linked(counts, request)
+    check_arms_of_one_library(
+        counts,
+        request.arms,
+        [np.flatnonzero(row) for row in request.weights],
+        request.oligos,
+    )
     return request
 
 
@@ -263,6 +274,36 @@ def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
         f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no "
         f"barcode with DNA is left, as in {int((n == 0).sum()) - 1:,} more oligos; "
         "leave such elements out, in every arm: cg.mpra.filter(counts, min_barcodes=1)"
+    )
+
+
+def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
+    """Raise CountsError where the barcodes of most oligos have the same counts in all
+    columns, many of them.
+
+    These are sums of the oligo that stand in a row for each of its barcodes, and their
+    noise would count as if it were measured as often as there are rows.
+    """
+    n = counts.sizes["oligo"]
+    of = counts["oligo_index"].to_numpy()
+    both = [counts[name].to_numpy().reshape(len(of), -1) for name in ("dna", "rna")]
+    table = np.concatenate(both, axis=1).astype(np.float64)
+    size = np.bincount(of, minlength=n)
+    mean = group_sums(table, of, (n,)) / np.maximum(size, 1)[:, None]
+    apart = group_sums(np.abs(table - mean[of]).sum(axis=1), of, (n,))
+    several = np.zeros(n, dtype=bool)
+    several[request.oligos.ravel()] = True
+    # few reads are often equal by chance
+    several &= (size > 1) & (mean.mean(axis=1) >= _MANY_READS)
+    equal = several & (apart < 1e-6)
+    if equal.sum() < _LEAST_EQUAL or equal.sum() < 0.5 * several.sum():
+        return
+    first = int(equal.argmax())
+    raise CountsError(
+        f"the {size[first]} barcodes of oligo {quoted(counts['oligo'].to_numpy()[first])} "
+        f"have the same counts in every column, as in {int(equal.sum()) - 1:,} more "
+        "oligos: they are sums of the oligo, repeated for each barcode. Give the counts "
+        "of each barcode, or one row an oligo with the sum"
     )
 
 

@@ -190,10 +190,12 @@ def _compared_with(fit: xr.Dataset, control: str) -> str:
     """Return how a sentence on a fit begins: what its claim is limited to, and the
     control.
     """
-    limit = "For these barcodes, " if _of_these_barcodes(fit) else ""
+    null = str(fit.attrs.get("null", ""))
+    limits = ["for these barcodes, "] if _of_these_barcodes(fit) else []
+    limits += ["in this replicate alone, "] if null.endswith("replicate alone") else []
     against = f"compared with {_named(control)}, " if control else ""
-    start = limit + against
-    return start if limit else f"{start[:1].upper()}{start[1:]}"
+    start = "".join(limits) + against
+    return f"{start[:1].upper()}{start[1:]}"
 
 
 def _of_these_barcodes(fit: xr.Dataset) -> bool:

@@ -16,7 +16,8 @@ import xarray as xr
 from scipy import special
 
 from causalgia.errors import CountsError, LibraryError, quoted
-from causalgia.mpra.counts._activity import aggregate, calls
+from causalgia.mpra.counts._activity import aggregate
+from causalgia.mpra.counts.active_calls import calls
 from causalgia.mpra.formats._variant_tiles import ANNOTATION
 from causalgia.mpra.formats.text_tables import (
     Format,
@@ -485,7 +486,8 @@ def elements(counts: xr.Dataset) -> pd.DataFrame:
     """Return the columns of ``reporter_element``: activity of each oligo, with
     one-sided p against negatives.
 
-    From `causalgia.mpra.calls`, by sums over barcodes.
+    From `causalgia.mpra.calls`, by sums over barcodes and by rank; q is over the oligos
+    that are no negative controls, and 1 for these.
 
     Raises
     ------
@@ -494,7 +496,7 @@ def elements(counts: xr.Dataset) -> pd.DataFrame:
         some replicate.
     """
     found, sums = calls(counts), aggregate(counts)
-    log_p = special.log_ndtr(-found["z"].to_numpy())
+    log_p, log_q = (np.log(found[name].to_numpy()) for name in ("p", "q"))
     return pd.DataFrame(
         {
             "oligo_name": counts["oligo"].to_numpy(),
@@ -502,7 +504,7 @@ def elements(counts: xr.Dataset) -> pd.DataFrame:
             "inputCount": sums["dna_normalized"].mean("replicate").to_numpy(),
             "outputCount": sums["rna_normalized"].mean("replicate").to_numpy(),
             "minusLog10PValue": minus_log10(log_p),
-            "minusLog10QValue": minus_log10(log_bh(log_p)),
+            "minusLog10QValue": minus_log10(np.nan_to_num(log_q)),
         }
     )
 

@@ -4,13 +4,14 @@ number of oligos.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_number, as_positive, is_real
 from causalgia.errors import EstimateError, quoted
@@ -38,6 +39,7 @@ from causalgia.planning.power_functions import MOST, as_probability, least_integ
 from causalgia.types import Array
 
 _LEAST_BACKGROUNDS = 2.0
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,8 @@ class CandidateSplits:
     random: bool
     recovery: float
     target: dict[str, float]
+    error_known: bool = False
+    """Whether tests and intervals use the true error, and not one that is estimated."""
 
     def constructs(self, n: Array) -> Array:
         """Return the number of inserts for n backgrounds: each under every arm, and the
@@ -157,12 +161,13 @@ class CandidateSplits:
 
     def _error(self, n: Array) -> StandardError:
         R, at = (xr.DataArray(x, dims="split") for x in (self.replicates, n))
-        return design_error(
+        error = design_error(
             self.layers,
             self.inverse,
             R,
             None if self.library.n_elements is not None else at * self.complete,
         )
+        return error.known() if self.error_known else error
 
     def backgrounds_needed(self) -> Array:
         """Return the backgrounds of each split: fewest that reach the target, or most
@@ -173,11 +178,53 @@ class CandidateSplits:
             n = np.full(len(start), float(self.library.n_elements))
             return np.where(self._reaches_target(n) & self._within_limits(n), n, np.inf)
         if "half_width" in self.target or "true_effect" in self.target:
-            n = least_integer(self._reaches_target, start)
+            n = self._fewest_of_cheap_splits(start)
             n_or_least = np.where(np.isfinite(n), n, _LEAST_BACKGROUNDS)
             return np.where(self._within_limits(n_or_least), n, np.inf)
         most = least_integer(lambda at: ~self._within_limits(at), start, most=MOST) - 1
         return np.where((most >= _LEAST_BACKGROUNDS) & self._enough(most), most, np.inf)
+
+    def _fewest_of_cheap_splits(self, start: Array) -> Array:
+        """Return the fewest backgrounds that reach the target, inf in splits that are
+        dearer than another one for certain.
+
+        With its error known a split needs fewer backgrounds than with one that the fit
+        estimates, so that their price is the least it can have; splits are solved in
+        the order of that price, until it exceeds the price of one that was solved.
+        """
+        known = replace(self, error_known=True)
+        low = least_integer(known._reaches_target, start)
+        least = np.where(np.isfinite(low), self.price(np.minimum(low, MOST)), np.inf)
+        n, best = np.full(len(start), np.inf), np.inf
+        order = np.argsort(least, kind="stable")
+        for first in range(0, len(order), _AT_ONCE):
+            some = order[first : first + _AT_ONCE]
+            if not least[some[0]] <= best or not np.isfinite(least[some[0]]):
+                break
+            part = self._of(some)
+            n[some] = least_integer(part._reaches_target, np.minimum(low[some], MOST))
+            there = np.isfinite(n[some])
+            price = part.price(np.where(there, n[some], _LEAST_BACKGROUNDS))
+            within = there & part._within_limits(np.where(there, n[some], 1.0))
+            best = min(best, float(price[within].min(initial=np.inf)))
+        return n
+
+    def _of(self, places: NDArray[np.int64]) -> CandidateSplits:
+        """Return some of the splits."""
+        layers = {
+            name: value.isel(split=places)
+            for name, value in vars(self.layers).items()
+            if isinstance(value, xr.DataArray) and "split" in value.dims
+        }
+        return replace(
+            self,
+            barcodes=self.barcodes[places],
+            replicates=self.replicates[places],
+            depth=self.depth[places],
+            inverse=self.inverse.isel(split=places),
+            complete=self.complete.isel(split=places),
+            layers=replace(self.layers, **layers),
+        )
 
     def _reaches_target(self, n: Array) -> Any:
         if "half_width" in self.target:

@@ -21,6 +21,7 @@ from causalgia.schema import validate
 from causalgia.types import Array
 
 _OF_PILOT = ("sd_barcode", "sd_replicate", "sd_noisiness")
+_MOST_REPLICATES = 200  # of more, 1 / C is that of the mean C
 
 
 def check_pilot(pilot: Any) -> None:
@@ -108,7 +109,15 @@ def layers_at_depth(
         noisiness=found["sd_noisiness"] ** 2,
         plasmid=plasmid,
         weights=float(np.square(weights).sum()),
+        missing=_missing(noise, pilot),
     )
+
+
+def _missing(noise: NoiseModel, pilot: xr.Dataset | None) -> float:
+    if noise.missing is not None:
+        return float(noise.missing)
+    # pilots that were written before have no such variable
+    return 0.0 if pilot is None else float(pilot.get("missing", xr.DataArray(0.0)))
 
 
 def as_weights(weights: Any) -> tuple[float, ...]:
@@ -216,6 +225,8 @@ class Layers:
     weights
         Sum of the squared weights of the arms: 2 for a difference, 4 for an
         interaction.
+    missing
+        Probability that a barcode is missing from a replicate, each by itself.
     """
 
     barcode: Values
@@ -227,6 +238,7 @@ class Layers:
     noisiness: float = 0.0
     plasmid: bool = False
     weights: float = 2.0
+    missing: float = 0.0
 
     @property
     def sd_noisy(self) -> float:
@@ -239,7 +251,9 @@ class Layers:
         """Return the squared standard error of one element's effect.
 
         ``w [h^2 (sd_b^2 / B + sd_r^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]``, the
-        last term over B alone where one plasmid library serves all replicates.
+        last term over B alone where one plasmid library serves all replicates. Where
+        barcodes are missing, B is of those in some replicate, and 1 / R in the terms of
+        counting is the mean of 1 / C over barcodes in C replicates.
 
         Parameters
         ----------
@@ -257,12 +271,70 @@ class Layers:
         0.309435
         """
         h2 = np.exp(2 * self.noisiness) if h2 is None else h2
+        cells, seen = mean_inverse_cells(replicates, self.missing)
+        inverse = inverse / seen
         noisy = h2 * (self.barcode * inverse + self.replicate / replicates)
         counted = inverse * (
-            self.rna / replicates
-            + (self.dna if self.plasmid else self.dna / replicates)
+            self.rna * cells + (self.dna if self.plasmid else self.dna * cells)
         )
         return self.weights * (noisy + counted)
+
+    def between_replicates(self, inverse: Values, replicates: Values) -> Values:
+        """Return the part of the squared standard error of one element's effect that
+        differs between replicates, and shows in their spread.
+
+        Where barcodes are missing, those of one replicate are not those of another, so
+        that their own activities differ between replicates, too.
+
+        Parameters
+        ----------
+        inverse, replicates
+            As for `unit`.
+
+        Examples
+        --------
+        >>> layers = Layers(barcode=0.36, replicate=0.0225, rna=0.25, dna=0.0)
+        >>> round(float(layers.between_replicates(1 / 10, 4)), 6)
+        0.02375
+        """
+        h2, here = np.exp(2 * self.noisiness), 1 - self.missing
+        counted = self.rna + (0.0 if self.plasmid else self.dna)
+        barcodes = h2 * self.barcode * self.missing + counted
+        return (
+            self.weights
+            * (h2 * self.replicate + inverse * barcodes / here)
+            / replicates
+        )
+
+
+def mean_inverse_cells(replicates: Values, missing: float) -> tuple[Values, Values]:
+    """Return the mean of 1 / C over barcodes that are in C of R replicates, one at
+    least, and the share of such barcodes.
+
+    Examples
+    --------
+    >>> mean_inverse_cells(4.0, 0.0)
+    (0.25, 1.0)
+    >>> cells, seen = mean_inverse_cells(np.array([2.0]), 0.5)
+    >>> cells.round(4), seen
+    (array([0.8333]), array([0.75]))
+    """
+    if missing == 0:
+        return 1 / replicates, 1.0
+    if isinstance(replicates, xr.DataArray):
+        found = mean_inverse_cells(replicates.to_numpy(), missing)
+        cells, seen = (replicates.copy(data=x) for x in found)
+        return cells, seen
+    from scipy import stats  # imported here: slow to load
+
+    R = np.atleast_1d(np.asarray(replicates, dtype=np.float64))
+    seen = 1 - missing**R
+    cells = 1 / (R * (1 - missing))
+    for i in np.flatnonzero(R <= _MOST_REPLICATES):
+        n = np.arange(1.0, R[i] + 1)
+        cells[i] = (stats.binom(R[i], 1 - missing).pmf(n) / n).sum() / seen[i]
+    shape = np.shape(replicates)
+    return cells.reshape(shape), seen.reshape(shape)
 
 
 def counting_variance(depth: Values, dispersion: Values, sd_abundance: float) -> Values:
@@ -373,7 +445,9 @@ def components(
         ``bought_rna, bought_dna``, the variance that more reads reduce;
         ``sd_noisiness``, of the natural logarithm of an element's noise; ``p_silent``,
         the share of cells without RNA where the other replicates predict ten reads or
-        more (their variance is in ``sd_rna``). ``tau (contrast)``, the spread of true
+        more (their variance is in ``sd_rna``); ``missing``, the probability that a
+        barcode of the table is missing from a replicate, each by itself.
+        ``tau (contrast)``, the spread of true
         effects over the elements of group test; ``sd_common (contrast)``, between
         replicates, shared by all elements; ``se (contrast)``, the typical standard
         error of an element's effect. attrs ``plasmid``: one DNA library serves all
@@ -462,12 +536,34 @@ def components(
     )
     expected = cells & (others * counts["rna_total"].to_numpy() >= _EXPECTED)
     silent = float((rna[expected] == 0).mean()) if expected.any() else 0.0
-    out = xr.Dataset(known | counted | {"sd_noisiness": uneven, "p_silent": silent})
+    shares = {"p_silent": silent, "missing": _missing_share(cells)}
+    out = xr.Dataset(known | counted | {"sd_noisiness": uneven} | shares)
     effects = _effect_spread(ratios, used, request, (barcode, replicate, cell), counts)
     out = out.assign(effects | {"sd_common": ("contrast", np.sqrt(common))})
     return out.assign_coords(contrast=list(request.contrasts)).assign_attrs(
         attrs | {"n_elements": len(request.elements)}
     )
+
+
+def _missing_share(used: NDArray[np.bool_]) -> float:
+    """Return the probability that a barcode is missing from a replicate.
+
+    Barcodes that miss all of them are not counted in the share of cells that are used,
+    ``(1 - m) / (1 - m^R)``, which is solved for m.
+
+    Examples
+    --------
+    >>> _missing_share(np.array([[True, False], [True, True], [False, True]])).round(4)
+    np.float64(0.5)
+    """
+    R = used.shape[1]
+    cells = used.sum(axis=1)
+    share = float(cells[cells > 0].mean()) / R if cells.any() else 1.0
+    if share >= 1:
+        return 0.0
+    grid = np.linspace(0.0, 1.0, 1_000, endpoint=False)
+    of_grid = (1 - grid) / (1 - grid**R)
+    return float(np.interp(-share, -of_grid, grid))
 
 
 def _replicate_pair(

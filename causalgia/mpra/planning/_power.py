@@ -22,6 +22,7 @@ from causalgia.mpra.planning._components import (
     check_tau_known,
     layers_at_depth,
 )
+from causalgia.mpra.planning.average_tests import AverageVariances
 from causalgia.mpra.planning.plan_answers import noise_in_words
 from causalgia.numerics.moments import satterthwaite
 from causalgia.planning.power_functions import (
@@ -191,6 +192,12 @@ def power(
     Average effect over n backgrounds:
     ``se^2 = (tau^2 + se_unit^2) / n + sd_common^2 / R``, by a t with n - 1 degrees of
     freedom for the first term, R - 1 for the second, and Satterthwaite's for their sum.
+    `average` does not know ``sd_common``: it adds the variance between replicates beyond
+    that of the elements' own noise, which with two replicates exceeds it by chance in a
+    third of the libraries that share nothing. ``power`` and ``half_width`` of an average
+    are therefore means over the variances that the fit will estimate; ``se`` and ``df``
+    are of the true ones. A barcode that misses a replicate (``missing`` of the noise
+    or the pilot) has fewer cells, and one that misses all is lost.
 
     The formulas are those of averages of log ratios. Barcodes are lost independently of
     each other (``recovery`` of the noise); libraries of unequal depth and heavier tails
@@ -210,7 +217,7 @@ def power(
     >>> power(0.5, n_backgrounds=[12, 30], n_barcodes=8, n_replicates=3, noise=noise)[
     ...     "power"
     ... ].round(2).values
-    array([0.73, 0.99])
+    array([0.72, 0.99])
     """
     contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
     if (true_effect is None) == (virtual is None):
@@ -368,8 +375,10 @@ def design_error(
         return StandardError([unit], [xr.DataArray(np.inf)], nodes)
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
     # fewer than two are refused by the callers
-    found = StandardError(parts, [(n - 1).clip(min=0.5), R - 1], [])
-    return StandardError(found.parts, found.dfs, [(1.0, found.se())])
+    n = n.clip(min=1.5)
+    within = xr.DataArray(layers.between_replicates(inverse, R)) / n
+    variances = AverageVariances(*parts, within, n, R)
+    return StandardError(parts, [n - 1, R - 1], [], variances)
 
 
 LEAST = 2
@@ -480,8 +489,10 @@ class StandardError:
     """Their degrees of freedom."""
     nodes: list[tuple[float, xr.DataArray]]
     """Quadrature weights and standard errors of elements that differ in noise; one node
-    where all are alike.
+    where all are alike, none for an average.
     """
+    average: AverageVariances | None = None
+    """Variances that the fit of an average estimates; None: one element."""
 
     def se(self) -> xr.DataArray:
         """Return the root mean square standard error."""
@@ -497,6 +508,11 @@ class StandardError:
             for half in (every[: len(self.parts)], every[len(self.parts) :])
         ]
         return every[0].copy(data=satterthwaite(*stacked))
+
+    def known(self) -> StandardError:
+        """Return the error of tests and intervals that know it."""
+        dfs = [xr.full_like(df, np.inf) for df in self.dfs]
+        return StandardError(self.parts, dfs, [(1.0, self.se())])
 
 
 def noisiness_nodes(sd: float) -> list[tuple[float, float]]:
@@ -525,8 +541,11 @@ def average_power(
     true_effect: xr.DataArray, error: StandardError, alpha: Any
 ) -> xr.DataArray:
     """Return the power of the two-sided t test at level `alpha`, averaged over the
-    noisiness of elements.
+    noisiness of elements, or over the variances that the fit of an average will
+    estimate.
     """
+    if error.average is not None:
+        return error.average.power(true_effect, alpha)
     df = error.df()
     found: list[xr.DataArray] = [
         w * xr.apply_ufunc(_two_sided_power, true_effect, se, df, alpha)
@@ -551,9 +570,11 @@ def _two_sided_power(true_effect: Array, se: Array, df: Array, alpha: Array) -> 
 
 
 def interval_half_width(error: StandardError, ci_prob: float) -> xr.DataArray:
-    """Return the half width of the interval from the root mean square standard
-    error.
+    """Return the half width of the interval from the root mean square standard error,
+    or the mean half width of an average's.
     """
+    if error.average is not None:
+        return error.average.half_width(ci_prob)
     df = error.df()
     return error.se() * df.copy(data=t_quantile(df.to_numpy(), 0.5 + ci_prob / 2))
 

@@ -129,8 +129,8 @@ def describe_power(
     >>> print(
     ...     describe_power(power(0.5, n_barcodes=[10, 60], n_replicates=4, noise=noise))
     ... )
-    Of 2 designs, 1 finds a log2 effect of 0.5 in one element with a power of 0.8 or more: it
-    has 60 barcodes of each oligo (0.88). ...
+    Of 2 designs, 1 finds a log2 effect of 0.5 in one element with a power of 0.8 or more: it has 60
+    barcodes of each oligo (0.88). ...
     """
     requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
     parts = power_parts(found, requested=requested, every=every_row(rows))
@@ -321,7 +321,7 @@ def describe_plan(
     >>> from causalgia.mpra.planning import cheapest
     >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5)
     >>> print(describe_plan(cheapest(half_width=0.2, noise=noise)))
-    The cheapest library with a half width of 0.2 for the average effect has 82 backgrounds, ...
+    The cheapest library with a half width of 0.2 for the average effect has 167 backgrounds, 3 ...
     """
     every_row(rows)
     requested = requested_parts(arms=arms, sentences=sentences, notes=notes)

@@ -1,0 +1,392 @@
+"""The bench on tables as others have them: sums, many arms of one element, negatives with
+long tails, plans, tables of what was seen, and shallow replicates. Error and power of
+each.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+import causalgia as cg
+from causalgia.errors import CausalgiaWarning, CountsError
+from validation.checks import Check
+from validation.draws import Rng
+
+Trials = Callable[[Rng, int], np.ndarray]
+
+
+def _rng(name: str) -> Rng:
+    return np.random.default_rng(zlib.crc32(name.encode()))
+
+
+def two_arms(effects: np.ndarray) -> pd.DataFrame:
+    n = len(effects)
+    return pd.DataFrame(
+        {
+            "element": np.repeat([f"e{i}" for i in range(n)], 2),
+            "arm": ["ref", "alt"] * n,
+            "log2": np.column_stack([np.zeros(n), effects]).ravel(),
+        }
+    )
+
+
+def counted(
+    dna: np.ndarray, rna: np.ndarray, of: np.ndarray, there: np.ndarray | None = None
+) -> xr.Dataset:
+    """Return counts of barcodes on oligos `of`, two oligos an element."""
+    there = np.ones(dna.shape, dtype=bool) if there is None else there
+    some = there.any(axis=1)
+    n = int(of.max()) + 1
+    side = pd.DataFrame(
+        {
+            "oligo_name": [f"o{i}" for i in range(n)],
+            "element": [f"e{i // 2}" for i in range(n)],
+            "arm": ["ref", "alt"] * (n // 2),
+        }
+    )
+    names = np.array([f"b{i}" for i in range(len(of))])
+    return cg.mpra.counts_of(
+        np.where(there, dna, 0)[some],
+        np.where(there, rna, 0)[some],
+        barcodes=names[some],
+        oligos=side["oligo_name"].to_numpy()[of][some],
+        side_table=side,
+        dna_observed=there[some],
+        rna_observed=there[some],
+    )
+
+
+def barcodes(
+    rng: Rng, effects: np.ndarray, each: int, mean: float, R: int = 3
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return Poisson counts of DNA and RNA of barcodes with gamma abundances, and their
+    oligos.
+    """
+    n = len(effects)
+    of = np.repeat(np.arange(2 * n), each)
+    log2 = np.repeat(rng.normal(0, 0.5, n), 2)
+    log2[1::2] += effects
+    abundance = rng.gamma(2.0, 0.5, len(of)) * mean
+    dna, rna = (
+        rng.poisson(x[:, None] * np.ones(R))
+        for x in (abundance, abundance * 2 ** log2[of])
+    )
+    return dna, rna, of
+
+
+# --- one sum an oligo
+
+
+@cache
+def of_sums(method: str, n_trials: int) -> np.ndarray:
+    """Return of each library of 400 elements, 40 with an effect of .4: the share of
+    nulls with p < .05, the coverage of intervals, and the share of effects called.
+    """
+    rng, found = _rng(f"sums {method}"), []
+    for _ in range(n_trials):
+        effects = np.where(np.arange(400) < 40, 0.4, 0.0)
+        log2 = np.repeat(rng.normal(0, 1, 400), 2)
+        log2[1::2] += effects
+        noisy = log2[:, None] + rng.normal(0, 0.1, (800, 4))
+        dna = rng.poisson(2000, (800, 4))
+        counts = counted(dna, rng.poisson(dna * 2**noisy), np.arange(800))
+        fitted = cg.mpra.fit(counts, control="ref", method=method).isel(contrast=0)
+        q = cg.decide(fitted, rope=0)["verdict"].to_numpy().ravel() != "undecided"
+        covered = (fitted["lower"] <= effects) & (effects <= fitted["upper"])
+        null = (fitted["p"] < 0.05).to_numpy()[40:]
+        found.append((null.mean(), covered.mean(), q[:40].mean()))
+    return np.array(found)
+
+
+# --- one element under many arms
+
+
+@cache
+def of_arms(n_trials: int) -> np.ndarray:
+    """Return of each library of 30 null arms, whether one is called, and of one with 28
+    null arms the share of two effects of -1 that are.
+    """
+    rng, found = _rng("arms"), []
+    for _ in range(n_trials):
+        called = []
+        for effect in (0.0, -1.0):
+            table = pd.DataFrame(
+                {
+                    "element": "enh",
+                    "arm": ["WT"] + [f"m{i}" for i in range(30)],
+                    "log2": [0.0] * 29 + [effect] * 2,
+                }
+            )
+            counts = cg.mpra.simulate(
+                table, n_barcodes=15, n_replicates=3, rng=int(rng.integers(2**31))
+            )
+            fitted = cg.mpra.fit(counts, control="WT", method="two_way")
+            verdict = cg.decide(fitted, rope=0)["verdict"].to_numpy().ravel()
+            called.append(verdict != "undecided")
+        found.append((called[0].any(), called[1][-2:].mean()))
+    return np.array(found, dtype=float)
+
+
+# --- calls against negatives
+
+NEGATIVES = {"t of 2 df": 2.0, "t of 3 df": 3.0, "normal": 1e6}
+
+
+@cache
+def of_calls(law: str, n_trials: int) -> np.ndarray:
+    """Return of each library of 100 negatives, 100 like them and 60 with 4 more: whether
+    one of the second is called without the third, and the share of the third called.
+    """
+    rng, found = _rng(f"calls {law}"), []
+    for _ in range(n_trials):
+        log2 = 0.3 * rng.standard_t(NEGATIVES[law], 260)
+        log2[200:] += 4
+        table = pd.DataFrame(
+            {
+                "element": [f"e{i}" for i in range(260)],
+                "arm": "x",
+                "group": ["negative"] * 100 + ["test"] * 160,
+                "log2": log2.clip(-10, 10),
+            }
+        )
+        counts = cg.mpra.simulate(
+            table,
+            n_barcodes=rng.integers(2, 20, 260),
+            n_replicates=3,
+            p_missing=0,
+            rng=int(rng.integers(2**31)),
+        )
+        every = cg.mpra.calls(counts)
+        p = np.sort(every["p"].to_numpy()[100:200])
+        false = (p * 100 / np.arange(1, 101) < 0.05).any()
+        found.append((false, (every["q"][200:] < 0.05).mean()))
+    return np.array(found, dtype=float)
+
+
+# --- plans of averages: n, barcodes, replicates, tau, effect, share of missing cells
+
+PLANS = {
+    "12 backgrounds, 8 barcodes, 2 replicates": (12, 8, 2, 0.3, 0.45, 0.0),
+    "20 backgrounds, 5 barcodes, 3 replicates": (20, 5, 3, 0.3, 0.35, 0.0),
+    "15 backgrounds, 10 barcodes, 4 replicates, 40 % of cells missing": (
+        *(15, 10, 4, 0.1, 0.3),
+        0.4,
+    ),
+}
+
+
+@cache
+def of_plan(name: str, n_trials: int) -> np.ndarray:
+    """Return of each library whether the average has p < .05, less the power that was
+    planned, shape ``(n_trials, 2)`` with the former alone.
+    """
+    n, B, R, tau, effect, missing = PLANS[name]
+    rng, found = _rng(f"plan {name}"), []
+    layers = {"sd_barcode": 0.5, "sd_replicate": 0.15}
+    of_mean = np.exp(np.log(2) ** 2 / 2)  # mean over the median depth of barcodes
+    planned = cg.mpra.power(
+        effect,
+        n_backgrounds=n,
+        n_barcodes=B,
+        n_replicates=R,
+        depth=150 * of_mean,
+        depth_dna=100 * of_mean,
+        noise=cg.mpra.NoiseModel(**layers, tau=tau, missing=missing),
+    )["power"].item()
+    for _ in range(n_trials):
+        counts = cg.mpra.simulate(
+            two_arms(effect + tau * rng.normal(size=n)),
+            n_barcodes=B,
+            n_replicates=R,
+            depth_dna=100,
+            depth_rna=150,
+            sd_depth=0,
+            p_missing=missing,
+            noise=cg.mpra.NoiseModel(**layers, sd_noisiness=0.0),
+            rng=int(rng.integers(2**31)),
+        )
+        fitted = cg.mpra.fit(counts, control="ref", method="two_way")
+        hit = cg.mpra.average(fitted)["p"].item() < 0.05
+        found.append((hit - planned, hit))
+    return np.array(found, dtype=float)
+
+
+# --- tables that keep a barcode only where RNA was seen
+
+
+@cache
+def of_cut_off(mean: float, n_trials: int) -> np.ndarray:
+    """Return of each table of a true effect of 1 whether it is refused, and the error of
+    the average where it is not (0 where it is).
+    """
+    rng, found = _rng(f"cut off {mean}"), []
+    for _ in range(n_trials):
+        dna, rna, of = barcodes(rng, np.ones(60), 15, mean)
+        counts = counted(dna, rna, of, (dna > 0) & (rna > 0))
+        try:
+            fitted = cg.mpra.fit(counts, control="ref", method="precision")
+        except CountsError:
+            found.append((1.0, 0.0))
+        else:
+            found.append((0.0, cg.mpra.average(fitted)["ace"].item() - 1))
+    return np.array(found)
+
+
+# --- a replicate of a hundredth of the reads
+
+
+@cache
+def of_shallow(method: str, n_trials: int) -> np.ndarray:
+    """Return of each library the share of effects of .3 with p < .05 with the shallow
+    replicate less that without it, and the share of nulls with p < .05 with it.
+    """
+    rng, found = _rng(f"shallow {method}"), []
+    effects = np.where(np.arange(60) < 30, 0.3, 0.0)
+    for _ in range(n_trials):
+        dna, rna, of = barcodes(rng, effects, 10, 60.0)
+        wide = [np.hstack([x, rng.binomial(x[:, :1], 0.01)]) for x in (dna, rna)]
+        p = [
+            cg.mpra.fit(counts, control="ref", method=method)["p"].to_numpy().ravel()
+            for counts in (counted(*wide, of), counted(dna, rna, of))
+        ]
+        called = [(one[:30] < 0.05).mean() for one in p]
+        found.append((called[0] - called[1], (p[0][30:] < 0.05).mean(), called[0]))
+    return np.array(found)
+
+
+def column(of: Callable[..., np.ndarray], *key: object, at: int, whether: bool = False):
+    """Return the trials of one column."""
+
+    def trials(_: Rng, n: int) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CausalgiaWarning)
+            found = of(*key, n)[:, at]
+        return found > 0.5 if whether else found
+
+    return trials
+
+
+_SECTION = "Tables of counts as laboratories have them: errors, and power beside them"
+CHECKS = [
+    *(
+        Check(
+            _SECTION,
+            f"one sum an oligo, {method}: {what}",
+            column(of_sums, method, at=at),
+            nominal,
+            claim,
+            full=20,
+            quick=2,
+        )
+        for method in ("hierarchical", "precision")
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.06, "at most"),
+                ("coverage of intervals", 0.94, "at least"),
+                ("effects of .4 called", 0.0, "reported"),
+            )
+        )
+    ),
+    Check(
+        _SECTION,
+        "one element, 30 null arms: libraries with a call",
+        column(of_arms, at=0, whether=True),
+        0.05,
+        "at most",
+        full=200,
+        quick=20,
+    ),
+    Check(
+        _SECTION,
+        "one element, 30 null arms: of two effects of -1 among 28 nulls called",
+        column(of_arms, at=1),
+        0.0,
+        "reported",
+        full=200,
+        quick=20,
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"calls, negatives {law}: {what}",
+            column(of_calls, law, at=at, whether=at == 0),
+            nominal,
+            claim,
+            full=100,
+            quick=10,
+        )
+        for law in NEGATIVES
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("libraries with a call of 100 held-out negatives", 0.05, "at most"),
+                ("active oligos called", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"plan of {name}: {what}",
+            column(of_plan, name, at=at),
+            nominal,
+            claim,
+            full=200,
+            quick=20,
+        )
+        for name in PLANS
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("power reached less power promised", -0.03, "at least"),
+                ("power reached", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"cells with RNA only, {mean:g} reads a cell: {what}",
+            column(of_cut_off, mean, at=at, whether=whether),
+            nominal,
+            claim,
+            full=40,
+            quick=5,
+        )
+        for mean, rows in (
+            (1.0, ((0, "refused", 0.95, "at least", True),)),
+            (
+                40.0,
+                (
+                    (0, "refused", 0.05, "at most", True),
+                    (1, "error of an average of 1", -0.1, "at least", False),
+                ),
+            ),
+        )
+        for at, what, nominal, claim, whether in rows
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"a replicate of 1 % of the reads, {method}: {what}",
+            column(of_shallow, method, at=at),
+            nominal,
+            claim,
+            full=30,
+            quick=3,
+        )
+        for method in ("hierarchical", "two_way")
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("power with it less power without", -0.02, "at least"),
+                ("nulls with p < .05", 0.06, "at most"),
+                ("effects of .3 with p < .05", 0.0, "reported"),
+            )
+        )
+    ),
+]
