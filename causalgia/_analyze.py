@@ -26,6 +26,7 @@ from causalgia.errors import (
     DecisionError,
     DegenerateWarning,
     DesignError,
+    EstimateError,
     ExploratoryWarning,
     OutcomesError,
     caller_stacklevel,
@@ -51,6 +52,9 @@ __all__ = [
     "steps",
     "steps_from",
 ]
+
+
+_BETWEEN_TASKS = "task_correlation=True"
 
 
 @dataclass(frozen=True)
@@ -598,17 +602,24 @@ def estimate_effects(
         else contrast(outcomes, **analysis.contrasting)
     )
     effects = _with_families(effects, analysis)
-    estimates = estimate(
-        effects,
-        cluster=analysis.cluster,
-        block=analysis.block,
-        covariates=analysis.covariates,
-        target=analysis.target,
-        ci_prob=analysis.ci_prob,
-        weights=analysis.weights,
-        moderate=analysis.shrink.moderate,  # type: ignore[union-attr]  # frozen above
-        task_correlation=analysis.across is not None,
-    )
+    try:
+        estimates = estimate(
+            effects,
+            cluster=analysis.cluster,
+            block=analysis.block,
+            covariates=analysis.covariates,
+            target=analysis.target,
+            ci_prob=analysis.ci_prob,
+            weights=analysis.weights,
+            moderate=analysis.shrink.moderate,  # type: ignore[union-attr]  # frozen above
+            task_correlation=analysis.across is not None,
+        )
+    except EstimateError as error:
+        # of the argument that the plan has no name for
+        if analysis.across is None or not str(error).startswith(_BETWEEN_TASKS):
+            raise
+        given = f"across={quoted(analysis.across)}"
+        raise EstimateError(str(error).replace(_BETWEEN_TASKS, given, 1)) from error
     return effects, estimates
 
 

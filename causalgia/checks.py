@@ -44,13 +44,28 @@ def is_number(value: object) -> bool:
 
 
 def is_real(value: object) -> TypeGuard[float]:
-    """Return whether a value is a real number of Python or NumPy, and no bool."""
-    return isinstance(value, Real) and not isinstance(value, bool)
+    """Return whether a value is a real number of Python or NumPy that a float can hold,
+    and no bool.
+
+    Examples
+    --------
+    >>> is_real(2), is_real(10**400), is_real(True)
+    (True, False, False)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Return whether a value is a whole number of Python or NumPy, and no bool."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    """Return whether a value is a whole number of Python or NumPy that a float can
+    hold, and no bool.
+    """
+    return isinstance(value, Integral) and is_real(value)
 
 
 def is_int64(value: object) -> bool:

@@ -255,7 +255,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
         ):
             raise TypeError
         low, high = (float(end) for end in rope)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DecisionError(
             f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)"
         ) from None

@@ -655,6 +655,36 @@ def test_estimates_without_rows_of_units_do_not_say_how_tasks_vary_together():
     assert task_columns_of(by_arm) == {}
 
 
+def test_a_plan_of_a_table_with_gaps_is_refused_in_its_own_words():
+    y = np.random.default_rng(0).normal(size=(8, 21, 2))
+    y[0, 3] = np.nan
+    arms = ["control", *(f"arm {k}" for k in range(20))]
+    outcomes = cg.from_frame(
+        pd.DataFrame(
+            [
+                (unit, arm, task, y[unit, a, t])
+                for unit in range(8)
+                for a, arm in enumerate(arms)
+                for t, task in enumerate(["K562", "HepG2"])
+                if np.isfinite(y[unit, a, t])
+            ],
+            columns=["unit", "arm", "task", "outcome"],
+        ),
+        unit="unit",
+        arm="arm",
+        task="task",
+        outcome="outcome",
+    )
+    plan = {"control": "control", "rope": (-1, 1), "across": "task"}
+    with pytest.raises(EstimateError, match=r"^across='task' needs the units.*dropna"):
+        cg.analyze(outcomes, **plan, rng=0)
+    # the cure
+    found = cg.analyze(outcomes.dropna("unit"), **plan, rng=0)
+    assert found.sizes["contrast"] == 20
+    with pytest.raises(EstimateError, match=r"^task_correlation=True needs the units"):
+        cg.estimate(cg.contrast(outcomes, control="control"), task_correlation=True)
+
+
 def test_many_contrasts_bring_their_factor():
     """Beyond 512 contrasts estimates hold the factor, from which the correlations
     follow.

@@ -626,6 +626,19 @@ def test_bad_input_is_refused_with_a_cure():
     ]
 
 
+def test_names_and_motifs_of_another_kind_are_refused_by_name():
+    y = np.random.default_rng(0).normal(size=(30, 2, 1))
+    outcomes = xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        coords={"unit": np.arange(30), "arm": ["a", "b"], "task": ["t"]},
+    )
+    for checks, name in (([["strand"]], r"\['strand'\]"), ([{}], r"\{\}")):
+        with pytest.raises(DesignError, match=f"checks={name} is not a check"):
+            cg.refute(outcomes, None, rng=0, control="a", checks=checks)
+    with pytest.raises(DesignError, match="motifs=5 is not a string, a Motif"):
+        cg.refute(outcomes, None, rng=0, control="a", motifs=5)
+
+
 def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
     frame = (
         cg.run(design(60), cg.zoo.oracle("additive"), rng=0)["outcome"]

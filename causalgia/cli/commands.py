@@ -391,6 +391,13 @@ _Family = Annotated[
         help="Contrasts adjusted together: all, or by a factor of the arms.",
     ),
 ]
+_FamilyOfVerdicts = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Rows that share q: task, or a factor of the arms; default: all.",
+    ),
+]
 _All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo.")]
 _Order = Annotated[
     Literal["size", "file"],
@@ -543,7 +550,7 @@ def analyze(
     cluster: _Cluster = None,
     target: _Target = None,
     ci_prob: _CiProb = None,
-    family: _Family = None,
+    family: _FamilyOfVerdicts = None,
     tasks: _Tasks = None,
     rng: _Seed = None,
     task: _Task = None,

@@ -555,7 +555,7 @@ def _doses(
 def _as_dose(value: Any, arm: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = np.nan
     if not np.isfinite(number):
         raise ContrastError(

@@ -223,7 +223,7 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
 def _as_periods(periods: Any) -> Array:
     try:
         values = np.asarray([float(p) for p in periods])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.array([])
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
         raise EstimateError(

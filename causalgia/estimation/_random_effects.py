@@ -293,7 +293,7 @@ def _design_matrix(
 def _as_finite_array(values: npt.ArrayLike, name: str) -> Array:
     try:
         numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
             f"{name} does not hold numbers alone ({error}); give floats"
         ) from error

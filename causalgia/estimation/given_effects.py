@@ -498,7 +498,7 @@ def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
             )
     try:
         values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise EstimateError(
             f"task_correlation= holds {type(given).__name__} and no numbers; give a "
             "matrix"

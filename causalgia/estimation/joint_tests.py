@@ -387,7 +387,7 @@ def _as_values(values: Any, name: str, what: str) -> Array:
     """Return one finite number a unit as floats, or raise EstimateError."""
     try:
         y = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
             f"{name} does not hold numbers alone ({error}); give one {what} for each "
             "unit"

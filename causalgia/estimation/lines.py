@@ -196,7 +196,7 @@ def errors_in_variables(
 def _as_coordinates(values: npt.ArrayLike, name: str) -> Array:
     try:
         found = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(f"{name}={quoted(values)} are not numbers") from error
     if found.ndim != 1 or not np.isfinite(found).all():
         raise EstimateError(

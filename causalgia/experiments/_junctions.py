@@ -5,7 +5,7 @@ carries.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -151,6 +151,11 @@ def motifs_with_thresholds(
         if isinstance(motifs, str | Motif)
         else motifs
     )
+    if not isinstance(values, Iterable):
+        raise DesignError(
+            f"motifs={quoted(motifs)} is not a string, a Motif, or a list or mapping of "
+            "these; for example motifs=['AGATAAG']"
+        )
     patterns = [as_string_or_motif(one, "motifs") for one in values]
     names = (
         [str(name) for name in motifs]

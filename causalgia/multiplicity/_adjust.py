@@ -319,7 +319,7 @@ def _as_p_array(given: Any) -> Array:
     try:
         values = np.asarray(given)
         p = values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
             f"p does not hold numbers alone ({error}); give p-values between 0 and 1"
         ) from error

@@ -248,7 +248,7 @@ def _as_floats(values: npt.NDArray[np.generic]) -> Array:
         raise EstimateError(f"ice has dtype {values.dtype}; give floats")
     try:
         return values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
             f"ice does not hold numbers alone ({error}); give floats"
         ) from error

@@ -35,6 +35,7 @@ from causalgia.planning.power_functions import (
     NORMAL,
     as_positive,
     as_probability,
+    as_variance,
     detectable,
     least_integer,
     t_quantile,
@@ -751,7 +752,7 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
             "of them out"
         )
     if sd is not None:
-        one, variance = np.ones(()), np.asarray(as_positive(sd, "sd") ** 2)
+        one, variance = np.ones(()), np.asarray(as_variance(sd, "sd"))
         return Pilot(
             xr.Dataset(),
             (),

@@ -412,6 +412,27 @@ def as_positive(value: Any, name: str) -> float:
     return float(value)
 
 
+def as_variance(sd: Any, name: str) -> float:
+    """Return the square of a positive, finite number.
+
+    Examples
+    --------
+    >>> as_variance(2.0, "sd")
+    4.0
+    >>> as_variance(1e300, "sd")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: sd=1e+300 has a square beyond float64; divide ...
+    """
+    value = as_positive(sd, name)
+    if value >= np.sqrt(np.finfo(float).max):
+        raise EstimateError(
+            f"{name}={quoted(sd)} has a square beyond float64; divide it, and the "
+            "effects beside it, by a constant"
+        )
+    return value**2
+
+
 _EXAMPLES = {"ci_prob": 0.95, "alpha": 0.05, "q": 0.05}
 
 

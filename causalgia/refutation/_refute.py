@@ -281,15 +281,15 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
             "['beyond_placebos']"
         )
     given = [checks] if isinstance(checks, str) else list(checks)
-    names = list(dict.fromkeys(map(_function_of, given)))
+    names = list(map(_function_of, given))
     for name in names:
-        if name not in CHECKS:
+        if not isinstance(name, str) or name not in CHECKS:
             known = list(CHECKS)
             near = nearest(str(name), known) or f"; use one of {', '.join(known)}"
             raise DesignError(f"checks={quoted(name)} is not a check{near}")
     if not names:
         raise DesignError("checks= names no check; leave it out for all")
-    return names
+    return list(dict.fromkeys(names))
 
 
 _ROWS = {

@@ -373,7 +373,7 @@ def _as_motif_table(
 ) -> NDArray[np.float64]:
     try:
         table = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         msg = (
             f"{place} are not a table of numbers ({error}); give one row of A, C, G, T "
             "for each position"

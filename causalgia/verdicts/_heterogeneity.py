@@ -170,7 +170,7 @@ def _ends(rope: RopeLike, effects: xr.Dataset) -> tuple[Array, Array]:
 def _as_probabilities(values: Any) -> Array:
     try:
         probs = np.asarray([float(p) for p in values])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise EstimateError(
             f"quantiles={quoted(values)} are not probabilities; for example "
             "quantiles=(0.05, 0.5, 0.95)"

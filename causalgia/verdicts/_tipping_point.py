@@ -366,7 +366,7 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
         )
     try:
         values = np.asarray(called, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
             f"by= is not one number for each unit ({error}); {_BY}"
         ) from error

@@ -484,7 +484,7 @@ def _barcode_numbers(
 ) -> Ints:
     try:
         mean = np.asarray(n_barcodes, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         mean = np.array(np.nan)
     if mean.shape not in ((), (n,)) or not np.isfinite(mean).all() or (mean < 0).any():
         raise CountsError(
