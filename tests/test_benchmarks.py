@@ -66,6 +66,7 @@ def test_benchmarks_run_by_name():
     assert "== maxt" in said
 
 
+@pytest.mark.torch
 def test_every_benchmark_is_there_to_be_run():
     """Those that this run does not measure can be imported."""
     code = (

@@ -94,7 +94,7 @@ def begun(tmp_path_factory):
     return tmp_path_factory.mktemp("begun")
 
 
-DRAWN = due(sorted(entries()), 4, lambda name: f"causalgia/experiments/{name}.py")
+DRAWN = due(sorted(entries()), 4, lambda name: f"causalgia/experiments/_{name}.py")
 """Experiments whose figure is drawn from the shell, too: a quarter in each run. All are
 drawn, and looked at, in test_experiments_ensembles.py.
 """
