@@ -267,3 +267,15 @@ def test_thousands_of_arms_have_an_answer_of_a_few_lines():
     assert text.startswith("Of 5,000 contrasts, ")
     assert "(the largest m4999: 3.00 [2.98, 3.02])" in text
     assert len(text.splitlines()) < 35
+
+
+def test_the_contrast_that_the_sentences_name_is_in_the_table() -> None:
+    rng = np.random.default_rng(0)
+    se = np.full(60, 0.2)
+    effects = rng.normal(0, 0.12, 60)
+    se[37], effects[37] = 0.03, 0.0
+    decisions = cg.decide(cg.from_effects(effects, se=se), rope=(-0.3, 0.3))
+    lines = str(cg.report(decisions)).splitlines()
+    assert lines[0].startswith("37 is negligible")
+    assert any(line.startswith("37 ") and "negligible" in line for line in lines[3:])
+    assert "Not shown: 40 undecided" in "\n".join(lines)

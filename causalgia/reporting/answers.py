@@ -78,6 +78,8 @@ from causalgia.reporting.verdict_sentences import (
 from causalgia.schema import keeps_effects
 
 _MOST_ROWS = 20
+_MOST_NAMED = 3
+"""Contrasts of one verdict that the sentences name."""
 _MOST_COUNTED = 20_000
 """Effects whose verdicts the sentences count; of more, those of the tasks shown."""
 _FEW_PLACES = 2
@@ -951,11 +953,20 @@ def _first_contrasts(
 ) -> tuple[list[tuple[Row, dict[str, str]]], str]:
     """Return the lines of the first contrasts, and a line on the others with their
     verdicts.
+
+    The few contrasts of a verdict, which the sentences name, are among the first.
     """
     names = list(
         dict.fromkeys(row["contrast"] for row, _ in table if not row["summary"])
     )
-    first = set(names[:most])
+    by_verdict: dict[str, set[str]] = {}
+    for row, _ in table:
+        if not row["summary"]:
+            by_verdict.setdefault(str(row.get("verdict")), set()).add(row["contrast"])
+    named = {
+        name for few in by_verdict.values() if len(few) <= _MOST_NAMED for name in few
+    }
+    first = set(sorted(names, key=lambda name: name not in named)[:most])
     shown = [
         line for line in table if line[0]["summary"] or line[0]["contrast"] in first
     ]

@@ -77,6 +77,12 @@ def heterogeneity(
         For a parallel trial or a function of means (no ICE), one unit or cluster, or an
         impossible option.
 
+    Notes
+    -----
+    The interval of sd is approximate: where effects have heavy tails or are skewed and
+    units are few (30 or 100), it covers less than its level. Quantiles and shares need
+    no law of the effects.
+
     References
     ----------
     Miller (1974), doi:10.1093/biomet/61.1.1. Woodruff (1952),
