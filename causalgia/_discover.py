@@ -5,7 +5,7 @@ tested on the other.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import combinations
@@ -16,13 +16,33 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from causalgia._run import run
-from causalgia.attribution import match, propose
-from causalgia.attribution._propose import requested_methods
+from causalgia.attribution import match
+from causalgia.attribution._propose import (
+    N_OF_MAPS,
+    propose_in_stages,
+    requested_methods,
+)
 from causalgia.attribution.distinct_patterns import is_near_copy, is_variant
+from causalgia.attribution.layer_responses import expected_places
 from causalgia.attribution.map_scores import as_explained
+from causalgia.attribution.motif_families import (
+    DIRECTED,
+    family_effects,
+    family_leaders,
+    family_logos,
+    family_table,
+)
+from causalgia.attribution.stored_patterns import Keep, kept_in, make_anew
 from causalgia.checks import as_count
 from causalgia.choices import requested_parts
-from causalgia.design import Arm, Design, DinucleotideShuffle, Embed, Untreated
+from causalgia.design import (
+    Arm,
+    Design,
+    DinucleotideShuffle,
+    Embed,
+    FixedPlacebo,
+    Untreated,
+)
 from causalgia.effects import contrast
 from causalgia.errors import (
     DegenerateWarning,
@@ -52,19 +72,20 @@ from causalgia.reporting.discovery_answers import (
     foot_of_discovery,
 )
 from causalgia.reporting.short_answers import every_row
+from causalgia.schema import validate
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import Source, sequence_fingerprints
-from causalgia.sequences.motif_alignments import motif_families
 from causalgia.sequences.motif_names import named_motifs
-from causalgia.store import load, save
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.archive import place_of
 from causalgia.trial.design_notes import overlap_notes
+from causalgia.trial.stages import Stages
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from matplotlib.axes import Axes
 
     from causalgia.attribution._propose import Method
     from causalgia.reporting import Rows
@@ -74,12 +95,12 @@ _FEWEST = 40
 _UNITS = 200
 _MOST_IN_PAIRS = 4
 _SUM = 0.1
-_SAME_NAME = 0.1
-_DIRECTED = ("higher", "lower")
+_N_OF_TRIALS = 2
+"""Stages after the proposals: the trial of single motifs, and that of pairs."""
 _COLUMNS = (
     *(
         "consensus",
-        "name",
+        *("name", "nearest", "name_q", "runners_up", "tf_class", "tf_family"),
         "task",
         "ace",
         "lower",
@@ -111,8 +132,10 @@ class Discovery:
     Attributes
     ----------
     table
-        A row a pattern and task, confirmed ones first: ``consensus``, ``name`` (of the
-        nearest motif, empty where none is near), ``task``, ``ace, lower, upper`` on the
+        A row a pattern and task, confirmed ones first: ``consensus``, ``name`` (what it
+        may be called, empty where no motif is near), ``nearest, name_q, runners_up,
+        tf_class, tf_family`` of the nearest motif (`causalgia.attribution.match`),
+        ``task``, ``ace, lower, upper`` on the
         predictor's scale, ``q``, ``verdict``, ``members``, the number of predictors in
         which the motif lies beyond random sequences in the direction that most of them
         have, ``sequences``, the number of proposing sequences with a window that
@@ -120,7 +143,7 @@ class Discovery:
         filters have sites in all), ``methods``, which proposed it, and ``variant_of``,
         the largest motif of the same verdict and task from which it differs by one
         letter, empty where there is none, and ``family``, the largest confirmed motif
-        of its family in this task and direction, itself where it leads
+        of its family over all tasks, itself where it leads
         (`causalgia.sequences.motif_alignments`, both strands counted as one); empty for
         motifs that are not confirmed.
     pairs
@@ -139,6 +162,12 @@ class Discovery:
         From `causalgia.propose`.
     decisions
         Verdicts on every proposed motif and random sequence; None without proposals.
+    logos
+        ``frequency (family, motif_position, base)`` over the instances of each family
+        in the sequences given, and their number ``n_instances``; None without
+        proposals.
+    length
+        Positions of a sequence.
     n_proposing, n_fresh
         Sequences on which motifs were proposed, and sequences of whose shuffles the
         units of the trial are.
@@ -156,6 +185,8 @@ class Discovery:
     sentences: tuple[str, ...] = field(default=())
     foot: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
+    logos: xr.Dataset | None = None
+    length: int = 0
 
     @property
     def question(self) -> str:
@@ -165,38 +196,42 @@ class Discovery:
     @property
     def confirmed(self) -> pd.DataFrame:
         """The rows of the table with a verdict "higher" or "lower"."""
-        return self.table[self.table["verdict"].isin(_DIRECTED)]
+        return self.table[self.table["verdict"].isin(DIRECTED)]
 
     @property
     def families(self) -> pd.DataFrame:
-        """A row for each family of confirmed motifs and task, the largest effect first:
-        ``motif, name, task, ace, lower, upper, verdict`` of the motif that leads it,
-        ``others``, its other motifs, and ``n_motifs``.
+        """A row for each family of confirmed motifs, the largest effect first: ``motif``,
+        which leads it, its ``name``, the ``task`` in which it acts most, and
+        ``ace, lower, upper, verdict`` there; ``n_motifs`` and ``others``, its other
+        motifs; ``n_sites``, how often they occur in the sequences given, ``share``, the
+        share of sequences with one; ``middle, middle_lower, middle_upper``, the median
+        and the quartiles of the middles of sites (0-based); ``partners``, the motifs
+        with which it was tested together, and what they do.
         """
-        import pandas as pd
+        n = self.n_proposing + self.n_fresh
+        return family_table(self.confirmed, self.sites, self.pairs, n)
 
-        held = self.confirmed
-        columns = ["name", "task", "ace", "lower", "upper", "verdict"]
-        rows = []
-        for (family, task, verdict), of in held.groupby(
-            ["family", "task", "verdict"], sort=False
-        ):
-            lead = of[of["consensus"] == family].iloc[0]
-            names = [name for name in of["name"] if name]
-            row = {name: lead[name] for name in columns}
-            others = [x for x in of["consensus"] if x != family]
-            rows.append(
-                {
-                    "motif": family,
-                    **row,
-                    "name": str(lead["name"]) or next(iter(names), ""),
-                    "task": task,
-                    "verdict": verdict,
-                    "n_motifs": len(of),
-                    "others": ", ".join(others),
-                }
-            )
-        return pd.DataFrame(rows, columns=["motif", *columns, "n_motifs", "others"])
+    @property
+    def effects_by_task(self) -> pd.DataFrame:
+        """A row for each family and task in which it acts: the motif of the family with
+        the largest effect there, as in `table`.
+        """
+        return family_effects(self.confirmed)
+
+    def draw(self) -> Axes:
+        """Draw the families: logos of their instances, effects by task, and where their
+        sites stand. Save it by `causalgia.plot.save_figure`.
+
+        Raises
+        ------
+        OutcomesError
+            If no motif is confirmed.
+        """
+        from causalgia.plot import motif_families
+
+        return motif_families(
+            self.families, self.effects_by_task, self.sites, self.logos, self.length
+        )
 
     def __str__(self) -> str:
         return self.report()
@@ -246,7 +281,9 @@ def discover(
     n_units: int = _UNITS,
     method: Method | Literal["all"] | Sequence[Method] = "all",
     motifs: Motifs | None = None,
+    expected: str | Sequence[str] | None = None,
     store: str | PathLike[str] | None = None,
+    progress: bool = True,
     rng: RNG,
 ) -> Discovery:
     """Return the motifs that a network reads: proposed on half of the sequences, tested
@@ -274,15 +311,23 @@ def discover(
     method
         What proposes motifs, as in `causalgia.propose`: ``"seqlets"``, ``"kmer"``,
         ``"modisco"``, ``"filters"``, several of them, or ``"all"`` that the predictor,
-        the sequences and the installation allow. The answer names those left out.
+        the sequences and the installation allow, seqlets first. The answer names those
+        left out.
     motifs
         Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``,
         the vertebrates' motifs of pyjaspar, to name the motifs by: the nearest motif by
-        Tomtom, if its q-value (Benjamini-Hochberg over confirmed motifs, or those
-        that are not, and motifs) is at most 0.1.
+        Tomtom, if its q-value (Benjamini-Hochberg over the named motifs, for each
+        proposed one by itself) is at most 0.1: see `causalgia.attribution.match`.
+    expected
+        Names of `motifs` that you expect, such as ``["CTCF", "ZNF143"]``, by default of
+        ``"JASPAR"``: a proposed motif is compared with these alone as well, and has the
+        name of one that is like it.
     store
-        Folder in which proposals and outcomes are kept as soon as they are there; the
-        same call goes on from what it has.
+        Folder in which maps, the proposals of each method and outcomes are kept as soon
+        as they are there; the same call goes on from what it has.
+    progress
+        Whether a line for each stage, and how long it will take, is printed to stderr;
+        on a terminal also a progress bar.
     rng
         Seed of null sequences and backgrounds.
 
@@ -297,6 +342,8 @@ def discover(
     SequenceError
         If there are fewer than 40 sequences that are not shuffles of one another, or
         motifs cannot be read.
+    AttributionError
+        If `motifs` has no motif of an expected name.
     MissingExtraError
         If motifs are given and memelite is not installed.
     StoreError
@@ -350,7 +397,10 @@ def discover(
     """
     check_predictor(predictor, "cg.discover")
     n_units, key = as_count(n_units, "n_units"), root_key(rng)
+    if motifs is None and expected is not None:
+        motifs = "JASPAR"
     named = None if motifs is None else named_motifs(motifs)
+    expected_places(expected, named or {})
     if named is not None and find_spec("memelite") is None:
         raise MissingExtraError(
             "motifs= needs memelite: pip install 'causalgia[attribution]'"
@@ -371,13 +421,24 @@ def discover(
         "method": method if isinstance(method, str) else ", ".join(requested_methods(method)),
     }  # fmt: skip
 
+    stages = Stages(
+        N_OF_MAPS + len(requested_methods(method)) + _N_OF_TRIALS, show=progress
+    )
+    keep = make_anew if folder is None else _keeping(folder, settings)
+
     def proposing_motifs() -> xr.Dataset:
-        of = proposing.parents_given
-        return propose(
-            sequences=of, predictor=predictor, method=method, rng=derive(key, "propose")
+        return propose_in_stages(
+            sequences=proposing.parents_given,
+            predictor=predictor,
+            method=method,
+            rng=derive(key, "propose"),
+            keep=keep,
+            stages=stages,
+            progress=progress,
         )
 
-    proposed = _retained_proposals(folder, settings, proposing_motifs)
+    proposed = validate(keep("proposals", proposing_motifs), "proposals")
+    stages.number = stages.n - _N_OF_TRIALS
     n_proposing, n_fresh = len(proposing.parents_given), len(fresh.parents_given)
     n_copies = len(given) - len(distinct)
     copies = [
@@ -401,25 +462,48 @@ def discover(
             notes=tuple(copies),
         )
     trial = proposals_trial(proposed, fresh, n_units=n_units)
-    outcomes = _run_in(
-        folder, "trial", trial, predictor, derive(key, "trial"), real="parents"
+    n_arms = (
+        sum(not isinstance(arm.intervention, FixedPlacebo) for arm in trial.named_arms)
+        - 1
     )
+    with stages.stage(
+        f"trial of {n_arms:,} motifs and {len(trial.named_arms) - 1 - n_arms:,} random "
+        f"sequences in {n_units:,} shuffles of {n_fresh:,} other sequences"
+    ):
+        outcomes = _run_in(
+            folder,
+            "trial",
+            trial,
+            predictor,
+            derive(key, "trial"),
+            real="parents",
+            progress=progress,
+        )
     answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
     over = answer.findings.get("over predictors", answer.decisions)
     both_strands = bool(proposed.attrs["both_strands"])
-    table = _table(answer.decisions, over, proposed, named)
+    table = _table(answer.decisions, over, proposed)
+    table = _with_names(table, proposed, named, expected)
     table["variant_of"] = _variants(table, both_strands=both_strands)
-    table["family"] = _families(table)
+    table["family"] = family_leaders(table)
     # a motif and its reverse complement that both act are one motif
     largest, left_out = _largest(table, both_strands=True)
-    pairs = _pairs(
-        predictor, fresh, table, largest, n_units, derive(key, "pairs"), folder
-    )
+    with stages.stage(f"pairs of {len(largest):,} motifs of different families"):
+        pairs = _pairs(
+            predictor,
+            fresh,
+            table,
+            largest,
+            n_units,
+            derive(key, "pairs"),
+            folder,
+            progress=progress,
+        )
     apart = overlap_notes(trial, predictor, "parents")
     sites = _sites(
         [proposing.parents_given, fresh.parents_given], table, both_strands=both_strands
     )
-    held = table[table["verdict"].isin(_DIRECTED)]
+    held = table[table["verdict"].isin(DIRECTED)]
     alike, places = _pair_sentences(pairs, fresh.length, largest)
     foot = [
         *foot_of_discovery(
@@ -446,49 +530,37 @@ def discover(
         ),
         *copies,
     ]
+    parts = [proposing.parents_given, fresh.parents_given]
     return Discovery(
         *(table, pairs, sites, proposed, answer.decisions, n_proposing, n_fresh),
         sentences=tuple(discovery_sentences(table, held, pairs)),
         foot=tuple(foot),
         notes=tuple(notes),
+        logos=family_logos(held, sites, parts),
+        length=fresh.length,
     )
 
 
-def _retained_proposals(
-    folder: Path | None,
-    settings: Mapping[str, str | int],
-    make: Callable[[], xr.Dataset],
-) -> xr.Dataset:
-    """Return the proposals that a folder holds, if their settings are these, else make
-    them and keep them there.
+def _keeping(folder: Path, settings: Mapping[str, str | int]) -> Keep:
+    """Return the function that keeps Datasets of these settings in a folder, and refuses
+    those of others.
     """
-    if folder is None:
-        return make()
-    path, marked = (
-        folder / PROPOSALS,
-        {f"{_OF_DISCOVERY}{name}": value for name, value in settings.items()},
-    )
-    if not path.exists():
-        made = make()
-        folder.mkdir(parents=True, exist_ok=True)
-        save(made.assign_attrs(marked), path)
-        return made
-    held = load(path, "proposals")
-    differ = [
-        f"{name} was {quoted(held.attrs.get(_OF_DISCOVERY + name, 'not kept'))} and is "
-        f"{quoted(value)}"
-        for name, value in settings.items()
-        if held.attrs.get(_OF_DISCOVERY + name) != value
-    ]
-    if differ:
-        raise StoreError(
-            f"{folder}: holds another discovery: {'; '.join(differ)}; give another "
-            "folder, or these settings again"
-        )
-    held.attrs = {
-        name: value for name, value in held.attrs.items() if name not in marked
-    }
-    return held
+    marked = {f"{_OF_DISCOVERY}{name}": value for name, value in settings.items()}
+
+    def check(held: xr.Dataset) -> None:
+        differ = [
+            f"{name} was {quoted(held.attrs.get(_OF_DISCOVERY + name, 'not kept'))} and "
+            f"is {quoted(value)}"
+            for name, value in settings.items()
+            if held.attrs.get(_OF_DISCOVERY + name) != value
+        ]
+        if differ:
+            raise StoreError(
+                f"{folder}: holds another discovery: {'; '.join(differ)}; give another "
+                "folder, or these settings again"
+            )
+
+    return kept_in(folder, marked, check)
 
 
 def _run_in(
@@ -498,10 +570,14 @@ def _run_in(
     predictor: Predictor,
     key: int,
     real: Any = None,
+    *,
+    progress: bool,
 ) -> xr.Dataset:
     """Return the outcomes of a trial, which goes on from what a folder has of it."""
     store = None if folder is None else folder / f"{name}.zarr"
-    outcomes = run(design, predictor, rng=key, real=real, store=store)
+    outcomes = run(
+        design, predictor, rng=key, real=real, store=store, progress=progress
+    )
     return outcomes if store is None else outcomes.load()
 
 
@@ -529,7 +605,7 @@ def _exact_sentences(decisions: xr.Dataset, n_fresh: int) -> list[str]:
 
 def _other_motifs(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     """Return a sentence on motifs that are confirmed in no task; none if all are."""
-    held = set(table[table["verdict"].isin(_DIRECTED)]["consensus"])
+    held = set(table[table["verdict"].isin(DIRECTED)]["consensus"])
     others = [
         letters for letters in dict.fromkeys(table["consensus"]) if letters not in held
     ]
@@ -603,9 +679,7 @@ def _sites(
     import pandas as pd
 
     rows = []
-    for consensus in dict.fromkeys(
-        table[table["verdict"].isin(_DIRECTED)]["consensus"]
-    ):
+    for consensus in dict.fromkeys(table[table["verdict"].isin(DIRECTED)]["consensus"]):
         strands = (
             {"+": consensus, "-": reverse_complement_iupac(consensus)}
             if both_strands
@@ -635,10 +709,7 @@ def _sites(
 
 
 def _table(
-    decisions: xr.Dataset,
-    over: xr.Dataset,
-    proposed: xr.Dataset,
-    motifs: Mapping[str, Motif] | None,
+    decisions: xr.Dataset, over: xr.Dataset, proposed: xr.Dataset
 ) -> pd.DataFrame:
     """Return a row for each motif and task, with a verdict where more than half of the
     members agree.
@@ -668,22 +739,15 @@ def _table(
         for task in decisions["task"].to_numpy().tolist():
             labels = verdicts.sel(contrast=letters, task=task).to_numpy().tolist()
             verdict = next(
-                (
-                    one
-                    for one in (*_DIRECTED, "within")
-                    if labels.count(one) >= majority
-                ),
+                (one for one in (*DIRECTED, "within") if labels.count(one) >= majority),
                 "",
             )
             row = over.sel(contrast=letters, task=task)
-            if verdict in _DIRECTED and (float(row["ace"]) > 0) != (
-                verdict == "higher"
-            ):
+            if verdict in DIRECTED and (float(row["ace"]) > 0) != (verdict == "higher"):
                 verdict = ""  # the mean over members has the sign of the others
             rows.append(
                 {
                     "consensus": letters,
-                    "name": "",
                     "task": task,
                     **{
                         column: float(row[column])
@@ -695,15 +759,13 @@ def _table(
                         ]
                     ),
                     "verdict": verdict or "undecided",
-                    "members": max(labels.count(one) for one in _DIRECTED),
+                    "members": max(labels.count(one) for one in DIRECTED),
                     "sequences": counts[letters],
                     "methods": methods[letters],
                 }
             )
     table = pd.DataFrame(rows)
-    held = set(table.loc[table["verdict"].isin(_DIRECTED), "consensus"])
-    table["name"] = table["consensus"].map(_names(proposed, motifs, held))
-    order = np.lexsort((-table["ace"].abs(), ~table["verdict"].isin(_DIRECTED)))
+    order = np.lexsort((-table["ace"].abs(), ~table["verdict"].isin(DIRECTED)))
     return table.iloc[order].reset_index(drop=True)
 
 
@@ -720,38 +782,12 @@ def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
         same = (
             one
             for one in others
-            if verdict in _DIRECTED
+            if verdict in DIRECTED
             and is_variant(letters, one, both_strands=both_strands)
         )
         found.append(next(same, ""))
         others.append(letters)
     return found
-
-
-def _families(table: pd.DataFrame) -> list[str]:
-    """Return, for each row, the largest motif of its family in its task and direction;
-    empty for motifs that are not confirmed.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> rows = [
-    ...     ("TGTTTAC", "a", "higher"),
-    ...     ("GTAAACA", "a", "higher"),
-    ...     ("TGTTTGC", "a", "lower"),
-    ...     ("TGACTCA", "a", "within"),
-    ... ]
-    >>> _families(pd.DataFrame(rows, columns=["consensus", "task", "verdict"]))
-    ['TGTTTAC', 'TGTTTAC', 'TGTTTGC', '']
-    """
-    leaders = dict.fromkeys(table.index.tolist(), "")
-    for (_, verdict), of in table.groupby(["task", "verdict"], sort=False):
-        if verdict in _DIRECTED:
-            strings = of["consensus"].tolist()
-            led = motif_families([Motif.from_iupac(x) for x in strings])
-            rows = of.index.tolist()
-            leaders |= {row: strings[k] for row, k in zip(rows, led, strict=True)}
-    return list(leaders.values())
 
 
 def _variant_sentences(table: pd.DataFrame) -> list[str]:
@@ -769,7 +805,7 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
     """
     largest: list[str] = []
     copies, variants, relatives = list[str](), list[str](), list[str]()
-    held = table[table["verdict"].isin(_DIRECTED)]
+    held = table[table["verdict"].isin(DIRECTED)]
     for letters in dict.fromkeys(held["consensus"]):
         if len(largest) == _MOST_IN_PAIRS:
             break
@@ -840,6 +876,8 @@ def _pairs(
     n_units: int,
     key: int,
     folder: Path | None,
+    *,
+    progress: bool,
 ) -> pd.DataFrame:
     """Return the interaction of each pair of motifs, both embedded in the same
     backgrounds.
@@ -866,7 +904,12 @@ def _pairs(
         for arm in arms[1 : 1 + 2 * len(strings)]
     }
     outcomes = _run_in(
-        folder, "pairs", Design(null=null, arms=arms, n_units=n_units), predictor, key
+        folder,
+        "pairs",
+        Design(null=null, arms=arms, n_units=n_units),
+        predictor,
+        key,
+        progress=progress,
     )
     effects = contrast(outcomes, contrasts=contrasts)
     n_pairs = len(strings) * (len(strings) - 1) // 2
@@ -878,7 +921,7 @@ def _pairs(
         found = estimate(effects, ci_prob=1 - 0.05 / n_pairs, target=target)
         tried = scales_tried(outcomes, {name: contrasts[name] for name in of_pairs})
     held = set(
-        table.loc[table["verdict"].isin(_DIRECTED), ["consensus", "task"]].itertuples(
+        table.loc[table["verdict"].isin(DIRECTED), ["consensus", "task"]].itertuples(
             index=False, name=None
         )
     )
@@ -983,36 +1026,38 @@ def _direction(lower: float, upper: float) -> str:
     return "increases" if lower > 0 else "decreases" if upper < 0 else "undecided"
 
 
-def _names(
-    proposed: xr.Dataset, motifs: Mapping[str, Motif] | None, held: Set[str]
-) -> dict[str, str]:
-    """Return the name of the nearest motif of each motif by Tomtom, empty where its
-    q-value is above 0.1.
-
-    Confirmed motifs are a family of their own: however many others are proposed, their
-    q-values stay the same.
+def _with_names(
+    table: pd.DataFrame,
+    proposed: xr.Dataset,
+    motifs: Mapping[str, Motif] | None,
+    expected: str | Sequence[str] | None,
+) -> pd.DataFrame:
+    """Return the table with the names of each motif, which do not depend on the others
+    of the list.
     """
     strings = proposed["consensus"].to_numpy().tolist()
-    names = dict.fromkeys(strings, "")
-    if motifs is None:
-        return names
-    tables = zip(
-        strings, proposed["motif"].to_numpy(), proposed["width"].to_numpy(), strict=True
-    )
-    spelled = {letters: motif(table[:width]) for letters, table, width in tables}
-    for family in (
-        [letters for letters in spelled if letters in held],
-        [letters for letters in spelled if letters not in held],
-    ):
-        if family:
-            found = match({letters: spelled[letters] for letters in family}, motifs)
-            near = zip(
-                family,
-                found["nearest"].to_numpy(),
-                found["nearest_q"].to_numpy(),
-                strict=True,
-            )
-            names |= {
-                letters: str(name) for letters, name, q in near if q <= _SAME_NAME
-            }
-    return names
+    columns: dict[str, dict[str, Any]] = {
+        "name": dict.fromkeys(strings, ""),
+        "nearest": dict.fromkeys(strings, ""),
+        "name_q": dict.fromkeys(strings, np.nan),
+        **{
+            name: dict.fromkeys(strings, "")
+            for name in ("runners_up", "tf_class", "tf_family")
+        },
+    }
+    if motifs is not None:
+        tables = zip(
+            strings,
+            proposed["motif"].to_numpy(),
+            proposed["width"].to_numpy(),
+            strict=True,
+        )
+        spelled = {letters: motif(rows[:width]) for letters, rows, width in tables}
+        found = match(spelled, motifs, expected=expected)
+        source = {"name": "label", "name_q": "nearest_q"}
+        for name, values in columns.items():
+            of = found[source.get(name, name)].to_numpy().tolist()
+            values |= dict(zip(spelled, of, strict=True))
+    for place, (name, values) in enumerate(columns.items(), start=1):
+        table.insert(place, name, table["consensus"].map(values))
+    return table

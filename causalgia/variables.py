@@ -1117,7 +1117,7 @@ SCHEMA: tuple[Variable, ...] = (
         ("matches",),
         (("motif", "target"),),
         "f",
-        "Benjamini-Hochberg over all motifs and targets",
+        "Benjamini-Hochberg over the targets, for each motif",
         True,
     ),
     Variable(
@@ -1135,6 +1135,17 @@ SCHEMA: tuple[Variable, ...] = (
         "f",
         "q-value of the nearest target",
         True,
+    ),
+    *(
+        Variable(name, ("matches",), (("motif",),), dtype, meaning)
+        for name, dtype, meaning in (
+            ("runners_up", "U", "names of the next two targets, of other names"),
+            ("tf_class", "U", "class of the nearest target's entry in JASPAR"),
+            ("tf_family", "U", "family of the nearest target's entry in JASPAR"),
+            ("label", "U", "what the motif may be called; empty if no q is .1 or less"),
+            ("expected_nearest", "U", "expected target of the smallest p-value"),
+            ("expected_q", "f", "q-value of it, over the expected targets alone"),
+        )
     ),
     # attention of a layer
     Variable(

@@ -18,7 +18,7 @@ from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.errors import FallbackWarning, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.answer_digits import half_precision_in_words
-from causalgia.trial.outcomes import duration
+from causalgia.trial.stages import duration
 from causalgia.workers.clusters import available_cores
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from causalgia.attribution.distinct_patterns import (
     each_motif_once,
     with_others,
 )
+from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import (
     Group,
     Windows,
@@ -29,6 +31,13 @@ from causalgia.attribution.seqlets import (
     windows,
     windows_of_table,
 )
+from causalgia.attribution.stored_patterns import (
+    Keep,
+    make_anew,
+    patterns_dataset,
+    patterns_of,
+    reason_left_out,
+)
 from causalgia.checks import as_count, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
 from causalgia.errors import AttributionError, MissingExtraError, PredictorError, quoted
@@ -38,6 +47,8 @@ from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.streams import RNG, derive, root_key
+from causalgia.trial.outcomes import meter
+from causalgia.trial.stages import Stages
 from causalgia.types import Tokens
 
 if TYPE_CHECKING:
@@ -160,6 +171,57 @@ def propose(
     >>> proposed["consensus"].values[0].item()
     'TGCATG'
     """
+    return propose_in_stages(
+        attributions,
+        predictor=predictor,
+        sequences=sequences,
+        method=method,
+        seqlets=seqlets,
+        null=null,
+        width=width,
+        null_share=null_share,
+        n_patterns=n_patterns,
+        rc=rc,
+        rng=rng,
+        keep=make_anew,
+        stages=Stages(0, show=False),
+    )
+
+
+N_OF_MAPS = 2
+"""Stages of `propose_in_stages` before those of its methods."""
+
+
+def propose_in_stages(
+    attributions: xr.Dataset | None = None,
+    *,
+    predictor: Predictor,
+    sequences: Source | xr.Dataset | None = None,
+    method: Method | Literal["all"] | Sequence[Method] = "seqlets",
+    seqlets: pd.DataFrame | None = None,
+    null: NullModel | None = None,
+    width: int | None = None,
+    null_share: float | None = None,
+    n_patterns: int = 100,
+    rc: bool | None = None,
+    rng: RNG,
+    keep: Keep,
+    stages: Stages,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Return the proposals of `propose`, whose maps, and patterns after each method, are
+    kept as soon as they are there.
+
+    Parameters
+    ----------
+    keep
+        Returns what a folder has of a name, else makes and keeps it: ``maps``,
+        ``limits``, and ``proposed_...`` for each method.
+    stages
+        Prints what is done.
+    progress
+        Whether to draw a progress bar on a terminal.
+    """
     check_predictor(predictor, "cg.propose")
     methods = requested_methods(method)
     key, called = (
@@ -167,7 +229,15 @@ def propose(
         seqlets is not None or not set(_OF_WINDOWS).intersection(methods),
     )
     _check_settings(methods, method, seqlets, width=width, null_share=null_share)
-    maps = _as_maps(attributions, sequences, predictor, called=called)
+    if attributions is None and sequences is not None:
+        n = len(as_explained(sequences))
+        with stages.stage(f"maps of {n:,} sequences, by single substitutions"):
+            maps = keep(
+                "maps", lambda: attribute(sequences, predictor, progress=progress)
+            )
+        maps = validate(maps, "attributions")
+    else:
+        maps = _as_maps(attributions, sequences, predictor, called=called)
     n_patterns = as_count(n_patterns, "n_patterns")
     tokens, scores = maps["observed"].to_numpy(), _mean_contributions(maps)
     of_maps = {"maps": maps.attrs["method"], "sequences": maps.attrs["sequences"]}
@@ -186,11 +256,35 @@ def propose(
             )
         limits["null_share"] = float(null_share)
     drawn = _as_null(null, maps).sample(len(tokens), rng=derive(key, "null sequences"))
-    if not called:
-        below, above = _limits(
-            drawn, predictor, maps, limits["width"], limits["null_share"], key
+
+    def limits_dataset() -> xr.Dataset:
+        import xarray as xr
+
+        both = np.stack([below, above])
+        if not called:
+            both = np.stack(
+                _limits(
+                    drawn,
+                    predictor,
+                    maps,
+                    limits["width"],
+                    limits["null_share"],
+                    key,
+                    progress=progress,
+                )
+            )
+        strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
+        return xr.Dataset({"threshold": (("side", "task"), both)}).assign_attrs(
+            both_strands=int(strands)
         )
-    strands = _reads_both_strands(predictor, tokens) if rc is None else bool(rc)
+
+    of_null = f"maps of {len(tokens):,} {drawn.attrs['null']}" if not called else (
+        "whether both strands are read alike"
+    )  # fmt: skip
+    with stages.stage(of_null):
+        found = keep("limits", limits_dataset)
+    below, above = found["threshold"].transpose("side", "task").to_numpy()
+    strands = bool(found.attrs["both_strands"])
 
     def listed(one: str) -> list[tuple[Windows, Group]]:
         if seqlets is not None:
@@ -216,31 +310,64 @@ def propose(
             )
         return _of_filters(predictor, maps, scores, limits["width"])
 
-    lists, left_out = {}, []
-    for one in methods:
-        try:
-            lists["seqlets given" if seqlets is not None else one] = _ranked(
-                listed(one)
-            )
-        except (AttributionError, MissingExtraError, PredictorError) as error:
-            if method != "all":
-                raise
-            left_out.append(f"{one} ({str(error).split(';')[0]})")
     columns = [
         list(predictor.tasks).index(task) for task in maps["task"].to_numpy().tolist()
     ]
     backgrounds = drawn["sequence"].to_numpy()
-    edited = EditedBackgrounds(
-        predictor.with_incremental_edits(backgrounds.shape[1]),
-        backgrounds[:_BACKGROUNDS],
+
+    @cache
+    def edited_backgrounds() -> EditedBackgrounds:
+        return EditedBackgrounds(
+            predictor.with_incremental_edits(backgrounds.shape[1]),
+            backgrounds[:_BACKGROUNDS],
+        )
+
+    patterns: list[Pattern] = []
+    named: list[str] = []
+    left_out: list[str] = []
+
+    def with_method(name: str, one: str) -> xr.Dataset:
+        try:
+            ranked = _ranked(listed(one))
+        except (AttributionError, MissingExtraError, PredictorError) as error:
+            if method != "all":
+                raise
+            return patterns_dataset(patterns, f"{one} ({str(error).split(';')[0]})")
+        most = min(len(ranked), n_patterns)
+        edited = edited_backgrounds()
+        with meter(most, show=progress) as done:
+            more = (
+                with_others(
+                    patterns, name, ranked, edited, n_patterns, strands, columns, done
+                )
+                if patterns
+                else distinct_patterns(
+                    name, ranked, edited, n_patterns, strands, columns, done
+                )
+            )
+        return patterns_dataset(more)
+
+    for one in methods:
+        name = "seqlets given" if seqlets is not None else one
+        with stages.stage(f"motifs by {name}, cut to the letters that matter"):
+            stored = keep(
+                f"proposed_{name.replace(' ', '_')}",
+                partial(with_method, name, one),
+            )
+        if reason := reason_left_out(stored):
+            left_out.append(reason)
+        else:
+            named.append(name)
+            patterns = patterns_of(stored)
+    patterns = each_motif_once(
+        sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands
     )
-    patterns = _patterns_of_methods(lists, edited, n_patterns, strands, columns)
-    made = _proposals_dataset(patterns, list(lists), maps, scores)
+    made = _proposals_dataset(patterns, named, maps, scores)
     if not called:
         made["threshold"] = (("side", "task"), np.stack([below, above]))
         made = made.assign_coords(side=["below", "above"])
     made = made.assign_attrs(
-        method=", ".join(lists), **({"left_out": "; ".join(left_out)} if left_out else {}), **limits,
+        method=", ".join(named), **({"left_out": "; ".join(left_out)} if left_out else {}), **limits,
         both_strands=int(strands), **of_maps,
         null=str(drawn.attrs["null"]), predictor=predictor.fingerprint, scale=predictor.scale,
     )  # fmt: skip
@@ -274,31 +401,6 @@ def requested_methods(method: object) -> tuple[str, ...]:
             )
         )
     return tuple(dict.fromkeys(map(str, names)))
-
-
-def _patterns_of_methods(
-    lists: Mapping[str, list[tuple[Windows, Group]]],
-    edited: EditedBackgrounds,
-    n_patterns: int,
-    strands: bool,
-    columns: list[int],
-) -> list[Pattern]:
-    """Return the distinct patterns of all methods, the largest effect on backgrounds
-    first, and each motif once.
-    """
-    patterns: list[Pattern] = []
-    for name, found in lists.items():
-        if not patterns:
-            patterns = distinct_patterns(
-                name, found, edited, n_patterns, strands, columns
-            )
-        else:
-            patterns = with_others(
-                patterns, name, found, edited, n_patterns, strands, columns
-            )
-    return each_motif_once(
-        sorted(patterns, key=lambda one: -abs(one.effect)), both_strands=strands
-    )
 
 
 def _check_settings(
@@ -368,9 +470,11 @@ def _limits(
     width: int,
     null_share: float,
     key: int,
+    *,
+    progress: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the limits of window sums in each task, from maps of null sequences."""
-    options: dict[str, Any] = {"method": maps.attrs["method"]}
+    options: dict[str, Any] = {"method": maps.attrs["method"], "progress": progress}
     if "n_baselines" in maps.attrs:
         options |= {
             "n_baselines": int(maps.attrs["n_baselines"]),

@@ -4,6 +4,7 @@ are one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -243,15 +244,17 @@ def distinct_patterns(
     most: int,
     both_strands: bool,
     columns: list[int],
+    done: Callable[[int], None] = lambda _n: None,
 ) -> list[Pattern]:
     """Return trimmed patterns of distinct motifs, at most so many; motifs inside each
-    other are one.
+    other are one. `done` is called for each that was trimmed.
     """
     found: list[Pattern] = []
     for of, group in listed:
         if len(found) == most:
             break
         pattern = trimmed_pattern(method, of, group, edited, columns)
+        done(1)
         for k, other in enumerate(found):
             first = _shared(other, pattern, both_strands)
             if first is not None:
@@ -271,6 +274,7 @@ def with_others(
     most: int,
     both_strands: bool,
     columns: list[int],
+    done: Callable[[int], None] = lambda _n: None,
 ) -> list[Pattern]:
     """Return patterns with those that another method adds, at most so many.
 
@@ -299,6 +303,7 @@ def with_others(
             if _added(merged, whole, both_strands):
                 continue
         pattern = trimmed_pattern(method, of, group, edited, columns)
+        done(1)
         if not _added(merged, pattern, both_strands):
             merged.append(pattern)
     return merged

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
-from causalgia.checks import is_real
+from causalgia.checks import is_real, nearest
 from causalgia.compiled import caching_if_possible
 from causalgia.errors import AttributionError, MissingExtraError, quoted
 from causalgia.predict import Predictor
@@ -21,7 +21,7 @@ from causalgia.schema import annotate, validate
 from causalgia.sequences import motif
 from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.fasta import Source
-from causalgia.sequences.motif_names import jaspar_motifs
+from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
 from causalgia.sequences.motifs import Motif
 
 if TYPE_CHECKING:
@@ -136,6 +136,14 @@ def filters(
 Motifs: TypeAlias = "xr.Dataset | Mapping[str, Any] | Sequence[Any]"
 _FEWEST = 50
 _RANDOM = 20
+_NAMES = 3
+"""Names of a motif: the nearest and two runners-up."""
+SAME_NAME = 0.1
+"""q-value up to which a motif has a name."""
+_NEARER = 100
+"""How many times smaller p of another match is than that of an expected one, at least,
+for it to name the motif.
+"""
 
 
 def match(
@@ -144,9 +152,15 @@ def match(
     *,
     trim: float = 0.25,
     taxon: str | None = "vertebrates",
+    expected: str | Sequence[str] | None = None,
 ) -> xr.Dataset:
-    """Return how alike motifs are to those of a database: Tomtom p-values, and q-values
-    over all pairs.
+    """Return how alike motifs are to those of a database: Tomtom p-values, q-values
+    over the database, and a name for each.
+
+    Each motif is a question of its own, "is it one of these?": its q-values are
+    Benjamini-Hochberg's over the database, so that its names are the same whatever
+    other motifs stand in the list. Of a list of motifs that are none of the database's,
+    a tenth at most would have a name.
 
     Tomtom treats the columns of a motif as independent draws from those of the
     database. Columns of little information then match the gaps of long motifs too well:
@@ -172,19 +186,32 @@ def match(
         without, none of 96.
     taxon
         Taxonomic group of JASPAR; None: all.
+    expected
+        Names, identifiers or keys of the database, such as ``["CTCF", "ZNF143"]``, that
+        you expect: each motif is compared with these alone as well, whose q-values are
+        over their few matrices. A motif has the name of an expected one at a q of .1 or
+        less there, unless another one of the database matches it with a p of a
+        hundredth of that or less.
 
     Returns
     -------
     Dataset
         ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the
-        names of targets as coordinate ``name``, and ``nearest`` and
-        ``nearest_q (motif)``. A motif without a position of `trim` bits, as of a filter
-        without sites, has p and q of 1.
+        names of targets as coordinate ``name``, and of each motif ``nearest``,
+        ``nearest_q``, ``runners_up`` (the next two names, of other factors than the
+        nearest), and ``label``: what it may be called, empty if no q is .1 or less.
+        Where names cannot be told apart, because runners-up have a q of .1 or less as
+        well, ``label`` is the family that their entries in JASPAR share, else the
+        class, with the names: ``"C4-GATA-related (GATA4, GATA2 or Gata3)"``.
+        ``tf_class, tf_family (motif)`` are those of the nearest one's entry. With
+        `expected`, ``expected_nearest`` and ``expected_q (motif)``. A motif without a
+        position of `trim` bits, as of a filter without sites, has p and q of 1.
 
     Raises
     ------
     AttributionError
-        If there is no motif, two have one name, or `trim` is not 0 to 2 bits.
+        If there is no motif, two have one name, `trim` is not 0 to 2 bits, or the
+        database has no motif of an expected name.
     SequenceError
         If `causalgia.motif` does not know a motif.
     MissingExtraError
@@ -200,6 +227,9 @@ def match(
     >>> import causalgia as cg
     >>> match({"a filter": cg.motif("CTCF")})["nearest"].values.tolist()
     ['MA0139.2 CTCF']
+    >>> found = match(["AGATAAGG"], expected="GATA1")
+    >>> found["label"].values.tolist(), found["tf_family"].values.tolist()
+    (['GATA1'], ['C4-GATA-related'])
     """
     try:
         with caching_if_possible():
@@ -213,6 +243,7 @@ def match(
     queries = _by_name(motifs, "motifs")
     of_jaspar = isinstance(database, str) and database == "JASPAR"
     targets = jaspar_motifs(taxon) if of_jaspar else _by_name(database, "database")
+    places = expected_places(expected, targets)
     beside = jaspar_motifs(taxon) if len(targets) < _FEWEST else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
@@ -248,14 +279,75 @@ def match(
         of_random = found[len(windows) :].reshape(_RANDOM, len(windows), -1)
         nats = -np.log(np.maximum(of_random, np.finfo(float).tiny)).mean(0)
         p[informative] = found[: len(windows)] ** (1 / np.maximum(nats, 1.0))
-    q = false_discovery_control(p, axis=None, method="bh").reshape(p.shape)
+    q = false_discovery_control(p, axis=1, method="bh")
     return _matches_dataset(
         queries,
         targets,
         p,
         q,
         {"database": "JASPAR" if of_jaspar else "motifs as given"},
+        places,
     )
+
+
+def expected_places(
+    expected: str | Sequence[str] | None, targets: Mapping[str, Motif]
+) -> list[int]:
+    """Return which targets have one of these names, identifiers or keys.
+
+    Raises
+    ------
+    AttributionError
+        If a name is that of no target.
+
+    Examples
+    --------
+    >>> expected_places("ctcf", {"MA0139.2 CTCF": motif("CTCF"), "SP1": motif("SP1")})
+    [0]
+    """
+    if expected is None:
+        return []
+    names = [expected] if isinstance(expected, str) else list(expected)
+    if not names or not all(isinstance(one, str) for one in names):
+        raise AttributionError(
+            f"expected={quoted(expected)}; give names of motifs, such as "
+            "['CTCF', 'ZNF143'], or leave it out"
+        )
+    spellings = [
+        {
+            text.casefold()
+            for text in (
+                key,
+                one.name,
+                one.identifier or key,
+                (one.identifier or key).partition(".")[0],
+            )
+        }
+        for key, one in targets.items()
+    ]
+    found = []
+    for name in names:
+        own = [k for k, of in enumerate(spellings) if name.casefold() in of]
+        if not own:
+            known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
+            raise AttributionError(
+                f"expected=: the database has no motif {quoted(name)}"
+                + nearest(
+                    name,
+                    known,
+                    most=3,
+                    cutoff=0.6,
+                    then=f"it has {len(targets):,} motifs, by names such as "
+                    f"{quoted(next(iter(known)))}; in JASPAR names are gene symbols",
+                )
+            )
+        found += own
+    return list(dict.fromkeys(found))
+
+
+def _displayed(key: str, one: Motif) -> str:
+    """Return what a target is called: a factor's name, or the key that was given."""
+    return one.name if key == f"{one.identifier} {one.name}" else key
 
 
 def _matches_dataset(
@@ -264,16 +356,46 @@ def _matches_dataset(
     p: NDArray[np.float64],
     q: NDArray[np.float64],
     attrs: dict[str, str],
+    expected: list[int],
 ) -> xr.Dataset:
     import xarray as xr
+    from scipy.stats import false_discovery_control
 
     best = p.argmin(1)
+    called = [_displayed(key, one) for key, one in targets.items()]
+    classes = [factor_class(one) for one in targets.values()]
+    near = [_nearest_of_each_name(row, called) for row in p]
+    names_q = [
+        [(called[k], float(q[i, k]), classes[k]) for k in of]
+        for i, of in enumerate(near)
+    ]
+    labels = [_label(of) for of in names_q]
     variables = {
         "match_p": (("motif", "target"), p),
         "match_q": (("motif", "target"), q),
         "nearest": ("motif", np.asarray(list(targets))[best]),
         "nearest_q": ("motif", q[np.arange(len(p)), best]),
+        "runners_up": (
+            "motif",
+            [", ".join(name for name, _, _ in of[1:]) for of in names_q],
+        ),
+        "tf_class": ("motif", [classes[k].tf_class for k in best]),
+        "tf_family": ("motif", [classes[k].tf_family for k in best]),
     }
+    if expected:
+        own = false_discovery_control(p[:, expected], axis=1, method="bh")
+        closest = p[:, expected].argmin(1)
+        of_expected = own[np.arange(len(p)), closest]
+        at = np.array(expected)[closest]
+        for i, k in enumerate(at):
+            nearer = q[i].min() <= SAME_NAME and p[i].min() * _NEARER <= p[i, k]
+            if of_expected[i] <= SAME_NAME and not nearer:
+                labels[i] = called[k]
+        variables |= {
+            "expected_nearest": ("motif", np.asarray(list(targets))[at]),
+            "expected_q": ("motif", of_expected),
+        }
+    variables["label"] = ("motif", labels)
     names = [one.name for one in targets.values()]
     coords = {
         "motif": list(queries),
@@ -281,6 +403,44 @@ def _matches_dataset(
         "name": ("target", names),
     }
     return validate(annotate(xr.Dataset(variables, coords, attrs)), "matches")
+
+
+def _nearest_of_each_name(p: NDArray[np.float64], called: Sequence[str]) -> list[int]:
+    """Return the nearest target, and the nearest of the next two names."""
+    found = dict[str, int]()
+    for k in np.argsort(p, kind="stable"):
+        found.setdefault(called[k], int(k))
+        if len(found) == _NAMES:
+            break
+    return list(found.values())
+
+
+def _label(names: Sequence[tuple[str, float, FactorClass]]) -> str:
+    """Return what a motif may be called, of the nearest names with their q-values and
+    classes, the nearest first.
+
+    Examples
+    --------
+    >>> gata = FactorClass("Other C4 zinc finger-type factors", "C4-GATA-related")
+    >>> _label([("GATA4", 0.05, gata), ("GATA2", 0.05, gata), ("SRF", 0.4, gata)])
+    'C4-GATA-related (GATA4 or GATA2)'
+    >>> _label([("GATA4", 0.05, gata), ("GATA2", 0.2, gata)])
+    'GATA4'
+    >>> _label([("one", 0.05, FactorClass("", "")), ("two", 0.05, gata)])
+    'one or two'
+    >>> _label([("GATA4", 0.2, gata)])
+    ''
+    """
+    same = [(name, of) for name, q, of in names if q <= SAME_NAME]
+    named = [name for name, _ in same]
+    listed = " or ".join(x for x in (", ".join(named[:-1]), *named[-1:]) if x)
+    if len(same) < 2:
+        return listed
+    for kind in ("tf_family", "tf_class"):
+        shared = {str(getattr(of, kind)) for _, of in same}
+        if len(shared) == 1 and "" not in shared:
+            return f"{shared.pop()} ({listed})"
+    return listed
 
 
 def _columns(one: Motif) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from causalgia.plot.forest_plot import forest, save_forest
     from causalgia.plot.grids import heatmap, interaction_map, sharing
     from causalgia.plot.logos import average_logo, logo, map_logo
+    from causalgia.plot.motif_panels import motif_families
     from causalgia.plot.style import save_figure, use_style
     from causalgia.plot.verdict_plots import equivalence, ranked, volcano
 else:
@@ -46,6 +47,7 @@ __all__ = [
     "interaction_map",
     "logo",
     "map_logo",
+    "motif_families",
     "null_shift",
     "power_curve",
     "profile",

@@ -293,6 +293,22 @@ def _draw_letter(
     )
 
 
+def draw_information(axes: Axes, frequency: Array) -> None:
+    """Draw base frequencies (positions, 4) as letters whose heights add up to the
+    information of their position, in bits.
+    """
+    logs = np.log2(frequency, where=frequency > 0, out=np.zeros_like(frequency))
+    bits = 2 + (frequency * logs).sum(axis=1)
+    for place, (row, height) in enumerate(zip(frequency, bits, strict=True)):
+        bottom = 0.0
+        for k in np.argsort(row, kind="stable"):
+            top = bottom + float(row[k] * height)
+            if top - bottom > _LOWEST:
+                _draw_letter(axes, str(_LETTERS[k]), place, bottom, top)
+            bottom = top
+
+
+_LOWEST = 1e-3  # bits
 _LETTERS = np.array(list("ACGT"))
 
 

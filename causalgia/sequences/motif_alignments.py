@@ -5,6 +5,7 @@ strands.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +131,44 @@ def motif_families(
         row[0, wide : wide + len(table)] = table
         padded = np.concatenate([padded, row])
     return found
+
+
+class Alignment(NamedTuple):
+    """Where a motif begins on the strand of another one, counted from the first position
+    of that, and whether it is turned to its reverse complement.
+    """
+
+    start: int
+    turned: bool
+
+
+def alignment(motif: Motif, leader: Motif, *, both_strands: bool = True) -> Alignment:
+    """Return the best alignment of a motif with the leader of its family, by the
+    likeness of `motif_families`; of equal ones, the strand as it stands and the
+    smallest shift.
+
+    Examples
+    --------
+    >>> leader = Motif.from_iupac("TGACTCA")
+    >>> alignment(Motif.from_iupac("ATGACTCAT"), leader)
+    Alignment(start=-1, turned=False)
+    >>> alignment(Motif.from_iupac("GTAAACA"), Motif.from_iupac("TTGTTTAC"))
+    Alignment(start=1, turned=True)
+    """
+    table, other = _centered(motif), _centered(leader)
+    wide = len(table)
+    padded = np.pad(other, ((wide - 1, wide - 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, wide, axis=0)
+    found = []
+    for turned in (False, True) if both_strands else (False,):
+        one = table[::-1, ::-1] if turned else table
+        products = np.einsum("sbw,wb->s", windows, one)
+        found += [
+            (-round(float(product), 9), turned, abs(k - wide + 1), k - wide + 1)
+            for k, product in enumerate(products)
+        ]
+    _, turned, _, start = min(found)
+    return Alignment(start, turned)
 
 
 def _centered(motif: Motif) -> NDArray[np.float64]:

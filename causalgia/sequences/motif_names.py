@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from os import PathLike
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -276,6 +276,11 @@ _QUERY = (
     "MATRIX_ANNOTATION on MATRIX_ANNOTATION.ID = MATRIX.ID and TAG = 'tax_group'"
 )
 
+_CLASSES = (
+    "select BASE_ID, VERSION, TAG, VAL from MATRIX join MATRIX_ANNOTATION on "
+    "MATRIX_ANNOTATION.ID = MATRIX.ID where TAG in ('class', 'family')"
+)
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -430,6 +435,57 @@ def core_motifs(
         for one, rows in tables
     ]
     return tuple(sorted(made, key=lambda one: str(one.identifier)))
+
+
+class FactorClass(NamedTuple):
+    """Class and family of a factor's DNA-binding domain in its entry in JASPAR."""
+
+    tf_class: str
+    tf_family: str
+
+
+def factor_class(one: Motif) -> FactorClass:
+    """Return the class and family of a motif's entry in JASPAR, by its identifier:
+    both empty for a motif that has none, or is of another database.
+
+    A matrix that was read from a file has them by its accession, in the newest version
+    if the copy inside pyjaspar lacks its own. Several of one entry, as those of a
+    dimer, are joined by ``"::"``.
+
+    Examples
+    --------
+    >>> factor_class(motif("GATA1"))
+    FactorClass(tf_class='Other C4 zinc finger-type factors', tf_family='C4-GATA-related')
+    >>> factor_class(Motif.from_iupac("AGATAAG")).tf_family
+    ''
+    """
+    identified = _IDENTIFIER.fullmatch(one.identifier or "")
+    if not identified:
+        return FactorClass("", "")
+    entries = _factor_classes(as_release(None))
+    base = identified[1].upper()
+    return entries.get(
+        f"{base}.{identified[2]}", entries.get(base, FactorClass("", ""))
+    )
+
+
+@cache
+def _factor_classes(release: str) -> dict[str, FactorClass]:
+    """Return the classes of all entries, by identifier and by accession (the newest)."""
+    from pyjaspar import jaspardb
+
+    with closing(jaspardb(release).conn) as connection:
+        rows = connection.execute(_CLASSES).fetchall()
+    values: dict[tuple[str, int], dict[str, list[str]]] = {}
+    for base, version, tag, value in sorted(rows):
+        of_entry = values.setdefault((base, version), {"class": [], "family": []})
+        if value and value not in of_entry[tag]:
+            of_entry[tag].append(value)
+    found: dict[str, FactorClass] = {}
+    for (base, version), tags in values.items():  # the newest version last
+        entry = FactorClass(*("::".join(tags[tag]) for tag in ("class", "family")))
+        found[f"{base}.{version}"] = found[base] = entry
+    return found
 
 
 def jaspar_motifs(taxon: str | None) -> dict[str, Motif]:

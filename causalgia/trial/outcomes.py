@@ -41,6 +41,7 @@ from causalgia.predict.ensemble import reference_of
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
 from causalgia.trial.attributes import apply_arm
+from causalgia.trial.stages import duration, expected_time
 from causalgia.trial.turn_plan import TurnPlan, outcomes_per_unit
 from causalgia.trial.turns import (
     Advance,
@@ -273,10 +274,10 @@ def meter(
     total: int, *, show: bool, console: Console | None = None
 ) -> Iterator[Callable[[int], None]]:
     """Yield a function to call with the number of new outcomes; a bar is drawn only on
-    a terminal.
+    a terminal. Elsewhere, within a stage (`Stages`), a line says how long it will take.
     """
     if not show or not (console := console or Console(stderr=True)).is_terminal:
-        yield lambda _n: None
+        yield (expected_time(total) if show else None) or (lambda _n: None)
         return
     columns = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
     with Progress(
@@ -301,27 +302,6 @@ def announce_cost(trial: Trial) -> None:
         f"{n:,} (fewer where arms agree): {duration(n * each)} on this machine"
     )
     Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words.
-
-    Examples
-    --------
-    >>> [duration(s) for s in (4.4, 75, 7_500, 200_000)]
-    ['4.4 s', '1 min 15 s', '2 h 5 min', '2 d 7 h']
-    """
-    if seconds < 60:
-        return f"{seconds:.2g} s"
-    whole = round(seconds)
-    for size, name, next_size, next_name in (
-        (86_400, "d", 3_600, "h"),
-        (3_600, "h", 60, "min"),
-        (60, "min", 1, "s"),
-    ):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // next_size} {next_name}"
-    return f"{whole} s"
 
 
 TRANSFORMS = ("identity", "log", "log2", "logit")
