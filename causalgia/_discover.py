@@ -5,7 +5,7 @@ tested on the other.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import combinations
@@ -23,7 +23,7 @@ from causalgia.attribution._propose import (
     requested_methods,
 )
 from causalgia.attribution.distinct_patterns import is_near_copy, is_variant
-from causalgia.attribution.layer_responses import expected_places
+from causalgia.attribution.layer_responses import SAME_NAME, expected_places
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.motif_families import (
     DIRECTED,
@@ -483,9 +483,9 @@ def discover(
     over = answer.findings.get("over predictors", answer.decisions)
     both_strands = bool(proposed.attrs["both_strands"])
     table = _table(answer.decisions, over, proposed)
-    table = _with_names(table, proposed, named, expected)
+    table, matched = _with_names(table, proposed, named, expected)
     table["variant_of"] = _variants(table, both_strands=both_strands)
-    table["family"] = family_leaders(table)
+    table["family"] = family_leaders(table, matched)
     # a motif and its reverse complement that both act are one motif
     largest, left_out = _largest(table, both_strands=True)
     with stages.stage(f"pairs of {len(largest):,} motifs of different families"):
@@ -806,22 +806,21 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
     largest: list[str] = []
     copies, variants, relatives = list[str](), list[str](), list[str]()
     held = table[table["verdict"].isin(DIRECTED)]
+    families = dict(zip(held["consensus"], held["family"], strict=True))
+    stands_for: dict[str, str] = {}
     for letters in dict.fromkeys(held["consensus"]):
         if len(largest) == _MOST_IN_PAIRS:
             break
+        one: str | None = None
         copied = next(
-            (
-                one
-                for one in largest
-                if is_near_copy(letters, one, both_strands=both_strands)
-            ),
+            (x for x in largest if is_near_copy(letters, x, both_strands=both_strands)),
             None,
         )
         of = next(
             (
-                one
-                for one in held.loc[held["consensus"] == letters, "variant_of"]
-                if one in largest
+                x
+                for x in held.loc[held["consensus"] == letters, "variant_of"]
+                if x in largest
             ),
             None,
         )
@@ -829,19 +828,12 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
             copies.append(f"{letters} ({copied})")
         elif of is not None:
             variants.append(f"{letters} ({of})")
-        elif (
-            one := next(
-                (
-                    x
-                    for x in held.loc[held["consensus"] == letters, "family"]
-                    if x in largest
-                ),
-                None,
-            )
-        ) is not None:
+        elif (one := stands_for.get(families[letters])) is not None:
             relatives.append(f"{letters} ({one})")
         else:
             largest.append(letters)
+        # a family whose leader is left out is that of the motif in its place
+        stands_for[letters] = copied or of or one or letters
     kinds = (
         (copies, "a near copy of"),
         (variants, "one letter away from"),
@@ -1031,10 +1023,11 @@ def _with_names(
     proposed: xr.Dataset,
     motifs: Mapping[str, Motif] | None,
     expected: str | Sequence[str] | None,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict[str, Set[str]]]:
     """Return the table with the names of each motif, which do not depend on the others
-    of the list.
+    of the list, and the matrices that each matches.
     """
+    matched: dict[str, Set[str]] = {}
     strings = proposed["consensus"].to_numpy().tolist()
     columns: dict[str, dict[str, Any]] = {
         "name": dict.fromkeys(strings, ""),
@@ -1058,6 +1051,11 @@ def _with_names(
         for name, values in columns.items():
             of = found[source.get(name, name)].to_numpy().tolist()
             values |= dict(zip(spelled, of, strict=True))
+        targets = found["target"].to_numpy().astype(str)
+        matched = {
+            letters: frozenset(targets[row <= SAME_NAME].tolist())
+            for letters, row in zip(spelled, found["match_q"].to_numpy(), strict=True)
+        }
     for place, (name, values) in enumerate(columns.items(), start=1):
         table.insert(place, name, table["consensus"].map(values))
-    return table
+    return table, matched

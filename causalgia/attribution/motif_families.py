@@ -4,7 +4,7 @@ logos, effects and partners.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 FAMILY_COLUMNS = (
-    *("motif", "name", "task", "ace", "lower", "upper", "verdict"),
+    *("motif", "name", "task", "ace", "lower", "upper", "q", "verdict"),
     *("n_motifs", "others", "n_sites", "share", "middle", "middle_lower"),
     *("middle_upper", "partners"),
 )
@@ -28,15 +28,21 @@ DIRECTED = ("higher", "lower")
 """Verdicts of motifs that are confirmed."""
 _FLANK = 2
 """Positions on either side of the leader of a family in its logo."""
+_FEW = 20
+"""Instances from which the positions beside the leader are counted."""
 
 
-def family_leaders(table: pd.DataFrame) -> list[str]:
+def family_leaders(
+    table: pd.DataFrame, matched: Mapping[str, Set[str]] | None = None
+) -> list[str]:
     """Return, for each row of motif and task, the leader of its family: the motif of the
     largest effect; empty for rows that are not confirmed.
 
     Motifs that align, on either strand, are one family in all tasks, if their largest
     effects have one direction. The leader is the first in the table, whose rows stand
-    by the size of their effect.
+    by the size of their effect. Families whose leaders match one matrix of the database
+    (`matched`, the targets of each motif with a q of .1 or less) are one as well: such
+    strings are variants of one motif that differ by two letters or more.
 
     Examples
     --------
@@ -56,11 +62,34 @@ def family_leaders(table: pd.DataFrame) -> list[str]:
     for _, of in largest.groupby("verdict", sort=False):
         strings = of["consensus"].tolist()
         led = motif_families([Motif.from_iupac(one) for one in strings])
-        leaders |= {one: strings[k] for one, k in zip(strings, led, strict=True)}
+        first = _of_one_matrix([strings[k] for k in dict.fromkeys(led)], matched or {})
+        leaders |= {one: first[strings[k]] for one, k in zip(strings, led, strict=True)}
     return [
         leaders[letters] if verdict in DIRECTED else ""
         for letters, verdict in zip(table["consensus"], table["verdict"], strict=True)
     ]
+
+
+def _of_one_matrix(
+    leaders: Sequence[str], matched: Mapping[str, Set[str]]
+) -> dict[str, str]:
+    """Return, for each leader, the first one that matches a matrix which it matches, of
+    those that lead; itself where there is none.
+
+    Examples
+    --------
+    >>> matched = {"TGACTCA": {"FOS", "JUN"}, "ATTAGTCAT": {"JUN"}, "CACGTG": {"MAX"}}
+    >>> _of_one_matrix(["ATTAGTCAT", "CACGTG", "TGACTCA"], matched)
+    {'ATTAGTCAT': 'ATTAGTCAT', 'CACGTG': 'CACGTG', 'TGACTCA': 'ATTAGTCAT'}
+    """
+    found: dict[str, str] = {}
+    for letters in leaders:
+        own = matched.get(letters, frozenset())
+        heads = (one for one in found if found[one] == one)
+        found[letters] = next(
+            (one for one in heads if own & matched.get(one, frozenset())), letters
+        )
+    return found
 
 
 def family_table(
@@ -85,7 +114,8 @@ def family_table(
         )
         names = [name for name in of["name"] if name]
         row = {
-            name: lead[name] for name in ("task", "ace", "lower", "upper", "verdict")
+            name: lead[name]
+            for name in ("task", "ace", "lower", "upper", "q", "verdict")
         }
         rows.append(
             {
@@ -99,7 +129,7 @@ def family_table(
                 "middle": quartiles[1],
                 "middle_lower": quartiles[0],
                 "middle_upper": quartiles[2],
-                "partners": ", ".join(_partners(pairs, members)),
+                "partners": "; ".join(_partners(pairs, members)),
             }
         )
     return pd.DataFrame(rows, columns=list(FAMILY_COLUMNS))
@@ -133,23 +163,18 @@ def family_effects(confirmed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _partners(pairs: pd.DataFrame, members: Sequence[str]) -> list[str]:
-    """Return the motifs with which one of a family was tested, and what they do
-    together; the tasks where these differ.
+    """Return what a family does together with the motifs that it was tested with, those
+    of one answer together.
     """
-    reads: dict[str, dict[str, list[str]]] = {}
+    with_each: dict[str, list[str]] = {}
     for row in pairs.itertuples(index=False):
         for one, other in ((row.first, row.second), (row.second, row.first)):
             if one in members:
-                of_word = reads.setdefault(str(other), {})
-                of_word.setdefault(str(row.reads), []).append(str(row.task))
-    found = []
-    for other, words in reads.items():
-        said = [
-            word if len(words) == 1 else f"{word} in {' and '.join(tasks)}"
-            for word, tasks in words.items()
-        ]
-        found.append(f"{other} ({', '.join(said)})")
-    return found
+                partners = with_each.setdefault(str(row.reads), [])
+                if str(other) not in partners:
+                    partners.append(str(other))
+    order = sorted(with_each, key=lambda reads: reads == "undecided")
+    return [f"{reads} with {', '.join(with_each[reads])}" for reads in order]
 
 
 def family_logos(
@@ -158,7 +183,8 @@ def family_logos(
     """Return the base frequencies of the instances of each family in sequences.
 
     Instances are the sites of its motifs, each aligned with the leader and counted once;
-    positions are those of the leader, and two on either side, counted from its first. A
+    positions are those of the leader, and two on either side (1/4 each
+    where there are fewer than 20 instances), counted from its first. A
     family without a site has that of its leader's letters and ``n_instances`` of 0.
 
     Returns
@@ -202,6 +228,8 @@ def family_logos(
                 window = _window(tokens_of[str(row.sequence)], start - _FLANK, wide)
                 counts += window[::-1, ::-1] if opposite else window
         n_instances[i] = len(places)
+        if len(places) < _FEW:  # what stands beside a few is no part of the motif
+            counts[:_FLANK] = counts[wide - _FLANK :] = 0.0
         if not places:
             counts[_FLANK : _FLANK + len(family)] = leader.probabilities
         total = counts.sum(axis=1, keepdims=True)

@@ -4,6 +4,7 @@ Markdown or LaTeX.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,6 +17,7 @@ from causalgia.cli.folder import (
     ESTIMATES,
     FIT,
     LIBRARY,
+    LOGOS,
     OUTCOMES,
     PAGE,
     POSTERIOR,
@@ -33,6 +35,8 @@ from causalgia.cli.tables import stored_sentences
 from causalgia.errors import OutcomesError, shell_word
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from causalgia.paper.html_page import PageParts
 
 _Kind = Literal["html", "markdown", "latex", "checklist"]
@@ -258,12 +262,14 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             f"{folder} holds no results; make them with: causalgia run trial.toml "
             f"--out {shell_word(folder)}"
         )
+    if (folder / LOGOS).is_file():
+        from causalgia.cli.sequence_commands import read_discovery
+        from causalgia.paper.discovery_page import discovery_page
+
+        page = discovery_page(read_discovery(folder), task)
+        return replace(page, refutations=_refutations(folder))
     outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
-    refutations = (
-        store.read_netcdf(folder / REFUTATION)
-        if (folder / REFUTATION).is_file()
-        else None
-    )
+    refutations = _refutations(folder)
     of_elements = False
     about: tuple[str, ...] = ()
     draws = (
@@ -325,6 +331,13 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         headings=ELEMENTS if of_elements else {},
         saved=saved,
     )
+
+
+def _refutations(folder: Path) -> xr.Dataset | None:
+    from causalgia.store import read_netcdf
+
+    path = folder / REFUTATION
+    return read_netcdf(path) if path.is_file() else None
 
 
 def _of_task(number: int, n: int) -> str:

@@ -22,6 +22,7 @@ from causalgia.cli.folder import (
     DECISIONS,
     ESTIMATES,
     EXPERIMENT,
+    LOGOS,
     MOTIFS,
     STORE,
     as_other_trial,
@@ -44,7 +45,7 @@ from causalgia.cli.options import (
     load_predictor_spec,
     parse_rope,
 )
-from causalgia.cli.output import echo, record, records
+from causalgia.cli.output import echo, output, record, records
 from causalgia.cli.tables import (
     print_answers,
     print_parts,
@@ -56,12 +57,14 @@ from causalgia.errors import (
     OutcomesError,
     StoreError,
     TrialInterruptedError,
+    first_line,
     shell_word,
 )
 from causalgia.inputs import parse_json, read_bytes, to_csv
 from causalgia.notes import without_notes
 
 if TYPE_CHECKING:
+    from causalgia._discover import Discovery
     from causalgia.choices import Align, Schema
     from causalgia.experiments import Answer, Experiment
     from causalgia.sequences import Variant
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
 
 
 PAIRS, SITES, PROPOSALS = "pairs.tsv", "sites.bed", "proposals.nc"
+FAMILIES, PICTURE = "families.tsv", "families.png"
 SKIPPED = "skipped.tsv"
 UNFINISHED = "discovery"
 
@@ -104,6 +108,17 @@ def discover_motifs(
             ),
         ),
     ] = None,
+    expected: Annotated[
+        str,
+        typer.Option(
+            "--expected",
+            metavar="NAMES",
+            help=(
+                "Names of --motifs (by default of JASPAR) that you expect, separated "
+                "by commas: motifs that are like these are called so."
+            ),
+        ),
+    ] = "",
     skip: Annotated[
         str,
         typer.Option(
@@ -155,6 +170,13 @@ def discover_motifs(
     sentences: SentencesOption = False,
     arms: ArmsOption = False,
     notes: NotesOption = False,
+    progress: Annotated[
+        bool,
+        typer.Option(
+            "--progress/--no-progress",
+            help="Print each stage, and how long it will take, to stderr.",
+        ),
+    ] = True,
 ) -> None:
     """Find the motifs that a network reads: proposed on half of the sequences, tested
     on the other half.
@@ -163,10 +185,13 @@ def discover_motifs(
     compared with random sequences. If the file lists several weights, motifs are tested
     in each retraining, and confirmed if they are so in more than half.
 
-    Prints how many motifs are confirmed, with a table of them. Writes a table of all
-    motifs, including those that are not (motifs.tsv), interactions of pairs of the
-    largest motifs (pairs.tsv), and the positions of confirmed motifs (sites.bed). The
-    same command resumes a run that was stopped.
+    Prints how many motifs are confirmed, with a table of their families. Writes a table
+    of all motifs, including those that are not (motifs.tsv), their families
+    (families.tsv, families.png), interactions of pairs of the largest motifs
+    (pairs.tsv), and the positions of confirmed motifs (sites.bed); causalgia report
+    makes a page of the folder. What it is doing, and for how long, is printed to
+    stderr. The same command resumes a run that was stopped, from the last method that
+    had proposed.
 
     Example:   causalgia discover net.toml --sequences peaks.fa --out motifs
 
@@ -176,6 +201,7 @@ def discover_motifs(
 
     from causalgia import store
     from causalgia._discover import discover
+    from causalgia.plot import save_figure
     from causalgia.reporting.discovery_answers import discovery_parts
     from causalgia.sequences import read_sequences
     from causalgia.sequences.skipped_inputs import skip_sentence, skipped_table
@@ -218,10 +244,16 @@ def discover_motifs(
             n_units=n_units,
             method=cast(Any, methods),
             motifs=named,
+            expected=_words(expected) or None,
             store=store_at,
+            progress=progress and not output().quiet,
             rng=rng,
         )
-        for name, table in ((MOTIFS, found.table), (PAIRS, found.pairs)):
+        for name, table in (
+            (MOTIFS, found.table),
+            (FAMILIES, found.families),
+            (PAIRS, found.pairs),
+        ):
             write_text(folder / name, to_csv(table, index=False, tabs=True))
         rows = found.sites.itertuples(index=False)
         bed = (
@@ -230,22 +262,29 @@ def discover_motifs(
         )
         write_text(folder / SITES, "".join(bed))
         store.save(found.proposals, folder / PROPOSALS)
-        written = [MOTIFS, PAIRS, SITES, PROPOSALS]
+        written = [MOTIFS, FAMILIES, PAIRS, SITES, PROPOSALS]
         (folder / SKIPPED).unlink(missing_ok=True)
         if skipped:
             listed = pd.DataFrame(skipped_table(skipped))
             write_text(folder / SKIPPED, to_csv(listed, index=False, tabs=True))
             written.append(SKIPPED)
-        if found.decisions is not None:
+        for name in (LOGOS, PICTURE, DECISIONS):  # that --force writes over
+            (folder / name).unlink(missing_ok=True)
+        if found.decisions is not None and found.logos is not None:
             # for the page of the folder
             printed = {"question": found.question, "answer": "\n".join(found.sentences)}
+            store.save(found.logos.assign_attrs(_of_page(found)), folder / LOGOS)
             store.save(found.decisions.assign_attrs(printed), folder / DECISIONS)
-            written.append(DECISIONS)
-        else:
-            # of the motifs that --force writes over
-            (folder / DECISIONS).unlink(missing_ok=True)
+            written += [DECISIONS, LOGOS]
+            if len(found.confirmed):
+                save_figure(found.draw(), folder / PICTURE)
+                written.append(PICTURE)
         shutil.rmtree(folder / UNFINISHED)
-        record(motifs=lambda: records(found.table), pairs=lambda: records(found.pairs))
+        record(
+            motifs=lambda: records(found.table),
+            families=lambda: records(found.families),
+            pairs=lambda: records(found.pairs),
+        )
         parts = discovery_parts(
             found,
             every_row=all_rows,
@@ -261,6 +300,71 @@ def discover_motifs(
     print_written(out, *written)
 
 
+def _of_page(found: Discovery) -> dict[str, Any]:
+    """Return what a page says of a discovery besides its tables, as attributes."""
+    return {
+        "n_proposing": found.n_proposing,
+        "n_fresh": found.n_fresh,
+        "length": found.length,
+        **{
+            name: "\n".join(getattr(found, name))
+            for name in ("sentences", "foot", "notes")
+        },
+    }
+
+
+def read_discovery(folder: Path) -> Discovery:
+    """Return the discovery whose files a folder has, for its page.
+
+    Raises
+    ------
+    OutcomesError
+        If a file is missing or damaged.
+    """
+    import pandas as pd
+
+    from causalgia import store
+    from causalgia._discover import Discovery
+
+    def table(name: str, **settings: Any) -> pd.DataFrame:
+        try:
+            return pd.read_csv(
+                folder / name, sep="\t", keep_default_na=False, **settings
+            )
+        except (OSError, ValueError) as error:
+            raise OutcomesError(
+                f"{folder / name}: cannot be read ({first_line(error)}); make it anew: "
+                f"causalgia discover ... --out {shell_word(folder)} --force"
+            ) from error
+
+    logos = store.read_netcdf(folder / LOGOS)
+    motifs, pairs = table(MOTIFS), table(PAIRS)
+    motifs["name_q"] = pd.to_numeric(motifs["name_q"])
+    columns = ["sequence", "start", "stop", "motif", "score", "strand"]
+    sites = (
+        table(SITES, header=None, names=columns, dtype={"sequence": str})
+        if (folder / SITES).stat().st_size
+        else pd.DataFrame(columns=columns)
+    )
+    lines = {
+        name: tuple(filter(None, str(logos.attrs[name]).split("\n")))
+        for name in ("sentences", "foot", "notes")
+    }
+    return Discovery(
+        table=motifs,
+        pairs=pairs,
+        sites=sites.drop(columns="score"),
+        proposals=store.load(folder / PROPOSALS, "proposals"),
+        decisions=store.load(folder / DECISIONS, "decisions"),
+        logos=logos.assign_coords(family=logos["family"].astype(str)),
+        **{
+            name: int(logos.attrs[name])
+            for name in ("n_proposing", "n_fresh", "length")
+        },
+        **lines,
+    )
+
+
 def _words(text: str) -> tuple[str, ...]:
     """Return the words of an option that takes several, separated by commas."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
@@ -270,7 +374,7 @@ def _check_files(out: Path, *given: Path | None, force: bool) -> None:
     """Raise OutcomesError where a file of another run or of the user would be
     overwritten.
     """
-    for name in (MOTIFS, PAIRS, SITES, PROPOSALS, DECISIONS):
+    for name in (MOTIFS, FAMILIES, PAIRS, SITES, PROPOSALS, DECISIONS, LOGOS, PICTURE):
         path = out / name
         if path.is_dir() or any(
             path.exists() and file is not None and path.samefile(file) for file in given

@@ -5,6 +5,7 @@ paper must report.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
@@ -394,11 +395,10 @@ def _page(
         }
         given = given.decisions
     elif not isinstance(given, xr.Dataset) and hasattr(given, "n_proposing"):
-        about |= {"question": given.question, "sentences": given.sentences}
-        if given.decisions is None:  # no motif was proposed
-            about["text"] = "\n".join(given.sentences)
-            return write_page(page, PageParts(result=given.proposals, **about))
-        given = given.decisions
+        from causalgia.paper.discovery_page import discovery_page
+
+        found = replace(discovery_page(given, task), **about)
+        return write_page(page, found, task=task)
     if isinstance(given, xr.Dataset) and "ace" in given and not has_positions(given):
         _check_reportable(given)
     else:

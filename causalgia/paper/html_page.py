@@ -125,6 +125,9 @@ class PageParts:
         Column of the table -> its heading, where that is another word.
     saved
         Further pictures already drawn: caption -> PNG.
+    laid_out
+        An answer that is laid out already, whose table, foot and notes the page has in
+        place of those of the effects.
     """
 
     result: xr.Dataset
@@ -140,6 +143,7 @@ class PageParts:
     figures: Mapping[str, bytes] = field(default_factory=dict)
     headings: Mapping[str, str] = field(default_factory=dict)
     saved: Mapping[str, bytes] = field(default_factory=dict)
+    laid_out: AnswerParts | None = None
 
 
 def write_page(
@@ -201,7 +205,8 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     ):
         check_same_trial(name, part, parts.result)
     curves = "ace" in parts.result and has_positions(parts.result)
-    has_effects = "ace" in parts.result and not curves and not parts.text
+    laid_out = parts.laid_out
+    has_effects = "ace" in parts.result and not (curves or parts.text or laid_out)
     of_checks = {"check", *_CHECK} <= set(parts.result.variables)
     if has_effects:
         parts = _with_fit(parts)
@@ -222,6 +227,8 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
     }
     if has_effects:
         context |= _of_effects(result, outcomes, parts)
+    elif laid_out is not None:
+        context |= _of_answer(parts, laid_out)
     else:
         context |= _of_text(outcomes, parts)
     sentences_of_page = (*context["foot"], *context["notes"])
@@ -300,6 +307,43 @@ def _of_effects(
         "works": [str(work) for work in found.works],
         "bibtex": found.bibtex,
         **_table(effects, noted_lines, parts.headings),
+    }
+
+
+def _of_answer(parts: PageParts, laid_out: AnswerParts) -> dict[str, Any]:
+    """Return what a page shows of an answer that is laid out already."""
+    found = methods(parts.result)
+    first, more = _first_sentences(laid_out.sentences)
+    own = [saved_picture(caption, png) for caption, png in parts.figures.items()]
+    named = [name not in laid_out.words for name in laid_out.header]
+    lines = [
+        [
+            with_minus(cell) if number else _name(cell)
+            for number, cell in zip(named, line, strict=True)
+        ]
+        for line in laid_out.lines
+    ]
+    table = (
+        _shown_table(
+            laid_out.header, named, lines, lines, [laid_out.more] * bool(laid_out.more)
+        )
+        if lines
+        else {}
+    )
+    return _NO_TABLE | {
+        "question": parts.question,
+        "answer": [_cut(line) for line in first],
+        "more_answer": [_cut(line) for line in more],
+        "text": "",
+        "foot": [_cut(line) for line in (*parts.details, *laid_out.foot)],
+        "notes": [_cut(line) for line in (*parts.about, *laid_out.notes)],
+        "arms": _counted(laid_out.arms, "cg.report(x, arms=True)"),
+        "each": _counted(laid_out.each, "cg.report(x, sentences=True)"),
+        "figure": _one_figure(own),
+        "methods": _cut(found.methods.replace(_HISTORY, _HISTORY[13:].capitalize())),
+        "works": [str(work) for work in found.works],
+        "bibtex": found.bibtex,
+        **table,
     }
 
 
@@ -527,8 +571,6 @@ def _table(
     """Return the lines of the report as they are shown at first, and every line as
     compact JSON for the button "All rows".
     """
-    from markupsafe import Markup
-
     names, lines = all_lines(effects)
     numeric = [name not in NAMES for name in names]
 
@@ -555,9 +597,24 @@ def _table(
         notes.append(
             f"All rows are the first {_MOST_ROWS:,} of {n:,}; cg.tidy has every one."
         )
-    every = printed(lines)
+    columns = [headings.get(name, name) for name in names]
+    return _shown_table(columns, numeric, shown, printed(lines), notes)
+
+
+def _shown_table(
+    names: Sequence[str],
+    numeric: Sequence[bool],
+    shown: list[list[str]],
+    every: list[list[str]],
+    notes: list[str],
+) -> dict[str, Any]:
+    """Return a table as the template takes it: the rows that are shown at first, and
+    every row as compact JSON.
+    """
+    from markupsafe import Markup
+
     plain: dict[str, Any] = {
-        "columns": [printable(headings.get(name, name)) for name in names],
+        "columns": [printable(name) for name in names],
         "numeric": numeric,
         "rows": every,
     }
@@ -568,7 +625,7 @@ def _table(
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     there = {line[names.index("verdict")] for line in every if "verdict" in names}
     return {
-        "columns": [headings.get(name, name) for name in names],
+        "columns": list(names),
         "numeric": numeric,
         "shown": shown,
         "n_rows": len(every),

@@ -122,9 +122,9 @@ def _heading(family: Any) -> str:
     """
     name = f", {family.name}" if family.name else ""
     many = f"; {family.n_motifs:,} motifs" if family.n_motifs > 1 else ""
-    first = f"{family.motif}{name}{many}; in {family.share:.0%} of sequences"
-    partners = f"with {family.partners}" if family.partners else ""
-    lines = [first, partners] if partners else [first]
+    where = f"in {family.share:.0%} of sequences" if family.n_sites else "at no site"
+    first = f"{family.motif}{name}{many}; {where}"
+    lines = [first, family.partners] if family.partners else [first]
     return "\n".join(shortened(line, _LETTERS) for line in lines)
 
 

@@ -17,9 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_WORDS = ("motif", "name", "task", "verdict", "one letter from", "family")
+_WORDS = (
+    *("motif", "name", "task", "verdict", "one letter from", "family", "partners"),
+)
 _VERB = {"higher": "raises", "lower": "lowers"}
 _FEW_PAIRS = 2
+_MOST_BESIDE = 3
+"""Tasks whose effects stand beside each other."""
+_TEXT_LETTERS, _PAGE_LETTERS = 40, 120
 
 
 class Found(Protocol):
@@ -29,6 +34,10 @@ class Found(Protocol):
     def table(self) -> pd.DataFrame: ...
     @property
     def confirmed(self) -> pd.DataFrame: ...
+    @property
+    def families(self) -> pd.DataFrame: ...
+    @property
+    def effects_by_task(self) -> pd.DataFrame: ...
     @property
     def pairs(self) -> pd.DataFrame: ...
     @property
@@ -49,6 +58,7 @@ def discovery_parts(
     tables: tuple[str, str] = ("found.table", "found.pairs"),
     every: str = 'rows="all"',
     noted: str = "notes=True",
+    of_page: bool = False,
 ) -> AnswerParts:
     """Return the parts of the answer of a discovery.
 
@@ -57,38 +67,27 @@ def discovery_parts(
     found
         From `causalgia.discover`.
     every_row
-        Whether the table has also motifs that are not confirmed.
+        Whether the table has a row for each motif and task, also for motifs that are
+        not confirmed, in place of one for each family.
     requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is printed besides.
     tables
         Where all motifs, and all pairs, are.
     every, noted
         How to see all rows, and the notes.
+    of_page
+        Whether the table is of a page, where it has the partners as well.
     """
     shown = found.table if every_row else found.confirmed
     decided = found.decisions
-    n_networks = 1 if decided is None else decided.sizes.get("model", 1)
-    level = "95 %" if decided is None else percent(float(decided.attrs["ci_prob"]))
-    several = found.table["task"].nunique() > 1
-    header = ["motif", "name", "task", "verdict", "ACE", f"{level} interval", "q"]
-    header += ["networks", "proposed by", "one letter from", "family"]
-    lines = [
-        [
-            str(row["consensus"]),
-            str(row["name"]),
-            str(row["task"]) if several else "",
-            str(row["verdict"]) if every_row else "",
-            *_effect(row),
-            format_p(float(row["q"])),
-            f"{row['members']} of {n_networks}" if n_networks > 1 else "",
-            f"{row['sequences']:,} of {found.n_proposing:,}",
-            str(row["variant_of"]),
-            str(row["family"]) if row["family"] != row["consensus"] else "",
-        ]
-        for _, row in shown.iterrows()
-    ]
+    header, lines = (
+        _motif_lines(found) if every_row else _family_lines(found, of_page=of_page)
+    )
     n_others = found.table["consensus"].nunique() - shown["consensus"].nunique()
+    n_more = shown["consensus"].nunique() - len(found.families)
     rest = [
+        f"other motifs of these families ({n_more:,}), and tasks: {every}"
+        * bool(n_more and not every_row and not of_page),
         f"{n_others:,} motif{'s' * (n_others != 1)} not confirmed: {tables[0]}"
         * bool(n_others),
         f"interactions of pairs: {tables[1]}" * bool(len(found.pairs)),
@@ -103,11 +102,108 @@ def discovery_parts(
         more=f"{more[:1].upper()}{more[1:]}." if more else "",
         arms=[] if decided is None else arm_lines(decided),
         each=[*_motif_sentences(shown), *_pair_sentences(found.pairs)],
+        letters=_PAGE_LETTERS if of_page else _TEXT_LETTERS,
         notes=found.notes,
         requested=requested,
         every_row=every_row,
         pointers={"every": every, "noted": noted, "whole": f"whole in {tables[0]}"},
     )
+
+
+def _motif_lines(found: Found) -> tuple[list[str], list[list[str]]]:
+    """Return the header and a line for each motif and task."""
+    decided = found.decisions
+    n_networks = 1 if decided is None else decided.sizes.get("model", 1)
+    several = found.table["task"].nunique() > 1
+    header = ["motif", "name", "task", "verdict", "ACE", f"{_level(decided)} interval"]
+    header += ["q", "networks", "proposed by", "one letter from", "family"]
+    return header, [
+        [
+            str(row["consensus"]),
+            str(row["name"]),
+            str(row["task"]) if several else "",
+            str(row["verdict"]),
+            *_effect(row),
+            format_p(float(row["q"])),
+            f"{row['members']} of {n_networks}" if n_networks > 1 else "",
+            f"{row['sequences']:,} of {found.n_proposing:,}",
+            str(row["variant_of"]),
+            str(row["family"]) if row["family"] != row["consensus"] else "",
+        ]
+        for _, row in found.table.iterrows()
+    ]
+
+
+def _family_lines(found: Found, *, of_page: bool) -> tuple[list[str], list[list[str]]]:
+    """Return the header and a line for each family: its effect in each of up to three
+    tasks, else in the one where it is largest.
+    """
+    tasks = list(dict.fromkeys(found.table["task"]))
+    by_task = found.effects_by_task
+    level = _level(found.decisions)
+    header = ["motif", "name", "motifs"]
+    beside = 1 < len(tasks) <= _MOST_BESIDE
+    if beside:
+        header += [f"ACE in {cut(str(task))} ({level})" for task in tasks]
+    else:
+        header += ["task", "of tasks", "ACE", f"{level} interval", "q"]
+    header += ["in sequences", "middle", *(["partners"] if of_page else [])]
+    lines = []
+    for _, family in found.families.iterrows():
+        own = by_task[by_task["family"] == family["motif"]].set_index("task")
+        line = [
+            str(family["motif"]),
+            str(family["name"]),
+            f"{family['n_motifs']:,}",
+        ]
+        if beside:
+            line += [
+                " ".join(_effect(own.loc[task])) if task in own.index else ""
+                for task in tasks
+            ]
+        else:
+            several = len(tasks) > 1
+            line += [
+                str(family["task"]) if several else "",
+                f"{len(own):,} of {len(tasks):,}" if several else "",
+                *_effect(family),
+                format_p(float(family["q"])),
+            ]
+        places = (
+            f"{family['middle']:.0f} ({family['middle_lower']:.0f} to "
+            f"{family['middle_upper']:.0f})"
+            if family["n_sites"]
+            else ""
+        )
+        line += [f"{100 * family['share']:.0f} %", places]
+        lines.append([*line, str(family["partners"])] if of_page else line)
+    return header, lines
+
+
+def _level(decided: xr.Dataset | None) -> str:
+    return "95 %" if decided is None else percent(float(decided.attrs["ci_prob"]))
+
+
+def pair_lines(pairs: pd.DataFrame) -> list[str]:
+    """Return what each pair does together in a sentence, for a page.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {
+    ...     "first": "GATAAG",
+    ...     "second": "TGACTCA",
+    ...     "task": "dev",
+    ...     "reads": "additive",
+    ... }
+    >>> pair_lines(pd.DataFrame([row]))
+    ['GATAAG and TGACTCA are additive in dev.']
+    """
+    return [
+        f"{row['first']} and {row['second']} are {row['reads']} in {row['task']}."
+        for _, row in pairs.iterrows()
+        if row["reads"] != "undecided"
+    ]
 
 
 def discovery_sentences(
