@@ -86,7 +86,7 @@ def discovery_parts(
     n_others = found.table["consensus"].nunique() - shown["consensus"].nunique()
     n_more = shown["consensus"].nunique() - len(found.families)
     rest = [
-        f"other motifs of these families ({n_more:,}), and tasks: {every}"
+        f"{n_more:,} other motif{'s' * (n_more != 1)} of these families: {every}"
         * bool(n_more and not every_row and not of_page),
         f"{n_others:,} motif{'s' * (n_others != 1)} not confirmed: {tables[0]}"
         * bool(n_others),

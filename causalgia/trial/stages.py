@@ -13,8 +13,10 @@ from rich.console import Console
 
 from causalgia.errors import printable
 
-_LEAST_ELAPSED, _LEAST_LEFT = 1.0, 3.0
-"""Seconds after which a time is expected, and that it has for a line."""
+_LEAST_ELAPSED, _LEAST_LEFT, _LONG_BATCH = 1.0, 3.0, 30.0
+"""Seconds after which a time is expected; that it has for a line; and of a first batch
+that is not mostly preparation, such as compilation.
+"""
 
 
 class Stages:
@@ -67,22 +69,26 @@ _running: ContextVar[Stages | None] = ContextVar("stage", default=None)
 
 def expected_time(total: int) -> Callable[[int], None] | None:
     """Return a function to call with the number of new outcomes, which prints once how
-    long `total` of them will take; None outside of a stage that is printed.
+    long the rest of `total` will take; None outside of a stage that is printed. The
+    first batch, which may include preparations, does not count, unless it is long.
     """
     stages = _running.get()
     if stages is None:
         return None
-    begin, done = time.monotonic(), 0
+    begin, since, done, before = time.monotonic(), 0.0, 0, 0
     announced = False
 
     def advance(n: int) -> None:
-        nonlocal done, announced
+        nonlocal since, done, before, announced
         done += n
-        elapsed = time.monotonic() - begin
-        if announced or not done or elapsed < _LEAST_ELAPSED:
+        now = time.monotonic()
+        if announced or not done or now - begin < _LEAST_ELAPSED:
+            return
+        if not since and now - begin < _LONG_BATCH:  # the rate is that of the next ones
+            since, before = now, done
             return
         announced = True
-        left = elapsed / done * max(total - done, 0)
+        left = (now - (since or begin)) / max(done - before, 1) * max(total - done, 0)
         if left >= _LEAST_LEFT:
             stages.line(f"    about {duration(left)} ({done:,} of {total:,} are done)")
 

@@ -2,11 +2,22 @@
 (stuart-lab/signac#1967, fmicompbio/monaLisa#8).
 """
 
-from types import SimpleNamespace
-
+import numpy as np
 import pandas as pd
+import pytest
+from figure_checks import faults
 
-from causalgia._discover import Discovery, _families, _largest
+import causalgia as cg
+from causalgia._discover import _largest
+from causalgia.attribution.motif_families import (
+    family_effects,
+    family_leaders,
+    family_logos,
+    family_table,
+)
+from causalgia.errors import OutcomesError
+from causalgia.sequences import Motif, Sequences, decode, encode
+from causalgia.sequences.motif_alignments import alignment
 
 FORKHEADS = ["TGTTTACA", "TGTAAACA", "TTGTTTAC", "TATGTTTAC", "TGTTTGCA"]
 AP1 = ["TGACTCA", "TGAGTCA", "ATGACTCAT"]
@@ -16,8 +27,8 @@ def table_of(rows):
     table = pd.DataFrame(rows, columns=["consensus", "task", "verdict", "ace"])
     for name in ("lower", "upper"):
         table[name] = table["ace"]
-    table = table.assign(name="", variant_of="")
-    table["family"] = _families(table)
+    table = table.assign(name="", variant_of="", q=0.01)
+    table["family"] = family_leaders(table)
     return table
 
 
@@ -31,20 +42,177 @@ ROWS = [
 ]
 
 
+SITES = pd.DataFrame(
+    [
+        ("s1", 2, 9, "TGACTCA", "+"),
+        ("s1", 1, 10, "ATGACTCAT", "+"),  # of the same place
+        ("s2", 4, 11, "TGAGTCA", "+"),
+        ("s2", 0, 8, "TGTTTACA", "+"),
+        ("s3", 0, 8, "TGTAAACA", "+"),
+    ],
+    columns=["sequence", "start", "stop", "motif", "strand"],
+)
+PAIRS = pd.DataFrame(
+    [
+        ("TGTTTACA", "TGACTCA", "a", "synergistic"),
+        ("TGTTTACA", "AGATAAG", "a", "undecided"),
+    ],
+    columns=["first", "second", "task", "reads"],
+)
+
+
 def test_motifs_that_act_are_few_families():
+    """A row each, whatever the number of tasks: eleven confirmed motifs are three."""
     table = table_of(ROWS)
     assert table["family"].tolist() == [
         *(["TGTTTACA"] * 5),
         *(["TGACTCA"] * 3),
-        *("AGATAAG", "", "TGAGTCA", "TGAGTCA"),
+        *("AGATAAG", "", "TGACTCA", "TGACTCA"),
     ]
-    found = SimpleNamespace(confirmed=table[table["verdict"] != "undecided"])
-    families = Discovery.families.fget(found)
+    held = table[table["verdict"] != "undecided"]
+    families = family_table(held, SITES, PAIRS, n_sequences=4)
     assert families[["motif", "task", "n_motifs"]].values.tolist() == [
         *(["TGTTTACA", "a", 5], ["TGACTCA", "a", 3], ["AGATAAG", "a", 1]),
-        ["TGAGTCA", "b", 2],
     ]
     assert families["others"].iloc[1] == "TGAGTCA, ATGACTCAT"
+    # sequences with a site of any of its motifs
+    assert families["share"].tolist() == [0.5, 0.5, 0.0]
+    assert families["middle"].iloc[1] == 5.5  # of 5.5, 5.5 and 7.5
+    assert families["partners"].tolist() == [
+        "synergistic with TGACTCA; undecided with AGATAAG",
+        "synergistic with TGTTTACA",
+        "undecided with TGTTTACA",
+    ]
+    effects = family_effects(held).set_index(["family", "task"])["consensus"]
+    assert effects.to_dict() == {
+        ("TGTTTACA", "a"): "TGTTTACA",
+        ("TGACTCA", "a"): "TGACTCA",
+        ("AGATAAG", "a"): "AGATAAG",
+        ("TGACTCA", "b"): "TGAGTCA",
+    }
+
+
+def test_variants_that_match_one_matrix_are_one_family():
+    """ATTAGTCAT and CTGACTCA differ in two letters, and both are AP-1."""
+    rows = [("ATTAGTCAT", "a", "higher", 2.0), ("CTGACTCA", "a", "higher", 1.0)]
+    table = table_of([*rows, ("CACGTG", "a", "higher", 0.5)])
+    assert table["family"].tolist() == ["ATTAGTCAT", "CTGACTCA", "CACGTG"]
+    matched = {"ATTAGTCAT": {"JDP2", "FOS"}, "CTGACTCA": {"FOS"}, "CACGTG": {"MAX"}}
+    assert family_leaders(table, matched) == ["ATTAGTCAT", "ATTAGTCAT", "CACGTG"]
+
+
+def test_a_logo_is_of_the_instances_of_all_motifs_each_once():
+    generator = np.random.default_rng(0)
+    tokens = generator.integers(0, 4, (40, 20)).astype(np.uint8)
+    letters = ["TGTTTAC"] * 20 + ["GTAAACA"] * 10 + ["TGTTTGC"] * 10
+    tokens[:, 6:13] = encode(letters)
+    of = Sequences(tokens, tuple(f"s{k}" for k in range(40)))
+    sites = pd.DataFrame(
+        [(f"s{k}", 6, 13, one, "+") for k, one in enumerate(letters)]
+        + [(f"s{k}", 6, 13, "TGTTTAC", "-") for k in range(20, 30)],
+        columns=SITES.columns,
+    )
+    held = table_of(
+        [
+            (one, "a", "higher", 3.0 - i)
+            for i, one in enumerate(["TGTTTAC", "GTAAACA", "TGTTTGC"])
+        ]
+    )
+    logo = family_logos(held, sites, [of]).sel(family="TGTTTAC")
+    assert logo["n_instances"] == 40
+    core = logo["frequency"].sel(motif_position=range(7)).values
+    # the reverse complements are turned: T at the first six, A in 3 of 4 at the seventh
+    expected = np.eye(4)[encode(["TGTTTAC"])[0]]
+    expected[5] = [0.75, 0, 0.25, 0]
+    np.testing.assert_allclose(core, expected)
+    # what stands beside the sites is the sequences' own
+    before = tokens[:30, 5][:20].tolist() + (3 - tokens[20:30, 13]).tolist()
+    before += tokens[30:, 5].tolist()
+    counts = np.bincount(before, minlength=4) / 40
+    np.testing.assert_allclose(logo["frequency"].sel(motif_position=-1), counts)
+
+
+@pytest.mark.parametrize(
+    ("motif", "start", "turned"),
+    [
+        ("TGACTCA", 0, False),
+        ("ACTCA", 2, False),
+        ("ATGACTC", -1, False),
+        ("TGAGTCAG", -1, True),
+    ],
+)
+def test_motifs_are_aligned_with_their_leader(motif, start, turned):
+    found = alignment(Motif.from_iupac(motif), Motif.from_iupac("TGACTCA"))
+    assert found == (start, turned)
+
+
+def test_no_family_has_no_picture():
+    with pytest.raises(OutcomesError, match="no motif is confirmed"):
+        cg.plot.motif_families(table_of(ROWS).head(0), ROWS, SITES, None, 10)
+
+
+@pytest.mark.parametrize("n_tasks", [1, 3, 7])
+def test_the_picture_of_many_families_has_room_for_its_texts(n_tasks):
+    spelled = ["TGACTCA", "CACGTG", "AGATAAG", "TTTGCAT", "GGGGCGGGG", "CCGGAAGT"]
+    spelled += ["GCCCGGGC", "ATTTAAAT", "CAGCTG", "TCTCTCTC", "AACCGGTT", "CGCATGCG"]
+    tasks = [f"a task with a long name {k}" for k in range(n_tasks)]
+    table = table_of(
+        [
+            (
+                one,
+                task,
+                "higher" if k % 2 else "lower",
+                (12 - k) * (1 - 2 * (k % 2 == 0)),
+            )
+            for k, one in enumerate(spelled)
+            for task in tasks
+        ]
+    )
+    names = "Other C4 zinc finger-type factors (a long name, another one or a third)"
+    table["name"] = names
+    rows = [(f"s{k}", k, k + 7, one, "+") for k, one in enumerate(spelled[:-1])]
+    sites = pd.DataFrame(rows, columns=SITES.columns)
+    of = Sequences(
+        np.zeros((12, 30), np.uint8), tuple(f"s{k}" for k in range(len(spelled)))
+    )
+    pairs = pd.DataFrame(
+        [(spelled[0], one, tasks[0], "undecided") for one in spelled[1:]],
+        columns=PAIRS.columns,
+    )
+    axes = cg.plot.motif_families(
+        family_table(table, sites, pairs, 12),
+        family_effects(table),
+        sites,
+        family_logos(table, sites, [of]),
+        30,
+    )
+    assert faults(axes.get_figure(root=True)) == []
+    texts = [axes.get_title(loc="left") for axes in axes.get_figure(root=True).axes]
+    assert sum(bool(text) for text in texts) == 10  # and two more in words
+
+
+def test_three_forkheads_of_two_strands_are_one_of_each_pair():
+    """Two of them are reverse complements of each other; the network reads one strand."""
+    words = {"TGTTTAC": 2.0, "GTAAACA": 1.9, "TGTTTAT": 1.8, "CACGTGA": 1.0}
+    oracle = cg.zoo.Oracle(
+        *(cg.zoo.MotifCount(one, size) for one, size in words.items()),
+        cg.zoo.MotifCount("C", 0.01),
+    )
+    tokens = np.random.default_rng(2).integers(0, 4, (80, 36)).astype(np.uint8)
+    tokens[:, 14:21] = encode([*words] * 20)
+    found = cg.discover(
+        oracle, decode(tokens), method="seqlets", n_units=60, rng=0, progress=False
+    )
+    confirmed = set(found.confirmed["consensus"])
+    forkheads = {one for one in confirmed if one in list(words)[:3]}
+    assert len(forkheads) == 3
+    families = found.families.set_index("motif")
+    assert set(families.loc["TGTTTAC", "others"].split(", ")) >= forkheads - {"TGTTTAC"}
+    for row in found.pairs.itertuples():
+        assert len({row.first, row.second} & forkheads) <= 1
+    in_pairs = {*found.pairs["first"], *found.pairs["second"]}
+    assert in_pairs & forkheads == {"TGTTTAC"}
+    assert found.draw() is not None
 
 
 def test_pairs_are_of_different_families_on_both_strands():

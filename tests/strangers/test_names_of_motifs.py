@@ -1,0 +1,153 @@
+"""Names of motifs, the same whatever others stand in the list (a biologist's day with
+networks of others: AGATAAGG alone had no name, in a list of 14 it was GATA4; on a network
+of CTCF, ZNF143 and SIX5, 297 of 300 motifs had none).
+"""
+
+import numpy as np
+import pytest
+
+import causalgia as cg
+from causalgia.attribution import layer_responses
+from causalgia.attribution.layer_responses import _label, expected_places
+from causalgia.errors import AttributionError
+from causalgia.sequences import Motif
+from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
+
+LIST = (
+    *("GTGAGTCAGC", "GTCACGTGACC", "TGTTTAC", "CTTATCA", "CCGGAAGT", "ATTTGCAT"),
+    *("TGACGTCA", "CAGGTG", "GGGCGGG", "GGGACTACAATTCCC"),
+)
+
+
+def test_entries_of_jaspar_have_a_class_and_a_family():
+    gata, file = cg.motif("GATA1"), cg.motif("MA0035.4")
+    assert factor_class(gata) == factor_class(file)
+    assert factor_class(gata).tf_family == "C4-GATA-related"
+    rows = gata.probabilities
+    # of a file: by its accession, in the newest version where its own is unknown
+    for identifier in ("MA0035.99", "MA0035", "ma0035.5"):
+        of_file = Motif("x", rows, identifier=identifier)
+        assert factor_class(of_file).tf_family == "C4-GATA-related"
+    for identifier in (None, "GATA1_HUMAN.H11MO.0.A", "MA9999.1"):
+        other = Motif("x", rows, identifier=identifier)
+        assert factor_class(other) == FactorClass("", "")
+
+
+def test_names_that_cannot_be_told_apart_have_their_family_or_class():
+    gata, zinc = (
+        FactorClass("Other C4 zinc finger-type factors", family)
+        for family in ("C4-GATA-related", "other")
+    )
+    assert _label([("GATA4", 0.05, gata), ("GATA2", 0.06, gata)]) == (
+        "C4-GATA-related (GATA4 or GATA2)"
+    )
+    assert _label([("GATA4", 0.05, gata), ("TRPS1", 0.1, zinc)]) == (
+        "Other C4 zinc finger-type factors (GATA4 or TRPS1)"
+    )
+    assert _label([("GATA4", 0.05, gata), ("GATA2", 0.11, gata)]) == "GATA4"
+    assert not _label([("GATA4", 0.11, gata)])
+
+
+def test_expected_names_are_of_the_database():
+    motifs = jaspar_motifs("vertebrates")
+    keys = list(motifs)
+    for name in ("CTCF", "ctcf"):
+        found = [keys[k] for k in expected_places(name, motifs)]
+        assert len(found) > 1  # a profile for each of its binding modes
+        assert {key.split()[1] for key in found} == {"CTCF"}
+    both = [keys[k] for k in expected_places(["MA0139.2", "MA0088"], motifs)]
+    assert both[0] == "MA0139.2 CTCF"
+    assert both[1].endswith("ZNF143")
+    with pytest.raises(
+        AttributionError, match="no motif 'CTFC'; did you mean .*'CTCF'"
+    ):
+        expected_places(["ZNF143", "CTFC"], motifs)
+    with pytest.raises(AttributionError, match="give names of motifs"):
+        expected_places([], motifs)
+
+
+def test_an_unknown_expected_name_is_refused_before_anything_is_predicted():
+    def never(_x):
+        raise AssertionError("predicted")
+
+    network = cg.FunctionPredictor(never, tasks=["a"], scale="none")
+    with pytest.raises(AttributionError, match="did you mean .*'CTCF'"):
+        cg.discover(network, ["ACGT" * 10] * 50, expected=["CTFC"], rng=0)
+
+
+def fake_tomtom(queries, targets, **_):
+    """p by the number of positions at which two motifs of equal width differ."""
+    p = np.array(
+        [
+            [10.0 ** (-6 + 3 * _differing(query, target)) for target in targets]
+            for query in queries
+        ]
+    )
+    return np.minimum(p, 0.9)[None]
+
+
+def _differing(query, target):
+    if query.shape != target.shape:
+        return 2
+    return int((query.argmax(0) != target.argmax(0)).sum())
+
+
+def test_q_is_over_the_database_for_each_motif(monkeypatch):
+    pytest.importorskip("memelite")
+    monkeypatch.setattr("memelite.tomtom", fake_tomtom)
+    monkeypatch.setattr(layer_responses, "_FEWEST", 0)
+    database = {"a": "TGACTCA", "b": "TGACTCG", "c": "CACGTG", "d": "AGATAAG"}
+    alone = cg.attribution.match({"x": "TGACTCA"}, database)
+    # random motifs of the query, columns in random order, have p of .9: no correction
+    p = alone["match_p"].values[0]
+    assert p.tolist() == [1e-6, 1e-3, 0.9, 0.9]
+    # Benjamini-Hochberg over four targets: 4 p / rank
+    np.testing.assert_allclose(alone["match_q"].values[0], [4e-6, 2e-3, 0.9, 0.9])
+    listed = cg.attribution.match(
+        {"x": "TGACTCA", "y": "CACGTG", "z": "CCCCCC", "u": "AGATAAC"}, database
+    )
+    for name in ("nearest_q", "nearest", "runners_up", "label"):
+        assert alone[name].item() == listed[name].sel(motif="x").item()
+    assert alone["label"].item() == "a or b"
+    assert alone["runners_up"].item() == "b, c"
+    assert listed["label"].values.tolist()[1:] == ["c", "", "d"]
+
+
+def test_an_expected_name_is_corrected_over_the_expected_alone(monkeypatch):
+    pytest.importorskip("memelite")
+    monkeypatch.setattr("memelite.tomtom", fake_tomtom)
+    monkeypatch.setattr(layer_responses, "_FEWEST", 0)
+    many = {f"other {k}": "CCCCCCC" for k in range(996)}
+    database = {"a": "TGACTCA", "far": "TGACTGG"} | many
+    network = {"x": "TGACTCG"}  # one letter from both
+    plain = cg.attribution.match(network, database)
+    assert plain["label"].item() == ""
+    named = cg.attribution.match(network, database, expected="far")
+    assert named["label"].item() == named["expected_nearest"].item() == "far"
+    np.testing.assert_allclose(named["expected_q"], 1e-3)
+    # a far better match is not called by an expected name
+    better = cg.attribution.match({"x": "TGACTCA"}, {"a": "TGACTCA", "b": "TGACTCG"})
+    assert better["label"].item() == "a or b"
+    again = cg.attribution.match(
+        {"x": "TGACTCA"}, {"a": "TGACTCA", "b": "TGACTCG"}, expected="b"
+    )
+    assert again["label"].item() == "a or b"
+
+
+@pytest.mark.long
+def test_a_motif_has_one_name_alone_and_in_a_list():
+    pytest.importorskip("memelite")
+    alone = cg.attribution.match({"x": "AGATAAGG"})
+    listed = cg.attribution.match({"x": "AGATAAGG"} | {one: one for one in LIST})
+    for name in ("nearest", "nearest_q", "runners_up", "label", "tf_family"):
+        assert alone[name].item() == listed[name].sel(motif="x").item()
+    assert alone["nearest"].item().endswith("GATA4")
+    assert alone["tf_family"].item() == "C4-GATA-related"
+    assert alone["label"].item().startswith("C4-GATA-related (GATA4, ")
+    assert alone["runners_up"].item().upper() == "GATA2, GATA3"
+    expected = cg.attribution.match(
+        {"ctcf": "CCACCAGGGGG", "znf": "CTACAATTCCC", "none": "ACACTGTGAC"},
+        expected=["CTCF", "ZNF143"],
+    )
+    assert expected["label"].values.tolist()[:2] == ["CTCF", "ZNF143"]
+    assert expected["label"].values[2] not in ("CTCF", "ZNF143")
