@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_cli import call, refused
+from test_report_page import Page, rows_of
 
 from causalgia import _discover, run, store
+from causalgia.attribution import _propose
 from causalgia.cli.options import load_predictor_spec
 from causalgia.sequences import decode, encode
 from causalgia.trial_file import read_predictor_spec
@@ -63,6 +65,24 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     assert store.load(out / "proposals.nc", "proposals").sizes["pattern"] == len(
         set(table["consensus"])
     )
+    families = pd.read_csv(out / "families.tsv", sep="\t")
+    assert families["motif"].tolist()[0] == "TGCATG"
+    assert families["n_motifs"].sum() == len(held)
+    assert (out / "families.png").stat().st_size > 1_000
+    call("report", out)
+    html = (out / "report.html").read_text(encoding="utf-8")
+    page = Page(html)
+    seen = " ".join(page.before_folds().split())
+    assert "Which motifs does the network read?" in seen
+    assert printed.split("\n")[0][:60] in seen
+    assert len(page.all("table")) == 1
+    rows = rows_of(html)
+    assert rows["columns"][0] == "motif"
+    assert {"in sequences", "middle", "partners"} <= set(rows["columns"])
+    assert [row[0] for row in rows["rows"]] == families["motif"].tolist()
+    assert page.figures_seen == 1
+    assert "Pairs are tested at one distance" in page.text()
+    assert f"{pairs['first'].iloc[0]} and {pairs['second'].iloc[0]} are" in page.text()
     refused(
         "discover",
         network,
@@ -107,6 +127,7 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
         "sites.bed",
         "proposals.nc",
         "decisions.nc",
+        *("families.tsv", "families.nc", "families.png"),
     }
 
     done = []
@@ -146,7 +167,8 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
     def never(*_, **__):
         raise AssertionError("motifs were proposed anew")
 
-    monkeypatch.setattr(_discover, "propose", never)
+    monkeypatch.setattr(_propose, "attribute", never)
+    monkeypatch.setattr(_propose, "distinct_patterns", never)
     call(*options, tmp_path / "motifs")
     assert {path.name for path in (tmp_path / "motifs").iterdir()} == names
     for name in ("motifs.tsv", "pairs.tsv", "sites.bed"):

@@ -17,7 +17,6 @@ import xarray as xr
 from chromium import Chromium
 
 import causalgia as cg
-from causalgia._discover import Discovery
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.paper.html_page import isolated
 from causalgia.reporting.answers import answer_parts
@@ -310,20 +309,39 @@ def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
 
 
 def test_a_discovery_has_a_page(tmp_path):
-    found = Discovery(
-        table=pd.DataFrame(),
-        pairs=pd.DataFrame(),
-        sites=pd.DataFrame(),
-        proposals=xr.Dataset(),
-        decisions=decided(names=["TGCATG", "AGAATG"]),
-        n_proposing=40,
-        n_fresh=40,
-        sentences=("2 of 2 proposed motifs act by themselves.",),
+    """A row for each family, in place of one for each motif and random sequence."""
+    reads = cg.zoo.Oracle(
+        *(cg.zoo.MotifCount(one, 2.0) for one in ("TGTTTAC", "GTAAACA", "CACGTGA")),
+        cg.zoo.MotifCount("C", 0.01),
     )
-    seen = Page(written(found, tmp_path)).before_folds()
+    tokens = np.random.default_rng(2).integers(0, 4, (60, 36)).astype(np.uint8)
+    words = ["TGTTTAC", "GTAAACA", "CACGTGA"] * 20
+    tokens[:, 14:21] = cg.sequences.encode(words)
+    found = cg.discover(
+        reads,
+        cg.sequences.decode(tokens),
+        method="seqlets",
+        n_units=60,
+        rng=0,
+        progress=False,
+    )
+    html = written(found, tmp_path)
+    page, families = Page(html), found.families
+    seen = page.before_folds()
     assert "Which motifs does the network read?" in seen
-    assert "2 of 2 proposed motifs act by themselves." in seen
-    none = replace(found, decisions=None, sentences=("No motif is proposed.",))
+    assert " ".join(found.sentences)[:80] in seen
+    rows = rows_of(html)["rows"]
+    assert [row[0] for row in rows] == families["motif"].tolist()
+    assert len(rows) < found.confirmed["consensus"].nunique()
+    assert "undecided, " not in seen  # no count of random sequences
+    assert families["partners"].iloc[0] in seen
+    assert page.figures_seen == 1
+    for line in (*found.foot, *found.notes):
+        assert line[:40] in page.text()
+    assert f"{found.pairs['first'].iloc[0]} and " in page.text()
+    none = replace(
+        found, decisions=None, logos=None, sentences=("No motif is proposed.",)
+    )
     page = Page(written(none, tmp_path))
     assert "No motif is proposed." in page.before_folds()
     assert not page.all("table")

@@ -328,7 +328,7 @@ def read_discovery(folder: Path) -> Discovery:
 
     def table(name: str, **settings: Any) -> pd.DataFrame:
         try:
-            return pd.read_csv(
+            read: pd.DataFrame = pd.read_csv(
                 folder / name, sep="\t", keep_default_na=False, **settings
             )
         except (OSError, ValueError) as error:
@@ -336,6 +336,7 @@ def read_discovery(folder: Path) -> Discovery:
                 f"{folder / name}: cannot be read ({first_line(error)}); make it anew: "
                 f"causalgia discover ... --out {shell_word(folder)} --force"
             ) from error
+        return read
 
     logos = store.read_netcdf(folder / LOGOS)
     motifs, pairs = table(MOTIFS), table(PAIRS)
@@ -346,7 +347,10 @@ def read_discovery(folder: Path) -> Discovery:
         if (folder / SITES).stat().st_size
         else pd.DataFrame(columns=columns)
     )
-    lines = {
+    more: dict[str, Any] = {
+        name: int(logos.attrs[name]) for name in ("n_proposing", "n_fresh", "length")
+    }
+    more |= {
         name: tuple(filter(None, str(logos.attrs[name]).split("\n")))
         for name in ("sentences", "foot", "notes")
     }
@@ -357,11 +361,7 @@ def read_discovery(folder: Path) -> Discovery:
         proposals=store.load(folder / PROPOSALS, "proposals"),
         decisions=store.load(folder / DECISIONS, "decisions"),
         logos=logos.assign_coords(family=logos["family"].astype(str)),
-        **{
-            name: int(logos.attrs[name])
-            for name in ("n_proposing", "n_fresh", "length")
-        },
-        **lines,
+        **more,
     )
 
 

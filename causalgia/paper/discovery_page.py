@@ -36,7 +36,8 @@ def discovery_page(
     included, is folded.
     """
     about: dict[str, Any] = {"question": found.question, "sentences": found.sentences}
-    if found.decisions is None:  # no motif was proposed
+    decisions = found.decisions
+    if decisions is None:  # no motif was proposed
         return PageParts(
             result=found.proposals, text="\n".join(found.sentences), **about
         )
@@ -55,6 +56,4 @@ def discovery_page(
         found, of_page=True, tables=("motifs.tsv", "pairs.tsv"), noted="under Method"
     )
     about |= {"sentences": found.sentences, "details": pair_lines(found.pairs)}
-    return PageParts(
-        result=found.decisions, laid_out=laid_out, figures=figures, **about
-    )
+    return PageParts(result=decisions, laid_out=laid_out, figures=figures, **about)

@@ -142,10 +142,11 @@ def _draw_logo(axes: Axes, logo: xr.Dataset, widest: int) -> None:
 
 def _draw_effects(axes: Axes, of: pd.DataFrame, *, several: bool) -> None:
     at = np.arange(len(of))[::-1]
-    for y, row in zip(at, of.itertuples(), strict=True):
-        color = VERDICTS[str(row.verdict)]
-        axes.plot([row.lower, row.upper], [y, y], color=color, lw=1.6, zorder=3)
-        axes.plot([row.ace], [y], "o", color=color, ms=4, zorder=4)
+    numbers = of[["lower", "upper", "ace"]].to_numpy(float)
+    for y, (low, high, ace), verdict in zip(at, numbers, of["verdict"], strict=True):
+        color = VERDICTS[str(verdict)]
+        axes.plot([low, high], [y, y], color=color, lw=1.6, zorder=3)
+        axes.plot([ace], [y], "o", color=color, ms=4, zorder=4)
     axes.axvline(0.0, color=GRAY, lw=0.8, zorder=1)
     names = [shortened(str(task), 14) if several else "" for task in of["task"]]
     axes.set_yticks(at, names, fontsize=_SMALL, **AS_IT_IS)
