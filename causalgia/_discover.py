@@ -202,7 +202,7 @@ class Discovery:
     def families(self) -> pd.DataFrame:
         """A row for each family of confirmed motifs, the largest effect first: ``motif``,
         which leads it, its ``name``, the ``task`` in which it acts most, and
-        ``ace, lower, upper, verdict`` there; ``n_motifs`` and ``others``, its other
+        ``ace, lower, upper, q, verdict, members`` there; ``n_motifs`` and ``others``, its other
         motifs; ``n_sites``, how often they occur in the sequences given, ``share``, the
         share of sequences with one; ``middle, middle_lower, middle_upper``, the median
         and the quartiles of the middles of sites (0-based); ``partners``, the motifs

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 FAMILY_COLUMNS = (
     *("motif", "name", "task", "ace", "lower", "upper", "q", "verdict"),
-    *("n_motifs", "others", "n_sites", "share", "middle", "middle_lower"),
+    *("members", "n_motifs", "others", "n_sites", "share", "middle", "middle_lower"),
     *("middle_upper", "partners"),
 )
+_OF_LEADER = ("task", "ace", "lower", "upper", "q", "verdict", "members")
 DIRECTED = ("higher", "lower")
 """Verdicts of motifs that are confirmed."""
 _FLANK = 2
@@ -113,10 +114,7 @@ def family_table(
             np.quantile(middles, [0.25, 0.5, 0.75]) if len(own) else [np.nan] * 3
         )
         names = [name for name in of["name"] if name]
-        row = {
-            name: lead[name]
-            for name in ("task", "ace", "lower", "upper", "q", "verdict")
-        }
+        row = {name: lead[name] for name in _OF_LEADER}
         rows.append(
             {
                 "motif": family,

@@ -147,7 +147,10 @@ def _family_lines(found: Found, *, of_page: bool) -> tuple[list[str], list[list[
         header += [f"ACE in {cut(str(task))} ({level})" for task in tasks]
     else:
         header += ["task", "of tasks", "ACE", f"{level} interval", "q"]
-    header += ["in sequences", "middle", *(["partners"] if of_page else [])]
+    header += ["networks", "in sequences", "middle"]
+    header += ["partners"] if of_page else []
+    decided = found.decisions
+    n_networks = 1 if decided is None else decided.sizes.get("model", 1)
     lines = []
     for _, family in found.families.iterrows():
         own = by_task[by_task["family"] == family["motif"]].set_index("task")
@@ -175,7 +178,8 @@ def _family_lines(found: Found, *, of_page: bool) -> tuple[list[str], list[list[
             if family["n_sites"]
             else ""
         )
-        line += [f"{100 * family['share']:.0f} %", places]
+        networks = f"{family['members']} of {n_networks}" if n_networks > 1 else ""
+        line += [networks, f"{100 * family['share']:.0f} %", places]
         lines.append([*line, str(family["partners"])] if of_page else line)
     return header, lines
 

@@ -27,7 +27,7 @@ def table_of(rows):
     table = pd.DataFrame(rows, columns=["consensus", "task", "verdict", "ace"])
     for name in ("lower", "upper"):
         table[name] = table["ace"]
-    table = table.assign(name="", variant_of="", q=0.01)
+    table = table.assign(name="", variant_of="", q=0.01, members=1)
     table["family"] = family_leaders(table)
     return table
 
