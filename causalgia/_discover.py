@@ -32,7 +32,7 @@ from causalgia.attribution.motif_families import (
     family_logos,
     family_table,
 )
-from causalgia.attribution.stored_patterns import Keep, kept_in, make_anew
+from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
 from causalgia.checks import as_count
 from causalgia.choices import requested_parts
 from causalgia.design import (
@@ -85,9 +85,9 @@ from causalgia.trial.stages import Stages
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from matplotlib.axes import Axes
 
     from causalgia.attribution._propose import Method
+    from causalgia.plot import Axes
     from causalgia.reporting import Rows
 
 Motifs = Mapping[str, Any] | str | PathLike[str]
@@ -560,7 +560,7 @@ def _keeping(folder: Path, settings: Mapping[str, str | int]) -> Keep:
                 "folder, or these settings again"
             )
 
-    return kept_in(folder, marked, check)
+    return stored_in(folder, marked, check)
 
 
 def _run_in(

@@ -28,7 +28,7 @@ def make_anew(_name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
     return make()
 
 
-def kept_in(
+def stored_in(
     folder: Path,
     marked: Mapping[str, str | int],
     check: Callable[[xr.Dataset], None],
