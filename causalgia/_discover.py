@@ -95,6 +95,10 @@ _FEWEST = 40
 _UNITS = 200
 _MOST_IN_PAIRS = 4
 _SUM = 0.1
+_SAME_MATRIX = 1e-3
+"""p of two motifs that match a matrix, at most, for them to be one family: q alone is
+weak where a database has few matrices.
+"""
 _N_OF_TRIALS = 2
 """Stages after the proposals: the trial of single motifs, and that of pairs."""
 _COLUMNS = (
@@ -1052,9 +1056,10 @@ def _with_names(
             of = found[source.get(name, name)].to_numpy().tolist()
             values |= dict(zip(spelled, of, strict=True))
         targets = found["target"].to_numpy().astype(str)
+        same = (found["match_q"] <= SAME_NAME) & (found["match_p"] <= _SAME_MATRIX)
         matched = {
-            letters: frozenset(targets[row <= SAME_NAME].tolist())
-            for letters, row in zip(spelled, found["match_q"].to_numpy(), strict=True)
+            letters: frozenset(targets[row].tolist())
+            for letters, row in zip(spelled, same.to_numpy(), strict=True)
         }
     for place, (name, values) in enumerate(columns.items(), start=1):
         table.insert(place, name, table["consensus"].map(values))

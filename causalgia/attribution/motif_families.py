@@ -42,7 +42,7 @@ def family_leaders(
     Motifs that align, on either strand, are one family in all tasks, if their largest
     effects have one direction. The leader is the first in the table, whose rows stand
     by the size of their effect. Families whose leaders match one matrix of the database
-    (`matched`, the targets of each motif with a q of .1 or less) are one as well: such
+    (`matched`, the targets that each motif is like beyond doubt) are one as well: such
     strings are variants of one motif that differ by two letters or more.
 
     Examples
