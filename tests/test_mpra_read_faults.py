@@ -246,3 +246,25 @@ def test_an_oligo_without_rna_moves_an_average_and_the_cure_moves_it_back(tmp_pa
     cured = cg.mpra.average(cg.mpra.fit(less, control="ref"))["ace"].item()
     assert abs(moved - 1.0) > 0.3
     assert cured == pytest.approx(1.0, abs=0.25)
+
+
+def test_few_counts_that_were_counted_twice_are_found_by_their_divisor():
+    found = Counter()
+    for seed in range(N_TABLES):
+        dna, rna, of = simulated(seed, n=12, each=4, depth=2_000.0)
+        found.update(one for one, _ in verdicts(table(2 * dna, rna, of)))
+        sound = [one for one, _ in verdicts(table(dna, rna, of))]
+        assert "transformed" not in sound
+    assert found["transformed"] == N_TABLES
+
+
+@pytest.mark.real
+def test_published_dna_that_was_counted_twice_is_found(shared):
+    path = shared / "data" / "mpra_public" / "mattioli24_even_dna.tsv"
+    names = pd.read_csv(path, sep="\t")["oligo_name"].drop_duplicates()
+    side = pd.DataFrame({"oligo_name": names, "element": names, "arm": "tile"})
+    counts = cg.mpra.read_counts(path, side_table=side)
+    assert [one for one, _ in verdicts(counts)] == ["transformed"]
+    text = " ".join(str(cg.report(cg.mpra.quality(counts))).split())
+    assert "WRONG: DNA of replicate 1, 2, 3 does not look like raw read counts" in text
+    assert "counted twice" in text

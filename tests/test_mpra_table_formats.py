@@ -103,6 +103,8 @@ class TestBarcodes:
     def test_with_quotes_and_names_of_rows_as_r_writes_them(self, tmp_path):
         quoted = wide('"' + PLAIN.replace("\t", '"\t"') + '"')
         assert is_whole(read(tmp_path, quoted))
+        with pytest.raises(CountsError, match="a quotation mark that is not closed"):
+            read(tmp_path, BCALM + '\n"' + "A" * 140_000)
         lines = quoted.splitlines()
         rows = [lines[0], *(f"{i}\t{line}" for i, line in enumerate(lines[1:]))]
         with pytest.raises(CountsError, match=r"line 2: 7 cells .*row.names = FALSE"):
@@ -210,6 +212,8 @@ class TestMpraModel:
     def test_without_it_is_refused_with_the_cure(self, tmp_path):
         with pytest.raises(CountsError, match="no column says DNA or RNA.*conditions="):
             read(tmp_path, self.text())
+        with pytest.raises(CountsError, match="conditions= is a int; give a path"):
+            read(tmp_path, self.text(), conditions=3)
         lone = {"plasmid_r1": "K562", "K562_r1": "K562"}
         with pytest.raises(CountsError, match="all columns are of K562; mark those"):
             read(tmp_path, self.text(), conditions=lone)

@@ -66,6 +66,10 @@ WIDE = (
     b"ACGT\ta\t9\t12\t\t\nTTGC\tb\t4\t0\t7\t3\n"
 )
 LONG = b"barcode\toligo_name\treplicate\tdna_count\trna_count\nACGT\ta\t1\t9\t12\nACGT\ta\t2\t3\t1\nTTGC\tb\t1\t4\t0\n"
+SUMS = b'Oligo,DNA_1,RNA_1,DNA_2,RNA_2\na,100,"1,200",110,190\nb,300,200,310,290\n'
+BCALM = WIDE.replace(b"barcode\toligo_name", b"Barcode\tname")
+BCALM_MAP = b"ID\tREF\tALT\nrs1\ta\tb\n"
+LABELS = b"a\tHNF4A\nb\tneg_control\n"
 SIDE = b"oligo_name\telement\tarm\tgroup\na\tu1\tnone\ttest\nb\tu1\tGATA1\ttest\n"
 IGVF = {
     "reporter_sequence_design": b"name\tsequence\tcategory\tclass\tsource\tref\tchr\tstart\tend\tstrand\t"
@@ -154,8 +158,8 @@ def motifs(rng: Random, folder: Path) -> None:
 
 def counts(rng: Random, folder: Path) -> None:
     table, side = (
-        rng.choice((WIDE, LONG)),
-        rng.choice((SIDE, IGVF["reporter_sequence_design"])),
+        rng.choice((WIDE, LONG, SUMS, BCALM)),
+        rng.choice((SIDE, IGVF["reporter_sequence_design"], BCALM_MAP, LABELS)),
     )
     if rng.random() < 0.7:
         table = mutation.of_lines(table, rng)

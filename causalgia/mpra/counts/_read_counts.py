@@ -632,15 +632,17 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
         )
         return table
     except ValueError:
-        cells = pd.read_csv(io.BytesIO(text), dtype=object, engine="c", **options)
+        cells: pd.DataFrame = pd.read_csv(
+            io.BytesIO(text), dtype=object, engine="c", **options
+        )
     for name in counts:
         cells[name] = cells[name].map(without_commas, na_action="ignore")
     try:
         here = {name: kind for name, kind in named.items() if name in cells}
-        table = cells.astype(dict.fromkeys(counts, "float64") | here)
-        return table
+        cells = cells.astype(dict.fromkeys(counts, "float64") | here)
     except ValueError as error:
         raise _text_cell_error(cells, counts, path) from error
+    return cells
 
 
 def _text_cell_error(

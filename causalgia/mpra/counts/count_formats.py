@@ -157,7 +157,13 @@ def read_cells(text: bytes, path: Path) -> tuple[list[list[str]], str]:
             "between cells), with a header barcode oligo_name dna_count_1 rna_count_1 "
             "..."
         )
-    rows = list(csv.reader(io.StringIO(decoded, newline=""), delimiter=separator))
+    try:
+        rows = list(csv.reader(io.StringIO(decoded, newline=""), delimiter=separator))
+    except csv.Error as error:
+        raise CountsError(
+            f"{path}: it cannot be read as a table with {_SEPARATORS[separator]} "
+            f"between cells ({error}); look for a quotation mark that is not closed"
+        ) from error
     n = len(rows[0])
     for i, row in enumerate(rows):
         if len(row) == n:
@@ -255,6 +261,12 @@ def read_conditions(
     else:
         if isinstance(conditions, pd.DataFrame):
             rows = conditions.astype(str).to_numpy().tolist()
+        elif not isinstance(conditions, str | Path):
+            raise CountsError(
+                f"conditions= is a {type(conditions).__name__}; give a path, a "
+                "DataFrame of two columns, or a mapping of columns to DNA or their "
+                "cell type"
+            )
         else:
             path = Path(conditions)
             rows, _ = read_cells(read_table_bytes(path), path)

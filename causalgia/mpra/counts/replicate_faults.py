@@ -34,7 +34,7 @@ COPIED, SAME = 0.5, 0.95
 TOO_ALIKE, ALSO_DEEP, SUSPECT = -4.0, -2.0, -3.0
 FALLS = 0.3
 RELIABLE, REPEATS, ALIKE = 0.75, 0.3, 0.5
-LOWEST, LEAST_PAIRS, NEXT = 10, 400, 0.1
+LOWEST, LEAST_PAIRS, NEXT, LEAST_MULTIPLES = 10, 400, 0.1, 30
 LEAST_OLIGOS, _NONE = 10, 1e-12
 TELLS, LEAST_AGREEMENT = 0.7, 0.05
 
@@ -57,7 +57,8 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     deviations at least and by four in one, as counts are that were normalized, scaled
     or transformed, or that saturate. Or the reads of a column, from 10 on, leave out
     the numbers between those that occur (cells with adjacent numbers are less than a
-    tenth as many as cells with equal ones), as counts times 2 or more do. Then only
+    tenth as many as cells with equal ones), as counts times 2 or more do; or 30 cells
+    and more are all multiples of one number. Then only
     pairs with more than 95 % equal cells are called copied, and no replicate is called
     swapped.
 
@@ -303,6 +304,12 @@ def _find_multiplied(
 
 
 def _leaves_gaps(cells: Ints) -> bool:
+    some = cells[(cells > 0) & (cells < ceiling(cells))]
+    if len(some) >= LEAST_MULTIPLES:
+        numbers = np.unique(some)
+        # of counts, half are odd: none of 30 with a probability of 1e-9
+        if len(numbers) >= LOWEST and np.gcd.reduce(numbers) > 1:
+            return True
     numbers, times = np.unique(
         cells[(cells >= LOWEST) & (cells < ceiling(cells))], return_counts=True
     )
