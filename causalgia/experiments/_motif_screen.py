@@ -108,8 +108,8 @@ def motif_screen(
         ``placebo_class`` (the width) and ``core``. Finding ``motifs`` (motif, task):
         ``effect, lower, upper, q, verdict`` of the core, ``drawn, drawn_lower,
         drawn_upper`` of instances (the core's where it is the only one),
-        ``range_lower, range_upper`` of random sequences,
-        and ``family``, the motif that leads its family, empty for motifs that are not
+        ``range_lower, range_upper`` of random sequences, ``inside``, whether the effect
+        lies inside of that range, and ``family``, the motif that leads its family, empty for motifs that are not
         read; coordinates ``core`` and ``width``.
 
     Raises
@@ -263,6 +263,10 @@ def _read_motif_screen(
             for name, column in columns.items()
         }
     )
+    inside = (table["effect"] >= table["range_lower"]) & (
+        table["effect"] <= table["range_upper"]
+    )
+    table = table.assign(inside=inside)
     table = table.assign(family=_families(table, cores, both_strands=both_strands))
     table = table.rename(contrast="motif").assign_coords(
         core=("motif", [core.consensus for core in cores.values()]),
@@ -382,7 +386,7 @@ def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
     texts = [_family_in_words(i, names, leaders, order) for i in first[:_NAMED]]
     more = len(first) - len(texts)
     low, high = rows["range_lower"].to_numpy(), rows["range_upper"].to_numpy()
-    inside = (ace >= low) & (ace <= high)
+    inside = rows["inside"].to_numpy()
     placebo = decisions["is_placebo"].to_numpy()
     out = np.isin(decisions["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
     families = f"families: {'; '.join(texts)}" if texts else "no family"

@@ -101,9 +101,9 @@ def oriented_arms(
         label = label if step.strand == "+" else reverse_complement_iupac(label)
         other = Arm(f"{pair[0].name} on the other strand", turned)
         found.setdefault(spelled, OrientedArms(pair[1], pair[0], other, label))
-    n_asked = len(found) * 3 * N_UNITS
+    n_needed = len(found) * 3 * N_UNITS
     n_own = design.n_units * (len(arms) if design.assignment == "crossover" else 1)
-    if len(found) > MOST_MOTIFS or n_own < SHARE * n_asked:
+    if len(found) > MOST_MOTIFS or n_own < SHARE * n_needed:
         return ()
     return tuple(found.values())
 

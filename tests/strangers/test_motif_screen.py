@@ -65,6 +65,7 @@ def test_what_is_read_is_named_by_family_and_the_rest_lies_inside():
     inside = table.sel(motif=["SP1", "NRF1"])
     assert (inside["effect"] >= inside["range_lower"]).all()
     assert (inside["effect"] <= inside["range_upper"]).all()
+    assert table["motif"].values[table["inside"]].tolist() == ["SP1", "NRF1"]
     assert answer.sentences[0].startswith("Task outcome: 3 of 5 motifs, 1 family, have")
     assert "drawn instances +" in answer.sentences[0]
     assert "2 motifs lie inside of the range of random sequences" in answer.details[0]
@@ -119,5 +120,6 @@ def test_a_network_that_learned_nothing_names_nothing(kind, shared):
     )
     answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
     assert (answer.findings["motifs"]["family"] == "").all()
+    assert answer.findings["motifs"]["inside"].mean() > 0.7
     assert answer.sentences[0].startswith("Task y: none of 13 motifs has an effect")
     assert answer.sentences[0].endswith("inside it.")
