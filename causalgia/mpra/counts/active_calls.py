@@ -164,7 +164,7 @@ def _standard_errors(counts: xr.Dataset, method: str, by_replicate: Array) -> Ar
         return np.asarray(np.sqrt(found.between))
     reads = counts["dna"].to_numpy().reshape(len(of), -1) * dna_observed(counts)
     reads = reads.sum(axis=1).astype(np.float64)
-    size = group_sums(used.any(axis=1), of, (n,))
+    size = group_sums(np.asarray(used.any(axis=1)), of, (n,))
     total, squares = (group_sums(x, of, (n,)) for x in (reads, reads**2))
     return np.asarray(
         np.sqrt(found.between * size * squares / np.maximum(total, 1.0) ** 2)

@@ -211,7 +211,7 @@ class CandidateSplits:
 
     def _of(self, places: NDArray[np.int64]) -> CandidateSplits:
         """Return some of the splits."""
-        layers = {
+        layers: dict[str, Any] = {
             name: value.isel(split=places)
             for name, value in vars(self.layers).items()
             if isinstance(value, xr.DataArray) and "split" in value.dims

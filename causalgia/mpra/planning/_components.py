@@ -297,14 +297,11 @@ class Layers:
         >>> round(float(layers.between_replicates(1 / 10, 4)), 6)
         0.02375
         """
-        h2, here = np.exp(2 * self.noisiness), 1 - self.missing
+        h2, here = float(np.exp(2 * self.noisiness)), 1 - self.missing
         counted = self.rna + (0.0 if self.plasmid else self.dna)
         barcodes = h2 * self.barcode * self.missing + counted
-        return (
-            self.weights
-            * (h2 * self.replicate + inverse * barcodes / here)
-            / replicates
-        )
+        shared: Values = h2 * self.replicate + inverse * barcodes / here
+        return self.weights * shared / replicates
 
 
 def mean_inverse_cells(replicates: Values, missing: float) -> tuple[Values, Values]:
@@ -315,26 +312,26 @@ def mean_inverse_cells(replicates: Values, missing: float) -> tuple[Values, Valu
     --------
     >>> mean_inverse_cells(4.0, 0.0)
     (0.25, 1.0)
-    >>> cells, seen = mean_inverse_cells(np.array([2.0]), 0.5)
-    >>> cells.round(4), seen
-    (array([0.8333]), array([0.75]))
+    >>> cells, seen = mean_inverse_cells(2.0, 0.5)
+    >>> cells.round(4).item(), seen.item()
+    (0.8333, 0.75)
     """
     if missing == 0:
         return 1 / replicates, 1.0
-    if isinstance(replicates, xr.DataArray):
-        found = mean_inverse_cells(replicates.to_numpy(), missing)
-        cells, seen = (replicates.copy(data=x) for x in found)
-        return cells, seen
+    labeled = xr.DataArray(replicates)
+    R = np.atleast_1d(labeled.to_numpy().astype(np.float64))
     from scipy import stats  # imported here: slow to load
 
-    R = np.atleast_1d(np.asarray(replicates, dtype=np.float64))
     seen = 1 - missing**R
     cells = 1 / (R * (1 - missing))
-    for i in np.flatnonzero(R <= _MOST_REPLICATES):
-        n = np.arange(1.0, R[i] + 1)
-        cells[i] = (stats.binom(R[i], 1 - missing).pmf(n) / n).sum() / seen[i]
-    shape = np.shape(replicates)
-    return cells.reshape(shape), seen.reshape(shape)
+    for i in np.argwhere(R <= _MOST_REPLICATES):
+        at = tuple(i)
+        n = np.arange(1.0, R[at] + 1)
+        cells[at] = (stats.binom(R[at], 1 - missing).pmf(n) / n).sum() / seen[at]
+    return (
+        labeled.copy(data=cells.reshape(labeled.shape)),
+        labeled.copy(data=seen.reshape(labeled.shape)),
+    )
 
 
 def counting_variance(depth: Values, dispersion: Values, sd_abundance: float) -> Values:
@@ -553,8 +550,9 @@ def _missing_share(used: NDArray[np.bool_]) -> float:
 
     Examples
     --------
-    >>> _missing_share(np.array([[True, False], [True, True], [False, True]])).round(4)
-    np.float64(0.5)
+    >>> used = np.array([[True, False], [True, True], [False, True]])
+    >>> round(_missing_share(used), 3)
+    0.5
     """
     R = used.shape[1]
     cells = used.sum(axis=1)

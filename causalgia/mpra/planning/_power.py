@@ -377,7 +377,7 @@ def design_error(
     # fewer than two are refused by the callers
     n = n.clip(min=1.5)
     within = xr.DataArray(layers.between_replicates(inverse, R)) / n
-    variances = AverageVariances(*parts, within, n, R)
+    variances = AverageVariances(parts[0], parts[1], within, n, R)
     return StandardError(parts, [n - 1, R - 1], [], variances)
 
 
