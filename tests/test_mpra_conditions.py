@@ -103,7 +103,7 @@ def stacked(*, letters: bool, plasmid: bool) -> xr.Dataset:
 
 class TestConditionsAsArms:
     @pytest.mark.parametrize("plasmid", [False, True])
-    @pytest.mark.parametrize("method", ["hierarchical", "two_way", "precision"])
+    @pytest.mark.parametrize("method", ["hierarchical", "two_way"])
     def test_arms_with_the_same_barcodes_are_refused(self, plasmid, method):
         counts = stacked(letters=True, plasmid=plasmid)
         with pytest.raises(
@@ -125,7 +125,7 @@ class TestOtherTables:
         first = counts["oligo_index"].to_numpy()
         repeated = np.searchsorted(first, first)
         same = counts.isel(barcode=repeated).assign_coords(barcode=counts["barcode"])
-        for method in ("hierarchical", "two_way", "precision", "nb"):
+        for method in ("hierarchical", "two_way", "nb"):
             with pytest.raises(
                 CountsError, match="6 barcodes of oligo .* the same counts in every"
             ):
@@ -137,7 +137,7 @@ class TestOtherTables:
         assert str(cg.report(fitted)).startswith(
             "In this replicate alone, compared with ref, alt changes"
         )
-        for method in ("two_way", "precision", "nb"):
+        for method in ("two_way", "nb"):
             with pytest.raises(EstimateError, match="use more replicates"):
                 cg.mpra.fit(one, control="ref", method=method)
 

@@ -100,12 +100,10 @@ def arm_name(name: Any, arms: list[str]) -> str:
     """Return the name of an arm as text; the number 0.0 means "0" unless there is an
     arm "0.0".
     """
+    if isinstance(name, int) and not -(2**63) <= name < 2**63:
+        return quoted(name)  # no level of a dose, and perhaps too long to write
     if not is_real(name):
         return str(name)
-    if (
-        not -(2**63) <= name < 2**63
-    ):  # no level of a dose, and perhaps too long to write
-        return quoted(name)
     whole = [str(int(name))] if float(name).is_integer() else []
     return next((text for text in (str(name), *whole) if text in arms), str(name))
 
