@@ -14,7 +14,6 @@ from causalgia.plot.style import image_of
 from causalgia.reporting.discovery_answers import (
     discovery_parts,
     discovery_sentences,
-    pair_lines,
 )
 
 if TYPE_CHECKING:
@@ -55,5 +54,5 @@ def discovery_page(
     laid_out = discovery_parts(
         found, of_page=True, tables=("motifs.tsv", "pairs.tsv"), noted="under Method"
     )
-    about |= {"sentences": found.sentences, "details": pair_lines(found.pairs)}
+    about["sentences"] = found.sentences
     return PageParts(result=decisions, laid_out=laid_out, figures=figures, **about)

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_WORDS = (
-    *("motif", "name", "task", "verdict", "one letter from", "family", "partners"),
-)
+_WORDS = ("motif", "name", "task", "verdict", "one letter from", "family")
 _VERB = {"higher": "raises", "lower": "lowers"}
 _FEW_PAIRS = 2
 _MOST_BESIDE = 3
+_MOST_BESIDE_ON_PAGE = 2
 """Tasks whose effects stand beside each other."""
 _TEXT_LETTERS, _PAGE_LETTERS = 40, 120
 
@@ -76,7 +75,7 @@ def discovery_parts(
     every, noted
         How to see all rows, and the notes.
     of_page
-        Whether the table is of a page, where it has the partners as well.
+        Whether the table is of a page, whose picture has shares, places and partners.
     """
     shown = found.table if every_row else found.confirmed
     decided = found.decisions
@@ -98,10 +97,17 @@ def discovery_parts(
         header,
         lines,
         words=_WORDS,
-        foot=found.foot,
+        foot=[
+            *([f"Intervals: {_level(decided)}."] if of_page else []),
+            *found.foot,
+        ],
         more=f"{more[:1].upper()}{more[1:]}." if more else "",
         arms=[] if decided is None else arm_lines(decided),
-        each=[*_motif_sentences(shown), *_pair_sentences(found.pairs)],
+        each=[
+            *(_family_sentences(found.families) if of_page else []),
+            *_motif_sentences(shown),
+            *_pair_sentences(found.pairs),
+        ],
         letters=_PAGE_LETTERS if of_page else _TEXT_LETTERS,
         notes=found.notes,
         requested=requested,
@@ -142,13 +148,14 @@ def _family_lines(found: Found, *, of_page: bool) -> tuple[list[str], list[list[
     by_task = found.effects_by_task
     level = _level(found.decisions)
     header = ["motif", "name", "motifs"]
-    beside = 1 < len(tasks) <= _MOST_BESIDE
+    beside = 1 < len(tasks) <= (_MOST_BESIDE_ON_PAGE if of_page else _MOST_BESIDE)
     if beside:
-        header += [f"ACE in {cut(str(task))} ({level})" for task in tasks]
+        of = "" if of_page else f" ({level})"
+        header += [f"ACE in {cut(str(task))}{of}" for task in tasks]
     else:
         header += ["task", "of tasks", "ACE", f"{level} interval", "q"]
-    header += ["networks", "in sequences", "middle"]
-    header += ["partners"] if of_page else []
+    header += ["networks"]
+    header += [] if of_page else ["in sequences", "middle"]
     decided = found.decisions
     n_networks = 1 if decided is None else decided.sizes.get("model", 1)
     lines = []
@@ -172,15 +179,10 @@ def _family_lines(found: Found, *, of_page: bool) -> tuple[list[str], list[list[
                 *_effect(family),
                 format_p(float(family["q"])),
             ]
-        places = (
-            f"{family['middle']:.0f} ({family['middle_lower']:.0f} to "
-            f"{family['middle_upper']:.0f})"
-            if family["n_sites"]
-            else ""
-        )
         networks = f"{family['members']} of {n_networks}" if n_networks > 1 else ""
-        line += [networks, f"{100 * family['share']:.0f} %", places]
-        lines.append([*line, str(family["partners"])] if of_page else line)
+        line += [networks]
+        line += [] if of_page else [f"{100 * family['share']:.0f} %", _places(family)]
+        lines.append(line)
     return header, lines
 
 
@@ -188,26 +190,28 @@ def _level(decided: xr.Dataset | None) -> str:
     return "95 %" if decided is None else percent(float(decided.attrs["ci_prob"]))
 
 
-def pair_lines(pairs: pd.DataFrame) -> list[str]:
-    """Return what each pair does together in a sentence, for a page.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> row = {
-    ...     "first": "GATAAG",
-    ...     "second": "TGACTCA",
-    ...     "task": "dev",
-    ...     "reads": "additive",
-    ... }
-    >>> pair_lines(pd.DataFrame([row]))
-    ['GATAAG and TGACTCA are additive in dev.']
+def _places(family: pd.Series) -> str:
+    """Return where the sites of a family stand: the median of their middles, and its
+    quartiles.
     """
-    return [
-        f"{row['first']} and {row['second']} are {row['reads']} in {row['task']}."
-        for _, row in pairs.iterrows()
-        if row["reads"] != "undecided"
-    ]
+    if not family["n_sites"]:
+        return ""
+    return (
+        f"{family['middle']:.0f} ({family['middle_lower']:.0f} to "
+        f"{family['middle_upper']:.0f})"
+    )
+
+
+def _family_sentences(families: pd.DataFrame) -> list[str]:
+    """Return where each family stands, and its partners, in a sentence."""
+    lines = []
+    for _, family in families.iterrows():
+        where = f"in {100 * family['share']:.0f} % of sequences"
+        places = _places(family)
+        parts = [where, f"the middle of its sites at {places}" if places else ""]
+        parts.append(str(family["partners"]))
+        lines.append(f"{family['motif']}: {'; '.join(x for x in parts if x)}.")
+    return lines
 
 
 def discovery_sentences(
