@@ -325,7 +325,11 @@ def _of_answer(parts: PageParts, laid_out: AnswerParts) -> dict[str, Any]:
     ]
     table = (
         _shown_table(
-            laid_out.header, named, lines, lines, [laid_out.more] * bool(laid_out.more)
+            laid_out.header,
+            named,
+            lines,
+            lines,
+            [laid_out.left_out] * bool(laid_out.left_out),
         )
         if lines
         else {}
@@ -588,7 +592,7 @@ def _table(
     shown = printed([[cell.get(name, "") for name in names] for cell in cells_of])
     n, left = len(lines), len(noted_lines.lines) - len(few)
     notes = [f"{left:,} rows of these contrasts are not shown."] if left else []
-    notes += [noted_lines.more] if noted_lines.more else []
+    notes += [noted_lines.left_out] if noted_lines.left_out else []
     words = [i for i, number in enumerate(numeric) if not number]
     if any(letters_wide(line[i]) > _LONGEST_NAME for line in lines for i in words):
         notes.append("Long names are cut (…); cg.tidy has them in full.")

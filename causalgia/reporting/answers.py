@@ -99,9 +99,6 @@ _ASSIGNED = {
 }
 
 
-_NAMES_END = re.compile(r"Names end after \d+ letters \(…\)[^.]*\. ?")
-
-
 @dataclass(frozen=True, kw_only=True)
 class AnswerParts:
     """What a report of effects says, before it is laid out.
@@ -126,6 +123,9 @@ class AnswerParts:
         These in a sentence; empty where there is one task.
     more
         What the table leaves out; empty where it has all.
+    cut_names, whole
+        That names of the table are cut already, where they are, and where they are
+        whole.
     contrasts
         The contrasts in the table.
     foot
@@ -146,6 +146,8 @@ class AnswerParts:
     summaries: tuple[bool, ...] = ()
     placebos: str = ""
     more: str = ""
+    cut_names: str = ""
+    whole: str = "cg.tidy and effects.tsv have them whole"
     contrasts: tuple[str, ...] = ()
     foot: tuple[str, ...] = ()
     arms: tuple[str, ...] = ()
@@ -184,13 +186,12 @@ class AnswerParts:
                 table, is_cut = table_within(self.header, lines, most, self.words)
             elif lines:
                 table = laid_out([self.header, *lines], self.words)
-        on_names = "Long names are cut with …; cg.tidy and effects.tsv have them whole."
-        # names that a narrow table cuts further end earlier than they say
-        more = _NAMES_END.sub("", self.more) if is_cut else self.more
-        under = [*([more] if more else []), *([on_names] if is_cut else [])]
+        under = [self.left_out]
+        if is_cut:  # further than the cells were
+            under = [self.more, f"Long names are cut with …; {self.whole}."]
         parts = [
             paragraph(answer_lines, most),
-            "\n".join([*table, *(folded(line, most) for line in under)]),
+            "\n".join([*table, *(folded(line, most) for line in under if line)]),
             paragraph(self.foot, most),
             *("\n".join(self._requested_lines(name)) for name in self.requested),
         ]
@@ -200,6 +201,11 @@ class AnswerParts:
         found: tuple[str, ...] = getattr(self, name)
         return (*self.further, *found) if name == "notes" else found
 
+    @property
+    def left_out(self) -> str:
+        """What the table leaves out of rows and names."""
+        return " ".join(text for text in (self.more, self.cut_names) if text)
+
     def html(self) -> str:
         """Return the answer as HTML: paragraphs and one table."""
         from causalgia.inputs import as_html
@@ -207,8 +213,8 @@ class AnswerParts:
         requested = [
             line for name in self.requested for line in self._requested_lines(name)
         ]
-        under = [self.more] if self.more else []
-        notes = [printable(line) for line in (*under, *self.foot, *requested)]
+        under = (self.left_out, *self.foot, *requested)
+        notes = [printable(line) for line in under if line]
         first = "\n".join(
             f"<p>{as_html(printable(text))}</p>" for text in self.sentences
         )

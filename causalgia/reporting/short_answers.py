@@ -89,12 +89,10 @@ def short_answer(
         for cell, name in zip(line, names, strict=True)
     )
     used = [i for i in range(len(header)) if any(line[i] for line in cells)]
-    under = []
-    if is_cut:
-        whole = f"; {how['whole']}" if how["whole"] else ""
-        under.append(f"Names end after {letters} letters (…){whole}.")
-    if left:
-        under.append(f"{left:,} more; {how['every']} shows all.")
+    whole = str(how["whole"])
+    ends = f"Names end after {letters} letters (…)"
+    cut_names = "; ".join(text for text in (ends, whole) if text) if is_cut else ""
+    further = f"{left:,} more; {how['every']} shows all." if left else ""
     under_table, over = fitted_foot(
         foot[:1],
         foot[1:],
@@ -106,7 +104,9 @@ def short_answer(
         header=[header[i] for i in used],
         lines=[[line[i] for i in used] for line in cells],
         words=tuple(words),
-        more=" ".join([*([more] if more else []), *under]),
+        more=" ".join(text for text in (more, further) if text),
+        cut_names=f"{cut_names}." if cut_names else "",
+        whole=whole or AnswerParts.whole,
         foot=tuple(under_table),
         arms=tuple(arms) or ("No arms are defined here.",),
         each=tuple(each),

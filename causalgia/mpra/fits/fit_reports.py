@@ -664,4 +664,5 @@ def _of_contrasts(
         by_task=None,
         summaries=(),
         more=table.more,
+        cut_names=table.cut_names,
     )
