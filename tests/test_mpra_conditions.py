@@ -165,3 +165,12 @@ class TestOtherTables:
         text = str(cg.report(cg.mpra.quality(counts))).replace("\n", " ")
         assert "replicates K1, K2, K3 and replicates H1, H2, H3 are two groups" in text
         assert "read one at a time" in text
+        fitted = cg.mpra.fit(counts, control="ref")
+        assert str(cg.report(fitted)).startswith(
+            "Averaged over two groups of replicates that disagree, compared with ref, "
+        )
+        assert any(
+            "are two groups" in note for note in fitted.attrs["notes"].split("\n")
+        )
+        alone = cg.mpra.fit(counts.sel(replicate=["K1", "K2", "K3"]), control="ref")
+        assert str(cg.report(alone)).startswith("Compared with ref")

@@ -162,7 +162,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
         *shifts,
         *find_ceilings(counts, names),
         *(
-            _find_groups(sums, sound)
+            find_groups(sums, sound)
             or _find_outliers(sums, sound)
             or _find_shuffled_dna(counts, sound)
             or _find_disagreement(counts, sums, sound)
@@ -426,7 +426,7 @@ def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     return [Finding("outlier", (names[i],), says)]
 
 
-def _find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
+def find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     """Find two groups of replicates, as of two cell types, whose activities repeat
     within each but not between them.
     """

@@ -26,6 +26,7 @@ from causalgia.mpra.counts.barcodes import (
 from causalgia.mpra.counts.counts_table import library_attrs
 from causalgia.mpra.counts.cutoffs import check_cutoff
 from causalgia.mpra.counts.depths import shallow_replicates
+from causalgia.mpra.counts.replicate_faults import find_groups
 from causalgia.mpra.fits._average import replicate_shifts
 from causalgia.mpra.fits._hierarchical import hierarchical
 from causalgia.mpra.fits.element_effects import (
@@ -231,7 +232,11 @@ def fit(
         for one in shallow
     ]
     silent = _silent_oligo_notes(counts, request)
-    return with_notes(found, *left_out, *cut_off, *shrunk, *silent)
+    names = counts["replicate"].to_numpy().astype(str).tolist()
+    groups = [one.says for one in find_groups(aggregate(counts), names)]
+    if groups:
+        found = found.assign_attrs(replicate_groups=groups[0])
+    return with_notes(found, *left_out, *cut_off, *shrunk, *silent, *groups)
 
 
 def _silent_oligo_notes(counts: xr.Dataset, request: FitRequest) -> list[str]:

@@ -186,6 +186,9 @@ class _Summary(NamedTuple):
         return f"{cut(self.name)} changes {n_hits:,} of {of}{which}{mean}."
 
 
+_OVER_GROUPS = "averaged over two groups of replicates that disagree, "
+
+
 def _compared_with(fit: xr.Dataset, control: str) -> str:
     """Return how a sentence on a fit begins: what its claim is limited to, and the
     control.
@@ -193,6 +196,7 @@ def _compared_with(fit: xr.Dataset, control: str) -> str:
     null = str(fit.attrs.get("null", ""))
     limits = ["for these barcodes, "] if _of_these_barcodes(fit) else []
     limits += ["in this replicate alone, "] if null.endswith("replicate alone") else []
+    limits += [_OVER_GROUPS] if "replicate_groups" in fit.attrs else []
     against = f"compared with {_named(control)}, " if control else ""
     start = "".join(limits) + against
     return f"{start[:1].upper()}{start[1:]}"
