@@ -5,6 +5,7 @@ each.
 
 from __future__ import annotations
 
+import json
 import warnings
 import zlib
 from collections.abc import Callable
@@ -261,6 +262,100 @@ def of_shallow(method: str, n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
+# --- arms in different replicates
+
+
+@cache
+def of_arms_apart(n_trials: int) -> np.ndarray:
+    """Return of each table whether its fit is refused: with the reference in the first
+    replicate alone and the alternate in the others; and with both in all.
+    """
+    rng, found = _rng("arms apart"), []
+    for _ in range(n_trials):
+        dna, rna, of = barcodes(rng, np.ones(30), 8, 40.0)
+        first = np.arange(3) == 0
+        apart = (of[:, None] % 2 == 0) == first
+        refused = []
+        for there in (apart, np.ones_like(apart)):
+            try:
+                cg.mpra.fit(counted(dna, rna, of, there), control="ref")
+            except CountsError:
+                refused.append(1.0)
+            else:
+                refused.append(0.0)
+        found.append(refused)
+    return np.array(found)
+
+
+# --- two measured sides
+
+
+@cache
+def of_two_sides(n_trials: int) -> np.ndarray:
+    """Return of each pair of libraries of the same effects: whether the interval of the
+    slope holds 1, the slope, and that of least squares.
+    """
+    rng, found = _rng("two sides"), []
+    for _ in range(n_trials):
+        effects = rng.normal(0, 0.5, 120)
+        sides = []
+        for _side in range(2):
+            dna, rna, of = barcodes(rng, effects, 8, 6.0)
+            sides.append(cg.mpra.fit(counted(dna, rna, of), control="ref"))
+        line = cg.mpra.concordance(*sides).sel(line="errors_and_scatter").squeeze()
+        plain = np.polyfit(*(x["ace"].to_numpy().ravel() for x in sides), 1)[0]
+        holds = line["slope_lower"].item() <= 1 <= line["slope_upper"].item()
+        found.append((float(holds), line["slope"].item(), plain))
+    return np.array(found)
+
+
+# --- faults of reads
+
+
+def _rolled(x: np.ndarray, _: Rng) -> np.ndarray:
+    return np.column_stack([x[:, 0], np.roll(x[:, 1], 1), x[:, 2:]])
+
+
+def _few(x: np.ndarray, rng: Rng) -> np.ndarray:
+    return np.column_stack([x[:, 0], rng.binomial(x[:, 1], 0.01), x[:, 2:]])
+
+
+def _part_copied(x: np.ndarray, _: Rng) -> np.ndarray:
+    copied = np.arange(len(x)) % 5 < 2
+    return np.column_stack([x[:, 0], np.where(copied, x[:, 0], x[:, 1]), x[:, 2:]])
+
+
+def _capped(x: np.ndarray, _: Rng) -> np.ndarray:
+    return np.minimum(x, int(np.quantile(x, 0.88)))
+
+
+FAULTS: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
+    "rows of a replicate shifted by one": _rolled,
+    "a replicate of 1 % of the reads": _few,
+    "two fifths of a replicate copied": _part_copied,
+    "counts at a ceiling": _capped,
+}
+
+
+@cache
+def of_fault(name: str, n_trials: int) -> np.ndarray:
+    """Return of each table of 60 oligos whether quality finds a fault with the fault,
+    and without it.
+    """
+    rng, found = _rng(name), []
+    for _ in range(n_trials):
+        dna, rna, of = barcodes(rng, np.ones(30), 10, 60.0, R=4)
+        noisy = rng.gamma(10, 0.1, (2, *dna.shape))  # libraries differ by more
+        dna, rna = (rng.poisson(x * y) for x, y in zip((dna, rna), noisy, strict=True))
+        wrong = FAULTS[name](dna, rng), FAULTS[name](rna, rng)
+        verdicts = [
+            cg.mpra.quality(counted(*pair, of)).attrs["verdicts"]
+            for pair in (wrong, (dna, rna))
+        ]
+        found.append([float(len(json.loads(text)) > 0) for text in verdicts])
+    return np.array(found)
+
+
 def column(of: Callable[..., np.ndarray], *key: object, at: int, whether: bool = False):
     """Return the trials of one column."""
 
@@ -386,6 +481,57 @@ CHECKS = [
                 ("power with it less power without", -0.02, "at least"),
                 ("nulls with p < .05", 0.06, "at most"),
                 ("effects of .3 with p < .05", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"reference and alternate {where}: refused",
+            column(of_arms_apart, at=at, whether=True),
+            nominal,
+            claim,
+            full=40,
+            quick=5,
+        )
+        for at, where, nominal, claim in (
+            (0, "in different replicates", 0.95, "at least"),
+            (1, "in every replicate", 0.05, "at most"),
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"two measured libraries of the same effects: {what}",
+            column(of_two_sides, at=at, whether=at == 0),
+            nominal,
+            claim,
+            full=100,
+            quick=10,
+        )
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("interval of the slope holds 1", 0.94, "at least"),
+                ("slope, corrected for noise", 1.0, "reported"),
+                ("slope of least squares", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"{name}: {what}",
+            column(of_fault, name, at=at, whether=True),
+            nominal,
+            claim,
+            full=40,
+            quick=5,
+        )
+        for name in FAULTS
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("a fault is found", 0.9, "at least"),
+                ("a fault is found in the table without it", 0.05, "at most"),
             )
         )
     ),
