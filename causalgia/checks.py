@@ -357,7 +357,7 @@ def as_count(value: object, name: str) -> int:
 
 def as_position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
-    if not is_whole(value):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise DesignError(
             f"{name}={quoted(value)} must be a whole number: a 0-based position"
         )

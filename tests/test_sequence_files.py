@@ -147,7 +147,7 @@ def test_options_that_do_not_go_with_the_file(tmp_path: Path) -> None:
     bed.write_text("chr1\t1\t3\n")
     np.save(npy, one_hot(encode(WORDS)))
     for path, options, message in (
-        (fasta, {"length": 4}, "length= is for BED or narrowPeak, and this is FASTA"),
+        (fasta, {"stranded": True}, "stranded= is for BED or narrowPeak, and this is "),
         (fasta, {"layout": "NCL"}, "layout= is for NumPy arrays"),
         (npy, {"genome": fasta}, "genome= is for BED"),
         (npy, {"layout": "LCN"}, "layout='LCN' is not a choice"),

@@ -21,6 +21,7 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens
 
 Ambiguous: TypeAlias = Literal["refuse", "draw"]
+ReadAmbiguous: TypeAlias = Literal["refuse", "draw", "keep"]
 Layout: TypeAlias = Literal["NCL", "NLC"]
 
 BASES = "ACGT"
@@ -34,6 +35,10 @@ IUPAC: dict[str, str] = {
 _AMBIGUOUS = "".join(letter for letter, bases in IUPAC.items() if len(bases) > 1)
 _UNKNOWN = 255
 _COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
+COMPLEMENT_CODES: Tokens = np.array(
+    [ord(chr(byte).translate(_COMPLEMENT)) for byte in range(256)], np.uint8
+)
+"""ASCII code of the complement of each letter in upper case; others are unchanged."""
 
 
 _CODE_OF = {

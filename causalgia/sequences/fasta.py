@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import AnyStr, Literal, NoReturn, TypeAlias
+from typing import AnyStr, Literal, NoReturn, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,9 @@ from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import (
     CODES,
+    COMPLEMENT_CODES,
     IUPAC,
-    Ambiguous,
+    ReadAmbiguous,
     as_token_array,
     decode,
     encode,
@@ -41,7 +42,7 @@ from causalgia.sequences.skipped_inputs import (
 )
 from causalgia.sequences.text_files import read_text
 from causalgia.streams import RNG
-from causalgia.types import Tokens
+from causalgia.types import Mask, Tokens
 
 Name: TypeAlias = str | int
 FilePath: TypeAlias = str | PathLike[str]
@@ -341,15 +342,55 @@ def with_ambiguous_letters(of: Source) -> Sequences:
             names = _as_record_names(tuple(of), len(texts))
         bodies = [x.encode() for x in texts]
     letters = stack_letters(bodies, names, source=source)
+    tokens, spelled = read_letters(letters, names, ambiguous="keep", source=source)
+    return Sequences(tokens, names, source, (), spelled)
+
+
+def read_letters(
+    letters: Tokens,
+    names: Sequence[Name],
+    *,
+    ambiguous: ReadAmbiguous,
+    rng: RNG | None = None,
+    source: str | None = None,
+    minus: Mask | None = None,
+) -> tuple[Tokens, Tokens | None]:
+    """Return letters as tokens, and with ``ambiguous="keep"`` where an ambiguous letter
+    is (its ASCII code, else 0); None where there is none.
+
+    Parameters
+    ----------
+    letters, names
+        Bytes (n, length), and the names of the records.
+    ambiguous, rng
+        As in `read_fasta`.
+    source
+        The file, for errors.
+    minus
+        Which records are reverse-complemented; None: none.
+    """
+    if ambiguous not in get_args(ReadAmbiguous):
+        raise SequenceError(
+            f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse', 'draw' or "
+            "'keep'"
+        )
+    keep = ambiguous == "keep"
     tokens = letter_tokens(
-        letters, names, ambiguous="draw", rng=_AMBIGUOUS, source=source
+        letters,
+        names,
+        ambiguous="draw" if ambiguous == "keep" else ambiguous,
+        rng=_AMBIGUOUS if keep else rng,
+        source=source,
     )
     odd = CODES[letters] > 3
-    if not odd.any():
-        return Sequences(_set_read_only(tokens), names, source)
-    # ASCII upper case
-    spelled = np.where(odd, letters & ~np.uint8(32), 0).astype(np.uint8)
-    return Sequences(_set_read_only(tokens), names, source, (), _set_read_only(spelled))
+    spelled = None
+    if keep and odd.any():  # in upper case
+        spelled = np.where(odd, letters & ~np.uint8(32), 0).astype(np.uint8)
+    if minus is not None and minus.any():
+        tokens[minus] = reverse_complement(tokens[minus])
+        if spelled is not None:
+            spelled[minus] = COMPLEMENT_CODES[spelled[minus, ::-1]]
+    return _set_read_only(tokens), None if spelled is None else _set_read_only(spelled)
 
 
 _AMBIGUOUS = 44
@@ -400,7 +441,7 @@ def read_fasta(
     path: FilePath,
     *,
     length: int | None = None,
-    ambiguous: Ambiguous = "refuse",
+    ambiguous: ReadAmbiguous = "refuse",
     rng: RNG | None = None,
     skip: Skip = (),
 ) -> Sequences:
@@ -419,7 +460,8 @@ def read_fasta(
         record of n bases gives those from ``n // 2 - length // 2`` on, the rule of
         `from_bed`. None: records must have one length.
     ambiguous, rng
-        As in `encode`.
+        As in `encode`; ``"keep"`` is for the ``of=`` of shuffles with ``keep_n=True``,
+        in which such letters keep their places.
     skip
         Reasons for which records are left out, and listed in ``skipped`` of what is
         returned, instead of refused: ``"N"`` (a letter that is no base), ``"length"``
@@ -465,11 +507,13 @@ def read_fasta(
         cure = f"take a smaller one, {skipping('length')}"
         bodies = _middles(bodies, names, length, f"{source}: ", cure)
     letters = stack_letters(bodies, names, source=source)
-    tokens = letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=source)
+    tokens, spelled = read_letters(
+        letters, names, ambiguous=ambiguous, rng=rng, source=source
+    )
     # drawn letters and middles are not in the file: a saved design contains such
     # sequences in full
     where = source if ambiguous == "refuse" and bodies == whole else None
-    return Sequences(_set_read_only(tokens), names, where)
+    return Sequences(tokens, names, where, (), spelled)
 
 
 def middle_windows(of: Source, length: int) -> Sequences:
@@ -536,7 +580,7 @@ def _without_flawed_records(
     source: str,
     length: int | None,
     reasons: frozenset[str],
-    ambiguous: Ambiguous,
+    ambiguous: ReadAmbiguous,
     rng: RNG | None,
 ) -> Sequences:
     """Return the records of a FASTA text without those that `reasons` leave out."""
@@ -570,11 +614,13 @@ def _without_flawed_records(
         cure = f"take a smaller one, {skipping('length')}"
         _middles([bodies[i] for i in usable], chosen, length, f"{source}: ", cure)
     letters = stack_letters([bodies[i] for i in usable], chosen, source=source)
-    tokens = letter_tokens(letters, chosen, ambiguous=ambiguous, rng=rng, source=source)
+    tokens, spelled = read_letters(
+        letters, chosen, ambiguous=ambiguous, rng=rng, source=source
+    )
     # the file holds others too: a saved design contains these sequences in full
     in_full = skipped or bodies != whole or ambiguous != "refuse"
     where = None if in_full else source
-    return Sequences(_set_read_only(tokens), chosen, where, tuple(skipped))
+    return Sequences(tokens, chosen, where, tuple(skipped), spelled)
 
 
 def _wrong_length(n: int, most: int, length: int | None) -> str:
@@ -584,8 +630,9 @@ def _wrong_length(n: int, most: int, length: int | None) -> str:
     return f"{n:,} letters, and most records have {most:,}" if n != most else ""
 
 
-def flaw_of_letters(letters: bytes, ambiguous: Ambiguous) -> str:
-    """Return the first letter that is neither a base nor to be drawn, with its place;
+def flaw_of_letters(letters: bytes, ambiguous: ReadAmbiguous) -> str:
+    """Return the first letter that is neither a base nor to be drawn or kept, with its
+    place;
     empty if there is none.
 
     Examples
@@ -608,7 +655,7 @@ def from_bed(
     length: int,
     center: Literal["middle", "summit"] = "middle",
     stranded: bool = False,
-    ambiguous: Ambiguous = "refuse",
+    ambiguous: ReadAmbiguous = "refuse",
     rng: RNG | None = None,
     skip: Skip = (),
 ) -> Sequences:
@@ -621,6 +668,8 @@ def from_bed(
     its own window. With ``stranded=True`` windows of minus-strand intervals are
     reverse-complemented (after the cut). Names are ``chrom:start-end`` of the window,
     from 0, the end excluded, followed by ``(+)`` or ``(-)`` if `stranded`.
+
+    Ambiguous letters are refused, drawn or kept, as in `read_fasta`.
 
     A plain FASTA is indexed in memory by one scan and only the windows are read; a
     gzip-compressed one is read whole. No file is written, and an index beside the FASTA
@@ -685,13 +734,16 @@ def from_bed(
     check_any_left(len(windows), skipped, str(bed), "intervals")
     names = tuple(w.name for w in windows)
     letters = stack_letters(records, names, source=str(fasta))
-    tokens = letter_tokens(
-        letters, names, ambiguous=ambiguous, rng=rng, source=str(fasta)
+    tokens, spelled = read_letters(
+        letters,
+        names,
+        ambiguous=ambiguous,
+        rng=rng,
+        source=str(fasta),
+        minus=np.array([w.strand == "-" for w in windows]),
     )
-    minus = np.array([w.strand == "-" for w in windows])
-    tokens[minus] = reverse_complement(tokens[minus])
     # the genome holds more than these windows: a saved design contains them in full
-    return Sequences(_set_read_only(tokens), names, None, tuple(skipped))
+    return Sequences(tokens, names, None, tuple(skipped), spelled)
 
 
 def parse_fasta(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import LARGEST, open_regular_file
-from causalgia.sequences.alphabet import Ambiguous, Layout, letter_tokens
+from causalgia.sequences.alphabet import Layout, ReadAmbiguous
 from causalgia.sequences.fasta import (
     FilePath,
     Name,
@@ -22,6 +22,7 @@ from causalgia.sequences.fasta import (
     flaw_of_letters,
     from_bed,
     read_fasta,
+    read_letters,
 )
 from causalgia.sequences.genome import is_bed_header
 from causalgia.sequences.skipped_inputs import Skip, Skipped, as_skip, check_any_left
@@ -51,7 +52,7 @@ def read_sequences(
     stranded: bool = False,
     key: str | None = None,
     layout: Layout | None = None,
-    ambiguous: Ambiguous = "refuse",
+    ambiguous: ReadAmbiguous = "refuse",
     rng: RNG | None = None,
     skip: Skip = (),
 ) -> Sequences:
@@ -81,7 +82,8 @@ def read_sequences(
         from the shape unless both have 4. Channels are A, C, G, T.
     ambiguous, rng
         ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four
-        quarters) by `rng`; by default they are refused, as in
+        quarters) by `rng`; ``"keep"`` is for shuffles with ``keep_n=True``, in which
+        they keep their places; by default they are refused, as in
         `causalgia.sequences.encode`.
     skip
         Reasons for which records, intervals or rows are left out, and listed in
@@ -162,12 +164,10 @@ def read_sequences(
             usable = [i for i, flaw in enumerate(flaws) if not flaw]
             check_any_left(len(usable), skipped, place, "rows")
             letters, names = letters[usable], tuple(str(names[i]) for i in usable)
-        return Sequences(
-            letter_tokens(letters, names, ambiguous=ambiguous, rng=rng, source=place),
-            names,
-            None,
-            skipped,
+        read, spelled = read_letters(
+            letters, names, ambiguous=ambiguous, rng=rng, source=place
         )
+        return Sequences(read, names, None, skipped, spelled)
     arguments = {
         "genome": "genome= (its FASTA file)",
         "length": "length= (that of the network's input)",

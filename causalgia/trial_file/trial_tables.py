@@ -443,7 +443,7 @@ def _with_absolute_source(null: Table, folder: Path) -> Table:
 
 _OF_FILE: Keys = {
     "file": NAME,
-    "ambiguous": one_of("refuse", "draw"),
+    "ambiguous": one_of("refuse", "draw", "keep"),
     "rng": (
         lambda value: is_int64(value) and value >= 0,
         "a whole number of at least 0",

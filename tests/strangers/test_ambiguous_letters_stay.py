@@ -11,6 +11,7 @@ import causalgia as cg
 from causalgia.design.arms import null_from_dict
 from causalgia.errors import CausalgiaError, DesignError
 from causalgia.sequences import decode
+from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.trial_file import read_spec
 
 RNG = np.random.default_rng(17)
@@ -122,3 +123,63 @@ def test_the_number_of_sequences_is_that_of_the_draws():
     _, counts = np.unique(drawn, axis=0, return_counts=True)
     assert len(counts) == 24
     assert counts.min() > 40  # of 83 each
+
+
+GENOME = "ACGTACGTAANNNRACGTTGCATTACGGAT"
+
+
+@pytest.fixture
+def peaks(tmp_path):
+    (tmp_path / "genome.fa").write_text(f">chr1\n{GENOME}\n")
+    (tmp_path / "peaks.bed").write_text(
+        "chr1\t2\t22\ta\t0\t+\nchr1\t4\t24\tb\t0\t-\nchr1\t9\t29\tc\t0\t+\n"
+    )
+    return tmp_path
+
+
+def of_peaks(folder, **options):
+    return cg.read_sequences(
+        folder / "peaks.bed",
+        genome=folder / "genome.fa",
+        length=20,
+        stranded=True,
+        **options,
+    )
+
+
+def test_windows_of_a_genome_keep_the_letters_on_both_strands(peaks):
+    with pytest.raises(CausalgiaError, match="'N'"):
+        of_peaks(peaks)
+    windows = of_peaks(peaks, ambiguous="keep")
+    spelled = [
+        GENOME[2:22],
+        reverse_complement_iupac(GENOME[4:24]),
+        GENOME[9:29],
+    ]
+    saved = cg.DinucleotideShuffle(of=windows, keep_n=True).to_dict()["of"]
+    assert list(saved.values()) == spelled
+    with pytest.raises(CausalgiaError, match="keep_n=True alone"):
+        cg.DinucleotideShuffle(of=windows)
+    drawn = cg.Shuffle(of=windows, keep_n=True).sample(60, rng=0)["sequence"].values
+    assert drawn.shape == (60, 20)
+
+
+def test_a_trial_file_and_arrays_keep_the_letters(peaks):
+    of = of_peaks(peaks, ambiguous="keep")
+    (peaks / "trial.toml").write_text(
+        "n_units = 12\nrng = 1\n[null]\nkind = 'shuffle'\nkeep_n = true\n"
+        "of = {file = 'peaks.bed', genome = 'genome.fa', length = 20, stranded = true,"
+        " ambiguous = 'keep'}\n"
+        "[arms]\nuntreated = {}\nsite = {embed = 'TGCATG', at = 2}\n"
+        "[predictor]\nzoo = 'rbfox1_like'\n"
+    )
+    null = read_spec(peaks / "trial.toml").design.null
+    assert null == cg.Shuffle(of=of, keep_n=True)
+    one_hot = np.eye(4)[np.random.default_rng(0).integers(0, 4, (3, 12))]
+    one_hot[1, 4] = 0.0
+    np.save(peaks / "x.npy", one_hot)
+    read = cg.read_sequences(peaks / "x.npy", ambiguous="keep")
+    assert chr(read.ambiguous[1, 4]) == "N"
+    assert (read.ambiguous > 0).sum() == 1
+    with pytest.raises(CausalgiaError, match="'refuse', 'draw' or 'keep'"):
+        cg.read_sequences(peaks / "x.npy", ambiguous="hold")
