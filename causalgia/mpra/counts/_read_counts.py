@@ -70,22 +70,17 @@ def read_counts(
 
     The table is recognized by its columns, in any order and in upper or lower case:
 
-    ===================================== ==============================================
-    columns                               written by
-    ===================================== ==============================================
-    ``barcode oligo_name dna_count_<rep>  IGVF ``reporter_experiment_barcode``,
-    rna_count_<rep>`` ...                 MPRAsnakeflow
-    ``barcode name dna_count_<rep>`` ...  BCalm
-    ``barcode oligo_name replicate        a row a barcode and replicate
-    dna_count rna_count``
-    ``barcode label DNA RNA1 RNA2`` ...   one DNA column and several of RNA: one pool
-    ``replicate oligo_name dna_counts     IGVF ``reporter_experiment``: a sum an oligo
-    rna_counts`` ...
-    ``oligo_name dna_count_<rep>          sums of oligos
-    rna_count_<rep>`` ...
-    ``Barcode Oligo plasmid_r1 K562_r1``  MPRAmodel, with `conditions`
-    three columns without a header        MPRAflow: a file a replicate, with `assignment`
-    ===================================== ==============================================
+    - IGVF ``reporter_experiment_barcode``, MPRAsnakeflow: ``barcode oligo_name``, and
+      ``dna_count_<rep> rna_count_<rep>`` of each replicate;
+    - BCalm: ``barcode name``, and ``dna_count_<rep>`` ...;
+    - a row a barcode and replicate: ``barcode oligo_name replicate``, and
+      ``dna_count rna_count``;
+    - one pool of DNA and several columns of RNA: ``barcode label DNA RNA1 RNA2`` ...;
+    - IGVF ``reporter_experiment``, a sum an oligo: ``replicate oligo_name``, and
+      ``dna_counts rna_counts``;
+    - sums of oligos: ``oligo_name``, and ``dna_count_<rep> rna_count_<rep>``;
+    - MPRAmodel, with `conditions`: ``Barcode Oligo plasmid_r1 K562_r1`` ...;
+    - MPRAflow, a file a replicate, with `assignment`: three columns without a header.
 
     Parameters
     ----------
