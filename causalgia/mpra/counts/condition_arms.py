@@ -113,7 +113,8 @@ def _dna_of_oligos(counts: xr.Dataset, oligos: Ints) -> list[list[Array]]:
     of = counts["oligo_index"].to_numpy()
     order = np.lexsort((dna, of))
     bounds = np.searchsorted(of[order], np.arange(counts.sizes["oligo"] + 1))
-    rows = [dna[order][a:b] for a, b in pairwise(bounds.tolist())]
+    ordered = dna[order]
+    rows = [ordered[a:b] for a, b in pairwise(bounds.tolist())]
     return [[rows[o] for o in column] for column in oligos.T]
 
 

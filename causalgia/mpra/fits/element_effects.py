@@ -23,7 +23,7 @@ from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
 from causalgia.mpra.counts.condition_arms import check_arms_of_one_library
 from causalgia.types import Array, Ints, Mask
 
-_MANY_READS, _LEAST_EQUAL = 10.0, 3
+_MANY_READS, _LEAST_EQUAL, _FEW = 10.0, 3, 0.1
 
 
 @dataclass(frozen=True)
@@ -296,7 +296,8 @@ def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
     # few reads are often equal by chance
     several &= (size > 1) & (mean.mean(axis=1) >= _MANY_READS)
     equal = several & (apart < 1e-6)
-    if equal.sum() < _LEAST_EQUAL or equal.sum() < 0.5 * several.sum():
+    least = max(_LEAST_EQUAL, 0.5 * several.sum(), _FEW * request.oligos.size)
+    if equal.sum() < least:
         return
     first = int(equal.argmax())
     raise CountsError(
