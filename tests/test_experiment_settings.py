@@ -268,6 +268,7 @@ def test_every_experiment_states_its_kind_of_claim():
     kinds = {name: entry.claims for name, entry in cg.experiments.entries().items()}
     assert {name for name, kind in kinds.items() if kind == "screening"} == {
         "kmer_screen",
+        "motif_screen",
         "variants",
     }
     assert set(kinds.values()) == {"confirmatory", "screening"}

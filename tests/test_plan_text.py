@@ -95,7 +95,7 @@ def test_of_many_rows_the_one_that_needs_most_is_first():
     assert text.startswith(f"{int(found['n_units'].max()):,} units give a 95 %")
     table = text.split("\n\n")[1].splitlines()
     assert len(table) == 22
-    assert table[-1] == 'Names end after 40 letters (…). 10 more; rows="all" shows all.'
+    assert table[-1] == '10 more; rows="all" shows all. Names end after 40 letters (…).'
     assert len(size_report(found, rows="all").split("\n\n")[1].splitlines()) == 32
     with pytest.raises(OutcomesError, match=r"cg\.sample_size"):
         size_report(pilot)

@@ -212,15 +212,8 @@ def propose_in_stages(
     """Return the proposals of `propose`, whose maps, and patterns after each method, are
     kept as soon as they are there.
 
-    Parameters
-    ----------
-    keep
-        Returns what a folder has of a name, else makes and keeps it: ``maps``,
-        ``limits``, and ``proposed_...`` for each method.
-    stages
-        Prints what is done.
-    progress
-        Whether to draw a progress bar on a terminal.
+    ``keep`` returns what a folder has of a name, else makes and keeps it: ``maps``,
+    ``limits``, and ``proposed_...`` for each method. ``stages`` prints what is done.
     """
     check_predictor(predictor, "cg.propose")
     methods = requested_methods(method)

@@ -99,8 +99,8 @@ def family_table(
     pairs: pd.DataFrame,
     n_sequences: int,
 ) -> pd.DataFrame:
-    """Return a row for each family, the largest effect first: see
-    `causalgia.Discovery.families`.
+    """Return a row for each family, the largest effect first, as
+    `causalgia.discover` describes it.
     """
     import pandas as pd
 
