@@ -380,7 +380,12 @@ def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> st
     n = quality.sizes["replicate"]
     unseen = int(quality["never_seen"].sum())
     parts = [] if verdicts or n < 2 else [_repeatability(quality)]
-    parts += [f"{_barcodes_an_oligo(quality)} barcodes an oligo (median)"]
+    barcodes = _barcodes_an_oligo(quality)
+    parts += [
+        "one barcode (or sum) an oligo"
+        if barcodes == "1"
+        else f"{barcodes} barcodes an oligo (median)"
+    ]
     if unseen:
         parts.append(f"{unseen:,} of {int(quality['oligos'].sum()):,} oligos have none")
     parts += _format_in_words(quality)
@@ -394,6 +399,10 @@ def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> st
         return sentence
     more = f" ({len(verdicts) - 1:,} more in the notes)" if len(verdicts) > 1 else ""
     return f"Caution: {verdicts[0]['says'].rstrip('.')}{more}. {sentence}"
+
+
+def _plural_of(n: float) -> str:
+    return f"{n:g} barcode{'s' * (n != 1)}"
 
 
 def _repeatability(quality: xr.Dataset) -> str:
@@ -440,8 +449,8 @@ def _arms_in_words(quality: xr.Dataset) -> list[str]:
         one = quality.sel(arm_=arm)
         lines.append(
             f"{arm}: {_plural(int(one['oligos']), 'oligo')}, "
-            f"{int(one['never_seen']):,} never seen; {one['barcodes'].item():g} "
-            f"barcodes an oligo (median), {int(one['outliers']):,} of them more than "
+            f"{int(one['never_seen']):,} never seen; "
+            f"{_plural_of(one['barcodes'].item())} an oligo (median), {int(one['outliers']):,} of them more than "
             f"{one.attrs['outlier']:g} robust sd off."
         )
     return lines
