@@ -266,10 +266,7 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     )
 
 
-_NOT_CLEAR = {
-    "negligible": "is negligible",
-    "undecided": "cannot be told from a negligible one",
-}
+_DOES = DOES | {"undecided": "cannot be told from a negligible one"}
 
 
 def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
@@ -285,16 +282,12 @@ def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
         by_verdict.setdefault(str(net["verdict"].item()), []).append(
             f"{filled} ({effect_in_words(net)})"
         )
-    clear = [
-        f"{DOES[verdict]} with {in_list(of)}"
+    does = {
+        verdict: f"{_DOES[verdict]} with {in_list(of)}"
         for verdict, of in by_verdict.items()
-        if verdict in DIRECTIONS
-    ]
-    others = [
-        f"{_NOT_CLEAR[verdict]} with {in_list(of)}"
-        for verdict, of in by_verdict.items()
-        if verdict not in DIRECTIONS
-    ]
+    }
+    clear = [text for verdict, text in does.items() if verdict in DIRECTIONS]
+    others = [text for verdict, text in does.items() if verdict not in DIRECTIONS]
     what = f"overwriting {label}, against overwriting a placebo span,"
     if not clear:
         return f"the effect of {what} {in_list(others)}"

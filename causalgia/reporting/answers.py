@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from causalgia.checks import in_list
@@ -633,9 +634,7 @@ def _longer_settings(setting: str, effects: xr.Dataset) -> list[str]:
         return []
     example = ""
     if _OWN_CONTROL in setting:
-        weight = effects["weight"].transpose("contrast", "arm").to_numpy()
-        weight = weight[~is_placebo(effects)]
-        one = weight[((weight != 0).sum(axis=1) == 2) & (weight.min(axis=1) == -1)][0]
+        one = _differences(effects)[0]
         arms = effects["arm"].to_numpy()
         arm, control = (
             quote_if_spaced(cut(str(arms[i]), _IN_EXAMPLE))
@@ -745,10 +744,8 @@ def _subtracted(effects: xr.Dataset) -> str:
     """
     if "weight" not in effects or effects["weight"].size > _MOST_WEIGHTS:
         return ""
-    weight = effects["weight"].transpose("contrast", "arm").to_numpy()
-    weight = weight[~is_placebo(effects)]
-    of_two = ((weight != 0).sum(axis=1) == 2) & (weight.min(axis=1) == -1)
-    arms = effects["arm"].to_numpy().astype(str)[weight[of_two].argmin(axis=1)]
+    controls = _differences(effects).argmin(axis=1)
+    arms = effects["arm"].to_numpy().astype(str)[controls]
     names = [
         "'none'" if name == "none" else quote_if_spaced(name)
         for name in dict.fromkeys(arms.tolist())
@@ -758,6 +755,17 @@ def _subtracted(effects: xr.Dataset) -> str:
     if len(names) > _FEW_CONTROLS:
         return f"Each arm minus {_OWN_CONTROL}"
     return f"Arms minus {' or '.join(cut(name) for name in names)}"
+
+
+def _differences(effects: xr.Dataset) -> npt.NDArray[np.float64]:
+    """Return the weights, (contrast, arm), of the contrasts that are one arm minus
+    another, without those of placebos.
+    """
+    weight = effects["weight"].transpose("contrast", "arm").to_numpy()
+    weight = weight[~is_placebo(effects)]
+    of_two = ((weight != 0).sum(axis=1) == 2) & (weight.min(axis=1) == -1)
+    found: npt.NDArray[np.float64] = weight[of_two]
+    return found
 
 
 def _as_given(effects: xr.Dataset) -> str:

@@ -90,9 +90,9 @@ def calls(
     replicates: that of these barcodes.
 
     By rank, q holds the false discovery rate for any law of the negatives, if the
-    inactive oligos are drawn like these (Bates et al. 2023). In halves of negatives
-    with t laws of 2 and 3 degrees of freedom, called against the other halves, 0 of 20
-    had a false call, and 16 to 19 by a normal law with the negatives' median and MAD.
+    inactive oligos are drawn like these (Bates et al. 2023). How often a library has a
+    false call, and how many active oligos are called, for negatives of normal and
+    long-tailed laws, is in docs/validation.md.
 
     References
     ----------
