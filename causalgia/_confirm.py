@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from causalgia._run import run
 from causalgia.analysis import Analysis, fixed_placebo_contrasts, stored_analysis
-from causalgia.checks import nearest
+from causalgia.checks import as_names, nearest
 from causalgia.choices import (
     DIRECTIONS,
     LEAST_PLACEBOS,
@@ -236,20 +235,13 @@ def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
                 "'higher', 'lower'), so nothing is left to confirm"
             )
         return [str(name) for name in select["contrast"].to_numpy()[directional]]
-    if isinstance(select, xr.DataArray):
-        select = select.to_numpy().ravel().tolist()
-    if isinstance(select, str | bytes | Mapping | pd.DataFrame) or not isinstance(
-        select, Iterable
-    ):
-        given = [select]
-    else:
-        given = list(select)
-    if not all(isinstance(name, str) for name in given):
+    given = as_names(select)
+    if given is None:
         raise DesignError(
             "select= takes names of arms or contrasts, or decisions of cg.analyze, not "
             f"{type(select).__name__}; for example select=['GATA1', 'TAL1']"
         )
-    names = list(dict.fromkeys(map(str, given)))
+    names = list(dict.fromkeys(given))
     if not names:
         raise DesignError(
             "select= names nothing; give names of arms or contrasts, or decisions"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import difflib
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
@@ -458,6 +458,35 @@ def as_int(
             "below 2^48)"
         )
     return int(value)
+
+
+def as_names(value: Any) -> tuple[str, ...] | None:
+    """Return the names that a value holds, in their order, or None if it holds none.
+
+    One name is a text; several are a list, a tuple, an array, a column of a table, a
+    DataArray, the keys of a dict or a generator. A set has no order, and a dict or a
+    table is no list of names.
+
+    Examples
+    --------
+    >>> as_names("K562"), as_names(["K562", "HepG2"]), as_names({"K562": 1}.keys())
+    (('K562',), ('K562', 'HepG2'), ('K562',))
+    >>> as_names({"K562", "HepG2"}), as_names([3]), as_names(b"K562"), as_names("")
+    (None, None, None, None)
+    """
+    if isinstance(value, str):
+        value = (value,)
+    elif not isinstance(value, list | tuple) and hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    if hasattr(value, "ndim") and hasattr(value, "ravel"):
+        value = value.ravel().tolist() if value.ndim < 2 else None
+    unordered = isinstance(value, set | frozenset | bytes | bytearray | Mapping)
+    if unordered or not isinstance(value, Iterable):
+        return None
+    found = tuple(value)
+    if any(not isinstance(name, str) or not name for name in found):
+        return None
+    return tuple(map(str, found))
 
 
 def as_texts(

@@ -8,7 +8,7 @@ position and task, and unfolds its result.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.checks import nearest
+from causalgia.checks import as_names, nearest
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.types import Array
 
@@ -129,7 +129,7 @@ def tasks_in_table(table: xr.Dataset) -> list[str]:
 
 def selected_tasks(
     known: Sequence[str],
-    task: str | Sequence[str],
+    task: str | Iterable[str],
     *,
     place: str = "",
     argument: str = "task",
@@ -161,12 +161,8 @@ def selected_tasks(
     ... )
     ['RNA:K562', 'DNASE:K562', 'DNASE:HepG2']
     """
-    patterns = [task] if isinstance(task, str) else task
-    if (
-        not isinstance(patterns, Sequence)
-        or not patterns
-        or not all(isinstance(one, str) for one in patterns)
-    ):
+    patterns = as_names(task)
+    if not patterns:
         raise ContrastError(
             f"{place}{argument}={quoted(task)} is not a task; give a name, a pattern "
             'such as "DNASE:*", or a list of '
@@ -211,7 +207,7 @@ def tasks_for_errors(known: Sequence[str]) -> str:
 
 
 def select_tasks(
-    table: xr.Dataset, task: str | Sequence[str] | None, *, place: str = ""
+    table: xr.Dataset, task: str | Iterable[str] | None, *, place: str = ""
 ) -> Any:
     """Return a table of the tasks of a selection, as `selected_tasks`; None: all.
 

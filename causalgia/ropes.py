@@ -81,6 +81,10 @@ class Rope:
 
         Examples
         --------
+        >>> Rope.parse("-0.1,0.1") == Rope.parse("-0.1 0.1") == Rope.parse([-0.1, 0.1])
+        True
+        >>> str(Rope.parse("K562=-0.1,0.1;HepG2=-1,1"))
+        '-0.1 to 0.1 (K562); -1 to 1 (HepG2)'
         >>> Rope.parse((0.1, -0.1))
         Traceback (most recent call last):
         ...
@@ -94,7 +98,9 @@ class Rope:
                 f"{WAYS}"
             )
         if isinstance(rope, str):
-            return _of_text(rope)
+            rope = _numbers_of(rope)
+        if isinstance(rope, str):
+            return _of_name(rope)
         if is_real(rope):
             if rope != 0:
                 known = -1e300 < rope < 1e300 and rope != null
@@ -133,6 +139,21 @@ class Rope:
         found = _IN_SD.fullmatch(str(self.value))
         return float(found[1]) if found else np.nan
 
+    def fixed(self) -> Rope:
+        """Return this region, whose ends need no data.
+
+        Raises
+        ------
+        DecisionError
+            If they do, as those of placebos.
+        """
+        if self.is_fixed:
+            return self
+        raise DecisionError(
+            f"rope={quoted(self.value)} is not fixed beforehand for all effects; "
+            "give two numbers (or two for each task), or 0"
+        )
+
     def ends(self, tasks: list[str], null: float = 0.0) -> list[Ends]:
         """Return the two ends for each task; those of a direction are both `null`, no
         effect.
@@ -152,12 +173,7 @@ class Rope:
             return [(null, null) for _ in tasks]
         if self.kind == "numbers":
             return [rope_ends(self.value, null) for _ in tasks]
-        if self.kind != "by task":
-            raise DecisionError(
-                f"rope={quoted(self.value)} is not fixed beforehand for all effects; "
-                "give two numbers (or two for each task), or 0"
-            )
-        by_task = dict(self.value)
+        by_task = dict(self.fixed().value)
         if set(by_task) != set(tasks):
             raise DecisionError(
                 f"rope names the tasks {quoted(sorted(by_task))}, and there are "
@@ -211,7 +227,21 @@ def _of_task(task: Any, ends: Any, null: float = 0.0) -> tuple[str, Ends]:
         raise DecisionError(f"task {task}: {error}{one}") from None
 
 
-def _of_text(rope: str) -> Rope:
+def _numbers_of(text: str) -> Any:
+    """Return the numbers that a text holds, by task where it names tasks; a text
+    without numbers as it is.
+    """
+    if "=" in text:
+        parts = [part.rpartition("=") for part in text.split(";") if part.strip()]
+        return {task.strip(): _numbers_of(ends) for task, _, ends in parts}
+    try:
+        numbers = [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        return text
+    return numbers[0] if len(numbers) == 1 else numbers or text
+
+
+def _of_name(rope: str) -> Rope:
     name = rope.strip()
     if name in PLACEBO_ROPES or name == "matched":
         return Rope(name, name)  # type: ignore[arg-type]  # one of the names

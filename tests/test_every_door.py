@@ -5,6 +5,7 @@ verb that takes them.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,12 +91,22 @@ REGIONS: dict[str, Callable[[Any], Any]] = {
 }
 BY_TASK = {"K562": (-0.3, 0.3), "HepG2": (-0.1, 0.1)}
 TAKEN: list[Any] = [REGION, [-0.3, 0.3], np.array(REGION), 0, 0.0, "0.2 sd", ".2sd"]
-TAKEN += [BY_TASK, tuple(BY_TASK.items())]
+TAKEN += [BY_TASK, tuple(BY_TASK.items()), cg.Rope.parse(REGION)]
+TEXTS = {  # as on a command line, and in Python
+    "-0.3,0.3": REGION,
+    " -0.3  0.3 ": REGION,
+    "-.3, 3e-1": REGION,
+    "0": 0,
+    "0.2 sd": "0.2 sd",
+    "K562=-0.3,0.3; HepG2=-0.1 0.1": BY_TASK,
+}
+TAKEN += TEXTS
 REFUSED: list[Any] = [{"K562": (-1, 1)}, {**BY_TASK, "liver": (-1, 1)}, {}]
 REFUSED += [{"K562": 0, "HepG2": 0}, {"K562": "0.2 sd", "HepG2": "0.2 sd"}, (1, -1)]
 REFUSED += [(1, 1), 0.2, (1, 2, 3), (np.nan, 1), (-np.inf, 1), ("-1", "1"), "0.2"]
 REFUSED += ["placebo", "placebo outliers", "placebo tail", "matched", True, "-1 sd"]
-REFUSED += [{-0.3, 0.3}, (False, True), [], object(), 1j]
+REFUSED += [{-0.3, 0.3}, (False, True), [], object(), 1j, "", " ", "=", ";", ","]
+REFUSED += ["0.3,-0.3", "0.1,0.2,0.3", "K562=-1,1", "K562=wide;HepG2=-1,1", "nan,1"]
 
 
 @pytest.mark.parametrize("verb", REGIONS)
@@ -108,7 +119,7 @@ def test_every_verb_takes_the_same_regions(verb: str) -> None:
 
 
 def test_a_plan_says_one_thing_in_every_form() -> None:
-    plans = [cg.Analysis(rope=region) for region in (BY_TASK, TAKEN[-1])]
+    plans = [cg.Analysis(rope=region) for region in (BY_TASK, tuple(BY_TASK.items()))]
     plans.append(
         cg.Analysis.from_dict({"rope": {k: list(v) for k, v in BY_TASK.items()}})
     )
@@ -116,6 +127,65 @@ def test_a_plan_says_one_thing_in_every_form() -> None:
     plans = [cg.Analysis(rope=region) for region in TAKEN[:3]]
     plans.append(cg.Analysis.from_dict({"rope": REGION}))
     assert len({plan.fingerprint for plan in plans}) == 1
+
+
+def _trial_file(folder: Path, line: str) -> Path:
+    path = folder / "trial.toml"
+    path.write_text(
+        'name = "t"\nrng = 0\nn_units = 50\n[predictor]\nzoo = "gata1_like"\n'
+        '[null]\nkind = "uniform"\nlength = 41\n[arms.untreated]\n[arms.A]\n'
+        f'embed = "AGATAAG"\nat = 10\n[analysis]\ncontrol = "untreated"\n{line}\n'
+    )
+    return path
+
+
+DECISIONS = cg.decide(ESTIMATES, rope=REGION)
+MOTIFS = {"K562": cg.motif("ACGT"), "HepG2": cg.motif("GGCC")}
+NAMES: dict[str, Callable[[Any], Any]] = {
+    "table": lambda t: cg.table(DECISIONS, task=t),
+    "tidy": lambda t: cg.tidy(DECISIONS, task=t),
+    "report": lambda t: cg.report(DECISIONS, task=t),
+    "methods": lambda t: cg.methods(DECISIONS, task=t),
+    "forest": lambda t: cg.plot.forest(DECISIONS, task=t),
+    "attribute": lambda t: cg.attribute(
+        ["ACGTACGTAC"], SHARE, method="ism", tasks=t
+    ),
+    "tasks": lambda t: cg.FunctionPredictor(lambda x: x[:, :2].sum(2), tasks=t),
+    "expected": lambda t: cg.attribution.match([cg.motif("ACGT")], MOTIFS, expected=t),
+}
+LISTS: list[Any] = [["K562", "HepG2"], ("K562", "HepG2"), np.array(["K562", "HepG2"])]
+LISTS += [pd.Index(LISTS[0]), pd.Series(LISTS[0]), DECISIONS["task"]]
+LISTS += [dict.fromkeys(LISTS[0]).keys(), np.array(LISTS[0], dtype=object)]
+
+
+@pytest.mark.parametrize("verb", NAMES)
+def test_every_verb_takes_the_same_lists_of_names(verb: str) -> None:
+    for names in LISTS:
+        NAMES[verb](names)
+    NAMES[verb](name for name in LISTS[0])
+    for wrong in ({"K562", "HepG2"}, 3, b"K562", [], ["K562", 3], ["K562", ""]):
+        with pytest.raises(CausalgiaError, match="K562|3|name|\\[\\]"):
+            NAMES[verb](wrong)
+    for wrong in (pd.DataFrame({"K562": ["HepG2"]}), {"K562": 1}, [["K562"]]):
+        with pytest.raises(CausalgiaError):
+            NAMES[verb](wrong)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_region_is_one_in_python_a_trial_file_and_the_shell(
+    tmp_path: Path, text: str
+) -> None:
+    from causalgia.cli.options import folder_analysis
+
+    value = TEXTS[text]
+    region = cg.Rope.parse(value)
+    assert cg.Rope.parse(text) == region
+    plain = {k: list(v) for k, v in value.items()} if value is BY_TASK else value
+    written = json.dumps(plain).replace(": ", " = ")
+    for line in (f"rope = {written}", f"rope = {json.dumps(text)}"):
+        assert read_spec(_trial_file(tmp_path, line)).analysis.rope == region.value
+    shell = folder_analysis(tmp_path / "none", OUTCOMES, {"rope": text, "control": "a"})
+    assert shell.rope == region.value
 
 
 def test_matched_variants_are_asked_for_before_anything_is_predicted() -> None:
@@ -253,11 +323,5 @@ def test_arrays_are_no_settings() -> None:
 def test_a_trial_file_is_refused_before_anything_is_predicted(
     tmp_path: Path, line: str, words: str
 ) -> None:
-    path = tmp_path / "trial.toml"
-    path.write_text(
-        'name = "t"\nrng = 0\nn_units = 50\n[predictor]\nzoo = "additive"\n'
-        '[null]\nkind = "uniform"\nlength = 41\n[arms.untreated]\n[arms.A]\n'
-        f'embed = "AGATAAG"\nat = 10\n[analysis]\ncontrol = "untreated"\n{line}\n'
-    )
     with pytest.raises(DesignError, match=words):
-        read_spec(path)
+        read_spec(_trial_file(tmp_path, line))

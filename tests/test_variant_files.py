@@ -237,7 +237,10 @@ def test_mismatches_are_listed_or_skipped(folder, tmp_path):
         (("--match", "gc"), "error: --match: 'gc' is not one of"),
         (("--n-null", 3), "--n-null"),
         (("--schema", "bed"), "schema"),
-        (("--rope", "1,0"), "--rope 1,0: effects too small to matter are matched"),
+        (
+            ("--rope", "1,0"),
+            "--rope=1,0 is reversed; give the lower end first: --rope=0,1",
+        ),
         (
             ("--null", "none", "--tail"),
             "--tail is of null variants, and --null none has none",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
-from causalgia.checks import is_real, nearest
+from causalgia.checks import as_names, is_real, nearest
 from causalgia.compiled import caching_if_possible
 from causalgia.errors import AttributionError, MissingExtraError, quoted
 from causalgia.predict import Predictor
@@ -307,8 +307,8 @@ def expected_places(
     """
     if expected is None:
         return []
-    names = [expected] if isinstance(expected, str) else list(expected)
-    if not names or not all(isinstance(one, str) for one in names):
+    names = as_names(expected)
+    if not names:
         raise AttributionError(
             f"expected={quoted(expected)}; give names of motifs, such as "
             "['CTCF', 'ZNF143'], or leave it out"

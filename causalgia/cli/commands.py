@@ -56,7 +56,6 @@ from causalgia.cli.options import (
     folder_analysis,
     folder_experiment,
     load_spec_predictor,
-    parse_rope,
     parse_share,
     trial_seed,
 )
@@ -586,7 +585,7 @@ def analyze(
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
     given = {
-        "rope": parse_rope(rope),
+        "rope": rope,
         "rare": parse_share(rare),
         "error": error,
         "largest": largest,

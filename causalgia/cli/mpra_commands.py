@@ -46,7 +46,6 @@ from causalgia.cli.mpra_tables import (
     measured_effects,
     parallel_answer,
     parse_flanks,
-    parse_log2_rope,
     parse_numbers,
     planning_noise,
     quality_figures,
@@ -628,8 +627,9 @@ def analyze(
     from causalgia.cli.report_command import page_parts
     from causalgia.mpra.text_reports import fit_question
     from causalgia.paper.html_page import write_page
+    from causalgia.ropes import Rope
 
-    region = parse_log2_rope(rope)
+    region = Rope.parse(rope).fixed()
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS, QUALITY, *of_outcomes(out))
     requested = requested_parts(sentences=sentences, notes=notes)
     with output_folder(out) as folder:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from causalgia.checks import nearest
 from causalgia.cli.folder import FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
-from causalgia.cli.options import parse_rope
 from causalgia.cli.output import echo
 from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
     CausalgiaError,
     ContrastError,
-    DecisionError,
     LibraryError,
     OutcomesError,
     comma_list,
@@ -54,27 +52,6 @@ def parse_numbers(text: str, option: str) -> list[float] | float:
             f"{option} {quoted(text)} must be a number, or several: 5,10,20"
         )
     return found[0] if len(found) == 1 else found
-
-
-def parse_log2_rope(text: str) -> Any:
-    """Return the region of ``mpra analyze --rope``: two numbers on log2, or 0.
-
-    Raises
-    ------
-    DecisionError
-        If it is anything else; placebos and sd of the control's outcomes belong to
-        trials on a predictor.
-    """
-    from causalgia.ropes import is_rope
-
-    found = parse_rope(text)
-    if isinstance(found, str | dict) or not is_rope(found):
-        raise DecisionError(
-            f"--rope {quoted(text)} must be two numbers on log2, the lower first: "
-            "--rope=-0.1,0.1, the effects too small to matter; or --rope 0, the "
-            "direction alone"
-        )
-    return found
 
 
 def parse_flanks(text: str | None) -> tuple[str, str]:

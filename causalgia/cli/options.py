@@ -91,32 +91,6 @@ def folder_experiment(folder: Path) -> Experiment | None:
     return read_experiment_design(folder / SPEC) if (folder / SPEC).is_file() else None
 
 
-def parse_rope(text: str | None) -> Any:
-    """Return the value of ``--rope`` as in a trial file: ``-0.1,0.1`` is two numbers,
-    ``0`` is a number, ``K562=-0.1,0.1;HepG2=-1,1`` a region by task.
-
-    Examples
-    --------
-    >>> [
-    ...     parse_rope(text)
-    ...     for text in ("-0.1,0.1", "-0.1 0.1", "0", "placebo", "0.2 sd", None)
-    ... ]
-    [[-0.1, 0.1], [-0.1, 0.1], 0.0, 'placebo', '0.2 sd', None]
-    >>> parse_rope("K562=-0.1,0.1;HepG2=-1,1")
-    {'K562': [-0.1, 0.1], 'HepG2': [-1.0, 1.0]}
-    """
-    if text is None:
-        return None
-    if "=" in text:
-        parts = [part.rpartition("=") for part in text.split(";") if part.strip()]
-        return {task.strip(): parse_rope(ends) for task, _, ends in parts}
-    try:
-        numbers = [float(part) for part in text.replace(",", " ").split()]
-    except ValueError:
-        return text
-    return numbers[0] if len(numbers) == 1 else numbers
-
-
 def parse_share(text: str | None) -> Any:
     """Return the value of ``--rare`` as in a trial file: a number or a word.
 

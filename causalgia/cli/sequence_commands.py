@@ -43,7 +43,6 @@ from causalgia.cli.options import (
     WorkersOption,
     dask_client,
     load_predictor_spec,
-    parse_rope,
 )
 from causalgia.cli.output import echo, output, record, records
 from causalgia.cli.tables import (
@@ -587,9 +586,9 @@ def score_variants(
 
     Example:   causalgia variants trial.toml --out scored
     """
-    from causalgia.analysis import Analysis
     from causalgia.experiments import variants as experiment_of
     from causalgia.experiments._variants import listed_of
+    from causalgia.ropes import Rope
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -645,10 +644,8 @@ def score_variants(
         settings: dict[str, Any] = (
             {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
         )
-        region, at = (
-            None if rope is None else Analysis.from_dict({"rope": _rope(rope)}).region,
-            genome.absolute(),
-        )
+        region = None if rope is None else Rope.parse(rope)
+        at = genome.absolute()
         loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
         experiment = experiment_of(
             chosen,
@@ -689,19 +686,6 @@ def score_variants(
             requested=requested_parts(sentences=sentences, notes=notes),
         )
     print_written(out, STORE, *written)
-
-
-def _rope(text: str) -> Any:
-    from causalgia.ropes import is_rope
-
-    value = parse_rope(text)
-    if not is_rope(value):
-        raise DesignError(
-            f"--rope {text}: effects too small to matter are matched (the range of "
-            "null variants), two numbers with the lower first, such as -0.1,0.1, sd of "
-            "the reference windows, such as '0.2 sd', or 0"
-        )
-    return value
 
 
 def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
-from causalgia.checks import check_draws, check_flag
+from causalgia.checks import as_names, check_draws, check_flag
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import (
     InferenceError,
@@ -232,7 +232,7 @@ def infer(
     check_flag(accept_unconverged, "accept_unconverged", error=InferenceError)
     given: EstimateTable = as_pandas(estimates)
     _check_estimates(given, prior, family)
-    names_of_x = [covariates] if isinstance(covariates, str) else covariates or []
+    names_of_x = as_names(covariates) or ()
     names = [name for name in [family, *names_of_x] if isinstance(name, str)]
     table = as_labeled_estimates(given, names)
     _check_null_value(table)

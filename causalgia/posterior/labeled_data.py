@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis_values import Prior
-from causalgia.checks import nearest
+from causalgia.checks import as_names, nearest
 from causalgia.errors import InferenceError, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.crossover_estimates import placebo_contrasts
@@ -390,7 +390,7 @@ def covariate_values(
     """
     if covariates is None:
         return (), None
-    names = (covariates,) if isinstance(covariates, str) else tuple(covariates)
+    names = as_names(covariates)
     if not names or len(set(names)) < len(names):
         raise InferenceError(
             f"covariates={quoted(covariates)}: name each coordinate on contrast once, "

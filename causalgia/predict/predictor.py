@@ -7,13 +7,13 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import is_whole, nearest
+from causalgia.checks import as_names, is_whole, nearest
 from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.predict.answer_checks import (
     abridged,
@@ -520,20 +520,11 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
             f"{quoted(names)}"
         )
         raise PredictorError(msg)
-    if not isinstance(names, Iterable):
+    given = as_names(names)
+    if not given or not all(map(str.strip, given)):
         msg = (
-            f"{what}s are a sequence of names, such as ['K562', 'HepG2'], not "
-            f"{quoted(names)}"
-        )
-        raise PredictorError(msg)
-    given = tuple(names)
-    odd: list[object] = [
-        name for name in given if not isinstance(name, str) or not name.strip()
-    ]
-    if odd or not given:
-        msg = (
-            f"{what} names are non-empty strings, at least one; got "
-            f"{quoted(odd[0] if odd else given)}"
+            f"{what}s are a sequence of names, non-empty and at least one, in the order of "
+            f"the answers, such as ['K562', 'HepG2'], not {quoted(names)}"
         )
         raise PredictorError(msg)
     half = next((name for name in given if _HALF_PAIR.search(name)), None)

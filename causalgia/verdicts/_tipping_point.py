@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
+from causalgia.checks import as_names
 from causalgia.choices import Error, Scale
 from causalgia.effects._contrast import contrast as contrasted
 from causalgia.errors import (
@@ -279,32 +280,27 @@ def _requested_effects(
         return _selected(contrasted(outcomes, control=control, scale=scale), requested)
     if requested is None:
         return contrasted(outcomes, scale=scale)
-    names = [requested] if isinstance(requested, str) else requested
-    if (
-        isinstance(names, list)
-        and names
-        and all(isinstance(name, str) for name in names)
-    ):
+    if names := as_names(requested):
         try:
             stored = contrasted(outcomes, scale=scale)
         except ContrastError:  # none is stored
             return contrasted(outcomes, contrasts=requested, scale=scale)
         if set(names) <= set(map(str, stored["contrast"].to_numpy())):
-            return stored.sel(contrast=names)
+            return stored.sel(contrast=list(names))
     return contrasted(outcomes, contrasts=requested, scale=scale)
 
 
 def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
     """Return the effects of contrasts by their names."""
-    names = [requested] if isinstance(requested, str) else requested
     there = (
         [str(name) for name in effects["contrast"].to_numpy()]
         if "contrast" in effects.coords
         else []
     )
-    if names is None:
+    if requested is None:
         return effects
-    if not isinstance(names, list) or not set(map(str, names)) <= set(there):
+    names = as_names(requested)
+    if names is None or not set(names) <= set(there):
         raise ContrastError(
             f"contrast={quoted(requested)} is not one of these effects, of the "
             f"contrasts {quoted(there[:20])}; name those"
