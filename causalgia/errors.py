@@ -84,6 +84,8 @@ __all__ = [
     "TrialInterruptedError",
 ]
 
+NAMES_SHOWN = 3
+"""Names (rows, places, findings) that a sentence lists before it counts the others."""
 _QUOTED, _LONGEST, _BEFORE = 80, 2_000, 24
 _LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED + 1},}}")
 

@@ -44,11 +44,14 @@ LARGEST = 2**33
 """Most bytes of a file read whole: 8 GiB, twice the human genome."""
 LARGEST_TEXT = 2**26
 """Most bytes of TOML or JSON: 64 MiB."""
+BYTES_A_READ = 2**24
+"""Bytes read at a time from a file that may not fit in memory: 16 MiB."""
 CHANGED = "was written to while it was read; read it again when it is whole"
 _FREE, _RATIO = 2**27, 20
 _BLOCK = 2**22
 _DEEPEST = 100
-_HEAD = 512
+HEAD_BYTES = 512
+"""First bytes of a file, which tell whether it is text."""
 _BOM = b"\xef\xbb\xbf"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ANNEX = re.compile(rb"(\.\./)*(\.git|/annex)/(annex/)?objects/")
@@ -157,7 +160,7 @@ def open_regular_file(
                     "into a file first"
                 )
             file.seek(0)
-            if why := stand_in(file.read(_HEAD)):
+            if why := stand_in(file.read(HEAD_BYTES)):
                 raise error(f"{path}: {why}")
             file.seek(0)
             yield file
@@ -354,7 +357,7 @@ def read_text(
         Of type `error`, as `read_bytes`, or if it is not UTF-8.
     """
     data = read_bytes(path, error, most=most)
-    if why := no_text(data[:_HEAD]):
+    if why := no_text(data[:HEAD_BYTES]):
         raise error(f"{path}: {why}")
     try:
         text = data.decode("utf-8-sig")

@@ -22,7 +22,7 @@ import xarray as xr
 
 from causalgia.choices import vocabulary
 from causalgia.errors import OutcomesError, first_line, quoted
-from causalgia.inputs import check_no_pipe, open_regular_file
+from causalgia.inputs import BYTES_A_READ, check_no_pipe, open_regular_file
 from causalgia.lazy_names import naming_arguments, of_module
 from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import Kind, validate
@@ -32,7 +32,6 @@ __all__ = ["load", "read_netcdf", "read_tree", "save", "save_h5ad", "write_netcd
 _MARK = b"\ncausalgia blake2b-256\n"
 SEAL = len(_MARK) + 32
 _PADDING = 2**16
-_BLOCK = 2**24
 _SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
 _FREE, _RATIO = 2**28, 1_100
 _ROOM = 2**30
@@ -398,7 +397,7 @@ def _limit_memory(more: int) -> None:
 def _digest(file: BinaryIO, size: int) -> bytes:
     file.seek(0)
     found = blake2b(digest_size=32)
-    while size > 0 and (block := file.read(min(_BLOCK, size))):
+    while size > 0 and (block := file.read(min(BYTES_A_READ, size))):
         found.update(block)
         size -= len(block)
     return found.digest()

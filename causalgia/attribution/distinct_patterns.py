@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from causalgia.attribution.seqlets import NO_LETTER, Group, Windows
 from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import decode, encode, reverse_complement_iupac
+from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.types import Tokens
 
 _SHARE = 0.2  # of the effect of a motif, that a letter carries
 _CLEAR = 4.0  # standard errors, of what such a letter carries
-_NARROWEST = 4
 _SHORTEST_WITHIN = 6
 
 
@@ -145,7 +145,7 @@ def trimmed(
         (spread >= _SHARE * spread.max()) | (carried >= _SHARE * abs(effect))
     )
     start, stop = int(belongs[0]), int(belongs[-1]) + 1
-    while stop - start < min(_NARROWEST, width):
+    while stop - start < min(NARROWEST_MOTIF, width):
         before, after = (
             (spread[start - 1] if start > 0 else -1.0),
             (spread[stop] if stop < width else -1.0),

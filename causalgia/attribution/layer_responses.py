@@ -19,10 +19,10 @@ from causalgia.errors import AttributionError, MissingExtraError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences import motif
-from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
 from causalgia.sequences.motifs import Motif
+from causalgia.types import BASES
 
 if TYPE_CHECKING:
     import xarray as xr

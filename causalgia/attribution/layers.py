@@ -35,6 +35,7 @@ from causalgia.predict.torch_device import (
 from causalgia.predict.torch_exports import as_network_input
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Sequences
+from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.types import Tokens
 
 Side: TypeAlias = Literal["output", "input"]
@@ -354,7 +355,8 @@ def _without_a_number(
     return _by_channel(part, met[0], layer).isnan().any(1).any(0).cpu().numpy()
 
 
-_NARROWEST, _LEAST_BITS, _CHANCE_BITS = 4, 0.25, 2.16
+_LEAST_BITS = 0.25
+_CHANCE_BITS = 2.16
 
 
 @dataclass(frozen=True)
@@ -484,7 +486,7 @@ def filter_groups(
         informative = first + np.flatnonzero(
             bits[first : first + width] > max(_LEAST_BITS, _CHANCE_BITS / len(rows))
         )
-        if not len(informative) or np.ptp(informative) + 1 < _NARROWEST:
+        if not len(informative) or np.ptp(informative) + 1 < NARROWEST_MOTIF:
             continue
         unit, start, span = (
             sites.unit[rows],

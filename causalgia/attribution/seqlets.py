@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import nearest
 from causalgia.errors import AttributionError, MissingExtraError, quoted
+from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.sequences.pattern_files import trimmed
 from causalgia.types import Tokens
 
@@ -254,7 +255,6 @@ def group_of(members: NDArray[np.int64], aligned: Tokens) -> Group:
 
 
 _PLACES = ("example_idx", "start", "end")
-_NARROWEST = 4
 
 
 def windows_of_table(
@@ -324,12 +324,12 @@ def windows_of_table(
                 f"maps are of {n:,} sequences of {length:,} bp; give the maps on which "
                 "the seqlets were called, or leave the row out"
             )
-    narrow = np.flatnonzero(end - start < _NARROWEST)
+    narrow = np.flatnonzero(end - start < NARROWEST_MOTIF)
     if len(narrow):
         raise AttributionError(
             f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to "
-            f"{end[narrow[0]]}, and motifs have {_NARROWEST} positions or more; leave "
-            f"it out, seqlets[seqlets.end - seqlets.start >= {_NARROWEST}]"
+            f"{end[narrow[0]]}, and motifs have {NARROWEST_MOTIF} positions or more; leave "
+            f"it out, seqlets[seqlets.end - seqlets.start >= {NARROWEST_MOTIF}]"
         )
     places = np.stack([unit, start, end, _task_of_each(table, tasks)], axis=1)
     # a place that is listed twice is one seqlet

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.choices import Align
 from causalgia.errors import DesignError
-from causalgia.sequences.alphabet import BASES, encode, reverse_complement
+from causalgia.sequences.alphabet import BASE_LETTERS, encode, reverse_complement
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.windowed_variants import (
     Change,
@@ -25,7 +25,7 @@ from causalgia.sequences.windowed_variants import (
     keeping_side,
 )
 from causalgia.streams import derive
-from causalgia.types import Mask, Tokens
+from causalgia.types import BASES, Mask, Tokens
 
 KEYS = ("context", "substitution", "distance", "length")
 """What may be matched, in the order in which keys are dropped; the length is never
@@ -34,7 +34,6 @@ dropped.
 _ROUNDS = 1_024  # proposals of a null variant before a key is dropped
 _UNITS = 1 << 32  # ids of the sequences of each round
 _WILD = "N"  # stands for every base in a pattern
-_LETTERS = frozenset(BASES)
 
 
 class NullVariants(NamedTuple):
@@ -309,7 +308,7 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                         place="a null variant",
                     )
                     text = letters.decode("latin-1").upper()
-                    if _LETTERS.issuperset(text):
+                    if BASE_LETTERS.issuperset(text):
                         texts[i] = text
                         found.at[i], found.minus[i], found.n_dropped[i] = (
                             change.at,

@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from causalgia.errors import printable
+from causalgia.errors import NAMES_SHOWN, printable
 from causalgia.inputs import wide
 
 if TYPE_CHECKING:
     from causalgia.design.design import Design
 
-_MOST_NAMED, _MOST_LETTERS, _WIDTH = 3, 40, 100
+_MOST_LETTERS = 40
+_WIDTH = 100
 MOST_ARMS = 20
 """Arms in a table; the number of the others is said."""
 
@@ -62,7 +63,7 @@ def plan_sentence(
     elif contrasts:
         what = f"asks for {_listed(contrasts, 'contrasts')} of {n_arms:,} arms"
     else:
-        what = f"has the arms {_listed(arms, 'arms')}" if n_arms <= _MOST_NAMED else (
+        what = f"has the arms {_listed(arms, 'arms')}" if n_arms <= NAMES_SHOWN else (
             f"has {n_arms:,} arms"
         )  # fmt: skip
     every = "both" if n_arms == 2 else "all arms"
@@ -175,7 +176,7 @@ def design_foot(reserve: float, *, blocked: bool = False) -> str:
 
 
 def _listed(names: Sequence[str], what: str) -> str:
-    if len(names) > _MOST_NAMED:
+    if len(names) > NAMES_SHOWN:
         return f"{len(names):,} {what}"
     *others, last = map(_cut, names)
     return f"{', '.join(others)} and {last}" if others else last

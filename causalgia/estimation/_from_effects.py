@@ -27,6 +27,7 @@ from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.inputs import as_pandas
 from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.numerics.rounding import LEAST_SD
 from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
 from causalgia.types import Array, EstimateTable, HasCoefficients, HasToPandas
 
@@ -738,7 +739,6 @@ def typical_df(
 
 
 _ROUNDING = 1e-6  # of correlations stored in single precision
-_LEAST_SD = 1e-153  # its square has all its digits
 
 
 def check_covariance(estimates: xr.Dataset) -> None:
@@ -766,7 +766,7 @@ def check_covariance(estimates: xr.Dataset) -> None:
                 estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels
             )
         sd = np.sqrt(np.diagonal(stack[t]))
-        sd = np.where(sd > _LEAST_SD, sd, 1.0)  # correlations are 0 where a variance is
+        sd = np.where(sd > LEAST_SD, sd, 1.0)  # correlations are 0 where a variance is
         correlation = np.asarray(stack[t] / sd / sd[:, None])
         check_symmetric(correlation, labels, variances)
         least = _least_eigenvalue(correlation)
@@ -783,7 +783,7 @@ def check_se_matches(se: Array, variances: Array, labels: npt.NDArray[Any]) -> N
     variances within rounding.
     """
     sd = np.sqrt(variances)
-    apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
+    apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + LEAST_SD
     check_none(
         apart,
         labels,

@@ -18,6 +18,7 @@ from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.request import Request, check_clusters, clusters
 from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.moments import centered
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
@@ -29,7 +30,6 @@ _LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {
 }
 _LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
 _TURN = 10.5
-_ROUNDING = 1e-9  # of the largest effect, below which waves of units do not differ
 
 
 @dataclass(frozen=True)
@@ -404,7 +404,7 @@ def unitwise_wave(
     """
     X = _wave_design(x, base, period)
     pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
-    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(
+    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= RELATIVE_ROUNDING * np.abs(
         ice
     ).max() * np.sqrt(len(ice)):
         raise EstimateError(
@@ -468,7 +468,7 @@ def permuted_wave(
     share = ((permuted @ Q[:, -2:]) ** 2).sum(axis=1) / np.maximum(
         (permuted**2).sum(axis=1), np.finfo(float).tiny
     )
-    return float((share >= share[0] * (1 - _ROUNDING)).mean())
+    return float((share >= share[0] * (1 - RELATIVE_ROUNDING)).mean())
 
 
 def _wave_of_pair(

@@ -27,6 +27,7 @@ from causalgia.experiments.kit.site_controls import (
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.reporting import p_clause
 from causalgia.ropes import RopeLike
 
@@ -57,7 +58,6 @@ _OF_LINE = (
     *_FIT,
 )
 _LEVEL = 0.05  # of the test that a line fits
-_ROUNDING = 1e-9  # relative differences below this are rounding
 
 
 @former_arguments
@@ -335,7 +335,7 @@ def _affinity_sentences(
     import xarray as xr
 
     ace = rows["ace"].to_numpy()
-    if np.ptp(ace) <= _ROUNDING * abs(ace).max():
+    if np.ptp(ace) <= RELATIVE_ROUNDING * abs(ace).max():
         return [f"all motifs have the one effect {ace[0]:.4g}, whatever their K_D."]
     scatter = "and no errors are given that could explain this scatter"
     if not math.isinf(line.chi2):

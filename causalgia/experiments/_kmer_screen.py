@@ -25,6 +25,7 @@ from causalgia.experiments.kit.screens import (
 from causalgia.experiments.kit.sites import as_null_model, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.ropes import RopeLike
 from causalgia.types import Array
 
@@ -38,7 +39,6 @@ _NAMED = _DRAWN = 20
 _IN_ANSWER = 3
 """K-mers that the answer names; the table and further sentences name more."""
 _PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
-_ROUNDING = 1e-12
 
 
 @former_arguments
@@ -314,7 +314,7 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
     from causalgia.posterior.mixture import mixture
 
     out = np.stack([effect, np.zeros_like(effect), np.zeros_like(effect)])
-    varies = se > _ROUNDING * max(1.0, float(np.abs(effect).max()))
+    varies = se > DIFFERENCE_ROUNDING * max(1.0, float(np.abs(effect).max()))
     if varies.any():
         found = mixture(effect[varies], Noise(se[varies] ** 2), Prior())
         out[:, varies] = [found.mean, found.sd, found.lfsr]

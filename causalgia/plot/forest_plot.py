@@ -20,6 +20,7 @@ from causalgia.plot.style import (
     BAND,
     GRAY,
     GRID,
+    INCHES_A_LETTER,
     INK,
     MODELS,
     PAGE,
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
 _ROOMY = 20
 _WITH_DO, _NAMED, _DENSE = 0.4, 0.26, 0.125  # inches of a row
 _LONGEST_DO = 44
-_LETTER = 0.083  # inches, of a row's name
 _ONE_PANEL = 6.4  # inches of a figure with one panel
 _NARROWEST, _ACROSS = 1.75, 3  # inches of a panel beside others, and how many
 _MOST_PANELS = 12
@@ -267,7 +267,7 @@ def _rows_in(inches: float, lines: int = 1) -> int:
 
 def _letters(width: float) -> float:
     """Return how many letters of a name have room in a figure of this width."""
-    return 40 if width >= _ONE_PANEL else 0.42 * width / _LETTER
+    return 40 if width >= _ONE_PANEL else 0.42 * width / INCHES_A_LETTER
 
 
 def _draw_alone(table: list[Row], estimates: xr.Dataset, width: float) -> Axes:
@@ -319,7 +319,7 @@ def _draw_panels(
     every = rows(estimates, truth=truth)
     letters = _letters(page)
     names = {shortened(row["contrast"], letters) for row in every}
-    wide = _LETTER * max(map(letters_wide, names)) + 0.3
+    wide = INCHES_A_LETTER * max(map(letters_wide, names)) + 0.3
     fit = int((page - wide) / _NARROWEST)
     columns = max(1, min(len(tasks), _ACROSS, fit))
     lines = math.ceil(len(tasks) / columns)
@@ -340,7 +340,7 @@ def _draw_panels(
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         room = (page - wide) / columns
         axes.set_title(
-            shortened(tasks[number], (room - 0.25) / _LETTER),
+            shortened(tasks[number], (room - 0.25) / INCHES_A_LETTER),
             fontsize=9.5,
             loc="left",
             color=INK,

@@ -17,6 +17,7 @@ from causalgia.plot.style import (
     BAND,
     EFFECT,
     GRAY,
+    INCHES_A_LETTER,
     INK,
     PAGE,
     as_task,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _EFFECTS = ("ace", "lower", "upper", "shrunken")
 _COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
 _WRITTEN, _LABELS, _PAIRED_LABELS = 120, 40, 100
-_LETTER, _LINE = 0.083, 0.15  # inches of a letter and of a line of labels
+_LINE = 0.15
 
 
 def heatmap(
@@ -390,7 +391,7 @@ def _figure_size(
     grid: Array, down: list[Any], across: list[Any], *, square: bool = False
 ) -> tuple[float, float]:
     beside, below = (
-        _LETTER * max(letters_wide(_tick_label(place)) for place in names)
+        INCHES_A_LETTER * max(letters_wide(_tick_label(place)) for place in names)
         for names in (down, across)
     )
     height, width = (float(np.clip(0.42 * n, 1.2, 9.0)) for n in grid.shape)
@@ -398,7 +399,7 @@ def _figure_size(
         height = min(height, max(PAGE - beside - 2.0, 1.2))
     return (
         float(np.clip(width * 1.25 + beside + 2.0, 3.6, PAGE)),
-        height + 1.2 + max(0.0, below - 4 * _LETTER),
+        height + 1.2 + max(0.0, below - 4 * INCHES_A_LETTER),
     )
 
 
@@ -481,7 +482,8 @@ def _label_grid(
     write_heading(axes, above, shown)
     strip(axes, "top", "right", "left", "bottom")
     wide = (
-        _LETTER * max(letters_wide(_tick_label(place)) for place in columns[1]) + 0.06
+        INCHES_A_LETTER * max(letters_wide(_tick_label(place)) for place in columns[1])
+        + 0.06
     )
     room = {axes.xaxis: most, axes.yaxis: most}
     for _ in range(2):  # labels take room from the cells that they name

@@ -53,6 +53,8 @@ MODELS = (ACCENT, DOWN, _WITHIN, "#cc79a7", "#e69f00", "#56b4e9")
 EFFECT = "effect"
 _NARROW = 4.5  # inches
 PAGE = 7.08  # inches: 180 mm, the width of a journal's page; no figure is wider
+INCHES_A_LETTER = 0.083  # of the names of rows and columns
+MOST_POINTS = 20_000  # single points that a figure draws
 UNNAMED_TASK = "effect"  # of effects without tasks
 #: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -822,7 +824,8 @@ def strip(axes: Axes, *sides: str) -> None:
     axes.set_axisbelow(True)
 
 
-_DPI, _MOST_PIXELS = 160, 30_000
+PNG_DPI = 160
+_MOST_PIXELS = 30_000
 
 
 def save_figure(axes: Axes, path: str | Path) -> Path:
@@ -868,7 +871,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=_NO_GLYPH)
             figure.savefig(
-                path, dpi=min(_DPI, _MOST_PIXELS / max(figure.get_size_inches()))
+                path, dpi=min(PNG_DPI, _MOST_PIXELS / max(figure.get_size_inches()))
             )
     except (OSError, ValueError) as error:
         msg = (

@@ -20,6 +20,7 @@ from causalgia.plot.style import (
     GRAY,
     GRID,
     INK,
+    MOST_POINTS,
     ROPE,
     VERDICTS,
     as_task,
@@ -41,7 +42,9 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_POINTS, _LARGEST, _NAMED, _RASTER = 20_000, 2_000, 8, 1_500
+_LARGEST = 2_000
+_NAMED = 8
+_RASTER = 1_500
 _HIGHEST = 300.0
 _MOST_ROWS, _LARGEST_NAMED = 60, 12
 _NO_DIRECTION = ("undecided", "negligible", "within")
@@ -354,10 +357,10 @@ def _thinned(size: Array) -> NDArray[np.int64]:
     spaced.
     """
     n = len(size)
-    if n <= _MOST_POINTS:
+    if n <= MOST_POINTS:
         return np.arange(n)
     order = np.argsort(-size, kind="stable")
-    rest = order[_LARGEST:][:: -(-(n - _LARGEST) // (_MOST_POINTS - _LARGEST))]
+    rest = order[_LARGEST:][:: -(-(n - _LARGEST) // (MOST_POINTS - _LARGEST))]
     return np.sort(np.concatenate([order[:_LARGEST], rest]))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.error_covariance import (
     Noise,
     check_effects,
@@ -54,7 +55,6 @@ LEAST_FOR_DEPENDENCE = 20
 """Effects from which on it is tested whether they grow with their standard errors."""
 _ROUNDS = 1_000
 _GAIN = 1e-9
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -431,7 +431,7 @@ def _draw_mixture_effects(
         return draw_mixtures(n, *posterior_normals(alone, noise), generator)
     out = np.empty((n, len(effect)))
     rows, window = (
-        max(1, _BLOCK // len(effect)),
+        max(1, BLOCK // len(effect)),
         whole_window(len(effect), fit.components),
     )
     for start in range(0, n, rows):

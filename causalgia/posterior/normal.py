@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from causalgia.analysis_values import Prior
+from causalgia.numerics.row_blocks import CACHE_BLOCK, INNER_BLOCK
 from causalgia.posterior.density_grids import HalfLine, resolve_density
 from causalgia.posterior.error_covariance import (
     Noise,
@@ -34,7 +35,6 @@ from causalgia.posterior.pointwise_likelihood import normal_log_density
 from causalgia.types import Array
 
 _PAIRS = 2**22
-_BLOCK = 2**14  # numbers that fit the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -363,12 +363,11 @@ def cache_blocks(n: int, width: int) -> list[slice]:
     """Return slices of n rows (or columns) of `width` numbers each, small enough for
     the cache.
     """
-    step = max(1, _BLOCK // max(width, 1))
+    step = max(1, INNER_BLOCK // max(width, 1))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
 _NATS = 36.0
-_CHUNK = 2**16  # effects drawn at a time, to fit the cache
 
 
 def normal(
@@ -436,7 +435,7 @@ def normal(
         spread = tau.draw(n, generator)
         b = _draw_coefficients(model, tau, spread, generator)
         ace = np.empty((n, len(model.effect)))
-        step = max(1, _CHUNK // len(model.effect))
+        step = max(1, CACHE_BLOCK // len(model.effect))
         for i in range(0, n, step):
             rows = slice(i, i + step)
             np.multiply(

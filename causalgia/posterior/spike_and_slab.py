@@ -10,6 +10,7 @@ from scipy.special import betaln, expit, logsumexp
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.density_grids import Surface, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import (
     Noise,
@@ -42,7 +43,6 @@ MOST_FACTORS = 2  # most factor scores on a grid
 _NATS = 20.0
 _STEPS = 65
 _RULE = (15, 15)
-_BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 _FARTHEST = 8.0  # sd of a factor score
 # of its least possible sd: the error of the trapezoid is then below 1e-12
@@ -406,7 +406,7 @@ def _draw_spike_slab(
     # P(effect not 0), and effects given that they are not 0
     present, normal = np.empty((2, n, len(model.effect)))
     ace = np.empty_like(normal)
-    rows = max(1, _BLOCK // model.residual.size)
+    rows = max(1, BLOCK // model.residual.size)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         ace[part], normal[part], present[part] = _draw_effects_and_scores(

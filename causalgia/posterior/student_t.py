@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.density_grids import (
     Surface,
     gauss_rule,
@@ -53,7 +54,6 @@ from causalgia.posterior.scale_mixture import (
 )
 from causalgia.types import Array
 
-_BLOCK = 1 << 20
 _NEGLIGIBLE = 1e-9
 
 
@@ -214,7 +214,7 @@ def _draw_student(
     ]
     window = window_of(places, model.noise, components)
     ace = np.empty((n, len(model.effect)))
-    rows = max(1, _BLOCK // len(model.effect))
+    rows = max(1, BLOCK // len(model.effect))
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         center, linear = model.shared.split(coefficients[part])

@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from causalgia.analysis_values import Prior
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import SMALL_BLOCK
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
 from causalgia.posterior.exact import (
     Draws,
@@ -39,7 +40,6 @@ _STRATA = 5
 _WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
 _SURE = 0.05
 _LEAST_NODES, _MOST_NODES, _NEGLIGIBLE = 40, 100_000, 1e-6
-_BLOCK = 1 << 18
 _LEAST = 1e-300
 
 
@@ -361,7 +361,7 @@ def _draw_two_scale_effects(
 ) -> Array:
     size = len(model.effect)
     ace = np.empty((len(coefficients), size))
-    rows = max(1, _BLOCK // size)
+    rows = max(1, SMALL_BLOCK // size)
     for start in range(0, len(ace), rows):
         part = slice(start, start + rows)
         center, linear = model.shared.split(coefficients[part])

@@ -15,6 +15,7 @@ from causalgia.design import Genomic, KletShuffle
 from causalgia.design.null_model import FromSequences
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
+    WARN_LEVEL,
     Claim,
     Finding,
     NotApplicableError,
@@ -35,7 +36,6 @@ LEAST_EFFECTIVE = 50
 _FEWEST, _FEWEST_PREDICTED, _MOST = 25, 10, 300
 _N_PERMUTATIONS = 999
 _FOLDS = 5
-_CLEAR = 0.05
 
 
 def kmer_frequencies(tokens: Tokens, k: int = K) -> Array:
@@ -200,7 +200,7 @@ def _divergence(claim: Claim) -> list[Finding]:
     value = bits(labels)
     chance = np.array([bits(rng.permutation(labels)) for _ in range(_N_PERMUTATIONS)])
     p = (1 + np.sum(chance >= value * (1 - 1e-9))) / (_N_PERMUTATIONS + 1)
-    status: Status = "warn" if p <= _CLEAR else "pass"
+    status: Status = "warn" if p <= WARN_LEVEL else "pass"
     return [
         Finding(
             check="k-mer composition",
@@ -463,13 +463,13 @@ def _discrepancy(claim: Claim) -> list[Finding]:
     value, p = mmd_test(
         samples.features, samples.is_real, key=derive(claim.key, "kernel distance")
     )
-    status: Status = "warn" if p <= _CLEAR else "pass"
+    status: Status = "warn" if p <= WARN_LEVEL else "pass"
     return [
         Finding(
             check="kernel distance",
             figure="permutation p-value of the maximum mean discrepancy",
             value=p,
-            threshold=_CLEAR,
+            threshold=WARN_LEVEL,
             status=status,
             reason=(
                 f"squared discrepancy {value:.2g} between {len(samples.units):,} "

@@ -20,7 +20,7 @@ from causalgia.effect_table import (
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
@@ -417,7 +417,6 @@ def _count_range(counts: NDArray[np.int64]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-_NAMED = 3
 _MISSED = re.compile(
     r"; (?:effects on|this trial could miss an effect present in) fewer than "
     r"\S+ % of backgrounds(?: could be missed)?"
@@ -553,9 +552,9 @@ def _largest_effects(
     ]
     names = [
         effect_name(estimates, np.unravel_index(i, which.shape), quote=True)
-        for i in chosen[:_NAMED]
+        for i in chosen[:NAMES_SHOWN]
     ]
-    more = len(chosen) - _NAMED
+    more = len(chosen) - NAMES_SHOWN
     words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
     parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
     parts += [placebo_count(words)] if words else []

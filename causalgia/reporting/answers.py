@@ -19,7 +19,7 @@ from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import wide as wide
 from causalgia.notes import notes_of
@@ -79,8 +79,6 @@ from causalgia.reporting.verdict_sentences import (
 from causalgia.schema import keeps_effects
 
 _MOST_ROWS = 20
-_MOST_NAMED = 3
-"""Contrasts of one verdict that the sentences name."""
 _MOST_COUNTED = 20_000
 """Effects whose verdicts the sentences count; of more, those of the tasks shown."""
 _FEW_PLACES = 2
@@ -978,7 +976,7 @@ def _first_contrasts(
         if not row["summary"]:
             by_verdict.setdefault(str(row.get("verdict")), set()).add(row["contrast"])
     named = {
-        name for few in by_verdict.values() if len(few) <= _MOST_NAMED for name in few
+        name for few in by_verdict.values() if len(few) <= NAMES_SHOWN for name in few
     }
     first = set(sorted(names, key=lambda name: name not in named)[:most])
     shown = [

@@ -20,6 +20,7 @@ from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.inputs import rough_percent
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.reporting.table_formats import (
     _LEAST_P,
     format_effect,
@@ -31,7 +32,6 @@ from causalgia.schema import validate
 from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.verdict_rule import reversal_size
 
-_ROUNDING = 1e-9
 _UNDECIDED = "undecided"
 _FEW_TASKS = 3
 _SIDE = {
@@ -648,7 +648,7 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     if not side:
         return _more_units_clause(row, attrs)
     q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
-    alpha, rare = _alpha(attrs) * (1 + _ROUNDING), attrs.get("rare", "none")
+    alpha, rare = _alpha(attrs) * (1 + RELATIVE_ROUNDING), attrs.get("rare", "none")
     what = "it" if row.get("p_matched") is not None else "its interval"
     if row.get("p_verdict", 0.0) <= alpha:
         return f"; {what} lies {side}, but {q}"

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from causalgia.types import COMPLEMENT
+
 _FEWEST = 3
 _SHARE = 0.9
-_COMPLEMENT = str.maketrans("ACGT", "TGCA")
 
 
 class Alleles(Protocol):
@@ -93,4 +94,4 @@ def _of_few(counts: dict[str, int], n_wrong: int) -> str:
 
 def _other_strand(allele: str) -> str:
     """Return an allele as a list written for the other strand has it at this place."""
-    return allele.translate(_COMPLEMENT)[::-1]
+    return allele.translate(COMPLEMENT)[::-1]

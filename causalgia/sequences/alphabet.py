@@ -18,13 +18,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Tokens
+from causalgia.types import BASES, Tokens
 
 Ambiguous: TypeAlias = Literal["refuse", "draw"]
 ReadAmbiguous: TypeAlias = Literal["refuse", "draw", "keep"]
 Layout: TypeAlias = Literal["NCL", "NLC"]
 
-BASES = "ACGT"
+BASE_LETTERS = frozenset(BASES)
 IUPAC: dict[str, str] = {
     **{"A": "A", "C": "C", "G": "G", "T": "T", "U": "T"},
     **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},

@@ -18,7 +18,7 @@ import numpy as np
 
 from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import CHANGED, open_regular_file, parse_int
+from causalgia.inputs import BYTES_A_READ, CHANGED, open_regular_file, parse_int
 from causalgia.sequences.skipped_inputs import Skipped, check_any_left, skipping
 from causalgia.sequences.text_files import (
     check_not_fasta,
@@ -28,7 +28,7 @@ from causalgia.sequences.text_files import (
     read_text,
 )
 
-_BLOCK, _LINE = 1 << 24, 1 << 10
+_LINE = 1 << 10
 _LARGEST = 1 << 38
 
 
@@ -96,7 +96,7 @@ class Genome:
         on request.
         """
         starts = list(self._headers())
-        if not starts or self._data[: min(starts[0], _BLOCK)].strip():
+        if not starts or self._data[: min(starts[0], BYTES_A_READ)].strip():
             msg = (
                 f"{self.path}: does not begin with a record; a FASTA has records: a "
                 "line '>name', then letters"
@@ -136,12 +136,12 @@ class Genome:
                 "file"
             )
         data = _File(self.path, file, size)
-        check_text(data[:_BLOCK], self.path)
+        check_text(data[:BYTES_A_READ], self.path)
         return data
 
     def _headers(self) -> Iterator[int]:
-        for first in range(0, len(self._data), _BLOCK):
-            block = self._data[first : first + _BLOCK + 1]
+        for first in range(0, len(self._data), BYTES_A_READ):
+            block = self._data[first : first + BYTES_A_READ + 1]
             if not first and block.startswith(b">"):
                 yield 0
             found = block.find(b"\n>")
@@ -323,7 +323,7 @@ class _File:
             found = self[start : min(start + step, stop)].find(letter)
             if found >= 0:
                 return start + found
-            start, step = start + step, min(2 * step, _BLOCK)
+            start, step = start + step, min(2 * step, BYTES_A_READ)
         return -1
 
 
@@ -371,7 +371,7 @@ class _Record:
         if letters < 1 or (size and (size - 1) % width >= letters):
             return False
         found = right = 0
-        step = max(_BLOCK // width, 1) * width
+        step = max(BYTES_A_READ // width, 1) * width
         for first in range(self.start, self._end, step):
             block = np.frombuffer(
                 self.data[first : min(first + step, self._end)], np.uint8

@@ -10,9 +10,8 @@ from functools import partial
 from os import PathLike
 from typing import Protocol
 
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import NAMES_SHOWN, SequenceError, quoted
 from causalgia.inputs import cut_middle
-from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.skipped_inputs import Skipped, check_any_left
 from causalgia.sequences.variant_files import (
@@ -21,8 +20,9 @@ from causalgia.sequences.variant_files import (
     as_variants,
     skipped_variant,
 )
+from causalgia.types import BASES
 
-_CHUNK, _NAMED = 64, 3
+_CHUNK = 64
 
 
 class Span(Protocol):
@@ -73,7 +73,9 @@ class ListedVariants:
         ]
         if not same:
             return ""
-        shown = ", ".join(same[:_NAMED]) + (", ..." if len(same) > _NAMED else "")
+        shown = ", ".join(same[:NAMES_SHOWN]) + (
+            ", ..." if len(same) > NAMES_SHOWN else ""
+        )
         are = "is" if len(same) == 1 else "are"
         return (
             f"{len(same):,} of {len(self.listed):,} listed variants {are} another of "

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_real, is_whole, shown
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_iupac
+from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import as_tokens
-from causalgia.types import Tokens
+from causalgia.types import BASES, Tokens
 
 _NEAR = 0.05
 _IMPOSSIBLE = np.iinfo(np.int16).max // 2

@@ -17,13 +17,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_iupac
+from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.text_files import numbered_lines, read_text
-from causalgia.types import Tokens
+from causalgia.types import BASES, Tokens
 
 Row: TypeAlias = tuple[float, float, float, float]
 
 UNIFORM: Row = (0.25, 0.25, 0.25, 0.25)
+NARROWEST_MOTIF = 4
+"""Positions of the narrowest motif that is learned from maps or from a layer."""
 _KEPT, _TOLERANCE = 1e-12, 1e-3
 
 

@@ -17,7 +17,7 @@ from causalgia.choices import SCHEMAS, VARIANT_SKIPS, Schema
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
 from causalgia.sequences.allele_mismatches import mismatch_in_words
-from causalgia.sequences.alphabet import BASES
+from causalgia.sequences.alphabet import BASE_LETTERS
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.skipped_inputs import (
     Skip,
@@ -27,8 +27,6 @@ from causalgia.sequences.skipped_inputs import (
     skipping,
 )
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
-
-_BASES = frozenset(BASES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Variant:
             if (
                 not isinstance(letters, str)
                 or not letters
-                or not _BASES.issuperset(letters)
+                or not BASE_LETTERS.issuperset(letters)
             ):
                 object.__setattr__(
                     self, what, _allele(letters, f"{self._label}: {what} allele")
@@ -268,14 +266,14 @@ def flaw_of_alleles(reference: str, alternate: str) -> str:
     """
     alleles = [x.upper() for x in (reference, alternate)]
     for letters in alleles:
-        if not _BASES.issuperset(letters) or not letters:
+        if not BASE_LETTERS.issuperset(letters) or not letters:
             return "N" if letters.isalpha() else "symbolic"
     return "unchanged" if alleles[0] == alleles[1] else ""
 
 
 def _allele(letters: str, place: str) -> str:
     allele = letters.upper() if isinstance(letters, str) else ""
-    if allele and set(allele) <= _BASES:
+    if allele and set(allele) <= BASE_LETTERS:
         return allele
     symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
     ambiguous = isinstance(letters, str) and letters.isalpha()

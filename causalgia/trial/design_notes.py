@@ -17,7 +17,7 @@ from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.intervention import Layout, WrittenSpan, steps_of
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import FixedPlacebo
-from causalgia.errors import DesignError
+from causalgia.errors import NAMES_SHOWN, DesignError
 from causalgia.notes import Edit, first_findings, notes_of_controls
 from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import parse_iupac
@@ -43,7 +43,10 @@ APART = 0.95
 hardly overlap.
 """
 _PREDICTED = 200
-_UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
+_UNITS = 256
+_SCANNED = 2**20
+_WORDS = 16
+_SELDOM = 0.01
 
 
 def notes_of_design(
@@ -240,8 +243,10 @@ def _junction_note(
                     )
                 )
     gaps = [b.start - a.stop for junctions in near.values() for a, b in junctions]
-    some = ", ".join(f"'{name}'" for name in list(near)[:_NAMED])
-    more = f" and {len(near) - _NAMED} more arms" if len(near) > _NAMED else ""
+    some = ", ".join(f"'{name}'" for name in list(near)[:NAMES_SHOWN])
+    more = (
+        f" and {len(near) - NAMES_SHOWN} more arms" if len(near) > NAMES_SHOWN else ""
+    )
     apart = f"{min(gaps)}" if min(gaps) == max(gaps) else f"{min(gaps)} to {max(gaps)}"
     head = (
         f"two sites lie {apart} base{'' if apart == '1' else 's'} apart in {some}{more}"
@@ -251,7 +256,7 @@ def _junction_note(
             f"{head}; embedding creates no other motif of the design (in under 1 % of "
             f"{len(units.ids):,} sequences)"
         )
-    worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:_NAMED])
+    worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:NAMES_SHOWN])
     return (
         f"{head}: at the junction {worst}; put them further apart, or "
         "cg.experiments.junctions says where"
@@ -376,10 +381,14 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
             )
     if not found:
         return []
-    more = f"; and {len(found) - _NAMED} more tasks" if len(found) > _NAMED else ""
+    more = (
+        f"; and {len(found) - NAMES_SHOWN} more tasks"
+        if len(found) > NAMES_SHOWN
+        else ""
+    )
     return [
         f"the null model and {len(tokens):,} real sequences hardly overlap in what the "
-        f"predictor answers to them untreated: {'; '.join(found[:_NAMED])}{more}; "
+        f"predictor answers to them untreated: {'; '.join(found[:NAMES_SHOWN])}{more}; "
         "these effects are measured far from real sequences: repeat the trial on "
         "cg.Genomic(of=...)"
     ]

@@ -17,6 +17,8 @@ from scipy import special
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.multiplicity.regions import Region, rope_region
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
+from causalgia.numerics.row_blocks import LARGE_BLOCK
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 
@@ -27,7 +29,6 @@ _ENOUGH_OFF = 100  # draws off an atom, for an interval of them
 _OF_NO_TASK = ("is_placebo", "weight")
 MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4
-_ROUNDING = 1e-12
 _CURE = (
     "sample longer, or reparametrize the model; to decide on them as they are, set "
     "converged = 'no' in the attrs of the group posterior: decisions then carry the "
@@ -407,10 +408,6 @@ def _task_summary(
     )
 
 
-_BLOCK = 2**22
-"""Numbers of a block: 32 MiB."""
-
-
 @dataclass(frozen=True)
 class Summary:
     """Summary statistics of draws of K effects; every array has shape ``(K,)``.
@@ -469,7 +466,7 @@ def summarize(
     (array([0.25]), array([0.25]), array([0.5]), array([-0.25]))
     """
     n_draws, n = draws.shape
-    wide = max(1, _BLOCK // max(n_draws, 1))
+    wide = max(1, LARGE_BLOCK // max(n_draws, 1))
     blocks = [slice(start, start + wide) for start in range(0, n, wide)]
     parts = [
         _summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null)
@@ -592,7 +589,10 @@ def split_rhat(draws: Array) -> Array:
     between = np.var([half.mean(axis=0) for half in halves], axis=0, ddof=1)
     within = np.mean([half.var(axis=0, ddof=1) for half in halves], axis=0)
     size = np.abs(draws).max(axis=(0, 1))
-    moves, apart = within > (_ROUNDING * size) ** 2, between > (_ROUNDING * size) ** 2
+    moves, apart = (
+        within > (DIFFERENCE_ROUNDING * size) ** 2,
+        between > (DIFFERENCE_ROUNDING * size) ** 2,
+    )
     return np.where(
         moves,
         np.sqrt(1 - 1 / n + between / np.where(moves, within, 1.0)),

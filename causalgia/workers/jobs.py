@@ -22,6 +22,7 @@ from uuid import uuid4
 import causalgia
 from causalgia.checks import is_installed
 from causalgia.errors import (
+    NAMES_SHOWN,
     CausalgiaError,
     ClusterError,
     caller_stacklevel,
@@ -175,7 +176,6 @@ Future: TypeAlias = Any
 _TO_READ = 60.0
 _A_LOOK = 1.0
 _A_THREAD = 2
-_NAMED = 3
 TIME_LIMIT = "causalgia.time-limit"
 """Key of Dask's configuration: time limit of a job, such as "10 minutes";
 DASK_CAUSALGIA__TIME_LIMIT.
@@ -342,7 +342,7 @@ class _JobQueue:
             self._look()
             if time.monotonic() - self._heard > self._limit:
                 waiting = "; ".join(
-                    self._named(*job) for job in list(self._jobs.values())[:_NAMED]
+                    self._named(*job) for job in list(self._jobs.values())[:NAMES_SHOWN]
                 )
                 raise ClusterError(
                     f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; "

@@ -14,7 +14,7 @@ import numpy as np
 from causalgia.checks import in_list
 from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
 from causalgia.design import MatchedVariants
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.experiments.kit.listed_rows import (
@@ -52,7 +52,6 @@ OVER_CONTEXTS = (
     "standard error"
 )
 _SHARES = (0.05, 0.01)
-_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -371,7 +370,7 @@ class MatchedTrial(Experiment):
         named = [
             f"{cut_middle(str(rows['contrast'].to_numpy()[i]))} "
             f"{rows['ace'].to_numpy()[i]:+.3g}"
-            for i in found[:_MOST_NAMED].tolist()
+            for i in found[:NAMES_SHOWN].tolist()
         ]
         if n == 1:
             name = cut_middle(str(rows["contrast"].to_numpy()[0]))

@@ -19,7 +19,7 @@ from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.sequences import motif as motif_of
-from causalgia.sequences.alphabet import BASES, decode, parse_iupac, reverse_complement
+from causalgia.sequences.alphabet import decode, parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motif_scores import (
     PER_BIT,
@@ -28,7 +28,7 @@ from causalgia.sequences.motif_scores import (
     tail_probabilities,
 )
 from causalgia.streams import derive
-from causalgia.types import Ints, Tokens
+from causalgia.types import BASES, Ints, Tokens
 
 
 def as_null_model(null: object) -> NullModel:

@@ -13,7 +13,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.checks import in_list
-from causalgia.errors import quoted
+from causalgia.errors import NAMES_SHOWN, quoted
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.split_index import LEAST_CELLS
 from causalgia.reporting import format_share
@@ -26,7 +26,7 @@ _SKEWED, _FULL, _RISES = 1.0, 0.98, 1.5
 _FEW = 0.02
 _TOO_EQUAL, _LEAST_PART, _LEAST_BOTH = 5.0, 0.1, 20
 _FAR, _LEAST_FAR, _LEAST_READS, _MUCH_LESS, _LEAST_OLIGOS = 4.0, 3.0, 10.0, 4.0, 10
-_SHOWN, _GAP = 3, 2.0
+_GAP = 2.0
 
 
 class Finding(NamedTuple):
@@ -397,11 +397,11 @@ def find_oligos_without_rna(counts: xr.Dataset, sums: xr.Dataset) -> list[Findin
         return []
     names = counts["oligo"].to_numpy().astype(str)[low]
     n = len(names)
-    more = f" and {n - _SHOWN:,} more" if n > _SHOWN else ""
-    shown = in_list([quoted(name) for name in names[:_SHOWN]])
-    shown = ", ".join(map(quoted, names[:_SHOWN])) + more if more else shown
-    amount = ", ".join(f"{x:,.0f}" for x in reads[low][:_SHOWN])
-    others = ", ".join(f"{x:,.0f}" for x in least[low][:_SHOWN])
+    more = f" and {n - NAMES_SHOWN:,} more" if n > NAMES_SHOWN else ""
+    shown = in_list([quoted(name) for name in names[:NAMES_SHOWN]])
+    shown = ", ".join(map(quoted, names[:NAMES_SHOWN])) + more if more else shown
+    amount = ", ".join(f"{x:,.0f}" for x in reads[low][:NAMES_SHOWN])
+    others = ", ".join(f"{x:,.0f}" for x in least[low][:NAMES_SHOWN])
     says = (
         f"oligo{'s' * (n > 1)} {shown} {'have' if n > 1 else 'has'} {amount} RNA reads, "
         f"where the least active of the others would have {others} at "

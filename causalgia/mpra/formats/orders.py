@@ -29,7 +29,6 @@ from causalgia.notes import unpack_text
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"
-_BASES = frozenset("ACGT")
 _SHORTEST = 0.9  # of the longest oligo; a few bases from indels do not matter in PCR
 
 

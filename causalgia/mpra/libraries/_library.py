@@ -53,6 +53,7 @@ from causalgia.mpra.libraries.order_plan import (
     order_numbers,
 )
 from causalgia.mpra.libraries.rules import (
+    OLIGOS_A_BLOCK,
     OligoRules,
     Rule,
     RuleChecker,
@@ -405,7 +406,6 @@ class _LibraryRequest:
         )
 
 
-_AT_ONCE = 1 << 14
 _WORDS = (1, 2, 3)
 Names = NDArray[Any]
 
@@ -612,8 +612,8 @@ def _oligo_strings(
     """
     n = len(row) if row is not None else len(barcodes) if barcodes is not None else 0
     oligos, flagged = np.empty(n, object), np.zeros(len(default_flags()), np.int64)
-    for start in range(0, n, _AT_ONCE):
-        some = slice(start, min(start + _AT_ONCE, n))
+    for start in range(0, n, OLIGOS_A_BLOCK):
+        some = slice(start, min(start + OLIGOS_A_BLOCK, n))
         inserts = (
             np.empty((some.stop - start, 0), np.uint8)
             if row is None

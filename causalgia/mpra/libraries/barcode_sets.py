@@ -16,7 +16,7 @@ from causalgia.checks import as_int, as_texts
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
-from causalgia.mpra.libraries.rules import RuleChecker, as_share_range
+from causalgia.mpra.libraries.rules import OLIGOS_A_BLOCK, RuleChecker, as_share_range
 from causalgia.sequences.alphabet import (
     as_token_array,
     decode,
@@ -480,7 +480,6 @@ def _permutation_p(
     return (1 + again) / (1 + repeats)
 
 
-_AT_ONCE = 1 << 14
 _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
 
 
@@ -587,8 +586,8 @@ def _broken_in_oligos(
     inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, checker: RuleChecker
 ) -> Mask:
     found = np.zeros((len(checker.rules), len(row)), bool)
-    for start in range(0, len(row), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
+    for start in range(0, len(row), OLIGOS_A_BLOCK):
+        some = slice(start, start + OLIGOS_A_BLOCK)
         found[:, some] = checker.broken(inserts[row[some]], pool[mine[some]])
     return found
 

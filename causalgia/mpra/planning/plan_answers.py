@@ -16,12 +16,12 @@ from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.reporting import format_share
 from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row, short_answer
+from causalgia.reporting.short_answers import ROWS_SHOWN, every_row, short_answer
 from causalgia.reporting.table_formats import percent
 
 ENOUGH = 0.8
 """Power from which a design is called enough."""
-_MOST_ROWS, _FEW = 20, 3
+_FEW = 3
 _LEAST_LOST = 0.005  # of smaller shares 0 % is printed
 _SETTINGS = {
     "n_backgrounds": ("background", "backgrounds"),
@@ -184,7 +184,7 @@ def power_parts(
         answer[0] = (
             f"{answer[0][:-1]}; the other {len(of_each) - 1:,} effects are easier."
         )
-    if len(cells) > _MOST_ROWS and not every:
+    if len(cells) > ROWS_SHOWN and not every:
         cells.sort(key=lambda cell: -cell[0])
     columns = [x for x in ("se", "half_width", "power") if x in found]
     columns += ["lost"] if float(found["lost"].max()) >= _LEAST_LOST else []
