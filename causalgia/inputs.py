@@ -47,8 +47,9 @@ LARGEST_TEXT = 2**26
 BYTES_A_READ = 2**24
 """Bytes read at a time from a file that may not fit in memory: 16 MiB."""
 CHANGED = "was written to while it was read; read it again when it is whole"
-_FREE, _RATIO = 2**27, 20
-_BLOCK = 2**22
+_FREE_BYTES = 2**27  # that packed data may unpack to, however few they are
+_UNPACKED_RATIO = 20
+_BYTES_UNPACKED_AT_ONCE = 2**22
 _DEEPEST = 100
 HEAD_BYTES = 512
 """First bytes of a file, which tell whether it is text."""
@@ -112,7 +113,7 @@ _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # the latter at full width, which Japanese spreadsheets read alike
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-_BEFORE = "' "  # a spreadsheet may drop blanks before a formula
+_BLANKS = "' "  # a spreadsheet may drop blanks before a formula
 _INNER_FORMULA = re.compile(rf";(?=[\s'\"]*[{re.escape(''.join(_FORMULA))}])")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
@@ -510,7 +511,7 @@ def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
     >>> inflate(zlib.compress(b"ACGT"), OutcomesError, source="design")
     b'ACGT'
     """
-    packed, limit = zlib.decompressobj(), max(_FREE, _RATIO * len(data))
+    packed, limit = zlib.decompressobj(), max(_FREE_BYTES, _UNPACKED_RATIO * len(data))
     try:
         text = packed.decompress(data, limit)
         text.decode()
@@ -527,10 +528,14 @@ def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
 def _gunzip(
     data: bytes, path: str | PathLike[str], error: type[CausalgiaError], most: int
 ) -> bytes:
-    limit, size, blocks = min(most, max(_FREE, _RATIO * len(data))), 0, []
+    limit, size, blocks = (
+        min(most, max(_FREE_BYTES, _UNPACKED_RATIO * len(data))),
+        0,
+        [],
+    )
     try:
         with GzipFile(fileobj=BytesIO(data)) as file:
-            while block := file.read(_BLOCK):
+            while block := file.read(_BYTES_UNPACKED_AT_ONCE):
                 blocks.append(block)
                 size += len(block)
                 if size > limit:
@@ -611,7 +616,7 @@ def as_cell(text: str) -> str:
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else _escape(ord(c)) for c in plain)
     plain = _INNER_FORMULA.sub(r"\\x3b", plain)
-    return f"'{plain}" if plain.lstrip(_BEFORE).startswith(_FORMULA) else plain
+    return f"'{plain}" if plain.lstrip(_BLANKS).startswith(_FORMULA) else plain
 
 
 def from_cell(text: str) -> str:
@@ -629,7 +634,7 @@ def from_cell(text: str) -> str:
     """
     plain = (
         text[1:]
-        if text.startswith("'") and text.lstrip(_BEFORE).startswith(_FORMULA)
+        if text.startswith("'") and text.lstrip(_BLANKS).startswith(_FORMULA)
         else text
     )
     return _ESCAPE.sub(_unescaped_character, plain)

@@ -31,7 +31,7 @@ attributes.
 Sites: TypeAlias = tuple[tuple[int, int], ...]
 
 _GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
-_PLACES = 3
+_POSITIONS_SHOWN = 3
 _MOST_COMPARED = 500
 
 
@@ -347,9 +347,9 @@ def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
 
 def _first_numbers(numbers: list[int]) -> str:
     """Return numbers as text, at most the first three."""
-    if len(numbers) > _PLACES:
+    if len(numbers) > _POSITIONS_SHOWN:
         return (
-            f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} "
+            f"{', '.join(map(str, numbers[:_POSITIONS_SHOWN]))} and {len(numbers) - _POSITIONS_SHOWN} "
             "more"
         )
     return in_list(list(map(str, numbers)))

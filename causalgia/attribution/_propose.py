@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 Method = Literal["seqlets", "kmer", "modisco", "filters"]
 _ALL: tuple[Method, ...] = ("seqlets", "modisco", "filters", "kmer")
 _OF_WINDOWS = ("seqlets", "kmer")
-_WIDTH, _NULL_SHARE = 8, 0.1
+_WINDOW_WIDTH = 8
+_NULL_SHARE = 0.1
 _BACKGROUNDS = 64
 _WIDEST_KMER = 8
 _SAME_STRANDS = 0.9
@@ -237,7 +238,7 @@ def propose_in_stages(
     limits: dict[str, Any] = {}
     if methods != ("modisco",) and seqlets is None:
         limits["width"] = _as_width(
-            _WIDTH if width is None else width, methods, maps.sizes["position"]
+            _WINDOW_WIDTH if width is None else width, methods, maps.sizes["position"]
         )
     below = above = np.zeros(scores.shape[2])
     if not called:

@@ -16,8 +16,8 @@ from causalgia.sequences.alphabet import decode, encode, reverse_complement_iupa
 from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.types import Tokens
 
-_SHARE = 0.2  # of the effect of a motif, that a letter carries
-_CLEAR = 4.0  # standard errors, of what such a letter carries
+_LETTER_SHARE = 0.2  # of the effect of a motif, that a letter carries
+_LETTER_STANDARD_ERRORS = 4.0  # standard errors, of what such a letter carries
 _SHORTEST_WITHIN = 6
 
 
@@ -142,7 +142,8 @@ def trimmed(
     effect, spread = float(answer[0, letters[0]]) - without, np.ptp(answer, axis=1)
     carried = np.sign(effect) * _carried(answer, letters)
     belongs = np.flatnonzero(
-        (spread >= _SHARE * spread.max()) | (carried >= _SHARE * abs(effect))
+        (spread >= _LETTER_SHARE * spread.max())
+        | (carried >= _LETTER_SHARE * abs(effect))
     )
     start, stop = int(belongs[0]), int(belongs[-1]) + 1
     while stop - start < min(NARROWEST_MOTIF, width):
@@ -165,7 +166,9 @@ def trimmed(
         each = np.sign(effect) * _carried(answers, frame[left + places])
         mean, se = each.mean(axis=1), each.std(axis=1) / np.sqrt(each.shape[1])
         retained = (
-            (mean >= _SHARE * abs(effect)) & (mean >= least_t * se) & (effect != 0)
+            (mean >= _LETTER_SHARE * abs(effect))
+            & (mean >= least_t * se)
+            & (effect != 0)
         )
         added = set(places[retained].tolist())
         while first - 1 in added:
@@ -179,7 +182,7 @@ def trimmed(
         )
         if len(grown) == len(final):
             return Trimmed(grown, left + first, effect)
-        least_t = _CLEAR
+        least_t = _LETTER_STANDARD_ERRORS
 
 
 def _carried(answer: NDArray[np.float64], letters: Tokens) -> NDArray[np.float64]:

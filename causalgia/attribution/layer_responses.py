@@ -134,9 +134,9 @@ def filters(
 
 
 Motifs: TypeAlias = "xr.Dataset | Mapping[str, Any] | Sequence[Any]"
-_FEWEST = 50
+_LEAST_TARGETS = 50  # motifs; with fewer, those of JASPAR stand beside them
 _RANDOM = 20
-_NAMES = 3
+_NAMES_A_MOTIF = 3
 """Names of a motif: the nearest and two runners-up."""
 SAME_NAME = 0.1
 """q-value up to which a motif has a name."""
@@ -244,7 +244,7 @@ def match(
     of_jaspar = isinstance(database, str) and database == "JASPAR"
     targets = jaspar_motifs(taxon) if of_jaspar else _by_name(database, "database")
     places = expected_places(expected, targets)
-    beside = jaspar_motifs(taxon) if len(targets) < _FEWEST else {}
+    beside = jaspar_motifs(taxon) if len(targets) < _LEAST_TARGETS else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
         raise AttributionError(
@@ -410,7 +410,7 @@ def _nearest_of_each_name(p: NDArray[np.float64], called: Sequence[str]) -> list
     found = dict[str, int]()
     for k in np.argsort(p, kind="stable"):
         found.setdefault(called[k], int(k))
-        if len(found) == _NAMES:
+        if len(found) == _NAMES_A_MOTIF:
             break
     return list(found.values())
 

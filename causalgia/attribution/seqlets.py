@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AT_LEAST = 5
-_SHARE = 0.25
+_LEAST_PEAK_SHARE = 0.25
 NO_LETTER = 9
 
 
@@ -207,7 +207,9 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
         if not free[leader]:
             continue
         size = np.abs(of.contributions[leader])
-        least = min(np.sort(size)[-min(_AT_LEAST, width)], _SHARE * size.max())
+        least = min(
+            np.sort(size)[-min(_AT_LEAST, width)], _LEAST_PEAK_SHARE * size.max()
+        )
         at = np.flatnonzero(size >= least)
         motif = of.letters[leader, flank + at]
         rows = np.flatnonzero(free & (np.sign(of.total) == np.sign(of.total[leader])))
@@ -254,7 +256,7 @@ def group_of(members: NDArray[np.int64], aligned: Tokens) -> Group:
     return Group(members, counts, consensus)
 
 
-_PLACES = ("example_idx", "start", "end")
+_PLACE_COLUMNS = ("example_idx", "start", "end")
 
 
 def windows_of_table(
@@ -305,10 +307,10 @@ def windows_of_table(
     if not isinstance(table, pd.DataFrame):
         raise AttributionError(
             f"seqlets= is a {type(table).__name__}; give a DataFrame with "
-            f"{', '.join(_PLACES)}, such as that of "
+            f"{', '.join(_PLACE_COLUMNS)}, such as that of "
             "tangermeme.seqlet.recursive_seqlets"
         )
-    columns = {name: _whole_numbers(table, name) for name in _PLACES}
+    columns = {name: _whole_numbers(table, name) for name in _PLACE_COLUMNS}
     unit, start, end = columns.values()
     n, length = tokens.shape
     limits = {

@@ -651,7 +651,7 @@ LEVEL = 0.01
 FEWEST = 10
 """Clusters below which there is no test: too few for a rank correlation."""
 _PERMUTATIONS = 999
-_SEED = 0
+_PERMUTATION_SEED = 0
 
 
 def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
@@ -726,7 +726,7 @@ def _standardized(values: Array) -> Array:
 
 def _by_permutation(size: Array, effect: Array, largest: float) -> float:
     """Return the rank of the largest correlation among those with permuted sizes."""
-    draw = np.random.default_rng(_SEED)
+    draw = np.random.default_rng(_PERMUTATION_SEED)
     permuted = draw.permuted(np.broadcast_to(size, (_PERMUTATIONS, len(size))), axis=1)
     width = max(1, LARGE_BLOCK // _PERMUTATIONS)
     most = np.zeros(_PERMUTATIONS)

@@ -24,11 +24,11 @@ from causalgia.types import Array, Codes
 
 Trend = Literal["linear", "quadratic", "cubic", "natural_spline_4", "decay"]
 _DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
-_LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {
+_LEAST_DISTANCES = {name: degree + 1 for name, degree in _DEGREES.items()} | {
     "natural_spline_4": 5,
     "decay": 5,
 }
-_LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
+_DECAY_LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
 _TURN = 10.5
 
 
@@ -265,12 +265,12 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     ... ]
     [(50, 4), (50, 5), (50, 5)]
     """
-    if trend not in _LEAST:
+    if trend not in _LEAST_DISTANCES:
         raise EstimateError(
             f"trend={quoted(trend)} is not one of "
             f"{', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
         )
-    points, least = len(np.unique(x)), _LEAST[trend]
+    points, least = len(np.unique(x)), _LEAST_DISTANCES[trend]
     if points <= least + 2:
         raise EstimateError(
             f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, "
@@ -288,7 +288,11 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     else:  # constant, line, and exponentials of one, two and four periods, (K, 5)
         away = (x - x.min()) / period
         columns = np.column_stack(
-            [np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)]
+            [
+                np.ones(len(x)),
+                away,
+                *(np.exp(-away / length) for length in _DECAY_LENGTHS),
+            ]
         )
     Q, R = np.linalg.qr(columns)
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):

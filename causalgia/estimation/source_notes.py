@@ -21,10 +21,10 @@ from causalgia.types import Array
 
 LEVEL = 0.01
 """Probability of a note in a trial where source sequences are as backgrounds are."""
-_APART = 0.1
+_LEAST_DIFFERENCE = 0.1
 """Least difference that is noted in a task whose backgrounds answer unlike the source
 sequences, as a share of the larger of both effects."""
-_UNSURE = 0.05
+_UNSURE_LEVEL = 0.05
 _LEAST_BACKGROUNDS = 40
 
 
@@ -202,14 +202,14 @@ def _other_effects(
             _welch(np.abs(mean), error, m - 1, np.zeros_like(se), df),
         )
         known_effect = known <= LEVEL / p.size
-        noted |= outside & where & known_effect & (apart >= _APART)
+        noted |= outside & where & known_effect & (apart >= _LEAST_DIFFERENCE)
     found = [
         _Effects(
             _effect_name(values, at),
             (float(mean[at]), float(low[at]), float(high[at])),
             (float(ace[at]), float(lower[at]), float(upper[at])),
             float(p[at]),
-            bool(p[at] > _UNSURE / p.size),
+            bool(p[at] > _UNSURE_LEVEL / p.size),
             float(apart[at]),
         )
         for at in zip(*np.nonzero(noted), strict=True)

@@ -57,7 +57,7 @@ _OF_LINE = (
     "intercept_upper",
     *_FIT,
 )
-_LEVEL = 0.05  # of the test that a line fits
+_LACK_OF_FIT_LEVEL = 0.05  # of the test that a line fits
 
 
 @former_arguments
@@ -341,7 +341,7 @@ def _affinity_sentences(
     if not math.isinf(line.chi2):
         fits = (
             "a line fits within the errors"
-            if line.p > _LEVEL
+            if line.p > _LACK_OF_FIT_LEVEL
             else "more than their errors explain"
         )
         scatter = f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"

@@ -38,7 +38,8 @@ _NOTHING_LEFT = (
     "effects of one side vary no more than their errors, so the correlation of the "
     "true effects cannot be estimated"
 )
-_SHOWN_RULES, _MOST_ARMS = 5, 12
+_SHOWN_RULES = 5
+_ARMS_SHOWN = 12
 
 
 def describe_concordance(
@@ -419,7 +420,7 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
         (arm, group, int(((arms == arm) & (groups == group)).sum()))
         for arm, group in kinds
     ]
-    if len(tests) > _MOST_ARMS:
+    if len(tests) > _ARMS_SHOWN:
         n = int((groups == "test").sum())
         counts = [
             (f"under {len(tests):,} arms", "test", n),

@@ -288,7 +288,7 @@ def _finish_counts(axes: Axes, x: str, y: str) -> None:
         text.set(**AS_IT_IS)
 
 
-_LINE = "errors_and_scatter"
+_CALIBRATION_LINE = "errors_and_scatter"
 _OFF = "#c25b12"
 _LABELED = 8
 
@@ -439,7 +439,7 @@ def _select_contrast(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
 
 
 def _draw_line(axes: Axes, one: xr.Dataset, tail: float) -> None:
-    best = one.sel(line=_LINE)
+    best = one.sel(line=_CALIBRATION_LINE)
     x = np.array([one["virtual"].min().item(), one["virtual"].max().item()])
     y = best["intercept"].item() + best["slope"].item() * x
     half = tail * one["scatter"].item()

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _EFFECTS = ("ace", "lower", "upper", "shrunken")
 _COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
 _WRITTEN, _LABELS, _PAIRED_LABELS = 120, 40, 100
-_LINE = 0.15
+_INCHES_A_LINE = 0.15  # of labels
 
 
 def heatmap(
@@ -426,7 +426,9 @@ def _write_values(
     if grid.size > _WRITTEN:
         return
     width, height = _cell_size(axes, grid.shape)
-    if height < _LINE or width < 0.068 * max(map(len, map(str, texts.ravel()))):
+    if height < _INCHES_A_LINE or width < 0.068 * max(
+        map(len, map(str, texts.ravel()))
+    ):
         return
     away = float(np.nanmax(np.abs(grid - center))) or 1.0
     for (row, column), number in np.ndenumerate(grid):
@@ -504,6 +506,6 @@ def _label_grid(
         upright = len(columns[1]) * wide > across
         axes.tick_params(axis="x", labelrotation=90 if upright else 0)
         room = {
-            axes.xaxis: int(across / (_LINE if upright else wide)),
-            axes.yaxis: int(down / _LINE),
+            axes.xaxis: int(across / (_INCHES_A_LINE if upright else wide)),
+            axes.yaxis: int(down / _INCHES_A_LINE),
         }

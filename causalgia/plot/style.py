@@ -665,7 +665,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
     for i, name in names.items():
         for offset, side in beside:
             text = axes.annotate(
-                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **_NAMED
+                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **_LABEL_STYLE
             )
             text.set_in_layout(False)
             box = text.get_window_extent()
@@ -689,7 +689,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
             text.remove()
 
 
-_NAMED: dict[str, Any] = {
+_LABEL_STYLE: dict[str, Any] = {
     "fontsize": 7.5,
     "color": INK,
     "textcoords": "offset points",
@@ -723,7 +723,7 @@ def name_ends(
         i: axes.annotate(
             shortened(names[i]),
             (x[i], y[i]),
-            (_BESIDE if i in up else -_BESIDE, 0),
+            (_LABEL_OFFSET if i in up else -_LABEL_OFFSET, 0),
             ha="left" if i in up else "right",
             va="center",
             zorder=7,
@@ -735,11 +735,13 @@ def name_ends(
                 "shrinkB": 2,
                 "relpos": (0.0 if i in up else 1.0, 0.5),
             },
-            **_NAMED,
+            **_LABEL_STYLE,
         )
         for i in (*up, *down)
     }
-    shares = {i: (2 * _BESIDE + _points_wide(text)) / wide for i, text in texts.items()}
+    shares = {
+        i: (2 * _LABEL_OFFSET + _points_wide(text)) / wide for i, text in texts.items()
+    }
     _make_room_beside(axes, *({i: (x[i], shares[i]) for i in of} for of in (up, down)))
     for side, several in ((1, up), (-1, down)):
         before = -np.inf
@@ -753,7 +755,7 @@ def name_ends(
             texts[i].set_in_layout(False)
 
 
-_BESIDE = 10.0  # points from the place of a point to its name
+_LABEL_OFFSET = 10.0  # points from the place of a point to its name
 _MOST_BESIDE = 0.6
 
 
@@ -789,12 +791,12 @@ def beside_axis(axes: Axes, label: str, levels: str = "") -> None:
     """
     figure: Any = axes.get_figure(root=True)
     points = 72 * float(figure.get_figheight())
-    most = max(int(points / _LETTER), 12)
+    most = max(int(points / _POINTS_A_LETTER), 12)
     lines = "\n".join(fill(part, most) for part in (label, levels) if part)
     axes.set_ylabel(lines, fontsize=9.5, **AS_IT_IS)
 
 
-_LETTER = 6.6
+_POINTS_A_LETTER = 6.6
 """Points of a letter of an axis label, with room for whole pixels below 100 dpi."""
 
 

@@ -67,7 +67,7 @@ FEW = 30
 NU = 4.0  # of the Student-t law: tails heavy enough for outliers, and a variance
 ENGINES = ("auto", "exact", "nuts")
 _NODES = 25
-_NATS = 16.0
+_NATS_BELOW_MODE = 16.0
 _GRID = 4_000
 
 
@@ -650,7 +650,7 @@ def _tau_gamma_nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
         )
     fine = np.sqrt(total / df) * np.geomspace(1e-3, 1e6, _GRID)
     density = _tau_gamma_log_density(fine, df, total, prior)
-    inside = fine[density > density.max() - _NATS]
+    inside = fine[density > density.max() - _NATS_BELOW_MODE]
     tau = np.geomspace(inside[0], inside[-1], _NODES)
     return tau, _tau_gamma_log_density(tau, df, total, prior)
 

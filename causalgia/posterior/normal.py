@@ -34,7 +34,7 @@ from causalgia.posterior.exact import (
 from causalgia.posterior.pointwise_likelihood import normal_log_density
 from causalgia.types import Array
 
-_PAIRS = 2**22
+_MOST_LOADING_PRODUCTS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -339,7 +339,7 @@ class Spiked:
         needs too much memory.
         """
         k, r = self.loadings.shape
-        if k * r * r > _PAIRS:
+        if k * r * r > _MOST_LOADING_PRODUCTS:
             return np.stack(
                 [self.loadings.T @ (self.loadings * w[:, None]) for w in weight]
             )
@@ -367,7 +367,7 @@ def cache_blocks(n: int, width: int) -> list[slice]:
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
-_NATS = 36.0
+_NATS_OF_EDGE = 36.0
 
 
 def normal(
@@ -587,7 +587,7 @@ def _tau_upper_bound(far: float, n: int, center: Design, prior: Prior) -> float:
         return prior.tau_scale
     return float(
         min(
-            edge * np.exp(2 + _NATS / fall),
+            edge * np.exp(2 + _NATS_OF_EDGE / fall),
             prior.tau_scale if prior.tau == "uniform" else np.inf,
         )
     )

@@ -298,7 +298,7 @@ Window: TypeAlias = tuple[
     npt.NDArray[np.intp], npt.NDArray[np.intp]
 ]  # first component and one past the last, (K,) each
 
-_WIDTH = 64
+_EFFECTS_A_BLOCK = 64
 _UNUSED = 1e-9
 
 
@@ -318,9 +318,9 @@ def draw_mixtures(
     )
     _alias_tables(probability, share, other)
     out = np.empty((n, len(mean)))
-    for some in _slices(len(mean), _WIDTH):
+    for some in _slices(len(mean), _EFFECTS_A_BLOCK):
         tables = tuple(x[some] for x in (mean, sd, share, other))
-        for draws in _slices(n, CACHE_BLOCK // _WIDTH):
+        for draws in _slices(n, CACHE_BLOCK // _EFFECTS_A_BLOCK):
             shape = (draws.stop - draws.start, some.stop - some.start)
             _draw_mixtures_kernel(
                 *tables,

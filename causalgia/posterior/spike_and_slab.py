@@ -40,14 +40,14 @@ from causalgia.types import Array
 
 MOST_FACTORS = 2  # most factor scores on a grid
 
-_NATS = 20.0
-_STEPS = 65
+_NATS_OF_SUPPORT = 20.0
+_COARSE_POINTS = 65
 _RULE = (15, 15)
-_NEGLIGIBLE = 1e-9
-_FARTHEST = 8.0  # sd of a factor score
+_LEAST_WEIGHT = 1e-9
+_SCORE_SDS = 8.0  # sd of a factor score
 # of its least possible sd: the error of the trapezoid is then below 1e-12
 _SPACING = 0.8
-_PROBES = 13
+_PROBES_AN_AXIS = 13
 _PRODUCT = 16  # likelihood ratios multiplied before a logarithm is taken
 
 
@@ -125,19 +125,19 @@ def spike_and_slab(
     model = _scaled_model(
         effect / unit, rescale_noise(noise, unit), rescale_prior(prior, unit), weight
     )
-    far = _NATS + np.log(len(model.effect))
-    ends = np.linspace(-far, far, 2 * _STEPS)
+    far = _NATS_OF_SUPPORT + np.log(len(model.effect))
+    ends = np.linspace(-far, far, 2 * _COARSE_POINTS)
     u, _ = support_grid(
         lambda x: float(logsumexp(model.log_joint(np.array([x]), ends))),
         0.0,
         model.upper,
     )
-    u = np.linspace(u[0], u[-1], _STEPS)
+    u = np.linspace(u[0], u[-1], _COARSE_POINTS)
     coarse = u[::4]
     v, _ = support_grid(
         lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), -far, far
     )
-    v = np.linspace(v[0], v[-1], _STEPS)
+    v = np.linspace(v[0], v[-1], _COARSE_POINTS)
     return _spike_slab_posterior(
         model, refine_by_spline(u, v, model.log_joint(u, v)), unit
     )
@@ -177,7 +177,7 @@ class _SpikeSlabModel:
         return float(
             np.arcsinh(self.prior.tau_scale / self.grain)
             + 2
-            + _NATS / (TAIL[self.prior.tau] - 1)
+            + _NATS_OF_SUPPORT / (TAIL[self.prior.tau] - 1)
         )
 
     @property
@@ -258,9 +258,9 @@ def _scaled_model(
     else:
         values, axes = np.linalg.eigh(_score_precision(loadings, noise.variances))
         counts = [
-            int(np.ceil(_FARTHEST * np.sqrt(value) / _SPACING)) for value in values
+            int(np.ceil(_SCORE_SDS * np.sqrt(value) / _SPACING)) for value in values
         ]
-        ticks = [np.linspace(-_FARTHEST, _FARTHEST, 2 * n + 1) for n in counts]
+        ticks = [np.linspace(-_SCORE_SDS, _SCORE_SDS, 2 * n + 1) for n in counts]
         tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
         score_points = np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
     model = _SpikeSlabModel(
@@ -282,8 +282,11 @@ def _relevant_scores(model: _SpikeSlabModel) -> npt.NDArray[np.bool_]:
     """
     if len(model.scores) == 1:
         return np.ones(1, dtype=bool)
-    far = _NATS + np.log(len(model.effect))
-    v, u = np.linspace(-far, far, _PROBES), np.linspace(0, model.upper, _PROBES)
+    far = _NATS_OF_SUPPORT + np.log(len(model.effect))
+    v, u = (
+        np.linspace(-far, far, _PROBES_AN_AXIS),
+        np.linspace(0, model.upper, _PROBES_AN_AXIS),
+    )
     a, b = model.weight
     prior = a * np.log(expit(v)) + b * np.log(expit(-v))
     best = np.full(len(model.scores), -np.inf)
@@ -297,7 +300,7 @@ def _relevant_scores(model: _SpikeSlabModel) -> npt.NDArray[np.bool_]:
             + level
         )
         best = np.maximum(best, heights.max(axis=0))
-    return np.asarray(best > best.max() - 1.5 * _NATS)
+    return np.asarray(best > best.max() - 1.5 * _NATS_OF_SUPPORT)
 
 
 def _spike_slab_posterior(
@@ -305,7 +308,7 @@ def _spike_slab_posterior(
 ) -> Exact:
     share, u, v = surface.nodes(*_RULE)
     weight, tau = model.share(v), model.tau(u)
-    used = share > _NEGLIGIBLE
+    used = share > _LEAST_WEIGHT
     total = share[used].sum()
     nodes = [
         _score_node(model, float(p / total), float(w), float(t))
@@ -324,7 +327,7 @@ def _spike_slab_posterior(
     # prior
     size = model.loadings.shape[1]
     values = np.linalg.eigvalsh(_score_precision(model.loadings, model.variances))
-    steps = _FARTHEST / np.ceil(_FARTHEST * np.sqrt(values) / _SPACING)
+    steps = _SCORE_SDS / np.ceil(_SCORE_SDS * np.sqrt(values) / _SPACING)
     return Exact(
         mean=unit * tails.mean,
         sd=unit * np.sqrt(tails.square),
@@ -384,7 +387,7 @@ def _score_node(
 ) -> _ScoreNode:
     heights = model.log_scores(tau, np.array([w]), np.array([1 - w]))[0]
     shares = np.exp(heights - logsumexp(heights))
-    used = shares > _NEGLIGIBLE
+    used = shares > _LEAST_WEIGHT
     residual = model.residual[used]
     components = Components(np.array([0.0, tau**2]), np.array([1 - w, w]))
     rows = Node(1.0, residual.ravel(), np.zeros(residual.size), components)

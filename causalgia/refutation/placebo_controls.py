@@ -32,8 +32,11 @@ from causalgia.reporting.table_formats import format_p, p_clause
 from causalgia.streams import derive
 
 SPECIFIC, LEAKS = 0.5, 0.25
-_SHARE, _BESIDE, _KNOWN = 0.4, 0.25, 0.3
-_FEWEST, _MOST = 6, 200
+_COST_OF_PLACEBOS = 0.4
+_COST_BESIDE_POSITIVE = 0.25  # of placebos, where a known motif is tested too
+_COST_OF_KNOWN_MOTIF = 0.3
+_LEAST_UNITS_A_PLACEBO = 6
+_MOST_UNITS_A_PLACEBO = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +106,26 @@ def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
         raise NotApplicableError(
             f"no contrast is a written motif minus a control ({why})"
         )
-    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
+    there = (
+        design.drawn.available
+        if isinstance(design.drawn, Genomic)
+        else _MOST_UNITS_A_PLACEBO
+    )
     for n_pairs in range(min(len(pairs), 3), 0, -1):
         chosen = dict(list(pairs.items())[:n_pairs])
         own = dict.fromkeys(arm for pair in chosen.values() for arm in pair)
         a_unit = len(own) + N_PLACEBOS * n_pairs
         try:
-            share = _SHARE if claim.positive is None else _BESIDE
-            least = min(_FEWEST if n_pairs == 1 else 24, there)
-            n = claim.n_units(share, a_unit=a_unit, least=least, most=min(_MOST, there))
+            share = (
+                _COST_OF_PLACEBOS if claim.positive is None else _COST_BESIDE_POSITIVE
+            )
+            least = min(_LEAST_UNITS_A_PLACEBO if n_pairs == 1 else 24, there)
+            n = claim.n_units(
+                share,
+                a_unit=a_unit,
+                least=least,
+                most=min(_MOST_UNITS_A_PLACEBO, there),
+            )
             break
         except NotApplicableError:
             if n_pairs == 1:
@@ -546,9 +560,16 @@ def _known_motif(claim: Claim) -> list[Finding]:
         given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2)
     )
     arms = _placebo_arms(known)
-    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
+    there = (
+        design.drawn.available
+        if isinstance(design.drawn, Genomic)
+        else _MOST_UNITS_A_PLACEBO
+    )
     n = claim.n_units(
-        _KNOWN, a_unit=len(arms) + 1, least=min(_FEWEST, there), most=min(_MOST, there)
+        _COST_OF_KNOWN_MOTIF,
+        a_unit=len(arms) + 1,
+        least=min(_LEAST_UNITS_A_PLACEBO, there),
+        most=min(_MOST_UNITS_A_PLACEBO, there),
     )
     outcomes = claim.fresh({"known": known, **arms}, n, "positive control")
     center = dict.fromkeys(arms, -1.0 / N_PLACEBOS)
@@ -755,7 +776,7 @@ def _fresh_control(claim: Claim) -> tuple[xr.Dataset, int]:
     except NotApplicableError:
         pass
     design = claim.check_design()
-    n = claim.n_units(0.1, a_unit=2, least=10, most=_MOST)
+    n = claim.n_units(0.1, a_unit=2, least=10, most=_MOST_UNITS_A_PLACEBO)
     other = next(arm.name for arm in design.named_arms if arm.name != control)
     return claim.fresh(arms_of(claim, [control, other]), n, "identical arms"), 2 * n
 

@@ -57,7 +57,7 @@ from causalgia.schema import keeps_effects, validate
 if TYPE_CHECKING:
     import xarray as xr
 
-_FEW = 6
+_EFFECTS_LISTED = 6
 _MEMBERS = {
     "seeds": ("retrainings of the predictor", "the next retraining of the predictor"),
     "folds": (
@@ -139,7 +139,7 @@ def estimand(estimates: xr.Dataset) -> str:
         first,
         f"{facts[0].upper()}{facts[1:]}." if facts else "",
         "\n".join(f"{name}: {text}" for name, text in do.items())
-        if 1 < len(do) <= _FEW
+        if 1 < len(do) <= _EFFECTS_LISTED
         else "",
         defined,
     ]
@@ -179,7 +179,7 @@ def sentences(
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     each, large = (
-        every or len(effects) <= _FEW or is_decided(estimates),
+        every or len(effects) <= _EFFECTS_LISTED or is_decided(estimates),
         any(map(is_large, effects)),
     )
     lines = (
@@ -263,7 +263,7 @@ def task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
         named = {name: text for name, text in words.items() if text != name}
         lines = (
             [f"{name}: {text}" for name, text in named.items()]
-            if len(named) <= _FEW
+            if len(named) <= _EFFECTS_LISTED
             else []
         )
         return f", {task_weights_in_words(rows)}", "\n".join(lines)

@@ -78,7 +78,7 @@ from causalgia.reporting.verdict_sentences import (
 )
 from causalgia.schema import keeps_effects
 
-_MOST_ROWS = 20
+_ROWS_OF_ANSWER = 20
 _MOST_COUNTED = 20_000
 """Effects whose verdicts the sentences count; of more, those of the tasks shown."""
 _FEW_PLACES = 2
@@ -298,7 +298,7 @@ def answer_parts(
     if order == "size":
         table = _by_size(table, shown)
     n_effects = sum(not row["summary"] for row, _ in table)
-    beside_each_other = _MOST_ROWS, max(_MOST_ROWS // shown.sizes["task"], 1)
+    beside_each_other = _ROWS_OF_ANSWER, max(_ROWS_OF_ANSWER // shown.sizes["task"], 1)
     for most in beside_each_other if rows != "all" else (None,):
         keep, not_shown = table, ""
         if most is not None:

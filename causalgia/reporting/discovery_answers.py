@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_WORDS = ("motif", "name", "task", "verdict", "one letter from", "family")
+_WORD_COLUMNS = ("motif", "name", "task", "verdict", "one letter from", "family")
 _VERB = {"higher": "raises", "lower": "lowers"}
 _FEW_PAIRS = 2
 _MOST_BESIDE = 3
@@ -96,7 +96,7 @@ def discovery_parts(
         discovery_sentences(found.table, found.confirmed, found.pairs),
         header,
         lines,
-        words=_WORDS,
+        words=_WORD_COLUMNS,
         foot=[
             *([f"Intervals: {_level(decided)}."] if of_page else []),
             *found.foot,

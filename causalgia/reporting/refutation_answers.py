@@ -14,9 +14,9 @@ from causalgia.reporting.short_answers import LETTERS_SHOWN, short_answer
 from causalgia.reporting.verdict_sentences import check_value
 from causalgia.schema import validate
 
-_WORDS = ("result", "check", "limit", "what")
+_WORD_COLUMNS = ("result", "check", "limit", "what")
 _ORDER = ("fail", "warn", "pass")
-_LONG = 56
+_FIGURE_LETTERS = 56
 _FEW_CLAIMS = 2
 _AT_MOST = {
     "beyond placebos",
@@ -31,7 +31,7 @@ _AT_MOST = {
     "randomized weights",
 }
 """Checks that pass up to their limit; others pass from it."""
-_SHORT = {
+_SHORT_FIGURES = {
     "shift of the mean GC content, in sd, at which an effect turns": (
         "shift of GC content, in sd, that turns an effect"
     ),
@@ -151,7 +151,13 @@ def refutation_parts(
     if not every_row:
         order.sort(key=lambda i: _ORDER.index(status[i]))
     lines = [
-        [status[i], names[i], values[i], limits[i], _SHORT.get(figures[i], figures[i])]
+        [
+            status[i],
+            names[i],
+            values[i],
+            limits[i],
+            _SHORT_FIGURES.get(figures[i], figures[i]),
+        ]
         for i in order
     ]
     skipped = str(found.attrs.get("not_applicable", "")).splitlines()
@@ -174,8 +180,8 @@ def refutation_parts(
         answer,
         ["result", "check", "value", "limit", "what"],
         lines,
-        words=_WORDS,
-        letters=_LONG,
+        words=_WORD_COLUMNS,
+        letters=_FIGURE_LETTERS,
         foot=foot,
         each=[
             f"{names[i]} ({status[i]}; {figures[i]} {values[i]}): "

@@ -708,7 +708,7 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     return f" (the same in all {n:,} {_unit_noun(attrs)})"
 
 
-_MOST = 20
+_SENTENCES_SHOWN = 20
 
 
 def tipping_report(found: xr.Dataset) -> str:
@@ -774,11 +774,11 @@ def tipping_report(found: xr.Dataset) -> str:
     every = list(product(*(range(found.sizes[dim]) for dim in dims)))
     lines += [
         _sentence(found, dict(zip(dims, at, strict=True)), label, groups)
-        for at in every[:_MOST]
+        for at in every[:_SENTENCES_SHOWN]
     ]
-    if len(every) > _MOST:
+    if len(every) > _SENTENCES_SHOWN:
         lines.append(
-            f"{len(every) - _MOST:,} more: select contrasts or tasks, "
+            f"{len(every) - _SENTENCES_SHOWN:,} more: select contrasts or tasks, "
             "found.sel(task=[...]), and report again."
         )
     return printable("\n".join(lines))

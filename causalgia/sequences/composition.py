@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LONGEST_PERIOD = 6  # of a simple repeat: microsatellites
-_COPIES, _SHORTEST = 3, 9
+_REPEAT_COPIES = 3
+_SHORTEST_REPEAT = 9  # bp
 _LETTERS_AT_ONCE = 1 << 16
 
 
@@ -59,7 +60,7 @@ def _repeated(tokens: Any, covered: Any, out: Any) -> None:
             for j in range(period, length + 1):
                 if j < length and tokens[i, j] == tokens[i, j - period]:
                     continue
-                if j - start >= max(_COPIES * period, _SHORTEST):
+                if j - start >= max(_REPEAT_COPIES * period, _SHORTEST_REPEAT):
                     covered[start:j] = 1
                 start = j - period + 1
         total = 0

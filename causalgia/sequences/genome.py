@@ -28,8 +28,8 @@ from causalgia.sequences.text_files import (
     read_text,
 )
 
-_LINE = 1 << 10
-_LARGEST = 1 << 38
+_FIRST_STEP = 1 << 10  # bytes that are searched first
+_LARGEST_FILE = 1 << 38
 
 
 class Genome:
@@ -84,11 +84,11 @@ class Genome:
             state.st_size,
             state.st_mtime_ns,
         )
-        if (known := _SCANNED.get(key)) is None:
+        if (known := _INDEX_OF_FILE.get(key)) is None:
             known = _from_fai(self._data, state.st_mtime_ns) or _Index(self._scan())
-            if len(_SCANNED) >= _MOST_SCANNED:
-                _SCANNED.pop(next(iter(_SCANNED)), None)
-            _SCANNED[key] = known
+            if len(_INDEX_OF_FILE) >= _MOST_SCANNED:
+                _INDEX_OF_FILE.pop(next(iter(_INDEX_OF_FILE)), None)
+            _INDEX_OF_FILE[key] = known
         return known
 
     def _scan(self) -> dict[str, tuple[int, int]]:
@@ -130,7 +130,7 @@ class Genome:
     def _on_disk(self) -> _File:
         file = self._close.enter_context(open_regular_file(self.path, SequenceError))
         size = os.fstat(file.fileno()).st_size
-        if size > _LARGEST:
+        if size > _LARGEST_FILE:
             raise SequenceError(
                 f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA "
                 "file"
@@ -229,7 +229,7 @@ class _Index:
     even: dict[str, bool] = field(default_factory=dict)
 
 
-_SCANNED: dict[tuple[str, int, int, int], _Index] = {}
+_INDEX_OF_FILE: dict[tuple[str, int, int, int], _Index] = {}
 """Indices of files that were opened in this process, by path, inode, size and time."""
 _MOST_SCANNED = 16
 _MOST_HEADER = 2**16
@@ -318,7 +318,7 @@ class _File:
         """Return the first position of a letter from `start` on, -1 if there is none
         before `stop`.
         """
-        step = _LINE
+        step = _FIRST_STEP
         while start < stop:
             found = self[start : min(start + step, stop)].find(letter)
             if found >= 0:

@@ -22,7 +22,7 @@ from causalgia.sequences.variant_files import (
 )
 from causalgia.types import BASES
 
-_CHUNK = 64
+_BASES_BEFORE = 64
 
 
 class Span(Protocol):
@@ -121,7 +121,7 @@ def left_normalized(variant: Variant, genome: Genome) -> Variant:
             if not start:
                 break
             if not before:
-                first = max(start - _CHUNK, 0)
+                first = max(start - _BASES_BEFORE, 0)
                 before = _letters(genome, variant, first, start)
             base, before = before[-1], before[:-1]
             if base not in BASES:

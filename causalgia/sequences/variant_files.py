@@ -360,7 +360,7 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     return chosen
 
 
-_COLUMNS: dict[str, tuple[str, ...]] = {
+_COLUMNS_OF_SCHEMA: dict[str, tuple[str, ...]] = {
     "original": ("chromosome", "position", "name", "reference", "alternate"),
     "bed": ("chromosome", "position", "end", "reference", "alternate", "name"),
     "plink": ("chromosome", "name", "", "position", "reference", "alternate"),
@@ -458,7 +458,7 @@ def read_variants(
 
 
 def _column_names(schema: str) -> str:
-    return ", ".join(name or "(ignored)" for name in _COLUMNS[schema])
+    return ", ".join(name or "(ignored)" for name in _COLUMNS_OF_SCHEMA[schema])
 
 
 def _variants_of_row(
@@ -470,13 +470,13 @@ def _variants_of_row(
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
     cells = [cell.strip() for cell in line.split("\t")]
-    if len(cells) != len(_COLUMNS[schema]):
+    if len(cells) != len(_COLUMNS_OF_SCHEMA[schema]):
         raise SequenceError(
             f"{place}: {len(cells)} columns separated by tabs, and "
-            f"schema={quoted(schema)} has {len(_COLUMNS[schema])}: "
+            f"schema={quoted(schema)} has {len(_COLUMNS_OF_SCHEMA[schema])}: "
             f"{_column_names(schema)}; give the schema that the file has"
         )
-    row = dict(zip(_COLUMNS[schema], cells, strict=True))
+    row = dict(zip(_COLUMNS_OF_SCHEMA[schema], cells, strict=True))
     first = 0 if schema == "bed" else 1
     position = parse_int(row["position"], SequenceError, source=f"{place}: position")
     if position < first:
@@ -637,7 +637,7 @@ def check_alleles(
     raise SequenceError(msg)
 
 
-_HEAD = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+_VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _RESERVED = re.compile(r"[%;:=,\s]")
 
 
@@ -793,7 +793,7 @@ def annotated_vcf(
     if not any(line.startswith("##fileformat=") for line in meta):
         meta.insert(0, "##fileformat=VCFv4.3")
     columns = next(
-        (line for line in head if not line.startswith("##")), "\t".join(_HEAD)
+        (line for line in head if not line.startswith("##")), "\t".join(_VCF_COLUMNS)
     )
     body = [
         _with_info(row, place, fields, of)

@@ -36,17 +36,17 @@ _ALWAYS = 0.95
 """Share of the units from which the mean number of copies is given, since nearly all
 have one.
 """
-_SHORTEST = 4.0
+_LEAST_BITS = 4.0
 """Information of the shortest motif that is searched for, in bits: two fixed bases."""
 APART = 0.95
 """AUROC, in either direction, from which a note says that null model and real sequences
 hardly overlap.
 """
 _PREDICTED = 200
-_UNITS = 256
-_SCANNED = 2**20
-_WORDS = 16
-_SELDOM = 0.01
+_UNITS_SCANNED = 256
+_BASES_SCANNED = 2**20
+_MOTIFS_SCANNED = 16
+_SELDOM_SHARE = 0.01
 
 
 def notes_of_design(
@@ -89,11 +89,15 @@ def notes_of_design(
     near = {name: close for name, sites in arms.items() if (close := sites.close)}
     sentences: list[str] = []
     if near or motifs:
-        n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
+        n_units = min(
+            design.n_units,
+            _UNITS_SCANNED,
+            max(16, _BASES_SCANNED // design.null.length),
+        )
         units = draw_backgrounds(design, 0, n_units, key=key)
         again = [
             text
-            for motif in motifs[:_WORDS]
+            for motif in motifs[:_MOTIFS_SCANNED]
             if (text := _flank_note(motif, arms, contrasts, units, key))
         ]
         sentences += [_junction_note(near, arms, units, motifs, key)] if near else []
@@ -205,7 +209,7 @@ def _searched_motifs(arms: Iterable[_ArmSites]) -> list[_SearchedMotif]:
     found = []
     for reads in dict.fromkeys(motif for sites in arms for motif in sites.motifs):
         letters = parse_iupac(reads)[1]
-        if sum(2 - np.log2(len(bases)) for bases in letters) >= _SHORTEST:
+        if sum(2 - np.log2(len(bases)) for bases in letters) >= _LEAST_BITS:
             forward = np.array(
                 [sum(1 << base for base in bases) for bases in letters], np.uint8
             )
@@ -234,7 +238,7 @@ def _junction_note(
         after = apply_arm(arms[name].arm, units.tokens, units.ids, key)
         for motif in motifs:
             share = float(np.mean(_spans_junction(after, motif, junctions)))
-            if share >= _SELDOM:
+            if share >= _SELDOM_SHARE:
                 arising.append(
                     (
                         share,

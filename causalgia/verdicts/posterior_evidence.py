@@ -22,14 +22,14 @@ from causalgia.numerics.row_blocks import LARGE_BLOCK
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 
-_BESIDE = ("observed_data", "constant_data", "moments")
+_OTHER_GROUPS = ("observed_data", "constant_data", "moments")
 _NO_TASK = "effect"
 _FEW_DRAWS = 20
 _ENOUGH_OFF = 100  # draws off an atom, for an interval of them
 _OF_NO_TASK = ("is_placebo", "weight")
 MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4
-_CURE = (
+_CONVERGENCE_CURE = (
     "sample longer, or reparametrize the model; to decide on them as they are, set "
     "converged = 'no' in the attrs of the group posterior: decisions then carry the "
     "caution"
@@ -286,7 +286,7 @@ def _posterior_context(
     of effects, and its moments.
     """
     observed, constant, moments = (
-        _align_group(groups, name, draws) for name in _BESIDE
+        _align_group(groups, name, draws) for name in _OTHER_GROUPS
     )
     names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
     effects = xr.Dataset(
@@ -541,7 +541,7 @@ def check_draws_converged(
         plural = "s" if divergent > 1 else ""
         raise ConvergenceError(
             f"the draws have not converged: {divergent:,} divergent "
-            f"transition{plural}; {_CURE}"
+            f"transition{plural}; {_CONVERGENCE_CURE}"
         )
     chains, n, *shape = draws.shape
     if chains < 2 or n < 4:
@@ -557,7 +557,7 @@ def check_draws_converged(
         )
         more = f"; and {len(bad) - len(worst):,} more" if len(bad) > len(worst) else ""
         raise ConvergenceError(
-            f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CURE}"
+            f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CONVERGENCE_CURE}"
         )
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-_FILES = "causalgia_user_"
+_USER_MODULE = "causalgia_user_"
 FACTORY = (
     "give a factory, which builds it once on each worker: "
     "cg.predict.PredictorFactory(build), where build() opens what it needs and returns "
@@ -153,7 +153,7 @@ def _own_files() -> list[ModuleType]:
     folders = {
         Path(str(module.__file__)).parent
         for module in loaded
-        if module.__name__.startswith(_FILES)
+        if module.__name__.startswith(_USER_MODULE)
     }
     return [
         module

@@ -51,7 +51,7 @@ OVER_CONTEXTS = (
     "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
     "standard error"
 )
-_SHARES = (0.05, 0.01)
+_RESOLVED_SHARES = (0.05, 0.01)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -271,7 +271,7 @@ class MatchedTrial(Experiment):
         out = out.assign_coords(
             {
                 name: ("contrast", [getattr(x, name) for x in self.variants])
-                for name in _COLUMNS
+                for name in _VARIANT_COLUMNS
             }
             | {"dropped_keys": ("contrast", dropped)}
             | (
@@ -423,7 +423,7 @@ def check_every_variant(effects: xr.Dataset, n: int) -> None:
         )
 
 
-_COLUMNS = ("chromosome", "position", "reference", "alternate")
+_VARIANT_COLUMNS = ("chromosome", "position", "reference", "alternate")
 
 
 def _strata_notes(trial: MatchedTrial) -> list[str]:
@@ -522,7 +522,7 @@ def _unresolved_shares(trial: MatchedTrial) -> list[float]:
     """Return the shares of real variants that the null variants cannot resolve."""
     sizes = np.array([len(x) for x in trial.strata.nulls])[trial.strata.of_effect]
     m, q = int(np.median(sizes)), 1 - trial.analysis.ci_prob
-    return [share for share in _SHARES if m < nulls_needed(share, q)]
+    return [share for share in _RESOLVED_SHARES if m < nulls_needed(share, q)]
 
 
 def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:

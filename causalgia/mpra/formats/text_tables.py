@@ -160,7 +160,7 @@ def check_distinguishable(
         )
 
 
-_LEVEL = 6
+_GZIP_LEVEL = 6
 
 
 def write_text(
@@ -180,7 +180,7 @@ def write_text(
     data = text.encode("utf-8")
     if target.suffix == ".gz":
         buffer = BytesIO()
-        with gzip.GzipFile("", "wb", _LEVEL, buffer, mtime=0) as file:
+        with gzip.GzipFile("", "wb", _GZIP_LEVEL, buffer, mtime=0) as file:
             file.write(data)
         data = buffer.getvalue()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -406,7 +406,7 @@ class _LibraryRequest:
         )
 
 
-_WORDS = (1, 2, 3)
+_KMER_WIDTHS = (1, 2, 3)
 Names = NDArray[Any]
 
 
@@ -457,7 +457,7 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules),
     ]
     by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
-    widths = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
+    widths = [k for k in _KMER_WIDTHS if k <= blocks.proposed.shape[1]]
     shifts = np.array(
         [composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in widths]
     )

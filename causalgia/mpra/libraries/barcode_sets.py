@@ -39,7 +39,7 @@ from causalgia.types import Ints, Mask, Tokens
 NamedMotifs: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")
 PRIMER_END = 8
-_SEED = slice(1, 8)
+_MIRNA_SEED = slice(1, 8)
 _SEED_LENGTHS = range(6, 9)
 _TRIES = 1 << 22
 
@@ -185,7 +185,7 @@ def _mirna_seed(text: str) -> str:
             f"seeds= has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', or "
             "the whole miRNA"
         )
-    return letters[_SEED]
+    return letters[_MIRNA_SEED]
 
 
 def barcodes(
@@ -366,7 +366,7 @@ def _too_few_message(
     )
 
 
-_BASES = 3  # A, C and G; T follows from the length
+_BASES_COUNTED = 3  # A, C and G; T follows from the length
 
 
 def barcode_balance(
@@ -438,7 +438,7 @@ def barcode_balance(
     order = np.argsort(block, kind="stable")
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
     counts = np.stack(
-        [(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1
+        [(tokens[order] == base).sum(axis=1) for base in range(_BASES_COUNTED)], axis=1
     ).astype(float)
     means = (
         np.stack([np.bincount(number, column) for column in counts.T], axis=1)

@@ -394,7 +394,7 @@ _COMBINING |= {
 }
 _WINDOWS = ("conv1d", "conv2d", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d")
 _REDUCING = ("mean", "sum", "amax", "adaptive_avg_pool1d", "adaptive_max_pool1d")
-_PLAIN = (
+_KNOWN_LAYERS = (
     "relu",
     "cat",
     "concat",
@@ -521,7 +521,8 @@ def _torch_call(name: str, node: fx.Node, place: Any) -> Call:
         (_CASTS, "cast"),
     )
     kind = next(
-        (kind for names, kind in kinds if name in names), name if name in _PLAIN else ""
+        (kind for names, kind in kinds if name in names),
+        name if name in _KNOWN_LAYERS else "",
     )
     kwargs = {key: value for key, value in node.kwargs.items() if key != "inplace"}
     return Call(
