@@ -679,25 +679,28 @@ def constant_group(
     )
     out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
     out["is_placebo"] = ("contrast", placebo_contrasts(table))
-    # `covariance (contrast, contrast_, task)` of the errors; empty for many contrasts
-    names = coords["contrast"].to_numpy()
+    return out.assign_coords(coords_on(coords, {"contrast", "task"})).merge(
+        _error_covariance(table, coords["contrast"].to_numpy())
+    )
+
+
+def _error_covariance(table: xr.Dataset, names: npt.NDArray[Any]) -> xr.Dataset:
+    """Return `covariance (contrast, contrast_, task)` of the errors; nothing for many
+    contrasts.
+    """
     if (
         "covariance" not in table
         or "model" in table["covariance"].dims
         or len(names) > _MOST_WITH_COVARIANCE
     ):
-        covariance_data = xr.Dataset()
-    else:
-        matrix = table["covariance"]
-        if "contrast_" in matrix.coords:
-            matrix = matrix.sel(contrast_=names)
-        values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
-        covariance_data = xr.Dataset(
-            {"covariance": (("contrast", "contrast_", "task"), values)},
-            {"contrast_": names},
-        )
-    return out.assign_coords(coords_on(coords, {"contrast", "task"})).merge(
-        covariance_data
+        return xr.Dataset()
+    matrix = table["covariance"]
+    if "contrast_" in matrix.coords:
+        matrix = matrix.sel(contrast_=names)
+    values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
+    return xr.Dataset(
+        {"covariance": (("contrast", "contrast_", "task"), values)},
+        {"contrast_": names},
     )
 
 

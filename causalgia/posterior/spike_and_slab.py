@@ -251,22 +251,29 @@ def _scaled_model(
     effect: Array, noise: Noise, prior: Prior, weight: tuple[float, float]
 ) -> _SpikeSlabModel:
     loadings = np.empty((len(effect), 0)) if noise.loadings is None else noise.loadings
-    # points over the range of the factor scores, (F, r), along the principal axes of
-    # their information
-    if not loadings.shape[1]:
-        score_points = np.empty((1, 0))
-    else:
-        values, axes = np.linalg.eigh(_score_precision(loadings, noise.variances))
-        counts = [
-            int(np.ceil(_SCORE_SDS * np.sqrt(value) / _SPACING)) for value in values
-        ]
-        ticks = [np.linspace(-_SCORE_SDS, _SCORE_SDS, 2 * n + 1) for n in counts]
-        tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
-        score_points = np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
     model = _SpikeSlabModel(
-        effect, noise.variances, loadings, noise.marginal, prior, weight, score_points
+        effect,
+        noise.variances,
+        loadings,
+        noise.marginal,
+        prior,
+        weight,
+        _score_points(loadings, noise.variances),
     )
     return replace(model, scores=model.scores[_relevant_scores(model)])
+
+
+def _score_points(loadings: Array, variances: Array) -> Array:
+    """Return points over the range of the factor scores, (F, r), along the principal
+    axes of their information.
+    """
+    if not loadings.shape[1]:
+        return np.empty((1, 0))
+    values, axes = np.linalg.eigh(_score_precision(loadings, variances))
+    counts = [int(np.ceil(_SCORE_SDS * np.sqrt(value) / _SPACING)) for value in values]
+    ticks = [np.linspace(-_SCORE_SDS, _SCORE_SDS, 2 * n + 1) for n in counts]
+    tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
+    return np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
 
 
 def _score_precision(loadings: Array, variances: Array) -> Array:

@@ -478,19 +478,7 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
         If the coefficients have no single peak, or mu has no end.
     """
     if len(model.shared.precision) == 1 and len(model.effect) <= _FEW_EFFECTS:
-        # evaluate (u, mu) on a mesh adapted to the local information: with few effects
-        # mu may have many modes
-        mu = _mu_mesh(model)
-        width = np.log(np.gradient(mu))
-        points, _ = support_grid(
-            lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper
-        )
-        u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
-        return HyperPosterior(
-            model,
-            refine_by_spline(u, mu, np.array([model.log_joint(x, mu) for x in u])),
-            None,
-        )
+        return _hyper_posterior_on_mesh(model)
     u, modes = _modes_along_tau(model)
     heights = np.array(
         [
@@ -528,6 +516,20 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
     raise InferenceError(
         "the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10"
     )
+
+
+def _hyper_posterior_on_mesh(model: StudentModel) -> HyperPosterior:
+    """Evaluate (u, mu) on a mesh adapted to the local information: with few effects mu
+    may have many modes.
+    """
+    mu = _mu_mesh(model)
+    width = np.log(np.gradient(mu))
+    points, _ = support_grid(
+        lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper
+    )
+    u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
+    heights = np.array([model.log_joint(x, mu) for x in u])
+    return HyperPosterior(model, refine_by_spline(u, mu, heights), None)
 
 
 def _mu_mesh(model: StudentModel) -> Array:
