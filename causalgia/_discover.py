@@ -421,9 +421,14 @@ def discover(
     predictor.predict(proposing.parents_given.tokens[:1])
     predictor = predictor.with_incremental_edits(fresh.length)
     settings: dict[str, str | int] = {
-        "predictor": predictor.fingerprint, "sequences": given.digest, "rng": str(key), "n_units": n_units,
-        "method": method if isinstance(method, str) else ", ".join(requested_methods(method)),
-    }  # fmt: skip
+        "predictor": predictor.fingerprint,
+        "sequences": given.digest,
+        "rng": str(key),
+        "n_units": n_units,
+        "method": method
+        if isinstance(method, str)
+        else ", ".join(requested_methods(method)),
+    }
 
     stages = Stages(
         N_OF_MAPS + len(requested_methods(method)) + _N_OF_TRIALS, show=progress

@@ -272,9 +272,11 @@ def propose_in_stages(
             both_strands=int(strands)
         )
 
-    of_null = f"maps of {len(tokens):,} {drawn.attrs['null']}" if not called else (
-        "whether both strands are read alike"
-    )  # fmt: skip
+    of_null = (
+        f"maps of {len(tokens):,} {drawn.attrs['null']}"
+        if not called
+        else "whether both strands are read alike"
+    )
     with stages.stage(of_null):
         found = keep("limits", limits_dataset)
     below, above = found["threshold"].transpose("side", "task").to_numpy()
@@ -361,10 +363,15 @@ def propose_in_stages(
         made["threshold"] = (("side", "task"), np.stack([below, above]))
         made = made.assign_coords(side=["below", "above"])
     made = made.assign_attrs(
-        method=", ".join(named), **({"left_out": "; ".join(left_out)} if left_out else {}), **limits,
-        both_strands=int(strands), **of_maps,
-        null=str(drawn.attrs["null"]), predictor=predictor.fingerprint, scale=predictor.scale,
-    )  # fmt: skip
+        method=", ".join(named),
+        **({"left_out": "; ".join(left_out)} if left_out else {}),
+        **limits,
+        both_strands=int(strands),
+        **of_maps,
+        null=str(drawn.attrs["null"]),
+        predictor=predictor.fingerprint,
+        scale=predictor.scale,
+    )
     return validate(annotate(made), "proposals")
 
 

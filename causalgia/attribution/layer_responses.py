@@ -613,9 +613,13 @@ def attention(
     bases = start + step * np.arange(n_places) + (width - 1) // 2
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})
     found = found.assign_coords(
-        unit=np.arange(len(of)), parent=("unit", np.asarray(of.names)), query=np.arange(n_places),
-        key=np.arange(n_places), query_base=("query", bases), key_base=("key", bases),
-    )  # fmt: skip
+        unit=np.arange(len(of)),
+        parent=("unit", np.asarray(of.names)),
+        query=np.arange(n_places),
+        key=np.arange(n_places),
+        query_base=("query", bases),
+        key_base=("key", bases),
+    )
     attrs = {"layer": layer, "predictor": network.fingerprint, "sequences": of.digest}
     return validate(annotate(found.assign_attrs(attrs)), "attention")
 

@@ -291,9 +291,14 @@ def planted_case(
         twin = TorchPredictor(of.module(), tasks=of.tasks, scale=of.scale, device="cpu")
         predictors = {"oracle": twin}
     return Case(
-        name=name, predictors=predictors, backgrounds=backgrounds, sequences=sequences, sites=tuple(sites), read=read,
+        name=name,
+        predictors=predictors,
+        backgrounds=backgrounds,
+        sequences=sequences,
+        sites=tuple(sites),
+        read=read,
         ignored=every & ~read,
-    )  # fmt: skip
+    )
 
 
 def of_task(of: Oracle, task: str) -> Oracle:
@@ -305,9 +310,14 @@ def of_task(of: Oracle, task: str) -> Oracle:
         if weight
     ]
     return Oracle(
-        *[term for term, _ in used], tasks=[task], scale=of.scale, weights=[[weight for _, weight in used]],
-        intercepts=[of.intercepts[which]], link=of.link, length=of.length,
-    )  # fmt: skip
+        *[term for term, _ in used],
+        tasks=[task],
+        scale=of.scale,
+        weights=[[weight for _, weight in used]],
+        intercepts=[of.intercepts[which]],
+        link=of.link,
+        length=of.length,
+    )
 
 
 def _size(term: Term, length: int) -> float:

@@ -63,9 +63,11 @@ def plan_sentence(
     elif contrasts:
         what = f"asks for {_listed(contrasts, 'contrasts')} of {n_arms:,} arms"
     else:
-        what = f"has the arms {_listed(arms, 'arms')}" if n_arms <= NAMES_SHOWN else (
-            f"has {n_arms:,} arms"
-        )  # fmt: skip
+        what = (
+            f"has the arms {_listed(arms, 'arms')}"
+            if n_arms <= NAMES_SHOWN
+            else f"has {n_arms:,} arms"
+        )
     every = "both" if n_arms == 2 else "all arms"
     units = f"{n_units:,} {null}"
     if null.startswith("the "):

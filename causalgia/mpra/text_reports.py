@@ -303,11 +303,15 @@ def _numbers_of(one: xr.Dataset) -> list[str]:
         for name in ("tau", "reliability")
     )
     n = one["n_hits"].item()
-    hits = "No measured effect is a hit." if n == 0 else (
-        f"{n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
-        f"{_with_ci(one, 'sign_agreement')}, found by the size of the virtual effect "
-        f"with AUROC {_with_ci(one, 'auroc')}."
-    )  # fmt: skip
+    hits = (
+        "No measured effect is a hit."
+        if n == 0
+        else (
+            f"{n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
+            f"{_with_ci(one, 'sign_agreement')}, found by the size of the virtual effect "
+            f"with AUROC {_with_ci(one, 'auroc')}."
+        )
+    )
     return [
         *(f"{text[0].upper()}{text[1:]}" for text in _line_in_words(one)),
         f"True effects spread by {spread[0]:.3g} (virtual) and {spread[1]:.3g} "

@@ -668,10 +668,24 @@ def isolated(text: str) -> Markup:
 
 
 _NO_TABLE: dict[str, Any] = {
-    "columns": [], "numeric": [], "shown": [], "n_rows": 0, "all_shown": True, "rows": "", "verdicts": [],
-    "table_notes": [], "more_answer": [], "foot": [], "notes": [], "arms": [], "each": [], "pictures": [],
-    "methods": "", "works": [], "bibtex": "",
-}  # fmt: skip
+    "columns": [],
+    "numeric": [],
+    "shown": [],
+    "n_rows": 0,
+    "all_shown": True,
+    "rows": "",
+    "verdicts": [],
+    "table_notes": [],
+    "more_answer": [],
+    "foot": [],
+    "notes": [],
+    "arms": [],
+    "each": [],
+    "pictures": [],
+    "methods": "",
+    "works": [],
+    "bibtex": "",
+}
 
 
 def _checks(

@@ -341,9 +341,10 @@ def power_curve(
     for i, line in enumerate(lines.T):
         where = np.unravel_index(i, power.shape[1:])
         label = ", ".join(
-            shortened(str(power[dim].to_numpy()[j])) for dim, j in zip(power.dims[1:], where, strict=True)
+            shortened(str(power[dim].to_numpy()[j]))
+            for dim, j in zip(power.dims[1:], where, strict=True)
             if dim in power.coords
-        )  # fmt: skip
+        )
         axes.plot(
             n_units,
             line,

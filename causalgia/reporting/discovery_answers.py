@@ -253,9 +253,15 @@ def discovery_sentences(
             + (f": {why} {range_}." if within else ".")
         ]
     first = confirmed.iloc[0]
-    of = "the one proposed motif" if n == n_read == 1 else (
-        f"all {n:,} proposed motifs" if n == n_read else f"{n_read:,} of {n:,} proposed motifs"
-    )  # fmt: skip
+    of = (
+        "the one proposed motif"
+        if n == n_read == 1
+        else (
+            f"all {n:,} proposed motifs"
+            if n == n_read
+            else f"{n_read:,} of {n:,} proposed motifs"
+        )
+    )
     near = confirmed.loc[confirmed["variant_of"] != "", "consensus"].nunique()
     near_to = f", {near:,} of them one letter from a larger one" if near else ""
     n_families = confirmed["family"].nunique()

@@ -614,9 +614,15 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
     counts = [name for name in header if name not in (*NAMES, "replicate")]
     types: dict[str, Any] = dict.fromkeys(counts, "float64") | {"barcode": object}
     options: dict[str, Any] = {
-        "sep": "\t", "quoting": csv.QUOTE_NONE, "keep_default_na": False, "na_values": dict.fromkeys(counts, EMPTY),
-        "skip_blank_lines": False, "names": list(header), "header": None, "skiprows": 1,
-    }  # fmt: skip
+        "sep": "\t",
+        "quoting": csv.QUOTE_NONE,
+        "keep_default_na": False,
+        "na_values": dict.fromkeys(counts, EMPTY),
+        "skip_blank_lines": False,
+        "names": list(header),
+        "header": None,
+        "skiprows": 1,
+    }
     if not text.partition(b"\n")[2].strip(b"\r\n"):
         raise CountsError(
             f"{path}: no row below the header; give the table of barcode counts"
