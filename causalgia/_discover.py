@@ -91,8 +91,8 @@ if TYPE_CHECKING:
     from causalgia.reporting import Rows
 
 Motifs = Mapping[str, Any] | str | PathLike[str]
-_FEWEST = 40
-_UNITS = 200
+_LEAST_SEQUENCES = 40
+_CONFIRMATION_UNITS = 200
 _MOST_IN_PAIRS = 4
 _SUM = 0.1
 _SAME_MATRIX = 1e-3
@@ -101,7 +101,7 @@ weak where a database has few matrices.
 """
 _N_OF_TRIALS = 2
 """Stages after the proposals: the trial of single motifs, and that of pairs."""
-_COLUMNS = (
+_OF_MOTIFS = (
     *(
         "consensus",
         *("name", "nearest", "name_q", "runners_up", "tf_class", "tf_family"),
@@ -282,7 +282,7 @@ def discover(
     predictor: Predictor,
     sequences: Source | xr.Dataset,
     *,
-    n_units: int = _UNITS,
+    n_units: int = _CONFIRMATION_UNITS,
     method: Method | Literal["all"] | Sequence[Method] = "all",
     motifs: Motifs | None = None,
     expected: str | Sequence[str] | None = None,
@@ -421,9 +421,14 @@ def discover(
     predictor.predict(proposing.parents_given.tokens[:1])
     predictor = predictor.with_incremental_edits(fresh.length)
     settings: dict[str, str | int] = {
-        "predictor": predictor.fingerprint, "sequences": given.digest, "rng": str(key), "n_units": n_units,
-        "method": method if isinstance(method, str) else ", ".join(requested_methods(method)),
-    }  # fmt: skip
+        "predictor": predictor.fingerprint,
+        "sequences": given.digest,
+        "rng": str(key),
+        "n_units": n_units,
+        "method": method
+        if isinstance(method, str)
+        else ", ".join(requested_methods(method)),
+    }
 
     stages = Stages(
         N_OF_MAPS + len(requested_methods(method)) + _N_OF_TRIALS, show=progress
@@ -458,7 +463,7 @@ def discover(
     )
     if not proposed.sizes["pattern"]:
         table, pairs, sites = (
-            _empty(columns) for columns in (_COLUMNS, _OF_PAIRS, _OF_SITES)
+            _empty(columns) for columns in (_OF_MOTIFS, _OF_PAIRS, _OF_SITES)
         )
         return Discovery(
             *(table, pairs, sites, proposed, None, n_proposing, n_fresh),
@@ -648,18 +653,18 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     """Return two null models: shuffles of half of the sequences each, shuffles of one
     another in one half.
     """
-    if len(of) < _FEWEST:
+    if len(of) < _LEAST_SEQUENCES:
         raise SequenceError(
             f"too few different sequences ({len(of):,}) to propose on one half and "
-            f"test on the other; give {_FEWEST} or more, or test given motifs: "
+            f"test on the other; give {_LEAST_SEQUENCES} or more, or test given motifs: "
             "cg.experiments.kmer_screen(motifs=...)"
         )
     whole = DinucleotideShuffle(of=of)
     n_parents = len(set(whole.parent_names))
-    if n_parents < _FEWEST:
+    if n_parents < _LEAST_SEQUENCES:
         raise SequenceError(
             f"the {len(of):,} sequences are shuffles of {n_parents:,}, and halves that "
-            f"are shuffles of one another are not independent; give {_FEWEST} or more "
+            f"are shuffles of one another are not independent; give {_LEAST_SEQUENCES} or more "
             "unrelated ones"
         )
     one, other = whole.split(0.5)

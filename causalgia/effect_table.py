@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: variables with one value per effect, in order of preference; the dims of the first
 #: one present define the rows
 _EFFECT_VARIABLES = ("ace", "ice", "ice_mean", "verdict", "outcome")
-_MARK = "positions"
+_FOLDED_ATTR = "positions"
 _MEASURED = ("outcome", "ice", "ice_mean", "ace")
 
 
@@ -111,7 +111,7 @@ def as_effect_table(dataset: xr.Dataset) -> EffectTable:
     return table
 
 
-_MOST_NAMED = 12
+_TASKS_LISTED = 12
 
 
 def tasks_in_table(table: xr.Dataset) -> list[str]:
@@ -196,7 +196,7 @@ def tasks_for_errors(known: Sequence[str]) -> str:
     ... )
     ("'K562', 'HepG2'", "919 tasks; a pattern such as 'DNASE:*' takes several)")
     """
-    if len(known) <= _MOST_NAMED:
+    if len(known) <= _TASKS_LISTED:
         return ", ".join(map(quoted, known))
     head = known[0].partition(":")[0] + ":*" if ":" in known[0] else known[0][:4] + "*"
     first = ", ".join(map(quoted, known[:4]))
@@ -415,7 +415,7 @@ def folded(curves: xr.Dataset) -> xr.Dataset:
         for task in tasks.tolist()
     ]
     coords = {name: variables.pop(name) for name in curves.coords if name in variables}
-    attrs = {**curves.attrs, _MARK: len(positions)}
+    attrs = {**curves.attrs, _FOLDED_ATTR: len(positions)}
     made = xr.Dataset(variables, {**coords, "task": np.asarray(labels)}, attrs)
     return as_effect_table(made) if isinstance(curves, EffectTable) else made
 
@@ -471,7 +471,9 @@ def unfolded(columns: xr.Dataset, like: xr.Dataset) -> xr.Dataset:
     ).assign_coords(
         {**{n: v for n, v in variables.items() if n in columns.coords}, **of_curves}
     )
-    made.attrs = {name: value for name, value in columns.attrs.items() if name != _MARK}
+    made.attrs = {
+        name: value for name, value in columns.attrs.items() if name != _FOLDED_ATTR
+    }
     return as_effect_table(made) if isinstance(columns, EffectTable) else made
 
 
@@ -484,4 +486,4 @@ def is_folded(columns: object) -> bool:
     >>> is_folded(xr.Dataset())
     False
     """
-    return isinstance(columns, xr.Dataset) and _MARK in columns.attrs
+    return isinstance(columns, xr.Dataset) and _FOLDED_ATTR in columns.attrs

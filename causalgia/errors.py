@@ -84,8 +84,12 @@ __all__ = [
     "TrialInterruptedError",
 ]
 
-_QUOTED, _LONGEST, _BEFORE = 80, 2_000, 24
-_LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED + 1},}}")
+NAMES_SHOWN = 3
+"""Names (rows, places, findings) that a sentence lists before it counts the others."""
+_QUOTED_LETTERS = 80
+_MESSAGE_LETTERS = 2_000
+_LETTERS_BEFORE_CHANGE = 24  # shown of two texts that begin alike
+_LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED_LETTERS + 1},}}")
 
 
 def __dir__() -> list[str]:
@@ -167,7 +171,7 @@ def quoted(value: object) -> str:
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
         value = value.item()  # type: ignore[attr-defined]
     try:
-        return _cut(printable(repr(value)), _QUOTED)
+        return _cut(printable(repr(value)), _QUOTED_LETTERS)
     except ValueError:  # Python converts no int of more than 4,300 digits
         return f"{type(value).__name__} with more digits than can be written"
     except RecursionError:
@@ -209,13 +213,13 @@ def quoted_apart(one: object, other: object) -> tuple[str, str]:
     ("...onv 1; conv 1; conv 1; relu'", "...onv 1; conv 1; conv 1; gelu; linear'")
     """
     texts = [printable(repr(value)) for value in (one, other)]
-    if all(len(text) <= _QUOTED for text in texts):
+    if all(len(text) <= _QUOTED_LETTERS for text in texts):
         return quoted(one), quoted(other)
     n_same = sum(
         1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False))
     )
-    start = max(n_same - _BEFORE, 0)
-    before, room = ("...", _QUOTED - 3) if start else ("", _QUOTED)
+    start = max(n_same - _LETTERS_BEFORE_CHANGE, 0)
+    before, room = ("...", _QUOTED_LETTERS - 3) if start else ("", _QUOTED_LETTERS)
     parts = [text[start:] for text in texts]
     first, second = (
         before + (part if len(part) <= room else f"{part[: room - 3]}...")
@@ -265,8 +269,10 @@ def as_message(text: object) -> str:
     >>> as_message("no arm " + "x" * 5_000 + "; \x1b[31mrename it")
     'no arm xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...xxxxxxxxxxxxxxxxxxxxxxxxx; \\x1b[31mrename it'
     """
-    words = _LONG_WORD.sub(lambda found: _cut(found[0], _QUOTED), printable(str(text)))
-    return _cut(words, _LONGEST)
+    words = _LONG_WORD.sub(
+        lambda found: _cut(found[0], _QUOTED_LETTERS), printable(str(text))
+    )
+    return _cut(words, _MESSAGE_LETTERS)
 
 
 def _cut(text: str, most: int) -> str:

@@ -29,7 +29,8 @@ from causalgia.errors import ContrastError, DesignError, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
-_MOST_LETTERS, _MOST_BRACKETS = 10_000, 50
+_LONGEST_EXPRESSION = 10_000
+_MOST_BRACKETS = 50
 _MOST_PAIRED = 200  # names; their 19,900 pairs are dense rows of weights
 _LONGEST_PATTERN = 10_000
 _WILD = re.compile(r"[*?]|\[[^\]]+\]")
@@ -440,7 +441,7 @@ class _Parser:
 
     def __init__(self, text: str, names: Sequence[str], of: str) -> None:
         self.text, self.names, self.known, self.of = text, names, frozenset(names), of
-        if len(text) > _MOST_LETTERS:
+        if len(text) > _LONGEST_EXPRESSION:
             raise ContrastError(
                 f"a {_noun(of)} of {len(text):,} letters; give weights by name instead "
                 "of text"

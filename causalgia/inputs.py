@@ -44,11 +44,15 @@ LARGEST = 2**33
 """Most bytes of a file read whole: 8 GiB, twice the human genome."""
 LARGEST_TEXT = 2**26
 """Most bytes of TOML or JSON: 64 MiB."""
+BYTES_A_READ = 2**24
+"""Bytes read at a time from a file that may not fit in memory: 16 MiB."""
 CHANGED = "was written to while it was read; read it again when it is whole"
-_FREE, _RATIO = 2**27, 20
-_BLOCK = 2**22
+_FREE_BYTES = 2**27  # that packed data may unpack to, however few they are
+_UNPACKED_RATIO = 20
+_BYTES_UNPACKED_AT_ONCE = 2**22
 _DEEPEST = 100
-_HEAD = 512
+HEAD_BYTES = 512
+"""First bytes of a file, which tell whether it is text."""
 _BOM = b"\xef\xbb\xbf"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ANNEX = re.compile(rb"(\.\./)*(\.git|/annex)/(annex/)?objects/")
@@ -109,7 +113,7 @@ _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 # the latter at full width, which Japanese spreadsheets read alike
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-_BEFORE = "' "  # a spreadsheet may drop blanks before a formula
+_BLANKS = "' "  # a spreadsheet may drop blanks before a formula
 _INNER_FORMULA = re.compile(rf";(?=[\s'\"]*[{re.escape(''.join(_FORMULA))}])")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
@@ -157,7 +161,7 @@ def open_regular_file(
                     "into a file first"
                 )
             file.seek(0)
-            if why := stand_in(file.read(_HEAD)):
+            if why := stand_in(file.read(HEAD_BYTES)):
                 raise error(f"{path}: {why}")
             file.seek(0)
             yield file
@@ -354,7 +358,7 @@ def read_text(
         Of type `error`, as `read_bytes`, or if it is not UTF-8.
     """
     data = read_bytes(path, error, most=most)
-    if why := no_text(data[:_HEAD]):
+    if why := no_text(data[:HEAD_BYTES]):
         raise error(f"{path}: {why}")
     try:
         text = data.decode("utf-8-sig")
@@ -507,7 +511,7 @@ def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
     >>> inflate(zlib.compress(b"ACGT"), OutcomesError, source="design")
     b'ACGT'
     """
-    packed, limit = zlib.decompressobj(), max(_FREE, _RATIO * len(data))
+    packed, limit = zlib.decompressobj(), max(_FREE_BYTES, _UNPACKED_RATIO * len(data))
     try:
         text = packed.decompress(data, limit)
         text.decode()
@@ -524,10 +528,14 @@ def inflate(data: bytes, error: type[CausalgiaError], *, source: str) -> bytes:
 def _gunzip(
     data: bytes, path: str | PathLike[str], error: type[CausalgiaError], most: int
 ) -> bytes:
-    limit, size, blocks = min(most, max(_FREE, _RATIO * len(data))), 0, []
+    limit, size, blocks = (
+        min(most, max(_FREE_BYTES, _UNPACKED_RATIO * len(data))),
+        0,
+        [],
+    )
     try:
         with GzipFile(fileobj=BytesIO(data)) as file:
-            while block := file.read(_BLOCK):
+            while block := file.read(_BYTES_UNPACKED_AT_ONCE):
                 blocks.append(block)
                 size += len(block)
                 if size > limit:
@@ -608,7 +616,7 @@ def as_cell(text: str) -> str:
     if not plain.isprintable():
         plain = "".join(c if c.isprintable() else _escape(ord(c)) for c in plain)
     plain = _INNER_FORMULA.sub(r"\\x3b", plain)
-    return f"'{plain}" if plain.lstrip(_BEFORE).startswith(_FORMULA) else plain
+    return f"'{plain}" if plain.lstrip(_BLANKS).startswith(_FORMULA) else plain
 
 
 def from_cell(text: str) -> str:
@@ -626,7 +634,7 @@ def from_cell(text: str) -> str:
     """
     plain = (
         text[1:]
-        if text.startswith("'") and text.lstrip(_BEFORE).startswith(_FORMULA)
+        if text.startswith("'") and text.lstrip(_BLANKS).startswith(_FORMULA)
         else text
     )
     return _ESCAPE.sub(_unescaped_character, plain)

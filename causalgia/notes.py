@@ -16,8 +16,9 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.checks import in_list
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
+from causalgia.types import BASES, COMPLEMENT
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,8 +31,8 @@ attributes.
 Sites: TypeAlias = tuple[tuple[int, int], ...]
 
 _GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
-_NAMED, _PLACES, _MOST_COMPARED = 3, 3, 500
-_BASES, _OPPOSITE = "ACGT", str.maketrans("ACGT", "TGCA")
+_POSITIONS_SHOWN = 3
+_MOST_COMPARED = 500
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,12 @@ def notes_of_controls(
 
 def first_findings(found: list[str], things: str = "contrasts") -> str:
     """Return the first findings and the number of the others."""
-    more = f"; and {len(found) - _NAMED} more {things}" if len(found) > _NAMED else ""
-    return "; ".join(found[:_NAMED]) + more
+    more = (
+        f"; and {len(found) - NAMES_SHOWN} more {things}"
+        if len(found) > NAMES_SHOWN
+        else ""
+    )
+    return "; ".join(found[:NAMES_SHOWN]) + more
 
 
 def _compared_arms(
@@ -342,9 +347,9 @@ def _merged_sites(edits: list[Edit]) -> tuple[list[int], list[int]] | None:
 
 def _first_numbers(numbers: list[int]) -> str:
     """Return numbers as text, at most the first three."""
-    if len(numbers) > _PLACES:
+    if len(numbers) > _POSITIONS_SHOWN:
         return (
-            f"{', '.join(map(str, numbers[:_PLACES]))} and {len(numbers) - _PLACES} "
+            f"{', '.join(map(str, numbers[:_POSITIONS_SHOWN]))} and {len(numbers) - _POSITIONS_SHOWN} "
             "more"
         )
     return in_list(list(map(str, numbers)))
@@ -388,7 +393,7 @@ def _may_be_rearrangement(motif: Edit, placebo: Edit) -> bool:
 
 
 def _is_fixed(edit: Edit) -> bool:
-    return edit.pattern != "" and set(edit.pattern) <= set(_BASES)
+    return edit.pattern != "" and set(edit.pattern) <= set(BASES)
 
 
 def _composition_note(one: list[Edit], other: list[Edit]) -> str:
@@ -419,7 +424,7 @@ def _composition_note(one: list[Edit], other: list[Edit]) -> str:
     return " against ".join(
         " ".join(
             f"{base} {share:.2f}"
-            for base, share in zip(_BASES, found, strict=True)
+            for base, share in zip(BASES, found, strict=True)
             if share
         )
         for found in (shares, others)
@@ -453,7 +458,7 @@ def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
     if (
         one[0].is_placebo
         or other[0].is_placebo
-        or one[0].letters != other[0].letters[::-1].translate(_OPPOSITE)
+        or one[0].letters != other[0].letters[::-1].translate(COMPLEMENT)
     ):
         return ""
     return f"{one[0].letters} against {other[0].letters}"

@@ -22,19 +22,21 @@ import xarray as xr
 
 from causalgia.choices import vocabulary
 from causalgia.errors import OutcomesError, first_line, quoted
-from causalgia.inputs import check_no_pipe, open_regular_file
+from causalgia.inputs import BYTES_A_READ, check_no_pipe, open_regular_file
 from causalgia.lazy_names import naming_arguments, of_module
 from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import Kind, validate
 
 __all__ = ["load", "read_netcdf", "read_tree", "save", "save_h5ad", "write_netcdf"]
 
-_MARK = b"\ncausalgia blake2b-256\n"
-SEAL = len(_MARK) + 32
+_SEAL_MARK = b"\ncausalgia blake2b-256\n"
+SEAL = len(_SEAL_MARK) + 32
 _PADDING = 2**16
-_BLOCK = 2**24
-_SECONDS, _BYTES_A_SECOND, _PATIENCE = 10, 10**7, 12
-_FREE, _RATIO = 2**28, 1_100
+_LEAST_SECONDS = 10
+_BYTES_A_SECOND = 10**7
+_PATIENCE = 12
+_FREE_ARRAY_BYTES = 2**28  # that a file may declare, however short it is
+_DEFLATE_RATIO = 1_100
 _ROOM = 2**30
 _REFUSED = 3
 _READING: dict[str, Any] = {
@@ -77,7 +79,7 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
         with temporary.open("r+b") as file:
             digest = _digest(file, temporary.stat().st_size)
             file.seek(0, os.SEEK_END)
-            file.write(_MARK + digest)
+            file.write(_SEAL_MARK + digest)
         temporary.replace(path)
     except OSError as error:
         # HDF5's message names the temporary file
@@ -152,7 +154,8 @@ def check_file(path: Path) -> None:
         at = _begin_of_seal(end)
         if (
             at is not None
-            and _digest(file, size - len(end) + at) != end[at + len(_MARK) : at + SEAL]
+            and _digest(file, size - len(end) + at)
+            != end[at + len(_SEAL_MARK) : at + SEAL]
         ):
             raise OutcomesError(
                 f"{path}: damaged: its bytes are not those that were written; make it "
@@ -171,12 +174,12 @@ def _begin_of_seal(end: bytes) -> int | None:
     cut = next(
         (
             n
-            for n in range(len(_MARK) - 1, len(_MARK) // 2, -1)
-            if end.endswith(_MARK[:n])
+            for n in range(len(_SEAL_MARK) - 1, len(_SEAL_MARK) // 2, -1)
+            if end.endswith(_SEAL_MARK[:n])
         ),
         0,
     )
-    at = len(end) - cut if cut else end.rfind(_MARK)
+    at = len(end) - cut if cut else end.rfind(_SEAL_MARK)
     return at if at >= 0 and not end[at + SEAL :].strip(b"\0\r\n") else None
 
 
@@ -328,7 +331,7 @@ def _declared_bytes(path: Path) -> int:
                     _check_stored_inside(path, found)
                     total += math.prod(found.shape or ()) * found.dtype.itemsize
     size = path.stat().st_size
-    if total > max(_FREE, _RATIO * size):
+    if total > max(_FREE_ARRAY_BYTES, _DEFLATE_RATIO * size):
         raise OutcomesError(
             f"{path}: declares arrays of {total:,} bytes and has {size:,}, less than "
             "any compression leaves; it is damaged, so make it anew"
@@ -356,7 +359,7 @@ def _check_stored_inside(path: Path, array: Any) -> None:
 
 def _time_limit(size: int) -> int:
     """Return the processor time (s) allowed for reading a file of so many bytes."""
-    return _SECONDS + size // _BYTES_A_SECOND
+    return _LEAST_SECONDS + size // _BYTES_A_SECOND
 
 
 def _limit_time(more: int) -> None:
@@ -398,7 +401,7 @@ def _limit_memory(more: int) -> None:
 def _digest(file: BinaryIO, size: int) -> bytes:
     file.seek(0)
     found = blake2b(digest_size=32)
-    while size > 0 and (block := file.read(min(_BLOCK, size))):
+    while size > 0 and (block := file.read(min(BYTES_A_READ, size))):
         found.update(block)
         size -= len(block)
     return found.digest()

@@ -112,7 +112,9 @@ def test_after_every_sitting_the_files_are_those_of_a_store_that_was_written_in_
             with begun(tmp_path / name, seconds) as archive:
                 for turn, model in sitting:
                     put(archive, turn, None if model is None else int(model))
-                    assert len(archive._spent) <= 1 + writing_of_a_store._AT_ONCE
+                    assert (
+                        len(archive._spent) <= 1 + writing_of_a_store._COMMITS_AT_ONCE
+                    )
             assert archive._spent == []
         now = {name: values_in(tmp_path / name) for name in ("recycled", "fresh")}
         assert now["recycled"] == now["fresh"], number
@@ -153,7 +155,7 @@ def test_memory_is_not_put_over_while_its_commit_is_still_to_be_written(
         if turn % TURNS == TURNS - 1 and turn >= TURNS:
             turn_to_write.release(slabs_a_chunk)
         put(archive, turn, None)
-    turn_to_write.release(writing_of_a_store._AT_ONCE)
+    turn_to_write.release(writing_of_a_store._COMMITS_AT_ONCE)
     archive.close()
     monkeypatch.undo()
     assert verify(path) == ()

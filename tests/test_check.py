@@ -59,8 +59,8 @@ def line(found, name):
 @pytest.fixture(scope="module", autouse=True)
 def briefly():
     with pytest.MonkeyPatch.context() as patch:
-        for module in (cost, findings):
-            patch.setattr(module, "_SECONDS", 0.8)
+        patch.setattr(cost, "_MEASURED_SECONDS", 0.8)
+        patch.setattr(findings, "_MEASURE_SECONDS", 0.8)
         yield
 
 
@@ -364,8 +364,8 @@ def test_expects_the_time_that_a_trial_takes(monkeypatch):
 
 def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
     for module, name, seconds in (
-        (_check, "_SECONDS", 1.0),
-        (cost, "_SECONDS", 0.4),
+        (_check, "_PROBE_SECONDS", 1.0),
+        (cost, "_MEASURED_SECONDS", 0.4),
         (cost, "_PACE_SECONDS", 0.5),
     ):
         monkeypatch.setattr(module, name, seconds)

@@ -125,7 +125,7 @@ def test_p_is_that_of_all_permutations(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_blocks_of_columns_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ice, cluster = dependent(n_clusters=40, slope=0.6, seed=2)
     whole = size_dependence(np.tile(ice, 4), cluster)
-    monkeypatch.setattr(_estimate, "_BLOCK", 1)
+    monkeypatch.setattr(_estimate, "LARGE_BLOCK", 1)
     np.testing.assert_array_equal(
         size_dependence(np.tile(ice, 4), cluster)[0], whole[0]
     )

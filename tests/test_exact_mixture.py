@@ -1426,7 +1426,7 @@ def test_draws_of_a_spike_and_slab_are_taken_one_by_one_where_a_block_holds_no_m
     answer = spike_and_slab(
         rng.normal(0, 2, 5), Noise(np.full(5, 0.7), rng.normal(0, 0.5, (5, 1))), PRIOR
     )
-    monkeypatch.setattr("causalgia.posterior.spike_and_slab._BLOCK", 1)
+    monkeypatch.setattr("causalgia.posterior.spike_and_slab.BLOCK", 1)
     draws = answer.draw(2_000, np.random.default_rng(1)).ace
     assert (
         np.abs(draws.mean(axis=0) - answer.mean) < 4.5 * answer.sd / np.sqrt(2_000)

@@ -555,7 +555,7 @@ def test_loadings_too_many_for_one_product_have_the_same_posterior(
     )
     whole = normal(effect, noise, Prior())
     drawn = whole.draw(5, np.random.default_rng(0)).ace
-    monkeypatch.setattr("causalgia.posterior.normal._PAIRS", 0)
+    monkeypatch.setattr("causalgia.posterior.normal._MOST_LOADING_PRODUCTS", 0)
     one_by_one = normal(effect, noise, Prior())
     np.testing.assert_allclose(one_by_one.mean, whole.mean, rtol=1e-12)
     np.testing.assert_allclose(one_by_one.sd, whole.sd, rtol=1e-12)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
@@ -17,6 +18,10 @@ import pytest
 from house import FILES, PACKAGE, tree
 from scipy import sparse
 from scipy.sparse import csgraph
+
+sys.path.insert(0, str(house.ROOT / "benchmarks"))
+
+from house_measures import Source, constants_of_many_values, edits_of_errors, wordings
 
 #: words that say nothing in a name, and the kinds of guard beside `check_` and `as_`
 VAGUE = {"told", "said", "asked", "kept", "meet", "judged", "checked"}
@@ -51,6 +56,61 @@ def _bound_name(node: ast.AST) -> str:
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         return node.id.strip("_")
     return node.arg.strip("_") if isinstance(node, ast.arg) else ""
+
+
+def source(text, name="a"):
+    return Source(PACKAGE / f"{name}.py", text, ast.parse(text))
+
+
+def test_a_private_constant_has_one_name_for_one_thing():
+    """`python benchmarks/house_measures.py` counts them, beside the other figures of
+    the house.
+    """
+    package = [Source(path, path.read_text("utf-8"), tree(path)) for path in FILES]
+    assert len(constants_of_many_values(package)) <= 5
+
+
+def test_constants_of_many_values_are_found_in_tuples_too():
+    three = [
+        source("_MOST, _FEW = 3, 4", "a"),
+        source("_MOST: int = 5\n_FEW = 4", "b"),
+        source("_FEW = _MOST = 4", "c"),
+    ]
+    assert list(constants_of_many_values(three)) == ["_MOST"]
+    assert constants_of_many_values(three[:2]) == {}
+
+
+def test_edits_of_an_error_are_its_text_cut_searched_or_replaced():
+    text = """
+f"{error}: {str(error)}"
+f"{str(error).partition(';')[0]} {error.args[0][:5]}"
+"grad" in str(error)
+re.sub("a", "b", str(error))
+"""
+    assert sorted(edits_of_errors(source(text))) == [3, 3, 4, 5]
+
+
+def test_a_wording_is_the_first_sentence_of_an_argument():
+    text = """
+def f(a, rope, rng):
+    '''Do it.
+
+    Parameters
+    ----------
+    a, rope
+        The region. More
+        of it.
+    rng : int
+        A seed, 5.
+
+    Returns
+    -------
+    rope
+        Another.
+    '''
+"""
+    assert wordings([source(text)], "rope") == ["The region."]
+    assert wordings([source(text)], "rng") == ["A seed, 5."]
 
 
 def test_the_contracts_are_those_of_the_list_of_rooms():

@@ -117,7 +117,7 @@ def test_blocks_of_mutants_change_nothing(monkeypatch):
     predictor, sample = _random_function(9), cg.Uniform(length=9).sample(4, rng=2)
     whole = interactions(sample, predictor)
     for rows in (1, 50):
-        monkeypatch.setattr(map_scores, "_ROWS", rows)
+        monkeypatch.setattr(map_scores, "_SEQUENCES_A_CALL", rows)
         np.testing.assert_allclose(
             interactions(sample, predictor)["ice"], whole["ice"], atol=1e-14
         )

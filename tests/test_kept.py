@@ -376,7 +376,7 @@ def frail(calls: int) -> tuple[cg.Predictor, list[int]]:
 
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 def test_a_trial_that_broke_off_goes_on(keep, tmp_path, monkeypatch):
-    monkeypatch.setattr("causalgia._run.running_moments._SECONDS", 0.0)
+    monkeypatch.setattr("causalgia._run.running_moments._LEAST_PAUSE_SECONDS", 0.0)
     monkeypatch.setattr("causalgia._run.running_moments._SPARING", 0)
     path, (predictor, asked) = tmp_path / "trial.zarr", frail(0)
     whole, rows = kept(design_of(), predictor, keep), sum(asked)

@@ -168,7 +168,7 @@ def test_the_default_threshold_is_one_in_ten_thousand():
 def test_blocks_do_not_change_what_is_found(monkeypatch):
     tokens = random_tokens(50, 40)
     whole = find_instances(tokens, TOY, threshold=0.01)
-    monkeypatch.setattr("causalgia.sequences.motif_scores._BLOCK", 100)
+    monkeypatch.setattr("causalgia.sequences.motif_scores._SCORES_A_BLOCK", 100)
     assert listed(find_instances(tokens, TOY, threshold=0.01)) == listed(whole)
 
 

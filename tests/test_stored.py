@@ -41,7 +41,7 @@ def small_turns(monkeypatch):
         "_ROWS_LEAST": 8,
         "_BATCHES": 1,
         "_MANY_ARMS": 4,
-        "_CHUNK": 400,
+        "_CHUNK_BYTES": 400,
     }.items():
         monkeypatch.setattr(planning, name, value)
 

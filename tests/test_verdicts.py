@@ -1240,7 +1240,7 @@ def test_every_column_of_a_summary_is_the_count_that_it_says(
     draws = np.round(rng.normal(0.4, 1, (400, 7)), 1)  # with ties at every end
     low, high = np.linspace(-0.5, 0.3, 7).round(1), np.linspace(0.2, 0.9, 7).round(1)
     # two effects at a time
-    monkeypatch.setattr("causalgia.verdicts.posterior_evidence._BLOCK", 900)
+    monkeypatch.setattr("causalgia.verdicts.posterior_evidence.LARGE_BLOCK", 900)
     found = summarize(draws, low, high, ci_prob=0.8, null=null)
     np.testing.assert_allclose(found.mean, draws.mean(axis=0))
     np.testing.assert_allclose(found.sd, draws.std(axis=0))

@@ -66,12 +66,15 @@ from causalgia.trial.setup import TrialSetup, check_distinct, set_up_trial
 from causalgia.trial.turn_plan import TurnPlan
 
 T = TypeVar("T")
-_SECONDS = 8.0
-_FEWEST, _MOST, _MOST_LONG, _CONTRASTS = 8, 256, 8, 16
-_AGAIN, _ASKED = 3, 3.5
-"""Cost of a unit in answers: repeats of one arm, and for each arm the answer itself and
-2.5 for one in float64.
-"""
+_PROBE_SECONDS = 8.0  # of answers that the probe of a predictor may take
+_LEAST_PROBE_UNITS = 8
+_MOST_PROBE_UNITS = 256
+_MOST_LONG_UNITS = 8  # of sequences too long for the whole probe
+_PROBE_CONTRASTS = 16
+# cost of a unit in answers: repeats of one arm, and for each arm the answer itself
+# and 2.5 for one in float64
+_REPEATS_A_UNIT = 3
+_ANSWERS_AN_ARM = 3.5
 _AT_DOOR = 27
 """Rows that a trial predicts before its first turn, to check a predictor that takes
 batches; else one more.
@@ -342,7 +345,7 @@ def _first_answers(setup: TrialSetup) -> ProbeUnits:
     trial, design = setup.trial, setup.trial.design
     few = ProbeUnits(
         trial,
-        trial.draw(0, min(_FEWEST, design.n_units)),
+        trial.draw(0, min(_LEAST_PROBE_UNITS, design.n_units)),
         contrasts_to_check(design, most=1, most_arms=3),
     )
     tokens = few.tokens(few.arms[0])
@@ -383,11 +386,20 @@ def _affordable(seconds: float, n_arms: int) -> tuple[int, int]:
     >>> [_affordable(seconds, 2) for seconds in (1e-5, 1e-3, 1e-2, 0.1, 1.0)]
     [(256, 16), (256, 1), (80, 1), (8, 1), (2, 1)]
     """
-    rows = _SECONDS / seconds
-    if rows / (_AGAIN + _ASKED * (_CONTRASTS + 1)) >= _MOST:
-        return _MOST, _CONTRASTS
-    least = _FEWEST if seconds < SLOW else 2
-    return int(np.clip(rows / (_AGAIN + _ASKED * n_arms), least, _MOST)), 1
+    rows = _PROBE_SECONDS / seconds
+    if (
+        rows / (_REPEATS_A_UNIT + _ANSWERS_AN_ARM * (_PROBE_CONTRASTS + 1))
+        >= _MOST_PROBE_UNITS
+    ):
+        return _MOST_PROBE_UNITS, _PROBE_CONTRASTS
+    least = _LEAST_PROBE_UNITS if seconds < SLOW else 2
+    return int(
+        np.clip(
+            rows / (_REPEATS_A_UNIT + _ANSWERS_AN_ARM * n_arms),
+            least,
+            _MOST_PROBE_UNITS,
+        )
+    ), 1
 
 
 def _affordable_long(seconds: float) -> int:
@@ -399,7 +411,13 @@ def _affordable_long(seconds: float) -> int:
     >>> [_affordable_long(seconds) for seconds in (0.01, 0.2, 70)]
     [8, 4, 2]
     """
-    return int(np.clip(_SECONDS / seconds / (2 * _ASKED + _AGAIN), 2, _MOST_LONG))
+    return int(
+        np.clip(
+            _PROBE_SECONDS / seconds / (2 * _ANSWERS_AN_ARM + _REPEATS_A_UNIT),
+            2,
+            _MOST_LONG_UNITS,
+        )
+    )
 
 
 def _constant_task(sample: ProbeUnits) -> str:

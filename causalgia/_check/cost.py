@@ -39,7 +39,9 @@ from causalgia.trial.turns import (
 from causalgia.types import Tokens
 from causalgia.workers.clusters import available_cores
 
-_SECONDS, _MOST_TURNS, _FEW = 2.0, 3, 8
+_MEASURED_SECONDS = 2.0  # of turns that are measured
+_MOST_TURNS_MEASURED = 3
+_SETUP_UNITS = 8  # drawn to measure the setup
 _LEAST_GROUPS, _BYTES_OF_GROUPS = 256, 2**25
 
 
@@ -69,7 +71,7 @@ class Cost:
 def setup_seconds(setup: TrialSetup) -> float:
     """Return the seconds for the setup of a trial and the Dataset of a few outcomes."""
     trial, started = setup.trial, time.perf_counter()
-    units = trial.draw(0, min(_FEW, trial.design.n_units))
+    units = trial.draw(0, min(_SETUP_UNITS, trial.design.n_units))
     again = set_up_trial(trial.design, trial.predictor, rng=0, analysis=None)
     _build_outcomes(again, [_unit_records(setup, units, None)])
     return time.perf_counter() - started
@@ -123,7 +125,7 @@ def estimate_cost(
     """
     trial = setup.trial
     rows = outcomes_per_unit(trial.design)
-    affordable = int(_SECONDS * per_second / rows)
+    affordable = int(_MEASURED_SECONDS * per_second / rows)
     if affordable < 1:
         return cost_from_rate(trial, plan, per_second=per_second, start=start)
     trial.answer(trial.prepare(0, 1))  # checks the predictor at every length
@@ -132,7 +134,10 @@ def estimate_cost(
             setup, plan, min(affordable, plan.n_units), start=start
         )
     return _time_turns(
-        setup, plan, min(len(plan), _MOST_TURNS, affordable // plan.turn), start=start
+        setup,
+        plan,
+        min(len(plan), _MOST_TURNS_MEASURED, affordable // plan.turn),
+        start=start,
     )
 
 
@@ -181,7 +186,7 @@ def cost_from_rate(
     """Estimate the cost from the rate alone: one unit under every arm takes too long,
     or answers are unusable.
     """
-    n = min(_FEW, plan.n_units)
+    n = min(_SETUP_UNITS, plan.n_units)
     distinct = trial.prepare(0, n).n_distinct / n
     return _cost(trial, distinct, start + plan.n_units * distinct / per_second, 0)
 
@@ -277,8 +282,10 @@ _MAPPED_FROM = 2**25
 """Bytes above which glibc maps fresh memory at every layer: larger batches cost a
 factor of 3 on a CPU.
 """
-_SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)
-_ROUNDS, _PACE_SECONDS, _BRIEF = 3, 3.0, 0.15
+_BATCH_SHARES = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the usual batch size
+_LEAST_TIMINGS = 3  # of each batch size, whose median counts
+_PACE_SECONDS = 3.0
+_BRIEF_SECONDS = 0.15
 SLOW = 0.3
 """Seconds per sequence above which a predictor is slow: as little as possible is
 predicted.
@@ -346,11 +353,11 @@ def measure_throughput(
     if threads is not None:
         from causalgia.predict.torch_device import with_threads
 
-        some = rows[: max(8, int(_BRIEF * rate))]
+        some = rows[: max(8, int(_BRIEF_SECONDS * rate))]
         for n in sorted({1, threads, available_cores()}):
             with with_threads(n):
                 by_threads[n] = _rate(
-                    lambda: predictor.predict(some), len(some), seconds=_BRIEF
+                    lambda: predictor.predict(some), len(some), seconds=_BRIEF_SECONDS
                 )[0]
     return Throughput(
         batch_size=batch,
@@ -371,7 +378,7 @@ def _rate(
     """
     took: list[float] = []
     started, used = time.perf_counter(), time.process_time()
-    while len(took) < _ROUNDS or time.perf_counter() - started < seconds:
+    while len(took) < _LEAST_TIMINGS or time.perf_counter() - started < seconds:
         took.append(_seconds(do))
         if time.perf_counter() - started > 3 * seconds:
             break
@@ -398,7 +405,7 @@ def _by_batch(
     length = tokens.shape[1]
     usual = part.resolve_batch_size(length)
     sizes = _sizes(part, length, usual, use)
-    affordable = int(_PACE_SECONDS / (_ROUNDS * len(sizes) * seconds_a_row))
+    affordable = int(_PACE_SECONDS / (_LEAST_TIMINGS * len(sizes) * seconds_a_row))
     sizes = [size for size in sizes if size <= affordable] or [
         min(usual, max(1, affordable))
     ]
@@ -406,8 +413,8 @@ def _by_batch(
     rounds = int(
         np.clip(
             _PACE_SECONDS / 4 / (len(sizes) * len(rows) * seconds_a_row),
-            _ROUNDS,
-            4 * _ROUNDS,
+            _LEAST_TIMINGS,
+            4 * _LEAST_TIMINGS,
         )
     )
     calls = [partial(_predict_in_batches, part, rows, size) for size in sizes]
@@ -428,7 +435,7 @@ def _sizes(part: Predictor, length: int, usual: int, use: MemoryUse) -> list[int
     if getattr(part, "compile", False) or length > LONG:
         return [usual]
     found = []
-    for size in dict.fromkeys(max(1, int(usual * share)) for share in _SHARES):
+    for size in dict.fromkeys(max(1, int(usual * share)) for share in _BATCH_SHARES):
         if size > usual:
             safe = (
                 use.largest * size / usual < _MAPPED_FROM

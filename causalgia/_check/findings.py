@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 
-_SECONDS, _PASSES = 1.0, 12
-"""Seconds of a measurement, and about how many passes over its units it takes."""
-_MOST_UNITS, _MOST_ARMS = 64, 4
+# seconds of a measurement, and about how many passes over its units it takes
+_MEASURE_SECONDS = 1.0
+_PASSES_A_MEASURE = 12
+_MOST_UNITS_MEASURED = 64
+_MOST_ARMS_MEASURED = 4
 
 
 @dataclass(frozen=True)
@@ -84,14 +86,16 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
         warnings.simplefilter("ignore", FallbackWarning)  # its content is measured here
         n = int(
             np.clip(
-                _SECONDS / _PASSES / max(sample.seconds_a_row, 1e-9), 2, _MOST_UNITS
+                _MEASURE_SECONDS / _PASSES_A_MEASURE / max(sample.seconds_a_row, 1e-9),
+                2,
+                _MOST_UNITS_MEASURED,
             )
         )
         if sample.probe is not None:
             n = 1
         base = sample.units.tokens[:n]
         session = trying.on(base)
-        for arm in sample.arms[:_MOST_ARMS]:
+        for arm in sample.arms[:_MOST_ARMS_MEASURED]:
             edited = sample.tokens(arm, n)
             if edited.shape == base.shape and (edited != base).any():
                 session.answers(edited, np.arange(len(base)))
@@ -262,8 +266,8 @@ _COARSE = 1e-3
 TF32.
 """
 _WORTH = 1.2
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
-_ALIKE = 1e-6
+_BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_STRAND_ROUNDING = 1e-6  # relative difference of the strands that is rounding
 
 
 def answers(constant: str, sample: ProbeUnits) -> Finding:
@@ -396,7 +400,7 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
 def strands(found: xr.DataArray) -> Finding:
     """Report the difference between the two strands."""
     name = "strand symmetry"
-    if found.max() <= _ALIKE:
+    if found.max() <= _STRAND_ROUNDING:
         exactly = "" if found.any() else ", bit for bit"
         return Finding(
             name,
@@ -572,9 +576,9 @@ def _bytes(value: float) -> str:
     ('512 B', '0.999 KiB', '1.5 KiB', '5 GiB')
     """
     step = 0
-    while value >= 999.5 and step < len(_UNITS) - 1:
+    while value >= 999.5 and step < len(_BYTE_UNITS) - 1:
         value, step = value / 1024, step + 1
-    return f"{value:.3g} {_UNITS[step]}"
+    return f"{value:.3g} {_BYTE_UNITS[step]}"
 
 
 def worst(values: xr.DataArray) -> float:

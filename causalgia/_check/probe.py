@@ -231,7 +231,7 @@ def contrasts_to_check(design: Design, *, most: int, most_arms: int) -> Weights:
 
 AGAINST_EXACT = "against float64"
 """Method, if the same outcomes were computed in higher precision."""
-_NOTHING = 2
+_SD_ROUNDINGS = 2
 """Number of roundings of the outcomes below which an ICE counts as constant."""
 
 
@@ -361,7 +361,7 @@ def _standardize_rounding(
     """
     m = y.shape[1]
     size = np.abs(y).max(axis=(0, 1))
-    sd, varies = _contrast_sd(y, weights, dealt=dealt, least=_NOTHING * eps * size)
+    sd, varies = _contrast_sd(y, weights, dealt=dealt, least=_SD_ROUNDINGS * eps * size)
     unit = np.where(varies, sd, np.where(size > 0, size, 1.0))
     square = np.broadcast_to(errors**2 + np.asarray(own) ** 2, errors.shape)
     mean = errors.mean(axis=2)

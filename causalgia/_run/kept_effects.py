@@ -92,7 +92,7 @@ class EffectsReduction:
         )
 
 
-_COLUMNS = ("constant", "zero", "control_sd")
+_SUMMARY_VARIABLES = ("constant", "zero", "control_sd")
 _BETTER: dict[str, Any] = {
     "low": np.maximum,
     "high": np.minimum,
@@ -251,7 +251,7 @@ def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
     """Return the variables of effects that summarize all units, as arrays by name."""
     found = {
         f"whole.{name}": effects[name].to_numpy()
-        for name in _COLUMNS
+        for name in _SUMMARY_VARIABLES
         if name in effects
     }
     return found | {
@@ -263,7 +263,7 @@ def has_summary(state: dict[str, NDArray[Any]], *, n_units: int) -> bool:
     """Say whether a state contains the result of `summary_arrays`, all of it; one unit
     has no sd.
     """
-    columns = _COLUMNS if n_units > 1 else ("constant", "zero")
+    columns = _SUMMARY_VARIABLES if n_units > 1 else ("constant", "zero")
     return {f"whole.{name}" for name in (*columns, "control_sd_of")} <= state.keys()
 
 
@@ -272,7 +272,7 @@ def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
     of `summary_arrays`.
     """
     effects = raw.drop_vars("measured")
-    for name in _COLUMNS:
+    for name in _SUMMARY_VARIABLES:
         if f"whole.{name}" in state:
             effects[name] = (raw["ice"].dims[1:], state[f"whole.{name}"])
     of = str(state["whole.control_sd_of"])

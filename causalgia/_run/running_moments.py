@@ -263,7 +263,8 @@ class RunningMoments(TurnMoments):
         }
         rest = state.keys() - found.keys()
         if found != expected or any(
-            name not in _DIMS and not name.startswith("attrs.") for name in rest
+            name not in _DIMS_OF_STATE and not name.startswith("attrs.")
+            for name in rest
         ):
             raise wrong
 
@@ -398,8 +399,8 @@ def moments_dataset(
     found = names.copy()
     last = tuple(dim for dim in ("position", "task", "model") if dim in names.coords)
     for name, values in moments.items():
-        if name in _DIMS:
-            found[name] = ((*_DIMS[name], *last)[: values.ndim], values)
+        if name in _DIMS_OF_STATE:
+            found[name] = ((*_DIMS_OF_STATE[name], *last)[: values.ndim], values)
     attrs = {
         name.removeprefix("attrs."): x.item()
         for name, x in moments.items()
@@ -415,7 +416,7 @@ def moments_dataset(
 
 
 _OF_CONTRAST = ("mean", "sd", "least", "most", "skewness", "leverage")
-_DIMS = {
+_DIMS_OF_STATE = {
     **dict.fromkeys(
         (*(f"ice_{name}" for name in _OF_CONTRAST), "constant", "zero", "control_sd"),
         ("contrast",),
@@ -427,13 +428,13 @@ _DIMS = {
     "cluster_size": ("cluster",),
 }
 """Dims of each moment before task and model."""
-_ALWAYS = _DIMS.keys() - {"ice_correlation", "ice_sum", "cluster_size"} | {
+_ALWAYS = _DIMS_OF_STATE.keys() - {"ice_correlation", "ice_sum", "cluster_size"} | {
     f"attrs.{name}" for name in ("cluster", "relative_error", "control_sd_of")
 }
 """What a complete trial has besides its covariances, or the sums of its clusters."""
 
 
-_SECONDS = 1.0
+_LEAST_PAUSE_SECONDS = 1.0
 _SPARING = 20
 """Least pause between two saves of the sums, as a multiple of the time of the last
 save: saves take at most 1/20.
@@ -510,7 +511,7 @@ def _take_turns(
             client=request.client,
             advance=advance,
         )
-        saved, pause = time.monotonic(), _SECONDS
+        saved, pause = time.monotonic(), _LEAST_PAUSE_SECONDS
         for turn, parts in _ordered_turns(answers, setup.trial, moments, first):
             moments.take(parts)
             started = time.monotonic()
@@ -519,7 +520,7 @@ def _take_turns(
             ):
                 archive.put_state(moments.state(), turns=turn + 1)
                 saved = time.monotonic()
-                pause = max(_SECONDS, _SPARING * (saved - started))
+                pause = max(_LEAST_PAUSE_SECONDS, _SPARING * (saved - started))
 
 
 def _ordered_turns(
@@ -550,7 +551,7 @@ def _ordered_turns(
             first += 1
 
 
-_AT_ONCE = 2**16
+_IDS_A_BLOCK = 2**16
 
 
 def shared_parents(
@@ -574,8 +575,8 @@ def shared_parents(
     null, n, stream = design.drawn, design.n_units, derive(key, "null")
     most = len(set(getattr(null, "parent_names", range(n))))
     distinct: dict[Any, None] = {}
-    for start in range(0, n, _AT_ONCE):  # until every existing parent has appeared
-        ids = np.arange(start, min(start + _AT_ONCE, n), dtype=np.uint64)
+    for start in range(0, n, _IDS_A_BLOCK):  # until every existing parent has appeared
+        ids = np.arange(start, min(start + _IDS_A_BLOCK, n), dtype=np.uint64)
         distinct |= dict.fromkeys(null.parents(ids, key=stream, n_units=n).tolist())
         if len(distinct) == most:
             break

@@ -67,9 +67,12 @@ _OVER_BASELINES = (
     "occlusion",
 )
 _BY_POSITION = ("shapley", "occlusion")
-_WIDTH, _USUAL_N = 5, 64
-_FEWEST_STEPS, _MOST_STEPS, _MOST_AT_FIRST = 16, 4096, 256
-_MOST_NAMED = 10
+_OCCLUSION_WIDTH = 5
+_USUAL_N = 64
+_LEAST_PATH_POINTS = 16
+_MOST_PATH_POINTS = 4096
+_MOST_POINTS_AT_FIRST = 256
+_EQUAL_NAMES_SHOWN = 10
 _HELD = 2**26
 Maps = dict[str, NDArray[Any]]
 
@@ -232,7 +235,9 @@ def attribute(
         "gradient": 1,
         "shapley": n_baselines * (of.length + 1),
     }
-    n_each["occlusion"] = 1 + n_baselines * (of.length - min(_WIDTH, of.length) + 2)
+    n_each["occlusion"] = 1 + n_baselines * (
+        of.length - min(_OCCLUSION_WIDTH, of.length) + 2
+    )
     made = []
     with meter(
         len(of) * n_each.get(method, n_baselines) * len(predictor.parts), show=progress
@@ -270,8 +275,8 @@ def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> Non
     ]
     if not equal:
         return
-    names = ", ".join(quoted(str(of.names[row])) for row in equal[:_MOST_NAMED])
-    more = ", ..." * (len(equal) > _MOST_NAMED)
+    names = ", ".join(quoted(str(of.names[row])) for row in equal[:_EQUAL_NAMES_SHOWN])
+    more = ", ..." * (len(equal) > _EQUAL_NAMES_SHOWN)
     warnings.warn(
         f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that "
         f"their scores are 0 whatever the network: {names}{more}; give baselines= that "
@@ -330,7 +335,7 @@ def _by_exchange(
                 predictor,
                 tokens,
                 draws,
-                width=min(_WIDTH, of.length),
+                width=min(_OCCLUSION_WIDTH, of.length),
                 progress=done,
                 tasks=tasks,
             )
@@ -401,7 +406,7 @@ def _by_gradient(
         if method == "expected_gradients":
             columns.append("completeness_se")
         maps: Maps = {}
-        steps, row = _FEWEST_STEPS, 0
+        steps, row = _LEAST_PATH_POINTS, 0
         incomplete: dict[str, ScoresOverBaselines] = {}
         unruled: list[str] = []
         for row, tokens in enumerate(of.tokens):
@@ -419,17 +424,17 @@ def _by_gradient(
             while (
                 not scores.is_complete
                 and method == "integrated_gradients"
-                and steps < _MOST_STEPS
+                and steps < _MOST_PATH_POINTS
             ):
                 steps *= 2
                 scores = _scores_of_one(f, tokens, draws, n_steps=steps, **same)
             if not scores.is_complete:
                 incomplete[str(of.names[row])] = scores
                 unruled = getattr(f, "unruled", [])
-                if unruled or len(incomplete) == _MOST_NAMED:
+                if unruled or len(incomplete) == _EQUAL_NAMES_SHOWN:
                     break
             _fill(maps, columns, scores, row, len(of))
-            steps = min(max(_FEWEST_STEPS, steps // 2), _MOST_AT_FIRST)
+            steps = min(max(_LEAST_PATH_POINTS, steps // 2), _MOST_POINTS_AT_FIRST)
             done(n_baselines)
     if incomplete:
         names = (
@@ -540,7 +545,7 @@ def _of_incomplete(
             f"{', '.join(unruled)}; take method='integrated_gradients'"
         )
     else:
-        points = f" with {_MOST_STEPS:,} points on each line" * (
+        points = f" with {_MOST_PATH_POINTS:,} points on each line" * (
             method == "integrated_gradients"
         )
         why = (

@@ -58,7 +58,8 @@ if TYPE_CHECKING:
 Method = Literal["seqlets", "kmer", "modisco", "filters"]
 _ALL: tuple[Method, ...] = ("seqlets", "modisco", "filters", "kmer")
 _OF_WINDOWS = ("seqlets", "kmer")
-_WIDTH, _NULL_SHARE = 8, 0.1
+_WINDOW_WIDTH = 8
+_NULL_SHARE = 0.1
 _BACKGROUNDS = 64
 _WIDEST_KMER = 8
 _SAME_STRANDS = 0.9
@@ -237,7 +238,7 @@ def propose_in_stages(
     limits: dict[str, Any] = {}
     if methods != ("modisco",) and seqlets is None:
         limits["width"] = _as_width(
-            _WIDTH if width is None else width, methods, maps.sizes["position"]
+            _WINDOW_WIDTH if width is None else width, methods, maps.sizes["position"]
         )
     below = above = np.zeros(scores.shape[2])
     if not called:
@@ -271,9 +272,11 @@ def propose_in_stages(
             both_strands=int(strands)
         )
 
-    of_null = f"maps of {len(tokens):,} {drawn.attrs['null']}" if not called else (
-        "whether both strands are read alike"
-    )  # fmt: skip
+    of_null = (
+        f"maps of {len(tokens):,} {drawn.attrs['null']}"
+        if not called
+        else "whether both strands are read alike"
+    )
     with stages.stage(of_null):
         found = keep("limits", limits_dataset)
     below, above = found["threshold"].transpose("side", "task").to_numpy()
@@ -360,10 +363,15 @@ def propose_in_stages(
         made["threshold"] = (("side", "task"), np.stack([below, above]))
         made = made.assign_coords(side=["below", "above"])
     made = made.assign_attrs(
-        method=", ".join(named), **({"left_out": "; ".join(left_out)} if left_out else {}), **limits,
-        both_strands=int(strands), **of_maps,
-        null=str(drawn.attrs["null"]), predictor=predictor.fingerprint, scale=predictor.scale,
-    )  # fmt: skip
+        method=", ".join(named),
+        **({"left_out": "; ".join(left_out)} if left_out else {}),
+        **limits,
+        both_strands=int(strands),
+        **of_maps,
+        null=str(drawn.attrs["null"]),
+        predictor=predictor.fingerprint,
+        scale=predictor.scale,
+    )
     return validate(annotate(made), "proposals")
 
 

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from causalgia.attribution.seqlets import NO_LETTER, Group, Windows
 from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import decode, encode, reverse_complement_iupac
+from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.types import Tokens
 
-_SHARE = 0.2  # of the effect of a motif, that a letter carries
-_CLEAR = 4.0  # standard errors, of what such a letter carries
-_NARROWEST = 4
+_LETTER_SHARE = 0.2  # of the effect of a motif, that a letter carries
+_LETTER_STANDARD_ERRORS = 4.0  # standard errors, of what such a letter carries
 _SHORTEST_WITHIN = 6
 
 
@@ -142,10 +142,11 @@ def trimmed(
     effect, spread = float(answer[0, letters[0]]) - without, np.ptp(answer, axis=1)
     carried = np.sign(effect) * _carried(answer, letters)
     belongs = np.flatnonzero(
-        (spread >= _SHARE * spread.max()) | (carried >= _SHARE * abs(effect))
+        (spread >= _LETTER_SHARE * spread.max())
+        | (carried >= _LETTER_SHARE * abs(effect))
     )
     start, stop = int(belongs[0]), int(belongs[-1]) + 1
-    while stop - start < min(_NARROWEST, width):
+    while stop - start < min(NARROWEST_MOTIF, width):
         before, after = (
             (spread[start - 1] if start > 0 else -1.0),
             (spread[stop] if stop < width else -1.0),
@@ -165,7 +166,9 @@ def trimmed(
         each = np.sign(effect) * _carried(answers, frame[left + places])
         mean, se = each.mean(axis=1), each.std(axis=1) / np.sqrt(each.shape[1])
         retained = (
-            (mean >= _SHARE * abs(effect)) & (mean >= least_t * se) & (effect != 0)
+            (mean >= _LETTER_SHARE * abs(effect))
+            & (mean >= least_t * se)
+            & (effect != 0)
         )
         added = set(places[retained].tolist())
         while first - 1 in added:
@@ -179,7 +182,7 @@ def trimmed(
         )
         if len(grown) == len(final):
             return Trimmed(grown, left + first, effect)
-        least_t = _CLEAR
+        least_t = _LETTER_STANDARD_ERRORS
 
 
 def _carried(answer: NDArray[np.float64], letters: Tokens) -> NDArray[np.float64]:

@@ -19,10 +19,10 @@ from causalgia.errors import AttributionError, MissingExtraError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences import motif
-from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
 from causalgia.sequences.motifs import Motif
+from causalgia.types import BASES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -134,9 +134,9 @@ def filters(
 
 
 Motifs: TypeAlias = "xr.Dataset | Mapping[str, Any] | Sequence[Any]"
-_FEWEST = 50
+_LEAST_TARGETS = 50  # motifs; with fewer, those of JASPAR stand beside them
 _RANDOM = 20
-_NAMES = 3
+_NAMES_A_MOTIF = 3
 """Names of a motif: the nearest and two runners-up."""
 SAME_NAME = 0.1
 """q-value up to which a motif has a name."""
@@ -244,7 +244,7 @@ def match(
     of_jaspar = isinstance(database, str) and database == "JASPAR"
     targets = jaspar_motifs(taxon) if of_jaspar else _by_name(database, "database")
     places = expected_places(expected, targets)
-    beside = jaspar_motifs(taxon) if len(targets) < _FEWEST else {}
+    beside = jaspar_motifs(taxon) if len(targets) < _LEAST_TARGETS else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
         raise AttributionError(
@@ -410,7 +410,7 @@ def _nearest_of_each_name(p: NDArray[np.float64], called: Sequence[str]) -> list
     found = dict[str, int]()
     for k in np.argsort(p, kind="stable"):
         found.setdefault(called[k], int(k))
-        if len(found) == _NAMES:
+        if len(found) == _NAMES_A_MOTIF:
             break
     return list(found.values())
 
@@ -613,9 +613,13 @@ def attention(
     bases = start + step * np.arange(n_places) + (width - 1) // 2
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})
     found = found.assign_coords(
-        unit=np.arange(len(of)), parent=("unit", np.asarray(of.names)), query=np.arange(n_places),
-        key=np.arange(n_places), query_base=("query", bases), key_base=("key", bases),
-    )  # fmt: skip
+        unit=np.arange(len(of)),
+        parent=("unit", np.asarray(of.names)),
+        query=np.arange(n_places),
+        key=np.arange(n_places),
+        query_base=("query", bases),
+        key_base=("key", bases),
+    )
     attrs = {"layer": layer, "predictor": network.fingerprint, "sequences": of.digest}
     return validate(annotate(found.assign_attrs(attrs)), "attention")
 

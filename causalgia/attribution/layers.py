@@ -35,10 +35,13 @@ from causalgia.predict.torch_device import (
 from causalgia.predict.torch_exports import as_network_input
 from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.sequences.fasta import Sequences
+from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.types import Tokens
 
 Side: TypeAlias = Literal["output", "input"]
-_PROBES, _DIFFERS, _SHORT = 8, 1e-9, 1_000
+_PROBE_SEQUENCES = 8
+_ACTIVATION_ROUNDING = 1e-9
+_LONGEST_READ_WHOLE = 1_000  # positions; of longer ones only the middle is changed
 
 
 def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
@@ -276,7 +279,9 @@ def receptive_field(
         If places read the whole sequence, or windows that do not move along it evenly.
     """
     exact = predictor.reference()
-    probes = Uniform(length=length).sample(_PROBES, rng=0)["sequence"].to_numpy()
+    probes = (
+        Uniform(length=length).sample(_PROBE_SEQUENCES, rng=0)["sequence"].to_numpy()
+    )
     before = np.concatenate(list(activations(exact, layer, side, probes)))
 
     def changed(bases: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -286,7 +291,8 @@ def receptive_field(
             edited[:, base] = (edited[:, base] + 1 + row % 3) % 4
             after = np.concatenate(list(activations(exact, layer, side, edited)))
             found[row] = (
-                np.abs(after - before) > _DIFFERS * (np.abs(after) + np.abs(before))
+                np.abs(after - before)
+                > _ACTIVATION_ROUNDING * (np.abs(after) + np.abs(before))
             ).any((0, 1))
             found[row] |= _without_a_number(
                 exact, layer, side, probes[:1], int(base), before.shape[2]
@@ -299,7 +305,7 @@ def receptive_field(
         "the first convolution"
     )
     bases = np.arange(length)
-    if length > _SHORT:
+    if length > _LONGEST_READ_WHOLE:
         met = np.flatnonzero(changed(np.array([length // 2])))
         reach = (
             (np.ptp(met) + 2) * -(-length // before.shape[2]) if len(met) else length
@@ -310,7 +316,11 @@ def receptive_field(
     read = changed(bases)
     places = np.flatnonzero(
         read.any(0)
-        & ~(read[0] | read[-1] if length > _SHORT else np.zeros_like(read[0]))
+        & ~(
+            read[0] | read[-1]
+            if length > _LONGEST_READ_WHOLE
+            else np.zeros_like(read[0])
+        )
     )
     if not len(places):
         raise whole
@@ -354,7 +364,8 @@ def _without_a_number(
     return _by_channel(part, met[0], layer).isnan().any(1).any(0).cpu().numpy()
 
 
-_NARROWEST, _LEAST_BITS, _CHANCE_BITS = 4, 0.25, 2.16
+_LEAST_BITS = 0.25
+_CHANCE_BITS = 2.16
 
 
 @dataclass(frozen=True)
@@ -484,7 +495,7 @@ def filter_groups(
         informative = first + np.flatnonzero(
             bits[first : first + width] > max(_LEAST_BITS, _CHANCE_BITS / len(rows))
         )
-        if not len(informative) or np.ptp(informative) + 1 < _NARROWEST:
+        if not len(informative) or np.ptp(informative) + 1 < NARROWEST_MOTIF:
             continue
         unit, start, span = (
             sites.unit[rows],

@@ -28,7 +28,7 @@ from causalgia.sequences.skipped_inputs import Skip, as_skip, skip_sentence
 from causalgia.streams import derive
 from causalgia.types import Array, Tokens
 
-_ROWS = 4_096
+_SEQUENCES_A_CALL = 4_096
 _LEAST_SHUFFLED = 3
 
 
@@ -66,7 +66,7 @@ def mutagenesis(
         np.repeat(np.arange(length), 3),
         np.tile(np.arange(1, 4, dtype=np.uint8), length),
     )
-    block = min(max(held, 1), max(1, _ROWS // (3 * length)))
+    block = min(max(held, 1), max(1, _SEQUENCES_A_CALL // (3 * length)))
     for start in range(0, n, block):
         base = tokens[start : start + block]
         rows = np.repeat(np.arange(len(base)), 3 * length)
@@ -86,7 +86,7 @@ def mutagenesis(
     return changes, answers
 
 
-_STEPS = np.arange(1, 4, dtype=np.uint8)
+_OTHER_BASES = np.arange(1, 4, dtype=np.uint8)
 
 
 class PairChanges(NamedTuple):
@@ -162,7 +162,7 @@ def pair_mutagenesis(
         at, rows = np.repeat(places[own[rows], column], 3), np.repeat(rows, 3)
         edited = base[rows]
         each = np.arange(len(rows))
-        edited[each, at] = (edited[each, at] + np.tile(_STEPS, len(to))) % 4
+        edited[each, at] = (edited[each, at] + np.tile(_OTHER_BASES, len(to))) % 4
         made = (
             predictor.edits(base).answers(edited, rows)
             if held
@@ -173,8 +173,8 @@ def pair_mutagenesis(
         np.maximum.at(largest, own[rows], np.abs(found))
         progress(len(rows))
 
-    limit = max(held, 1) if held else _ROWS
-    block = max(1, min(limit, _ROWS // (3 * m)))
+    limit = max(held, 1) if held else _SEQUENCES_A_CALL
+    block = max(1, min(limit, _SEQUENCES_A_CALL // (3 * m)))
     for start in range(0, n, block):
         own = np.arange(start, min(start + block, n))
         rows, to = np.divmod(np.arange(len(own) * m), m)
@@ -189,13 +189,15 @@ def pair_mutagenesis(
     start = 0
     while start < len(n_edits):
         some = np.cumsum(n_edits[start : start + limit])
-        stop = start + max(1, int(np.searchsorted(some, _ROWS, side="right")))
+        stop = start + max(
+            1, int(np.searchsorted(some, _SEQUENCES_A_CALL, side="right"))
+        )
         mutant = np.arange(start, stop)
         own, which = mutant // width, mutant % width // 3
         at = places[own, firsts[which]]
         base = tokens[own]
         base[np.arange(len(base)), at] = (
-            base[np.arange(len(base)), at] + _STEPS[mutant % 3]
+            base[np.arange(len(base)), at] + _OTHER_BASES[mutant % 3]
         ) % 4
         rows = np.repeat(np.arange(len(base)), counts[which])
         to = np.concatenate(
@@ -319,10 +321,10 @@ def _answers(
     tasks: slice | list[int],
 ) -> NDArray[np.float64]:
     parts = [
-        predictor.predict(rows[start : start + _ROWS], progress=progress)[
+        predictor.predict(rows[start : start + _SEQUENCES_A_CALL], progress=progress)[
             :, tasks
         ].astype(np.float64)
-        for start in range(0, len(rows), _ROWS)
+        for start in range(0, len(rows), _SEQUENCES_A_CALL)
     ]
     return np.concatenate(parts)
 
@@ -429,7 +431,7 @@ def draws_of(null: NullModel, of: Sequences, n_baselines: int, key: int) -> Draw
 
 #: largest miss, as a share of the difference that a map explains
 TOLERANCE = 0.01
-_ROUNDING = 1e-4
+_ANSWER_ROUNDING = 1e-4  # of answers in single precision, relative
 #: share of maps by random points that are refused on either side though they add up in
 #: expectation
 _FALSE_REFUSALS = 1e-6
@@ -583,7 +585,7 @@ def _scores(
     difference = answer - baseline_answers.mean(0)
     # where all answers are equal, scores are of nothing, and miss it by their own
     # rounding
-    rounding = _ROUNDING * np.maximum.reduce(
+    rounding = _ANSWER_ROUNDING * np.maximum.reduce(
         [np.abs(answer), np.abs(baseline_answers).max(0), sizes]
     )
     explained = np.maximum.reduce(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_alignments import alignment, motif_families
 from causalgia.sequences.motifs import Motif
+from causalgia.types import BASES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ DIRECTED = ("higher", "lower")
 """Verdicts of motifs that are confirmed."""
 _FLANK = 2
 """Positions on either side of the leader of a family in its logo."""
-_FEW = 20
+_LEAST_INSTANCES = 20
 """Instances from which the positions beside the leader are counted."""
 
 
@@ -226,7 +226,9 @@ def family_logos(
                 window = _window(tokens_of[str(row.sequence)], start - _FLANK, wide)
                 counts += window[::-1, ::-1] if opposite else window
         n_instances[i] = len(places)
-        if len(places) < _FEW:  # what stands beside a few is no part of the motif
+        if (
+            len(places) < _LEAST_INSTANCES
+        ):  # what stands beside a few is no part of the motif
             counts[:_FLANK] = counts[wide - _FLANK :] = 0.0
         if not places:
             counts[_FLANK : _FLANK + len(family)] = leader.probabilities

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import nearest
 from causalgia.errors import AttributionError, MissingExtraError, quoted
+from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.sequences.pattern_files import trimmed
 from causalgia.types import Tokens
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AT_LEAST = 5
-_SHARE = 0.25
+_LEAST_PEAK_SHARE = 0.25
 NO_LETTER = 9
 
 
@@ -206,7 +207,9 @@ def groups(of: Windows, *, both_strands: bool) -> list[Group]:
         if not free[leader]:
             continue
         size = np.abs(of.contributions[leader])
-        least = min(np.sort(size)[-min(_AT_LEAST, width)], _SHARE * size.max())
+        least = min(
+            np.sort(size)[-min(_AT_LEAST, width)], _LEAST_PEAK_SHARE * size.max()
+        )
         at = np.flatnonzero(size >= least)
         motif = of.letters[leader, flank + at]
         rows = np.flatnonzero(free & (np.sign(of.total) == np.sign(of.total[leader])))
@@ -253,8 +256,7 @@ def group_of(members: NDArray[np.int64], aligned: Tokens) -> Group:
     return Group(members, counts, consensus)
 
 
-_PLACES = ("example_idx", "start", "end")
-_NARROWEST = 4
+_PLACE_COLUMNS = ("example_idx", "start", "end")
 
 
 def windows_of_table(
@@ -305,10 +307,10 @@ def windows_of_table(
     if not isinstance(table, pd.DataFrame):
         raise AttributionError(
             f"seqlets= is a {type(table).__name__}; give a DataFrame with "
-            f"{', '.join(_PLACES)}, such as that of "
+            f"{', '.join(_PLACE_COLUMNS)}, such as that of "
             "tangermeme.seqlet.recursive_seqlets"
         )
-    columns = {name: _whole_numbers(table, name) for name in _PLACES}
+    columns = {name: _whole_numbers(table, name) for name in _PLACE_COLUMNS}
     unit, start, end = columns.values()
     n, length = tokens.shape
     limits = {
@@ -324,12 +326,12 @@ def windows_of_table(
                 f"maps are of {n:,} sequences of {length:,} bp; give the maps on which "
                 "the seqlets were called, or leave the row out"
             )
-    narrow = np.flatnonzero(end - start < _NARROWEST)
+    narrow = np.flatnonzero(end - start < NARROWEST_MOTIF)
     if len(narrow):
         raise AttributionError(
             f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to "
-            f"{end[narrow[0]]}, and motifs have {_NARROWEST} positions or more; leave "
-            f"it out, seqlets[seqlets.end - seqlets.start >= {_NARROWEST}]"
+            f"{end[narrow[0]]}, and motifs have {NARROWEST_MOTIF} positions or more; leave "
+            f"it out, seqlets[seqlets.end - seqlets.start >= {NARROWEST_MOTIF}]"
         )
     places = np.stack([unit, start, end, _task_of_each(table, tasks)], axis=1)
     # a place that is listed twice is one seqlet

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Keep: TypeAlias = "Callable[[str, Callable[[], xr.Dataset]], xr.Dataset]"
 """Returns the Dataset of a name that a folder has, else makes and keeps it."""
 _LEFT_OUT = "left_out"
-_APART = ", "
+_SEPARATOR = ", "
 
 
 def make_anew(_name: str, make: Callable[[], xr.Dataset]) -> xr.Dataset:
@@ -95,7 +95,9 @@ def patterns_dataset(patterns: Sequence[Pattern], left_out: str = "") -> xr.Data
     return xr.Dataset(
         {
             "consensus": strings([one.consensus for one in patterns]),
-            "methods": strings([_APART.join(sorted(one.methods)) for one in patterns]),
+            "methods": strings(
+                [_SEPARATOR.join(sorted(one.methods)) for one in patterns]
+            ),
             "task": ("pattern", np.array([one.task for one in patterns], np.int64)),
             "effect": ("pattern", np.array([one.effect for one in patterns], float)),
             "width": ("pattern", np.array([len(x) for x in motif[1:]], np.int64)),
@@ -119,7 +121,7 @@ def patterns_of(stored: xr.Dataset) -> list[Pattern]:
             int(task),
             windows[k],
             float(effect),
-            frozenset(str(methods).split(_APART)),
+            frozenset(str(methods).split(_SEPARATOR)),
         )
         for k, (consensus, task, effect, methods) in enumerate(
             zip(

@@ -291,9 +291,14 @@ def planted_case(
         twin = TorchPredictor(of.module(), tasks=of.tasks, scale=of.scale, device="cpu")
         predictors = {"oracle": twin}
     return Case(
-        name=name, predictors=predictors, backgrounds=backgrounds, sequences=sequences, sites=tuple(sites), read=read,
+        name=name,
+        predictors=predictors,
+        backgrounds=backgrounds,
+        sequences=sequences,
+        sites=tuple(sites),
+        read=read,
         ignored=every & ~read,
-    )  # fmt: skip
+    )
 
 
 def of_task(of: Oracle, task: str) -> Oracle:
@@ -305,9 +310,14 @@ def of_task(of: Oracle, task: str) -> Oracle:
         if weight
     ]
     return Oracle(
-        *[term for term, _ in used], tasks=[task], scale=of.scale, weights=[[weight for _, weight in used]],
-        intercepts=[of.intercepts[which]], link=of.link, length=of.length,
-    )  # fmt: skip
+        *[term for term, _ in used],
+        tasks=[task],
+        scale=of.scale,
+        weights=[[weight for _, weight in used]],
+        intercepts=[of.intercepts[which]],
+        link=of.link,
+        length=of.length,
+    )
 
 
 def _size(term: Term, length: int) -> float:
@@ -365,8 +375,8 @@ def _on_networks(
 
 _BOTH = [(_GATA, _CACCC)]
 _ADDITIVE = [("TGCATG", "GCTGG"), ("AGAATG",), ("ACTAAC", "TGCATG"), ("GCTGG",)]
-_COPIES = [("TGCATG",), ("TGCATG",) * 2, ("TGCATG",) * 3]
-_WORDS = [("TGCATG",), ("AGCATG",), ("TGCATG", "AGAATG"), ("TGCACG",)]
+_ONE_TO_THREE_SITES = [("TGCATG",), ("TGCATG",) * 2, ("TGCATG",) * 3]
+_SITES_AND_MUTANTS = [("TGCATG",), ("AGCATG",), ("TGCATG", "AGAATG"), ("TGCACG",)]
 _PARTNERS = [("AGATAAG", "CAGCTG"), ("TGACTCA", "CAGGTG"), ("AGATAAG", "CCGGAAGT")]
 _SOX2 = [("GAACAATGG", "AGCCATCA"), ("AGCCATCA",), ("TTTGCATAACAA", "AGCCATCA")]
 _VTS1 = [("GCTGG",), ("hairpin",)]
@@ -379,10 +389,10 @@ _CASES: dict[str, Callable[[int, int], Case]] = {
     ),
     "additive": partial(_on_oracle, "additive", "outcome", "additive", 41, _ADDITIVE),
     "saturating": partial(
-        _on_oracle, "saturating", "outcome", "saturating", 41, _COPIES
+        _on_oracle, "saturating", "outcome", "saturating", 41, _ONE_TO_THREE_SITES
     ),
     "rbfox1_like": partial(
-        _on_oracle, "rbfox1_like", "RBFOX1", "rbfox1_like", 41, _WORDS
+        _on_oracle, "rbfox1_like", "RBFOX1", "rbfox1_like", 41, _SITES_AND_MUTANTS
     ),
     "vts1_like": partial(_on_oracle, "vts1_like", "VTS1", "vts1_like", 41, _VTS1),
     "gata1_like": partial(

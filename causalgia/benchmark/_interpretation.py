@@ -40,7 +40,8 @@ _EQUAL = 1e-6
 _BACKWARD = 2
 _SHARED = 5
 _SCALE = "single sites"
-_OF_EACH_WIDTH, _LENGTH = 20, 41
+_OF_EACH_WIDTH = 20
+_LEAST_LENGTH = 41
 _ORDER = (
     *(
         "auroc",
@@ -374,7 +375,7 @@ def _scales(
         motifs.append("".join(generator.choice(list("ACGT"), width)))
     of = Oracle(*[MotifCount(motif, 1.0) for motif in dict.fromkeys(motifs)])
     n = max(FEWEST, _OF_EACH_WIDTH * len(motifs))
-    length = max(_LENGTH, 2 * max(widths))
+    length = max(_LEAST_LENGTH, 2 * max(widths))
     case = planted_case(
         _SCALE,
         of,

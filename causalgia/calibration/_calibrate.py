@@ -691,7 +691,7 @@ def _ranks(se: Array, prior: Prior, law: Any, generator: np.random.Generator) ->
 #: called as `run` is, without the predictor:
 #: ``simulator(design, rng=seed) -> outcomes``
 Simulator: TypeAlias = Callable[..., xr.Dataset]
-SAME, _AGAIN = "A", "A again"
+SAME, _SAME_AGAIN = "A", "A again"
 
 
 def simulator_of(predictor_or_simulator: Any) -> Simulator:
@@ -763,7 +763,7 @@ def aa_design(design: Design, control: str) -> Design:
         design.null.check(n_units)
     except DesignError:  # the null model cannot give as many
         n_units = design.n_units
-    pair = [Arm(SAME, arms[control]), Arm(_AGAIN, arms[control])]
+    pair = [Arm(SAME, arms[control]), Arm(_SAME_AGAIN, arms[control])]
     return replace(
         design,
         arms=pair,

@@ -202,7 +202,7 @@ _Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")
 ]
 _TARGETS = ", ".join(f"'{name}'" if " " in name else name for name in TARGETS)
-_METHODS = ", ".join(METHODS)
+_METHOD_LIST = ", ".join(METHODS)
 _ROPE = (
     "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo "
     "outliers', '0.2 sd', by task 'K562=-0.1,0.1;HepG2=-1,1', or 0 for direction alone."
@@ -381,7 +381,7 @@ _CiProb = Annotated[
     float | None, typer.Option(metavar="P", help="Probability of the intervals.")
 ]
 _Adjust = Annotated[
-    str | None, typer.Option(metavar="METHOD", help=f"Adjust p-values: {_METHODS}.")
+    str | None, typer.Option(metavar="METHOD", help=f"Adjust p-values: {_METHOD_LIST}.")
 ]
 _Family = Annotated[
     str | None,

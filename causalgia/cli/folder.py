@@ -64,7 +64,7 @@ ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
 _OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, ANSWER, TABLE)
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
 _OF_VERDICTS = ("rope", "rare", "error", "largest", "ci_prob", "shrink")
-_MARK = "# Written by `causalgia "
+_WRITTEN_BY = "# Written by `causalgia "
 
 
 def check_folder_free(
@@ -114,7 +114,7 @@ def is_written_by_causalgia(path: Path, command: str = "") -> bool:
     """Return whether a `trial.toml` was written by causalgia (by `command`, if
     given).
     """
-    mark = (_MARK + command).encode()
+    mark = (_WRITTEN_BY + command).encode()
     try:
         with open_regular_file(path, OutcomesError) as file:
             return file.read(len(mark)) == mark
@@ -158,7 +158,7 @@ def write_spec(
     if _is_same_file(folder / SPEC, spec_file):
         return ()
     mark = (
-        f"{_MARK}{command}`, which may write over it: keep a file of your own under "
+        f"{_WRITTEN_BY}{command}`, which may write over it: keep a file of your own under "
         "another name.\n"
     )
     write_text(folder / SPEC, mark + spec.to_toml())

@@ -28,10 +28,10 @@ from causalgia.errors import (
     quoted,
 )
 
-_NUMBER = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
-_VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER}|True|False|None|\.\.\.)"""
+_NUMBER_PATTERN = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
+_VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER_PATTERN}|True|False|None|\.\.\.)"""
 _ARGUMENT = re.compile(rf"(?<![\w.\[-])([a-z][a-z_]*)=({_VALUE})?(?![\w=])")
-_FIRST = re.compile(
+_FIRST_ARGUMENT = re.compile(
     r"\A[a-z][a-z_]*(?=: )"
 )  # an argument that a message begins with; in a trial file its path is first
 _GIVEN = r"\((?:[^()]|\([^()]*\))*\)"
@@ -148,7 +148,7 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
     text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
-    text = _FIRST.sub(
+    text = _FIRST_ARGUMENT.sub(
         lambda found: (
             name if (name := _option_name(found[0])) in _options.get() else found[0]
         ),
@@ -276,7 +276,7 @@ def _literal(value: str) -> Any:
         return None
 
 
-_PLAIN = {  # message of the parser -> plain message
+_PLAIN_MESSAGES = {  # message of the parser -> plain message
     "Value error, ": "",
     "Input should be a valid integer.*": "give a whole number, such as 10",
     "Input should be a valid number.*": "give a number, such as 0.5",
@@ -408,7 +408,7 @@ class OneLineGroup(TyperGroup):
                 ]
                 message = _unknown_option(str(error.option_name), options)
             message += _name_now(message)
-            for pattern, plain in _PLAIN.items():
+            for pattern, plain in _PLAIN_MESSAGES.items():
                 message = re.sub(pattern, plain, message)
             code = _print_error(
                 f"{message}{' See' if message.endswith('?') else '; see'} `{path} "

@@ -67,7 +67,7 @@ class Results:
         """The attributes with a file."""
         return tuple(
             name
-            for name, files in _FILES.items()
+            for name, files in _FILES_OF_RESULT.items()
             if any((self.folder / file).exists() for file in files)
         )
 
@@ -110,7 +110,7 @@ class Results:
         return path
 
 
-_FILES = {
+_FILES_OF_RESULT = {
     "outcomes": (OUTCOMES, STORE),
     "estimates": (ESTIMATES,),
     "decisions": (DECISIONS,),
@@ -166,7 +166,7 @@ def open(path: str | os.PathLike[str]) -> Any:
         if place.is_dir() and not is_store(place):
             raise StoreError(
                 f"{place}: holds no trial on disk, nor any of "
-                f"{', '.join(f for fs in _FILES.values() for f in fs)}; cg.run(..., "
+                f"{', '.join(f for fs in _FILES_OF_RESULT.values() for f in fs)}; cg.run(..., "
                 "store=) makes the one, causalgia run trial.toml --out "
                 f"{shell_word(place)} the other"
             )

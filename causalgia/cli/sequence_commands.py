@@ -398,7 +398,7 @@ def _check_files(out: Path, *given: Path | None, force: bool) -> None:
 
 TABLE, ANNOTATED = "variants.tsv", "variants.vcf"
 SETTINGS = "settings.json"
-_OWN = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
+_OUTPUT_FILES = (TABLE, ANNOTATED, SKIPPED, ESTIMATES, DECISIONS, EXPERIMENT, SETTINGS)
 _NOT_SEQUENCES = ("genome", "variants")
 _REWRITTEN = (ESTIMATES, DECISIONS, EXPERIMENT, ANSWER, "effects.tsv")
 _TRIAL_OPTIONS = (
@@ -732,7 +732,7 @@ def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
     """Raise OutcomesError where a file of another run or of the user would be
     overwritten.
     """
-    for name in _OWN:
+    for name in _OUTPUT_FILES:
         path = out / name
         if path.exists() and path.samefile(calls):
             raise OutcomesError(

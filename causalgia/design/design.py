@@ -167,7 +167,11 @@ def _check_arm_known(arm: object, known: frozenset[str], what: str) -> None:
         )
 
 
-_WIDTH, _HEIGHT, _MOST_ARMS, _MOST_SPANS, _LEAST_BOX = 420.0, 18, 20, 50, 2.0
+_DRAWING_WIDTH = 420.0
+_ROW_HEIGHT = 18
+_ARMS_DRAWN = 20
+_SPANS_DRAWN = 50
+_LEAST_BOX_WIDTH = 2.0
 _WRITTEN, _CHANGED = "#4c78a8", "#e0a33a"
 _IN_PLACE = {"delete", "scramble", "ablate"}
 
@@ -201,9 +205,9 @@ def ruler(design: Design) -> str:
         f"left'>{as_html(arm.name)}</th><td>{_drawing(arm.intervention, length)}</td><td "
         "style='text-align: "
         f"left'><code>{as_html(str(arm.intervention))}</code></td></tr>"
-        for arm in arms[:_MOST_ARMS]
+        for arm in arms[:_ARMS_DRAWN]
     ]
-    more = len(arms) - _MOST_ARMS
+    more = len(arms) - _ARMS_DRAWN
     rows += (
         [f"<tr><td colspan='3'>and {more:,} more arms</td></tr>"] if more > 0 else []
     )
@@ -226,18 +230,18 @@ def _drawing(intervention: Intervention, length: int) -> str:
         if step.kind in _IN_PLACE:
             changed.append(step.span)  # type: ignore[attr-defined]
         layout = step.lay(layout)
-    scale = _WIDTH / max(length, layout.length, 1)
+    scale = _DRAWING_WIDTH / max(length, layout.length, 1)
     boxes = [_box(span, scale, _CHANGED, f"x[{span[0]}:{span[1]}]") for span in changed]
     boxes += [
         _box((w.start, w.stop), scale, _WRITTEN, w.label)
-        for w in layout.written[:_MOST_SPANS]
+        for w in layout.written[:_SPANS_DRAWN]
     ]
     line = (
         f"<line x1='0' x2='{layout.length * scale:.1f}' y1='9' y2='9' "
         "stroke='currentColor' stroke-width='1.5'/>"
     )
     if not boxes and steps_of(intervention):
-        at = _WIDTH / 2
+        at = _DRAWING_WIDTH / 2
         boxes = [
             f"<text x='{at}' y='7' font-size='9' fill='currentColor' "
             "text-anchor='middle'>varies by unit</text>"
@@ -246,7 +250,7 @@ def _drawing(intervention: Intervention, length: int) -> str:
 
 
 def _box(span: tuple[int, int], scale: float, color: str, label: str) -> str:
-    x, width = span[0] * scale, max((span[1] - span[0]) * scale, _LEAST_BOX)
+    x, width = span[0] * scale, max((span[1] - span[0]) * scale, _LEAST_BOX_WIDTH)
     return (
         f"<rect x='{x:.1f}' y='3' width='{width:.1f}' height='12' fill='{color}'>"
         f"<title>{as_html(label)} at {span[0]}</title></rect>"
@@ -259,21 +263,19 @@ def _axis(length: int) -> str:
     step = next(
         s for s in (step, step // 2 or 1, step // 5 or 1) if length / s >= 2 or s == 1
     )
-    ticks, scale = range(0, length + 1, step), _WIDTH / max(length, 1)
+    ticks, scale = range(0, length + 1, step), _DRAWING_WIDTH / max(length, 1)
     marks = "".join(
         f"<line x1='{t * scale:.1f}' x2='{t * scale:.1f}' y1='12' y2='18' "
         f"stroke='currentColor'/><text x='{t * scale:.1f}' y='10' font-size='10' "
         "fill='currentColor' "
-        f"text-anchor='{'start' if t == 0 else 'end' if t * scale > _WIDTH - 12 else 'middle'}'>{t:,}</text>"
+        f"text-anchor='{'start' if t == 0 else 'end' if t * scale > _DRAWING_WIDTH - 12 else 'middle'}'>{t:,}</text>"
         for t in ticks
     )
     return _svg(marks, f"positions 0 to {length:,}")
 
 
 def _svg(inside: str, label: str) -> str:
-    size = (
-        f"width='{_WIDTH:.0f}' height='{_HEIGHT}' viewBox='0 0 {_WIDTH:.0f} {_HEIGHT}'"
-    )
+    size = f"width='{_DRAWING_WIDTH:.0f}' height='{_ROW_HEIGHT}' viewBox='0 0 {_DRAWING_WIDTH:.0f} {_ROW_HEIGHT}'"
     return (
         "<svg xmlns='http://www.w3.org/2000/svg' role='img' "
         f"aria-label='{as_html(label)}' {size}>{inside}</svg>"

@@ -170,7 +170,8 @@ class Markov(FromSequences):
         return f"sequences from an order-{self.order} Markov chain fitted to"
 
 
-_LONG = 1_000  # above this length the determinant of long k-mers takes seconds
+# above this length the determinant of long k-mers takes seconds
+_LONGEST_FOR_DETERMINANT = 1_000
 _PARENTS_COUNTED = 64
 
 
@@ -285,7 +286,7 @@ class KletShuffle(FromParents):
             rows = zip(self.parents_given.tokens, odd, strict=True)
             each = [log_reachable_between(row, at, self.k) for row, at in rows]
             return float(np.logaddexp.reduce(each))
-        if self.k > 4 and self.length > _LONG:
+        if self.k > 4 and self.length > _LONGEST_FOR_DETERMINANT:
             return np.inf
         parents = self.parents_given.tokens  # any of them may be drawn
         classes = {}

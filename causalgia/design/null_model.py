@@ -110,7 +110,7 @@ def reads(kind: type[Any]) -> Callable[[Callable[[Any], Made]], Callable[[Any], 
     return declare
 
 
-_SHOWN = 200  # letters shown in a repr
+_LETTERS_IN_REPR = 200  # letters shown in a repr
 
 
 class NullModel(Choice):
@@ -287,7 +287,7 @@ class FromSequences(NullModel):
     def __repr__(self) -> str:
         few = (
             self.parents_given.source is not None
-            or self.parents_given.tokens.size <= _SHOWN
+            or self.parents_given.tokens.size <= _LETTERS_IN_REPR
         )
         of = _plain_sequences(self.parents_given) if few else self.parents_given
         extras = "".join(

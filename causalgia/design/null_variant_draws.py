@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.choices import Align
 from causalgia.errors import DesignError
-from causalgia.sequences.alphabet import BASES, encode, reverse_complement
+from causalgia.sequences.alphabet import BASE_LETTERS, encode, reverse_complement
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.windowed_variants import (
     Change,
@@ -25,16 +25,15 @@ from causalgia.sequences.windowed_variants import (
     keeping_side,
 )
 from causalgia.streams import derive
-from causalgia.types import Mask, Tokens
+from causalgia.types import BASES, Mask, Tokens
 
 KEYS = ("context", "substitution", "distance", "length")
 """What may be matched, in the order in which keys are dropped; the length is never
 dropped.
 """
-_ROUNDS = 1_024  # proposals of a null variant before a key is dropped
-_UNITS = 1 << 32  # ids of the sequences of each round
+_PROPOSALS_A_KEY = 1_024  # proposals of a null variant before a key is dropped
+_IDS_A_ROUND = 1 << 32  # ids of the sequences of each round
 _WILD = "N"  # stands for every base in a pattern
-_LETTERS = frozenset(BASES)
 
 
 class NullVariants(NamedTuple):
@@ -231,12 +230,12 @@ def draw_by_proposals(
     n, offset = len(wanted.matched), (width - wanted.length) // 2
     found, wide = _nothing(n), np.zeros((n, width), np.uint8)
     for n_dropped, keys in wanted.levels():
-        for number in range(_ROUNDS):
+        for number in range(_PROPOSALS_A_KEY):
             missing = found.missing
             if not len(missing):
                 break
             ids = missing.astype(np.uint64) + np.uint64(
-                (n_dropped * _ROUNDS + number) * _UNITS
+                (n_dropped * _PROPOSALS_A_KEY + number) * _IDS_A_ROUND
             )
             proposed = propose(ids)
             u = _uniforms(derive(wanted.key, "place"), ids, 1)[:, 0]
@@ -268,12 +267,12 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
         chromosomes = list(lengths)
         for n_dropped, keys in wanted.levels():
             patterns: dict[int, tuple[str, str]] = {}
-            for number in range(_ROUNDS):
+            for number in range(_PROPOSALS_A_KEY):
                 missing = found.missing
                 if not len(missing):
                     break
                 ids = missing.astype(np.uint64) + np.uint64(
-                    (n_dropped * _ROUNDS + number) * _UNITS
+                    (n_dropped * _PROPOSALS_A_KEY + number) * _IDS_A_ROUND
                 )
                 places = (
                     _uniforms(derive(wanted.key, "locus"), ids, 1)[:, 0] * ends[-1]
@@ -309,7 +308,7 @@ def draw_in_genome(wanted: Wanted, fasta: str | PathLike[str]) -> NullVariants:
                         place="a null variant",
                     )
                     text = letters.decode("latin-1").upper()
-                    if _LETTERS.issuperset(text):
+                    if BASE_LETTERS.issuperset(text):
                         texts[i] = text
                         found.at[i], found.minus[i], found.n_dropped[i] = (
                             change.at,

@@ -24,7 +24,6 @@ from causalgia.errors import DesignError, quoted
 from causalgia.former_names import former_arguments
 from causalgia.notes import Edit
 from causalgia.sequences.alphabet import (
-    BASES,
     IUPAC,
     decode,
     encode,
@@ -35,7 +34,7 @@ from causalgia.sequences.alphabet import (
 )
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Tokens, Units
+from causalgia.types import BASES, Tokens, Units
 
 
 @dataclass(frozen=True)

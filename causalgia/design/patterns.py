@@ -12,9 +12,9 @@ import numpy as np
 
 from causalgia.checks import as_position
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_iupac
+from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
-from causalgia.types import Tokens, Units
+from causalgia.types import BASES, Tokens, Units
 
 Instance = Literal["sample", "consensus"]
 

@@ -24,8 +24,8 @@ from causalgia.design.null_distributions import Genomic
 from causalgia.design.null_model import NullModel
 from causalgia.design.span_interventions import FILLS, drawn_fill
 from causalgia.errors import DesignError
-from causalgia.sequences.alphabet import BASES, encode
-from causalgia.types import Ints, Tokens, Units
+from causalgia.sequences.alphabet import encode
+from causalgia.types import BASES, Ints, Tokens, Units
 
 
 @dataclass(frozen=True)

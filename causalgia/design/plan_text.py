@@ -7,13 +7,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from causalgia.errors import printable
+from causalgia.errors import NAMES_SHOWN, printable
 from causalgia.inputs import wide
 
 if TYPE_CHECKING:
     from causalgia.design.design import Design
 
-_MOST_NAMED, _MOST_LETTERS, _WIDTH = 3, 40, 100
+_NAME_WIDTH = 40
+_LINE_WIDTH = 100
 MOST_ARMS = 20
 """Arms in a table; the number of the others is said."""
 
@@ -62,9 +63,11 @@ def plan_sentence(
     elif contrasts:
         what = f"asks for {_listed(contrasts, 'contrasts')} of {n_arms:,} arms"
     else:
-        what = f"has the arms {_listed(arms, 'arms')}" if n_arms <= _MOST_NAMED else (
-            f"has {n_arms:,} arms"
-        )  # fmt: skip
+        what = (
+            f"has the arms {_listed(arms, 'arms')}"
+            if n_arms <= NAMES_SHOWN
+            else f"has {n_arms:,} arms"
+        )
     every = "both" if n_arms == 2 else "all arms"
     units = f"{n_units:,} {null}"
     if null.startswith("the "):
@@ -95,14 +98,14 @@ def arm_rows(
     """
     shown = len(names) if every_row else MOST_ARMS
     rows = [
-        [_cut(name), _cut(text, _WIDTH - _MOST_LETTERS)]
+        [_cut(name), _cut(text, _LINE_WIDTH - _NAME_WIDTH)]
         for name, text in zip(names[:shown], do[:shown], strict=True)
     ]
-    is_cut = any(len(name) > _MOST_LETTERS for name in names[:shown])
-    is_cut |= any(len(text) > _WIDTH - _MOST_LETTERS for text in do[:shown])
+    is_cut = any(len(name) > _NAME_WIDTH for name in names[:shown])
+    is_cut |= any(len(text) > _LINE_WIDTH - _NAME_WIDTH for text in do[:shown])
     more = len(names) - len(rows)
     left = [
-        f"Names end after {_MOST_LETTERS} letters (…)." if is_cut else "",
+        f"Names end after {_NAME_WIDTH} letters (…)." if is_cut else "",
         f"{more:,} more arm{'s' * (more != 1)}." if more else "",
     ]
     return rows, " ".join(filter(None, left))
@@ -175,13 +178,13 @@ def design_foot(reserve: float, *, blocked: bool = False) -> str:
 
 
 def _listed(names: Sequence[str], what: str) -> str:
-    if len(names) > _MOST_NAMED:
+    if len(names) > NAMES_SHOWN:
         return f"{len(names):,} {what}"
     *others, last = map(_cut, names)
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _cut(name: str, most: int = _MOST_LETTERS) -> str:
+def _cut(name: str, most: int = _NAME_WIDTH) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
@@ -189,7 +192,7 @@ def _folded(text: str) -> str:
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if wide(longer) > _WIDTH and lines[-1]:
+        if wide(longer) > _LINE_WIDTH and lines[-1]:
             lines.append(word)
         else:
             lines[-1] = longer

@@ -508,14 +508,19 @@ def function_of_four_means(
     scale: str, ceiling: float | None
 ) -> Callable[[Array, Array, Array, Array], Parts]:
     """Return the function of the means of arms 0, B, A and AB for a scale."""
-    if scale != "bliss":
-        return _OF_FOUR[scale]
+    if scale == "bliss":
+        return partial(bliss, ceiling=_as_ceiling(ceiling))
+    return _OF_FOUR[scale]
+
+
+def _as_ceiling(ceiling: float | None) -> float:
+    """Return the largest outcome as a float, or raise ContrastError."""
     if not is_real(ceiling) or not np.isfinite(ceiling):
         raise ContrastError(
             f"ceiling={quoted(ceiling)} is not a number; give the largest outcome "
             "there can be"
         )
-    return partial(bliss, ceiling=float(ceiling))
+    return float(ceiling)
 
 
 def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) -> None:

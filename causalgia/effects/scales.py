@@ -138,7 +138,7 @@ def transform_with_bound(
     )
 
 
-_ALIKE = 2.5e-10
+_OUTCOME_ROUNDING = 2.5e-10
 """Share of an outcome below which a difference says nothing: two arms of two units then
 differ by at most 1e-9 of the largest outcome.
 """
@@ -158,7 +158,7 @@ def bound_of_alike(values: Array, bound: Array) -> Array:
     >>> bound_of_alike(np.array([2.0, 0.0]), np.array([1e-16, 1e-16]))
     array([5.e-10, 1.e-16])
     """
-    return np.maximum(bound, _ALIKE * np.abs(values))
+    return np.maximum(bound, _OUTCOME_ROUNDING * np.abs(values))
 
 
 def transform(

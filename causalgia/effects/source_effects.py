@@ -17,7 +17,7 @@ QUANTILES = (0.025, 0.5, 0.975)
 """Probabilities of the quantiles of the backgrounds' outcomes."""
 MOST_BACKGROUNDS = 1_000
 """Backgrounds, the first ones, whose quantiles are taken."""
-_SCALES = ("identity", "log", "log2", "logit")
+_UNIT_SCALES = ("identity", "log", "log2", "logit")
 
 
 def source_effects(
@@ -66,7 +66,7 @@ def source_effects(
     >>> found["source_effect"][1], found["source_contrast"]
     (array([[[2.]]]), ['GATA1'])
     """
-    if "source_outcome" not in outcomes or scale not in _SCALES:
+    if "source_outcome" not in outcomes or scale not in _UNIT_SCALES:
         return {}
     y = outcomes["source_outcome"]
     arms = {str(arm): i for i, arm in enumerate(y["source_arm"].to_numpy())}

@@ -60,6 +60,7 @@ from causalgia.notes import with_notes
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.numerics.row_blocks import (
     HELD,
+    LARGE_BLOCK,
     Rows,
     by_block,
     gram,
@@ -649,7 +650,8 @@ LEVEL = 0.01
 """Level of the test, over all contrasts, tasks and predictors."""
 FEWEST = 10
 """Clusters below which there is no test: too few for a rank correlation."""
-_PERMUTATIONS, _SEED, _BLOCK = 999, 0, 2**22
+_PERMUTATIONS = 999
+_PERMUTATION_SEED = 0
 
 
 def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
@@ -724,9 +726,9 @@ def _standardized(values: Array) -> Array:
 
 def _by_permutation(size: Array, effect: Array, largest: float) -> float:
     """Return the rank of the largest correlation among those with permuted sizes."""
-    draw = np.random.default_rng(_SEED)
+    draw = np.random.default_rng(_PERMUTATION_SEED)
     permuted = draw.permuted(np.broadcast_to(size, (_PERMUTATIONS, len(size))), axis=1)
-    width = max(1, _BLOCK // _PERMUTATIONS)
+    width = max(1, LARGE_BLOCK // _PERMUTATIONS)
     most = np.zeros(_PERMUTATIONS)
     for start in range(0, effect.shape[1], width):
         most = np.maximum(

@@ -27,6 +27,7 @@ from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.inputs import as_pandas
 from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.numerics.rounding import LEAST_SD
 from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
 from causalgia.types import Array, EstimateTable, HasCoefficients, HasToPandas
 
@@ -737,8 +738,7 @@ def typical_df(
     return float(np.median(known)) if known.size else np.inf
 
 
-_ROUNDING = 1e-6  # of correlations stored in single precision
-_LEAST_SD = 1e-153  # its square has all its digits
+_CORRELATION_ROUNDING = 1e-6  # of correlations stored in single precision
 
 
 def check_covariance(estimates: xr.Dataset) -> None:
@@ -766,11 +766,11 @@ def check_covariance(estimates: xr.Dataset) -> None:
                 estimates["se"].to_numpy().reshape(n, -1)[:, t], variances, labels
             )
         sd = np.sqrt(np.diagonal(stack[t]))
-        sd = np.where(sd > _LEAST_SD, sd, 1.0)  # correlations are 0 where a variance is
+        sd = np.where(sd > LEAST_SD, sd, 1.0)  # correlations are 0 where a variance is
         correlation = np.asarray(stack[t] / sd / sd[:, None])
         check_symmetric(correlation, labels, variances)
         least = _least_eigenvalue(correlation)
-        if least < -_ROUNDING:
+        if least < -_CORRELATION_ROUNDING:
             raise EstimateError(
                 f"the covariance of the {n} effects has negative eigenvalues (least of "
                 f"the correlation {least:.2g}), and no estimates vary like that; take "
@@ -783,7 +783,7 @@ def check_se_matches(se: Array, variances: Array, labels: npt.NDArray[Any]) -> N
     variances within rounding.
     """
     sd = np.sqrt(variances)
-    apart = np.abs(sd - se) > _ROUNDING * np.maximum(sd, se) + _LEAST_SD
+    apart = np.abs(sd - se) > _CORRELATION_ROUNDING * np.maximum(sd, se) + LEAST_SD
     check_none(
         apart,
         labels,
@@ -799,7 +799,7 @@ def check_symmetric(
     """Raise EstimateError where a correlation, (K, K), is not symmetric within
     rounding.
     """
-    crooked = (np.abs(correlation - correlation.T) > _ROUNDING).any(axis=1)
+    crooked = (np.abs(correlation - correlation.T) > _CORRELATION_ROUNDING).any(axis=1)
     check_none(
         crooked,
         labels,
@@ -823,7 +823,9 @@ def _least_eigenvalue(correlation: Array) -> float:
     factor is faster).
     """
     try:
-        np.linalg.cholesky(correlation + _ROUNDING * np.eye(len(correlation)))
+        np.linalg.cholesky(
+            correlation + _CORRELATION_ROUNDING * np.eye(len(correlation))
+        )
     except np.linalg.LinAlgError:
         return float(np.linalg.eigvalsh(correlation)[0])
     return 0.0

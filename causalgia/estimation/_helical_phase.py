@@ -18,18 +18,18 @@ from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.request import Request, check_clusters, clusters
 from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.moments import centered
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import validate
 from causalgia.types import Array, Codes
 
 Trend = Literal["linear", "quadratic", "cubic", "natural_spline_4", "decay"]
 _DEGREES = {"linear": 1, "quadratic": 2, "cubic": 3}
-_LEAST = {name: degree + 1 for name, degree in _DEGREES.items()} | {
+_LEAST_DISTANCES = {name: degree + 1 for name, degree in _DEGREES.items()} | {
     "natural_spline_4": 5,
     "decay": 5,
 }
-_LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
+_DECAY_LENGTHS = (1.0, 2.0, 4.0)  # of decays, in periods
 _TURN = 10.5
-_ROUNDING = 1e-9  # of the largest effect, below which waves of units do not differ
 
 
 @dataclass(frozen=True)
@@ -265,12 +265,12 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     ... ]
     [(50, 4), (50, 5), (50, 5)]
     """
-    if trend not in _LEAST:
+    if trend not in _LEAST_DISTANCES:
         raise EstimateError(
             f"trend={quoted(trend)} is not one of "
             f"{', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
         )
-    points, least = len(np.unique(x)), _LEAST[trend]
+    points, least = len(np.unique(x)), _LEAST_DISTANCES[trend]
     if points <= least + 2:
         raise EstimateError(
             f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, "
@@ -288,7 +288,11 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     else:  # constant, line, and exponentials of one, two and four periods, (K, 5)
         away = (x - x.min()) / period
         columns = np.column_stack(
-            [np.ones(len(x)), away, *(np.exp(-away / length) for length in _LENGTHS)]
+            [
+                np.ones(len(x)),
+                away,
+                *(np.exp(-away / length) for length in _DECAY_LENGTHS),
+            ]
         )
     Q, R = np.linalg.qr(columns)
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
@@ -404,7 +408,7 @@ def unitwise_wave(
     """
     X = _wave_design(x, base, period)
     pairs = ice @ np.linalg.solve(X.T @ X, X.T)[-2:].T
-    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= _ROUNDING * np.abs(
+    if np.linalg.norm(pairs - pairs.mean(axis=0), -2) <= RELATIVE_ROUNDING * np.abs(
         ice
     ).max() * np.sqrt(len(ice)):
         raise EstimateError(
@@ -468,7 +472,7 @@ def permuted_wave(
     share = ((permuted @ Q[:, -2:]) ** 2).sum(axis=1) / np.maximum(
         (permuted**2).sum(axis=1), np.finfo(float).tiny
     )
-    return float((share >= share[0] * (1 - _ROUNDING)).mean())
+    return float((share >= share[0] * (1 - RELATIVE_ROUNDING)).mean())
 
 
 def _wave_of_pair(

@@ -39,11 +39,11 @@ from causalgia.expressions import (
 from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.numerics.row_blocks import by_block, weights_of
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, EstimateTable
 
-_ROUNDING = 1e-12  # relative rounding of a variance that is a difference of larger ones
 #: hypotheses as text, as weights by name, or as a matrix
 Hypothesis: TypeAlias = "str | Sequence[str] | Mapping[str, str | Mapping[str, float]] | pd.DataFrame | npt.ArrayLike"
 _OF_P = (
@@ -478,7 +478,7 @@ def _hypothesis_errors(V: Array | None, se: Array, H: Array, system: System) -> 
     if V is None:
         return np.asarray(size)
     variance = np.moveaxis(np.diagonal(V), -1, 0)
-    degenerate = (variance <= _ROUNDING * size**2) & (size > 0)
+    degenerate = (variance <= DIFFERENCE_ROUNDING * size**2) & (size > 0)
     if degenerate.any():
         j = int(np.argwhere(degenerate)[0][0])
         raise EstimateError(

@@ -682,25 +682,40 @@ def _estimate_of_moments(
     """Return the estimate, and the number of parents or random groups whose sums there
     are, else of units.
     """
-    mean = moments["ice_mean"].to_numpy()
     if "ice_sum" in moments:
-        sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
-        found, rows = mean_of_sums(mean, sums, sizes), len(sizes)
-        if clustered:
-            return found, rows
-        factor = found.factor
-    else:
-        correlation = aligned_covariance(
-            moments["ice_correlation"], "contrast", "contrast_"
-        ).to_numpy()
-        factor, rows = (
-            root_of(correlation) * (moments["ice_sd"].to_numpy() / np.sqrt(n)),
-            n,
-        )
-    sd, leverage = moments["ice_sd"].to_numpy(), moments["ice_leverage"].to_numpy()
-    return Estimate(
-        mean, sd / np.sqrt(n), np.full(sd.shape, n - 1.0), factor, leverage
-    ), rows
+        return _estimate_from_sums(moments, n, clustered=clustered)
+    return _estimate_from_correlation(moments, n), n
+
+
+def _estimate_from_sums(
+    moments: xr.Dataset, n: int, *, clustered: bool
+) -> tuple[Estimate, int]:
+    """Return the estimate with a factor row for each parent or random group, and their
+    number.
+    """
+    sums, sizes = moments["ice_sum"].to_numpy(), moments["cluster_size"].to_numpy()
+    found = mean_of_sums(moments["ice_mean"].to_numpy(), sums, sizes)
+    if not clustered:
+        found = _unclustered_estimate(moments, n, found.factor)
+    return found, len(sizes)
+
+
+def _estimate_from_correlation(moments: xr.Dataset, n: int) -> Estimate:
+    """Return the estimate with a factor row for each contrast."""
+    correlation = aligned_covariance(
+        moments["ice_correlation"], "contrast", "contrast_"
+    ).to_numpy()
+    sd = moments["ice_sd"].to_numpy()
+    return _unclustered_estimate(moments, n, root_of(correlation) * (sd / np.sqrt(n)))
+
+
+def _unclustered_estimate(moments: xr.Dataset, n: int, factor: Array) -> Estimate:
+    """Return the estimate whose units are its clusters."""
+    mean, sd, leverage = (
+        moments[f"ice_{name}"].to_numpy() for name in ("mean", "sd", "leverage")
+    )
+    df = np.full(sd.shape, n - 1.0)
+    return Estimate(mean, sd / np.sqrt(n), df, factor, leverage)
 
 
 def root_of(correlation: Array) -> Array:

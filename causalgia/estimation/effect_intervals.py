@@ -31,9 +31,9 @@ from causalgia.estimation.request import (
 from causalgia.numerics.moments import transformed
 from causalgia.types import Array, Mask
 
-_FARTHEST = 1e100
+_LARGEST_T = 1e100
 """Bound on a t, so that what is computed of it is a float."""
-_HALVINGS = 64
+_BISECTIONS = 64
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,9 @@ def _t_and_hall_p(
     """
     distance, error = working.against(end)
     with np.errstate(over="ignore"):
-        t = np.clip(distance / np.where(error == 0, 1.0, error), -_FARTHEST, _FARTHEST)
+        t = np.clip(
+            distance / np.where(error == 0, 1.0, error), -_LARGEST_T, _LARGEST_T
+        )
     least = np.minimum(sign * t, sign * transformed(t, hall))
     there = (sign * distance > 0) | (closed & (distance == 0))
     return np.where(error == 0, np.where(there, 0.0, 1.0), special.stdtr(df, -least))
@@ -552,7 +554,7 @@ def _bisect(rejected: Callable[[Array], Mask], shape_of: Array) -> Array:
     halving.
     """
     low, high = np.full(shape_of.shape, -1.0), np.full(shape_of.shape, 1.0)
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         out = rejected(middle)
         low, high = np.where(out, middle, low), np.where(out, high, middle)

@@ -25,7 +25,7 @@ from causalgia.estimation.request import (
 from causalgia.numerics.moments import centered, log_p, p_and_limits
 from causalgia.types import Array, Codes, Mask
 
-_ROUNDING = 16 * np.finfo(float).eps
+_OUTCOME_ROUNDING = 16 * np.finfo(float).eps
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def contrasts_of_arms(
     y = np.ldexp(y, -exponent)
     fixed = np.zeros((len(y), n_arms))
     fixed[np.arange(len(y)), arm] = 1.0
-    rounding = _ROUNDING * float(np.abs(y).max())
+    rounding = _OUTCOME_ROUNDING * float(np.abs(y).max())
     means, away = centered(y, arm)
     inside = _fixed_units(y, fixed, arm, unit, weights)
     if np.abs(away).max() <= rounding and len(y) > n_arms:  # nothing varies in any arm

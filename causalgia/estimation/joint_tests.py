@@ -146,7 +146,7 @@ def _wald_test(ace: Array, V: Array, df: float | None) -> dict[str, float]:
 #: largest number of assignments (or flips) that are enumerated
 MAX_ASSIGNMENTS = 2**22
 _SLACK = 1e-9
-_ROWS = 4_096
+_ASSIGNMENTS_A_BLOCK = 4_096
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,11 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
     _check_enumerable(2 ** len(sums), "flips")
     observed = float(sums.sum() / len(ice))
     return _tail_shares(
-        observed, (signs @ sums / len(ice) for signs in all_signs(len(sums), _ROWS))
+        observed,
+        (
+            signs @ sums / len(ice)
+            for signs in all_signs(len(sums), _ASSIGNMENTS_A_BLOCK)
+        ),
     )
 
 
@@ -315,7 +319,7 @@ def all_signs(n: int, size: int) -> Iterator[Array]:
 def _assignments(n: int, n_treated: int) -> Iterator[Mask]:
     """Yield every choice of `n_treated` among n, shape ``(b, n)``."""
     every = combinations(range(n), n_treated)
-    while chosen := list(islice(every, _ROWS)):
+    while chosen := list(islice(every, _ASSIGNMENTS_A_BLOCK)):
         rows = np.zeros((len(chosen), n), dtype=bool)
         np.put_along_axis(rows, np.asarray(chosen, dtype=np.intp), True, axis=1)
         yield rows

@@ -18,9 +18,12 @@ from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes
 
-_ANGLES, _STEPS, _MOST_STEPS = 89, 50, 100  # most steps: for independent errors
-_TINY = 1e-12
-_ROUNDING, _EXACT = 1e-10, 1e-14
+_ANGLES = 89
+_YORK_STEPS = 50
+_INDEPENDENT_STEPS = 100  # of the search where errors are independent
+_DETERMINANT_ROUNDING = 1e-12
+_MATRIX_ROUNDING = 1e-10
+_LEAST_SCATTER = 1e-14
 _STILL = 1e-7  # of York's iteration; what a search finds is no more precise
 
 
@@ -217,9 +220,9 @@ def _as_error_covariance(values: npt.ArrayLike, K: int, name: str) -> Array:
             "all finite"
         )
     size = np.abs(np.diag(matrix)).max()
-    if not np.allclose(matrix, matrix.T, rtol=0, atol=_ROUNDING * size):
+    if not np.allclose(matrix, matrix.T, rtol=0, atol=_MATRIX_ROUNDING * size):
         raise EstimateError(f"{name} is not symmetric")
-    if np.linalg.eigvalsh(matrix).min() < -_ROUNDING * size:
+    if np.linalg.eigvalsh(matrix).min() < -_MATRIX_ROUNDING * size:
         raise EstimateError(
             f"{name} is not a covariance: some combination of errors would have a "
             "negative variance"
@@ -274,15 +277,15 @@ class _CorrelatedPoints:
     def singular(self) -> bool:
         """Whether some combination of y has no error."""
         values = np.linalg.eigvalsh(self.Vy)
-        return bool(values[0] <= max(_ROUNDING * values[-1], _EXACT))
+        return bool(values[0] <= max(_MATRIX_ROUNDING * values[-1], _LEAST_SCATTER))
 
     def chi2(self) -> float:
         """Return the least S under the given errors, infinite if points without error
         do not lie on a line.
         """
-        if not self.singular or np.linalg.eigvalsh(self.Vx)[0] > _ROUNDING:
+        if not self.singular or np.linalg.eigvalsh(self.Vx)[0] > _MATRIX_ROUNDING:
             return self.fit(0.0).S
-        left = self.fit(_EXACT).S
+        left = self.fit(_LEAST_SCATTER).S
         return np.inf if left > len(self.x) else 0.0
 
     def scatter(self) -> float:
@@ -297,7 +300,7 @@ class _CorrelatedPoints:
                 K - 2
             )
 
-        least = _EXACT if self.singular else 0.0
+        least = _LEAST_SCATTER if self.singular else 0.0
         if excess(least) <= 0:
             return 0.0
         return float(
@@ -317,9 +320,9 @@ class _CorrelatedPoints:
         return _Fit(line, covariance, S, _weighted_r2(self.x, self.y, factor), Z[:, 1])
 
     def _variance(self, scatter: float) -> Array:
-        return self.Vy + max(scatter, _EXACT if self.singular else 0.0) * np.eye(
-            len(self.x)
-        )
+        return self.Vy + max(
+            scatter, _LEAST_SCATTER if self.singular else 0.0
+        ) * np.eye(len(self.x))
 
     def _best_slope(self, V0: Array) -> float:
         """Return the slope of least S, intercept profiled out, starting from the best
@@ -366,7 +369,7 @@ class _CorrelatedPoints:
         """Return the solution of York's equations, by iteration from a nearby slope;
         nan where it ends in a cycle.
         """
-        for _ in range(_STEPS):
+        for _ in range(_YORK_STEPS):
             _, line = self._york_step(slope, linalg.cho_factor(V0 + slope**2 * self.Vx))
             before, slope = slope, float(line[1])
             if abs(slope - before) <= 1e-14 * (1 + abs(slope)):
@@ -462,7 +465,9 @@ def weighted_line(
     w = np.ones_like(x) if weights is None else weights
     Z = np.column_stack([np.ones_like(x), x])
     M = (Z * w[:, None]).T @ Z
-    if np.linalg.det(M) <= _TINY * M[0, 0] * max(M[1, 1], _TINY):
+    if np.linalg.det(M) <= _DETERMINANT_ROUNDING * M[0, 0] * max(
+        M[1, 1], _DETERMINANT_ROUNDING
+    ):
         raise EstimateError(
             "all virtual effects are equal; a line needs elements whose effects differ"
         )
@@ -535,7 +540,7 @@ def errors_in_both(
     (0.9482, 4.34)
     """
     spread, unit = float(x.std()), float(y.std()) or 1.0
-    if spread <= _TINY * max(1.0, float(np.abs(x).max())):
+    if spread <= _DETERMINANT_ROUNDING * max(1.0, float(np.abs(x).max())):
         raise EstimateError(
             "all virtual effects are equal; a line needs elements whose effects differ"
         )
@@ -607,7 +612,7 @@ class _Points:
                 n - 2
             )
 
-        least = 0.0 if (self.vy > 0).all() else _TINY
+        least = 0.0 if (self.vy > 0).all() else _DETERMINANT_ROUNDING
         if excess(least) <= 0:
             return least
         return float(
@@ -630,7 +635,7 @@ class _Points:
             np.tan(angles[min(best + 1, _ANGLES - 1)]),
         )
         slope = float(np.tan(angles[best]))
-        for _ in range(_MOST_STEPS):
+        for _ in range(_INDEPENDENT_STEPS):
             before, slope = slope, self._step(slope, extra)
             if abs(slope - before) <= 1e-14 * (1 + abs(slope)):
                 break
@@ -677,7 +682,7 @@ class _Points:
         meat = (Z * w[:, None]).T @ Z
         bread: NDArray[Any] = meat.copy()
         bread[1, 1] -= float(w @ (self.vx * (1 - slope**2 * self.vx * w)))
-        if np.linalg.det(bread) <= _TINY * meat[0, 0] * meat[1, 1]:
+        if np.linalg.det(bread) <= _DETERMINANT_ROUNDING * meat[0, 0] * meat[1, 1]:
             raise NoSlopeError
         bread, n, df = np.linalg.inv(bread), len(place), len(place) - 2.0
         by_scatter = float(slope * self.vx @ w**2 / w.sum()) if extra else 0.0

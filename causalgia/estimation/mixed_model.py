@@ -610,12 +610,18 @@ def mixed_layout(X: Array, groups: Mapping[str, Codes]) -> Layout:
     owner = np.concatenate(
         [np.full(codes.max() + 1, j) for j, codes in enumerate(groups.values())]
     ).astype(np.intp)
-    M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
-    # little fill-in; costs more than one factorization
-    order = np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)
+    order = _elimination_order(Z)
     layout = Layout(Q, R, sparse.csr_array(Z[:, order]), owner[order], tuple(groups))
     _check_identifiable(layout)
     return layout
+
+
+def _elimination_order(Z: sparse.csr_array) -> npt.NDArray[Any]:
+    """Return an order of the random effects with little fill-in; to find it costs more
+    than a factorization.
+    """
+    M = sparse.csc_array(Z.T @ Z + sparse.eye_array(Z.shape[1]))
+    return np.argsort(factorize(M, "MMD_AT_PLUS_A").perm_c)
 
 
 def _check_identifiable(layout: Layout) -> None:

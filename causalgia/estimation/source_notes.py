@@ -15,16 +15,17 @@ from scipy import special
 
 from causalgia.checks import four_digits
 from causalgia.effects.source_effects import MOST_BACKGROUNDS, QUANTILES
-from causalgia.errors import comma_list, quoted
+from causalgia.errors import NAMES_SHOWN, comma_list, quoted
 from causalgia.notes import notes_of
 from causalgia.types import Array
 
 LEVEL = 0.01
 """Probability of a note in a trial where source sequences are as backgrounds are."""
-_APART = 0.1
+_LEAST_DIFFERENCE = 0.1
 """Least difference that is noted in a task whose backgrounds answer unlike the source
 sequences, as a share of the larger of both effects."""
-_UNSURE, _NAMED, _LEAST_BACKGROUNDS = 0.05, 3, 40
+_UNSURE_LEVEL = 0.05
+_LEAST_BACKGROUNDS = 40
 
 
 def source_notes(estimates: xr.Dataset, effects: xr.Dataset) -> list[str]:
@@ -126,9 +127,9 @@ def _answers_sentence(rows: list[_Answers]) -> str:
         f"median {_short(row.background)} against {_short(row.source)}"
         f"{row.label and f' in {row.label}'} ({row.n_outside} of {row.n} outside the "
         "central 95 % of backgrounds)"
-        for row in rows[:_NAMED]
+        for row in rows[:NAMES_SHOWN]
     ]
-    more = len(rows) - _NAMED
+    more = len(rows) - NAMES_SHOWN
     rest = f"; and in {more:,} more tasks" if more > 0 else ""
     made = "the sequences they were made from"
     return (
@@ -201,14 +202,14 @@ def _other_effects(
             _welch(np.abs(mean), error, m - 1, np.zeros_like(se), df),
         )
         known_effect = known <= LEVEL / p.size
-        noted |= outside & where & known_effect & (apart >= _APART)
+        noted |= outside & where & known_effect & (apart >= _LEAST_DIFFERENCE)
     found = [
         _Effects(
             _effect_name(values, at),
             (float(mean[at]), float(low[at]), float(high[at])),
             (float(ace[at]), float(lower[at]), float(upper[at])),
             float(p[at]),
-            bool(p[at] > _UNSURE / p.size),
+            bool(p[at] > _UNSURE_LEVEL / p.size),
             float(apart[at]),
         )
         for at in zip(*np.nonzero(noted), strict=True)
@@ -247,7 +248,7 @@ def _effects_sentence(rows: list[_Effects], who: str, estimates: xr.Dataset) -> 
     control = estimates.attrs.get("control")
     minus = f" minus {_name(control)}" if control else ""
     parts = []
-    for i, row in enumerate(rows[:_NAMED]):
+    for i, row in enumerate(rows[:NAMES_SHOWN]):
         verb = "averages " if i == 0 else ""
         contrast, _, where = row.name.partition("\t")
         of = f"the effect of {_name(contrast)}{minus if i == 0 else ''}"
@@ -257,7 +258,7 @@ def _effects_sentence(rows: list[_Effects], who: str, estimates: xr.Dataset) -> 
             f"{here} {verb}{_interval(row.source)}, and "
             f"{_interval(row.backgrounds)} on the backgrounds{unsure}"
         )
-    more = len(rows) - _NAMED
+    more = len(rows) - NAMES_SHOWN
     rest = [f"{more:,} more effects lie outside their intervals"] if more > 0 else []
     return f"in {who} themselves {'; '.join([*parts, *rest])}"
 

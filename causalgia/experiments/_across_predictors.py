@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from causalgia.ropes import RopeLike
 
-_SIDES = ("above", "below", "either")
+_SIDES_OF_ROPE = ("above", "below", "either")
 
 
 def across_predictors(
@@ -233,7 +233,7 @@ def share_of_predictors(
     )
     return xr.Dataset(
         {name: (("side", "task"), values) for name, values in columns.items()},
-        coords={"side": list(_SIDES), "task": first["task"].to_numpy()},
+        coords={"side": list(_SIDES_OF_ROPE), "task": first["task"].to_numpy()},
         attrs={
             "n_predictors": n,
             "n_exact": n_exact,

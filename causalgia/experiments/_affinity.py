@@ -27,6 +27,7 @@ from causalgia.experiments.kit.site_controls import (
 from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.reporting import p_clause
 from causalgia.ropes import RopeLike
 
@@ -56,8 +57,7 @@ _OF_LINE = (
     "intercept_upper",
     *_FIT,
 )
-_LEVEL = 0.05  # of the test that a line fits
-_ROUNDING = 1e-9  # relative differences below this are rounding
+_LACK_OF_FIT_LEVEL = 0.05  # of the test that a line fits
 
 
 @former_arguments
@@ -335,13 +335,13 @@ def _affinity_sentences(
     import xarray as xr
 
     ace = rows["ace"].to_numpy()
-    if np.ptp(ace) <= _ROUNDING * abs(ace).max():
+    if np.ptp(ace) <= RELATIVE_ROUNDING * abs(ace).max():
         return [f"all motifs have the one effect {ace[0]:.4g}, whatever their K_D."]
     scatter = "and no errors are given that could explain this scatter"
     if not math.isinf(line.chi2):
         fits = (
             "a line fits within the errors"
-            if line.p > _LEVEL
+            if line.p > _LACK_OF_FIT_LEVEL
             else "more than their errors explain"
         )
         scatter = f"{fits} (chi2 {line.chi2:.3g} on {line.df}, {p_clause(line.p)})"

@@ -325,7 +325,7 @@ def _read_context(found: TrialResults) -> Finding:
     return Finding(datasets=tables, sentences=tuple(sentences), details=tuple(details))
 
 
-_WORDS = {
+_WORDS_OF_VERDICT = {
     "dependent": "depends on its context",
     "neutral": "works without its context (neutral)",
     "inhibited": "is inhibited by its context",
@@ -354,7 +354,7 @@ def _element_sentence(
             "the mean wild type may be 0, and the share that is lost can be anything"
         )
     return (
-        f"element {element} {_WORDS[verdict]}: {index}; the element alone minus the "
+        f"element {element} {_WORDS_OF_VERDICT[verdict]}: {index}; the element alone minus the "
         f"wild type is {effect_in_words(change)} ({of_change})."
     )
 
@@ -362,7 +362,9 @@ def _element_sentence(
 def _each_sequence_text(table: xr.Dataset) -> str:
     """Return how many sequences have each verdict, judged by themselves."""
     verdicts = table["verdict"].to_numpy()
-    counts = ", ".join(f"{int((verdicts == word).sum())} {word}" for word in _WORDS)
+    counts = ", ".join(
+        f"{int((verdicts == word).sum())} {word}" for word in _WORDS_OF_VERDICT
+    )
     return f"of {len(verdicts)} sequences, each by itself: {counts}."
 
 

@@ -63,7 +63,7 @@ background of 16.
 """
 # bases between neighbors; a smaller gap makes unintended third sites more frequent
 LEAST_GAP = 4
-_COPIES = 3
+_MOST_COPIES = 3
 
 
 @former_arguments
@@ -146,7 +146,7 @@ def copies(
     beside = as_site_control(control, as_null_model(null))
     motif = as_site(motif, "motif")
     centered = centered_starts(
-        null.length, len(as_pattern(motif)), _COPIES, gap=LEAST_GAP
+        null.length, len(as_pattern(motif)), _MOST_COPIES, gap=LEAST_GAP
     )
     places = (
         centered

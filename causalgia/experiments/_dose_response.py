@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 CHANGE, EXCESS = "strength x copies", "excess over single sites"
 TREND = "linear trend of the excess"
 _WEAK_TO_STRONG, _NONE_TO_ALL = "weak to strong, ", "none to all copies, "
-_COPIES = (1, 2, 3)
+_COPY_NUMBERS = (1, 2, 3)
 
 _BEST = "UGCAUG"
 #: nM, of UGCAUG and single changes of it, in UGCAUGU (Auweter et al. 2006,
@@ -102,7 +102,7 @@ def dose_response(
     *,
     n_steps: int = 5,
     weakest: float = 0.0,
-    copies: Sequence[int] = _COPIES,
+    copies: Sequence[int] = _COPY_NUMBERS,
     at: Sequence[int] | None = None,
     control: Control | None = None,
     n_units: int = 1_000,

@@ -234,7 +234,7 @@ def _read_flanks(core: str, found: TrialResults) -> Finding:
         )
     )
     sentences = tuple(
-        f"{task}: averaged over these flanks, {core} {_DOES[row['verdict'].item()]} the "
+        f"{task}: averaged over these flanks, {core} {_EFFECT_PHRASES[row['verdict'].item()]} the "
         f"outcome ({effect_in_words(row)}){_core_share_text(components, row)}."
         for task, row in rows_by_task(core_effect)
     )
@@ -336,11 +336,11 @@ def _part_components(
     )
 
 
-_DOES = {
+_EFFECT_PHRASES = {
     "negligible": "has a negligible effect on",
     "undecided": "has an undecided effect on",
 }
-_DOES |= {verdict: verdict for verdict in DIRECTIONS}
+_EFFECT_PHRASES |= {verdict: verdict for verdict in DIRECTIONS}
 
 
 def _flank_split_text(components: xr.Dataset, task: Any) -> str:

@@ -54,7 +54,7 @@ Pattern: TypeAlias = str | Motif
 
 _EXAMPLE = {"strong": "UGCAUG", "weak": "AGAAUG", "near": "UGCAUG", "rich": "GCGCGC"}
 _GRAMMAR = ("first", "second", "order", "spacing", "first_strand", "second_strand")
-_MOST_NAMED = 6
+_EFFECTS_NAMED = 6
 _ROMAN = (
     "",
     "I",
@@ -427,11 +427,13 @@ def _important_effects_text(decisions: xr.Dataset) -> str:
         for i in np.argsort(-abs(decisions["ace"].to_numpy()), kind="stable")
         if verdicts[i] in DIRECTIONS
     ]
-    rows = [decisions.isel(contrast=i) for i in clear[:_MOST_NAMED]]
+    rows = [decisions.isel(contrast=i) for i in clear[:_EFFECTS_NAMED]]
     named = "; ".join(
         f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows
     )
-    shown = f" ({named}{'; ...' if len(clear) > _MOST_NAMED else ''})" if rows else ""
+    shown = (
+        f" ({named}{'; ...' if len(clear) > _EFFECTS_NAMED else ''})" if rows else ""
+    )
     rest = [
         f"{n} {word}"
         for word in ("negligible", "undecided")

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
 
 Goal = Literal["lower", "raise"]
 WILD_TYPE, CHOSEN = "wild type", "chosen shuffled"
-_BEFORE, _AFTER = "before", "after"
+_BEFORE_ARM = "before"
+_AFTER_ARM = "after"
 
 
 def greedy_round(
@@ -308,24 +309,24 @@ def _fresh_trial(null: Genomic, chosen: Sequence[Span], span: Span, k: int) -> D
     """Return the trial on fresh shuffles that estimates the added effect of a tile and
     the total effect so far.
     """
-    before = [Arm(_BEFORE, shuffle_spans(chosen, k))] if chosen else []
-    start = _BEFORE if chosen else WILD_TYPE
+    before = [Arm(_BEFORE_ARM, shuffle_spans(chosen, k))] if chosen else []
+    start = _BEFORE_ARM if chosen else WILD_TYPE
     return Design(
         null=null,
         arms=[
             Arm(WILD_TYPE, Untreated()),
             *before,
-            Arm(_AFTER, shuffle_spans([*chosen, span], k)),
+            Arm(_AFTER_ARM, shuffle_spans([*chosen, span], k)),
         ],
         n_units=null.available,
         contrasts={
-            "added": {_AFTER: 1.0, start: -1.0},
-            "total": {_AFTER: 1.0, WILD_TYPE: -1.0},
+            "added": {_AFTER_ARM: 1.0, start: -1.0},
+            "total": {_AFTER_ARM: 1.0, WILD_TYPE: -1.0},
         },
     )
 
 
-_WORDS = {
+_TILE_PHRASES = {
     "decreases": "needed beyond those chosen",
     "increases": "holding the outcome down",
     "negligible": "negligible",
@@ -335,7 +336,8 @@ _WORDS = {
 
 def _read_greedy_round(found: TrialResults) -> Finding:
     return finding_by_task(
-        found, lambda rows: f"{verdict_counts(rows, _WORDS, of='remaining tiles')}."
+        found,
+        lambda rows: f"{verdict_counts(rows, _TILE_PHRASES, of='remaining tiles')}.",
     )
 
 

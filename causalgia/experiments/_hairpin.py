@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-_PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
+_BASE_PAIRS = frozenset({"AT", "TA", "GC", "CG", "GT", "TG"})
 _LEAST_LOOP = 3
 
 UNTREATED, OPEN, FOLDED, LOOP, STEM = "untreated", "open", "hairpin", "loop", "stem"
@@ -294,7 +294,7 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
             f"{len(arms[1])} bases"
         )
     for i, (five, three) in enumerate(zip(arms[0], reversed(arms[1]), strict=True)):
-        if (five + three).replace("U", "T") not in _PAIRS:
+        if (five + three).replace("U", "T") not in _BASE_PAIRS:
             raise DesignError(
                 f"a stem that cannot pair: base {i} of {quoted(arms[0])} is {five}, "
                 f"opposite base {len(arms[1]) - 1 - i} of {quoted(arms[1])}, {three} "

@@ -25,6 +25,7 @@ from causalgia.experiments.kit.screens import (
 from causalgia.experiments.kit.sites import as_null_model, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.ropes import RopeLike
 from causalgia.types import Array
 
@@ -33,12 +34,14 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-_WIDTH, _WIDEST = 6, 8
-_NAMED = _DRAWN = 20
+_USUAL_K = 6
+_LARGEST_K = 8
+_KMERS_NAMED = _KMERS_DRAWN = 20
 _IN_ANSWER = 3
 """K-mers that the answer names; the table and further sentences name more."""
-_PLACEBOS, _MANY_PLACEBOS, _MANY = 100, 400, 1_000
-_ROUNDING = 1e-12
+_PLACEBOS = 100
+_MANY_PLACEBOS = 400
+_MANY_KMERS = 1_000  # screened words from which there are more placebos
 
 
 @former_arguments
@@ -168,7 +171,7 @@ def kmer_screen(
     )
     taken = () if motifs is None else screened
     if n_placebos is None:
-        n_placebos = _MANY_PLACEBOS if len(screened) >= _MANY else _PLACEBOS
+        n_placebos = _MANY_PLACEBOS if len(screened) >= _MANY_KMERS else _PLACEBOS
         there_are = 4**width - len(taken)
         n_placebos = max(min(n_placebos, there_are), LEAST_PLACEBOS)
     placebos = random_placebos(width, n_placebos, spelled, other_than=taken)
@@ -198,11 +201,11 @@ def _as_screened_kmers(
     """
     width = None if k is None else as_count(k, "k")
     if kmers is None:
-        width = width or _WIDTH
-        if width > _WIDEST:
+        width = width or _USUAL_K
+        if width > _LARGEST_K:
             raise DesignError(
                 f"k={width}: all {4**width:,} k-mers are too many; k is at most "
-                f"{_WIDEST}, or give motifs="
+                f"{_LARGEST_K}, or give motifs="
             )
         return tuple(map("".join, product(letters, repeat=width)))
     listed = as_strings(kmers, "motifs")
@@ -314,7 +317,7 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
     from causalgia.posterior.mixture import mixture
 
     out = np.stack([effect, np.zeros_like(effect), np.zeros_like(effect)])
-    varies = se > _ROUNDING * max(1.0, float(np.abs(effect).max()))
+    varies = se > DIFFERENCE_ROUNDING * max(1.0, float(np.abs(effect).max()))
     if varies.any():
         found = mixture(effect[varies], Noise(se[varies] ** 2), Prior())
         out[:, varies] = [found.mean, found.sd, found.lfsr]
@@ -368,7 +371,7 @@ def _screen_details(
 
     directed = np.isin(rows["verdict"].to_numpy()[~placebo], DIRECTIONS)
     size = np.abs(beyond["ace"].to_numpy())
-    n_named = min(_NAMED, int(directed.sum()) or min(_IN_ANSWER, len(size)))
+    n_named = min(_KMERS_NAMED, int(directed.sum()) or min(_IN_ANSWER, len(size)))
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
         :n_named
     ]
@@ -444,11 +447,11 @@ def draw_kmer_screen(answer: Answer) -> Axes:
 
     first = answer.decisions.isel(task=[0])
     placebo = first["is_placebo"].to_numpy()
-    if (~placebo).sum() > _DRAWN and "model" not in first["ace"].dims:
+    if (~placebo).sum() > _KMERS_DRAWN and "model" not in first["ace"].dims:
         return ranked(first)
     size = np.abs(first["ace"].to_numpy().reshape(len(placebo), -1)).max(axis=1)
     top = np.argsort(np.where(placebo, np.inf, -size), kind="stable")[
-        : min(_DRAWN, int((~placebo).sum()))
+        : min(_KMERS_DRAWN, int((~placebo).sum()))
     ]
     drawn, n_kmers = (
         first.isel(contrast=np.concatenate([top, np.flatnonzero(placebo)])),

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 CONTROL, NET = "untreated", "motif minus placebo"
-_LEAST = 20  # units from which one speaks of what modifies their effects
+_LEAST_PARENTS = 20  # units from which one speaks of what modifies their effects
 _KEY = 0  # of the draws of the design's own that are scanned
 
 
@@ -323,7 +323,7 @@ def _effect_modification(effects: xr.Dataset) -> dict[str, xr.Dataset]:
             for name in covariates
             if name in part.coords and len(np.unique(part[name].to_numpy())) > 1
         ]
-        if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST:
+        if by and len(set(part["parent"].to_numpy().tolist())) >= _LEAST_PARENTS:
             found[name] = modification(part, by=by)
     return found
 

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 MotifList: TypeAlias = "str | PathLike[str] | Mapping[str, Any] | Sequence[Any]"
 
 INSTANCES = ", drawn instances"
-_PLACEBOS, _IN_ANSWER, _NAMED, _MEMBERS = 50, 3, 20, 3
+_PLACEBOS = 50
+_MOTIFS_IN_ANSWER = 3
+_FAMILIES_NAMED = 20
+_MEMBERS_NAMED = 3
 
 
 def motif_screen(
@@ -348,11 +351,11 @@ def _sentence(rows: xr.Dataset, region: str) -> str:
                 rows.isel(contrast=i),
                 others=int((leaders == leaders[i]).sum()) - 1,
             )
-            for i in first[:_IN_ANSWER]
+            for i in first[:_MOTIFS_IN_ANSWER]
         ]
     )
     have = "has an effect" if n == 1 else "have effects"
-    largest = "" if len(first) <= _IN_ANSWER else "the largest "
+    largest = "" if len(first) <= _MOTIFS_IN_ANSWER else "the largest "
     return f"{n:,} of {of}, {families}, {have} beyond {beyond}: {largest}{named}."
 
 
@@ -383,7 +386,9 @@ def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
     directed = np.isin(verdict, DIRECTIONS)
     order = np.argsort(-np.abs(ace), kind="stable")
     first = [int(i) for i in order if directed[i] and _leads(rows, int(i))]
-    texts = [_family_in_words(i, names, leaders, order) for i in first[:_NAMED]]
+    texts = [
+        _family_in_words(i, names, leaders, order) for i in first[:_FAMILIES_NAMED]
+    ]
     more = len(first) - len(texts)
     low, high = rows["range_lower"].to_numpy(), rows["range_upper"].to_numpy()
     inside = rows["inside"].to_numpy()
@@ -406,7 +411,7 @@ def _family_in_words(
     order: NDArray[np.int64],
 ) -> str:
     members = [str(names[k]) for k in order if leaders[k] == names[i] and k != i]
-    shown = [cut_middle(x) for x in members[:_MEMBERS]]
+    shown = [cut_middle(x) for x in members[:_MEMBERS_NAMED]]
     more = len(members) - len(shown)
     rest = f" with {', '.join(shown)}" if shown else ""
     return f"{cut_middle(str(names[i]))}{rest}" + (

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 WILD_TYPE, NOTHING = "wild type", "all shuffled"
-_MOST_NAMED = 5
+_TILES_NAMED = 5
 
 
 def necessity(
@@ -321,11 +321,11 @@ def verdict_counts(
 def _largest_tiles(tiles: xr.Dataset) -> str:
     """List the tiles with the largest effects, in the order of the sequence."""
     order = np.argsort(-abs(tiles["ace"].to_numpy()), kind="stable")
-    rows = [tiles.isel(contrast=i) for i in sorted(order[:_MOST_NAMED])]
+    rows = [tiles.isel(contrast=i) for i in sorted(order[:_TILES_NAMED])]
     text = "; ".join(
         f"{row['contrast'].item()}: {effect_in_words(row)}" for row in rows
     )
-    return text + ("; ..." if len(order) > _MOST_NAMED else "")
+    return text + ("; ..." if len(order) > _TILES_NAMED else "")
 
 
 NECESSITY = Entry(

@@ -27,6 +27,7 @@ from causalgia.errors import (
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.former_names import former_arguments
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 
 _ROWS_AT_ONCE = 256
-_ROUNDING = 1e-12  # of the largest effect: a difference below it is none
 
 
 def null_models(
@@ -341,7 +341,10 @@ def _clear_signs(
     )
     # of a difference: that of the fewer degrees of freedom
     critical = np.asarray(student.isf(alpha / 2, df))
-    covariance, rounding = _covariance_rows(estimates), _ROUNDING * np.abs(ace).max()
+    covariance, rounding = (
+        _covariance_rows(estimates),
+        DIFFERENCE_ROUNDING * np.abs(ace).max(),
+    )
     for start in range(0, len(ace), _ROWS_AT_ONCE):
         rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(ace)))
         spread = np.maximum(se[rows, None] ** 2 + se**2 - 2 * covariance(rows), 0.0)
@@ -463,10 +466,10 @@ def _agreement_sentence(task: str, row: dict[str, Any], min_tau: float) -> str:
     if row["tau"] >= min_tau:
         same = (
             "the same order within error"
-            if row["tau_upper"] >= 1 - _ROUNDING
+            if row["tau_upper"] >= 1 - DIFFERENCE_ROUNDING
             else "nearly the same order"
         )
-        same = "the same order" if row["tau"] >= 1 - _ROUNDING else same
+        same = "the same order" if row["tau"] >= 1 - DIFFERENCE_ROUNDING else same
         return (
             f"Task {task}: every null model gives {same} (least alike {row['pair']}, "
             f"{order}); {spread}."

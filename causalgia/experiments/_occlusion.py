@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 CONTROL = "untreated"
-_LEAST = 3  # least number of instances to describe their distribution
+_LEAST_FOR_DISTRIBUTION = 3  # least number of instances to describe their distribution
 
 
 @former_arguments
@@ -241,7 +241,7 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
             mean.transpose("row", *first["ice"].dims[1:]).to_numpy(),
         )
     )
-    if by_row.sizes["unit"] >= _LEAST:
+    if by_row.sizes["unit"] >= _LEAST_FOR_DISTRIBUTION:
         datasets["beyond"] = _share_beyond_rope(by_row, found.steps.decisions)
         groups = {
             "sequence": of_mean["parent"].to_numpy(),
@@ -266,7 +266,7 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
     )
 
 
-_DOES = DOES | {"undecided": "cannot be told from a negligible one"}
+_VERDICT_PHRASES = DOES | {"undecided": "cannot be told from a negligible one"}
 
 
 def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
@@ -283,7 +283,7 @@ def _fills_in_words(rows: xr.Dataset, fills: Sequence[str], label: str) -> str:
             f"{filled} ({effect_in_words(net)})"
         )
     does = {
-        verdict: f"{_DOES[verdict]} with {in_list(of)}"
+        verdict: f"{_VERDICT_PHRASES[verdict]} with {in_list(of)}"
         for verdict, of in by_verdict.items()
     }
     clear = [text for verdict, text in does.items() if verdict in DIRECTIONS]

@@ -44,7 +44,7 @@ from causalgia.streams import derive
 if TYPE_CHECKING:
     import xarray as xr
 
-_PLACES = 6
+_STARTS = 6
 TREND = "linear trend"
 
 
@@ -120,7 +120,7 @@ def position(
     """
     beside = as_site_control(control, as_null_model(null))
     site = as_site(motif, "motif")
-    even = evenly_spaced_starts(null.length, len(as_pattern(site)), _PLACES)
+    even = evenly_spaced_starts(null.length, len(as_pattern(site)), _STARTS)
     places = tuple(sorted(as_positions(even if at is None else at, "at", least=2)))
     named = {f"at {place}": place for place in places}
     sites = {name: Embed(site, at=place) for name, place in named.items()}
@@ -203,7 +203,7 @@ def _simultaneous_band(found: TrialResults, names: list[str]) -> xr.Dataset:
     )
 
 
-_DOES = {
+_DIRECTION_PHRASES = {
     "increases": "increases the outcome",
     "decreases": "decreases it",
     "negligible": "is negligible",
@@ -270,7 +270,7 @@ def _verdicts_by_place(rows: xr.Dataset) -> str:
     """Return the places of each verdict, as text."""
     places = rows["place"].to_numpy().astype(float)
     single, verdicts, parts = np.isfinite(places), rows["verdict"].to_numpy(), []
-    for verdict, does in _DOES.items():
+    for verdict, does in _DIRECTION_PHRASES.items():
         found = [
             str(place) for place in places[single & (verdicts == verdict)].astype(int)
         ]

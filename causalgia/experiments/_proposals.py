@@ -30,8 +30,10 @@ from causalgia.streams import derive, root_key
 if TYPE_CHECKING:
     import xarray as xr
 
-_UNITS = 1_000
-_NARROWEST, _LEAST_HELD, _NAMED = 6, 5, 5
+_USUAL_UNITS = 1_000
+_NARROWEST_CLASS = 6
+_LEAST_HELD = 5
+_PROPOSALS_NAMED = 5
 
 
 def proposals(
@@ -129,7 +131,7 @@ def proposals(
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
     classes = {
-        motif: min(max(_NARROWEST, len(motif) + len(motif) % 2), null.length)
+        motif: min(max(_NARROWEST_CLASS, len(motif) + len(motif) % 2), null.length)
         for motif in motifs
     }
     width = max(*classes.values(), *map(len, motifs))
@@ -140,7 +142,7 @@ def proposals(
             f"{null.length:,}-bp background; move at=, or take longer backgrounds"
         )
     if n_units is None:
-        n_units = null.available if isinstance(null, Genomic) else _UNITS
+        n_units = null.available if isinstance(null, Genomic) else _USUAL_UNITS
     arms = [
         *(
             Arm(motif, Embed(motif, at=start + (width - len(motif)) // 2))
@@ -259,7 +261,7 @@ def _relative_directions(decisions: xr.Dataset) -> list[str]:
     return [
         f"The verdict on {which} relative to random sequences, which have effects on "
         "these backgrounds themselves; the effect itself is 0 or has the opposite "
-        f"sign: {', '.join(named[:_NAMED])}{', ...' * (len(named) > _NAMED)}."
+        f"sign: {', '.join(named[:_PROPOSALS_NAMED])}{', ...' * (len(named) > _PROPOSALS_NAMED)}."
     ]
 
 

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from causalgia.plot import Axes
 
-_UNITS = 500
-_SHARE = 0.2
+_USUAL_UNITS = 500
+_LEAST_STRENGTH_SHARE = 0.2
 _REACH = 2
 
 
@@ -153,7 +153,7 @@ def site_pairs(
     check_fresh_parents(null, looked_at)
     pairs = _proposed(table, as_count(n_pairs, "n_pairs"), task)
     if n_units is None:
-        n_units = null.available if isinstance(null, Genomic) else _UNITS
+        n_units = null.available if isinstance(null, Genomic) else _USUAL_UNITS
     arms, contrasts = [Arm(UNTREATED, Untreated())], {}
     for pair in pairs:
         wide = pair.distance + len(pair.second)
@@ -255,7 +255,9 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
         found += _blocks(grid, least=float(table["floor"].max()))
     pairs: list[_Pair] = []
     taken: list[_Block] = []
-    least = _SHARE * max((abs(block.strength) for block in found), default=0.0)
+    least = _LEAST_STRENGTH_SHARE * max(
+        (abs(block.strength) for block in found), default=0.0
+    )
     for block in sorted(found, key=lambda block: -abs(block.strength)):
         left, right = block.rows, block.columns
         pair = _Pair(
@@ -315,7 +317,7 @@ def _blocks(grid: Array, least: float) -> Iterator[_Block]:
     while np.abs(left).max() > least:
         seed = np.unravel_index(int(np.abs(left).argmax()), left.shape)
         strength = float(left[seed])
-        candidates = left * np.sign(strength) >= _SHARE * abs(strength)
+        candidates = left * np.sign(strength) >= _LEAST_STRENGTH_SHARE * abs(strength)
         block = np.zeros_like(candidates)
         block[seed] = True
         while (grown := _near(block) & candidates).sum() > block.sum():
@@ -327,7 +329,7 @@ def _blocks(grid: Array, least: float) -> Iterator[_Block]:
             (int(columns[0]), int(columns[-1]) + 1),
         )
         if spans[0][1] <= spans[1][0]:
-            least = max(least, _SHARE * abs(strength))
+            least = max(least, _LEAST_STRENGTH_SHARE * abs(strength))
             yield _Block(*spans, strength)
 
 

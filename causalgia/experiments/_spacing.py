@@ -377,7 +377,7 @@ def _read_spacing(found: TrialResults) -> Finding:
     return Finding(sentences=tuple(sentences), details=tuple(details))
 
 
-_FEW = 4
+_FEW_DISTANCES = 4
 
 
 def _spacing_sentence(rows: xr.Dataset, found: TrialResults) -> str:
@@ -470,7 +470,7 @@ def _distance_named(text: str) -> str:
 
 def _distances_text(found: xr.Dataset) -> str:
     at = [f"{d:.0f}" for d in found["distance"].to_numpy().astype(float).tolist()]
-    if len(at) <= _FEW:
+    if len(at) <= _FEW_DISTANCES:
         return f"at {in_list(at)}"
     return f"at {len(at)} distances from {at[0]} to {at[-1]}"
 
@@ -478,7 +478,7 @@ def _distances_text(found: xr.Dataset) -> str:
 def _sizes_text(found: xr.Dataset) -> str:
     """Return the effects at few distances, or their range."""
     ace = found["ace"].to_numpy().tolist()
-    if len(ace) <= _FEW:
+    if len(ace) <= _FEW_DISTANCES:
         return in_list([f"{x:.3g}" for x in ace])
     return f"{min(ace):.3g} to {max(ace):.3g}"
 

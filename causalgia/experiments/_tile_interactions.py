@@ -197,7 +197,7 @@ def moebius_weights(tiles: Sequence[Span]) -> dict[str, float]:
     }
 
 
-_WORDS = {
+_SIGN_WORDS = {
     "increases": "positive",
     "decreases": "negative",
     "negligible": "negligible",
@@ -240,10 +240,10 @@ def _tiles_by_number_text(decisions: xr.Dataset) -> str:
     """Return what tiles do alone, and the terms of three tiles or more."""
     order = decisions["order"].to_numpy()
     single, higher = (decisions.isel(contrast=rows) for rows in (order == 1, order > 2))
-    text = verdict_counts(single, _WORDS, of="tiles alone")
+    text = verdict_counts(single, _SIGN_WORDS, of="tiles alone")
     if higher.sizes["contrast"]:
         terms = "terms of three tiles or more"
-        text += f"; {verdict_counts(higher, _WORDS, of=terms)}"
+        text += f"; {verdict_counts(higher, _SIGN_WORDS, of=terms)}"
     return text
 
 

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from causalgia.predict import Predictor
 
 WILD_TYPE = "wild type"
-_KEPT = ("ace", "se", "df", "p", "exact")
-_LEAST = {"uniform": 1, "shuffle": 2, "dinucleotide_shuffle": 4}
+_TEST_VARIABLES = ("ace", "se", "df", "p", "exact")
+_LEAST_WIDTH_OF_FILL = {"uniform": 1, "shuffle": 2, "dinucleotide_shuffle": 4}
 
 
 def tile_search(
@@ -199,10 +199,10 @@ def _check_search_arguments(
             f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is "
             "between random replacements"
         )
-    if as_count(min_width, "min_width") < _LEAST[fill]:
+    if as_count(min_width, "min_width") < _LEAST_WIDTH_OF_FILL[fill]:
         raise DesignError(
             f"min_width={min_width}: fill={quoted(fill)} changes nothing below "
-            f"{_LEAST[fill]} bp; use 'uniform'"
+            f"{_LEAST_WIDTH_OF_FILL[fill]} bp; use 'uniform'"
         )
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < min_width:
@@ -280,7 +280,9 @@ class _Search:
         p = np.minimum(1.0, 2 * np.minimum(tests.above, tests.below))
         agreeing = 2.0 ** (1.0 - found["n_clusters"].to_numpy())
         p = np.where(found["exact"], np.maximum(p, agreeing), p)
-        tested = found.assign(p=(found["ace"].dims, p))[list(_KEPT)].sel(task=[chosen])
+        tested = found.assign(p=(found["ace"].dims, p))[list(_TEST_VARIABLES)].sel(
+            task=[chosen]
+        )
         return tested.drop_vars(
             [name for name in tested.coords if name not in tested.dims]
         )
@@ -309,7 +311,7 @@ def _search_table(
     halved = {node.parent for node, mine in zip(nodes, found, strict=True) if mine}
     finest = found & ~np.isin(np.arange(len(nodes)), list(halved))
     table = xr.Dataset(
-        {name: whole[name] for name in _KEPT}
+        {name: whole[name] for name in _TEST_VARIABLES}
         | {"lower": whole["ace"] - half, "upper": whole["ace"] + half}
         | {
             name: (dims, v[:, None])

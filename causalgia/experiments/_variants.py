@@ -32,7 +32,7 @@ from causalgia.design import (
     NullModel,
     Untreated,
 )
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import NAMES_SHOWN, DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
@@ -74,7 +74,9 @@ if TYPE_CHECKING:
 
 REFERENCE, ALTERNATE = "reference", "alternate"
 MEAN = "alternate minus reference"
-_FLANK, _N_UNITS, _N_NULL, _MOST_NAMED = 10, 1_000, 10_000, 3
+_FLANK = 10
+_N_UNITS = 1_000
+_N_NULL = 10_000
 _FROM_DECISIONS = {
     "ace": "effect",
     "lower": "lower",
@@ -709,14 +711,14 @@ def _by_size(rows: xr.Dataset) -> str:
     order = np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")
     parts = [
         f"{cut_middle(str(row['contrast'].item()))}: {effect_in_words(row)}"
-        for row in (rows.isel(contrast=i) for i in order[:_MOST_NAMED])
+        for row in (rows.isel(contrast=i) for i in order[:NAMES_SHOWN])
     ]
-    return "; ".join(parts) + "; ..." * (len(order) > _MOST_NAMED)
+    return "; ".join(parts) + "; ..." * (len(order) > NAMES_SHOWN)
 
 
 def _largest_variants(rows: xr.Dataset) -> str:
     order = np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")
-    shown = [rows.isel(contrast=i) for i in order[:_MOST_NAMED]]
+    shown = [rows.isel(contrast=i) for i in order[:NAMES_SHOWN]]
     text = ", ".join(
         f"{cut_middle(str(row['contrast'].item()))} {row['ace'].item():+.3g}"
         for row in shown

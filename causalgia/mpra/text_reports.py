@@ -38,7 +38,8 @@ _NOTHING_LEFT = (
     "effects of one side vary no more than their errors, so the correlation of the "
     "true effects cannot be estimated"
 )
-_SHOWN_RULES, _MOST_ARMS = 5, 12
+_SHOWN_RULES = 5
+_ARMS_SHOWN = 12
 
 
 def describe_concordance(
@@ -302,11 +303,15 @@ def _numbers_of(one: xr.Dataset) -> list[str]:
         for name in ("tau", "reliability")
     )
     n = one["n_hits"].item()
-    hits = "No measured effect is a hit." if n == 0 else (
-        f"{n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
-        f"{_with_ci(one, 'sign_agreement')}, found by the size of the virtual effect "
-        f"with AUROC {_with_ci(one, 'auroc')}."
-    )  # fmt: skip
+    hits = (
+        "No measured effect is a hit."
+        if n == 0
+        else (
+            f"{n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
+            f"{_with_ci(one, 'sign_agreement')}, found by the size of the virtual effect "
+            f"with AUROC {_with_ci(one, 'auroc')}."
+        )
+    )
     return [
         *(f"{text[0].upper()}{text[1:]}" for text in _line_in_words(one)),
         f"True effects spread by {spread[0]:.3g} (virtual) and {spread[1]:.3g} "
@@ -419,7 +424,7 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
         (arm, group, int(((arms == arm) & (groups == group)).sum()))
         for arm, group in kinds
     ]
-    if len(tests) > _MOST_ARMS:
+    if len(tests) > _ARMS_SHOWN:
         n = int((groups == "test").sum())
         counts = [
             (f"under {len(tests):,} arms", "test", n),

@@ -56,7 +56,7 @@ from causalgia.types import Array, Codes, HasToPandas
 
 _OF_P = (*STEPWISE, "storey", "hierarchical")
 _JOINT = ("bootstrap_t", "sign_flip", "dunnett")
-_NAMES = ("auto", *_OF_P, *_JOINT)
+_METHOD_NAMES = ("auto", *_OF_P, *_JOINT)
 _CI_PROB = 0.95
 _ALPHA = 0.05
 _OF_ONE_METHOD = ("adjust_alpha", "skewness", "n_flips")
@@ -220,7 +220,7 @@ def adjust(
     """
     if not isinstance(method, str):
         raise EstimateError(
-            f"method={quoted(method)} is not a text; one of {', '.join(_NAMES)}"
+            f"method={quoted(method)} is not a text; one of {', '.join(_METHOD_NAMES)}"
         )
     given: Any = as_pandas(estimates)
     check_cluster_name(cluster, of_units=has_effects(given))
@@ -275,7 +275,7 @@ def _has_tasks(given: Any) -> bool:
 def _unknown_method(method: str) -> EstimateError:
     return EstimateError(
         f"method {quoted(method)} is not one of "
-        f"{', '.join(_NAMES)}{nearest(method, _NAMES)}"
+        f"{', '.join(_METHOD_NAMES)}{nearest(method, _METHOD_NAMES)}"
     )
 
 
@@ -549,7 +549,7 @@ def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
 
 
 LARGEST = 0.1
-_BLOCK = 512
+_EFFECTS_A_BLOCK = 512
 
 
 def mean_absolute_correlation(factor: Array) -> float:
@@ -570,8 +570,8 @@ def mean_absolute_correlation(factor: Array) -> float:
     unit = factor / np.sqrt((factor**2).sum(axis=0))
     k = unit.shape[1]
     total = sum(
-        float(np.abs(unit[:, start : start + _BLOCK].T @ unit).sum())
-        for start in range(0, k, _BLOCK)
+        float(np.abs(unit[:, start : start + _EFFECTS_A_BLOCK].T @ unit).sum())
+        for start in range(0, k, _EFFECTS_A_BLOCK)
     )
     return (total - k) / (k * (k - 1)) if k > 1 else 0.0
 

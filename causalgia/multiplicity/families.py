@@ -28,6 +28,7 @@ from causalgia.estimation.ratios import (
 from causalgia.estimation.request import Request, check_has_errors, clusters, null_value
 from causalgia.multiplicity.maxima import scale_columns
 from causalgia.multiplicity.multivariate_t import correlation_factor
+from causalgia.numerics.rounding import LEAST_SD
 from causalgia.schema import check_no_positions
 from causalgia.types import Array, Codes, EstimateTable
 
@@ -150,9 +151,6 @@ def family_label(family: str | None, numbers: xr.DataArray) -> str:
     return f"the contrasts of {f'one {within}' if within else 'the table'}" + (
         "" if family is None else f" with the same '{family}'"
     )
-
-
-_LEAST_SD = 1e-153  # its square has all its digits
 
 
 @dataclass(frozen=True)
@@ -330,7 +328,7 @@ def _as_correlation(covariance: Array) -> Array:
     floating-point precision.
     """
     sd = np.sqrt(np.diagonal(covariance))
-    if not (sd > _LEAST_SD).all():
+    if not (sd > LEAST_SD).all():
         raise EstimateError(
             f"a variance of the estimates is {sd.min() ** 2:g}, too near the least "
             "float to tell how they correlate; measure the outcome in a smaller unit, "

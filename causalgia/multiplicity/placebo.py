@@ -25,11 +25,11 @@ from causalgia.types import Array, Codes, EstimateTable, Mask
 
 LEAST_IN_A_REGION = 40
 _FENCES = 5.0
-_SHARE = 0.95
+_CENTRAL_SHARE = 0.95
 _AT_90 = float(ndtri(0.9))
 # of the effect of the outermost placebo; rounding of float32 outcomes is less
 _ONE_EFFECT = 1e-4
-_CURE = (
+_PLACEBO_CURE = (
     "add arms with cg.placebos(pattern, at=, n_placebos=40), or mark contrasts by a "
     "bool coordinate is_placebo"
 )
@@ -86,7 +86,7 @@ def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
         if fewest < 2:
             raise EstimateError(
                 "a rank among placebos needs two or more, and there are "
-                f"{fewest}; {_CURE}"
+                f"{fewest}; {_PLACEBO_CURE}"
             )
         above[rows], below[rows] = (
             _rank_p_values(sign * ace[rows], marked[rows]) for sign in (1, -1)
@@ -123,7 +123,9 @@ def placebo_classes(estimates: xr.Dataset) -> list[npt.NDArray[np.int64]]:
     return [np.flatnonzero(of == k) for k in range(int(of.max(initial=-1)) + 1)]
 
 
-def placebo_region(estimates: EstimateTable, *, share: float = _SHARE) -> xr.Dataset:
+def placebo_region(
+    estimates: EstimateTable, *, share: float = _CENTRAL_SHARE
+) -> xr.Dataset:
     """Estimate the region of the central share of the placebos' true effects.
 
     Estimates vary more than true effects, so each placebo is shrunk towards their mean
@@ -255,8 +257,8 @@ def placebo_fences(estimates: EstimateTable) -> xr.Dataset:
     (array([-5.]), array([5.6]))
     """
     table = estimates_of(estimates)
-    placebos = _placebos_of_one_class(table, _SHARE)
-    found = _region_limits(table, placebos, _SHARE)
+    placebos = _placebos_of_one_class(table, _CENTRAL_SHARE)
+    found = _region_limits(table, placebos, _CENTRAL_SHARE)
     ace, narrow = (
         table["ace"].to_numpy()[placebos],
         _is_narrow(found.true, found.spread),
@@ -294,7 +296,7 @@ def _placebos_of_one_class(table: xr.Dataset, share: float) -> Mask:
     return placebos
 
 
-def tasks_without_scale(estimates: xr.Dataset, share: float = _SHARE) -> Mask:
+def tasks_without_scale(estimates: xr.Dataset, share: float = _CENTRAL_SHARE) -> Mask:
     """Return the tasks in which the placebos set no scale, shape ``(task,)``:
     `placebo_region` refuses those.
 
@@ -409,7 +411,7 @@ def _check_n_placebos(n: int, share: Any) -> None:
     if n < needed:
         raise EstimateError(
             f"a region of placebos needs {needed} of them for "
-            f"share={float(share):g}, and there are {n}; {_CURE}, or rank each effect "
+            f"share={float(share):g}, and there are {n}; {_PLACEBO_CURE}, or rank each effect "
             "among them with causalgia.multiplicity.placebo_rank"
         )
 

@@ -19,8 +19,8 @@ from causalgia.numerics.row_blocks import (
 )
 from causalgia.types import Array, Codes, Tokens
 
-_FAR = -650.0
-_LARGEST = 1e150  # its square is a float still
+_FAR_LOG_TAIL = -650.0  # log of a tail that stdtr may lose
+_LARGEST_T = 1e150  # its square is a float still
 ENOUGH = 25
 """Units per squared skewness below which a t interval covers less than its level."""
 
@@ -260,7 +260,9 @@ def log_p(ace: Array, se: Array, df: Array) -> Array:
     ace, se, df = np.broadcast_arrays(ace, se, df)
     exact = (se == 0).ravel()
     with np.errstate(over="ignore"):
-        t = np.minimum(np.abs(ace).ravel() / np.where(exact, 1.0, se.ravel()), _LARGEST)
+        t = np.minimum(
+            np.abs(ace).ravel() / np.where(exact, 1.0, se.ravel()), _LARGEST_T
+        )
     freedom = df.ravel()
     normal, student = ~exact & np.isinf(freedom), ~exact & np.isfinite(freedom)
     out = np.where(t == 0, 0.0, np.finfo(np.float64).min)
@@ -290,8 +292,8 @@ def log_sf_t(t: Array, df: Array) -> Array:
 
     with np.errstate(divide="ignore", under="ignore"):
         out = np.log(special.stdtr(df, -t))
-    polynomial = (out < _FAR) & (t > np.sqrt(df))
-    exponential = (out < _FAR) & ~polynomial
+    polynomial = (out < _FAR_LOG_TAIL) & (t > np.sqrt(df))
+    exponential = (out < _FAR_LOG_TAIL) & ~polynomial
     out[polynomial] = _log_sf_series(t[polynomial], df[polynomial])
     out[exponential] = _log_sf_mills(t[exponential], df[exponential])
     return np.asarray(out)

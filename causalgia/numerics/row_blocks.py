@@ -29,6 +29,15 @@ Rows: TypeAlias = Any
 
 BLOCK = 2**20
 """Numbers in a block: 8 MiB, which fit in a processor's cache."""
+LARGE_BLOCK = 2**22
+"""Numbers in a block that is read once, by one operation: 32 MiB."""
+SMALL_BLOCK = 2**18
+"""Numbers in a block from which several arrays of its size are computed: 2 MiB each."""
+CACHE_BLOCK = 2**16
+"""Numbers in a block that stays in the cache of one core: 512 KiB."""
+INNER_BLOCK = 2**14
+"""Numbers in a block that stays in the cache of one core with several others: 128 KiB.
+"""
 HELD = 2**25
 """Bytes up to which a lazy array is loaded, rather than read several times."""
 MOST_WEIGHTS = 2**28

@@ -247,7 +247,9 @@ class Sums:
 
 
 _OCTAVES = 40
-_BYTES, _FEWEST, _MOST = 2**25, 128, 2_048
+_BYTES_OF_BINS = 2**25
+_LEAST_BINS = 128
+_MOST_BINS = 2_048
 _NEVER = -(2**40)
 
 
@@ -260,7 +262,9 @@ def bins_within(n_columns: int) -> int:
     >>> [bins_within(n) for n in (1, 1_024, 4_096, 10**6)]
     [2048, 2047, 511, 128]
     """
-    return int(np.clip((_BYTES // (8 * n_columns) - 1) // 2, _FEWEST, _MOST))
+    return int(
+        np.clip((_BYTES_OF_BINS // (8 * n_columns) - 1) // 2, _LEAST_BINS, _MOST_BINS)
+    )
 
 
 class Sketch:

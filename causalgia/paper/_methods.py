@@ -47,7 +47,8 @@ from causalgia.reporting.verdict_sentences import (
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
 
-_FEW, _MOST_LETTERS = 6, 700
+_ARMS_WRITTEN_OUT = 6
+_DO_LETTERS = 700
 _NOUNS = {
     "increases": ("an increase", "increases"),
     "decreases": ("a decrease", "decreases"),
@@ -57,7 +58,7 @@ _NOUNS = {
 }
 _NOUNS |= {one: (f"{one} than random sequences",) * 2 for one in ("higher", "lower")}
 _NOUNS |= {"within": ("within their range",) * 2}
-_SCALES = {
+_SCALE_WORDS = {
     "ratio": "the ratio of means",
     "log_of_means": "the logarithm of means",
     "bpnet": (
@@ -395,7 +396,7 @@ def _interventions(effects: xr.Dataset) -> list[str]:
     if not do:
         return []
     linear = (
-        effects.attrs.get("transform") not in _SCALES
+        effects.attrs.get("transform") not in _SCALE_WORDS
         or effects.attrs["transform"] in _OF_TWO
     )
     arms = {
@@ -403,11 +404,11 @@ def _interventions(effects: xr.Dataset) -> list[str]:
         for name, text in do.items()
     }
     text = "; ".join(f"{name}, {arm}" for name, arm in arms.items())
-    if len(do) <= _FEW and len(text) <= _MOST_LETTERS:
+    if len(do) <= _ARMS_WRITTEN_OUT and len(text) <= _DO_LETTERS:
         return [f"Interventions, in do-notation: {text}."]
     name, arm = min(arms.items(), key=lambda item: len(item[1]))
     example = (
-        f", such as {name}, {arm} in do-notation" if len(arm) <= _MOST_LETTERS else ""
+        f", such as {name}, {arm} in do-notation" if len(arm) <= _DO_LETTERS else ""
     )
     return [
         f"There are {len(do):,} contrasts between interventions{example}; the table "
@@ -446,9 +447,9 @@ def _estimand(effects: xr.Dataset) -> list[str]:
         )
     scale = str(attrs.get("transform"))
     on = scale_text(attrs)
-    if scale in _SCALES:
+    if scale in _SCALE_WORDS:
         on, code = (
-            f"{_SCALES[scale]}, on {attrs.get('scale') or 'the outcome'}",
+            f"{_SCALE_WORDS[scale]}, on {attrs.get('scale') or 'the outcome'}",
             f"{scale}(mean outcome over units)",
         )
         defined = defined.replace(code, "it") if scale not in _OF_TWO else defined
@@ -623,8 +624,8 @@ def _results_paragraph(effects: xr.Dataset) -> str:
     null = null_value(effects)
     shown = (
         table
-        if len(table) <= _FEW
-        else sorted(table, key=lambda row: -abs(row["ace"] - null))[:_FEW]
+        if len(table) <= _ARMS_WRITTEN_OUT
+        else sorted(table, key=lambda row: -abs(row["ace"] - null))[:_ARMS_WRITTEN_OUT]
     )
     sentences = [_sentence(effects, row) for row in shown]
     if not is_decided(effects):
@@ -704,6 +705,6 @@ def _same_in_every_unit(attrs: Mapping[Any, Any]) -> str:
         return ", exactly"
     return (
         ", without variation between units"
-        if attrs.get("transform") in _SCALES
+        if attrs.get("transform") in _SCALE_WORDS
         else ", the same in every unit"
     )

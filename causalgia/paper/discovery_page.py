@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from causalgia.effect_table import selected_tasks
 from causalgia.paper.html_page import PageParts
-from causalgia.plot.style import image_of
+from causalgia.plot.style import PNG_DPI, image_of
 from causalgia.reporting.discovery_answers import (
     discovery_parts,
     discovery_sentences,
@@ -19,7 +19,6 @@ from causalgia.reporting.discovery_answers import (
 if TYPE_CHECKING:
     from causalgia._discover import Discovery
 
-_DPI = 160
 _CAPTION = (
     "Families of confirmed motifs: a logo of the instances of each in the sequences, its "
     "effects by task, and where its sites stand."
@@ -50,7 +49,7 @@ def discovery_page(
         found = replace(found, sentences=tuple(discovery_sentences(table, held, pairs)))
     figures = {}
     if len(found.confirmed) and found.logos is not None:
-        figures[_CAPTION] = image_of(found.draw(), "png", dpi=_DPI)
+        figures[_CAPTION] = image_of(found.draw(), "png", dpi=PNG_DPI)
     laid_out = discovery_parts(
         found, of_page=True, tables=("motifs.tsv", "pairs.tsv"), noted="under Method"
     )

@@ -51,7 +51,7 @@ COLUMNS = (
     "conf_high",
 )
 """Columns that every tidy table has, in this order, after broom."""
-_NAMES = {
+_BROOM_NAMES = {
     "ace": "estimate",
     "se": "std_error",
     "lower": "conf_low",
@@ -60,7 +60,7 @@ _NAMES = {
     "shrunken_lower": "shrunken_low",
     "shrunken_upper": "shrunken_high",
 }
-_FIRST = (
+_FIRST_OF_TABLE = (
     "conf_level",
     "verdict",
     "q",
@@ -72,7 +72,7 @@ _FIRST = (
     "lfsr",
     "n",
 )
-_DIMS = {"contrast": "term"}
+_COLUMN_OF_DIM = {"contrast": "term"}
 _POSTERIOR_LEVEL = 0.95
 _TAKES = (
     "tidy takes estimates (cg.estimate, cg.from_effects), decisions (cg.decide), a "
@@ -242,7 +242,7 @@ def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
         [effects.indexes.get(dim, range(effects.sizes[dim])) for dim in dims]
     )
     out = {
-        _DIMS.get(dim, dim): labels.get_level_values(i).to_numpy()
+        _COLUMN_OF_DIM.get(dim, dim): labels.get_level_values(i).to_numpy()
         for i, dim in enumerate(dims)
     }
     out.setdefault("task", np.full(len(labels), "effect"))
@@ -252,7 +252,7 @@ def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
         numbers["se"] = numbers.pop("posterior_sd", missing)
     independent = numbers.get("n_clusters", numbers.get("n_units"))
     numbers |= {} if independent is None else {"n": independent}
-    out |= {_NAMES.get(name, name): values for name, values in numbers.items()}
+    out |= {_BROOM_NAMES.get(name, name): values for name, values in numbers.items()}
     if "conf_low" in out:
         level = float(effects.attrs.get("ci_prob", np.nan))
         out["conf_level"] = np.full(len(labels), level)
@@ -268,7 +268,7 @@ def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
                 se > 0, se, 1.0
             )
         out["statistic"] = np.where(se > 0, statistic, np.nan)
-    known = [name for name in (*COLUMNS, *_FIRST) if name in out]
+    known = [name for name in (*COLUMNS, *_FIRST_OF_TABLE) if name in out]
     rest = sorted(name for name in out if name not in known)
     at = 2 if "task" in known else 1
     where = [name for name in ("position", "model") if name in rest]

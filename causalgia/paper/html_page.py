@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     from causalgia.experiments import Answer
 
-_MOST_ROWS = 20_000
+_TABLE_ROWS = 20_000
 _ON_FIRST_SCREEN = 1_000  # letters of an answer
 _MOST_LINES = 200  # of a fold
 _FIRST_ROWS = 40
@@ -83,12 +83,14 @@ _TOLD = {
     "question",
     "estimand",
 }
-_LONG, _LINE, _LONGEST = 200, 2_000, 50_000
+_LONG_VALUE = 200
+_LINE_LETTERS = 2_000
+_VALUE_LETTERS = 50_000
 # words of these scripts, with what stands between them
-_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_RIGHT_TO_LEFT_LETTERS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _BETWEEN = "\u0300-\u036f \u2026'.-"
 _RIGHT_TO_LEFT = re.compile(
-    f"[{_LETTERS}](?:[{_LETTERS}{_BETWEEN}]*[{_LETTERS}\u2026])?"
+    f"[{_RIGHT_TO_LEFT_LETTERS}](?:[{_RIGHT_TO_LEFT_LETTERS}{_BETWEEN}]*[{_RIGHT_TO_LEFT_LETTERS}\u2026])?"
 )
 _HISTORY = "Exploratory, chosen after the outcomes were seen: "
 _CHECK = ("value", "threshold", "status", "reason")
@@ -220,9 +222,9 @@ def _page(parts: PageParts, task: str | Sequence[str] | None) -> dict[str, Any]:
         "convergence": _convergence(result, parts.diagnostics),
         "provenance": _provenance(result.attrs),
         "long_provenance": [
-            (name, _cut(str(value), _LONGEST))
+            (name, _cut(str(value), _VALUE_LETTERS))
             for name, value in result.attrs.items()
-            if len(str(value)) > _LONG and name not in _TOLD
+            if len(str(value)) > _LONG_VALUE and name not in _TOLD
         ],
     }
     if has_effects:
@@ -465,7 +467,7 @@ def _of_tasks(parts: PageParts, task: str | Sequence[str]) -> PageParts:
     )
 
 
-def _cut(text: str, most: int = _LINE) -> str:
+def _cut(text: str, most: int = _LINE_LETTERS) -> str:
     """Return a text up to a length, with a word on what is left out."""
     left = len(text) - most
     return (
@@ -562,7 +564,7 @@ def _analysis_in_words(text: str) -> str:
         name: value if isinstance(value, str) else json.dumps(value)
         for name, value in settings.items()
     }
-    if len(words.get("contrasts", "")) > _LONG:
+    if len(words.get("contrasts", "")) > _LONG_VALUE:
         words["contrasts"] = f"{len(settings['contrasts']):,}, in full under Provenance"
     return _cut(
         "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in words.items())
@@ -596,10 +598,10 @@ def _table(
     words = [i for i, number in enumerate(numeric) if not number]
     if any(letters_wide(line[i]) > _LONGEST_NAME for line in lines for i in words):
         notes.append("Long names are cut (…); cg.tidy has them in full.")
-    if n > _MOST_ROWS:
-        lines = lines[:_MOST_ROWS]
+    if n > _TABLE_ROWS:
+        lines = lines[:_TABLE_ROWS]
         notes.append(
-            f"All rows are the first {_MOST_ROWS:,} of {n:,}; cg.tidy has every one."
+            f"All rows are the first {_TABLE_ROWS:,} of {n:,}; cg.tidy has every one."
         )
     columns = [headings.get(name, name) for name in names]
     return _shown_table(columns, numeric, shown, printed(lines), notes)
@@ -666,10 +668,24 @@ def isolated(text: str) -> Markup:
 
 
 _NO_TABLE: dict[str, Any] = {
-    "columns": [], "numeric": [], "shown": [], "n_rows": 0, "all_shown": True, "rows": "", "verdicts": [],
-    "table_notes": [], "more_answer": [], "foot": [], "notes": [], "arms": [], "each": [], "pictures": [],
-    "methods": "", "works": [], "bibtex": "",
-}  # fmt: skip
+    "columns": [],
+    "numeric": [],
+    "shown": [],
+    "n_rows": 0,
+    "all_shown": True,
+    "rows": "",
+    "verdicts": [],
+    "table_notes": [],
+    "more_answer": [],
+    "foot": [],
+    "notes": [],
+    "arms": [],
+    "each": [],
+    "pictures": [],
+    "methods": "",
+    "works": [],
+    "bibtex": "",
+}
 
 
 def _checks(
@@ -802,7 +818,7 @@ def _provenance(attrs: Mapping[Any, Any]) -> list[tuple[str, str]]:
     short = {
         str(name): str(value)
         for name, value in attrs.items()
-        if len(str(value)) <= _LONG and name not in _TOLD
+        if len(str(value)) <= _LONG_VALUE and name not in _TOLD
     }
     order = [name for name in first if name in short] + [
         name for name in short if name not in first

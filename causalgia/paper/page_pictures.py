@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
     from causalgia.plot import Axes
 
-_MOST_TASKS, _MOST_ROWS, _MOST_CURVES, _MOST_UNITS = 4, 40, 4, 20_000
-_LARGEST_SVG, _DPI = 250_000, 130
+_TASKS_DRAWN = 4
+_ROWS_NAMED = 40
+_CURVES_DRAWN = 4
+_UNITS_DRAWN = 20_000
+_SVG_BYTES = 250_000
+_PAGE_DPI = 130
 _MOST_CLOUDS = 24  # contrasts whose single units are drawn
 _NARROW = 3.6  # inches of a figure for phones
 _ROWS_WIDE, _ROWS_NARROW = 6.1, 14.0  # inches
@@ -72,9 +76,9 @@ def drawn(axes: Axes, caption: str) -> Picture:
     """
     from markupsafe import Markup
 
-    text = image_of(axes, "svg", dpi=_DPI).decode("utf-8")
-    if len(text) > _LARGEST_SVG:
-        return saved_picture(caption, image_of(axes, "png", dpi=_DPI))
+    text = image_of(axes, "svg", dpi=_PAGE_DPI).decode("utf-8")
+    if len(text) > _SVG_BYTES:
+        return saved_picture(caption, image_of(axes, "png", dpi=_PAGE_DPI))
     text = re.sub(
         r"<!--.*?-->|<metadata>.*?</metadata>|<style[^>]*>.*?</style>",
         "",
@@ -150,7 +154,7 @@ def _figure_of_answer(answer: Answer, effects: xr.Dataset) -> Figure:
     with the largest effects.
     """
     every = tasks_in_table(effects)
-    shown = tasks_in_table(largest_tasks(effects, most=1))[:_MOST_TASKS]
+    shown = tasks_in_table(largest_tasks(effects, most=1))[:_TASKS_DRAWN]
     attrs = {k: v for k, v in answer.decisions.attrs.items() if k not in _SAID_ABOVE}
     decisions = answer.decisions.drop_attrs(deep=False).assign_attrs(attrs)
     plain = replace(answer, question="", name="", decisions=decisions)
@@ -193,9 +197,9 @@ def screen_pictures(effects: xr.Dataset) -> list[Picture]:
     named = effects.isel(contrast=np.flatnonzero(~is_placebo(effects)))
     tested = {"log_p", "p", "lfsr"} & set(named.variables)
     n, tasks = named.sizes["contrast"], tasks_in_table(named)
-    if n <= _MOST_ROWS or not tested or "model" in named["ace"].dims:
+    if n <= _ROWS_NAMED or not tested or "model" in named["ace"].dims:
         return []
-    largest = tasks_in_table(largest_tasks(named, most=1))[:_MOST_TASKS]
+    largest = tasks_in_table(largest_tasks(named, most=1))[:_TASKS_DRAWN]
     found = []
     for task in largest:
         of = "" if tasks == [UNNAMED_TASK] else f"; task {task}"
@@ -218,25 +222,25 @@ def bench_pictures(result: xr.Dataset) -> list[Picture]:
         )
         if "model" in result["ace"].dims:
             return []
-        for task in tasks[:_MOST_TASKS]:
+        for task in tasks[:_TASKS_DRAWN]:
             some = (
                 ""
-                if len(names) <= _MOST_CURVES
-                else f", the first {_MOST_CURVES} of {len(names):,} contrasts"
+                if len(names) <= _CURVES_DRAWN
+                else f", the first {_CURVES_DRAWN} of {len(names):,} contrasts"
             )
             some += (
                 ""
-                if len(tasks) <= _MOST_TASKS
-                else f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn"
+                if len(tasks) <= _TASKS_DRAWN
+                else f"; the first {_TASKS_DRAWN} of {len(tasks):,} tasks are drawn"
             )
-            axes = plot.band(result, contrast=names[:_MOST_CURVES], task=task)
+            axes = plot.band(result, contrast=names[:_CURVES_DRAWN], task=task)
             found.append(
                 drawn(
                     axes, f"Effect along the profile, with its band; task {task}{some}."
                 )
             )
     elif "noise_ceiling" in variables:
-        for name in np.atleast_1d(result["contrast"].to_numpy())[:_MOST_CURVES]:
+        for name in np.atleast_1d(result["contrast"].to_numpy())[:_CURVES_DRAWN]:
             found.append(
                 drawn(
                     plot.concordance(result, contrast=str(name)),
@@ -244,8 +248,8 @@ def bench_pictures(result: xr.Dataset) -> list[Picture]:
                 )
             )
     elif "tipping_shift" in variables and "model" not in result.dims:
-        for task in tasks_in_table(result)[:_MOST_TASKS]:
-            for name in result["contrast"].to_numpy()[:_MOST_CURVES]:
+        for task in tasks_in_table(result)[:_TASKS_DRAWN]:
+            for name in result["contrast"].to_numpy()[:_CURVES_DRAWN]:
                 axes = plot.tipping_point(result, contrast=str(name), task=task)
                 found.append(
                     drawn(axes, f"{name} as the null model shifts; task {task}.")
@@ -282,13 +286,13 @@ def outcome_pictures(
     if name is None or has_positions(outcomes) or "model" in outcomes[name].dims:
         return []
     tasks, n = tasks_in_table(outcomes), outcomes.sizes["unit"]
-    outcomes = outcomes.isel(unit=slice(_MOST_UNITS))
+    outcomes = outcomes.isel(unit=slice(_UNITS_DRAWN))
     some = (
-        f"; the first {_MOST_TASKS} of {len(tasks):,} tasks are drawn"
-        if len(tasks) > _MOST_TASKS
+        f"; the first {_TASKS_DRAWN} of {len(tasks):,} tasks are drawn"
+        if len(tasks) > _TASKS_DRAWN
         else ""
     )
-    some += f"; the first {_MOST_UNITS:,} of {n:,} units" if n > _MOST_UNITS else ""
+    some += f"; the first {_UNITS_DRAWN:,} of {n:,} units" if n > _UNITS_DRAWN else ""
     each = outcomes if name == "ice" else _units(outcomes, effects)
     of_all = int((~is_placebo(effects)).sum()) if effects is not None else 0
     few = (
@@ -297,7 +301,7 @@ def outcome_pictures(
         else ""
     )
     found = []
-    for task in tasks[:_MOST_TASKS]:
+    for task in tasks[:_TASKS_DRAWN]:
         if name == "outcome":
             axes = plot.boxes(outcomes, task=task)
             found.append(

@@ -31,7 +31,7 @@ from causalgia.planning.power_functions import (
 from causalgia.schema import check_dataset
 from causalgia.types import Array
 
-_WORDS = "population x placebos"
+_CROSSED = "population x placebos"
 
 
 @former_arguments
@@ -168,15 +168,15 @@ def cheapest_split(
 
 def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]:
     check_dataset(pilot, "effects")
-    if target not in (None, "population", "population x predictors", _WORDS):
+    if target not in (None, "population", "population x predictors", _CROSSED):
         raise EstimateError(
-            f"target={quoted(target)}: cheapest_split takes {quoted(_WORDS)}, or None "
+            f"target={quoted(target)}: cheapest_split takes {quoted(_CROSSED)}, or None "
             "for what the pilot has"
         )
     if "component" in pilot.dims and "variance" in pilot:
-        if target == _WORDS:
+        if target == _CROSSED:
             raise EstimateError(
-                f"target={quoted(_WORDS)} needs the effects themselves, not their "
+                f"target={quoted(_CROSSED)} needs the effects themselves, not their "
                 "components"
             )
         return pilot, False
@@ -186,8 +186,8 @@ def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]
             "its components"
         )
     return variance_components(
-        placebos_as_levels(pilot) if target == _WORDS else pilot
-    ), target == _WORDS
+        placebos_as_levels(pilot) if target == _CROSSED else pilot
+    ), target == _CROSSED
 
 
 def _as_price(value: float, name: str) -> float:
@@ -322,7 +322,7 @@ def _splits_dataset(
     target = (
         "population"
         if settings["least"] == 1
-        else _WORDS
+        else _CROSSED
         if settings["placebos"]
         else "population x predictors"
     )

@@ -25,7 +25,8 @@ NORMAL = 1e7
 MANY = 300
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 _OF_SKEWNESS = tuple(x.tolist() for x in np.polynomial.legendre.leggauss(4))
-_DOUBLINGS, _HALVINGS = 200, 120
+_DOUBLINGS = 200
+_BISECTIONS = 120
 
 
 @former_arguments
@@ -339,7 +340,7 @@ def detectable(
         if not short.any():
             break
         low, high = np.where(short, high, low), np.where(short, 2 * high, high)
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         short = rejection_probability(middle, 1.0, df, level=level) < power
         low, high = np.where(short, middle, low), np.where(short, high, middle)

@@ -19,6 +19,7 @@ from causalgia.plot.style import (
     GRID,
     INK,
     MODELS,
+    MOST_POINTS,
     axes_or_new,
     heading,
     legend,
@@ -33,7 +34,7 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BINS, _MOST_POINTS = 40, 20_000
+_BINS = 40
 
 
 def barcodes(quality: xr.Dataset, *, ax: Axes | None = None) -> Axes:
@@ -138,7 +139,7 @@ def replicates(
             )
     axes = axes_or_new(ax, 4.2, 4.2)
     x, y = (quality["activity"].to_numpy()[:, names.index(name)] for name in pair)
-    step = -(-len(x) // _MOST_POINTS)
+    step = -(-len(x) // MOST_POINTS)
     ends = [min(x.min(), y.min()), max(x.max(), y.max())]
     label = (
         "oligo" if step == 1 else f"oligo ({len(x[::step]):,} of {len(x):,}, evenly)"
@@ -287,7 +288,7 @@ def _finish_counts(axes: Axes, x: str, y: str) -> None:
         text.set(**AS_IT_IS)
 
 
-_LINE = "errors_and_scatter"
+_CALIBRATION_LINE = "errors_and_scatter"
 _OFF = "#c25b12"
 _LABELED = 8
 
@@ -438,7 +439,7 @@ def _select_contrast(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
 
 
 def _draw_line(axes: Axes, one: xr.Dataset, tail: float) -> None:
-    best = one.sel(line=_LINE)
+    best = one.sel(line=_CALIBRATION_LINE)
     x = np.array([one["virtual"].min().item(), one["virtual"].max().item()])
     y = best["intercept"].item() + best["slope"].item() * x
     half = tail * one["scatter"].item()

@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = ("o", "s", "^", "D")
-_MANY, _LABELED = 60, 12
+_MANY_POINTS = 60
+_POINTS_LABELED = 12
 
 
 def profile(
@@ -434,7 +435,7 @@ def against(
             axes, rows, look, reach([row for row, _ in found], null_value(table))
         )
     _finish_curve(axes, table, x, task, found)
-    if len(found) <= _LABELED and "model" not in found[0][0]:
+    if len(found) <= _POINTS_LABELED and "model" not in found[0][0]:
         places, aces = _as_columns(found, "ace")
         name_points(
             axes, places, aces, {i: row["contrast"] for i, (row, _) in enumerate(found)}
@@ -521,7 +522,7 @@ def _draw_points(
 ) -> None:
     x, y = _as_columns(found, "ace")
     colors = np.array([look.color or color_of(row) for row, _ in found])
-    size, width = (8, 0.8) if len(found) > _MANY else (26, 1.4)
+    size, width = (8, 0.8) if len(found) > _MANY_POINTS else (26, 1.4)
     if "lower" in found[0][0]:
         _, lower, upper = _as_columns(found, "lower", "upper")
         arms = np.maximum([y - np.clip(lower, *ends), np.clip(upper, *ends) - y], 0)

@@ -45,7 +45,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_MOST_ROWS, _MOST_POINTS, _GRID_POINTS = 24, 400, 200
+_ROWS_OF_CLOUDS = 24
+_POINTS_A_CLOUD = 400
+_GRID_POINTS = 200
 
 
 def raincloud(
@@ -119,7 +121,7 @@ def raincloud(
     )
     values = [
         one["ice"].sel(contrast=name).to_numpy().astype(float)
-        for name in names[:_MOST_ROWS]
+        for name in names[:_ROWS_OF_CLOUDS]
     ]
     axes = axes_or_new(ax, 6.6, 1.6 + 0.62 * len(values))
     for row, units in enumerate(values):
@@ -135,8 +137,8 @@ def raincloud(
     most = max(map(len, values))
     label = (
         "unit"
-        if most <= _MOST_POINTS
-        else f"unit ({_MOST_POINTS:,} of {most:,}, evenly in rank)"
+        if most <= _POINTS_A_CLOUD
+        else f"unit ({_POINTS_A_CLOUD:,} of {most:,}, evenly in rank)"
     )
     axes.scatter([], [], s=8, color=GRAY, label=label)
     _finish_rows(
@@ -144,8 +146,8 @@ def raincloud(
     )
     axes.axvline(null_value(effects), color=INK, lw=0.8, zorder=1.5)
     some = (
-        f"first {_MOST_ROWS} of {len(names):,} contrasts"
-        if len(names) > _MOST_ROWS
+        f"first {_ROWS_OF_CLOUDS} of {len(names):,} contrasts"
+        if len(names) > _ROWS_OF_CLOUDS
         else ""
     )
     write_heading(axes, heading(one, *filter(None, (some, task))))
@@ -223,7 +225,7 @@ def boxes(
         known = dict.fromkeys(one["arm"].to_numpy().astype(str)[~fixed].tolist())
     names = _chosen(list(known), arm, "boxes", "arm")
     values = []
-    for name in names[:_MOST_ROWS]:
+    for name in names[:_ROWS_OF_CLOUDS]:
         mine = of_each == name
         units = (
             one["outcome"].to_numpy()[mine]
@@ -252,7 +254,9 @@ def boxes(
         f"prediction on {shortened(str(outcomes.attrs.get('scale', 'the outcome')))}",
     )
     some = (
-        f"first {_MOST_ROWS} of {len(names):,} arms" if len(names) > _MOST_ROWS else ""
+        f"first {_ROWS_OF_CLOUDS} of {len(names):,} arms"
+        if len(names) > _ROWS_OF_CLOUDS
+        else ""
     )
     write_heading(axes, heading(one, *filter(None, (some, task))))
     legend_below(axes, columns=2)
@@ -337,9 +341,10 @@ def power_curve(
     for i, line in enumerate(lines.T):
         where = np.unravel_index(i, power.shape[1:])
         label = ", ".join(
-            shortened(str(power[dim].to_numpy()[j])) for dim, j in zip(power.dims[1:], where, strict=True)
+            shortened(str(power[dim].to_numpy()[j]))
+            for dim, j in zip(power.dims[1:], where, strict=True)
             if dim in power.coords
-        )  # fmt: skip
+        )
         axes.plot(
             n_units,
             line,
@@ -395,9 +400,9 @@ def _evenly_in_rank(values: Array) -> Array:
     largest.
     """
     ordered = np.sort(values)
-    if len(ordered) <= _MOST_POINTS:
+    if len(ordered) <= _POINTS_A_CLOUD:
         return ordered
-    places = np.linspace(0, len(ordered) - 1, _MOST_POINTS).round().astype(int)
+    places = np.linspace(0, len(ordered) - 1, _POINTS_A_CLOUD).round().astype(int)
     return np.asarray(ordered[places])
 
 
@@ -466,7 +471,9 @@ def _finish_rows(axes: Axes, names: list[str], values: list[Array], label: str) 
     axes.grid(axis="x", color=GRID, lw=0.5, zorder=1)
 
 
-_NAMED, _MOST_BINS, _FEWEST = 4, 20, 20
+_FEATURES_NAMED = 4
+_MOST_BINS = 20
+_LEAST_RANKS = 20
 
 
 def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
@@ -585,7 +592,7 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
         f"tells both apart with AUC {auc:.2f} [{low:.2f}, {high:.2f}]",
     )
     fit_to_page(kmers, answers)
-    farthest = np.argsort(-np.abs(null - real), kind="stable")[:_NAMED]
+    farthest = np.argsort(-np.abs(null - real), kind="stable")[:_FEATURES_NAMED]
     name_points(
         kmers,
         real,
@@ -650,9 +657,9 @@ def ranks(
             f"ranks: n_draws={quoted(n_draws)} is not a number of draws; a whole "
             "number from 1"
         )
-    if found.ndim != 1 or len(found) < _FEWEST or found.dtype.kind not in "iu":
+    if found.ndim != 1 or len(found) < _LEAST_RANKS or found.dtype.kind not in "iu":
         raise EstimateError(
-            f"ranks: give the ranks of {_FEWEST} trials or more as whole numbers in "
+            f"ranks: give the ranks of {_LEAST_RANKS} trials or more as whole numbers in "
             "one dimension"
         )
     if found.min() < 0 or found.max() > n_draws:

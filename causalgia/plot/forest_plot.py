@@ -20,6 +20,7 @@ from causalgia.plot.style import (
     BAND,
     GRAY,
     GRID,
+    INCHES_A_LETTER,
     INK,
     MODELS,
     PAGE,
@@ -52,13 +53,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _ROOMY = 20
-_WITH_DO, _NAMED, _DENSE = 0.4, 0.26, 0.125  # inches of a row
+# inches of a row
+_ROW_WITH_DO = 0.4
+_NAMED_ROW = 0.26
+_DENSE_ROW = 0.125
 _LONGEST_DO = 44
-_LETTER = 0.083  # inches, of a row's name
 _ONE_PANEL = 6.4  # inches of a figure with one panel
-_NARROWEST, _ACROSS = 1.75, 3  # inches of a panel beside others, and how many
+# inches of a panel beside others, and how many
+_PANEL_INCHES = 1.75
+_PANELS_ACROSS = 3
 _MOST_PANELS = 12
-_MOST_ROWS = 100  # of a picture: each has its name
+_ROWS_A_PICTURE = 100  # of a picture: each has its name
 _MOST_ASKED = 200
 
 
@@ -144,7 +149,7 @@ def forest(
         name = as_task(estimates, task, "forest")
         estimates = select_tasks(estimates, [name])
         table = task_rows(estimates, name, truth)
-    table, estimates = _largest_rows(table, estimates, _MOST_ROWS)
+    table, estimates = _largest_rows(table, estimates, _ROWS_A_PICTURE)
     places = _row_of_contrasts(table, by_size=sort == "size")
     axes = axes_or_new(ax, _ONE_PANEL, 1.3 + _inches(table, places))
     _draw_forest(table, estimates, axes, places)
@@ -254,7 +259,7 @@ def forest_of_tasks(
     if len(tasks) > 1:
         return _draw_panels(estimates, truth, width, rows_within)
     table = task_rows(estimates, tasks[0], truth)
-    most = _MOST_ROWS if rows_within is None else _rows_in(rows_within)
+    most = _ROWS_A_PICTURE if rows_within is None else _rows_in(rows_within)
     return _draw_alone(*_largest_rows(table, estimates, most), width)
 
 
@@ -262,12 +267,12 @@ def _rows_in(inches: float, lines: int = 1) -> int:
     """Return how many contrasts have room in each of so many panels, one below the
     other.
     """
-    return max(3, int((inches / lines - 0.5 * (lines > 1)) / _NAMED - 1.2))
+    return max(3, int((inches / lines - 0.5 * (lines > 1)) / _NAMED_ROW - 1.2))
 
 
 def _letters(width: float) -> float:
     """Return how many letters of a name have room in a figure of this width."""
-    return 40 if width >= _ONE_PANEL else 0.42 * width / _LETTER
+    return 40 if width >= _ONE_PANEL else 0.42 * width / INCHES_A_LETTER
 
 
 def _draw_alone(table: list[Row], estimates: xr.Dataset, width: float) -> Axes:
@@ -290,7 +295,7 @@ def _largest_of_tasks(
     rows_within: float | None,
 ) -> Axes:
     """Draw the largest effects of the tasks with the largest, as rows of one plot."""
-    most = _MOST_ROWS if rows_within is None else _rows_in(rows_within)
+    most = _ROWS_A_PICTURE if rows_within is None else _rows_in(rows_within)
     shown = largest_tasks(estimates, most=_MOST_PANELS)
     shown = shown.isel(task=slice(most))
     at = range(min(shown.sizes["contrast"], max(1, most // shown.sizes["task"])))
@@ -319,11 +324,11 @@ def _draw_panels(
     every = rows(estimates, truth=truth)
     letters = _letters(page)
     names = {shortened(row["contrast"], letters) for row in every}
-    wide = _LETTER * max(map(letters_wide, names)) + 0.3
-    fit = int((page - wide) / _NARROWEST)
-    columns = max(1, min(len(tasks), _ACROSS, fit))
+    wide = INCHES_A_LETTER * max(map(letters_wide, names)) + 0.3
+    fit = int((page - wide) / _PANEL_INCHES)
+    columns = max(1, min(len(tasks), _PANELS_ACROSS, fit))
     lines = math.ceil(len(tasks) / columns)
-    most = max(_MOST_ROWS // lines, 8)
+    most = max(_ROWS_A_PICTURE // lines, 8)
     if rows_within is not None:
         most = _rows_in(rows_within, lines)
     every, estimates = _largest_rows(every, estimates, most)
@@ -340,7 +345,7 @@ def _draw_panels(
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         room = (page - wide) / columns
         axes.set_title(
-            shortened(tasks[number], (room - 0.25) / _LETTER),
+            shortened(tasks[number], (room - 0.25) / INCHES_A_LETTER),
             fontsize=9.5,
             loc="left",
             color=INK,
@@ -413,10 +418,12 @@ def _inches(table: Sequence[Row], places: dict[str, int]) -> float:
     """Return how tall the rows are together."""
     n = len(places) + any(row["is_placebo"] for row in table)
     if len(places) > _ROOMY:
-        return _DENSE * (n + 0.2)
+        return _DENSE_ROW * (n + 0.2)
     if (models := len({row.get("model") for row in table})) > 2:
         return (0.14 * models + 0.1) * (n + 0.2)
-    return (_WITH_DO if any(_texts_of(table, places).values()) else _NAMED) * (n + 0.2)
+    return (_ROW_WITH_DO if any(_texts_of(table, places).values()) else _NAMED_ROW) * (
+        n + 0.2
+    )
 
 
 def _keep_apart(panels: list[Axes], inches: float) -> None:

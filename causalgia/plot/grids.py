@@ -17,6 +17,7 @@ from causalgia.plot.style import (
     BAND,
     EFFECT,
     GRAY,
+    INCHES_A_LETTER,
     INK,
     PAGE,
     as_task,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _EFFECTS = ("ace", "lower", "upper", "shrunken")
 _COLORS = ["#8a3b06", "#e9a263", "#ffffff", "#7fb0dd", "#123f70"]
 _WRITTEN, _LABELS, _PAIRED_LABELS = 120, 40, 100
-_LETTER, _LINE = 0.083, 0.15  # inches of a letter and of a line of labels
+_INCHES_A_LINE = 0.15  # of labels
 
 
 def heatmap(
@@ -390,7 +391,7 @@ def _figure_size(
     grid: Array, down: list[Any], across: list[Any], *, square: bool = False
 ) -> tuple[float, float]:
     beside, below = (
-        _LETTER * max(letters_wide(_tick_label(place)) for place in names)
+        INCHES_A_LETTER * max(letters_wide(_tick_label(place)) for place in names)
         for names in (down, across)
     )
     height, width = (float(np.clip(0.42 * n, 1.2, 9.0)) for n in grid.shape)
@@ -398,7 +399,7 @@ def _figure_size(
         height = min(height, max(PAGE - beside - 2.0, 1.2))
     return (
         float(np.clip(width * 1.25 + beside + 2.0, 3.6, PAGE)),
-        height + 1.2 + max(0.0, below - 4 * _LETTER),
+        height + 1.2 + max(0.0, below - 4 * INCHES_A_LETTER),
     )
 
 
@@ -425,7 +426,9 @@ def _write_values(
     if grid.size > _WRITTEN:
         return
     width, height = _cell_size(axes, grid.shape)
-    if height < _LINE or width < 0.068 * max(map(len, map(str, texts.ravel()))):
+    if height < _INCHES_A_LINE or width < 0.068 * max(
+        map(len, map(str, texts.ravel()))
+    ):
         return
     away = float(np.nanmax(np.abs(grid - center))) or 1.0
     for (row, column), number in np.ndenumerate(grid):
@@ -481,7 +484,8 @@ def _label_grid(
     write_heading(axes, above, shown)
     strip(axes, "top", "right", "left", "bottom")
     wide = (
-        _LETTER * max(letters_wide(_tick_label(place)) for place in columns[1]) + 0.06
+        INCHES_A_LETTER * max(letters_wide(_tick_label(place)) for place in columns[1])
+        + 0.06
     )
     room = {axes.xaxis: most, axes.yaxis: most}
     for _ in range(2):  # labels take room from the cells that they name
@@ -502,6 +506,6 @@ def _label_grid(
         upright = len(columns[1]) * wide > across
         axes.tick_params(axis="x", labelrotation=90 if upright else 0)
         room = {
-            axes.xaxis: int(across / (_LINE if upright else wide)),
-            axes.yaxis: int(down / _LINE),
+            axes.xaxis: int(across / (_INCHES_A_LINE if upright else wide)),
+            axes.yaxis: int(down / _INCHES_A_LINE),
         }

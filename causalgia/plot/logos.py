@@ -44,7 +44,7 @@ _COLORS = {
     "T": "#c0392b",
     "U": "#c0392b",
 }
-_WIDTH = 0.92
+_LETTER_WIDTH = 0.92
 OFFSETS = np.array([-0.3, -0.1, 0.1, 0.3])  # of the bars of A C G T, beside each other
 
 
@@ -285,9 +285,9 @@ def _draw_letter(
     to_box = (
         Affine2D()
         .translate(-box.x0, -box.y0)
-        .scale(_WIDTH / box.width, (top - bottom) / box.height)
+        .scale(_LETTER_WIDTH / box.width, (top - bottom) / box.height)
     )
-    path = to_box.translate(place - _WIDTH / 2, bottom).transform_path(shape)
+    path = to_box.translate(place - _LETTER_WIDTH / 2, bottom).transform_path(shape)
     axes.add_patch(
         PathPatch(path, facecolor=_COLORS[letter], lw=0, zorder=3, label=f"_{letter}")
     )
@@ -304,12 +304,12 @@ def draw_information(axes: Axes, frequency: Array) -> None:
         for k in np.argsort(row, kind="stable"):
             top = bottom + float(row[k] * height)
             if top - bottom > _LOWEST:
-                _draw_letter(axes, str(_LETTERS[k]), place, bottom, top)
+                _draw_letter(axes, str(_BASE_ARRAY[k]), place, bottom, top)
             bottom = top
 
 
 _LOWEST = 1e-3  # bits
-_LETTERS = np.array(list("ACGT"))
+_BASE_ARRAY = np.array(list("ACGT"))
 
 
 @former_arguments
@@ -489,7 +489,7 @@ def average_logo(
     heights, half = np.full((len(at), 4), np.nan), np.full((len(at), 4), np.nan)
     index = (
         np.searchsorted(at, places),
-        np.searchsorted(_LETTERS, table["base"].to_numpy()),
+        np.searchsorted(_BASE_ARRAY, table["base"].to_numpy()),
     )
     heights[index] = table["ace"].to_numpy()
     half[index] = (table["upper"] - table["lower"]).to_numpy() / 2

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-_MOST_FAMILIES, _MOST_TASKS, _BINS = 10, 4, 25
+_MOST_FAMILIES = 10
+_TASKS_A_PANEL = 4
+_BINS = 25
 _OF_HEADING, _OF_ROW, _OF_TASK, _BELOW = 0.36, 0.5, 0.16, 0.55  # inches
-_LETTERS = 92.0
+_LETTERS_ACROSS = 92.0
 _SMALL = 7.5
 
 
@@ -113,7 +115,7 @@ def motif_families(
 def _largest_tasks(effects: pd.DataFrame, family: str) -> pd.DataFrame:
     own = effects[effects["family"] == family]
     order = np.argsort(-own["ace"].abs().to_numpy(float), kind="stable")
-    return own.iloc[np.sort(order[:_MOST_TASKS])]
+    return own.iloc[np.sort(order[:_TASKS_A_PANEL])]
 
 
 def _heading(family: Any) -> str:
@@ -125,7 +127,7 @@ def _heading(family: Any) -> str:
     where = f"in {family.share:.0%} of sequences" if family.n_sites else "at no site"
     first = f"{family.motif}{name}{many}; {where}"
     lines = [first, family.partners] if family.partners else [first]
-    return "\n".join(shortened(line, _LETTERS) for line in lines)
+    return "\n".join(shortened(line, _LETTERS_ACROSS) for line in lines)
 
 
 def _draw_logo(axes: Axes, logo: xr.Dataset, widest: int) -> None:

@@ -53,6 +53,8 @@ MODELS = (ACCENT, DOWN, _WITHIN, "#cc79a7", "#e69f00", "#56b4e9")
 EFFECT = "effect"
 _NARROW = 4.5  # inches
 PAGE = 7.08  # inches: 180 mm, the width of a journal's page; no figure is wider
+INCHES_A_LETTER = 0.083  # of the names of rows and columns
+MOST_POINTS = 20_000  # single points that a figure draws
 UNNAMED_TASK = "effect"  # of effects without tasks
 #: Names are written literally: a dollar sign does not start a formula.
 AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
@@ -663,7 +665,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
     for i, name in names.items():
         for offset, side in beside:
             text = axes.annotate(
-                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **_NAMED
+                shortened(name), (x[i], y[i]), offset, ha=side, zorder=7, **_LABEL_STYLE
             )
             text.set_in_layout(False)
             box = text.get_window_extent()
@@ -687,7 +689,7 @@ def name_points(axes: Axes, x: Array, y: Array, names: Mapping[int, str]) -> Non
             text.remove()
 
 
-_NAMED: dict[str, Any] = {
+_LABEL_STYLE: dict[str, Any] = {
     "fontsize": 7.5,
     "color": INK,
     "textcoords": "offset points",
@@ -721,7 +723,7 @@ def name_ends(
         i: axes.annotate(
             shortened(names[i]),
             (x[i], y[i]),
-            (_BESIDE if i in up else -_BESIDE, 0),
+            (_LABEL_OFFSET if i in up else -_LABEL_OFFSET, 0),
             ha="left" if i in up else "right",
             va="center",
             zorder=7,
@@ -733,11 +735,13 @@ def name_ends(
                 "shrinkB": 2,
                 "relpos": (0.0 if i in up else 1.0, 0.5),
             },
-            **_NAMED,
+            **_LABEL_STYLE,
         )
         for i in (*up, *down)
     }
-    shares = {i: (2 * _BESIDE + _points_wide(text)) / wide for i, text in texts.items()}
+    shares = {
+        i: (2 * _LABEL_OFFSET + _points_wide(text)) / wide for i, text in texts.items()
+    }
     _make_room_beside(axes, *({i: (x[i], shares[i]) for i in of} for of in (up, down)))
     for side, several in ((1, up), (-1, down)):
         before = -np.inf
@@ -751,7 +755,7 @@ def name_ends(
             texts[i].set_in_layout(False)
 
 
-_BESIDE = 10.0  # points from the place of a point to its name
+_LABEL_OFFSET = 10.0  # points from the place of a point to its name
 _MOST_BESIDE = 0.6
 
 
@@ -787,12 +791,12 @@ def beside_axis(axes: Axes, label: str, levels: str = "") -> None:
     """
     figure: Any = axes.get_figure(root=True)
     points = 72 * float(figure.get_figheight())
-    most = max(int(points / _LETTER), 12)
+    most = max(int(points / _POINTS_A_LETTER), 12)
     lines = "\n".join(fill(part, most) for part in (label, levels) if part)
     axes.set_ylabel(lines, fontsize=9.5, **AS_IT_IS)
 
 
-_LETTER = 6.6
+_POINTS_A_LETTER = 6.6
 """Points of a letter of an axis label, with room for whole pixels below 100 dpi."""
 
 
@@ -822,7 +826,8 @@ def strip(axes: Axes, *sides: str) -> None:
     axes.set_axisbelow(True)
 
 
-_DPI, _MOST_PIXELS = 160, 30_000
+PNG_DPI = 160
+_MOST_PIXELS = 30_000
 
 
 def save_figure(axes: Axes, path: str | Path) -> Path:
@@ -868,7 +873,7 @@ def save_figure(axes: Axes, path: str | Path) -> Path:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=_NO_GLYPH)
             figure.savefig(
-                path, dpi=min(_DPI, _MOST_PIXELS / max(figure.get_size_inches()))
+                path, dpi=min(PNG_DPI, _MOST_PIXELS / max(figure.get_size_inches()))
             )
     except (OSError, ValueError) as error:
         msg = (

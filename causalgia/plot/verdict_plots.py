@@ -20,6 +20,7 @@ from causalgia.plot.style import (
     GRAY,
     GRID,
     INK,
+    MOST_POINTS,
     ROPE,
     VERDICTS,
     as_task,
@@ -41,9 +42,12 @@ from causalgia.types import Array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_MOST_POINTS, _LARGEST, _NAMED, _RASTER = 20_000, 2_000, 8, 1_500
+_LARGEST_DRAWN = 2_000
+_EFFECTS_NAMED = 8
+_RASTER_POINTS = 1_500
 _HIGHEST = 300.0
-_MOST_ROWS, _LARGEST_NAMED = 60, 12
+_ROWS_NAMED = 60
+_LARGEST_NAMED = 12
 _NO_DIRECTION = ("undecided", "negligible", "within")
 
 
@@ -140,7 +144,7 @@ def volcano(
                     ace[mine],
                     y[mine],
                     label=shown,
-                    rasterized=mine.sum() > _RASTER,
+                    rasterized=mine.sum() > _RASTER_POINTS,
                     **look,
                 )
     if beyond.any():
@@ -157,7 +161,7 @@ def volcano(
     axes.margins(x=0.08)
     some = (
         "\n"
-        f"{len(at):,} of {len(ace):,} are drawn: the {_LARGEST:,} largest, others "
+        f"{len(at):,} of {len(ace):,} are drawn: the {_LARGEST_DRAWN:,} largest, others "
         "evenly in rank"
     )
     few = "" if len(at) == len(ace) else some
@@ -177,7 +181,7 @@ def volcano(
         task,
     )
     legend_below(axes)
-    largest = np.argsort(-np.abs(ace - center), kind="stable")[:_NAMED]
+    largest = np.argsort(-np.abs(ace - center), kind="stable")[:_EFFECTS_NAMED]
     name_points(
         axes, ace, y, {int(i): str(one["contrast"].to_numpy()[i]) for i in largest}
     )
@@ -266,7 +270,7 @@ def ranked(
             lw=0.6,
             zorder=4,
             label=f"{name or 'effect'} ({mine.sum():,})",
-            rasterized=mine.sum() > _RASTER,
+            rasterized=mine.sum() > _RASTER_POINTS,
         )
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
     axes.set_xlim(1 - 0.03 * n, n * 1.03)
@@ -354,11 +358,13 @@ def _thinned(size: Array) -> NDArray[np.int64]:
     spaced.
     """
     n = len(size)
-    if n <= _MOST_POINTS:
+    if n <= MOST_POINTS:
         return np.arange(n)
     order = np.argsort(-size, kind="stable")
-    rest = order[_LARGEST:][:: -(-(n - _LARGEST) // (_MOST_POINTS - _LARGEST))]
-    return np.sort(np.concatenate([order[:_LARGEST], rest]))
+    rest = order[_LARGEST_DRAWN:][
+        :: -(-(n - _LARGEST_DRAWN) // (MOST_POINTS - _LARGEST_DRAWN))
+    ]
+    return np.sort(np.concatenate([order[:_LARGEST_DRAWN], rest]))
 
 
 def equivalence(
@@ -413,11 +419,11 @@ def equivalence(
         )
     low, high = _rope_of(one)
     n = one.sizes["contrast"]
-    if n > _MOST_ROWS:
+    if n > _ROWS_NAMED:
         largest = np.sort(
             np.argsort(
                 -np.abs(one["ace"].to_numpy() - null_value(table)), kind="stable"
-            )[:_MOST_ROWS]
+            )[:_ROWS_NAMED]
         )
         one, low, high = one.isel(contrast=largest), low[largest], high[largest]
     ace, lower, upper, verdict = (

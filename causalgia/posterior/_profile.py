@@ -227,8 +227,10 @@ def _profile_moments(
 
 
 MOST_POINTS = 300
-_SDS, _LENGTHS, _AMPLITUDES = 20, 12, 16
-_NEGLIGIBLE = 1e-7
+_SD_GRID = 20
+_LENGTH_GRID = 12
+_AMPLITUDE_GRID = 16
+_LEAST_GRID_WEIGHT = 1e-7
 LogPrior = Callable[[Array], Array]
 
 
@@ -368,12 +370,12 @@ def gaussian_process(
     sigma = np.diag(noise.variances) if noise.whole is None else noise.whole
     if noise.whole is None and noise.loadings is not None:
         sigma = sigma + noise.loadings @ noise.loadings.T
-    sds, log_sds = _log_nodes(0.01 * unit, 30 * unit, _SDS, log_prior)
+    sds, log_sds = _log_nodes(0.01 * unit, 30 * unit, _SD_GRID, log_prior)
     amplitudes, log_amplitudes = _log_nodes(
-        0.01 * unit, 30 * unit, _AMPLITUDES, log_prior
+        0.01 * unit, 30 * unit, _AMPLITUDE_GRID, log_prior
     )
     gap = np.diff(np.unique(points))
-    lengths = np.geomspace(gap.min(), 2 * np.ptp(points), _LENGTHS)
+    lengths = np.geomspace(gap.min(), 2 * np.ptp(points), _LENGTH_GRID)
     kernels = [
         _Kernel.of(sigma, s**2 * matern52(points, length))
         for s in sds
@@ -629,7 +631,7 @@ class _Nodes:
         first, second, below = np.zeros((3, self.effect.size))
         total = 0.0
         for kernel, weight in zip(self.kernels, self.weight, strict=True):
-            p, a = np.nonzero(weight > _NEGLIGIBLE)
+            p, a = np.nonzero(weight > _LEAST_GRID_WEIGHT)
             if not len(p):
                 continue
             gain, own = self._smoothing(kernel)

@@ -22,7 +22,7 @@ __all__ = ["Surface", "gauss_rule", "refine_by_spline", "support_grid"]
 
 _FINER = 8
 _DROP = 20.0
-_PROBES = 25
+_SUPPORT_PROBES = 25
 _GROWTH = 1.6
 
 
@@ -160,7 +160,7 @@ def support_grid(
         If the density is nowhere finite.
     """
     while True:
-        points = np.linspace(start, stop, _PROBES)
+        points = np.linspace(start, stop, _SUPPORT_PROBES)
         heights = np.array([log_density(x) for x in points])
         heights[np.isnan(heights)] = -np.inf
         if not np.isfinite(heights).any():
@@ -169,8 +169,8 @@ def support_grid(
                 "one scale?"
             )
         near = np.flatnonzero(heights >= heights.max() - _DROP)
-        first, last = max(near[0] - 1, 0), min(near[-1] + 1, _PROBES - 1)
-        if last - first > (_PROBES - 1) // 2 or points[last] - points[
+        first, last = max(near[0] - 1, 0), min(near[-1] + 1, _SUPPORT_PROBES - 1)
+        if last - first > (_SUPPORT_PROBES - 1) // 2 or points[last] - points[
             first
         ] < 1e-9 * abs(stop):
             return points[first : last + 1], heights[first : last + 1]
@@ -246,9 +246,11 @@ def _linear_density_quantile(u: Array, slope: Array) -> Array:
 
 _NATS_BELOW_PEAK = 30.0
 _POINTS = 25
-_FIRST, _LAST = 32, 2**14
-_NEGLIGIBLE = 1e-12
-_GAUSS, _SHORT = 16, 1.0
+_FIRST_NODES = 32
+_LAST_NODES = 2**14
+_LEAST_MASS = 1e-12
+_GAUSS_NODES = 16
+_SHORT_SUPPORT = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,7 +306,7 @@ class HalfLine:
         x
             Values inside the interval that holds the mass, (n,).
         """
-        n = _FIRST
+        n = _FIRST_NODES
         while n < len(x) // 4:
             values = function(self._value(_chebyshev_points(n, -1.0, 1.0)))
             series = dct(values[::-1], type=1, axis=0) / n
@@ -382,7 +384,7 @@ def resolve_density(
         )
 
     start, stop = _narrow_support(log_v, 0.0, float(np.arcsinh(upper / scale)))
-    n, heights = _FIRST, log_v(_chebyshev_points(_FIRST, start, stop))
+    n, heights = _FIRST_NODES, log_v(_chebyshev_points(_FIRST_NODES, start, stop))
     while True:
         top = float(heights.max())
         # coefficients of the polynomial through values at increasing Chebyshev points
@@ -392,7 +394,7 @@ def resolve_density(
         series[[0, -1]] /= 2
         if _has_converged(series, top):
             break
-        if n >= _LAST:
+        if n >= _LAST_NODES:
             raise InferenceError(
                 "the posterior of tau is too rough to be integrated; are effects and "
                 "se on one scale?"
@@ -414,9 +416,9 @@ def _as_half_line(
         _clenshaw_curtis(len(heights) - 1) * np.exp(heights - top),
     )
     total = float(mass.sum())
-    if 1e-9 < stop - start < _SHORT:
+    if 1e-9 < stop - start < _SHORT_SUPPORT:
         at, mass = _gauss_nodes(at, mass)
-    used = mass > _NEGLIGIBLE * mass.sum()
+    used = mass > _LEAST_MASS * mass.sum()
     return HalfLine(
         value=scale * np.sinh(start + (at[used] + 1) / 2 * (stop - start)),
         weight=mass[used] / mass[used].sum(),
@@ -438,10 +440,10 @@ def _gauss_nodes(at: Array, mass: Array) -> tuple[Array, Array]:
     Over a short interval functions of x are close to polynomials of low degree, which
     16 nodes integrate.
     """
-    basis = np.zeros((_GAUSS + 1, len(at)))
-    diagonal, beside = np.empty((2, _GAUSS))
+    basis = np.zeros((_GAUSS_NODES + 1, len(at)))
+    diagonal, beside = np.empty((2, _GAUSS_NODES))
     basis[0] = np.sqrt(mass / mass.sum())
-    for n in range(_GAUSS):
+    for n in range(_GAUSS_NODES):
         diagonal[n] = basis[n] ** 2 @ at
         rest = at * basis[n]
         for _ in range(2):  # two passes give orthogonality to rounding

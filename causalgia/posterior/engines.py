@@ -67,7 +67,7 @@ FEW = 30
 NU = 4.0  # of the Student-t law: tails heavy enough for outliers, and a variance
 ENGINES = ("auto", "exact", "nuts")
 _NODES = 25
-_NATS = 16.0
+_NATS_BELOW_MODE = 16.0
 _GRID = 4_000
 
 
@@ -491,17 +491,7 @@ def _fit_family(
 ) -> FamilyPosterior:
     own = derive(key, "infer", family.task, family.group)
     if choose_engine(engine, law, family.noise) == "exact":
-        # the posterior of a family by quadrature and independent draws
-        if family.by_predictor is not None:
-            return _fit_over_predictors(
-                family, family.by_predictor, law, n_draws=n_draws, key=own
-            )
-        exact = _run_exact_engine(family, law, family.effect, family.noise)
-        drawn = exact.draw(n_draws, np.random.default_rng(derive(own, "exact")))
-        values = split_into_chains(_named_draws(drawn, family))
-        return FamilyPosterior(
-            values, moments_of(exact), {}, "exact", "", drawn.log_likelihood
-        )
+        return _fit_exactly(family, law, n_draws=n_draws, key=own)
     if family.by_predictor is not None:
         raise InferenceError(
             f"predictors as a level of law={quoted(law)} need the exact engine, which "
@@ -509,6 +499,22 @@ def _fit_family(
             "cg.estimate(effects, target='population x predictors') first"
         )
     return fit_by_nuts(family, law, n_draws=n_draws, key=own)
+
+
+def _fit_exactly(
+    family: FamilyData, law: str, *, n_draws: int, key: int
+) -> FamilyPosterior:
+    """Return the posterior of a family by quadrature and independent draws."""
+    if family.by_predictor is not None:
+        return _fit_over_predictors(
+            family, family.by_predictor, law, n_draws=n_draws, key=key
+        )
+    exact = _run_exact_engine(family, law, family.effect, family.noise)
+    drawn = exact.draw(n_draws, np.random.default_rng(derive(key, "exact")))
+    values = split_into_chains(_named_draws(drawn, family))
+    return FamilyPosterior(
+        values, moments_of(exact), {}, "exact", "", drawn.log_likelihood
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -650,7 +656,7 @@ def _tau_gamma_nodes(deviation: Array, prior: Prior) -> tuple[Array, Array]:
         )
     fine = np.sqrt(total / df) * np.geomspace(1e-3, 1e6, _GRID)
     density = _tau_gamma_log_density(fine, df, total, prior)
-    inside = fine[density > density.max() - _NATS]
+    inside = fine[density > density.max() - _NATS_BELOW_MODE]
     tau = np.geomspace(inside[0], inside[-1], _NODES)
     return tau, _tau_gamma_log_density(tau, df, total, prior)
 

@@ -24,9 +24,10 @@ from causalgia.types import Array
 _PER_CONTRAST = 10
 _NEAR_ZERO = 1e-3
 _SINGULAR = 1e-12
-_ROUNDING = 1e-6  # least eigenvalue of estimated correlations for a whole covariance
-_CLEAR = 5.0  # normal score beyond which the sign is certain
-_OWN = 0.05  # least unshared part of a variance
+# least eigenvalue of estimated correlations for a whole covariance
+_LEAST_EIGENVALUE = 1e-6
+_SURE_SCORE = 5.0  # normal score beyond which the sign is certain
+_LEAST_OWN_VARIANCE = 0.05  # least unshared part of a variance
 _ONE_FACTOR = 1e-8
 _LEAST_SE = 1e-150  # and its inverse the largest, so that squares do not overflow
 
@@ -141,7 +142,9 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
         raise InferenceError(
             f"contrast {at[-1]}: df {df[at]:g} is not positive; df=None is normal"
         )
-    t = np.minimum(np.abs(effect / se), -special.stdtrit(df, special.ndtr(-_CLEAR)))
+    t = np.minimum(
+        np.abs(effect / se), -special.stdtrit(df, special.ndtr(-_SURE_SCORE))
+    )
     factor = np.ones(t.shape)
     near, far = np.isfinite(df) & (t < _NEAR_ZERO), np.isfinite(df) & (t >= _NEAR_ZERO)
     density = density_ratio_at_0(df[near])
@@ -290,7 +293,7 @@ def as_one_factor(covariance: Array) -> Noise | None:
     column = np.where(off[int(np.argmax(square))] < 0, -1.0, 1.0) * np.sqrt(square)
     rest = np.outer(column, column) - off
     np.fill_diagonal(rest, 0)
-    if np.abs(rest).max() > _ONE_FACTOR or square.max() > 1 - _OWN:
+    if np.abs(rest).max() > _ONE_FACTOR or square.max() > 1 - _LEAST_OWN_VARIANCE:
         return None
     return Noise(sd**2 * (1 - square), (sd * column)[:, None])
 
@@ -394,7 +397,7 @@ def _correlated_noise(
         return Noise(se**2)
     if factors is None and len(se) <= freedom / _PER_CONTRAST:
         correlation = _error_correlation(one, se)
-        if np.linalg.eigvalsh(correlation)[0] > _ROUNDING:
+        if np.linalg.eigvalsh(correlation)[0] > _LEAST_EIGENVALUE:
             return _whole_noise(correlation * np.outer(se, se))
     return spiked_noise(_correlation_factor(one, se), freedom, se**2, most=factors)
 

@@ -30,7 +30,9 @@ from causalgia.posterior.scale_mixture import (
 from causalgia.types import Array
 
 # widths relative to the first bracket
-_MOST_STEPS, _FINE, _LEAST_NUDGE = 200, 1e-12, 4e-14
+_BRACKET_STEPS = 200
+_BRACKET_TOLERANCE = 1e-12
+_LEAST_NUDGE = 4e-14
 # least singular value of the covariates, of the largest: sums of their squares lose its
 # square
 _COLLINEAR = 1e-6
@@ -42,8 +44,8 @@ TAIL = {
     "half_normal": 40.0,
     "uniform": 0.0,
 }
-_STEPS = 500
-_HALVINGS = 40
+_ASCENT_STEPS = 500
+_STEP_HALVINGS = 40
 _STILL = 1e-9
 _STRATA = 11
 
@@ -182,7 +184,7 @@ class Exact:
             _probit(self.below(lower)),
             _probit(self.below(upper)),
         )
-        for step in range(_MOST_STEPS):
+        for step in range(_BRACKET_STEPS):
             width = upper - lower
             middle = lower + width / 2
             if np.all(
@@ -201,7 +203,11 @@ class Exact:
                 )
             slack = np.maximum(first * 2.0**-step - width / 2, 0.0)
             x = np.clip(inside, middle - slack, middle + slack)
-            x = np.where((width > _FINE * first) & (x > lower) & (x < upper), x, middle)
+            x = np.where(
+                (width > _BRACKET_TOLERANCE * first) & (x > lower) & (x < upper),
+                x,
+                middle,
+            )
             mass = self.below(x)
             under, z = mass < probability, _probit(mass)
             lower, upper = np.where(under, x, lower), np.where(under, upper, x)
@@ -437,7 +443,7 @@ def shared_mode(
     Tierney & Kadane (1986), doi:10.1080/01621459.1986.10478240.
     """
     value, rows = start, _rows_at(effect, noise, components, shared, start)
-    for _ in range(_STEPS):
+    for _ in range(_ASCENT_STEPS):
         step = _ascent_step(effect, rows, shared, value)
         reached = _line_search(effect, noise, components, shared, value, rows, step)
         moved = np.abs(shared.columns @ (reached[0] - value)) / np.sqrt(noise)
@@ -580,7 +586,7 @@ def _line_search(
 ) -> tuple[Array, ResidualRows]:
     """Halve the step until the density does not decrease."""
     floor = _log_joint(rows, shared, value)
-    for _ in range(_HALVINGS):
+    for _ in range(_STEP_HALVINGS):
         ahead = value + step
         reached = _rows_at(effect, noise, components, shared, ahead)
         if _log_joint(reached, shared, ahead) >= floor - 1e-12 * abs(floor):

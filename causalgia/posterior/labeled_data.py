@@ -53,8 +53,8 @@ _OF_RESULT = (
     *("effect", "effect_model", "se", "se_model", "se_estimated", "prior_unit"),
 )
 _EFFECTS_EACH = 10  # effects for each coefficient of the center
-_NOTHING = 1e-8
-_DIMS = {
+_LOADING_ROUNDING = 1e-8
+_DIMS_OF_VARIABLE = {
     "ace": ("contrast", "task"),
     "ace_slab": ("contrast", "task"),
     "mu": ("group", "task"),
@@ -66,7 +66,7 @@ _DIMS = {
     "beta": ("covariate", "group", "task"),
     "ace_model": ("contrast", "task", "model"),
 }
-_KNOWN = (
+_OBSERVED_VARIABLES = (
     *(
         "control_sd",
         "n_units",
@@ -81,7 +81,7 @@ _KNOWN = (
     *("outcome_range", "n_up", "n_down"),
 )
 _MOST_WITH_COVARIANCE = 512
-_NATS = 3.0
+_CLEAR_GAIN = 3.0
 # of 95 % intervals: standard errors are normal scores of their p
 _HALF_WIDTHS = 1.959963984540054
 
@@ -477,7 +477,7 @@ def shared_patterns(noise: Noise, covariates: Array | None = None) -> Array | No
     )
     rest = noise.loadings - known @ np.linalg.lstsq(known, noise.loadings)[0]
     columns, length, turn = np.linalg.svd(rest, full_matrices=False)
-    used = length > _NOTHING * np.linalg.norm(noise.loadings)
+    used = length > _LOADING_ROUNDING * np.linalg.norm(noise.loadings)
     used[size // _EFFECTS_EACH :] = False
     signs = np.where(turn.sum(axis=1) < 0, -1.0, 1.0)  # arbitrary in an SVD
     return np.asarray((columns * signs)[:, used]) if used.any() else None
@@ -542,7 +542,11 @@ class MergedDraws:
         return np.moveaxis(places, (-2, -1), (0, 1))
 
     def _dims(self, name: str) -> tuple[str, ...]:
-        return tuple(d for d in _DIMS[name] if d != "group" or "group" in self._coords)
+        return tuple(
+            d
+            for d in _DIMS_OF_VARIABLE[name]
+            if d != "group" or "group" in self._coords
+        )
 
 
 def posterior_groups(
@@ -634,7 +638,7 @@ def _moments_group(
             "effect_se_dependence": f"not tested: fewer than {LEAST_FOR_DEPENDENCE} effects"
         }
     else:
-        names = ", ".join(str(task) for task, gain in gains if gain > _NATS)
+        names = ", ".join(str(task) for task, gain in gains if gain > _CLEAR_GAIN)
         dependence = (
             f"effects grow with their standard errors (task {names})"
             if names
@@ -666,7 +670,7 @@ def constant_group(
     ``se_estimated`` is that of the estimates, by which their own intervals are.
     """
     table, each = average_over_predictors(table), table
-    known = {name: table[name] for name in _KNOWN if name in table}
+    known = {name: table[name] for name in _OBSERVED_VARIABLES if name in table}
     several = "model" in each["se"].dims
     known |= {"se_model" if several else "se_estimated": each["se"]}
     out = on_contrasts(known, coords)
@@ -675,25 +679,28 @@ def constant_group(
     )
     out["prior_unit"] = _by_contrast_and_task([(q, q.unit) for q in families], coords)
     out["is_placebo"] = ("contrast", placebo_contrasts(table))
-    # `covariance (contrast, contrast_, task)` of the errors; empty for many contrasts
-    names = coords["contrast"].to_numpy()
+    return out.assign_coords(coords_on(coords, {"contrast", "task"})).merge(
+        _error_covariance(table, coords["contrast"].to_numpy())
+    )
+
+
+def _error_covariance(table: xr.Dataset, names: npt.NDArray[Any]) -> xr.Dataset:
+    """Return `covariance (contrast, contrast_, task)` of the errors; nothing for many
+    contrasts.
+    """
     if (
         "covariance" not in table
         or "model" in table["covariance"].dims
         or len(names) > _MOST_WITH_COVARIANCE
     ):
-        covariance_data = xr.Dataset()
-    else:
-        matrix = table["covariance"]
-        if "contrast_" in matrix.coords:
-            matrix = matrix.sel(contrast_=names)
-        values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
-        covariance_data = xr.Dataset(
-            {"covariance": (("contrast", "contrast_", "task"), values)},
-            {"contrast_": names},
-        )
-    return out.assign_coords(coords_on(coords, {"contrast", "task"})).merge(
-        covariance_data
+        return xr.Dataset()
+    matrix = table["covariance"]
+    if "contrast_" in matrix.coords:
+        matrix = matrix.sel(contrast_=names)
+    values = matrix.transpose("contrast", "contrast_", "task").to_numpy()
+    return xr.Dataset(
+        {"covariance": (("contrast", "contrast_", "task"), values)},
+        {"contrast_": names},
     )
 
 

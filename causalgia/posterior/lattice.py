@@ -250,12 +250,12 @@ Density: TypeAlias = Callable[[Array, Array], tuple[Array, Array, Array]]
 starting states for points nearby.
 """
 
-_NOTHING = np.zeros(0)
+_NO_COEFFICIENTS = np.zeros(0)
 _MATTERS = 5.5  # nats below the highest cell; lower cells are not cut
 _DROP = 14.0
 _BEND, _RISE = 1.5, 3.0
-_ROUNDS = 60
-_MOST = 20_000
+_CUTTING_ROUNDS = 60
+_MOST_CELLS = 20_000
 _MOST_BENT = 4.0
 _NODES, _WEIGHTS = (x / 2 for x in np.polynomial.legendre.leggauss(5))
 
@@ -317,7 +317,7 @@ def adaptive_cells(
     lower: Array,
     upper: Array,
     counts: npt.NDArray[np.intp],
-    start: Array = _NOTHING,
+    start: Array = _NO_COEFFICIENTS,
 ) -> Cells:
     """Cut a box into cells until the log density is nearly linear on each cell of
     appreciable mass.
@@ -410,7 +410,7 @@ def _refine_cells(
     """Cut cells of (points, sizes, height, slope, bend, state) by the rules of
     `adaptive_cells`.
     """
-    for _ in range(_ROUNDS):
+    for _ in range(_CUTTING_ROUNDS):
         points, sizes, height, slope, bend, state = table
         volume = np.log(sizes).sum(axis=1)
         best = (height + volume).max()
@@ -427,7 +427,7 @@ def _refine_cells(
             points, sizes, height, slope, bend, state = (x[used] for x in table)
             weight, total = _cell_weights(height, slope, sizes)
             return Cells(points, sizes, slope, bend, weight, state, total)
-        if len(points) > _MOST:
+        if len(points) > _MOST_CELLS:
             break
         table = _halve_cells(density, table, rough, live, cut)
     raise InferenceError(

@@ -13,6 +13,7 @@ import numpy as np
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.error_covariance import (
     Noise,
     check_effects,
@@ -52,9 +53,8 @@ from causalgia.types import Array
 
 LEAST_FOR_DEPENDENCE = 20
 """Effects from which on it is tested whether they grow with their standard errors."""
-_ROUNDS = 1_000
+_EM_ROUNDS = 1_000
 _GAIN = 1e-9
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,7 +336,7 @@ def _alternate_maxima(
     converges.
     """
     reached = -np.inf
-    for _ in range(_ROUNDS):
+    for _ in range(_EM_ROUNDS):
         residual = effect - shared.columns @ coefficients
         weights = mixture_weights(
             log_component_densities(residual, noise, _unweighted(variance)), counts
@@ -431,7 +431,7 @@ def _draw_mixture_effects(
         return draw_mixtures(n, *posterior_normals(alone, noise), generator)
     out = np.empty((n, len(effect)))
     rows, window = (
-        max(1, _BLOCK // len(effect)),
+        max(1, BLOCK // len(effect)),
         whole_window(len(effect), fit.components),
     )
     for start in range(0, n, rows):
@@ -486,9 +486,9 @@ def _prepend_fixed_mu(coefficients: Array, n_mu: int) -> Array:
 
 _GAP, _FEASIBLE = 1e-14, 1e-12  # per observation: tolerances of the log likelihood
 _NEAR = 1e-11  # gap below which a step that gains less than a tenth is rounding
-_STEPS = 300
+_INTERIOR_STEPS = 300
 _CENTERING = 0.1
-_SHORTEST = 1e-12
+_SHORTEST_STEP = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -612,7 +612,7 @@ def _interior_point(rows: Array, counts: Array) -> Array:
     )
     mixture, residual, reached = _optimality_residuals(columns, counts, weight, slack)
     before = np.inf
-    for _ in range(_STEPS):
+    for _ in range(_INTERIOR_STEPS):
         gap = float(weight @ slack)
         if np.abs(residual).max() < _FEASIBLE and (
             gap < _GAP or (gap < _NEAR and reached > 0.9 * before)
@@ -683,7 +683,7 @@ def _backtrack(
     while True:
         ahead, left = weight + length * d_weight, slack + length * d_slack
         mixture, residual, reached = _optimality_residuals(columns, counts, ahead, left)
-        if reached <= (1 - 0.01 * length) * before or length <= _SHORTEST:
+        if reached <= (1 - 0.01 * length) * before or length <= _SHORTEST_STEP:
             return ahead, left, mixture, residual, reached
         length /= 2
 

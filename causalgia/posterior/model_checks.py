@@ -30,7 +30,9 @@ from causalgia.types import Array, EstimateTable
 _RARE = 0.01
 _NODES = 400
 _DF = {"half_t": 3.0, "half_cauchy": 1.0}
-_CLEAR, _BY_CHANCE, _UNCERTAIN = 2.0, 0.001, 0.2
+_GAIN_OF_DEPENDENCE = 2.0  # nats from which effects grow with their standard errors
+_BY_CHANCE = 0.001
+_UNCERTAIN = 0.2
 
 
 def tau_quantile(prior: Prior, probability: Array) -> Array:
@@ -385,4 +387,4 @@ def errors_grow_with_effects(effect: Array, se: Array) -> bool:
     p = float(special.stdtr(df, -r * np.sqrt(df / max(1 - r**2, 1e-300))))
     return (p < _BY_CHANCE / 2) or effect_se_dependence(
         effect - np.median(effect), se
-    ).gain > _CLEAR
+    ).gain > _GAIN_OF_DEPENDENCE

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from causalgia.analysis_values import Prior
+from causalgia.numerics.row_blocks import CACHE_BLOCK, INNER_BLOCK
 from causalgia.posterior.density_grids import HalfLine, resolve_density
 from causalgia.posterior.error_covariance import (
     Noise,
@@ -33,8 +34,7 @@ from causalgia.posterior.exact import (
 from causalgia.posterior.pointwise_likelihood import normal_log_density
 from causalgia.types import Array
 
-_PAIRS = 2**22
-_BLOCK = 2**14  # numbers that fit the cache
+_MOST_LOADING_PRODUCTS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
@@ -339,7 +339,7 @@ class Spiked:
         needs too much memory.
         """
         k, r = self.loadings.shape
-        if k * r * r > _PAIRS:
+        if k * r * r > _MOST_LOADING_PRODUCTS:
             return np.stack(
                 [self.loadings.T @ (self.loadings * w[:, None]) for w in weight]
             )
@@ -363,12 +363,11 @@ def cache_blocks(n: int, width: int) -> list[slice]:
     """Return slices of n rows (or columns) of `width` numbers each, small enough for
     the cache.
     """
-    step = max(1, _BLOCK // max(width, 1))
+    step = max(1, INNER_BLOCK // max(width, 1))
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
-_NATS = 36.0
-_CHUNK = 2**16  # effects drawn at a time, to fit the cache
+_NATS_OF_EDGE = 36.0
 
 
 def normal(
@@ -436,7 +435,7 @@ def normal(
         spread = tau.draw(n, generator)
         b = _draw_coefficients(model, tau, spread, generator)
         ace = np.empty((n, len(model.effect)))
-        step = max(1, _CHUNK // len(model.effect))
+        step = max(1, CACHE_BLOCK // len(model.effect))
         for i in range(0, n, step):
             rows = slice(i, i + step)
             np.multiply(
@@ -588,7 +587,7 @@ def _tau_upper_bound(far: float, n: int, center: Design, prior: Prior) -> float:
         return prior.tau_scale
     return float(
         min(
-            edge * np.exp(2 + _NATS / fall),
+            edge * np.exp(2 + _NATS_OF_EDGE / fall),
             prior.tau_scale if prior.tau == "uniform" else np.inf,
         )
     )

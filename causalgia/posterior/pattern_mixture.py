@@ -21,9 +21,10 @@ from causalgia.posterior.task_covariances import Pattern, over_blocks
 from causalgia.types import Array
 
 _ROOT_HALF = 0.7071067811865476
-_NEGLIGIBLE = 1e-14  # posterior probability of a component that is left out
+_LEAST_PROBABILITY = 1e-14  # posterior probability of a component that is left out
 # columns of the convex program at first, and added at each round
-_FIRST, _MORE = 60, 40
+_COLUMNS_AT_FIRST = 60
+_COLUMNS_A_ROUND = 40
 _OPTIMAL = 1e-8  # excess of the gradient at which the program is solved
 
 Rotation = tuple[Array, Array]
@@ -149,7 +150,7 @@ def fitted_weights(log_density: Array, scale: Array) -> Array:
         density.argmax(axis=1), minlength=len(scale)
     ) + 1e-3 * density.mean(axis=0)
     best[counts > 1] = np.inf
-    columns = np.sort(np.argsort(-best, kind="stable")[:_FIRST])
+    columns = np.sort(np.argsort(-best, kind="stable")[:_COLUMNS_AT_FIRST])
     total = len(density) + float((counts - 1).sum())
     while True:
         with np.errstate(divide="ignore"):
@@ -163,7 +164,7 @@ def fitted_weights(log_density: Array, scale: Array) -> Array:
         excess[columns] = -np.inf
         if excess.max(initial=-np.inf) <= _OPTIMAL:
             return weight
-        gaining = np.argsort(-excess, kind="stable")[:_MORE]
+        gaining = np.argsort(-excess, kind="stable")[:_COLUMNS_A_ROUND]
         columns = np.sort(
             np.concatenate([columns[found > 0], gaining[excess[gaining] > _OPTIMAL]])
         )
@@ -490,7 +491,7 @@ def _moment_kernel(  # type: ignore[no-untyped-def]
         sum_of_shares = 0.0
         for c in range(len(rank)):
             p = share[j, c]
-            if p < _NEGLIGIBLE:
+            if p < _LEAST_PROBABILITY:
                 continue
             sum_of_shares += p
             step = p / sum_of_shares

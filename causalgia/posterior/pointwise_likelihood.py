@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from causalgia.compiled import njit
+from causalgia.numerics.row_blocks import SMALL_BLOCK
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import LinearPart
 from causalgia.posterior.scale_mixture import LOG2E, exp2, inverse_root
@@ -22,7 +23,6 @@ from causalgia.types import Array
 
 __all__ = ["independent_log_density", "mixture_log_density", "normal_log_density"]
 
-_BLOCK = 1 << 18
 _SWEEPS, _BURN_IN, _ANEW = 3, 100, 50
 
 
@@ -72,8 +72,8 @@ def independent_log_density(
         np.array(np.broadcast_to(x, (len(out), np.shape(x)[-1])))
         for x in (variance, weight)
     )
-    for start in range(0, len(out), max(1, _BLOCK // len(effect))):
-        part = slice(start, start + max(1, _BLOCK // len(effect)))
+    for start in range(0, len(out), max(1, SMALL_BLOCK // len(effect))):
+        part = slice(start, start + max(1, SMALL_BLOCK // len(effect)))
         residual = effect - shared.split(coefficients[part])[1]
         _mixture_kernel(residual, noise, v[part], w[part], out[part])
     out -= np.log(unit)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from scipy.special import ndtr
 
 from causalgia.compiled import njit
+from causalgia.numerics.row_blocks import CACHE_BLOCK
 from causalgia.types import Array
 
 __all__ = [
@@ -297,8 +298,7 @@ Window: TypeAlias = tuple[
     npt.NDArray[np.intp], npt.NDArray[np.intp]
 ]  # first component and one past the last, (K,) each
 
-_BLOCK = 1 << 16
-_WIDTH = 64
+_EFFECTS_A_BLOCK = 64
 _UNUSED = 1e-9
 
 
@@ -318,9 +318,9 @@ def draw_mixtures(
     )
     _alias_tables(probability, share, other)
     out = np.empty((n, len(mean)))
-    for some in _slices(len(mean), _WIDTH):
+    for some in _slices(len(mean), _EFFECTS_A_BLOCK):
         tables = tuple(x[some] for x in (mean, sd, share, other))
-        for draws in _slices(n, _BLOCK // _WIDTH):
+        for draws in _slices(n, CACHE_BLOCK // _EFFECTS_A_BLOCK):
             shape = (draws.stop - draws.start, some.stop - some.start)
             _draw_mixtures_kernel(
                 *tables,
@@ -347,7 +347,7 @@ def draw_effects(
     """
     out = np.empty_like(residual)
     weight, variance = components.weight, components.variance
-    for draws in _slices(len(out), max(1, _BLOCK // len(noise))):
+    for draws in _slices(len(out), max(1, CACHE_BLOCK // len(noise))):
         u, z = (
             generator.random(out[draws].shape),
             generator.standard_normal(out[draws].shape),

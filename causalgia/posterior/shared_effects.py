@@ -69,16 +69,18 @@ from causalgia.types import Array, Codes
 
 MOST_TASKS = 1_000
 _MOST_DRAWN = 1 << 29  # numbers: 4 GiB
-_CLEAR = 0.05  # lfsr of an effect that counts in the summaries
+_CLEAR_LFSR = 0.05  # lfsr of an effect that counts in the summaries
 _HALF_WIDTHS = 1.959963984540054
 _BOTH = ("contrast", "task")
 # lfsr of a strong effect, and strong effects to learn from in a half
 _STRONG, _MOST_STRONG = 0.05, 250
-_BESIDE = 3  # effects to learn from for each strong one
+_EFFECTS_A_STRONG = 3  # effects to learn from for each strong one
 # contrasts from which a quarter of them has all scales, and one split is as good as
 # several
-_MANY = 1_000
-_GROUPS, _GROUPS_OF_FEW, _SPLITS_OF_FEW = 4, 8, 4
+_MANY_CONTRASTS = 1_000
+_GROUPS_OF_MANY = 4
+_GROUPS_OF_FEW = 8
+_SPLITS_OF_FEW = 4
 _DRAWN, _DRAWN_OF_OTHERS = 200_000, 30_000  # components, to average weights over
 _FEWER_ZEROS = 0.2  # of P(0), by which the law of sharing has fewer
 NEAR = 0.7
@@ -227,7 +229,7 @@ def _sharing_group(found: Sharing, labels: dict[str, Any]) -> xr.Dataset:
     one to compare with; two effects are alike in size if neither is more than twice the
     other and their signs agree.
     """
-    mean, clear = found.moments.mean, found.moments.lfsr <= _CLEAR
+    mean, clear = found.moments.mean, found.moments.lfsr <= _CLEAR_LFSR
     strongest = np.where(clear, np.abs(mean), -1.0).argmax(axis=1)
     top = mean[np.arange(len(mean)), strongest][:, None]
     some = clear.any(axis=1)
@@ -269,7 +271,7 @@ def _sharing_group(found: Sharing, labels: dict[str, Any]) -> xr.Dataset:
         coords_on(labels, {"contrast", "task"})
         | {"task_": tasks, "pattern": list(found.patterns)},
     )
-    out.attrs = _attrs(found) | {"clear": _CLEAR}
+    out.attrs = _attrs(found) | {"clear": _CLEAR_LFSR}
     return out
 
 
@@ -337,7 +339,7 @@ def _notes(errors: TaskErrors, found: Sharing, sharing: xr.Dataset) -> list[str]
             for name in ("same_sign", "same_size")
         )
         notes.append(
-            f"of the effects that are clear in one of two tasks (lfsr <= {_CLEAR:g}), "
+            f"of the effects that are clear in one of two tasks (lfsr <= {_CLEAR_LFSR:g}), "
             f"{100 * sign:.0f} % have one sign in both and {100 * size:.0f} % a size "
             "within a factor of 2"
         )
@@ -417,13 +419,13 @@ def share_across_tasks(errors: TaskErrors, names: list[str], key: int) -> Sharin
     Urbut, Wang, Carbonetto & Stephens (2019), doi:10.1038/s41588-018-0268-8. Stein
     (1981), doi:10.1214/aos/1176345632.
     """
-    few = len(errors.effect) < _MANY
+    few = len(errors.effect) < _MANY_CONTRASTS
     alone, draw_alone = (
         _each_task_of_few(errors, key) if few else _each_task(errors, key)
     )
     size = errors.effect.shape
     groups, splits = balanced_splits(
-        errors, *((_GROUPS_OF_FEW, _SPLITS_OF_FEW) if few else (_GROUPS, 1))
+        errors, *((_GROUPS_OF_FEW, _SPLITS_OF_FEW) if few else (_GROUPS_OF_MANY, 1))
     )
     scales = scale_grid(
         errors.effect.ravel(),
@@ -638,7 +640,7 @@ def _learn(errors: TaskErrors, lfsr: Array, half: Codes) -> list[Pattern]:
     """Return the patterns of the strongest effects of a half."""
     best = lfsr[half].min(axis=1)
     n_strong = min(_MOST_STRONG, int((best <= _STRONG).sum()))
-    chosen = half[np.argsort(best, kind="stable")[: _BESIDE * n_strong]]
+    chosen = half[np.argsort(best, kind="stable")[: _EFFECTS_A_STRONG * n_strong]]
     return learned_patterns(errors.effect[chosen], *errors.rotation(chosen), n_strong)
 
 

@@ -10,6 +10,7 @@ from scipy.special import betaln, expit, logsumexp
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.density_grids import Surface, refine_by_spline, support_grid
 from causalgia.posterior.error_covariance import (
     Noise,
@@ -39,15 +40,14 @@ from causalgia.types import Array
 
 MOST_FACTORS = 2  # most factor scores on a grid
 
-_NATS = 20.0
-_STEPS = 65
+_NATS_OF_SUPPORT = 20.0
+_COARSE_POINTS = 65
 _RULE = (15, 15)
-_BLOCK = 1 << 20
-_NEGLIGIBLE = 1e-9
-_FARTHEST = 8.0  # sd of a factor score
+_LEAST_WEIGHT = 1e-9
+_SCORE_SDS = 8.0  # sd of a factor score
 # of its least possible sd: the error of the trapezoid is then below 1e-12
 _SPACING = 0.8
-_PROBES = 13
+_PROBES_AN_AXIS = 13
 _PRODUCT = 16  # likelihood ratios multiplied before a logarithm is taken
 
 
@@ -125,19 +125,19 @@ def spike_and_slab(
     model = _scaled_model(
         effect / unit, rescale_noise(noise, unit), rescale_prior(prior, unit), weight
     )
-    far = _NATS + np.log(len(model.effect))
-    ends = np.linspace(-far, far, 2 * _STEPS)
+    far = _NATS_OF_SUPPORT + np.log(len(model.effect))
+    ends = np.linspace(-far, far, 2 * _COARSE_POINTS)
     u, _ = support_grid(
         lambda x: float(logsumexp(model.log_joint(np.array([x]), ends))),
         0.0,
         model.upper,
     )
-    u = np.linspace(u[0], u[-1], _STEPS)
+    u = np.linspace(u[0], u[-1], _COARSE_POINTS)
     coarse = u[::4]
     v, _ = support_grid(
         lambda x: float(logsumexp(model.log_joint(coarse, np.array([x])))), -far, far
     )
-    v = np.linspace(v[0], v[-1], _STEPS)
+    v = np.linspace(v[0], v[-1], _COARSE_POINTS)
     return _spike_slab_posterior(
         model, refine_by_spline(u, v, model.log_joint(u, v)), unit
     )
@@ -177,7 +177,7 @@ class _SpikeSlabModel:
         return float(
             np.arcsinh(self.prior.tau_scale / self.grain)
             + 2
-            + _NATS / (TAIL[self.prior.tau] - 1)
+            + _NATS_OF_SUPPORT / (TAIL[self.prior.tau] - 1)
         )
 
     @property
@@ -251,22 +251,29 @@ def _scaled_model(
     effect: Array, noise: Noise, prior: Prior, weight: tuple[float, float]
 ) -> _SpikeSlabModel:
     loadings = np.empty((len(effect), 0)) if noise.loadings is None else noise.loadings
-    # points over the range of the factor scores, (F, r), along the principal axes of
-    # their information
-    if not loadings.shape[1]:
-        score_points = np.empty((1, 0))
-    else:
-        values, axes = np.linalg.eigh(_score_precision(loadings, noise.variances))
-        counts = [
-            int(np.ceil(_FARTHEST * np.sqrt(value) / _SPACING)) for value in values
-        ]
-        ticks = [np.linspace(-_FARTHEST, _FARTHEST, 2 * n + 1) for n in counts]
-        tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
-        score_points = np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
     model = _SpikeSlabModel(
-        effect, noise.variances, loadings, noise.marginal, prior, weight, score_points
+        effect,
+        noise.variances,
+        loadings,
+        noise.marginal,
+        prior,
+        weight,
+        _score_points(loadings, noise.variances),
     )
     return replace(model, scores=model.scores[_relevant_scores(model)])
+
+
+def _score_points(loadings: Array, variances: Array) -> Array:
+    """Return points over the range of the factor scores, (F, r), along the principal
+    axes of their information.
+    """
+    if not loadings.shape[1]:
+        return np.empty((1, 0))
+    values, axes = np.linalg.eigh(_score_precision(loadings, variances))
+    counts = [int(np.ceil(_SCORE_SDS * np.sqrt(value) / _SPACING)) for value in values]
+    ticks = [np.linspace(-_SCORE_SDS, _SCORE_SDS, 2 * n + 1) for n in counts]
+    tensor = np.stack(np.meshgrid(*ticks, indexing="ij"), axis=-1)
+    return np.asarray(tensor.reshape(-1, loadings.shape[1]) @ axes.T)
 
 
 def _score_precision(loadings: Array, variances: Array) -> Array:
@@ -282,8 +289,11 @@ def _relevant_scores(model: _SpikeSlabModel) -> npt.NDArray[np.bool_]:
     """
     if len(model.scores) == 1:
         return np.ones(1, dtype=bool)
-    far = _NATS + np.log(len(model.effect))
-    v, u = np.linspace(-far, far, _PROBES), np.linspace(0, model.upper, _PROBES)
+    far = _NATS_OF_SUPPORT + np.log(len(model.effect))
+    v, u = (
+        np.linspace(-far, far, _PROBES_AN_AXIS),
+        np.linspace(0, model.upper, _PROBES_AN_AXIS),
+    )
     a, b = model.weight
     prior = a * np.log(expit(v)) + b * np.log(expit(-v))
     best = np.full(len(model.scores), -np.inf)
@@ -297,7 +307,7 @@ def _relevant_scores(model: _SpikeSlabModel) -> npt.NDArray[np.bool_]:
             + level
         )
         best = np.maximum(best, heights.max(axis=0))
-    return np.asarray(best > best.max() - 1.5 * _NATS)
+    return np.asarray(best > best.max() - 1.5 * _NATS_OF_SUPPORT)
 
 
 def _spike_slab_posterior(
@@ -305,7 +315,7 @@ def _spike_slab_posterior(
 ) -> Exact:
     share, u, v = surface.nodes(*_RULE)
     weight, tau = model.share(v), model.tau(u)
-    used = share > _NEGLIGIBLE
+    used = share > _LEAST_WEIGHT
     total = share[used].sum()
     nodes = [
         _score_node(model, float(p / total), float(w), float(t))
@@ -324,7 +334,7 @@ def _spike_slab_posterior(
     # prior
     size = model.loadings.shape[1]
     values = np.linalg.eigvalsh(_score_precision(model.loadings, model.variances))
-    steps = _FARTHEST / np.ceil(_FARTHEST * np.sqrt(values) / _SPACING)
+    steps = _SCORE_SDS / np.ceil(_SCORE_SDS * np.sqrt(values) / _SPACING)
     return Exact(
         mean=unit * tails.mean,
         sd=unit * np.sqrt(tails.square),
@@ -384,7 +394,7 @@ def _score_node(
 ) -> _ScoreNode:
     heights = model.log_scores(tau, np.array([w]), np.array([1 - w]))[0]
     shares = np.exp(heights - logsumexp(heights))
-    used = shares > _NEGLIGIBLE
+    used = shares > _LEAST_WEIGHT
     residual = model.residual[used]
     components = Components(np.array([0.0, tau**2]), np.array([1 - w, w]))
     rows = Node(1.0, residual.ravel(), np.zeros(residual.size), components)
@@ -406,7 +416,7 @@ def _draw_spike_slab(
     # P(effect not 0), and effects given that they are not 0
     present, normal = np.empty((2, n, len(model.effect)))
     ace = np.empty_like(normal)
-    rows = max(1, _BLOCK // model.residual.size)
+    rows = max(1, BLOCK // model.residual.size)
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         ace[part], normal[part], present[part] = _draw_effects_and_scores(

@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import BLOCK
 from causalgia.posterior.density_grids import (
     Surface,
     gauss_rule,
@@ -53,8 +54,7 @@ from causalgia.posterior.scale_mixture import (
 )
 from causalgia.types import Array
 
-_BLOCK = 1 << 20
-_NEGLIGIBLE = 1e-9
+_LEAST_WEIGHT = 1e-9
 
 
 def student(
@@ -171,7 +171,7 @@ def _student_posterior(
 
 def _student_nodes(posterior: HyperPosterior) -> list[Node]:
     model, hyper = posterior.model, posterior.nodes()
-    used = np.flatnonzero(hyper.weight > _NEGLIGIBLE)
+    used = np.flatnonzero(hyper.weight > _LEAST_WEIGHT)
     total = hyper.weight[used].sum()
     nodes: list[Node] = []
     for i in used:
@@ -214,7 +214,7 @@ def _draw_student(
     ]
     window = window_of(places, model.noise, components)
     ace = np.empty((n, len(model.effect)))
-    rows = max(1, _BLOCK // len(model.effect))
+    rows = max(1, BLOCK // len(model.effect))
     for start in range(0, n, rows):
         part = slice(start, start + rows)
         center, linear = model.shared.split(coefficients[part])
@@ -239,15 +239,18 @@ def _draw_student(
     )
 
 
-_NATS = 20.0
+_NATS_OF_SUPPORT = 20.0
 _SPACING = 0.75  # of the width of log lambda's posterior: a relative error of 5e-7
-_WIDEST = 0.5  # the tail of lambda is exponential for any nu
+_WIDEST_SPACING = 0.5  # the tail of lambda is exponential for any nu
 _DEEPEST = 60.0
-_FEW = 25  # up to so many effects mu may have several modes, and has its own mesh
+# up to so many effects mu may have several modes, and has its own mesh
+_FEW_EFFECTS = 25
 _STEPS_U, _STEPS_Y = 25, 21
-_CORE, _FAR, _EDGE = float(np.arcsinh(7.0)), 30.0, 16.0
+_CORE_END = float(np.arcsinh(7.0))
+_FAR_END = 30.0
+_EDGE_NATS = 16.0
 #: up to so many effects: numbers of nodes of u and of strata of mu
-_RULES = ((_FEW, (31, 41)), (200, (11, 21)), (1_000, (11, 7)), (np.inf, (7, 5)))
+_RULES = ((_FEW_EFFECTS, (31, 41)), (200, (11, 21)), (1_000, (11, 7)), (np.inf, (7, 5)))
 _RULE_U = 11
 _FLAT = 1e-6
 
@@ -281,7 +284,7 @@ def t_components(nu: float, farthest: float) -> Components:
     """
     lower, upper = _ends_of_mixing(nu)
     lower -= min(float(np.log1p(farthest**2 / nu)), _DEEPEST)
-    spacing = min(_SPACING * float(np.sqrt(2 / (nu + 1))), _WIDEST)
+    spacing = min(_SPACING * float(np.sqrt(2 / (nu + 1))), _WIDEST_SPACING)
     n = max(24, int(np.ceil((upper - lower) / spacing)) + 1)
     x = np.linspace(upper, lower, n)
     weight = np.exp(nu / 2 * (x - np.expm1(x)))
@@ -293,7 +296,7 @@ def _ends_of_mixing(nu: float) -> tuple[float, float]:
     """Return the log lambda below and above the peak of its density where it has fallen
     by exp(-20).
     """
-    depth = 2 * _NATS / nu
+    depth = 2 * _NATS_OF_SUPPORT / nu
     lower = brentq(lambda x: np.expm1(x) - x - depth, -depth - 2, 0)
     upper = brentq(lambda x: np.expm1(x) - x - depth, 0, np.log(depth + 1) + 2)
     return lower, upper
@@ -385,7 +388,9 @@ class StudentModel:
             + TAIL[self.prior.tau]
             - 1
         )
-        return float(np.arcsinh(max(scales) / self.grain) + 2 + _NATS / power)
+        return float(
+            np.arcsinh(max(scales) / self.grain) + 2 + _NATS_OF_SUPPORT / power
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -472,20 +477,8 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
     InferenceError
         If the coefficients have no single peak, or mu has no end.
     """
-    if len(model.shared.precision) == 1 and len(model.effect) <= _FEW:
-        # evaluate (u, mu) on a mesh adapted to the local information: with few effects
-        # mu may have many modes
-        mu = _mu_mesh(model)
-        width = np.log(np.gradient(mu))
-        points, _ = support_grid(
-            lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper
-        )
-        u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
-        return HyperPosterior(
-            model,
-            refine_by_spline(u, mu, np.array([model.log_joint(x, mu) for x in u])),
-            None,
-        )
+    if len(model.shared.precision) == 1 and len(model.effect) <= _FEW_EFFECTS:
+        return _hyper_posterior_on_mesh(model)
     u, modes = _modes_along_tau(model)
     heights = np.array(
         [
@@ -496,8 +489,8 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
     both = CubicSpline(
         u, np.array([np.concatenate([m.value, m.root.ravel()]) for m in modes])
     )
-    reach_y, steps = _CORE, _STEPS_Y
-    while reach_y < _FAR:
+    reach_y, steps = _CORE_END, _STEPS_Y
+    while reach_y < _FAR_END:
         y = np.linspace(-reach_y, reach_y, steps)
         density = (
             heights[:, None]
@@ -517,12 +510,26 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
                     "the effects do not settle a coefficient or factor score: its "
                     "posterior is not peaked; take engine='nuts'"
                 )
-        if density[:, [0, -1]].max() < density.max() - _EDGE:
+        if density[:, [0, -1]].max() < density.max() - _EDGE_NATS:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
     raise InferenceError(
         "the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10"
     )
+
+
+def _hyper_posterior_on_mesh(model: StudentModel) -> HyperPosterior:
+    """Evaluate (u, mu) on a mesh adapted to the local information: with few effects mu
+    may have many modes.
+    """
+    mu = _mu_mesh(model)
+    width = np.log(np.gradient(mu))
+    points, _ = support_grid(
+        lambda u: float(logsumexp(model.log_joint(u, mu) + width)), 0.0, model.upper
+    )
+    u = np.linspace(points[0], points[-1], 2 * _STEPS_U - 1)
+    heights = np.array([model.log_joint(x, mu) for x in u])
+    return HyperPosterior(model, refine_by_spline(u, mu, heights), None)
 
 
 def _mu_mesh(model: StudentModel) -> Array:
@@ -583,7 +590,7 @@ def _replace_laplace(
     """Replace Laplace's log density of (u, y), (U, Y), by the exact one where u has
     mass.
     """
-    for i in np.flatnonzero(density.max(axis=1) > density.max() - 2 * _NATS):
+    for i in np.flatnonzero(density.max(axis=1) > density.max() - 2 * _NATS_OF_SUPPORT):
         sd = float(modes[i].root[0, 0])
         for j, place in enumerate(y):
             mu = np.array([modes[i].value[0] + sd * np.sinh(place)])

@@ -39,16 +39,17 @@ _SETTLED = 1e-4  # gain of the log likelihood in nats an effect
 _LEAST_RIDGE = 1e-6
 _PARTLY = (0.25, 0.5, 0.75)  # correlations of effects between tasks
 _LEAST_STRONG = 20
-_CLEAR = 4.0  # standard errors from which a loading is not 0
+_LOADING_STANDARD_ERRORS = 4.0  # standard errors from which a loading is not 0
 _DOUBTED = 2.0  # standard errors of a loading that the independent part covers
-_ALIKE = 0.9  # cosine of directions that are one
-_BLOCK = 1 << 21  # numbers of a block of contrasts in the bases of their errors
+_SAME_COSINE = 0.9  # cosine of directions that are one
+# numbers of a block of contrasts in the bases of their errors
+_NUMBERS_OF_BASES = 1 << 21
 _HELD = 1 << 27  # numbers of all eigenvectors up to which they are computed once: 1 GiB
 _SINGULAR = 1e-6
 _SOME = 20  # contrasts whose correlations are looked at one by one
 _LEAST_SHARE = 0.01  # of the error variance: a smaller shared error is left in
-_OWN = 0.02  # least part of a variance that a contrast does not share
-_TURNS = 30
+_LEAST_OWN_PART = 0.02  # least part of a variance that a contrast does not share
+_EM_TURNS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +170,9 @@ def learned_patterns(
         floor = _DOUBTED**2 * float(part.loading_variance.sum(axis=1).max())
         found.append((f"learned {i + 1}", part.loadings, max(part.ridge, floor)))
         if part.loadings.shape[1] == 1:
-            clear = part.loadings**2 > _CLEAR**2 * part.loading_variance
+            clear = (
+                part.loadings**2 > _LOADING_STANDARD_ERRORS**2 * part.loading_variance
+            )
             found.append(
                 (
                     f"learned {i + 1}, clear tasks",
@@ -233,7 +236,7 @@ def _distinct(parts: list[_Analyzer]) -> list[_Analyzer]:
         if part.loadings.shape[1] > 1 or not any(
             other.loadings.shape[1] == 1
             and abs(float((other.loadings * unit).sum()))
-            > _ALIKE * np.sqrt(float((other.loadings**2).sum()))
+            > _SAME_COSINE * np.sqrt(float((other.loadings**2).sum()))
             for other in distinct
         ):
             distinct.append(part)
@@ -353,7 +356,7 @@ def over_blocks(
     >>> [rows.tolist() for rows in seen]
     [[0, 1], [2]]
     """
-    width = max(1, min(_BLOCK // numbers, 512))
+    width = max(1, min(_NUMBERS_OF_BASES // numbers, 512))
     blocks = [np.arange(start, min(start + width, n)) for start in range(0, n, width)]
     threads = min(available_cores(), len(blocks))
     if threads < 2:
@@ -450,7 +453,7 @@ class _Parts:
     def eigen(self, rows: npt.NDArray[np.intp]) -> tuple[Array, Array]:
         values, vectors = np.linalg.eigh(self.covariance(rows))
         floor = (
-            _OWN * np.median((self.least[rows] ** 2), axis=1)
+            _LEAST_OWN_PART * np.median((self.least[rows] ** 2), axis=1)
             if self.shared.any()
             else 0.0
         )
@@ -549,7 +552,8 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
     removed, change = _shared_error(effect / unit, parts, shared / unit**2)
     parts = _Parts(*sizes, correlation, mean, shrinkage, change)
     variance = np.maximum(
-        parts.least**2 + parts.own + np.diagonal(change), _OWN * parts.least**2
+        parts.least**2 + parts.own + np.diagonal(change),
+        _LEAST_OWN_PART * parts.least**2,
     )
     return TaskErrors(
         effect / unit - removed,
@@ -675,7 +679,7 @@ def _shared_error(effect: Array, parts: _Parts, shared: Array) -> tuple[Array, A
         parts.mean * np.outer(*[np.sqrt(np.median(parts.least**2, axis=0))] * 2)
     )
     whitened = np.linalg.solve(root, np.linalg.solve(root, prior).T)
-    prior *= min(1.0, (1 - _OWN) / float(np.linalg.eigvalsh(whitened)[-1]))
+    prior *= min(1.0, (1 - _LEAST_OWN_PART) / float(np.linalg.eigvalsh(whitened)[-1]))
     own = _Parts(
         parts.least, parts.own, parts.correlation, parts.mean, parts.shrinkage, -prior
     )
@@ -686,7 +690,7 @@ def _shared_error(effect: Array, parts: _Parts, shared: Array) -> tuple[Array, A
     eigen = (
         [own.eigen(block) for block in rows] if effect.size * size <= _HELD else None
     )
-    for _ in range(_TURNS):
+    for _ in range(_EM_TURNS):
         precision, pull, share = np.zeros((size, size)), np.zeros(size), counts - 1.0
         for i, block in enumerate(rows):
             values, vectors = own.eigen(block) if eigen is None else eigen[i]

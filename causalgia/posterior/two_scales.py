@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from causalgia.analysis_values import Prior
 from causalgia.compiled import njit
 from causalgia.errors import InferenceError, quoted
+from causalgia.numerics.row_blocks import SMALL_BLOCK
 from causalgia.posterior.error_covariance import Noise, check_effects, rescale_noise
 from causalgia.posterior.exact import (
     Draws,
@@ -38,9 +39,10 @@ __all__ = ["median_se", "two_scales"]
 _STRATA = 5
 _WORK = 3_000_000  # normal probabilities for moments: about a tenth of a second
 _SURE = 0.05
-_LEAST_NODES, _MOST_NODES, _NEGLIGIBLE = 40, 100_000, 1e-6
-_BLOCK = 1 << 18
-_LEAST = 1e-300
+_LEAST_NODES = 40
+_MOST_NODES = 100_000
+_LEAST_NODE_WEIGHT = 1e-6
+_LEAST_PROBABILITY = 1e-300
 
 
 def median_se(noise: Noise) -> float:
@@ -241,7 +243,7 @@ class _TwoScalePosterior:
             *normal_strata(n),
             sums,
         )
-        sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST)
+        sums[:, :5] /= np.maximum(sums[:, 5:], _LEAST_PROBABILITY)
         sums[:, 1] = np.maximum(sums[:, 1] - sums[:, 0] ** 2, 0.0)
         return sums
 
@@ -271,7 +273,7 @@ class _TwoScalePosterior:
         size, tables = len(self.model.shared.precision), []
         for part, share in zip(self.parts, self.share, strict=True):
             narrow, wide, _ = scales_at(part.cells.points, one=part.one)
-            cell, at = np.nonzero(share * part.weight > _NEGLIGIBLE)
+            cell, at = np.nonzero(share * part.weight > _LEAST_NODE_WEIGHT)
             columns = (
                 share * part.weight[cell, at],
                 narrow[cell],
@@ -342,9 +344,11 @@ def _interpolate_moments(lattice: Lattice, found: Array) -> Array:
     Moments over both scales are not: they jump where the other scale becomes the
     likelier one.
     """
-    rarer = ndtri(np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST, 0.5))
+    rarer = ndtri(
+        np.clip(np.minimum(found[:, 2], found[:, 3]), _LEAST_PROBABILITY, 0.5)
+    )
     score = np.where(found[:, 2] < found[:, 3], rarer, -rarer)
-    logs = np.log(np.maximum(found[:, [1, 4, 5]], _LEAST))
+    logs = np.log(np.maximum(found[:, [1, 4, 5]], _LEAST_PROBABILITY))
     read = lattice.read(np.hstack([found[:, :1], score[:, None], logs]))
     off, score = read[:, 0], read[:, 1]
     variance, shrinkage, weight = np.moveaxis(np.exp(read[:, 2:]), 1, 0)
@@ -361,7 +365,7 @@ def _draw_two_scale_effects(
 ) -> Array:
     size = len(model.effect)
     ace = np.empty((len(coefficients), size))
-    rows = max(1, _BLOCK // size)
+    rows = max(1, SMALL_BLOCK // size)
     for start in range(0, len(ace), rows):
         part = slice(start, start + rows)
         center, linear = model.shared.split(coefficients[part])

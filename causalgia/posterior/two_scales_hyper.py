@@ -41,10 +41,11 @@ ONE_SCALE = 0.1  # prior probability that one scale is enough
 WIDE = 3.0
 LEAST_RATIO = 2.0
 
-_TINY = 0.01  # 5e-5 of the prior of a scale lies below
+_SMALLEST_SCALE = 0.01  # 5e-5 of the prior of a scale lies below
 _TAIL = 7.0
-_FIRST = 0.7  # size of the first cells
-_FEWER, _MANY = 500, 4.0
+_CELL_SIZE = 0.7  # size of the first cells
+_FEWER = 500
+_MANY_IN_POWER = 4.0  # sharpening power from which effects count as many
 # nodes of the share: up to 5.5 sd of its logit on both sides
 X = np.linspace(-2.4, 2.4, 9)
 _ON_A_LINE = 0.2  # finer cells cost little in one dimension
@@ -351,7 +352,7 @@ def posterior_parts(
         _scale_cells(model, coarse, fine, _scale_box(model, one=one), start, one=one)
         for one in (False, True)
     ]
-    many = _sharpening_power(model) >= _MANY
+    many = _sharpening_power(model) >= _MANY_IN_POWER
     found = _fit_parts(fine, cells, many=many)
     return (
         found
@@ -455,7 +456,7 @@ def _scale_cells(
 
         return density
 
-    if _sharpening_power(model) < _MANY:
+    if _sharpening_power(model) < _MANY_IN_POWER:
         return adaptive_cells(density_of(fine, _share_points(one)), *box, start)
     part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
     return sharpen_cells(
@@ -473,11 +474,11 @@ def _scale_box(
     the numbers of cells.
     """
     span = float(np.ptp(model.effect)) + 3.0
-    lower, upper = [np.log(_TINY)], [np.log(30 * span)]
+    lower, upper = [np.log(_SMALLEST_SCALE)], [np.log(30 * span)]
     if not one:
         lower, upper = [*lower, -_TAIL], [*upper, max(_TAIL, float(np.log(span)) + 4)]
     low, high = np.array(lower), np.array(upper)
-    return low, high, np.ceil((high - low) / _FIRST).astype(int)
+    return low, high, np.ceil((high - low) / _CELL_SIZE).astype(int)
 
 
 @njit(nogil=True)

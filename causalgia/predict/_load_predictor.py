@@ -377,7 +377,7 @@ def _as_ready_predictor(
 ) -> Predictor:
     """Return a ready-made predictor; PredictorError if it contradicts an option."""
     for name, wanted in request.items():
-        plain, own = _PLAIN[name](wanted), _predictor_choice(made, name)
+        plain, own = _PARSE_CHOICE[name](wanted), _predictor_choice(made, name)
         if name == "scale" and not isinstance(wanted, str):
             tasks = _predictor_choice(made, "tasks")
             plain = as_scale(wanted, None if tasks is None else tuple(tasks))
@@ -397,7 +397,7 @@ def _as_ready_predictor(
     return made
 
 
-_PLAIN: dict[str, Callable[[Any], Any]] = {
+_PARSE_CHOICE: dict[str, Callable[[Any], Any]] = {
     "tasks": lambda value: list(as_distinct_names(value, "task")),
     "scale": lambda value: as_scale(value, None) if isinstance(value, str) else value,
     "alphabet": lambda value: str(value).upper().replace("U", "T"),
@@ -417,7 +417,7 @@ def _predictor_choice(made: Predictor, name: str) -> Any:
         if value is None
         else list(value)
         if name == "tasks"
-        else _PLAIN[name](value)
+        else _PARSE_CHOICE[name](value)
     )
 
 

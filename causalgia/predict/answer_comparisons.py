@@ -23,7 +23,7 @@ from causalgia.predict.predictor import (
 )
 from causalgia.types import Array, Tokens
 
-_ROWS = 8
+_SEQUENCES_COMPARED = 8
 _NOISE = {8: 1e-9, 4: 1e-4, 2: 1e-2}
 """Tolerated difference, relative to the largest answer, by the size of the floating
 dtype in bytes.
@@ -133,7 +133,7 @@ def check_same_twice(predictor: Predictor, tokens: Tokens) -> None:
     Traceback (most recent call last):
     causalgia.errors.PredictorError: the predictor answers the same batch differently when asked twice: ...
     """
-    some = tokens[: _ROWS if tokens.shape[1] <= LONG else 1]
+    some = tokens[: _SEQUENCES_COMPARED if tokens.shape[1] <= LONG else 1]
     first = predictor.predict(some)
     _check_again(
         predictor,
@@ -170,10 +170,10 @@ def probe_answers(predictor: Predictor, tokens: Tokens) -> ProbeAnswers:
     first sequence goes alone.
     """
     length = tokens.shape[1]
-    some = tokens[: _ROWS if length <= LONG else 2]
+    some = tokens[: _SEQUENCES_COMPARED if length <= LONG else 2]
     first = _ask_first(predictor, some)
     if asks_one_by_one(predictor, length):
-        return _ask_one_by_one(predictor, tokens[:_ROWS], first)
+        return _ask_one_by_one(predictor, tokens[:_SEQUENCES_COMPARED], first)
     try:
         rows, other, together = _answer_with_mates(predictor, some)
     except NonFiniteError:
@@ -298,7 +298,7 @@ def _answer_with_mates(
     differs = (rows != rows[0]).any(axis=1)
     if differs.any():
         return rows, int(differs.argmax()), predictor.predict(rows)
-    half = rows[: _ROWS // 2]
+    half = rows[: _SEQUENCES_COMPARED // 2]
     for exchange in (
         1,
         2,

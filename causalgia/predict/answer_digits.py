@@ -11,9 +11,10 @@ from causalgia.types import Mask
 
 #: format -> bits of a float32 that it has not, and its largest relative error
 _FORMATS = {"bfloat16": (16, 2.0**-8), "float16": (13, 2.0**-11)}
-_MOST_ROWS, _MOST_COLUMNS = 512, 64
-_FEWEST = 12
-_SHARE = 0.15
+_ROWS_EXAMINED = 512
+_COLUMNS_EXAMINED = 64
+_LEAST_ANSWERS = 12
+_LEAST_SET_SHARE = 0.15
 
 
 def rounding_of_format(name: str) -> float:
@@ -46,17 +47,17 @@ class AnswerDigits:
     def add(self, answers: object) -> None:
         """Keep some rows of answers (n, ...) of a floating dtype."""
         if (
-            self._n_rows >= _MOST_ROWS
+            self._n_rows >= _ROWS_EXAMINED
             or not isinstance(answers, np.ndarray)
             or answers.dtype.kind != "f"
             or answers.ndim == 0
         ):
             return
-        first = answers[: _MOST_ROWS - self._n_rows]
+        first = answers[: _ROWS_EXAMINED - self._n_rows]
         if not first.size:
             return
         table = first.reshape(len(first), -1)
-        table = table[:, :: -(-table.shape[1] // _MOST_COLUMNS)]
+        table = table[:, :: -(-table.shape[1] // _COLUMNS_EXAMINED)]
         with np.errstate(over="ignore"):
             rows = table.astype(np.float32)
         # longer than float32: no half precision
@@ -78,7 +79,7 @@ class AnswerDigits:
         if self._known[0] != self._n_rows:
             table = np.concatenate(self._parts)
             # of few rows all columns together
-            columns = table.T if len(table) >= _FEWEST else [table.ravel()]
+            columns = table.T if len(table) >= _LEAST_ANSWERS else [table.ravel()]
             found = [_format_of(column) for column in columns]
             self._known = (
                 self._n_rows,
@@ -90,7 +91,7 @@ class AnswerDigits:
 def _format_of(values: NDArray[np.float32]) -> str:
     """Return the shortest format that has all values of a column exactly; "" if none."""
     used = np.unique(np.abs(values[np.isfinite(values) & (values != np.rint(values))]))
-    if len(used) < _FEWEST:
+    if len(used) < _LEAST_ANSWERS:
         return ""
     bits = used.view(np.uint32)
     for name, (n_absent, _) in _FORMATS.items():
@@ -105,8 +106,8 @@ def _is_rounded(exponent: NDArray[np.uint32], last: Mask) -> bool:
     exponent: on a grid it is 0 for all small values.
     """
     small = last[exponent < exponent.max()]
-    enough = len(small) < _FEWEST // 2 or small.mean() >= _SHARE
-    return bool(enough and last.mean() >= _SHARE)
+    enough = len(small) < _LEAST_ANSWERS // 2 or small.mean() >= _LEAST_SET_SHARE
+    return bool(enough and last.mean() >= _LEAST_SET_SHARE)
 
 
 def half_precision_in_words(name: str) -> str:

@@ -32,7 +32,7 @@ from causalgia.errors import CausalgiaError
 UNREAD = "~"
 """Suffix of a fingerprint that does not cover all state."""
 
-_PLAIN = (
+_SCALAR_TYPES = (
     type(None),
     bool,
     int,
@@ -153,7 +153,7 @@ class _Reader:
 
     def read(self, value: object) -> bytes:
         """Return the digest of a value."""
-        if isinstance(value, _PLAIN):
+        if isinstance(value, _SCALAR_TYPES):
             return _blake2b(
                 b"plain", type(value).__name__.encode(), repr(value).encode()
             )

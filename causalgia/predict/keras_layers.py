@@ -250,7 +250,7 @@ def _recurrent(
     return layer
 
 
-_SIDES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+_MERGE_MODES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "concat": lambda one, other: torch.cat([one, other], dim=1),
     "sum": torch.add,
     "mul": torch.mul,
@@ -262,8 +262,10 @@ def _bidirectional(
     config: dict[str, Any], weight: Weight
 ) -> Callable[[Tensor], Tensor]:
     given, mode = config["layer"], config.get("merge_mode", "concat")
-    if mode not in _SIDES:
-        raise ValueError(f"merge_mode {quoted(mode)} is not one of {', '.join(_SIDES)}")
+    if mode not in _MERGE_MODES:
+        raise ValueError(
+            f"merge_mode {quoted(mode)} is not one of {', '.join(_MERGE_MODES)}"
+        )
     own = given["config"]
     sequences = bool(own.get("return_sequences"))
     other = config.get("backward_layer") or {
@@ -275,7 +277,7 @@ def _bidirectional(
 
     def layer(x: Tensor) -> Tensor:
         last = backward(x)
-        return _SIDES[mode](forward(x), last.flip(2) if sequences else last)
+        return _MERGE_MODES[mode](forward(x), last.flip(2) if sequences else last)
 
     return layer
 

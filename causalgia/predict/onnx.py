@@ -573,8 +573,8 @@ def _layout(
     raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
 
 
-_ROWS = 12
-_SHOWN = 4
+_SEQUENCES_COMPARED = 12
+_SEQUENCES_TRACED = 4
 """Rows that the exporter sees; values that it wrongly takes for constants show in the
 other rows.
 """
@@ -648,12 +648,14 @@ def export_onnx(
         if isinstance(network, TorchPredictor)
         else TorchPredictor(network, device="cpu")
     )
-    tokens = np.random.default_rng(0).integers(0, 4, (_ROWS, length), dtype=np.uint8)
+    tokens = np.random.default_rng(0).integers(
+        0, 4, (_SEQUENCES_COMPARED, length), dtype=np.uint8
+    )
     truth = predictor.predict(tokens)
     target = Path(path)
     draft = target.with_name(f".{target.name}.draft")
     try:
-        write_onnx(predictor, draft, tokens[:_SHOWN])
+        write_onnx(predictor, draft, tokens[:_SEQUENCES_TRACED])
         _compare(
             _answers_of_file(_open_exported(draft, predictor), tokens, target),
             truth,

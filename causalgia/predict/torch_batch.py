@@ -48,7 +48,7 @@ _AMPLE = 256
 limited to the caches.
 """
 _OTHER_BUDGET = 256 * _MIB
-_MOST = {"cpu": 1024}
+_MOST_IN_BATCH = {"cpu": 1024}
 _MOST_ELSEWHERE = 4096
 
 
@@ -109,7 +109,9 @@ class BatchSizes:
         fitting = (budget - 1) // max(max(added, default=0), 1)
         if self._device.type == "cpu":
             fitting = min(fitting, max(_AMPLE, _CACHED // max(sum(added), 1)))
-        size = min(_MOST.get(self._device.type, _MOST_ELSEWHERE), max(1, fitting))
+        size = min(
+            _MOST_IN_BATCH.get(self._device.type, _MOST_ELSEWHERE), max(1, fitting)
+        )
         return 1 << (size.bit_length() - 1)
 
     def halve(self, length: int, size: int) -> None:
@@ -214,7 +216,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 Tensor: TypeAlias = torch.Tensor
-_LENGTHS = 8
+_LENGTHS_COMPILED = 8
 """Number of shapes for which torch compiles a network; for further ones it silently
 runs eagerly.
 """
@@ -295,9 +297,9 @@ class Compiled:
     def __call__(self, x: Tensor) -> Any:
         """Answer for one-hot x; PredictorError if the network cannot be compiled."""
         self._shapes.add(x.shape)
-        if len(self._shapes) > _LENGTHS:
+        if len(self._shapes) > _LENGTHS_COMPILED:
             msg = (
-                f"compile=True serves {_LENGTHS} lengths of sequence, one compilation "
+                f"compile=True serves {_LENGTHS_COMPILED} lengths of sequence, one compilation "
                 "each; leave it out for more"
             )
             raise PredictorError(msg)

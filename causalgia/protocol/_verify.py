@@ -41,7 +41,7 @@ from causalgia.protocol.lock_file import (
 )
 from causalgia.streams import derive, root_key
 
-_FILES = {
+_KIND_OF_FILE = {
     "outcomes.nc": "outcomes",
     "trial.zarr": "outcomes",
     "estimates.nc": "estimates",
@@ -237,7 +237,7 @@ def verify(
         )
     folder = Path(results)
     found: dict[str, xr.Dataset] = {}
-    for name, kind in _FILES.items():
+    for name, kind in _KIND_OF_FILE.items():
         if not (folder / name).exists():
             continue
         found[kind] = (

@@ -39,7 +39,7 @@ from causalgia.errors import (
 from causalgia.inputs import check_no_pipe, parse_toml, read_text
 
 FORMAT = 1
-_FIRST = re.compile(r'sha256 = "([0-9a-f]{64})"')
+_CHECKSUM_LINE = re.compile(r'sha256 = "([0-9a-f]{64})"')
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z", re.ASCII)
 # tables of an analysis whose rows keep their order
 _IN_ORDER = ("contrasts", "tasks", "rope")
@@ -151,23 +151,23 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     """
     text = read_text(path, ProtocolError)
     first, _, body = text.partition("\n")
-    found = _FIRST.fullmatch(first)
+    found = _CHECKSUM_LINE.fullmatch(first)
     if found is None:
         raise ProtocolError(
             f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, "
-            f"not {quoted(first)}: it is not a lock, or this line was changed; {_CURE}"
+            f"not {quoted(first)}: it is not a lock, or this line was changed; {_LOCK_CURE}"
         )
     if found[1] != _sha256(body):
-        raise ProtocolError(f"{path}: {_damage(body)}; {_CURE}")
+        raise ProtocolError(f"{path}: {_damage(body)}; {_LOCK_CURE}")
     content = parse_toml(body, ProtocolError, source=str(path))
     try:
         check_content(content)
     except CausalgiaError as error:
-        raise ProtocolError(f"{path}: {error}; {_CURE}") from error
+        raise ProtocolError(f"{path}: {error}; {_LOCK_CURE}") from error
     return content, found[1]
 
 
-_CURE = (
+_LOCK_CURE = (
     "take the copy that was registered, or write a new lock with `causalgia lock` or "
     "cg.Protocol(...).lock(path)"
 )

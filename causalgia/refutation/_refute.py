@@ -292,7 +292,7 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-_ROWS = {
+_CHECK_OF_ROW = {
     "same answers": "numerical_floor",
     "specific share": "beyond_placebos",
     "order of effects": "other_null_models",
@@ -312,7 +312,7 @@ def _function_of(name: Any) -> Any:
     if not isinstance(name, str):
         return name
     words = " ".join(name.split())
-    function = _ROWS.get(words, words.replace("-", "").replace(" ", "_"))
+    function = _CHECK_OF_ROW.get(words, words.replace("-", "").replace(" ", "_"))
     return function if function in CHECKS else name
 
 

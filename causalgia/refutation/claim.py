@@ -49,6 +49,8 @@ FAIL_LEVEL = 0.0025
 """Probability with which a check may fail where nothing is wrong: a twentieth of .05,
 for about twenty checks.
 """
+WARN_LEVEL = 0.05
+"""Probability with which a check may warn where nothing is wrong."""
 N_PLACEBOS = 19
 """Placebos of a contrast: the fewest whose smallest rank p-value is .05."""
 CLAIM_LEVEL = 0.05

@@ -279,7 +279,8 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
 N_NULLS = 3
 """Other null models that the claimed effects are estimated under."""
 ORDER, RANGE, SPREAD = 0.8, 0.5, 0.5
-_FEWEST, _MOST = 20, 500
+_LEAST_UNITS_A_NULL = 20
+_MOST_UNITS_A_NULL = 500
 
 
 def other_null_models(claim: Claim) -> xr.Dataset:
@@ -352,7 +353,9 @@ def _repeated_trials(claim: Claim) -> list[Finding]:
         arms = dict.fromkeys(arm for name in names for arm in claim.weights[name])
         a_unit = len(arms) * len(nulls)
         try:
-            n = claim.n_units(0.15, a_unit=a_unit, least=_FEWEST, most=_MOST)
+            n = claim.n_units(
+                0.15, a_unit=a_unit, least=_LEAST_UNITS_A_NULL, most=_MOST_UNITS_A_NULL
+            )
             break
         except NotApplicableError:
             if len(names) == 1:

@@ -15,6 +15,7 @@ from causalgia.design import Genomic, KletShuffle
 from causalgia.design.null_model import FromSequences
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
+    WARN_LEVEL,
     Claim,
     Finding,
     NotApplicableError,
@@ -32,10 +33,11 @@ K = 3
 AUC_WARN, AUC_FAIL = 0.7, 0.9
 OUTSIDE_WARN, OUTSIDE_FAIL = 0.2, 0.5
 LEAST_EFFECTIVE = 50
-_FEWEST, _FEWEST_PREDICTED, _MOST = 25, 10, 300
+_LEAST_SAMPLE = 25
+_LEAST_PREDICTED = 10
+_MOST_SAMPLE = 300
 _N_PERMUTATIONS = 999
 _FOLDS = 5
-_CLEAR = 0.05
 
 
 def kmer_frequencies(tokens: Tokens, k: int = K) -> Array:
@@ -89,7 +91,9 @@ def two_samples(claim: Claim) -> TwoSamples:
         than 25 of either.
     """
     if "two samples" not in claim.shared:
-        claim.shared["two samples"] = _draw_samples(claim, least=_FEWEST, apart=True)
+        claim.shared["two samples"] = _draw_samples(
+            claim, least=_LEAST_SAMPLE, apart=True
+        )
     found: TwoSamples = claim.shared["two samples"]
     return found
 
@@ -110,7 +114,7 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
         )
     key = derive(claim.key, "null-model shift")
     rng = np.random.default_rng(key)
-    drawn = draw_backgrounds(design, 0, min(design.n_units, 4 * _MOST), key=key)
+    drawn = draw_backgrounds(design, 0, min(design.n_units, 4 * _MOST_SAMPLE), key=key)
     parents = drawn.parents.astype(str)
     units = np.sort(np.unique(parents, return_index=True)[1])
     real = np.unique(claim.real_sequences.tokens, axis=0)
@@ -130,7 +134,7 @@ def _draw_samples(claim: Claim, *, least: int, apart: bool) -> TwoSamples:
             f"sequences{of} are too few to compare; {least} of each are the least"
         )
     return TwoSamples(
-        drawn.tokens[units[:_MOST]], rng.permutation(real, axis=0)[:_MOST]
+        drawn.tokens[units[:_MOST_SAMPLE]], rng.permutation(real, axis=0)[:_MOST_SAMPLE]
     )
 
 
@@ -200,7 +204,7 @@ def _divergence(claim: Claim) -> list[Finding]:
     value = bits(labels)
     chance = np.array([bits(rng.permutation(labels)) for _ in range(_N_PERMUTATIONS)])
     p = (1 + np.sum(chance >= value * (1 - 1e-9))) / (_N_PERMUTATIONS + 1)
-    status: Status = "warn" if p <= _CLEAR else "pass"
+    status: Status = "warn" if p <= WARN_LEVEL else "pass"
     return [
         Finding(
             check="k-mer composition",
@@ -463,13 +467,13 @@ def _discrepancy(claim: Claim) -> list[Finding]:
     value, p = mmd_test(
         samples.features, samples.is_real, key=derive(claim.key, "kernel distance")
     )
-    status: Status = "warn" if p <= _CLEAR else "pass"
+    status: Status = "warn" if p <= WARN_LEVEL else "pass"
     return [
         Finding(
             check="kernel distance",
             figure="permutation p-value of the maximum mean discrepancy",
             value=p,
-            threshold=_CLEAR,
+            threshold=WARN_LEVEL,
             status=status,
             reason=(
                 f"squared discrepancy {value:.2g} between {len(samples.units):,} "
@@ -602,10 +606,10 @@ def untreated_predictions(claim: Claim) -> list[Array]:
     """
     predictor, samples = (
         claim.check_predictor(),
-        _draw_samples(claim, least=_FEWEST_PREDICTED, apart=False),
+        _draw_samples(claim, least=_LEAST_PREDICTED, apart=False),
     )
     most = min(200, len(samples.units), len(samples.real))
-    n = claim.n_units(0.1, a_unit=2, least=_FEWEST_PREDICTED, most=most)
+    n = claim.n_units(0.1, a_unit=2, least=_LEAST_PREDICTED, most=most)
     found = [
         predictor.predict(rows[:n]).astype(np.float64)
         for rows in (samples.units, samples.real)

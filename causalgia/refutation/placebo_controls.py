@@ -17,6 +17,7 @@ from causalgia.errors import DesignError
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     N_PLACEBOS,
+    WARN_LEVEL,
     Claim,
     Finding,
     NotApplicableError,
@@ -31,9 +32,11 @@ from causalgia.reporting.table_formats import format_p, p_clause
 from causalgia.streams import derive
 
 SPECIFIC, LEAKS = 0.5, 0.25
-_SHARE, _BESIDE, _KNOWN = 0.4, 0.25, 0.3
-_FEWEST, _MOST = 6, 200
-_CLEAR = 0.05
+_COST_OF_PLACEBOS = 0.4
+_COST_BESIDE_POSITIVE = 0.25  # of placebos, where a known motif is tested too
+_COST_OF_KNOWN_MOTIF = 0.3
+_LEAST_UNITS_A_PLACEBO = 6
+_MOST_UNITS_A_PLACEBO = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,15 +106,26 @@ def _run_placebo_trial(claim: Claim) -> PlaceboTrial:
         raise NotApplicableError(
             f"no contrast is a written motif minus a control ({why})"
         )
-    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
+    there = (
+        design.drawn.available
+        if isinstance(design.drawn, Genomic)
+        else _MOST_UNITS_A_PLACEBO
+    )
     for n_pairs in range(min(len(pairs), 3), 0, -1):
         chosen = dict(list(pairs.items())[:n_pairs])
         own = dict.fromkeys(arm for pair in chosen.values() for arm in pair)
         a_unit = len(own) + N_PLACEBOS * n_pairs
         try:
-            share = _SHARE if claim.positive is None else _BESIDE
-            least = min(_FEWEST if n_pairs == 1 else 24, there)
-            n = claim.n_units(share, a_unit=a_unit, least=least, most=min(_MOST, there))
+            share = (
+                _COST_OF_PLACEBOS if claim.positive is None else _COST_BESIDE_POSITIVE
+            )
+            least = min(_LEAST_UNITS_A_PLACEBO if n_pairs == 1 else 24, there)
+            n = claim.n_units(
+                share,
+                a_unit=a_unit,
+                least=least,
+                most=min(_MOST_UNITS_A_PLACEBO, there),
+            )
             break
         except NotApplicableError:
             if n_pairs == 1:
@@ -262,7 +276,7 @@ def _rank_and_share(claim: Claim) -> list[Finding]:
         ahead = [row_of(over, placebo, task) for placebo in trial.placebos[arm]]
         n_beyond = sum(ace <= 0 for ace, _, _ in ahead)
         n_clear = sum(
-            ace < 0 and upper_tail(-ace, se, df) <= _CLEAR for ace, se, df in ahead
+            ace < 0 and upper_tail(-ace, se, df) <= WARN_LEVEL for ace, se, df in ahead
         )
         ranks.append(((1 + n_beyond) / (N_PLACEBOS + 1), n_beyond, n_clear, name, task))
         shares.append(
@@ -285,14 +299,14 @@ def _rank_finding(
     most = next(
         k
         for k in range(N_PLACEBOS + 1)
-        if stats.binom.sf(k - 1, N_PLACEBOS, 2 * _CLEAR) <= FAIL_LEVEL / m
+        if stats.binom.sf(k - 1, N_PLACEBOS, 2 * WARN_LEVEL) <= FAIL_LEVEL / m
     )
     p, n_beyond, n_clear, name, task = max(ranks, key=lambda row: (row[2], row[0]))
     status: Status = (
         "fail"
         if n_clear >= most
         else "pass"
-        if max(row[0] for row in ranks) <= _CLEAR
+        if max(row[0] for row in ranks) <= WARN_LEVEL
         else "warn"
     )
     if status == "warn":
@@ -302,7 +316,7 @@ def _rank_finding(
         check="beyond placebos",
         figure="rank p-value of the effect among 19 placebos",
         value=p,
-        threshold=_CLEAR,
+        threshold=WARN_LEVEL,
         status=status,
         reason=(
             f"{n_beyond} of {N_PLACEBOS} placebos have the effect of '{name}' on "
@@ -438,7 +452,7 @@ def _control_among_placebos(claim: Claim) -> list[Finding]:
             * upper_tail(
                 abs(of_arm), float(np.hypot(se, spread)), min(df, N_PLACEBOS - 1)
             )
-            > _CLEAR
+            > WARN_LEVEL
         ):
             continue
         side, way = np.sign(of_arm), np.sign(row_of(found, "control", task)[0]) or 1.0
@@ -546,9 +560,16 @@ def _known_motif(claim: Claim) -> list[Finding]:
         given, at=max(0, (design.null.length - len(Embed(given, at=0).written)) // 2)
     )
     arms = _placebo_arms(known)
-    there = design.drawn.available if isinstance(design.drawn, Genomic) else _MOST
+    there = (
+        design.drawn.available
+        if isinstance(design.drawn, Genomic)
+        else _MOST_UNITS_A_PLACEBO
+    )
     n = claim.n_units(
-        _KNOWN, a_unit=len(arms) + 1, least=min(_FEWEST, there), most=min(_MOST, there)
+        _COST_OF_KNOWN_MOTIF,
+        a_unit=len(arms) + 1,
+        least=min(_LEAST_UNITS_A_PLACEBO, there),
+        most=min(_MOST_UNITS_A_PLACEBO, there),
     )
     outcomes = claim.fresh({"known": known, **arms}, n, "positive control")
     center = dict.fromkeys(arms, -1.0 / N_PLACEBOS)
@@ -559,7 +580,9 @@ def _known_motif(claim: Claim) -> list[Finding]:
     size = abs(over["ace"])
     of_known = size.sel(contrast="known")
     beside = (size.sel(contrast=list(arms)) >= of_known).sum("contrast").to_numpy()
-    clear = (over["p"].sel(contrast="known") <= _CLEAR / size.sizes["task"]).to_numpy()
+    clear = (
+        over["p"].sel(contrast="known") <= WARN_LEVEL / size.sizes["task"]
+    ).to_numpy()
     n_beyond = np.where(clear, beside, N_PLACEBOS)
     task, n_least = str(size["task"].to_numpy()[n_beyond.argmin()]), int(n_beyond.min())
     found = n_least == 0
@@ -569,7 +592,7 @@ def _known_motif(claim: Claim) -> list[Finding]:
             check="positive control",
             figure="rank p-value of the known motif among 19 placebos",
             value=(1 + n_least) / (N_PLACEBOS + 1),
-            threshold=_CLEAR,
+            threshold=WARN_LEVEL,
             status="pass" if found else "fail",
             reason=(
                 f"{n_least} of {N_PLACEBOS} placebos have the effect of '{label}' or "
@@ -697,7 +720,7 @@ def _control_twice(claim: Claim) -> list[Finding]:
     )
     value, worst = permutation_p(one, other, key=derive(claim.key, "identical arms"))
     status: Status = (
-        "fail" if value <= FAIL_LEVEL else "warn" if value <= _CLEAR else "pass"
+        "fail" if value <= FAIL_LEVEL else "warn" if value <= WARN_LEVEL else "pass"
     )
     before, again = (float(y.sel(task=tasks[worst]).mean()) for y in (first, fresh))
     return [
@@ -705,7 +728,7 @@ def _control_twice(claim: Claim) -> list[Finding]:
             check="identical arms",
             figure="p-value of the control against itself on fresh units",
             value=value,
-            threshold=_CLEAR,
+            threshold=WARN_LEVEL,
             status=status,
             reason=(
                 f"'{control}' on {tasks[worst]}: mean {before:.4g} in the trial, "
@@ -753,7 +776,7 @@ def _fresh_control(claim: Claim) -> tuple[xr.Dataset, int]:
     except NotApplicableError:
         pass
     design = claim.check_design()
-    n = claim.n_units(0.1, a_unit=2, least=10, most=_MOST)
+    n = claim.n_units(0.1, a_unit=2, least=10, most=_MOST_UNITS_A_PLACEBO)
     other = next(arm.name for arm in design.named_arms if arm.name != control)
     return claim.fresh(arms_of(claim, [control, other]), n, "identical arms"), 2 * n
 

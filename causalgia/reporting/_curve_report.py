@@ -279,7 +279,7 @@ def _total(curve: xr.Dataset, ace: NDArray[np.float64]) -> str:
     return f"; sum over positions {size} {interval}"
 
 
-_COLUMNS = ("ace", "se", "lower", "upper", "critical")
+_CURVE_COLUMNS = ("ace", "se", "lower", "upper", "critical")
 
 
 def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
@@ -319,7 +319,7 @@ def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
     positions_of(curves)
     target = Path(path) if str(path).endswith(".npz") else Path(f"{path}.npz")
     arrays: dict[str, Any] = {
-        name: curves[name].to_numpy() for name in _COLUMNS if name in curves
+        name: curves[name].to_numpy() for name in _CURVE_COLUMNS if name in curves
     }
     dims = ("contrast", "position", "task", "model")
     labels: dict[str, Any] = {
@@ -376,8 +376,8 @@ def write_bigwig(
         If pyBigWig is not installed: ``pip install 'causalgia[bigwig]'``.
     """
     _check_curves(curves)
-    if column not in _COLUMNS or column not in curves:
-        known = ", ".join(quoted(name) for name in _COLUMNS if name in curves)
+    if column not in _CURVE_COLUMNS or column not in curves:
+        known = ", ".join(quoted(name) for name in _CURVE_COLUMNS if name in curves)
         raise OutcomesError(
             f"column={quoted(column)} is not one of the curves' columns: {known}"
         )

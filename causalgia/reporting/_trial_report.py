@@ -20,7 +20,7 @@ from causalgia.effect_table import (
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
@@ -57,7 +57,7 @@ from causalgia.schema import keeps_effects, validate
 if TYPE_CHECKING:
     import xarray as xr
 
-_FEW = 6
+_EFFECTS_LISTED = 6
 _MEMBERS = {
     "seeds": ("retrainings of the predictor", "the next retraining of the predictor"),
     "folds": (
@@ -139,7 +139,7 @@ def estimand(estimates: xr.Dataset) -> str:
         first,
         f"{facts[0].upper()}{facts[1:]}." if facts else "",
         "\n".join(f"{name}: {text}" for name, text in do.items())
-        if 1 < len(do) <= _FEW
+        if 1 < len(do) <= _EFFECTS_LISTED
         else "",
         defined,
     ]
@@ -179,7 +179,7 @@ def sentences(
     names = [name for name in ("task", "model") if estimates.sizes.get(name, 1) > 1]
     effects = [row for row in table if rows == "all" or not row["is_placebo"]]
     each, large = (
-        every or len(effects) <= _FEW or is_decided(estimates),
+        every or len(effects) <= _EFFECTS_LISTED or is_decided(estimates),
         any(map(is_large, effects)),
     )
     lines = (
@@ -263,7 +263,7 @@ def task_contrast_text(estimates: xr.Dataset) -> tuple[str, str]:
         named = {name: text for name, text in words.items() if text != name}
         lines = (
             [f"{name}: {text}" for name, text in named.items()]
-            if len(named) <= _FEW
+            if len(named) <= _EFFECTS_LISTED
             else []
         )
         return f", {task_weights_in_words(rows)}", "\n".join(lines)
@@ -417,7 +417,6 @@ def _count_range(counts: NDArray[np.int64]) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-_NAMED = 3
 _MISSED = re.compile(
     r"; (?:effects on|this trial could miss an effect present in) fewer than "
     r"\S+ % of backgrounds(?: could be missed)?"
@@ -553,9 +552,9 @@ def _largest_effects(
     ]
     names = [
         effect_name(estimates, np.unravel_index(i, which.shape), quote=True)
-        for i in chosen[:_NAMED]
+        for i in chosen[:NAMES_SHOWN]
     ]
-    more = len(chosen) - _NAMED
+    more = len(chosen) - NAMES_SHOWN
     words = int((which & placebo).any(axis=tuple(range(1, which.ndim))).sum())
     parts = [*names, *([f"{more:,} more"] if more > 0 else [])]
     parts += [placebo_count(words)] if words else []

@@ -27,7 +27,7 @@ from causalgia.reporting.verdict_sentences import (
     why_undecided,
 )
 
-_FEW = 3
+_TASKS_LISTED = 3
 _MOST_COLUMNS = 60
 _UP = ("increases", "higher")
 _DOWN = ("decreases", "lower")
@@ -222,7 +222,7 @@ def _directions_in_words(
     if not found:
         return ""
     names = list(dict.fromkeys(row["contrast"] for row in found))
-    if len(names) > _FEW or len(found) > 2 * _FEW:
+    if len(names) > _TASKS_LISTED or len(found) > 2 * _TASKS_LISTED:
         return _many_directions(found, rows, several, attrs, scale)
     return " ".join(
         _one_direction(
@@ -376,9 +376,9 @@ def _negligible_in_words(
     ):
         where = "" if word == "negligible" else where
     names = _names_with_place(found, rows, several)
-    if len(found) == len(rows) and len(names) > _FEW:
+    if len(found) == len(rows) and len(names) > _TASKS_LISTED:
         return f"All {_noun(rows, several)} are {_state(word, where)}."
-    if len(names) > _FEW:
+    if len(names) > _TASKS_LISTED:
         are = "is" if len(found) == 1 else "are"
         return f"{len(found):,} {are} {_state(word, where)}."
     are = "is" if len(names) == 1 else "are"
@@ -397,7 +397,7 @@ def _undecided_in_words(
     names = _names_with_place(found, rows, several)
     if len(found) == len(rows) and len(found) > 1:
         return f"The data decide about none of {_noun(rows, several)}."
-    if len(names) > _FEW:
+    if len(names) > _TASKS_LISTED:
         are = "is" if len(found) == 1 else "are"
         return f"{len(found):,} {are} undecided."
     why = ""
@@ -420,7 +420,7 @@ def _estimates_in_words(
         if found := _search_in_words(known, order, several, scale):
             return found
     known.sort(key=lambda row: -abs(row["ace"] - null))
-    if len(rows) <= _FEW:
+    if len(rows) <= _TASKS_LISTED:
         parts = [
             f"of {cut(row['contrast'])}{_place(row, several)}: {size_in_words(row)}"
             for row in known
@@ -454,4 +454,4 @@ def _search_in_words(
         if len(of_place) > 1:
             line += f"; shuffling {in_list(names)} together, by {size_in_words(last)}"
         lines.append(printable(f"{line}."))
-    return lines[:_FEW]
+    return lines[:_TASKS_LISTED]

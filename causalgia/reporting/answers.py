@@ -19,7 +19,7 @@ from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import wide as wide
 from causalgia.notes import notes_of
@@ -78,9 +78,7 @@ from causalgia.reporting.verdict_sentences import (
 )
 from causalgia.schema import keeps_effects
 
-_MOST_ROWS = 20
-_MOST_NAMED = 3
-"""Contrasts of one verdict that the sentences name."""
+_ROWS_OF_ANSWER = 20
 _MOST_COUNTED = 20_000
 """Effects whose verdicts the sentences count; of more, those of the tasks shown."""
 _FEW_PLACES = 2
@@ -300,7 +298,7 @@ def answer_parts(
     if order == "size":
         table = _by_size(table, shown)
     n_effects = sum(not row["summary"] for row, _ in table)
-    beside_each_other = _MOST_ROWS, max(_MOST_ROWS // shown.sizes["task"], 1)
+    beside_each_other = _ROWS_OF_ANSWER, max(_ROWS_OF_ANSWER // shown.sizes["task"], 1)
     for most in beside_each_other if rows != "all" else (None,):
         keep, not_shown = table, ""
         if most is not None:
@@ -978,7 +976,7 @@ def _first_contrasts(
         if not row["summary"]:
             by_verdict.setdefault(str(row.get("verdict")), set()).add(row["contrast"])
     named = {
-        name for few in by_verdict.values() if len(few) <= _MOST_NAMED for name in few
+        name for few in by_verdict.values() if len(few) <= NAMES_SHOWN for name in few
     }
     first = set(sorted(names, key=lambda name: name not in named)[:most])
     shown = [

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-_WORDS = ("motif", "name", "task", "verdict", "one letter from", "family")
+_WORD_COLUMNS = ("motif", "name", "task", "verdict", "one letter from", "family")
 _VERB = {"higher": "raises", "lower": "lowers"}
 _FEW_PAIRS = 2
 _MOST_BESIDE = 3
@@ -96,7 +96,7 @@ def discovery_parts(
         discovery_sentences(found.table, found.confirmed, found.pairs),
         header,
         lines,
-        words=_WORDS,
+        words=_WORD_COLUMNS,
         foot=[
             *([f"Intervals: {_level(decided)}."] if of_page else []),
             *found.foot,
@@ -253,9 +253,15 @@ def discovery_sentences(
             + (f": {why} {range_}." if within else ".")
         ]
     first = confirmed.iloc[0]
-    of = "the one proposed motif" if n == n_read == 1 else (
-        f"all {n:,} proposed motifs" if n == n_read else f"{n_read:,} of {n:,} proposed motifs"
-    )  # fmt: skip
+    of = (
+        "the one proposed motif"
+        if n == n_read == 1
+        else (
+            f"all {n:,} proposed motifs"
+            if n == n_read
+            else f"{n_read:,} of {n:,} proposed motifs"
+        )
+    )
     near = confirmed.loc[confirmed["variant_of"] != "", "consensus"].nunique()
     near_to = f", {near:,} of them one letter from a larger one" if near else ""
     n_families = confirmed["family"].nunique()

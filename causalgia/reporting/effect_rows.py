@@ -40,7 +40,7 @@ Rows = Literal["summary", "all"]
 
 ENOUGH_FOR_QUANTILES = 40
 _LIMITS = ("ace", "se", "df", "lower", "upper", "p", "p_adjusted")
-_COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
+_NUMBER_COLUMNS = (*_LIMITS, "skewness", "leverage", "exact", "n_units", "n_clusters")
 _OF_VERDICTS = (
     "verdict",
     "p_verdict",
@@ -56,7 +56,7 @@ _OF_VERDICTS = (
     "p_zero",
 )
 _OF_MATCHED = ("p_matched", "n_matched")
-_DIMS = ("contrast", "task", "model", "element", "position")
+_FIRST_DIMS = ("contrast", "task", "model", "element", "position")
 """Dims of effects that a report knows."""
 
 
@@ -141,7 +141,7 @@ def _with_one_contrast_dim(estimates: Any) -> Any:
     """
     if not isinstance(estimates, xr.Dataset) or "ace" not in estimates:
         return estimates
-    further = [str(dim) for dim in estimates["ace"].dims if dim not in _DIMS]
+    further = [str(dim) for dim in estimates["ace"].dims if dim not in _FIRST_DIMS]
     if len(further) != 1 or "contrast" not in estimates["ace"].dims:
         return estimates
     (dim,) = further
@@ -342,10 +342,12 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
     return {**summary, "central": central}
 
 
-_MOST_TASKS, _SHOWN_TASKS, _SHOWN_ROWS = 30, 20, 60
+_TASKS_OF_TABLE = 30
+_SHOWN_TASKS = 20
+_SHOWN_ROWS = 60
 
 
-def largest_tasks(table: xr.Dataset, *, most: int = _MOST_TASKS) -> xr.Dataset:
+def largest_tasks(table: xr.Dataset, *, most: int = _TASKS_OF_TABLE) -> xr.Dataset:
     """Return the tasks with the largest effects, the largest first; a table of few
     tasks is returned unchanged.
 
@@ -491,7 +493,7 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
     dims = estimates["ace"].dims
     columns = [
         name
-        for name in (*_COLUMNS, *_OF_VERDICTS, *_OF_MATCHED)
+        for name in (*_NUMBER_COLUMNS, *_OF_VERDICTS, *_OF_MATCHED)
         if name in estimates.variables
     ]
     values = {

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import xarray as xr
 
 from causalgia.checks import four_digits
+from causalgia.errors import NAMES_SHOWN
 from causalgia.reporting.answer_sentences import cut, in_words
 from causalgia.reporting.answers import AnswerParts
-from causalgia.reporting.short_answers import short_answer
+from causalgia.reporting.short_answers import LETTERS_SHOWN, short_answer
 from causalgia.reporting.verdict_sentences import check_value
 from causalgia.schema import validate
 
-_WORDS = ("result", "check", "limit", "what")
+_WORD_COLUMNS = ("result", "check", "limit", "what")
 _ORDER = ("fail", "warn", "pass")
-_MOST_NAMED, _MOST_LETTERS, _LONG, _FEW_CLAIMS = 3, 40, 56, 2
+_FIGURE_LETTERS = 56
+_FEW_CLAIMS = 2
 _AT_MOST = {
     "beyond placebos",
     "another control",
@@ -29,7 +31,7 @@ _AT_MOST = {
     "randomized weights",
 }
 """Checks that pass up to their limit; others pass from it."""
-_SHORT = {
+_SHORT_FIGURES = {
     "shift of the mean GC content, in sd, at which an effect turns": (
         "shift of GC content, in sd, that turns an effect"
     ),
@@ -149,7 +151,13 @@ def refutation_parts(
     if not every_row:
         order.sort(key=lambda i: _ORDER.index(status[i]))
     lines = [
-        [status[i], names[i], values[i], limits[i], _SHORT.get(figures[i], figures[i])]
+        [
+            status[i],
+            names[i],
+            values[i],
+            limits[i],
+            _SHORT_FIGURES.get(figures[i], figures[i]),
+        ]
         for i in order
     ]
     skipped = str(found.attrs.get("not_applicable", "")).splitlines()
@@ -172,8 +180,8 @@ def refutation_parts(
         answer,
         ["result", "check", "value", "limit", "what"],
         lines,
-        words=_WORDS,
-        letters=_LONG,
+        words=_WORD_COLUMNS,
+        letters=_FIGURE_LETTERS,
         foot=foot,
         each=[
             f"{names[i]} ({status[i]}; {figures[i]} {values[i]}): "
@@ -209,7 +217,7 @@ def _answer(names: list[str], status: list[str], claims: str) -> str:
         )
     effects = claims.split("; ")
     named = (
-        in_words([cut(one, _MOST_LETTERS) for one in effects])
+        in_words([cut(one, LETTERS_SHOWN) for one in effects])
         if len(effects) <= _FEW_CLAIMS
         else f"{len(effects):,} contrasts"
     )
@@ -235,7 +243,7 @@ def _named(names: list[str]) -> str:
     """Return the names of a few checks, or the number of more; empty where none is."""
     if not names:
         return ""
-    return in_words(names) if len(names) <= _MOST_NAMED else f"{len(names):,} checks"
+    return in_words(names) if len(names) <= NAMES_SHOWN else f"{len(names):,} checks"
 
 
 def _because(reason: str, cure: str) -> str:

@@ -12,8 +12,8 @@ from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts
 from causalgia.reporting.folded_text import fitted_foot
 
-_MOST_ROWS = 20
-_MOST_LETTERS = 40
+ROWS_SHOWN = 20
+LETTERS_SHOWN = 40
 """Letters of a name in a table; longer ones are cut, which the table says."""
 
 
@@ -30,7 +30,7 @@ def short_answer(
     requested: Sequence[str] = (),
     every_row: bool = False,
     more: str = "",
-    letters: int = _MOST_LETTERS,
+    letters: int = LETTERS_SHOWN,
     pointers: Mapping[str, str] | None = None,
 ) -> AnswerParts:
     """Return an answer of these parts, of which the table has at most 20 rows and the
@@ -73,7 +73,7 @@ def short_answer(
     how = {"every": 'rows="all"', "noted": "notes=True", "whole": ""} | dict(
         pointers or {}
     )
-    shown = lines if every_row else lines[:_MOST_ROWS]
+    shown = lines if every_row else lines[:ROWS_SHOWN]
     left = len(lines) - len(shown)
     names = [heading in words for heading in header]
     cells = [

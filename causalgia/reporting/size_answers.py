@@ -14,7 +14,7 @@ from causalgia.reporting.short_answers import every_row as all_rows
 from causalgia.reporting.short_answers import short_answer
 from causalgia.reporting.table_formats import percent
 
-_HEADINGS = {
+_HEADING_OF_VARIABLE = {
     "n_units": "units",
     "n_clusters": "source sequences",
     "half_width": "half width",
@@ -90,7 +90,7 @@ def size_parts(
     """
     key = next(name for name in _SIZES if name in found.data_vars)
     dims = [str(dim) for dim in found[key].dims]
-    columns = [name for name in _HEADINGS if name in found.data_vars]
+    columns = [name for name in _HEADING_OF_VARIABLE if name in found.data_vars]
     if "n_clusters" in columns and bool(
         (found["n_clusters"] == found["n_units"]).all()
     ):
@@ -113,7 +113,7 @@ def size_parts(
         most = "is the least likely" if key == "power" else "needs the most"
         answer = f"{answer[:-1]}; {' in '.join(map(cut, label))} {most}."
     shown = [i for i, dim in enumerate(dims) if found.sizes[dim] > 1]
-    header = [dims[i] for i in shown] + [_HEADINGS[name] for name in columns]
+    header = [dims[i] for i in shown] + [_HEADING_OF_VARIABLE[name] for name in columns]
     lines = [
         [
             *(names[i] for i in shown),

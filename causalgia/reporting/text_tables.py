@@ -15,7 +15,7 @@ GIVING_WAY = ("q", "shrunken")
 """Columns that a table does without where there is no room, the first to go first."""
 _LEFT = {"contrast", "task", "model", "verdict"}
 """Columns of words, which are aligned left; numbers are aligned right."""
-_LEAST = 16
+_LEAST_NAME_WIDTH = 16
 """Columns that a name has at least, unless it is shorter."""
 
 
@@ -125,8 +125,8 @@ def table_within(
         longest = {
             name: max(wide(line[head.index(name)]) for line in shown) for name in names
         }
-        room = {name: max(long, _LEAST) for name, long in longest.items()}
-        while over > 0 and any(long > _LEAST for long in room.values()):
+        room = {name: max(long, _LEAST_NAME_WIDTH) for name, long in longest.items()}
+        while over > 0 and any(long > _LEAST_NAME_WIDTH for long in room.values()):
             name = max(room, key=lambda one: room[one])
             room[name] -= 1
             over -= 1 if room[name] < longest[name] else 0

@@ -20,6 +20,7 @@ from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.inputs import rough_percent
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.reporting.table_formats import (
     _LEAST_P,
     format_effect,
@@ -31,7 +32,6 @@ from causalgia.schema import validate
 from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.verdict_rule import reversal_size
 
-_ROUNDING = 1e-9
 _UNDECIDED = "undecided"
 _FEW_TASKS = 3
 _SIDE = {
@@ -648,7 +648,7 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     if not side:
         return _more_units_clause(row, attrs)
     q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
-    alpha, rare = _alpha(attrs) * (1 + _ROUNDING), attrs.get("rare", "none")
+    alpha, rare = _alpha(attrs) * (1 + RELATIVE_ROUNDING), attrs.get("rare", "none")
     what = "it" if row.get("p_matched") is not None else "its interval"
     if row.get("p_verdict", 0.0) <= alpha:
         return f"; {what} lies {side}, but {q}"
@@ -708,7 +708,7 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     return f" (the same in all {n:,} {_unit_noun(attrs)})"
 
 
-_MOST = 20
+_SENTENCES_SHOWN = 20
 
 
 def tipping_report(found: xr.Dataset) -> str:
@@ -774,11 +774,11 @@ def tipping_report(found: xr.Dataset) -> str:
     every = list(product(*(range(found.sizes[dim]) for dim in dims)))
     lines += [
         _sentence(found, dict(zip(dims, at, strict=True)), label, groups)
-        for at in every[:_MOST]
+        for at in every[:_SENTENCES_SHOWN]
     ]
-    if len(every) > _MOST:
+    if len(every) > _SENTENCES_SHOWN:
         lines.append(
-            f"{len(every) - _MOST:,} more: select contrasts or tasks, "
+            f"{len(every) - _SENTENCES_SHOWN:,} more: select contrasts or tasks, "
             "found.sel(task=[...]), and report again."
         )
     return printable("\n".join(lines))

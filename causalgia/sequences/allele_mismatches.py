@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-_FEWEST = 3
-_SHARE = 0.9
-_COMPLEMENT = str.maketrans("ACGT", "TGCA")
+from causalgia.types import COMPLEMENT
+
+_LEAST_MISMATCHES = 3
+_EXPLAINED_SHARE = 0.9
 
 
 class Alleles(Protocol):
@@ -51,9 +52,9 @@ def mismatch_in_words(wrong: Sequence[tuple[Alleles, str]], n_variants: int) -> 
         counts["both"] += bool(alt) and found.startswith(_other_strand(alt))
     kind = max(counts, key=lambda name: counts[name])
     n = counts[kind]
-    if not n or n < _SHARE * len(wrong):
+    if not n or n < _EXPLAINED_SHARE * len(wrong):
         return ""
-    few = len(wrong) < _FEWEST or list(counts.values()).count(n) > 1
+    few = len(wrong) < _LEAST_MISMATCHES or list(counts.values()).count(n) > 1
     of = (
         f"all {n:,}"
         if n == n_variants
@@ -87,10 +88,10 @@ def _of_few(counts: dict[str, int], n_wrong: int) -> str:
         "swap": "the alternate there: are the alleles swapped?",
         "both": "the complement of the alternate there: swapped, on the other strand?",
     }
-    fit = [asks[kind] for kind, n in counts.items() if n >= _SHARE * n_wrong]
+    fit = [asks[kind] for kind, n in counts.items() if n >= _EXPLAINED_SHARE * n_wrong]
     return "the FASTA has " + " Or ".join(fit)
 
 
 def _other_strand(allele: str) -> str:
     """Return an allele as a list written for the other strand has it at this place."""
-    return allele.translate(_COMPLEMENT)[::-1]
+    return allele.translate(COMPLEMENT)[::-1]

@@ -18,13 +18,13 @@ from numpy.typing import DTypeLike, NDArray
 
 from causalgia.errors import SequenceError, quoted
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Tokens
+from causalgia.types import BASES, Tokens
 
 Ambiguous: TypeAlias = Literal["refuse", "draw"]
 ReadAmbiguous: TypeAlias = Literal["refuse", "draw", "keep"]
 Layout: TypeAlias = Literal["NCL", "NLC"]
 
-BASES = "ACGT"
+BASE_LETTERS = frozenset(BASES)
 IUPAC: dict[str, str] = {
     **{"A": "A", "C": "C", "G": "G", "T": "T", "U": "T"},
     **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},
@@ -34,9 +34,9 @@ IUPAC: dict[str, str] = {
 
 _AMBIGUOUS = "".join(letter for letter, bases in IUPAC.items() if len(bases) > 1)
 _UNKNOWN = 255
-_COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
+_IUPAC_COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
 COMPLEMENT_CODES: Tokens = np.array(
-    [ord(chr(byte).translate(_COMPLEMENT)) for byte in range(256)], np.uint8
+    [ord(chr(byte).translate(_IUPAC_COMPLEMENT)) for byte in range(256)], np.uint8
 )
 """ASCII code of the complement of each letter in upper case; others are unchanged."""
 
@@ -413,7 +413,7 @@ def reverse_complement_iupac(text: str) -> str:
     ('YTATCW', 'UACA')
     """
     letters, _ = parse_iupac(text)
-    opposite = letters.translate(_COMPLEMENT)[::-1]
+    opposite = letters.translate(_IUPAC_COMPLEMENT)[::-1]
     return opposite.replace("T", "U") if "U" in letters else opposite
 
 

@@ -13,13 +13,14 @@ from causalgia import compiled
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.alphabet import parse_iupac, reverse_complement_iupac
-from causalgia.sequences.random import as_length, as_tokens
+from causalgia.sequences.random import LETTERS_A_WORD, as_length, as_tokens
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LONGEST_PERIOD = 6  # of a simple repeat: microsatellites
-_COPIES, _SHORTEST = 3, 9
+_REPEAT_COPIES = 3
+_SHORTEST_REPEAT = 9  # bp
 _LETTERS_AT_ONCE = 1 << 16
 
 
@@ -59,7 +60,7 @@ def _repeated(tokens: Any, covered: Any, out: Any) -> None:
             for j in range(period, length + 1):
                 if j < length and tokens[i, j] == tokens[i, j - period]:
                     continue
-                if j - start >= max(_COPIES * period, _SHORTEST):
+                if j - start >= max(_REPEAT_COPIES * period, _SHORTEST_REPEAT):
                     covered[start:j] = 1
                 start = j - period + 1
         total = 0
@@ -265,7 +266,6 @@ def iupac_hits(
     return counts, first
 
 
-_LETTERS = 32  # in a word of 64 bits
 # 512 KiB of letters and 128 KiB of packed rows fit into the cache
 _WORDS_AT_ONCE = 1 << 14
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -367,7 +367,7 @@ class Distinct:
 
     def __init__(self, length: int, *, capacity: int = 1_024) -> None:
         self.length = as_length(length)
-        self._words = -(-self.length // _LETTERS)
+        self._words = -(-self.length // LETTERS_A_WORD)
         self._capacity = max(capacity, 1)
         self._kept: _Dictionary | _Table = _Dictionary()
 
@@ -439,7 +439,7 @@ class Distinct:
         """Return rows of tokens with 32 letters a word, (n, words), in an internal
         order of the letters.
         """
-        letters = np.zeros((len(tokens), _LETTERS * self._words), np.uint8)
+        letters = np.zeros((len(tokens), LETTERS_A_WORD * self._words), np.uint8)
         letters[:, : self.length] = tokens
         eights = letters.view(np.uint64).reshape(len(tokens), 4, self._words)
         packed: NDArray[np.uint64] = eights[:, 3]

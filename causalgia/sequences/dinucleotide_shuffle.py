@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 LONGEST = 1 << 15  # letters: a running sum fits 15 bits
 LANES = 32
-_FEW = 6  # walks below which lock step costs more than one walk after the other
+_FEW_WALKS = 6  # walks below which lock step costs more than one walk after the other
 FIELDS = np.uint64(0x0000_0001_0001_0001)
 FIELDS_AND_TOTAL = np.uint64(0x0001_0001_0001_0001)
 FLAGS = np.uint64(0x0000_8000_8000_8000)
@@ -263,7 +263,7 @@ def shuffle_pairs(
                 urns,
                 lane,
             )
-        if not together or n_lanes < _FEW:
+        if not together or n_lanes < _FEW_WALKS:
             for lane in range(n_lanes):
                 _walk_alone(urns, lane, out[first + lane])
             continue

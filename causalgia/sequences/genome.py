@@ -18,7 +18,7 @@ import numpy as np
 
 from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import CHANGED, open_regular_file, parse_int
+from causalgia.inputs import BYTES_A_READ, CHANGED, open_regular_file, parse_int
 from causalgia.sequences.skipped_inputs import Skipped, check_any_left, skipping
 from causalgia.sequences.text_files import (
     check_not_fasta,
@@ -28,8 +28,8 @@ from causalgia.sequences.text_files import (
     read_text,
 )
 
-_BLOCK, _LINE = 1 << 24, 1 << 10
-_LARGEST = 1 << 38
+_FIRST_STEP = 1 << 10  # bytes that are searched first
+_LARGEST_FILE = 1 << 38
 
 
 class Genome:
@@ -84,11 +84,11 @@ class Genome:
             state.st_size,
             state.st_mtime_ns,
         )
-        if (known := _SCANNED.get(key)) is None:
+        if (known := _INDEX_OF_FILE.get(key)) is None:
             known = _from_fai(self._data, state.st_mtime_ns) or _Index(self._scan())
-            if len(_SCANNED) >= _MOST_SCANNED:
-                _SCANNED.pop(next(iter(_SCANNED)), None)
-            _SCANNED[key] = known
+            if len(_INDEX_OF_FILE) >= _MOST_SCANNED:
+                _INDEX_OF_FILE.pop(next(iter(_INDEX_OF_FILE)), None)
+            _INDEX_OF_FILE[key] = known
         return known
 
     def _scan(self) -> dict[str, tuple[int, int]]:
@@ -96,7 +96,7 @@ class Genome:
         on request.
         """
         starts = list(self._headers())
-        if not starts or self._data[: min(starts[0], _BLOCK)].strip():
+        if not starts or self._data[: min(starts[0], BYTES_A_READ)].strip():
             msg = (
                 f"{self.path}: does not begin with a record; a FASTA has records: a "
                 "line '>name', then letters"
@@ -130,18 +130,18 @@ class Genome:
     def _on_disk(self) -> _File:
         file = self._close.enter_context(open_regular_file(self.path, SequenceError))
         size = os.fstat(file.fileno()).st_size
-        if size > _LARGEST:
+        if size > _LARGEST_FILE:
             raise SequenceError(
                 f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA "
                 "file"
             )
         data = _File(self.path, file, size)
-        check_text(data[:_BLOCK], self.path)
+        check_text(data[:BYTES_A_READ], self.path)
         return data
 
     def _headers(self) -> Iterator[int]:
-        for first in range(0, len(self._data), _BLOCK):
-            block = self._data[first : first + _BLOCK + 1]
+        for first in range(0, len(self._data), BYTES_A_READ):
+            block = self._data[first : first + BYTES_A_READ + 1]
             if not first and block.startswith(b">"):
                 yield 0
             found = block.find(b"\n>")
@@ -229,7 +229,7 @@ class _Index:
     even: dict[str, bool] = field(default_factory=dict)
 
 
-_SCANNED: dict[tuple[str, int, int, int], _Index] = {}
+_INDEX_OF_FILE: dict[tuple[str, int, int, int], _Index] = {}
 """Indices of files that were opened in this process, by path, inode, size and time."""
 _MOST_SCANNED = 16
 _MOST_HEADER = 2**16
@@ -318,12 +318,12 @@ class _File:
         """Return the first position of a letter from `start` on, -1 if there is none
         before `stop`.
         """
-        step = _LINE
+        step = _FIRST_STEP
         while start < stop:
             found = self[start : min(start + step, stop)].find(letter)
             if found >= 0:
                 return start + found
-            start, step = start + step, min(2 * step, _BLOCK)
+            start, step = start + step, min(2 * step, BYTES_A_READ)
         return -1
 
 
@@ -371,7 +371,7 @@ class _Record:
         if letters < 1 or (size and (size - 1) % width >= letters):
             return False
         found = right = 0
-        step = max(_BLOCK // width, 1) * width
+        step = max(BYTES_A_READ // width, 1) * width
         for first in range(self.start, self._end, step):
             block = np.frombuffer(
                 self.data[first : min(first + step, self._end)], np.uint8

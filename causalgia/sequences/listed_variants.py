@@ -10,9 +10,8 @@ from functools import partial
 from os import PathLike
 from typing import Protocol
 
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import NAMES_SHOWN, SequenceError, quoted
 from causalgia.inputs import cut_middle
-from causalgia.sequences.alphabet import BASES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.skipped_inputs import Skipped, check_any_left
 from causalgia.sequences.variant_files import (
@@ -21,8 +20,9 @@ from causalgia.sequences.variant_files import (
     as_variants,
     skipped_variant,
 )
+from causalgia.types import BASES
 
-_CHUNK, _NAMED = 64, 3
+_BASES_BEFORE = 64
 
 
 class Span(Protocol):
@@ -73,7 +73,9 @@ class ListedVariants:
         ]
         if not same:
             return ""
-        shown = ", ".join(same[:_NAMED]) + (", ..." if len(same) > _NAMED else "")
+        shown = ", ".join(same[:NAMES_SHOWN]) + (
+            ", ..." if len(same) > NAMES_SHOWN else ""
+        )
         are = "is" if len(same) == 1 else "are"
         return (
             f"{len(same):,} of {len(self.listed):,} listed variants {are} another of "
@@ -119,7 +121,7 @@ def left_normalized(variant: Variant, genome: Genome) -> Variant:
             if not start:
                 break
             if not before:
-                first = max(start - _CHUNK, 0)
+                first = max(start - _BASES_BEFORE, 0)
                 before = _letters(genome, variant, first, start)
             base, before = before[-1], before[:-1]
             if base not in BASES:

@@ -16,8 +16,8 @@ from causalgia.sequences.motifs import Motif
 
 CORE_BITS = 0.25
 """Information, in bits, of the first and the last position of a core."""
-_ALIKE = 0.75
-_NARROWEST = 4
+_LEAST_CORRELATION = 0.75
+_LEAST_OVERLAP = 4
 
 
 def motif_core(motif: Motif, *, bits: float = CORE_BITS) -> Motif:
@@ -55,7 +55,7 @@ def motif_core(motif: Motif, *, bits: float = CORE_BITS) -> Motif:
             "core; leave it out"
         )
     start, stop = int(above[0]), int(above[-1]) + 1
-    least = min(_NARROWEST, len(motif))
+    least = min(_LEAST_OVERLAP, len(motif))
     while stop - start < least:
         before = information[start - 1] if start else -1.0
         after = information[stop] if stop < len(information) else -1.0
@@ -71,7 +71,10 @@ def motif_core(motif: Motif, *, bits: float = CORE_BITS) -> Motif:
 
 
 def motif_families(
-    motifs: Sequence[Motif], *, both_strands: bool = True, alike: float = _ALIKE
+    motifs: Sequence[Motif],
+    *,
+    both_strands: bool = True,
+    alike: float = _LEAST_CORRELATION,
 ) -> list[int]:
     r"""Return the family of each motif, as the index of its first member.
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_real, is_whole, shown
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_iupac
+from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import as_tokens
-from causalgia.types import Tokens
+from causalgia.types import BASES, Tokens
 
 _NEAR = 0.05
 _IMPOSSIBLE = np.iinfo(np.int16).max // 2
@@ -256,7 +256,7 @@ def cutoff(motif: Motif, threshold: float) -> int:
     )
 
 
-_BLOCK = 1 << 21
+_SCORES_A_BLOCK = 1 << 21
 _P_VALUE = 1e-4
 
 
@@ -419,7 +419,7 @@ def _scan_blocks(
     blocks of sequences.
     """
     n_starts = rows.shape[1] - len(steps) + 1
-    size = max(_BLOCK // n_starts, 1)
+    size = max(_SCORES_A_BLOCK // n_starts, 1)
     opposite = steps[::-1, ::-1]
     for first in range(0, len(rows), size):
         block = rows[first : first + size]

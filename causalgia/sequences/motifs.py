@@ -17,14 +17,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, parse_iupac
+from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.text_files import numbered_lines, read_text
-from causalgia.types import Tokens
+from causalgia.types import BASES, Tokens
 
 Row: TypeAlias = tuple[float, float, float, float]
 
 UNIFORM: Row = (0.25, 0.25, 0.25, 0.25)
-_KEPT, _TOLERANCE = 1e-12, 1e-3
+NARROWEST_MOTIF = 4
+"""Positions of the narrowest motif that is learned from maps or from a layer."""
+_SUM_ROUNDING = 1e-12  # a row that sums to 1 within it is left as it is
+_SUM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -394,7 +397,7 @@ def _as_motif_table(
 
 
 def _as_probabilities(
-    row: Sequence[float], place: str, *, within: float = _TOLERANCE
+    row: Sequence[float], place: str, *, within: float = _SUM_TOLERANCE
 ) -> Row:
     """Return four probabilities that sum to 1; `place` begins the error's message."""
     total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
@@ -405,7 +408,7 @@ def _as_probabilities(
             f"{within}); from_counts() takes counts"
         )
         raise SequenceError(msg)
-    a, c, g, t = row if abs(total - 1) <= _KEPT else [x / total for x in row]
+    a, c, g, t = row if abs(total - 1) <= _SUM_ROUNDING else [x / total for x in row]
     return a, c, g, t
 
 
@@ -712,8 +715,8 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     )
 
 
-_HEADINGS = (["A", "C", "G", "T"], ["A", "C", "G", "U"])
-_NAMES = ("NA", "ID", "AC", "MOTIF", "DE")
+_BASE_HEADINGS = (["A", "C", "G", "T"], ["A", "C", "G", "U"])
+_NAME_FIELDS = ("NA", "ID", "AC", "MOTIF", "DE")
 """What TRANSFAC and CIS-BP call a motif's name, the best first."""
 
 
@@ -721,7 +724,9 @@ def _is_heading(text: str) -> bool:
     """Return whether a line names the columns of a matrix: "PO A C G T"."""
     words = text.upper().split()
     return (
-        words[1:5] in _HEADINGS and words[0][0] == "P" and len(words[0]) <= len("POS")
+        words[1:5] in _BASE_HEADINGS
+        and words[0][0] == "P"
+        and len(words[0]) <= len("POS")
     )
 
 
@@ -736,7 +741,7 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
         at += 1
         if not _is_heading(text):
             key, _, value = text.partition("\t" if "\t" in text else " ")
-            if key.strip(" :").upper() in _NAMES and value.strip():
+            if key.strip(" :").upper() in _NAME_FIELDS and value.strip():
                 facts.setdefault(key.strip(" :").upper(), value.strip())
             facts = {} if text == "//" else facts
             continue
@@ -755,7 +760,7 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
                 f"{path}: line {number}: no row follows {quoted(text[:40])}; a row for "
                 "each position has its number, then those of A, C, G, T"
             )
-        named = [facts[key] for key in _NAMES if key in facts]
+        named = [facts[key] for key in _NAME_FIELDS if key in facts]
         stem = Path(path).name.removesuffix(".gz").split(".")[0]
         identifier = facts.get("AC") or facts.get("ID") or facts.get("MOTIF") or stem
         yield _of_positions(

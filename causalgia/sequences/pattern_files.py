@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     import h5py
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
-_GROUPS = ("pos_patterns", "neg_patterns")
+_PATTERN_GROUPS = ("pos_patterns", "neg_patterns")
 _OLD = "metacluster_idx_to_submetacluster_results"
-_LONGEST, _MOST = 10_000, 100_000
-"""Most positions of a pattern, and most patterns."""
+# most positions of a pattern, and most patterns
+_LONGEST_PATTERN = 10_000
+_MOST_PATTERNS = 100_000
 
 
 def read_patterns(
@@ -153,7 +154,7 @@ def read_patterns(
 
 def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
     with opened_hdf5(path) as file:
-        groups = [name for name in _GROUPS if name in file]
+        groups = [name for name in _PATTERN_GROUPS if name in file]
         if not groups:
             raise SequenceError(f"{path}: {_what_else(list(file))}")
         found = {}
@@ -161,10 +162,10 @@ def _read_modisco(path: Path, trim: float) -> dict[str, Motif]:
             patterns = _group(file, group, path)
             names = [name for name in patterns if re.fullmatch(r"pattern_\d+", name)]
             names.sort(key=lambda name: int(name.rpartition("_")[2]))
-            if len(names) > _MOST:
+            if len(names) > _MOST_PATTERNS:
                 raise SequenceError(
                     f"{path}: {group} has {len(names):,} patterns, and at most "
-                    f"{_MOST:,} are read"
+                    f"{_MOST_PATTERNS:,} are read"
                 )
             for name in names:
                 key = f"{group}.{name}"
@@ -287,12 +288,12 @@ def _array(parent: h5py.Group, name: str, path: Path) -> NDArray[np.float64]:
     if (
         len(shape) != 2
         or shape[1] != 4
-        or not 1 <= shape[0] <= _LONGEST
+        or not 1 <= shape[0] <= _LONGEST_PATTERN
         or found.dtype.kind not in "fiub"
     ):
         raise SequenceError(
             f"{path}: {found.name} is {found.dtype} of shape {shape}; a pattern has 1 "
-            f"to {_LONGEST:,} rows of A, C, G, T"
+            f"to {_LONGEST_PATTERN:,} rows of A, C, G, T"
         )
     values: NDArray[np.float64] = found[()].astype(np.float64)
     if not np.isfinite(values).all():

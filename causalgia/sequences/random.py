@@ -14,6 +14,7 @@ import numpy as np
 
 from causalgia.compiled import njit
 from causalgia.errors import SequenceError, quoted
+from causalgia.numerics.row_blocks import INNER_BLOCK
 from causalgia.workers.clusters import available_cores
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ _START = np.uint64(0x6A09E667F3BCC909)
 # the start's mix: MurmurHash3
 _START_1, _START_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 LOW = np.uint64(0xFFFFFFFF)
-# words: 128 KiB, which stay in the cache from one operation to the next
-_AT_ONCE = 1 << 14
+LETTERS_A_WORD = 32
+"""Letters of two bits in a word of 64 bits."""
 _0, _1, _27, _30, _31, _32, _33 = (np.uint64(i) for i in (0, 1, 27, 30, 31, 32, 33))
 
 
@@ -171,7 +172,7 @@ def random_words(
     out = np.empty((ids.size, n), np.uint64)
 
     def write(rows: slice) -> None:
-        step = max(1, _AT_ONCE // max(n, 1))
+        step = max(1, INNER_BLOCK // max(n, 1))
         for start in range(rows.start, rows.stop, step):
             some = slice(start, min(start + step, rows.stop))
             out[some] = words_from(unit_states(word_key, ids[some]), n)

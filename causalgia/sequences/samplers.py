@@ -18,6 +18,7 @@ from causalgia.compiled import njit
 from causalgia.errors import SequenceError
 from causalgia.sequences.dinucleotide_shuffle import nanoseconds, shuffle_letters
 from causalgia.sequences.random import (
+    LETTERS_A_WORD,
     as_key,
     as_length,
     as_parents,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 
 _11 = np.uint64(11)
-_LETTERS = 32  # in a word of 64 bits
 _WORDS_AT_ONCE = 1 << 12  # 128 KiB of letters
 _SPREAD = [(24, 0x000000FF000000FF), (12, 0x000F000F000F000F), (6, 0x0303030303030303)]
 """Shifts and masks that spread the eight pairs of 16 bits, one pair to a byte."""
@@ -111,7 +111,7 @@ def sample_uniform(
     """
     ids, word_key = as_units(units), as_key(key)
     out = np.empty((ids.size, as_length(length)), np.uint8)
-    n_words = -(-length // _LETTERS)
+    n_words = -(-length // LETTERS_A_WORD)
 
     def write(rows: slice) -> None:
         step = max(1, _WORDS_AT_ONCE // n_words)

@@ -29,13 +29,13 @@ from causalgia.sequences.skipped_inputs import Skip, Skipped, as_skip, check_any
 from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
-_FREE, _RATIO = 2**28, 200
-"""Bytes that a zip file may unpack to, and how many times its own; one-hot letters in
-float64 pack by less than 130.
-"""
+# bytes that a zip file may unpack to, and how many times its own; one-hot letters in
+# float64 pack by less than 130
+_FREE_ZIP_BYTES = 2**28
+_ZIP_RATIO = 200
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
-_LETTERS = np.frombuffer(b"ACGTN", np.uint8)
+_LETTER_OF_TOKEN = np.frombuffer(b"ACGTN", np.uint8)
 REGION_STARTS = ("start", "peak_region_start")
 """Where each region begins, as FiNeMo's files of regions and its tables of peaks name
 it.
@@ -153,7 +153,7 @@ def read_sequences(
         place = f"{path}: {name}" if name else str(path)
         tokens = as_letters(arrays[name], layout, place)
         names = _region_names(arrays, *tokens.shape)
-        letters, skipped = _LETTERS[tokens], tuple[Skipped, ...]()
+        letters, skipped = _LETTER_OF_TOKEN[tokens], tuple[Skipped, ...]()
         if as_skip(skip, ("N",), what="rows"):
             flaws = [flaw_of_letters(row.tobytes(), ambiguous) for row in letters]
             skipped = tuple(
@@ -404,7 +404,7 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
             _check_size(size, path)
             if first[:4] == _ZIP:
                 _check_size(unpacked, path)
-                if unpacked > max(_FREE, _RATIO * size):
+                if unpacked > max(_FREE_ZIP_BYTES, _ZIP_RATIO * size):
                     raise SequenceError(
                         f"{path}: {size:,} bytes of zip unpack to {unpacked:,}; if "
                         "that is meant, save the arrays by np.savez, which does not "

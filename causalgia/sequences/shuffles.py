@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["klet_shuffle", "log_degeneracy"]
 
 _LANES = 8
-_WIDEST = 32  # letters of a k-let: its (k-1)-mer fits a 64-bit code
+_LARGEST_KLET = 32  # letters of a k-let: its (k-1)-mer fits a 64-bit code
 _MOST_VERTICES = 8192  # of a dense determinant: 512 MiB
 _HASH = np.uint64(0x9E3779B97F4A7C15)
 _0, _1, _2, _4, _20 = (np.uint64(i) for i in (0, 1, 2, 4, 20))
@@ -272,8 +272,8 @@ def _shuffle_klets(
 
 
 def _as_k(k: int) -> int:
-    if not 1 <= k <= _WIDEST:
-        msg = f"k={k}: a k-let here has 1 to {_WIDEST} letters"
+    if not 1 <= k <= _LARGEST_KLET:
+        msg = f"k={k}: a k-let here has 1 to {_LARGEST_KLET} letters"
         raise SequenceError(msg)
     return int(k)
 

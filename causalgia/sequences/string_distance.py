@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _0, _1, _3 = np.uint64(0), np.uint64(1), np.uint64(3)
 _ALL = np.uint64(2**64 - 1)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
-_ROUNDS = 4
+_MIXING_ROUNDS = 4
 
 
 class StringRules(NamedTuple):
@@ -53,7 +53,7 @@ def _scrambled(turn: Any, key: Any, n_bits: Any) -> Any:
     """
     mask = _ALL >> np.uint64(64 - n_bits)
     half = np.uint64((n_bits + 1) // 2)
-    for i in range(_ROUNDS):
+    for i in range(_MIXING_ROUNDS):
         turn = (turn + mix(key + np.uint64(2 * i + 1) * _STEP)) & mask
         turn = (turn * (mix(key + np.uint64(2 * i + 2) * _STEP) | _1)) & mask
         turn ^= turn >> half

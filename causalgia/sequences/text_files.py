@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from os import PathLike
 
 from causalgia.errors import SequenceError
-from causalgia.inputs import check_size, no_text, open_regular_file, read_bytes
+from causalgia.inputs import (
+    HEAD_BYTES,
+    check_size,
+    no_text,
+    open_regular_file,
+    read_bytes,
+)
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
-_HEAD = 512
 
 
 def read_text(path: str | PathLike[str]) -> bytes:
@@ -82,7 +87,7 @@ def check_text(data: bytes, path: str | PathLike[str]) -> None:
     """Raise SequenceError if the file is not text, which its first bytes or a NUL byte
     tell.
     """
-    if why := no_text(data[:_HEAD]):
+    if why := no_text(data[:HEAD_BYTES]):
         raise SequenceError(f"{path}: {why}")
     if b"\0" in data:
         raise SequenceError(

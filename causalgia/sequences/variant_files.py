@@ -17,7 +17,7 @@ from causalgia.choices import SCHEMAS, VARIANT_SKIPS, Schema
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
 from causalgia.sequences.allele_mismatches import mismatch_in_words
-from causalgia.sequences.alphabet import BASES
+from causalgia.sequences.alphabet import BASE_LETTERS
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.skipped_inputs import (
     Skip,
@@ -27,8 +27,6 @@ from causalgia.sequences.skipped_inputs import (
     skipping,
 )
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
-
-_BASES = frozenset(BASES)
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Variant:
             if (
                 not isinstance(letters, str)
                 or not letters
-                or not _BASES.issuperset(letters)
+                or not BASE_LETTERS.issuperset(letters)
             ):
                 object.__setattr__(
                     self, what, _allele(letters, f"{self._label}: {what} allele")
@@ -268,14 +266,14 @@ def flaw_of_alleles(reference: str, alternate: str) -> str:
     """
     alleles = [x.upper() for x in (reference, alternate)]
     for letters in alleles:
-        if not _BASES.issuperset(letters) or not letters:
+        if not BASE_LETTERS.issuperset(letters) or not letters:
             return "N" if letters.isalpha() else "symbolic"
     return "unchanged" if alleles[0] == alleles[1] else ""
 
 
 def _allele(letters: str, place: str) -> str:
     allele = letters.upper() if isinstance(letters, str) else ""
-    if allele and set(allele) <= _BASES:
+    if allele and set(allele) <= BASE_LETTERS:
         return allele
     symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
     ambiguous = isinstance(letters, str) and letters.isalpha()
@@ -362,7 +360,7 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     return chosen
 
 
-_COLUMNS: dict[str, tuple[str, ...]] = {
+_COLUMNS_OF_SCHEMA: dict[str, tuple[str, ...]] = {
     "original": ("chromosome", "position", "name", "reference", "alternate"),
     "bed": ("chromosome", "position", "end", "reference", "alternate", "name"),
     "plink": ("chromosome", "name", "", "position", "reference", "alternate"),
@@ -460,7 +458,7 @@ def read_variants(
 
 
 def _column_names(schema: str) -> str:
-    return ", ".join(name or "(ignored)" for name in _COLUMNS[schema])
+    return ", ".join(name or "(ignored)" for name in _COLUMNS_OF_SCHEMA[schema])
 
 
 def _variants_of_row(
@@ -472,13 +470,13 @@ def _variants_of_row(
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
     cells = [cell.strip() for cell in line.split("\t")]
-    if len(cells) != len(_COLUMNS[schema]):
+    if len(cells) != len(_COLUMNS_OF_SCHEMA[schema]):
         raise SequenceError(
             f"{place}: {len(cells)} columns separated by tabs, and "
-            f"schema={quoted(schema)} has {len(_COLUMNS[schema])}: "
+            f"schema={quoted(schema)} has {len(_COLUMNS_OF_SCHEMA[schema])}: "
             f"{_column_names(schema)}; give the schema that the file has"
         )
-    row = dict(zip(_COLUMNS[schema], cells, strict=True))
+    row = dict(zip(_COLUMNS_OF_SCHEMA[schema], cells, strict=True))
     first = 0 if schema == "bed" else 1
     position = parse_int(row["position"], SequenceError, source=f"{place}: position")
     if position < first:
@@ -639,7 +637,7 @@ def check_alleles(
     raise SequenceError(msg)
 
 
-_HEAD = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
+_VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _RESERVED = re.compile(r"[%;:=,\s]")
 
 
@@ -795,7 +793,7 @@ def annotated_vcf(
     if not any(line.startswith("##fileformat=") for line in meta):
         meta.insert(0, "##fileformat=VCFv4.3")
     columns = next(
-        (line for line in head if not line.startswith("##")), "\t".join(_HEAD)
+        (line for line in head if not line.startswith("##")), "\t".join(_VCF_COLUMNS)
     )
     body = [
         _with_info(row, place, fields, of)

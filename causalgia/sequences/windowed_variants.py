@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from causalgia.checks import is_whole
 from causalgia.choices import ALIGNS, Align
 from causalgia.errors import SequenceError, quoted
-from causalgia.sequences.alphabet import BASES, decode, encode, reverse_complement
+from causalgia.sequences.alphabet import decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
 from causalgia.sequences.skipped_inputs import skipping
@@ -28,7 +28,7 @@ from causalgia.sequences.variant_files import (
     check_alleles,
     read_vcf,
 )
-from causalgia.types import Mask, Tokens
+from causalgia.types import BASES, COMPLEMENT, Mask, Tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -468,11 +468,8 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
         raise SequenceError(msg)
 
 
-_COMPLEMENT = str.maketrans("ACGT", "TGCA")
-
-
 def _complement(letters: str) -> str:
-    return letters[::-1].translate(_COMPLEMENT)
+    return letters[::-1].translate(COMPLEMENT)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import xarray as xr
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -213,7 +214,6 @@ def unseen_share(n_clusters: npt.ArrayLike, *, alpha: float) -> Array:
 
 
 _OF_ONE_LOOK = ("p", "p_verdict", "q")
-_ROUNDING = 1e-9
 
 
 def is_monitored(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
@@ -241,7 +241,10 @@ def is_monitored(outcomes: xr.Dataset, estimates: xr.Dataset) -> bool:
     ).to_numpy() / 2
     width = (last["look_upper"] - last["look_lower"]).transpose(*ace.dims).to_numpy()
     return bool(
-        np.all(np.abs(middle - ace.to_numpy()) <= _ROUNDING * (np.abs(middle) + width))
+        np.all(
+            np.abs(middle - ace.to_numpy())
+            <= RELATIVE_ROUNDING * (np.abs(middle) + width)
+        )
     )
 
 

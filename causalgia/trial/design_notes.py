@@ -17,7 +17,7 @@ from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.intervention import Layout, WrittenSpan, steps_of
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import FixedPlacebo
-from causalgia.errors import DesignError
+from causalgia.errors import NAMES_SHOWN, DesignError
 from causalgia.notes import Edit, first_findings, notes_of_controls
 from causalgia.predict import Predictor
 from causalgia.sequences.alphabet import parse_iupac
@@ -36,14 +36,17 @@ _ALWAYS = 0.95
 """Share of the units from which the mean number of copies is given, since nearly all
 have one.
 """
-_SHORTEST = 4.0
+_LEAST_BITS = 4.0
 """Information of the shortest motif that is searched for, in bits: two fixed bases."""
 APART = 0.95
 """AUROC, in either direction, from which a note says that null model and real sequences
 hardly overlap.
 """
 _PREDICTED = 200
-_UNITS, _SCANNED, _WORDS, _NAMED, _SELDOM = 256, 2**20, 16, 3, 0.01
+_UNITS_SCANNED = 256
+_BASES_SCANNED = 2**20
+_MOTIFS_SCANNED = 16
+_SELDOM_SHARE = 0.01
 
 
 def notes_of_design(
@@ -86,11 +89,15 @@ def notes_of_design(
     near = {name: close for name, sites in arms.items() if (close := sites.close)}
     sentences: list[str] = []
     if near or motifs:
-        n_units = min(design.n_units, _UNITS, max(16, _SCANNED // design.null.length))
+        n_units = min(
+            design.n_units,
+            _UNITS_SCANNED,
+            max(16, _BASES_SCANNED // design.null.length),
+        )
         units = draw_backgrounds(design, 0, n_units, key=key)
         again = [
             text
-            for motif in motifs[:_WORDS]
+            for motif in motifs[:_MOTIFS_SCANNED]
             if (text := _flank_note(motif, arms, contrasts, units, key))
         ]
         sentences += [_junction_note(near, arms, units, motifs, key)] if near else []
@@ -202,7 +209,7 @@ def _searched_motifs(arms: Iterable[_ArmSites]) -> list[_SearchedMotif]:
     found = []
     for reads in dict.fromkeys(motif for sites in arms for motif in sites.motifs):
         letters = parse_iupac(reads)[1]
-        if sum(2 - np.log2(len(bases)) for bases in letters) >= _SHORTEST:
+        if sum(2 - np.log2(len(bases)) for bases in letters) >= _LEAST_BITS:
             forward = np.array(
                 [sum(1 << base for base in bases) for bases in letters], np.uint8
             )
@@ -231,7 +238,7 @@ def _junction_note(
         after = apply_arm(arms[name].arm, units.tokens, units.ids, key)
         for motif in motifs:
             share = float(np.mean(_spans_junction(after, motif, junctions)))
-            if share >= _SELDOM:
+            if share >= _SELDOM_SHARE:
                 arising.append(
                     (
                         share,
@@ -240,8 +247,10 @@ def _junction_note(
                     )
                 )
     gaps = [b.start - a.stop for junctions in near.values() for a, b in junctions]
-    some = ", ".join(f"'{name}'" for name in list(near)[:_NAMED])
-    more = f" and {len(near) - _NAMED} more arms" if len(near) > _NAMED else ""
+    some = ", ".join(f"'{name}'" for name in list(near)[:NAMES_SHOWN])
+    more = (
+        f" and {len(near) - NAMES_SHOWN} more arms" if len(near) > NAMES_SHOWN else ""
+    )
     apart = f"{min(gaps)}" if min(gaps) == max(gaps) else f"{min(gaps)} to {max(gaps)}"
     head = (
         f"two sites lie {apart} base{'' if apart == '1' else 's'} apart in {some}{more}"
@@ -251,7 +260,7 @@ def _junction_note(
             f"{head}; embedding creates no other motif of the design (in under 1 % of "
             f"{len(units.ids):,} sequences)"
         )
-    worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:_NAMED])
+    worst = "; ".join(text for _, text in sorted(arising, reverse=True)[:NAMES_SHOWN])
     return (
         f"{head}: at the junction {worst}; put them further apart, or "
         "cg.experiments.junctions says where"
@@ -376,10 +385,14 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
             )
     if not found:
         return []
-    more = f"; and {len(found) - _NAMED} more tasks" if len(found) > _NAMED else ""
+    more = (
+        f"; and {len(found) - NAMES_SHOWN} more tasks"
+        if len(found) > NAMES_SHOWN
+        else ""
+    )
     return [
         f"the null model and {len(tokens):,} real sequences hardly overlap in what the "
-        f"predictor answers to them untreated: {'; '.join(found[:_NAMED])}{more}; "
+        f"predictor answers to them untreated: {'; '.join(found[:NAMES_SHOWN])}{more}; "
         "these effects are measured far from real sequences: repeat the trial on "
         "cg.Genomic(of=...)"
     ]

@@ -31,7 +31,9 @@ MOST_MOTIFS, N_UNITS, SHARE = 3, 16, 10
 """Motifs and units that are looked at, and how many times their predictions the trial
 makes itself, at least.
 """
-_RATIO, _LEAST_SD, _LEVEL = 2.0, 0.5, 0.01
+_ANSWER_RATIO = 2.0  # of the larger difference to the mean
+_SDS_OF_CONTROL = 0.5
+_NOTE_LEVEL = 0.01
 
 
 @dataclass(frozen=True)
@@ -193,10 +195,10 @@ def _larger_on_the_other(
         t = np.where(sd > 0, gain / (sd / np.sqrt(n)), np.sign(gain) * np.inf)
     p = 1 - stdtr(n - 1, t)
     noted = (
-        (np.abs(large) >= _RATIO * np.abs(mean))
-        & (np.abs(large) >= _LEAST_SD * control.std(axis=0, ddof=1))
+        (np.abs(large) >= _ANSWER_RATIO * np.abs(mean))
+        & (np.abs(large) >= _SDS_OF_CONTROL * control.std(axis=0, ddof=1))
         & (gain > 0)
-        & (p < _LEVEL / (own.shape[1] * n_motifs))
+        & (p < _NOTE_LEVEL / (own.shape[1] * n_motifs))
     )
     order = np.argsort(-gain, kind="stable")
     return {

@@ -306,14 +306,18 @@ def announce_cost(trial: Trial) -> None:
 
 TRANSFORMS = ("identity", "log", "log2", "logit")
 """Scales that an outcome may be put on before it enters a contrast."""
-_MOST_ROWS, _LEAST_ROWS, _MOST_ARMS, _MOST_UNITS, _SHARE = 32, 8, 8, 8, 100
+_MOST_ROWS_AGAIN = 32
+_LEAST_ROWS_AGAIN = 8
+_ARMS_AGAIN = 8
+_UNITS_AGAIN = 8
+_OUTCOMES_A_ROW = 100  # of the trial, for each that is predicted again
 _DEPTH = 32
 """Rounding of a whole computation in roundings of its largest answer, where higher
 precision is not available.
 """
 _FOR_EIGHT = 2.24
 """Largest of eight absolute errors relative to their mean, for normal errors."""
-_ALIKE = 4
+_SHARED_ROUNDING = 4
 """Rounding shared by all orders of a computation, in multiples of the largest
 difference between two of them.
 """
@@ -344,13 +348,13 @@ def _n_arms_and_units(design: Design) -> tuple[int, int]:
         return 1, 1
     rows = int(
         np.clip(
-            design.n_units * outcomes_per_unit(design) // _SHARE,
-            _LEAST_ROWS,
-            _MOST_ROWS,
+            design.n_units * outcomes_per_unit(design) // _OUTCOMES_A_ROW,
+            _LEAST_ROWS_AGAIN,
+            _MOST_ROWS_AGAIN,
         )
     )
-    arms = min(len(design.named_arms), _MOST_ARMS, rows)
-    return arms, int(np.clip(rows // arms, 1, min(_MOST_UNITS, design.n_units)))
+    arms = min(len(design.named_arms), _ARMS_AGAIN, rows)
+    return arms, int(np.clip(rows // arms, 1, min(_UNITS_AGAIN, design.n_units)))
 
 
 def answer_floor(trial: Trial) -> Array:
@@ -454,7 +458,8 @@ def _for_eight(
 ) -> Array:
     """Return the error of one sequence as that of eight."""
     return np.maximum(
-        _FOR_EIGHT * error, _ALIKE * _eps(predictor, answers) * _largest_answer(answers)
+        _FOR_EIGHT * error,
+        _SHARED_ROUNDING * _eps(predictor, answers) * _largest_answer(answers),
     )
 
 
@@ -615,7 +620,7 @@ def _error_across_batches(
             )
         )
     return np.asarray(
-        _ALIKE * np.max(gaps, axis=0)
+        _SHARED_ROUNDING * np.max(gaps, axis=0)
         + _DEPTH * _eps(predictor, answers) * _largest_answer(answers)
     )
 

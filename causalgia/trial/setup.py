@@ -237,7 +237,7 @@ def set_up_trial(
     return TrialSetup(trial, attrs)
 
 
-_AT_ONCE = 16_384
+_UNITS_LOOKED_AT = 16_384
 _TOKENS = 2**26
 
 
@@ -299,7 +299,7 @@ def check_distinct(trial: Trial) -> None:
         If fewer than half of them are distinct sequences.
     """
     design = trial.design
-    most = min(_AT_ONCE, max(_TOKENS // design.null.length, 2), design.n_units)
+    most = min(_UNITS_LOOKED_AT, max(_TOKENS // design.null.length, 2), design.n_units)
     if most == 1 or np.isfinite(design.drawn.log_reachable(design.n_units)):
         return
     tokens = trial.draw(0, most).tokens
@@ -495,10 +495,12 @@ def n_missing(archive: Archive) -> int:
     )
 
 
-_ROWS, _LEAST, _MOST, _TURNS = 2_048, 8, 256, 16
-"""Sequences to predict again, the least and largest number of units, and the number of
-turns they come from.
-"""
+# sequences to predict again, the least and largest number of units, and the number of
+# turns they come from
+_ROWS_COMPARED = 2_048
+_LEAST_UNITS_COMPARED = 8
+_MOST_UNITS_COMPARED = 256
+_TURNS_COMPARED = 16
 _TIMES = 4
 """Tolerated difference in multiples of the measured rounding: both answers are rounded,
 and the sample was small.
@@ -543,9 +545,16 @@ def take_over_answers(
             "path as store="
         )
     chosen = [
-        turns[int(i)] for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS).round())
+        turns[int(i)]
+        for i in np.unique(np.linspace(0, len(turns) - 1, _TURNS_COMPARED).round())
     ]
-    most = int(np.clip(_ROWS // outcomes_per_unit(setup.trial.design), _LEAST, _MOST))
+    most = int(
+        np.clip(
+            _ROWS_COMPARED // outcomes_per_unit(setup.trial.design),
+            _LEAST_UNITS_COMPARED,
+            _MOST_UNITS_COMPARED,
+        )
+    )
     n_compared = sum(
         _compare_turn(
             setup, reduction, archive, plan, turn, max(1, most // len(chosen))

@@ -31,7 +31,7 @@ MOST_SEQUENCES, MOST_ARMS, LEAST_SEQUENCES = 10, 5, 3
 UNTREATED = "untreated"
 """Name of the untreated source sequences in a design that has no such arm."""
 _WRITES = ("embed", "insert")
-_BESIDE = ("placebo", "is_placebo", "scramble", "ablate")
+_OTHER_KINDS = ("placebo", "is_placebo", "scramble", "ablate")
 """Edits at a place of the design, which an arm that embeds may be compared with."""
 
 
@@ -254,5 +254,5 @@ def _embeds(arm: Arm) -> bool:
 
 
 def _is_in_place(arm: Arm) -> bool:
-    kinds = (*_WRITES, *_BESIDE)
+    kinds = (*_WRITES, *_OTHER_KINDS)
     return all(step.kind in kinds for step in steps_of(arm.intervention))

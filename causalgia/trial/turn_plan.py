@@ -18,8 +18,9 @@ _BATCHES = 8
 _ROWS_LEAST, _ROWS_MOST = 2**12, 2**16
 _TOKENS = 2**25
 _ANSWERS = 2**25
-_CHUNK = 2**22
-_MANY_ARMS, _LEAST = 128, 8
+_CHUNK_BYTES = 2**22
+_MANY_ARMS = 128
+_LEAST_TURN = 8
 _MOST_TURNS = 2**24
 
 
@@ -121,7 +122,7 @@ def plan_turns(
     rows, length = outcomes_per_unit(design), design.null.length
     limit = min(_TOKENS // (rows * length), _ANSWERS // (4 * rows * n_tasks * n_models))
     most = min(max(_BATCHES * batch, _ROWS_LEAST), _ROWS_MOST)
-    turn = max(min(max(most // rows, _MANY_ARMS), limit), _LEAST)
+    turn = max(min(max(most // rows, _MANY_ARMS), limit), _LEAST_TURN)
     if length > LONG:
         turn = max(1, held, -(-_BATCHES * batch // rows) if batch > 1 else 1)
     turn = min(turn, design.n_units)
@@ -131,4 +132,6 @@ def plan_turns(
             f"most {_MOST_TURNS * turn:,} units; ask for fewer: the standard error "
             "shrinks only with the square root of n_units"
         )
-    return TurnPlan(design.n_units, turn, max(1, _CHUNK // (4 * turn * rows * n_tasks)))
+    return TurnPlan(
+        design.n_units, turn, max(1, _CHUNK_BYTES // (4 * turn * rows * n_tasks))
+    )

@@ -104,7 +104,7 @@ class RunningSums(TurnReduction, Protocol):
 
 Advance: TypeAlias = Callable[[int], None]
 _ROWS_IN_HAND = 2**14
-_FEW = 8
+_UNITS_OF_ESTIMATE = 8
 _BETWEEN = 1_000
 """Sequences between two checks that the answers of the probe are unchanged; the checks
 are 0.2 % of the work.
@@ -364,7 +364,7 @@ class Trial:
             if part.incremental and part.backgrounds_at_once(length)
         ]
         if incremental:
-            turn = self.prepare(0, min(_FEW, self.design.n_units))
+            turn = self.prepare(0, min(_UNITS_OF_ESTIMATE, self.design.n_units))
             if (distinct := turn.distinct.get(length)) is not None:
                 for part in incremental:
                     part.settle(turn.units.tokens, distinct.tokens, distinct.units)

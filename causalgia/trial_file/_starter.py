@@ -22,7 +22,7 @@ from causalgia.errors import shell_word
 from causalgia.experiments import entries
 from causalgia.trial_file.trial_tables import experiment_parameters, toml_key
 
-_WIDTH = 116
+_LINE_LETTERS = 116
 _FACTORY = """\
 # or: factory = "my_net.py:load" with weights = "net.safetensors", tasks = ["K562"], scale = "log counts"
 """
@@ -270,13 +270,13 @@ def _setting_text(setting: Setting) -> str:
         return f"{words}# {name} =\n"
     line = f"{name} = {toml_value(value)}"
     if (
-        len(line) > _WIDTH
+        len(line) > _LINE_LETTERS
         and not isinstance(value, str | Mapping)
         and isinstance(value, Sequence | range)
     ):
         items = textwrap.wrap(
             " ".join(f"{toml_value(item)}," for item in value),
-            _WIDTH - 2,
+            _LINE_LETTERS - 2,
             break_long_words=False,
         )
         line = "\n".join([f"{name} = [", *(f"  {item}" for item in items), "]"])
@@ -286,7 +286,7 @@ def _setting_text(setting: Setting) -> str:
 def _comment(text: str) -> str:
     return "".join(
         f"# {line}".rstrip() + "\n"
-        for line in textwrap.wrap(text, _WIDTH, drop_whitespace=False) or [""]
+        for line in textwrap.wrap(text, _LINE_LETTERS, drop_whitespace=False) or [""]
     )
 
 
@@ -318,7 +318,8 @@ def _first_sentence(text: str) -> str:
 # of the oracle 'long_range'
 _ENHANCER, _WEAK, _PROMOTER = "ATGCTGAGTCAT", "CCAGATAAGGAC", "GGCTATAAAAGG"
 # effects of up to 14.1, and one of exactly 0: (1 - 0.1 / 14.1)^n <= 0.05 from n = 421
-_N, _LENGTH = 440, 600
+_N_BACKGROUNDS = 440
+_BACKGROUND_LENGTH = 600
 # of so many sequences one lacks each motif, so that effects vary; none of the first 24,
 # which have variants
 _CYCLE = 30
@@ -431,7 +432,9 @@ def _example_fasta(motifs: Mapping[int, str]) -> str:
     from causalgia.sequences import decode
 
     lines = []
-    drawn = Uniform(length=_LENGTH).sample(_N, rng=len(motifs))["sequence"]
+    drawn = Uniform(length=_BACKGROUND_LENGTH).sample(_N_BACKGROUNDS, rng=len(motifs))[
+        "sequence"
+    ]
     for number, letters in enumerate(decode(drawn.to_numpy()), start=1):
         for lacking, (place, motif) in enumerate(motifs.items()):
             if number % _CYCLE != _CYCLE - 1 - lacking:

@@ -46,6 +46,7 @@ from causalgia.multiplicity.joint_methods import bootstrap_by_family
 from causalgia.multiplicity.placebo import resolution_note
 from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import annotate, check_no_average_map, validate
 from causalgia.streams import RNG, root_key
@@ -68,7 +69,6 @@ from causalgia.verdicts.shrinkage import shrink_effects
 from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 
 _N_DRAWS = 9_999
-_ROUNDING = 1e-9
 
 
 @former_arguments
@@ -448,7 +448,7 @@ def _of_unseen(p: Array, ci_prob: float) -> Array:
     """Return p where it forbids a verdict, else 0: what units that were not drawn could
     do binds a posterior, too.
     """
-    return np.where(p > (1 - ci_prob) * (1 + _ROUNDING), p, 0.0)
+    return np.where(p > (1 - ci_prob) * (1 + RELATIVE_ROUNDING), p, 0.0)
 
 
 def _own_evidence(
@@ -538,7 +538,9 @@ def _by_band(
         q,
     )
     verdict = np.where(
-        rows.counted & (q <= (1 - ci_prob) * (1 + _ROUNDING)), rows.named, UNDECIDED
+        rows.counted & (q <= (1 - ci_prob) * (1 + RELATIVE_ROUNDING)),
+        rows.named,
+        UNDECIDED,
     )
     share = None if out.attrs["rare"] == "none" else float(out.attrs["rare"])
     more = _units_still_needed(
@@ -616,8 +618,8 @@ def _units_still_needed(
     within = (low < ace) & (ace < high)
     if found.rare is not None:
         draws = np.maximum(independent_draws(effects), 1)
-        needed = np.ceil(np.log1p(-ci_prob) / np.log1p(-found.rare) - _ROUNDING)
-        of_rare = np.ceil(n * np.maximum(needed / draws - 1, 0.0) - _ROUNDING)
+        needed = np.ceil(np.log1p(-ci_prob) / np.log1p(-found.rare) - RELATIVE_ROUNDING)
+        of_rare = np.ceil(n * np.maximum(needed / draws - 1, 0.0) - RELATIVE_ROUNDING)
         more = np.where(
             within & (found.rows.inside | (more >= 0)), np.maximum(more, of_rare), more
         )

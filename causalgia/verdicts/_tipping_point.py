@@ -51,14 +51,15 @@ model.
 """
 STEP, FURTHEST = 0.05, 3.0
 """Grid of shifts, in sd of the covariate."""
-_SIDES = ("down", "up")
+_SHIFT_SIDES = ("down", "up")
 _TILT = "tilt_step"
 _CARRIED = ("largest_ice", "outcome_range", "exact", "control_sd", "floor")
 _BY = (
     "give the name of a coordinate on the units, such as 'gc', or an array of that "
     "length"
 )
-_CLOSE, _TURNS = 1e-11, 1_000
+_SHIFT_TOLERANCE = 1e-11
+_MOST_BISECTIONS = 1_000
 _HALF = 0.5
 
 
@@ -578,7 +579,9 @@ def _tipping_dataset(
         if k not in own and c.dims and set(c.dims) <= {*dims}
     }
     out = xr.Dataset(
-        data, coords={**coords, "shift": shifts, "side": list(_SIDES)}, attrs=base.attrs
+        data,
+        coords={**coords, "shift": shifts, "side": list(_SHIFT_SIDES)},
+        attrs=base.attrs,
     )
     settings = {name: decisions.attrs[name] for name in ("error", "rope", "rare")}
     about = {
@@ -700,11 +703,11 @@ def tilt(z: Array, shift: float, *, start: float = 0.0) -> Tilt:
             f"between {z.min():.3g} and {z.max():.3g} sd; ask for less"
         )
     exponent, least, most = start, -np.inf, np.inf
-    for _ in range(_TURNS):
+    for _ in range(_MOST_BISECTIONS):
         weights = np.exp(exponent * z - (exponent * z).max())
         weights /= weights.sum()
         mean = float(weights @ z)
-        if abs(shift - mean) <= _CLOSE * max(1.0, abs(shift)):
+        if abs(shift - mean) <= _SHIFT_TOLERANCE * max(1.0, abs(shift)):
             return Tilt(shift, exponent, weights)
         least, most = (exponent, most) if mean < shift else (least, exponent)
         spread = float(weights @ (z - mean) ** 2)

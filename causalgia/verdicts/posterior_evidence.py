@@ -17,18 +17,19 @@ from scipy import special
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.multiplicity.regions import Region, rope_region
+from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
+from causalgia.numerics.row_blocks import LARGE_BLOCK
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array
 
-_BESIDE = ("observed_data", "constant_data", "moments")
+_OTHER_GROUPS = ("observed_data", "constant_data", "moments")
 _NO_TASK = "effect"
 _FEW_DRAWS = 20
 _ENOUGH_OFF = 100  # draws off an atom, for an interval of them
 _OF_NO_TASK = ("is_placebo", "weight")
 MAX_RHAT = 1.01
 _BY_CHANCE = 1e-4
-_ROUNDING = 1e-12
-_CURE = (
+_CONVERGENCE_CURE = (
     "sample longer, or reparametrize the model; to decide on them as they are, set "
     "converged = 'no' in the attrs of the group posterior: decisions then carry the "
     "caution"
@@ -285,7 +286,7 @@ def _posterior_context(
     of effects, and its moments.
     """
     observed, constant, moments = (
-        _align_group(groups, name, draws) for name in _BESIDE
+        _align_group(groups, name, draws) for name in _OTHER_GROUPS
     )
     names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
     effects = xr.Dataset(
@@ -407,10 +408,6 @@ def _task_summary(
     )
 
 
-_BLOCK = 2**22
-"""Numbers of a block: 32 MiB."""
-
-
 @dataclass(frozen=True)
 class Summary:
     """Summary statistics of draws of K effects; every array has shape ``(K,)``.
@@ -469,7 +466,7 @@ def summarize(
     (array([0.25]), array([0.25]), array([0.5]), array([-0.25]))
     """
     n_draws, n = draws.shape
-    wide = max(1, _BLOCK // max(n_draws, 1))
+    wide = max(1, LARGE_BLOCK // max(n_draws, 1))
     blocks = [slice(start, start + wide) for start in range(0, n, wide)]
     parts = [
         _summarize_block(draws[:, b], rope_lower[b], rope_upper[b], ci_prob, null)
@@ -544,7 +541,7 @@ def check_draws_converged(
         plural = "s" if divergent > 1 else ""
         raise ConvergenceError(
             f"the draws have not converged: {divergent:,} divergent "
-            f"transition{plural}; {_CURE}"
+            f"transition{plural}; {_CONVERGENCE_CURE}"
         )
     chains, n, *shape = draws.shape
     if chains < 2 or n < 4:
@@ -560,7 +557,7 @@ def check_draws_converged(
         )
         more = f"; and {len(bad) - len(worst):,} more" if len(bad) > len(worst) else ""
         raise ConvergenceError(
-            f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CURE}"
+            f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CONVERGENCE_CURE}"
         )
 
 
@@ -592,7 +589,10 @@ def split_rhat(draws: Array) -> Array:
     between = np.var([half.mean(axis=0) for half in halves], axis=0, ddof=1)
     within = np.mean([half.var(axis=0, ddof=1) for half in halves], axis=0)
     size = np.abs(draws).max(axis=(0, 1))
-    moves, apart = within > (_ROUNDING * size) ** 2, between > (_ROUNDING * size) ** 2
+    moves, apart = (
+        within > (DIFFERENCE_ROUNDING * size) ** 2,
+        between > (DIFFERENCE_ROUNDING * size) ** 2,
+    )
     return np.where(
         moves,
         np.sqrt(1 - 1 / n + between / np.where(moves, within, 1.0)),

@@ -30,7 +30,7 @@ LABEL = "exchangeable"
 """Coordinate on contrast: contrasts that share a label are exchangeable, those with an
 empty one with none.
 """
-_SEED = 0
+_USUAL_SEED = 0
 """Of the draws whose quantiles are the limits: fixed, so that the same estimates have
 the same columns everywhere.
 """
@@ -108,7 +108,7 @@ def infer_exchangeable(
     *,
     across: str | None = None,
     client: Any = None,
-    rng: Any = _SEED,
+    rng: Any = _USUAL_SEED,
 ) -> tuple[Any, Codes] | str:
     """Return the posterior of the exchangeable contrasts of estimates and their rows;
     else why there is none, or "".

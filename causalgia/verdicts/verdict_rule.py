@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.multiplicity.adjusted_p import stepwise
+from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.types import Array, Codes, Mask
 
 INCREASES, DECREASES, NEGLIGIBLE, UNDECIDED = (
@@ -20,8 +21,6 @@ INCREASES, DECREASES, NEGLIGIBLE, UNDECIDED = (
     "negligible",
     "undecided",
 )
-_ROUNDING = 1e-9
-"""1 - 0.95 is a little more than 0.05."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,9 @@ def rule(
         np.where(counted, q_verdict, 1.0),
     )
     verdict = np.where(
-        q_verdict <= (1 - ci_prob) * (1 + _ROUNDING), rows.named.ravel(), UNDECIDED
+        q_verdict <= (1 - ci_prob) * (1 + RELATIVE_ROUNDING),
+        rows.named.ravel(),
+        UNDECIDED,
     )
     return Verdicts(*(x.reshape(shape) for x in (verdict, p_verdict, q_verdict)))
 

@@ -22,6 +22,7 @@ from uuid import uuid4
 import causalgia
 from causalgia.checks import is_installed
 from causalgia.errors import (
+    NAMES_SHOWN,
     CausalgiaError,
     ClusterError,
     caller_stacklevel,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-_FILES = "causalgia_user_"
+_USER_MODULE = "causalgia_user_"
 FACTORY = (
     "give a factory, which builds it once on each worker: "
     "cg.predict.PredictorFactory(build), where build() opens what it needs and returns "
@@ -152,7 +153,7 @@ def _own_files() -> list[ModuleType]:
     folders = {
         Path(str(module.__file__)).parent
         for module in loaded
-        if module.__name__.startswith(_FILES)
+        if module.__name__.startswith(_USER_MODULE)
     }
     return [
         module
@@ -175,7 +176,6 @@ Future: TypeAlias = Any
 _TO_READ = 60.0
 _A_LOOK = 1.0
 _A_THREAD = 2
-_NAMED = 3
 TIME_LIMIT = "causalgia.time-limit"
 """Key of Dask's configuration: time limit of a job, such as "10 minutes";
 DASK_CAUSALGIA__TIME_LIMIT.
@@ -342,7 +342,7 @@ class _JobQueue:
             self._look()
             if time.monotonic() - self._heard > self._limit:
                 waiting = "; ".join(
-                    self._named(*job) for job in list(self._jobs.values())[:_NAMED]
+                    self._named(*job) for job in list(self._jobs.values())[:NAMES_SHOWN]
                 )
                 raise ClusterError(
                     f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; "

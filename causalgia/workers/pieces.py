@@ -33,9 +33,9 @@ _A_JOB = 0.25
 """Seconds of work per job: sending takes a few milliseconds, and canceling waits for
 running jobs.
 """
-_SHARES = 2
+_JOBS_A_THREAD = 2
 """Towards the end, jobs for each thread in what is left."""
-_APART = 1 << 16
+_LARGE_ARRAY_BYTES = 1 << 16
 """Bytes from which on an array is sent apart."""
 
 
@@ -134,7 +134,7 @@ class _Packed:
 
         def keep_together(buffer: pickle.PickleBuffer) -> bool:
             raw = np.frombuffer(buffer.raw(), np.uint8)
-            if raw.nbytes < _APART:
+            if raw.nbytes < _LARGE_ARRAY_BYTES:
                 return True
             arrays.append(raw)
             return False
@@ -161,7 +161,7 @@ class _Bundles:
         self._pieces, self._names, self._n_shares = (
             pieces,
             names,
-            _SHARES * max(n_threads, 1),
+            _JOBS_A_THREAD * max(n_threads, 1),
         )
         self.seconds_each = _A_JOB
 

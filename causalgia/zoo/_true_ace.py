@@ -262,7 +262,8 @@ def _rows_without_closed_form(
 Piece: TypeAlias = tuple[int, Array, float]
 """Index of an arm, some of its components (m, length, 4), and the weight of each."""
 
-_COMPONENTS_AT_ONCE, _BASES_AT_ONCE = 64, 2**21
+_COMPONENTS_AT_ONCE = 64
+_BASES_AT_ONCE = 2**21
 
 
 def exact_means(oracle: Oracle, null: NullModel, arms: list[Intervention]) -> Array:

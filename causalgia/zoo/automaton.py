@@ -245,7 +245,9 @@ def total(parts: Sequence[Array]) -> Array:
 WeightedSite: TypeAlias = tuple[Site, Array]
 """A site and its weight in each window, (windows,)."""
 
-_MOST_STATES, _MOST_CELLS, _NEGLIGIBLE = 5_000, 200_000, 1e-18
+_MOST_STATES = 5_000
+_MOST_CELLS = 200_000
+_LEAST_STATE_PROBABILITY = 1e-18
 
 
 class NoClosedForm(Exception):  # noqa: N818 - not an error: the zoo then uses large n
@@ -417,5 +419,5 @@ def _add_emissions(values: Array, mass: Array, added: Array) -> tuple[Array, Arr
     for i, at in enumerate(where.reshape(shifted.shape)):
         states = np.flatnonzero(group == i)
         grown[np.ix_(states, at)] = mass[states]
-    probable = grown.sum(axis=0).max(axis=1) > _NEGLIGIBLE
+    probable = grown.sum(axis=0).max(axis=1) > _LEAST_STATE_PROBABILITY
     return shifted.reshape(-1)[first][probable], grown[:, probable]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from causalgia.streams import RNG
     from causalgia.zoo.torch_networks import Twin
 
-_BASES_AT_ONCE = 2**20
+_BASES_A_BATCH = 2**20
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -165,7 +165,7 @@ class Oracle(Predictor):
 
     def resolve_batch_size(self, length: int) -> int:
         """Return the number of sequences in a batch: about a million bases."""
-        return max(1, _BASES_AT_ONCE // length)
+        return max(1, _BASES_A_BATCH // length)
 
     def predict(
         self, tokens: Tokens, *, progress: Progress | None = None

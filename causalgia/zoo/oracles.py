@@ -303,7 +303,9 @@ _STORIES = (
     gated,
     long_range,
 )
-_NAMED: dict[str, Callable[[], Oracle]] = {story.__name__: story for story in _STORIES}
+_ORACLE_OF_NAME: dict[str, Callable[[], Oracle]] = {
+    story.__name__: story for story in _STORIES
+}
 
 
 def names() -> tuple[str, ...]:
@@ -314,7 +316,7 @@ def names() -> tuple[str, ...]:
     >>> names()
     ('rbfox1_like', 'gata1_like', 'vts1_like', 'additive', 'saturating', 'pairs_like', 'gated', 'long_range')
     """
-    return tuple(_NAMED)
+    return tuple(_ORACLE_OF_NAME)
 
 
 def oracle(name: str) -> Oracle:
@@ -330,15 +332,16 @@ def oracle(name: str) -> Oracle:
     >>> oracle("gata1_like").tasks
     ('K562', 'HepG2')
     """
-    if not isinstance(name, str) or name not in _NAMED:
+    if not isinstance(name, str) or name not in _ORACLE_OF_NAME:
         hint = (
-            nearest(quoted(name), _NAMED, most=2) or f"; there are {', '.join(_NAMED)}"
+            nearest(quoted(name), _ORACLE_OF_NAME, most=2)
+            or f"; there are {', '.join(_ORACLE_OF_NAME)}"
         )
         raise PredictorError(f"zoo has no oracle {quoted(name)}{hint}")
-    return _NAMED[name]()
+    return _ORACLE_OF_NAME[name]()
 
 
-_BASES_AT_ONCE = 2**18
+_BASES_A_BATCH = 2**18
 
 
 @dataclass(frozen=True)
@@ -528,7 +531,7 @@ class ProfileOracle(Predictor):
         """Return the number of sequences in a batch: about a quarter of a million
         bases.
         """
-        return max(1, _BASES_AT_ONCE // length)
+        return max(1, _BASES_A_BATCH // length)
 
     def predict(
         self, tokens: Tokens, *, progress: Progress | None = None

@@ -16,7 +16,7 @@ LINES = ">chr1 first\nACGTA\nCGTTG\nCA\n>chr2\nGGGTT\nT\n"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    genome_module._SCANNED.clear()
+    genome_module._INDEX_OF_FILE.clear()
     path = tmp_path / "g.fa"
     path.write_text(LINES)
     return path

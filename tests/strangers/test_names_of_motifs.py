@@ -95,7 +95,7 @@ def _differing(query, target):
 def test_q_is_over_the_database_for_each_motif(monkeypatch):
     pytest.importorskip("memelite")
     monkeypatch.setattr("memelite.tomtom", fake_tomtom)
-    monkeypatch.setattr(layer_responses, "_FEWEST", 0)
+    monkeypatch.setattr(layer_responses, "_LEAST_TARGETS", 0)
     database = {"a": "TGACTCA", "b": "TGACTCG", "c": "CACGTG", "d": "AGATAAG"}
     alone = cg.attribution.match({"x": "TGACTCA"}, database)
     # random motifs of the query, columns in random order, have p of .9: no correction
@@ -116,7 +116,7 @@ def test_q_is_over_the_database_for_each_motif(monkeypatch):
 def test_an_expected_name_is_corrected_over_the_expected_alone(monkeypatch):
     pytest.importorskip("memelite")
     monkeypatch.setattr("memelite.tomtom", fake_tomtom)
-    monkeypatch.setattr(layer_responses, "_FEWEST", 0)
+    monkeypatch.setattr(layer_responses, "_LEAST_TARGETS", 0)
     many = {f"other {k}": "CCCCCCC" for k in range(996)}
     database = {"a": "TGACTCA", "far": "TGACTGG"} | many
     network = {"x": "TGACTCG"}  # one letter from both

@@ -349,7 +349,7 @@ def mean_over_models(table: xr.Dataset) -> xr.Dataset:
     )
 
 
-_COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
+_INFO_FIELDS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
     "effect": ("effect", "Float", "Y(alternate) - Y(reference)"),
     "p_matched": ("p", "Float", "rank p among matched null variants"),
     "q_matched": (
@@ -377,7 +377,7 @@ _COLUMNS: dict[str, tuple[str, Literal["Float", "Integer", "String"], str]] = {
         "negligible or undecided",
     ),
 }
-_FIRST = (
+_FIRST_COLUMNS = (
     "variant",
     "chromosome",
     "position",
@@ -409,7 +409,7 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
     table = answer.findings["variants"]
     frame = table.to_dataframe().reset_index()
     frame["position"] += 1
-    named = [name for name in _FIRST if name in frame]
+    named = [name for name in _FIRST_COLUMNS if name in frame]
     return frame[[*named, *(name for name in frame if name not in named)]]
 
 
@@ -511,7 +511,7 @@ def _fields(table: xr.Dataset) -> list[InfoField]:
         unique = prefix if prefixes.count(prefix) == 1 else f"{prefix}_{number + 1}"
         place = dict(zip(over, level, strict=True))
         where = ", ".join(f"{dim} {name}" for dim, name in place.items())
-        for column, (ending, kind, meaning) in _COLUMNS.items():
+        for column, (ending, kind, meaning) in _INFO_FIELDS.items():
             if column in table:
                 values = table[column].sel(place).to_numpy().tolist()
                 fields.append(

@@ -368,7 +368,7 @@ class Experiment(Design):
 
 
 NAME = "over predictors"
-_MOST = 6
+_LARGEST_SHOWN = 6
 
 
 def over_predictors(effects: xr.Dataset | None) -> Finding:
@@ -422,7 +422,7 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
     for task in table["task"].to_numpy():
         rows = table.sel(task=task)
         largest = rows["contrast"].to_numpy()[
-            np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")[:_MOST]
+            np.argsort(-abs(rows["ace"].to_numpy()), kind="stable")[:_LARGEST_SHOWN]
         ]
         parts = []
         for name in [name for name in rows["contrast"].to_numpy() if name in largest]:
@@ -493,7 +493,7 @@ def weighted_sum(
 
 #: each in the module `_name` of this package, which holds its entry under the name in
 #: capitals
-_NAMES = (
+_EXPERIMENT_NAMES = (
     "kmer_screen",
     "motif_screen",
     "motif_mutagenesis",
@@ -538,7 +538,7 @@ def entries() -> dict[str, Entry]:
     >>> entries()["copies"].question
     'Are copies of a site additive, saturating or synergistic?'
     """
-    return {name: getattr(_module_of(name), name.upper()) for name in _NAMES}
+    return {name: getattr(_module_of(name), name.upper()) for name in _EXPERIMENT_NAMES}
 
 
 def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment:
@@ -565,11 +565,11 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     >>> build("copies", settings={"at": [4, 12], "n_units": 100}).n_units
     100
     """
-    if name not in _NAMES:
-        near = nearest(str(name), _NAMES)
+    if name not in _EXPERIMENT_NAMES:
+        near = nearest(str(name), _EXPERIMENT_NAMES)
         raise DesignError(
             "there is no experiment "
-            f"{quoted(name)}{near or '; there are ' + ', '.join(_NAMES)}"
+            f"{quoted(name)}{near or '; there are ' + ', '.join(_EXPERIMENT_NAMES)}"
         )
     function: Callable[..., Experiment] = getattr(_module_of(name), name)
     takes = inspect.signature(function).parameters.values()

@@ -35,7 +35,7 @@ _SIGN = {
 }
 _ADJECTIVE = {1: "positive", -1: "negative"}
 _VERB = {1: "raises", -1: "lowers"}
-_NUMBER = {2: "two"}
+_NUMBER_WORDS = {2: "two"}
 
 
 class JointEffect(NamedTuple):
@@ -102,7 +102,7 @@ def joint_effect(
         which = "both sites alone are" if n_open == len(signs) == 2 else which
         return JointEffect(MORE if beyond > 0 else LESS, f"{which} undecided")
     acting = {sign for sign in signs if sign}
-    n = _NUMBER.get(len(signs), str(len(signs)))
+    n = _NUMBER_WORDS.get(len(signs), str(len(signs)))
     none = "neither" if len(signs) == 2 else "none"
     if not acting:
         return JointEffect(
@@ -304,7 +304,7 @@ def single_sites_text(rows: xr.Dataset) -> str:
     return "; ".join(parts)
 
 
-_SCALES: tuple[Scale, ...] = ("identity", "log_of_means", "logit")
+_JOINT_SCALES: tuple[Scale, ...] = ("identity", "log_of_means", "logit")
 _CURVES = {
     "identity": "as predicted",
     "log_of_means": "log of means",
@@ -384,7 +384,7 @@ def scales_tried(
 
     tables = {}
     weights = {name: dict(row) for name, row in rows.items()}
-    for scale in _SCALES:
+    for scale in _JOINT_SCALES:
         try:
             tables[scale] = estimate(contrast(outcomes, contrasts=weights, scale=scale))
         except (ContrastError, EstimateError):  # a scale that the outcomes do not allow

@@ -14,7 +14,7 @@ import numpy as np
 from causalgia.checks import in_list
 from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
 from causalgia.design import MatchedVariants
-from causalgia.errors import EstimateError, OutcomesError
+from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
 from causalgia.experiments.kit.experiment import Experiment
 from causalgia.experiments.kit.listed_rows import (
@@ -51,8 +51,7 @@ OVER_CONTEXTS = (
     "over contexts: the mean of Y(alternate) - Y(reference) over backgrounds, with its "
     "standard error"
 )
-_SHARES = (0.05, 0.01)
-_MOST_NAMED = 3
+_RESOLVED_SHARES = (0.05, 0.01)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -272,7 +271,7 @@ class MatchedTrial(Experiment):
         out = out.assign_coords(
             {
                 name: ("contrast", [getattr(x, name) for x in self.variants])
-                for name in _COLUMNS
+                for name in _VARIANT_COLUMNS
             }
             | {"dropped_keys": ("contrast", dropped)}
             | (
@@ -371,7 +370,7 @@ class MatchedTrial(Experiment):
         named = [
             f"{cut_middle(str(rows['contrast'].to_numpy()[i]))} "
             f"{rows['ace'].to_numpy()[i]:+.3g}"
-            for i in found[:_MOST_NAMED].tolist()
+            for i in found[:NAMES_SHOWN].tolist()
         ]
         if n == 1:
             name = cut_middle(str(rows["contrast"].to_numpy()[0]))
@@ -424,7 +423,7 @@ def check_every_variant(effects: xr.Dataset, n: int) -> None:
         )
 
 
-_COLUMNS = ("chromosome", "position", "reference", "alternate")
+_VARIANT_COLUMNS = ("chromosome", "position", "reference", "alternate")
 
 
 def _strata_notes(trial: MatchedTrial) -> list[str]:
@@ -523,7 +522,7 @@ def _unresolved_shares(trial: MatchedTrial) -> list[float]:
     """Return the shares of real variants that the null variants cannot resolve."""
     sizes = np.array([len(x) for x in trial.strata.nulls])[trial.strata.of_effect]
     m, q = int(np.median(sizes)), 1 - trial.analysis.ci_prob
-    return [share for share in _SHARES if m < nulls_needed(share, q)]
+    return [share for share in _RESOLVED_SHARES if m < nulls_needed(share, q)]
 
 
 def _table(estimates: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:

@@ -420,7 +420,7 @@ _PAIR_VERBS = {
     "negligible": "change the outcome negligibly in",
     "undecided": "are undecided in",
 }
-_MOST_NAMED = 4
+_GROUPS_NAMED = 4
 
 
 def _pair_verdicts_text(pairs: xr.Dataset, pair: str) -> str:
@@ -447,7 +447,7 @@ def _arrangements_text(cells: xr.Dataset) -> str:
     }
     shown = [
         f"{way} {order} at {ranges_text(at)}"
-        for (way, order), at in list(found.items())[:_MOST_NAMED]
+        for (way, order), at in list(found.items())[:_GROUPS_NAMED]
     ]
     more = len(found) - len(shown)
     return ", ".join(shown) + (f" and {more} more arrangements" if more else "")

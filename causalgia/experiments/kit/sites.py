@@ -19,7 +19,7 @@ from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.sequences import motif as motif_of
-from causalgia.sequences.alphabet import BASES, decode, parse_iupac, reverse_complement
+from causalgia.sequences.alphabet import decode, parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motif_scores import (
     PER_BIT,
@@ -28,7 +28,7 @@ from causalgia.sequences.motif_scores import (
     tail_probabilities,
 )
 from causalgia.streams import derive
-from causalgia.types import Ints, Tokens
+from causalgia.types import BASES, Ints, Tokens
 
 
 def as_null_model(null: object) -> NullModel:
@@ -191,7 +191,7 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
 
 
 P_VALUE = 1e-4
-_SCANNED = 2_000  # changed spans that are scanned for the motif
+_SPANS_SCANNED = 2_000  # changed spans that are scanned for the motif
 # random key of fixed choices of the design: placebo spans, and the draws that are
 # scanned
 _KEY = 0
@@ -382,7 +382,7 @@ def share_with_motif(
     wide = min(3 * width, rows.shape[1])
     begin = np.clip(starts - width, 0, rows.shape[1] - wide)
     windows = np.take_along_axis(rows, begin[:, None] + np.arange(wide), axis=1)
-    each, inside = -(-_SCANNED // len(rows)), (starts - begin).tolist()
+    each, inside = -(-_SPANS_SCANNED // len(rows)), (starts - begin).tolist()
     drawn = AblateEach(
         [(start, start + width) for start in inside], fill=fill, n_draws=each
     )
@@ -501,7 +501,7 @@ def _share_completed(
     return len(np.unique(found.row[(overlapped >= 2) & ~within])) / len(tokens)
 
 
-_BLOCK = 4_096
+_SEQUENCES_A_BLOCK = 4_096
 
 
 def as_genomic(sequences: Any, name: str) -> Genomic:
@@ -629,8 +629,8 @@ def nearest_window(
         table = step_scores(pattern)
     # score, and row and start with a minus sign: the first of equal windows wins
     best = (np.iinfo(np.int64).min, 0, 0)
-    for first in range(0, len(tokens), _BLOCK):
-        rows = tokens[first : first + _BLOCK]
+    for first in range(0, len(tokens), _SEQUENCES_A_BLOCK):
+        rows = tokens[first : first + _SEQUENCES_A_BLOCK]
         scores = np.maximum(
             _window_scores(rows, table), _window_scores(rows, table[::-1, ::-1])
         )

@@ -27,7 +27,7 @@ from causalgia.ropes import RopeLike
 if TYPE_CHECKING:
     pass
 
-_WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
+_PUBLISHED_WIDTH = 5_000  # of the tiles of Toneyan & Koo (2024)
 _SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
 
 
@@ -231,7 +231,9 @@ def as_tiles_and_protected(
         spans = as_spans_inside(tiles, "tiles", length)
         return spans, as_protected_spans(tss, length, spans)
     promoter = as_protected_spans(tss, length, ())
-    published = _WIDTH if length >= 2 * _WIDTH else max(length // 8, 1)
+    published = (
+        _PUBLISHED_WIDTH if length >= 2 * _PUBLISHED_WIDTH else max(length // 8, 1)
+    )
     width = published if tile_width is None else as_count(tile_width, "tile_width")
     if width >= length:
         raise DesignError(

@@ -26,7 +26,7 @@ DOES = {
     "undecided": "is undecided",
 }
 # standard errors from 0 beyond which the lower limit is that of a chi-square
-_KNOWN = 2.0
+_CLEAR_VARIANCE = 2.0
 
 
 def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, Array]:
@@ -65,7 +65,7 @@ def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, 
             np.divide(variance, se, out=np.ones_like(variance), where=varies), 1.0, 1e4
         )
     )
-    known = varies & (variance > _KNOWN * se)
+    known = varies & (variance > _CLEAR_VARIANCE * se)
     lower = np.where(
         known,
         df * variance / special.chdtri(df, tail),

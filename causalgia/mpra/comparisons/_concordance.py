@@ -657,7 +657,7 @@ def auroc(score: Array, hit: Mask, *, ci_prob: float = 0.95) -> Interval:
     return Interval(area, float(max(area - half, 0.0)), float(min(area + half, 1.0)))
 
 
-_LEAST = 5
+_LEAST_IN_BIN = 5
 
 
 @dataclass(frozen=True)
@@ -781,14 +781,14 @@ def calibration_bins(x: Array, y: Array, found: Residuals, n_bins: int) -> Bins:
     array([1., 0.])
     """
     # places of the elements of each bin; ties in x share a bin
-    n_bins = max(1, min(n_bins, len(x) // _LEAST))
+    n_bins = max(1, min(n_bins, len(x) // _LEAST_IN_BIN))
     order = np.argsort(x, kind="stable")
     ends = [0]
     for planned in np.cumsum([len(part) for part in np.array_split(order, n_bins)])[
         :-1
     ]:
         end = int(np.searchsorted(x[order], x[order[planned - 1]], side="right"))
-        if end - ends[-1] >= _LEAST and len(x) - end >= _LEAST:
+        if end - ends[-1] >= _LEAST_IN_BIN and len(x) - end >= _LEAST_IN_BIN:
             ends.append(end)
     parts = np.split(order, ends[1:])
     mean = [

@@ -394,18 +394,32 @@ def _estimates_dataset(
     width = usual_upper - usual_lower
     n, N = len(units.places), int((~units.measured).sum())
     columns = {
-        "ace": ace, "se": se, "df": df, "p": p, "log_p": log_p(ace, se, df), "lower": lower, "upper": upper,
-        "lam": np.array([a.lam for a in best]), "r": np.array([a.r for a in classical]),
-        "classical_ace": usual, "classical_se": usual_se, "classical_lower": usual_lower,
+        "ace": ace,
+        "se": se,
+        "df": df,
+        "p": p,
+        "log_p": log_p(ace, se, df),
+        "lower": lower,
+        "upper": upper,
+        "lam": np.array([a.lam for a in best]),
+        "r": np.array([a.r for a in classical]),
+        "classical_ace": usual,
+        "classical_se": usual_se,
+        "classical_lower": usual_lower,
         "classical_upper": usual_upper,
-        "width_ratio": np.divide(upper - lower, width, out=np.ones_like(width), where=width > 0),
+        "width_ratio": np.divide(
+            upper - lower, width, out=np.ones_like(width), where=width > 0
+        ),
         "powered": np.array([not a.reason for a in answers]),
         "exact": se == 0,
-        "skewness": np.array([a.skewness for a in answers]), "leverage": np.array([a.leverage for a in answers]),
+        "skewness": np.array([a.skewness for a in answers]),
+        "leverage": np.array([a.leverage for a in answers]),
         "n_units": np.full(len(ace), n),
-        "n_clusters": np.full(len(ace), n if units.cluster is None else int(units.cluster.max()) + 1),
+        "n_clusters": np.full(
+            len(ace), n if units.cluster is None else int(units.cluster.max()) + 1
+        ),
         "n_predicted": np.full(len(ace), N),
-    }  # fmt: skip
+    }
     pieces = np.stack([a.pieces for a in best], axis=1)
     data: dict[str, Any] = {
         name: (("contrast", "task"), values[:, None])

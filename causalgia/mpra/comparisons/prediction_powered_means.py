@@ -356,7 +356,8 @@ def widen_standard_error(
 
 LEAST_MEASURED, LEAST_DIFFERENT = 20, 10
 LEAST_COVERAGE, SKEW_UNITS, ALPHA = 0.93, 25.0, 0.05
-_N_DRAWS, _AT_ONCE = 2_000, 4_000_000
+_COVERAGE_DRAWS = 2_000
+_DRAWN_NUMBERS = 4_000_000  # in memory at a time: 32 MB
 
 
 def classical_reason(
@@ -479,19 +480,21 @@ def _coverage_of_draws(e: Array, n: int) -> float:
         0,
         0,
     )
-    while done < _N_DRAWS:
-        block = min(max(_AT_ONCE // n, 1), _N_DRAWS - done)
+    while done < _COVERAGE_DRAWS:
+        block = min(max(_DRAWN_NUMBERS // n, 1), _COVERAGE_DRAWS - done)
         drawn = values[rng.integers(len(values), size=(block, n))]
         half = critical * drawn.std(axis=1, ddof=1) / np.sqrt(n)
         hits, done = (
             hits + int((np.abs(drawn.mean(axis=1) - mean) <= half).sum()),
             done + block,
         )
-    return hits / _N_DRAWS
+    return hits / _COVERAGE_DRAWS
 
 
 N_DRAWS = 19_999
-_ENOUGH, _BLOCK, _TIE = 20, 100, 1e-10
+_ENOUGH_LARGER = 20
+_MOST_PERMUTATIONS_AT_ONCE = 100
+_TIE_ROUNDING = 1e-10
 _NUMBERS = 10_000_000  # in memory at a time: 80 MB
 
 
@@ -586,7 +589,7 @@ def random_draw_test(
         .reshape(len(values), -1)
     )
     sd = scores.std(axis=0)
-    varies = sd > _TIE
+    varies = sd > _TIE_ROUNDING
     if not varies.any():
         return DrawTest(1.0, by_spread=False)
     scores = (scores - scores.mean(axis=0))[:, varies] / sd[varies]
@@ -630,9 +633,11 @@ def _permuted_p(
     """Return the share of random choices of n rows whose largest standardized sum is as
     far from 0.
     """
-    least, larger, done = observed * (1 - _TIE), 0, 0
-    most = int(np.clip(_NUMBERS // (n * scores.shape[1]), 1, _BLOCK))
-    while done < N_DRAWS and larger < _ENOUGH:
+    least, larger, done = observed * (1 - _TIE_ROUNDING), 0, 0
+    most = int(
+        np.clip(_NUMBERS // (n * scores.shape[1]), 1, _MOST_PERMUTATIONS_AT_ONCE)
+    )
+    while done < N_DRAWS and larger < _ENOUGH_LARGER:
         block = min(most, N_DRAWS - done)
         chosen = np.stack(
             [
@@ -642,7 +647,9 @@ def _permuted_p(
         )
         as_large = np.abs(scores[chosen].sum(axis=1)).max(axis=1) >= least
         counts = larger + np.cumsum(as_large)
-        if counts[-1] >= _ENOUGH:
-            return _ENOUGH / (done + int(np.argmax(counts >= _ENOUGH)) + 1)
+        if counts[-1] >= _ENOUGH_LARGER:
+            return _ENOUGH_LARGER / (
+                done + int(np.argmax(counts >= _ENOUGH_LARGER)) + 1
+            )
         larger, done = int(counts[-1]), done + block
     return (larger + 1) / (done + 1)

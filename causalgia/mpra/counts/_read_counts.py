@@ -45,8 +45,8 @@ from causalgia.types import Array, Ints, Mask
 
 _COUNT = re.compile(r"(dna|rna)_counts?(?:_(.+))?")
 _REPLICATE = r"(?:rep(?:licate)?|r|bio)?"
-_NUMBER = re.compile(rf"[_.\- ]*{_REPLICATE}[_.\- ]*[0-9]+$", re.IGNORECASE)
-_FIRST = re.compile(
+_NUMBER_AT_END = re.compile(rf"[_.\- ]*{_REPLICATE}[_.\- ]*[0-9]+$", re.IGNORECASE)
+_NUMBER_AT_BEGIN = re.compile(
     rf"{_REPLICATE}[0-9]+[_.\- ]+(?!{_REPLICATE}[_.\- ]*[0-9]+$)(?=.*[^\W\d_])",
     re.IGNORECASE,
 )
@@ -54,7 +54,7 @@ _WITH_NUMBER = re.compile(
     r".*[^\W\d_](?<!rep)(?<!replicate)(?<!bio)(?<!(?<![^\W\d_])r)([0-9]{1,18})",
     re.IGNORECASE,
 )
-_LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
+_BARCODE_LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
 def read_counts(
@@ -459,9 +459,9 @@ def _kind_of_replicate(name: str) -> str:
     ... ]
     ['K562', 'HepG2', 'K562', 'HepG2', '1', '', '']
     """
-    if _FIRST.match(name):
-        return _FIRST.sub("", name, count=1)
-    return "" if len(name) == 1 else _NUMBER.sub("", name)
+    if _NUMBER_AT_BEGIN.match(name):
+        return _NUMBER_AT_BEGIN.sub("", name, count=1)
+    return "" if len(name) == 1 else _NUMBER_AT_END.sub("", name)
 
 
 def _wrong_letters(barcodes: NDArray[np.object_]) -> Mask:
@@ -471,7 +471,7 @@ def _wrong_letters(barcodes: NDArray[np.object_]) -> Mask:
     except UnicodeEncodeError:
         text = np.array([str(b).encode() for b in barcodes])
     each = text.view(np.uint8).reshape(len(text), -1)
-    known = np.isin(np.arange(256), np.frombuffer(_LETTERS, dtype=np.uint8))
+    known = np.isin(np.arange(256), np.frombuffer(_BARCODE_LETTERS, dtype=np.uint8))
     return np.asarray(~known[each].all(axis=1) | (each[:, 0] == 0))
 
 
@@ -571,7 +571,8 @@ def _check_unique_cells(
         )
 
 
-_TAB, _LINE = 9, 10
+_TAB = 9
+_NEWLINE = 10
 _LINES = 50_000
 
 
@@ -613,9 +614,15 @@ def parse_table(text: bytes, header: Sequence[str], path: Path) -> pd.DataFrame:
     counts = [name for name in header if name not in (*NAMES, "replicate")]
     types: dict[str, Any] = dict.fromkeys(counts, "float64") | {"barcode": object}
     options: dict[str, Any] = {
-        "sep": "\t", "quoting": csv.QUOTE_NONE, "keep_default_na": False, "na_values": dict.fromkeys(counts, EMPTY),
-        "skip_blank_lines": False, "names": list(header), "header": None, "skiprows": 1,
-    }  # fmt: skip
+        "sep": "\t",
+        "quoting": csv.QUOTE_NONE,
+        "keep_default_na": False,
+        "na_values": dict.fromkeys(counts, EMPTY),
+        "skip_blank_lines": False,
+        "names": list(header),
+        "header": None,
+        "skiprows": 1,
+    }
     if not text.partition(b"\n")[2].strip(b"\r\n"):
         raise CountsError(
             f"{path}: no row below the header; give the table of barcode counts"
@@ -663,7 +670,7 @@ def _check_cells(text: bytes, n: int, path: Path) -> None:
     tabs).
     """
     letters = np.frombuffer(text, dtype=np.uint8)
-    starts = np.concatenate([[0], np.flatnonzero(letters == _LINE) + 1])
+    starts = np.concatenate([[0], np.flatnonzero(letters == _NEWLINE) + 1])
     starts = starts[starts < len(letters)]
     for first in range(0, len(starts), _LINES):
         ends = starts[first : first + _LINES + 1]

@@ -30,10 +30,11 @@ from causalgia.types import Array, Mask
 Tail: TypeAlias = Literal["rank", "t"]
 LEAST_NEGATIVES = 3
 _CALLED = 0.05
-_SCALES = np.exp(np.linspace(np.log(0.05), np.log(2.5), 24))
+_SCALE_GRID = np.exp(np.linspace(np.log(0.05), np.log(2.5), 24))
 _DFS = np.array([1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 30.0, 200.0])
 _CENTERS = np.linspace(-4.0, 4.0, 17)
-_AT_ONCE, _MASS = 500, 0.999
+_LAWS_A_BLOCK = 500
+_MASS = 0.999
 
 
 def calls(
@@ -214,14 +215,14 @@ def _student_p(
     tau, df, mu = (
         x.ravel()
         for x in np.meshgrid(
-            scale * _SCALES, _DFS, center + step * _CENTERS, indexing="ij"
+            scale * _SCALE_GRID, _DFS, center + step * _CENTERS, indexing="ij"
         )
     )
     log = np.empty(len(tau))
-    for first in range(0, len(tau), _AT_ONCE):
-        t, v, m = (x[first : first + _AT_ONCE, None] for x in (tau, df, mu))
+    for first in range(0, len(tau), _LAWS_A_BLOCK):
+        t, v, m = (x[first : first + _LAWS_A_BLOCK, None] for x in (tau, df, mu))
         sd = np.sqrt(t**2 + error**2)
-        log[first : first + _AT_ONCE] = (
+        log[first : first + _LAWS_A_BLOCK] = (
             special.gammaln((v + 1) / 2)
             - special.gammaln(v / 2)
             - 0.5 * np.log(v * np.pi)

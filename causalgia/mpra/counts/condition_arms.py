@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from causalgia.errors import CountsError, quoted
 from causalgia.types import Array, Ints
 
-_LETTERS = re.compile(r"[ACGTNacgtn]{6,}")
-_SHARED, _LEAST, _LEAST_ELEMENTS = 0.5, 10, 5
+_BARCODE_IN_NAME = re.compile(r"[ACGTNacgtn]{6,}")
+_SHARED_PART = 0.5
+_LEAST_BARCODES = 10
+_LEAST_ELEMENTS = 5
 
 
 def check_arms_of_one_library(
@@ -57,7 +59,7 @@ def check_arms_of_one_library(
     for first, second in sorted(pairs):
         what = ""
         share, n = _shared_letters(counts, letters, oligos[:, first], oligos[:, second])
-        if n >= _LEAST and share >= _SHARED:
+        if n >= _LEAST_BARCODES and share >= _SHARED_PART:
             what = f"{100 * share:.0f} % of their barcodes"
         elif _equal_dna(dna[first], dna[second]):
             what = "the same DNA counts in every element"
@@ -77,7 +79,7 @@ def check_arms_of_one_library(
 def _barcode_letters(counts: xr.Dataset) -> NDArray[np.str_]:
     """Return the letters in the name of each barcode, "" where there are none."""
     names = counts["barcode"].to_numpy().astype(str).tolist()
-    found = (_LETTERS.search(name) for name in names)
+    found = (_BARCODE_IN_NAME.search(name) for name in names)
     return np.array([x.group().upper() if x else "" for x in found])
 
 
@@ -125,6 +127,6 @@ def _equal_dna(first: list[Array], second: list[Array]) -> bool:
     many = [x for x in first if len(x)]
     return (
         len(many) >= _LEAST_ELEMENTS
-        and len(set(np.concatenate(many).tolist())) >= _LEAST
+        and len(set(np.concatenate(many).tolist())) >= _LEAST_BARCODES
         and all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     )

@@ -32,10 +32,10 @@ _DERIVED = re.compile(
     r"(dna|rna)_?norm.*|log2_?(fold_?change)?|ratio|n_bc|n_obs_bc|log2fc", re.IGNORECASE
 )
 _KIND = re.compile(r"(?<![a-z])(dna|rna)(?![a-z])", re.IGNORECASE)
-_WORDS = re.compile(
+_COUNT_WORDS = re.compile(
     r"(?<![a-z])(counts?|reads?|umis?|condition|replicate)(?![a-z])", re.IGNORECASE
 )
-_LETTERS = re.compile(r"[ACGTN]{4,}", re.IGNORECASE)
+_BARCODE_NAME = re.compile(r"[ACGTN]{4,}", re.IGNORECASE)
 _WELL = re.compile(r"[ACGTNacgtn]+(-[0-9]+)")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _WHOLE = re.compile(r"[0-9]+(,[0-9]{3})*")
@@ -203,7 +203,7 @@ def read_assignment(table: str | Path | pd.DataFrame) -> pd.Series[Any]:
         where = str(table)
         cells, _ = read_cells(read_table_bytes(Path(table)), Path(table))
         names, rows = cells[0], cells[1:]
-        if _LETTERS.fullmatch(names[0]) and len(names) > 1:
+        if _BARCODE_NAME.fullmatch(names[0]) and len(names) > 1:
             names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
     else:
         raise CountsError(
@@ -306,7 +306,7 @@ def read_any_table(
     """
     rows, separator = read_cells(text, path)
     has_header = not (
-        _LETTERS.fullmatch(rows[0][0].partition("-")[0])
+        _BARCODE_NAME.fullmatch(rows[0][0].partition("-")[0])
         and len(rows[0]) > 2
         and all(_WHOLE.fullmatch(cell) or cell in EMPTY for cell in rows[0][1:])
     )
@@ -483,7 +483,7 @@ def _kind_and_replicate(
     """Return dna or rna, and the replicate that a column is of."""
     kinds = _KIND.findall(name)
     if len(kinds) == 1:
-        rest = _WORDS.sub(" ", _KIND.sub(" ", name))
+        rest = _COUNT_WORDS.sub(" ", _KIND.sub(" ", name))
         return kinds[0].lower(), "_".join(re.findall(r"[^\W_]+", rest))
     if not any(_KIND.search(one) for one in header):
         raise CountsError(

@@ -290,7 +290,7 @@ def _side_columns(side: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 DESIGN_COLUMNS = ("name", "category", "class", "SPDI", "allele", "info")
-_GROUPS = {
+_GROUP_OF_KIND = {
     "test": "test",
     "variant positive control": "positive",
     "variant negative control": "negative",
@@ -386,12 +386,12 @@ def side_table_from_design(design: pd.DataFrame, where: str) -> pd.DataFrame:
 def _element_arm_group(row: tuple[Any, ...], where: str) -> tuple[str, str, str]:
     """Return element, arm and group of a row."""
     name, category, kind, spdi, allele, info = row
-    if str(kind) not in _GROUPS:
+    if str(kind) not in _GROUP_OF_KIND:
         raise CountsError(
             f"{where}: oligo {quoted(name)} is of class '{kind}'; there are "
-            f"{', '.join(_GROUPS)}"
+            f"{', '.join(_GROUP_OF_KIND)}"
         )
-    group = _GROUPS[str(kind)]
+    group = _GROUP_OF_KIND[str(kind)]
     own = _labels_from_info(info)
     if own is not None:
         return own

@@ -13,20 +13,26 @@ import xarray as xr
 from scipy import special
 
 from causalgia.checks import in_list
-from causalgia.errors import quoted
+from causalgia.errors import NAMES_SHOWN, quoted
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.split_index import LEAST_CELLS
 from causalgia.reporting import format_share
 from causalgia.types import Array, Ints, Mask
 
 SATURATED, AT_MOST, READS = 0.9, 0.01, 5
-_LAGS, _CLEAR, _NEARER = (-2, -1, 1, 2), 4.5, 0.1
+_LAGS = (-2, -1, 1, 2)
+_SHIFT_SCORE = 4.5  # normal score from which rows are shifted
+_NEARER = 0.1
 _LEAST_CEILING, _PILED, _LOST = 10, 3.0, 0.05
 _SKEWED, _FULL, _RISES = 1.0, 0.98, 1.5
-_FEW = 0.02
+_FEW_READS = 0.02  # of the median replicate's
 _TOO_EQUAL, _LEAST_PART, _LEAST_BOTH = 5.0, 0.1, 20
-_FAR, _LEAST_FAR, _LEAST_READS, _MUCH_LESS, _LEAST_OLIGOS = 4.0, 3.0, 10.0, 4.0, 10
-_SHOWN, _GAP = 3, 2.0
+_MISSING_SDS = 4.0  # below the median activity, of elements whose reads are missing
+_LEAST_FAR = 3.0
+_LEAST_READS = 10.0
+_MUCH_LESS = 4.0
+_LEAST_OLIGOS = 10
+_GAP = 2.0
 
 
 class Finding(NamedTuple):
@@ -150,7 +156,7 @@ def _lag(logs: Array, one: Mask, other: Mask) -> tuple[int, float, float] | None
     if n < LEAST_CELLS or best - plain < _NEARER:
         return None
     z = (np.arctanh(min(best, 1 - 1e-9)) - np.arctanh(plain)) / np.sqrt(2 / (n - 3))
-    return (k, plain, best) if z > _CLEAR else None
+    return (k, plain, best) if z > _SHIFT_SCORE else None
 
 
 class _Ceiling(NamedTuple):
@@ -275,7 +281,7 @@ def find_few_reads(
             continue
         for r, name in enumerate(names):
             others = float(np.median(np.delete(total, r)))
-            if name in known or total[r] >= _FEW * others:
+            if name in known or total[r] >= _FEW_READS * others:
                 continue
             says = (
                 f"replicate {name} has {total[r]:,.0f} {kind.upper()} reads, "
@@ -390,18 +396,18 @@ def find_oligos_without_rna(counts: xr.Dataset, sums: xr.Dataset) -> list[Findin
     activity = np.log2((reads + 0.5) / np.maximum(expected, 0.5))
     middle = float(np.median(activity[some]))
     sd = float(np.median(np.abs(activity[some] - middle))) * MAD_TO_SD
-    least = expected * 2.0 ** (middle - max(_FAR * sd, _LEAST_FAR))
+    least = expected * 2.0 ** (middle - max(_MISSING_SDS * sd, _LEAST_FAR))
     low = some & (least >= _LEAST_READS) & (reads < least / _MUCH_LESS)
     low = _below_a_gap(activity, low, some)
     if not low.any():
         return []
     names = counts["oligo"].to_numpy().astype(str)[low]
     n = len(names)
-    more = f" and {n - _SHOWN:,} more" if n > _SHOWN else ""
-    shown = in_list([quoted(name) for name in names[:_SHOWN]])
-    shown = ", ".join(map(quoted, names[:_SHOWN])) + more if more else shown
-    amount = ", ".join(f"{x:,.0f}" for x in reads[low][:_SHOWN])
-    others = ", ".join(f"{x:,.0f}" for x in least[low][:_SHOWN])
+    more = f" and {n - NAMES_SHOWN:,} more" if n > NAMES_SHOWN else ""
+    shown = in_list([quoted(name) for name in names[:NAMES_SHOWN]])
+    shown = ", ".join(map(quoted, names[:NAMES_SHOWN])) + more if more else shown
+    amount = ", ".join(f"{x:,.0f}" for x in reads[low][:NAMES_SHOWN])
+    others = ", ".join(f"{x:,.0f}" for x in least[low][:NAMES_SHOWN])
     says = (
         f"oligo{'s' * (n > 1)} {shown} {'have' if n > 1 else 'has'} {amount} RNA reads, "
         f"where the least active of the others would have {others} at "

@@ -13,9 +13,22 @@ from causalgia.errors import CountsError, quoted
 
 #: columns that these formats are read by, in lower case
 SIDE_FORMAT_COLUMNS = (
-    "oligo_name", "oligo", "name", "coord", "oligo_id", "label", "id", "ref", "alt",
-    "snp", "allele", "project", "window", "strand", "haplotype",
-)  # fmt: skip
+    "oligo_name",
+    "oligo",
+    "name",
+    "coord",
+    "oligo_id",
+    "label",
+    "id",
+    "ref",
+    "alt",
+    "snp",
+    "allele",
+    "project",
+    "window",
+    "strand",
+    "haplotype",
+)
 _OLIGO_NAMES = ("oligo_name", "oligo", "name", "coord", "oligo_id")
 _NEGATIVE = re.compile(
     r"(?<![a-z])(neg(ative)?s?(ctrls?|controls?)?|scrambled?s?|shuffled?s?|inactive)"

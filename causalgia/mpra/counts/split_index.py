@@ -13,7 +13,9 @@ from scipy import optimize, special
 from causalgia.types import Array, Ints
 
 STRATUM, MOST_STRATA, LEAST_CELLS = 50, 40, 20
-_TINY, _FARTHEST, _REACH = 1e-9, 1e-6, 12.0
+_LEAST_VARIANCE = 1e-9
+_LEAST_MASS = 1e-6
+_REACH = 12.0
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _index_and_z(parts: list[_Stratum]) -> tuple[float, float]:
         sum(part.sum for part in parts),
         sum(part.variance for part in parts),
     )
-    return total / df, (total - df) / float(np.sqrt(max(variance, _TINY)))
+    return total / df, (total - df) / float(np.sqrt(max(variance, _LEAST_VARIANCE)))
 
 
 def _stratum_sums(x: Array, n: Array, low: float, high: float) -> _Stratum | None:
@@ -136,7 +138,7 @@ def _stratum_sums(x: Array, n: Array, low: float, high: float) -> _Stratum | Non
     if pi is None:
         return None
     mean, variance, fourth = _truncated_moments(sizes, pi, low, high)
-    free = variance > _TINY
+    free = variance > _LEAST_VARIANCE
     if not free.any():
         return None
     used = free[place]
@@ -155,7 +157,7 @@ def _fit_share(
     """
     plain = total / float(count @ n)
     masses = _binomial_masses(n, low, high, 1)
-    if (masses(plain)[0] > 1 - _TINY).all():
+    if (masses(plain)[0] > 1 - _LEAST_VARIANCE).all():
         return plain
 
     @cache
@@ -181,7 +183,7 @@ def _truncated_moments(
     mean, variance = n * pi, n * pi * (1 - pi)
     fourth = variance * (1 + 3 * (n - 2) * pi * (1 - pi))
     masses = _binomial_masses(n, low, high, 4)(pi)
-    cut = (masses[0] < 1 - _TINY) & (masses[0] > _FARTHEST)
+    cut = (masses[0] < 1 - _LEAST_VARIANCE) & (masses[0] > _LEAST_MASS)
     first, f2, f3, f4 = _factorial_moments(n[cut], pi, low, high, masses[:, cut])
     squares, cubes, fourths = (
         f2 + first,
@@ -190,7 +192,7 @@ def _truncated_moments(
     )
     mean[cut], variance[cut] = first, squares - first**2
     fourth[cut] = fourths - 4 * first * cubes + 6 * first**2 * squares - 3 * first**4
-    return mean, np.where(masses[0] > _FARTHEST, variance, 0.0), fourth
+    return mean, np.where(masses[0] > _LEAST_MASS, variance, 0.0), fourth
 
 
 def _factorial_moments(
@@ -203,7 +205,7 @@ def _factorial_moments(
     n - k lies in the range shifted by k, over that of the range: row k over row 0 of
     `masses`. Where the latter is negligible, x is put at the nearest end of the range.
     """
-    near, falling, found = masses[0] > _FARTHEST, np.ones_like(n), []
+    near, falling, found = masses[0] > _LEAST_MASS, np.ones_like(n), []
     whole = np.where(near, masses[0], 1.0)
     for k, mass in enumerate(masses[1:], start=1):
         falling = falling * (n - k + 1) * pi

@@ -25,9 +25,9 @@ from causalgia.schema import annotate, validate
 from causalgia.types import Array
 
 Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
-_OWN = ("element", "contrast", "arm")
+_OWN_COORDINATES = ("element", "contrast", "arm")
 # log2 of an activity is far below; squares of larger numbers leave the floats
-_LARGEST = 1e100
+_LARGEST_ACTIVITY = 1e100
 
 
 @former_arguments
@@ -130,7 +130,9 @@ def average(
             "average: no contrast is left; the selection before left none: select at "
             "least one"
         )
-    wrong = ~(np.abs(effect) <= _LARGEST) | ~((se > 0) & (se <= _LARGEST))
+    wrong = ~(np.abs(effect) <= _LARGEST_ACTIVITY) | ~(
+        (se > 0) & (se <= _LARGEST_ACTIVITY)
+    )
     if wrong.any():
         i, k = np.argwhere(wrong)[0]
         raise EstimateError(
@@ -232,7 +234,7 @@ def _element_groups(
     known = sorted(
         str(n)
         for n, c in fitted.coords.items()
-        if c.dims == ("element",) and n not in _OWN
+        if c.dims == ("element",) and n not in _OWN_COORDINATES
     )
     if by is not None and by not in known:
         raise OutcomesError(

@@ -188,7 +188,7 @@ def fit(
     >>> fitted["ace"].values.ravel().round(1), (fitted["p"].values.ravel() < 0.01)
     (array([1.9, 0.1]), array([ True, False]))
     """
-    if method not in _METHODS:
+    if method not in _FIT_METHODS:
         removed = REMOVED.get(f"causalgia.mpra.fit(method={quoted(method)})")
         raise EstimateError(
             f"method={quoted(method)} is not one of "
@@ -222,7 +222,7 @@ def fit(
     cut_off = check_cutoff(counts, of_logs=method == "two_way")
     if client is not None:
         check_client(client)
-    fitted = _METHODS[method](counts, request, client)
+    fitted = _FIT_METHODS[method](counts, request, client)
     found = _fit_dataset(counts, request, fitted, method, control, ci_prob)
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
     left_out = [
@@ -334,7 +334,7 @@ _SILENT_OLIGOS = (
     "that happens in one arm more than in another, its effect and the averages move: "
     "plan more barcodes"
 )
-_METHODS: dict[str, _Method] = {
+_FIT_METHODS: dict[str, _Method] = {
     "hierarchical": hierarchical,
     "two_way": lambda counts, request, _: two_way(
         ratio_cells(counts, request), request.weights

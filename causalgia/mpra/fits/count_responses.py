@@ -479,14 +479,36 @@ def respond(cells: CountCells, responses: Responses, tb: Array, tr: Array) -> Re
     for _ in range(ROUNDS):
         before = responses.level.copy()
         _working_responses(
-            rna, extra, cells.used, offset, cells.own, responses.level, responses.expressed, responses.cell_variance,
-            responses.z, responses.precision,
-        )  # fmt: skip
+            rna,
+            extra,
+            cells.used,
+            offset,
+            cells.own,
+            responses.level,
+            responses.expressed,
+            responses.cell_variance,
+            responses.z,
+            responses.precision,
+        )
         responses.silent_cell, responses.silent_barcode = _update_levels(
-            rna, cells.used, offset, cells.shared, cells.start, cells.n_arms, tb, tr, responses.z, responses.precision,
-            responses.cell_variance, responses.silent_cell, responses.silent_barcode, _NODES, _WEIGHTS,
-            responses.level, responses.expressed,
-        )  # fmt: skip
+            rna,
+            cells.used,
+            offset,
+            cells.shared,
+            cells.start,
+            cells.n_arms,
+            tb,
+            tr,
+            responses.z,
+            responses.precision,
+            responses.cell_variance,
+            responses.silent_cell,
+            responses.silent_barcode,
+            _NODES,
+            _WEIGHTS,
+            responses.level,
+            responses.expressed,
+        )
         if np.abs(responses.level - before).max() < CONVERGED:
             break
     return responses
@@ -532,9 +554,17 @@ def set_cell_noise(cells: CountCells, responses: Responses) -> Responses:
 
 @njit(nogil=True)
 def _working_responses(
-    rna: Array, extra: Array, used: Mask, offset: Array, own: Array, level: Array, expressed: Array, phi: float,
-    z: Array, precision: Array,
-) -> None:  # fmt: skip
+    rna: Array,
+    extra: Array,
+    used: Mask,
+    offset: Array,
+    own: Array,
+    level: Array,
+    expressed: Array,
+    phi: float,
+    z: Array,
+    precision: Array,
+) -> None:
     """Set z and precision at the mode of the cell's own departure x, where
     ``r - m e^x = x / phi``.
     """
@@ -606,10 +636,24 @@ def _no_reads_probability(
 
 @njit(nogil=True)
 def _update_levels(
-    rna: Array, used: Mask, offset: Array, shared: Array, start: Ints, A: int, tb: Array, tr: Array, z: Array,
-    precision: Array, phi: float, p_cell: float, p_barcode: float, nodes: Array, weights: Array, level: Array,
+    rna: Array,
+    used: Mask,
+    offset: Array,
+    shared: Array,
+    start: Ints,
+    A: int,
+    tb: Array,
+    tr: Array,
+    z: Array,
+    precision: Array,
+    phi: float,
+    p_cell: float,
+    p_barcode: float,
+    nodes: Array,
+    weights: Array,
+    level: Array,
     expressed: Array,
-) -> tuple[float, float]:  # fmt: skip
+) -> tuple[float, float]:
     """Set the predicted level of each cell and its probability of being expressed;
     return the silent shares.
 

@@ -23,7 +23,9 @@ from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
 from causalgia.mpra.counts.condition_arms import check_arms_of_one_library
 from causalgia.types import Array, Ints, Mask
 
-_MANY_READS, _LEAST_EQUAL, _FEW = 10.0, 3, 0.1
+_MANY_READS = 10.0
+_LEAST_EQUAL = 3
+_LEAST_EQUAL_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -296,7 +298,9 @@ def _check_barcodes_differ(counts: xr.Dataset, request: FitRequest) -> None:
     # few reads are often equal by chance
     several &= (size > 1) & (mean.mean(axis=1) >= _MANY_READS)
     equal = several & (apart < 1e-6)
-    least = max(_LEAST_EQUAL, 0.5 * several.sum(), _FEW * request.oligos.size)
+    least = max(
+        _LEAST_EQUAL, 0.5 * several.sum(), _LEAST_EQUAL_SHARE * request.oligos.size
+    )
     if equal.sum() < least:
         return
     first = int(equal.argmax())

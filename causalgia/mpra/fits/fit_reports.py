@@ -48,14 +48,14 @@ _NOISE = {
     "sd_cell": "of single cells",
     "sd_residual": "of single cells",
 }
-_METHODS = {"two_way": "two-way", "nb": "negative binomial"}
-_FEW = 3
+_METHOD_WORDS = {"two_way": "two-way", "nb": "negative binomial"}
+_ARMS_LISTED = 3
 _OF_EFFECT = ("ace", "se", "lower", "upper")
 _UP, _DOWN = ("increases", "higher"), ("decreases", "lower")
 _OTHER_BARCODES = (
     "No interval includes how much other barcodes of an oligo would differ from these."
 )
-_HEADINGS = {"contrast": "element", "task": "contrast"}
+_HEADING_OF_DIM = {"contrast": "element", "task": "contrast"}
 
 
 def describe_fit(
@@ -315,7 +315,7 @@ def _contrast_summary(one: xr.Dataset, name: str, q: Array) -> _Summary:
 def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
     """Return what the columns are, and how the fit was made."""
     replicates = int(fit.attrs["n_replicates"])
-    method = _METHODS.get(str(fit.attrs["method"]), str(fit.attrs["method"]))
+    method = _METHOD_WORDS.get(str(fit.attrs["method"]), str(fit.attrs["method"]))
     n_test, n_contrasts = int(_test_elements(fit).sum()), fit.sizes["contrast"]
     columns = f"Up, down: q <= {_FIT_FDR:g} over {n_test * n_contrasts:,} effects."
     if averaged:
@@ -400,7 +400,7 @@ def fit_question(fit: xr.Dataset) -> str:
     'How much does GATA1 change measured activity in 20 elements?'
     """
     names = [cut(str(name)) for name in np.atleast_1d(fit["contrast"])]
-    some = in_words(names) if len(names) <= _FEW else f"{len(names):,} arms"
+    some = in_words(names) if len(names) <= _ARMS_LISTED else f"{len(names):,} arms"
     n = int((~np.isin(fit["group"].to_numpy().astype(str), CONTROLS)).sum())
     n = n or fit.sizes["element"]  # controls alone
     return (
@@ -492,12 +492,12 @@ def measured_parts(
     )
     if one_element:
         return parts
-    if shown.sizes["task"] > _FEW and rows == "summary":
+    if shown.sizes["task"] > _ARMS_LISTED and rows == "summary":
         return _of_contrasts(parts, shown, means, every)
     return replace(
         parts,
-        header=[_HEADINGS.get(name, name) for name in parts.header],
-        words=(*parts.words, *_HEADINGS.values()),
+        header=[_HEADING_OF_DIM.get(name, name) for name in parts.header],
+        words=(*parts.words, *_HEADING_OF_DIM.values()),
     )
 
 
@@ -534,7 +534,7 @@ def _measured_sentences(
     control = str(fit.attrs.get("control") or "")
     than = _compared_with(fit, control)
     n = shown.sizes["contrast"]
-    if len(names) <= _FEW:
+    if len(names) <= _ARMS_LISTED:
         found: list[str] = []
         for name in names:
             text = _one_contrast(

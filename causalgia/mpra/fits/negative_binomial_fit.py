@@ -343,8 +343,13 @@ def _check_equal_spread(products: Array, se: Array, request: FitRequest) -> None
         )
 
 
-_ROUNDS, _ENOUGH, _OF_THETA = 200, 1e-10, 1e-4
-_FARTHEST, _LONGEST, _LEAST_THETA, _MOST_THETA = 60.0, 3.0, 1e-4, 1e8
+_SCORING_STEPS = 200
+_GAIN_TOLERANCE = 1e-10
+_THETA_TOLERANCE = 1e-4
+_LARGEST_LOG_RATE = 60.0  # its exponential is a float
+_LONGEST_STEP = 3.0
+_LEAST_THETA = 1e-4
+_MOST_THETA = 1e8
 # excess variance relative to Poisson below which Newton steps of theta are rounding
 # error
 _POISSON = 1e-4
@@ -448,7 +453,7 @@ def regress(
         np.maximum(group_sums(dna * cells, group, shape).sum(axis=2), 1.0)
     )
     going = np.flatnonzero(able)
-    for _ in range(_ROUNDS):
+    for _ in range(_SCORING_STEPS):
         if not len(going):
             break
         rows = (
@@ -459,7 +464,7 @@ def regress(
         local = np.searchsorted(going, group[rows] // A) * A + group[rows] % A
         part = _ReadCells(rna[rows], dna[rows], cells[rows], local, (len(going), A))
         moved = state.step(part, going)
-        going = going[moved > _ENOUGH]
+        going = going[moved > _GAIN_TOLERANCE]
     converged = able.copy()
     converged[going] = False
     whole = _ReadCells(rna, dna, cells, group, shape)
@@ -488,7 +493,9 @@ class _ReadCells:
             arm.reshape(-1)[self.group][:, None]
             + replicate[self.group // self.shape[1]]
         )
-        return np.asarray(self.dna * np.exp(np.clip(log, -_FARTHEST, _FARTHEST)))
+        return np.asarray(
+            self.dna * np.exp(np.clip(log, -_LARGEST_LOG_RATE, _LARGEST_LOG_RATE))
+        )
 
     def of_theta(self, theta: Array) -> Ints:
         """Return the place of each row's theta in ``theta.ravel()``, of shape
@@ -561,7 +568,9 @@ class _RegressionState:
         sums = group_sums(score, cells.group, cells.shape)
         right = np.concatenate([sums.sum(axis=2), sums.sum(axis=1)], axis=1)
         move = np.clip(
-            np.linalg.solve(information, right[..., None])[..., 0], -_LONGEST, _LONGEST
+            np.linalg.solve(information, right[..., None])[..., 0],
+            -_LONGEST_STEP,
+            _LONGEST_STEP,
         )
         arm, replicate = arm + move[:, :A], replicate + move[:, A:]
         mu = cells.mean(arm, replicate)
@@ -582,7 +591,9 @@ class _RegressionState:
             later,
         )
         matters = np.minimum(largest / theta, 1.0)
-        of_theta = (np.abs(np.log(later / theta)) * matters * _OF_THETA).max(axis=1)
+        of_theta = (np.abs(np.log(later / theta)) * matters * _THETA_TOLERANCE).max(
+            axis=1
+        )
         return np.asarray(np.maximum(np.abs(move).max(axis=1), of_theta))
 
 

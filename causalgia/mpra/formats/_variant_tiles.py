@@ -513,7 +513,7 @@ def _genome_letters(variant: Variant, genome: Genome) -> str:
     return letters.decode("latin-1").upper()
 
 
-_BLOCK = 256
+_BASES_A_READ = 256
 
 
 @dataclass(frozen=True)
@@ -622,7 +622,9 @@ def _repeat_extension(
     found = ""
     end = genome.length(chromosome, place=place) if step > 0 else 0
     while at != end:
-        other = min(at + _BLOCK, end) if step > 0 else max(at - _BLOCK, end)
+        other = (
+            min(at + _BASES_A_READ, end) if step > 0 else max(at - _BASES_A_READ, end)
+        )
         letters = (
             genome.letters(chromosome, min(at, other), max(at, other), place=place)
             .decode("latin-1")

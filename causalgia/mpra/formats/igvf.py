@@ -631,7 +631,9 @@ def log_bh(log_p: Array) -> Array:
     return adjusted
 
 
-_STEPS, _TOLERANCE, _FLOOR = 500, 1e-8, 1e-12
+_EM_STEPS = 500
+_EM_TOLERANCE = 1e-8
+_LEAST_SHARE = 1e-12
 
 
 def probability_of_an_effect(effect: Array, se: Array) -> Array:
@@ -651,13 +653,13 @@ def probability_of_an_effect(effect: Array, se: Array) -> Array:
     >>> bool(probability_of_an_effect(effect, se)[-1] > 0.95)
     True
     """
-    variance = np.maximum(se**2, _FLOOR)
+    variance = np.maximum(se**2, _LEAST_SHARE)
     share, tau2 = (
         0.5,
         max(float(np.mean(effect**2 - variance)), float(np.mean(variance))),
     )
     chance = np.full(len(effect), share)
-    for _ in range(_STEPS):
+    for _ in range(_EM_STEPS):
         wide = variance + tau2
         odds = (
             np.log(share / (1 - share))
@@ -667,10 +669,13 @@ def probability_of_an_effect(effect: Array, se: Array) -> Array:
         updated = 1 / (1 + np.exp(-np.clip(odds, -700, 700)))
         # of the effect itself, where there is one
         moment = (tau2 * effect / wide) ** 2 + tau2 * variance / wide
-        share = float(np.clip(updated.mean(), _FLOOR, 1 - _FLOOR))
-        tau2 = max(float((updated * moment).sum() / max(updated.sum(), _FLOOR)), _FLOOR)
+        share = float(np.clip(updated.mean(), _LEAST_SHARE, 1 - _LEAST_SHARE))
+        tau2 = max(
+            float((updated * moment).sum() / max(updated.sum(), _LEAST_SHARE)),
+            _LEAST_SHARE,
+        )
         change, chance = float(np.abs(updated - chance).max()), updated
-        if change < _TOLERANCE:
+        if change < _EM_TOLERANCE:
             break
     return chance
 

@@ -29,8 +29,8 @@ from causalgia.notes import unpack_text
 from causalgia.schema import validate
 
 _HEADER = "name,oligo"
-_BASES = frozenset("ACGT")
-_SHORTEST = 0.9  # of the longest oligo; a few bases from indels do not matter in PCR
+# of the longest oligo; a few bases from indels do not matter in PCR
+_LEAST_LENGTH_SHARE = 0.9
 
 
 def to_fasta(
@@ -170,7 +170,7 @@ def _names_and_oligos(
         min(range(len(oligos)), key=lambda i: len(oligos[i])),
         max(map(len, oligos)),
     )
-    if len(oligos[shortest]) < _SHORTEST * longest:
+    if len(oligos[shortest]) < _LEAST_LENGTH_SHARE * longest:
         raise LibraryError(
             f"{place}: {quoted(names[shortest])} has {len(oligos[shortest])} nt in a "
             f"pool whose longest oligo has {longest}: PCR prefers the short ones; "

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import nearest
 from causalgia.errors import (
+    NAMES_SHOWN,
     CausalgiaError,
     CountsError,
     LibraryError,
@@ -31,10 +32,9 @@ from causalgia.errors import (
 from causalgia.inputs import as_cell, from_cell
 from causalgia.schema import validate
 from causalgia.sequences.text_files import read_text
+from causalgia.types import COMPLEMENT
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
-_COMPLEMENT = str.maketrans("ACGTacgt", "TGCAtgca")
-_SHOWN = 3
 
 
 def check_names(names: Sequence[str], place: str) -> None:
@@ -49,9 +49,9 @@ def check_names(names: Sequence[str], place: str) -> None:
     """
     odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
     if odd:
-        more = f" and {len(odd) - _SHOWN:,} more" if len(odd) > _SHOWN else ""
+        more = f" and {len(odd) - NAMES_SHOWN:,} more" if len(odd) > NAMES_SHOWN else ""
         raise LibraryError(
-            f"{place}: {', '.join(map(quoted, odd[:_SHOWN]))}{more}: a name begins "
+            f"{place}: {', '.join(map(quoted, odd[:NAMES_SHOWN]))}{more}: a name begins "
             "with a letter and has letters, digits and + = _ . : - only; rename "
             "(vendor_name() writes other characters as =HH, and given_name() reads "
             "them back)"
@@ -136,7 +136,7 @@ def check_distinguishable(
     clashes: list[str] = []
     for sequence, name, declared in zip(sequences, names, exempt, strict=True):
         letters = sequence.upper()
-        minus = letters.translate(_COMPLEMENT)[::-1]
+        minus = letters.translate(COMPLEMENT)[::-1]
         if not declared and letters in seen:
             clashes.append(
                 f"{quoted(seen[letters])} and {quoted(name)} are one sequence"
@@ -149,18 +149,18 @@ def check_distinguishable(
             seen.setdefault(letters, name)
     if clashes:
         more = (
-            f", and {len(clashes) - _SHOWN:,} more pairs"
-            if len(clashes) > _SHOWN
+            f", and {len(clashes) - NAMES_SHOWN:,} more pairs"
+            if len(clashes) > NAMES_SHOWN
             else ""
         )
         raise LibraryError(
-            f"{place}: {'; '.join(clashes[:_SHOWN])}{more}: their reads cannot be "
+            f"{place}: {'; '.join(clashes[:NAMES_SHOWN])}{more}: their reads cannot be "
             "distinguished. Drop the unit in every arm, draw its background anew, or "
             "declare the copies duplicates (group 'duplicate')"
         )
 
 
-_LEVEL = 6
+_GZIP_LEVEL = 6
 
 
 def write_text(
@@ -180,7 +180,7 @@ def write_text(
     data = text.encode("utf-8")
     if target.suffix == ".gz":
         buffer = BytesIO()
-        with gzip.GzipFile("", "wb", _LEVEL, buffer, mtime=0) as file:
+        with gzip.GzipFile("", "wb", _GZIP_LEVEL, buffer, mtime=0) as file:
             file.write(data)
         data = buffer.getvalue()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")

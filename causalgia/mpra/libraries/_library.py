@@ -53,6 +53,7 @@ from causalgia.mpra.libraries.order_plan import (
     order_numbers,
 )
 from causalgia.mpra.libraries.rules import (
+    OLIGOS_A_BLOCK,
     OligoRules,
     Rule,
     RuleChecker,
@@ -405,8 +406,7 @@ class _LibraryRequest:
         )
 
 
-_AT_ONCE = 1 << 14
-_WORDS = (1, 2, 3)
+_KMER_WIDTHS = (1, 2, 3)
 Names = NDArray[Any]
 
 
@@ -457,7 +457,7 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
         *dict.fromkeys(rule for rule, _ in blocks.broken if rule not in drawn.rules),
     ]
     by_arm = [[blocks.broken.get((rule, arm), 0) for arm in arms] for rule in rules]
-    widths = [k for k in _WORDS if k <= blocks.proposed.shape[1]]
+    widths = [k for k in _KMER_WIDTHS if k <= blocks.proposed.shape[1]]
     shifts = np.array(
         [composition_shift(blocks.proposed, blocks.backgrounds, k=k) for k in widths]
     )
@@ -612,8 +612,8 @@ def _oligo_strings(
     """
     n = len(row) if row is not None else len(barcodes) if barcodes is not None else 0
     oligos, flagged = np.empty(n, object), np.zeros(len(default_flags()), np.int64)
-    for start in range(0, n, _AT_ONCE):
-        some = slice(start, min(start + _AT_ONCE, n))
+    for start in range(0, n, OLIGOS_A_BLOCK):
+        some = slice(start, min(start + OLIGOS_A_BLOCK, n))
         inserts = (
             np.empty((some.stop - start, 0), np.uint8)
             if row is None

@@ -16,7 +16,7 @@ from causalgia.checks import as_int, as_texts
 from causalgia.errors import LibraryError, SequenceError, quoted
 from causalgia.mpra.libraries.constructs import sites
 from causalgia.mpra.libraries.oligos import InsertList
-from causalgia.mpra.libraries.rules import RuleChecker, as_share_range
+from causalgia.mpra.libraries.rules import OLIGOS_A_BLOCK, RuleChecker, as_share_range
 from causalgia.sequences.alphabet import (
     as_token_array,
     decode,
@@ -39,7 +39,7 @@ from causalgia.types import Ints, Mask, Tokens
 NamedMotifs: TypeAlias = tuple[tuple[str, str], ...]
 POLYA = ("AATAAA", "ATTAAA")
 PRIMER_END = 8
-_SEED = slice(1, 8)
+_MIRNA_SEED = slice(1, 8)
 _SEED_LENGTHS = range(6, 9)
 _TRIES = 1 << 22
 
@@ -185,7 +185,7 @@ def _mirna_seed(text: str) -> str:
             f"seeds= has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', or "
             "the whole miRNA"
         )
-    return letters[_SEED]
+    return letters[_MIRNA_SEED]
 
 
 def barcodes(
@@ -366,7 +366,7 @@ def _too_few_message(
     )
 
 
-_BASES = 3  # A, C and G; T follows from the length
+_BASES_COUNTED = 3  # A, C and G; T follows from the length
 
 
 def barcode_balance(
@@ -438,7 +438,7 @@ def barcode_balance(
     order = np.argsort(block, kind="stable")
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
     counts = np.stack(
-        [(tokens[order] == base).sum(axis=1) for base in range(_BASES)], axis=1
+        [(tokens[order] == base).sum(axis=1) for base in range(_BASES_COUNTED)], axis=1
     ).astype(float)
     means = (
         np.stack([np.bincount(number, column) for column in counts.T], axis=1)
@@ -480,7 +480,6 @@ def _permutation_p(
     return (1 + again) / (1 + repeats)
 
 
-_AT_ONCE = 1 << 14
 _SPARE_SHARE, _SPARE_LEAST = 0.05, 50
 
 
@@ -587,8 +586,8 @@ def _broken_in_oligos(
     inserts: Tokens, row: Ints, pool: Tokens, mine: Ints, checker: RuleChecker
 ) -> Mask:
     found = np.zeros((len(checker.rules), len(row)), bool)
-    for start in range(0, len(row), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
+    for start in range(0, len(row), OLIGOS_A_BLOCK):
+        some = slice(start, start + OLIGOS_A_BLOCK)
         found[:, some] = checker.broken(inserts[row[some]], pool[mine[some]])
     return found
 

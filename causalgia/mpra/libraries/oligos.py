@@ -25,7 +25,7 @@ from causalgia.sequences.shuffles import klet_shuffle
 from causalgia.streams import derive
 from causalgia.types import Ints, Tokens
 
-_LONGEST = 60  # letters of a sequence name that an oligo name may contain
+_NAME_LETTERS = 60  # letters of a sequence name that an oligo name may contain
 _OTHER = re.compile(r"[^A-Za-z0-9+=.:-]+")
 
 
@@ -160,7 +160,7 @@ def _element_names(names: NDArray[Any], blocks: Blocks) -> list[str]:
         zip(blocks.units.tolist(), names.tolist(), strict=True)
     ):
         digest = insert_fingerprint(decode(blocks.inserts[:, i]))
-        slug = _OTHER.sub("_", name) if 0 < len(name) <= _LONGEST else f"u{unit}"
+        slug = _OTHER.sub("_", name) if 0 < len(name) <= _NAME_LETTERS else f"u{unit}"
         found.append(f"{slug if slug[0].isalpha() else f'n{slug}'}.{digest}")
     return found
 

@@ -38,7 +38,7 @@ from causalgia.types import Ints, Mask, Tokens
 _PROMOTER_TIMES = 6
 
 # A/A pairs of a library with synthesized barcodes, if the controls do not say
-_PAIRS = 20
+_USUAL_AA_PAIRS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +262,7 @@ def order_numbers(
         positives=given[0],
         negatives=given[1],
         pairs=(
-            min(_PAIRS, test)
+            min(_USUAL_AA_PAIRS, test)
             if controls.n_duplicates is None
             else int(controls.n_duplicates)
         )
@@ -360,7 +360,9 @@ def check_order_limits(
 
 EQUAL_ARMS, REPEATED = "equal arms", "repeated insert"
 _HOPELESS = 1_000  # draws without one good unit
-_FEWEST, _MOST = 20, 200  # draws of a unit counted for an error
+# draws of a unit counted for an error
+_LEAST_DRAWS_COUNTED = 20
+_MOST_DRAWS_COUNTED = 200
 
 
 @dataclass(frozen=True)
@@ -590,7 +592,9 @@ class _Drawing:
         n = (
             1
             if self.stuck[unit]
-            else int(np.clip(self.draws[unit] + 1, _FEWEST, _MOST))
+            else int(
+                np.clip(self.draws[unit] + 1, _LEAST_DRAWS_COUNTED, _MOST_DRAWS_COUNTED)
+            )
         )
         inserts = np.concatenate(
             [self._drawn(np.array([unit]), draw)[1] for draw in range(n)], axis=1

@@ -483,7 +483,7 @@ def first_duplicates(tokens: Tokens) -> NDArray[np.int64]:
     return fresh[numbers]
 
 
-_AT_ONCE = 1 << 14  # oligos assembled at a time
+OLIGOS_A_BLOCK = 1 << 14  # oligos assembled at a time
 _OF_INSERTS = (GCContent, SimpleRepeats)
 _FILLERS = 200  # drawn; the first good one is used
 
@@ -513,8 +513,8 @@ class RuleChecker:
         barcodes are (n, length).
         """
         found = np.empty((len(self.rules), len(inserts)), bool)
-        for start in range(0, len(inserts), _AT_ONCE):
-            rows = slice(start, start + _AT_ONCE)
+        for start in range(0, len(inserts), OLIGOS_A_BLOCK):
+            rows = slice(start, start + OLIGOS_A_BLOCK)
             oligos = self.construct.assemble(
                 inserts[rows], None if barcodes is None else barcodes[rows]
             )

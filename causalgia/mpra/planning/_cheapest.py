@@ -39,7 +39,7 @@ from causalgia.planning.power_functions import MOST, as_probability, least_integ
 from causalgia.types import Array
 
 _LEAST_BACKGROUNDS = 2.0
-_AT_ONCE = 100
+_PLANS_A_BLOCK = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +197,8 @@ class CandidateSplits:
         least = np.where(np.isfinite(low), self.price(np.minimum(low, MOST)), np.inf)
         n, best = np.full(len(start), np.inf), np.inf
         order = np.argsort(least, kind="stable")
-        for first in range(0, len(order), _AT_ONCE):
-            some = order[first : first + _AT_ONCE]
+        for first in range(0, len(order), _PLANS_A_BLOCK):
+            some = order[first : first + _PLANS_A_BLOCK]
             if not least[some[0]] <= best or not np.isfinite(least[some[0]]):
                 break
             part = self._of(some)

@@ -474,7 +474,7 @@ def _random_barcodes(mean: float, dispersion: float) -> tuple[Array, Array]:
 
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(15)
 _LEAST_ALPHA = 1e-12
-_STEPS = 200
+_ALPHA_STEPS = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -595,7 +595,7 @@ def alpha_for_q(
     """
     ratio = q * share_true / (1 - q * (1 - share_true))
     alpha = xr.full_like(average_power(true_effect, error, 0.5), ratio)
-    for _ in range(_STEPS):
+    for _ in range(_ALPHA_STEPS):
         new = (ratio * average_power(true_effect, error, alpha)).clip(min=_LEAST_ALPHA)
         if bool((abs(new - alpha) <= 1e-9 * alpha).all()):
             break

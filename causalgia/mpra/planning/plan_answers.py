@@ -16,12 +16,12 @@ from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.reporting import format_share
 from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row, short_answer
+from causalgia.reporting.short_answers import ROWS_SHOWN, every_row, short_answer
 from causalgia.reporting.table_formats import percent
 
 ENOUGH = 0.8
 """Power from which a design is called enough."""
-_MOST_ROWS, _FEW = 20, 3
+_RANGES_LISTED = 3
 _LEAST_LOST = 0.005  # of smaller shares 0 % is printed
 _SETTINGS = {
     "n_backgrounds": ("background", "backgrounds"),
@@ -30,7 +30,7 @@ _SETTINGS = {
     "n_replicates": ("replicate", "replicates"),
     "depth": ("read of a barcode", "reads of a barcode"),
 }
-_COLUMNS = {
+_HEADING_OF_COLUMN = {
     "n_backgrounds": "backgrounds",
     "n_elements": "elements",
     "n_barcodes": "barcodes",
@@ -168,7 +168,7 @@ def power_parts(
             (power, one)
         )
     of_each = sorted(groups.items(), key=lambda group: max(x for x, _ in group[1]))
-    shown = of_each if len(of_each) <= _FEW else of_each[:1]
+    shown = of_each if len(of_each) <= _RANGES_LISTED else of_each[:1]
     named = [
         (_effect_in_words(found, dict(zip(effects, key, strict=True))), group)
         for key, group in shown
@@ -184,12 +184,13 @@ def power_parts(
         answer[0] = (
             f"{answer[0][:-1]}; the other {len(of_each) - 1:,} effects are easier."
         )
-    if len(cells) > _MOST_ROWS and not every:
+    if len(cells) > ROWS_SHOWN and not every:
         cells.sort(key=lambda cell: -cell[0])
     columns = [x for x in ("se", "half_width", "power") if x in found]
     columns += ["lost"] if float(found["lost"].max()) >= _LEAST_LOST else []
     names = [
-        "effect" if dim == "true_effect" else _COLUMNS.get(dim, dim) for dim in dims
+        "effect" if dim == "true_effect" else _HEADING_OF_COLUMN.get(dim, dim)
+        for dim in dims
     ]
     lines = [
         [*(_value(one, dim) for dim in dims), *(_number(one, x) for x in columns)]
@@ -212,7 +213,7 @@ def power_parts(
     lost = ["Lost: oligos with fewer than two barcodes."] * ("lost" in columns)
     return short_answer(
         answer,
-        [*names, *(_COLUMNS[x] for x in columns)],
+        [*names, *(_HEADING_OF_COLUMN[x] for x in columns)],
         lines,
         words=[dim for dim in dims if dim in ("contrast", "task")],
         foot=[*of, *([f"Assumed: {assumed}."] if assumed else []), *lost],
@@ -369,7 +370,7 @@ def plan_parts(
     )
     columns = [
         x
-        for x in _COLUMNS
+        for x in _HEADING_OF_COLUMN
         if x in plan and (x != "lost" or plan[x].item() >= _LEAST_LOST)
     ]
     values = [plan[name].item() for name in columns]
@@ -382,7 +383,8 @@ def plan_parts(
         for name, value in zip(columns, values, strict=True)
     ]
     header = [
-        f"price, {attrs['currency']}" if x == "price" else _COLUMNS[x] for x in columns
+        f"price, {attrs['currency']}" if x == "price" else _HEADING_OF_COLUMN[x]
+        for x in columns
     ]
     edges = [
         f"{_SETTINGS[name][1]} ({options[name]})"

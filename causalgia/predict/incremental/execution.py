@@ -24,10 +24,10 @@ from causalgia.predict.incremental.window_steps import (
 )
 from causalgia.types import Ints, Tokens
 
-_MOST_UNITS = 256
+_UNITS_A_PASS = 256
 _MOST_KEPT = 2**28
 _MOST_EDITS = 512
-_AT_ONCE = 2**22
+_BYTES_A_LAYER = 2**22  # of the edits that are predicted at once, in the largest layer
 _HANDED = 2_048
 _WINDOWS_KEPT = 2**13
 _STARTS, _MORE, _FEW_OF_A_PHASE = 8, 1.2, 128
@@ -68,7 +68,7 @@ class Runner:
             network.lengths[i] * network.channels[i] for i in network.retained
         )
         fitting = (budget // max(sizes), _MOST_KEPT // max(n_values, 1))
-        n = min(_MOST_UNITS, max(1, min(fitting) // dtype.itemsize))
+        n = min(_UNITS_A_PASS, max(1, min(fitting) // dtype.itemsize))
         self.units = n // 8 * 8 or n
         self._windows: dict[tuple[Span, int], Windows] = {}
         self._steps: dict[int, int] = {}
@@ -229,7 +229,7 @@ class ControlBlock:
         largest = max((span[1] - span[0]) * n for span, n in sized if span is not None)
         at_once = int(
             min(
-                max(1, _AT_ONCE // (largest * runner.make["dtype"].itemsize)),
+                max(1, _BYTES_A_LAYER // (largest * runner.make["dtype"].itemsize)),
                 _MOST_EDITS,
             )
         )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from causalgia.predict.torch_predictor import TorchPredictor
 
 _SAMPLE = 8
-_UNITS = 2**12
+_UNITS_A_SESSION = 2**12
 """Units of a session, at most; the network is compared with what was read once for each
 session.
 """
@@ -227,7 +227,7 @@ class Incremental:
         """
         runner = self._runner(length)
         if isinstance(runner, Runner):
-            return runner.units * max(1, _UNITS // runner.units)
+            return runner.units * max(1, _UNITS_A_SESSION // runner.units)
         if self._warned != runner:
             text = (
                 "incremental=True: edits are predicted by full passes, because "

@@ -85,25 +85,7 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
             f"{type(network).__name__} cannot be traced by torch.fx: "
             f"{first_line(error)}"
         ) from error
-    # raise NotLocalError if a tensor is written to and then used by an earlier name:
-    # steps make new tensors
-    places = {node: place for place, node in enumerate(graph.nodes)}
-    for writer, storage in tracer.written:
-        for node in graph.nodes:
-            later = (
-                place
-                for user in node.users
-                if not (user.op == "call_method" and user.target == "size")
-                if (place := places[user]) > places[writer]
-            )
-            if (
-                places[node] < places[writer]
-                and _storage(node.meta.get("value")) == storage
-                and any(later)
-            ):
-                raise NotLocalError(
-                    f"{quoted(writer.name)} writes into a tensor that is used again"
-                )
+    _check_written_tensors(graph, tracer)
     for node in graph.nodes:
         value = node.meta.pop("value", None)
         node.meta["shape"] = (
@@ -209,6 +191,29 @@ class _ShapedProxy(fx.Proxy):
                 f"{self.node} is not a tensor, and is asked for its shape"
             )
         return value
+
+
+def _check_written_tensors(graph: fx.Graph, tracer: _ShapeTracer) -> None:
+    """Raise NotLocalError if a tensor is written to and then used by an earlier name:
+    steps make new tensors.
+    """
+    places = {node: place for place, node in enumerate(graph.nodes)}
+    for writer, storage in tracer.written:
+        for node in graph.nodes:
+            later = (
+                place
+                for user in node.users
+                if not (user.op == "call_method" and user.target == "size")
+                if (place := places[user]) > places[writer]
+            )
+            if (
+                places[node] < places[writer]
+                and _storage(node.meta.get("value")) == storage
+                and any(later)
+            ):
+                raise NotLocalError(
+                    f"{quoted(writer.name)} writes into a tensor that is used again"
+                )
 
 
 class _ShapeTracer(fx.Tracer):
@@ -394,7 +399,7 @@ _COMBINING |= {
 }
 _WINDOWS = ("conv1d", "conv2d", "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d")
 _REDUCING = ("mean", "sum", "amax", "adaptive_avg_pool1d", "adaptive_max_pool1d")
-_PLAIN = (
+_KNOWN_LAYERS = (
     "relu",
     "cat",
     "concat",
@@ -521,7 +526,8 @@ def _torch_call(name: str, node: fx.Node, place: Any) -> Call:
         (_CASTS, "cast"),
     )
     kind = next(
-        (kind for names, kind in kinds if name in names), name if name in _PLAIN else ""
+        (kind for names, kind in kinds if name in names),
+        name if name in _KNOWN_LAYERS else "",
     )
     kwargs = {key: value for key, value in node.kwargs.items() if key != "inplace"}
     return Call(

@@ -28,8 +28,8 @@ from causalgia.inputs import check_depth
 
 Data: TypeAlias = "bytes | memoryview"
 
-_KEPT = "what was committed before is kept, and the same call continues from there"
-_FULL = f"free some space, or raise the quota: {_KEPT}"
+_RESUMABLE = "what was committed before is kept, and the same call continues from there"
+_FULL = f"free some space, or raise the quota: {_RESUMABLE}"
 _CLOSED = (
     "make it readable and writable (to read it alone, cg.open), or give another path "
     "as store="
@@ -48,7 +48,7 @@ _CURES = {
     ),
 }
 FILE_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{64}", re.ASCII)
-_MOST = 2**30
+_LARGEST_WHOLE_FILE = 2**30
 """Largest size of a file that is read whole; a store's own files of this kind have a
 hundredth of it.
 """
@@ -148,7 +148,7 @@ def on_disk(path: Path) -> Iterator[None]:
     except StoreError:
         raise
     except OSError as error:
-        cure = _CURES.get(error.errno or 0, f"see to the disk: {_KEPT}")
+        cure = _CURES.get(error.errno or 0, f"see to the disk: {_RESUMABLE}")
         where = error.filename2 or error.filename or path
         named = where if str(where).startswith(str(path)) else f"{path} ({where})"
         raise StoreError(
@@ -244,7 +244,7 @@ def file_to_read(path: Path) -> io.FileIO:
 def read_small_file(path: Path) -> bytes:
     """Return the bytes of a file whose size does not grow with the units."""
     with file_to_read(path) as file:
-        if os.fstat(file.fileno()).st_size > _MOST:
+        if os.fstat(file.fileno()).st_size > _LARGEST_WHOLE_FILE:
             raise StoreError(
                 f"{path}: longer than any file of its kind; move the store away, and "
                 "run the trial anew"
@@ -378,7 +378,8 @@ def remove(path: Path) -> None:
 
 
 CHUNK_MARK = re.compile(r"[0-9]{1,15}:[0-9a-f]{8}", re.ASCII)
-_CHECKSUM, _LENGTH = 4, 4
+_CHECKSUM_BYTES = 4
+_LENGTH_BYTES = 4
 
 
 def encode_values(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -427,8 +428,8 @@ def decode_values(
             if len(data) == n * dtype.itemsize
             else None
         )
-    n_stored = int.from_bytes(data[:_LENGTH].tobytes(), "little")
-    if n_stored != n or len(data) < _LENGTH * (1 + n):
+    n_stored = int.from_bytes(data[:_LENGTH_BYTES].tobytes(), "little")
+    if n_stored != n or len(data) < _LENGTH_BYTES * (1 + n):
         return None
     try:
         texts = np.asarray(_vlen().decode(data), object)
@@ -446,12 +447,12 @@ def checksum(data: NDArray[np.uint8]) -> bytes:
     """Return the checksum that follows the bytes of a chunk in its file."""
     import crc32c
 
-    return crc32c.crc32c(data.data).to_bytes(_CHECKSUM, "little")
+    return crc32c.crc32c(data.data).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def chunk_mark(n_bytes: int, checksum: bytes) -> str:
     """Return the mark of a chunk: the length of its file, and its checksum."""
-    return f"{n_bytes + _CHECKSUM}:{checksum.hex()}"
+    return f"{n_bytes + _CHECKSUM_BYTES}:{checksum.hex()}"
 
 
 def chunk_mark_at(path: Path, sizes: Collection[int]) -> str | None:
@@ -477,7 +478,7 @@ def read_intact_chunk(
         if sizes is not None and os.fstat(file.fileno()).st_size not in sizes:
             return None
         data = np.fromfile(file, np.uint8)
-    body, tail = data[:-_CHECKSUM], data[-_CHECKSUM:]
+    body, tail = data[:-_CHECKSUM_BYTES], data[-_CHECKSUM_BYTES:]
     return body if tail.tobytes() == checksum(body) else None
 
 

@@ -57,7 +57,7 @@ from causalgia.trial.archive.files import (
 )
 from causalgia.trial.archive.layout import UNIT, Field, Grid, Slab, control
 
-_LONGEST = 2**20
+_LONGEST_LINE = 2**20
 """Largest length of a line in bytes; longer ones are not read whole."""
 _DONE = re.compile("0x[0-9a-f]+")
 
@@ -128,7 +128,7 @@ def read_log(path: Path, grid: Grid, origin: str) -> dict[Slab, list[Record]]:
     """Return the records of each slab, oldest first; damaged lines are skipped."""
     found: dict[Slab, list[Record]] = {}
     with file_to_read(path) as raw, io.BufferedReader(raw) as file:
-        for line in iter(partial(file.readline, _LONGEST), b""):
+        for line in iter(partial(file.readline, _LONGEST_LINE), b""):
             record = Record.read(line.rstrip(b"\n"), grid, origin)
             if record is not None:
                 found.setdefault(record.slab, []).append(record)
@@ -174,7 +174,7 @@ class Log:
 
 
 SLOTS = ("state-0", "state-1")
-_TURNS = re.compile(rb"[0-9]{1,15}")
+_TURN_NUMBER = re.compile(rb"[0-9]{1,15}")
 
 
 def write_state(
@@ -264,7 +264,7 @@ def _parse_state(
     whole = {name: array for name, array in arrays.items() if array is not None}
     return (
         (int(turns), whole)
-        if _TURNS.fullmatch(turns) and whole.keys() == arrays.keys() and whole
+        if _TURN_NUMBER.fullmatch(turns) and whole.keys() == arrays.keys() and whole
         else None
     )
 

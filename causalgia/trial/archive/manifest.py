@@ -375,7 +375,7 @@ def _there_and_now(there: str | None, now: str | None) -> str:
     return "{} there, {} now".format(*quoted_apart(there, now))
 
 
-_AGAIN = "the same cg.run(..., store=) makes again what is damaged, and that alone"
+_REPAIR = "the same cg.run(..., store=) makes again what is damaged, and that alone"
 
 
 def open_archive(path: str | Path) -> xr.Dataset:
@@ -416,7 +416,7 @@ def open_archive(path: str | Path) -> xr.Dataset:
         hurt += damaged_static(place, manifest)
         check_no_folders(place, hurt)
         if hurt:
-            raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_AGAIN}")
+            raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_REPAIR}")
         grid, frame = manifest.grid, frame_of_store(place, manifest)
         growing = {
             field.name: _lazy_variable(place, grid, field, marks)
@@ -544,7 +544,7 @@ def _read_chunk(
     )
     if values is None:
         raise StoreError(
-            f"{file}: damaged, not the bytes that the trial wrote; {_AGAIN}"
+            f"{file}: damaged, not the bytes that the trial wrote; {_REPAIR}"
         )
     return values.astype(field.dtype, copy=False).reshape(units, *field.of_a_file)[:n]
 

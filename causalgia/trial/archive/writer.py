@@ -65,7 +65,7 @@ from causalgia.trial.archive.manifest import (
 )
 
 _MOST_OPEN = 32
-_AT_ONCE = 4
+_COMMITS_AT_ONCE = 4
 _SPARING = 20
 """Least pause after a commit of incomplete chunks, as a multiple of the time that it
 took.
@@ -114,7 +114,7 @@ class Archive:
         self._spent: list[OpenSlab] = []
         self._log = Log(path, manifest.origin)
         self._pool, self._busy = (
-            ThreadPoolExecutor(_AT_ONCE),
+            ThreadPoolExecutor(_COMMITS_AT_ONCE),
             dict[Slab, Future[None]](),
         )
         self._committed, self._cost = time.monotonic(), 0.0
@@ -390,7 +390,7 @@ class Archive:
         else:
             self._commit(
                 [f for f in fillings if f.done == self.grid.whole(f.slab.chunk)],
-                ahead=_AT_ONCE,
+                ahead=_COMMITS_AT_ONCE,
             )
         if crowded:
             self._open.clear()
@@ -535,7 +535,7 @@ class Archive:
         for slab in done:
             del self._busy[slab]
             if self._open[slab].committed == self.grid.whole(slab.chunk):
-                self._spent = [self._open.pop(slab), *self._spent[:_AT_ONCE]]
+                self._spent = [self._open.pop(slab), *self._spent[:_COMMITS_AT_ONCE]]
         for job in done.values():
             job.result()
 

@@ -1,0 +1,203 @@
+"""The house in figures: what is counted of the package's source, each with its goal.
+
+``python benchmarks/house_measures.py`` prints the table in Markdown. No goal but that
+of long lines can be met by formatting.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PACKAGE = Path(__file__).parents[1] / "causalgia"
+SCHEMA = PACKAGE / "schema.py"
+"""The module that may name attributes of a Dataset."""
+ARGUMENTS = ("rope", "ci_prob", "rng", "cluster")
+_SECTION = re.compile(
+    r"\n\s*Parameters\n\s*-{3,}\n(.*?)(?:\n\s*\w+\n\s*-{3,}\n|\Z)", re.S
+)
+_FIRST_SENTENCE = re.compile(r"\A.*?(?:[.;:](?=\s|\Z)|\Z)", re.S)
+
+
+class Source(NamedTuple):
+    """A file of the package: its path, text and syntax tree."""
+
+    path: Path
+    text: str
+    tree: ast.Module
+
+
+def sources(package: Path = PACKAGE) -> list[Source]:
+    """Return all files of a package."""
+    texts = {path: path.read_text("utf-8") for path in sorted(package.rglob("*.py"))}
+    return [Source(path, text, ast.parse(text)) for path, text in texts.items()]
+
+
+def constants_of_many_values(files: Iterable[Source]) -> dict[str, set[str]]:
+    """Return private constants of one name with several values, in three files or more,
+    and their files.
+    """
+    values, places = defaultdict(set), defaultdict(set)
+    for file in files:
+        for name, value in _constants(file.tree):
+            values[name].add(ast.unparse(value))
+            places[name].add(str(file.path.relative_to(PACKAGE.parent)))
+    several = [name for name in values if len(values[name]) > 1]
+    return {name: places[name] for name in several if len(places[name]) >= 3}
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield private names that a module assigns, those of a tuple one by one."""
+    for node in tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            pairs = [(target, node.value)]
+            if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                pairs = list(zip(target.elts, node.value.elts, strict=True))
+            for name, value in pairs:
+                if isinstance(name, ast.Name) and re.match(r"_[^_]", name.id):
+                    yield name.id, value
+
+
+def edits_of_errors(file: Source) -> list[int]:
+    """Return the lines that cut, search or replace the text of an error."""
+    found = []
+    for node in ast.walk(file.tree):
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.Attribute | ast.Subscript):
+            parts = [node.value]
+        elif isinstance(node, ast.Compare):
+            parts = node.comparators
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
+            parts = node.args
+        found += [part.lineno for part in parts if _is_text_of_error(part)]
+    return found
+
+
+def _is_text_of_error(node: ast.expr) -> bool:
+    error = r"(?:\w*error|exc?|e)"
+    return bool(re.fullmatch(rf"str\({error}\)|{error}\.args\[0\]", ast.unparse(node)))
+
+
+def attribute_literals(file: Source) -> list[str]:
+    """Return the names of Dataset attributes that a file writes as literals."""
+    found: list[ast.expr | None] = []
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Subscript) and _is_attrs(node.value):
+            found.append(node.slice)
+        elif isinstance(node, ast.Compare) and _is_attrs(node.comparators[0]):
+            found.append(node.left)
+        elif isinstance(node, ast.Call):
+            if re.search(r"\battrs\.(get|pop|setdefault)$", ast.unparse(node.func)):
+                found += node.args[:1]
+            found += _keys(word.value for word in node.keywords if word.arg == "attrs")
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found += _keys([node.value] if any(map(_is_attrs, targets)) else [])
+    return [
+        key.value
+        for key in found
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    ]
+
+
+def _is_attrs(node: ast.expr) -> bool:
+    return getattr(node, "attr", getattr(node, "id", "")) == "attrs"
+
+
+def _keys(values: Iterable[ast.expr]) -> Iterator[ast.expr | None]:
+    """Yield the keys of dictionaries, and of unions of dictionaries."""
+    for value in values:
+        if isinstance(value, ast.Dict):
+            yield from value.keys
+        elif isinstance(value, ast.BinOp):
+            yield from _keys([value.left, value.right])
+
+
+def wordings(files: Iterable[Source], argument: str) -> list[str]:
+    """Return the first sentence on an argument in each section of parameters."""
+    entry = re.compile(
+        rf"^( *)(?:\w+, )*\*{{0,2}}{argument}(?:, \w+)*(?: ?:.*)?\n((?:\1 +\S.*\n?|\n)+)",
+        re.M,
+    )
+    found = []
+    for file in files:
+        for node in ast.walk(file.tree):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+                continue
+            for section in _SECTION.findall(f"{ast.get_docstring(node) or ''}\n"):
+                for _, words in entry.findall(f"{section}\n"):
+                    sentence = _FIRST_SENTENCE.match(" ".join(words.split()))
+                    found.append(sentence[0] if sentence else "")
+    return found
+
+
+def public_names(file: Source) -> int:
+    """Return how many public names a package's `__init__` has."""
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return len(ast.literal_eval(node.value))
+    names = {
+        alias.asname or alias.name
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("causalgia.")
+        for alias in node.names
+    }
+    return sum(not name.startswith("_") for name in names)
+
+
+def table(files: list[Source]) -> list[tuple[str, object, str]]:
+    """Return the rows of the table: what is counted, the figure, and its goal."""
+    outside = [file for file in files if file.path != SCHEMA]
+    attrs = [name for file in outside for name in attribute_literals(file)]
+    texts = {name: wordings(files, name) for name in ARGUMENTS}
+    names = {
+        str(file.path.parent.relative_to(PACKAGE)): public_names(file)
+        for file in files
+        if file.path.name == "__init__.py"
+    }
+    rooms = [n for room, n in names.items() if re.fullmatch(r"[a-z]\w*", room)]
+    lines = [line for file in files for line in file.text.splitlines()]
+    long = sum(len(line) > 100 for line in lines) / len(lines)
+    return [
+        (
+            "private constants of one name with several values in three files or more",
+            len(constants_of_many_values(files)),
+            "<= 5",
+        ),
+        (
+            "places that cut, search or replace the text of an error",
+            sum(len(edits_of_errors(file)) for file in files),
+            "<= 4",
+        ),
+        (
+            "attributes as literals outside the schema",
+            f"{len(set(attrs))} at {len(attrs)} places",
+            "0",
+        ),
+        *(
+            (
+                f"wordings of `{name}` in docstrings",
+                f"{len(set(found))} in {len(found)}",
+                "<= 3",
+            )
+            for name, found in texts.items()
+        ),
+        ("public names of the root", names["."], "<= 70"),
+        ("public names of the rooms", sum(rooms), "<= 160"),
+        ("lines over 100 columns", f"{long:.2%}", "<= 1 %"),
+        ("`# fmt: skip`", sum("# fmt: skip" in line for line in lines), "0"),
+    ]
+
+
+if __name__ == "__main__":
+    print("| what | here | goal |\n|---|---|---|")
+    for row in table(sources()):
+        print(f"| {' | '.join(map(str, row))} |")
