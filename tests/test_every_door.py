@@ -147,9 +147,7 @@ NAMES: dict[str, Callable[[Any], Any]] = {
     "report": lambda t: cg.report(DECISIONS, task=t),
     "methods": lambda t: cg.methods(DECISIONS, task=t),
     "forest": lambda t: cg.plot.forest(DECISIONS, task=t),
-    "attribute": lambda t: cg.attribute(
-        ["ACGTACGTAC"], SHARE, method="ism", tasks=t
-    ),
+    "attribute": lambda t: cg.attribute(["ACGTACGTAC"], SHARE, method="ism", tasks=t),
     "tasks": lambda t: cg.FunctionPredictor(lambda x: x[:, :2].sum(2), tasks=t),
     "expected": lambda t: cg.attribution.match([cg.motif("ACGT")], MOTIFS, expected=t),
 }
