@@ -24,6 +24,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
+    parsed_or_left_out,
     skipping,
 )
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
@@ -291,6 +292,15 @@ def _variants(
     reasons: frozenset[str],
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
+    row = parsed_or_left_out(
+        lambda: _vcf_row(line, place), place, number, reasons, skipped
+    )
+    if row is not None:
+        yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
+
+
+def _vcf_row(line: str, place: str) -> tuple[str, int, str, str, str]:
+    """Return chromosome, position from 0, reference, name and alternates of a line."""
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 5:
         msg = (
@@ -307,8 +317,7 @@ def _variants(
         )
         raise SequenceError(msg)
     name = "" if identifier in (".", "") else identifier
-    row = (chromosome, position - 1, reference, name)
-    yield from _of_alternates(row, alternates, place, number, reasons, skipped)
+    return chromosome, position - 1, reference, name, alternates
 
 
 def _of_alternates(
@@ -404,7 +413,8 @@ def read_variants(
         Reasons for which an alternate is left out, and listed in ``skipped`` of what is
         returned, instead of refused: ``"symbolic"`` (``<DEL>``, breakends, ``*``,
         ``.``), ``"N"`` (other letters than A, C, G, T), ``"unchanged"`` (both alleles
-        are equal), ``"repeated"``, or ``"all"`` of these. Those that a genome tells
+        are equal), ``"repeated"``, ``"malformed"`` (a line that cannot be parsed), or
+        ``"all"`` of these. Those that a genome tells
         (`causalgia.experiments.variants`) are accepted and mean nothing here.
 
     Raises
@@ -471,6 +481,15 @@ def _variants_of_row(
     reasons: frozenset[str],
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
+    row = parsed_or_left_out(
+        lambda: _schema_row(line, schema, place), place, number, reasons, skipped
+    )
+    if row is not None:
+        yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
+
+
+def _schema_row(line: str, schema: str, place: str) -> tuple[str, int, str, str, str]:
+    """Return chromosome, position from 0, reference, name and alternates of a row."""
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != len(_COLUMNS[schema]):
         raise SequenceError(
@@ -494,8 +513,13 @@ def _variants_of_row(
                 "start from 0 and excludes its end"
             )
     name = "" if row["name"] in (".", "") else row["name"]
-    of = (row["chromosome"], position - first, row["reference"], name)
-    yield from _of_alternates(of, row["alternate"], place, number, reasons, skipped)
+    return (
+        row["chromosome"],
+        position - first,
+        row["reference"],
+        name,
+        row["alternate"],
+    )
 
 
 class OfGenome(NamedTuple):
@@ -639,6 +663,7 @@ def check_alleles(
     raise SequenceError(msg)
 
 
+_POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 _HEAD = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _RESERVED = re.compile(r"[%;:=,\s]")
 
@@ -787,9 +812,8 @@ def annotated_vcf(
         rows = [
             [cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in cells
         ]
-    places = [
-        parse_int(row[1], SequenceError, source=f"{like}: POS") - 1 for row in rows
-    ]
+    # a line without a position was left out, and has no values
+    places = [int(row[1]) - 1 if _POSITION.fullmatch(row[1]) else -1 for row in rows]
     own = tuple(f"##INFO=<ID={name}," for name in names)
     meta = [line for line in head if line.startswith("##") and not line.startswith(own)]
     if not any(line.startswith("##fileformat=") for line in meta):
