@@ -281,10 +281,10 @@ def what_instead(head: bytes, cure: str) -> str:
 
     Examples
     --------
-    >>> what_instead(b"chr1	5", "give results.nc")
+    >>> what_instead(b"chr1 5", "give results.nc")
     'is text; give results.nc'
-    >>> what_instead(b"PAR1", "give results.nc"), what_instead(b"ý7zXZ", "")
-    ('is a Parquet table; give results.nc', 'is compressed by xz; unpack it with xz -d')
+    >>> what_instead(b"PAR1", "give results.nc"), what_instead(b"BZh9", "")
+    ('is a Parquet table; give results.nc', 'is compressed by bzip2; unpack it with bunzip2')
     """
     if not head:
         return "is empty; fetch or save it again"
