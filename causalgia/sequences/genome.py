@@ -473,7 +473,9 @@ def read_bed(
         place = f"{path}: line {number}"
         window = parsed_or_left_out(
             partial(
-                *(_window, line, number),
+                _window,
+                line,
+                number,
                 place=place,
                 length=int(length),
                 center=center,

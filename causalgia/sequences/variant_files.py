@@ -814,6 +814,8 @@ def annotated_vcf(
         ]
     # a line without a position was left out, and has no values
     places = [int(row[1]) - 1 if _POSITION.fullmatch(row[1]) else -1 for row in rows]
+    if rows and max(places) < 0:  # no VCF
+        parse_int(rows[0][1], SequenceError, source=f"{like}: POS")
     own = tuple(f"##INFO=<ID={name}," for name in names)
     meta = [line for line in head if line.startswith("##") and not line.startswith(own)]
     if not any(line.startswith("##fileformat=") for line in meta):
