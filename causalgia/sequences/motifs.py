@@ -422,7 +422,8 @@ def _background(background: Sequence[float]) -> NDArray[np.float64]:
 
 def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     r"""Read the motifs of a MEME (version 4 or 5), JASPAR, HOMER, TRANSFAC, CIS-BP,
-    HOCOMOCO (pcm), GimmeMotifs or Cluster-Buster text file, plain or gzip-compressed.
+    HOCOMOCO (pcm, pwm), UniPROBE, GimmeMotifs or Cluster-Buster text file, or a table
+    of four columns named A, C, G, T; plain or gzip-compressed.
 
     The format is known by its content. Keys are the motifs' names; motifs that share a
     name are keyed by their identifiers instead. Among MEME text is what MEME itself
@@ -431,14 +432,17 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     is one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's
     motifs have probabilities by position under ``>consensus``, name and threshold,
     separated by tabs; the consensus is their identifier. TRANSFAC and CIS-BP name their
-    columns (``PO A C G T``). Of a matrix without letters its shape says what the rows
-    are; of four rows of four numbers the sums do: those of positions are alike.
+    columns (``PO A C G T``, in any order). Of a matrix without letters its shape says
+    what the rows are; of four rows of four numbers the sums do: those of positions are
+    alike. Log-odds are read where they are those of probabilities against equal bases,
+    in nats or bits, which then sum to 1 at each position.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or is malformed, has log-odds, or has a matrix of four
-        rows and columns whose sums are alike both ways; the message names the file and
+        If the file cannot be read or is malformed, has other log-odds, or has a matrix of
+        four rows and columns without letters whose sums are alike both ways or neither;
+        the message names the file and
         the line.
 
     Examples
