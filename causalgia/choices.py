@@ -172,9 +172,9 @@ ALIGNS = get_args(Align)
 #: reasons for which lines of a file may be left out (``skip=``)
 VARIANT_SKIPS = (
     *("mismatch", "symbolic", "N", "edge", "chromosome", "repeated", "unchanged"),
-    *("long", "read_out"),
+    *("long", "read_out", "malformed"),
 )
-INTERVAL_SKIPS = ("N", "edge", "chromosome", "repeated", "summit")
+INTERVAL_SKIPS = ("N", "edge", "chromosome", "repeated", "summit", "malformed")
 RECORD_SKIPS = ("N", "length", "empty", "repeated")
 VERDICTS = get_args(Verdict)
 RENAMED_ERRORS = {

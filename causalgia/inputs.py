@@ -57,7 +57,8 @@ _BOM = b"\xef\xbb\xbf"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ANNEX = re.compile(rb"(\.\./)*(\.git|/annex)/(annex/)?objects/")
 _HTML = re.compile(
-    rb"(<\?xml[^>]*>\s*)?(<!--.{,200}?-->\s*)?<(!doctype\s+html|html)\b",
+    rb"(<\?xml[^>]*>\s*)?(<!--.{,200}?-->\s*)?"
+    rb"<(!doctype\s+html|html|head|body|title|meta|script)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _REFUSED = re.compile(
@@ -67,6 +68,9 @@ _REFUSED = re.compile(
     re.VERBOSE,
 )
 _UTF_16 = "is text in UTF-16; save it as UTF-8"
+_PICKLE = "is a pickle of Python, which may run code; save what it holds as text"
+_BINARY = "is a binary file, not text; give the text that it was made from"
+_TAR = "is a tar archive; unpack it with tar -xf, and give the file in it"
 _NO_TEXT: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xfe\0\0", "is text in UTF-32; save it as UTF-8"),
     (b"\xff\xfe", _UTF_16),
@@ -102,6 +106,16 @@ _NO_TEXT: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "is rich text; save it as plain text"),
     (b"\xd0\xcf\x11\xe0", "is an old spreadsheet or document; save it as text"),
     (b"\x89HDF", "is HDF5, not text"),
+    (b"\x04\x22\x4d\x18", "is compressed by lz4; unpack it with lz4 -d"),
+    (b"PAR1", "is a Parquet table; save it as text, such as by pandas.read_parquet"),
+    (b"ARROW1", "is an Arrow table; save it as text, such as by pandas.read_feather"),
+    (b"SQLite format 3", "is an SQLite database; save its table as text"),
+    (b"X\n\0\0", "is an R object (.rds); write it as text by write.table in R"),
+    (b"RDX", "is R data (.RData); write them as text by write.table in R"),
+    (b"\x80\2}", _PICKLE),
+    (b"\x80\3", _PICKLE),
+    (b"\x80\4\x95", _PICKLE),
+    (b"\x80\5\x95", _PICKLE),
 )
 """How files that are no text begin, and the cure."""
 _GZIP = b"\x1f\x8b"
@@ -223,14 +237,27 @@ def no_text(head: bytes) -> str:
     """
     for start, what in _NO_TEXT:
         if head.startswith(start):
-            return what
+            inside = _of_archive(head) if start == b"PK\3\4" else ""
+            return inside or what
+    if head[257:262] == b"ustar":
+        return _TAR
     if b"\0" not in head:
         return ""
     # UTF-16 without a byte-order mark: every other byte of Latin text is 0
     for odd in (0, 1):
         if len(head) > 3 and not any(head[odd::2]) and all(head[1 - odd :: 2]):
             return _UTF_16
-    return "is a binary file, not text; give the text that it was made from"
+    return _BINARY
+
+
+def _of_archive(head: bytes) -> str:
+    """Return what a zip archive is by the name of its first file; "" of any."""
+    name = head[30 : 30 + int.from_bytes(head[26:28], "little")]
+    if name.startswith((b"[Content_Types].xml", b"xl/", b"_rels/", b"docProps/")):
+        return "is a spreadsheet (.xlsx) or a document; save its sheet as text (.csv)"
+    if name in (b"mimetype",):
+        return "is a spreadsheet (.ods) or a document; save its sheet as text (.csv)"
+    return ""
 
 
 def no_network(head: bytes) -> str:
@@ -246,13 +273,34 @@ def no_network(head: bytes) -> str:
     """
     if head.startswith(b"\x89HDF"):
         return "is HDF5, as Keras writes; read it with cg.predict.from_keras_h5"
-    if head.startswith((b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd", b"7z")):
-        return no_text(head)
-    if head.strip() and not any(byte < 9 or byte > 126 for byte in head):
-        return "is text; give the file of weights"
-    if no_text(head) in (_UTF_16, _NO_TEXT[0][1]):
-        return "is text; give the file of weights"
-    return "" if head else "is empty; fetch or save it again"
+    if head.startswith((b"PK\3\4", b"\x80")):  # torch's, Keras's and NumPy's
+        inside = _of_archive(head) if head.startswith(b"PK") else ""
+        return f"{inside}; give the file of weights" if inside else ""
+    return what_instead(head, "give the file of weights")
+
+
+def what_instead(head: bytes, cure: str) -> str:
+    r"""Return what a file of another program's bytes is instead, by its first ones, with
+    the cure; empty if they tell nothing.
+
+    Examples
+    --------
+    >>> what_instead(b"chr1 5", "give results.nc")
+    'is text; give results.nc'
+    >>> what_instead(b"PAR1", "give results.nc"), what_instead(b"BZh9", "")
+    ('is a Parquet table; give results.nc', 'is compressed by bzip2; unpack it with bunzip2')
+    """
+    if not head:
+        return "is empty; fetch or save it again"
+    why = no_text(head)
+    if why in (_UTF_16, _NO_TEXT[0][1]):
+        return f"is text; {cure}"
+    if why and why != _BINARY:
+        what, _, unpack = why.partition("; ")
+        unpacked = unpack.startswith("unpack") and "archive (zip" not in what
+        return f"{what.partition(', ')[0]}; {unpack if unpacked else cure}"
+    is_text = head.strip() and not any(byte < 9 or byte > 126 for byte in head)
+    return f"is text; {cure}" if is_text else ""
 
 
 def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> None:

@@ -22,7 +22,12 @@ import xarray as xr
 
 from causalgia.choices import vocabulary
 from causalgia.errors import OutcomesError, first_line, quoted
-from causalgia.inputs import BYTES_A_READ, check_no_pipe, open_regular_file
+from causalgia.inputs import (
+    BYTES_A_READ,
+    check_no_pipe,
+    open_regular_file,
+    what_instead,
+)
 from causalgia.lazy_names import naming_arguments, of_module
 from causalgia.numerics.row_blocks import is_lazy
 from causalgia.schema import Kind, validate
@@ -291,6 +296,9 @@ def report_damage(path: str, kind: str = "netCDF") -> None:
         sys.exit(_REFUSED)
 
 
+_HEAD, _SIGNATURES = 512, (b"\x89HDF", b"CDF")
+
+
 @contextmanager
 def _as_damage_error(path: Path, kind: str = "netCDF") -> Iterator[None]:
     try:
@@ -298,6 +306,13 @@ def _as_damage_error(path: Path, kind: str = "netCDF") -> Iterator[None]:
     except OutcomesError:
         raise
     except Exception as error:  # damaged files raise any exception
+        with open_regular_file(path, OutcomesError) as file:
+            head = file.read(_HEAD)
+        other = (
+            "" if head.startswith(_SIGNATURES) else what_instead(head, "make it anew")
+        )
+        if other:
+            raise OutcomesError(f"{path}: no {kind} file: it {other}") from error
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OutcomesError(
             f"{path}: damaged or no {kind} file ({what}); make it anew"

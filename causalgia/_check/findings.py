@@ -17,7 +17,10 @@ from causalgia._check.cost import Cost, Throughput
 from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.errors import FallbackWarning, quoted
 from causalgia.predict import Predictor
-from causalgia.predict.answer_digits import half_precision_in_words
+from causalgia.predict.answer_digits import (
+    half_precision_in_words,
+    steps_in_words,
+)
 from causalgia.trial.stages import duration
 from causalgia.workers.clusters import available_cores
 
@@ -291,12 +294,15 @@ def answers(constant: str, sample: ProbeUnits) -> Finding:
 
 
 def half_precision(sample: ProbeUnits) -> Finding | None:
-    """Report answers that were rounded to half precision, whatever their dtype; None if
-    they were not.
+    """Report answers that were rounded to half precision or to steps, whatever their
+    dtype; None if they were not.
     """
     predictor = sample.trial.predictor
     name = "" if predictor.precision.itemsize == 2 else predictor.rounded_to
-    return Finding("digits", "warn", half_precision_in_words(name)) if name else None
+    if name:
+        return Finding("digits", "warn", half_precision_in_words(name))
+    steps = predictor.answer_steps
+    return Finding("digits", "note", steps_in_words(steps)) if steps else None
 
 
 def determinism(found: Repeats) -> Finding:

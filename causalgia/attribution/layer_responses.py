@@ -5,6 +5,7 @@ positions (`attention`).
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -290,10 +291,33 @@ def match(
     )
 
 
+_FORMER_NAMES = {
+    **dict.fromkeys(("oct4", "oct34", "oct3"), ("POU5F1",)),
+    **{"oct1": ("POU2F1",), "oct2": ("POU2F2",), "brn2": ("POU3F2",)},
+    **{"p53": ("TP53",), "p63": ("TP63",), "p73": ("TP73",), "cmyc": ("MYC",)},
+    **{"cmyb": ("MYB",), "nrsf": ("REST",), "pu1": ("SPI1",), "cets1": ("ETS1",)},
+    **{"krox20": ("EGR2",), "krox24": ("EGR1",), "zif268": ("EGR1",)},
+    **{"ap1": ("FOS::JUN", "JUN"), "cfos": ("FOS",), "cjun": ("JUN",)},
+    **{"nfkb": ("NFKB1", "NFKB2"), "p65": ("RELA",), "p50": ("NFKB1",)},
+    **{"cebpbeta": ("CEBPB",), "cebpalpha": ("CEBPA",), "hnf3b": ("FOXA2",)},
+    **{"hnf3a": ("FOXA1",), "aml1": ("RUNX1",), "cbfa1": ("RUNX2",)},
+    **{"scl": ("TAL1",), "couptfii": ("NR2F2",)},
+}
+"""Names by which factors were known, without punctuation -> their gene symbols."""
+
+
+def _plain_name(name: str) -> str:
+    """Return a name without case and punctuation."""
+    return re.sub(r"[^0-9a-z]", "", name.casefold())
+
+
 def expected_places(
     expected: str | Sequence[str] | None, targets: Mapping[str, Motif]
 ) -> list[int]:
     """Return which targets have one of these names, identifiers or keys.
+
+    Case and punctuation do not count (``"GATA-1"`` is GATA1), and names by which factors
+    were known before their gene symbols are taken (``"OCT4"`` is POU5F1).
 
     Raises
     ------
@@ -304,6 +328,8 @@ def expected_places(
     --------
     >>> expected_places("ctcf", {"MA0139.2 CTCF": motif("CTCF"), "SP1": motif("SP1")})
     [0]
+    >>> expected_places(["p53", "sp-1"], {"SP1": motif("SP1"), "TP53": motif("GATA")})
+    [1, 0]
     """
     if expected is None:
         return []
@@ -328,6 +354,11 @@ def expected_places(
     found = []
     for name in names:
         own = [k for k, of in enumerate(spellings) if name.casefold() in of]
+        plain = _plain_name(name)
+        for other in (plain, *map(_plain_name, _FORMER_NAMES.get(plain, ()))):
+            own = own or [
+                k for k, of in enumerate(spellings) if other in map(_plain_name, of)
+            ]
         if not own:
             known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
             raise AttributionError(

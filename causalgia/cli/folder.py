@@ -506,8 +506,8 @@ def check_usable(folder: Path) -> None:
     Raises
     ------
     OutcomesError
-        If a file or a device is at the path, its name is too long, or it is not
-        writable.
+        If a file or a device is at the path, it has the name of a file, its name is too
+        long, or it is not writable.
 
     Examples
     --------
@@ -518,7 +518,14 @@ def check_usable(folder: Path) -> None:
     """
     from tempfile import TemporaryDirectory
 
+    from causalgia.trial.archive.files import FILE_SUFFIXES
+
     check_link(folder)
+    if folder.suffix.lower() in FILE_SUFFIXES and not folder.exists():
+        raise OutcomesError(
+            f"{folder}: results are kept in a folder, and {folder.suffix} is the name of "
+            f"a file; call it {quoted(folder.with_suffix('').name)}"
+        )
     try:
         there = next(
             place for place in (folder, *folder.absolute().parents) if place.exists()

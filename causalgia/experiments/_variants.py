@@ -187,7 +187,8 @@ def variants(
         that is no base, in an allele or the window), ``"edge"`` (the window leaves its
         chromosome), ``"chromosome"`` (unknown to the genome), ``"repeated"``,
         ``"unchanged"`` (both alleles are equal), ``"long"`` (an allele longer than the
-        window), ``"read_out"`` (no site in the window). The answer's last sentence
+        window), ``"read_out"`` (no site in the window), ``"malformed"`` (a line that
+        cannot be parsed, such as one without a position). The answer's last sentence
         counts them, and its finding ``"skipped"`` lists each with its reason.
 
     Returns

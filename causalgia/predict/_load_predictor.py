@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
@@ -88,7 +89,8 @@ def load_predictor(
         As in `TorchPredictor`; a callable gets batches of 1024 when `batch_size` is
         "auto".
     announce
-        Called with each line that the user should see; None is silent.
+        Called with each line that the user should see; None prints none, and warnings
+        stay.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def load_predictor(
     place = None if weights is None else str(Path(weights).resolve())
     # for another process; the user's code may change the working folder
     again = replace(request, factory=f"{path.resolve()}:{name}", weights=place)
-    made = request.load(announce or _ignore_line)
+    made = request.load(announce or _print_nothing)
     object.__setattr__(made, "_loads_again", again)
     return made
 
@@ -140,7 +142,7 @@ class _LoadRequest:
             "cg.predict.PredictorFactory(a function they have installed)"
         )
         try:
-            made = load_predictor(**vars(self), announce=None)
+            made = load_predictor(**vars(self), announce=_ignore_line)
         except PredictorError as error:
             msg = f"loading the predictor again, in another process: {error}. {cure}"
             raise PredictorError(msg) from error
@@ -235,7 +237,11 @@ class _LoadRequest:
 
 
 def _ignore_line(line: str) -> None:
-    """Say nothing."""
+    """Say nothing where a predictor is loaded again, which was looked at before."""
+
+
+def _print_nothing(line: str) -> None:
+    """Say nothing but warnings."""
 
 
 def _make(
@@ -286,17 +292,19 @@ def _make(
     began = time.perf_counter()
     made = call_factory(function, where, weights if by_path else None)
     seconds = time.perf_counter() - began
-    network = made if _is_torch_module(made) else getattr(made, "module", None)
-    if _is_torch_module(network) and say is not _ignore_line:
+    networks = [] if say is _ignore_line else _networks_of(made)
+    for i, network in enumerate(networks):
 
-        def again() -> Any:
-            return call_factory(function, where, weights if by_path else None)
+        def again(i: int = i) -> Any:
+            return _networks_of(
+                call_factory(function, where, weights if by_path else None)
+            )[i]
 
         rebuild = again if seconds < _QUICK else None
-        if place is None:
-            _report_random(network, rebuild, where, say)
-        elif by_path:
+        if place is not None and by_path:
             _check_against_file(network, place, rebuild, where, say)
+        elif place is None and say is not _print_nothing:
+            _report_random(network, rebuild, where, say)
     if place is None or by_path:
         return made
     if not _is_torch_module(made):
@@ -340,22 +348,29 @@ def _check_against_file(
     given, and say which are not.
     """
     from causalgia.predict.torch_exports import (
+        compared_with_file,
         differs_when_rebuilt,
-        parameters_not_in_file,
     )
 
-    missing = parameters_not_in_file(network, place)
-    if missing is None:  # in a format that is not read here
+    found = compared_with_file(network, place)
+    if found is None:  # in a format that is not read here
         none = rebuild is not None and differs_when_rebuilt(network, rebuild)
     else:
-        names, n_all = missing
-        none = n_all > 0 and len(names) == n_all
-        if names and not none:
-            shown = ", ".join(map(quoted, names[:3])) + ", ..." * (len(names) > 3)
+        n_all, n = found.n_compared, len(found.absent)
+        none = n_all > 0 and n == n_all
+        if n and not none:
             say(
-                f"predictor: note: {len(names)} of {n_all} parameters of the network are "
-                f"not in {place} ({shown}): they may be random (load_state_dict(..., "
-                "strict=False) loads what has the same name, and is silent on the rest)"
+                f"predictor: note: {n} of {n_all} tensors of the network are not in "
+                f"{place} ({_some(found.absent)}): they may be random or as they begin "
+                "(load_state_dict(..., strict=False) loads what has the same name, and is "
+                "silent on the rest)"
+            )
+        if found.misplaced:
+            one, other = found.misplaced[0]
+            say(
+                f"predictor: note: {len(found.misplaced)} tensors of the network hold "
+                f"others of {place} than those of their names ({quoted(one)} holds "
+                f"{quoted(other)}): were they loaded into another layer?"
             )
     if none:
         warnings.warn(
@@ -365,6 +380,39 @@ def _check_against_file(
             CausalgiaWarning,
             stacklevel=caller_stacklevel(),
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(quoted, names[:3])) + ", ..." * (len(names) > 3)
+
+
+def _networks_of(made: Any) -> list[Any]:
+    """Return the torch modules of what a function returned: itself, a predictor's, an
+    ensemble's, or those that a callable holds (its closure, its arguments, its object).
+    """
+    if _is_torch_module(made):
+        return [made]
+    held: list[Any] = [getattr(made, "module", None)]
+    held += getattr(made, "members", None) or ()
+    function = getattr(made, "fn", made)
+    held.append(getattr(function, "__self__", None))
+    if isinstance(function, partial):
+        held += [function.func, *function.args, *function.keywords.values()]
+    for cell in getattr(function, "__closure__", None) or ():
+        try:
+            held.append(cell.cell_contents)
+        except ValueError:  # empty yet
+            continue
+    owner = getattr(function, "__self__", function)  # of a method
+    if not isinstance(owner, Predictor) and not inspect.isroutine(owner):
+        held += list(getattr(owner, "__dict__", {}).values())
+    found: list[Any] = []
+    for one in held:
+        if _is_torch_module(one):
+            found.append(one)
+        elif one is not made and isinstance(one, Predictor):
+            found += _networks_of(one)
+    return found
 
 
 def _is_torch_module(made: Any) -> bool:

@@ -192,6 +192,8 @@ def what_instead_of_network(value: object) -> str:
     ... )
     "a checkpoint; build the network, then net.load_state_dict(checkpoint['state_dict'])"
     """
+    if type(value).__name__ == "ExportedProgram":
+        return "an ExportedProgram of torch.export; give program.module()"
     if isinstance(value, Mapping):
         inner = next(
             (

@@ -1,5 +1,5 @@
-"""Digits of answers: those that were rounded to half precision before they were handed on
-in a longer format.
+"""Digits of answers: those that were rounded to half precision, to a few decimals or to
+steps before they were handed on in a longer format.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ _ROWS_EXAMINED = 512
 _COLUMNS_EXAMINED = 64
 _LEAST_ANSWERS = 12
 _LEAST_SET_SHARE = 0.15
+_MOST_DECIMALS = 5
+_GAPS_NEARBY = 6
+_OFF_GRID = 0.1  # of a step
+_LEAST_ON_GRID = 0.2  # of the windows of gaps
 
 
 def rounding_of_format(name: str) -> float:
@@ -41,6 +45,7 @@ class AnswerDigits:
 
     def __init__(self) -> None:
         self._parts: list[NDArray[np.float32]] = []
+        self._exact: list[NDArray[np.float64]] = []
         self._n_rows = 0
         self._known: tuple[int, str] = (0, "")
 
@@ -65,6 +70,7 @@ class AnswerDigits:
         if self._parts and self._parts[0].shape[1] != rows.shape[1]:
             return
         self._parts.append(rows)
+        self._exact.append(table.astype(np.float64))
         self._n_rows += len(rows)
 
     @property
@@ -87,6 +93,67 @@ class AnswerDigits:
             )
         return self._known[1]
 
+    @property
+    def steps(self) -> str:
+        """How coarse the answers of a task are, in words: decimals, digits or steps; ""
+        where they have all digits of a float32, or are whole numbers or shares.
+
+        Ties among answers are no sign by themselves, as a predictor that counts has them;
+        but answers whose gaps are whole multiples of the smallest gap nearby lie on a grid.
+        """
+        if not self._exact:
+            return ""
+        columns = np.concatenate(self._exact).T
+        return next((words for x in columns if (words := _steps_of(x))), "")
+
+
+def _steps_of(values: NDArray[np.float64]) -> str:
+    """Return how coarse the answers of a task are, in words; "" if they are not."""
+    used = np.unique(values[np.isfinite(values)])
+    if len(used) < _LEAST_ANSWERS // 2 or _are_shares(used):
+        return ""
+    slack = 2.0**-23 * np.abs(used)  # of float32
+    for n in range(1, _MOST_DECIMALS + 1):
+        scaled = used * 10.0**n
+        whole = np.rint(scaled)
+        if (np.abs(scaled - whole) <= slack * 10.0**n + 1e-9).all():
+            step = int(np.gcd.reduce(whole.astype(np.int64))) * 10.0**-n
+            if step != 10.0**-n:
+                # shares of another number than a power of ten, or counts of few
+                own = abs(1 / step - round(1 / step)) < 1e-6
+                few = own or len(used) < 2 * _LEAST_ANSWERS
+                return "" if few else f"are whole multiples of {step:g}"
+            decimals = "decimal" if n == 1 else "decimals"
+            return f"are whole multiples of {10.0**-n:g}, as those of {n} {decimals}"
+    if len(used) < _LEAST_ANSWERS:
+        return ""
+    for n in range(2, _MOST_DECIMALS):
+        shown = np.array([float(f"{x:.{n - 1}e}") for x in used])
+        if (np.abs(shown - used) <= slack).all():
+            return f"have {n} significant digits"
+    if len(used) < 2 * _LEAST_ANSWERS:
+        return ""
+    # neighbors of few values: a read-out changes the step but slowly
+    near = np.lib.stride_tricks.sliding_window_view(np.diff(used), _GAPS_NEARBY)
+    steps = near / near.min(axis=1, keepdims=True)
+    on_grid = (np.abs(steps - np.rint(steps)) <= _OFF_GRID).all(axis=1)
+    if on_grid.mean() < _LEAST_ON_GRID:
+        return ""
+    return f"lie on steps, of about {np.median(near[on_grid].min(axis=1)):.2g}"
+
+
+def _are_shares(used: NDArray[np.float64]) -> bool:
+    """Return whether all values are counts, or shares of one number, as a part of the
+    sequence or a count in units of a power of two.
+    """
+    gap = np.diff(used).min()
+    for step in (1.0, 2.0**-12, 1 / max(np.rint(1 / gap), 1.0) if gap > 1e-6 else 1.0):
+        if round(1 / step) in (10, 100, 1_000, 10_000, 100_000):
+            continue  # decimals
+        if (np.abs(used / step - np.rint(used / step)) < 1e-3).all():
+            return True
+    return False
+
 
 def _format_of(values: NDArray[np.float32]) -> str:
     """Return the shortest format that has all values of a column exactly; "" if none."""
@@ -108,6 +175,16 @@ def _is_rounded(exponent: NDArray[np.uint32], last: Mask) -> bool:
     small = last[exponent < exponent.max()]
     enough = len(small) < _LEAST_ANSWERS // 2 or small.mean() >= _LEAST_SET_SHARE
     return bool(enough and last.mean() >= _LEAST_SET_SHARE)
+
+
+def steps_in_words(steps: str) -> str:
+    """Return the note on a predictor whose answers are coarse."""
+    return (
+        f"the answers {steps}, whatever their dtype, as of numbers that were printed, "
+        "quantized, or rounded to half precision before a read-out: effects of the size "
+        "of a step are those of the rounding; return all digits (shares and counts have "
+        "steps of their own, and are exact)"
+    )
 
 
 def half_precision_in_words(name: str) -> str:

@@ -265,7 +265,10 @@ class _Reader:
                 )
                 continue
             yield self.read(type(sub))
-            yield sub.extra_repr().encode()
+            try:
+                yield sub.extra_repr().encode()
+            except Exception:  # a class of the user's; its fields are read below
+                yield b""
             public = is_installed(type(sub).__module__)
             own = {
                 k: v

@@ -183,6 +183,13 @@ class Predictor(ABC):
         return next((part.rounded_to for part in self.parts if part is not self), "")
 
     @property
+    def answer_steps(self) -> str:
+        """How coarse the answers so far are, in words (decimals, digits, steps), if they
+        are no half precision; else "".
+        """
+        return next((part.answer_steps for part in self.parts if part is not self), "")
+
+    @property
     def is_quantized_dynamically(self) -> bool:
         """Whether its activations are rounded to integers by a scale of each batch, so
         that answers depend on batch mates.
@@ -455,6 +462,11 @@ class SinglePredictor(Predictor):
     def rounded_to(self) -> str:
         """Format that has all digits of the answers so far, if it is half precision."""
         return self._raw_digits.format or self._digits.format
+
+    @property
+    def answer_steps(self) -> str:
+        """How coarse the answers so far are, in words."""
+        return "" if self.rounded_to else self._raw_digits.steps or self._digits.steps
 
     def _by_position(self, answers: NDArray[Any]) -> NDArray[Any]:
         """Return a table of answers with the axes of `dims`."""

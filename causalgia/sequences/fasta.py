@@ -679,7 +679,7 @@ def from_bed(
     refused for the reasons in `skip`: ``"edge"`` (the window leaves its chromosome),
     ``"N"`` (it has a letter that is no base), ``"chromosome"`` (unknown to the genome),
     ``"repeated"`` (the window of an interval before), ``"summit"`` (none was called),
-    or ``"all"`` of these.
+    ``"malformed"`` (a line that cannot be parsed), or ``"all"`` of these.
 
     Raises
     ------

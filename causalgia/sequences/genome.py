@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -19,7 +19,12 @@ import numpy as np
 from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import BYTES_A_READ, CHANGED, open_regular_file, parse_int
-from causalgia.sequences.skipped_inputs import Skipped, check_any_left, skipping
+from causalgia.sequences.skipped_inputs import (
+    Skipped,
+    check_any_left,
+    parsed_or_left_out,
+    skipping,
+)
 from causalgia.sequences.text_files import (
     check_not_fasta,
     check_text,
@@ -465,16 +470,21 @@ def read_bed(
             name = ":".join((columns[0], "-".join(columns[1:3])))
             left_out.append(Skipped(name, "summit", "peak is -1: not called", number))
             continue
-        windows.append(
-            _window(
+        place = f"{path}: line {number}"
+        window = parsed_or_left_out(
+            partial(
+                _window,
                 line,
                 number,
-                place=f"{path}: line {number}",
+                place=place,
                 length=int(length),
                 center=center,
                 stranded=stranded,
-            )
+            ),
+            *(place, number, skip, left_out),
         )
+        if window is not None:
+            windows.append(window)
     check_any_left(len(windows), left_out, str(path), "intervals")
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"

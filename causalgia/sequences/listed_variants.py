@@ -79,7 +79,7 @@ class ListedVariants:
         are = "is" if len(same) == 1 else "are"
         return (
             f"{len(same):,} of {len(self.listed):,} listed variants {are} another of "
-            f"them, written otherwise ({shown}); each is tested once"
+            f"them, under another name or written otherwise ({shown}); each is tested once"
         )
 
 
@@ -187,7 +187,8 @@ def listed_variants(
     at = lines or (0,) * len(chosen)
     skipped = list(variants.skipped if isinstance(variants, VariantList) else ())
     usable, n_wrong = list[tuple[Variant, Variant]](), 0
-    if not skip and all(_is_single(x) for x in chosen):
+    once = len({x.written for x in chosen}) == len(chosen)
+    if not skip and once and all(_is_single(x) for x in chosen):
         return ListedVariants(chosen, chosen, tuple(range(len(chosen))), tuple(skipped))
     with Genome(fasta) as genome:
         lengths = genome.lengths

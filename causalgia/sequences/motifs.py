@@ -8,7 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -425,7 +425,8 @@ def _background(background: Sequence[float]) -> NDArray[np.float64]:
 
 def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     r"""Read the motifs of a MEME (version 4 or 5), JASPAR, HOMER, TRANSFAC, CIS-BP,
-    HOCOMOCO (pcm), GimmeMotifs or Cluster-Buster text file, plain or gzip-compressed.
+    HOCOMOCO (pcm, pwm), UniPROBE, GimmeMotifs or Cluster-Buster text file, or a table
+    of four columns named A, C, G, T; plain or gzip-compressed.
 
     The format is known by its content. Keys are the motifs' names; motifs that share a
     name are keyed by their identifiers instead. Among MEME text is what MEME itself
@@ -434,14 +435,17 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     is one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's
     motifs have probabilities by position under ``>consensus``, name and threshold,
     separated by tabs; the consensus is their identifier. TRANSFAC and CIS-BP name their
-    columns (``PO A C G T``). Of a matrix without letters its shape says what the rows
-    are; of four rows of four numbers the sums do: those of positions are alike.
+    columns (``PO A C G T``, in any order). Of a matrix without letters its shape says
+    what the rows are; of four rows of four numbers the sums do: those of positions are
+    alike. Log-odds are read where they are those of probabilities against equal bases,
+    in nats or bits, which then sum to 1 at each position.
 
     Raises
     ------
     SequenceError
-        If the file cannot be read or is malformed, has log-odds, or has a matrix of four
-        rows and columns whose sums are alike both ways; the message names the file and
+        If the file cannot be read or is malformed, has other log-odds, or has a matrix of
+        four rows and columns without letters whose sums are alike both ways or neither;
+        the message names the file and
         the line.
 
     Examples
@@ -532,9 +536,19 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     )
     if meme is not None:  # what MEME itself prints has a title above
         return list(_read_meme(lines[meme:], str(path)))
-    if any(_is_heading(text) for _, text in lines):
+    if any(_columns_named(text) for _, text in lines):
         return list(_headed_matrices(lines, str(path)))
-    if first.startswith(">") or _parse_numbers(first) or re.match(r"A[\s\[|]", first):
+    if not first.startswith(">") and any(_LETTERED.match(text) for _, text in lines):
+        # UniPROBE and tables with a row for each base, under a name without a mark
+        lines = [
+            (n, text if _LETTERED.match(text) else f">{text}") for n, text in lines
+        ]
+        if lines[0][1].startswith(">") and _parse_numbers(
+            " ".join(first.split()[1:])
+        ):  # the numbers of the positions
+            lines = lines[1:]
+        number, first = lines[0]
+    if first.startswith(">") or _parse_numbers(first) or _LETTERED.match(first):
         if not first.startswith(">"):
             lines = [
                 (number, f">{Path(path).name.removesuffix('.gz').split('.')[0]}"),
@@ -554,10 +568,15 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     msg = (
         f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME "
         "version 4'), nor JASPAR, HOMER or Cluster-Buster text ('>ID NAME'), nor "
-        "TRANSFAC or CIS-BP ('PO A C G T' above the rows); convert the file to one of "
+        "TRANSFAC or CIS-BP ('PO A C G T' above the rows), nor UniPROBE ('A:' "
+        "before a row); convert the file to one of "
         "them"
     )
     raise SequenceError(msg)
+
+
+_LETTERED = re.compile(r"[ACGTUacgtu]\s*[:=|\[\s]\s*[-+.\d]")
+"""The row of a base in JASPAR, UniPROBE and their like: "A [ 1", "A: 1", "A | 1"."""
 
 
 def _parse_numbers(line: str) -> tuple[float, ...]:
@@ -662,10 +681,11 @@ def _homer_matrix(lines: list[Line], path: str) -> Matrix | None:
     rows = tuple(_parse_numbers(text) for _, text in lines[1:])
     if len(cells) < 3 or len(_parse_numbers(cells[2])) != 1:
         return None
-    if len(rows) == 4 and not all(
-        map(_sums_to_one, rows)
-    ):  # a matrix of JASPAR under a head of HOMER
-        return None
+    if len(rows) == 4 and not all(map(_sums_to_one, rows)):
+        # counts, whose orientation their sums tell
+        made = _matrix_of_positions(lines, path)
+        name = cells[1].strip() or cells[0]
+        return None if made is None else replace(made, name=name, identifier=cells[0])
     wrong = next(
         (at for at, row in zip(lines[1:], rows, strict=True) if len(row) != 4),
         lines[0] if not rows else None,
@@ -691,6 +711,9 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
             else f"and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, G, T"
         )
         raise SequenceError(msg)
+    labels = [text[0].upper().replace("U", "T") for _, text in rows]
+    if labels != list(BASES) and sorted(labels) == list(BASES):  # in another order
+        rows = [rows[labels.index(base)] for base in BASES]
     counts = [
         _jaspar_row(row, base, path) for row, base in zip(rows, BASES, strict=True)
     ]
@@ -701,6 +724,9 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
         )
         raise SequenceError(msg)
     columns = list(zip(*counts, strict=True))
+    if min(map(min, columns)) < 0 and _are_log_odds(tuple(columns)):
+        odds = _of_log_odds(tuple(columns), f"{path}: line {number}: {quoted(head)}")
+        return Matrix(" ".join(rest) or identifier, identifier, odds, False, number)
     by_row, by_column = (all(map(_sums_to_one, side)) for side in (counts, columns))
     if not rows[0][1][0].isalpha() and len(columns) == 4 and by_row and not by_column:
         msg = (
@@ -715,43 +741,58 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     )
 
 
-_BASE_HEADINGS = (["A", "C", "G", "T"], ["A", "C", "G", "U"])
 _NAME_FIELDS = ("NA", "ID", "AC", "MOTIF", "DE")
 """What TRANSFAC and CIS-BP call a motif's name, the best first."""
+_NUMBERED = ("P", "PO", "P0", "P1", "POS", "POSITION")
+"""What they write above the numbers of positions."""
 
 
-def _is_heading(text: str) -> bool:
-    """Return whether a line names the columns of a matrix: "PO A C G T"."""
-    words = text.upper().split()
-    return (
-        words[1:5] in _BASE_HEADINGS
-        and words[0][0] == "P"
-        and len(words[0]) <= len("POS")
-    )
+def _words(text: str) -> list[str]:
+    """Return the cells of a line, which tabs, blanks or commas separate."""
+    return [word.strip("\"'") for word in re.split(r"[\s,;]+", text.strip())]
+
+
+def _columns_named(text: str) -> list[int]:
+    """Return the places of A, C, G and T among the cells of a line that names the columns
+    of a matrix ("PO A C G T"), none of any other line.
+    """
+    words = [word.replace("U", "T") for word in map(str.upper, _words(text))]
+    first = words[:1]
+    at = 1 if first and first[0] in _NUMBERED else 0
+    named = words[at : at + len(BASES)]
+    if sorted(named) != list(BASES) or (at == 0 and len(words) > len(BASES)):
+        return []
+    return [at + named.index(base) for base in BASES]
 
 
 def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
-    """Yield the matrices of TRANSFAC or CIS-BP: under the names of the columns a row for
-    each position, its number first.
+    """Yield the matrices of TRANSFAC, CIS-BP and tables: under the names of the columns a
+    row for each position.
     """
     facts: dict[str, str] = {}
     at = 0
     while at < len(lines):
         number, text = lines[at]
         at += 1
-        if not _is_heading(text):
+        columns = _columns_named(text)
+        if not columns:
+            if text.startswith(">"):
+                facts = {"NA": text[1:].strip()} if text[1:].strip() else {}
+                continue
             key, _, value = text.partition("\t" if "\t" in text else " ")
             if key.strip(" :").upper() in _NAME_FIELDS and value.strip():
                 facts.setdefault(key.strip(" :").upper(), value.strip())
             facts = {} if text == "//" else facts
             continue
         rows = []
-        while at < len(lines) and lines[at][1].split()[0].isdigit():
-            row = _parse_numbers(" ".join(lines[at][1].split()[1:5]))
+        while at < len(lines) and re.match(r"[-+.]?\d", lines[at][1]):
+            cells = _words(lines[at][1])
+            row = _parse_numbers(" ".join(cells[i] for i in columns if i < len(cells)))
             if len(row) != len(BASES):
+                after = " after that of its position" if min(columns) else ""
                 raise SequenceError(
                     f"{path}: line {lines[at][0]}: {quoted(lines[at][1][:40])} has not "
-                    "four numbers after that of its position; correct it"
+                    f"four numbers{after}; correct it"
                 )
             rows.append(row)
             at += 1
@@ -762,7 +803,12 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
             )
         named = [facts[key] for key in _NAME_FIELDS if key in facts]
         stem = Path(path).name.removesuffix(".gz").split(".")[0]
-        identifier = facts.get("AC") or facts.get("ID") or facts.get("MOTIF") or stem
+        identifier = (
+            facts.get("AC")
+            or facts.get("ID")
+            or facts.get("MOTIF")
+            or (named[0].split()[0] if named else stem)
+        )
         yield _of_positions(
             tuple(rows), named[0] if named else stem, identifier, path, number
         )
@@ -781,17 +827,20 @@ def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
     if not rows or any(len(row) != len(BASES) for row in rows):
         return None
     if len(rows) == len(BASES):
-        by_row, by_column = (
-            _have_one_sum(side) for side in (rows, tuple(zip(*rows, strict=True)))
+        sides = (rows, tuple(zip(*rows, strict=True)))
+        by_row, by_column = map(
+            _are_log_odds if min(map(min, rows)) < 0 else _have_one_sum, sides
         )
         if by_row and by_column and rows == tuple(zip(*rows, strict=True)):
             return None  # the same either way
-        if by_row and by_column:
+        if by_row == by_column:
+            alike = (
+                "the sums of both are alike" if by_row else "the sums of neither are"
+            )
             raise SequenceError(
                 f"{path}: line {number}: {quoted(head)}: four rows and four columns, and "
-                "the sums of both are alike, so that either could be positions; write "
-                "the letters of the rows ('A [ 1 3 2 14 ]') or the columns' names ('PO A "
-                "C G T')"
+                f"{alike}, so that either could be positions; write the letters of the "
+                "rows ('A [ 1 3 2 14 ]') or the columns' names ('PO A C G T')"
             )
         if not by_row:
             return None
@@ -807,12 +856,37 @@ def _of_positions(
     rows: Rows, name: str, identifier: str, path: str, number: int
 ) -> Matrix:
     if any(x < 0 for row in rows for x in row):
-        raise SequenceError(
-            f"{path}: line {number}: {quoted(name)} has negative numbers, as log-odds "
-            "have; give counts or probabilities (HOCOMOCO's pcm, not its pwm)"
-        )
+        rows = _of_log_odds(rows, f"{path}: line {number}: {quoted(name)}")
     are_counts = not all(map(_sums_to_one, rows))
     return Matrix(name, identifier, rows, are_counts, number)
+
+
+def _of_log_odds(rows: Rows, place: str) -> Rows:
+    """Return the probabilities of log-odds against equal bases, in nats (HOCOMOCO's pwm)
+    or bits, whichever sum to 1 at every position.
+    """
+    for base in (math.e, 2.0):
+        try:
+            found = tuple(tuple(base**x / len(row) for x in row) for row in rows)
+        except OverflowError:
+            continue
+        if all(map(_sums_to_one, found)):
+            return found
+    raise SequenceError(
+        f"{place} has negative numbers, as log-odds have, and these are of no "
+        "probabilities: with equal bases, neither in nats nor in bits do those of a "
+        "position sum to 1; give counts or probabilities (HOCOMOCO's pcm, say), or "
+        "cg.sequences.Motif.from_pwm(name, rows, background=, base=)"
+    )
+
+
+def _are_log_odds(side: Rows) -> bool:
+    """Return whether rows are log-odds of probabilities against equal bases."""
+    try:
+        _of_log_odds(side, "")
+    except SequenceError:
+        return False
+    return True
 
 
 def _have_one_sum(side: Rows) -> bool:
@@ -826,10 +900,10 @@ def _sums_to_one(numbers: tuple[float, ...]) -> bool:
 
 
 def _jaspar_row(line: Line, base: str, path: str) -> tuple[float, ...]:
-    """Return the counts of ``A [ 1 2 3 ]`` or ``1 2 3``."""
+    """Return the counts of ``A [ 1 2 3 ]``, ``A: 1 2 3`` or ``1 2 3``."""
     number, text = line
     label = text[0].upper().replace("U", "T") if text[0].isalpha() else base
-    numbers = _parse_numbers(text[text[0].isalpha() :].strip(" \t[]|"))
+    numbers = _parse_numbers(text[text[0].isalpha() :].strip(" \t[]|:="))
     if not numbers or label != base:
         msg = (
             f"{path}: line {number}: {quoted(text[:40])} is not the row of counts of "

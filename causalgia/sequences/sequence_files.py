@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, quoted
-from causalgia.inputs import LARGEST, open_regular_file
+from causalgia.inputs import LARGEST, no_text, open_regular_file
 from causalgia.sequences.alphabet import Layout, ReadAmbiguous
 from causalgia.sequences.fasta import (
     FilePath,
@@ -390,8 +390,11 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
     """
     with open_regular_file(path, SequenceError) as file:
         try:
-            first = file.read(6)
+            head = file.read(512)
+            first = head[:6]
             if first[:4] != _ZIP and first != _NPY:
+                if why := no_text(head):
+                    raise SequenceError(f"{path}: {why}")
                 raise SequenceError(
                     f"{path}: is not a file of NumPy arrays, it begins with "
                     f"{quoted(first.decode('latin-1'))}; write arrays by np.save or "
@@ -426,9 +429,14 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                 None,
             )
             if other is not None or not arrays:
+                why = no_text(head) if other == "[Content_Types].xml" else ""
                 raise SequenceError(
-                    f"{path}: a zip file with {quoted(other or 'nothing')} in it, "
-                    "which is not a NumPy array"
+                    f"{path}: "
+                    + (
+                        why
+                        or f"a zip file with {quoted(other or 'nothing')} in it, which "
+                        "is not a NumPy array; unpack it, and give the file in it"
+                    )
                 )
             return arrays
         except SequenceError:

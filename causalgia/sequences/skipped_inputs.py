@@ -5,14 +5,17 @@ reason.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from causalgia.checks import nearest
 from causalgia.errors import SequenceError, quoted
 
 Skip: TypeAlias = "str | Sequence[str]"
 """Reasons for which lines are left out: one, several, or ``"all"``."""
+
+
+Parsed = TypeVar("Parsed")
 
 
 class Skipped(NamedTuple):
@@ -61,9 +64,10 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
     if not isinstance(given, Iterable) or isinstance(given, bytes):
         given = [given]
     chosen = list(given)
-    if chosen == ["all"]:
-        return frozenset(known)
+    everything = "all" in chosen
     for reason in chosen:
+        if reason == "all":
+            continue
         if reason not in known:
             near = nearest(str(reason), known)
             words = ", ".join(map(quoted, known))
@@ -71,7 +75,7 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
                 f"skip={quoted(reason)} is no reason to leave {what} out"
                 f"{near or f'; there are {words}'}"
             )
-    return frozenset(chosen)
+    return frozenset(known if everything else chosen)
 
 
 def skipping(reason: str) -> str:
@@ -83,6 +87,31 @@ def skipping(reason: str) -> str:
     "or leave such lines out by skip='edge'"
     """
     return f"or leave such lines out by skip={quoted(reason)}"
+
+
+def parsed_or_left_out(
+    parse: Callable[[], Parsed],
+    place: str,
+    number: int,
+    reasons: frozenset[str],
+    skipped: list[Skipped],
+) -> Parsed | None:
+    """Return what a line says; None if it cannot be parsed and ``"malformed"`` is among
+    the reasons, for which it is left out.
+
+    Raises
+    ------
+    SequenceError
+        As `parse`, with the cure.
+    """
+    try:
+        return parse()
+    except SequenceError as error:
+        if "malformed" not in reasons:
+            raise SequenceError(f"{error}, {skipping('malformed')}") from error
+        detail = str(error).removeprefix(f"{place}: ").partition(";")[0]
+        skipped.append(Skipped(f"line {number}", "malformed", detail, number))
+        return None
 
 
 def skip_counts(skipped: Sequence[Skipped]) -> str:

@@ -24,6 +24,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
+    parsed_or_left_out,
     skipping,
 )
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
@@ -289,6 +290,15 @@ def _variants(
     reasons: frozenset[str],
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
+    row = parsed_or_left_out(
+        lambda: _vcf_row(line, place), place, number, reasons, skipped
+    )
+    if row is not None:
+        yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
+
+
+def _vcf_row(line: str, place: str) -> tuple[str, int, str, str, str]:
+    """Return chromosome, position from 0, reference, name and alternates of a line."""
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 5:
         msg = (
@@ -305,8 +315,7 @@ def _variants(
         )
         raise SequenceError(msg)
     name = "" if identifier in (".", "") else identifier
-    row = (chromosome, position - 1, reference, name)
-    yield from _of_alternates(row, alternates, place, number, reasons, skipped)
+    return chromosome, position - 1, reference, name, alternates
 
 
 def _of_alternates(
@@ -402,7 +411,8 @@ def read_variants(
         Reasons for which an alternate is left out, and listed in ``skipped`` of what is
         returned, instead of refused: ``"symbolic"`` (``<DEL>``, breakends, ``*``,
         ``.``), ``"N"`` (other letters than A, C, G, T), ``"unchanged"`` (both alleles
-        are equal), ``"repeated"``, or ``"all"`` of these. Those that a genome tells
+        are equal), ``"repeated"``, ``"malformed"`` (a line that cannot be parsed), or
+        ``"all"`` of these. Those that a genome tells
         (`causalgia.experiments.variants`) are accepted and mean nothing here.
 
     Raises
@@ -469,6 +479,15 @@ def _variants_of_row(
     reasons: frozenset[str],
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
+    row = parsed_or_left_out(
+        lambda: _schema_row(line, schema, place), place, number, reasons, skipped
+    )
+    if row is not None:
+        yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
+
+
+def _schema_row(line: str, schema: str, place: str) -> tuple[str, int, str, str, str]:
+    """Return chromosome, position from 0, reference, name and alternates of a row."""
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != len(_COLUMNS_OF_SCHEMA[schema]):
         raise SequenceError(
@@ -492,8 +511,13 @@ def _variants_of_row(
                 "start from 0 and excludes its end"
             )
     name = "" if row["name"] in (".", "") else row["name"]
-    of = (row["chromosome"], position - first, row["reference"], name)
-    yield from _of_alternates(of, row["alternate"], place, number, reasons, skipped)
+    return (
+        row["chromosome"],
+        position - first,
+        row["reference"],
+        name,
+        row["alternate"],
+    )
 
 
 class OfGenome(NamedTuple):
@@ -637,6 +661,7 @@ def check_alleles(
     raise SequenceError(msg)
 
 
+_POSITION = re.compile(r"[0-9]{1,18}", re.ASCII)
 _VCF_COLUMNS = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO")
 _RESERVED = re.compile(r"[%;:=,\s]")
 
@@ -785,9 +810,10 @@ def annotated_vcf(
         rows = [
             [cell.strip() for cell in row] + ["."] * (8 - len(row)) for row in cells
         ]
-    places = [
-        parse_int(row[1], SequenceError, source=f"{like}: POS") - 1 for row in rows
-    ]
+    # a line without a position was left out, and has no values
+    places = [int(row[1]) - 1 if _POSITION.fullmatch(row[1]) else -1 for row in rows]
+    if rows and max(places) < 0:  # no VCF
+        parse_int(rows[0][1], SequenceError, source=f"{like}: POS")
     own = tuple(f"##INFO=<ID={name}," for name in names)
     meta = [line for line in head if line.startswith("##") and not line.startswith(own)]
     if not any(line.startswith("##fileformat=") for line in meta):

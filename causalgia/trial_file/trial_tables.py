@@ -319,7 +319,14 @@ def check_null(plain: Table, place: str = "[null]") -> None:
     options = [field for field in fields(kinds[kind]) if field.init]
     names = [option.name for option in options]
     of_file = kind != MatchedVariants.kind and isinstance(plain.get("of"), str)
-    check_keys(plain, place, ["kind", *names, *(["skip"] if of_file else [])])
+    known = ["kind", *names, *(["skip"] if of_file else [])]
+    for key in (key for key in plain if of_file and key in _OF_FILE):
+        if key not in known:
+            raise DesignError(
+                f"{place}: {key} is an option of the file; write of = {{file = "
+                f"{quoted(plain['of'])}, {key} = {shown(plain[key])}}}"
+            )
+    check_keys(plain, place, known)
     for option in options:
         if option.default is MISSING:
             check_key(plain, option.name, f"{place} of kind '{kind}'")

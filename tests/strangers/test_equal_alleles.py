@@ -79,7 +79,7 @@ def test_both_lines_keep_their_row_and_are_tested_once(genome, tmp_path, kind):
     both = table["effect"].sel(variant=["v0", "v1"])
     assert (both.isel(variant=0) == both.isel(variant=1)).all()
     assert answer.sentences[-1] == (
-        "1 of 4 listed variants is another of them, written otherwise (v1 is v0); each "
+        "1 of 4 listed variants is another of them, under another name or written otherwise (v1 is v0); each "
         "is tested once."
     )
     written = cg.experiments.write_variants(answer, tmp_path / "o.vcf", like=path)
@@ -93,3 +93,24 @@ def test_both_lines_keep_their_row_and_are_tested_once(genome, tmp_path, kind):
 
 def other(base):
     return next(x for x in "ACGT" if x != base)
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+def test_one_substitution_under_two_names_is_one_variant(genome):
+    # a second example: a list of another library, which has a row for each rsID
+    letters = genome.read_text().splitlines()[1]
+    rows = [
+        Variant("c", at, letters[at], other(letters[at]), name)
+        for at, name in ((30, "rs1"), (30, "rs2"), (40, "rs3"))
+    ]
+    null = cg.Uniform(length=41)
+    experiment = cg.experiments.variants(
+        rows, genome, null=null, n_units=10, rope=(-0.1, 0.1)
+    )
+    outcomes = cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0)
+    answer = experiment.analyze(outcomes, rng=0)
+    assert answer.decisions["contrast"].values.tolist() == ["rs1", "rs3"]
+    assert answer.findings["variants"]["variant"].values.tolist() == [
+        *("rs1", "rs2", "rs3")
+    ]
+    assert "rs2 is rs1" in answer.sentences[-1]

@@ -5,6 +5,9 @@ stranger's pickle, UTF-16 .2bit).
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +36,7 @@ STAND_INS = {
     ),
     "a git-annex link": (b"../.git/annex/objects/x/y/SHA256E-s1--a", "git annex get"),
     "a web page": (b"<!DOCTYPE html>\n<html><title>404</title>", "web page"),
+    "a web page without a head": (b"<script>location='/login'</script>", "web page"),
     "a web page in capitals": (b"\n<HTML><body>Not found", "web page"),
     "a refusal of S3": (
         b'<?xml version="1.0"?>\n<Error><Code>NoSuchKey</Code>',
@@ -41,7 +45,26 @@ STAND_INS = {
     "a refusal of GitHub": (b"404: Not Found", "a server's refusal"),
     "a refusal in JSON": (b'{"message": "Not Found"}', "a server's refusal"),
 }
-NO_TEXTS = {
+
+
+def tar(text: str) -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w") as archive:
+        entry = tarfile.TarInfo("x.txt")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text.encode()))
+    return held.getvalue()
+
+
+def spreadsheet(_: str) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    return held.getvalue()
+
+
+NO_TEXTS: dict[str, tuple[Callable[[str], bytes], str]] = {
     "UTF-16": (lambda text: text.encode("utf-16"), "UTF-16; save it as UTF-8"),
     "UTF-16 without a mark": (lambda text: text.encode("utf-16-le"), "UTF-16; save it"),
     "UTF-16, the other order": (lambda text: text.encode("utf-16-be"), "UTF-16; save"),
@@ -54,6 +77,21 @@ NO_TEXTS = {
     "HDF5": (lambda _: b"\x89HDF\r\n\x1a\n" + bytes(40), "HDF5"),
     ".2bit": (lambda _: b"\x43\x27\x41\x1a" + bytes(30), "twoBitToFa"),
     "xz": (lambda _: b"\xfd7zXZ\0" + bytes(30), "xz -d"),
+    "lz4": (lambda _: b"\x04\x22\x4d\x18" + bytes(30), "lz4 -d"),
+    "Parquet": (lambda _: b"PAR1\x15\x04" + bytes(30), "is a Parquet table"),
+    "Arrow": (lambda _: b"ARROW1\0\0" + bytes(30), "is an Arrow table"),
+    "SQLite": (lambda _: b"SQLite format 3\0" + bytes(30), "SQLite database"),
+    "a pickle": (lambda _: b"\x80\4\x95" + bytes(30), "is a pickle of Python"),
+    "R": (
+        lambda _: gzip.compress(b"X\n\0\0\0\3" + bytes(30), mtime=0),
+        "R object|gzip",
+    ),
+    "tar": (tar, "is a tar archive|gunzip"),
+    "tar, compressed": (
+        lambda text: gzip.compress(tar(text), mtime=0),
+        "is a tar archive|gunzip",
+    ),
+    "a spreadsheet": (spreadsheet, "is a spreadsheet"),
     "gzip in gzip": (
         lambda text: gzip.compress(gzip.compress(text.encode(), mtime=0), mtime=0),
         "gunzip",
@@ -164,6 +202,30 @@ def test_what_is_no_network_is_named(tmp_path, reader, content, cure):
     path.write_bytes(content)
     with pytest.raises(CausalgiaError, match=cure):
         read(path)
+
+
+@pytest.mark.parametrize("what", ["Parquet", "xz", "tar", "a spreadsheet", "SQLite"])
+@pytest.mark.parametrize("reader", BINARY_READERS)
+def test_what_is_another_program_s_is_named(tmp_path, reader, what):
+    name, read = BINARY_READERS[reader]
+    encode, cure = NO_TEXTS[what]
+    path = tmp_path / name
+    path.write_bytes(encode("x"))
+    if what == "a spreadsheet" and reader == "Keras":
+        cure = "is not a .keras archive"
+    with pytest.raises(CausalgiaError, match=cure):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "is empty"), (b"a,b\n1,2\n", "is text"), (b"BZh9" + bytes(30), "bunzip2")],
+)
+def test_what_is_no_dataset_is_named(tmp_path, content, words):
+    path = tmp_path / "x.nc"
+    path.write_bytes(content)
+    with pytest.raises(CausalgiaError, match=words):
+        cg.store.load(path, "outcomes")
 
 
 def test_weights_are_known_by_their_content(tmp_path):

@@ -98,6 +98,72 @@ def test_the_digits_of_few_and_many_answers(kind, n):
     assert digits.format == ""
 
 
+STEPS: dict[str, tuple[Any, str]] = {
+    "printed to 3 decimals": (
+        lambda y: np.round(y, 3),
+        "0.001, as those of 3 decimals",
+    ),
+    "printed to 2 decimals": (lambda y: np.round(y, 2), "0.01, as those of 2 decimals"),
+    "3 decimals in float64": (
+        lambda y: np.round(y.astype(np.float64), 3),
+        "0.001, as those of 3 decimals",
+    ),
+    "3 significant digits": (
+        lambda y: np.array([float(f"{x * 1e-2:.2e}") for x in y], np.float32),
+        "3 significant digits",
+    ),
+    "bfloat16 before a sigmoid": (
+        lambda y: 1 / (1 + np.exp(-bfloat16(y))),
+        "lie on steps",
+    ),
+    "float16 before an affine map": (
+        lambda y: float16(y / 8) * np.float32(2.5) + np.float32(1),
+        "lie on steps",
+    ),
+    "8 bits": (
+        lambda y: (np.rint(y / 0.0137) * 0.0137).astype(np.float32),
+        "multiples of 0.0137",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STEPS)
+@pytest.mark.parametrize("n", [256, 512])
+def test_answers_on_steps(kind, n):
+    # a third example: what was printed, quantized, or rounded before a read-out
+    make, words = STEPS[kind]
+    x = np.eye(4, dtype=np.float32)[
+        np.random.default_rng(n).integers(4, size=(n, 30))
+    ].transpose(0, 2, 1)
+    digits = AnswerDigits()
+    digits.add(make(scores(x)))
+    assert words in digits.steps
+    assert digits.format == ""
+
+
+def test_steps_are_noted_by_check():
+    predictor = cg.FunctionPredictor(
+        lambda x: np.round(scores(x), 3), tasks=["a"], scale="z"
+    )
+    found = str(cg.check(DESIGN, predictor))
+    assert "note  digits" in found
+    assert "are whole multiples of 0.001, as those of 3 decimals" in found
+    assert "return all digits" in found
+
+
+@pytest.mark.parametrize(
+    "kind", ["float32", "float64", "counts", "0 and 1", "shares of 32", "few values"]
+)
+def test_answers_with_steps_of_their_own_are_not_noted(kind):
+    x = np.eye(4, dtype=np.float32)[
+        np.random.default_rng(2).integers(4, size=(400, 30))
+    ].transpose(0, 2, 1)
+    for answers in (WHOLE[kind](x), np.maximum(scores(x), 0), x[:, 2].mean(-1)):
+        digits = AnswerDigits()
+        digits.add(np.asarray(answers))
+        assert digits.steps == ""
+
+
 def test_shares_of_a_long_window_are_a_grid():
     digits = AnswerDigits()
     digits.add(np.random.default_rng(0).integers(0, 257, size=(400, 1)) / 256)

@@ -4,6 +4,8 @@ user's report.
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 import causalgia as cg
@@ -78,7 +80,63 @@ def test_where_both_fit_the_reader_asks(tmp_path, rows):
     assert read_motifs(path)["box"].consensus
 
 
-def test_log_odds_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "0 20 1 10\n1 0 0 5\n19 3 0 0\n0 0 11 1\n",
+        "1 3 2 14\n13 0 0 3\n7 1 1 11\n9 0 0 0\n",
+    ],
+    ids=["bases", "gapped positions"],
+)
+def test_where_neither_fits_the_reader_asks(tmp_path, rows):
+    # four by four, without letters, whose sums are alike neither way
+    path = tmp_path / "box.txt"
+    path.write_text(f">box\n{rows}")
+    with pytest.raises(SequenceError, match="the sums of neither are"):
+        read_motifs(path)
+
+
+COLUMNS = "\n".join(" ".join(map(str, x)) for x in zip(*TATA, strict=True)).splitlines()
+LOG_ODDS = [
+    [math.log((n + math.log(20) / 4) / (20 + math.log(20)) / 0.25) for n in row]
+    for row in TATA
+]
+NAMED = {
+    "columns in another order": "ID box\nPO T G C A\n"
+    + "\n".join(f"{i} {t} {g} {c} {a}" for i, (a, c, g, t) in enumerate(TATA, 1))
+    + "\n//\n",
+    "columns without positions": "A,C,G,T\n"
+    + "\n".join(",".join(map(str, row)) for row in TATA),
+    "columns under a name": f">box\nA\tC\tG\tT\n{SPACED}\n",
+    "rows in another order": ">box\n"
+    + "\n".join(f"{base} [ {COLUMNS['ACGT'.index(base)]} ]" for base in "AGCT"),
+    "UniPROBE": "box\n\n"
+    + "\n".join(f"{base}:\t{row}" for base, row in zip("ACGT", COLUMNS, strict=True)),
+    "a row above with the positions": "Base 1 2 3 4\n"
+    + "\n".join(f"{base} {row}" for base, row in zip("ACGT", COLUMNS, strict=True)),
+    "HOMER's head above counts": f">TATA\tbox\t6.1\n{SPACED}\n",
+    "HOCOMOCO pwm": ">box\n"
+    + "\n".join("\t".join(f"{x:.6f}" for x in row) for row in LOG_ODDS),
+    "log-odds in bits": ">box\n"
+    + "\n".join("\t".join(f"{x / math.log(2):.4f}" for x in row) for row in LOG_ODDS),
+    "log-odds, rows are bases": ">box\n"
+    + "\n".join(
+        f"{base} [ {' '.join(f'{x:.4f}' for x in row)} ]"
+        for base, row in zip("ACGT", zip(*LOG_ODDS, strict=True), strict=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", NAMED)
+def test_bases_are_known_by_their_letters(tmp_path, form):
+    path = tmp_path / "box.txt"
+    path.write_text(NAMED[form])
+    (motif,) = read_motifs(path).values()
+    assert motif.name == "box"
+    assert motif.consensus == "TATA"
+
+
+def test_log_odds_of_no_probabilities_are_refused(tmp_path):
     path = tmp_path / "pwm.txt"
     path.write_text(">box\n-1.2 0.3 0.4 0.1\n1.0 -2 0.1 0.2\n0.3 0.1 -1 0.2\n")
     with pytest.raises(SequenceError, match="log-odds"):

@@ -151,3 +151,29 @@ def test_a_motif_has_one_name_alone_and_in_a_list():
     )
     assert expected["label"].values.tolist()[:2] == ["CTCF", "ZNF143"]
     assert expected["label"].values[2] not in ("CTCF", "ZNF143")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("GATA-1", "GATA1"),
+        ("hnf-4a", "HNF4A"),
+        ("OCT4", "POU5F1"),
+        ("c-Myc", "MYC"),
+        ("p53", "TP53"),
+        ("PU.1", "SPI1"),
+        ("NRSF", "REST"),
+        ("NF-kB", "NFKB1"),
+        ("AP-1", "FOS::JUN"),
+    ],
+)
+def test_names_of_before_gene_symbols_and_other_punctuation(given, meant):
+    targets = {
+        name: Motif.from_iupac("AGATAAGG")
+        for name in ("GATA1", "HNF4A", "POU5F1", "HOXC4", "MYC", "TP53", "SPI1")
+    } | {
+        name: Motif.from_iupac("CACGTG")
+        for name in ("REST", "NR2F6", "NFKB1", "FOS::JUN", "JUN")
+    }
+    places = expected_places(given, targets)
+    assert [list(targets)[k] for k in places] == [meant]

@@ -205,3 +205,28 @@ def test_operations_of_the_rules_themselves_are_not_listed():
     assert "sort" in str(error.value)
     assert "detach" not in str(error.value)
     assert "view_as" not in str(error.value)
+
+
+class NoWords(Whole):
+    def extra_repr(self) -> str:
+        raise ValueError("no words")
+
+
+def test_a_class_that_cannot_describe_itself_has_a_fingerprint():
+    from causalgia.predict.fingerprint import structure_of
+
+    assert structure_of(NoWords()) == structure_of(NoWords())
+    assert structure_of(NoWords()) != structure_of(Whole())
+    predictor = cg.TorchPredictor(NoWords(), tasks=["a", "b"], device="cpu")
+    assert cg.run(DESIGN, predictor, rng=0, progress=False).sizes["unit"] == 4
+
+
+def test_an_exported_program_is_refused_and_its_module_runs():
+    axes = ({0: torch.export.Dim("n", min=1)},)
+    program = torch.export.export(
+        network(), (torch.zeros(2, 4, 30),), dynamic_shapes=axes
+    )
+    with pytest.raises(PredictorError, match=r"give program\.module\(\)"):
+        cg.TorchPredictor(program, tasks=["a", "b"], device="cpu")
+    cured = cg.TorchPredictor(program.module(), tasks=["a", "b"], device="cpu")
+    assert cg.run(DESIGN, cured, rng=0, progress=False).sizes["unit"] == 4

@@ -32,6 +32,39 @@ def partly(path):
     net, state = make(), torch.load(path, weights_only=True)
     net.load_state_dict({"0.weight": state["0.weight"]}, strict=False)
     return net
+def answers(net, x): return net(torch.as_tensor(x)).detach().numpy()
+class Wrapped:
+    def __init__(self): self.net = make()
+    def predict(self, x): return answers(self.net, x)
+def closure(path):
+    net = make()
+    return lambda x: net(torch.as_tensor(x)).detach().numpy()
+def bound(path): return Wrapped().predict
+def function_predictor(path):
+    return cg.FunctionPredictor(closure(path), tasks=["a", "b"], scale="z")
+def ensemble(path): return cg.Ensemble([wraps(path), wraps(path)])
+def normalized():
+    net = torch.nn.Sequential(torch.nn.Conv1d(4, 3, 5), torch.nn.BatchNorm1d(3),
+                              torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2))
+    return net
+def fresh_averages(path):
+    net, state = normalized(), torch.load(path, weights_only=True)
+    net.load_state_dict({k: x for k, x in state.items() if "running" not in k}, strict=False)
+    return net
+def layers():
+    return torch.nn.Sequential(torch.nn.Conv1d(4, 4, 5, padding=2), torch.nn.ReLU(),
+                               torch.nn.Conv1d(4, 4, 5), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(),
+                               torch.nn.Linear(4, 2))
+def wrong_layer(path):
+    net, state = layers(), torch.load(path, weights_only=True)
+    net.load_state_dict(state)
+    net[0].load_state_dict({k[2:]: x for k, x in state.items() if k[0] == "2"})
+    return net
+def halved(path): return loads(path).half().float()
+def inside(path):
+    net = torch.nn.Module()
+    net.inner, net.forward = loads(path), lambda x: net.inner(x)
+    return net
 """
 
 
@@ -44,6 +77,11 @@ def folder(tmp_path: Path) -> Path:
     torch.save(
         {"state_dict": space["make"]().state_dict(), "epoch": 3}, tmp_path / "ckpt.pt"
     )
+    normalized = space["normalized"]()
+    normalized[1].running_mean.normal_()
+    normalized[1].running_var.uniform_(1, 2)
+    torch.save(normalized.state_dict(), tmp_path / "normalized.pt")
+    torch.save(space["layers"]().state_dict(), tmp_path / "layers.pt")
     (tmp_path / "net.npz").write_bytes(b"a format of another library")
     return tmp_path
 
@@ -81,11 +119,47 @@ def test_forgotten_weights_are_noted(folder, name):
 def test_a_part_that_was_not_loaded_is_noted(folder):
     printed, found = load(folder, "partly", "net.pt")
     assert not found
-    assert "3 of 4 parameters" in printed
+    assert "3 of 4 tensors" in printed
     assert "'0.bias'" in printed
 
 
-@pytest.mark.parametrize(("name", "weights"), [("loads", "net.pt"), ("seeded", None)])
+@pytest.mark.parametrize("name", ["closure", "bound", "function_predictor", "ensemble"])
+def test_a_network_behind_a_callable_is_looked_at(folder, name):
+    _, found = load(folder, name, "net.pt")
+    assert found
+    assert all("may have random weights" in warning for warning in found)
+
+
+def test_silence_is_not_for_warnings(folder):
+    with pytest.warns(CausalgiaWarning, match="may have random weights"):
+        cg.load_predictor(
+            f"{folder}/net.py:ignores",
+            weights=folder / "net.pt",
+            tasks=["a", "b"],
+            scale="z",
+            announce=None,
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "words"),
+    [
+        ("fresh_averages", "normalized.pt", "'1.running_mean', '1.running_var'"),
+        ("wrong_layer", "layers.pt", "'0.weight' holds '2.weight'"),
+    ],
+)
+def test_averages_and_layers_that_were_not_loaded_are_noted(
+    folder, name, weights, words
+):
+    printed, found = load(folder, name, weights)
+    assert not found
+    assert words in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [("loads", "net.pt"), ("seeded", None), ("halved", "net.pt"), ("inside", "net.pt")],
+)
 def test_a_network_with_its_weights_has_no_note(folder, name, weights):
     printed, found = load(folder, name, weights)
     assert not found

@@ -61,6 +61,30 @@ def test_letters_are_drawn_in_a_trial_file(folder):
         spec_of(folder, '{file = "x.fa", ambigous = "draw"}')
 
 
+def test_options_of_the_file_are_named_where_they_go(folder):
+    with pytest.raises(
+        CausalgiaError, match=r"of = \{file = 'x.fa', ambiguous = 'draw'\}"
+    ):
+        spec_of(folder, '"x.fa"\nambiguous = "draw"')
+    with pytest.raises(CausalgiaError, match=r"of = \{file = 'x.fa', length = 20\}"):
+        spec_of(folder, '"x.fa"\nlength = 20')
+
+
+@pytest.mark.parametrize("name", ["o.zip", "o.csv", "o.nc"])
+def test_a_folder_of_results_is_not_called_as_a_file(tmp_path, name):
+    (tmp_path / "t.toml").write_text(
+        "rng = 0\nn_units = 4\n[null]\nkind = 'uniform'\nlength = 20\n[arms]\n"
+        "none = {}\nmotif = {embed = 'GA', at = 1}\n[predictor]\nzoo = 'gata1_like'\n"
+    )
+    given = ["run", str(tmp_path / "t.toml"), "--out", str(tmp_path / name)]
+    refused = CliRunner().invoke(app, given)
+    assert refused.exit_code != 0
+    assert "is the name of a file; call it 'o'" in str(refused.output) + str(
+        refused.exception
+    )
+    assert not (tmp_path / name).exists()
+
+
 def test_letters_are_drawn_from_the_shell():
     shown = CliRunner().invoke(app, ["discover", "--help"], env={"COLUMNS": "200"})
     assert "--ambiguous" in shown.output

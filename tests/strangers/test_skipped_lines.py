@@ -9,7 +9,7 @@ from test_cli import call
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError
-from causalgia.sequences import read_fasta, read_sequences, read_vcf
+from causalgia.sequences import read_fasta, read_sequences, read_variants, read_vcf
 from causalgia.sequences.fasta import from_bed
 from causalgia.trial_file import read_spec
 
@@ -171,3 +171,40 @@ def test_from_the_shell_and_in_a_trial_file(folder):
     )
     null = read_spec(folder / "t.toml").design.null
     assert [x.name for x in null.of.skipped] == ["b"]
+
+
+@pytest.mark.parametrize("row", ["c\tabc\tx\tA\tC", "c\t0\tx\tA\tC", "c\t70"])
+def test_a_line_that_cannot_be_parsed(folder, row):
+    path = vcf(folder / "v.vcf", enumerate(GOOD))
+    path.write_text(path.read_text() + f"{row}\n")
+    with pytest.raises(CausalgiaError, match=r"line 13: .* skip='malformed'"):
+        read_vcf(path)
+    for reasons in ("malformed", "all", ["all", "N"]):
+        found = read_vcf(path, skip=reasons)
+        assert len(found) == len(GOOD)
+        assert [(x.line, x.reason) for x in found.skipped] == [(13, "malformed")]
+    experiment = cg.experiments.variants(
+        path, folder / "g.fa", length=61, skip="all", rope=(-0.1, 0.1)
+    )
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0), rng=0
+    )
+    written = cg.experiments.write_variants(answer, folder / "o.vcf", like=path)
+    last = written.read_text().splitlines()[-1].split("\t")
+    assert last[:2] == row.split("\t")[:2]
+    assert last[7] == "."
+
+
+def test_intervals_and_tables_that_cannot_be_parsed(folder):
+    bed = folder / "p.bed"
+    bed.write_text("c\t50\t60\nc\t-5\t4\nc\tx\t9\nc\t9\t9\nc\t1\n")
+    with pytest.raises(CausalgiaError, match=r"line 2: .* skip='malformed'"):
+        from_bed(bed, folder / "g.fa", length=10)
+    found = from_bed(bed, folder / "g.fa", length=10, skip="malformed")
+    assert found.names == ("c:50-60",)
+    assert [x.line for x in found.skipped] == [2, 3, 4, 5]
+    table = folder / "t.tsv"
+    table.write_text("c\t60\trs1\tA\tG\nc\t?\trs2\tA\tG\nc\t70\n")
+    rows = read_variants(table, schema="original", skip="malformed")
+    assert [x.name for x in rows] == ["rs1"]
+    assert [x.line for x in rows.skipped] == [2, 3]

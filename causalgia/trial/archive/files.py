@@ -52,7 +52,7 @@ _LARGEST_WHOLE_FILE = 2**30
 """Largest size of a file that is read whole; a store's own files of this kind have a
 hundredth of it.
 """
-_OF_FILES = frozenset(
+FILE_SUFFIXES = frozenset(
     [
         ".zip",
         ".tar",
@@ -129,7 +129,7 @@ def place_of(store: object) -> Path:
         raise StoreError(
             f"store={quoted(store)}: is not a path here ({why}); give an absolute path"
         ) from error
-    if not there and path.suffix.lower() in _OF_FILES:
+    if not there and path.suffix.lower() in FILE_SUFFIXES:
         raise StoreError(
             f"store={quoted(store)}: a trial is kept in a folder, and {path.suffix} is "
             f"the name of a file; call it {quoted(path.with_suffix('.zarr').name)} "
