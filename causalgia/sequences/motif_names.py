@@ -276,6 +276,11 @@ _QUERY = (
     "MATRIX_ANNOTATION on MATRIX_ANNOTATION.ID = MATRIX.ID and TAG = 'tax_group'"
 )
 
+_COUNTS = (
+    "select BASE_ID, VERSION, col, row, MATRIX_DATA.val from MATRIX join MATRIX_DATA "
+    "on MATRIX_DATA.ID = MATRIX.ID where COLLECTION = 'CORE'"
+)
+
 _CLASSES = (
     "select BASE_ID, VERSION, TAG, VAL from MATRIX join MATRIX_ANNOTATION on "
     "MATRIX_ANNOTATION.ID = MATRIX.ID where TAG in ('class', 'family')"
@@ -421,20 +426,30 @@ def core_motifs(
 
     version = as_release(release)
     find_profile("", taxon=taxon, release=version)  # refuses an unknown taxon
-    database = jaspardb(version)
-    with closing(database.conn):
-        found = database.fetch_motifs(
-            collection=["CORE"], tax_group=None if taxon is None else [taxon]
+    newest = {x.base: x.version for x in profiles(version)}  # the last of each
+    chosen = {
+        x.identifier: x
+        for x in profiles(version)
+        if x.collection == "CORE"
+        and x.version == newest[x.base]
+        and taxon in (None, x.taxon)
+    }
+    # one query for all: pyjaspar's own takes ten for each motif
+    with closing(jaspardb(version).conn) as connection:
+        rows = connection.execute(_COUNTS).fetchall()
+    counts: dict[str, list[tuple[int, str, float]]] = {name: [] for name in chosen}
+    for base, number, position, letter, count in rows:
+        if (name := f"{base}.{number}") in counts:
+            counts[name].append((int(position), letter, count))
+    return tuple(
+        Motif.from_counts(
+            chosen[name].name,
+            np.reshape([count for *_, count in sorted(found)], (-1, len(BASES))),
+            identifier=name,
+            source=version,
         )
-    tables = (
-        (one, list(zip(*(one.counts[base] for base in BASES), strict=True)))
-        for one in found
+        for name, found in sorted(counts.items())
     )
-    made = [
-        Motif.from_counts(one.name, rows, identifier=one.matrix_id, source=version)
-        for one, rows in tables
-    ]
-    return tuple(sorted(made, key=lambda one: str(one.identifier)))
 
 
 class FactorClass(NamedTuple):
