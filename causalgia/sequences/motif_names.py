@@ -453,19 +453,19 @@ def core_motifs(
 
 
 class FactorClass(NamedTuple):
-    """Class and family of a factor's DNA-binding domain in its entry in JASPAR."""
+    """Class and family of a factor's DNA-binding domain, as a database names them."""
 
     tf_class: str
     tf_family: str
 
 
 def factor_class(one: Motif) -> FactorClass:
-    """Return the class and family of a motif's entry in JASPAR, by its identifier:
-    both empty for a motif that has none, or is of another database.
+    """Return the class and family of a motif: those of its file, if it has any, else
+    of its entry in JASPAR, by its identifier; both empty for other motifs.
 
-    A matrix that was read from a file has them by its accession, in the newest version
-    if the copy inside pyjaspar lacks its own. Several of one entry, as those of a
-    dimer, are joined by ``"::"``.
+    A matrix of JASPAR that was read from a file has those of its accession, in the
+    newest version if the copy inside pyjaspar lacks its own. Several of one entry, as
+    those of a dimer, are joined by ``"::"``.
 
     Examples
     --------
@@ -474,6 +474,8 @@ def factor_class(one: Motif) -> FactorClass:
     >>> factor_class(Motif.from_iupac("AGATAAG")).tf_family
     ''
     """
+    if one.tf_class or one.tf_family:
+        return FactorClass(one.tf_class, one.tf_family)
     identified = _IDENTIFIER.fullmatch(one.identifier or "")
     if not identified:
         return FactorClass("", "")
