@@ -304,7 +304,7 @@ def discover_motifs(
             found,
             every_row=all_rows,
             requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-            tables=(MOTIFS, PAIRS),
+            tables=(MOTIFS, PAIRS, FAMILIES),
             every="--all",
             noted="--notes",
         )
