@@ -33,7 +33,7 @@ from causalgia.attribution.motif_families import (
     family_table,
 )
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
-from causalgia.checks import as_count
+from causalgia.checks import as_count, check_flag
 from causalgia.choices import requested_parts
 from causalgia.design import (
     Arm,
@@ -75,7 +75,7 @@ from causalgia.reporting.short_answers import every_row
 from causalgia.schema import validate
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
-from causalgia.sequences.fasta import Source, sequence_fingerprints
+from causalgia.sequences.fasta import Source, as_shuffled, sequence_fingerprints
 from causalgia.sequences.motif_names import named_motifs
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.archive import place_of
@@ -125,6 +125,7 @@ _OF_PAIRS = (
     *("first", "second", "task", "first_alone", "second_alone"),
     *("interaction", "lower", "upper", "reads", "same_sign"),
 )
+_NO_BASE = 4
 _OF_SITES = ("sequence", "start", "stop", "motif", "strand")
 
 
@@ -286,6 +287,7 @@ def discover(
     method: Method | Literal["all"] | Sequence[Method] = "all",
     motifs: Motifs | None = None,
     expected: str | Sequence[str] | None = None,
+    keep_n: bool = False,
     store: str | PathLike[str] | None = None,
     progress: bool = True,
     rng: RNG,
@@ -326,6 +328,13 @@ def discover(
         Names of `motifs` that you expect, such as ``["CTCF", "ZNF143"]``, by default of
         ``"JASPAR"``: a proposed motif is compared with these alone as well, and has the
         name of one that is like it.
+    keep_n
+        Whether N and other ambiguous letters keep their places in shuffles, as in
+        `causalgia.DinucleotideShuffle`; sites do not contain them. In maps, and where
+        the answers to the sequences themselves are compared with those to shuffles,
+        each is one base, drawn from those that it admits. False: such letters are
+        refused (``cg.read_sequences(..., ambiguous="draw", rng=0)`` draws bases for
+        them once).
     store
         Folder in which maps, the proposals of each method and outcomes are kept as soon
         as they are there; the same call goes on from what it has.
@@ -415,7 +424,8 @@ def discover(
             f"{folder}: is a file, and proposals and outcomes are kept in a folder; "
             "give another store="
         )
-    given = as_explained(sequences)
+    check_flag(keep_n, "keep_n", error=SequenceError)
+    given = _as_given(sequences, keep_n=keep_n)
     distinct = _without_copies(given)
     proposing, fresh = _split(distinct)
     predictor.predict(proposing.parents_given.tokens[:1])
@@ -436,8 +446,9 @@ def discover(
     keep = make_anew if folder is None else _keeping(folder, settings)
 
     def proposing_motifs() -> xr.Dataset:
+        of = proposing.parents_given
         return propose_in_stages(
-            sequences=proposing.parents_given,
+            sequences=Sequences(of.tokens, of.names),
             predictor=predictor,
             method=method,
             rng=derive(key, "propose"),
@@ -528,6 +539,7 @@ def discover(
         *_exact_sentences(answer.decisions, n_fresh),
     ]
     notes = [
+        *_ambiguous_sentences(given),
         *_other_motifs(table, answer.decisions),
         *_variant_sentences(table),
         *left_out,
@@ -636,17 +648,43 @@ def _other_motifs(table: pd.DataFrame, decisions: xr.Dataset) -> list[str]:
     ]
 
 
+def _as_given(sequences: Source | xr.Dataset, *, keep_n: bool) -> Sequences:
+    """Return the sequences given; with `keep_n` they may have ambiguous letters."""
+    import xarray as xr
+
+    if isinstance(sequences, xr.Dataset):
+        return as_explained(sequences)
+    return as_shuffled(sequences, keep_n=keep_n)
+
+
+def _ambiguous_sentences(given: Sequences) -> list[str]:
+    """Return a sentence on letters that keep their places; none if all are bases."""
+    if given.ambiguous is None:
+        return []
+    n = int((given.ambiguous > 0).any(axis=1).sum())
+    return [
+        f"{n:,} of {len(given):,} sequences have letters that are not bases, such as N: "
+        "they keep their places in shuffles, are one base each in maps, and are in no "
+        "site."
+    ]
+
+
 def _without_copies(given: Sequences) -> Sequences:
     """Return sequences of which no two are equal or reverse complements of each other:
-    the first of each.
+    the first of each. An ambiguous letter is equal to itself alone.
     """
-    _, first = np.unique(sequence_fingerprints(given.tokens), return_index=True)
+    prints = sequence_fingerprints(given.tokens).tolist()
+    if given.ambiguous is not None:
+        spelled = given.strings
+        for row in np.flatnonzero((given.ambiguous > 0).any(axis=1)).tolist():
+            prints[row] = min(spelled[row], reverse_complement_iupac(spelled[row]))
+    _, first = np.unique(prints, return_index=True)
     if len(first) == len(given):
         return given
     retained = np.sort(first)
-    return Sequences(
-        given.tokens[retained], tuple(str(given.names[row]) for row in retained)
-    )
+    odd = None if given.ambiguous is None else given.ambiguous[retained]
+    names = tuple(str(given.names[row]) for row in retained)
+    return Sequences(given.tokens[retained], names, ambiguous=odd)
 
 
 def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
@@ -659,7 +697,7 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
             f"test on the other; give {_LEAST_SEQUENCES} or more, or test given motifs: "
             "cg.experiments.kmer_screen(motifs=...)"
         )
-    whole = DinucleotideShuffle(of=of)
+    whole = DinucleotideShuffle(of=of, keep_n=of.ambiguous is not None)
     n_parents = len(set(whole.parent_names))
     if n_parents < _LEAST_SEQUENCES:
         raise SequenceError(
@@ -700,11 +738,11 @@ def _sites(
             for of in parts:
                 starts = of.length - len(consensus) + 1
                 letters = encode([spelled])[0]
+                tokens = of.tokens
+                if of.ambiguous is not None:
+                    tokens = np.where(of.ambiguous > 0, _NO_BASE, tokens)
                 found = np.logical_and.reduce(
-                    [
-                        of.tokens[:, k : k + starts] == one
-                        for k, one in enumerate(letters)
-                    ]
+                    [tokens[:, k : k + starts] == one for k, one in enumerate(letters)]
                 )
                 places = (
                     (str(of.names[row]), int(start))

@@ -297,6 +297,56 @@ def test_sequences_that_do_not_serve_are_refused_with_a_cure(
     assert not (tmp_path / "motifs").exists()
 
 
+def test_the_middles_of_longer_sequences_are_taken(given, tmp_path):
+    network, peaks = given
+    longer = [f"{'GT' * (k % 4 + 1)}{row}{'CA' * 4}" for k, row in enumerate(letters())]
+    peaks.write_text("".join(f">{k}\n{row}\n" for k, row in enumerate(longer)))
+    options = ("--n-units", 20, "--method", "seqlets")
+    args = ("discover", network, "--sequences", peaks, *options)
+    refused(*args, "--out", tmp_path / "none", said="cut all to one length")
+    call(*args, "--out", tmp_path / "cut", "--length", 41)
+    middles = [row[(len(row) - 41) // 2 :][:41] for row in longer]
+    sites = pd.read_csv(tmp_path / "cut" / "sites.bed", sep="\t", header=None)
+    assert len(sites) > 40
+    for name, start, stop, word, _, strand in sites.itertuples(index=False):
+        site = middles[int(name)][start:stop]
+        assert site == (word if strand == "+" else decode(3 - encode([word]))[0][::-1])
+    refused(*args, "--out", tmp_path / "none", "--length", 60, said="--length is 60")
+
+
+def test_n_keeps_its_place_or_is_drawn(given, tmp_path):
+    network, peaks = given
+    rows = letters()
+    rows[:40] = ["NN" + row[2:] for row in rows[:40]]
+    copy = "NN" + rows[3][2:]
+    rows.append(copy.translate(str.maketrans("ACGTN", "TGCAN"))[::-1])
+    peaks.write_text("".join(f">{k}\n{row}\n" for k, row in enumerate(rows)))
+    args = ("discover", network, "--sequences", peaks, "--n-units", 20)
+    args = (*args, "--method", "seqlets", "--notes")
+    refused(*args, "--out", tmp_path / "none", said="or keep_n=True to keep its place")
+    kept = call(*args, "--out", tmp_path / "kept", "--ambiguous", "keep").stdout
+    assert "41 of 81 sequences have letters that are not bases, such as N" in kept
+    assert "1 of 81 sequences are copies of others" in kept
+    sites = pd.read_csv(tmp_path / "kept" / "sites.bed", sep="\t", header=None)
+    assert len(sites) > 40
+    for name, start, stop, word, _, strand in sites.itertuples(index=False):
+        site = rows[int(name)][start:stop]
+        assert site == (word if strand == "+" else decode(3 - encode([word]))[0][::-1])
+    refused(*args, "--out", tmp_path / "x", "--ambiguous", "some", said="or 'keep'")
+    in_python = _discover.discover(
+        load_predictor_spec(read_predictor_spec(network), network, "cpu"),
+        str(peaks),
+        n_units=20,
+        method="seqlets",
+        keep_n=True,
+        progress=False,
+        rng=0,
+    )
+    table = pd.read_csv(tmp_path / "kept" / "motifs.tsv", sep="\t")
+    assert in_python.table["consensus"].tolist() == table["consensus"].tolist()
+    np.testing.assert_allclose(in_python.table["ace"], table["ace"], rtol=1e-5)
+
+
 @pytest.mark.torch
 def test_several_weights_are_an_ensemble(tmp_path):
     import torch

@@ -11,6 +11,7 @@ import pickle
 import threading
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +24,12 @@ from torch.nn import functional  # noqa: E402
 import causalgia as cg  # noqa: E402
 from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
 from causalgia.predict.incremental import Incremental, incremental_session  # noqa: E402
-from causalgia.predict.incremental.execution import changed_spans, grouped, width_class  # noqa: E402
+from causalgia.predict.incremental.execution import (  # noqa: E402
+    EditGroup,
+    changed_spans,
+    grouped,
+    width_class,
+)
 from causalgia.predict.incremental.incremental_session import deviation  # noqa: E402
 from causalgia.predict.incremental.window_steps import Window, clipped  # noqa: E402
 from causalgia.predict.predictor import NonFiniteError  # noqa: E402
@@ -1068,6 +1074,32 @@ def test_full_passes_that_round_more_are_compared_with_float64(monkeypatch):
     with pytest.warns(FallbackWarning, match="edits of 10 positions"):
         found = predictor.edits(base).answers(edited, np.arange(6))
     np.testing.assert_array_equal(found, predictor.predict(edited))
+
+
+@pytest.mark.parametrize(("each", "exact"), [(2, True), (1, False)])
+def test_the_rounding_of_a_control_is_in_no_difference_of_its_edits(each, exact):
+    base = tokens(6, 300)
+    rows = np.repeat(np.arange(6), each)
+    edited = base[rows]
+    edited[:, 100:110] = tokens(len(rows), 10)
+    predictor = cg.TorchPredictor(tower(), incremental=True, device="cpu")
+    predictor.edits(base).answers(edited, rows)
+    owner, wrong = predictor._partial, torch.linspace(-1, 1, 6)[:, None]
+
+    class Shifted:
+        """Answers by full passes, wrong by one number for each unit."""
+
+        control, _tokens = owner.full(base) + wrong, base
+        runner = SimpleNamespace(index=torch.from_numpy)
+
+        def edited(self, groups, letters, units):
+            at = np.concatenate([one.places for one in groups])
+            return owner.full(letters[at]) + wrong[units[at]]
+
+    starts = np.full(len(rows), 100)
+    groups = [EditGroup(10, 10, np.arange(len(rows)), starts)]
+    off, tolerated = owner._deviation(Shifted(), groups, edited, rows)
+    assert (off <= tolerated) == exact
 
 
 def test_branches_of_several_strides_are_edited_place_by_place():

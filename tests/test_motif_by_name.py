@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from causalgia.errors import SequenceError
 from causalgia.sequences import Motif, motif, strength_ladder
-from causalgia.sequences.motif_names import profiles
+from causalgia.sequences.motif_names import core_motifs, profiles
 from causalgia.sequences.motif_scores import step_scores
 
 RELEASE = "JASPAR2024"
@@ -36,6 +37,30 @@ def refused(message: str):
 
 
 # --- JASPAR ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("release", "taxon"), [("JASPAR2018", "insects"), ("JASPAR2014", None)]
+)
+def test_the_core_motifs_are_those_that_pyjaspar_reads_one_by_one(release, taxon):
+    from pyjaspar import jaspardb
+
+    database = jaspardb(release)
+    with closing(database.conn):
+        theirs = database.fetch_motifs(
+            collection=["CORE"], tax_group=None if taxon is None else [taxon]
+        )
+    ours = core_motifs(taxon, release)
+    assert [one.identifier for one in ours] == sorted(one.matrix_id for one in theirs)
+    by_name = {one.matrix_id: one for one in theirs}
+    for one in ours:
+        counts = np.array([by_name[one.identifier].counts[x] for x in "ACGT"]).T
+        assert one == Motif.from_counts(
+            by_name[one.identifier].name,
+            counts,
+            identifier=one.identifier,
+            source=release,
+        )
 
 
 @pytest.mark.parametrize(

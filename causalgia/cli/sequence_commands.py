@@ -160,7 +160,11 @@ def discover_motifs(
     ambiguous: Annotated[
         str,
         typer.Option(
-            metavar="HOW", help="Letters such as N: refuse, or draw them by --rng."
+            metavar="HOW",
+            help=(
+                "Letters such as N: refuse, draw them by --rng, or keep them in place "
+                "in shuffles."
+            ),
         ),
     ] = "refuse",
     device: Annotated[
@@ -254,6 +258,7 @@ def discover_motifs(
             method=cast(Any, methods),
             motifs=named,
             expected=_words(expected) or None,
+            keep_n=ambiguous == "keep",
             store=store_at,
             progress=progress and not output().quiet,
             rng=rng,
@@ -298,7 +303,7 @@ def discover_motifs(
             found,
             every_row=all_rows,
             requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-            tables=(MOTIFS, PAIRS),
+            tables=(MOTIFS, PAIRS, FAMILIES),
             every="--all",
             noted="--notes",
         )

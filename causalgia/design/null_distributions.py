@@ -25,13 +25,12 @@ from causalgia.design.null_model import (
     parent_labels,
     random_order,
 )
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences.fasta import (
     Name,
     Sequences,
     Source,
-    as_sequences,
-    with_ambiguous_letters,
+    as_shuffled,
 )
 from causalgia.streams import derive
 from causalgia.types import Tokens, Units
@@ -240,14 +239,7 @@ class KletShuffle(FromParents):
         return klet_shuffle(again, units, given.tokens, self.k, parent=parent)
 
     def _read(self, of: Source) -> Sequences:
-        if self.keep_n:
-            return with_ambiguous_letters(of)
-        try:
-            return as_sequences(of)
-        except SequenceError as error:
-            if "draw it uniformly" not in str(error):
-                raise
-            raise SequenceError(f"{error}, or keep_n=True to keep its place") from error
+        return as_shuffled(of, keep_n=self.keep_n)
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
         return parent_labels(self)[self._parent_index(units, key)]

@@ -381,16 +381,9 @@ def _plain_sequences(of: Sequences) -> str | list[str] | dict[str, str]:
     """Return the sequences as plain data: a path, strings (named 0 to n - 1), or a
     table of names.
     """
-    from causalgia.sequences.alphabet import decode
-
     if of.source is not None:
         return of.source
-    strings = decode(of.tokens)
-    if of.ambiguous is not None:
-        strings = [
-            "".join(chr(x) if x else base for x, base in zip(odd, text, strict=True))
-            for odd, text in zip(of.ambiguous.tolist(), strings, strict=True)
-        ]
+    strings = of.strings
     if of.names == tuple(range(len(of))):
         return strings
     return dict(zip(map(str, of.names), strings, strict=True))

@@ -1,4 +1,4 @@
-"""Screen of known motifs, compared with random sequences of each motif's width."""
+"""Screen of known motifs, compared with random sequences of about their width."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from causalgia.experiments.kit.screens import (
     random_placebos,
     screen_of_arms,
     start_of_widest,
+    width_classes,
 )
 from causalgia.experiments.kit.sites import as_null_model
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
@@ -63,9 +64,16 @@ def motif_screen(
     Every motif of a list is embedded at one place of the same backgrounds, by its core:
     the most probable string, without the positions at its ends of less than `bits`. It
     is read, ``"higher"`` or ``"lower"``, if its whole interval lies beyond the range of
-    random sequences of the same width, five robust standard deviations of them, with
+    random sequences of about its width, five robust standard deviations of them, with
     the false discovery rate over the motifs controlled (Benjamini-Hochberg), as in
     `causalgia.experiments.kmer_screen`. Motifs inside that range are listed as such.
+
+    Cores of a list have some 25 widths. Those that differ by at most a fifth (5 and 6
+    bases; 11 to 13; 20 to 24) are compared with one range, of random sequences of each
+    of these widths, as many of one as of another: the standard deviation of their
+    effects grows with about the root of the width, a tenth from the narrowest to the
+    widest, while either side of a range of 50 random sequences has a standard error of
+    a fifth.
 
     A second contrast of each motif embeds instances of the core, drawn from the
     matrix anew for each background. Where a motif has few strong sites, instances act
@@ -92,7 +100,7 @@ def motif_screen(
         0-based start of the widest core, about whose middle the others stand; None: the
         center.
     n_placebos
-        Random sequences of each width, 40 or more; none is a core of the list.
+        Random sequences of each range, 40 or more; none is a core of the list.
     bits
         Least information of the first and last position of a core.
     both_strands
@@ -108,7 +116,7 @@ def motif_screen(
         Arms named after their motifs (the first of those that have one core),
         ``"..., drawn instances"``, ``"placebo ..."`` and
         ``"untreated"``; a contrast of each with the last; coordinates ``is_placebo``,
-        ``placebo_class`` (the width) and ``core``. Finding ``motifs`` (motif, task):
+        ``placebo_class`` (the widest of the widths that share a range) and ``core``. Finding ``motifs`` (motif, task):
         ``effect, lower, upper, q, verdict`` of the core, ``drawn, drawn_lower,
         drawn_upper`` of instances (the core's where it is the only one),
         ``range_lower, range_upper`` of random sequences, ``inside``, whether the effect
@@ -173,14 +181,18 @@ def motif_screen(
             drawn[core.probabilities] = name + INSTANCES
             arms.append(Arm(name + INSTANCES, Embed(core, at=place)))
             classes[name + INSTANCES] = len(core)
-    for wide in sorted(set(map(len, cores.values()))):
-        same = [x for x in spelled.values() if len(x) == wide]
-        others = [*same, *map(reverse_complement_iupac, same)]
-        for word in random_placebos(wide, n_placebos, "ACGT", other_than=others):
-            name = PLACEBO + word
-            place = start + (width - wide) // 2
-            arms.append(Arm(name, FixedPlacebo(word, at=place)))
-            classes[name] = wide
+    for widths in width_classes(map(len, cores.values())):
+        for rank, wide in enumerate(reversed(widths)):
+            same = [x for x in spelled.values() if len(x) == wide]
+            others = [*same, *map(reverse_complement_iupac, same)]
+            words = random_placebos(wide, n_placebos, "ACGT", other_than=others)
+            for word in words[: len(range(rank, n_placebos, len(widths)))]:
+                place = start + (width - wide) // 2
+                arms.append(Arm(PLACEBO + word, FixedPlacebo(word, at=place)))
+                classes[PLACEBO + word] = wide
+        classes |= {
+            name: widths[-1] for name, wide in classes.items() if wide in widths
+        }
     return screen_of_arms(
         null,
         arms,
@@ -331,7 +343,7 @@ def _sentence(rows: xr.Dataset, region: str) -> str:
     from causalgia.reporting.verdict_sentences import plus_minus
 
     beyond = (
-        "the range of random sequences of their width"
+        "the range of random sequences of about their width"
         if "placebos" in region
         else plus_minus(region)
     )
@@ -424,7 +436,7 @@ MOTIF_SCREEN = Entry(
     question="Which known motifs does the network read?",
     estimand=(
         "E[Y(core at a place) - Y(untreated)] of each motif, over the null model, "
-        "against random sequences of its width."
+        "against random sequences of about its width."
     ),
     doi="10.1093/nar/gkad1059",
     read=_read_motif_screen,  # type: ignore[arg-type]  # with the cores of the screen

@@ -51,7 +51,10 @@ def discovery_page(
     if len(found.confirmed) and found.logos is not None:
         figures[_CAPTION] = image_of(found.draw(), "png", dpi=PNG_DPI)
     laid_out = discovery_parts(
-        found, of_page=True, tables=("motifs.tsv", "pairs.tsv"), noted="under Method"
+        found,
+        of_page=True,
+        tables=("motifs.tsv", "pairs.tsv", "families.tsv"),
+        noted="under Method",
     )
     about["sentences"] = found.sentences
     return PageParts(result=decisions, laid_out=laid_out, figures=figures, **about)

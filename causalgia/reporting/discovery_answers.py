@@ -8,10 +8,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from causalgia.inputs import wide
 from causalgia.reporting.answer_sentences import cut, in_words, size_in_words
 from causalgia.reporting.answers import AnswerParts, arm_lines
+from causalgia.reporting.folded_text import WIDTH
 from causalgia.reporting.short_answers import short_answer
 from causalgia.reporting.table_formats import format_effect, format_p, percent
+from causalgia.reporting.text_tables import table_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +27,12 @@ _MOST_BESIDE = 3
 _MOST_BESIDE_ON_PAGE = 2
 """Tasks whose effects stand beside each other."""
 _TEXT_LETTERS, _PAGE_LETTERS = 40, 120
+_IN_WORDS = {
+    "middle": "where sites stand",
+    "in sequences": "how many sequences have one",
+}
+_GIVE_WAY = tuple(_IN_WORDS)
+"""Columns that a table of families leaves out where it is too wide, the first first."""
 
 
 class Found(Protocol):
@@ -54,7 +63,7 @@ def discovery_parts(
     *,
     every_row: bool = False,
     requested: Sequence[str] = (),
-    tables: tuple[str, str] = ("found.table", "found.pairs"),
+    tables: tuple[str, str, str] = ("found.table", "found.pairs", "found.families"),
     every: str = 'rows="all"',
     noted: str = "notes=True",
     of_page: bool = False,
@@ -71,7 +80,7 @@ def discovery_parts(
     requested
         Of ``"arms"``, ``"each"`` and ``"notes"``, what is printed besides.
     tables
-        Where all motifs, and all pairs, are.
+        Where all motifs, all pairs, and all of the families are.
     every, noted
         How to see all rows, and the notes.
     of_page
@@ -79,9 +88,13 @@ def discovery_parts(
     """
     shown = found.table if every_row else found.confirmed
     decided = found.decisions
-    header, lines = (
-        _motif_lines(found) if every_row else _family_lines(found, of_page=of_page)
-    )
+    left_out: tuple[str, ...] = ()
+    if every_row:
+        header, lines = _motif_lines(found)
+    elif of_page:
+        header, lines = _family_lines(found, of_page=True)
+    else:
+        header, lines, left_out = _family_lines_within(found, WIDTH)
     n_others = found.table["consensus"].nunique() - shown["consensus"].nunique()
     n_more = shown["consensus"].nunique() - len(found.families)
     rest = [
@@ -90,6 +103,7 @@ def discovery_parts(
         f"{n_others:,} motif{'s' * (n_others != 1)} not confirmed: {tables[0]}"
         * bool(n_others),
         f"interactions of pairs: {tables[1]}" * bool(len(found.pairs)),
+        f"{in_words(left_out)}: {tables[2]}" if left_out else "",
     ]
     more = "; ".join(part for part in rest if part)
     return short_answer(
@@ -140,15 +154,42 @@ def _motif_lines(found: Found) -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def _family_lines(found: Found, *, of_page: bool) -> tuple[list[str], list[list[str]]]:
-    """Return the header and a line for each family: its effect in each of up to three
-    tasks, else in the one where it is largest.
+def _family_lines_within(
+    found: Found, width: int
+) -> tuple[list[str], list[list[str]], tuple[str, ...]]:
+    """Return the header and a line for each family that fits into so many columns, its
+    names being cut, and what was left out for that: where sites stand, their share, the
+    tasks beside each other.
+    """
+    for most in (_MOST_BESIDE, 0):
+        header, lines = _family_lines(found, most_beside=most)
+        for n in range(len(_GIVE_WAY) + 1):
+            left_out = _GIVE_WAY[:n]
+            keep = [
+                i
+                for i, name in enumerate(header)
+                if name not in left_out and any(line[i] for line in lines)
+            ]
+            head = [header[i] for i in keep]
+            rows = [[cut(line[i], _TEXT_LETTERS) for i in keep] for line in lines]
+            table, _ = table_within(head, rows, width, _WORD_COLUMNS)
+            if len(table) == len(rows) + 1 and max(map(wide, table)) <= width:
+                shown = [[line[i] for i in keep] for line in lines]
+                return head, shown, tuple(_IN_WORDS[name] for name in left_out)
+    return *_family_lines(found, most_beside=0), ()
+
+
+def _family_lines(
+    found: Found, *, of_page: bool = False, most_beside: int = _MOST_BESIDE_ON_PAGE
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and a line for each family: its effect in each of a few tasks,
+    else in the one where it is largest.
     """
     tasks = list(dict.fromkeys(found.table["task"]))
     by_task = found.effects_by_task
     level = _level(found.decisions)
     header = ["motif", "name", "motifs"]
-    beside = 1 < len(tasks) <= (_MOST_BESIDE_ON_PAGE if of_page else _MOST_BESIDE)
+    beside = 1 < len(tasks) <= most_beside
     if beside:
         of = "" if of_page else f" ({level})"
         header += [f"ACE in {cut(str(task))}{of}" for task in tasks]

@@ -131,6 +131,17 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def strings(self) -> list[str]:
+        """The sequences as they are spelled, with their ambiguous letters."""
+        found = decode(self.tokens)
+        if self.ambiguous is None:
+            return found
+        return [
+            "".join(chr(x) if x else base for x, base in zip(odd, text, strict=True))
+            for odd, text in zip(self.ambiguous.tolist(), found, strict=True)
+        ]
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequences):
             return NotImplemented
@@ -264,7 +275,7 @@ def as_sequences(of: Source) -> Sequences:
             at = int((of.ambiguous > 0).any(axis=1).argmax())
             raise SequenceError(
                 f"sequence {quoted(of.names[at])} has letters that are not bases, which "
-                "shuffles with keep_n=True alone can have"
+                "shuffles and discover with keep_n=True alone can have"
             )
         return of
     if isinstance(of, str):
@@ -344,6 +355,30 @@ def with_ambiguous_letters(of: Source) -> Sequences:
     letters = stack_letters(bodies, names, source=source)
     tokens, spelled = read_letters(letters, names, ambiguous="keep", source=source)
     return Sequences(tokens, names, source, (), spelled)
+
+
+def as_shuffled(of: Source, *, keep_n: bool) -> Sequences:
+    """Return sequences that are shuffled, whose ambiguous letters keep their places if
+    `keep_n`.
+
+    Raises
+    ------
+    SequenceError
+        As `as_sequences`, and with `keep_n` as `with_ambiguous_letters`.
+
+    Examples
+    --------
+    >>> as_shuffled(["ACNNT"], keep_n=True).strings
+    ['ACNNT']
+    """
+    if keep_n:
+        return with_ambiguous_letters(of)
+    try:
+        return as_sequences(of)
+    except SequenceError as error:
+        if "draw it uniformly" not in str(error):
+            raise
+        raise SequenceError(f"{error}, or keep_n=True to keep its place") from error
 
 
 def read_letters(

@@ -277,6 +277,11 @@ _QUERY = (
     "MATRIX_ANNOTATION on MATRIX_ANNOTATION.ID = MATRIX.ID and TAG = 'tax_group'"
 )
 
+_COUNTS = (
+    "select BASE_ID, VERSION, col, row, MATRIX_DATA.val from MATRIX join MATRIX_DATA "
+    "on MATRIX_DATA.ID = MATRIX.ID where COLLECTION = 'CORE'"
+)
+
 _CLASSES = (
     "select BASE_ID, VERSION, TAG, VAL from MATRIX join MATRIX_ANNOTATION on "
     "MATRIX_ANNOTATION.ID = MATRIX.ID where TAG in ('class', 'family')"
@@ -422,36 +427,46 @@ def core_motifs(
 
     version = as_release(release)
     find_profile("", taxon=taxon, release=version)  # refuses an unknown taxon
-    database = jaspardb(version)
-    with closing(database.conn):
-        found = database.fetch_motifs(
-            collection=["CORE"], tax_group=None if taxon is None else [taxon]
+    newest = {x.base: x.version for x in profiles(version)}  # the last of each
+    chosen = {
+        x.identifier: x
+        for x in profiles(version)
+        if x.collection == "CORE"
+        and x.version == newest[x.base]
+        and taxon in (None, x.taxon)
+    }
+    # one query for all: pyjaspar's own takes ten for each motif
+    with closing(jaspardb(version).conn) as connection:
+        rows = connection.execute(_COUNTS).fetchall()
+    counts: dict[str, list[tuple[int, str, float]]] = {name: [] for name in chosen}
+    for base, number, position, letter, count in rows:
+        if (name := f"{base}.{number}") in counts:
+            counts[name].append((int(position), letter, count))
+    return tuple(
+        Motif.from_counts(
+            chosen[name].name,
+            np.reshape([count for *_, count in sorted(found)], (-1, len(BASES))),
+            identifier=name,
+            source=version,
         )
-    tables = (
-        (one, list(zip(*(one.counts[base] for base in BASES), strict=True)))
-        for one in found
+        for name, found in sorted(counts.items())
     )
-    made = [
-        Motif.from_counts(one.name, rows, identifier=one.matrix_id, source=version)
-        for one, rows in tables
-    ]
-    return tuple(sorted(made, key=lambda one: str(one.identifier)))
 
 
 class FactorClass(NamedTuple):
-    """Class and family of a factor's DNA-binding domain in its entry in JASPAR."""
+    """Class and family of a factor's DNA-binding domain, as a database names them."""
 
     tf_class: str
     tf_family: str
 
 
 def factor_class(one: Motif) -> FactorClass:
-    """Return the class and family of a motif's entry in JASPAR, by its identifier:
-    both empty for a motif that has none, or is of another database.
+    """Return the class and family of a motif: those of its file, if it has any, else
+    of its entry in JASPAR, by its identifier; both empty for other motifs.
 
-    A matrix that was read from a file has them by its accession, in the newest version
-    if the copy inside pyjaspar lacks its own. Several of one entry, as those of a
-    dimer, are joined by ``"::"``.
+    A matrix of JASPAR that was read from a file has those of its accession, in the
+    newest version if the copy inside pyjaspar lacks its own. Several of one entry, as
+    those of a dimer, are joined by ``"::"``.
 
     Examples
     --------
@@ -460,6 +475,8 @@ def factor_class(one: Motif) -> FactorClass:
     >>> factor_class(Motif.from_iupac("AGATAAG")).tf_family
     ''
     """
+    if one.tf_class or one.tf_family:
+        return FactorClass(one.tf_class, one.tf_family)
     identified = _IDENTIFIER.fullmatch(one.identifier or "")
     if not identified:
         return FactorClass("", "")

@@ -81,7 +81,7 @@ class Motif:
 
     Rows must sum to 1 within 0.001 (published matrices are rounded) and are divided by
     their sum; rows within 1e-12 of 1 are kept as they are. Motifs are compared by name,
-    identifier and probabilities, not by source or seqlets.
+    identifier and probabilities alone.
 
     Parameters
     ----------
@@ -96,6 +96,9 @@ class Motif:
     seqlets
         The seqlets that it was made of, if `causalgia.read_patterns` read it from a
         file that has them.
+    tf_class, tf_family
+        Class and family of the factor's DNA-binding domain, if its file has them;
+        those of a dimer are joined by ``"::"``.
 
     Raises
     ------
@@ -115,6 +118,8 @@ class Motif:
     identifier: str | None = None
     source: str | None = field(default=None, compare=False)
     seqlets: Seqlets | None = field(default=None, compare=False, repr=False)
+    tf_class: str = field(default="", compare=False, repr=False)
+    tf_family: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if (
@@ -435,10 +440,12 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     is one bare JASPAR matrix of four rows gives one motif named after the file. HOMER's
     motifs have probabilities by position under ``>consensus``, name and threshold,
     separated by tabs; the consensus is their identifier. TRANSFAC and CIS-BP name their
-    columns (``PO A C G T``, in any order). Of a matrix without letters its shape says
-    what the rows are; of four rows of four numbers the sums do: those of positions are
-    alike. Log-odds are read where they are those of probabilities against equal bases,
-    in nats or bits, which then sum to 1 at each position.
+    columns (``PO A C G T``, in any order), and may have the class and family of the
+    factor (``CC tf_class:...`` and ``CC tf_family:...`` in what JASPAR exports;
+    ``Family``). Of a matrix without letters its shape says what the rows are; of four
+    rows of four numbers the sums do: those of positions are alike. Log-odds are read
+    where they are those of probabilities against equal bases, in nats or bits, which
+    then sum to 1 at each position.
 
     Raises
     ------
@@ -475,9 +482,10 @@ def _from_matrix(matrix: Matrix, path: str) -> Motif:
     name, identifier = matrix.name, matrix.identifier
     try:
         if matrix.are_counts:
-            return Motif.from_counts(
+            made = Motif.from_counts(
                 name, matrix.rows, identifier=identifier, source=path
             )
+            return replace(made, tf_class=matrix.tf_class, tf_family=matrix.tf_family)
         # files round to as little as two digits
         exact = [
             _as_probabilities(
@@ -485,7 +493,14 @@ def _from_matrix(matrix: Matrix, path: str) -> Motif:
             )
             for i, row in enumerate(matrix.rows)
         ]
-        return Motif(name, tuple(exact), identifier, path)
+        return Motif(
+            name,
+            tuple(exact),
+            identifier,
+            path,
+            tf_class=matrix.tf_class,
+            tf_family=matrix.tf_family,
+        )
     except SequenceError as error:
         msg = f"{path}: matrix at line {matrix.line}: {error}"
         raise SequenceError(msg) from error
@@ -509,6 +524,8 @@ class Matrix:
     rows: Rows
     are_counts: bool
     line: int
+    tf_class: str = ""
+    tf_family: str = ""
 
 
 def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
@@ -745,6 +762,12 @@ _NAME_FIELDS = ("NA", "ID", "AC", "MOTIF", "DE")
 """What TRANSFAC and CIS-BP call a motif's name, the best first."""
 _NUMBERED = ("P", "PO", "P0", "P1", "POS", "POSITION")
 """What they write above the numbers of positions."""
+_OF_DOMAIN = re.compile(
+    r"(?:CC\s+tf_)?(class|family)(?:\s*:|\t)\s*(\S.*)", re.IGNORECASE
+)
+"""What JASPAR's TRANSFAC text (``CC tf_family:``) and CIS-BP (``Family``) call the class
+and the family of a factor's DNA-binding domain.
+"""
 
 
 def _words(text: str) -> list[str]:
@@ -770,6 +793,7 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
     row for each position.
     """
     facts: dict[str, str] = {}
+    domain: dict[str, str] = {}
     at = 0
     while at < len(lines):
         number, text = lines[at]
@@ -782,7 +806,9 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
             key, _, value = text.partition("\t" if "\t" in text else " ")
             if key.strip(" :").upper() in _NAME_FIELDS and value.strip():
                 facts.setdefault(key.strip(" :").upper(), value.strip())
-            facts = {} if text == "//" else facts
+            domain |= _of_domain(text)
+            if text == "//":
+                facts, domain = {}, {}
             continue
         rows = []
         while at < len(lines) and re.match(r"[-+.]?\d", lines[at][1]):
@@ -809,10 +835,41 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
             or facts.get("MOTIF")
             or (named[0].split()[0] if named else stem)
         )
-        yield _of_positions(
+        while at < len(lines) and not _begins_another(lines[at][1]):
+            domain |= _of_domain(lines[at][1])  # JASPAR has them below the matrix
+            at += 1
+        matrix = _of_positions(
             tuple(rows), named[0] if named else stem, identifier, path, number
         )
-        facts = {}
+        of = domain.get("tf_class", ""), domain.get("tf_family", "")
+        yield replace(matrix, tf_class=of[0], tf_family=of[1])
+        facts, domain = {}, {}
+
+
+def _begins_another(text: str) -> bool:
+    """Return whether a line ends an entry of TRANSFAC or CIS-BP, or begins one."""
+    key = text.split()[0].strip(":").upper()
+    return (
+        text == "//"
+        or text.startswith(">")
+        or bool(_columns_named(text))
+        or key in ("TF", *_NAME_FIELDS)
+    )
+
+
+def _of_domain(text: str) -> dict[str, str]:
+    """Return the class or family of a line that has one, else nothing.
+
+    Examples
+    --------
+    >>> _of_domain("CC tf_family:PAS domain factors; PAS domain factors")
+    {'tf_family': 'PAS domain factors'}
+    """
+    found = _OF_DOMAIN.fullmatch(text)
+    if found is None:
+        return {}
+    each = dict.fromkeys(part.strip() for part in found[2].split(";"))
+    return {f"tf_{found[1].lower()}": "::".join(part for part in each if part)}
 
 
 def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:

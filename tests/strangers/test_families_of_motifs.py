@@ -5,10 +5,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from figure_checks import faults
 
 import causalgia as cg
-from causalgia._discover import _largest
+from causalgia._discover import Discovery, _largest
 from causalgia.attribution.motif_families import (
     family_effects,
     family_leaders,
@@ -16,6 +17,7 @@ from causalgia.attribution.motif_families import (
     family_table,
 )
 from causalgia.errors import OutcomesError
+from causalgia.reporting.discovery_answers import discovery_parts
 from causalgia.sequences import Motif, Sequences, decode, encode
 from causalgia.sequences.motif_alignments import alignment
 
@@ -219,3 +221,55 @@ def test_pairs_are_of_different_families_on_both_strands():
     largest, left_out = _largest(table_of(ROWS), both_strands=True)
     assert largest == ["TGTTTACA", "TGACTCA", "AGATAAG"]
     assert sum(sentence.count("(") for sentence in left_out) == 6
+
+
+NAMES = {
+    "AGATAAGG": "C4-GATA-related (GATA4, GATA2 or Gata3)",
+    "ATGACTCATC": "Fos-related::Jun-related (FOSL2::JUND, FOS::JUNB or BATF::JUN)",
+    "CCACCAGGGGGCGCTA": "",
+}
+LONG = "log2 fold change in K562 cells after six hours"
+
+
+@pytest.mark.parametrize("n_networks", [1, 5])
+@pytest.mark.parametrize(
+    ("tasks", "beside", "left_out"),
+    [
+        (["K562"], [], ""),
+        (["dev", "hk"], ["ACE in dev", "ACE in hk"], "Where sites stand"),
+        (["dev", "hk", "both"], [], "Where sites stand"),
+        (["dev", LONG], [], "Where sites stand"),
+        (["a", "b", "c", "d"], [], "Where sites stand"),
+    ],
+)
+def test_a_family_is_one_line_of_a_terminal(tasks, beside, left_out, n_networks):
+    effect = {"ace": 1.234, "lower": 1.101, "upper": 1.357, "q": 1e-7}
+    more = {"verdict": "higher", "members": n_networks, "sequences": 12}
+    more |= {"methods": "seqlets", "variant_of": ""}
+    table = pd.DataFrame(
+        {"consensus": x, "family": x, "name": name, "task": task, **effect, **more}
+        for x, name in NAMES.items()
+        for task in tasks
+    )
+    sites = pd.DataFrame(
+        {"sequence": f"s{k}", "start": k, "stop": k + 8, "motif": x, "strand": "+"}
+        for k in range(30)
+        for x in NAMES
+    )
+    pairs = pd.DataFrame(columns=["first", "second", "task", "reads"])
+    networks = {"model": range(n_networks)} if n_networks > 1 else {}
+    decided = xr.Dataset(coords=networks, attrs={"ci_prob": 0.95})
+    made = Discovery(table, pairs, sites, None, decided, 60, 60, length=249)
+    lines = discovery_parts(made).text().split("\n")
+    assert max(map(len, lines)) <= 100
+    rows = lines[lines.index("") + 1 :][: len(NAMES) + 1]
+    assert rows[0].startswith("motif  ")
+    for row, word in zip(rows[1:], NAMES, strict=True):
+        assert row.startswith(f"{word} ")
+        assert "1.234 " in row
+    for heading in beside if n_networks == 1 else []:
+        assert heading in rows[0]
+    under = " ".join(lines[lines.index(rows[-1]) + 1 :])
+    assert ("found.families" in under) == bool(left_out or n_networks > 1)
+    assert left_out in under
+    assert "whole in found.table" in under

@@ -72,8 +72,29 @@ def test_what_is_read_is_named_by_family_and_the_rest_lies_inside():
     widths = answer.decisions["placebo_class"].sel(
         contrast=~answer.decisions["is_placebo"]
     )
-    assert set(widths.values.tolist()) == {6, 7}
+    assert set(widths.values.tolist()) == {7}
     assert answer.draw() is not None
+
+
+def test_widths_up_to_a_fifth_apart_share_random_sequences_of_each_of_them():
+    words = np.array(list("ACGT"))[np.random.default_rng(0).integers(0, 4, (9, 24))]
+    widths = [5, 6, 7, 10, 11, 12, 13, 20, 24]
+    motifs = {f"m{n}": "".join(word[:n]) for n, word in zip(widths, words, strict=True)}
+    experiment = cg.experiments.motif_screen(motifs, NULL, n_placebos=40)
+    classes = experiment.labels["placebo_class"]
+    assert [classes[f"m{n}"] for n in widths] == [6, 6, 7, 12, 12, 12, 13, 24, 24]
+    drawn = [name.removeprefix("placebo ") for name in classes if "placebo" in name]
+    for widest, own in {6: (5, 6), 7: (7,), 12: (10, 11, 12), 13: (13,)}.items():
+        sizes = [len(x) for x in drawn if classes[f"placebo {x}"] == widest]
+        counts = [sizes.count(n) for n in own]
+        assert sum(counts) == len(sizes) == 40
+        assert max(counts) - min(counts) <= 1
+    middles = {
+        arm.intervention.at + len(drawn_from) / 2
+        for arm in experiment.named_arms
+        if (drawn_from := arm.name.removeprefix("placebo ")) != arm.name
+    }
+    assert max(middles) - min(middles) <= 1  # all about one place
 
 
 @pytest.mark.parametrize("kind", ["dict", "file", "list"])

@@ -10,7 +10,7 @@ import causalgia as cg
 from causalgia.attribution import layer_responses
 from causalgia.attribution.layer_responses import _label, expected_places
 from causalgia.errors import AttributionError
-from causalgia.sequences import Motif
+from causalgia.sequences import Motif, read_motifs
 from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
 
 LIST = (
@@ -31,6 +31,58 @@ def test_entries_of_jaspar_have_a_class_and_a_family():
     for identifier in (None, "GATA1_HUMAN.H11MO.0.A", "MA9999.1"):
         other = Motif("x", rows, identifier=identifier)
         assert factor_class(other) == FactorClass("", "")
+
+
+ROWS = "01\t0\t1\t9\t0\n02\t8\t1\t1\t0\n03\t0\t0\t0\t9\n04\t9\t1\t0\t0\n"
+EXPORT = (
+    "AC X1.1\nXX\nID {}\nXX\nDE X1.1 {} ; From a file\nPO\tA\tC\tG\tT\n" + ROWS + "XX\n"
+    "CC tax_group:vertebrates\n{}CC pubmed_ids:7592839\nXX\n//\n"
+)
+
+
+def test_a_file_has_classes_and_families_of_its_own(tmp_path):
+    path = tmp_path / "own.transfac"
+    dimer = "CC tf_family:PAS domains; PAS domains; Bulbs\nCC tf_class: bHLH (a); bHLH (a)\n"
+    path.write_text(
+        EXPORT.format("one", "one", "CC tf_family:Bulbs\nCC tf_class:Lamps\n")
+        + EXPORT.replace("X1", "X2").format("two", "two", dimer)
+        + EXPORT.replace("X1", "X3").format("three", "three", "")
+        # in the newest JASPAR, and without a family in the file
+        + EXPORT.replace("X1.1", "MA0035.4").format("four", "four", "")
+    )
+    found = {name: factor_class(one) for name, one in read_motifs(path).items()}
+    assert found == {
+        "one": FactorClass("Lamps", "Bulbs"),
+        "two": FactorClass("bHLH (a)", "PAS domains::Bulbs"),
+        "three": FactorClass("", ""),
+        "four": FactorClass("Other C4 zinc finger-type factors", "C4-GATA-related"),
+    }
+    path.write_text(
+        "TF\tT1\nTF Name\tone\nMotif\tM1\nFamily\tC2H2 ZF\nSpecies\tx\n"
+        f"Pos\tA\tC\tG\tT\n{ROWS}\n\n"
+        f"TF\tT2\nTF Name\ttwo\nMotif\tM2\nPos\tA\tC\tG\tT\n{ROWS}"
+    )
+    families = {one.identifier: one.tf_family for one in read_motifs(path).values()}
+    assert families == {"M1": "C2H2 ZF", "M2": ""}
+
+
+def test_motifs_of_a_file_are_named_by_its_families(tmp_path):
+    pytest.importorskip("memelite")
+    path = tmp_path / "own.transfac"
+    gata = "".join(
+        f"0{k}\t" + "\t".join("97" if x == base else "1" for x in "ACGT") + "\n"
+        for k, base in enumerate("AGATAAGG", 1)
+    )
+    family = "CC tf_family:Bulbs\nCC tf_class:Lamps\n"
+    path.write_text(
+        "".join(
+            EXPORT.replace(ROWS, gata).replace("X1", f"X{k}").format(name, name, family)
+            for k, name in enumerate(("one", "two"))
+        )
+    )
+    found = cg.attribution.match({"x": "AGATAAGG"}, read_motifs(path)).sel(motif="x")
+    assert found["label"].item() == "Bulbs (one or two)"
+    assert (found["tf_class"].item(), found["tf_family"].item()) == ("Lamps", "Bulbs")
 
 
 def test_names_that_cannot_be_told_apart_have_their_family_or_class():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from causalgia.streams import derive
 CONTROL, PLACEBO = "untreated", "placebo "
 _STREAM = 2018  # random key of the random sequences, which are fixed by the design
 _ATTEMPTS = 1_000
+_WIDER = 1.2
 
 
 def start_of_widest(
@@ -67,6 +68,29 @@ def screen_of_arms(
             **labels,
         },
     )
+
+
+def width_classes(widths: Iterable[int]) -> list[list[int]]:
+    """Return widths in classes that share random sequences, narrow ones first: the
+    widest of a class is at most a fifth wider than the narrowest.
+
+    The effect of a random sequence is a sum over its positions, more or less, and its
+    standard deviation grows with the root of the width: within a class by .095 at most.
+    (On DeepSTARR, from 6 to 20 bases, it over the root of the width is .027 to .036.)
+    Either side of the range of 50 normal effects has a standard error of .18.
+
+    Examples
+    --------
+    >>> width_classes([6, 7, 8, 10, 12, 6, 22])
+    [[6, 7], [8], [10, 12], [22]]
+    """
+    classes = list[list[int]]()
+    for width in sorted(set(widths)):
+        if classes and width <= _WIDER * classes[-1][0]:
+            classes[-1].append(width)
+        else:
+            classes.append([width])
+    return classes
 
 
 def random_placebos(

@@ -431,8 +431,10 @@ class Incremental:
         it is tolerated.
 
         The unit is the sd of the changes, where sequences have several edits each, or
-        that of all answers. Where the deviation is more than `deviation` tolerates, so
-        may be the rounding of full passes: it is measured in float64.
+        that of all answers. Several edits share the rounding of their control, which
+        was compared by itself (`trusted`) and is in no difference between them: it is
+        subtracted. Where the deviation is more than `deviation` tolerates, so may be
+        the rounding of full passes: it is measured in float64.
         """
         places = np.concatenate([group.places for group in groups])
         some = places[
@@ -452,6 +454,12 @@ class Incremental:
         control, own = block.control.to(full.dtype), block.runner.index(rows[order])
         several = len(np.unique(rows[order])) < len(order)
         spread = full - control[own] if several else torch.cat([full, control])
+        if several:
+            units, row_of = np.unique(rows[order], return_inverse=True)
+            rounding = control[block.runner.index(units)] - self.full(
+                block._tokens[units]
+            ).to(control.dtype)
+            made = made - rounding[block.runner.index(row_of)].to(made.dtype)
         off, tolerated = deviation(_to_numpy(made), _to_numpy(full), _to_numpy(spread))
         if off <= tolerated or (exact := self._in_float64(edited[order])) is None:
             return off, tolerated
