@@ -19,7 +19,7 @@ import numpy as np
 from causalgia.checks import is_whole
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import CHANGED, open_regular_file, parse_int
-from causalgia.sequences.skipped_inputs import Skipped, check_any_left, skipping
+from causalgia.sequences.skipped_inputs import Skipped, check_any_left, ways_out
 from causalgia.sequences.text_files import (
     check_not_fasta,
     check_text,
@@ -161,8 +161,8 @@ class Genome:
         if start < 0 or stop > record.length:
             msg = (
                 f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, "
-                f"which has {record.length} bases; drop it, ask for a shorter length, "
-                f"{skipping('edge')}"
+                f"which has {record.length} bases; "
+                + ways_out("drop it", "ask for a shorter length", skip="edge")
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
@@ -200,7 +200,7 @@ class Genome:
                 )
             msg = (
                 f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; "
-                f"{cure}, {skipping('chromosome')}"
+                f"{ways_out(cure, skip='chromosome')}"
             )
             raise SequenceError(msg)
         return record
@@ -496,7 +496,7 @@ def read_bed(
         else:
             msg = (
                 f"{path}: lines {first} and {window.line} give the same window "
-                f"{window.name}; drop one{summits}, {skipping('repeated')}"
+                f"{window.name}; {ways_out(f'drop one{summits}', skip='repeated')}"
             )
             raise SequenceError(msg)
     return once
@@ -570,7 +570,7 @@ def _summit(columns: list[str], width: int, place: str) -> int:
     if not 0 <= summit < width:
         msg = (
             f"{place}: summit {summit} is outside the interval of {width} bases (-1: "
-            f"not called); use center='middle', {skipping('summit')}"
+            "not called); " + ways_out("use center='middle'", skip="summit")
         )
         raise SequenceError(msg)
     return summit

@@ -4,12 +4,17 @@ reason.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 from causalgia.checks import nearest
 from causalgia.errors import SequenceError, quoted
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 Skip: TypeAlias = "str | Sequence[str]"
 """Reasons for which lines are left out: one, several, or ``"all"``."""
@@ -74,15 +79,42 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
     return frozenset(chosen)
 
 
-def skipping(reason: str) -> str:
-    """Return the cure that leaves a kind of line out.
+_TAKES_SKIP: ContextVar[bool] = ContextVar("takes skip=", default=False)
+
+
+def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make the errors of a function, and of what it calls, name its ``skip=`` as a way
+    out.
+    """
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        token = _TAKES_SKIP.set(True)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _TAKES_SKIP.reset(token)
+
+    return call
+
+
+def ways_out(*cures: str, skip: str) -> str:
+    """Return cures in words; the last leaves such lines out, where the function that was
+    called can.
 
     Examples
     --------
-    >>> skipping("edge")
-    "or leave such lines out by skip='edge'"
+    >>> ways_out("drop it", "give a shorter length=", skip="edge")
+    'drop it, or give a shorter length='
+    >>> @takes_skip
+    ... def read(path, *, skip=()):
+    ...     return ways_out("drop it", skip="edge")
+    >>> read("peaks.bed")
+    "drop it, or leave such lines out by skip='edge'"
     """
-    return f"or leave such lines out by skip={quoted(reason)}"
+    if _TAKES_SKIP.get():
+        cures = (*cures, f"leave such lines out by skip={quoted(skip)}")
+    return ", or ".join(filter(None, (", ".join(cures[:-1]), cures[-1])))
 
 
 def skip_counts(skipped: Sequence[Skipped]) -> str:

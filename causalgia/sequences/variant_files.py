@@ -24,7 +24,8 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
-    skipping,
+    takes_skip,
+    ways_out,
 )
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
 
@@ -143,6 +144,7 @@ class VariantList(tuple[Variant, ...]):
         return VariantList.of, (tuple(self), self.skipped, self.lines)
 
 
+@takes_skip
 def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
     r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
 
@@ -230,7 +232,7 @@ def _each_once(
         else:
             raise SequenceError(
                 f"{path}: lines {seen[variant.written]} and {number} give the same "
-                f"variant {variant.written}; drop one, {skipping('repeated')}"
+                f"variant {variant.written}; {ways_out('drop one', skip='repeated')}"
             )
     shared = Counter(variant.name for variant in once)
     return VariantList.of(
@@ -336,8 +338,8 @@ def _of_alternates(
         try:
             yield Variant(chromosome, position, reference, alternate, name)
         except SequenceError as error:
-            cure = f", {skipping(flaw)}" if flaw else ""
-            raise SequenceError(f"{place}: {error}{cure}") from error
+            text = ways_out(str(error), skip=flaw) if flaw else error
+            raise SequenceError(f"{place}: {text}") from error
 
 
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -371,6 +373,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 }
 
 
+@takes_skip
 def read_variants(
     path: str | PathLike[str], *, schema: Schema = "vcf", skip: Skip = ()
 ) -> VariantList:
@@ -631,7 +634,7 @@ def check_alleles(
         f"{quoted(variant.reference)}, but {fasta} has {quoted(found)} there "
         f"({len(wrong)} of {len(variants)} variants differ): {cure}"
         + (
-            f"; drop them, {skipping('mismatch')}"
+            f"; {ways_out('drop them', skip='mismatch')}"
             if 2 * len(wrong) <= len(variants)
             else ""
         )
