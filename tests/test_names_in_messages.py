@@ -7,7 +7,6 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Iterator
 from functools import cache, reduce
@@ -43,6 +42,12 @@ NO_MESSAGES = re.compile(r"[<>\\]|##|causalgia\.time")
 NO_ARGUMENTS = {
     "r": "a rank that is shown",
     "u1": "bytes of a magic number",
+    "style": "of HTML",
+    "viewBox": "of HTML",
+    "mode": "of one's own call of posterior.mixture.mixture",
+    "prior_count": "of one's own call of posterior.mixture.mixture",
+    "nu": "of one's own call of posterior.student_t.student",
+    "threads": "of one's own call of sequences.random.over_rows",
 }
 NOT_OURS = {"--check-ref": "bcftools norm", "--help": "every command"}
 
@@ -83,14 +88,17 @@ def _joined(node: ast.JoinedStr) -> str:
     )
 
 
+ROOMS = (
+    "attribution benchmark calibration design effects estimation experiments mpra "
+    "multiplicity paper planning plot posterior predict protocol refutation reporting "
+    "schema sequences stopping store verdicts zoo"
+)
+
+
 def modules() -> Iterator[Any]:
     yield cg
-    for found in pkgutil.walk_packages(cg.__path__, "causalgia."):
-        if not found.name.endswith("__main__"):
-            try:
-                yield importlib.import_module(found.name)
-            except (ImportError, MissingExtraError):
-                continue
+    for room in ROOMS.split():
+        yield importlib.import_module(f"causalgia.{room}")
 
 
 @cache
@@ -174,6 +182,8 @@ def test_every_call_that_a_message_names_takes_its_arguments():
             r"\b((?:cg|causalgia)\.[A-Za-z_.]*\w)(?:\(([^()]*)\))?", text
         ):
             value = resolved(name)
+            if value is None and place.startswith("former_names.py"):
+                continue
             if value is None:
                 if name.count(".") > 1 or name.startswith("cg."):
                     wrong.append(f"{place}: there is no {name}, {text!r}")
