@@ -294,7 +294,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             {"outcomes": of_three(), "models": {"d": {"model 0": -1, "model 1": 1}}},
             r"give (over='model')",
         ),
-        lambda found: found["ice"].sizes["contrast"] == 1,
+        lambda found: found.sizes["contrast"] == 3 and "model" not in found["ice"].dims,
     ),
     # ---- adjustment and bands
     "p-values of a table": (
@@ -498,7 +498,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda: cured(
             cg.infer,
             {
-                "estimates": cg.from_effects(E[:2], se=SE[:2]),
+                "estimates": cg.from_effects(E[:1], se=SE[:1]),
                 "rng": 0,
                 "law": "normal",
                 "prior": cg.Prior(tau="uniform", tau_scale=np.inf),

@@ -17,6 +17,8 @@ from test_applied_cures import ARMS, ORACLE, STRINGS, answer, design, run
 import causalgia as cg
 from causalgia.sequences import Motif
 
+TOKENS = cg.sequences.encode(STRINGS)
+ONE_HOT = cg.sequences.one_hot(TOKENS)
 TOY = Motif("toy", ((0.1, 0.1, 0.7, 0.1), (0.6, 0.2, 0.1, 0.1), (0.1, 0.1, 0.1, 0.7)))
 RULES = {"oligo_length": 200, "adapters": ("ACGTACGTAC", "TTGCATTGCA"), "rng": 0}
 
@@ -142,6 +144,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
                 "tokens": cg.sequences.encode(STRINGS),
                 "motif": TOY,
                 "threshold": 1e-6,
+                "overlapping": True,
             },
             r"give (threshold=[\d.e-]+),",
         ),
@@ -150,18 +153,56 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             == sum("".join(x).count("GAT") + "".join(x).count("ATC") for x in STRINGS)
         ),
     ),
-    "an axis of sequences": (
-        lambda: (
-            evaluated(
-                cg.attribute,
-                {
-                    "sequences": np.eye(4, 40, dtype=np.float32),
-                    "predictor": ORACLE,
-                },
-                r"(array\[None\])",
-                array=np.eye(4, 40, dtype=np.float32),
-            ),
-        lambda found: found.shape == (1, 4, 40),
+    "one-hot letters, one sequence": (
+        lambda: cg.Genomic(
+            of=evaluated(
+                cg.Genomic,
+                {"of": ONE_HOT[0]},
+                r"(cg.sequences.tokens\(x.*\))",
+                x=ONE_HOT[0],
+            )
+        ),
+        lambda found: (
+            found.length == 40
+            and np.array_equal(found.parents_given.tokens, TOKENS[:1])
+        ),
+    ),
+    "one-hot letters, many": (
+        lambda: cg.Genomic(
+            of=evaluated(
+                cg.Genomic, {"of": ONE_HOT}, r"(cg.sequences.tokens\(x.*\))", x=ONE_HOT
+            )
+        ),
+        lambda found: (
+            found.length == 40 and np.array_equal(found.parents_given.tokens, TOKENS)
+        ),
+    ),
+    "one-hot letters, bases last": (
+        lambda: cg.Genomic(
+            of=evaluated(
+                cg.Genomic,
+                {"of": ONE_HOT.transpose(0, 2, 1)},
+                r"(cg.sequences.tokens\(x.*\))",
+                x=ONE_HOT.transpose(0, 2, 1),
+            )
+        ),
+        lambda found: (
+            found.length == 40 and np.array_equal(found.parents_given.tokens, TOKENS)
+        ),
+    ),
+    "one-hot letters, one, bases last": (
+        lambda: cg.Genomic(
+            of=evaluated(
+                cg.Genomic,
+                {"of": ONE_HOT[0].T},
+                r"(cg.sequences.tokens\(x.*\))",
+                x=ONE_HOT[0].T,
+            )
+        ),
+        lambda found: (
+            found.length == 40
+            and np.array_equal(found.parents_given.tokens, TOKENS[:1])
+        ),
     ),
     "letters that are not bases": (
         lambda: cured(

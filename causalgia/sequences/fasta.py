@@ -289,10 +289,13 @@ def as_sequences(of: Source) -> Sequences:
         if array.ndim == 1 and array.dtype.kind in "UO":
             return _from_strings(array.tolist())
         if _looks_one_hot(array):
+            given = "x" if array.ndim == 3 else "x[None]"
+            last = array.shape[-2] != 4 == array.shape[-1]
             msg = (
                 f"an array of shape {array.shape} and type {array.dtype} looks "
                 "one-hot; give tokens (n, length): "
-                "causalgia.sequences.alphabet.tokens(x) makes them"
+                f"cg.sequences.tokens({given}{', layout=' + quoted('NLC') if last else ''}) "
+                "makes them"
             )
             raise SequenceError(msg)
         tokens = np.atleast_2d(as_token_array(array))
