@@ -414,8 +414,8 @@ def _check_n_placebos(n: int, share: Any) -> None:
     needed = max(LEAST_IN_A_REGION, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:
         raise EstimateError(
-            f"a region of placebos needs {needed} of them for a share of {float(share):g}, "
-            f"and there are {n}; {_add_arms(needed)}, or rank each effect among them "
+            f"a region of placebos needs {needed} of them for a share of "
+            f"{float(share):g}, and there are {n}; {_add_arms(needed)}, or rank each effect among them "
             "with causalgia.multiplicity.placebo_rank"
         )
 
