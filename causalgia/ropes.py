@@ -105,6 +105,9 @@ class Rope:
             if rope != 0:
                 known = -1e300 < rope < 1e300 and rope != null
                 half = abs(float(rope) - null) if known else 0.1
+                low, high = null - half, null + half
+                if null and rope > 0:  # as far below as above, in ratios
+                    low, high = sorted((float(rope), null**2 / float(rope)))
                 alone = (
                     f"; rope=0 asks for the direction alone, about {null:g}"
                     if null
@@ -112,7 +115,7 @@ class Rope:
                 )
                 raise DecisionError(
                     f"rope={quoted(rope)} is one number; a region has two ends: "
-                    f"rope=({null - half:g}, {null + half:g}){alone}"
+                    f"rope=({low:.15g}, {high:.15g}){alone}"
                 )
             return cls("direction", 0)
         if isinstance(rope, tuple | list) and rope and all(map(_names_a_task, rope)):
@@ -297,7 +300,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     if low > high:
         raise DecisionError(
             f"rope={quoted(rope)} is reversed; give the lower end first: "
-            f"rope=({high:g}, {low:g})"
+            f"rope=({quoted(high)}, {quoted(low)})"
         )
     if low == high:
         raise DecisionError(

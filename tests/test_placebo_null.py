@@ -222,11 +222,12 @@ def test_too_few_words_set_no_quantile() -> None:
     few = screen(np.arange(40.0), 39)
     with pytest.raises(
         EstimateError,
-        match="needs 40 of them for share=0.95, and there are 39; .*placebo_rank",
+        match="needs 40 of them for a share of 0.95, and there are 39; .*placebo_rank",
     ):
         placebo_region(few)
     with pytest.raises(
-        EstimateError, match="needs 199 of them for share=0.99, and there are 100"
+        EstimateError,
+        match="needs 199 of them for a share of 0.99, and there are 100; .*n_placebos=199",
     ):
         placebo_region(screen(np.arange(100.0), 100), share=0.99)
     with pytest.raises(

@@ -616,8 +616,7 @@ def test_an_array_of_tokens_is_copied():
         ([[0, 1], [2, 3]], "record 0 is a list, not a string"),
         (
             one_hot(TOKENS),
-            "looks one-hot; give tokens (n, length): "
-            "causalgia.sequences.alphabet.tokens(x)",
+            "looks one-hot; give tokens (n, length): cg.sequences.tokens(x)",
         ),
         (one_hot(TOKENS, dtype=np.int8), "looks one-hot"),
         (one_hot(TOKENS, dtype=bool)[0], "looks one-hot"),

@@ -888,7 +888,7 @@ def test_a_region_of_placebo_words_that_are_not_there_is_an_error_of_the_rope(
     rope: str,
 ) -> None:
     message = (
-        f"rope='{rope}': a region of placebos needs 40 of them for share=0.95, "
+        f"rope='{rope}': a region of placebos needs 40 of them for a share of 0.95, "
         "and there are 0; add arms with"
     )
     for verb in (

@@ -39,7 +39,10 @@ from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Sequences, Source
 from causalgia.sequences.random import random_words
-from causalgia.sequences.skipped_inputs import Skip
+from causalgia.sequences.skipped_inputs import (
+    Skip,
+    takes_skip,
+)
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import meter
 from causalgia.types import Tokens
@@ -77,6 +80,7 @@ _HELD = 2**26
 Maps = dict[str, NDArray[Any]]
 
 
+@takes_skip
 def attribute(
     sequences: Source | xr.Dataset,
     predictor: Predictor,

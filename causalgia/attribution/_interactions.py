@@ -36,7 +36,10 @@ from causalgia.schema import annotate, validate
 from causalgia.sequences import Instances, Motif
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.sequences.random import random_words
-from causalgia.sequences.skipped_inputs import Skip
+from causalgia.sequences.skipped_inputs import (
+    Skip,
+    takes_skip,
+)
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.outcomes import floor_of_one, meter
 from causalgia.types import Tokens
@@ -47,6 +50,7 @@ _TERMS = 4
 """Sum of the absolute weights of the four means in an interaction."""
 
 
+@takes_skip
 def interactions(
     sequences: Source | xr.Dataset,
     predictor: Predictor,
@@ -471,6 +475,7 @@ def _consensus(of: Sequences, units: _Units, first: int, last: int) -> str:
     )
 
 
+@takes_skip
 def dfim(
     sequences: Source | xr.Dataset,
     predictor: Predictor,

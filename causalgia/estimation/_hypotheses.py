@@ -373,8 +373,9 @@ def _check_not_ratio(table: xr.Dataset) -> None:
         raise ContrastError(
             "the effects are ratios "
             f"(scale={quoted(table.attrs.get('transform', 'ratio'))}), and no effect "
-            "is 1: sums of ratios have no plain limits; use scale='log_of_means', "
-            "where ratios of ratios are differences"
+            "is 1: sums of ratios have no plain limits; take them by "
+            "cg.contrast(..., scale='log_of_means'), where ratios of ratios are "
+            "differences"
         )
 
 

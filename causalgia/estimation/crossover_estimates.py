@@ -37,6 +37,7 @@ from causalgia.estimation.request import (
     check_squares,
     clusters,
     grouping,
+    narrower_claims,
     parents_as_strata,
 )
 from causalgia.estimation.standard_errors import Moderated
@@ -152,7 +153,12 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
     if request.is_crossed:
         raise EstimateError(
             f"target={quoted(request.target)} needs two or more units, and there is "
-            "one; draw more units, or use target='units' for the effect on this one"
+            "one; draw more units"
+            + (
+                ""
+                if uses_random_arms(effects).any()
+                else ", or use target='units' for the effect on this one"
+            )
         )
 
 
@@ -188,10 +194,12 @@ def _replace_constant(
 def _estimate_population(
     effects: xr.Dataset, ice: Array, request: Request
 ) -> tuple[Estimate, int, str, str]:
-    del effects  # which other targets take
     groups = request.groups
     assert groups is not None  # else `_estimate_unclustered` answers
-    check_clusters(groups, len(groups.labels))
+    fixed = not uses_random_arms(effects).any()
+    check_clusters(
+        groups, len(groups.labels), narrower_claims(groups, fixed_units=fixed)
+    )
     n_clusters, name = len(groups.labels), groups.name
     if request.weights == "clusters":
         answer = mean_of_cluster_means(ice, groups.codes)

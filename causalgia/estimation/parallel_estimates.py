@@ -28,6 +28,7 @@ from causalgia.estimation.request import (
     check_no_cluster,
     check_two_clusters,
     grouping,
+    narrower_claims,
     parents_as_strata,
 )
 from causalgia.numerics.moments import centered, skewness
@@ -216,7 +217,11 @@ def _estimate_with_blocks(
             if groups.name == block.name != "parent"
             else check_clusters
         )
-        require(groups, len(groups.labels))
+        require(
+            groups,
+            len(groups.labels),
+            narrower_claims(groups, fixed_units=True),
+        )
         inside = rounded_block_effects(
             trial.Y, trial.arm, block.codes, trial.W, trial.rounding
         )
@@ -341,7 +346,9 @@ def _estimate_with_clusters(
     n_clusters = np.array(
         [has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp
     )
-    check_clusters(groups, int(n_clusters.min()))
+    check_clusters(
+        groups, int(n_clusters.min()), narrower_claims(groups, fixed_units=True)
+    )
     fits = _fit_used_arms(trial, covariates, groups.codes)
     answer = clustered(fits, trial.W, len(groups.labels))
     method = (

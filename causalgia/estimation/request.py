@@ -272,9 +272,16 @@ def with_clusters(effects: xr.Dataset, request: Request) -> Request:
     return replace(request, groups=clusters(effects, request)) if drawn else request
 
 
-def check_clusters(groups: Grouping, n_clusters: int) -> None:
-    """Raise EstimateError for one cluster, warn below 20."""
-    check_two_clusters(groups, n_clusters)
+_NEW_UNITS = "cluster='none' (new units of this one)"
+
+
+def check_clusters(
+    groups: Grouping, n_clusters: int, narrower: str = _NEW_UNITS
+) -> None:
+    """Raise EstimateError for one cluster, of which `narrower` claims can be made; warn
+    below 20.
+    """
+    check_two_clusters(groups, n_clusters, narrower)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
             f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals "
@@ -285,21 +292,42 @@ def check_clusters(groups: Grouping, n_clusters: int) -> None:
         )
 
 
-def check_two_clusters(groups: Grouping, n_clusters: int) -> None:
+def check_two_clusters(
+    groups: Grouping, n_clusters: int, narrower: str = _NEW_UNITS
+) -> None:
     """Raise EstimateError for one cluster, from which no variance between clusters can
     be estimated.
     """
     if n_clusters < 2:
-        shuffles = (
-            "target='parents' (new shuffles of this one) or "
-            if groups.name == "parent"
-            else ""
-        )
         raise EstimateError(
             f"all units share the one {groups.name} {quoted(groups.labels[0])}, so the "
             f"variance between {groups.name}s cannot be estimated; draw from more "
-            f"{groups.name}s, or claim less: {shuffles}target='units'"
+            f"{groups.name}s, or claim less: {narrower}"
         )
+
+
+def narrower_claims(groups: Grouping, *, fixed_units: bool) -> str:
+    """Return the targets that one cluster leaves to `estimate`.
+
+    Parameters
+    ----------
+    groups
+        The clusters.
+    fixed_units
+        Whether the effects on exactly these units can be estimated.
+
+    Examples
+    --------
+    >>> one = Grouping("parent", np.zeros(3, dtype=int), ("p",))
+    >>> narrower_claims(one, fixed_units=False)
+    "target='parents' (new shuffles of this one)"
+    """
+    claims = (
+        ["target='parents' (new shuffles of this one)"]
+        if groups.name == "parent"
+        else []
+    )
+    return " or ".join([*claims, *["target='units'"] * fixed_units]) or _NEW_UNITS
 
 
 def check_no_cluster(request: Request, instead: str) -> None:
@@ -376,10 +404,10 @@ def as_ci_prob(
     ...
     causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1; for example ci_prob=0.95
     """
-    if is_real(ci_prob) and 0 < ci_prob < 0.5:
+    if is_real(ci_prob) and 1e-15 < ci_prob < 0.5:
         raise error(
             f"{of}ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the "
-            f"interval, not its error: give ci_prob={1 - ci_prob:g}"
+            f"interval, not its error: give ci_prob={1 - ci_prob:.15g}"
         )
     if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
         raise error(

@@ -55,7 +55,11 @@ from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import decode
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.listed_variants import ListedVariants
-from causalgia.sequences.skipped_inputs import Skip, as_skip
+from causalgia.sequences.skipped_inputs import (
+    Skip,
+    as_skip,
+    takes_skip,
+)
 from causalgia.sequences.variant_files import Variant, read_variants
 from causalgia.sequences.windowed_variants import (
     ReadOut,
@@ -94,6 +98,7 @@ _VERDICTS = {
 }
 
 
+@takes_skip
 def variants(
     vcf: str | PathLike[str] | Sequence[Variant],
     fasta: str | PathLike[str],

@@ -29,10 +29,16 @@ _CENTRAL_SHARE = 0.95
 _AT_90 = float(ndtri(0.9))
 # of the effect of the outermost placebo; rounding of float32 outcomes is less
 _ONE_EFFECT = 1e-4
-_PLACEBO_CURE = (
-    "add arms with cg.placebos(pattern, at=, n_placebos=40), or mark contrasts by a "
-    "bool coordinate is_placebo"
-)
+
+
+def _add_arms(n: int) -> str:
+    """Return how a trial comes to this number of placebos."""
+    return (
+        f"add arms with cg.placebos(pattern, at=, n_placebos={n}), or mark contrasts "
+        "by a bool coordinate is_placebo"
+    )
+
+
 _WIDER = "use more units, or give a rope in numbers"
 
 
@@ -86,7 +92,7 @@ def placebo_rank(estimates: EstimateTable) -> xr.Dataset:
         if fewest < 2:
             raise EstimateError(
                 "a rank among placebos needs two or more, and there are "
-                f"{fewest}; {_PLACEBO_CURE}"
+                f"{fewest}; {_add_arms(LEAST_IN_A_REGION)}"
             )
         above[rows], below[rows] = (
             _rank_p_values(sign * ace[rows], marked[rows]) for sign in (1, -1)
@@ -410,9 +416,9 @@ def _check_n_placebos(n: int, share: Any) -> None:
     needed = max(LEAST_IN_A_REGION, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:
         raise EstimateError(
-            f"a region of placebos needs {needed} of them for "
-            f"share={float(share):g}, and there are {n}; {_PLACEBO_CURE}, or rank each effect "
-            "among them with causalgia.multiplicity.placebo_rank"
+            f"a region of placebos needs {needed} of them for a share of "
+            f"{float(share):g}, and there are {n}; {_add_arms(needed)}, or rank each effect among them "
+            "with causalgia.multiplicity.placebo_rank"
         )
 
 

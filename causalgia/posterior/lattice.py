@@ -431,8 +431,8 @@ def _refine_cells(
             break
         table = _halve_cells(density, table, rough, live, cut)
     raise InferenceError(
-        "the posterior of the law is too rough for cells; take law='normal', or "
-        "engine='nuts'"
+        "the posterior of the law is too rough for cells; take law='normal' or "
+        "law='student_t'"
     )
 
 

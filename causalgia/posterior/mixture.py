@@ -354,8 +354,8 @@ def _alternate_maxima(
             return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
     raise InferenceError(
-        "weights and center did not settle together in 1,000 turns; take mode='zero' "
-        "or engine='nuts'"
+        "weights and center did not settle together in 1,000 turns; take "
+        "law='normal' or engine='nuts'"
     )
 
 

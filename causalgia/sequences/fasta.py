@@ -38,7 +38,8 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
-    skipping,
+    takes_skip,
+    ways_out,
 )
 from causalgia.sequences.text_files import read_text
 from causalgia.streams import RNG
@@ -281,7 +282,7 @@ def as_sequences(of: Source) -> Sequences:
     if isinstance(of, str):
         is_letters = of.isascii() and set(of.upper()) <= set(IUPAC)
         if not is_letters or _exists(of):
-            return read_fasta(of)
+            return _read_records(of)
         try:
             return _from_strings([of])
         except SequenceError as error:
@@ -291,7 +292,7 @@ def as_sequences(of: Source) -> Sequences:
             )
             raise SequenceError(msg) from error
     if isinstance(of, PathLike):
-        return read_fasta(of)
+        return _read_records(of)
     if isinstance(of, Mapping):
         return _from_strings(list(of.values()), tuple(of))
     if hasattr(of, "__array__"):
@@ -299,10 +300,13 @@ def as_sequences(of: Source) -> Sequences:
         if array.ndim == 1 and array.dtype.kind in "UO":
             return _from_strings(array.tolist())
         if _looks_one_hot(array):
+            given = "x" if array.ndim == 3 else "x[None]"
+            last = array.shape[-2] != 4 == array.shape[-1]
             msg = (
                 f"an array of shape {array.shape} and type {array.dtype} looks "
                 "one-hot; give tokens (n, length): "
-                "causalgia.sequences.alphabet.tokens(x) makes them"
+                f"cg.sequences.tokens({given}{', layout=' + quoted('NLC') if last else ''}) "
+                "makes them"
             )
             raise SequenceError(msg)
         tokens = np.atleast_2d(as_token_array(array))
@@ -472,6 +476,7 @@ def _looks_one_hot(array: NDArray[np.generic]) -> bool:
     return lengthwise and bool((np.sum(array == 1, axis=axis) == 1).all())
 
 
+@takes_skip
 def read_fasta(
     path: FilePath,
     *,
@@ -529,6 +534,16 @@ def read_fasta(
             f"path={quoted(path)} is not a path; give that of one FASTA file, such as "
             "'peaks.fa'"
         )
+    return _read_records(path, length, ambiguous, rng, skip)
+
+
+def _read_records(
+    path: FilePath,
+    length: int | None = None,
+    ambiguous: ReadAmbiguous = "refuse",
+    rng: RNG | None = None,
+    skip: Skip = (),
+) -> Sequences:
     source = str(path)
     reasons = as_skip(skip, RECORD_SKIPS, what="records")
     length = None if length is None else as_int(length, "length", error=SequenceError)
@@ -539,7 +554,7 @@ def read_fasta(
     _check_unique_names(names, place=f"{source}: ")
     whole = bodies
     if length is not None:
-        cure = f"take a smaller one, {skipping('length')}"
+        cure = ways_out("take a smaller one", skip="length")
         bodies = _middles(bodies, names, length, f"{source}: ", cure)
     letters = stack_letters(bodies, names, source=source)
     tokens, spelled = read_letters(
@@ -577,7 +592,7 @@ def middle_windows(of: Source, length: int) -> Sequences:
     """
     length = as_int(length, "length", error=SequenceError)
     if isinstance(of, PathLike) or (isinstance(of, str) and _exists(of)):
-        return read_fasta(of, length=length)
+        return _read_records(of, length)
     if isinstance(of, Sequences):
         of = dict(zip(of.names, decode(of.tokens), strict=True))
     names: tuple[Name, ...] | None = tuple(of) if isinstance(of, Mapping) else None
@@ -646,7 +661,7 @@ def _without_flawed_records(
     chosen = tuple(names[i] for i in usable)
     _check_unique_names(chosen, place=f"{source}: ")
     if length is not None:
-        cure = f"take a smaller one, {skipping('length')}"
+        cure = ways_out("take a smaller one", skip="length")
         _middles([bodies[i] for i in usable], chosen, length, f"{source}: ", cure)
     letters = stack_letters([bodies[i] for i in usable], chosen, source=source)
     tokens, spelled = read_letters(
@@ -683,6 +698,7 @@ def flaw_of_letters(letters: bytes, ambiguous: ReadAmbiguous) -> str:
     return f"letter {quoted(chr(letters[at]))} at position {at} (counted from 0)"
 
 
+@takes_skip
 def from_bed(
     bed: FilePath,
     fasta: FilePath,
@@ -817,8 +833,11 @@ def parse_fasta(
                 if name
                 else "record has no name after '>'"
             )
-            cure = f", {skipping('empty')}" if name else ""
-            msg = f"{source}: line {line}: {flaw}; complete or drop it{cure}"
+            cure = "complete or drop it"
+            msg = (
+                f"{source}: line {line}: {flaw}; "
+                f"{ways_out(cure, skip='empty') if name else cure}"
+            )
             raise SequenceError(msg)
     return names, letters
 

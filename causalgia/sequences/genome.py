@@ -23,7 +23,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     check_any_left,
     parsed_or_left_out,
-    skipping,
+    ways_out,
 )
 from causalgia.sequences.text_files import (
     check_not_fasta,
@@ -166,8 +166,8 @@ class Genome:
         if start < 0 or stop > record.length:
             msg = (
                 f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, "
-                f"which has {record.length} bases; drop it, ask for a shorter length, "
-                f"{skipping('edge')}"
+                f"which has {record.length} bases; "
+                + ways_out("drop it", "ask for a shorter length", skip="edge")
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
@@ -205,7 +205,7 @@ class Genome:
                 )
             msg = (
                 f"{place}: chromosome {quoted(chromosome)} is not in {self.path}; "
-                f"{cure}, {skipping('chromosome')}"
+                f"{ways_out(cure, skip='chromosome')}"
             )
             raise SequenceError(msg)
         return record
@@ -506,7 +506,7 @@ def read_bed(
         else:
             msg = (
                 f"{path}: lines {first} and {window.line} give the same window "
-                f"{window.name}; drop one{summits}, {skipping('repeated')}"
+                f"{window.name}; {ways_out(f'drop one{summits}', skip='repeated')}"
             )
             raise SequenceError(msg)
     return once
@@ -580,7 +580,7 @@ def _summit(columns: list[str], width: int, place: str) -> int:
     if not 0 <= summit < width:
         msg = (
             f"{place}: summit {summit} is outside the interval of {width} bases (-1: "
-            f"not called); use center='middle', {skipping('summit')}"
+            "not called); " + ways_out("use center='middle'", skip="summit")
         )
         raise SequenceError(msg)
     return summit

@@ -25,7 +25,13 @@ from causalgia.sequences.fasta import (
     read_letters,
 )
 from causalgia.sequences.genome import is_bed_header
-from causalgia.sequences.skipped_inputs import Skip, Skipped, as_skip, check_any_left
+from causalgia.sequences.skipped_inputs import (
+    Skip,
+    Skipped,
+    as_skip,
+    check_any_left,
+    takes_skip,
+)
 from causalgia.sequences.text_files import text_head
 from causalgia.streams import RNG
 
@@ -43,6 +49,7 @@ it.
 _OF_FINEMO = "sequences"
 
 
+@takes_skip
 def read_sequences(
     path: FilePath,
     *,

@@ -4,12 +4,17 @@ reason.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple, TypeAlias, TypeVar
+from contextvars import ContextVar
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 from causalgia.checks import nearest
 from causalgia.errors import SequenceError, quoted
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 Skip: TypeAlias = "str | Sequence[str]"
 """Reasons for which lines are left out: one, several, or ``"all"``."""
@@ -78,15 +83,42 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
     return frozenset(known if everything else chosen)
 
 
-def skipping(reason: str) -> str:
-    """Return the cure that leaves a kind of line out.
+_TAKES_SKIP: ContextVar[bool] = ContextVar("takes skip=", default=False)
+
+
+def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Make the errors of a function, and of what it calls, name its ``skip=`` as a way
+    out.
+    """
+
+    @functools.wraps(function)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        token = _TAKES_SKIP.set(True)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _TAKES_SKIP.reset(token)
+
+    return call
+
+
+def ways_out(*cures: str, skip: str) -> str:
+    """Return cures in words; the last leaves such lines out, where the function that was
+    called can.
 
     Examples
     --------
-    >>> skipping("edge")
-    "or leave such lines out by skip='edge'"
+    >>> ways_out("drop it", "give a shorter length=", skip="edge")
+    'drop it, or give a shorter length='
+    >>> @takes_skip
+    ... def read(path, *, skip=()):
+    ...     return ways_out("drop it", skip="edge")
+    >>> read("peaks.bed")
+    "drop it, or leave such lines out by skip='edge'"
     """
-    return f"or leave such lines out by skip={quoted(reason)}"
+    if _TAKES_SKIP.get():
+        cures = (*cures, f"leave such lines out by skip={quoted(skip)}")
+    return ", or ".join(filter(None, (", ".join(cures[:-1]), cures[-1])))
 
 
 def parsed_or_left_out(
@@ -108,7 +140,7 @@ def parsed_or_left_out(
         return parse()
     except SequenceError as error:
         if "malformed" not in reasons:
-            raise SequenceError(f"{error}, {skipping('malformed')}") from error
+            raise SequenceError(ways_out(str(error), skip="malformed")) from error
         detail = str(error).removeprefix(f"{place}: ").partition(";")[0]
         skipped.append(Skipped(f"line {number}", "malformed", detail, number))
         return None

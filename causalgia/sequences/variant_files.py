@@ -25,7 +25,8 @@ from causalgia.sequences.skipped_inputs import (
     as_skip,
     check_any_left,
     parsed_or_left_out,
-    skipping,
+    takes_skip,
+    ways_out,
 )
 from causalgia.sequences.text_files import check_not_fasta, numbered_lines, read_text
 
@@ -142,6 +143,7 @@ class VariantList(tuple[Variant, ...]):
         return VariantList.of, (tuple(self), self.skipped, self.lines)
 
 
+@takes_skip
 def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
     r"""Read the variants of a VCF file, plain or gzip-compressed, in its order.
 
@@ -229,7 +231,7 @@ def _each_once(
         else:
             raise SequenceError(
                 f"{path}: lines {seen[variant.written]} and {number} give the same "
-                f"variant {variant.written}; drop one, {skipping('repeated')}"
+                f"variant {variant.written}; {ways_out('drop one', skip='repeated')}"
             )
     shared = Counter(variant.name for variant in once)
     return VariantList.of(
@@ -343,8 +345,8 @@ def _of_alternates(
         try:
             yield Variant(chromosome, position, reference, alternate, name)
         except SequenceError as error:
-            cure = f", {skipping(flaw)}" if flaw else ""
-            raise SequenceError(f"{place}: {error}{cure}") from error
+            text = ways_out(str(error), skip=flaw) if flaw else error
+            raise SequenceError(f"{place}: {text}") from error
 
 
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
@@ -378,6 +380,7 @@ _COLUMNS_OF_SCHEMA: dict[str, tuple[str, ...]] = {
 }
 
 
+@takes_skip
 def read_variants(
     path: str | PathLike[str], *, schema: Schema = "vcf", skip: Skip = ()
 ) -> VariantList:
@@ -653,7 +656,7 @@ def check_alleles(
         f"{quoted(variant.reference)}, but {fasta} has {quoted(found)} there "
         f"({len(wrong)} of {len(variants)} variants differ): {cure}"
         + (
-            f"; drop them, {skipping('mismatch')}"
+            f"; {ways_out('drop them', skip='mismatch')}"
             if 2 * len(wrong) <= len(variants)
             else ""
         )

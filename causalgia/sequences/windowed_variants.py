@@ -20,7 +20,7 @@ from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
-from causalgia.sequences.skipped_inputs import skipping
+from causalgia.sequences.skipped_inputs import ways_out
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.variant_files import (
     Variant,
@@ -385,7 +385,7 @@ def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
     if long is not None:
         msg = (
             f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; "
-            f"give length= of at least that, drop it, {skipping('long')}"
+            + ways_out("give length= of at least that", "drop it", skip="long")
         )
         raise SequenceError(msg)
 
@@ -452,7 +452,7 @@ def _check_inside(
         msg = (
             f"{len(outside):,} of {len(variants):,} variants lie so near an end of "
             f"their chromosome that a window of {length:,} bases leaves it: {shown}; "
-            f"drop them, give a shorter length=, {skipping('edge')}"
+            + ways_out("drop them", "give a shorter length=", skip="edge")
         )
         raise SequenceError(msg)
 
@@ -462,8 +462,8 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
         odd = next(i for i, letter in enumerate(letters) if letter not in BASES)
         msg = (
             f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no "
-            f"base, {odd} bases after its window's start; ask for a shorter length, "
-            f"drop the variant, {skipping('N')}"
+            f"base, {odd} bases after its window's start; "
+            + ways_out("ask for a shorter length", "drop the variant", skip="N")
         )
         raise SequenceError(msg)
 
@@ -725,9 +725,12 @@ def _placed(
         raise SequenceError(
             f"{len(outside):,} of {len(variants):,} variants lie outside of the window "
             f"of {length} bases around their read-out "
-            f"({far}{', ...' if len(outside) > 5 else ''}); leave them out, give "
-            "sites nearer to them (read_out=) or a longer length=, "
-            f"{skipping('read_out')}"
+            f"({far}{', ...' if len(outside) > 5 else ''}); "
+            + ways_out(
+                "leave them out",
+                "give sites nearer to them (read_out=) or a longer length=",
+                skip="read_out",
+            )
         )
     return Placed(starts, minus)
 
@@ -753,8 +756,8 @@ def _nearest_sites(
             )
             raise SequenceError(
                 f"{path}: no site on chromosome {quoted(variant.chromosome)} of "
-                f"variant {quoted(variant.name)}; its chromosomes are {shown}: add "
-                f"sites, leave the variant out, {skipping('read_out')}"
+                f"variant {quoted(variant.name)}; its chromosomes are {shown}: "
+                + ways_out("add sites", "leave the variant out", skip="read_out")
             )
         nearest = int(np.abs(starts[variant.chromosome] - variant.position).argmin())
         site = sites[variant.chromosome][nearest]

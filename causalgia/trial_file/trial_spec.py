@@ -24,6 +24,7 @@ from causalgia.errors import CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
 from causalgia.sequences import read_fasta
+from causalgia.sequences.skipped_inputs import takes_skip
 from causalgia.trial.attributes import (
     analysis_json,
     check_analysis,
@@ -261,6 +262,7 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
     )
 
 
+@takes_skip
 def _read_null(table: Table, rng: int) -> NullModel:
     with _errors_of_null():
         rest = {name: value for name, value in table.items() if name != "skip"}

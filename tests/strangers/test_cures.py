@@ -4,6 +4,7 @@ with REF and ALT swapped was "another assembly?", chr16 "did you mean chr1?").
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,3 +167,57 @@ def test_least_barcodes_name_a_number_that_is_there():
     assert _lower(3, "min_barcodes").endswith("give min_barcodes=3 or fewer")
     assert "less than" not in _lower(0, "min_barcodes")
     assert issubclass(CountsError, Exception)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A genome with three N, and a FASTA file with an empty record."""
+    (tmp_path / "n.fa").write_text(f">chr1\n{GENOME[:90]}NNN{GENOME[93:]}\n")
+    (tmp_path / "peaks.fa").write_text(
+        f">a\n{GENOME[:60]}\n>b\n\n>c\n{GENOME[60:120]}\n"
+    )
+    (tmp_path / "v.vcf").write_text(
+        "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        + "".join(
+            f"chr1\t{x + 1}\tv{x}\t{GENOME[x]}\t{NEXT[GENOME[x]]}\t.\t.\t.\n"
+            for x in (100, 200, 240)
+        )
+    )
+    return tmp_path
+
+
+def test_skip_is_named_where_it_is_an_argument_and_nowhere_else(broken):
+    genome, fasta, vcf = broken / "n.fa", broken / "peaks.fa", broken / "v.vcf"
+    near_n = [
+        Variant("chr1", x, GENOME[x], NEXT[GENOME[x]], f"v{x}") for x in (100, 200)
+    ]
+    for call in (
+        lambda: variant_windows(near_n, genome, length=31),
+        lambda: variant_windows(
+            [Variant("chr1", 3, GENOME[3], NEXT[GENOME[3]], "edge")], genome, length=31
+        ),
+        lambda: cg.Genomic(of=fasta),
+        lambda: cg.DinucleotideShuffle(of=str(fasta)),
+        lambda: cg.sequences.middle_windows(fasta, 30),
+    ):
+        with pytest.raises(cg.errors.CausalgiaError) as error:
+            call()
+        assert "skip=" not in str(error.value)
+    for call, used in (
+        (lambda skip: cg.sequences.read_fasta(fasta, skip=skip), 2),
+        (lambda skip: cg.sequences.read_sequences(fasta, skip=skip), 2),
+        (
+            lambda skip: cg.mpra.variant_tiles(
+                vcf, genome, insert_length=31, skip=skip
+            ),
+            2,
+        ),
+    ):
+        with pytest.raises(cg.errors.CausalgiaError) as error:
+            call(())
+        named = re.search(r"or leave such lines out by skip='(\w+)'$", str(error.value))
+        assert named, error.value
+        answer = call(named[1])  # the cure, applied
+        tiles = getattr(answer, "tiles", None)
+        left = answer.names if tiles is None else {x.variant.name for x in tiles}
+        assert len(left) == used

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -217,7 +217,7 @@ class MatchedTrial(Experiment):
                 f"ci_prob={self.analysis.ci_prob:g} needs {needed:,} null variants in each "
                 f"stratum, so that a p of {self._alpha:g} is possible, and one has "
                 f"{fewest:,}: draw more (n_null=), or give ci_prob="
-                f"{1 - 1 / (fewest + 1):.3g} or less"
+                f"{floor(1000 * (1 - 1 / (fewest + 1)) + 1e-9) / 1000:g} or less"
             )
 
     def _estimates(self, ice: xr.DataArray, effects: xr.Dataset) -> xr.Dataset:

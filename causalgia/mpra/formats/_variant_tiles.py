@@ -33,7 +33,8 @@ from causalgia.sequences.skipped_inputs import (
     as_skip,
     skip_sentence,
     skipped_table,
-    skipping,
+    takes_skip,
+    ways_out,
 )
 from causalgia.sequences.variant_files import (
     Variant,
@@ -197,6 +198,7 @@ class VariantTiles(Design):
         }
 
 
+@takes_skip
 def variant_tiles(
     variants: str | PathLike[str] | pd.DataFrame | Sequence[Variant],
     fasta: str | PathLike[str],
@@ -374,8 +376,10 @@ def _check_alleles_fit(
                 raise LibraryError(
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
                     f"of {allele_width(variant)} bases leaves the insert of "
-                    f"{insert_length}; give longer inserts, smaller offsets=, or drop "
-                    f"it, {skipping('long')}"
+                    f"{insert_length}; "
+                    + ways_out(
+                        "give longer inserts, smaller offsets=", "drop it", skip="long"
+                    )
                 )
 
 

@@ -126,8 +126,13 @@ def place_of(store: object) -> Path:
         why = (
             getattr(error, "strerror", None) or getattr(error, "reason", None) or error
         )
+        cure = (
+            "give a shorter path"
+            if getattr(error, "errno", None) == errno.ENAMETOOLONG
+            else "give an absolute path"
+        )
         raise StoreError(
-            f"store={quoted(store)}: is not a path here ({why}); give an absolute path"
+            f"store={quoted(store)}: is not a path here ({why}); {cure}"
         ) from error
     if not there and path.suffix.lower() in FILE_SUFFIXES:
         raise StoreError(

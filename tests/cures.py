@@ -1,0 +1,79 @@
+"""Follow the cure that an error names: the text of the message itself is what is done
+next.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import causalgia as cg
+from causalgia.errors import CausalgiaError
+
+READ_BY_PYTHON = {"cg": cg, "causalgia": cg, "np": np, "pandas": pd}
+
+
+def refusal(call: Callable[..., Any], *args: Any, **given: Any) -> str:
+    """Return the message with which a call is refused."""
+    with pytest.raises(CausalgiaError) as error:
+        call(*args, **given)
+    return str(error.value)
+
+
+def cure_in(text: str, cure: str, fill: Mapping[str, str] = {}) -> str:
+    """Return what the message says to do: the first group of `cure`, where the
+    placeholders of the message are filled in.
+    """
+    found = re.search(cure, text)
+    assert found, text
+    named = found[1]
+    for placeholder, value in fill.items():
+        assert placeholder in named, named
+        named = named.replace(placeholder, value)
+    return named
+
+
+def arguments(named: str, **names: Any) -> dict[str, Any]:
+    """Return arguments as a message writes them, such as ``rope=(-0.1, 0.1)``."""
+    return eval(f"dict({named})", READ_BY_PYTHON | names)
+
+
+def cured(
+    call: Callable[..., Any],
+    given: Mapping[str, Any],
+    cure: str,
+    *,
+    fill: Mapping[str, str] = {},
+    **names: Any,
+) -> Any:
+    """Call, be refused, call again as the message says, and return the answer.
+
+    What `cure` captures are arguments (``rope=(-0.1, 0.1)``), or the name of one that
+    is to be left out.
+    """
+    named = cure_in(refusal(call, **given), cure, fill)
+    if re.fullmatch(r"\w+", named):
+        assert named in given
+        return call(**{name: given[name] for name in given if name != named})
+    return call(**{**given, **arguments(named, **names)})
+
+
+def evaluated(
+    call: Callable[..., Any],
+    given: Mapping[str, Any],
+    cure: str,
+    *,
+    fill: Mapping[str, str] = {},
+    **names: Any,
+) -> Any:
+    """Call, be refused, and return what the expression in the message is: ``names`` are
+    those that it uses.
+    """
+    return eval(
+        cure_in(refusal(call, **given), cure, fill), READ_BY_PYTHON | given | names
+    )
