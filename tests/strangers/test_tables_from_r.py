@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from test_cli import refused
 
 import causalgia as cg
 from causalgia.errors import CountsError
@@ -118,3 +119,13 @@ def _fitted(effect):
     )
     counts = cg.mpra.simulate(truth, n_barcodes=6, n_replicates=2, rng=1)
     return cg.mpra.fit(counts, control="ref")
+
+
+def test_one_arm_has_nothing_to_be_compared_with(tmp_path):
+    (tmp_path / "f.tsv").write_text(_sums(["oligo_name"], COUNTS))
+    side = tmp_path / "side.tsv"
+    SIDE.assign(arm="tile", element=SIDE["oligo_name"]).to_csv(
+        side, sep="\t", index=False
+    )
+    command = ["mpra", "analyze", tmp_path / "f.tsv", "--design", side]
+    refused(*command, "--out", tmp_path / "out", said="there is one arm, 'tile'")

@@ -420,7 +420,7 @@ def shallow_columns(rna: Array, used: Mask) -> Mask:
     >>> shallow_columns(rna, rna >= 0)
     array([False,  True])
     """
-    counted = used & (rna > 0).any(axis=1)[:, None]
+    counted: Mask = used & np.asarray((rna > 0).any(axis=1))[:, None]
     n = counted.sum(axis=0)
     if not n.any():
         return np.zeros(rna.shape[1], dtype=bool)
