@@ -519,7 +519,8 @@ def combine_layers(
     if not all(layer.df.any() for layer in barcode):
         raise EstimateError(
             "no element has two barcodes in an arm, and one barcode has no spread; use "
-            "more barcodes"
+            "more barcodes, or method='hierarchical', which fits sums of oligos for "
+            "these barcodes"
         )
     if not replicate.df.any():
         raise EstimateError(
