@@ -173,6 +173,13 @@ def counts_question(
             )
         control = None if analysis.control is None else str(analysis.control)
     if control is None:
+        if len(known) == 1:
+            raise ContrastError(
+                f"there is one arm, {quoted(known[0])}, and nothing to compare it "
+                "with; cg.mpra.quality(counts) looks for faults of the counts, and "
+                "cg.mpra.calls(counts) finds the oligos that are more active than the "
+                "negative controls"
+            )
         raise ContrastError(
             f"which arm is the control? give --control, one of {comma_list(known)}; or "
             "--contrasts; or control, contrasts or interaction in the trial's "

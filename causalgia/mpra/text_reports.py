@@ -205,13 +205,27 @@ def _agreement(one: xr.Dataset) -> list[str]:
     off = _off_the_line(one).sizes["element"]
     which = f"{off:,}" if off else "no"
     elements = "elements lie" if off > 1 else "element lies"
+    slope = _with_ci(best, "slope")
+    times = (
+        f"Those of the second are {slope} times those of the first"
+        if one.attrs.get("of_two_fits")
+        else f"Measured effects are {slope} times the virtual ones"
+    )
     return [
-        f"Virtual and measured effects of {n:,} elements{of} correlate at r = "
+        f"{_sides(one)} of {n:,} elements{of} correlate at r = "
         f"{_with_ci(one, 'pearson')}"
         + (f" ({true} corrected for noise)." if true else "."),
-        f"Measured effects are {_with_ci(best, 'slope')} times the virtual ones, and "
-        f"{which} {elements} significantly off that line.",
+        f"{times}, and {which} {elements} significantly off that line.",
     ]
+
+
+def _sides(one: xr.Dataset) -> str:
+    """Return what is compared: a virtual with a measured trial, or two measured ones."""
+    return (
+        "The effects measured in two libraries"
+        if one.attrs.get("of_two_fits")
+        else "Virtual and measured effects"
+    )
 
 
 def _agreements(names: list[str], each: list[xr.Dataset]) -> list[str]:
@@ -220,7 +234,7 @@ def _agreements(names: list[str], each: list[xr.Dataset]) -> list[str]:
     """
     n = sorted({one["n"].item() for one in each})
     elements = f"{n[0]:,}" + (f" to {n[-1]:,}" if len(n) > 1 else "")
-    begin = f"Virtual and measured effects of {elements} elements correlate"
+    begin = f"{_sides(each[0])} of {elements} elements correlate"
     if len(names) <= _SHOWN_ELEMENTS:
         parts = [
             f"{_with_ci(one, 'pearson')} in {cut(name)}"

@@ -217,6 +217,8 @@ def concordance(
     for sentence in left_out:
         warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
     fits = [_TWO_FITS] if _is_fit(virtual) and _is_fit(measured) else []
+    if fits:
+        attrs = {**attrs, "of_two_fits": 1}
     return with_notes(combined.assign_attrs(attrs), *alone, *left_out, *fits)
 
 

@@ -126,11 +126,12 @@ def check_oligos_observed(
         counts[name].to_numpy()[oligos[tuple(which)]] for name in ("element", "arm")
     )
     replicate = counts["replicate"].to_numpy()[r]
+    more = int(empty.any(axis=-1).sum()) - 1
+    as_in = f", as in {more:,} more oligo{'s' * (more != 1)}" if more else ""
     raise CountsError(
         f"element {quoted(element)}, arm {quoted(arm)}: no barcode with DNA in "
-        f"replicate {replicate}, as in {int(empty.any(axis=-1).sum()) - 1:,} more "
-        "oligos; leave such elements out, in every arm: cg.mpra.filter(counts, "
-        "min_barcodes=1)"
+        f"replicate {replicate}{as_in}; leave such elements out, in every arm: "
+        "cg.mpra.filter(counts, min_barcodes=1)"
     )
 
 

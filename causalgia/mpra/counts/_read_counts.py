@@ -222,6 +222,7 @@ def _read_one(
         conditions is None
         and set(NAMES) <= set(names)
         and any(map(_COUNT.fullmatch, names))
+        and not _has_row_names(text, names)
     )
     if not is_igvf:
         return read_any_table(text, path, assignment=assignment, conditions=conditions)
@@ -232,6 +233,16 @@ def _read_one(
     lines = Lines((path,))
     _sort_count_columns(header, lines)
     return CountTable(parse_table(text, header, path), lines, plain + igvf)
+
+
+def _has_row_names(text: bytes, header: Sequence[str]) -> bool:
+    """Return whether each row begins with a name, as R and pandas write them."""
+    cells = text.partition(b"\n")[2].partition(b"\n")[0].rstrip(b"\r").split(b"\t")
+    return header[0] == "" or (
+        len(cells) == len(header) + 1
+        and cells[-1] != b""
+        and not set(cells[0].upper()) <= set(_LETTERS)
+    )
 
 
 def _with_letters(table: pd.DataFrame, read: CountTable) -> pd.DataFrame:
@@ -515,9 +526,12 @@ def _check_oligos_known(
             if other
             else "add its row there, or leave such rows out (drop_unknown=True)"
         )
+        n = int(which.sum()) - 1
+        nor = f", nor {'are those' if n > 1 else 'is that'} of {n:,} more row"
+        more = f"{nor}{'s' * (n > 1)}" if n else ""
         raise CountsError(
-            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side table, nor "
-            f"are those of {int(which.sum()) - 1:,} more rows{other}; {cure}"
+            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side "
+            f"table{more}{other}; {cure}"
         )
 
 
@@ -564,9 +578,12 @@ def _check_unique_cells(
             if a == b
             else f"is of oligo '{a}' and of oligo '{b}'"
         )
+        n = int(wrong.sum()) - 1
+        more = f", and {n:,} more row{'s repeat' if n > 1 else ' repeats'} one"
+        more = more if n else ""
         raise CountsError(
             f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first "
-            f"in line {path.line(j).rpartition(' ')[2]}), and {int(wrong.sum()) - 1:,} more rows repeat one; "
+            f"in line {path.line(j).rpartition(' ')[2]}){more}; "
             "drop the barcodes that are assigned twice"
         )
 

@@ -24,14 +24,15 @@ from causalgia.types import Ints, Mask
 NAMES = ("barcode", "oligo_name")
 EMPTY = ("", "NA")
 BARCODE_COLUMNS = ("barcode", "barcodes", "bc", "tag")
-OLIGO_COLUMNS = ("oligo_name", "oligo", "oligoname", "oligo_id", "name", "label")
+OLIGO_COLUMNS = ("oligo_name", "oligo", "oligoname", "oligo_id", "name", "label", "id")
 _REPLICATE_COLUMNS = ("replicate", "rep")
 #: columns of pipelines that hold no counts: of MPRAcount's alignments, of MPRAnalyze
 _NO_COUNTS = ("error", "cigar", "md", "aln_start:stop", "sequence")
 _DERIVED = re.compile(
     r"(dna|rna)_?norm.*|log2_?(fold_?change)?|ratio|n_bc|n_obs_bc|log2fc", re.IGNORECASE
 )
-_KIND = re.compile(r"(?<![a-z])(dna|rna)(?![a-z])", re.IGNORECASE)
+_KIND = re.compile(r"(?<![a-z])([gp]?dna|cdna|m?rna)(?![a-z])", re.IGNORECASE)
+_OF_RNA = ("rna", "mrna", "cdna")
 _COUNT_WORDS = re.compile(
     r"(?<![a-z])(counts?|reads?|umis?|condition|replicate)(?![a-z])", re.IGNORECASE
 )
@@ -165,6 +166,9 @@ def read_cells(text: bytes, path: Path) -> tuple[list[list[str]], str]:
             f"between cells ({error}); look for a quotation mark that is not closed"
         ) from error
     n = len(rows[0])
+    # write.table of R gives names to rows, and none to their column
+    if len(rows) > 1 and all(len(row) == n + 1 and row[-1] for row in rows[1:]):
+        rows[0], n = ["", *rows[0]], n + 1
     for i, row in enumerate(rows):
         if len(row) == n:
             continue
@@ -270,6 +274,8 @@ def read_conditions(
         else:
             path = Path(conditions)
             rows, _ = read_cells(read_table_bytes(path), path)
+        if rows and rows[0][0] == "":
+            del rows[0]  # names of the columns, as R writes them
         if any(len(row) != 2 for row in rows):
             raise CountsError(
                 f"conditions= has {len(rows[0])} columns; it has two: a column of the "
@@ -317,10 +323,22 @@ def read_any_table(
         raise CountsError(
             f"{path}: no row below the header; give the table of barcode counts"
         )
+    row_names = header[0] == "" and "" not in header[1:]
+    of_oligos = False
+    if row_names:
+        n = len(header)
+        header, body = _without_row_names(header, body)
+        of_oligos = len(header) == n
     roles = _roles_of(header, path, conditions)
     lines = Lines((path,))
     columns = dict(zip(header, map(list, zip(*body, strict=True)), strict=True))
     details = _column_details(header, roles, separator)
+    if row_names:
+        details.append(
+            "names of rows are those of oligos"
+            if of_oligos
+            else "names of rows not used"
+        )
     if roles.barcode is None and roles.oligo is None:
         raise CountsError(
             f"{path}, line 1: no column {quoted('barcode')} and {quoted('oligo_name')} "
@@ -413,6 +431,26 @@ NO_OLIGO = "no_BC"
 """What MPRAsnakeflow calls the oligo of a barcode that was assigned to none."""
 
 
+def _without_row_names(
+    header: list[str], body: list[list[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Return a table whose first column has no name, as R and pandas write the names of
+    rows: these are the oligos, where no other column is and they are no numbers.
+
+    Examples
+    --------
+    >>> _without_row_names(["", "dna_1"], [["o1", "3"]])
+    (['oligo_name', 'dna_1'], [['o1', '3']])
+    >>> _without_row_names(["", "oligo", "dna_1"], [["1", "o1", "3"]])
+    (['oligo', 'dna_1'], [['o1', '3']])
+    """
+    known = {*BARCODE_COLUMNS, *OLIGO_COLUMNS}
+    others = any(name.lower() in known for name in header)
+    if others or all(row[0].isdigit() for row in body):
+        return header[1:], [row[1:] for row in body]
+    return ["oligo_name", *header[1:]], body
+
+
 def _roles_of(
     header: Sequence[str], path: Path, conditions: Mapping[str, str] | None
 ) -> _Roles:
@@ -484,7 +522,8 @@ def _kind_and_replicate(
     kinds = _KIND.findall(name)
     if len(kinds) == 1:
         rest = _COUNT_WORDS.sub(" ", _KIND.sub(" ", name))
-        return kinds[0].lower(), "_".join(re.findall(r"[^\W_]+", rest))
+        kind = "rna" if kinds[0].lower() in _OF_RNA else "dna"
+        return kind, "_".join(re.findall(r"[^\W_]+", rest))
     if not any(_KIND.search(one) for one in header):
         raise CountsError(
             f"{path}, line 1: no column says DNA or RNA, such as {quoted(name)}; say "
@@ -494,7 +533,7 @@ def _kind_and_replicate(
         )
     raise CountsError(
         f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it "
-        "out or rename it"
+        "out or rename it, or say in conditions= which columns are DNA"
     )
 
 

@@ -31,11 +31,15 @@ class Cutoff(NamedTuple):
     slope
         Elasticity of an oligo's RNA/DNA, over the cells that are kept, in its activity:
         the factor by which small effects come out.
+    of_barcodes
+        Whether the reads are those of a barcode in all replicates together, so that
+        single cells may be 0.
     """
 
     reads: int
     share_at: float
     slope: float
+    of_barcodes: bool = False
 
 
 def cutoff(counts: xr.Dataset) -> Cutoff | None:
@@ -66,7 +70,15 @@ def cutoff(counts: xr.Dataset) -> Cutoff | None:
     True
     """
     dna, rna, used = _cells(counts)
-    reads = rna[used]
+    found = _cutoff_of(dna[used], rna[used])
+    if found is None and rna.shape[1] > 1:
+        rows = used.any(axis=1)
+        found = _cutoff_of(*((x * used).sum(axis=1)[rows] for x in (dna, rna)))
+        found = None if found is None else found._replace(of_barcodes=True)
+    return found
+
+
+def _cutoff_of(dna: Array, reads: Array) -> Cutoff | None:
     if len(reads) < _LEAST_CELLS or reads.min() == 0:
         return None
     least = int(reads.min())
@@ -78,7 +90,7 @@ def cutoff(counts: xr.Dataset) -> Cutoff | None:
     slope = (
         1
         + least * (least - 1) * float(at.sum()) / float(reads.sum())
-        - least * float(dna[used][at].sum()) / float(dna[used].sum())
+        - least * float(dna[at].sum()) / float(dna.sum())
     )
     return Cutoff(least, float(at.mean()), float(np.clip(slope, 0.0, 1.0)))
 
@@ -104,8 +116,11 @@ def cutoff_in_words(found: Cutoff) -> str:
     """
     n = f"{found.reads} RNA read{'s' * (found.reads != 1)}"
     seen = "RNA was seen" if found.reads == 1 else f"it has {n} or more"
+    row = "barcode" if found.of_barcodes else "cell"
+    together = " in all replicates together" if found.of_barcodes else ""
     return (
-        f"no cell with DNA has fewer than {n}, and {format_share(found.share_at)} have "
+        f"no {row} with DNA has fewer than {n}{together}, and "
+        f"{format_share(found.share_at)} have "
         f"just {found.reads}, so the table keeps a barcode only where {seen}: weak arms "
         f"lose more barcodes, and effects come out at about {found.slope:.2g} of their "
         "size"

@@ -147,7 +147,10 @@ def average(
         else _random_effects_means(effect, se, codes, method)
     )
     noise = fit_replicate_noise(fitted)
-    error, df = error.copy(), df.astype(np.float64)
+    error, df = (
+        np.sqrt(error**2 + _level_variance(fitted, codes)),
+        df.astype(np.float64),
+    )
     for g, k in np.ndindex(*error.shape):
         error[g, k], df[g, k] = widen_standard_error(
             float(error[g, k]), float(df[g, k]), noise[k]
@@ -287,6 +290,21 @@ def _plain_means(
     variance = group_sums((effect - mean[codes]) ** 2, codes, groups) / (n - 1)
     tau = np.sqrt(np.maximum(variance - group_sums(se**2, codes, groups) / n, 0.0))
     return mean, np.sqrt(variance / n), np.broadcast_to(n - 1, mean.shape), tau
+
+
+def _level_variance(fitted: xr.Dataset, codes: NDArray[np.int64]) -> Array:
+    """Return the variance of each average from the levels of replicates, ``(G, K)``:
+    that of the mean of their loadings, since all elements share it.
+    """
+    groups = (int(codes.max()) + 1,)
+    if "level_error" not in fitted:
+        return np.zeros((*groups, fitted.sizes["contrast"]))
+    loadings = with_contrast_dim(fitted)["level_error"].transpose(
+        "element", "contrast", "level"
+    )
+    n = np.bincount(codes)[:, None, None]
+    mean = group_sums(loadings.to_numpy(), codes, groups) / n
+    return np.asarray((mean**2).sum(axis=2))
 
 
 def _random_effects_means(

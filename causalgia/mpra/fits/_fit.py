@@ -37,6 +37,7 @@ from causalgia.mpra.fits.element_effects import (
     ratio_cells,
     two_way,
 )
+from causalgia.mpra.fits.library_links import level_loadings, level_notes
 from causalgia.mpra.fits.negative_binomial_fit import negative_binomial
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
@@ -132,7 +133,9 @@ def fit(
         ``replicate_shift (contrast, replicate)``, the distance of a replicate's mean
         effect from the overall mean without controls, and
         ``replicate_within (contrast)``, the variance of that mean from the elements'
-        own noise; and variables of the method. Attributes count what was left out:
+        own noise; ``level_error (element, contrast, level)``, where arms were read in
+        different replicates: loadings of the error of their levels, which is in ``se``
+        and shared by elements; and variables of the method. Attributes count what was left out:
         ``n_left_out`` elements that lack an arm, ``arms_left_out``, ``n_not_fitted``
         elements without an estimate. `report` summarizes it, `average` averages over
         backgrounds, and `causalgia.adjust`, `infer`, `decide`, `report` and
@@ -231,7 +234,7 @@ def fit(
         "reads, and keep it"
         for one in shallow
     ]
-    silent = _silent_oligo_notes(counts, request)
+    silent = [*_silent_oligo_notes(counts, request), *level_notes(found)]
     names = counts["replicate"].to_numpy().astype(str).tolist()
     groups = [one.says for one in find_groups(aggregate(counts), names)]
     if groups:
@@ -269,6 +272,17 @@ def _fit_dataset(
         np.ascontiguousarray(v, dtype=np.float64)
         for v in (fitted.ace, fitted.se, fitted.df)
     )
+    estimated = (
+        np.ones(len(request.elements), dtype=bool)
+        if fitted.estimated is None
+        else fitted.estimated
+    )
+    loadings = level_loadings(counts, request)
+    levels = {}
+    if loadings is not None:
+        loadings = loadings[estimated]
+        se = np.sqrt(se**2 + (loadings**2).sum(axis=2))
+        levels = {"level_error": (("element", "contrast", "level"), loadings)}
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     columns = {
         "ace": ace,
@@ -279,14 +293,12 @@ def _fit_dataset(
         "p": p,
         "log_p": log_p(ace, se, df),
     }
-    estimated = (
-        np.ones(len(request.elements), dtype=bool)
-        if fitted.estimated is None
-        else fitted.estimated
-    )
     oligos = request.oligos[estimated]
     n = n_barcodes(counts)[oligos]
-    replicates, replicate_df = replicate_shifts(counts, request)
+    few = [one.replicate for one in shallow_replicates(counts, aggregate(counts))]
+    names = counts["replicate"].to_numpy()
+    deep = names[~np.isin(names.astype(str), few)]
+    replicates, replicate_df = replicate_shifts(counts.sel(replicate=deep), request)
     return EffectTable(
         {name: (dims, column) for name, column in columns.items()}
         | {
@@ -294,12 +306,13 @@ def _fit_dataset(
             "weight": (("contrast", "arm"), request.weights),
         }
         | replicates
+        | levels
         | dict(fitted.variables),
         coords={
             "element": request.elements[estimated],
             "contrast": list(request.contrasts),
             "arm": request.arms,
-            **({"replicate": counts["replicate"].to_numpy()} if replicates else {}),
+            **({"replicate": deep} if replicates else {}),
             "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
         },
         attrs={

@@ -26,6 +26,7 @@ from causalgia.mpra.fits.count_responses import (
     model_cells,
     respond,
     set_cell_noise,
+    shallow_columns,
 )
 from causalgia.mpra.fits.element_effects import (
     FitRequest,
@@ -340,7 +341,8 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
     element by V_apart, and their average over arms by V_shared / A; the two V are equal
     where arms vary independently. Where V_shared is significantly larger, each
     element's average is shrunken towards 0 to the variance of independent arms, which
-    the layers assume. Elements that lack a cell are left unchanged. The 95 % quantile
+    the layers assume. Elements that lack a cell are left unchanged, and so are replicates
+    of few reads, whose logs show no levels. The 95 % quantile
     of the ratio under chance is allowed for, so with few elements too little is
     removed, never too much.
 
@@ -350,11 +352,13 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
         Cells with new offsets, or the same cells; and the standard deviation of the
         shared noise (natural logs, by moments), 0 where it is not significant.
     """
-    E, R = (len(cells.start) - 1) // cells.n_arms, cells.rna.shape[1]
+    E = (len(cells.start) - 1) // cells.n_arms
     of = np.repeat(np.arange(E * cells.n_arms), np.diff(cells.start)).astype(np.int64)
-    observed = cells.used & (cells.rna > 0)
+    deep = ~shallow_columns(cells.rna, cells.used)
+    R, rna = int(deep.sum()), cells.rna[:, deep]
+    observed = cells.used[:, deep] & (rna > 0)
     means = oligo_means(
-        np.where(observed, np.log(cells.rna + PSEUDO) - cells.offset, 0.0),
+        np.where(observed, np.log(rna + PSEUDO) - cells.offset[:, deep], 0.0),
         observed,
         of,
         E * cells.n_arms,
@@ -374,7 +378,8 @@ def remove_shared_noise(cells: CountCells) -> tuple[CountCells, float]:
     by_chance = apart * float(fdtri(df, df_apart, SURE))
     if shared <= by_chance or by_chance == 0:
         return cells, 0.0
-    gone: Array = (1 - np.sqrt(by_chance / shared)) * average
+    gone = np.zeros((E, len(deep)))
+    gone[:, deep] = (1 - np.sqrt(by_chance / shared)) * average
     offset = np.where(cells.used, cells.offset + gone[of // cells.n_arms], 0.0)
     return replace(cells, offset=offset), float(
         np.sqrt((shared - apart) / cells.n_arms)

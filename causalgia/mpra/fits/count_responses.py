@@ -309,8 +309,7 @@ def model_cells(counts: xr.Dataset, request: FitRequest) -> CountCells:
     # else they are one plasmid pool
     paired = not np.array_equal(D, np.repeat(D[:, :1], R, axis=1), equal_nan=True)
     offset, own, shared, theta = _rna_offsets(D, rna, used, start[:-1], paired)
-    observed = used & (rna > 0)
-    offset = offset + library_levels(np.log(rna + PSEUDO) - offset, observed)
+    offset = offset + rna_levels(rna, offset, used)
     return CountCells(
         rna, used, np.where(used, offset, 0.0), own, shared, start, rows, A, theta
     )
@@ -402,6 +401,56 @@ def library_levels(x: Array, used: Mask) -> Array:
     return np.asarray(
         np.linalg.pinv(within, rcond=1e-9) @ (x - used * (x.sum(1) / n)[:, None]).sum(0)
     )
+
+
+MORE_ZEROS = 0.15
+
+
+def shallow_columns(rna: Array, used: Mask) -> Mask:
+    """Return the replicates that lack RNA in many more cells than another, shape
+    ``(R,)``.
+
+    Barcodes without RNA in any replicate are silent, and not counted. In the other
+    replicates the logarithm of a cell with reads is nearly that of its mean; in these
+    it is nearly that of one read, whatever the mean is.
+
+    Examples
+    --------
+    >>> rna = np.array([[9, 0], [5, 1], [7, 0], [0, 0]])
+    >>> shallow_columns(rna, rna >= 0)
+    array([False,  True])
+    """
+    counted: Mask = used & np.asarray((rna > 0).any(axis=1))[:, None]
+    n = counted.sum(axis=0)
+    if not n.any():
+        return np.zeros(rna.shape[1], dtype=bool)
+    zeros = np.where(
+        n > 0, (counted & (rna == 0)).sum(axis=0) / np.maximum(n, 1), np.nan
+    )
+    return np.asarray(zeros > np.nanmin(zeros) + MORE_ZEROS)
+
+
+def rna_levels(rna: Array, offset: Array, used: Mask) -> Array:
+    """Return the level of each replicate's RNA above its offset; the mean of those
+    with enough reads is 0.
+
+    By least squares of the logs of cells with reads (`library_levels`). A replicate of
+    few reads has the level at which its reads are those expected of its barcodes,
+    cells without reads included, from their activity in the other replicates.
+    """
+    observed, shallow = used & (rna > 0), shallow_columns(rna, used)
+    log, deep = np.log(rna + PSEUDO) - offset, observed & ~shallow
+    levels = library_levels(log, deep)
+    if not shallow.any():
+        return levels
+    n = deep.sum(axis=1)
+    activity = np.where(deep, log - levels, 0.0).sum(axis=1) / np.maximum(n, 1)
+    for r in np.flatnonzero(shallow):
+        rows = used[:, r] & (n > 0)
+        expected = np.exp(offset[rows, r] + activity[rows]).sum()
+        if expected > 0:
+            levels[r] = np.log((rna[rows, r].sum() + PSEUDO) / expected)
+    return levels
 
 
 ROUNDS, NEWTON, N_BARCODES, FAMILIES = 20, 12, 5_000, 2.0

@@ -272,9 +272,11 @@ def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
     if n.all():
         return
     e, a = np.argwhere(n == 0)[0]
+    more = int((n == 0).sum()) - 1
+    as_in = f", as in {more:,} more oligo{'s' * (more != 1)}" if more else ""
     raise CountsError(
         f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no "
-        f"barcode with DNA is left, as in {int((n == 0).sum()) - 1:,} more oligos; "
+        f"barcode with DNA is left{as_in}; "
         "leave such elements out, in every arm: cg.mpra.filter(counts, min_barcodes=1)"
     )
 
@@ -324,13 +326,10 @@ def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
     cells = dna_observed(counts) & (
         counts["dna"].to_numpy().reshape(counts.sizes["barcode"], -1) > 0
     )
-    oligo, replicate = np.nonzero(
-        group_sums(
-            cells & counts["rna_observed"].to_numpy(),
-            counts["oligo_index"].to_numpy(),
-            (counts.sizes["oligo"],),
-        )
-    )
+    cells = cells & counts["rna_observed"].to_numpy()
+    cells &= ~_arms_without_rna(counts)
+    of = counts["oligo_index"].to_numpy()
+    oligo, replicate = np.nonzero(group_sums(cells, of, (counts.sizes["oligo"],)))
     n, R = counts.sizes["oligo"], counts.sizes["replicate"]
     edges = csr_array((np.ones(len(oligo)), (oligo, n + replicate)), (n + R, n + R))
     part = connected_components(edges, directed=False)[1][request.oligos]
@@ -344,13 +343,13 @@ def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
         ).any(1)
         if apart.any():
             e = int(apart.argmax())
-            of = [replicate[oligo == o] for o in request.oligos[e, compared]]
+            at = [replicate[oligo == o] for o in request.oligos[e, compared]]
             other = int((part[e, compared] != first[e]).argmax())
             names = counts["replicate"].to_numpy()
             here, there = (
                 f"arm {quoted(request.arms[compared[i]])} was read in "
-                f"{'replicate' if len(of[i]) == 1 else 'replicates'} "
-                f"{', '.join(map(str, names[of[i]]))}"
+                f"{'replicate' if len(at[i]) == 1 else 'replicates'} "
+                f"{', '.join(map(str, names[at[i]]))}"
                 for i in (0, other)
             )
             more = int(apart.sum()) - 1
@@ -362,6 +361,17 @@ def _check_arms_linked(counts: xr.Dataset, request: FitRequest) -> None:
                 + ". Both arms have to be measured in one replicate; other elements "
                 "can be fitted without these"
             )
+
+
+def _arms_without_rna(counts: xr.Dataset) -> Mask:
+    """Return the cells of arms that have no RNA at all in a replicate, shape
+    ``(barcode, replicate)``: they were not transfected there, and a table that was
+    joined has 0 for them.
+    """
+    codes, names = pd.factorize(counts["arm"].to_numpy())
+    arm = codes[counts["oligo_index"].to_numpy()]
+    reads = group_sums(counts["rna"].to_numpy().astype(np.float64), arm, (len(names),))
+    return np.asarray((reads == 0)[arm])
 
 
 def n_barcodes(counts: xr.Dataset) -> Ints:
@@ -513,7 +523,8 @@ def combine_layers(
     if not all(layer.df.any() for layer in barcode):
         raise EstimateError(
             "no element has two barcodes in an arm, and one barcode has no spread; use "
-            "more barcodes"
+            "more barcodes, or method='hierarchical', which fits sums of oligos for "
+            "these barcodes"
         )
     if not replicate.df.any():
         raise EstimateError(
