@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import special
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, CountsError
@@ -216,6 +217,38 @@ def of_plan(name: str, n_trials: int) -> np.ndarray:
         fitted = cg.mpra.fit(counts, control="ref", method="two_way")
         hit = cg.mpra.average(fitted)["p"].item() < 0.05
         found.append((hit - planned, hit))
+    return np.array(found, dtype=float)
+
+
+# --- averages whose replicates share noise
+
+SHARED = {"share nothing": 0.0, "share five times the rest": 5.0}
+
+
+@cache
+def of_shared_noise(R: int, share: str, n_trials: int) -> np.ndarray:
+    """Return of each library of 20 backgrounds without an average effect whether the
+    average has p < .05, and whether it would with one of three standard errors.
+    """
+    rng, found = _rng(f"shared {R} {share}"), []
+    n, each, tau, sd = 20, 6, 0.3, 0.5
+    rest = (tau**2 + 2 * sd**2 / each) / n
+    of = np.repeat(np.arange(2 * n), each)
+    for _ in range(n_trials):
+        shared = rng.normal(0, np.sqrt(R * SHARED[share] * rest), R)
+        log2 = np.zeros((2 * n, R))
+        log2[1::2] += tau * rng.normal(size=(n, 1)) + shared
+        log2 = (log2 + rng.normal(0, 0.15, log2.shape))[of]
+        log2 = log2 + rng.normal(0, sd, (len(of), 1))
+        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * 100
+        counts = counted(
+            rng.poisson(abundance * np.ones(R)), rng.poisson(abundance * 2**log2), of
+        )
+        average = cg.mpra.average(cg.mpra.fit(counts, control="ref", method="two_way"))
+        ace, se, df = (average[name].item() for name in ("ace", "se", "df"))
+        at = 3 * np.sqrt(rest * (1 + SHARED[share]))
+        p = 2 * special.stdtr(df, -abs(ace + at) / se)
+        found.append((average["p"].item() < 0.05, p < 0.05))
     return np.array(found, dtype=float)
 
 
@@ -440,6 +473,29 @@ CHECKS = [
             (
                 ("power reached less power promised", -0.03, "at least"),
                 ("power reached", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"average of 20 backgrounds, {R} replicates that {share}: {what}",
+            column(of_shared_noise, R, share, at=at, whether=True),
+            nominal,
+            claim,
+            full=500,
+            quick=20,
+        )
+        for R in (2, 3, 4)
+        for share in SHARED
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.05, "at most"),
+                (
+                    "averages of three true standard errors with p < .05",
+                    0.0,
+                    "reported",
+                ),
             )
         )
     ),
