@@ -349,6 +349,21 @@ def _rolled(x: np.ndarray, _: Rng) -> np.ndarray:
     return np.column_stack([x[:, 0], np.roll(x[:, 1], 1), x[:, 2:]])
 
 
+def _rolled_far(x: np.ndarray, _: Rng) -> np.ndarray:
+    return np.column_stack([x[:, 0], np.roll(x[:, 1], 137), x[:, 2:]])
+
+
+def _part_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
+    copied = np.arange(len(x)) % 5 < 2
+    scaled = np.round(0.7 * x[:, 0]).astype(x.dtype)
+    return np.column_stack([x[:, 0], np.where(copied, scaled, x[:, 1]), x[:, 2:]])
+
+
+def _whole_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
+    scaled = np.round(1.3 * x[:, 0]).astype(x.dtype)
+    return np.column_stack([x[:, 0], scaled, x[:, 2:]])
+
+
 def _few(x: np.ndarray, rng: Rng) -> np.ndarray:
     return np.column_stack([x[:, 0], rng.binomial(x[:, 1], 0.01), x[:, 2:]])
 
@@ -364,7 +379,10 @@ def _capped(x: np.ndarray, _: Rng) -> np.ndarray:
 
 FAULTS: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
     "rows of a replicate shifted by one": _rolled,
+    "rows of a replicate shifted by 137": _rolled_far,
     "a replicate of 1 % of the reads": _few,
+    "a replicate copied and scaled by 1.3": _whole_scaled,
+    "two fifths of a replicate copied and scaled by .7": _part_scaled,
     "two fifths of a replicate copied": _part_copied,
     "counts at a ceiling": _capped,
 }
