@@ -501,7 +501,7 @@ CHECKS = [
             column(of_shared_noise, R, share, at=at, whether=True),
             nominal,
             claim,
-            full=500,
+            full=300,
             quick=20,
         )
         for R in (2, 3, 4)
