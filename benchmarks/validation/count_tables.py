@@ -18,6 +18,7 @@ from scipy import special
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, CountsError
+from causalgia.mpra.fits.element_effects import fit_request
 from validation.checks import Check
 from validation.draws import Rng
 
@@ -320,6 +321,38 @@ def of_arms_apart(n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
+# --- arms of one library, and of libraries of their own
+
+
+@cache
+def of_own_libraries(R: int, n_trials: int) -> np.ndarray:
+    """Return of each table of 400 barcodes an arm whether it is refused where each arm is
+    a library of its own, and where both are of one; depths vary by .4 on log2.
+    """
+    rng, found = _rng(f"own libraries {R}"), []
+    for _ in range(n_trials):
+        refused = []
+        for own in (True, False):
+            of = np.repeat(np.arange(80), 10)
+            abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * 40
+            arm = of % 2 if own else 0 * of
+            dna, rna = (
+                rng.poisson(
+                    abundance
+                    * 2 ** rng.normal(0, 0.4, (2, R))[arm]
+                    * rng.gamma(10, 0.1, (len(of), R))
+                )
+                for _ in range(2)
+            )
+            try:
+                fit_request(counted(dna, rna, of), control="ref")
+                refused.append(0.0)
+            except CountsError:
+                refused.append(1.0)
+        found.append(refused)
+    return np.array(found)
+
+
 # --- two measured sides
 
 
@@ -571,6 +604,22 @@ CHECKS = [
         for at, where, nominal, claim in (
             (0, "in different replicates", 0.95, "at least"),
             (1, "in every replicate", 0.05, "at most"),
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"reference and alternate, {R} replicates, {where}: refused",
+            column(of_own_libraries, R, at=at, whether=True),
+            nominal,
+            claim,
+            full=200,
+            quick=5,
+        )
+        for R in (2, 3)
+        for at, where, nominal, claim in (
+            (0, "libraries of their own", 0.0, "reported"),
+            (1, "one library", 0.05, "at most"),
         )
     ),
     *(

@@ -185,6 +185,7 @@ def read_counts(
             read.lines = lines = lines.select(chosen)
     else:
         names = _select_replicates(columns.replicates, replicates, lines)
+        _check_one_cell_type(names, of_columns or {}, lines)
         of = [columns.replicates.index(name) for name in names]
         dna = (
             columns.dna
@@ -448,6 +449,26 @@ def _check_one_kind(names: list[str], path: Path | Lines) -> None:
             "or conditions are not replicates of one another; read one at a time, "
             f"replicates={quoted(first)}, or, if they are replicates all the same, "
             "name them all there"
+        )
+
+
+def _check_one_cell_type(
+    names: list[str], conditions: Mapping[str, str], path: Path | Lines
+) -> None:
+    """Raise CountsError where the table of conditions gives replicates several cell
+    types.
+    """
+    by_type: dict[str, list[str]] = {}
+    for name in names:
+        if name in conditions:
+            by_type.setdefault(conditions[name], []).append(name)
+    if len(by_type) > 1:
+        kinds = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in by_type.items())
+        first = next(iter(by_type.values()))
+        raise CountsError(
+            f"{path}: conditions= gives the columns {len(by_type)} cell types ({kinds}), "
+            "which are not replicates of one another; read one at a time, "
+            f"replicates={quoted(first)}"
         )
 
 

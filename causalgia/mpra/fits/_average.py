@@ -28,6 +28,7 @@ Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
 _OWN = ("element", "contrast", "arm")
 # log2 of an activity is far below; squares of larger numbers leave the floats
 _LARGEST = 1e100
+_WIDER, _SHOWN = 1.5, 3
 
 
 @former_arguments
@@ -148,12 +149,24 @@ def average(
         else _random_effects_means(effect, se, codes, method)
     )
     noise = fit_replicate_noise(fitted)
-    error, df = error.copy(), df.astype(np.float64)
+    df = df.astype(np.float64)
+    _, *alone = p_and_limits(ace, error, df, ci_prob)
+    error, df = error.copy(), df.copy()
     for g, k in np.ndindex(*error.shape):
         error[g, k], df[g, k] = widen_standard_error(
             float(error[g, k]), float(df[g, k]), noise[k]
         )
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
+    in_these = _in_these_replicates(
+        [
+            f"{task}" if len(names) < 2 else f"{task} in {name}"
+            for name in names
+            for task in fitted["contrast"].to_numpy()
+        ],
+        np.column_stack([x.ravel() for x in (ace, *alone)]),
+        ((upper - lower) > _WIDER * (alone[1] - alone[0])).ravel(),
+        max(len(one.pieces) for one in noise),
+    )
     columns = {
         "ace": ace,
         "se": error,
@@ -184,8 +197,30 @@ def average(
         },
     )
     return validate(
-        annotate(with_notes(found, *notes_of(fitted), *left_out)), "estimates"
+        annotate(with_notes(found, *notes_of(fitted), *in_these, *left_out)),
+        "estimates",
     )
+
+
+def _in_these_replicates(
+    names: list[str], rows: Array, wide: NDArray[np.bool_], n_replicates: int
+) -> list[str]:
+    """Return a note on averages whose intervals are wide because few replicates show what
+    they share: the intervals in these replicates alone.
+    """
+    if not wide.any():
+        return []
+    some = np.flatnonzero(wide)
+    shown = "; ".join(
+        f"{names[i]} {rows[i, 0]:.3g} [{rows[i, 1]:.3g}, {rows[i, 2]:.3g}]"
+        for i in some[:_SHOWN]
+    )
+    more = f"; and {len(some) - _SHOWN:,} more" if len(some) > _SHOWN else ""
+    return [
+        f"the average holds for other replicates, too, and {n_replicates} replicates "
+        "show little of what replicates share: measure more of them for a narrower "
+        f"interval. In these replicates alone: {shown}{more}"
+    ]
 
 
 def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:
