@@ -336,7 +336,9 @@ def widen_standard_error(
     if R < 2 or noise.between <= 0:
         return se, df
     total = float(np.sqrt(se**2 + noise.pieces @ noise.pieces))
-    return total, float(df_with_shared_noise(se**2, df, noise.between, noise.within, R))
+    return total, float(
+        df_with_shared_noise(se**2, df, noise.between, noise.within, noise.df, R)
+    )
 
 
 LEAST_MEASURED, LEAST_DIFFERENT = 20, 10

@@ -59,11 +59,12 @@ def average(
     ========== ====================================================================================================
 
     Noise of replicates that the elements of an arm share does not average out over
-    elements; it is added where the fit has it (two replicates or more). Two replicates
-    show it by one difference, which may be small by chance, so that intervals are wide
-    unless that difference is far below what the elements' own noise explains: with two
-    replicates, power is half or less of that with three. What holds in these replicates
-    alone, whatever they share, stands in the notes.
+    elements; it is added where the fit has it (two replicates or more), with
+    Satterthwaite's degrees of freedom from four replicates on. Two or three show it by
+    one difference or two, which may be small by chance: the limit has a quantile of t
+    of its own for them, and intervals are wide unless the difference is far below what
+    the elements' own noise explains. Where that widens an interval by half, the notes
+    have the interval in these replicates alone, whatever they share.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def average(
     References
     ----------
     DerSimonian & Laird (1986), doi:10.1016/0197-2456(86)90046-2. Knapp & Hartung
-    (2003), doi:10.1002/sim.1482.
+    (2003), doi:10.1002/sim.1482. Satterthwaite (1946), doi:10.2307/3002019.
 
     Examples
     --------

@@ -11,7 +11,10 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.mpra.comparisons.degrees_of_freedom import df_with_shared_noise
+from causalgia.mpra.comparisons.degrees_of_freedom import (
+    MOST_WIDE,
+    df_with_shared_noise,
+)
 from causalgia.planning.power_functions import t_quantile
 from causalgia.types import Array
 
@@ -33,9 +36,10 @@ class AverageVariances:
     and of the mean under normal noise: of backgrounds, ``S / n`` with n - 1 degrees of
     freedom; between replicates, ``E`` with R - 1; and of backgrounds by replicates,
     ``I``, with (n - 1)(R - 1). Its squared error is ``S / n + max(E - I, 0)``, with the
-    degrees of freedom of `df_with_shared_noise`: n - 1 where E is far below I, and
-    toward R - 1 elsewhere. With two replicates E has one degree of freedom, whose limit
-    is wide, so that a plan by the true variances alone promises too much.
+    degrees of freedom of `df_with_shared_noise`: n - 1 where E is below I (of two or
+    three replicates, far below), and toward R - 1 elsewhere. With two replicates E has
+    one degree of freedom, whose limit is wide, so that a plan by the true variances
+    alone promises too much.
 
     Attributes
     ----------
@@ -115,9 +119,10 @@ def _fit_variances(
     ratio = np.divide(
         left, expected[:, None], out=np.ones_like(left), where=expected[:, None] > 0
     )
-    # the limit is wider where E t_e^2 is above I t_s^2
+    # the limit is wider where E is above I, of few replicates E t_e^2 above I t_s^2
     own, wide = t_quantile(df_s, 0.975), t_quantile(np.minimum(df_s, df_e), 0.975)
-    not_above = special.gammainc(half, half * ratio * ((own / wide) ** 2)[:, None])
+    least = np.where(df_e < MOST_WIDE, (own / wide) ** 2, 1.0)
+    not_above = special.gammainc(half, half * ratio * least[:, None])
     p = not_above[..., None] + (1 - not_above[..., None]) * _BETWEEN[0]
     p = np.minimum(p, 1 - 1e-15)
     between = (
@@ -130,7 +135,7 @@ def _fit_variances(
     S, left, between = S[:, :, None, None], left[:, None, :, None], between[:, None]
     variance = S + np.maximum(between - left, 0.0)
     df_s, df_e = (x[:, None, None, None] for x in (df_s, df_e))
-    df = df_with_shared_noise(S, df_s, between, left, df_e + 1)
+    df = df_with_shared_noise(S, df_s, between, left, df_s * df_e, df_e + 1)
     D = len(spread)
     weight = np.broadcast_to(w_s[:, None, None] * weight[:, None], variance.shape)
     return _FitVariances(
