@@ -14,7 +14,7 @@ from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
-from causalgia.mpra.comparisons.prediction_powered_means import widen_standard_error
+from causalgia.mpra.comparisons.degrees_of_freedom import df_with_shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS
@@ -154,9 +154,12 @@ def average(
     _, *alone = p_and_limits(ace, error, df, ci_prob)
     error, df = error.copy(), df.copy()
     for g, k in np.ndindex(*error.shape):
-        error[g, k], df[g, k] = widen_standard_error(
-            float(error[g, k]), float(df[g, k]), noise[k]
-        )
+        one, own = noise[k], error[g, k] ** 2
+        if (R := len(one.pieces)) > 1 and one.between > 0:
+            error[g, k] = np.sqrt(own + one.pieces @ one.pieces)
+            df[g, k] = df_with_shared_noise(
+                own, df[g, k], one.between, one.within, one.df, R
+            )
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
     in_these = _in_these_replicates(
         [
