@@ -120,12 +120,13 @@ def _depths_apart(
         if min(map(len, pair)) < _LEAST_BARCODES or min(map(min, totals)) <= 0:
             continue
         change = [np.log2(t[0] / t[1]) for t in totals]
-        error = np.log2(np.e) * np.sqrt(
+        error = np.sqrt(
             sum(
                 ((x[:, 0] / t[0] - x[:, 1] / t[1]) ** 2).sum()
                 for x, t in zip(pair, totals, strict=True)
             )
         )
+        error /= np.log(2)
         apart = abs(float(change[0] - change[1]))
         if apart >= _APART and apart > clear * error:
             found.append((apart, float(error), names[i], names[j]))
@@ -144,7 +145,8 @@ def _without_cut_cells(pair: Array) -> Array:
     if least <= 1:
         return pair
     total = pair.sum(axis=0)
-    return pair[pair.sum(axis=1) * total.min() / total.sum() >= _ABOVE * least]
+    used = pair.sum(axis=1) * total.min() / total.sum() >= _ABOVE * least
+    return np.asarray(pair[used])
 
 
 def _barcode_letters(counts: xr.Dataset) -> NDArray[np.str_]:

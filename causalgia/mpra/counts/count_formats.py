@@ -469,7 +469,7 @@ def _added_up(
         counts = cells[name].to_numpy(dtype=np.float64).copy()
         total = pd.Series(counts[several]).groupby(groups[several]).sum(min_count=1)
         here = first[several[first]]
-        counts[here] = total.loc[groups[here]].to_numpy()
+        counts[here] = total.reindex(groups[here]).to_numpy()
         cells[name] = counts
     left = np.zeros(len(cells), dtype=bool)
     left[first] = True
