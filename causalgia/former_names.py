@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ParamSpec, TypeVar
 
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import ArgumentError, DesignError, quoted
 
 #: former name -> the names that took its place, of which one belongs where it is asked
 FORMER_NAMES: dict[str, tuple[str, ...]] = {
@@ -51,6 +51,41 @@ REMOVED: dict[str, str] = {
         "effect of these barcodes; where oligos have several barcodes, the intervals "
         "of 'precision' left out the differences between them"
     ),
+}
+
+_CONDITIONS = (
+    "conditions as a factor come later; today, fit the replicates of each condition by "
+    "themselves (replicates= of read_counts) and compare the two fits, "
+    "cg.mpra.concordance(fit_A, fit_B)"
+)
+_CONDITIONS_IN_SHELL = (
+    "conditions as a factor come later; today, analyze the replicates of each condition "
+    "by themselves (--replicates) and compare the two: causalgia mpra compare "
+    "measured_A measured_B"
+)
+_ADDITIVE = (
+    "effects of variants that share barcodes need an additive model, which comes later; "
+    "today, {leave} leaves out barcodes with several variants, and each variant is "
+    "compared with the reference by the barcodes that carry it alone"
+)
+_OF_CONDITIONS = (
+    "condition",
+    "conditions",
+    "factor",
+    "factors",
+    "formula",
+    "covariates",
+)
+_OF_VARIANTS = ("additive", "variants")
+
+#: function or command -> an argument that it does not have yet, and what to do today
+LATER: dict[str, dict[str, str]] = {
+    "fit": dict.fromkeys(_OF_CONDITIONS, _CONDITIONS)
+    | dict.fromkeys(
+        _OF_VARIANTS, _ADDITIVE.format(leave="drop_unknown=True of read_counts")
+    ),
+    "causalgia mpra analyze": dict.fromkeys(_OF_CONDITIONS, _CONDITIONS_IN_SHELL)
+    | dict.fromkeys(_OF_VARIANTS, _ADDITIVE.format(leave="--drop-unknown")),
 }
 
 _P = ParamSpec("_P")
@@ -117,12 +152,15 @@ def former_fields(
 
 
 def former_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Make a function refuse its former arguments by their new names.
+    """Make a function refuse its former arguments by their new names, and those that
+    come later (`LATER`) by what to do today.
 
     Raises
     ------
     DesignError
         When the function is called with a former argument.
+    ArgumentError
+        When it is called with one that comes later.
 
     Examples
     --------
@@ -135,12 +173,21 @@ def former_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
     causalgia.errors.DesignError: copies: word= is motif= now
     """
     known = [*inspect.signature(function).parameters]
+    later = LATER.get(function.__name__, {}) if _is_of_bench(function) else {}
 
     @functools.wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         for name in kwargs:
             if name not in known and (new := new_name(name, known)):
                 raise DesignError(f"{function.__name__}: {name}= is {new}= now")
+            if name not in known and name in later:
+                raise ArgumentError(
+                    f"{function.__name__}: there is no {name}= yet: {later[name]}"
+                )
         return function(*args, **kwargs)
 
     return call
+
+
+def _is_of_bench(function: Callable[..., Any]) -> bool:
+    return function.__module__.startswith("causalgia.mpra.")

@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 from assay import simulated_counts
+from scipy import special
 from test_cli import call
 
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
+from causalgia.mpra.comparisons.degrees_of_freedom import df_with_shared_noise
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.text_reports import describe_fit
@@ -315,6 +317,54 @@ def test_the_fit_knows_what_replicates_share():
     alone = cg.mpra.fit(counts.isel(replicate=[0]), control="c")
     assert "replicate_shift" not in alone
     assert not fit_replicate_noise(alone)[0].pieces.any()
+
+
+@pytest.mark.parametrize("R", [2, 3, 4])
+def test_the_error_of_an_average_holds_however_much_replicates_share(R):
+    rng, n, N = np.random.default_rng(R), 20, 20_000
+    for within in (0.05, 0.3, 0.8):
+        for common in (0.0, 1.0, 5.0, 25.0):
+            S, between, left = (
+                scale * rng.chisquare(k, N) / k
+                for scale, k in (
+                    (1.0, n - 1),
+                    (within + common, R - 1),
+                    (within, (n - 1) * (R - 1)),
+                )
+            )
+            df = df_with_shared_noise(S, n - 1, between, left, (n - 1) * (R - 1), R)
+            error = np.sqrt(S + np.maximum(between - left, 0))
+            mean = rng.normal(0, np.sqrt(1 + common), N)
+            rejected = np.abs(mean) > special.stdtrit(df, 0.975) * error
+            assert rejected.mean() < (0.055 if R < 4 else 0.068)
+
+
+def test_two_replicates_say_what_holds_in_them_alone():
+    effects = pd.DataFrame(
+        {
+            "element": np.repeat([f"e{i}" for i in range(12)], 2),
+            "arm": ["x", "t"] * 12,
+            "log2": [0.0, 1.0] * 12,
+        }
+    )
+    counts = cg.mpra.simulate(effects, n_barcodes=6, n_replicates=2, rng=0)
+    shifted = counts.assign(
+        rna=counts["rna"]
+        * xr.where(
+            (counts["arm"].values[counts["oligo_index"].values] == "t")[:, None]
+            & (np.arange(2) == 1),
+            2,
+            1,
+        )
+    )
+    found = cg.mpra.average(cg.mpra.fit(shifted, control="x", method="two_way"))
+    (note,) = [one for one in notes_of(found) if "replicates alone" in one]
+    low, high = map(float, re.findall(r"\[([\d.]+), ([\d.]+)\]", note)[0])
+    assert low < found["ace"].item() < high
+    assert found["df"].item() < 2
+    assert found["upper"].item() - found["lower"].item() > 3 * (high - low)
+    even = cg.mpra.average(cg.mpra.fit(counts.isel(replicate=[0]), control="x"))
+    assert not [one for one in notes_of(even) if "replicates alone" in one]
 
 
 def test_averages_are_covered_where_replicates_share_noise():

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from test_cli import refused
 
 import causalgia as cg
 from causalgia.cli.mpra_tables import virtual_effects
-from causalgia.errors import ContrastError, CountsError, EstimateError
+from causalgia.errors import ArgumentError, ContrastError, CountsError, EstimateError
+from causalgia.mpra.fits.element_effects import fit_request
 from causalgia.notes import notes_of
 
 
@@ -117,6 +119,137 @@ class TestConditionsAsArms:
 
     def test_arms_of_one_library_are_fitted(self, effects):
         assert cg.mpra.fit(library(effects[:10], 5), control="ref", method="two_way")
+
+
+def of_own_libraries(seed: int, *, own: bool, keep: int = 0) -> xr.Dataset:
+    """Return two arms with unrelated barcodes, of libraries of their own or of one."""
+    rng = np.random.default_rng(seed)
+    n, each, R = 40, 10, 3
+    of = np.repeat(np.arange(2 * n), each)
+    arm = of % 2
+    abundance = rng.gamma(2, 20, len(of)) * np.where(arm, 0.5, 1.0)
+    dna, rna = (
+        rng.poisson(
+            abundance[:, None]
+            * 2 ** rng.normal(0, 0.8, (2, R))[arm if own else 0 * arm]
+            * rng.gamma(10, 0.1, (len(of), R))
+        )
+        for _ in range(2)
+    )
+    side = pd.DataFrame(
+        {
+            "oligo_name": [f"o{i}" for i in range(2 * n)],
+            "element": [f"e{i // 2}" for i in range(2 * n)],
+            "arm": ["A", "B"] * n,
+        }
+    )
+    return cg.mpra.counts_of(
+        np.where(dna >= keep, dna, 0),
+        rna,
+        barcodes=[f"b{i}" for i in range(len(of))],
+        oligos=[f"o{i}" for i in of],
+        side_table=side,
+    )
+
+
+class TestArmsOfTheirOwnLibraries:
+    @pytest.mark.parametrize("method", ["hierarchical", "two_way", "nb"])
+    def test_are_refused_by_the_depth_of_their_dna(self, method):
+        with pytest.raises(
+            CountsError, match=r"arms 'A' and 'B' are libraries of their own: between"
+        ):
+            cg.mpra.fit(of_own_libraries(0, own=True), control="A", method=method)
+
+    def test_most_are_found_and_no_arms_of_one_library(self):
+        found = []
+        for seed in range(20):
+            for own, keep in ((True, 0), (False, 0), (False, 3)):
+                try:
+                    fit_request(of_own_libraries(seed, own=own, keep=keep), control="A")
+                    found.append((own, False))
+                except CountsError:
+                    found.append((own, True))
+        assert sum(refused for own, refused in found if own) >= 17
+        assert not any(refused for own, refused in found if not own)
+
+    def test_are_refused_in_the_shell(self, tmp_path):
+        counts = of_own_libraries(0, own=True)
+        letters = [
+            "".join("ACGT"[i >> 2 * k & 3] for k in range(6)) for i in range(800)
+        ]
+        path = cg.mpra.to_igvf(
+            counts.assign_coords(barcode=letters),
+            tmp_path / "counts.tsv",
+            "reporter_experiment_barcode",
+        )
+        side = counts[["element", "arm", "group"]].to_dataframe()
+        side.rename_axis("oligo_name").to_csv(tmp_path / "side.tsv", sep="\t")
+        refused(
+            *("mpra", "analyze", path, "--design", tmp_path / "side.tsv"),
+            *("--control", "A", "--out", tmp_path / "out"),
+            said=["are libraries of their own", "causalgia mpra compare DIR DIR"],
+        )
+
+
+class TestRequestsThatComeLater:
+    @pytest.mark.parametrize("name", ["condition", "conditions", "factor", "formula"])
+    def test_conditions_as_a_factor(self, name):
+        with pytest.raises(ArgumentError, match="come later; today, fit .*concordance"):
+            cg.mpra.fit(of_own_libraries(0, own=False), control="A", **{name: "cell"})
+
+    def test_an_additive_model_of_variants(self):
+        with pytest.raises(
+            ArgumentError, match="comes later; today, drop_unknown=True"
+        ):
+            cg.mpra.fit(of_own_libraries(0, own=False), control="A", additive=True)
+
+    @pytest.mark.parametrize(
+        "request_",
+        [
+            {"control": "A", "arm_names": ["A"]},
+            {"contrasts": {"B": {"B": 1.0}}},
+        ],
+    )
+    def test_the_activity_of_one_arm(self, request_):
+        with pytest.raises(ContrastError, match=r"Today, cg\.mpra\.calls\(counts\)"):
+            cg.mpra.fit(of_own_libraries(0, own=False), **request_)
+
+    def test_counts_of_one_arm(self):
+        counts = of_own_libraries(0, own=False)
+        one = counts.assign_coords(
+            element=("oligo", [f"o{i}" for i in range(80)]), arm=("oligo", ["x"] * 80)
+        )
+        with pytest.raises(
+            ContrastError, match="the counts have one arm, 'x'; effects"
+        ):
+            cg.mpra.fit(one, control="x")
+
+    @pytest.mark.parametrize(
+        ("option", "says"),
+        [
+            ("--condition", "compare the two: causalgia mpra compare measured_A"),
+            ("--additive", "--drop-unknown leaves out barcodes with several"),
+        ],
+    )
+    def test_in_the_shell(self, option, says):
+        words = ("mpra", "analyze", "counts.tsv", "--design", "x", option, "cell")
+        refused(*words, said=[f"there is no {option} yet: ", says])
+
+    def test_columns_of_several_cell_types_by_their_table(self, tmp_path):
+        path = tmp_path / "counts.tsv"
+        path.write_text("Barcode\tOligo\tp\tr1\tr2\nACGTAC\ta\t9\t5\t6\n")
+        side = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
+        types = {"p": "DNA", "r1": "K562", "r2": "HepG2"}
+        with pytest.raises(CountsError, match="2 cell types .K562: r1; HepG2: r2"):
+            cg.mpra.read_counts(path, side_table=side, conditions=types)
+        with pytest.raises(CountsError, match="2 cell types"):
+            cg.mpra.read_counts(
+                path, side_table=side, conditions=types, replicates=["r1", "r2"]
+            )
+        counts = cg.mpra.read_counts(
+            path, side_table=side, conditions=types, replicates=["r2"]
+        )
+        assert counts["rna"].values.tolist() == [[6]]
 
 
 class TestOtherTables:

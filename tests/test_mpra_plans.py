@@ -54,9 +54,13 @@ class TestAnAverage:
         )
         mean = rng.normal(effect, np.sqrt(1 + common), N)
         squared = S + np.maximum(between - left, 0)
-        of_sum = squared**2 / (S**2 / df[0] + left**2 / df[1] + between**2 / df[2])
-        of_sum = np.where(between > left, np.maximum(of_sum, min(n, R) - 1), n - 1.0)
-        limit = special.stdtrit(of_sum, 0.975) * np.sqrt(squared)
+        own, wide = special.stdtrit([n - 1.0, min(n, R) - 1.0], 0.975)
+        limit = np.sqrt(S * own**2 + np.maximum(between * wide**2 - left * own**2, 0))
+        limit = np.minimum(limit, wide * np.sqrt(squared))
+        if R > 3:
+            of_sum = squared**2 / (S**2 / df[0] + left**2 / df[1] + between**2 / df[2])
+            of_sum = np.where(between > left, np.maximum(of_sum, min(n, R) - 1), n - 1)
+            limit = special.stdtrit(of_sum, 0.975) * np.sqrt(squared)
         variances = AverageVariances(
             *(xr.DataArray(float(x)) for x in (1.0, common, within, n, R))
         )

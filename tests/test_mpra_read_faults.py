@@ -80,6 +80,24 @@ def shift_rna_back(dna, rna, of, rng):
     return dna, _replaced(rna, 1, np.roll(rna[:, 1], -2)), of
 
 
+def shift_by_many(dna, rna, of, rng):
+    return *(_replaced(x, 2, np.roll(x[:, 2], 37)) for x in (dna, rna)), of
+
+
+def scale_part(dna, rna, of, rng):
+    copied = rng.random(len(of)) < 0.4
+    return *(
+        _replaced(x, 1, np.where(copied, np.round(0.7 * x[:, 0]), x[:, 1]).astype(int))
+        for x in (dna, rna)
+    ), of
+
+
+def scale_whole(dna, rna, of, rng):
+    return *(
+        _replaced(x, 1, np.round(1.3 * x[:, 0]).astype(int)) for x in (dna, rna)
+    ), of
+
+
 def cut_off(dna, rna, of, rng):
     return dna, np.minimum(rna, int(np.quantile(rna, 0.88))), of
 
@@ -119,6 +137,13 @@ FAULTS: dict[str, tuple[Callable, dict, tuple[str, tuple[str, ...]]]] = {
         {"replicates": 2},
         ("shifted", ("1", "2")),
     ),
+    "rows of one replicate 37 down": (shift_by_many, {}, ("shifted", ("3",))),
+    "two fifths copied and scaled": (
+        scale_part,
+        {"dispersion": 0.5},
+        ("part_copied", ("1", "2")),
+    ),
+    "all copied and scaled": (scale_whole, {}, ("copied", ("1", "2"))),
     "RNA cut off": (cut_off, {}, ("ceiling", EVERY)),
     "identifiers that run out": (few_identifiers, {}, ("ceiling", EVERY)),
     "two fifths copied": (copy_part, {}, ("part_copied", ("1", "2"))),

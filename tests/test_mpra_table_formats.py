@@ -295,12 +295,231 @@ class TestFilesOfReplicates:
             cg.mpra.read_counts(self.files(tmp_path, header), side_table=SIDE)
         )
 
+    def test_in_a_list_are_named_by_what_differs_between_their_names(self, tmp_path):
+        header = "barcode\toligo_name\tdna_count\trna_count"
+        files = [*self.files(tmp_path, header).values()]
+        counts = cg.mpra.read_counts(files, side_table=SIDE)
+        assert is_whole(counts)
+        assert counts["replicate"].values.tolist() == ["1", "2"]
+        assert is_whole(cg.mpra.read_counts([*map(str, files)], side_table=SIDE))
+
+    def test_whose_columns_name_their_own_replicate_are_joined(self, tmp_path):
+        files = []
+        for r, one in self.files(tmp_path, "barcode\toligo_name\tdna\trna").items():
+            text = gzip.decompress(one.read_bytes()).decode()
+            text = text.replace("dna\trna", f"dna_count_{r}\trna_count_{r}")
+            files.append(write(tmp_path, f"rep{r}.tsv", text))
+        assert is_whole(cg.mpra.read_counts(files, side_table=SIDE))
+
+    def test_of_several_replicates_are_refused_by_name(self, tmp_path):
+        both = [write(tmp_path, f"{name}.tsv", wide(PLAIN)) for name in "ab"]
+        with pytest.raises(CountsError, match=r"a\.tsv: a file for each replicate has"):
+            cg.mpra.read_counts(both, side_table=SIDE)
+
+    def test_that_are_no_replicates_are_refused(self, tmp_path):
+        header = "barcode\toligo_name\tdna_count\trna_count"
+        one, two = self.files(tmp_path, header).values()
+        with pytest.raises(
+            CountsError, match=r"_1_counts.*is given for two replicates"
+        ):
+            cg.mpra.read_counts([one, one], side_table=SIDE)
+        other = two.rename(tmp_path / "HEK_1_counts.tsv.gz")
+        with pytest.raises(CountsError, match="the columns are of 2 kinds"):
+            cg.mpra.read_counts([one, other], side_table=SIDE)
+        with pytest.raises(
+            CountsError, match="read_counts reads files, and int is none"
+        ):
+            cg.mpra.read_counts([one, 2], side_table=SIDE)
+        with pytest.raises(
+            CountsError, match="read_counts reads files, and list is none"
+        ):
+            cg.mpra.read_counts([], side_table=SIDE)
+        alike = [tmp_path / "a-1.tsv", tmp_path / "a_1.tsv"]
+        with pytest.raises(CountsError, match="nothing in the names of these files"):
+            cg.mpra.read_counts(alike, side_table=SIDE)
+
     def test_a_wrong_cell_is_named_by_its_file_and_line(self, tmp_path):
         files = self.files(tmp_path, "barcode\toligo_name\tdna_count\trna_count")
         text = gzip.decompress(files["2"].read_bytes()).replace(b"\t30\n", b"\t3.5\n")
         files["2"].write_bytes(gzip.compress(text, mtime=0))
         with pytest.raises(CountsError, match=r"HepG2_2_counts.*, line 3: rna_count"):
             cg.mpra.read_counts(files, side_table=SIDE)
+
+
+VARIANTS = (
+    "AACCGGTT \nCCGGTTAA,CCGGTTAC \nGGTTAACC TERT:20:C>G\n"
+    "TTAACCGG TERT:20:C>G TERT:7:GCC>GC\nAAAACCCC TERT:9:A>.\n"
+)
+
+
+class TestSaturationMutagenesis:
+    """MPRAflow's ``variants.txt``: the barcode, a space, and its variants."""
+
+    def files(self, folder: Path) -> list[Path]:
+        return [
+            write(
+                folder,
+                f"TERT-GBM_{r + 1}_counts.tsv.gz",
+                "".join(
+                    f"{barcode}\t{dna[r]:g}\t{rna[r]:g}\n"
+                    for barcode, dna, rna in zip(
+                        [*BARCODES, "CCGGTTAC"],
+                        np.nan_to_num([*DNA, [3, 2]]),
+                        np.nan_to_num([*RNA, [1, 8]]),
+                        strict=True,
+                    )
+                ),
+            )
+            for r in range(2)
+        ]
+
+    def read(self, folder: Path, text: str = VARIANTS, **settings):
+        path = write(folder, "TERT.variants.txt.gz", text)
+        settings = {"side_table": path, "assignment": path} | settings
+        return cg.mpra.read_counts(self.files(folder), **settings)
+
+    def test_barcodes_with_several_variants_are_refused_with_the_way(self, tmp_path):
+        with pytest.raises(CountsError) as error:
+            self.read(tmp_path)
+        text = str(error.value)
+        assert (
+            "GBM_1_counts.tsv.gz, line 4: barcode TTAACCGG carries 2 variants" in text
+        )
+        assert "additive model, which comes later" in text
+        assert "drop_unknown=True" in text
+
+    def test_one_variant_is_an_arm_beside_the_reference(self, tmp_path):
+        counts = self.read(tmp_path, drop_unknown=True)
+        assert counts["element"].values.tolist() == ["TERT", "TERT"]
+        assert counts["arm"].values.tolist() == ["reference", "20:C>G"]
+        of = dict(zip(counts["barcode"].values, counts["dna"].values, strict=True))
+        assert {name: row.tolist() for name, row in of.items()} == {
+            "AACCGGTT": [10, 12],
+            "CCGGTTAA": [7, 2],  # and CCGGTTAC, which was taken for it
+            "GGTTAACC": [7, 20],
+        }
+        text = counts.attrs["table_format"]
+        assert "2 of 8 rows of barcodes with several variants left out" in text
+        assert "1 of 3 variants left out, which no counted barcode carries" in text
+        assert "1 barcodes that the assignment takes for others were added" in text
+
+    def test_a_side_table_of_ones_own_may_have_the_variants_together(self, tmp_path):
+        names = ["TERT:reference", "TERT:20:C>G", "TERT:20:C>G;TERT:7:GCC>GC"]
+        side = pd.DataFrame(
+            {"oligo_name": names, "element": "TERT", "arm": ["none", "one", "both"]}
+        )
+        counts = self.read(tmp_path, side_table=side)
+        assert counts["arm"].values.tolist() == ["none", "one", "both"]
+        assert counts.sizes["barcode"] == 4
+
+    @pytest.mark.parametrize(
+        ("text", "why"),
+        [
+            (VARIANTS + "ACGTACGT LDLR:3:C>G\n", "variants are of several regions"),
+            (VARIANTS + "ACGTACGT 3:C>G\n", "line 6: .*is no barcode with variants"),
+            (VARIANTS + "CCGGTTAC TERT:3:C>G\n", "CCGGTTAC has a line, and was taken"),
+            ("ACGTACGT \nACGTACGA \nACGTAAAA T:3:C>G T:5:A>C\n", "a variant alone"),
+            ("ACGTACGT T:3:C>G\nACGTAAAA T:3:C>G T:5:A>C\n", "without a variant, so"),
+        ],
+    )
+    def test_files_of_another_kind_are_refused(self, tmp_path, text, why):
+        with pytest.raises(CountsError, match=why):
+            self.read(tmp_path, text, drop_unknown=True)
+
+
+def one_file_each(folder: Path, name: str) -> tuple[list[str], list[str]]:
+    """Write three replicates as MPRAflow does, one oligo more than the side table has;
+    return the files, and the options that read them.
+    """
+    n = 12
+    truth = pd.DataFrame(
+        {
+            "element": np.repeat([f"e{i}" for i in range(n)], 2),
+            "arm": ["ref", "alt"] * n,
+            "log2": [0.0, 1.0] * n,
+        }
+    )
+    counts = cg.mpra.simulate(truth, n_barcodes=6, n_replicates=3, p_missing=0, rng=0)
+    rng = np.random.default_rng(1)
+    letters = ["".join(rng.choice(list("ACGT"), 15)) for _ in counts["barcode"]]
+    oligos = counts["oligo"].values[counts["oligo_index"].values]
+    write(
+        folder,
+        "assigned.tsv",
+        "".join(f"{a}\t{b}\n" for a, b in zip(letters, oligos, strict=True)),
+    )
+    side = counts[["element", "arm"]].to_dataframe().rename_axis("oligo_name")
+    side.iloc[2:].to_csv(folder / "side.tsv", sep="\t")
+    files = []
+    for r in range(3):
+        rows = zip(
+            letters,
+            counts["dna"].values[:, r].astype(int),
+            counts["rna"].values[:, r].astype(int),
+            strict=True,
+        )
+        text = "".join(f"{a}\t{b}\t{c}\n" for a, b, c in rows)
+        files.append(str(write(folder, name.format(r + 1), text)))
+    return files, ["--design", str(folder / "side.tsv"), "--control", "ref"]
+
+
+def invoke(*words: str):
+    found = CliRunner().invoke(app, ["mpra", *words], env={"COLUMNS": "300"})
+    return found.exit_code, " ".join(found.output.split())
+
+
+class TestFilesOfReplicatesInTheShell:
+    def test_are_read_as_in_python(self, tmp_path):
+        files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
+        options += ["--out", str(tmp_path / "out"), "--drop-unknown", "--notes"]
+        assigned = ["--assignment", str(tmp_path / "assigned.tsv")]
+        code, text = invoke("analyze", *files, *assigned, *options)
+        assert code == 0, text
+        assert "read as 3 files, one a replicate: barcode, DNA and RNA" in text
+        assert "36 of 432 rows of 2 oligos that the side table lacks" in text
+        quality = (tmp_path / "out" / "quality.txt").read_text().splitlines()
+        assert [line.split()[0] for line in quality if line[:2] in ("1 ", "2 ", "3 ")]
+        named = [f"{name}={one}" for name, one in zip("cab", files, strict=True)]
+        code, text = invoke("analyze", *named, *assigned, *options, "--force")
+        assert code == 0, text
+        quality = (tmp_path / "out" / "quality.txt").read_text()
+        assert [quality.index(f"\n{name} ") for name in "cab"] == sorted(
+            quality.index(f"\n{name} ") for name in "abc"
+        )
+
+    def test_of_a_pilot_give_the_noise(self, tmp_path):
+        files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
+        pilot = [word for one in files for word in ("--pilot", one)]
+        assigned = ["--pilot-assignment", str(tmp_path / "assigned.tsv")]
+        code, text = invoke("power", *pilot, *options, *assigned)
+        assert code != 0
+        assert "--pilot-drop-unknown" in text
+        code, text = invoke(
+            "power", *pilot, *options, *assigned, "--pilot-drop-unknown"
+        )
+        assert code == 0, text
+        code, text = invoke("power", *assigned)
+        assert code != 0
+        assert "--pilot-assignment is about a pilot; give its counts, --pilot" in text
+
+    @pytest.mark.parametrize(
+        ("files", "why"),
+        [
+            (("{0}", "nosuch.tsv"), "nosuch.tsv"),
+            (("{0}", "{0}"), "K562_1_counts.tsv.gz: the file is given for two"),
+            (("a={0}", "{1}"), "K562_2_counts.tsv.gz: the other files have names"),
+            (("a={0}", "a={1}"), "is replicate 'a' already; give each file its own"),
+        ],
+    )
+    def test_a_wrong_file_is_refused_once_by_its_name(self, tmp_path, files, why):
+        paths, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
+        given = [one.format(*paths) for one in files]
+        options += ["--assignment", str(tmp_path / "assigned.tsv")]
+        options += ["--out", str(tmp_path / "out"), "--drop-unknown"]
+        code, text = invoke("analyze", *given, *options)
+        assert code != 0
+        assert text.count(why) == 1
+        assert "Traceback" not in text
 
 
 class TestSideTables:

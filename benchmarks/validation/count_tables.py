@@ -14,9 +14,11 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy import special
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, CountsError
+from causalgia.mpra.fits.element_effects import fit_request
 from validation.checks import Check
 from validation.draws import Rng
 
@@ -219,6 +221,38 @@ def of_plan(name: str, n_trials: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
+# --- averages whose replicates share noise
+
+SHARED = {"share nothing": 0.0, "share five times the rest": 5.0}
+
+
+@cache
+def of_shared_noise(R: int, share: str, n_trials: int) -> np.ndarray:
+    """Return of each library of 20 backgrounds without an average effect whether the
+    average has p < .05, and whether it would with one of three standard errors.
+    """
+    rng, found = _rng(f"shared {R} {share}"), []
+    n, each, tau, sd = 20, 6, 0.3, 0.5
+    rest = (tau**2 + 2 * sd**2 / each) / n
+    of = np.repeat(np.arange(2 * n), each)
+    for _ in range(n_trials):
+        shared = rng.normal(0, np.sqrt(R * SHARED[share] * rest), R)
+        log2 = np.zeros((2 * n, R))
+        log2[1::2] += tau * rng.normal(size=(n, 1)) + shared
+        log2 = (log2 + rng.normal(0, 0.15, log2.shape))[of]
+        log2 = log2 + rng.normal(0, sd, (len(of), 1))
+        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * 100
+        counts = counted(
+            rng.poisson(abundance * np.ones(R)), rng.poisson(abundance * 2**log2), of
+        )
+        average = cg.mpra.average(cg.mpra.fit(counts, control="ref", method="two_way"))
+        ace, se, df = (average[name].item() for name in ("ace", "se", "df"))
+        at = 3 * np.sqrt(rest * (1 + SHARED[share]))
+        p = 2 * special.stdtr(df, -abs(ace + at) / se)
+        found.append((average["p"].item() < 0.05, p < 0.05))
+    return np.array(found, dtype=float)
+
+
 # --- tables that keep a barcode only where RNA was seen
 
 
@@ -287,6 +321,38 @@ def of_arms_apart(n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
+# --- arms of one library, and of libraries of their own
+
+
+@cache
+def of_own_libraries(R: int, n_trials: int) -> np.ndarray:
+    """Return of each table of 400 barcodes an arm whether it is refused where each arm is
+    a library of its own, and where both are of one; depths vary by .4 on log2.
+    """
+    rng, found = _rng(f"own libraries {R}"), []
+    for _ in range(n_trials):
+        refused = []
+        for own in (True, False):
+            of = np.repeat(np.arange(80), 10)
+            abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * 40
+            arm = of % 2 if own else 0 * of
+            dna, rna = (
+                rng.poisson(
+                    abundance
+                    * 2 ** rng.normal(0, 0.4, (2, R))[arm]
+                    * rng.gamma(10, 0.1, (len(of), R))
+                )
+                for _ in range(2)
+            )
+            try:
+                fit_request(counted(dna, rna, of), control="ref")
+                refused.append(0.0)
+            except CountsError:
+                refused.append(1.0)
+        found.append(refused)
+    return np.array(found)
+
+
 # --- two measured sides
 
 
@@ -316,6 +382,21 @@ def _rolled(x: np.ndarray, _: Rng) -> np.ndarray:
     return np.column_stack([x[:, 0], np.roll(x[:, 1], 1), x[:, 2:]])
 
 
+def _rolled_far(x: np.ndarray, _: Rng) -> np.ndarray:
+    return np.column_stack([x[:, 0], np.roll(x[:, 1], 137), x[:, 2:]])
+
+
+def _part_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
+    copied = np.arange(len(x)) % 5 < 2
+    scaled = np.round(0.7 * x[:, 0]).astype(x.dtype)
+    return np.column_stack([x[:, 0], np.where(copied, scaled, x[:, 1]), x[:, 2:]])
+
+
+def _whole_scaled(x: np.ndarray, _: Rng) -> np.ndarray:
+    scaled = np.round(1.3 * x[:, 0]).astype(x.dtype)
+    return np.column_stack([x[:, 0], scaled, x[:, 2:]])
+
+
 def _few(x: np.ndarray, rng: Rng) -> np.ndarray:
     return np.column_stack([x[:, 0], rng.binomial(x[:, 1], 0.01), x[:, 2:]])
 
@@ -331,7 +412,10 @@ def _capped(x: np.ndarray, _: Rng) -> np.ndarray:
 
 FAULTS: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
     "rows of a replicate shifted by one": _rolled,
+    "rows of a replicate shifted by 137": _rolled_far,
     "a replicate of 1 % of the reads": _few,
+    "a replicate copied and scaled by 1.3": _whole_scaled,
+    "two fifths of a replicate copied and scaled by .7": _part_scaled,
     "two fifths of a replicate copied": _part_copied,
     "counts at a ceiling": _capped,
 }
@@ -446,6 +530,29 @@ CHECKS = [
     *(
         Check(
             _SECTION,
+            f"average of 20 backgrounds, {R} replicates that {share}: {what}",
+            column(of_shared_noise, R, share, at=at, whether=True),
+            nominal,
+            claim,
+            full=300,
+            quick=20,
+        )
+        for R in (2, 3, 4)
+        for share in SHARED
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.05, "at most"),
+                (
+                    "averages of three true standard errors with p < .05",
+                    0.0,
+                    "reported",
+                ),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
             f"cells with RNA only, {mean:g} reads a cell: {what}",
             column(of_cut_off, mean, at=at, whether=whether),
             nominal,
@@ -497,6 +604,22 @@ CHECKS = [
         for at, where, nominal, claim in (
             (0, "in different replicates", 0.95, "at least"),
             (1, "in every replicate", 0.05, "at most"),
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"reference and alternate, {R} replicates, {where}: refused",
+            column(of_own_libraries, R, at=at, whether=True),
+            nominal,
+            claim,
+            full=200,
+            quick=5,
+        )
+        for R in (2, 3)
+        for at, where, nominal, claim in (
+            (0, "libraries of their own", 0.0, "reported"),
+            (1, "one library", 0.05, "at most"),
         )
     ),
     *(

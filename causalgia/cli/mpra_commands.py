@@ -35,9 +35,11 @@ from causalgia.cli.folder import (
 from causalgia.cli.mpra_tables import (
     COMPARISON,
     QUALITY_FIGURES,
+    PilotOptions,
     check_files_free,
     check_one_treatment,
     concordance_figures,
+    count_files,
     counts_question,
     draw_concordance,
     draw_quality,
@@ -117,9 +119,13 @@ _Tau = Annotated[
     ),
 ]
 _Pilot = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
-        metavar="FILE", help="Counts of a pilot, which give the noise; needs --design."
+        metavar="FILE",
+        help=(
+            "Counts of a pilot, which give the noise; needs --design. Repeated for files "
+            "of one replicate each, FILE or REPLICATE=FILE."
+        ),
     ),
 ]
 _PilotLibrary = Annotated[
@@ -144,6 +150,26 @@ _PilotArms = Annotated[
     typer.Option(
         metavar="ARMS",
         help="Treatments of the pilot that are used, separated by commas; default: all.",
+    ),
+]
+_PilotAssignment = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Barcodes of the pilot and their oligos, if its counts name none.",
+    ),
+]
+_PilotConditions = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Columns of the pilot, and DNA or their cell type (MPRAmodel).",
+    ),
+]
+_PilotDropUnknown = Annotated[
+    bool,
+    typer.Option(
+        "--pilot-drop-unknown", help="Leave out oligos that the pilot's design lacks."
     ),
 ]
 _Recovery = Annotated[
@@ -324,6 +350,9 @@ def power(
     control: _PilotControl = None,
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
+    pilot_assignment: _PilotAssignment = None,
+    pilot_conditions: _PilotConditions = None,
+    pilot_drop_unknown: _PilotDropUnknown = False,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print more than 20 designs.")
     ] = False,
@@ -342,11 +371,16 @@ def power(
     from causalgia.mpra.planning.plan_answers import power_parts
 
     noise, known = planning_noise(
-        pilot,
-        library_folder,
-        control,
-        pilot_arms,
-        pilot_replicates,
+        PilotOptions(
+            pilot,
+            library_folder,
+            control,
+            pilot_arms,
+            pilot_replicates,
+            pilot_assignment,
+            pilot_conditions,
+            pilot_drop_unknown,
+        ),
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         tau=tau,
@@ -448,6 +482,9 @@ def cheapest(
     control: _PilotControl = None,
     pilot_arms: _PilotArms = None,
     pilot_replicates: _PilotReplicates = None,
+    pilot_assignment: _PilotAssignment = None,
+    pilot_conditions: _PilotConditions = None,
+    pilot_drop_unknown: _PilotDropUnknown = False,
     notes: NotesOption = False,
 ) -> None:
     """Find the cheapest library for a given precision or power, or the best split of
@@ -463,11 +500,16 @@ def cheapest(
     from causalgia.mpra.planning.plan_answers import plan_parts
 
     noise, known = planning_noise(
-        pilot,
-        library_folder,
-        control,
-        pilot_arms,
-        pilot_replicates,
+        PilotOptions(
+            pilot,
+            library_folder,
+            control,
+            pilot_arms,
+            pilot_replicates,
+            pilot_assignment,
+            pilot_conditions,
+            pilot_drop_unknown,
+        ),
         sd_barcode=sd_barcode,
         sd_replicate=sd_replicate,
         tau=tau,
@@ -505,11 +547,14 @@ def cheapest(
 
 @bench.command(cls=RopeCommand)
 def analyze(
-    counts_file: Annotated[
-        Path,
+    counts_files: Annotated[
+        list[Path],
         typer.Argument(
             metavar="COUNTS.TSV",
-            help="Counts of barcodes, or sums of oligos, in the format of a pipeline.",
+            help=(
+                "Counts of barcodes, or sums of oligos, in the format of a pipeline; or "
+                "a file for each replicate, FILE or REPLICATE=FILE."
+            ),
         ),
     ],
     library_folder: _Library,
@@ -551,7 +596,10 @@ def analyze(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Table of barcodes and their oligos, if the counts do not name oligos.",
+            help=(
+                "Table of barcodes and their oligos, if the counts do not name oligos; "
+                "or MPRAflow's variants.txt, which is the --design as well."
+            ),
         ),
     ] = None,
     conditions: Annotated[
@@ -619,6 +667,8 @@ def analyze(
 
     Example:   causalgia mpra analyze counts.tsv.gz --design arms.tsv --control WT --arms mutant --min-dna 10 --out out
 
+    Example:   causalgia mpra analyze HepG2_*_counts.tsv.gz --assignment barcodes.tsv --design arms.tsv --control WT
+
     Example:   causalgia mpra analyze counts.tsv --design library --contrasts "(AB - A) - (B - none)" --out measured
     """
     from functools import partial
@@ -635,7 +685,7 @@ def analyze(
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
         counts = mpra.read_counts(
-            counts_file,
+            count_files(counts_files),
             side_table=side,
             replicates=split_names(replicates),
             assignment=assignment,

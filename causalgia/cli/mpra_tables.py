@@ -258,6 +258,55 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     return analysis, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
+def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
+    """Return the counts that arguments ``FILE`` or ``REPLICATE=FILE`` name: a table, or
+    replicate -> table of one replicate.
+
+    Raises
+    ------
+    OutcomesError
+        If some are named and some are not, or two have the same name.
+
+    Examples
+    --------
+    >>> [
+    ...     (name, path.name)
+    ...     for name, path in count_files(
+    ...         [Path("A=x/1.tsv"), Path("B=x/2.tsv")]
+    ...     ).items()
+    ... ]
+    [('A', '1.tsv'), ('B', '2.tsv')]
+    >>> list(count_files([Path("K562_1_counts.tsv"), Path("K562_2_counts.tsv")]))
+    ['1', '2']
+    """
+    from causalgia.mpra.counts.replicate_files import named_files
+
+    parts = [
+        ("", "", str(one)) if one.exists() else str(one).partition("=") for one in given
+    ]
+    named = [(name, place) for name, sign, place in parts if sign and name and place]
+    if not named:
+        files = named_files(given)
+        return next(iter(files.values())) if len(files) == 1 else files
+    if len(named) < len(given):
+        lone = next(
+            str(one) for one, (_, sign, _) in zip(given, parts, strict=True) if not sign
+        )
+        raise OutcomesError(
+            f"{lone}: the other files have names of replicates, REPLICATE=FILE; name "
+            "this one as well, or none"
+        )
+    found: dict[str, Path] = {}
+    for name, place in named:
+        if name in found:
+            raise OutcomesError(
+                f"{name}={place}: {found[name]} is replicate {quoted(name)} already; "
+                "give each file its own name"
+            )
+        found[name] = Path(place)
+    return named_files(found)
+
+
 def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None:
     """Return names separated by commas; known names may hold commas themselves.
 
@@ -285,13 +334,22 @@ def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None
     return names
 
 
+@dataclass(frozen=True)
+class PilotOptions:
+    """Options of a pilot: its files of counts, how they are read, and its arms."""
+
+    files: list[Path] | None = None
+    library: Path | None = None
+    control: str | None = None
+    arms: str | None = None
+    replicates: str | None = None
+    assignment: Path | None = None
+    conditions: Path | None = None
+    drop_unknown: bool = False
+
+
 def planning_noise(
-    pilot: Path | None,
-    library: Path | None,
-    control: str | None,
-    arms: str | None,
-    replicates: str | None,
-    **options: float | None,
+    options: PilotOptions, **noise: float | None
 ) -> tuple[NoiseModel, xr.Dataset | None]:
     """Return the noise of the options, and the components of a pilot if its counts are
     given.
@@ -300,13 +358,16 @@ def planning_noise(
     """
     from causalgia import mpra
 
-    given = {name: value for name, value in options.items() if value is not None}
-    if pilot is None:
+    given = {name: value for name, value in noise.items() if value is not None}
+    if not options.files:
         of_pilot = {
-            "--pilot-replicates": replicates,
-            "--pilot-arms": arms,
-            "--control": control,
-            "--design": library,
+            "--pilot-replicates": options.replicates,
+            "--pilot-arms": options.arms,
+            "--pilot-assignment": options.assignment,
+            "--pilot-conditions": options.conditions,
+            "--pilot-drop-unknown": options.drop_unknown or None,
+            "--control": options.control,
+            "--design": options.library,
         }
         for option, given_for in of_pilot.items():
             if given_for is not None:
@@ -314,25 +375,34 @@ def planning_noise(
                     f"{option} is about a pilot; give its counts, --pilot"
                 )
         return mpra.NoiseModel(**(_PUBLISHED | given)), None  # type: ignore[arg-type]
-    if library is None or control is None:
+    if options.library is None or options.control is None:
         raise OutcomesError(
             "--pilot needs --design (its library or side table) and --control (an arm "
             "of it)"
         )
     try:
-        side = read_library_or_side_table(library)
+        side = read_library_or_side_table(options.library)
         counts = mpra.read_counts(
-            pilot, side_table=side, replicates=split_names(replicates)
+            count_files(options.files),
+            side_table=side,
+            replicates=split_names(options.replicates),
+            assignment=options.assignment,
+            conditions=options.conditions,
+            drop_unknown=options.drop_unknown,
         )
         known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
-        chosen = split_names(arms, known)
+        chosen = split_names(options.arms, known)
         _check_arms("--pilot-arms", chosen or [], known)
-        found = mpra.components(counts, control=control, arm_names=chosen)
+        found = mpra.components(counts, control=options.control, arm_names=chosen)
     except (
         CausalgiaError
     ) as error:  # --replicates and --arms are those of the next library
         raise type(error)(
-            re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))
+            re.sub(
+                r"\b(replicates|arms|assignment|conditions|drop_unknown)=",
+                r"pilot_\1=",
+                str(error),
+            )
         ) from error
     return mpra.NoiseModel(**given), found  # type: ignore[arg-type]
 

@@ -27,6 +27,7 @@ from causalgia.errors import (
     as_message,
     quoted,
 )
+from causalgia.former_names import LATER
 
 _NUMBER_PATTERN = r"-?\d[\d.e+-]*(?<=\d)|-?(?:nan|inf)\b"
 _VALUE = rf"""(?:\([^()=]*\)|\[[^][=]*\]|\{{[^{{}}]*\}}|'[^']*'|"[^"]*"|{_NUMBER_PATTERN}|True|False|None|\.\.\.)"""
@@ -406,7 +407,7 @@ class OneLineGroup(TyperGroup):
                     for parameter in context.command.params
                     for name in parameter.opts
                 ]
-                message = _unknown_option(str(error.option_name), options)
+                message = _unknown_option(str(error.option_name), options, path)
             message += _name_now(message)
             for pattern, plain in _PLAIN_MESSAGES.items():
                 message = re.sub(pattern, plain, message)
@@ -497,9 +498,12 @@ def _name_now(message: str) -> str:
     return ""
 
 
-def _unknown_option(option: str, options: list[str]) -> str:
+def _unknown_option(option: str, options: list[str], command: str) -> str:
+    name = option.lstrip("-").replace("-", "_")
+    if later := LATER.get(command, {}).get(name):
+        return f"there is no {option} yet: {later}"
     hint = nearest_key(
-        option.lstrip("-").replace("-", "_"),
+        name,
         [name[2:].replace("-", "_") for name in options],
     )
     return f"No such option: {option}" + re.sub(

@@ -24,6 +24,7 @@ from causalgia.mpra.counts.count_formats import (
     EMPTY,
     NAMES,
     NO_OLIGO,
+    Assignment,
     CountTable,
     Lines,
     clean_barcodes,
@@ -40,6 +41,11 @@ from causalgia.mpra.counts.counts_table import (
     counts_of,
     library_attrs,
     other_library,
+)
+from causalgia.mpra.counts.replicate_files import named_files
+from causalgia.mpra.counts.variant_haplotypes import (
+    is_variant_or_reference,
+    several_variants,
 )
 from causalgia.types import Array, Ints, Mask
 
@@ -58,7 +64,7 @@ _BARCODE_LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
 def read_counts(
-    path: str | Path | Mapping[str, str | Path],
+    path: str | Path | Sequence[str | Path] | Mapping[str, str | Path],
     *,
     side_table: str | Path | pd.DataFrame | xr.Dataset,
     replicates: Sequence[str] | None = None,
@@ -82,11 +88,18 @@ def read_counts(
     - MPRAmodel, with `conditions`: ``Barcode Oligo plasmid_r1 K562_r1`` ...;
     - MPRAflow, a file a replicate, with `assignment`: three columns without a header.
 
+    MPRAflow's ``variants.txt`` of a saturation mutagenesis (a barcode, and the variants
+    that it carries) is both `assignment` and `side_table`: the reference and each
+    variant alone are the arms of one element. Barcodes with several variants need an
+    additive model, which comes later; `drop_unknown` leaves them out.
+
     Parameters
     ----------
     path
-        A table, plain or gzip, with tabs, commas or semicolons between cells; or a
-        mapping of replicates to tables of one replicate each. An empty cell (or ``NA``)
+        A table, plain or gzip, with tabs, commas or semicolons between cells. Or tables
+        of one replicate each: a mapping of replicates to them, or a list, whose
+        replicates are named by what differs between the names of the files. An empty
+        cell (or ``NA``)
         is a missing count, not 0; lines may end in tabs, which are empty cells. In a
         long table absent rows are empty. Numbers may have commas between thousands.
         Barcodes may be in lower case, or end in 10x Genomics' ``-1``.
@@ -127,8 +140,9 @@ def read_counts(
         oligo, lines of another number of cells, a barcode twice or with letters other
         than ACGTN, an oligo that the side table lacks, a replicate without its DNA or
         RNA column, or a cell that is negative, fractional or text; or if replicates
-        are of several kinds, a named one is absent, or `path` is no path. The message
-        gives file, line, oligo and cure.
+        are of several kinds, a named one is absent, or `path` is no path; if a file is
+        given twice, one of several has several replicates, or barcodes carry several
+        variants. The message gives file, line, oligo and cure.
 
     Examples
     --------
@@ -144,20 +158,15 @@ def read_counts(
     "read as a row a barcode; commas between cells; barcodes in 'Barcode' and oligos in 'Oligo'"
     """
     side = as_side_table(side_table)
-    given = dict(path) if isinstance(path, Mapping) else {"": path}
-    if not given or not all(isinstance(one, str | Path) for one in given.values()):
-        raise CountsError(
-            f"read_counts reads a file, and {type(path).__name__} is none; arrays of "
-            "counts go through cg.mpra.counts_of(dna, rna, barcodes=, oligos=, "
-            "side_table=)"
-        )
+    files = named_files(path)
     of_barcodes = None if assignment is None else read_assignment(assignment)
     of_columns = None if conditions is None else read_conditions(conditions)
     tables = {
-        str(replicate): _read_one(Path(one), of_barcodes, of_columns)
-        for replicate, one in given.items()
+        replicate: _read_one(one, of_barcodes, of_columns)
+        for replicate, one in files.items()
     }
-    read = joined(tables) if isinstance(path, Mapping) else tables[""]
+    alone = len(tables) == 1 and not isinstance(path, Mapping)
+    read = next(iter(tables.values())) if alone else joined(tables)
     table, lines = _unescape_oligo_names(read.cells), read.lines
     columns = _sort_count_columns(list(table.columns), lines)
     if "replicate" in table:
@@ -176,6 +185,7 @@ def read_counts(
             read.lines = lines = lines.select(chosen)
     else:
         names = _select_replicates(columns.replicates, replicates, lines)
+        _check_one_cell_type(names, of_columns or {}, lines)
         of = [columns.replicates.index(name) for name in names]
         dna = (
             columns.dna
@@ -188,6 +198,8 @@ def read_counts(
     _check_counts(table, [*columns.dna, *columns.rna], lines)
     if drop_unknown or of_barcodes is not None:
         table = _known_oligos(table, side, read, of_barcodes is not None, drop_unknown)
+        if of_barcodes is not None:
+            side = _counted_variants(side, table, read)
     else:
         _check_oligos_known(table, side, lines)
     lines = read.lines
@@ -213,7 +225,7 @@ def read_counts(
 
 
 def _read_one(
-    path: Path, assignment: pd.Series[Any] | None, conditions: dict[str, str] | None
+    path: Path, assignment: Assignment | None, conditions: dict[str, str] | None
 ) -> CountTable:
     """Return a table in one layout: quickly, where it is IGVF's of barcodes."""
     text = read_table_bytes(path)
@@ -241,7 +253,7 @@ def _has_row_names(text: bytes, header: Sequence[str]) -> bool:
     return header[0] == "" or (
         len(cells) == len(header) + 1
         and cells[-1] != b""
-        and not set(cells[0].upper()) <= set(_LETTERS)
+        and not set(cells[0].upper()) <= set(_BARCODE_LETTERS)
     )
 
 
@@ -279,12 +291,38 @@ def _known_oligos(
     if not known.any():
         _check_oligos_known(table, side, read.lines)
     if not known.all():
-        n = table["oligo_name"][~known].nunique()
-        read.details.append(
-            f"{_rows_in_words(~known)} of {n:,} oligo{'s' * (n != 1)} that the side "
-            "table lacks left out"
-        )
+        oligos = table["oligo_name"].cat
+        joint = np.array([several_variants(name) > 0 for name in oligos.categories])
+        joint = joint[oligos.codes.to_numpy()] & ~known
+        if joint.any():
+            read.details.append(
+                f"{_rows_in_words(joint)} of barcodes with several variants left out"
+            )
+        n = table["oligo_name"][~known & ~joint].nunique()
+        if n:
+            read.details.append(
+                f"{_rows_in_words(~known & ~joint)} of {n:,} oligo{'s' * (n != 1)} that "
+                "the side table lacks left out"
+            )
     return _select_rows(table, known, read)
+
+
+def _counted_variants(
+    side: pd.DataFrame, table: pd.DataFrame, read: CountTable
+) -> pd.DataFrame:
+    """Return the side table without variants that no counted barcode carries alone, if
+    it is one of variants, with a note; another side table as it is.
+    """
+    names = side["oligo_name"].to_numpy()
+    if not all(map(is_variant_or_reference, names)):
+        return side
+    counted = side["oligo_name"].isin(table["oligo_name"].cat.categories).to_numpy()
+    if not counted.all():
+        read.details.append(
+            f"{int((~counted).sum()):,} of {len(side):,} variants left out, which no "
+            "counted barcode carries alone"
+        )
+    return side[counted].reset_index(drop=True)
 
 
 def _select_rows(
@@ -425,6 +463,26 @@ def _check_one_kind(names: list[str], path: Path | Lines) -> None:
         )
 
 
+def _check_one_cell_type(
+    names: list[str], conditions: Mapping[str, str], path: Path | Lines
+) -> None:
+    """Raise CountsError where the table of conditions gives replicates several cell
+    types.
+    """
+    by_type: dict[str, list[str]] = {}
+    for name in names:
+        if name in conditions:
+            by_type.setdefault(conditions[name], []).append(name)
+    if len(by_type) > 1:
+        kinds = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in by_type.items())
+        first = next(iter(by_type.values()))
+        raise CountsError(
+            f"{path}: conditions= gives the columns {len(by_type)} cell types ({kinds}), "
+            "which are not replicates of one another; read one at a time, "
+            f"replicates={quoted(first)}"
+        )
+
+
 def _differ_in_name(names: list[str]) -> bool:
     """Return whether the numbers of these names belong to the names, as those of cell
     lines and days do.
@@ -520,6 +578,15 @@ def _check_oligos_known(
         which = unknown[oligos.codes.to_numpy()]
         i = int(np.argmax(which))
         name = str(table["oligo_name"].iloc[i])
+        if n := several_variants(name):
+            raise CountsError(
+                f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} carries {n} "
+                f"variants, {quoted(name)}, and {int(which.sum()) - 1:,} more rows are "
+                "of oligos that the side table lacks. Effects of variants that share "
+                "barcodes need an additive model, which comes later; today, leave such "
+                "barcodes out (drop_unknown=True), so that barcodes with one variant "
+                "are compared with those of the reference"
+            )
         other = other_library(name, side["oligo_name"])
         cure = (
             "give the side table of the library that was measured"

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import special
 
 from causalgia.errors import CountsError, quoted
 from causalgia.types import Array, Ints
 
 _BARCODE_IN_NAME = re.compile(r"[ACGTNacgtn]{6,}")
 _SHARED_PART = 0.5
-_LEAST_BARCODES = 10
+_LEAST_SHARED = 10
 _LEAST_ELEMENTS = 5
+_LEAST_BARCODES = 30  # of an arm whose depth is compared
+_RISK = 1e-4  # of a false refusal, over all contrasts and pairs of replicates
+_LEAST_CHANGE = 0.15  # on log2
+_TIMES_LEAST = 4.0  # the least reads of a cell that tables leave in
 
 
 def check_arms_of_one_library(
@@ -34,6 +39,14 @@ def check_arms_of_one_library(
     effect. Arms have the same barcodes where half of the letters of one are among
     those of the other in the same element, or (one plasmid pool) all its counts of DNA
     are.
+
+    Libraries of their own whose barcodes have unrelated names are found by their depth:
+    in one library, the DNA of two arms has the same proportion in every replicate, up to
+    the noise of its barcodes. Arms are refused where it differs between two replicates
+    by .15 or more on log2, and by more standard errors (from the barcodes) than a risk
+    of 1e-4 over all contrasts and pairs of replicates needs. Libraries of the same
+    relative depths in every replicate are not found, nor those of one plasmid pool,
+    whose DNA is one column.
 
     Parameters
     ----------
@@ -59,12 +72,12 @@ def check_arms_of_one_library(
     for first, second in sorted(pairs):
         what = ""
         share, n = _shared_letters(counts, letters, oligos[:, first], oligos[:, second])
-        if n >= _LEAST_BARCODES and share >= _SHARED_PART:
+        if n >= _LEAST_SHARED and share >= _SHARED_PART:
             what = f"{100 * share:.0f} % of their barcodes"
         elif _equal_dna(dna[first], dna[second]):
             what = "the same DNA counts in every element"
+        names = f"{quoted(arms[first])} and {quoted(arms[second])}"
         if what:
-            names = f"{quoted(arms[first])} and {quoted(arms[second])}"
             raise CountsError(
                 f"arms {names} share {what}, as two conditions of the same oligos do; "
                 "each is a library of its own, and the difference between the libraries "
@@ -74,6 +87,70 @@ def check_arms_of_one_library(
                 "contrast of four arms, (b in B - a in B) - (b in A - a in A), is free of "
                 "it"
             )
+        if apart := _depths_apart(
+            counts, oligos[:, first], oligos[:, second], len(pairs)
+        ):
+            one, other, change, error = apart
+            raise CountsError(
+                f"arms {names} are libraries of their own: between replicates {one} and "
+                f"{other} the DNA of one changes {2**change:.2f} times as much as that "
+                f"of the other (log2 {change:.2f}, standard error {error:.2f}), and in "
+                "one library the DNA of all arms changes alike. The difference between "
+                "the libraries would be added to every effect. Fit each by itself, with "
+                "arms by allele or motif, and compare the fits: "
+                "cg.mpra.concordance(fit, fit), or causalgia mpra compare DIR DIR"
+            )
+
+
+def _depths_apart(
+    counts: xr.Dataset, first: Ints, second: Ints, n_contrasts: int
+) -> tuple[str, str, float, float] | None:
+    """Return two replicates between which the DNA of two arms changes apart, the larger
+    change over the smaller on log2, and its standard error; None where there are none.
+    """
+    dna = counts["dna"].to_numpy().astype(np.float64)
+    if dna.ndim == 1 or dna.shape[1] < 2:
+        return None
+    of = counts["oligo_index"].to_numpy()
+    observed = counts["dna_observed"].to_numpy()
+    cells = [np.where(observed, dna, 0.0)[np.isin(of, o)] for o in (first, second)]
+    names = counts["replicate"].to_numpy().astype(str)
+    compared = list(combinations(range(dna.shape[1]), 2))
+    clear = -special.ndtri(_RISK / (2 * len(compared) * n_contrasts))
+    found = []
+    for i, j in compared:
+        pair = [_without_cut_cells(x[:, [i, j]]) for x in cells]
+        totals = [x.sum(axis=0) for x in pair]
+        if min(map(len, pair)) < _LEAST_BARCODES or min(map(min, totals)) <= 0:
+            continue
+        change = [np.log2(t[0] / t[1]) for t in totals]
+        error = np.sqrt(
+            sum(
+                ((x[:, 0] / t[0] - x[:, 1] / t[1]) ** 2).sum()
+                for x, t in zip(pair, totals, strict=True)
+            )
+        )
+        error /= np.log(2)
+        apart = abs(float(change[0] - change[1]))
+        if apart >= _LEAST_CHANGE and apart > clear * error:
+            found.append((apart, float(error), names[i], names[j]))
+    if not found:
+        return None
+    apart, error, one, other = max(found)
+    return one, other, apart, error
+
+
+def _without_cut_cells(pair: Array) -> Array:
+    """Return two columns of DNA without barcodes that may have lost a cell because the
+    table leaves out few reads: a weak arm loses more of them in a shallow replicate.
+    """
+    seen = pair[pair > 0]
+    least = seen.min() if len(seen) else 0.0
+    if least <= 1:
+        return pair
+    total = pair.sum(axis=0)
+    used = pair.sum(axis=1) * total.min() / total.sum() >= _TIMES_LEAST * least
+    return np.asarray(pair[used])
 
 
 def _barcode_letters(counts: xr.Dataset) -> NDArray[np.str_]:
@@ -127,6 +204,6 @@ def _equal_dna(first: list[Array], second: list[Array]) -> bool:
     many = [x for x in first if len(x)]
     return (
         len(many) >= _LEAST_ELEMENTS
-        and len(set(np.concatenate(many).tolist())) >= _LEAST_BARCODES
+        and len(set(np.concatenate(many).tolist())) >= _LEAST_SHARED
         and all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     )

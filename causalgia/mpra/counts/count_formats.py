@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from causalgia.checks import in_list
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import no_text, read_bytes
+from causalgia.mpra.counts.variant_haplotypes import is_variant_file, read_haplotypes
 from causalgia.types import Ints, Mask
 
 NAMES = ("barcode", "oligo_name")
@@ -186,14 +187,33 @@ def read_cells(text: bytes, path: Path) -> tuple[list[list[str]], str]:
     return rows, separator
 
 
-def read_assignment(table: str | Path | pd.DataFrame) -> pd.Series[Any]:
-    """Return barcode -> name of its oligo.
+@dataclass(frozen=True)
+class Assignment:
+    """Barcodes and their oligos.
+
+    Attributes
+    ----------
+    oligos
+        The name of the oligo of each barcode, by barcode.
+    taken_for
+        Barcode -> the one that it was taken for, whose reads its own are added to: of
+        MPRAflow's barcodes with commas between them.
+    """
+
+    oligos: pd.Series[Any]
+    taken_for: Mapping[str, str]
+
+
+def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
+    """Return the oligo of each barcode.
 
     Parameters
     ----------
     table
         IGVF's ``reporter_barcode_to_element_mapping`` (two columns without a header),
-        or a table with columns of barcodes and oligos; a path or a DataFrame.
+        or a table with columns of barcodes and oligos; a path or a DataFrame. Or
+        MPRAflow's ``variants.txt``: barcodes and the variants that each carries, whose
+        oligos are `causalgia.mpra.counts.variant_haplotypes.read_haplotypes`.
 
     Raises
     ------
@@ -205,10 +225,15 @@ def read_assignment(table: str | Path | pd.DataFrame) -> pd.Series[Any]:
         rows = table.astype(str).to_numpy().tolist()
     elif isinstance(table, str | Path):
         where = str(table)
-        cells, _ = read_cells(read_table_bytes(Path(table)), Path(table))
-        names, rows = cells[0], cells[1:]
-        if _BARCODE_NAME.fullmatch(names[0]) and len(names) > 1:
-            names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
+        data = read_table_bytes(Path(table))
+        if is_variant_file(text := data.decode()):
+            names = ["barcode", "oligo"]
+            rows = [list(row) for row in read_haplotypes(text, where)]
+        else:
+            cells, _ = read_cells(data, Path(table))
+            names, rows = cells[0], cells[1:]
+            if _BARCODE_NAME.fullmatch(names[0]) and len(names) > 1:
+                names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
     else:
         raise CountsError(
             f"assignment= is a {type(table).__name__}; give a path or a DataFrame with "
@@ -225,13 +250,19 @@ def read_assignment(table: str | Path | pd.DataFrame) -> pd.Series[Any]:
             "a header)"
         )
     (barcode,), (oligo,) = places
+    names = [row[barcode].upper() for row in rows]
+    taken_for = {
+        one: name.partition(",")[0]
+        for name in names
+        if "," in name
+        for one in name.split(",")[1:]
+    }
     pairs = pd.DataFrame(
         {
-            "barcode": [row[barcode] for row in rows],
+            "barcode": [name.partition(",")[0] for name in names],
             "oligo": [row[oligo] for row in rows],
         }
     ).drop_duplicates()
-    pairs["barcode"] = pairs["barcode"].str.upper()
     twice = pairs["barcode"].duplicated(keep=False).to_numpy()
     if twice.any():
         some = pairs[twice].sort_values("barcode")
@@ -241,7 +272,12 @@ def read_assignment(table: str | Path | pd.DataFrame) -> pd.Series[Any]:
             f"{some['barcode'].nunique() - 1:,} more barcodes are of several; drop the "
             "barcodes that are assigned twice"
         )
-    return pairs.set_index("barcode")["oligo"]
+    if both := sorted(set(taken_for) & set(pairs["barcode"])):
+        raise CountsError(
+            f"{where}: barcode {both[0]} has a line, and was taken for "
+            f"{taken_for[both[0]]} in another; drop one of these lines"
+        )
+    return Assignment(pairs.set_index("barcode")["oligo"], taken_for)
 
 
 def read_conditions(
@@ -299,7 +335,7 @@ def read_any_table(
     text: bytes,
     path: Path,
     *,
-    assignment: pd.Series[Any] | None = None,
+    assignment: Assignment | None = None,
     conditions: Mapping[str, str] | None = None,
 ) -> CountTable:
     """Return a table of counts of any layout known here.
@@ -379,7 +415,7 @@ def read_any_table(
 
 
 def _without_header(
-    rows: list[list[str]], path: Path, assignment: pd.Series[Any] | None
+    rows: list[list[str]], path: Path, assignment: Assignment | None
 ) -> CountTable:
     """Return a table of barcode, DNA and RNA without a header: one replicate of
     MPRAflow or MPRAsnakeflow.
@@ -407,24 +443,58 @@ def _without_header(
     return _typed(_assigned(table, assignment))
 
 
-def _assigned(table: CountTable, assignment: pd.Series[Any] | None) -> CountTable:
+def _assigned(table: CountTable, assignment: Assignment | None) -> CountTable:
     """Name the oligo of each barcode; barcodes without one are left out, as the
     pipelines leave them out.
     """
     assert assignment is not None
     cells = table.cells
     cells["barcode"] = clean_barcodes(cells["barcode"].to_numpy(), table)
-    oligo = cells["barcode"].map(assignment)
+    taken = cells["barcode"].isin(assignment.taken_for).to_numpy()
+    if taken.any():
+        cells = _added_up(table, taken, assignment.taken_for)
+    oligo = cells["barcode"].map(assignment.oligos)
     lone = oligo.isna().to_numpy()
     if lone.all():
         raise CountsError(
             f"{table.lines}: none of its {len(cells):,} barcodes is in the assignment, "
             f"such as {quoted(cells['barcode'].iloc[0])}; its barcodes are like "
-            f"{quoted(assignment.index[0])}: give that of this library, or the other "
+            f"{quoted(assignment.oligos.index[0])}: give that of this library, or the other "
             "strand"
         )
     cells["oligo_name"] = oligo.where(~lone, NO_OLIGO)
     return table
+
+
+def _added_up(
+    table: CountTable, taken: Mask, taken_for: Mapping[str, str]
+) -> pd.DataFrame:
+    """Add the counts of barcodes that were taken for another to those of the other; an
+    empty cell beside a count adds nothing.
+    """
+    cells = table.cells
+    table.details.append(
+        f"{int(taken.sum()):,} barcodes that the assignment takes for others were added "
+        "to them"
+    )
+    renamed = cells["barcode"].where(~taken, cells["barcode"].map(taken_for))
+    keys = ["barcode"] + ["replicate"] * ("replicate" in cells)
+    cells = cells.assign(barcode=renamed)
+    groups = cells.groupby(keys, sort=False).ngroup().to_numpy()
+    first = np.flatnonzero(~pd.Series(groups).duplicated().to_numpy())
+    several = np.isin(groups, groups[taken])
+    for name in cells.columns.difference(keys):
+        counts = cells[name].to_numpy(dtype=np.float64).copy()
+        total = pd.Series(counts[several]).groupby(groups[several]).sum(min_count=1)
+        here = first[several[first]]
+        counts[here] = total.reindex(groups[here]).to_numpy()
+        cells[name] = counts
+    left = np.zeros(len(cells), dtype=bool)
+    left[first] = True
+    left |= ~several  # a barcode with two rows of its own is refused later
+    table.lines = table.lines.select(left)
+    table.cells = cells[left].reset_index(drop=True)
+    return table.cells
 
 
 NO_OLIGO = "no_BC"
@@ -716,20 +786,22 @@ def joined(tables: Mapping[str, CountTable]) -> CountTable:
     CountsError
         If a table has several replicates.
     """
-    parts, starts, n = [], [], 0
+    parts, starts, rows, n = [], [], [], 0
     for replicate, table in tables.items():
         counts = [str(name) for name in table.cells if name not in NAMES]
-        if sorted(counts) != ["dna_count", "rna_count"]:
+        if [name[:9] for name in sorted(counts)] != ["dna_count", "rna_count"]:
             raise CountsError(
                 f"{table.lines}: a file for each replicate has one column of DNA and "
                 f"one of RNA, and this has {', '.join(counts)[:200]}; give a "
                 "table of several replicates by itself"
             )
-        parts.append(
-            table.cells.astype({"oligo_name": object}).assign(replicate=replicate)
-        )
+        cells = table.cells.rename(columns={name: name[:9] for name in counts})
+        parts.append(cells.astype({"oligo_name": object}).assign(replicate=replicate))
+        lines = table.lines.rows
+        lines = np.arange(len(table.cells)) if lines is None else lines
         starts.append(n)
-        n += len(table.cells)
+        rows.append(lines + n)
+        n += int(lines.max(initial=-1)) + 1
     first = next(iter(tables.values()))
     details: Iterable[str] = dict.fromkeys(
         one for table in tables.values() for one in table.details
@@ -740,6 +812,7 @@ def joined(tables: Mapping[str, CountTable]) -> CountTable:
             tuple(path for table in tables.values() for path in table.lines.paths),
             tuple(starts),
             first.lines.first,
+            np.concatenate(rows),
         ),
         f"{len(tables)} files, one a replicate: {first.format}",
         list(details),

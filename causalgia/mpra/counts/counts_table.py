@@ -23,6 +23,10 @@ from causalgia.mpra.counts.side_formats import (
     known_side_format,
     lower_names,
 )
+from causalgia.mpra.counts.variant_haplotypes import (
+    is_variant_file,
+    side_table_of_variants,
+)
 from causalgia.schema import annotate, validate
 from causalgia.types import Ints, Mask
 
@@ -74,6 +78,9 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         data = read_bytes(path, CountsError, unpack=True)
         if why := no_text(data[:512]):
             raise CountsError(f"{path}: {why}")
+        if is_variant_file(text := data.decode("utf-8-sig", errors="replace")):
+            where = f"the side table {side_table}"
+            return _side_columns(side_table_of_variants(text, where), where)
         first = data.partition(b"\n")[0]
         separator = next((c for c in "\t,;" if c.encode() in first), "\t")
         try:

@@ -10,19 +10,23 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from scipy import special
+from numpy.typing import NDArray
+from scipy import fft, special
 
 from causalgia.checks import in_list
 from causalgia.errors import NAMES_SHOWN, quoted
 from causalgia.mpra.counts._activity import MAD_TO_SD
+from causalgia.mpra.counts.scaled_parts import ScaledPart, scaled_part
 from causalgia.mpra.counts.split_index import LEAST_CELLS
 from causalgia.reporting import format_share
 from causalgia.types import Array, Ints, Mask
 
 SATURATED, AT_MOST, READS = 0.9, 0.01, 5
-_LAGS = (-2, -1, 1, 2)
+_NEAR = 2  # rows off
 _SHIFT_SCORE = 4.5  # normal score from which rows are shifted
+_RISK = 1e-4  # of a false find, over all lags
 _NEARER = 0.1
+_CANDIDATES = 8  # lags tried exactly
 _LEAST_CEILING, _PILED, _LOST = 10, 3.0, 0.05
 _SKEWED, _FULL, _RISES = 1.0, 0.98, 1.5
 _FEW_READS = 0.02  # of the median replicate's
@@ -80,12 +84,14 @@ def saturated(reads: Ints) -> bool:
 
 
 def find_shifts(counts: xr.Dataset, names: list[str]) -> list[Finding]:
-    """Find replicates whose rows are one or two places off.
+    """Find replicates whose rows are some places off, by one or by any number.
 
     Barcodes differ in abundance, so that the log reads of a barcode in two replicates
-    correlate, and more than those of a barcode and its neighbor. A pair is shifted by k
-    rows where the correlation of row i in one with row i + k in the other is larger by
-    4.5 standard errors (Fisher's z of two correlations), and by .1. A
+    correlate, and more than those of a barcode and another. A pair is shifted by k
+    rows where the correlation of row i in one with row i + k in the other is larger
+    than that of the same rows by .1, and by 4.5 standard errors (Fisher's z of two
+    correlations) for one or two rows, and as many as a risk of 1e-4 over all k needs
+    for more. The cross-correlation at every k is found by Fourier transforms. A
     replicate is named where it is shifted against more than half of the others; of two
     replicates, both.
     """
@@ -95,8 +101,14 @@ def find_shifts(counts: xr.Dataset, names: list[str]) -> list[Finding]:
             continue
         logs = np.log2(counts[kind].to_numpy() + 1.0)
         seen = counts[f"{kind}_observed"].to_numpy()
+        spectra = [_spectrum(logs[:, r], seen[:, r]) for r in range(len(names))]
         lags = {
-            (i, j): _lag(logs[:, [i, j]], seen[:, i], seen[:, j])
+            (i, j): _lag(
+                logs[:, [i, j]],
+                seen[:, i],
+                seen[:, j],
+                _likely_lags(spectra[i], spectra[j], len(logs)),
+            )
             for i, j in combinations(range(len(names)), 2)
         }
         for i, name in enumerate(names):
@@ -135,7 +147,36 @@ def _shift_in_words(
     )
 
 
-def _lag(logs: Array, one: Mask, other: Mask) -> tuple[int, float, float] | None:
+def _spectrum(column: Array, seen: Mask) -> NDArray[np.complex128]:
+    """Return the Fourier transform of a column about its mean, with as many zeros after
+    it.
+    """
+    mean = column[seen].mean() if seen.any() else 0.0
+    centered = np.where(seen, column - mean, 0.0)
+    return np.asarray(fft.rfft(centered, fft.next_fast_len(2 * len(column), real=True)))
+
+
+def _likely_lags(
+    one: NDArray[np.complex128], other: NDArray[np.complex128], n: int
+) -> list[int]:
+    """Return lags k at which row i of one column and row i + k of the other agree best,
+    among those with enough rows in common, and all near ones.
+    """
+    size = fft.next_fast_len(2 * n, real=True)
+    cross = fft.irfft(np.conj(one) * other, size)
+    most = n - LEAST_CELLS
+    if most < 1:
+        return []
+    lags = np.concatenate([np.arange(1, most + 1), -np.arange(1, most + 1)])
+    score = cross[lags] / np.sqrt(n - np.abs(lags))
+    near = [k for k in range(-_NEAR, _NEAR + 1) if 0 < abs(k) <= most]
+    best = np.argsort(-score, kind="stable")[:_CANDIDATES]
+    return [*near, *(int(k) for k in lags[best] if abs(k) > _NEAR)]
+
+
+def _lag(
+    logs: Array, one: Mask, other: Mask, lags: list[int]
+) -> tuple[int, float, float] | None:
     """Return the shift between two columns, and correlations without and with it; None
     where there is none.
     """
@@ -149,14 +190,23 @@ def _lag(logs: Array, one: Mask, other: Mask) -> tuple[int, float, float] | None
             return 0.0, len(rows)
         return float(np.corrcoef(a, b)[0, 1]), len(rows)
 
-    plain, _ = correlation(0)
-    k, (best, n) = max(
-        ((k, correlation(k)) for k in _LAGS), key=lambda found: found[1][0]
-    )
-    if n < LEAST_CELLS or best - plain < _NEARER:
+    plain, n_plain = correlation(0)
+    if n_plain < LEAST_CELLS or plain >= 1 - _NEARER:
         return None
-    z = (np.arctanh(min(best, 1 - 1e-9)) - np.arctanh(plain)) / np.sqrt(2 / (n - 3))
-    return (k, plain, best) if z > _SHIFT_SCORE else None
+    of_chance = -special.ndtri(_RISK / (2 * len(logs)))
+    found = []
+    for k in lags:
+        r, n = correlation(k)
+        if n < LEAST_CELLS or r - plain < _NEARER:
+            continue
+        error = np.sqrt(1 / (n - 3) + 1 / (n_plain - 3))
+        z = (np.arctanh(min(r, 1 - 1e-9)) - np.arctanh(plain)) / error
+        if z > (_SHIFT_SCORE if abs(k) <= _NEAR else max(_SHIFT_SCORE, of_chance)):
+            found.append((z, k, r))
+    if not found:
+        return None
+    _, k, best = max(found)
+    return k, plain, best
 
 
 class _Ceiling(NamedTuple):
@@ -344,7 +394,9 @@ def copied_share(a: Ints, b: Ints) -> tuple[float, float] | None:
 def find_part_copies(
     counts: xr.Dataset, names: list[str], known: set[tuple[str, str]]
 ) -> Iterator[Finding]:
-    """Find replicates of which a part is copied from another, cell by cell."""
+    """Find replicates of which a part is copied from another, cell by cell, as it is or
+    after scaling.
+    """
     for kind in ("rna", "dna"):
         cells, observed = counts[kind].to_numpy(), counts[f"{kind}_observed"].to_numpy()
         if cells.ndim == 1:
@@ -354,8 +406,12 @@ def find_part_copies(
             both = observed[:, i] & observed[:, j]
             a, b = cells[both, i], cells[both, j]
             below = (a < ceiling(a)) & (b < ceiling(b))
+            if pair in known:
+                continue
             share = copied_share(a[below], b[below])
-            if pair in known or share is None:
+            if share is None:
+                if (scaled := _scaled_part(a[below], b[below], pair)) is not None:
+                    yield _scaled_finding(*scaled, kind.upper())
                 continue
             says = (
                 f"replicates {pair[0]} and {pair[1]} have the same {kind.upper()} "
@@ -365,6 +421,29 @@ def find_part_copies(
                 "leave one of the two out"
             )
             yield Finding("part_copied", pair, says)
+
+
+def _scaled_part(
+    a: Ints, b: Ints, pair: tuple[str, str]
+) -> tuple[ScaledPart, str, str] | None:
+    """Return the part of one replicate that is the other times a constant, the other,
+    and the one.
+    """
+    for first, second, names in ((a, b, pair), (b, a, pair[::-1])):
+        if (part := scaled_part(first, second)) is not None:
+            return part, *names
+    return None
+
+
+def _scaled_finding(part: ScaledPart, source: str, copy: str, kind: str) -> Finding:
+    says = (
+        f"{kind} reads of replicate {copy} are those of replicate {source} times "
+        f"{part.factor:.3g} in {format_share(part.share)} of their cells, where "
+        f"independent libraries have them in {format_share(part.at_most)} at most: a "
+        "part of one was copied from the other and scaled; find where its files were "
+        "joined, or leave one of the two out"
+    )
+    return Finding("part_copied", (source, copy), says)
 
 
 def find_oligos_without_rna(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:

@@ -92,8 +92,9 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     sentence gives the reads that would tell.
 
     ``part_copied``: two replicates have equal reads in more cells than any two
-    independent libraries (`causalgia.mpra.counts.read_faults.copied_share`).
-    ``shifted``: the rows of a replicate are one or two places off. ``ceiling``: reads
+    independent libraries (`causalgia.mpra.counts.read_faults.copied_share`), or cells
+    that are a constant times the other's (`causalgia.mpra.counts.scaled_parts`).
+    ``shifted``: the rows of a replicate are some places off. ``ceiling``: reads
     are cut off or level off, and effects shrink. ``few_reads``: a library has less than
     a fiftieth of the others' reads. ``no_rna``: oligos whose RNA is far below that of
     all others. See `causalgia.mpra.counts.read_faults`.

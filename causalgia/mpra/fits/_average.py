@@ -9,12 +9,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
-from causalgia.mpra.comparisons.prediction_powered_means import widen_standard_error
+from causalgia.mpra.comparisons.degrees_of_freedom import df_with_shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS
@@ -28,6 +28,7 @@ Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
 _OWN_COORDINATES = ("element", "contrast", "arm")
 # log2 of an activity is far below; squares of larger numbers leave the floats
 _LARGEST_ACTIVITY = 1e100
+_MUCH_WIDER = 1.5
 
 
 @former_arguments
@@ -59,7 +60,11 @@ def average(
 
     Noise of replicates that the elements of an arm share does not average out over
     elements; it is added where the fit has it (two replicates or more), with
-    Satterthwaite's degrees of freedom.
+    Satterthwaite's degrees of freedom from four replicates on. Two or three show it by
+    one difference or two, which may be small by chance: the limit has a quantile of t
+    of its own for them, and intervals are wide unless the difference is far below what
+    the elements' own noise explains. Where that widens an interval by half, the notes
+    have the interval in these replicates alone, whatever they share.
 
     Parameters
     ----------
@@ -147,15 +152,28 @@ def average(
         else _random_effects_means(effect, se, codes, method)
     )
     noise = fit_replicate_noise(fitted)
-    error, df = (
-        np.sqrt(error**2 + _level_variance(fitted, codes)),
-        df.astype(np.float64),
-    )
+    df = df.astype(np.float64)
+    error = np.sqrt(error**2 + _level_variance(fitted, codes))
+    _, *alone = p_and_limits(ace, error, df, ci_prob)
+    error, df = error.copy(), df.copy()
     for g, k in np.ndindex(*error.shape):
-        error[g, k], df[g, k] = widen_standard_error(
-            float(error[g, k]), float(df[g, k]), noise[k]
-        )
+        one, own = noise[k], error[g, k] ** 2
+        if (R := len(one.pieces)) > 1 and one.between > 0:
+            error[g, k] = np.sqrt(own + one.pieces @ one.pieces)
+            df[g, k] = df_with_shared_noise(
+                own, df[g, k], one.between, one.within, one.df, R
+            )
     p, lower, upper = p_and_limits(ace, error, df, ci_prob)
+    in_these = _in_these_replicates(
+        [
+            f"{task}" if len(names) < 2 else f"{task} in {name}"
+            for name in names
+            for task in fitted["contrast"].to_numpy()
+        ],
+        np.column_stack([x.ravel() for x in (ace, *alone)]),
+        ((upper - lower) > _MUCH_WIDER * (alone[1] - alone[0])).ravel(),
+        max(len(one.pieces) for one in noise),
+    )
     columns = {
         "ace": ace,
         "se": error,
@@ -186,8 +204,30 @@ def average(
         },
     )
     return validate(
-        annotate(with_notes(found, *notes_of(fitted), *left_out)), "estimates"
+        annotate(with_notes(found, *notes_of(fitted), *in_these, *left_out)),
+        "estimates",
     )
+
+
+def _in_these_replicates(
+    names: list[str], rows: Array, wide: NDArray[np.bool_], n_replicates: int
+) -> list[str]:
+    """Return a note on averages whose intervals are wide because few replicates show what
+    they share: the intervals in these replicates alone.
+    """
+    if not wide.any():
+        return []
+    some = np.flatnonzero(wide)
+    shown = "; ".join(
+        f"{names[i]} {rows[i, 0]:.3g} [{rows[i, 1]:.3g}, {rows[i, 2]:.3g}]"
+        for i in some[:NAMES_SHOWN]
+    )
+    more = f"; and {len(some) - NAMES_SHOWN:,} more" if len(some) > NAMES_SHOWN else ""
+    return [
+        f"the average holds for other replicates, too, and {n_replicates} replicates "
+        "show little of what replicates share: measure more of them for a narrower "
+        f"interval. In these replicates alone: {shown}{more}"
+    ]
 
 
 def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:

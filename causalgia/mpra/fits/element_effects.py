@@ -66,6 +66,13 @@ class FitRequest:
         return len(self.elements), len(self.contrasts)
 
 
+_ONE_ARM = (
+    "effects compare two arms, and the activity of one, with its verdicts, comes later. "
+    "Today, cg.mpra.calls(counts) says which oligos are more active than the negative "
+    "controls, and cg.mpra.activity(counts) gives the log2(RNA/DNA) of each element"
+)
+
+
 def fit_request(
     counts: xr.Dataset,
     *,
@@ -94,6 +101,8 @@ def fit_request(
         or they are conditions, each a library of its own.
     """
     known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
+    if len(known) == 1:
+        raise ContrastError(f"the counts have one arm, {quoted(known[0])}; {_ONE_ARM}")
     if parallel_oligos(counts) is not None:
         raise ContrastError(
             "each element has one arm, as in a parallel library, so that no element "
@@ -207,14 +216,15 @@ def _contrast_weights(
                     f"{', '.join(known)}"
                 )
         if not np.isclose(sum(row.values()), 0.0) or not any(row.values()):
+            one = sum(weight != 0 for weight in row.values()) == 1
             raise ContrastError(
                 f"contrast {quoted(name)}: its weights sum to {sum(row.values()):g}, "
-                "not to 0"
+                "not to 0" + (f"; {_ONE_ARM}" if one else "")
             )
     if not weights:
         raise ContrastError(
             f"no arm beside the control {quoted(control)}; the arms are "
-            f"{', '.join(known)}"
+            f"{', '.join(known)}; {_ONE_ARM}"
         )
     return weights
 

@@ -11,6 +11,10 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.mpra.comparisons.degrees_of_freedom import (
+    MOST_WIDE,
+    df_with_shared_noise,
+)
 from causalgia.planning.power_functions import t_quantile
 from causalgia.types import Array
 
@@ -31,12 +35,11 @@ class AverageVariances:
     The fit (`causalgia.mpra.average`) has three mean squares, independent of each other
     and of the mean under normal noise: of backgrounds, ``S / n`` with n - 1 degrees of
     freedom; between replicates, ``E`` with R - 1; and of backgrounds by replicates,
-    ``I``, with (n - 1)(R - 1). Its squared error is ``S / n + max(E - I, 0)``, with
-    Satterthwaite's degrees of freedom (at least R - 1) where E is above I, and n - 1
-    where it is not.
-    With two replicates E has one degree of freedom and is above I in 32 % of libraries
-    in which replicates share nothing, so that a plan by the true variances alone
-    promises too much.
+    ``I``, with (n - 1)(R - 1). Its squared error is ``S / n + max(E - I, 0)``, with the
+    degrees of freedom of `df_with_shared_noise`: n - 1 where E is below I (of two or
+    three replicates, far below), and toward R - 1 elsewhere. With two replicates E has
+    one degree of freedom, whose limit is wide, so that a plan by the true variances
+    alone promises too much.
 
     Attributes
     ----------
@@ -91,7 +94,7 @@ class _FitVariances:
     Attributes
     ----------
     apart
-        Probability that it adds what replicates share, shape ``(D,)``.
+        Probability that its limit is wider than of S alone, shape ``(D,)``.
     variance, df
         Squared error and degrees of freedom where it does, shape ``(D, nodes)``.
     weight
@@ -116,7 +119,10 @@ def _fit_variances(
     ratio = np.divide(
         left, expected[:, None], out=np.ones_like(left), where=expected[:, None] > 0
     )
-    not_above = special.gammainc(half, half * ratio)
+    # the limit is wider where E is above I, of few replicates E t_e^2 above I t_s^2
+    own, wide = t_quantile(df_s, 0.975), t_quantile(np.minimum(df_s, df_e), 0.975)
+    least = np.where(df_e < MOST_WIDE, (own / wide) ** 2, 1.0)
+    not_above = special.gammainc(half, half * ratio * least[:, None])
     p = not_above[..., None] + (1 - not_above[..., None]) * _BETWEEN[0]
     p = np.minimum(p, 1 - 1e-15)
     between = (
@@ -128,12 +134,8 @@ def _fit_variances(
     apart = weight.sum(axis=(1, 2))
     S, left, between = S[:, :, None, None], left[:, None, :, None], between[:, None]
     variance = S + np.maximum(between - left, 0.0)
-    df_s, df_e, df_i = (x[:, None, None, None] for x in (df_s, df_e, df_i))
-    squares = S**2 / df_s + between**2 / df_e + left**2 / df_i
-    df = np.divide(
-        variance**2, squares, out=np.full(variance.shape, np.inf), where=squares > 0
-    )
-    df = np.maximum(df, np.minimum(df_s, df_e))
+    df_s, df_e = (x[:, None, None, None] for x in (df_s, df_e))
+    df = df_with_shared_noise(S, df_s, between, left, df_s * df_e, df_e + 1)
     D = len(spread)
     weight = np.broadcast_to(w_s[:, None, None] * weight[:, None], variance.shape)
     return _FitVariances(
