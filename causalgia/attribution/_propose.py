@@ -325,7 +325,7 @@ def propose_in_stages(
         except (AttributionError, MissingExtraError, PredictorError) as error:
             if method != "all":
                 raise
-            return patterns_dataset(patterns, f"{one} ({str(error).split(';')[0]})")
+            return patterns_dataset(patterns, f"{one} ({error.replace(cure='')})")
         most = min(len(ranked), n_patterns)
         edited = edited_backgrounds()
         with meter(most, show=progress) as done:

@@ -463,8 +463,8 @@ def as_other_trial(
     the command line has them.
     """
     differ = other_settings(there, now)
-    if "holds another trial" not in str(error) or not differ:
-        return StoreError(str(error).replace("another path as store=", "another --out"))
+    if error.code != "other trial" or not differ:
+        return error
     return StoreError(
         f"{folder} holds a trial with other settings ({differ}); choose another --out, "
         "or give the same settings to continue this one"
@@ -689,7 +689,7 @@ def run_in_folder(
             client=client,
         )
     except TrialInterruptedError as error:
-        raise StoppedError(str(error)) from error
+        raise error.replace(error=StoppedError) from error
     except StoreError as error:
         there = spec.to_dict()
         if before is not None and spec_files:

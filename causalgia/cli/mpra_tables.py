@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -344,12 +343,10 @@ def planning_noise(
         chosen = split_names(arms, known)
         _check_arms("--pilot-arms", chosen or [], known)
         found = mpra.components(counts, control=control, arm_names=chosen)
-    except (
-        CausalgiaError
-    ) as error:  # --replicates and --arms are those of the next library
-        raise type(error)(
-            re.sub(r"\b(replicates|arms)=", r"pilot_\1=", str(error))
-        ) from error
+    except CausalgiaError as error:
+        # --replicates and --arms are those of the next library
+        names = {"replicates": "pilot_replicates", "arm_names": "pilot_arms"}
+        raise error.renamed(names) from error
     return mpra.NoiseModel(**given), found  # type: ignore[arg-type]
 
 

@@ -376,7 +376,7 @@ class Design(Choice):
                 arm.intervention.lay(Layout(self.null.length))
                 arm.intervention.check_units(drawn, self.n_units)
             except DesignError as error:
-                raise DesignError(f"arm {quoted(arm.name)}: {error}") from error
+                raise error.at(f"arm {quoted(arm.name)}") from error
         self._check_assignment()
         if self.contrasts is not None:
             object.__setattr__(

@@ -25,7 +25,7 @@ from causalgia.design.null_model import (
     parent_labels,
     random_order,
 )
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, Setting, quoted
 from causalgia.sequences.fasta import (
     Name,
     Sequences,
@@ -244,9 +244,10 @@ class KletShuffle(FromParents):
         try:
             return as_sequences(of)
         except SequenceError as error:
-            if "draw it uniformly" not in str(error):
+            if error.code != "ambiguous letter":
                 raise
-            raise SequenceError(f"{error}, or keep_n=True to keep its place") from error
+            then = (", or ", Setting("keep_n", True), " to keep its place")
+            raise error.at(then=then) from error
 
     def parents(self, units: Units, *, key: int, n_units: int) -> NDArray[Any]:  # noqa: ARG002
         return parent_labels(self)[self._parent_index(units, key)]

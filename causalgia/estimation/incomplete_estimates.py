@@ -356,7 +356,7 @@ def estimate_incomplete(
         try:
             one = contrasts_of_arms(y[row, column, t], arm, unit, W[:, used], of_parent)
         except EstimateError as error:
-            raise EstimateError(f"task {quoted(task)}: {error}") from error
+            raise error.at(f"task {quoted(task)}") from error
         found.append(one)
         n = int(unit.max()) + 1
         counts.append((n, n if of_parent is None else int(of_parent.max()) + 1))

@@ -47,6 +47,8 @@ class NonFiniteError(PredictorError):
     caller who knows its arm and unit; `position` that of a track.
     """
 
+    value: float
+
     def __init__(
         self,
         message: str,
@@ -744,7 +746,7 @@ def as_token_rows(tokens: NDArray[Any]) -> Tokens:
     try:
         rows = as_token_array(tokens)
     except SequenceError as error:
-        raise PredictorError(str(error)) from error
+        raise error.replace(error=PredictorError) from error
     if rows.ndim != 2 or not rows.size:
         msg = (
             "a predictor takes tokens (n, length) with at least one row and one "

@@ -299,8 +299,10 @@ class Protocol:
                 raise DesignError("[analysis] asks for no contrasts")
             _rule_of_text(design.get("until"))
         except CausalgiaError as error:
-            raise ProtocolError(
-                f"{path}: {error}; take the copy that was registered"
+            raise error.at(
+                str(path),
+                then="; take the copy that was registered",
+                error=ProtocolError,
             ) from error
         made = object.__new__(cls)
         made._set(

@@ -337,7 +337,7 @@ def _of_alternates(
             yield Variant(chromosome, position, reference, alternate, name)
         except SequenceError as error:
             cure = f", {skipping(flaw)}" if flaw else ""
-            raise SequenceError(f"{place}: {error}{cure}") from error
+            raise error.at(place, then=cure) from error
 
 
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:

@@ -133,7 +133,7 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
             value.tolist() if isinstance(value, np.ndarray) else value
         )
     except DesignError as error:
-        raise DesignError(f"{name}: {error}") from error
+        raise error.at(name) from error
     if stop > length:
         raise DesignError(
             f"{name}={start}-{stop} leaves the sequence of {length:,} bp; the last "
