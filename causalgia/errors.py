@@ -195,8 +195,8 @@ class ArgumentOf(str):
         place.owner, place.argument = owner, argument
         return place
 
-    def __getnewargs__(self) -> tuple[str, str]:
-        return self.owner, self.argument
+    def __reduce__(self) -> tuple[type[ArgumentOf], tuple[str, str]]:
+        return type(self), (self.owner, self.argument)
 
 
 def shell_word(value: object) -> str:

@@ -249,7 +249,7 @@ def _read_archive(
             check_hdf5(copy)
             return _of_archive(graph_of(text, place), copy)
     except OutcomesError as error:
-        raise error.at(place, error=PredictorError) from error
+        raise error.at(str(place), error=PredictorError) from error
     except (
         zipfile.BadZipFile,
         NotImplementedError,
