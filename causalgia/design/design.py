@@ -123,8 +123,10 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
         )
     if not isinstance(given, Mapping) or not given:
         raise DesignError(
-            f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, "
-            "or the control arm's name"
+            argument="contrasts",
+            value=given,
+            need="must be a mapping contrast -> arm -> weight, or the control arm's "
+            "name",
         )
     return Contrasts(
         tuple(_as_contrast_row(name, row, known) for name, row in given.items())

@@ -170,14 +170,17 @@ def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]
     check_dataset(pilot, "effects")
     if target not in (None, "population", "population x predictors", _WORDS):
         raise EstimateError(
-            f"target={quoted(target)}: cheapest_split takes {quoted(_WORDS)}, or None "
-            "for what the pilot has"
+            argument="target",
+            value=target,
+            need=f": cheapest_split takes {quoted(_WORDS)}, or None for what the pilot "
+            "has",
         )
     if "component" in pilot.dims and "variance" in pilot:
         if target == _WORDS:
             raise EstimateError(
-                f"target={quoted(_WORDS)} needs the effects themselves, not their "
-                "components"
+                argument="target",
+                value=_WORDS,
+                need="needs the effects themselves, not their components",
             )
         return pilot, False
     if "ice" not in pilot:

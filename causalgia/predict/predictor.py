@@ -625,8 +625,10 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         return as_scale_in_words(scale, "scale", meaning)
     if tasks is None:
         raise PredictorError(
-            f"scale={quoted(scale)} is for tasks whose names are not given; say them, "
-            "tasks=['K562', ...], or one scale for all"
+            argument="scale",
+            value=scale,
+            need="is for tasks whose names are not given",
+            cure="say them, tasks=['K562', ...], or one scale for all",
         )
     if isinstance(scale, Mapping):
         unknown = [
@@ -646,8 +648,10 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         scale = [scale[task] for task in tasks]
     if len(scale) != len(tasks):
         raise PredictorError(
-            f"scale={quoted(scale)}: {len(scale)} for {len(tasks)} tasks; give one for "
-            "each, or one text for all"
+            argument="scale",
+            value=scale,
+            need=f": {len(scale)} for {len(tasks)} tasks",
+            cure="give one for each, or one text for all",
         )
     texts = tuple(
         as_scale_in_words(one, f"scale of task {quoted(task)}", meaning)

@@ -365,8 +365,10 @@ def as_task(tasks: Iterable[Any], task: str | None) -> str:
         return names[0]
     if task not in names:
         raise DesignError(
-            f"task={quoted(task)}: choose the task whose outcome is searched, one of "
-            f"{', '.join(names)}"
+            argument="task",
+            value=task,
+            need=": choose the task whose outcome is searched, one of "
+            f"{', '.join(names)}",
         )
     return str(task)
 

@@ -111,8 +111,9 @@ def place_of(store: object) -> Path:
         or "\0" in given
     ):
         raise StoreError(
-            f"store={quoted(store)}: a trial is kept in a folder of this machine, such "
-            "as 'trial.zarr'"
+            argument="store",
+            value=store,
+            need=": a trial is kept in a folder of this machine, such as 'trial.zarr'",
         )
     try:
         path = Path(given).expanduser().absolute()
@@ -127,13 +128,19 @@ def place_of(store: object) -> Path:
             getattr(error, "strerror", None) or getattr(error, "reason", None) or error
         )
         raise StoreError(
-            f"store={quoted(store)}: is not a path here ({why}); give an absolute path"
+            argument="store",
+            value=store,
+            need=f": is not a path here ({why})",
+            cure="give an absolute path",
         ) from error
     if not there and path.suffix.lower() in _OF_FILES:
         raise StoreError(
-            f"store={quoted(store)}: a trial is kept in a folder, and {path.suffix} is "
-            f"the name of a file; call it {quoted(path.with_suffix('.zarr').name)} "
-            "(shutil.make_archive packs the folder of a finished trial)"
+            argument="store",
+            value=store,
+            need=f": a trial is kept in a folder, and {path.suffix} is the name of a "
+            "file",
+            cure=f"call it {quoted(path.with_suffix('.zarr').name)} "
+            "(shutil.make_archive packs the folder of a finished trial)",
         )
     return path
 
