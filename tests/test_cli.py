@@ -463,9 +463,7 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     )
     assert (out / "sharing.png").stat().st_size > 5_000
     assert "Removed sharing.png: " in call("analyze", out).stdout
-    refused(
-        "analyze", out, "--across", "model", said="--across model must be one of"
-    )
+    refused("analyze", out, "--across", "model", said="--across model must be one of")
     trial.write_text(text + 'across = "task"\nerror = "posterior"\n')
     call("run", trial, "--out", out, "--force")
     assert "Removed" not in call("analyze", out).stdout

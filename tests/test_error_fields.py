@@ -51,6 +51,8 @@ OF_OTHER_LIBRARIES = {
     ("inputs.py", "parse_toml"),
     # click
     ("cli/one_line_errors.py", "_run"),
+    # memory that Python lacks
+    ("cli/one_line_errors.py", "_system_message"),
     # PyTorch
     ("predict/answer_checks.py", "code_of_failure"),
     ("predict/answer_checks.py", "cure_of_failure"),
@@ -184,7 +186,6 @@ OPTIONS = frozenset({"--rope", "--target", "--pilot-arms", "--out", "--oligos"})
             "target='next predictor'",
             "--target 'next predictor'",
         ),
-        ("store", "a/b", "store='a/b'", "--out a/b"),
         ("scale", "ln", "scale='ln'", 'scale = "ln" in [analysis]'),
         ("ci_prob", 95, "ci_prob=95", "ci_prob = 95 in [analysis]"),
         (

@@ -20,6 +20,7 @@ from causalgia.cli.tables import (
     with_sentences,
 )
 from causalgia.errors import (
+    CausalgiaError,
     DesignError,
     OutcomesError,
     StoreError,
@@ -458,13 +459,13 @@ def _by_path(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def as_other_trial(
     error: StoreError, folder: Path, there: Mapping[str, Any], now: Mapping[str, Any]
-) -> StoreError:
+) -> CausalgiaError:
     """Return the error of a folder with the trial of other settings, which it names, as
     the command line has them.
     """
     differ = other_settings(there, now)
     if error.code != "other trial" or not differ:
-        return error
+        return error.renamed({"store": "out"})  # which a run writes its trial into
     return StoreError(
         f"{folder} holds a trial with other settings ({differ}); choose another --out, "
         "or give the same settings to continue this one"

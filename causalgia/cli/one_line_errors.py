@@ -81,7 +81,6 @@ _OPTION_NAMES = {  # arguments whose option has another name in some command
     "true_effect": ("effect",),
     "arm_names": ("arms",),
     "checks": ("check",),
-    "store": ("store", "out"),
 }
 # arguments that are several keys
 _KEYS = {"barcode_rules": "barcode_length, min_distance and seeds in [mpra]"}
@@ -138,7 +137,7 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     >>> in_shell("give positive controls, controls=cg.mpra.Controls(positives=...)")
     'give positive controls, positives in [mpra]'
     >>> in_shell("the same cg.run(..., store=) resumes it")
-    'the same causalgia run --out resumes it'
+    'the same causalgia run --store resumes it'
     >>> in_shell(
     ...     "a placebo of its own motif: cg.Placebo of the same pattern; or null=cg.Genomic(of=...)"
     ... )
@@ -280,13 +279,15 @@ def _option_text(name: str, value: Any) -> str:
     ...     _option_text("target", "next predictor"),
     ...     _option_text("store", NOT_GIVEN),
     ... )
-    ('--rope=-0.1,0.1', "--target 'next predictor'", '--out')
+    ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
     >>> _option_text("checks", NOT_GIVEN), _option_text("seed", 1)
     ('--check', '--seed 1')
     """
     option = _option_name(name)
     if value is None or value is NOT_GIVEN or value is True:
         return option
+    if isinstance(value, dict) and name == "rope":
+        return f"{option} {value}"
     if isinstance(value, tuple | list | dict):
         return f"{option}={','.join(map(str, value))}"
     word = str(value)
@@ -545,7 +546,7 @@ def _system_message(error: MemoryError | OSError) -> str:
     """
     if isinstance(error, MemoryError):
         return (
-            f"not enough memory ({error or 'none is left'}); ask for "
+            f"not enough memory ({str(error).rstrip('.') or 'none is left'}); ask for "
             "less: fewer units, arms or oligos"
         )
     culprit = f"{error.filename}: " if error.filename is not None else ""

@@ -23,21 +23,23 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import StoreError, quoted
+from causalgia.errors import Parts, Setting, StoreError, quoted
 from causalgia.inputs import check_depth
 
 Data: TypeAlias = "bytes | memoryview"
 
 _KEPT = "what was committed before is kept, and the same call continues from there"
 _FULL = f"free some space, or raise the quota: {_KEPT}"
-_CLOSED = (
+_CLOSED: Parts = (
     "make it readable and writable (to read it alone, cg.open), or give another path "
-    "as store="
+    "as ",
+    Setting("store"),
 )
-_CURES = {
+_ELSEWHERE: Parts = ("give another path as ", Setting("store"))
+_CURES: dict[int, Parts] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
-    **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), "give another path as store="),
+    **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), _ELSEWHERE),
     errno.EISDIR: (
         "a folder stands where the store has a file: move it away, and the same call "
         "makes the file again"
@@ -159,7 +161,9 @@ def on_disk(path: Path) -> Iterator[None]:
         where = error.filename2 or error.filename or path
         named = where if str(where).startswith(str(path)) else f"{path} ({where})"
         raise StoreError(
-            f"{named}: cannot be used ({error.strerror or error}); {cure}"
+            places=(str(named),),
+            need=f"cannot be used ({error.strerror or error})",
+            cure=cure,
         ) from error
 
 
