@@ -41,6 +41,7 @@ EDITS = {
     *("removeprefix", "removesuffix", "strip", "lstrip", "rstrip"),
     *("startswith", "endswith", "find", "index"),
 }
+READERS = ("str", "_text_of", "first_words", "message_line")
 OF_OTHER_LIBRARIES = {
     # how a message of any library is made one line
     ("errors.py", "message_line"),
@@ -53,6 +54,9 @@ OF_OTHER_LIBRARIES = {
     ("cli/one_line_errors.py", "_run"),
     # memory that Python lacks
     ("cli/one_line_errors.py", "_system_message"),
+    # NumPy and HDF5
+    ("sequences/sequence_files.py", "load_arrays"),
+    ("store.py", "_as_damage_error"),
     # PyTorch
     ("predict/answer_checks.py", "code_of_failure"),
     ("predict/answer_checks.py", "cure_of_failure"),
@@ -94,7 +98,7 @@ def edits_of_errors(source):
             name = ast.unparse(node.func)
             if name.endswith("format_message"):
                 return True
-            return name in ("str", "_text_of") and (
+            return name in READERS and (
                 ast.unparse(node.args[0]) in names or is_text(node.args[0])
             )
 
