@@ -29,6 +29,7 @@ from causalgia.errors import (
     EstimateError,
     ExploratoryWarning,
     OutcomesError,
+    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -52,9 +53,6 @@ __all__ = [
     "steps",
     "steps_from",
 ]
-
-
-_BETWEEN_TASKS = "task_correlation=True"
 
 
 @dataclass(frozen=True)
@@ -178,8 +176,12 @@ def _of_fields(
     if analysis is not None:
         name = next(iter(plain))
         raise DesignError(
-            f"analyze: analysis= and {name}= are two plans; give {name}= to "
-            "cg.Analysis(...), or leave analysis= out"
+            need=("analyze: ", Setting("analysis"), f" and {name}= are two plans"),
+            cure=(
+                f"give {name}= to cg.Analysis(...), or leave ",
+                Setting("analysis"),
+                " out",
+            ),
         )
     stored = stored_analysis(outcomes) if isinstance(outcomes, xr.Dataset) else None
     return with_fields(stored, plain, "analyze")
@@ -446,7 +448,12 @@ def _decide_by_posterior(
         why = found or (
             f"there are fewer than {LEAST_TO_SHRINK} exchangeable contrasts that vary"
         )
-        raise DecisionError(f"error='posterior': {why}; use error='fdr'")
+        raise DecisionError(
+            argument="error",
+            value="posterior",
+            need=f": {why}",
+            cure=("use ", Setting("error", "fdr")),
+        )
     posterior, rows = found
     decisions = decide(estimates, **how, error="each")
     by_posterior = decide(posterior, **{**how, "rope": _ends(decisions, rows)})
@@ -489,8 +496,10 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(
-            f"analysis={quoted(analysis)} is not a cg.Analysis; for example "
-            "cg.Analysis(control='...', rope=0)"
+            argument="analysis",
+            value=analysis,
+            need="is not a cg.Analysis",
+            cure="for example cg.Analysis(control='...', rope=0)",
         )
     analysis = (
         analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
@@ -519,8 +528,14 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             else "none"
         )
         raise ContrastError(
-            f"the analysis defines no contrasts: say control= (one of {arms}, ...), "
-            "contrasts= or interaction="
+            need=(
+                "the analysis defines no contrasts: say ",
+                Setting("control"),
+                f" (one of {arms}, ...), ",
+                Setting("contrasts"),
+                " or ",
+                Setting("interaction"),
+            )
         )
     return analysis
 
@@ -537,11 +552,17 @@ def check_rope(analysis: Analysis) -> None:
     """
     if is_matched_rope(analysis.rope):
         raise DecisionError(
-            "rope='matched' ranks each variant among matched null variants, which "
-            "belong to the experiment, not to its outcomes: use "
-            "experiment.analyze(outcomes), with the cg.experiments.variants(...) that "
-            "cg.run was given (of a folder: the command that wrote it, again), or "
-            "another rope="
+            argument="rope",
+            value="matched",
+            need=(
+                (
+                    "ranks each variant among matched null variants, which belong to the "
+                    "experiment, not to its outcomes: use experiment.analyze(outcomes), "
+                    "with the cg.experiments.variants(...) that cg.run was given (of a "
+                    "folder: the command that wrote it, again), or another "
+                ),
+                Setting("rope"),
+            ),
         )
     if analysis.rope is None:
         raise DecisionError(
@@ -616,10 +637,9 @@ def estimate_effects(
         )
     except EstimateError as error:
         # of the argument that the plan has no name for
-        if analysis.across is None or not str(error).startswith(_BETWEEN_TASKS):
+        if analysis.across is None or error.argument != "task_correlation":
             raise
-        given = f"across={quoted(analysis.across)}"
-        raise EstimateError(str(error).replace(_BETWEEN_TASKS, given, 1)) from error
+        raise error.replace(argument="across", value=analysis.across) from error
     return effects, estimates
 
 
@@ -642,8 +662,10 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
     for name, (value, had) in needs.items():
         if not had:
             raise ContrastError(
-                f"{name}={quoted(value)} takes every unit, and these are moments; keep "
-                "outcomes or effects"
+                argument=name,
+                value=value,
+                need="takes every unit, and these are moments",
+                cure="keep outcomes or effects",
             )
     return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
 
@@ -665,8 +687,10 @@ def _with_families(effects: xr.Dataset, analysis: Analysis) -> xr.Dataset:
             if effects[c].dims in (("arm",), ("contrast",)) and c not in own
         ]
         raise ContrastError(
-            f"family={quoted(name)} is not a coordinate of the contrasts or arms; "
-            f"there are {', '.join(on_arm)}"
+            argument="family",
+            value=name,
+            need="is not a coordinate of the contrasts or arms",
+            cure=f"there are {', '.join(on_arm)}",
         )
     levels = effects[name].to_numpy()
     positive = weights_of(effects) > 0

@@ -18,7 +18,7 @@ from causalgia.analysis_values import (
     as_plain,
     is_by_task,
 )
-from causalgia.checks import check_table, nearest, shown
+from causalgia.checks import check_table, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
@@ -29,7 +29,11 @@ from causalgia.choices import (
     Target,
     is_placebo_rope,
 )
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import (
+    DesignError,
+    Setting,
+    quoted,
+)
 from causalgia.expressions import (
     first_dependent,
     is_pattern,
@@ -195,8 +199,9 @@ class Analysis:
         ]
         if len(questions) > 1:
             raise DesignError(
-                f"Analysis: {' and '.join(questions)} are two questions; keep one of "
-                "them"
+                need=f"{' and '.join(questions)} are two questions",
+                cure="keep one of them",
+                places=("Analysis",),
             )
         self._check_kinds(plain["contrasts"])
         regions = (
@@ -207,8 +212,15 @@ class Analysis:
         for region in regions if self.scale == "ratio" else []:
             if isinstance(region, list) and not region[0] <= 1 <= region[1]:
                 raise DesignError(
-                    f"Analysis: rope = {shown(region)} does not contain 1, which is no "
-                    "effect on scale='ratio'; for example rope=(0.9, 1.1)"
+                    places=("Analysis",),
+                    argument="rope",
+                    value=region,
+                    need=(
+                        "does not contain 1, which is no effect on ",
+                        Setting("scale", "ratio"),
+                    ),
+                    example=(0.9, 1.1),
+                    in_toml=True,
                 )
         for name, value in plain.items():
             object.__setattr__(self, name, as_frozen(name, value))
@@ -224,17 +236,24 @@ class Analysis:
         rows = contrasts if isinstance(contrasts, Mapping) else {}
         if rows and len(rows) < LEAST_TO_SHRINK:
             raise DesignError(
-                f"Analysis: error='posterior' takes {LEAST_TO_SHRINK} or more "
-                "exchangeable contrasts, from which the law of effects is learned, and "
-                f"there {'is' if len(rows) == 1 else 'are'} {len(rows)}; use "
-                "error='fdr'"
+                places=("Analysis",),
+                argument="error",
+                value="posterior",
+                need=f"takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from "
+                "which the law of effects is learned, and there "
+                f"{'is' if len(rows) == 1 else 'are'} {len(rows)}",
+                cure=("use ", Setting("error", "fdr")),
             )
         found = two_kinds((name, row.values()) for name, row in rows.items())
         if found is not None:
             raise DesignError(
-                "Analysis: error='posterior' treats the effects as draws from one law, "
-                f"and contrasts {quoted(found[0])} and {quoted(found[1])} differ in "
-                "kind by their weights; use error='fdr'"
+                places=("Analysis",),
+                argument="error",
+                value="posterior",
+                need="treats the effects as draws from one law, and contrasts "
+                f"{quoted(found[0])} and {quoted(found[1])} differ in kind by "
+                "their weights",
+                cure=("use ", Setting("error", "fdr")),
             )
 
     def _check_prediction(self) -> None:
@@ -243,10 +262,21 @@ class Analysis:
         """
         if self.target == "next predictor" and self.error in ("fwer", "posterior"):
             raise DesignError(
-                f"Analysis: error={quoted(self.error)} does not go with target='next "
-                "predictor', whose interval is a prediction from few networks; use "
-                "error='fdr' or 'each', or target='population x predictors' for their "
-                "mean"
+                places=("Analysis",),
+                argument="error",
+                value=self.error,
+                need=(
+                    "does not go with ",
+                    Setting("target", "next predictor"),
+                    ", whose interval is a prediction from few networks",
+                ),
+                cure=(
+                    "use ",
+                    Setting("error", "fdr"),
+                    " or 'each', or ",
+                    Setting("target", "population x predictors"),
+                    " for their mean",
+                ),
             )
 
     def _check_sharing(self) -> None:
@@ -263,9 +293,15 @@ class Analysis:
         }
         for name in (name for name, fits in others.items() if not fits):
             raise DesignError(
-                f"Analysis: {name}={quoted(getattr(self, name))} does not go with "
-                "across='task', where one law holds for all contrasts in all tasks; "
-                f"leave {name}= or across= out"
+                places=("Analysis",),
+                argument=name,
+                value=getattr(self, name),
+                need=(
+                    "does not go with ",
+                    Setting("across", "task"),
+                    ", where one law holds for all contrasts in all tasks",
+                ),
+                cure=(f"leave {name}= or ", Setting("across"), " out"),
             )
 
     def check(
@@ -529,9 +565,7 @@ class Analysis:
         try:
             return cls(**table)
         except DesignError as error:
-            raise DesignError(
-                str(error).replace("Analysis:", "[analysis]:", 1)
-            ) from error
+            raise error.moved("Analysis", "[analysis]") from error
 
     @classmethod
     def from_json(cls, text: str) -> Analysis:
@@ -607,7 +641,7 @@ def with_fields(
     try:
         return replace(Analysis() if analysis is None else analysis, **given)
     except DesignError as error:
-        raise DesignError(str(error).replace("Analysis:", f"{place}:", 1)) from error
+        raise error.moved("Analysis", place) from error
 
 
 def check_renamed(table: Mapping[str, Any], place: str) -> None:
@@ -622,20 +656,31 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
     """
     for key in table:
         if key in _RENAMED:
-            raise DesignError(f"{place}: there is no {quoted(key)}; {_RENAMED[key]}")
+            raise DesignError(
+                need=f"there is no {quoted(key)}", cure=_RENAMED[key], places=(place,)
+            )
     if isinstance(error := table.get("error"), str) and error in RENAMED_ERRORS:
         raise DesignError(
-            f"{place}: error = {quoted(error)} has another name: "
-            f"{RENAMED_ERRORS[error]}"
+            argument="error",
+            value=error,
+            need=f"has another name: {RENAMED_ERRORS[error]}",
+            places=(place,),
+            in_toml=True,
         )
     if isinstance(rope := table.get("rope"), str) and rope.strip() == "placebo tail":
         raise DesignError(
-            f"{place}: there is no rope = 'placebo tail'; use 'placebo outliers'"
+            need="there is no rope = 'placebo tail'",
+            cure="use 'placebo outliers'",
+            places=(place,),
         )
     if isinstance(family := table.get("family"), str) and family == "all":
         raise DesignError(
-            f"{place}: family = 'all' is the default, all rows of the table; leave it "
-            "out"
+            argument="family",
+            value="all",
+            need="is the default, all rows of the table",
+            cure="leave it out",
+            places=(place,),
+            in_toml=True,
         )
 
 

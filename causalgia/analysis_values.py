@@ -25,7 +25,12 @@ from causalgia.checks import (
     shown,
 )
 from causalgia.choices import ERRORS, LAWS, ROPE_IN_WORDS, SCALES, TARGETS, Law
-from causalgia.errors import DesignError, InferenceError, quoted
+from causalgia.errors import (
+    DesignError,
+    InferenceError,
+    Setting,
+    quoted,
+)
 from causalgia.expressions import KEYWORDS, weights_in_text
 from causalgia.ropes import Rope, is_rope
 
@@ -84,18 +89,27 @@ class Prior:
                 or not float(value) > 0
             ):
                 raise InferenceError(
-                    f"Prior: {name}={quoted(value)} must be a positive number; inf is "
-                    "flat"
+                    places=("Prior",),
+                    argument=name,
+                    value=value,
+                    need="must be a positive number",
+                    cure="inf is flat",
                 )
             object.__setattr__(self, name, float(value))
         if self.tau not in TAUS:
             raise InferenceError(
-                f"Prior: tau={quoted(self.tau)} is not one of {', '.join(TAUS)}"
+                places=("Prior",),
+                argument="tau",
+                value=self.tau,
+                need=f"is not one of {', '.join(TAUS)}",
             )
         if np.isinf(self.tau_scale) and self.tau != "uniform":
             raise InferenceError(
-                f"Prior: tau={quoted(self.tau)} needs a finite tau_scale; "
-                "tau='uniform' can be flat"
+                places=("Prior",),
+                argument="tau",
+                value=self.tau,
+                need="needs a finite tau_scale",
+                cure=(Setting("tau", "uniform"), " can be flat"),
             )
         check_flag(self.standardized, "Prior: standardized", error=InferenceError)
 
@@ -161,14 +175,19 @@ class Shrinkage:
     def __post_init__(self) -> None:
         if self.law not in LAWS:
             raise InferenceError(
-                f"Shrinkage: law={quoted(self.law)} is not one of "
-                f"{', '.join(LAWS)}{nearest(str(self.law), LAWS)}"
+                places=("Shrinkage",),
+                argument="law",
+                value=self.law,
+                need=f"is not one of {', '.join(LAWS)}{nearest(str(self.law), LAWS)}",
             )
         if isinstance(self.prior, Mapping):
             object.__setattr__(self, "prior", Prior.from_dict(self.prior))
         if not isinstance(self.prior, Prior | None):
             raise InferenceError(
-                f"Shrinkage: prior={quoted(self.prior)} is not a cg.Prior"
+                places=("Shrinkage",),
+                argument="prior",
+                value=self.prior,
+                need="is not a cg.Prior",
             )
         if self.prior == Prior():
             object.__setattr__(self, "prior", None)
@@ -349,8 +368,8 @@ def _plain_weights(name: str, value: Any) -> Any:
         return value
     if len(rows) < len(dict(value)):
         raise DesignError(
-            "Analysis: two contrasts have one name once they are text: "
-            f"{shown(list(value))}"
+            f"two contrasts have one name once they are text: {shown(list(value))}",
+            places=("Analysis",),
         )
     return rows
 
@@ -374,7 +393,7 @@ def as_frozen(name: str, value: Any) -> Any:
         try:
             return Shrinkage.from_dict(value)
         except InferenceError as error:
-            raise DesignError(f"Analysis: shrink: {error}") from error
+            raise error.at("Analysis", "shrink", error=DesignError) from error
     return tuple(value) if isinstance(value, list) else value
 
 

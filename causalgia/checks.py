@@ -101,15 +101,17 @@ def check_draws(n_draws: object, *, usual: int) -> None:
     """
     if not is_draws(n_draws):
         raise InferenceError(
-            f"n_draws={quoted(n_draws)} is not a positive whole number of at most "
-            f"{MOST_DRAWS:,}; for example n_draws={usual}"
+            argument="n_draws",
+            value=n_draws,
+            need=f"is not a positive whole number of at most {MOST_DRAWS:,}",
+            example=usual,
         )
 
 
 def check_flag(value: object, name: str, *, error: type[CausalgiaError]) -> None:
     """Raise an error of the given type unless a value is True or False."""
     if not isinstance(value, bool):
-        raise error(f"{name}={quoted(value)} is neither True nor False")
+        raise error(argument=name, value=value, need="is neither True nor False")
 
 
 def is_share(value: object) -> bool:
@@ -158,27 +160,35 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
     """
     if not isinstance(plain, dict):
         raise DesignError(
-            f"{place}: {quoted(plain)} is not a table; write it as {place} followed by "
-            "lines key = value"
+            need=f"{quoted(plain)} is not a table",
+            cure=f"write it as {place} followed by lines key = value",
+            places=(place,),
         )
     check_keys(plain, place, keys)
     for key, value in plain.items():
-        check_value(value, keys, key, label=f"{place}{': ' if place else ''}{key}")
+        check_value(value, keys, key, places=(place,) if place else ())
     return dict(plain)
 
 
-def check_value(value: object, keys: Keys, key: str, *, label: str) -> None:
-    """Raise DesignError if a value is invalid for its key; `label` names the key in the
-    message.
+def check_value(
+    value: object,
+    keys: Keys,
+    key: str,
+    *,
+    places: tuple[str, ...] = (),
+    in_toml: bool = True,
+) -> None:
+    """Raise DesignError if a value is invalid for its key; `places` name the table in
+    the message.
 
     Examples
     --------
     >>> check_value(
-    ...     "holmes", {"adjust": one_of("bh", "holm")}, "adjust", label="adjust"
+    ...     "holmes", {"adjust": one_of("bh", "holm")}, "adjust", places=("[mpra]",)
     ... )
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
+    causalgia.errors.DesignError: [mpra]: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
     """
     is_valid, description = keys[key]
     if not is_valid(value):
@@ -187,7 +197,13 @@ def check_value(value: object, keys: Keys, key: str, *, label: str) -> None:
             if isinstance(is_valid, _IsOneOf) and isinstance(value, str)
             else ""
         )
-        raise DesignError(f"{label} = {shown(value)} must be {description}{hint}")
+        raise DesignError(
+            argument=key,
+            value=value,
+            need=f"must be {description}{hint}",
+            places=places,
+            in_toml=in_toml,
+        )
 
 
 def check_key(table: Table, key: str, what: str) -> None:
@@ -349,8 +365,9 @@ def as_count(value: object, name: str) -> int:
     most = 32 if name == "length" else 48
     if not is_whole(value) or not 1 <= value < 2**most:
         raise DesignError(
-            f"{name}={quoted(value)} must be a whole number of at least 1 (and below "
-            f"2^{most})"
+            argument=name,
+            value=value,
+            need=f"must be a whole number of at least 1 (and below 2^{most})",
         )
     return int(value)
 
@@ -359,16 +376,23 @@ def as_position(value: object, name: str) -> int:
     """Return `value` as a 0-based position, or raise DesignError naming it."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise DesignError(
-            f"{name}={quoted(value)} must be a whole number: a 0-based position"
+            argument=name,
+            value=value,
+            need="must be a whole number: a 0-based position",
         )
     if int(value) < 0:
         raise DesignError(
-            f"{name}={quoted(value)} is negative; positions are counted from 0 at the "
-            "left end"
+            argument=name,
+            value=value,
+            need="is negative",
+            cure="positions are counted from 0 at the left end",
         )
     if int(value) >= 2**48:
         raise DesignError(
-            f"{name}={quoted(value)} is beyond any sequence; positions are below 2^48"
+            argument=name,
+            value=value,
+            need="is beyond any sequence",
+            cure="positions are below 2^48",
         )
     return int(value)
 
@@ -390,7 +414,9 @@ def as_share(value: object, name: str) -> float:
     """Return `value` as a number from 0 to below 1, or raise DesignError naming it."""
     if not is_real(value) or not 0 <= value < 1:
         raise DesignError(
-            f"{name}={quoted(value)} must be a share: a number of 0 or more and below 1"
+            argument=name,
+            value=value,
+            need="must be a share: a number of 0 or more and below 1",
         )
     return float(value)
 
@@ -421,7 +447,7 @@ def as_number(
         )
         number = "finite number" if least == -math.inf else f"number {limits}"
         hint = "; 0.25 is 25 per cent" if (least, most) == (0, 1) else ""
-        raise error(f"{name}={quoted(value)} must be a {number}{hint}")
+        raise error(argument=name, value=value, need=f"must be a {number}{hint}")
     return float(value)
 
 
@@ -431,7 +457,7 @@ def as_positive(
     """Return a finite number above 0, or raise `error` naming it."""
     number = as_number(value, name, error=error)
     if number <= 0:
-        raise error(f"{name}={quoted(value)} must be above 0")
+        raise error(argument=name, value=value, need="must be above 0")
     return number
 
 
@@ -454,8 +480,9 @@ def as_int(
     """
     if not is_whole(value) or not least <= value < 2**48:
         raise error(
-            f"{name}={quoted(value)} must be a whole number of at least {least} (and "
-            "below 2^48)"
+            argument=name,
+            value=value,
+            need=f"must be a whole number of at least {least} (and below 2^48)",
         )
     return int(value)
 
@@ -512,15 +539,18 @@ def as_texts(
     )
     if not isinstance(found, Iterable):
         raise error(
-            f"{name}={quoted(value)}: give {what} as text, or a list of such; () for "
-            "none"
+            argument=name,
+            value=value,
+            need=f": give {what} as text, or a list of such",
+            cure="() for none",
         )
     found = tuple(found)
     for one in found:
         if not isinstance(one, str) or not one:
             raise error(
-                f"{name}= has {quoted(one)}, which is not text; give {what} as text, "
-                "or a list of such"
+                argument=name,
+                need=f"has {quoted(one)}, which is not text",
+                cure=f"give {what} as text, or a list of such",
             )
     return found
 

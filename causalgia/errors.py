@@ -45,9 +45,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 __all__ = [
     "ArgumentError",
@@ -146,6 +147,62 @@ def reason_of(error: BaseException) -> object:
     return getattr(error, "strerror", None) or error
 
 
+def message_line(error: BaseException) -> str:
+    r"""Return the message of an exception as one line, or its type if it has none.
+
+    Examples
+    --------
+    >>> message_line(ValueError("missing keys:\n  a\n  b")), message_line(KeyError())
+    ('missing keys: a b', 'KeyError')
+    """
+    return " ".join(_text_of(error).split()) or type(error).__name__
+
+
+def first_words(error: BaseException) -> str:
+    r"""Return the first line of the message of an exception of another library, or its
+    type if it has none.
+
+    Examples
+    --------
+    >>> first_words(ValueError("cannot be read\n in detail")), first_words(KeyError())
+    ('cannot be read', 'KeyError')
+    """
+    return (_text_of(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def call_failure(error: TypeError) -> str:
+    """Return what Python says of a call with arguments that do not fit, without the
+    name of what was called.
+
+    Examples
+    --------
+    >>> call_failure(TypeError("Uniform.__init__() missing 1 required argument"))
+    'missing 1 required argument'
+    """
+    return str(error).split("__init__() ")[-1]
+
+
+class ArgumentOf(str):
+    """A place in a message: an argument of a class, ``Genomic(of=...)``.
+
+    Examples
+    --------
+    >>> ArgumentOf("Genomic", "of"), ArgumentOf("Genomic", "of").argument
+    ('Genomic(of=...)', 'of')
+    """
+
+    owner: str
+    argument: str
+
+    def __new__(cls, owner: str, argument: str) -> ArgumentOf:
+        place = super().__new__(cls, f"{owner}({argument}=...)")
+        place.owner, place.argument = owner, argument
+        return place
+
+    def __reduce__(self) -> tuple[type[ArgumentOf], tuple[str, str]]:
+        return type(self), (self.owner, self.argument)
+
+
 def shell_word(value: object) -> str:
     """Return a path or name as one word of a command that can be pasted into a shell.
 
@@ -237,16 +294,16 @@ def one_line(error: BaseException) -> str:
     >>> one_line(ValueError("missing keys:\n  a\n  b"))
     'ValueError: missing keys: a b'
     """
-    text = " ".join(_text_of(error).split())
-    return f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
+    kind, text = type(error).__name__, message_line(error)
+    return kind if text == kind else f"{kind}: {text[:500]}"
 
 
 def first_line(error: BaseException) -> str:
     """Return an exception as one short line: its type and the first line of its
     message.
     """
-    text = _text_of(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
+    kind, text = type(error).__name__, first_words(error)
+    return kind if text == kind else f"{kind}: {text[:300]}"
 
 
 def _text_of(error: BaseException) -> str:
@@ -283,13 +340,299 @@ def _cut(text: str, most: int) -> str:
     return f"{text[: most - end - 3]}...{text[-end:]}"
 
 
+class _NotGiven:
+    """The type of `NOT_GIVEN`."""
+
+    def __repr__(self) -> str:
+        return "NOT_GIVEN"
+
+    def __reduce__(self) -> str:
+        return "NOT_GIVEN"
+
+
+NOT_GIVEN = _NotGiven()
+"""Stands for no value, where None is a value."""
+
+
+class ShortNumber(float):
+    """A number that messages write with at most six digits.
+
+    Examples
+    --------
+    >>> ShortNumber(-1), ShortNumber(0.1 + 0.2)
+    (-1, 0.3)
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{float(self):g}"
+
+
+class _Written(str):
+    """The text that stands for a value which is not plain."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An argument in a message, with a value or without one.
+
+    The command line writes it as an option or as a key of the trial file.
+
+    Examples
+    --------
+    >>> print(
+    ...     Setting("rope", (-0.1, 0.1)),
+    ...     Setting("store"),
+    ...     Setting("rng", 0, in_toml=True),
+    ... )
+    rope=(-0.1, 0.1) store= rng = 0
+    """
+
+    name: str
+    value: object = NOT_GIVEN
+    in_toml: bool = False
+
+    def __str__(self) -> str:
+        equals = " = " if self.in_toml else "="
+        value = "" if self.value is NOT_GIVEN else quoted(self.value)
+        return f"{self.name}{equals}{value}"
+
+
+Part: TypeAlias = "str | Setting | BaseException"
+Parts: TypeAlias = "Part | tuple[Part, ...]"
+_FIELDS = (
+    *("argument", "value", "need", "cure", "example", "then", "places", "code"),
+    "in_toml",
+)
+_MOST_VALUES = 100
+
+
+def _parts(parts: Parts) -> tuple[Part, ...]:
+    if isinstance(parts, tuple):
+        return parts
+    return (parts,) if parts != "" else ()
+
+
+def _plain(value: object) -> object:
+    """Return a value of plain Python as it is, and any other as the text that messages
+    have of it, so that an error holds no data and can be sent to another process.
+    """
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        value = value.item()  # type: ignore[attr-defined]
+    return value if _is_plain(value) else _Written(quoted(value))
+
+
+def _is_plain(value: Any, depth: int = 3) -> bool:
+    """Return whether a value is a number, a text, or a short tuple, list or mapping of
+    such.
+    """
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str, *(ShortNumber, _Written)):
+        return True
+    if kind not in (tuple, list, dict) or len(value) > _MOST_VALUES or not depth:
+        return value is NOT_GIVEN
+    inner = [*value, *value.values()] if kind is dict else value
+    return all(_is_plain(one, depth - 1) for one in inner)
+
+
 class CausalgiaError(Exception):
     """Base class of all errors of this library; `as_message` escapes and shortens their
     messages.
+
+    The message is made from fields, in Python with the words of Python, and in the
+    shell with those of the shell: ``argument=value need; cure; for example
+    argument=example``, after the places where it happened.
+
+    Attributes
+    ----------
+    argument
+        The argument that is refused; empty if the error is not of one.
+    value
+        Its value; one that is not plain Python (an array, a Dataset) as text.
+    need
+        What is wrong, or what is needed.
+    cure
+        What to do about it, after a semicolon.
+    then
+        What an outer function adds to the end.
+    example
+        A value that is accepted.
+    places
+        Where it happened, the outermost first: a file, a table, an arm.
+    code
+        A short name of the cause, for callers that handle this one.
+    in_toml
+        Whether the argument is a key of a trial file.
+
+    Examples
+    --------
+    >>> error = DecisionError(
+    ...     argument="rope", value=95, need="is one number", example=(-0.1, 0.1)
+    ... )
+    >>> print(error)
+    rope=95 is one number; for example rope=(-0.1, 0.1)
+    >>> error.argument, error.value, error.example
+    ('rope', 95, (-0.1, 0.1))
     """
 
-    def __init__(self, message: object = "", *more: object) -> None:
-        super().__init__(as_message(message), *more)
+    def __init__(
+        self,
+        message: object = "",
+        *more: object,
+        argument: str = "",
+        value: object = NOT_GIVEN,
+        need: Parts = "",
+        cure: Parts = "",
+        example: object = NOT_GIVEN,
+        then: Parts = "",
+        places: tuple[str, ...] = (),
+        code: str = "",
+        in_toml: bool = False,
+    ) -> None:
+        self.argument, self.value, self.example = argument, _plain(value), example
+        self.need: tuple[Part, ...] = _parts(need or as_message(message))
+        self.cure: tuple[Part, ...] = _parts(cure)
+        self.then: tuple[Part, ...] = _parts(then)
+        self.places, self.code, self.in_toml = places, code, in_toml
+        super().__init__(as_message(self.text()), *more)
+
+    def text(self, render: Callable[[str | Setting], str] = str) -> str:
+        """Return the message, with its texts and settings as `render` writes them: by
+        default as in Python.
+
+        Examples
+        --------
+        >>> error = DecisionError(
+        ...     argument="rope", value=95, need="is one number", example=(-0.1, 0.1)
+        ... )
+        >>> error.text()
+        'rope=95 is one number; for example rope=(-0.1, 0.1)'
+        >>> error.text(lambda part: part if isinstance(part, str) else f"--{part.name}")
+        '--rope is one number; for example --rope'
+        """
+
+        def as_text(parts: tuple[Part, ...]) -> str:
+            return "".join(
+                part.text(render)
+                if isinstance(part, CausalgiaError)
+                else render(part)
+                if isinstance(part, str | Setting)
+                else str(part)
+                for part in parts
+            )
+
+        words = "".join(f"{render(place)}: " for place in self.places)
+        need = as_text(self.need)
+        if self.argument:
+            words += render(Setting(self.argument, self.value, self.in_toml))
+            words += "" if need[:1] in (":", ";", ",", "") else " "
+        words += need
+        if self.cure:
+            words += f"; {as_text(self.cure)}"
+        if self.example is not NOT_GIVEN:
+            words += f"; for example {render(Setting(self.argument, self.example))}"
+        return words + as_text(self.then)
+
+    def at(
+        self, *places: str, then: Parts = (), error: type[CausalgiaError] | None = None
+    ) -> CausalgiaError:
+        """Return this error with the file, table, arm or task where it happened before
+        its message, and more of the cure after it; type and fields stay.
+
+        Parameters
+        ----------
+        *places
+            Where, the outermost first.
+        then
+            More of the cure, with the punctuation that joins it to the message.
+        error
+            Type of the new error; by default the same type.
+
+        Examples
+        --------
+        >>> str(
+        ...     DesignError("position 9 is beyond the sequence").at(
+        ...         "trial.toml", "arm 'A'"
+        ...     )
+        ... )
+        "trial.toml: arm 'A': position 9 is beyond the sequence"
+        """
+        return self.replace(
+            places=(*places, *self.places),
+            then=(*self.then, *_parts(then)),
+            error=error,
+        )
+
+    def replace(
+        self, *, error: type[CausalgiaError] | None = None, **fields: Any
+    ) -> CausalgiaError:
+        """Return this error with other fields, of the same type or of another.
+
+        Examples
+        --------
+        >>> one = EstimateError(argument="arms", value=["A"], need="has one arm")
+        >>> str(one.replace(argument="pilot_arms", error=LibraryError))
+        "pilot_arms=['A'] has one arm"
+        """
+        kind = type(self) if error is None else error
+        new = kind.__new__(kind)  # some types have arguments of their own
+        new.__dict__.update(self.__dict__)
+        CausalgiaError.__init__(new, "", *self.args[1:], **self._fields() | fields)
+        return new
+
+    def renamed(self, names: Mapping[str, str]) -> CausalgiaError:
+        """Return this error with arguments under other names, wherever they stand.
+
+        Examples
+        --------
+        >>> one = CountsError(need=("one at a time: ", Setting("arms", "A")))
+        >>> str(one.renamed({"arms": "pilot_arms"}))
+        "one at a time: pilot_arms='A'"
+        """
+
+        def rename(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+            return tuple(
+                replace(part, name=names.get(part.name, part.name))
+                if isinstance(part, Setting)
+                else part.renamed(names)
+                if isinstance(part, CausalgiaError)
+                else part
+                for part in parts
+            )
+
+        return self.replace(
+            argument=names.get(self.argument, self.argument),
+            need=rename(self.need),
+            cure=rename(self.cure),
+            then=rename(self.then),
+        )
+
+    def moved(
+        self, place: str, to: str, *, error: type[CausalgiaError] | None = None
+    ) -> CausalgiaError:
+        """Return this error with one of its places under another name: a table of a
+        trial file for the class that was made of it.
+
+        Examples
+        --------
+        >>> str(
+        ...     DesignError("two questions", places=("Analysis",)).moved(
+        ...         "Analysis", "[analysis]"
+        ...     )
+        ... )
+        '[analysis]: two questions'
+        """
+        places = tuple(to if one == place else one for one in self.places)
+        return self.replace(places=places, error=error)
+
+    def _fields(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _FIELDS}
 
 
 class SequenceError(CausalgiaError, ValueError):

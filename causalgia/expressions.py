@@ -662,7 +662,8 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
         if twice is not None:
             argument = "tasks" if of == "task" else "contrasts"
             raise DesignError(
-                f"Analysis: {argument} names {quoted(twice)} twice; leave one out"
+                f"{argument} names {quoted(twice)} twice; leave one out",
+                places=("Analysis",),
             )
         value = dict(zip(names, texts, strict=True))
     if not isinstance(value, Mapping):
@@ -676,20 +677,24 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
 def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
     if text in KEYWORDS and of == "arm":
         raise DesignError(
-            f"Analysis: contrasts={quoted(text)} takes all arms, which are not known "
-            "to an analysis; name the contrasts, or give cg.contrast(outcomes, "
-            f"contrasts={quoted(text)})"
+            places=("Analysis",),
+            argument="contrasts",
+            value=text,
+            need="takes all arms, which are not known to an analysis",
+            cure="name the contrasts, or give cg.contrast(outcomes, "
+            f"contrasts={quoted(text)})",
         )
     try:
         found = read_hypothesis(text, names_in(text, of=of), of=of)
     except ContrastError as error:
         if of == "task" and is_pattern(text):
             return {text: 1.0}
-        raise DesignError(f"Analysis: {error}") from error
+        raise error.at("Analysis", error=DesignError) from error
     if found.constant:
         raise DesignError(
-            f"Analysis: {_noun(of)} {quoted(text)}: {of}s are compared with each "
-            "other; its right side is to be 0"
+            f"{_noun(of)} {quoted(text)}: {of}s are compared with each "
+            "other; its right side is to be 0",
+            places=("Analysis",),
         )
     return found.terms
 

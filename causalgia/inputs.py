@@ -603,7 +603,7 @@ def _gunzip(
 def _parse_failure(reason: Exception) -> str:
     if isinstance(reason, RecursionError):
         return f"nested deeper than {_DEEPEST} levels; write it flat"
-    if "digits" in str(reason):
+    if type(reason) is ValueError:  # of int(), and not of the parser
         return "a whole number is beyond 64 bits; whole numbers are below 2^63"
     return str(reason)
 

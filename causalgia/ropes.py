@@ -11,7 +11,13 @@ import numpy as np
 
 from causalgia.checks import four_digits, is_real
 from causalgia.choices import NO_TAIL, PLACEBO_ROPES
-from causalgia.errors import DecisionError, quoted
+from causalgia.errors import (
+    DecisionError,
+    Part,
+    Setting,
+    ShortNumber,
+    quoted,
+)
 
 Ends: TypeAlias = "tuple[float, float]"
 RopeLike: TypeAlias = (
@@ -22,10 +28,16 @@ Kind: TypeAlias = Literal[
     "numbers", "direction", "by task", "sd", "placebo", "placebo outliers", "matched"
 ]
 
-WAYS = (
-    "give rope=(-0.1, 0.1), the effects too small to matter on the scale of the "
-    "contrast (or rope='0.2 sd' of the control arm's outcomes); rope='placebo', the "
-    "central 95 % of 40 or more placebos; or rope=0, the direction alone"
+WAYS: tuple[Part, ...] = (
+    "give ",
+    Setting("rope", (-0.1, 0.1)),
+    ", the effects too small to matter on the scale of the contrast (or ",
+    Setting("rope", "0.2 sd"),
+    " of the control arm's outcomes); ",
+    Setting("rope", "placebo"),
+    ", the central 95 % of 40 or more placebos; or ",
+    Setting("rope", 0),
+    ", the direction alone",
 )
 _IN_SD = re.compile(r"\s*((?:\d+(?:\.\d*)?|\.\d+)(?:e-?\d+)?)\s*sd\s*")
 
@@ -94,8 +106,11 @@ class Rope:
             return rope
         if rope is None:
             raise DecisionError(
-                "a verdict compares an effect with a region of practical equivalence: "
-                f"{WAYS}"
+                need=(
+                    "a verdict compares an effect with a region of practical "
+                    "equivalence: ",
+                    *WAYS,
+                )
             )
         if isinstance(rope, str):
             rope = _numbers_of(rope)
@@ -108,21 +123,30 @@ class Rope:
                 low, high = null - half, null + half
                 if null and rope > 0:  # as far below as above, in ratios
                     low, high = sorted((float(rope), null**2 / float(rope)))
-                alone = (
-                    f"; rope=0 asks for the direction alone, about {null:g}"
-                    if null
-                    else ""
+                alone: tuple[Part, ...] = (
+                    "; ",
+                    Setting("rope", 0),
+                    f" asks for the direction alone, about {null:g}",
                 )
+                ends = tuple(float(f"{end:.15g}") for end in (low, high))
                 raise DecisionError(
-                    f"rope={quoted(rope)} is one number; a region has two ends: "
-                    f"rope=({low:.15g}, {high:.15g}){alone}"
+                    argument="rope",
+                    value=rope,
+                    need="is one number",
+                    cure=(
+                        "a region has two ends: ",
+                        Setting("rope", ends),
+                        *(alone if null else ()),
+                    ),
                 )
             return cls("direction", 0)
         if isinstance(rope, tuple | list) and rope and all(map(_names_a_task, rope)):
             rope = dict(rope)
         if isinstance(rope, Mapping):
             if not rope:
-                raise DecisionError(f"rope={quoted(rope)} names no task; {WAYS}")
+                raise DecisionError(
+                    argument="rope", value=rope, need="names no task", cure=WAYS
+                )
             return cls("by task", tuple(_of_task(*item) for item in rope.items()))
         return cls("numbers", rope_ends(rope))
 
@@ -153,8 +177,10 @@ class Rope:
         if self.is_fixed:
             return self
         raise DecisionError(
-            f"rope={quoted(self.value)} is not fixed beforehand for all effects; "
-            "give two numbers (or two for each task), or 0"
+            argument="rope",
+            value=self.value,
+            need="is not fixed beforehand for all effects",
+            cure="give two numbers (or two for each task), or 0",
         )
 
     def ends(self, tasks: list[str], null: float = 0.0) -> list[Ends]:
@@ -226,8 +252,8 @@ def _of_task(task: Any, ends: Any, null: float = 0.0) -> tuple[str, Ends]:
     try:
         return str(task), rope_ends(ends, null)
     except DecisionError as error:
-        one = "; a region by task is in numbers" if isinstance(ends, str) else ""
-        raise DecisionError(f"task {task}: {error}{one}") from None
+        then = "; a region by task is in numbers" if isinstance(ends, str) else ()
+        raise error.at(f"task {task}", then=then) from None
 
 
 def _numbers_of(text: str) -> Any:
@@ -252,7 +278,9 @@ def _of_name(rope: str) -> Rope:
         raise DecisionError(NO_TAIL)
     found = _IN_SD.fullmatch(rope)
     if found is None or not 0 < float(found[1]) < np.inf:
-        raise DecisionError(f"rope={quoted(rope)} is not a region; {WAYS}")
+        raise DecisionError(
+            argument="rope", value=rope, need="is not a region", cure=WAYS
+        )
     return Rope("sd", rope)
 
 
@@ -290,27 +318,38 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
         low, high = (float(end) for end in rope)
     except (TypeError, ValueError, OverflowError):
         raise DecisionError(
-            f"rope={quoted(rope)} is not two numbers; for example rope=(-0.1, 0.1)"
+            argument="rope", value=rope, need="is not two numbers", example=(-0.1, 0.1)
         ) from None
     if not np.isfinite([low, high]).all():
         raise DecisionError(
-            f"rope={quoted(rope)} has an end that is not a finite number; for example "
-            "rope=(-0.1, 0.1)"
+            argument="rope",
+            value=rope,
+            need="has an end that is not a finite number",
+            example=(-0.1, 0.1),
         )
     if low > high:
         raise DecisionError(
-            f"rope={quoted(rope)} is reversed; give the lower end first: "
-            f"rope=({quoted(high)}, {quoted(low)})"
+            argument="rope",
+            value=rope,
+            need="is reversed",
+            cure=("give the lower end first: ", Setting("rope", (high, low))),
         )
     if low == high:
         raise DecisionError(
-            f"rope={quoted(rope)} has no width, and no effect is certainly a point; "
-            "widen it, for example rope=(-0.1, 0.1), or ask cg.decide(..., rope=0) for "
-            "the direction alone"
+            argument="rope",
+            value=rope,
+            need="has no width, and no effect is certainly a point",
+            cure=(
+                "widen it, for example ",
+                Setting("rope", (-0.1, 0.1)),
+                ", or ask cg.decide(..., rope=0) for the direction alone",
+            ),
         )
     if null and not low <= null <= high:
         raise DecisionError(
-            f"rope={quoted(rope)} does not contain {null:g}, which is no effect on a "
-            f"scale of ratios; for example rope=({null - 0.1:g}, {null + 0.1:g})"
+            argument="rope",
+            value=rope,
+            need=f"does not contain {null:g}, which is no effect on a scale of ratios",
+            example=(ShortNumber(null - 0.1), ShortNumber(null + 0.1)),
         )
     return low, high

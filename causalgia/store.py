@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.choices import vocabulary
-from causalgia.errors import OutcomesError, first_line, quoted
+from causalgia.errors import OutcomesError, first_line, first_words, quoted
 from causalgia.inputs import (
     BYTES_A_READ,
     check_no_pipe,
@@ -43,7 +44,7 @@ _PATIENCE = 12
 _FREE_ARRAY_BYTES = 2**28  # that a file may declare, however short it is
 _DEFLATE_RATIO = 1_100
 _ROOM = 2**30
-_REFUSED = 3
+_REFUSED, _NO_FILTER = 3, 4
 _READING: dict[str, Any] = {
     "engine": "h5netcdf",
     "decode_times": False,
@@ -270,8 +271,12 @@ def _read_in_child(path: Path, size: int, kind: str = "netCDF") -> None:
             f"{path}: damaged: it was not read in {seconds} s of processor time; make "
             "it anew"
         )
-    if ended.returncode == _REFUSED:
-        raise OutcomesError(f"{path}: {ended.stdout.decode(errors='replace')}")
+    if ended.returncode in (_REFUSED, _NO_FILTER):
+        raise OutcomesError(
+            ended.stdout.decode(errors="replace"),
+            places=(str(path),),
+            code="filter" if ended.returncode == _NO_FILTER else "",
+        )
     if ended.returncode:
         why = (
             f"signal {-ended.returncode}"
@@ -286,14 +291,14 @@ def _read_in_child(path: Path, size: int, kind: str = "netCDF") -> None:
 
 def report_damage(path: str, kind: str = "netCDF") -> None:
     """Read a file in a child process; print the error, if any, and exit with code
-    `_REFUSED`.
+    `_REFUSED` or `_NO_FILTER`.
     """
     try:
         with _as_damage_error(Path(path), kind):
             read_within_limits(Path(path), kind)
     except OutcomesError as error:
-        sys.stdout.write(str(error).removeprefix(f"{path}: "))
-        sys.exit(_REFUSED)
+        sys.stdout.write(error.replace(places=()).text())
+        sys.exit(_NO_FILTER if error.code == "filter" else _REFUSED)
 
 
 _HEAD, _SIGNATURES = 512, (b"\x89HDF", b"CDF")
@@ -313,9 +318,13 @@ def _as_damage_error(path: Path, kind: str = "netCDF") -> Iterator[None]:
         )
         if other:
             raise OutcomesError(f"{path}: no {kind} file: it {other}") from error
-        what = str(error).splitlines()[0] if str(error) else type(error).__name__
+        what = first_words(error)
+        of_filter = re.search("filter|plugin", what.replace(str(path), ""))
         raise OutcomesError(
-            f"{path}: damaged or no {kind} file ({what}); make it anew"
+            places=(str(path),),
+            need=f"damaged or no {kind} file ({what})",
+            cure="make it anew",
+            code="filter" if of_filter else "",
         ) from error
 
 
@@ -551,7 +560,7 @@ def load(path: str | Path, kind: Kind) -> xr.Dataset:
     try:
         return validate(read, kind, positions=True, gaps=True)
     except OutcomesError as error:
-        raise OutcomesError(f"{source}: {error}") from error
+        raise error.at(str(source)) from error
 
 
 VERDICT_CODES = {"decreases": -1, "negligible": 0, "increases": 1, "undecided": 2}

@@ -42,12 +42,12 @@ def root_key(rng: RNG) -> int:
         return int(rng.generate_state(1, np.uint64)[0])
     if is_whole(rng) and 0 <= rng < 2**256:
         return int(np.random.SeedSequence(int(rng)).generate_state(1, np.uint64)[0])
-    msg = (
-        "rng= takes a non-negative int (below 2^256), a numpy Generator or a "
-        "SeedSequence"
+    raise RandomnessError(
+        argument="rng",
+        need="takes a non-negative int (below 2^256), a numpy Generator or a "
+        f"SeedSequence, not {quoted(rng)}",
+        example=0,
     )
-    msg = f"{msg}, not {quoted(rng)}; for example rng=0"
-    raise RandomnessError(msg)
 
 
 def derive(key: int, *purpose: str | int) -> int:

@@ -149,9 +149,7 @@ class ProbeUnits:
                 f"arm {quoted(arm)}, unit {unit}: {error.detail}"
             ) from error
         except PredictorError as error:
-            raise PredictorError(
-                f"arm {quoted(arm)} ({tokens.shape[1]} bp): {error}"
-            ) from error
+            raise error.at(f"arm {quoted(arm)} ({tokens.shape[1]} bp)") from error
 
     def outcomes(self) -> NDArray[np.float64]:
         """Return the answers to the units under each of `arms`, (arms, units, tasks[,

@@ -53,7 +53,13 @@ from causalgia.effects.scales import (
     transform_with_bound,
 )
 from causalgia.effects.source_effects import first_draws, reference_arm, source_effects
-from causalgia.errors import DegenerateWarning, DesignError, caller_stacklevel, quoted
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    Setting,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.estimation.request import OVER_PREDICTORS
 from causalgia.numerics.row_blocks import as_dense
 from causalgia.predict import Predictor
@@ -154,8 +160,9 @@ class RunRequest:
     def __post_init__(self) -> None:
         if not isinstance(self.keep, str) or self.keep not in KEEPS:
             raise DesignError(
-                f"keep={quoted(self.keep)} is not one of "
-                f"{', '.join(map(quoted, KEEPS))}"
+                argument="keep",
+                value=self.keep,
+                need=f"is not one of {', '.join(map(quoted, KEEPS))}",
             )
         for name in ("same_answers", "progress"):
             check_flag(getattr(self, name), name, error=DesignError)
@@ -183,15 +190,34 @@ class RunRequest:
                 )
             if self.until is not None and self.analysis.tasks is not None:
                 raise DesignError(
-                    "until= monitors the effect in each task, and the analysis asks "
-                    "for contrasts between tasks; leave tasks= out of the analysis "
-                    "until the trial has ended, or give n_units= instead of until="
+                    argument="until",
+                    need="monitors the effect in each task, and the analysis asks for "
+                    "contrasts between tasks",
+                    cure=(
+                        "leave ",
+                        Setting("tasks"),
+                        " out of the analysis until the trial has ended, or give ",
+                        Setting("n_units"),
+                        " instead of ",
+                        Setting("until"),
+                    ),
                 )
             if self.until is not None and self.analysis.across is not None:
                 raise DesignError(
-                    "until= decides by its confidence sequence, and across='task' by a "
-                    "posterior; leave across= out of the analysis, or give n_units= "
-                    "instead of until="
+                    argument="until",
+                    need=(
+                        "decides by its confidence sequence, and ",
+                        Setting("across", "task"),
+                        " by a posterior",
+                    ),
+                    cure=(
+                        "leave ",
+                        Setting("across"),
+                        " out of the analysis, or give ",
+                        Setting("n_units"),
+                        " instead of ",
+                        Setting("until"),
+                    ),
                 )
             tasks = known_tasks(self.predictor)
             check_analysis(self.analysis, self.design, tasks)
@@ -252,31 +278,47 @@ class RunRequest:
     def _check_until(self, until: object) -> None:
         if not isinstance(until, Until):
             raise DesignError(
-                "until= takes cg.Precision(half_width=) or cg.Decided(rope=), not "
-                f"{quoted(until)}"
+                argument="until",
+                need="takes cg.Precision(half_width=) or cg.Decided(rope=), not "
+                f"{quoted(until)}",
             )
         if self.design.assignment != "crossover":
             raise DesignError(
-                "until= monitors the individual effects of a crossover; a parallel "
-                "trial has n_units="
+                argument="until",
+                need="monitors the individual effects of a crossover",
+                cure=("a parallel trial has ", Setting("n_units")),
             )
         if "position" in self.predictor.dims:
             raise DesignError(
-                "until= monitors one number for each task, and the predictor answers a "
-                "track; watch a window of it: reduce=[cg.Window(...)]"
+                argument="until",
+                need="monitors one number for each task, and the predictor answers a "
+                "track",
+                cure="watch a window of it: reduce=[cg.Window(...)]",
             )
         # which refuses units that are too few to decide anything
         until.schedule(self.design.n_units)
         if self.keep != "outcomes":
             raise DesignError(
-                f"until= looks at outcomes as they come, and keep={quoted(self.keep)} "
-                "does not hold them; leave one out"
+                argument="until",
+                need=(
+                    "looks at outcomes as they come, and ",
+                    Setting("keep", self.keep),
+                    " does not hold them",
+                ),
+                cure="leave one out",
             )
         for name, value in (("store", self.path), ("client", self.client)):
             if value is not None:
                 raise DesignError(
-                    "until= looks at outcomes as they come, in memory and in order: it "
-                    f"goes with no {name}=; leave one out"
+                    argument="until",
+                    need=(
+                        (
+                            "looks at outcomes as they come, in memory and in order: it "
+                            "goes with no "
+                        ),
+                        Setting(name),
+                    ),
+                    cure="leave one out",
                 )
 
     def set_up(self) -> TrialSetup:

@@ -30,6 +30,7 @@ from causalgia.errors import (
     AttributionError,
     DegenerateWarning,
     PredictorError,
+    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -198,15 +199,23 @@ def attribute(
         hint = nearest(
             str(method), known, then=f"use one of {', '.join(map(quoted, known))}"
         )
-        raise AttributionError(f"method={quoted(method)} is not a method{hint}")
+        raise AttributionError(
+            argument="method", value=method, need=f"is not a method{hint}"
+        )
     over_baselines = method in _OVER_BASELINES
     if not over_baselines and baselines is not None:
         raise AttributionError(
-            f"method={quoted(method)} has no baselines; leave baselines= out"
+            argument="method",
+            value=method,
+            need="has no baselines",
+            cure=("leave ", Setting("baselines"), " out"),
         )
     if not over_baselines and n_baselines != _USUAL_N:
         raise AttributionError(
-            f"method={quoted(method)} has no baselines; leave n_baselines= out"
+            argument="method",
+            value=method,
+            need="has no baselines",
+            cure=("leave ", Setting("n_baselines"), " out"),
         )
     of = as_explained(sequences, skip)
     check_no_track(predictor)

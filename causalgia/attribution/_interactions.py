@@ -645,9 +645,10 @@ def _as_source(source: object, length: int) -> tuple[int, int]:
     try:
         start, stop = as_span((source, int(source) + 1) if is_whole(source) else source)
     except DesignError as error:
-        raise AttributionError(
-            f"source={quoted(source)} is not a site: {error}; give a position such as "
-            "20, or (16, 24)"
+        raise error.at(
+            f"source={quoted(source)} is not a site",
+            then="; give a position such as 20, or (16, 24)",
+            error=AttributionError,
         ) from error
     if stop > length:
         raise AttributionError(

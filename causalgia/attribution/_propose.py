@@ -40,7 +40,13 @@ from causalgia.attribution.stored_patterns import (
 )
 from causalgia.checks import as_count, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
-from causalgia.errors import AttributionError, MissingExtraError, PredictorError, quoted
+from causalgia.errors import (
+    AttributionError,
+    MissingExtraError,
+    PredictorError,
+    Setting,
+    quoted,
+)
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import annotate, validate
@@ -328,7 +334,7 @@ def propose_in_stages(
         except (AttributionError, MissingExtraError, PredictorError) as error:
             if method != "all":
                 raise
-            return patterns_dataset(patterns, f"{one} ({str(error).split(';')[0]})")
+            return patterns_dataset(patterns, f"{one} ({error.replace(cure='')})")
         most = min(len(ranked), n_patterns)
         edited = edited_backgrounds()
         with meter(most, show=progress) as done:
@@ -387,8 +393,10 @@ def requested_methods(method: object) -> tuple[str, ...]:
     known = list(get_args(Method))
     if "all" in names:
         raise AttributionError(
-            f"method={quoted(method)}: 'all' is not combined with others; give "
-            "method='all'"
+            argument="method",
+            value=method,
+            need=": 'all' is not combined with others",
+            cure=("give ", Setting("method", "all")),
         )
     wrong = [one for one in names if one not in known]
     if wrong or not names:
@@ -496,9 +504,11 @@ def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
     score = maps["score"]
     if "base" not in score.dims:
         raise AttributionError(
-            "method='modisco' compares all four bases, and these maps "
-            f"({maps.attrs['method']}) have the observed one alone; give maps of "
-            "cg.attribute(..., method='ism')"
+            argument="method",
+            value="modisco",
+            need=f"compares all four bases, and these maps ({maps.attrs['method']}) "
+            "have the observed one alone",
+            cure="give maps of cg.attribute(..., method='ism')",
         )
     mean = score.mean("model") if "model" in score.dims else score
     values: NDArray[np.float64] = (

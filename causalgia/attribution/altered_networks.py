@@ -458,10 +458,10 @@ def _shuffled(network: nn.Module, key: int) -> nn.Module:
         with lock_of(network):
             made = copied_network(network)
     except PredictorError as error:
-        raise PredictorError(
-            f"{error}; build it anew and load its weights (cg.predict.load_weights); "
-            "weight normalization of torch.nn.utils is copied where it is that of "
-            "torch.nn.utils.parametrizations"
+        raise error.at(
+            then="; build it anew and load its weights (cg.predict.load_weights); "
+            "weight normalization of torch.nn.utils is copied where it is that "
+            "of torch.nn.utils.parametrizations"
         ) from error
     with torch.no_grad():
         for (

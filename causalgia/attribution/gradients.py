@@ -747,7 +747,9 @@ def check_installed() -> None:
         import tangermeme.deep_lift_shap  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            "method='deeplift' needs tangermeme: pip install 'causalgia[attribution]'"
+            argument="method",
+            value="deeplift",
+            need="needs tangermeme: pip install 'causalgia[attribution]'",
         ) from error
 
 

@@ -637,9 +637,12 @@ def attention(
         start, step, width = receptive_field(network, first, "input", of.length)
     except AttributionError as error:
         raise AttributionError(
-            f"the attention weights of {quoted(layer)} are of no positions of the "
-            f"sequence: {str(error).partition('; take')[0]}; propose pairs by "
-            "cg.attribution.interactions alone"
+            need=(
+                f"the attention weights of {quoted(layer)} are of no positions of the "
+                "sequence: ",
+                error.replace(cure=""),
+            ),
+            cure="propose pairs by cg.attribution.interactions alone",
         ) from error
     bases = start + step * np.arange(n_places) + (width - 1) // 2
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})

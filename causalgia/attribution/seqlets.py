@@ -396,7 +396,9 @@ def check_modisco() -> None:
         import modiscolite  # noqa: F401
     except ImportError as error:
         raise MissingExtraError(
-            "method='modisco' needs modisco-lite: pip install 'causalgia[modisco]'"
+            argument="method",
+            value="modisco",
+            need="needs modisco-lite: pip install 'causalgia[modisco]'",
         ) from error
 
 

@@ -183,9 +183,11 @@ def interpretation(
 
     if not callable(method):
         raise AttributionError(
-            f"method={quoted(method)} is not a function of a predictor and tokens; "
-            "such as lambda predictor, tokens: cg.attribute(tokens, predictor, "
-            "method='ism')"
+            argument="method",
+            value=method,
+            need="is not a function of a predictor and tokens",
+            cure="such as lambda predictor, tokens: cg.attribute(tokens, predictor, "
+            "method='ism')",
         )
     key = root_key(rng)
     if isinstance(cases, Case):

@@ -15,7 +15,7 @@ from scipy import special
 
 from causalgia.checks import is_real
 from causalgia.choices import AGAINST_PLACEBOS, DIRECTIONS, INSIDE, SIDES
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import EstimateError
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.types import Array, Mask
 
@@ -219,7 +219,7 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
         )
     if not is_real(alpha) or not 0 < alpha < 1:
         raise EstimateError(
-            f"alpha={quoted(alpha)} is not between 0 and 1; for example alpha=0.001"
+            argument="alpha", value=alpha, need="is not between 0 and 1", example=0.001
         )
     each = alpha / len(rows)
     bands = np.array([row.band(each) for row in rows])

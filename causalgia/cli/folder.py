@@ -20,6 +20,7 @@ from causalgia.cli.tables import (
     with_sentences,
 )
 from causalgia.errors import (
+    CausalgiaError,
     DesignError,
     OutcomesError,
     StoreError,
@@ -458,13 +459,13 @@ def _by_path(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 def as_other_trial(
     error: StoreError, folder: Path, there: Mapping[str, Any], now: Mapping[str, Any]
-) -> StoreError:
+) -> CausalgiaError:
     """Return the error of a folder with the trial of other settings, which it names, as
     the command line has them.
     """
     differ = other_settings(there, now)
-    if "holds another trial" not in str(error) or not differ:
-        return StoreError(str(error).replace("another path as store=", "another --out"))
+    if error.code != "other trial" or not differ:
+        return error.renamed({"store": "out"})  # which a run writes its trial into
     return StoreError(
         f"{folder} holds a trial with other settings ({differ}); choose another --out, "
         "or give the same settings to continue this one"
@@ -696,7 +697,7 @@ def run_in_folder(
             client=client,
         )
     except TrialInterruptedError as error:
-        raise StoppedError(str(error)) from error
+        raise error.replace(error=StoppedError) from error
     except StoreError as error:
         there = spec.to_dict()
         if before is not None and spec_files:

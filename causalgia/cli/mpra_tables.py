@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -394,16 +393,11 @@ def planning_noise(
         chosen = split_names(options.arms, known)
         _check_arms("--pilot-arms", chosen or [], known)
         found = mpra.components(counts, control=options.control, arm_names=chosen)
-    except (
-        CausalgiaError
-    ) as error:  # --replicates and --arms are those of the next library
-        raise type(error)(
-            re.sub(
-                r"\b(replicates|arms|assignment|conditions|drop_unknown)=",
-                r"pilot_\1=",
-                str(error),
-            )
-        ) from error
+    except CausalgiaError as error:
+        # --replicates, --arms and others are those of the next library
+        of_pilot = ("replicates", "arms", "assignment", "conditions", "drop_unknown")
+        names = {name: f"pilot_{name}" for name in of_pilot}
+        raise error.renamed({**names, "arm_names": "pilot_arms"}) from error
     return mpra.NoiseModel(**given), found  # type: ignore[arg-type]
 
 

@@ -20,10 +20,12 @@ from causalgia.checks import nearest_key
 from causalgia.choices import RENAMED_ERRORS
 from causalgia.cli.output import finish_output, fresh_output, with_output_options
 from causalgia.errors import (
+    NOT_GIVEN,
     CausalgiaError,
     CausalgiaWarning,
     DesignError,
     PredictorError,
+    Setting,
     as_message,
     quoted,
 )
@@ -161,6 +163,33 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     )
 
 
+def error_in_shell(error: CausalgiaError) -> str:
+    """Return the message of an error with the words of the shell: its arguments are
+    options of the running command, or keys of the trial file.
+
+    Examples
+    --------
+    >>> set_options(frozenset({"--rope", "--pilot-arms"}))
+    >>> need = "is one number"
+    >>> error = CausalgiaError(argument="rope", value=95, need=need, example=(-1, 1))
+    >>> error_in_shell(error.at("counts.tsv"))
+    'counts.tsv: --rope 95 is one number; for example --rope=-1,1'
+    >>> error_in_shell(error.replace(argument="scale", value="ln", example="log"))
+    'scale = "ln" in [analysis] is one number; for example scale = "log" in [analysis]'
+    """
+    of_predictor = isinstance(error, PredictorError)
+
+    def words(part: str | Setting) -> str:
+        if isinstance(part, str):
+            return in_shell(part, of_predictor=of_predictor)
+        if part.in_toml:
+            return str(part)
+        shown = _setting_in_shell(part.name, part.value, of_predictor=of_predictor)
+        return str(part) if shown is None else shown
+
+    return error.text(words)
+
+
 def _shell_call(found: re.Match[str]) -> str:
     name, arguments = found[1], found[2] or ""
     if name == "motif" and arguments.startswith("('"):  # a word of the trial file
@@ -174,7 +203,7 @@ def _shell_call(found: re.Match[str]) -> str:
         )
     command = _COMMANDS[name].replace(".", " ")
     options = [
-        _option_text(key, value)
+        _option_text(key, _literal(value))
         for key, value in _ARGUMENT.findall(arguments)
         if key in _OPTIONS_OF_CALLS
     ]
@@ -196,14 +225,20 @@ def _trial_file_key(name: str) -> str | None:
 
 
 def _shell_argument(found: re.Match[str], *, of_predictor: bool) -> str:
-    """Return an argument as an option of the running command, as a trial-file key, or
-    unchanged.
+    """Return an argument that a text mentions as an option, as a key, or unchanged."""
+    value = _literal(found[2] or "")
+    shown = _setting_in_shell(found[1], value, of_predictor=of_predictor)
+    return found[0] if shown is None else shown
+
+
+def _setting_in_shell(name: str, value: Any, *, of_predictor: bool) -> str | None:
+    """Return an argument as an option of the running command or as a trial-file key;
+    None if it is neither.
     """
     from causalgia.analysis import ANALYSIS
     from causalgia.trial_file import toml_value
     from causalgia.trial_file.trial_tables import MPRA, PREDICTOR, TOP
 
-    name, value = found[1], found[2] or ""
     if name in _KEYS:
         return _KEYS[name]
     if (
@@ -220,12 +255,11 @@ def _shell_argument(found: re.Match[str], *, of_predictor: bool) -> str:
         tables = {" in [predictor]": PREDICTOR} | tables
     for place, keys in tables.items():
         if name in keys:
-            if value in ("", "..."):
+            if value is NOT_GIVEN:
                 return f"{name}{place}"
-            plain = _literal(value)
-            plain = list(plain) if isinstance(plain, tuple) else plain
-            return f"{name} = {value if plain is None else toml_value(plain)}{place}"
-    return found[0]
+            plain = list(value) if isinstance(value, tuple) else value
+            return f"{name} = {toml_value(plain)}{place}"
+    return None
 
 
 def _option_name(name: str) -> str:
@@ -236,45 +270,41 @@ def _option_name(name: str) -> str:
     return next((one for one in names if one in _options.get()), names[-1])
 
 
-def _option_text(name: str, value: str) -> str:
+def _option_text(name: str, value: Any) -> str:
     """Return ``--name value`` as typed in a shell.
 
     Examples
     --------
     >>> (
-    ...     _option_text("rope", "(-0.1, 0.1)"),
-    ...     _option_text("target", "'next predictor'"),
-    ...     _option_text("store", ""),
+    ...     _option_text("rope", (-0.1, 0.1)),
+    ...     _option_text("target", "next predictor"),
+    ...     _option_text("store", NOT_GIVEN),
     ... )
     ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
-    >>> _option_text("checks", "[...]")
-    '--check'
+    >>> _option_text("checks", NOT_GIVEN), _option_text("seed", 1)
+    ('--check', '--seed 1')
     """
-    if value in ("", "...", "{...}", "[...]", "True"):
-        return _option_name(name)
-    plain = _literal(value)
-    if isinstance(plain, dict):
-        plain = list(plain)
-    if isinstance(plain, tuple | list):
-        return f"{_option_name(name)}={','.join(map(str, plain))}"
-    if re.fullmatch("-?(nan|inf)", value):
-        return f"{_option_name(name)} {value}"
-    if plain is None:
-        return _option_name(name)
-    word = str(plain)
-    return (
-        f"{_option_name(name)} '{word}'"
-        if " " in word
-        else f"{_option_name(name)} {word}"
-    )
+    option = _option_name(name)
+    if value is None or value is NOT_GIVEN or value is True:
+        return option
+    if isinstance(value, dict) and name == "rope":
+        return f"{option} {value}"
+    if isinstance(value, tuple | list | dict):
+        return f"{option}={','.join(map(str, value))}"
+    word = str(value)
+    return f"{option} '{word}'" if " " in word else f"{option} {word}"
 
 
-def _literal(value: str) -> Any:
-    """Return the value of a Python literal, or None if it is not one."""
+def _literal(text: str) -> Any:
+    """Return the value of a Python literal; NOT_GIVEN of none, and of ``...``."""
+    if text.strip("{}[]") == "...":
+        return NOT_GIVEN
+    if text.lstrip("-") in ("nan", "inf"):
+        return float(text)
     try:
-        return ast.literal_eval(value)
+        return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        return None
+        return NOT_GIVEN
 
 
 _PLAIN_MESSAGES = {  # message of the parser -> plain message
@@ -377,11 +407,9 @@ class OneLineGroup(TyperGroup):
                 code = super().main(*args, **{**extra, "standalone_mode": False}) or 0
             finish_output(_command.get())
         except StoppedError as error:
-            sys.exit(_print_error(in_shell(str(error)), 130))
+            sys.exit(_print_error(error_in_shell(error), 130))
         except CausalgiaError as error:
-            code = _print_error(
-                in_shell(str(error), of_predictor=isinstance(error, PredictorError)), 2
-            )
+            code = _print_error(error_in_shell(error), 2)
         except (MemoryError, OSError) as error:
             code = _print_error(_system_message(error), 2)
         except (KeyboardInterrupt, typer.Abort):

@@ -60,7 +60,7 @@ def folder_analysis(
             "--family all is the default, all rows of the table; leave it out"
         )
     for key, value in options.items():
-        check_value(value, ANALYSIS, key, label=f"--{key.replace('_', '-')}")
+        check_value(value, ANALYSIS, key, in_toml=False)
     found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
         found = read_analysis(folder / SPEC, stored=found).asking(
@@ -173,7 +173,7 @@ def check_tasks(spec: TrialSpec, predictor: Predictor, spec_file: Path) -> None:
             known_tasks(predictor),
         )
     except CausalgiaError as error:
-        raise DesignError(f"{spec_file}: {error}") from error
+        raise error.at(str(spec_file), error=DesignError) from error
 
 
 def load_spec_predictor(
@@ -202,7 +202,7 @@ def load_predictor_spec(
         try:
             return oracle(predictor_spec.zoo)
         except CausalgiaError as error:
-            raise DesignError(f"{spec_file}: [predictor]: {error}") from error
+            raise error.at(f"{spec_file}: [predictor]", error=DesignError) from error
     from causalgia.predict import Ensemble, load_predictor
 
     weights = predictor_spec.weights

@@ -835,7 +835,7 @@ def _answer(
             same_answers=same_answers,
         )
     except TrialInterruptedError as error:
-        raise StoppedError(str(error)) from error
+        raise error.replace(error=StoppedError) from error
     except StoreError as error:
         if force and (folder / STORE).is_dir():
             shutil.rmtree(folder / STORE)

@@ -26,7 +26,7 @@ from causalgia.cli.folder import (
     run_in_folder,
     write_answer,
 )
-from causalgia.cli.one_line_errors import in_shell
+from causalgia.cli.one_line_errors import error_in_shell, in_shell
 from causalgia.cli.options import (
     DaskOption,
     NotesOption,
@@ -198,10 +198,11 @@ def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
             protocol.trial, folder=path.resolve().parent, source=f"{path}, [trial]"
         )
     except DesignError as error:
-        raise ProtocolError(
-            f"{error}; files of the trial are looked for from the folder of the lock: "
-            "put them there, or give the trial file, too: causalgia run trial.toml "
-            "--protocol lock.toml"
+        raise error.at(
+            then="; files of the trial are looked for from the folder of the lock: "
+            "put them there, or give the trial file, too: causalgia run "
+            "trial.toml --protocol lock.toml",
+            error=ProtocolError,
         ) from error
 
 
@@ -443,7 +444,7 @@ def _trial_file_deviations(
     except DesignError as error:
         return (
             [],
-            f"{SPEC} cannot be read here and was not compared: {in_shell(str(error))}",
+            f"{SPEC} cannot be read here and was not compared: {error_in_shell(error)}",
         )
     return locked.differences(here, where=SPEC), ""
 

@@ -19,7 +19,7 @@ from causalgia.design.null_model import NullModel, reads
 from causalgia.design.pattern_interventions import Embed, FixedPlacebo, Insert, Placebo
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, call_failure, quoted
 from causalgia.notes import Edit
 from causalgia.streams import derive
 from causalgia.variables import RESERVED
@@ -137,7 +137,7 @@ class Arm:
         try:
             intervention = intervention_from_dict(rest)
         except (DesignError, SequenceError) as error:
-            raise DesignError(f"arm {quoted(name)}: {error}") from error
+            raise error.at(f"arm {quoted(name)}", error=DesignError) from error
         return cls(name, intervention, levels)
 
 
@@ -403,9 +403,7 @@ def intervention_from_dict(plain: Any) -> Intervention:
         )
         return read(dict(plain))
     except TypeError as error:
-        raise DesignError(
-            f"{verbs[0]}: {str(error).split('__init__() ')[-1]}"
-        ) from error
+        raise DesignError(call_failure(error), places=(verbs[0],)) from error
 
 
 @reads(NullModel)
@@ -436,6 +434,4 @@ def null_from_dict(plain: Any) -> NullModel:
     try:
         return NULL_MODELS[kind](**options)
     except TypeError as error:
-        raise DesignError(
-            f"null '{kind}': {str(error).split('__init__() ')[-1]}"
-        ) from error
+        raise DesignError(call_failure(error), places=(f"null '{kind}'",)) from error

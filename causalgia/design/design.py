@@ -123,8 +123,10 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
         )
     if not isinstance(given, Mapping) or not given:
         raise DesignError(
-            f"contrasts={quoted(given)} must be a mapping contrast -> arm -> weight, "
-            "or the control arm's name"
+            argument="contrasts",
+            value=given,
+            need="must be a mapping contrast -> arm -> weight, or the control arm's "
+            "name",
         )
     return Contrasts(
         tuple(_as_contrast_row(name, row, known) for name, row in given.items())
@@ -378,7 +380,7 @@ class Design(Choice):
                 arm.intervention.lay(Layout(self.null.length))
                 arm.intervention.check_units(drawn, self.n_units)
             except DesignError as error:
-                raise DesignError(f"arm {quoted(arm.name)}: {error}") from error
+                raise error.at(f"arm {quoted(arm.name)}") from error
         self._check_assignment()
         if self.contrasts is not None:
             object.__setattr__(

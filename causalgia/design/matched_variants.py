@@ -26,7 +26,7 @@ from causalgia.design.null_variant_draws import (
     draw_in_finite,
     draw_in_genome,
 )
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import ArgumentOf, DesignError, SequenceError, Setting, quoted
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.genome import Genome
@@ -116,9 +116,11 @@ class MatchedVariants(Choice):
             try:
                 object.__setattr__(self, "of", Genomic(of=self.of))
             except (DesignError, SequenceError) as error:
-                raise DesignError(
-                    f"MatchedVariants(of=...): {error}; or give 'genome', 'variants' "
-                    "or a null model such as cg.Uniform(...)"
+                raise error.at(
+                    ArgumentOf("MatchedVariants", "of"),
+                    then="; or give 'genome', 'variants' or a null model such as "
+                    "cg.Uniform(...)",
+                    error=DesignError,
                 ) from error
         object.__setattr__(self, "match", _as_keys(self.match))
         object.__setattr__(self, "min_nulls", as_count(self.min_nulls, "min_nulls"))
@@ -296,9 +298,13 @@ class MatchedVariants(Choice):
                 else ""
             )
             raise DesignError(
-                f"MatchedVariants(of=...): sequences of {of.length} bases, and windows "
-                f"of {length}{more}: give sequences of {needed} bases or more, of "
-                "which the middle is used, or of='genome'"
+                places=(ArgumentOf("MatchedVariants", "of"),),
+                need=(
+                    f"sequences of {of.length} bases, and windows of {length}{more}: "
+                    f"give sequences of {needed} bases or more, of which the middle is "
+                    "used, or ",
+                    Setting("of", "genome"),
+                ),
             )
         if isinstance(of, Genomic):
             given = of.parents_given

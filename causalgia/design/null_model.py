@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_count
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import ArgumentOf, DesignError, SequenceError, quoted
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, validate
@@ -260,7 +260,8 @@ class FromSequences(NullModel):
         try:
             object.__setattr__(self, "of", self._read(self.of))
         except SequenceError as error:
-            raise DesignError(f"{type(self).__name__}(of=...): {error}") from error
+            place = ArgumentOf(type(self).__name__, "of")
+            raise error.at(place, error=DesignError) from error
         object.__setattr__(self, "length", self.parents_given.length)
 
     def _read(self, of: Source) -> Sequences:

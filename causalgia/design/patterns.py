@@ -140,7 +140,7 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
             if pattern
             else ""
         )
-        raise DesignError(f"{error}{by_name}") from error
+        raise error.at(then=by_name, error=DesignError) from error
 
 
 def merged_motif(first: str, second: str, distance: int) -> str:
@@ -192,9 +192,10 @@ def merged_motif(first: str, second: str, distance: int) -> str:
     for offset, (a, b) in enumerate(pairs, start=distance):
         if a.replace("U", "T") != b.replace("U", "T"):
             raise DesignError(
-                f"sites collide: {quoted(left)} and {quoted(right)} at distance "
-                f"{distance} want {a} and {b} at base {offset} (counted from 0); "
-                "choose another distance"
+                places=("sites collide",),
+                need=f"{quoted(left)} and {quoted(right)} at distance {distance} want "
+                f"{a} and {b} at base {offset} (counted from 0)",
+                cure="choose another distance",
             )
     merged = left + right[len(left) - distance :]
     return merged if "T" not in merged else merged.replace("U", "T")
@@ -219,7 +220,7 @@ def pattern_from_plain(plain: object) -> str | Motif:
     try:
         motifs = read_motifs(path)
     except SequenceError as error:
-        raise DesignError(str(error)) from error
+        raise error.replace(error=DesignError) from error
     if name not in motifs:
         raise DesignError(
             f"{path} has no motif {quoted(name)}; it has {', '.join(list(motifs)[:8])}"

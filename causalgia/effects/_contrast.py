@@ -501,14 +501,18 @@ def _check_takes_gaps(
     whole = "or take the units with every cell: outcomes.dropna('unit')"
     if over is not None:
         raise ContrastError(
-            f"tasks=: {gaps_in_words(outcomes)}, and a contrast between tasks is the "
-            f"sum of a unit's own outcomes; contrast each task by itself, {whole}"
+            argument="tasks",
+            need=f": {gaps_in_words(outcomes)}, and a contrast between tasks is the sum "
+            "of a unit's own outcomes",
+            cure=f"contrast each task by itself, {whole}",
         )
     if scale in OF_MEANS:
         raise ContrastError(
-            f"scale={quoted(scale)}: {gaps_in_words(outcomes)}, and a function of the "
-            "means of the arms takes the same units under each; use 'identity' or "
-            f"'log', {whole}"
+            argument="scale",
+            value=scale,
+            need=f": {gaps_in_words(outcomes)}, and a function of the means of the arms "
+            "takes the same units under each",
+            cure=f"use 'identity' or 'log', {whole}",
         )
 
 

@@ -187,19 +187,22 @@ def _as_covariate_columns(
     )
     if not isinstance(covariates, Iterable):
         raise OutcomesError(
-            f"covariates= takes names of columns, not {type(covariates).__name__}"
+            argument="covariates",
+            need=f"takes names of columns, not {type(covariates).__name__}",
         )
     names = tuple(covariates)
     for name in names:
         if not isinstance(name, str):
             raise OutcomesError(
-                "covariates= takes the name of a column as text, not "
-                f"{type(name).__name__}"
+                argument="covariates",
+                need=f"takes the name of a column as text, not {type(name).__name__}",
             )
         if name in (outcome, arm):
             raise OutcomesError(
-                f"covariates={quoted(name)} is the column of the outcome or the arm; "
-                "name what came before"
+                argument="covariates",
+                value=name,
+                need="is the column of the outcome or the arm",
+                cure="name what came before",
             )
         if name in RESERVED - {"gc"}:
             raise OutcomesError(

@@ -15,7 +15,11 @@ from scipy import sparse
 from causalgia.checks import is_real
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
 from causalgia.effects.scales import OF_MEANS, check_not_log, is_log, on_scale
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import (
+    ContrastError,
+    Setting,
+    quoted,
+)
 from causalgia.numerics.row_blocks import agreement
 from causalgia.types import Array
 
@@ -312,8 +316,10 @@ def of_four_means(
         value, gradient, below, below_gradient = parts(*mean)
     if not ((below > 0) & np.isfinite(value)).all():
         raise ContrastError(
-            f"scale={quoted(name)} divides by {float(np.min(below)):.4g}, which must "
-            "be positive; use the additive interaction (scale='identity')"
+            argument="scale",
+            value=name,
+            need=f"divides by {float(np.min(below)):.4g}, which must be positive",
+            cure="use the additive interaction (scale='identity')",
         )
     away = y - mean[:, None]
     slopes = np.stack(gradient)[:, None]
@@ -360,8 +366,14 @@ def check_scale_of_means(
         )
     if (scale == "bliss") != (ceiling is not None):
         raise ContrastError(
-            "scale='bliss' and ceiling= (the largest outcome there can be) go "
-            "together; give both"
+            argument="scale",
+            value="bliss",
+            need=(
+                "and ",
+                Setting("ceiling"),
+                " (the largest outcome there can be) go together",
+            ),
+            cure="give both",
         )
     if scale not in OF_MEANS:
         return
@@ -370,28 +382,40 @@ def check_scale_of_means(
     elif scale == "cooperativity":
         if measured_on != "outcome" and not is_log(measured_on):
             raise ContrastError(
-                "scale='cooperativity' takes log2 outcomes, and these are on "
-                f"{quoted(measured_on)}"
+                argument="scale",
+                value="cooperativity",
+                need=f"takes log2 outcomes, and these are on {quoted(measured_on)}",
             )
     else:
         check_not_log(scale, measured_on)
     if scale == "sd" and not crossover:
         raise ContrastError(
-            "scale='sd' takes a crossover, whose units show how effects and the sd of "
-            "the control go together; in a parallel trial use scale='log' or "
-            "'log_of_means', or give a region in sd: rope='0.2 sd'"
+            argument="scale",
+            value="sd",
+            need="takes a crossover, whose units show how effects and the sd of the "
+            "control go together",
+            cure=(
+                "in a parallel trial use ",
+                Setting("scale", "log"),
+                " or 'log_of_means', or give a region in sd: ",
+                Setting("rope", "0.2 sd"),
+            ),
         )
     if scale in ("sd", "log_of_means", "ratio"):
         return
     if interaction is None or len(interaction) != 2 or isinstance(interaction, str):
         raise ContrastError(
-            f"scale={quoted(scale)} is an interaction of two factors; give "
-            'interaction=["A", "B"]'
+            argument="scale",
+            value=scale,
+            need="is an interaction of two factors",
+            cure='give interaction=["A", "B"]',
         )
     if not crossover:
         raise ContrastError(
-            f"scale={quoted(scale)} takes a crossover; in a parallel trial use "
-            "scale='log_of_means'"
+            argument="scale",
+            value=scale,
+            need="takes a crossover",
+            cure=("in a parallel trial use ", Setting("scale", "log_of_means")),
         )
 
 
@@ -470,8 +494,11 @@ def _in_sd(
     """
     if values.shape[1] < 3:
         raise ContrastError(
-            "scale='sd': the error of an sd takes three units, and there are "
-            f"{values.shape[1]}; draw more, or use scale='identity'"
+            argument="scale",
+            value="sd",
+            need=": the error of an sd takes three units, and there are "
+            f"{values.shape[1]}",
+            cure=("draw more, or use ", Setting("scale", "identity")),
         )
     found, sd = in_control_sd(values, bound, W, sd_of)
     for k, t, *more in np.argwhere(~np.isfinite(found.influence).all(axis=1))[:1]:
@@ -484,9 +511,11 @@ def _in_sd(
             "over units" if sd[(k, t, *more)] == 0 else "over units but for one of them"
         )
         raise ContrastError(
-            f"scale='sd': task {quoted(task)} does not vary {where} in the control "
-            f"({', '.join(arms)}), so that it has no sd to measure in; leave the task "
-            "out, or use scale='identity'"
+            argument="scale",
+            value="sd",
+            need=f": task {quoted(task)} does not vary {where} in the control "
+            f"({', '.join(arms)}), so that it has no sd to measure in",
+            cure=("leave the task out, or use ", Setting("scale", "identity")),
         )
     if over is None:
         return found, {"control_sd": np.ones_like(sd)}
@@ -534,8 +563,11 @@ def _check_means(mean: Array, W: sparse.csr_array, scale: str, arms: list[str]) 
     for a, r in np.argwhere(bad)[:1]:
         need = "positive" if strict[a] else "other than 0"
         raise ContrastError(
-            f"scale={quoted(scale)} needs means {need}, and arm {quoted(arms[a])} has "
-            f"the mean {flat[a, r]:.4g}; use scale='identity'"
+            argument="scale",
+            value=scale,
+            need=f"needs means {need}, and arm {quoted(arms[a])} has the mean "
+            f"{flat[a, r]:.4g}",
+            cure=("use ", Setting("scale", "identity")),
         )
 
 
@@ -636,8 +668,10 @@ def expand_parallel(
     empty = [arms[a] for a in used if not len(rows[a])]
     if empty:
         raise ContrastError(
-            f"scale={quoted(scale)}: no unit was given arm {quoted(empty[0])}, so it "
-            "has no mean; leave it out"
+            argument="scale",
+            value=scale,
+            need=f": no unit was given arm {quoted(empty[0])}, so it has no mean",
+            cure="leave it out",
         )
     used = np.array([a for a in np.union1d(used, sd_of.indices) if len(rows[a])])
     mean = np.ones((len(arms), *values.shape[1:]))

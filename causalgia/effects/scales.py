@@ -25,7 +25,11 @@ from causalgia.effects.contrast_weights import (
     weight_matrix,
     weights_as_given,
 )
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import (
+    ContrastError,
+    Setting,
+    quoted,
+)
 from causalgia.expressions import backticked, without_patterns
 from causalgia.inputs import parse_json
 from causalgia.numerics.row_blocks import by_block, extremes, first_where
@@ -218,12 +222,16 @@ def check_not_log(scale: str, measured_on: str) -> None:
         return
     if scale == "logit":
         raise ContrastError(
-            f"scale='logit': the outcomes are on {quoted(measured_on)} and not "
-            "probabilities; use scale='identity'"
+            argument="scale",
+            value="logit",
+            need=f": the outcomes are on {quoted(measured_on)} and not probabilities",
+            cure=("use ", Setting("scale", "identity")),
         )
     raise ContrastError(
-        f"scale={quoted(scale)}: the outcomes are already on {quoted(measured_on)}; "
-        "use scale='identity', which compares logs"
+        argument="scale",
+        value=scale,
+        need=f": the outcomes are already on {quoted(measured_on)}",
+        cure=("use ", Setting("scale", "identity"), ", which compares logs"),
     )
 
 
@@ -242,8 +250,10 @@ def _check_values(y: xr.DataArray, scale: str) -> None:
     )
     need = "outcomes between 0 and 1" if scale == "logit" else "positive outcomes"
     raise ContrastError(
-        f"scale={quoted(scale)} needs {need}, and {labels} has {value:g}; use "
-        "scale='identity'"
+        argument="scale",
+        value=scale,
+        need=f"needs {need}, and {labels} has {value:g}",
+        cure=("use ", Setting("scale", "identity")),
     )
 
 
@@ -499,15 +509,32 @@ def check_task_scale(scale: str) -> None:
     """
     if scale == "ratio":
         raise ContrastError(
-            "tasks= with scale='ratio': ratios are not added; use "
-            "scale='log_of_means', whose difference between tasks is the log of the "
-            "ratio of both ratios"
+            argument="tasks",
+            need=("with ", Setting("scale", "ratio"), ": ratios are not added"),
+            cure=(
+                "use ",
+                Setting("scale", "log_of_means"),
+                (
+                    ", whose difference between tasks is the log of the ratio of both "
+                    "ratios"
+                ),
+            ),
         )
     if scale in ("excess_over_multiplicative", "bpnet", "cooperativity", "bliss"):
         raise ContrastError(
-            f"tasks= with scale={quoted(scale)}: this interaction is estimated for one "
-            "task at a time; leave tasks= out, or use scale='identity' or "
-            "'log_of_means'"
+            argument="tasks",
+            need=(
+                "with ",
+                Setting("scale", scale),
+                ": this interaction is estimated for one task at a time",
+            ),
+            cure=(
+                "leave ",
+                Setting("tasks"),
+                " out, or use ",
+                Setting("scale", "identity"),
+                " or 'log_of_means'",
+            ),
         )
 
 
@@ -528,19 +555,29 @@ def requested_model_weights(
     """
     if over != "model":
         raise ContrastError(
-            f"over={quoted(over)}: contrasts are over arms, or over='model' of an "
-            "ensemble"
+            argument="over",
+            value=over,
+            need=(
+                ": contrasts are over arms, or ",
+                Setting("over", "model"),
+                " of an ensemble",
+            ),
         )
     if "model" not in outcomes["outcome"].dims:
         raise ContrastError(
-            "over='model': these are outcomes of one predictor; run the predictors "
-            "that are compared on the same units: cg.run(design, "
-            "cg.Ensemble({'intact': ..., 'without 3': ...}), rng=)"
+            argument="over",
+            value="model",
+            need=": these are outcomes of one predictor",
+            cure="run the predictors that are compared on the same units: "
+            "cg.run(design, cg.Ensemble({'intact': ..., 'without 3': ...}), "
+            "rng=)",
         )
     if "arm" not in outcomes["outcome"].dims:
         raise ContrastError(
-            "over='model' takes outcomes of a crossover; leave assignment='parallel' "
-            "out of the design"
+            argument="over",
+            value="model",
+            need="takes outcomes of a crossover",
+            cure=("leave ", Setting("assignment", "parallel"), " out of the design"),
         )
     known = [str(name) for name in outcomes["model"].to_numpy()]
     listed = ", ".join(map(quoted, known[:20])) + (
@@ -548,25 +585,33 @@ def requested_model_weights(
     )
     if control is not None and models is not None:
         raise ContrastError(
-            "control= and models= are given; they are two questions: say one of them"
+            argument="control",
+            need=("and ", Setting("models"), " are given"),
+            cure="they are two questions: say one of them",
         )
     if models is not None:
         return weights_as_given(models, known, of="model")
     if control is None:
         raise ContrastError(
-            "over='model': say with control= which model is subtracted; the models are "
-            f"{listed}"
+            argument="over",
+            value="model",
+            need=(": say with ", Setting("control"), " which model is subtracted"),
+            cure=f"the models are {listed}",
         )
     if str(control) not in known:
         hint = nearest(str(control), known, most=3) or "."
         raise ContrastError(
-            f"over='model': control {quoted(control)} is not a model{hint} The models "
-            f"are {listed}"
+            argument="over",
+            value="model",
+            need=f": control {quoted(control)} is not a model{hint} The models are "
+            f"{listed}",
         )
     if len(known) < 2:
         raise ContrastError(
-            f"over='model': {quoted(control)} is the only model; there is none to "
-            "compare it with"
+            argument="over",
+            value="model",
+            need=f": {quoted(control)} is the only model",
+            cure="there is none to compare it with",
         )
     return {
         f"{model} minus {control}": {model: 1.0, str(control): -1.0}

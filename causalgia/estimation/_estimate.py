@@ -20,6 +20,7 @@ from causalgia.errors import (
     ClusterSizeWarning,
     DegenerateWarning,
     EstimateError,
+    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -227,8 +228,10 @@ def estimate(
     check_flag(task_correlation, "task_correlation", error=EstimateError)
     if task_correlation and with_positions:
         raise EstimateError(
-            "task_correlation=True: the effects have the dim 'position'; select one, "
-            "or read a cg.Window"
+            argument="task_correlation",
+            value=True,
+            need=": the effects have the dim 'position'",
+            cure="select one, or read a cg.Window",
         )
     listed = (
         ()
@@ -239,7 +242,9 @@ def estimate(
     )
     if not isinstance(listed, Iterable):
         raise EstimateError(
-            f"covariates={quoted(covariates)}: give names of coordinates on the units"
+            argument="covariates",
+            value=covariates,
+            need=": give names of coordinates on the units",
         )
     request = Request(
         cluster, block, tuple(map(str, listed)), target, weights, moderate
@@ -326,8 +331,10 @@ def _minus_control(outcomes: xr.Dataset, control: str | float) -> xr.Dataset:
     check_dataset(outcomes, "outcomes")
     if "contrast" in outcomes.dims:
         raise EstimateError(
-            f"control={quoted(control)} is of outcomes, and these are effects of "
-            "contrasts already; leave control= out, or give the outcomes"
+            argument="control",
+            value=control,
+            need="is of outcomes, and these are effects of contrasts already",
+            cure=("leave ", Setting("control"), " out, or give the outcomes"),
         )
     return contrast(outcomes, control=control)
 
@@ -338,9 +345,12 @@ def _estimate_with_gaps(
     """Return the estimates of a table in which some units lack some arms."""
     if task_correlation:
         raise EstimateError(
-            "task_correlation=True needs the units of every task, and each task of a "
-            "table with gaps has a mixed model of its own; leave it out, or take the "
-            "units with every cell: outcomes.dropna('unit')"
+            argument="task_correlation",
+            value=True,
+            need="needs the units of every task, and each task of a table with gaps "
+            "has a mixed model of its own",
+            cure="leave it out, or take the units with every cell: "
+            "outcomes.dropna('unit')",
         )
     columns, attrs, factor, notes = estimate_incomplete(
         effects, with_clusters(effects, request), ci_prob
@@ -366,19 +376,38 @@ def _with_task_columns(
     """
     if "model" in estimates["ace"].dims:
         raise EstimateError(
-            "task_correlation=True: the estimates have the dim 'model'; take one "
-            "predictor, effects.isel(model=0), or target='population x predictors'"
+            argument="task_correlation",
+            value=True,
+            need=": the estimates have the dim 'model'",
+            cure=(
+                "take one predictor, effects.isel(model=0), or ",
+                Setting("target", "population x predictors"),
+            ),
         )
     if "ice_correlation" in effects and "ice_sum" not in effects:
         raise EstimateError(
-            "task_correlation=True: moments do not keep how tasks vary together; run "
-            "the trial with keep='effects', or leave keep= out"
+            argument="task_correlation",
+            value=True,
+            need=": moments do not keep how tasks vary together",
+            cure=(
+                "run the trial with ",
+                Setting("keep", "effects"),
+                ", or leave ",
+                Setting("keep"),
+                " out",
+            ),
         )
     if "outcome" in effects and answer.cluster == "unit":
         if request.target != "population":
             raise EstimateError(
-                f"task_correlation=True: target={quoted(request.target)} of a parallel "
-                "trial has no errors by unit; use target='population'"
+                argument="task_correlation",
+                value=True,
+                need=(
+                    ": ",
+                    Setting("target", request.target),
+                    " of a parallel trial has no errors by unit",
+                ),
+                cure=("use ", Setting("target", "population")),
             )
         each = effects.assign_coords(
             {_EACH: ("unit", np.arange(effects.sizes["unit"]))}

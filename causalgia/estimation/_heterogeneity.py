@@ -12,7 +12,11 @@ import xarray as xr
 from scipy import special
 
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import (
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation.crossover import mean_ice
 from causalgia.estimation.crossover_estimates import (
     has_moments,
@@ -322,8 +326,12 @@ def modification(
     )
     if not names or len(set(names)) < len(names):
         raise EstimateError(
-            f"by={quoted(by)}: name one or more different coordinates on the units, "
-            "such as by='gc'"
+            argument="by",
+            value=by,
+            need=(
+                ": name one or more different coordinates on the units, such as ",
+                Setting("by", "gc"),
+            ),
         )
     ci_prob = as_ci_prob(ci_prob)
     for name in names:
@@ -344,10 +352,12 @@ def modification(
         )
         if outcome or name in arms or name.lower().startswith(("outcome", "y(")):
             raise EstimateError(
-                f"by={quoted(name)} is an outcome: effects are differences of "
-                "outcomes, so their slope on one of them is coupled to it by "
-                "construction (Y(a) - Y(c) falls with Y(c) even where effects do not "
-                "differ); use what was known of the units before, such as 'gc'"
+                argument="by",
+                value=name,
+                need="is an outcome: effects are differences of outcomes, so their "
+                "slope on one of them is coupled to it by construction (Y(a) - "
+                "Y(c) falls with Y(c) even where effects do not differ)",
+                cure="use what was known of the units before, such as 'gc'",
             )
     values = [unit_covariate(effects, name, f"by={quoted(name)}") for name in names]
     x = np.column_stack([centered(v)[1] for v in values])

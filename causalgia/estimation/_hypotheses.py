@@ -158,8 +158,9 @@ def hypotheses(
     if _are_effects(estimates):
         if ci_prob is not None:
             raise EstimateError(
-                "ci_prob= is for intervals, and effects have none; give it to "
-                "cg.estimate instead"
+                argument="ci_prob",
+                need="is for intervals, and effects have none",
+                cure="give it to cg.estimate instead",
             )
         return _combine_effects(validate(estimates, "effects", gaps=True), hypothesis)
     table = as_estimates(estimates)
@@ -167,10 +168,11 @@ def hypotheses(
     target = str(table.attrs.get("target", "population"))
     if target.startswith(("population x", "next")):
         raise EstimateError(
-            f"target={quoted(target)} draws two populations, and the error of a "
-            "combination needs the units: "
-            "cg.estimate(cg.estimation.hypotheses(effects, ...), "
-            f"target={quoted(target)})"
+            argument="target",
+            value=target,
+            need="draws two populations, and the error of a combination needs the "
+            "units: cg.estimate(cg.estimation.hypotheses(effects, ...), "
+            f"target={quoted(target)})",
         )
     _check_not_ratio(table)
     system = as_system(hypothesis, _distinct_labels(table))

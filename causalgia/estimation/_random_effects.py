@@ -174,8 +174,9 @@ def random_effects(
     """
     if method not in get_args(Method):
         raise EstimateError(
-            f"method={quoted(method)} is not one of "
-            f"{', '.join(map(quoted, get_args(Method)))}"
+            argument="method",
+            value=method,
+            need=f"is not one of {', '.join(map(quoted, get_args(Method)))}",
         )
     ci_prob = as_ci_prob(ci_prob)
     y, X = _design_matrix(effect, covariates)

@@ -229,8 +229,10 @@ def _profiles(
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
     if control not in arms:
         raise EstimateError(
-            f"control={quoted(control)} is not an arm; the arms are "
-            f"{', '.join(map(quoted, arms))}"
+            argument="control",
+            value=control,
+            need="is not an arm",
+            cure=f"the arms are {', '.join(map(quoted, arms))}",
         )
     at = positions_of(outcomes)
     if between is not None and not (

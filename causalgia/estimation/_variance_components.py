@@ -12,7 +12,11 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.effects import contrast
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import (
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation.crossover_estimates import ice_without_rounding
 from causalgia.estimation.mixed_model import (
     fit_variances,
@@ -116,8 +120,9 @@ def variance_components(
     if control is not None:
         if "ice" in source or "contrast" in source.dims:
             raise EstimateError(
-                "control= goes with outcomes; these are effects already, leave "
-                "control= out"
+                argument="control",
+                need="goes with outcomes",
+                cure=("these are effects already, leave ", Setting("control"), " out"),
             )
         source = contrast(source, control=control)
     if "ace" in source:

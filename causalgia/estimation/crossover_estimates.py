@@ -14,7 +14,12 @@ import xarray as xr
 
 from causalgia.analysis import Analysis
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.errors import (
+    EstimateError,
+    OutcomesError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation.crossover import (
     Estimate,
     between_levels,
@@ -130,15 +135,21 @@ def check_crossover_request(request: Request) -> None:
     """
     if request.block is not None:
         raise EstimateError(
-            f"block={quoted(request.block)} is for parallel trials: in a crossover "
-            f"every unit is its own block; where units of one {request.block} depend "
-            f"on each other, use cluster={quoted(request.block)}"
+            argument="block",
+            value=request.block,
+            need="is for parallel trials: in a crossover every unit is its own block",
+            cure=(
+                f"where units of one {request.block} depend on each other, use ",
+                Setting("cluster", request.block),
+            ),
         )
     if request.covariates:
         raise EstimateError(
-            f"covariates={quoted(request.covariates)} is for parallel trials: in a "
-            "crossover each unit is compared with itself and its covariates cancel; "
-            "leave covariates= out"
+            argument="covariates",
+            value=request.covariates,
+            need="is for parallel trials: in a crossover each unit is compared with "
+            "itself and its covariates cancel",
+            cure=("leave ", Setting("covariates"), " out"),
         )
 
 
@@ -152,13 +163,21 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
         parents_as_strata(effects)
     if request.is_crossed:
         raise EstimateError(
-            f"target={quoted(request.target)} needs two or more units, and there is "
-            "one; draw more units"
-            + (
-                ""
-                if uses_random_arms(effects).any()
-                else ", or use target='units' for the effect on this one"
-            )
+            argument="target",
+            value=request.target,
+            need="needs two or more units, and there is one",
+            cure=(
+                "draw more units",
+                *(
+                    ()
+                    if uses_random_arms(effects).any()
+                    else (
+                        ", or use ",
+                        Setting("target", "units"),
+                        " for the effect on this one",
+                    )
+                ),
+            ),
         )
 
 
@@ -277,10 +296,16 @@ def _estimate_units(
     if effects.attrs.get("null_kind") != "genomic" or "parent" not in effects.coords:
         k = int(np.argmax(random))
         raise EstimateError(
-            f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an "
-            "arm that draws something of its own, which needs two or more draws of "
-            "every unit: null=cg.Genomic(of=..., n_draws=2), or use "
-            "target='population'"
+            argument="target",
+            value="units",
+            need=(
+                (
+                    f": contrast {effects['contrast'].to_numpy()[k]!s} has an arm that "
+                    "draws something of its own, which needs two or more draws of every "
+                    "unit: null=cg.Genomic(of=..., n_draws=2), or use "
+                ),
+                Setting("target", "population"),
+            ),
         )
     strata = grouping(effects, "parent", "target='units'")
     _check_two_units_each(
@@ -311,9 +336,18 @@ def _estimate_crossed(
         check_distinct_predictors(effects, ice)
     if request.target == NEXT and "denominator" in effects:
         raise EstimateError(
-            f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: "
-            "there is no predictive interval for a ratio; use scale='log_of_means', "
-            "whose limits are those of the logarithm"
+            argument="target",
+            value="next predictor",
+            need=(
+                "with ",
+                Setting("scale", effects.attrs["transform"]),
+                ": there is no predictive interval for a ratio",
+            ),
+            cure=(
+                "use ",
+                Setting("scale", "log_of_means"),
+                ", whose limits are those of the logarithm",
+            ),
         )
     by_level, groups = np.moveaxis(ice, -1, 1), request.groups
     by, n_clusters, name, codes = "", len(ice), "unit", None
@@ -498,14 +532,26 @@ def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
     """
     if "ice" in effects and "model" in effects["ice"].dims:
         raise EstimateError(
-            "target='population x placebos' takes one predictor; pick one of the dim "
-            "'model' first"
+            argument="target",
+            value="population x placebos",
+            need="takes one predictor",
+            cure="pick one of the dim 'model' first",
         )
     if effects.attrs.get("transform") in OF_MEANS:
         raise EstimateError(
-            "target='population x placebos' is a mean over placebos, and "
-            f"scale={quoted(effects.attrs['transform'])} is of the arms' means; use "
-            "scale='identity' or scale='log'"
+            argument="target",
+            value="population x placebos",
+            need=(
+                "is a mean over placebos, and ",
+                Setting("scale", effects.attrs["transform"]),
+                " is of the arms' means",
+            ),
+            cure=(
+                "use ",
+                Setting("scale", "identity"),
+                " or ",
+                Setting("scale", "log"),
+            ),
         )
     rows = (
         np.flatnonzero(placebo_contrasts(effects))
@@ -514,10 +560,17 @@ def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
     )
     if len(rows) < LEAST_CROSSED_PLACEBOS:
         raise EstimateError(
-            f"target='population x placebos' needs {LEAST_CROSSED_PLACEBOS} or more "
-            f"contrasts of placebos, and there are {len(rows)}; add arms with "
-            "cg.placebos(pattern, at=, n_placebos=40) to a crossover, or use "
-            "target='population'"
+            argument="target",
+            value="population x placebos",
+            need=f"needs {LEAST_CROSSED_PLACEBOS} or more contrasts of placebos, and "
+            f"there are {len(rows)}",
+            cure=(
+                (
+                    "add arms with cg.placebos(pattern, at=, n_placebos=40) to a "
+                    "crossover, or use "
+                ),
+                Setting("target", "population"),
+            ),
         )
     ice = ice_without_rounding(effects)[:, rows]
     by_motif = np.moveaxis(ice, 1, -1)[:, None]

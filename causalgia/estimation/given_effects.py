@@ -429,9 +429,11 @@ def task_columns(factor: Rows, contrasts: Any, tasks: Any) -> dict[str, xr.DataA
     n, size = factor.shape[1:]
     if 4 * n * size**2 > _MOST_BYTES:
         raise EstimateError(
-            f"task_correlation=True: the correlations between {size:,} tasks of {n:,} "
-            f"contrasts take {4 * n * size**2 / 2**30:.1f} GiB; take fewer tasks, "
-            "effects.sel(task=[...]), or contrasts in parts"
+            argument="task_correlation",
+            value=True,
+            need=f": the correlations between {size:,} tasks of {n:,} contrasts take "
+            f"{4 * n * size**2 / 2**30:.1f} GiB",
+            cure="take fewer tasks, effects.sel(task=[...]), or contrasts in parts",
         )
     square, total = np.zeros((n, size, size)), np.zeros((size, size))
     for rows in row_blocks(factor):
@@ -492,22 +494,26 @@ def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
     for names in labels_of(given)[-2:]:
         if names.tolist() != tasks:
             raise EstimateError(
-                f"task_correlation= names the tasks {', '.join(map(str, names[:4]))} "
-                f"and the effects {', '.join(map(str, tasks[:4]))}; give it in the "
-                "order of the effects' tasks"
+                argument="task_correlation",
+                need=f"names the tasks {', '.join(map(str, names[:4]))} and the effects "
+                f"{', '.join(map(str, tasks[:4]))}",
+                cure="give it in the order of the effects' tasks",
             )
     try:
         values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise EstimateError(
-            f"task_correlation= holds {type(given).__name__} and no numbers; give a "
-            "matrix"
+            argument="task_correlation",
+            need=f"holds {type(given).__name__} and no numbers",
+            cure="give a matrix",
         ) from None
     if values.shape not in ((size, size), (n, size, size)):
         raise EstimateError(
-            f"task_correlation= has shape {values.shape}, and the effects have {n} "
-            f"contrasts in {size} tasks; give ({size}, {size}) for all contrasts "
-            f"alike, or ({n}, {size}, {size})"
+            argument="task_correlation",
+            need=f"has shape {values.shape}, and the effects have {n} contrasts in "
+            f"{size} tasks",
+            cure=f"give ({size}, {size}) for all contrasts alike, or ({n}, {size}, "
+            f"{size})",
         )
     stack = values.reshape(-1, size, size)
     check_correlations(

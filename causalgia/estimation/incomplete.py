@@ -569,7 +569,7 @@ def _estimate_contrast(
             cells["ice"].to_numpy(), codes["unit"], codes["level"], parent
         )
     except EstimateError as error:
-        raise EstimateError(f"contrast {quoted(name)}: {error}") from error
+        raise error.at(f"contrast {quoted(name)}") from error
     ace, se, df = np.array(fit.ace), np.array(fit.se), np.array(fit.df)
     p, lower, upper = p_and_limits(ace, se, df, ci_prob)
     n = int(codes["unit"].max()) + 1

@@ -13,7 +13,13 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from causalgia.effect_table import gaps_in_words
-from causalgia.errors import DegenerateWarning, EstimateError, caller_stacklevel, quoted
+from causalgia.errors import (
+    DegenerateWarning,
+    EstimateError,
+    Setting,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.mixed_model import FLOOR, MixedFit, reml
 from causalgia.estimation.request import (
@@ -291,29 +297,41 @@ def check_request(request: Request) -> None:
     """Raise EstimateError where a request needs the effects of single units."""
     if request.target != "population":
         raise EstimateError(
-            f"target={quoted(request.target)} needs the individual effects of every "
-            "unit, and some lack an arm; leave "
-            "target= out (new units), or take the units with every arm: "
-            "outcomes.dropna('unit')"
+            argument="target",
+            value=request.target,
+            need="needs the individual effects of every unit, and some lack an arm",
+            cure=(
+                "leave ",
+                Setting("target"),
+                (
+                    " out (new units), or take the units with every arm: "
+                    "outcomes.dropna('unit')"
+                ),
+            ),
         )
     if request.weights != "units":
         raise EstimateError(
-            f"weights={quoted(request.weights)} needs the individual effects of every "
-            "unit, and some lack an arm; "
-            "leave weights= out"
+            argument="weights",
+            value=request.weights,
+            need="needs the individual effects of every unit, and some lack an arm",
+            cure=("leave ", Setting("weights"), " out"),
         )
     if request.block is not None:
         raise EstimateError(
-            f"block={quoted(request.block)} is for parallel trials: here units are "
-            "compared with themselves; where "
-            f"units of one {request.block} depend on each other, use "
-            f"cluster={quoted(request.block)}"
+            argument="block",
+            value=request.block,
+            need="is for parallel trials: here units are compared with themselves",
+            cure=(
+                f"where units of one {request.block} depend on each other, use ",
+                Setting("cluster", request.block),
+            ),
         )
     if request.covariates:
         raise EstimateError(
-            f"covariates={quoted(request.covariates)} is for parallel trials: here "
-            "units are compared with themselves; "
-            "leave covariates= out"
+            argument="covariates",
+            value=request.covariates,
+            need="is for parallel trials: here units are compared with themselves",
+            cure=("leave ", Setting("covariates"), " out"),
         )
 
 
@@ -356,7 +374,7 @@ def estimate_incomplete(
         try:
             one = contrasts_of_arms(y[row, column, t], arm, unit, W[:, used], of_parent)
         except EstimateError as error:
-            raise EstimateError(f"task {quoted(task)}: {error}") from error
+            raise error.at(f"task {quoted(task)}") from error
         found.append(one)
         n = int(unit.max()) + 1
         counts.append((n, n if of_parent is None else int(of_parent.max()) + 1))

@@ -8,7 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import (
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation._heterogeneity import check_rank, unit_covariate
 from causalgia.estimation.crossover import Estimate, mean_ice
 from causalgia.estimation.parallel import (
@@ -68,13 +72,21 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
     """
     if request.weights == "clusters":
         raise EstimateError(
-            "weights='clusters' needs the ICE of a crossover; "
-            "in a parallel trial block='parent' weighs each parent once"
+            argument="weights",
+            value="clusters",
+            need="needs the ICE of a crossover",
+            cure=(
+                "in a parallel trial ",
+                Setting("block", "parent"),
+                " weighs each parent once",
+            ),
         )
     if request.is_crossed:
         raise EstimateError(
-            f"target={quoted(request.target)} needs the ICE of a crossover; use "
-            "target='population', 'parents' or 'units'"
+            argument="target",
+            value=request.target,
+            need="needs the ICE of a crossover",
+            cure=("use ", Setting("target", "population"), ", 'parents' or 'units'"),
         )
     trial = _read_trial(effects)
     block = _strata(effects, request)
@@ -172,8 +184,10 @@ def _strata(effects: xr.Dataset, request: Request) -> Grouping | None:
     if request.target == "parents":
         if request.block not in (None, "parent"):
             raise EstimateError(
-                "target='parents' takes parents as blocks; leave "
-                f"block={quoted(request.block)} out"
+                argument="target",
+                value="parents",
+                need="takes parents as blocks",
+                cure=("leave ", Setting("block", request.block), " out"),
             )
         check_no_cluster(
             request, "these parents are fixed, and their units are drawn independently"
@@ -193,9 +207,15 @@ def _estimate_with_blocks(
 ) -> tuple[Estimate, npt.NDArray[np.intp], str, str]:
     if request.covariates:
         raise EstimateError(
-            f"covariates={quoted(request.covariates)} with blocks "
-            f"({quoted(block.name)}): both adjust for what was known before; leave "
-            "covariates= out, or drop the block coordinate"
+            argument="covariates",
+            value=request.covariates,
+            need=f"with blocks ({quoted(block.name)}): both adjust for what was known "
+            "before",
+            cure=(
+                "leave ",
+                Setting("covariates"),
+                " out, or drop the block coordinate",
+            ),
         )
     drawn = request.target == "population"
     least = 1 if drawn else 2

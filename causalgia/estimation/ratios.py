@@ -13,7 +13,11 @@ import xarray as xr
 from scipy import special
 
 from causalgia.effects.scales import OF_MEANS
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import (
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation.request import Answer, Request, grouping
 from causalgia.numerics.moments import log_p, p_and_limits, untransformed
 from causalgia.types import Array, Mask
@@ -247,9 +251,19 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
     scale = effects.attrs["transform"]
     if request.covariates:
         raise EstimateError(
-            f"covariates={quoted(request.covariates)} with scale={quoted(scale)}: "
-            "adjusted means are not the arms' means; leave covariates= out, or use "
-            "scale='identity'"
+            argument="covariates",
+            value=request.covariates,
+            need=(
+                "with ",
+                Setting("scale", scale),
+                ": adjusted means are not the arms' means",
+            ),
+            cure=(
+                "leave ",
+                Setting("covariates"),
+                " out, or use ",
+                Setting("scale", "identity"),
+            ),
         )
     if "outcome" in effects:
         _check_equal_blocks(effects, request)
@@ -258,9 +272,17 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
         sizes = grouping(effects, by, "weights='clusters'").sizes
         if len(set(sizes.tolist())) > 1:
             raise EstimateError(
-                f"weights='clusters' with scale={quoted(scale)}: {by}s have unequal "
-                "numbers of units, and the function is of the units' means; use "
-                "weights='units'"
+                argument="weights",
+                value="clusters",
+                need=(
+                    "with ",
+                    Setting("scale", scale),
+                    (
+                        f": {by}s have unequal numbers of units, and the function is of "
+                        "the units' means"
+                    ),
+                ),
+                cure=("use ", Setting("weights", "units")),
             )
 
 
@@ -284,10 +306,14 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
         )
         if not np.allclose(counts / max(counts.sum(), 1), expected):
             raise EstimateError(
-                f"scale={quoted(effects.attrs['transform'])}: arm {arm!s} has "
-                f"{counts.min()} to {counts.max()} units in a {name}, so means over "
-                f"{name}s are not the arms' means; drop_vars({quoted(name)}), or use "
-                "scale='identity'"
+                argument="scale",
+                value=effects.attrs["transform"],
+                need=f": arm {arm!s} has {counts.min()} to {counts.max()} units in a "
+                f"{name}, so means over {name}s are not the arms' means",
+                cure=(
+                    f"drop_vars({quoted(name)}), or use ",
+                    Setting("scale", "identity"),
+                ),
             )
 
 

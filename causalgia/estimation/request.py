@@ -19,6 +19,7 @@ from causalgia.errors import (
     CausalgiaError,
     EstimateError,
     FewClustersWarning,
+    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -50,13 +51,16 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
     """
     if not isinstance(cluster, str):
         raise EstimateError(
-            f"cluster={quoted(cluster)} is not 'auto', 'none' or a coordinate of the "
-            "units"
+            argument="cluster",
+            value=cluster,
+            need="is not 'auto', 'none' or a coordinate of the units",
         )
     if not of_units and cluster not in ("auto", "none"):
         raise EstimateError(
-            f"cluster={quoted(cluster)} groups units, and these are estimates; give it "
-            "to cg.estimate"
+            argument="cluster",
+            value=cluster,
+            need="groups units, and these are estimates",
+            cure="give it to cg.estimate",
         )
 
 
@@ -89,8 +93,9 @@ class Request:
             )
         if self.moderate not in (None, True, False):
             raise EstimateError(
-                f"moderate={quoted(self.moderate)} is neither True nor False (nor "
-                "None, as the target has it)"
+                argument="moderate",
+                value=self.moderate,
+                need="is neither True nor False (nor None, as the target has it)",
             )
         if self.moderate is not None and self.target not in OVER_PREDICTORS:
             raise EstimateError(
@@ -300,9 +305,9 @@ def check_two_clusters(
     """
     if n_clusters < 2:
         raise EstimateError(
-            f"all units share the one {groups.name} {quoted(groups.labels[0])}, so the "
-            f"variance between {groups.name}s cannot be estimated; draw from more "
-            f"{groups.name}s, or claim less: {narrower}"
+            need=f"all units share the one {groups.name} {quoted(groups.labels[0])}, so "
+            f"the variance between {groups.name}s cannot be estimated",
+            cure=f"draw from more {groups.name}s, or claim less: {narrower}",
         )
 
 
@@ -338,8 +343,14 @@ def check_no_cluster(request: Request, instead: str) -> None:
         "parent" if request.target == "parents" else "auto",
     ):
         raise EstimateError(
-            f"cluster={quoted(request.cluster)} does not go with "
-            f"target={quoted(request.target)}: {instead}; leave cluster= out"
+            argument="cluster",
+            value=request.cluster,
+            need=(
+                "does not go with ",
+                Setting("target", request.target),
+                f": {instead}",
+            ),
+            cure=("leave ", Setting("cluster"), " out"),
         )
 
 
@@ -349,8 +360,10 @@ def parents_as_strata(effects: xr.Dataset) -> Grouping:
     """
     if "parent" not in effects.coords:
         raise EstimateError(
-            "target='parents' needs a coordinate 'parent' on the units; use "
-            "target='population'"
+            argument="target",
+            value="parents",
+            need="needs a coordinate 'parent' on the units",
+            cure=("use ", Setting("target", "population")),
         )
     return grouping(effects, "parent", "target='parents'")
 
@@ -370,20 +383,35 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     meaning = TARGET_MEANINGS.get(str(target))
     if meaning is not None and measured and not meaning.of_measurements:
         raise EstimateError(
-            f"target={quoted(target)} is for predictions, and these outcomes were "
-            "measured, with noise of barcodes and replicates: leave target= out for "
-            "the mean over elements, or use cg.mpra.fit for each element's effect"
+            argument="target",
+            value=target,
+            need=(
+                (
+                    "is for predictions, and these outcomes were measured, with noise of "
+                    "barcodes and replicates: leave "
+                ),
+                Setting("target"),
+                (
+                    " out for the mean over elements, or use cg.mpra.fit for each "
+                    "element's effect"
+                ),
+            ),
         )
     if meaning is not None and not measured and not meaning.of_predictions:
         raise EstimateError(
-            f"target={quoted(target)} is for measured activities, from "
-            "cg.mpra.activity; leave target= out"
+            argument="target",
+            value=target,
+            need="is for measured activities, from cg.mpra.activity",
+            cure=("leave ", Setting("target"), " out"),
         )
     return target
 
 
 def as_ci_prob(
-    ci_prob: Any, *, of: str = "", error: type[CausalgiaError] = EstimateError
+    ci_prob: Any,
+    *,
+    places: tuple[str, ...] = (),
+    error: type[CausalgiaError] = EstimateError,
 ) -> float:
     """Return the probability of an interval as a float: from 0.5 to below 1.
 
@@ -406,13 +434,22 @@ def as_ci_prob(
     """
     if is_real(ci_prob) and 1e-15 < ci_prob < 0.5:
         raise error(
-            f"{of}ci_prob={quoted(ci_prob)} is below 0.5; it is the probability of the "
-            f"interval, not its error: give ci_prob={1 - ci_prob:.15g}"
+            places=places,
+            argument="ci_prob",
+            value=ci_prob,
+            need="is below 0.5",
+            cure=(
+                "it is the probability of the interval, not its error: give ",
+                Setting("ci_prob", float(f"{1 - ci_prob:.15g}")),
+            ),
         )
     if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
         raise error(
-            f"{of}ci_prob={quoted(ci_prob)} is not a number from 0.5 to below 1; for "
-            "example ci_prob=0.95"
+            places=places,
+            argument="ci_prob",
+            value=ci_prob,
+            need="is not a number from 0.5 to below 1",
+            example=0.95,
         )
     return float(ci_prob)
 
@@ -455,9 +492,12 @@ def check_has_errors(estimates: xr.Dataset) -> None:
         and not estimates["se"].any()
     ):
         raise EstimateError(
-            "target='units': the effects on exactly these units are known, and nothing "
-            "is sampled: there is no test, no p and no interval; use ace as it is, or "
-            "claim more: cg.estimate(effects, target='population')"
+            argument="target",
+            value="units",
+            need=": the effects on exactly these units are known, and nothing is "
+            "sampled: there is no test, no p and no interval",
+            cure="use ace as it is, or claim more: cg.estimate(effects, "
+            "target='population')",
         )
 
 

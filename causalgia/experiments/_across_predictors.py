@@ -201,8 +201,10 @@ def share_of_predictors(
         for _, decisions in decided
     ):
         raise DecisionError(
-            "rope=0: every effect lies beyond it; give the effects too small to "
-            "matter, (lower, upper)"
+            argument="rope",
+            value=0,
+            need=": every effect lies beyond it",
+            cure="give the effects too small to matter, (lower, upper)",
         )
     n = sum(decisions.sizes["contrast"] for _, decisions in decided)
     # contrasts above, below and on either side of the ROPE, (side, sample, task)

@@ -13,7 +13,11 @@ import numpy as np
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import (
+    DesignError,
+    Setting,
+    quoted,
+)
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import (
@@ -244,8 +248,10 @@ def greedy_tiles(
         )
     if null.n_draws < 2:
         raise DesignError(
-            "n_draws=1: an error over the shuffles of these sequences needs two of "
-            "each; give n_draws=10"
+            argument="n_draws",
+            value=1,
+            need=": an error over the shuffles of these sequences needs two of each",
+            cure=("give ", Setting("n_draws", 10)),
         )
     check_task(predictor, task)
     answers = partial(run, predictor=predictor, client=client, progress=False)

@@ -572,7 +572,7 @@ def _as_pair_motif(given: object, name: str) -> str | Motif:
     try:
         return as_string_or_motif(given, name)
     except SequenceError as error:
-        raise DesignError(str(error)) from error
+        raise error.replace(error=DesignError) from error
 
 
 MOTIF_PAIR = Entry(

@@ -107,7 +107,7 @@ def null_models(
         try:
             experiments[str(name)] = replace(experiment, null=null)
         except (DesignError, SequenceError) as error:
-            raise type(error)(f"null {quoted(name)}: {error}") from error
+            raise error.at(f"null {quoted(name)}") from error
     for one, other in combinations(experiments, 2):
         if experiments[one].null == experiments[other].null:
             raise DesignError(

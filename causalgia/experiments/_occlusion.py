@@ -14,7 +14,7 @@ from causalgia.checks import as_count, in_list, shown
 from causalgia.choices import DIRECTIONS
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
 from causalgia.design.null_model import NullModel
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.sites import (
@@ -150,8 +150,10 @@ def occlusion(
     sites = motif_sites(null, pattern, threshold, n_draws=n_draws)
     if sites.n_with == 1 and isinstance(rope, str):
         raise DesignError(
-            f"rope={quoted(rope)}: the untreated outcome of one sequence has no sd; "
-            "give rope=(lower, upper)"
+            argument="rope",
+            value=rope,
+            need=": the untreated outcome of one sequence has no sd",
+            cure="give rope=(lower, upper)",
         )
     rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}

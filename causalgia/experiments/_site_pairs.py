@@ -14,7 +14,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import as_count, nearest
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import DesignError
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -235,8 +235,10 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
     tasks = table["task"].to_numpy().tolist()
     if task is not None and task not in tasks:
         raise DesignError(
-            f"task={quoted(task)} is not one of the "
-            f"interactions{nearest(str(task), map(str, tasks)) or ''}"
+            argument="task",
+            value=task,
+            need="is not one of the "
+            f"interactions{nearest(str(task), map(str, tasks)) or ''}",
         )
     mean = table["ice"].mean(
         [dim for dim in ("unit", "model") if dim in table["ice"].dims]

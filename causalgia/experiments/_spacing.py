@@ -285,8 +285,8 @@ class _SitePair:
         try:
             merged = merged_motif(self.first, self.second, distance)
         except DesignError as error:
-            why = str(error).removeprefix("sites collide: ")
-            raise DesignError(f"sites collide at distance {distance}: {why}") from error
+            place = f"sites collide at distance {distance}"
+            raise error.replace(places=(place,)) from error
         for motif in {self.first, self.second}:
             expected = {
                 start

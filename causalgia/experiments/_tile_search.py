@@ -16,7 +16,12 @@ from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS
-from causalgia.errors import DegenerateWarning, DesignError, quoted
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    Setting,
+    quoted,
+)
 from causalgia.experiments.kit.tile_contexts import (
     as_spans_inside,
     as_task,
@@ -211,11 +216,15 @@ def _check_search_arguments(
             "it, or lower min_width"
         )
     if not is_real(alpha) or not 0 < alpha < 1:
-        raise DesignError(f"alpha={quoted(alpha)} must be a number between 0 and 1")
+        raise DesignError(
+            argument="alpha", value=alpha, need="must be a number between 0 and 1"
+        )
     if is_placebo_rope(rope):
         raise DesignError(
-            f"rope={quoted(rope)} needs placebos, and a search has none; give "
-            "rope=(-0.1, 0.1)"
+            argument="rope",
+            value=rope,
+            need="needs placebos, and a search has none",
+            cure=("give ", Setting("rope", (-0.1, 0.1))),
         )
 
 

@@ -32,7 +32,7 @@ from causalgia.design import (
     NullModel,
     Untreated,
 )
-from causalgia.errors import NAMES_SHOWN, DesignError, quoted
+from causalgia.errors import NAMES_SHOWN, DesignError, Setting, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
@@ -300,14 +300,20 @@ def variants(
     check_flag(tail, "tail", error=DesignError)
     if matched and is_placebo_rope(rope):
         raise DesignError(
-            f"rope={quoted(rope)} is of placebos, which variants have none of: "
-            "give rope='matched', the central 95 % of matched null variants, two "
-            "numbers or '0.2 sd'"
+            argument="rope",
+            value=rope,
+            need=(
+                "is of placebos, which variants have none of: give ",
+                Setting("rope", "matched"),
+                ", the central 95 % of matched null variants, two numbers or '0.2 sd'",
+            ),
         )
     if is_matched_rope(rope) and not matched:
         raise DesignError(
-            "rope='matched' needs matched variants: give "
-            "null=cg.MatchedVariants(of='genome'), say"
+            argument="rope",
+            value="matched",
+            need="needs matched variants: give null=cg.MatchedVariants(of='genome'), "
+            "say",
         )
     if isinstance(null, NullModel):
         for name, setting in (("align", align), ("read_out", read_out)):

@@ -14,7 +14,12 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.checks import nearest
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
-from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.errors import (
+    EstimateError,
+    OutcomesError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation import as_estimates
 from causalgia.estimation._from_effects import check_not_decisions
 from causalgia.estimation.given_effects import with_effect_columns
@@ -220,7 +225,10 @@ def adjust(
     """
     if not isinstance(method, str):
         raise EstimateError(
-            f"method={quoted(method)} is not a text; one of {', '.join(_METHOD_NAMES)}"
+            argument="method",
+            value=method,
+            need="is not a text",
+            cure=f"one of {', '.join(_METHOD_NAMES)}",
         )
     given: Any = as_pandas(estimates)
     check_cluster_name(cluster, of_units=has_effects(given))
@@ -289,16 +297,24 @@ def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
             else "units or a covariance"
         )
         raise EstimateError(
-            f"method={quoted(method)} needs {needs}, and p-values alone have none; "
-            "give effects from cg.contrast or estimates, or use method='holm' or 'bh'"
+            argument="method",
+            value=method,
+            need=f"needs {needs}, and p-values alone have none",
+            cure=(
+                "give effects from cg.contrast or estimates, or use ",
+                Setting("method", "holm"),
+                " or 'bh'",
+            ),
         )
     if name not in _OF_P:
         raise _unknown_method(method)
     if family not in (None, "all"):
         raise EstimateError(
-            f"family={quoted(family)}: p-values alone are one family; adjust each "
-            "family by itself, or give a Dataset with 'p' and the coordinate "
-            f"{quoted(family)} on contrast"
+            argument="family",
+            value=family,
+            need=": p-values alone are one family",
+            cure="adjust each family by itself, or give a Dataset with 'p' and the "
+            f"coordinate {quoted(family)} on contrast",
         )
     adjusted = _adjust_family(p, name)
     if isinstance(given, pd.Series):
@@ -421,8 +437,13 @@ def _adjust_families(
     if method == "hierarchical":
         if family in (None, "all"):
             raise EstimateError(
-                "method='hierarchical' selects families first; name the coordinate on "
-                "contrast that makes them with family="
+                argument="method",
+                value="hierarchical",
+                need="selects families first",
+                cure=(
+                    "name the coordinate on contrast that makes them with ",
+                    Setting("family"),
+                ),
             )
         codes = family_codes(table, family)
         columns = np.arange(p.size, dtype=np.intp).reshape(len(p), -1).T
@@ -594,10 +615,15 @@ def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
     n_columns = table["ace"].size // table.sizes["contrast"]
     if "factor" not in table and len(set((vary % n_columns).tolist())) > 1:
         raise EstimateError(
-            "method='storey' assumes nearly independent estimates, and a family over "
-            "several tasks (or models) has the same units in each, whose correlation "
-            "the estimates do not say; take each task as a family (family=None), or "
-            "use method='bh'"
+            argument="method",
+            value="storey",
+            need="assumes nearly independent estimates, and a family over several "
+            "tasks (or models) has the same units in each, whose correlation the "
+            "estimates do not say",
+            cure=(
+                "take each task as a family (family=None), or use ",
+                Setting("method", "bh"),
+            ),
         )
     factor = joint.factor_of(vary)
     if factor is None:
@@ -605,10 +631,12 @@ def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
     mean, df = mean_absolute_correlation(factor), float(joint.numbers("df")[vary].min())
     if mean >= largest_mean_correlation(df, len(vary) * (len(vary) - 1) // 2):
         raise EstimateError(
-            "method='storey' assumes nearly independent estimates, and these have a "
-            f"mean |correlation| of {mean:.2g}, as arms that share a control or units "
-            "do: the share of nulls would be erratic and the FDR too large; use "
-            "method='bh', or 'by'"
+            argument="method",
+            value="storey",
+            need="assumes nearly independent estimates, and these have a mean "
+            f"|correlation| of {mean:.2g}, as arms that share a control or units "
+            "do: the share of nulls would be erratic and the FDR too large",
+            cure=("use ", Setting("method", "bh"), ", or 'by'"),
         )
 
 

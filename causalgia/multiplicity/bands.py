@@ -16,7 +16,12 @@ from causalgia.analysis import exploratory_attrs
 from causalgia.checks import is_real, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
-from causalgia.errors import EstimateError, RandomnessError, quoted
+from causalgia.errors import (
+    EstimateError,
+    RandomnessError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import (
@@ -256,7 +261,9 @@ def _as_curves(estimates: Any, over: str) -> xr.Dataset | None:
     and the dims do not fit.
     """
     if over not in ("contrast", "position"):
-        raise EstimateError(f"over={quoted(over)} is neither 'contrast' nor 'position'")
+        raise EstimateError(
+            argument="over", value=over, need="is neither 'contrast' nor 'position'"
+        )
     if has_positions(estimates) == (over == "position"):
         return estimates if over == "position" else None
     if over == "contrast":
@@ -265,8 +272,10 @@ def _as_curves(estimates: Any, over: str) -> xr.Dataset | None:
             "of a curve, or select one position: .isel(position=...)"
         )
     raise EstimateError(
-        "over='position' needs effects with a dim 'position', of a predictor that "
-        "answers a track: cg.TorchPredictor(..., track=cg.Track(...))"
+        argument="over",
+        value="position",
+        need="needs effects with a dim 'position', of a predictor that answers a "
+        "track: cg.TorchPredictor(..., track=cg.Track(...))",
     )
 
 
@@ -278,15 +287,25 @@ def _choose_band(
     """
     if method == "sup_t" and not curves:
         raise EstimateError(
-            "method='sup_t' is the band of a curve, over='position'; for contrasts use "
-            "'dunnett'"
+            argument="method",
+            value="sup_t",
+            need=("is the band of a curve, ", Setting("over", "position")),
+            cure="for contrasts use 'dunnett'",
         )
     if curves and _drawn_predictors(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
-                f"method={quoted(method)} resamples units, and the error of this curve "
-                "is of predictors, too; leave method= out (Bonferroni's t), or "
-                "estimate target='population' of one of them"
+                argument="method",
+                value=method,
+                need="resamples units, and the error of this curve is of predictors, "
+                "too",
+                cure=(
+                    "leave ",
+                    Setting("method"),
+                    " out (Bonferroni's t), or estimate ",
+                    Setting("target", "population"),
+                    " of one of them",
+                ),
             )
         why = "band by Bonferroni's t with the fewest degrees of freedom of the curve"
         return (
@@ -296,9 +315,17 @@ def _choose_band(
     if curves and _arms_alone(joint):
         if method not in ("auto", "bonferroni"):
             raise EstimateError(
-                f"method={quoted(method)} needs the effects of units, and a parallel "
-                "trial has none; leave method= out (Bonferroni's t), or run a "
-                "crossover: cg.Design(assignment='crossover')"
+                argument="method",
+                value=method,
+                need="needs the effects of units, and a parallel trial has none",
+                cure=(
+                    "leave ",
+                    Setting("method"),
+                    (
+                        " out (Bonferroni's t), or run a crossover: "
+                        "cg.Design(assignment='crossover')"
+                    ),
+                ),
             )
         return (
             "bonferroni",
@@ -445,8 +472,10 @@ def key_of_method(method: str, rng: RNG | None, *, draws: bool) -> int:
     """
     if rng is None and draws:
         raise RandomnessError(
-            f"method={quoted(method)} draws at random and needs a seed; for example "
-            "rng=0"
+            argument="method",
+            value=method,
+            need="draws at random and needs a seed",
+            cure=("for example ", Setting("rng", 0)),
         )
     return root_key(0 if rng is None else rng)
 
@@ -463,9 +492,15 @@ def seed_label(rng: RNG | None) -> str:
 def _check_band_method(method: str) -> None:
     if method == "sign_flip":
         raise EstimateError(
-            "method='sign_flip' makes no band: flips test whether all ICE are "
-            "symmetric about 0, and hold at no other value of skewed effects; use "
-            "method='bootstrap_t' (or adjust(method='sign_flip') for the test)"
+            argument="method",
+            value="sign_flip",
+            need="makes no band: flips test whether all ICE are symmetric about 0, and "
+            "hold at no other value of skewed effects",
+            cure=(
+                "use ",
+                Setting("method", "bootstrap_t"),
+                " (or adjust(method='sign_flip') for the test)",
+            ),
         )
     if method not in BANDS:
         hint = nearest(str(method), BANDS)

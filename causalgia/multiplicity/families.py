@@ -14,7 +14,11 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.effect_table import INCOMPLETE, has_gaps
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import (
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation import as_estimates, estimate, mean_ice
 from causalgia.estimation._from_effects import TASK
 from causalgia.estimation.crossover_estimates import ice_without_rounding
@@ -123,8 +127,9 @@ def family_codes(table: xr.Dataset, family: str | None) -> Codes:
     """
     if not isinstance(family, str | None):
         raise EstimateError(
-            f"family={quoted(family)} is neither None, 'all' nor the name of a "
-            "coordinate on contrast"
+            argument="family",
+            value=family,
+            need="is neither None, 'all' nor the name of a coordinate on contrast",
         )
     if family is None:
         return np.zeros(table.sizes["contrast"], dtype=np.intp)
@@ -422,7 +427,9 @@ def units_to_resample(joint: JointEstimates, method: str) -> Units:
             ),
         )
         raise EstimateError(
-            f"method={quoted(method)} resamples the ICE of units, and {why}; {cure}use "
-            "method='dunnett'"
+            argument="method",
+            value=method,
+            need=f"resamples the ICE of units, and {why}",
+            cure=(f"{cure}use ", Setting("method", "dunnett")),
         )
     return joint.units

@@ -15,7 +15,12 @@ import xarray as xr
 
 from causalgia.checks import four_digits
 from causalgia.choices import AGAINST_PLACEBOS
-from causalgia.errors import DecisionError, EstimateError, quoted
+from causalgia.errors import (
+    DecisionError,
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation._from_effects import with_aligned_covariance
 from causalgia.estimation.request import check_has_errors
 from causalgia.multiplicity.placebo import (
@@ -102,9 +107,12 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
         return _placebo_region(effects, parsed)
     if parsed.kind == "matched":
         raise DecisionError(
-            "rope='matched' is the range of matched null variants, which these effects "
-            "have none of: it belongs to cg.experiments.variants(..., "
-            "null=cg.MatchedVariants(of=...)); else " + WAYS
+            argument="rope",
+            value="matched",
+            need="is the range of matched null variants, which these effects have none "
+            "of: it belongs to cg.experiments.variants(..., "
+            "null=cg.MatchedVariants(of=...))",
+            cure=("else ", *WAYS),
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []
     ends = parsed.ends(tasks or [""], null)
@@ -134,8 +142,10 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
                 "is in sd of an outcome"
             )
         raise DecisionError(
-            f"rope={quoted(rope)} needs the sd of the control arm's outcomes "
-            f"(control_sd), {why}; {numbers}"
+            argument="rope",
+            value=rope,
+            need=f"needs the sd of the control arm's outcomes (control_sd), {why}",
+            cure=numbers,
         )
     arm = effects.attrs.get("control_sd_of", "the control arm")
     of_tasks = "the contrast of tasks in " if "task_weights" in effects.attrs else ""
@@ -149,8 +159,12 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
             else ""
         )
         raise DecisionError(
-            f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that "
-            f"rope={quoted(rope)} has no width; use more units, or {numbers}"
+            need=(
+                f"contrast {name!s}: {arm}'s outcomes do not vary{task}, so that ",
+                Setting("rope", rope),
+                " has no width",
+            ),
+            cure=f"use more units, or {numbers}",
         )
     half = n_sd * sd
     about = f" (relative to its mean) about {null:g}" if null else ""
@@ -213,7 +227,7 @@ def placebo_errors(rope: str) -> Iterator[None]:
     try:
         yield
     except EstimateError as error:
-        raise DecisionError(f"rope={quoted(rope)}: {error}") from None
+        raise DecisionError(argument="rope", value=rope, need=(": ", error)) from None
 
 
 def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:

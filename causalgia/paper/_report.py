@@ -266,8 +266,10 @@ def _text(
     if name is None and {"figure", "status", "cure"} <= variables:
         if task is not None:
             raise OutcomesError(
-                f"task={quoted(task)} is for effects, and these are checks of a claim; "
-                "leave it out"
+                argument="task",
+                value=task,
+                need="is for effects, and these are checks of a claim",
+                cure="leave it out",
             )
         requested = {key: more.get(key, False) for key in _ON_REQUEST}
         parts = refutation_parts(
@@ -307,8 +309,10 @@ def _text(
         return trial_report(dataset, rows=rows, task=task, **more)
     if task is not None:
         raise OutcomesError(
-            f"task={quoted(task)} is for results of a trial, and this is one of the "
-            "bench; leave it out"
+            argument="task",
+            value=task,
+            need="is for results of a trial, and this is one of the bench",
+            cure="leave it out",
         )
     if rows != "summary" and name not in _IN_ROWS:
         raise OutcomesError(
@@ -344,7 +348,10 @@ def _with_selected_outcomes(dataset: xr.Dataset) -> xr.Dataset:
 def _check_no_task(task: object, why: str) -> None:
     if task is not None:
         raise OutcomesError(
-            f"task={quoted(task)} is for effects, and {why}; leave it out"
+            argument="task",
+            value=task,
+            need=f"is for effects, and {why}",
+            cure="leave it out",
         )
 
 

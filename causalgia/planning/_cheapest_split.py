@@ -170,14 +170,17 @@ def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]
     check_dataset(pilot, "effects")
     if target not in (None, "population", "population x predictors", _CROSSED):
         raise EstimateError(
-            f"target={quoted(target)}: cheapest_split takes {quoted(_CROSSED)}, or None "
-            "for what the pilot has"
+            argument="target",
+            value=target,
+            need=f": cheapest_split takes {quoted(_CROSSED)}, or None for what the pilot "
+            "has",
         )
     if "component" in pilot.dims and "variance" in pilot:
         if target == _CROSSED:
             raise EstimateError(
-                f"target={quoted(_CROSSED)} needs the effects themselves, not their "
-                "components"
+                argument="target",
+                value=_CROSSED,
+                need="needs the effects themselves, not their components",
             )
         return pilot, False
     if "ice" not in pilot:

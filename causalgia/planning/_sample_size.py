@@ -17,7 +17,12 @@ from causalgia.analysis import Analysis
 from causalgia.checks import is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
-from causalgia.errors import DecisionError, EstimateError, quoted
+from causalgia.errors import (
+    DecisionError,
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation import as_estimates, estimate, variance_components
 from causalgia.estimation.effect_intervals import (
     StillRows,
@@ -397,8 +402,9 @@ def _as_clusters(plan: Pilot, n_units: int) -> Array:
     if not whole or (n_units < 2 * plan.size).any():
         least = int(np.ceil(2 * plan.size.max()))
         raise EstimateError(
-            f"n_units={quoted(n_units)}: give an integer of at least {least} (two "
-            "clusters as in the pilot)"
+            argument="n_units",
+            value=n_units,
+            need=f": give an integer of at least {least} (two clusters as in the pilot)",
         )
     return np.asarray(n_units / plan.size)
 
@@ -512,9 +518,14 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     parsed = Rope.parse(rope, plan.null)
     if plan.source is None and parsed.kind not in ("numbers", "direction"):
         raise DecisionError(
-            f"rope={quoted(rope)} needs a pilot, which sd= is not: the sd of its "
-            "control arm, its tasks or its placebos; or give two numbers, "
-            "rope=(-0.1, 0.1)"
+            argument="rope",
+            value=rope,
+            need=(
+                "needs a pilot, which ",
+                Setting("sd"),
+                " is not: the sd of its control arm, its tasks or its placebos",
+            ),
+            cure=("or give two numbers, ", Setting("rope", (-0.1, 0.1))),
         )
     effects = plan.source
     if effects is None:
@@ -526,8 +537,10 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     )
     if plan.ratio is not None and not (lower > 0).all():
         raise DecisionError(
-            f"rope={quoted(rope)}: {float(lower.min()):g} is not a ratio of means, "
-            "which is above 0; no effect is 1"
+            argument="rope",
+            value=rope,
+            need=f": {float(lower.min()):g} is not a ratio of means, which is above 0",
+            cure="no effect is 1",
         )
     one = (lower == lower.flat[0]).all() and (upper == upper.flat[0]).all()
     plain = one and not isinstance(rope, str)

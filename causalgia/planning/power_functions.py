@@ -214,8 +214,10 @@ def _ends(rope: Any) -> tuple[Array, Array]:
         low, high = (np.asarray(end, dtype=np.float64) for end in rope)
         if not (low <= high).all():
             raise DecisionError(
-                f"rope={quoted(rope)} is reversed, or not of numbers; give the lower "
-                "end first"
+                argument="rope",
+                value=rope,
+                need="is reversed, or not of numbers",
+                cure="give the lower end first",
             )
         return low, high
     return tuple(map(np.asarray, Rope.parse(rope).ends(["effect"])[0]))  # type: ignore[return-value]  # two

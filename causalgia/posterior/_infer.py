@@ -21,6 +21,7 @@ from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import (
     InferenceError,
     PriorConflictWarning,
+    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -320,13 +321,17 @@ def _check_estimates(estimates: EstimateTable, prior: object, family: object) ->
         )
     if not isinstance(prior, Prior):
         raise InferenceError(
-            f"prior={quoted(prior)} is not a prior; give cg.Prior(tau_scale=0.5), or "
-            "leave it out"
+            argument="prior",
+            value=prior,
+            need="is not a prior",
+            cure="give cg.Prior(tau_scale=0.5), or leave it out",
         )
     if isinstance(family, str) and family in LAWS and family not in estimates:
         raise InferenceError(
-            f"family={quoted(family)} is a law, and family= is a coordinate on "
-            f"contrast; did you mean law={quoted(family)}?"
+            argument="family",
+            value=family,
+            need=("is a law, and ", Setting("family"), " is a coordinate on contrast"),
+            cure=("did you mean ", Setting("law", family), "?"),
         )
 
 
@@ -452,9 +457,15 @@ def _growing_errors_note(table: xr.Dataset, families: list[FamilyData]) -> list[
 def _check_null_value(table: xr.Dataset) -> None:
     if table.attrs.get("target") == "next predictor":
         raise InferenceError(
-            "target='next predictor': its standard errors are those of a prediction "
-            "for one more network, not those of an effect; use cg.decide(estimates, "
-            "...), or estimate target='population x predictors' and then infer"
+            argument="target",
+            value="next predictor",
+            need=": its standard errors are those of a prediction for one more "
+            "network, not those of an effect",
+            cure=(
+                "use cg.decide(estimates, ...), or estimate ",
+                Setting("target", "population x predictors"),
+                " and then infer",
+            ),
         )
     null = float(table.attrs.get("null_value", 0.0))
     if null == 0:
@@ -543,7 +554,13 @@ def _check_across(across: object, requested: dict[str, Any]) -> None:
     """Raise for another dim than task, and for settings of laws within a task."""
     if across != "task":
         raise InferenceError(
-            f"across={quoted(across)}: effects are shared across='task', or not (None)"
+            argument="across",
+            value=across,
+            need=(
+                ": effects are shared ",
+                Setting("across", "task"),
+                ", or not (None)",
+            ),
         )
     for name, value in requested.items():
         if value != _WITHOUT_SHARING.get(name) and not (

@@ -109,8 +109,10 @@ def profile(
     """
     if not is_whole(n_draws) or n_draws < 1:
         raise InferenceError(
-            f"n_draws={quoted(n_draws)} is not a positive whole number; for example "
-            "n_draws=4000"
+            argument="n_draws",
+            value=n_draws,
+            need="is not a positive whole number",
+            example=4000,
         )
     table = as_labeled_estimates(estimates, [along])
     if "model" in table["ace"].dims:

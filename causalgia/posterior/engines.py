@@ -18,7 +18,11 @@ from scipy import special
 
 from causalgia.analysis_values import Prior
 from causalgia.checks import nearest
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import (
+    InferenceError,
+    Setting,
+    quoted,
+)
 from causalgia.posterior.error_covariance import Noise, add_variances
 from causalgia.posterior.exact import (
     Design,
@@ -174,9 +178,20 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
     """
     if law == "two_scales" and (engine == "nuts" or noise.whole is not None):
         raise InferenceError(
-            "law='two_scales' has the exact engine alone, with independent errors or "
-            "shared factors; leave engine= out, or take law='normal' or 'student_t' "
-            "(with a known covariance of more than one factor, too)"
+            argument="law",
+            value="two_scales",
+            need="has the exact engine alone, with independent errors or shared "
+            "factors",
+            cure=(
+                "leave ",
+                Setting("engine"),
+                " out, or take ",
+                Setting("law", "normal"),
+                (
+                    " or 'student_t' (with a known covariance of more than one factor, "
+                    "too)"
+                ),
+            ),
         )
     has_exact = law == "normal" or noise.whole is None
     if engine == "exact" and not has_exact:

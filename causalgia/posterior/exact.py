@@ -139,8 +139,10 @@ class Exact:
         """
         if not is_whole(n) or n < 1:
             raise InferenceError(
-                f"n_draws={quoted(n)} is not a positive whole number; for example "
-                "n_draws=4000"
+                argument="n_draws",
+                value=n,
+                need="is not a positive whole number",
+                example=4000,
             )
         return self.sample(int(n), generator)
 

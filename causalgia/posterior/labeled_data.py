@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia.analysis_values import Prior
 from causalgia.checks import as_names, nearest
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import InferenceError, Setting, quoted
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.crossover_estimates import placebo_contrasts
 from causalgia.posterior.error_covariance import Noise, noises_of
@@ -359,8 +359,14 @@ def group_rows(
     """
     if family == "all":
         raise InferenceError(
-            "family='all': the effects of each task have a law of their own; leave "
-            "family= out for all contrasts of a task together"
+            argument="family",
+            value="all",
+            need=": the effects of each task have a law of their own",
+            cure=(
+                "leave ",
+                Setting("family"),
+                " out for all contrasts of a task together",
+            ),
         )
     if family is None:
         return None, [np.arange(estimates.sizes["contrast"])]
@@ -393,8 +399,9 @@ def covariate_values(
     names = as_names(covariates)
     if not names or len(set(names)) < len(names):
         raise InferenceError(
-            f"covariates={quoted(covariates)}: name each coordinate on contrast once, "
-            "or give None"
+            argument="covariates",
+            value=covariates,
+            need=": name each coordinate on contrast once, or give None",
         )
     return names, np.column_stack([_as_covariate(estimates, name) for name in names])
 

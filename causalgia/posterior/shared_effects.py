@@ -18,7 +18,10 @@ from scipy.special import ndtr
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
 from causalgia.choices import LEAST_TO_SHARE
-from causalgia.errors import InferenceError
+from causalgia.errors import (
+    InferenceError,
+    Setting,
+)
 from causalgia.notes import with_notes
 from causalgia.posterior.averaged_weights import RARE, averaged_weights, visible_counts
 from causalgia.posterior.error_covariance import Noise
@@ -146,29 +149,42 @@ def infer_across_tasks(estimates: xr.Dataset, n_draws: int, key: int) -> Tree:
 def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
     if "model" in estimates["ace"].dims:
         raise InferenceError(
-            "across='task': the estimates have the dim 'model'; take one predictor, "
-            "estimates.isel(model=0), or estimate over predictors: "
-            "cg.estimate(effects, target='population x predictors', "
-            "task_correlation=True)"
+            argument="across",
+            value="task",
+            need=": the estimates have the dim 'model'",
+            cure="take one predictor, estimates.isel(model=0), or estimate over "
+            "predictors: cg.estimate(effects, target='population x predictors', "
+            "task_correlation=True)",
         )
     n, size = estimates.sizes["contrast"], estimates.sizes["task"]
     if size < 2:
         raise InferenceError(
-            "across='task': there is one task and nothing to share; leave across= out"
+            argument="across",
+            value="task",
+            need=": there is one task and nothing to share",
+            cure=("leave ", Setting("across"), " out"),
         )
     if n < LEAST_TO_SHARE:
         raise InferenceError(
-            f"across='task': {n} contrast{'s' * (n != 1)} cannot show which effects "
-            f"tasks share; it takes {LEAST_TO_SHARE} or more. cg.infer(estimates, ...) "
-            "and cg.decide(estimates, ...) take each task by itself"
+            argument="across",
+            value="task",
+            need=f": {n} contrast{'s' * (n != 1)} cannot show which effects tasks share",
+            cure=f"it takes {LEAST_TO_SHARE} or more. cg.infer(estimates, ...) and "
+            "cg.decide(estimates, ...) take each task by itself",
         )
     if size > MOST_TASKS:
         raise InferenceError(
-            f"across='task': {size:,} tasks, and {MOST_TASKS:,} are possible: each "
-            "contrast takes the eigenvectors of a matrix of tasks by tasks, whose time "
+            argument="across",
+            value="task",
+            need=f": {size:,} tasks, and {MOST_TASKS:,} are possible: each contrast "
+            "takes the eigenvectors of a matrix of tasks by tasks, whose time "
             "grows with their cube. Choose tasks, estimates.sel(task=[...]), or "
-            "average groups of alike ones before cg.contrast; without across= each "
-            "task by itself takes any number"
+            "average groups of alike ones before cg.contrast",
+            cure=(
+                "without ",
+                Setting("across"),
+                " each task by itself takes any number",
+            ),
         )
     if n_draws * n * size > _MOST_DRAWN:
         fit = _MOST_DRAWN // (n * size) // CHAINS * CHAINS

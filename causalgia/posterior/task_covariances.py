@@ -24,7 +24,11 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.effects.scales import stored_task_weights
-from causalgia.errors import InferenceError, quoted
+from causalgia.errors import (
+    InferenceError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation.given_effects import task_columns_of
 from causalgia.expressions import first_dependent
 from causalgia.posterior.error_covariance import as_usable_se, normal_scores
@@ -486,11 +490,13 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
     columns = task_columns_of(estimates)
     if not columns:
         raise InferenceError(
-            "across='task': the correlation of the errors between tasks is not known, "
-            "and as independent they would give false signs. From units: "
-            "cg.estimate(effects, task_correlation=True); from elsewhere: "
-            "cg.from_effects(table, task_correlation=...), a matrix over tasks "
-            "(np.eye(T) says that they are independent)"
+            argument="across",
+            value="task",
+            need=": the correlation of the errors between tasks is not known, and as "
+            "independent they would give false signs. From units: "
+            "cg.estimate(effects, task_correlation=True)",
+            cure="from elsewhere: cg.from_effects(table, task_correlation=...), a "
+            "matrix over tasks (np.eye(T) says that they are independent)",
         )
     names = [
         d
@@ -543,9 +549,14 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
             if values.min() <= _SINGULAR:
                 name = estimates["contrast"].to_numpy()[rows[int(values.argmin())]]
                 raise InferenceError(
-                    f"across='task': contrast {name!s}: task_correlation= is singular "
-                    f"(least eigenvalue {values.min():.1g}); give a mean over "
-                    "contrasts, (T, T), or leave a task out"
+                    argument="across",
+                    value="task",
+                    need=(
+                        f": contrast {name!s}: ",
+                        Setting("task_correlation"),
+                        f" is singular (least eigenvalue {values.min():.1g})",
+                    ),
+                    cure="give a mean over contrasts, (T, T), or leave a task out",
                 )
     if not _exceeds_sampling_error(shared, mean, least, known):
         shared = np.zeros(mean.shape)
@@ -599,10 +610,13 @@ def _check_tasks_differ(correlation: Array, names: npt.NDArray[np.str_]) -> None
         return
     first, second = np.argsort(-np.abs(vector[:, 0]), kind="stable")[:2]
     raise InferenceError(
-        f"across='task': the errors of task {names[first]!s} follow from those of "
-        f"other tasks, such as {names[second]!s} (correlation "
-        f"{correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the task "
-        "is redundant; leave it out, estimates.drop_sel(task=[...])"
+        argument="across",
+        value="task",
+        need=f": the errors of task {names[first]!s} follow from those of other tasks, "
+        f"such as {names[second]!s} (correlation "
+        f"{correlation[first, second]:.4f}, least eigenvalue {value[0]:.1g}): the "
+        "task is redundant",
+        cure="leave it out, estimates.drop_sel(task=[...])",
     )
 
 
@@ -626,9 +640,11 @@ def _check_independent(estimates: xr.Dataset, correlation: Array, df: float) -> 
         vectors = np.linalg.eigh(few[0])[1]
         dependent = names[int(np.abs(vectors[:, 0]).argmax())]
     raise InferenceError(
-        f"across='task': the task {quoted(dependent)} is a weighted sum of other "
-        "tasks, so that its errors follow from theirs and nothing is shared with it; "
-        f"leave it out, estimates.drop_sel(task={quoted(dependent)})"
+        argument="across",
+        value="task",
+        need=f": the task {quoted(dependent)} is a weighted sum of other tasks, so that "
+        "its errors follow from theirs and nothing is shared with it",
+        cure=f"leave it out, estimates.drop_sel(task={quoted(dependent)})",
     )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from causalgia.errors import OutcomesError, PredictorError, quoted
+from causalgia.errors import OutcomesError, PredictorError, one_line, quoted
 from causalgia.inputs import no_network, open_regular_file, read_bytes
 from causalgia.predict.keras_layers import (
     MERGES,
@@ -189,7 +189,7 @@ def read_keras_h5(
     try:
         check_hdf5(place)
     except OutcomesError as error:
-        raise PredictorError(str(error)) from error
+        raise error.replace(error=PredictorError) from error
     with h5py.File(place, "r") as file:
         given = _text_of_graph(file, place, config)
         if config is not None and "layers" in file:  # as Keras 3 writes weights alone
@@ -249,7 +249,7 @@ def _read_archive(
             check_hdf5(copy)
             return _of_archive(graph_of(text, place), copy)
     except OutcomesError as error:
-        raise PredictorError(f"{place}: {error}") from error
+        raise error.at(str(place), error=PredictorError) from error
     except (
         zipfile.BadZipFile,
         NotImplementedError,
@@ -559,7 +559,7 @@ class KerasNetwork(torch.nn.Module):
         ) as error:
             raise PredictorError(
                 f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be "
-                f"read ({type(error).__name__}: {str(error)[:200]}); is this the graph "
+                f"read ({one_line(error)}); is this the graph "
                 "of these weights?"
             ) from error
 

@@ -118,7 +118,7 @@ def as_numbers(values: object) -> NDArray[Any]:
     except Exception as error:
         cure = (
             "return net(x).detach().numpy(), or use cg.TorchPredictor(net)"
-            if "grad" in str(error)
+            if getattr(values, "requires_grad", False)
             else "return numpy"
         )
         msg = (
@@ -306,6 +306,24 @@ def cure_of_track(value: object, n_rows: int) -> str:
         "give reduce=, a function of what the network returns, that makes one tensor "
         "of it"
     )
+
+
+def code_of_failure(error: BaseException) -> str:
+    """Return the code of a call of PyTorch that failed: ``"memory"`` if a device has
+    none left; ``"batch norm"`` if a network normalizes over its batch, and one sequence
+    alone has no spread.
+
+    Examples
+    --------
+    >>> code_of_failure(
+    ...     ValueError("Expected more than 1 value per channel when training")
+    ... )
+    'batch norm'
+    """
+    text = str(error)
+    if "out of memory" in text or "can't allocate memory" in text:
+        return "memory"
+    return "batch norm" if "more than 1 value per channel" in text else ""
 
 
 def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:

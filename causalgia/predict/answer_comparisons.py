@@ -217,13 +217,9 @@ def _ask_first(predictor: Predictor, some: Tokens) -> NDArray[Any]:
     try:
         return predictor.predict(some[:1])
     except PredictorError as error:
-        if "more than 1 value per channel" in str(
-            error
-        ):  # batch norm of torch in training mode
+        if error.code == "batch norm":  # in training mode
             how = "alone and among others (alone it fails)"
-            raise PredictorError(
-                f"the predictor {MATES.format(how=how)}. It says: {error}"
-            ) from error
+            raise error.at(f"the predictor {MATES.format(how=how)}. It says") from error
         call_failed = error.__cause__ is not None or isinstance(error, NonFiniteError)
         if not call_failed or len(some) < 2 or some.shape[1] > LONG:
             raise

@@ -273,8 +273,7 @@ class Ensemble(Predictor):
                 position=error.position,
             ) from error
         except PredictorError as error:
-            msg = f"model {quoted(name)}: {error}"
-            raise PredictorError(msg) from error
+            raise error.at(f"model {quoted(name)}") from error
 
     def _one_twice(self, i: int, j: int, why: str) -> PredictorError:
         return PredictorError(

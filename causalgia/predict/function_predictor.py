@@ -18,6 +18,7 @@ from causalgia.predict.answer_checks import (
     as_answers,
     as_numbers,
     check_not_constant,
+    code_of_failure,
     cure_of_failure,
     first_line,
     one_line,
@@ -265,7 +266,7 @@ class FunctionPredictor(SinglePredictor):
                 f"{shape_in_words(self.layout)}. "
                 f"{known or 'Check the length of the sequences, layout= and dtype='}"
             )
-            raise PredictorError(msg) from error
+            raise PredictorError(msg, code=code_of_failure(error)) from error
 
     def _other_layout(self, x: NDArray[Any]) -> str:
         """Return the cure if the callable, which never answered, takes the channels in

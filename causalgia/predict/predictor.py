@@ -47,6 +47,8 @@ class NonFiniteError(PredictorError):
     caller who knows its arm and unit; `position` that of a track.
     """
 
+    value: float
+
     def __init__(
         self,
         message: str,
@@ -626,8 +628,10 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         return as_scale_in_words(scale, "scale", meaning)
     if tasks is None:
         raise PredictorError(
-            f"scale={quoted(scale)} is for tasks whose names are not given; say them, "
-            "tasks=['K562', ...], or one scale for all"
+            argument="scale",
+            value=scale,
+            need="is for tasks whose names are not given",
+            cure="say them, tasks=['K562', ...], or one scale for all",
         )
     if isinstance(scale, Mapping):
         unknown = [
@@ -647,8 +651,10 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         scale = [scale[task] for task in tasks]
     if len(scale) != len(tasks):
         raise PredictorError(
-            f"scale={quoted(scale)}: {len(scale)} for {len(tasks)} tasks; give one for "
-            "each, or one text for all"
+            argument="scale",
+            value=scale,
+            need=f": {len(scale)} for {len(tasks)} tasks",
+            cure="give one for each, or one text for all",
         )
     texts = tuple(
         as_scale_in_words(one, f"scale of task {quoted(task)}", meaning)
@@ -747,7 +753,7 @@ def as_token_rows(tokens: NDArray[Any]) -> Tokens:
     try:
         rows = as_token_array(tokens)
     except SequenceError as error:
-        raise PredictorError(str(error)) from error
+        raise error.replace(error=PredictorError) from error
     if rows.ndim != 2 or not rows.size:
         msg = (
             "a predictor takes tokens (n, length) with at least one row and one "

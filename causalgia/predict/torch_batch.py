@@ -26,7 +26,12 @@ from causalgia.errors import (
     caller_stacklevel,
     quoted,
 )
-from causalgia.predict.answer_checks import cure_of_shape, first_line, place_columns
+from causalgia.predict.answer_checks import (
+    code_of_failure,
+    cure_of_shape,
+    first_line,
+    place_columns,
+)
 from causalgia.predict.predictor import LONG, as_batch_size, as_distinct_names
 from causalgia.predict.torch_device import OperationWatch
 
@@ -208,11 +213,10 @@ class _Sizes(OperationWatch):
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Say whether an exception means that a device ran out of memory."""
-    text = str(error)
-    from_torch = isinstance(error, RuntimeError) and (
-        "out of memory" in text or "can't allocate memory" in text
+    from_torch = isinstance(error, RuntimeError)
+    return isinstance(error, MemoryError) or (
+        from_torch and code_of_failure(error) == "memory"
     )
-    return from_torch or isinstance(error, MemoryError)
 
 
 Tensor: TypeAlias = torch.Tensor

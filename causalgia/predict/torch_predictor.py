@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import (
     check_not_constant,
+    code_of_failure,
     cure_of_failure,
     first_line,
     what_instead_of_network,
@@ -625,7 +626,7 @@ class TorchPredictor(SinglePredictor):
                 f"channels {shape_in_words(self.layout)}. "
                 f"{self._other_layout(x) or known or 'Check the length of the sequences and layout='}"
             )
-            raise PredictorError(msg) from error
+            raise PredictorError(msg, code=code_of_failure(error)) from error
         if (
             not self._met
             and self._function is not None

@@ -38,6 +38,7 @@ from causalgia.errors import (
     PredictorError,
     ProtocolError,
     RandomnessError,
+    Setting,
     caller_stacklevel,
     comma_list,
     quoted,
@@ -299,8 +300,10 @@ class Protocol:
                 raise DesignError("[analysis] asks for no contrasts")
             _rule_of_text(design.get("until"))
         except CausalgiaError as error:
-            raise ProtocolError(
-                f"{path}: {error}; take the copy that was registered"
+            raise error.at(
+                str(path),
+                then="; take the copy that was registered",
+                error=ProtocolError,
             ) from error
         made = object.__new__(cls)
         made._set(
@@ -788,8 +791,16 @@ def _as_seed(rng: object, fixed: tuple[Any, ...]) -> int:
         return int(hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:8], 16)
     if not is_whole(rng) or not 0 <= rng < 2**63:
         raise RandomnessError(
-            f"rng={quoted(rng)}: a protocol takes a seed that can be written down, a "
-            "whole number from 0 to below 2^63, such as rng=0; or leave it out"
+            argument="rng",
+            value=rng,
+            need=(
+                (
+                    ": a protocol takes a seed that can be written down, a whole number "
+                    "from 0 to below 2^63, such as "
+                ),
+                Setting("rng", 0),
+            ),
+            cure="or leave it out",
         )
     return int(rng)
 
@@ -799,8 +810,9 @@ def _as_rule_text(until: object) -> str | None:
         return None
     if not isinstance(until, Precision | Decided):
         raise DesignError(
-            "until= takes cg.Precision(half_width=) or cg.Decided(rope=), not "
-            f"{quoted(until)}"
+            argument="until",
+            need="takes cg.Precision(half_width=) or cg.Decided(rope=), not "
+            f"{quoted(until)}",
         )
     text = until.stored_text()
     _rule_of_text(text)

@@ -163,7 +163,9 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     try:
         check_content(content)
     except CausalgiaError as error:
-        raise ProtocolError(f"{path}: {error}; {_LOCK_CURE}") from error
+        raise error.at(
+            str(path), then=f"; {_LOCK_CURE}", error=ProtocolError
+        ) from error
     return content, found[1]
 
 

@@ -196,7 +196,7 @@ class Claim:
             if self.motifs is not None:
                 motifs_with_thresholds(self.motifs, None)
         except CausalgiaError as error:
-            raise DesignError(f"motifs=...: {error}") from error
+            raise error.at("motifs=...", error=DesignError) from error
         if self.positive is None:
             return
         try:
@@ -209,8 +209,8 @@ class Claim:
             check_rearrangeable(known, n=N_PLACEBOS)
         except CausalgiaError as error:
             cure = f"name a motif with {N_PLACEBOS} other orders of its letters"
-            raise DesignError(
-                f"positive={quoted(self.positive)}: {error}; {cure}"
+            raise error.at(
+                f"positive={quoted(self.positive)}", then=f"; {cure}", error=DesignError
             ) from error
 
     @cached_property
@@ -470,7 +470,7 @@ class Claim:
         try:
             found = as_sequences(self.real)
         except SequenceError as error:
-            raise DesignError(f"real=...: {error}") from error
+            raise error.at("real=...", error=DesignError) from error
         if self.design is not None and found.length != self.design.null.length:
             raise DesignError(
                 f"real= has sequences of {found.length} bp and the backgrounds have "

@@ -212,18 +212,21 @@ def _is_iupac(letter: str) -> bool:
 
 def _raise_letter_error(letter: str, position: int, record: str) -> None:
     cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
-    if _is_iupac(letter):
+    is_ambiguous = _is_iupac(letter)
+    if is_ambiguous:
         cure = (
             "drop the record, or choose ambiguous='draw' with rng= (in encode, "
             "cg.read_sequences or from_bed; in a trial file of = {file = 'x.fa', "
             "ambiguous = 'draw'}; --ambiguous draw) to draw it uniformly from "
             f"{IUPAC[letter.upper()]}"
         )
-    msg = (
-        f"{record}: letter {quoted(letter)} at position {position} (counted from 0) is "
-        f"not a base; {cure}"
+    raise SequenceError(
+        places=(record,),
+        need=f"letter {quoted(letter)} at position {position} (counted from 0) is not "
+        "a base",
+        cure=cure,
+        code="ambiguous letter" if is_ambiguous else "",
     )
-    raise SequenceError(msg)
 
 
 def decode(tokens: NDArray[np.integer], *, rna: bool = False) -> list[str]:

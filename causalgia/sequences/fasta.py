@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_int, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import SequenceError, Setting, quoted
 from causalgia.sequences.alphabet import (
     CODES,
     COMPLEMENT_CODES,
@@ -380,9 +380,10 @@ def as_shuffled(of: Source, *, keep_n: bool) -> Sequences:
     try:
         return as_sequences(of)
     except SequenceError as error:
-        if "draw it uniformly" not in str(error):
+        if error.code != "ambiguous letter":
             raise
-        raise SequenceError(f"{error}, or keep_n=True to keep its place") from error
+        then = (", or ", Setting("keep_n", True), " to keep its place")
+        raise error.at(then=then) from error
 
 
 def read_letters(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_real
-from causalgia.errors import OutcomesError, SequenceError, quoted
+from causalgia.errors import OutcomesError, SequenceError, first_words, quoted
 from causalgia.inputs import open_regular_file, parse_int
 from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
@@ -211,12 +211,11 @@ def opened_hdf5(path: Path) -> Iterator[h5py.File]:
     except SequenceError:
         raise
     except Exception as error:  # damaged files raise any exception
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
         if isinstance(error, OutcomesError):  # which names the file and the cure
-            raise SequenceError(why) from error
+            raise error.replace(error=SequenceError) from error
         raise SequenceError(
-            f"{path}: cannot be read ({why}); it is damaged or was cut short; copy or "
-            "make it anew"
+            f"{path}: cannot be read ({first_words(error)}); it is damaged or was cut "
+            "short; copy or make it anew"
         ) from error
 
 
@@ -229,8 +228,7 @@ def _check_with_filters(path: Path) -> None:
     try:
         check_hdf5(path)
     except OutcomesError as error:
-        why = str(error).replace(str(path), "")  # a file may be named "filtered.h5"
-        if "filter" not in why and "plugin" not in why:
+        if error.code != "filter":
             raise
         try:
             import hdf5plugin  # noqa: F401  # h5py has its filters from then on

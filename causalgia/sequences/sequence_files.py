@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import SequenceError, first_words, quoted
 from causalgia.inputs import LARGEST, no_text, open_regular_file
 from causalgia.sequences.alphabet import Layout, ReadAmbiguous
 from causalgia.sequences.fasta import (
@@ -453,7 +453,7 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                 f"{path}: does not fit into the memory that is free; split the file"
             ) from error
         except Exception as error:  # damaged files raise any exception
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            why = first_words(error)
             objects = (
                 "it holds Python objects, which are never opened: "
                 if "pickle" in why or "Object" in why

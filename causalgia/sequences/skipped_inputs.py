@@ -116,9 +116,17 @@ def ways_out(*cures: str, skip: str) -> str:
     >>> read("peaks.bed")
     "drop it, or leave such lines out by skip='edge'"
     """
-    if _TAKES_SKIP.get():
-        cures = (*cures, f"leave such lines out by skip={quoted(skip)}")
+    if left_out := or_left_out(skip):
+        return ", ".join(cures) + left_out
     return ", or ".join(filter(None, (", ".join(cures[:-1]), cures[-1])))
+
+
+def or_left_out(reason: str) -> str:
+    """Return the last of several ways out, which leaves such lines out, where the
+    function that was called can.
+    """
+    there = _TAKES_SKIP.get()
+    return f", or leave such lines out by skip={quoted(reason)}" if there else ""
 
 
 def parsed_or_left_out(
@@ -140,7 +148,7 @@ def parsed_or_left_out(
         return parse()
     except SequenceError as error:
         if "malformed" not in reasons:
-            raise SequenceError(ways_out(str(error), skip="malformed")) from error
+            raise error.at(then=or_left_out("malformed")) from error
         detail = str(error).removeprefix(f"{place}: ").partition(";")[0]
         skipped.append(Skipped(f"line {number}", "malformed", detail, number))
         return None

@@ -24,6 +24,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
+    or_left_out,
     parsed_or_left_out,
     takes_skip,
     ways_out,
@@ -345,8 +346,8 @@ def _of_alternates(
         try:
             yield Variant(chromosome, position, reference, alternate, name)
         except SequenceError as error:
-            text = ways_out(str(error), skip=flaw) if flaw else error
-            raise SequenceError(f"{place}: {text}") from error
+            cure = or_left_out(flaw) if flaw else ""
+            raise error.at(place, then=cure) from error
 
 
 def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:

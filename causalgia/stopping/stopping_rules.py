@@ -20,7 +20,8 @@ from causalgia.errors import (
     DecisionError,
     DesignError,
     EstimateError,
-    quoted,
+    Setting,
+    ShortNumber,
 )
 from causalgia.estimation import estimate, mean_ice
 from causalgia.estimation.crossover_estimates import (
@@ -88,16 +89,22 @@ class Rule:
         try:
             analysis = Analysis(control=self.control, contrasts=self.contrasts)
         except DesignError as error:
-            raise EstimateError(str(error).replace("Analysis", name, 1)) from error
+            raise error.moved("Analysis", name, error=EstimateError) from error
         object.__setattr__(self, "contrasts", analysis.contrasts)
         if not is_whole(self.min_clusters) or self.min_clusters < START:
             raise EstimateError(
-                f"{name}: min_clusters={quoted(self.min_clusters)} must be {START} "
-                "clusters or more; earlier looks inflate the error rate"
+                places=(name,),
+                argument="min_clusters",
+                value=self.min_clusters,
+                need=f"must be {START} clusters or more",
+                cure="earlier looks inflate the error rate",
             )
         if self.every is not None and (not is_whole(self.every) or self.every < 1):
             raise EstimateError(
-                f"{name}: every={quoted(self.every)} must be a number of units, or None"
+                places=(name,),
+                argument="every",
+                value=self.every,
+                need="must be a number of units, or None",
             )
 
     def schedule(self, n_units: int) -> list[int]:
@@ -216,10 +223,12 @@ class Precision(Rule):
         super().__post_init__()
         if not is_real(self.half_width) or not 0 < self.half_width < np.inf:
             raise EstimateError(
-                f"Precision: half_width={quoted(self.half_width)} must be a positive "
-                "number, on the outcome's scale"
+                places=("Precision",),
+                argument="half_width",
+                value=self.half_width,
+                need="must be a positive number, on the outcome's scale",
             )
-        as_ci_prob(self.ci_prob, of="Precision: ")
+        as_ci_prob(self.ci_prob, places=("Precision",))
 
     def look(self, outcomes: xr.Dataset) -> Look:
         """Look at the outcomes of the units so far."""
@@ -354,27 +363,40 @@ class Decided(Rule):
         try:
             rope = None if self.rope is None else Rope.parse(self.rope)
         except DecisionError as error:
-            raise DecisionError(f"Decided: {error}") from None
+            raise error.at("Decided") from None
         if rope is None or not rope.is_fixed:
             raise DecisionError(
-                f"Decided: rope={quoted(self.rope)} is not fixed beforehand for all "
-                "effects; give two numbers (or two for each task), or 0"
+                places=("Decided",),
+                argument="rope",
+                value=self.rope,
+                need="is not fixed beforehand for all effects",
+                cure="give two numbers (or two for each task), or 0",
             )
         object.__setattr__(self, "rope", rope.value)
-        level = as_ci_prob(self.ci_prob, of="Decided: ")
+        level = as_ci_prob(self.ci_prob, places=("Decided",))
         object.__setattr__(self, "ci_prob", level)
         if not is_real(self.rare) or not 0 < self.rare < 1:
             raise DecisionError(
-                f"Decided: rare={quoted(self.rare)} is not between 0 and 1; for "
-                "example rare=0.01, which takes 368 clusters or more"
+                places=("Decided",),
+                argument="rare",
+                value=self.rare,
+                need="is not between 0 and 1",
+                cure=(
+                    "for example ",
+                    Setting("rare", 0.01),
+                    ", which takes 368 clusters or more",
+                ),
             )
         object.__setattr__(self, "rare", float(self.rare))
         if self.largest is not None:
             if not is_real(self.largest) or not 0 < self.largest < np.inf:
                 raise EstimateError(
-                    f"Decided: largest={quoted(self.largest)} must be a positive "
-                    "number, the largest effect on one background; None takes the "
-                    "largest observed"
+                    places=("Decided",),
+                    argument="largest",
+                    value=self.largest,
+                    need="must be a positive number, the largest effect on one "
+                    "background",
+                    cure="None takes the largest observed",
                 )
             object.__setattr__(self, "largest", float(self.largest))
 
@@ -394,11 +416,20 @@ class Decided(Rule):
         """
         if n_units < self._first_look:
             raise DecisionError(
-                f"Decided: no verdict is possible with {n_units:,} units: "
-                f"rare={self.rare:g} at ci_prob={self.ci_prob:g} takes "
-                f"{self._first_look:,} clusters, and looks start at "
-                f"{self.min_clusters}; plan more units, or give a larger share, "
-                "rare=0.05"
+                need=(
+                    f"Decided: no verdict is possible with {n_units:,} units: ",
+                    Setting("rare", ShortNumber(self.rare)),
+                    " at ",
+                    Setting("ci_prob", ShortNumber(self.ci_prob)),
+                    (
+                        f" takes {self._first_look:,} clusters, and looks start at "
+                        f"{self.min_clusters}"
+                    ),
+                ),
+                cure=(
+                    "plan more units, or give a larger share, ",
+                    Setting("rare", 0.05),
+                ),
             )
         return super().schedule(n_units)
 
@@ -580,8 +611,10 @@ def interim_estimates(
     codes = np.arange(n) if groups is None else groups.codes
     if codes.max() == 0:
         raise EstimateError(
-            "until=: all units so far share one cluster, so the variance between "
-            "clusters cannot be estimated; draw more parents"
+            argument="until",
+            need=": all units so far share one cluster, so the variance between "
+            "clusters cannot be estimated",
+            cure="draw more parents",
         )
     found = mean_ice(ice, None if groups is None else codes)
     first = np.unique(codes, return_index=True)[1]

@@ -42,10 +42,10 @@ def apply_arm(
     try:
         return arm.intervention.apply(tokens, units=ids, key=key)
     except (DesignError, SequenceError) as error:
-        named = f"arm '{arm.name}'"
-        if str(error).startswith(named):
+        place = f"arm '{arm.name}'"
+        if place in error.places:
             raise
-        raise type(error)(f"{named}: {error}") from error
+        raise error.at(place) from error
 
 
 def known_tasks(predictor: Predictor) -> tuple[str, ...] | None:

@@ -18,7 +18,7 @@ from scipy.special import stdtr
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design, Embed
 from causalgia.design.intervention import steps_of
-from causalgia.errors import CausalgiaError, quoted
+from causalgia.errors import CausalgiaError, message_line, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -149,10 +149,9 @@ def other_strand_notes(arms: tuple[OrientedArms, ...], trial: Trial) -> tuple[st
         try:
             control, motif, other = _answers(each, trial, units)
         except CausalgiaError as error:
-            why = " ".join(str(error).split())
             notes.append(
                 f"{quoted(each.spelled)} could not be predicted on the other strand: "
-                f"{why}"
+                f"{message_line(error)}"
             )
             continue
         sizes = _larger_on_the_other(control, motif, other, len(arms))

@@ -538,8 +538,8 @@ def _predict_places(trial: Trial, row: _ArmRows, places: Sequence[int]) -> NDArr
     except PredictorError as error:
         length = row.tokens.shape[1]
         cure = trial.cure_of_length(length)
-        raise PredictorError(
-            f"arm {quoted(row.arm.name)} ({length} bp): {error}{cure}"
+        raise error.at(
+            f"arm {quoted(row.arm.name)} ({length} bp)", then=cure
         ) from error
 
 

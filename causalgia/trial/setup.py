@@ -25,6 +25,7 @@ from causalgia.errors import (
     CausalgiaWarning,
     DegenerateWarning,
     DesignError,
+    Setting,
     StoreError,
     TrialInterruptedError,
     caller_stacklevel,
@@ -310,9 +311,9 @@ def check_distinct(trial: Trial) -> None:
     if distinct == 1:
         all_ = "all" if most == design.n_units else "the first"
         raise DesignError(
-            f"{all_} {most:,} units came out as one sequence: "
-            f"{design.drawn.describe()} hardly vary; use a null model that does, or "
-            "n_units=1"
+            need=f"{all_} {most:,} units came out as one sequence: "
+            f"{design.drawn.describe()} hardly vary",
+            cure=("use a null model that does, or ", Setting("n_units", 1)),
         )
     text = (
         f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are "
@@ -363,8 +364,9 @@ def open_or_create(
         )
         if list(archive.grid.turn_ends) != plan.ends.tolist():
             raise StoreError(
-                f"{archive.path}: was made for other units ({archive.grid.n_units:,}) "
-                f"than the trial has ({plan}); give another path as store="
+                need=f"{archive.path}: was made for other units "
+                f"({archive.grid.n_units:,}) than the trial has ({plan})",
+                cure=("give another path as ", Setting("store")),
             )
         other = archive.identity != identity
         if archive.missing or other:
@@ -434,18 +436,24 @@ def _check_fields(archive: Archive, fields: tuple[Field, ...]) -> None:
     if differ:
         there, now = quoted_apart(theirs.get(differ[0]), mine.get(differ[0]))
         raise StoreError(
-            f"{archive.path}: was made for other answers than the predictor gives: "
-            f"{quoted(differ[0])} has dims, shape {there} there, {now} now; give "
-            "another path as store="
+            need=f"{archive.path}: was made for other answers than the predictor gives: "
+            f"{quoted(differ[0])} has dims, shape {there} there, {now} now",
+            cure=("give another path as ", Setting("store")),
         )
     held = {field.name: field.dtype for field in archive.grid.fields}
     for field in fields if archive.missing else ():
         if not np.can_cast(field.dtype, held[field.name], "safe"):
             raise StoreError(
-                f"{archive.path}: keeps {quoted(field.name)} as "
+                need=f"{archive.path}: keeps {quoted(field.name)} as "
                 f"{np.dtype(held[field.name])}, which cannot hold the predictor's "
-                f"{np.dtype(field.dtype)}; let it answer in "
-                f"{np.dtype(held[field.name])}, or give another path as store="
+                f"{np.dtype(field.dtype)}",
+                cure=(
+                    (
+                        f"let it answer in {np.dtype(held[field.name])}, or give another "
+                        "path as "
+                    ),
+                    Setting("store"),
+                ),
             )
 
 
@@ -532,17 +540,23 @@ def take_over_answers(
     """
     if isinstance(reduction, RunningSums):
         raise StoreError(
-            f"{archive.path}: keeps sums, and no answers that could be compared with "
-            "the predictor's; give another path as store= (keep='outcomes' and "
-            "keep='effects' can be taken over)"
+            need=f"{archive.path}: keeps sums, and no answers that could be compared "
+            "with the predictor's",
+            cure=(
+                "give another path as ",
+                Setting("store"),
+                " (keep='outcomes' and ",
+                Setting("keep", "effects"),
+                " can be taken over)",
+            ),
         )
     _check_frames(setup, archive)
     lacking = set(archive.missing)
     turns = [turn for turn in range(len(plan)) if turn not in lacking]
     if not turns:
         raise StoreError(
-            f"{archive.path}: keeps no whole turn that could be compared; give another "
-            "path as store="
+            need=f"{archive.path}: keeps no whole turn that could be compared",
+            cure=("give another path as ", Setting("store")),
         )
     chosen = [
         turns[int(i)]
@@ -586,14 +600,16 @@ def _check_frames(setup: TrialSetup, archive: Archive) -> None:
         )
         if one != other:
             raise StoreError(
-                f"{archive.path}: has answers of the {name.replace('_', ' ')}s "
-                f"{other}, not {one}; give another path as store="
+                need=f"{archive.path}: has answers of the {name.replace('_', ' ')}s "
+                f"{other}, not {one}",
+                cure=("give another path as ", Setting("store")),
             )
     if mine.attrs["scale"] != theirs.attrs.get("scale"):
         raise StoreError(
-            f"{archive.path}: has answers on the scale "
-            f"{quoted(theirs.attrs.get('scale'))}, not {quoted(mine.attrs['scale'])}; "
-            "give another path as store="
+            need=f"{archive.path}: has answers on the scale "
+            f"{quoted(theirs.attrs.get('scale'))}, not "
+            f"{quoted(mine.attrs['scale'])}",
+            cure=("give another path as ", Setting("store")),
         )
 
 
@@ -656,8 +672,8 @@ def _check_close(
         for dim, i in zip(dims[1:], at[1:], strict=True)
     ]
     raise StoreError(
-        f"{archive.path}: the predictor does not give the answers that are kept: "
-        f"{', '.join(where)}: {before[at]:.9g} there, {now[at]:.9g} now, and its own "
-        f"rounding is {allowed[at] / _TIMES:.1g}; give another path as store=, and run "
-        "the trial anew"
+        need=f"{archive.path}: the predictor does not give the answers that are kept: "
+        f"{', '.join(where)}: {before[at]:.9g} there, {now[at]:.9g} now, and its "
+        f"own rounding is {allowed[at] / _TIMES:.1g}",
+        cure=("give another path as ", Setting("store"), ", and run the trial anew"),
     )

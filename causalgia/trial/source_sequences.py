@@ -19,7 +19,7 @@ from causalgia.analysis import Analysis
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import steps_of
 from causalgia.design.null_model import FromSequences, random_order
-from causalgia.errors import CausalgiaError, DesignError, SequenceError
+from causalgia.errors import CausalgiaError, DesignError, SequenceError, message_line
 from causalgia.predict import Predictor
 from causalgia.sequences.fasta import Sequences, as_sequences
 from causalgia.streams import derive
@@ -66,8 +66,10 @@ class SourceTrial:
         try:
             outcome, n = self._answers(trial)
         except CausalgiaError as error:
-            why = " ".join(str(error).split())
-            text = f"{self.population} could not be predicted beside the trial: {why}"
+            text = (
+                f"{self.population} could not be predicted beside the trial: "
+                f"{message_line(error)}"
+            )
             self.outcomes = xr.Dataset(attrs={"source_failure": text})
             return
         dims = ("source_sequence", "source_arm", *trial.predictor.dims)
@@ -173,7 +175,7 @@ def as_real_sequences(design: Design, real: Any) -> Sequences:
     try:
         given = as_sequences(real)
     except SequenceError as error:
-        raise DesignError(f"real=...: {error}") from error
+        raise error.at("real=...", error=DesignError) from error
     if given.length != design.null.length:
         raise DesignError(
             f"real= has sequences of {given.length} bp and the backgrounds have "

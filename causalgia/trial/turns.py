@@ -354,8 +354,8 @@ class Trial:
                     part.resolve_batch_size(length)
                 except PredictorError as error:
                     cure = self.cure_of_length(length)
-                    raise PredictorError(
-                        f"arm {quoted(arm)} ({length} bp): {error}{cure}"
+                    raise error.at(
+                        f"arm {quoted(arm)} ({length} bp)", then=cure
                     ) from error
         length = self.design.null.length
         incremental = [
@@ -576,9 +576,7 @@ class _SequenceQueries:
         except PredictorError as error:
             length = self.distinct.tokens.shape[1]
             cure = self.trial.cure_of_length(length)
-            raise PredictorError(
-                f"arm {quoted(arm)} ({length} bp): {error}{cure}"
-            ) from error
+            raise error.at(f"arm {quoted(arm)} ({length} bp)", then=cure) from error
 
     def part(
         self, number: int, part: Predictor, advance: Advance | None

@@ -20,7 +20,7 @@ from causalgia.design import (
     placebos,
 )
 from causalgia.design.patterns import pattern_from_plain
-from causalgia.errors import CausalgiaError, DesignError, quoted, shell_word
+from causalgia.errors import ArgumentOf, CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
 from causalgia.inputs import parse_toml, read_text
 from causalgia.sequences import read_fasta
@@ -212,7 +212,7 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
             mpra=table.get("mpra", {}),
         )
     except CausalgiaError as error:
-        raise DesignError(f"{source}: {error}") from error
+        raise error.at(str(source), error=DesignError) from error
 
 
 def _read_file(path: str | Path) -> str:
@@ -253,7 +253,7 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
                 pattern, at=given["at"], n_placebos=given["n"], strand=strand
             )
         except DesignError as error:
-            raise DesignError(f"[placebos]: {error}") from error
+            raise error.at("[placebos]") from error
         arms += [Arm(name, one) for name, one in made.items()]
     return (
         Design(null=null, arms=arms, n_units=table["n_units"], **rest),
@@ -291,9 +291,10 @@ def _errors_of_null() -> Iterator[None]:
     try:
         yield
     except CausalgiaError as error:
-        raise DesignError(
-            re.sub(r"^(?:cg\.)?[A-Z]\w+\((\w+)=\.\.\.\)", r"[null]: \1", str(error))
-        ) from error
+        places = error.places
+        if places and isinstance(places[0], ArgumentOf):
+            places = ("[null]", places[0].argument, *places[1:])
+        raise error.replace(places=places, error=DesignError) from error
 
 
 def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analysis:
@@ -327,7 +328,7 @@ def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analys
             }
         return Analysis.from_dict(table)
     except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
+        raise error.at(str(path), error=DesignError) from error
 
 
 def read_experiment_design(path: str | Path) -> Experiment | None:
@@ -347,7 +348,7 @@ def read_experiment_design(path: str | Path) -> Experiment | None:
         table = with_absolute_paths(plain, Path(path).resolve().parent)
         return read_experiment(table, _read_null_of_experiment(table)).build()
     except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
+        raise error.at(str(path), error=DesignError) from error
 
 
 def read_library_spec(path: str | Path) -> LibrarySpec:
@@ -380,7 +381,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
         design, analysis, _ = _build_design(with_absolute_paths(plain, folder))
         check_analysis(analysis, design)
     except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
+        raise error.at(str(path), error=DesignError) from error
     name = plain.get("name", "trial")
     return LibrarySpec(
         name=name, design=design, rng=plain["rng"], analysis=analysis, options=options
@@ -411,7 +412,7 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
         check_key(plain, "predictor", "a file for --predictor")
         return _read_predictor(plain["predictor"], Path(path).resolve().parent)
     except CausalgiaError as error:
-        raise DesignError(f"{path}: {error}") from error
+        raise error.at(str(path), error=DesignError) from error
 
 
 def _read_predictor(plain: object, folder: Path) -> PredictorSpec:

@@ -22,7 +22,11 @@ from causalgia.choices import (
     RENAMED_ERRORS,
     Error,
 )
-from causalgia.errors import DecisionError, quoted
+from causalgia.errors import (
+    DecisionError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation import as_estimates
 from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.estimation.ratios import open_ended
@@ -272,22 +276,30 @@ def _as_error(error: Any, kind: _Kind) -> Any:
         return "posterior" if kind == "posterior" else "fdr"
     if isinstance(error, str) and error in RENAMED_ERRORS:
         raise DecisionError(
-            f"error={quoted(error)} has another name: {RENAMED_ERRORS[error]}"
+            argument="error",
+            value=error,
+            need=f"has another name: {RENAMED_ERRORS[error]}",
         )
     if not isinstance(error, str) or error not in ERRORS:
         raise DecisionError(
-            f"error={quoted(error)} is not one of "
-            f"{', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}"
+            argument="error",
+            value=error,
+            need="is not one of "
+            f"{', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}",
         )
     if kind == "posterior" and error != "posterior":
         raise DecisionError(
-            f"error={quoted(error)} is of tests, and this is a posterior; give the "
-            f"estimates: cg.decide(estimates, error={quoted(error)})"
+            argument="error",
+            value=error,
+            need="is of tests, and this is a posterior",
+            cure=f"give the estimates: cg.decide(estimates, error={quoted(error)})",
         )
     if kind != "posterior" and error == "posterior":
         raise DecisionError(
-            "error='posterior' takes a posterior: cg.decide(cg.infer(estimates, "
-            "rng=0), ...), or cg.Analysis(error='posterior')"
+            argument="error",
+            value="posterior",
+            need="takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...), or "
+            "cg.Analysis(error='posterior')",
         )
     return error
 
@@ -298,8 +310,11 @@ def _check_shrinkage(shrink: Any, kind: _Kind) -> None:
     """
     if not isinstance(shrink, Shrinkage | None):
         raise DecisionError(
-            f"shrink={quoted(shrink)} is not a cg.Shrinkage; for example "
-            "shrink=cg.Shrinkage(law='normal'), or None for no hierarchical effect sizes"
+            argument="shrink",
+            value=shrink,
+            need="is not a cg.Shrinkage",
+            cure="for example shrink=cg.Shrinkage(law='normal'), or None for no "
+            "hierarchical effect sizes",
         )
     if shrink is not None and shrink.moderate is not None:
         raise DecisionError(
@@ -308,8 +323,10 @@ def _check_shrinkage(shrink: Any, kind: _Kind) -> None:
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
         raise DecisionError(
-            f"shrink={quoted(shrink)} is of estimates, and this is a posterior, which "
-            "has its law and prior: cg.infer(estimates, law=, prior=)"
+            argument="shrink",
+            value=shrink,
+            need="is of estimates, and this is a posterior, which has its law and "
+            "prior: cg.infer(estimates, law=, prior=)",
         )
 
 
@@ -411,10 +428,13 @@ def decide_posterior(
     effects = posterior.effects
     if "law" in effects.attrs and effects.sizes["contrast"] < LEAST_TO_SHRINK:
         raise DecisionError(
-            f"error='posterior' takes {LEAST_TO_SHRINK} or more exchangeable "
-            "contrasts, from which the law of effects is learned, and there "
+            argument="error",
+            value="posterior",
+            need=f"takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from which "
+            "the law of effects is learned, and there "
             f"{'is' if effects.sizes['contrast'] == 1 else 'are'} "
-            f"{effects.sizes['contrast']}; decide by tests: cg.decide(estimates, ...)"
+            f"{effects.sizes['contrast']}",
+            cure="decide by tests: cg.decide(estimates, ...)",
         )
     share = as_rare(rare, effects)
     errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)
@@ -484,8 +504,10 @@ def _as_largest(largest: Any) -> float | None:
         return None
     if not is_real(largest) or not 0 < float(largest) < np.inf:
         raise DecisionError(
-            f"largest={quoted(largest)} is not a positive number, the largest effect "
-            "that any background can have"
+            argument="largest",
+            value=largest,
+            need="is not a positive number, the largest effect that any background can "
+            "have",
         )
     return float(largest)
 
@@ -503,8 +525,12 @@ def _by_band(
     """
     if rng is None:
         raise DecisionError(
-            "error='fwer' resamples clusters for one simultaneous band, and needs a "
-            "seed: rng=0"
+            argument="error",
+            value="fwer",
+            need=(
+                "resamples clusters for one simultaneous band, and needs a seed: ",
+                Setting("rng", 0),
+            ),
         )
     units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
     over = row_families(joint.estimates, family)[0]

@@ -22,6 +22,7 @@ from causalgia.errors import (
     DecisionError,
     EstimateError,
     OutcomesError,
+    Setting,
     quoted,
 )
 from causalgia.estimation._estimate import estimate
@@ -273,8 +274,10 @@ def _requested_effects(
     ):
         if control is not None:
             raise ContrastError(
-                f"control={quoted(control)}: these are effects, whose contrasts are "
-                "fixed; leave control= out, or give the outcomes"
+                argument="control",
+                value=control,
+                need=": these are effects, whose contrasts are fixed",
+                cure=("leave ", Setting("control"), " out, or give the outcomes"),
             )
         return _selected(outcomes, requested)
     if control is not None:
@@ -303,8 +306,10 @@ def _selected(effects: xr.Dataset, requested: Any) -> xr.Dataset:
     names = as_names(requested)
     if names is None or not set(names) <= set(there):
         raise ContrastError(
-            f"contrast={quoted(requested)} is not one of these effects, of the "
-            f"contrasts {quoted(there[:20])}; name those"
+            argument="contrast",
+            value=requested,
+            need=f"is not one of these effects, of the contrasts {quoted(there[:20])}",
+            cure="name those",
         )
     return effects.isel(contrast=[there.index(str(name)) for name in names])
 
@@ -317,8 +322,10 @@ def _region_in_numbers(
     """
     if "model" in whole["ace"].dims:
         raise DecisionError(
-            f"rope={quoted(rope.value)} differs between the members of an ensemble; give "
-            "rope=(lower, upper), or the outcomes of one member"
+            argument="rope",
+            value=rope.value,
+            need="differs between the members of an ensemble",
+            cure="give rope=(lower, upper), or the outcomes of one member",
         )
     found = rope_region(rope, whole, null_value(whole))
     names = whole["contrast"].to_numpy().astype(str).tolist()
@@ -330,8 +337,10 @@ def _region_in_numbers(
     lower, upper = found.lower[rows], found.upper[rows]
     if not ((lower == lower[0]).all() and (upper == upper[0]).all()):
         raise DecisionError(
-            f"rope={quoted(rope.value)} differs between contrasts of motifs of other widths; "
-            "name contrasts of one width"
+            argument="rope",
+            value=rope.value,
+            need="differs between contrasts of motifs of other widths",
+            cure="name contrasts of one width",
         )
     tasks = map(str, whole["task"].to_numpy())
     ends = zip(lower[0].tolist(), upper[0].tolist(), strict=True)
@@ -346,9 +355,16 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
         called = by(outcomes) if callable(by) else by
     except KeyError as error:
         raise EstimateError(
-            f"by= asks for {error}, which these "
-            f"{'outcomes' if 'outcome' in outcomes else 'effects'} do not "
-            f"have{'' if 'outcome' in outcomes else '; give the outcomes, from cg.run or cg.from_frame'}"
+            argument="by",
+            need=(
+                "asks for ",
+                error,
+                (
+                    f", which these {'outcomes' if 'outcome' in outcomes else 'effects'} "
+                    "do not "
+                    f"have{'' if 'outcome' in outcomes else '; give the outcomes, from cg.run or cg.from_frame'}"
+                ),
+            ),
         ) from error
     label = str(
         getattr(by, "__name__", "") if callable(by) else getattr(by, "name", None) or ""
@@ -358,19 +374,24 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
     )
     if _has_other_units(called, outcomes):
         raise EstimateError(
-            "by= has other units than the outcomes, or another order; select or "
-            "reindex them alike"
+            argument="by",
+            need="has other units than the outcomes, or another order",
+            cure="select or reindex them alike",
         )
     try:
         values = np.asarray(called, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
-            f"by= is not one number for each unit ({error}); {_BY}"
+            argument="by",
+            need=("is not one number for each unit (", error, ")"),
+            cure=_BY,
         ) from error
     n = outcomes.sizes["unit"]
     if values.shape != (n,):
         raise EstimateError(
-            f"by= has shape {values.shape}, and there are {n} units; {_BY}"
+            argument="by",
+            need=f"has shape {values.shape}, and there are {n} units",
+            cure=_BY,
         )
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
@@ -379,8 +400,9 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
         )
     if (values == values[0]).all():
         raise EstimateError(
-            "by= is the same in all units, so that no weights move it; choose what "
-            "varies between them"
+            argument="by",
+            need="is the same in all units, so that no weights move it",
+            cure="choose what varies between them",
         )
     return values, label
 

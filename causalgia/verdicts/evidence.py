@@ -203,8 +203,10 @@ def row_families(table: xr.Dataset, family: str | None) -> tuple[list[Codes], st
         else:
             whole = "; None is the whole table" if str(family) == "all" else ""
             raise DecisionError(
-                f"family={quoted(family)} is neither 'task' nor a coordinate on "
-                f"contrast ({', '.join(on_contrast)}){whole}"
+                argument="family",
+                value=family,
+                need="is neither 'task' nor a coordinate on contrast "
+                f"({', '.join(on_contrast)}){whole}",
             )
         codes = np.broadcast_to(values, ace.shape)
         named += " without placebos" if mixed else ""

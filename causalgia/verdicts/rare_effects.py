@@ -10,7 +10,7 @@ import xarray as xr
 
 from causalgia.checks import is_real
 from causalgia.choices import TARGET_MEANINGS
-from causalgia.errors import DecisionError, quoted
+from causalgia.errors import DecisionError
 from causalgia.estimation.effect_intervals import independent_units
 
 RARE = 0.01
@@ -52,8 +52,11 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     number = is_real(rare)
     if not number or not 0 < float(rare) < 1:
         raise DecisionError(
-            f"rare={quoted(rare)} is neither 'auto', 'none' nor a share of the "
-            "backgrounds between 0 and 1; for example rare=0.01"
+            argument="rare",
+            value=rare,
+            need="is neither 'auto', 'none' nor a share of the backgrounds between 0 "
+            "and 1",
+            example=0.01,
         )
     return float(rare)
 

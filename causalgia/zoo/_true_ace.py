@@ -203,7 +203,7 @@ def requested_contrasts(
         try:
             return ContrastRequest(contrasts_of(contrasts, design.arm_names))
         except DesignError as error:
-            raise ContrastError(str(error)) from error
+            raise error.replace(error=ContrastError) from error
     if design.named_contrasts is None:
         untreated = [
             arm.name

@@ -113,8 +113,9 @@ class Oracle(Predictor):
         rows = [[1.0] * len(terms)] * len(names) if weights is None else weights
         if len(rows) != len(names):
             raise PredictorError(
-                f"weights= has {len(rows)} rows for {len(names)} tasks; give one row "
-                "for each task"
+                argument="weights",
+                need=f"has {len(rows)} rows for {len(names)} tasks",
+                cure="give one row for each task",
             )
         given: tuple[object, ...] = terms
         odd = [term for term in given if not isinstance(term, Term)]

@@ -145,7 +145,7 @@ def as_site(value: Any, name: str) -> str | Motif:
             return as_pattern(pattern_from_plain(value)).source
         return as_pattern(value).source if _is_pattern(value) else motif_of(value)
     except (DesignError, SequenceError) as error:
-        raise DesignError(f"{name}: {error}") from error
+        raise error.at(name, error=DesignError) from error
 
 
 def _is_pattern(value: object) -> bool:
@@ -523,7 +523,7 @@ def as_genomic(sequences: Any, name: str) -> Genomic:
     try:
         return Genomic(of=as_sequences(sequences))
     except SequenceError as error:
-        raise DesignError(f"{name}: {error}") from error
+        raise error.at(name, error=DesignError) from error
 
 
 def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
@@ -601,7 +601,7 @@ def as_string_or_motif(value: Any, name: str) -> str | Motif:
     try:
         found = motif_of(value)
     except SequenceError as error:
-        raise SequenceError(f"{name}: {error}") from error
+        raise error.at(name) from error
     is_string = (
         isinstance(value, str) and found.identifier is None and found.source is None
     )

@@ -133,7 +133,7 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
             value.tolist() if isinstance(value, np.ndarray) else value
         )
     except DesignError as error:
-        raise DesignError(f"{name}: {error}") from error
+        raise error.at(name) from error
     if stop > length:
         raise DesignError(
             f"{name}={start}-{stop} leaves the sequence of {length:,} bp; the last "
@@ -367,8 +367,10 @@ def as_task(tasks: Iterable[Any], task: str | None) -> str:
         return names[0]
     if task not in names:
         raise DesignError(
-            f"task={quoted(task)}: choose the task whose outcome is searched, one of "
-            f"{', '.join(names)}"
+            argument="task",
+            value=task,
+            need=": choose the task whose outcome is searched, one of "
+            f"{', '.join(names)}",
         )
     return str(task)
 

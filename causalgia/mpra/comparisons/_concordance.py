@@ -184,7 +184,7 @@ def concordance(
         except NoSlopeError as error:
             imprecise[name] = str(error)
         except EstimateError as error:
-            raise EstimateError(f"contrast {quoted(name)}: {error}") from error
+            raise error.at(f"contrast {quoted(name)}") from error
     left_out = _contrasts_without_spread(
         still, imprecise, named=pairs is not None, others=bool(parts)
     )

@@ -255,8 +255,6 @@ def _predict_inserts(
             f"oligo {quoted(names[fresh[error.row]])}: {error.detail}"
         ) from error
     except PredictorError as error:
-        raise PredictorError(
-            f"inserts with flanks of {tokens.shape[1]} bp: {error}"
-        ) from error
+        raise error.at(f"inserts with flanks of {tokens.shape[1]} bp") from error
     every: NDArray[Any] = predicted[numbers]
     return every

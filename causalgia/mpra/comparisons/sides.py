@@ -466,8 +466,11 @@ def match_contrasts(
     if pairs is not None:
         if not isinstance(pairs, Mapping) or not pairs:
             raise ContrastError(
-                f"pairs={quoted(pairs)} names none; give measured name -> virtual "
-                f"name: {{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
+                argument="pairs",
+                value=pairs,
+                need="names none",
+                cure=f"give measured name -> virtual name: {{{quoted(of_measured[0])}: "
+                f"{quoted(of_virtual[0])}}}",
             )
         for name, known, side in (
             *((str(m), of_measured, "measured") for m in pairs),

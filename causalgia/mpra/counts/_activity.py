@@ -99,8 +99,9 @@ def oligo_activity(counts: xr.Dataset, method: str) -> tuple[Array, NDArray[np.i
     """
     if method not in METHODS:
         raise CountsError(
-            f"method={quoted(method)} is neither 'barcodes' (each counts once) nor "
-            "'sums'"
+            argument="method",
+            value=method,
+            need="is neither 'barcodes' (each counts once) nor 'sums'",
         )
     if method == "sums":
         sums = aggregate(counts)
@@ -408,7 +409,10 @@ def _as_arm_names(side: pd.DataFrame, arm_names: Sequence[str] | None) -> list[s
     ):
         what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
         raise CountsError(
-            f"arm_names={quoted(arm_names)}: {what}; the arms are {', '.join(known)}"
+            argument="arm_names",
+            value=arm_names,
+            need=f": {what}",
+            cure=f"the arms are {', '.join(known)}",
         )
     return names
 

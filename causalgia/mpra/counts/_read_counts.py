@@ -18,7 +18,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import CountsError, Setting, quoted
 from causalgia.inputs import from_cell
 from causalgia.mpra.counts.count_formats import (
     EMPTY,
@@ -435,7 +435,11 @@ def _select_replicates(
             else "give a list of different replicates"
         )
         raise CountsError(
-            f"{path}: replicates={quoted(chosen)}: {what}; there are {', '.join(names)}"
+            places=(str(path),),
+            argument="replicates",
+            value=chosen,
+            need=f": {what}",
+            cure=f"there are {', '.join(names)}",
         )
     return wanted
 
@@ -456,10 +460,14 @@ def _check_one_kind(names: list[str], path: Path | Lines) -> None:
         listed = "; ".join(map(", ".join, kinds))
         first = kinds[0]
         raise CountsError(
-            f"{path}: the columns are of {len(kinds)} kinds ({listed}), and cell types "
-            "or conditions are not replicates of one another; read one at a time, "
-            f"replicates={quoted(first)}, or, if they are replicates all the same, "
-            "name them all there"
+            places=(str(path),),
+            need=f"the columns are of {len(kinds)} kinds ({listed}), and cell types "
+            "or conditions are not replicates of one another",
+            cure=(
+                "read one at a time, ",
+                Setting("replicates", first),
+                ", or, if they are replicates all the same, name them all there",
+            ),
         )
 
 

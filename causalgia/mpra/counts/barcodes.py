@@ -494,8 +494,9 @@ def _filter_few_barcodes(
             else f"no arm {quoted(unknown[0])}"
         )
         raise CountsError(
-            f"arm_names={quoted(arm_names)}: {what}, of "
-            f"{', '.join(dict.fromkeys(arm.tolist()))}"
+            argument="arm_names",
+            value=arm_names,
+            need=f": {what}, of {', '.join(dict.fromkeys(arm.tolist()))}",
         )
     compared = (
         np.ones(len(arm), dtype=bool)

@@ -119,8 +119,9 @@ def average(
     """
     if method not in get_args(Method):
         raise EstimateError(
-            f"method={quoted(method)} is not one of "
-            f"{', '.join(map(quoted, get_args(Method)))}"
+            argument="method",
+            value=method,
+            need=f"is not one of {', '.join(map(quoted, get_args(Method)))}",
         )
     ci_prob = as_ci_prob(ci_prob)
     fitted, left_out = _without_controls(fitted, by)

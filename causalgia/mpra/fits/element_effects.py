@@ -16,7 +16,13 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from causalgia.effects.contrast_weights import Contrasts, requested_weights
-from causalgia.errors import ContrastError, CountsError, EstimateError, quoted
+from causalgia.errors import (
+    ContrastError,
+    CountsError,
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation import moderate_unequal
 from causalgia.mpra.counts._activity import parallel_oligos
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
@@ -181,7 +187,9 @@ def _contrast_weights(
         )
     if isinstance(arms, str):
         raise ContrastError(
-            f"arm_names={quoted(arms)}: give a list of arms, of {', '.join(known)}"
+            argument="arm_names",
+            value=arms,
+            need=f": give a list of arms, of {', '.join(known)}",
         )
     if contrasts is not None:
         in_text = isinstance(contrasts, str) or (
@@ -194,8 +202,10 @@ def _contrast_weights(
         )
     elif str(control) not in known:
         raise ContrastError(
-            f"control={quoted(control)}: no arm {quoted(control)}; the arms are "
-            f"{', '.join(known)}"
+            argument="control",
+            value=control,
+            need=f": no arm {quoted(control)}",
+            cure=f"the arms are {', '.join(known)}",
         )
     else:
         treated = (
@@ -237,12 +247,16 @@ def _as_named_weights(contrasts: Any) -> dict[str, dict[str, float]]:
         }
     except (AttributeError, TypeError, ValueError) as error:
         raise ContrastError(
-            f"contrasts={quoted(contrasts)}: give name -> arm -> weight, as {{'GATA1': "
-            "{'control': -1, 'GATA1': 1}}"
+            argument="contrasts",
+            value=contrasts,
+            need=": give name -> arm -> weight, as {'GATA1': {'control': -1, 'GATA1': "
+            "1}}",
         ) from error
     if not found:
         raise ContrastError(
-            "contrasts= is empty; give name -> arm -> weight, or control="
+            argument="contrasts",
+            need="is empty",
+            cure=("give name -> arm -> weight, or ", Setting("control")),
         )
     return found
 

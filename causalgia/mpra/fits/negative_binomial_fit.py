@@ -17,6 +17,7 @@ from scipy import special
 from causalgia.errors import (
     BarcodeNoiseWarning,
     EstimateError,
+    Setting,
     caller_stacklevel,
     quoted,
 )
@@ -279,8 +280,10 @@ def _moderate_sandwich(found: _Sandwich, request: FitRequest) -> FittedEffects:
     estimated = found.estimated
     if not estimated.any():
         raise EstimateError(
-            "method='nb': no element has RNA in every arm, beside that of another, so "
-            "that no effect is finite"
+            argument="method",
+            value="nb",
+            need=": no element has RNA in every arm, beside that of another, so that "
+            "no effect is finite",
         )
     columns = [
         combine_layers(*found.layers(k, w)) for k, w in enumerate(request.weights**2)
@@ -325,11 +328,17 @@ def _check_equal_spread(products: Array, se: Array, request: FitRequest) -> None
                 f"{found.cv[a]:.2f} in arm '{request.arms[a]}'" for a in arms
             )
             raise EstimateError(
-                f"method='nb': contrast {quoted(name)}, barcodes of the arms spread "
-                f"unequally (sd of their activities over the mean: {spreads}), so the "
-                f"log2 ratio of mean reads is {found.gap:+.2f} off the difference of "
-                "mean log2 activities; use method='hierarchical' or 'two_way', which "
-                "estimate the difference"
+                argument="method",
+                value="nb",
+                need=f": contrast {quoted(name)}, barcodes of the arms spread unequally "
+                f"(sd of their activities over the mean: {spreads}), so the log2 "
+                f"ratio of mean reads is {found.gap:+.2f} off the difference of "
+                "mean log2 activities",
+                cure=(
+                    "use ",
+                    Setting("method", "hierarchical"),
+                    " or 'two_way', which estimate the difference",
+                ),
             )
     if len(products) < LEAST_ELEMENTS:
         warnings.warn(

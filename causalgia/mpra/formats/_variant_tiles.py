@@ -315,7 +315,7 @@ def variant_tiles(
     except SequenceError as error:
         if not isinstance(variants, str | PathLike):
             raise
-        raise SequenceError(f"{variants}: {error}") from error
+        raise error.at(str(variants)) from error
     _check_alleles_fit(usable, insert_length, offsets)
     pairs = [
         (x, s, offset) for x, s in zip(usable, spdi, strict=True) for offset in offsets

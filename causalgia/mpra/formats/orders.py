@@ -283,7 +283,7 @@ def write_library(
     try:
         return (*written, store.save(library, place / LIBRARY))
     except OutcomesError as error:
-        raise LibraryError(str(error)) from error
+        raise error.replace(error=LibraryError) from error
 
 
 def read_library(folder: str | PathLike[str]) -> xr.Dataset:
@@ -325,7 +325,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
     try:
         return store.load(path, "library")
     except OutcomesError as error:
-        raise LibraryError(str(error)) from error
+        raise error.replace(error=LibraryError) from error
 
 
 def two_arms() -> xr.Dataset:

@@ -172,7 +172,7 @@ def _as_bases(text: str, where: str) -> str:
     try:
         return decode(encode(text))[0]
     except SequenceError as error:
-        raise LibraryError(f"{where}= has {quoted(text)}: {error}") from error
+        raise error.at(f"{where}= has {quoted(text)}", error=LibraryError) from error
 
 
 def _mirna_seed(text: str) -> str:

@@ -266,7 +266,7 @@ def _as_adapter(letters: str) -> str:
     try:
         encode(letters)
     except SequenceError as error:
-        raise LibraryError(f"adapter {quoted(letters)}: {error}") from error
+        raise error.at(f"adapter {quoted(letters)}", error=LibraryError) from error
     return letters.upper().replace("U", "T")
 
 

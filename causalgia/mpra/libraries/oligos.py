@@ -270,7 +270,7 @@ def read_controls(source: Source, what: str, *, length: int) -> GivenControls:
     try:
         read = as_sequences(source)
     except SequenceError as error:
-        raise LibraryError(f"{what} controls: {error}") from error
+        raise error.at(f"{what} controls", error=LibraryError) from error
     printed = with_fingerprints([f"{what}{name}" for name in read.names], read.tokens)
     names = tuple(
         name if isinstance(name, str) else own

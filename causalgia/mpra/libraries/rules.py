@@ -373,8 +373,10 @@ def _as_strings_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
             try:
                 parse_iupac(one)
             except SequenceError as error:
-                raise LibraryError(
-                    f"motifs= has {quoted(one)}: {error}; give strings such as 'CACGTG'"
+                raise error.at(
+                    f"motifs= has {quoted(one)}",
+                    then="; give strings such as 'CACGTG'",
+                    error=LibraryError,
                 ) from error
     return found
 

@@ -127,13 +127,17 @@ def as_weights(weights: Any) -> tuple[float, ...]:
     numbers = np.asarray(weights)
     if numbers.dtype.kind not in "iuf" or numbers.ndim != 1:
         raise EstimateError(
-            f"weights={quoted(weights)}: give numbers that sum to 0; (-1, 1) is a "
-            "difference of two arms"
+            argument="weights",
+            value=weights,
+            need=": give numbers that sum to 0",
+            cure="(-1, 1) is a difference of two arms",
         )
     if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
         raise EstimateError(
-            f"weights={quoted(weights)} do not sum to 0; (-1, 1) is a difference of "
-            "two arms"
+            argument="weights",
+            value=weights,
+            need="do not sum to 0",
+            cure="(-1, 1) is a difference of two arms",
         )
     return tuple(numbers.tolist())
 

@@ -11,7 +11,11 @@ import xarray as xr
 from scipy import special
 
 from causalgia.checks import as_number
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import (
+    EstimateError,
+    Setting,
+    quoted,
+)
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_fields
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
@@ -83,8 +87,10 @@ class PlannedContrast:
                 as_probability(value, name)
         if self.q is not None and self.alpha is not None:
             raise EstimateError(
-                f"alpha={quoted(self.alpha)} and q={quoted(self.q)} are two error "
-                "rates of one test; give one of the two"
+                argument="alpha",
+                value=self.alpha,
+                need=("and ", Setting("q", self.q), " are two error rates of one test"),
+                cure="give one of the two",
             )
 
     @property
@@ -109,8 +115,9 @@ def as_contrast(contrast: object) -> PlannedContrast:
         return PlannedContrast()
     if not isinstance(contrast, PlannedContrast):
         raise EstimateError(
-            f"contrast= is a {type(contrast).__name__}; give "
-            "cg.mpra.PlannedContrast(alpha=0.05)"
+            argument="contrast",
+            need=f"is a {type(contrast).__name__}",
+            cure="give cg.mpra.PlannedContrast(alpha=0.05)",
         )
     return contrast
 

@@ -23,21 +23,23 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import StoreError, quoted
+from causalgia.errors import Parts, Setting, StoreError, quoted
 from causalgia.inputs import check_depth
 
 Data: TypeAlias = "bytes | memoryview"
 
 _RESUMABLE = "what was committed before is kept, and the same call continues from there"
 _FULL = f"free some space, or raise the quota: {_RESUMABLE}"
-_CLOSED = (
+_CLOSED: Parts = (
     "make it readable and writable (to read it alone, cg.open), or give another path "
-    "as store="
+    "as ",
+    Setting("store"),
 )
-_CURES = {
+_ELSEWHERE: Parts = ("give another path as ", Setting("store"))
+_CURES: dict[int, Parts] = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _FULL),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), _CLOSED),
-    **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), "give another path as store="),
+    **dict.fromkeys((errno.ENOTDIR, errno.ENAMETOOLONG), _ELSEWHERE),
     errno.EISDIR: (
         "a folder stands where the store has a file: move it away, and the same call "
         "makes the file again"
@@ -111,8 +113,9 @@ def place_of(store: object) -> Path:
         or "\0" in given
     ):
         raise StoreError(
-            f"store={quoted(store)}: a trial is kept in a folder of this machine, such "
-            "as 'trial.zarr'"
+            argument="store",
+            value=store,
+            need=": a trial is kept in a folder of this machine, such as 'trial.zarr'",
         )
     try:
         path = Path(given).expanduser().absolute()
@@ -132,13 +135,19 @@ def place_of(store: object) -> Path:
             else "give an absolute path"
         )
         raise StoreError(
-            f"store={quoted(store)}: is not a path here ({why}); {cure}"
+            argument="store",
+            value=store,
+            need=f": is not a path here ({why})",
+            cure=cure,
         ) from error
     if not there and path.suffix.lower() in FILE_SUFFIXES:
         raise StoreError(
-            f"store={quoted(store)}: a trial is kept in a folder, and {path.suffix} is "
-            f"the name of a file; call it {quoted(path.with_suffix('.zarr').name)} "
-            "(shutil.make_archive packs the folder of a finished trial)"
+            argument="store",
+            value=store,
+            need=f": a trial is kept in a folder, and {path.suffix} is the name of a "
+            "file",
+            cure=f"call it {quoted(path.with_suffix('.zarr').name)} "
+            "(shutil.make_archive packs the folder of a finished trial)",
         )
     return path
 
@@ -157,7 +166,9 @@ def on_disk(path: Path) -> Iterator[None]:
         where = error.filename2 or error.filename or path
         named = where if str(where).startswith(str(path)) else f"{path} ({where})"
         raise StoreError(
-            f"{named}: cannot be used ({error.strerror or error}); {cure}"
+            places=(str(named),),
+            need=f"cannot be used ({error.strerror or error})",
+            cure=cure,
         ) from error
 
 

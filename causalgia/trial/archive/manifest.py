@@ -22,7 +22,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import StoreError, quoted, quoted_apart
+from causalgia.errors import Setting, StoreError, quoted, quoted_apart
 from causalgia.schema import annotate
 from causalgia.trial.archive.files import (
     FILE_MARK,
@@ -176,8 +176,10 @@ class Manifest:
         """
         if strange := self.identity.keys() - identity.keys():
             raise StoreError(
-                f"{path}: holds another trial, one that has {quoted(min(strange))}; "
-                "give another path"
+                places=(str(path),),
+                need=f"holds another trial, one that has {quoted(min(strange))}",
+                cure="give another path",
+                code="other trial",
             )
         allowed = self.identity.keys() & but
         differ = [
@@ -197,10 +199,16 @@ class Manifest:
                 else ""
             )
             raise StoreError(
-                f"{path}: holds another trial, the {' and the '.join(differ)} "
+                places=(str(path),),
+                need=f"holds another trial, the {' and the '.join(differ)} "
                 f"differ{'s' * (len(differ) == 1)} "
-                f"({differences}{moved and '; '}{moved}); give another path as store=, "
-                f"or the same {' and '.join(differ)} to continue this one{cure}"
+                f"({differences}{moved and '; '}{moved})",
+                cure=(
+                    "give another path as ",
+                    Setting("store"),
+                    f", or the same {' and '.join(differ)} to continue this one{cure}",
+                ),
+                code="other trial",
             )
 
     def moved(self, parts: Mapping[str, str]) -> str:
@@ -321,8 +329,8 @@ def frame_of_store(path: Path, manifest: Manifest) -> xr.Dataset:
     try:
         return read_frame(manifest.grid, intact_static(path, manifest), manifest.texts)
     except StoreError as error:
-        raise StoreError(
-            f"{path}: {error}; move the store away, and run the trial anew"
+        raise error.at(
+            str(path), then="; move the store away, and run the trial anew"
         ) from error
 
 

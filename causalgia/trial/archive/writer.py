@@ -18,7 +18,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.errors import DamageWarning, StoreError, caller_stacklevel
+from causalgia.errors import (
+    DamageWarning,
+    Setting,
+    StoreError,
+    caller_stacklevel,
+)
 from causalgia.trial.archive.files import (
     check_no_folders,
     check_no_links,
@@ -190,8 +195,8 @@ class Archive:
             try:
                 if _store_exists(place):
                     raise StoreError(
-                        f"{place}: holds a trial already; resume it, or give another "
-                        "path as store="
+                        need=f"{place}: holds a trial already",
+                        cure=("resume it, or give another path as ", Setting("store")),
                     )
                 marks = {name: mark_of(data) for name, data in static.items()}
                 texts, origin = texts_of(frame), content_hash(identity)
@@ -548,20 +553,21 @@ def _store_exists(path: Path) -> bool:
         return True
     if path.is_dir() and any(path.iterdir()) and not control(path).is_dir():
         raise StoreError(
-            f"{path}: a folder with other things in it; give the path of a new one as "
-            "store="
+            need=f"{path}: a folder with other things in it",
+            cure=("give the path of a new one as ", Setting("store")),
         )
     for place in (path, *path.absolute().parents):
         if place.is_symlink() and not place.exists():
             raise StoreError(
-                f"{place}: is a link to {place.readlink()}, where nothing is; make "
-                "that folder, or give another path as store="
+                need=f"{place}: is a link to {place.readlink()}, where nothing is",
+                cure=("make that folder, or give another path as ", Setting("store")),
             )
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
     if not there.is_dir():
         named = path if there == path else f"{path}: {there}"
         raise StoreError(
-            f"{named} is a file; a store is a folder: give another path as store="
+            need=f"{named} is a file",
+            cure=("a store is a folder: give another path as ", Setting("store")),
         )
     if not os.access(there, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
@@ -673,12 +679,13 @@ def _lock_file(file: int, path: Path) -> None:
         import fcntl
     except ImportError as error:
         raise StoreError(
-            f"{path}: a store is written on Linux or macOS only; leave out store="
+            need=f"{path}: a store is written on Linux or macOS only",
+            cure=("leave out ", Setting("store")),
         ) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise StoreError(
-            f"{path}: is being written by another run; wait until it ends, or give "
-            "another path as store="
+            need=f"{path}: is being written by another run",
+            cure=("wait until it ends, or give another path as ", Setting("store")),
         ) from error
