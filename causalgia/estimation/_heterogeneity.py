@@ -365,11 +365,11 @@ def modification(
     out = xr.Dataset(
         {name: (("covariate", *dims), column) for name, column in columns.items()}
     )
-    for name, about in (
+    for name, of_covariates in (
         ("mean", [v.mean() for v in values]),
         ("sd", [v.std(ddof=1) for v in values]),
     ):
-        out[name] = (("covariate",), about)
+        out[name] = (("covariate",), of_covariates)
     coords = {
         str(name): c
         for name, c in effects.coords.items()

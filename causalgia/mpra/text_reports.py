@@ -147,13 +147,13 @@ def concordance_parts(
         for name in names
         if (text := _left_out(lost[printable(name)]))
     ]
-    about: dict[str, list[str]] = {}
+    ceilings: dict[str, list[str]] = {}
     for name, one in zip(names, each, strict=True):
         if text := _about_ceiling(one):
-            about.setdefault(text, []).append(name)
+            ceilings.setdefault(text, []).append(name)
     cautions = [
         f"{_some(found)}: {text}." if several else f"{text[0].upper()}{text[1:]}."
-        for text, found in about.items()
+        for text, found in ceilings.items()
     ]
     off = [
         text
@@ -278,14 +278,14 @@ def _line_in_words(one: xr.Dataset) -> list[str]:
     slope = f"({slope})" if best["slope"].item() < 0 else slope
     inside = format_share(best["coverage"].item())
     scatter = best["scatter"].item()
-    about = (
+    spread = (
         f"scatter about the line by {scatter:.2g}"
         if scatter
         else "do not scatter about the line"
     )
     lines = [
         f"measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects "
-        f"{about}; {inside} of the elements are inside their predictive intervals."
+        f"{spread}; {inside} of the elements are inside their predictive intervals."
     ]
     if one["line_p"].item() < 0.05:
         p = p_clause(one["line_p"].item())

@@ -153,9 +153,9 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
             f"rope={quoted(rope)} has no width; use more units, or {numbers}"
         )
     half = n_sd * sd
-    about = f" (relative to its mean) about {null:g}" if null else ""
+    of_mean = f" (relative to its mean) about {null:g}" if null else ""
     label = (
-        f"{n_sd:g} sd of {of_tasks}{arm}{about} = {_half_widths_text(half, effects)}"
+        f"{n_sd:g} sd of {of_tasks}{arm}{of_mean} = {_half_widths_text(half, effects)}"
     )
     return Region(null - half, null + half, label)
 

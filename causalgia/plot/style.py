@@ -443,8 +443,8 @@ def heading(table: xr.Dataset, *names: str) -> str:
         for part in dict.fromkeys(parts)
         if part not in ("", UNNAMED_TASK)
     ]
-    about = ", ".join([*named, *([n] if n else [])])
-    return "\n".join(filter(None, (question, about)))
+    beside = ", ".join([*named, *([n] if n else [])])
+    return "\n".join(filter(None, (question, beside)))
 
 
 def write_heading(axes: Axes, text: str, shown: str = "") -> None:

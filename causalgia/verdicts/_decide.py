@@ -581,14 +581,14 @@ def _decisions_dataset(
         ),
     )
     if found.region.direction_only.all() and not found.region.of_placebos:
-        about = (
+        of_others = (
             ""
             if found.region.label == "0"
             else f", above or below {found.region.label}"
         )
         attrs = attrs | {
             "caution": (
-                f"rope=0 asks for the direction alone{about}: no effect is called "
+                f"rope=0 asks for the direction alone{of_others}: no effect is called "
                 "negligible"
             )
         }

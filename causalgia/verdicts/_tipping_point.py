@@ -585,7 +585,7 @@ def _tipping_dataset(
         data, coords={**coords, "shift": shifts, "side": list(_SIDES)}, attrs=base.attrs
     )
     settings = {name: decisions.attrs[name] for name in ("error", "rope", "rare")}
-    about = {
+    of_tilts = {
         "covariate": label,
         "covariate_at_0": mean,
         "covariate_sd": sd,
@@ -597,7 +597,9 @@ def _tipping_dataset(
     }
     return validate(
         annotate(
-            out.assign_attrs(settings | about | n, ci_prob=decisions.attrs["ci_prob"])
+            out.assign_attrs(
+                settings | of_tilts | n, ci_prob=decisions.attrs["ci_prob"]
+            )
         ),
         "tipping",
     )
