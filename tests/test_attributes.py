@@ -224,3 +224,42 @@ def test_a_name_without_a_row_is_an_error_wherever_it_is_used():
         has(xr.Dataset()).scales  # noqa: B018
     with pytest.raises(AttributeError, match="scales"):
         about(xr.Dataset()).scales  # noqa: B018
+
+
+def test_a_damaged_plan_is_refused_by_every_verb_that_reads_it(trial):
+    damaged = trial.assign_attrs(analysis='{"control": ')
+    refused = r"attrs\['analysis'\] is .* JSON of a cg\.Analysis is needed"
+    for verb in (
+        cg.contrast,
+        lambda outcomes: cg.analyze(outcomes, rng=0),
+        lambda outcomes: cg.contrast(outcomes, control="untreated"),
+        lambda outcomes: cg.sample_size(outcomes, half_width=0.5),
+    ):
+        with pytest.raises(OutcomesError, match=refused):
+            verb(damaged)
+    with pytest.raises(OutcomesError, match=r"attrs\['analysis'\] is 3, and JSON is"):
+        cg.contrast(trial.assign_attrs(analysis=3))
+
+
+def test_a_text_of_the_user_is_no_plan(trial):
+    noted = trial.assign_attrs(analysis="RNA-seq, second batch")
+    effects = cg.contrast(noted, control="untreated")
+    np.testing.assert_array_equal(
+        effects["ice"], cg.contrast(trial, control="untreated")["ice"]
+    )
+    assert effects.attrs["analysis"] == "RNA-seq, second batch"
+
+
+def test_a_plan_is_parsed_once(trial, monkeypatch):
+    from causalgia import analysis
+
+    analysis._plan_from_json.cache_clear()
+    calls = []
+    parse = analysis.parse_json
+    monkeypatch.setattr(
+        analysis,
+        "parse_json",
+        lambda *args, **how: calls.append(1) or parse(*args, **how),
+    )
+    cg.decide(cg.estimate(cg.contrast(trial)), rope=(-0.1, 0.1))
+    assert calls == [1]

@@ -263,14 +263,12 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     """
     import xarray as xr
 
-    from causalgia.analysis import Analysis
+    from causalgia.analysis import analysis_in_attrs
     from causalgia.mpra.comparisons._virtual_trial import design_arms
     from causalgia.notes import design_question
     from causalgia.trial.attributes import arm_coordinates
 
-    analysis = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(
-        design_question(library)
-    )
+    analysis = analysis_in_attrs(library.attrs).asking(design_question(library))
     return analysis, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, exploratory_attrs
+from causalgia.analysis import Analysis, analysis_in_attrs, exploratory_attrs
 from causalgia.choices import Scale
 from causalgia.effect_table import (
     INCOMPLETE,
@@ -275,7 +275,7 @@ def _as_question(
     )
     plan = Analysis()
     if from_plan or stored:  # of outcomes without a plan, the contrasts of their design
-        plan = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+        plan = analysis_in_attrs(outcomes.attrs)
         plan = plan if plan.asks else plan.asking(design_question(outcomes))
     planned = (
         plan.control,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import analysis_in_attrs
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import (
@@ -666,7 +666,7 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
             raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
-    cluster = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
+    cluster = analysis_in_attrs(moments.attrs).cluster
     by = str(moments.attrs.get("cluster", "unit"))
     alone = ("none", "parent") if cluster != "none" else ("none",)
     if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):

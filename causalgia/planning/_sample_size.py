@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import analysis_in_attrs
 from causalgia.checks import is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
@@ -805,8 +805,7 @@ def effects_if_outcomes(pilot: Any) -> Any:
         or "contrast" in pilot.dims
     ):
         return pilot
-    text = str(pilot.attrs.get("analysis", "")).strip()
-    analysis = Analysis.from_json(text) if text.startswith("{") else Analysis()
+    analysis = analysis_in_attrs(pilot.attrs)
     if (
         analysis.control is None
         and analysis.contrasts is None

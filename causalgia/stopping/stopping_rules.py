@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import Contrasts, InText
 from causalgia.checks import is_real, is_whole
 from causalgia.effects import contrast
@@ -626,8 +626,7 @@ def _contrast_arguments(
     control: str | None,
     contrasts: Mapping[str, Mapping[str, float]] | None,
 ) -> dict[str, Any]:
-    stored = outcomes.attrs.get("analysis")
-    analysis = Analysis() if stored is None else Analysis.from_json(str(stored))
+    analysis = analysis_in_attrs(outcomes.attrs)
     options: dict[str, Any] = {"scale": analysis.scale}
     if control is not None or contrasts is not None:
         options |= {"control": control, "contrasts": contrasts}
