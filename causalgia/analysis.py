@@ -758,7 +758,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     known = [
         name
         for name in str(
-            attrs.get("exploratory", attrs.get("protocol_deviations", ""))
+            about(attrs, about(attrs, "").protocol_deviations).exploratory
         ).split(", ")
         if name
     ]

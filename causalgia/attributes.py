@@ -17,7 +17,7 @@ from causalgia.checks import is_real, is_whole, nearest
 from causalgia.errors import OutcomesError, quoted
 
 T = TypeVar("T")
-Absent = TypeVar("Absent")
+Absent = TypeVar("Absent", covariant=True)  # what stands for an absent one
 
 
 def _is_text_or_number(value: object) -> bool:

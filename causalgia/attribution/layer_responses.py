@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import is_real, nearest
@@ -119,12 +120,9 @@ def filters(
         "n_sites": ("channel", n_sites),
         "maximum": ("channel", sites.maximum),
     }
-    attrs = {
-        "layer": layer,
-        "side": side,
-        "predictor": network.fingerprint,
-        "sequences": of.digest,
-    }
+    attrs = attributes(
+        layer=layer, side=side, predictor=network.fingerprint, sequences=of.digest
+    )
     coords = {
         "channel": np.arange(len(counts)),
         "motif_position": np.arange(counts.shape[1]),
@@ -616,7 +614,7 @@ def attention(
         unit=np.arange(len(of)), parent=("unit", np.asarray(of.names)), query=np.arange(n_places),
         key=np.arange(n_places), query_base=("query", bases), key_base=("key", bases),
     )  # fmt: skip
-    attrs = {"layer": layer, "predictor": network.fingerprint, "sequences": of.digest}
+    attrs = attributes(layer=layer, predictor=network.fingerprint, sequences=of.digest)
     return validate(annotate(found.assign_attrs(attrs)), "attention")
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import analysis_in_attrs
+from causalgia.attributes import about
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.crossover import (
@@ -266,7 +267,7 @@ def _estimate_units(
             "mean ICE of exactly these units; nothing is sampled, so the standard "
             "error is 0",
         )
-    if effects.attrs.get("null_kind") != "genomic" or "parent" not in effects.coords:
+    if about(effects, None).null_kind != "genomic" or "parent" not in effects.coords:
         k = int(np.argmax(random))
         raise EstimateError(
             f"target='units': contrast {effects['contrast'].to_numpy()[k]!s} has an "
@@ -303,7 +304,7 @@ def _estimate_crossed(
         check_distinct_predictors(effects, ice)
     if request.target == NEXT and "denominator" in effects:
         raise EstimateError(
-            f"target='next predictor' with scale={quoted(effects.attrs['transform'])}: "
+            f"target='next predictor' with scale={quoted(about(effects).transform)}: "
             "there is no predictive interval for a ratio; use scale='log_of_means', "
             "whose limits are those of the logarithm"
         )
@@ -493,10 +494,10 @@ def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
             "target='population x placebos' takes one predictor; pick one of the dim "
             "'model' first"
         )
-    if effects.attrs.get("transform") in OF_MEANS:
+    if about(effects, "").transform in OF_MEANS:
         raise EstimateError(
             "target='population x placebos' is a mean over placebos, and "
-            f"scale={quoted(effects.attrs['transform'])} is of the arms' means; use "
+            f"scale={quoted(about(effects).transform)} is of the arms' means; use "
             "scale='identity' or scale='log'"
         )
     rows = (
@@ -629,7 +630,7 @@ def estimate_from_moments(
         )
     n, by = (
         int(moments["n_units"].to_numpy().max()),
-        str(moments.attrs.get("cluster", "unit")),
+        about(moments, "unit").cluster,
     )
     clustered = by != "unit"
     estimate, rows = _estimate_of_moments(moments, n, clustered=clustered)
@@ -667,7 +668,7 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
         if getattr(request, name) != default:
             raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
     cluster = analysis_in_attrs(moments.attrs).cluster
-    by = str(moments.attrs.get("cluster", "unit"))
+    by = about(moments, "unit").cluster
     alone = ("none", "parent") if cluster != "none" else ("none",)
     if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
         raise needs_units_error(f"cluster={quoted(request.cluster)}")

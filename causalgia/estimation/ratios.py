@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import Answer, Request, grouping
@@ -58,7 +59,7 @@ def limits_of_means(
         If a mean is not clear of 0, and the function has no Fieller limits. The message
         gives its distance from 0, and the distance needed.
     """
-    scale = effects.attrs["transform"]
+    scale = about(effects).transform
     words = scale.replace("_", " ")
     what = {
         "ratio": "ratio of means",
@@ -190,8 +191,8 @@ def _is_linear(effects: xr.Dataset) -> Mask:
     """Return whether each contrast is a ratio of two linear functions of means, shape
     (K,).
     """
-    if effects.attrs["transform"] != "ratio":
-        return np.full(effects.sizes["contrast"], effects.attrs["transform"] == "bpnet")
+    if about(effects).transform != "ratio":
+        return np.full(effects.sizes["contrast"], about(effects).transform == "bpnet")
     w = effects["weight"].to_numpy()
     return np.asarray(
         (np.abs(w).sum(axis=1) == 2)
@@ -210,7 +211,7 @@ def _check_clear_of_zero(
     with np.errstate(divide="ignore"):
         away = 1 / np.sqrt(own)
     for k, t, *more in np.argwhere(away < need)[:1]:
-        at, scale = (k, t, *more), effects.attrs["transform"]
+        at, scale = (k, t, *more), about(effects).transform
         what = (
             "a mean that enters the ratio" if scale == "ratio" else "what it divides by"
         )
@@ -244,7 +245,7 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
     ...
     causalgia.errors.EstimateError: covariates=('gc',) with scale='ratio': ...
     """
-    scale = effects.attrs["transform"]
+    scale = about(effects).transform
     if request.covariates:
         raise EstimateError(
             f"covariates={quoted(request.covariates)} with scale={quoted(scale)}: "
@@ -284,7 +285,7 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
         )
         if not np.allclose(counts / max(counts.sum(), 1), expected):
             raise EstimateError(
-                f"scale={quoted(effects.attrs['transform'])}: arm {arm!s} has "
+                f"scale={quoted(about(effects).transform)}: arm {arm!s} has "
                 f"{counts.min()} to {counts.max()} units in a {name}, so means over "
                 f"{name}s are not the arms' means; drop_vars({quoted(name)}), or use "
                 "scale='identity'"
@@ -577,7 +578,7 @@ def working_scale_of(
         for name in COLUMNS[1:]
     )
     return working_scale(
-        estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob
+        about(estimates, None).transform, ace, se, df, (both, own), ci_prob
     )
 
 

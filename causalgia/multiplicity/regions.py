@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import four_digits
 from causalgia.choices import AGAINST_PLACEBOS
 from causalgia.errors import DecisionError, EstimateError, quoted
@@ -126,7 +127,7 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
     if "control_sd" not in effects:
         why, scale = (
             "which cg.contrast adds and a table of effects lacks",
-            effects.attrs.get("transform"),
+            about(effects, None).transform,
         )
         if scale in _WITHOUT_SD:
             why = (
@@ -137,8 +138,8 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
             f"rope={quoted(rope)} needs the sd of the control arm's outcomes "
             f"(control_sd), {why}; {numbers}"
         )
-    arm = effects.attrs.get("control_sd_of", "the control arm")
-    of_tasks = "the contrast of tasks in " if "task_weights" in effects.attrs else ""
+    arm = about(effects, "the control arm").control_sd_of
+    of_tasks = "the contrast of tasks in " if has(effects).task_weights else ""
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
     if not (sd > 0).all():
         k, t = np.argwhere(~(sd > 0))[0][:2]

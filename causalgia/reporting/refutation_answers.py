@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.checks import four_digits
 from causalgia.reporting.answer_sentences import cut, in_words
 from causalgia.reporting.answers import AnswerParts
@@ -152,9 +153,9 @@ def refutation_parts(
         [status[i], names[i], values[i], limits[i], _SHORT.get(figures[i], figures[i])]
         for i in order
     ]
-    skipped = str(found.attrs.get("not_applicable", "")).splitlines()
+    skipped = about(found, "").not_applicable.splitlines()
     n_predictions = int(found["n_predictions"].sum())
-    budget = found.attrs.get("budget")
+    budget = about(found, None).budget
     foot = [
         f"{n_predictions:,} prediction{'s' * (n_predictions != 1)}"
         + (f", besides the trial's {budget:,}." if budget else "."),
@@ -165,7 +166,7 @@ def refutation_parts(
     foot[0] += f" The reasons: {each}." * ("each" not in requested)
     first = [i for i in order if status[i] != "pass"][:1]
     answer = [
-        _answer(names, status, str(found.attrs.get("claims", "none"))),
+        _answer(names, status, about(found, "none").claims),
         *(_because(reasons[i], cures[i]) for i in first if reasons[i]),
     ]
     return short_answer(

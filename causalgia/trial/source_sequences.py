@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import attributes
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import steps_of
 from causalgia.design.null_model import FromSequences, random_order
@@ -68,7 +69,7 @@ class SourceTrial:
         except CausalgiaError as error:
             why = " ".join(str(error).split())
             text = f"{self.population} could not be predicted beside the trial: {why}"
-            self.outcomes = xr.Dataset(attrs={"source_failure": text})
+            self.outcomes = xr.Dataset(attrs=attributes(source_failure=text))
             return
         dims = ("source_sequence", "source_arm", *trial.predictor.dims)
         names = np.asarray(list(map(str, self.sequences.names)))
@@ -76,7 +77,7 @@ class SourceTrial:
             "source_sequence": np.repeat(names, self.n_draws),
             "source_arm": np.asarray([arm.name for arm in self.arms]),
         }
-        attrs = {"source_sequences": self.population, "source_predictions": n}
+        attrs = attributes(source_sequences=self.population, source_predictions=n)
         self.outcomes = xr.Dataset({"source_outcome": (dims, outcome)}, coords, attrs)
 
     @property

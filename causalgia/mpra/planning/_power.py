@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_number
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
@@ -273,11 +274,11 @@ def power(
     question = "one element" if n is None else "mean over backgrounds"
     out = xr.Dataset(
         found,
-        attrs={
-            "scale": "log2",
-            "ci_prob": contrast.ci_prob,
+        attrs=attributes(
+            scale="log2",
+            ci_prob=contrast.ci_prob,
             **of_q,
-            "question": question,
+            question=question,
             **{
                 name: value.item()
                 for name, value in {
@@ -291,10 +292,10 @@ def power(
                 }.items()
                 if value is not None and not value.dims
             },
-            "assumed": noise_in_words(
+            assumed=noise_in_words(
                 noise, pilot, average=n is not None, virtual=spread is not None
             ),
-        },
+        ),
     )
     order = (
         "contrast",
