@@ -17,6 +17,7 @@ from causalgia.checks import is_real, is_whole, nearest
 from causalgia.errors import OutcomesError, quoted
 
 T = TypeVar("T")
+Other = TypeVar("Other")
 Absent = TypeVar("Absent", covariant=True)  # what stands for an absent one
 
 
@@ -575,6 +576,7 @@ class About(Generic[Absent]):
     sd_replicate = _number("fits", "cg.mpra.fit", "sd between replicates, log2")
     spread_replicate = _number("fits", "cg.mpra.fit", "sd of its log over elements")
     correlation = _number("fits", "cg.mpra.fit", "correlation of both spreads")
+    sd_residual = _number("fits", "cg.mpra.fit", "sd of single cells, log2")
     sd_cell = _number("fits", "cg.mpra.fit", "sd of single cells, log2")
     reads_each = _number("fits", "cg.mpra.fit", "reads of one transcript")
     silent_cell = _number("fits", "cg.mpra.fit", "share of silent cells")
@@ -719,7 +721,7 @@ ATTRIBUTES: dict[str, Attribute[Any]] = {
 @overload
 def about(dataset: object) -> _Required: ...
 @overload
-def about(dataset: object, absent: Absent) -> About[Absent]: ...
+def about(dataset: object, absent: Other) -> About[Other]: ...
 def about(dataset: object, absent: Any = _MISSING) -> About[Any]:
     """Return the attributes of a Dataset, read by name.
 

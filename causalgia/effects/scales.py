@@ -720,14 +720,16 @@ def effect_attrs(
     estimand = _estimand_text(weights, scale, control, interaction)
     if over is not None and not over.selects:
         estimand = f"{task_weights_in_words(over.weights)}, of the {estimand}"
-    attrs: dict[str, Any] = attributes(
-        assignment=assignment,
-        contrast_scale=_scale_in_words(scale, on),
-        transform=scale,
-        control="" if control is None else str(control),
-        estimand=estimand,
+    attrs: dict[str, Any] = {
+        **attributes(
+            assignment=assignment,
+            contrast_scale=_scale_in_words(scale, on),
+            transform=scale,
+            control="" if control is None else str(control),
+            estimand=estimand,
+        ),
         **({} if over is None else over.attrs),
-    )
+    }
     if scale in OF_MEANS:
         attrs |= attributes(
             null_value=OF_MEANS[scale],

@@ -218,9 +218,10 @@ def _summary(posterior: Any) -> xr.Dataset:
         for old, new in known.items()
         if old in exact and exact[old].dims == columns["ace"].dims
     }
-    attrs = attributes(
-        **groups["posterior"].attrs, ci_prob=_POSTERIOR_LEVEL, evidence="posterior"
-    )
+    attrs = {
+        **groups["posterior"].attrs,
+        **attributes(ci_prob=_POSTERIOR_LEVEL, evidence="posterior"),
+    }
     return xr.Dataset(columns, attrs=attrs)
 
 

@@ -163,17 +163,19 @@ def true_ace(
         if request.control is None
         else f"Y(arm) - Y({request.control})"
     )
-    attrs = attributes(
-        estimand=f"E[{of}] over {design.null.describe()}",
+    attrs = {
+        **attributes(estimand=f"E[{of}] over {design.null.describe()}"),
         **(
             {}
             if request.control is None
             else attributes(control=request.control, control_is=request.why)
         ),
-        scale=oracle.scale,
-        predictor_fingerprint=oracle.fingerprint,
-        design_fingerprint=design.fingerprint,
-    )
+        **attributes(
+            scale=oracle.scale,
+            predictor_fingerprint=oracle.fingerprint,
+            design_fingerprint=design.fingerprint,
+        ),
+    }
     return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)
 
 

@@ -303,25 +303,29 @@ def _fit_dataset(
             **({"replicate": counts["replicate"].to_numpy()} if replicates else {}),
             "group": ("element", counts["group"].to_numpy()[oligos[:, 0]]),
         },
-        attrs=attributes(
+        attrs={
             **library_attrs(counts),
-            method=method,
-            scale="log2",
-            ci_prob=ci_prob,
-            estimand=(
-                "contrast of log2(RNA/DNA) between arms, in each element, over the "
-                "barcodes that it might have"
+            **attributes(
+                method=method,
+                scale="log2",
+                ci_prob=ci_prob,
+                estimand=(
+                    "contrast of log2(RNA/DNA) between arms, in each element, over the "
+                    "barcodes that it might have"
+                ),
+                effect_on="measured activity",
+                null="the barcodes that an oligo might have",
             ),
-            effect_on="measured activity",
-            null="the barcodes that an oligo might have",
             **({} if control is None else attributes(control=control)),
-            n_replicates=counts.sizes["replicate"],
+            **attributes(n_replicates=counts.sizes["replicate"]),
             **(attributes(replicate_df=replicate_df) if replicates else {}),
-            n_left_out=request.n_left_out,
-            n_not_fitted=int((~estimated).sum()),
-            arms_left_out=", ".join(request.arms_left_out),
+            **attributes(
+                n_left_out=request.n_left_out,
+                n_not_fitted=int((~estimated).sum()),
+                arms_left_out=", ".join(request.arms_left_out),
+            ),
             **fitted.attrs,
-        ),
+        },
     )
 
 

@@ -267,11 +267,10 @@ def library(
         "vendor": vendor,
         "pool_size": pool_size,
     }
-    attrs = library_attributes(design, of, rng) | attributes(
-        oligo_length=int(oligo_length),
-        rules=json.dumps(checker.names),
+    attrs = library_attributes(design, of, rng) | {
+        **attributes(oligo_length=int(oligo_length), rules=json.dumps(checker.names)),
         **{name: value for name, value in order.items() if value is not None},
-    )
+    }
     if tag_rules is not None:
         attrs |= attributes(
             barcodes_per_oligo=n_barcodes,
@@ -500,7 +499,7 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     for name, oligo in zip(rows["name"], rows["oligo"], strict=True):
         digest.update(f"{name}\t{oligo}\n".encode())
     dataset = dataset.assign_attrs(
-        attributes(**attrs, library_fingerprint=digest.hexdigest())
+        {**attrs, **attributes(library_fingerprint=digest.hexdigest())}
     )
     if drawn.blocks.dropped:
         units, reasons = zip(*drawn.blocks.dropped.items(), strict=True)

@@ -274,11 +274,10 @@ def power(
     question = "one element" if n is None else "mean over backgrounds"
     out = xr.Dataset(
         found,
-        attrs=attributes(
-            scale="log2",
-            ci_prob=contrast.ci_prob,
+        attrs={
+            **attributes(scale="log2", ci_prob=contrast.ci_prob),
             **of_q,
-            question=question,
+            **attributes(question=question),
             **{
                 name: value.item()
                 for name, value in {
@@ -292,10 +291,12 @@ def power(
                 }.items()
                 if value is not None and not value.dims
             },
-            assumed=noise_in_words(
-                noise, pilot, average=n is not None, virtual=spread is not None
+            **attributes(
+                assumed=noise_in_words(
+                    noise, pilot, average=n is not None, virtual=spread is not None
+                )
             ),
-        ),
+        },
     )
     order = (
         "contrast",
