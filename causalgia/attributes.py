@@ -70,6 +70,8 @@ class Attribute(Generic[T]):
     @overload
     def __get__(self, of: _Required, owner: Any) -> T: ...
     @overload
+    def __get__(self, of: _Optional, owner: Any) -> T | None: ...
+    @overload
     def __get__(self, of: About[Absent], owner: Any) -> T | Absent: ...
     def __get__(
         self, of: About[Absent] | None, owner: Any
@@ -711,6 +713,12 @@ class _Required(About[Any]):
     __slots__ = ()
 
 
+class _Optional(About[None]):
+    """Attributes of one Dataset; an absent one is None."""
+
+    __slots__ = ()
+
+
 _MISSING: Any = object()
 ATTRIBUTES: dict[str, Attribute[Any]] = {
     name: row for name, row in vars(About).items() if isinstance(row, Attribute)
@@ -720,6 +728,8 @@ ATTRIBUTES: dict[str, Attribute[Any]] = {
 
 @overload
 def about(dataset: object) -> _Required: ...
+@overload
+def about(dataset: object, absent: None) -> _Optional: ...
 @overload
 def about(dataset: object, absent: Other) -> About[Other]: ...
 def about(dataset: object, absent: Any = _MISSING) -> About[Any]:
@@ -753,7 +763,9 @@ def about(dataset: object, absent: Any = _MISSING) -> About[Any]:
     causalgia.errors.OutcomesError: there is no attrs['target'] (what the ACE averages over); ...
     """
     attrs = getattr(dataset, "attrs", dataset)
-    return _Required(attrs, absent) if absent is _MISSING else About(attrs, absent)
+    if absent is _MISSING:
+        return _Required(attrs, absent)
+    return _Optional(attrs, None) if absent is None else About(attrs, absent)
 
 
 def _raise_missing(row: Attribute[Any]) -> NoReturn:

@@ -171,7 +171,7 @@ def _check_numbers(estimates: xr.Dataset) -> None:
     and would be printed.
     """
     ci_prob = about(estimates, 0.95).ci_prob
-    if isinstance(ci_prob, str) or not 0.5 <= ci_prob < 1:
+    if not 0.5 <= ci_prob < 1:
         raise OutcomesError(
             f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a probability "
             "from 0.5 to below 1; take the Dataset as cg.estimate or cg.decide returned it"
