@@ -19,6 +19,7 @@ from causalgia.analysis import (
     stored_analysis,
     with_fields,
 )
+from causalgia.attributes import about, attributes, has
 from causalgia.choices import LEAST_TO_SHRINK, is_matched_rope
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -290,8 +291,8 @@ def _stored_question(effects: xr.Dataset) -> dict[str, Any]:
     """
     if (question := design_question(effects)) or not keeps_effects(effects):
         return question
-    if "control" in effects.attrs:
-        return {"control": effects.attrs["control"]}
+    if has(effects).control:
+        return {"control": about(effects).control}
     W, arms = weights_of(effects), effects["arm"].to_numpy().tolist()
     starts = W.indptr[1:-1]
     of_row = (
@@ -410,7 +411,7 @@ def _posterior_and_decisions(
         columns, why = shrink_effects(
             estimates,
             shrink,
-            ci_prob=float(decisions.attrs["ci_prob"]),
+            ci_prob=float(about(decisions).ci_prob),
             across=requested.across,
             client=client,
         )
@@ -576,10 +577,9 @@ def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
     """Return the attrs of results: the analysis, its fingerprint, and fields changed
     after the outcomes were seen.
     """
-    attrs = {
-        "analysis": analysis.to_json(),
-        "analysis_fingerprint": analysis.fingerprint,
-    }
+    attrs = attributes(
+        analysis=analysis.to_json(), analysis_fingerprint=analysis.fingerprint
+    )
     attrs |= {
         name: str(outcomes.attrs[name])
         for name in ("design", "confirms", "stopped")
@@ -595,7 +595,7 @@ def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
         )
         warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
     exploratory = ", ".join(
-        filter(None, (str(outcomes.attrs.get("protocol_deviations", "")), fields))
+        filter(None, (about(outcomes, "").protocol_deviations, fields))
     )
     return attrs | ({"exploratory": exploratory} if exploratory else {})
 
@@ -650,8 +650,8 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
     known = (
         "auto",
         "none"
-        if moments.attrs.get("cluster") == "unit"
-        else moments.attrs.get("cluster"),
+        if about(moments, None).cluster == "unit"
+        else about(moments, None).cluster,
     )
     needs = {
         "across": (analysis.across, analysis.across is None),

@@ -11,6 +11,7 @@ import xarray as xr
 
 from causalgia._run import run
 from causalgia.analysis import Analysis, fixed_placebo_contrasts, stored_analysis
+from causalgia.attributes import about
 from causalgia.checks import as_names, nearest
 from causalgia.choices import (
     DIRECTIONS,
@@ -143,7 +144,7 @@ def confirm(
             f"predictor={type(predictor).__name__} is not a predictor; give the one of "
             "the screen"
         )
-    expected = screen.attrs.get("predictor_fingerprint", predictor.fingerprint)
+    expected = about(screen, predictor.fingerprint).predictor_fingerprint
     if predictor.fingerprint != expected and not other_predictor:
         raise PredictorError(
             f"the predictor {predictor.fingerprint} is not the one of the screen, "
@@ -206,10 +207,10 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
             f"design={quoted(design)} is not a cg.Design; give the one that the screen "
             "was run with"
         )
-    if design.fingerprint != screen.attrs.get("design_fingerprint", design.fingerprint):
+    if design.fingerprint != about(screen, design.fingerprint).design_fingerprint:
         raise DesignError(
             f"design= has the fingerprint {design.fingerprint}, and the screen was run "
-            f"with {screen.attrs['design_fingerprint']}; give that one, or leave "
+            f"with {about(screen).design_fingerprint}; give that one, or leave "
             "design= out"
         )
     return design

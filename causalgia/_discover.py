@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from causalgia._run import run
+from causalgia.attributes import about
 from causalgia.attribution import match
 from causalgia.attribution._propose import (
     N_OF_MAPS,
@@ -466,9 +467,9 @@ def discover(
         "strand, and are left out."
     ]
     copies = copies if n_copies else []
-    without = proposed.attrs.get("left_out")
+    without = about(proposed, None).left_out
     copies += (
-        [f"Motifs are proposed by {proposed.attrs['method']}; without {without}."]
+        [f"Motifs are proposed by {about(proposed).method}; without {without}."]
         if without
         else []
     )
@@ -501,7 +502,7 @@ def discover(
         )
     answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
     over = answer.findings.get("over predictors", answer.decisions)
-    both_strands = bool(proposed.attrs["both_strands"])
+    both_strands = bool(about(proposed).both_strands)
     table = _table(answer.decisions, over, proposed)
     table, matched = _with_names(table, proposed, named, expected)
     table["variant_of"] = _variants(table, both_strands=both_strands)
@@ -530,7 +531,7 @@ def discover(
             n_units=n_units,
             n_fresh=n_fresh,
             n_proposing=n_proposing,
-            rate=1 - float(answer.decisions.attrs["ci_prob"]),
+            rate=1 - float(about(answer.decisions).ci_prob),
             placebos=placebo_sentences(answer.decisions),
             apart=apart,
         ),

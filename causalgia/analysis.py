@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from causalgia.analysis_values import (
@@ -18,6 +19,7 @@ from causalgia.analysis_values import (
     as_plain,
     is_by_task,
 )
+from causalgia.attributes import about
 from causalgia.checks import check_table, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
@@ -29,11 +31,7 @@ from causalgia.choices import (
     Target,
     is_placebo_rope,
 )
-from causalgia.errors import (
-    DesignError,
-    Setting,
-    quoted,
-)
+from causalgia.errors import CausalgiaError, DesignError, OutcomesError, Setting, quoted
 from causalgia.expressions import (
     first_dependent,
     is_pattern,
@@ -711,6 +709,13 @@ def fixed_placebo_contrasts(
 def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
     """Return the analysis in the attrs of a result, or the default `Analysis`.
 
+    A text that is no JSON table, as users may have written, is no analysis.
+
+    Raises
+    ------
+    OutcomesError
+        If it is no text, or a JSON table that is no analysis.
+
     Examples
     --------
     >>> (
@@ -719,8 +724,21 @@ def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
     ... )
     (Analysis(rope=0), Analysis())
     """
-    text = str(attrs.get("analysis", "")).strip()
-    return Analysis.from_json(text) if text.startswith("{") else Analysis()
+    text = about(attrs, "").analysis.strip()
+    return _plan_from_json(text) if text.startswith("{") else Analysis()
+
+
+@lru_cache(maxsize=64)
+def _plan_from_json(text: str) -> Analysis:
+    """Return the analysis in an attribute; every verb of a trial asks for it."""
+    try:
+        return Analysis.from_json(text)
+    except CausalgiaError as error:
+        raise OutcomesError(
+            f"attrs['analysis'] is {quoted(text)}, and the JSON of a cg.Analysis is "
+            f"needed ({error}); set it, .assign_attrs(analysis=plan.to_json()), or "
+            "drop it"
+        ) from error
 
 
 def stored_analysis(outcomes: xr.Dataset) -> Analysis | None:
@@ -736,7 +754,7 @@ def stored_analysis(outcomes: xr.Dataset) -> Analysis | None:
     ... )
     (True, None)
     """
-    planned = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+    planned = analysis_in_attrs(outcomes.attrs)
     if planned == Analysis():
         return None
     return planned if planned.asks else planned.asking(design_question(outcomes))
@@ -781,7 +799,7 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     known = [
         name
         for name in str(
-            attrs.get("exploratory", attrs.get("protocol_deviations", ""))
+            about(attrs, about(attrs, "").protocol_deviations).exploratory
         ).split(", ")
         if name
     ]

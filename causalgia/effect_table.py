@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about
 from causalgia.checks import as_names, nearest
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.types import Array
@@ -260,7 +261,7 @@ def hall_coefficient(estimates: xr.Dataset) -> Array:
     if (
         "skewness" not in estimates
         or not counts
-        or estimates.attrs.get("target", "population") not in _SAMPLED
+        or about(estimates, "population").target not in _SAMPLED
     ):
         return np.zeros(ace.shape)
     skewness, n = (
@@ -310,7 +311,7 @@ def has_gaps(dataset: object) -> bool:
     """
     if (
         not isinstance(dataset, xr.Dataset)
-        or dataset.attrs.get("assignment") != INCOMPLETE
+        or about(dataset, None).assignment != INCOMPLETE
     ):
         return False
     if "outcome" not in dataset or not {"unit", "arm"} <= set(dataset["outcome"].dims):

@@ -15,6 +15,7 @@ from dataclasses import astuple, dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
@@ -496,7 +497,7 @@ def notes_of(dataset: xr.Dataset) -> list[str]:
     >>> notes_of(xr.Dataset(attrs={"notes": "10 parents"})), notes_of(xr.Dataset())
     (['10 parents'], [])
     """
-    return [line for line in str(dataset.attrs.get("notes", "")).split("\n") if line]
+    return [line for line in about(dataset, "").notes.split("\n") if line]
 
 
 def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
+from causalgia.attributes import About, has
 from causalgia.checks import nearest
 from causalgia.errors import OutcomesError, quoted
 from causalgia.lazy_names import naming_arguments, of_module
@@ -232,7 +233,7 @@ def check_no_average_map(estimates: object, call: str) -> None:
     rows would get probabilities.
     """
     attrs = getattr(estimates, "attrs", {})
-    if "map_method" in attrs and "motif_position" in getattr(estimates, "coords", {}):
+    if has(attrs).map_method and "motif_position" in getattr(estimates, "coords", {}):
         raise OutcomesError(
             f"{call}: these are averages of maps, and a position of a motif has an "
             "interval and no probability (docs/decisions/0022): read lower and upper, "
@@ -553,5 +554,5 @@ def annotate(dataset: xr.Dataset) -> xr.Dataset:
             dims in row.dims
             or tuple(dim for dim in dims if dim != "position") in row.dims
         ):
-            dataset[row.name].attrs.setdefault("meaning", row.meaning)
+            dataset[row.name].attrs.setdefault(About.meaning.name, row.meaning)
     return dataset

@@ -29,6 +29,7 @@ exclude_patterns = [
     "_templates",
     "*.py",
     "_schema_table.md",
+    "_attribute_table.md",
     "howto/_*.md",
     "decisions/*",
 ]
@@ -77,7 +78,21 @@ def schema_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def attribute_table() -> str:
+    """Return the attributes of Datasets as a Markdown table, from the rows by which
+    they are read.
+    """
+    from causalgia.attributes import ATTRIBUTES
+
+    rows = ["| attribute | type | of | from | meaning |", "|---|---|---|---|---|"]
+    for name, row in ATTRIBUTES.items():
+        cells = (f"`{name}`", row.type, row.datasets, row.made_by, row.meaning)
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
 (HERE / "_schema_table.md").write_text(schema_table())
+(HERE / "_attribute_table.md").write_text(attribute_table())
 sys.path.insert(0, str(HERE))
 import api_pages  # noqa: E402
 import trial_file_tables  # noqa: E402

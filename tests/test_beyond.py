@@ -15,7 +15,7 @@ import causalgia as cg
 from causalgia._analyze import steps
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Shrinkage
-from causalgia.errors import DesignError, ExploratoryWarning
+from causalgia.errors import ExploratoryWarning, OutcomesError
 
 KEPT = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
 ROWS = {"a - p": {"GATA1": 1, "placebo": -1}, "b - p": {"TAL1": 1, "placebo": -1}}
@@ -72,7 +72,7 @@ def test_where_nothing_was_kept_nothing_is_marked(kept):
 
 def test_a_word_that_is_no_analysis_of_ours_fixes_nothing():
     assert exploratory_attrs({"analysis": "RNA-seq, second batch"}, control="a") == {}
-    with pytest.raises(DesignError, match="not valid JSON"):
+    with pytest.raises(OutcomesError, match=r"attrs\['analysis'\].*not valid JSON"):
         exploratory_attrs({"analysis": '{"control": '}, control="a")
 
 

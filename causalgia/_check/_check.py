@@ -41,6 +41,7 @@ from causalgia._check.probe import (
     rounding_against_float64,
     strand_asymmetry,
 )
+from causalgia.attributes import attributes
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
@@ -474,7 +475,7 @@ def _rounding(sample: ProbeUnits) -> xr.Dataset:
         name: label_by_task(getattr(found, name), predictor, sample.weights)
         for name in names
     }
-    return xr.Dataset(columns, attrs={"method": method, "n_units": len(sample)})
+    return xr.Dataset(columns, attrs=attributes(method=method, n_units=len(sample)))
 
 
 def _cost(

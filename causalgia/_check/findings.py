@@ -15,6 +15,7 @@ import xarray as xr
 
 from causalgia._check.cost import Cost, Throughput
 from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
+from causalgia.attributes import about
 from causalgia.errors import FallbackWarning, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.answer_digits import (
@@ -372,7 +373,7 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
     here = f"({', '.join(str(at[dim].item()) for dim in found['rms'].dims)})"
     size = (
         f"an effect is rounded by {_two_digits(at['rms'])} of its sd over units {here}, "
-        f"{found.attrs['method']}"
+        f"{about(found).method}"
     )
     bias, most = abs(at["bias"].item()), at["most"].item()
     sentence = (
@@ -384,7 +385,7 @@ def floor(found: xr.Dataset, n_units: int) -> Finding:
             f"; an effect of {_two_digits(found['size'].max())} or less is zero within "
             "rounding"
         )
-    unseen = at["rms"].item() >= _COARSE and found.attrs["method"] != AGAINST_EXACT
+    unseen = at["rms"].item() >= _COARSE and about(found).method != AGAINST_EXACT
     if most <= _BIASED and not unseen:
         return Finding(name, "ok", f"{size}; {sentence}")
     if bias - 2 * at["mcse"].item() <= _BIASED and at["rms"] < _COARSE:

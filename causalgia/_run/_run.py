@@ -17,6 +17,7 @@ from causalgia._run import kept_effects
 from causalgia._run.kept_effects import run_effects
 from causalgia._run.request import Keep, Look, RunRequest, Until
 from causalgia.analysis import Analysis
+from causalgia.attributes import attributes
 from causalgia.design import Design
 from causalgia.errors import StoreError
 from causalgia.inputs import parse_json, read_text
@@ -373,7 +374,7 @@ def _run_until(
         else f"ended at the {most:,} units there are"
     )
     sentence = f"{where}, look {len(looks)}: {last.words}"
-    attrs = {"until": until.stored_text(), "stopped": sentence} | {
+    attrs = attributes(until=until.stored_text(), stopped=sentence) | {
         f"until_{name}": x for name, x in last.record.attrs.items()
     }
     return annotate(outcomes.assign(trajectory.data_vars).assign_attrs(attrs))

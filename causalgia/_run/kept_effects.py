@@ -21,6 +21,7 @@ from causalgia._run.request import (
     warn_constant_tasks,
     which_tasks,
 )
+from causalgia.attributes import about, attributes
 from causalgia.effect_table import as_effect_table
 from causalgia.effects.pointwise_effects import (
     sd_attrs,
@@ -254,9 +255,7 @@ def summary_arrays(effects: xr.Dataset) -> dict[str, NDArray[Any]]:
         for name in _SUMMARY_VARIABLES
         if name in effects
     }
-    return found | {
-        "whole.control_sd_of": np.asarray(str(effects.attrs.get("control_sd_of", "")))
-    }
+    return found | {"whole.control_sd_of": np.asarray(about(effects, "").control_sd_of)}
 
 
 def has_summary(state: dict[str, NDArray[Any]], *, n_units: int) -> bool:
@@ -278,7 +277,7 @@ def with_summary(raw: xr.Dataset, state: dict[str, NDArray[Any]]) -> xr.Dataset:
     of = str(state["whole.control_sd_of"])
     effects = _with_background_answers(effects, raw)
     return as_effect_table(
-        annotate(effects.assign_attrs({"control_sd_of": of} if of else {}))
+        annotate(effects.assign_attrs(attributes(control_sd_of=of) if of else {}))
     )
 
 

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs, fixed_placebo_contrasts
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import check_flag
 from causalgia.design import Design
 from causalgia.design.design import check_design
@@ -349,8 +350,8 @@ class RunRequest:
                 )
         given = self.real is not None and self.real is not False
         if given and (notes := overlap_notes(self.design, self.predictor, self.real)):
-            known = [setup.attrs["notes"]] if "notes" in setup.attrs else []
-            setup.attrs["notes"] = "\n".join([*notes, *known])
+            known = [about(setup).notes] if has(setup).notes else []
+            setup.attrs.update(attributes(notes="\n".join([*notes, *known])))
         question = (self.analysis or Analysis()).asking(self.design.analysis_fields)
         trial = setup.trial
         found = source_trial(

@@ -25,6 +25,7 @@ from causalgia._run.request import (
     which_tasks,
 )
 from causalgia.analysis import Analysis
+from causalgia.attributes import About, attributes
 from causalgia.design import Design
 from causalgia.design.null_model import NullModel
 from causalgia.effects.pointwise_effects import pooled_sd, sd_attrs
@@ -333,11 +334,9 @@ class RunningMoments(TurnMoments):
         if isinstance(self._together, Sums):
             found["cluster_size"] = self._together.sizes.astype(np.int64)
         by = "unit" if self._parents is None else "parent"
-        attrs = {
-            "cluster": by,
-            "relative_error": self._sketch.error,
-            "control_sd_of": "",
-        }
+        attrs = attributes(
+            cluster=by, relative_error=self._sketch.error, control_sd_of=""
+        )
         attrs |= sd_attrs(sd_of, self._question.matrix)
         return found | {
             f"attrs.{name}": np.asarray(value) for name, value in attrs.items()
@@ -406,7 +405,9 @@ def moments_dataset(
         for name, x in moments.items()
         if name.startswith("attrs.")
     }
-    found["ice_quantile"].attrs["relative_error"] = attrs.pop("relative_error")
+    found["ice_quantile"].attrs.update(
+        attributes(relative_error=attrs.pop(About.relative_error.name))
+    )
     found = found.assign_coords(quantile=QUANTILES).assign_attrs(
         {name: x for name, x in attrs.items() if x != ""}
     )

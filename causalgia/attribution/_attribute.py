@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, attributes
 from causalgia.attribution.map_scores import (
     TOLERANCE,
     BaselineSums,
@@ -219,7 +220,7 @@ def attribute(
         )
     of = as_explained(sequences, skip)
     check_no_track(predictor)
-    attrs: dict[str, Any] = {"method": method} | count_skipped(of)
+    attrs: dict[str, Any] = attributes(method=method) | count_skipped(of)
     draw, key = None, 0
     n_baselines = as_count(n_baselines, "n_baselines")
     if over_baselines:
@@ -236,11 +237,11 @@ def attribute(
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
         _warn_of_equal_baselines(draw, of, n_baselines)
-        attrs |= {
-            "baselines": null.describe(),
-            "baselines_fingerprint": null.fingerprint,
-            "n_baselines": n_baselines,
-        }
+        attrs |= attributes(
+            baselines=null.describe(),
+            baselines_fingerprint=null.fingerprint,
+            n_baselines=n_baselines,
+        )
     check_same_twice(predictor, of.tokens)
     chosen = columns_of_tasks(predictor, of, tasks)
     n_each = {
@@ -590,7 +591,7 @@ def _dataset(
     of_score = (
         "unit",
         "position",
-        *(() if attrs["method"] in _BY_POSITION else ("base",)),
+        *(() if about(attrs).method in _BY_POSITION else ("base",)),
         "task",
     )
     dims = {"score": of_score, "score_se": of_score}
@@ -619,11 +620,9 @@ def _dataset(
         coords["unit"] = sequences["unit"].to_numpy()
     if model:
         coords["model"] = list(predictor.models or ())
-    attrs |= {
-        "scale": predictor.scale,
-        "predictor": predictor.fingerprint,
-        "sequences": of.digest,
-    }
+    attrs |= attributes(
+        scale=predictor.scale, predictor=predictor.fingerprint, sequences=of.digest
+    )
     maps = xr.Dataset(
         variables | {"observed": (("unit", "position"), of.tokens)}, coords, attrs
     )

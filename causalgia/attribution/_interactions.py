@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.attributes import attributes
 from causalgia.attribution._attribute import (
     Method,
     attribute,
@@ -381,23 +382,23 @@ def _effects(
         "parent": ("unit", np.asarray(of.names)[units.row]),
         "sequence_fingerprint": ("unit", sequence_fingerprints(of.tokens)[units.row]),
     }
-    attrs: dict[str, Any] = {
-        "assignment": "crossover",
-        "scale": predictor.scale,
-        "contrast_scale": predictor.scale,
-        "transform": "identity",
-        "control": "",
-        "estimand": (
+    attrs: dict[str, Any] = attributes(
+        assignment="crossover",
+        scale=predictor.scale,
+        contrast_scale=predictor.scale,
+        transform="identity",
+        control="",
+        estimand=(
             "mean over units of the interaction of the bases at two positions, over 3 "
             "x 3 exchanges"
         ),
-        "effect_on": "the predictor",
-        "map_method": "pair mutagenesis",
-        "predictor_fingerprint": predictor.fingerprint,
-        "sequences": of.digest,
-        "consensus": _consensus(of, units, names[0], names[-1]),
-        "consensus_start": int(names[0]),
-    }
+        effect_on="the predictor",
+        map_method="pair mutagenesis",
+        predictor_fingerprint=predictor.fingerprint,
+        sequences=of.digest,
+        consensus=_consensus(of, units, names[0], names[-1]),
+        consensus_start=int(names[0]),
+    )
     if isinstance(sequences, xr.Dataset):
         of_units, drawn_by = ("parent", "gc"), ("null", "null_kind", "null_fingerprint")
         coords |= {
@@ -621,12 +622,9 @@ def dfim(
         error = _observed_se(maps) + error
         error[:, start:stop] = 0.0
         found["score_se"] = (dims, error)
-    attrs = maps.attrs | {
-        "method": "dfim",
-        "map_method": method,
-        "source": f"{start}:{stop}",
-        "n_exchanges": n_maps,
-    }
+    attrs = maps.attrs | attributes(
+        method="dfim", map_method=method, source=f"{start}:{stop}", n_exchanges=n_maps
+    )
     return validate(annotate(found.assign_attrs(attrs)), "attributions")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, attributes, has
 from causalgia.attribution._attribute import attribute
 from causalgia.attribution.attribution_maps import contributions
 from causalgia.attribution.distinct_patterns import (
@@ -240,7 +241,7 @@ def propose_in_stages(
         maps = _as_maps(attributions, sequences, predictor, called=called)
     n_patterns = as_count(n_patterns, "n_patterns")
     tokens, scores = maps["observed"].to_numpy(), _mean_contributions(maps)
-    of_maps = {"maps": maps.attrs["method"], "sequences": maps.attrs["sequences"]}
+    of_maps = {"maps": about(maps).method, "sequences": about(maps).sequences}
     limits: dict[str, Any] = {}
     if methods != ("modisco",) and seqlets is None:
         limits["width"] = _as_width(
@@ -279,14 +280,14 @@ def propose_in_stages(
         )
 
     of_null = (
-        f"maps of {len(tokens):,} {drawn.attrs['null']}"
+        f"maps of {len(tokens):,} {about(drawn).null}"
         if not called
         else "whether both strands are read alike"
     )
     with stages.stage(of_null):
         found = keep("limits", limits_dataset)
     below, above = found["threshold"].transpose("side", "task").to_numpy()
-    strands = bool(found.attrs["both_strands"])
+    strands = bool(about(found).both_strands)
 
     def listed(one: str) -> list[tuple[Windows, Group]]:
         if seqlets is not None:
@@ -370,11 +371,11 @@ def propose_in_stages(
         made = made.assign_coords(side=["below", "above"])
     made = made.assign_attrs(
         method=", ".join(named),
-        **({"left_out": "; ".join(left_out)} if left_out else {}),
+        **(attributes(left_out="; ".join(left_out)) if left_out else {}),
         **limits,
         both_strands=int(strands),
         **of_maps,
-        null=str(drawn.attrs["null"]),
+        null=about(drawn).null,
         predictor=predictor.fingerprint,
         scale=predictor.scale,
     )
@@ -483,10 +484,10 @@ def _limits(
     progress: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the limits of window sums in each task, from maps of null sequences."""
-    options: dict[str, Any] = {"method": maps.attrs["method"], "progress": progress}
-    if "n_baselines" in maps.attrs:
+    options: dict[str, Any] = {"method": about(maps).method, "progress": progress}
+    if has(maps).n_baselines:
         options |= {
-            "n_baselines": int(maps.attrs["n_baselines"]),
+            "n_baselines": int(about(maps).n_baselines),
             "rng": derive(key, "baselines"),
         }
     null_maps = attribute(drawn, predictor, **options).sel(task=maps["task"])
@@ -506,7 +507,7 @@ def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
         raise AttributionError(
             argument="method",
             value="modisco",
-            need=f"compares all four bases, and these maps ({maps.attrs['method']}) "
+            need=f"compares all four bases, and these maps ({about(maps).method}) "
             "have the observed one alone",
             cure="give maps of cg.attribute(..., method='ism')",
         )
@@ -514,7 +515,7 @@ def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
     values: NDArray[np.float64] = (
         mean.transpose("unit", "position", "base", "task").to_numpy().astype(np.float64)
     )
-    if maps.attrs["method"] == "ism":
+    if about(maps).method == "ism":
         values = 4 / 3 * (values - values.mean(axis=2, keepdims=True))
     return values
 
@@ -535,25 +536,25 @@ def _as_maps(
     if attributions is None:
         return attribute(sequences, predictor)
     maps = validate(attributions, "attributions")
-    if maps.attrs["method"] == "read":
+    if about(maps).method == "read":
         _check_read_maps(maps, predictor, called=called)
         return maps
-    if maps.attrs.get("predictor") != predictor.fingerprint:
+    if about(maps, None).predictor != predictor.fingerprint:
         raise AttributionError(
-            f"the maps are of the predictor {maps.attrs.get('predictor', '?')}, and "
+            f"the maps are of the predictor {about(maps, '?').predictor}, and "
             f"predictor= is {predictor.fingerprint}; give the one that was mapped"
         )
-    if maps.attrs["method"] == "dfim":
+    if about(maps).method == "dfim":
         raise AttributionError(
             "feature interaction maps are of sequences with one site at one place, "
             "which null sequences do not have; give maps of cg.attribute"
         )
-    if "baselines_fingerprint" in maps.attrs and not called:
+    if has(maps).baselines_fingerprint and not called:
         default = DinucleotideShuffle(of=_sequences_of(maps))
-        if maps.attrs["baselines_fingerprint"] != default.fingerprint:
+        if about(maps).baselines_fingerprint != default.fingerprint:
             raise AttributionError(
                 "the maps have baselines from "
-                f"{maps.attrs.get('baselines', 'a null model')}, and maps of null "
+                f"{about(maps, 'a null model').baselines}, and maps of null "
                 "sequences are compared with those over dinucleotide shuffles of each; "
                 "leave baselines= out of cg.attribute"
             )
@@ -566,7 +567,7 @@ def _check_read_maps(maps: xr.Dataset, predictor: Predictor, *, called: bool) ->
     """
     if not called:
         raise AttributionError(
-            f"the maps are read from {maps.attrs.get('source', 'a file')}, and maps of "
+            f"the maps are read from {about(maps, 'a file').source}, and maps of "
             "null sequences by the same program are not at hand; use method='modisco', "
             "give seqlets=, or sequences= in place of the maps"
         )

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.attributes import about, attributes
 from causalgia.checks import as_count
 from causalgia.errors import AttributionError, SequenceError, quoted
 from causalgia.estimation import estimate
@@ -153,7 +154,7 @@ def _dataset(
         elif (np.count_nonzero(score, axis=2) <= 1).all():
             row, at = (int(k) for k in np.argwhere((score != 0) & ~there)[0][:2])
             raise AttributionError(
-                f"{attrs['source']}: the scores are of one base at each position, and "
+                f"{about(attrs).source}: the scores are of one base at each position, and "
                 f"at sequence {row}, position {at} it is not the "
                 f"{'ACGT'[of.tokens[row, at]]} that is there: these are maps of other "
                 "sequences, or in another order; give those that were explained, in "
@@ -307,7 +308,7 @@ def contributions(attributions: xr.Dataset) -> xr.DataArray:
     values = observed_scores(
         score.to_numpy(),
         attributions["observed"].to_numpy(),
-        by_substitution=attributions.attrs["method"] == "ism",
+        by_substitution=about(attributions).method == "ism",
     )
     return score.isel(base=0, drop=True).copy(data=values)
 
@@ -530,7 +531,7 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
         turned = minus[:, 0]
         # A C G T read on the other strand are T G C A
         values[turned] = values[turned][:, :, ::-1]
-        if maps.attrs.get("method") == "ism":
+        if about(maps, None).method == "ism":
             values = values - values.mean(axis=2, keepdims=True)
         values = values.reshape(len(found), found.width * 4, *values.shape[3:])
     bases = maps["base"].to_numpy().tolist() if by_base else [""]
@@ -562,10 +563,9 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
         for name in ("scale", "predictor", "sequences")
         if name in maps.attrs
     }
-    attrs |= {
-        "contrast_scale": maps.attrs.get("scale", ""),
-        "map_method": maps.attrs.get("method", ""),
-    }
+    attrs |= attributes(
+        contrast_scale=about(maps, "").scale, map_method=about(maps, "").method
+    )
     return validate(
         annotate(xr.Dataset({"ice": (dims, values)}, coords, attrs)), "effects"
     )
@@ -648,9 +648,9 @@ def against_trial(
     """
     validate(attributions, "attributions")
     validate(estimates, "estimates")
-    if attributions.attrs.get("method") != "ism":
+    if about(attributions, None).method != "ism":
         raise AttributionError(
-            f"maps by {quoted(attributions.attrs.get('method'))} do not say what a "
+            f"maps by {quoted(about(attributions, None).method)} do not say what a "
             "substitution changes; give those of cg.attribute(..., method='ism')"
         )
     names = [str(name) for name in estimates["contrast"].to_numpy()]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import as_names, is_real, nearest
@@ -120,12 +121,9 @@ def filters(
         "n_sites": ("channel", n_sites),
         "maximum": ("channel", sites.maximum),
     }
-    attrs = {
-        "layer": layer,
-        "side": side,
-        "predictor": network.fingerprint,
-        "sequences": of.digest,
-    }
+    attrs = attributes(
+        layer=layer, side=side, predictor=network.fingerprint, sequences=of.digest
+    )
     coords = {
         "channel": np.arange(len(counts)),
         "motif_position": np.arange(counts.shape[1]),
@@ -654,7 +652,7 @@ def attention(
         query_base=("query", bases),
         key_base=("key", bases),
     )
-    attrs = {"layer": layer, "predictor": network.fingerprint, "sequences": of.digest}
+    attrs = attributes(layer=layer, predictor=network.fingerprint, sequences=of.digest)
     return validate(annotate(found.assign_attrs(attrs)), "attention")
 
 

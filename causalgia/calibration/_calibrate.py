@@ -16,6 +16,7 @@ from causalgia._analyze import estimate_effects, infer_and_decide
 from causalgia._run import run
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import Prior
+from causalgia.attributes import attributes
 from causalgia.calibration.binomial_bands import (
     Row,
     mean_row,
@@ -515,11 +516,12 @@ def _calibration_table(
     table = rate_table(rows, alpha=alpha).assign(ace=estimates["ace"])
     if aa_p_values is not None:
         table["p_same"] = aa_p_values
-    table.attrs |= {
-        "analysis": analysis.to_json(),
-        "not_measured": "; ".join(lacking + why),
-    }
-    table.attrs["without_posterior"] = sum(bool(result.without) for result in results)
+    table.attrs |= attributes(
+        analysis=analysis.to_json(), not_measured="; ".join(lacking + why)
+    )
+    table.attrs.update(
+        attributes(without_posterior=sum(bool(result.without) for result in results))
+    )
     return table
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about, attributes
 from causalgia.checks import is_real
 from causalgia.choices import AGAINST_PLACEBOS, DIRECTIONS, INSIDE, SIDES
 from causalgia.errors import EstimateError
@@ -242,7 +243,7 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     return xr.Dataset(
         columns,
         coords={"row": names},
-        attrs={"alpha": float(alpha), "alpha_each": each},
+        attrs=attributes(alpha=float(alpha), alpha_each=each),
     )
 
 
@@ -280,7 +281,7 @@ def verdict_rows(
     if len(decided) < len(decisions) or not decided:
         return [], ["verdicts: the analysis has no rope, or no true effect is known"]
     attrs = decided[0].attrs
-    alpha = 1 - float(attrs["ci_prob"])
+    alpha = 1 - float(about(attrs).ci_prob)
     verdict = _stack_trials(decided, "verdict")
     for stated, of_placebos in AGAINST_PLACEBOS.items():
         verdict = np.where(verdict == of_placebos, stated, verdict)
@@ -295,7 +296,9 @@ def verdict_rows(
     counted = ~is_placebo(decided[0])[:, None]
     # each verdict by itself bounds no share of a set, and a posterior's is a mean over
     # its prior
-    of_sets = attrs["error"] != "each" and (attrs["error"] != "posterior" or random)
+    of_sets = about(attrs).error != "each" and (
+        about(attrs).error != "posterior" or random
+    )
     claim: Claim = "at most" if of_sets else "reported"
     shares = {
         "false directions of all given": (
@@ -308,7 +311,7 @@ def verdict_rows(
         n_false, n_given = ((x & counted).sum(axis=(1, 2)) for x in (false, given))
         proportion = n_false / np.maximum(n_given, 1)
         rows.append(mean_row(name, proportion, alpha, claim))
-    null = float(attrs.get("null_value", 0.0))
+    null = float(about(attrs, 0.0).null_value)
     se = _stack_trials(decided, "se") if "se" in decided[0] else None
     missed, lacking = _missed_rows(
         verdict, truth - null, lower - null, upper - null, se, counted

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from causalgia.attributes import has
 from causalgia.cli.one_line_errors import StoppedError
 from causalgia.cli.output import echo
 from causalgia.cli.tables import (
@@ -224,7 +225,7 @@ def load_outcomes(folder: Path) -> xr.Dataset:
         return found
     spec = read_spec(folder / SPEC)
     # a lock fixed the analysis
-    return found.assign_attrs(_about(spec) if "protocol" in found.attrs else spec.attrs)
+    return found.assign_attrs(_about(spec) if has(found).protocol else spec.attrs)
 
 
 def load_marked_outcomes(folder: Path) -> xr.Dataset:
@@ -232,7 +233,7 @@ def load_marked_outcomes(folder: Path) -> xr.Dataset:
     lock recorded: all are read.
     """
     outcomes = load_outcomes(folder)
-    if "protocol" not in outcomes.attrs:
+    if not has(outcomes).protocol:
         return outcomes
     from causalgia.protocol._protocol import digests_of_run
 
@@ -243,7 +244,7 @@ def load_marked_outcomes(folder: Path) -> xr.Dataset:
 
 def marked_as(outcomes: xr.Dataset | None, result: xr.Dataset) -> xr.Dataset:
     """Return a result with the mark of changed outcomes that lie beside it."""
-    changed = outcomes is not None and "protocol_changed" in outcomes.attrs
+    changed = outcomes is not None and has(outcomes).protocol_changed
     return result.assign_attrs(protocol_changed="values") if changed else result
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from causalgia.attributes import about, attributes
 from causalgia.choices import Target, requested_parts
 from causalgia.cli.folder import (
     ANSWER,
@@ -709,15 +710,15 @@ def analyze(
             if outcomes.sizes.get("model", 1) > 1
             else "population"
         )
-        attrs = {
-            "analysis": Analysis(**question.contrast, target=target).to_json(),
-            "rng": str(rng),
-        }
+        attrs = attributes(
+            analysis=Analysis(**question.contrast, target=target).to_json(),
+            rng=str(rng),
+        )
         outcomes = outcomes.assign_attrs(attrs)
         tables: dict[str, xr.Dataset]
         if "assigned" in outcomes:
             found = estimate(contrast(outcomes, **question.contrast), ci_prob=ci_prob)
-            found = found.assign_attrs(analysis=attrs["analysis"])
+            found = found.assign_attrs(analysis=about(attrs).analysis)
             answer = partial(parallel_answer, found, quality, counts)
             tables, texts = {}, {}
             record(effects=lambda: records(effects_frame(found, all_columns=True)))

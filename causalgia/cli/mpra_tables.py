@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from causalgia.attributes import About, about
 from causalgia.checks import nearest
 from causalgia.cli.folder import FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
@@ -69,13 +70,13 @@ def virtual_attrs(spec: TrialSpec, library: xr.Dataset) -> dict[str, str]:
     library is of its design.
     """
     attrs = spec.attrs
-    if library.attrs.get("design_fingerprint") == spec.design.fingerprint:
+    if about(library, None).design_fingerprint == spec.design.fingerprint:
         return attrs
     echo(
         f"The library is of another design than {spec.name}: its own arms are "
         "predicted."
     )
-    del attrs["analysis"]
+    del attrs[About.analysis.name]
     return attrs | {
         name: str(library.attrs[name])
         for name in ("analysis",)
@@ -246,14 +247,12 @@ def _library_question(library: xr.Dataset) -> tuple[Analysis, xr.Dataset]:
     """
     import xarray as xr
 
-    from causalgia.analysis import Analysis
+    from causalgia.analysis import analysis_in_attrs
     from causalgia.mpra.comparisons._virtual_trial import design_arms
     from causalgia.notes import design_question
     from causalgia.trial.attributes import arm_coordinates
 
-    analysis = Analysis.from_json(str(library.attrs.get("analysis", "{}"))).asking(
-        design_question(library)
-    )
+    analysis = analysis_in_attrs(library.attrs).asking(design_question(library))
     return analysis, xr.Dataset(coords=arm_coordinates(design_arms(library)))
 
 
@@ -507,7 +506,7 @@ def with_quality(
     caution, _, note = counts_in_words(quality, counts).rpartition(" Counts: ")
     if caution:
         wrong = caution.removeprefix("Caution: ").rstrip(".")
-        known = effects.attrs.get("caution")
+        known = about(effects, None).caution
         effects = effects.assign_attrs(caution=f"{wrong}; {known}" if known else wrong)
     note = note.removeprefix("Counts: ").rstrip(".")
     return with_notes(effects, f"counts: {note}")
@@ -665,10 +664,10 @@ def virtual_effects(
         return _read_effects_table(place)
     if (place / FIT).is_file():
         fitted = store.read_netcdf(place / FIT)
-        if control not in (None, fitted.attrs.get("control")):
+        if control not in (None, about(fitted, None).control):
             raise ContrastError(
                 f"{place} has a fit, whose control is "
-                f"{quoted(fitted.attrs.get('control', 'chosen already'))}; leave "
+                f"{quoted(about(fitted, 'chosen already').control)}; leave "
                 f"--control {control} out, or analyze its counts with it"
             )
         return fitted

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from causalgia.attributes import about
 from causalgia.choices import NO_TAIL, RENAMED_ERRORS
 from causalgia.cli.folder import SPEC
 from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
@@ -109,7 +110,7 @@ def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
     """Return the given seed, or the numeric seed of the trial."""
     if rng is not None:
         return rng
-    seed = str(outcomes.attrs.get("rng", ""))
+    seed = about(outcomes, "").rng
     if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
         raise DesignError(
             "the outcomes have no numeric seed; give --rng 0 (or any other)"

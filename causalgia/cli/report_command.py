@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from causalgia.attributes import about, has
 from causalgia.cli.folder import (
     CONCORDANCE,
     DECISIONS,
@@ -271,7 +272,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
     outcomes = load_marked_outcomes(folder) if {OUTCOMES, STORE} & there else None
     refutations = _refutations(folder)
     of_elements = False
-    about: tuple[str, ...] = ()
+    of_fit: tuple[str, ...] = ()
     draws = (
         store.read_tree(folder / POSTERIOR).children
         if (folder / POSTERIOR).is_file()
@@ -291,9 +292,9 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
             cure="run them anew",
         )
         result = marked_as(outcomes, result)
-        if "n_left_out" in result.attrs and FIT in there:  # verdicts of a fit
+        if has(result).n_left_out and FIT in there:  # verdicts of a fit
             fit = fit_parts(store.read_netcdf(folder / FIT), requested=["notes"])
-            of_elements, about = True, (*fit.foot[1:], *fit.notes)
+            of_elements, of_fit = True, (*fit.foot[1:], *fit.notes)
         if of_elements and result.sizes["contrast"] == 1 and result.sizes["task"] > 1:
             # one element under many arms
             result = result.rename(contrast="task", task="contrast")
@@ -318,7 +319,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         text=text,
         question=experiment.entry.question
         if experiment is not None
-        else str(result.attrs.get("question", "")),
+        else about(result, "").question,
         sentences=stored_sentences(result, "answer"),
         details=stored_sentences(result, "details"),
         outcomes=outcomes,
@@ -327,7 +328,7 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         if "diagnostics" in draws
         else None,
         figures=figures,
-        about=about,
+        about=of_fit,
         headings=ELEMENTS if of_elements else {},
         saved=saved,
     )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_count
 from causalgia.errors import ArgumentOf, DesignError, SequenceError, quoted
 from causalgia.inputs import parse_json, parse_toml
@@ -231,11 +232,11 @@ class NullModel(Choice):
                 "parent": ("unit", parents),
                 "gc": ("unit", gc_content(tokens)),
             },
-            attrs={
-                "null": self.describe(),
-                "null_kind": self.kind,
-                "null_fingerprint": self.fingerprint,
-            },
+            attrs=attributes(
+                null=self.describe(),
+                null_kind=self.kind,
+                null_fingerprint=self.fingerprint,
+            ),
         )
         return validate(
             annotate(with_notes(dataset, *self.notes(n_units))), "sequences"

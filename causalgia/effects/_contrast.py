@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, exploratory_attrs
+from causalgia.analysis import Analysis, analysis_in_attrs, exploratory_attrs
+from causalgia.attributes import About, about, has
 from causalgia.choices import Scale
 from causalgia.effect_table import (
     INCOMPLETE,
@@ -271,11 +272,11 @@ def _as_question(
 ) -> _Question:
     from_plan, stored = (
         control is None and contrasts is None and interaction is None,
-        "analysis" in outcomes.attrs,
+        has(outcomes).analysis,
     )
     plan = Analysis()
     if from_plan or stored:  # of outcomes without a plan, the contrasts of their design
-        plan = Analysis.from_json(str(outcomes.attrs.get("analysis", "{}")))
+        plan = analysis_in_attrs(outcomes.attrs)
         plan = plan if plan.asks else plan.asking(design_question(outcomes))
     planned = (
         plan.control,
@@ -361,7 +362,7 @@ def _effects(
     effects = effects.assign(floor).assign_coords(
         contrast=list(weights), arm=arms, **do
     )
-    edits = str(effects.attrs.pop("edits", ""))
+    edits = str(effects.attrs.pop(About.edits.name, ""))
     if edits and not (as_planned or interaction):
         sentences += notes_of_controls(weights, edits_from_json(edits))
     assignment = INCOMPLETE if gaps else "crossover" if crossover else "parallel"
@@ -428,7 +429,7 @@ def _contrast_of_models(
         scale=scale,
         ceiling=ceiling,
     )
-    what = str(effects.attrs["estimand"])
+    what = about(effects).estimand
     what = (
         what.replace("the weighted sum of outcome over arms", "outcome under each arm")
         if by_arm

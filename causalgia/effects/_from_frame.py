@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import attributes
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import OutcomesError, quoted
 from causalgia.notes import with_notes
@@ -139,7 +140,7 @@ def from_frame(
     outcomes = xr.Dataset(
         {"outcome": ([axis.dim for axis in axes], cube)},
         coords={axis.dim: axis.names for axis in [*axes, arms]},
-        attrs={"assignment": assignment, "scale": scale, "source": "from_frame"},
+        attrs=attributes(assignment=assignment, scale=scale, source="from_frame"),
     )
     if assignment == INCOMPLETE:
         _check_arms_measured(missing, arms, tasks)

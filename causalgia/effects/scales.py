@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import sparse
 
+from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.effects.contrast_weights import (
     Contrasts,
@@ -704,7 +705,7 @@ def stacked_weights(weights: Weights, of_models: Weights) -> Weights:
 
 def measured_on(outcomes: xr.Dataset) -> str:
     """Return the scale of outcomes in words."""
-    scale = outcomes.attrs.get("scale", "outcome")
+    scale = about(outcomes, "outcome").scale
     return scale if isinstance(scale, str) else quoted(scale)
 
 
@@ -765,18 +766,20 @@ def effect_attrs(
     if over is not None and not over.selects:
         estimand = f"{task_weights_in_words(over.weights)}, of the {estimand}"
     attrs: dict[str, Any] = {
-        "assignment": assignment,
-        "contrast_scale": _scale_in_words(scale, on),
-        "transform": scale,
-        "control": "" if control is None else str(control),
-        "estimand": estimand,
+        **attributes(
+            assignment=assignment,
+            contrast_scale=_scale_in_words(scale, on),
+            transform=scale,
+            control="" if control is None else str(control),
+            estimand=estimand,
+        ),
         **({} if over is None else over.attrs),
     }
     if scale in OF_MEANS:
-        attrs |= {
-            "null_value": OF_MEANS[scale],
-            "ice_is": "influence values, whose mean is the effect",
-        }
+        attrs |= attributes(
+            null_value=OF_MEANS[scale],
+            ice_is="influence values, whose mean is the effect",
+        )
     return attrs
 
 

@@ -11,6 +11,7 @@ import scipy
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.attributes import about, attributes
 from causalgia.checks import check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
@@ -257,7 +258,7 @@ def estimate(
         None,
         None,
         None,
-        effects.attrs.get("transform") in OF_MEANS,
+        about(effects, "").transform in OF_MEANS,
     )
     if of_moments:
         effects, request, answer = estimate_from_moments(effects, request)
@@ -423,7 +424,7 @@ def _with_task_columns(
             )
         columns = by_unit[["task_correlation", "shared_covariance"]]
         return estimates.merge(columns.drop_attrs()).assign_attrs(
-            task_correlation_df=by_unit.attrs["task_correlation_df"]
+            task_correlation_df=about(by_unit).task_correlation_df
         )
     labels = contrast_labels(estimates)
     tasks = (
@@ -479,7 +480,9 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
         stacklevel=caller_stacklevel(),
     )
     ace = effects["ice"].to_numpy()[0].astype(np.float64)
-    attrs = {"method": "the ICE of one unit, without standard error", "cluster": "unit"}
+    attrs = attributes(
+        method="the ICE of one unit, without standard error", cluster="unit"
+    )
     return {"ace": ace, "n_units": np.ones(ace.shape, dtype=np.int64)}, attrs
 
 

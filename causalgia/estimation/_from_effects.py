@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import about, attributes, has
 from causalgia.effect_table import has_gaps
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.effect_intervals import by_the_rule
@@ -309,7 +310,9 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
             data[name] = (("contrast", "task"), wide)
         else:
             coords[name] = (("contrast", "task")[: column.ndim], column)
-    attrs = {"ci_prob": ci_prob, "errors": "estimated" if "df" in columns else "known"}
+    attrs = attributes(
+        ci_prob=ci_prob, errors="estimated" if "df" in columns else "known"
+    )
     made = xr.Dataset(data, coords=coords, attrs=attrs)
     if {"skewness", "n_up"} & set(data):  # a table that `estimate` wrote
         made = made.assign(
@@ -451,14 +454,18 @@ def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:
     renamed = {"contrast": "task", "element": "contrast"}
     found = fitted[of_both].transpose("element", "contrast").reset_coords(drop=True)
     found = found.assign_coords({n: fitted[n] for n in of_each}).rename(renamed)
-    attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | {
-        "errors": "estimated"
-    }
-    if "method" in fitted.attrs:
-        attrs["method"] = f"method {quoted(fitted.attrs['method'])}"
-    if "control" in fitted.attrs:
-        attrs["estimand"] = (
-            f"the contrast's arm minus {fitted.attrs['control']}, in each element"
+    attrs = {n: v for n, v in fitted.attrs.items() if n != "control"} | attributes(
+        errors="estimated"
+    )
+    if has(fitted).method:
+        attrs.update(attributes(method=f"method {quoted(about(fitted).method)}"))
+    if has(fitted).control:
+        attrs.update(
+            attributes(
+                estimand=(
+                    f"the contrast's arm minus {about(fitted).control}, in each element"
+                )
+            )
         )
     found.attrs = attrs
     return annotate(found)

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import attributes
 from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.crossover import mean_ice
@@ -179,13 +180,11 @@ def helical_phase(
     out["best_period"] = (trailing, grid[scan.argmin(axis=0)])
     for name, X in (("rss_trend", base), ("rss_full", _wave_design(x, base, period))):
         out[name] = (trailing, _residual_squares(X, mean).reshape(ice.shape[2:]))
-    attrs = {
-        "period": period,
-        "trend": trend,
-        "cluster": "unit" if groups is None else groups.name,
-    }
+    attrs = attributes(
+        period=period, trend=trend, cluster="unit" if groups is None else groups.name
+    )
     return out.assign_coords(period=grid).assign_attrs(
-        dict(effects.attrs) | attrs | {"n_units": len(ice)}
+        dict(effects.attrs) | attrs | attributes(n_units=len(ice))
     )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about, attributes
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -238,7 +239,7 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
             "parallel trial each unit shows one "
             'arm; run the design with assignment="crossover"'
         )
-    scale = effects.attrs.get("transform")
+    scale = about(effects, None).transform
     if scale in OF_MEANS:
         raise EstimateError(
             f"{what} needs individual effects, and scale={quoted(scale)} has influence "
@@ -335,11 +336,7 @@ def modification(
         )
     ci_prob = as_ci_prob(ci_prob)
     for name in names:
-        meaning = (
-            str(effects[name].attrs.get("meaning", ""))
-            if name in effects.variables
-            else ""
-        )
+        meaning = about(effects[name], "").meaning if name in effects.variables else ""
         arms = (
             [str(a) for a in effects["arm"].to_numpy()]
             if "arm" in effects.coords
@@ -375,21 +372,21 @@ def modification(
     out = xr.Dataset(
         {name: (("covariate", *dims), column) for name, column in columns.items()}
     )
-    for name, about in (
+    for name, of_covariates in (
         ("mean", [v.mean() for v in values]),
         ("sd", [v.std(ddof=1) for v in values]),
     ):
-        out[name] = (("covariate",), about)
+        out[name] = (("covariate",), of_covariates)
     coords = {
         str(name): c
         for name, c in effects.coords.items()
         if c.dims and set(c.dims) <= set(dims)
     }
-    attrs = {
-        "ci_prob": ci_prob,
-        "cluster": "unit" if groups is None else groups.name,
-        "n_units": len(ice),
-    }
+    attrs = attributes(
+        ci_prob=ci_prob,
+        cluster="unit" if groups is None else groups.name,
+        n_units=len(ice),
+    )
     return out.assign_coords(covariate=list(names), **coords).assign_attrs(
         dict(effects.attrs) | attrs
     )

@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.attributes import about, attributes
 from causalgia.checks import is_real, nearest
 from causalgia.effect_table import has_gaps
 from causalgia.effects.contrast_weights import as_unique
@@ -165,7 +166,7 @@ def hypotheses(
         return _combine_effects(validate(estimates, "effects", gaps=True), hypothesis)
     table = as_estimates(estimates)
     check_has_errors(table)
-    target = str(table.attrs.get("target", "population"))
+    target = about(table, "population").target
     if target.startswith(("population x", "next")):
         raise EstimateError(
             argument="target",
@@ -183,7 +184,7 @@ def hypotheses(
             "effects: cg.estimate(cg.estimation.hypotheses(effects, ...))"
         )
     return _combine_estimates(
-        table, system, table.attrs.get("ci_prob", 0.95) if ci_prob is None else ci_prob
+        table, system, about(table, 0.95).ci_prob if ci_prob is None else ci_prob
     )
 
 
@@ -374,7 +375,7 @@ def _check_not_ratio(table: xr.Dataset) -> None:
     if null_value(table) != 0:
         raise ContrastError(
             "the effects are ratios "
-            f"(scale={quoted(table.attrs.get('transform', 'ratio'))}), and no effect "
+            f"(scale={quoted(about(table, 'ratio').transform)}), and no effect "
             "is 1: sums of ratios have no plain limits; take them by "
             "cg.contrast(..., scale='log_of_means'), where ratios of ratios are "
             "differences"
@@ -538,14 +539,14 @@ def _estimates_attrs(
     attrs: dict[str, Any] = {
         str(k): v for k, v in table.attrs.items() if k not in _OF_P
     }
-    method = str(attrs.get("method", "")).strip()
-    attrs |= {
-        "ci_prob": ci_prob,
-        "method": (
+    method = about(attrs, "").method.strip()
+    attrs |= attributes(
+        ci_prob=ci_prob,
+        method=(
             "linear hypotheses by the covariance of "
             f"estimates{method and f': {method}'}"
         ),
-    }
+    )
     return attrs | _estimand_attrs(table, system)
 
 
@@ -555,10 +556,10 @@ def _estimand_attrs(table: xr.Dataset, system: System) -> dict[str, Any]:
         name: {names[k]: float(row[k]) for k in np.flatnonzero(row)}
         for name, row in zip(system.names, system.H, strict=True)
     }
-    attrs = {
-        "control": "",
-        "estimand": "left side minus right side of each hypothesis, of average effects",
-    }
+    attrs = attributes(
+        control="",
+        estimand="left side minus right side of each hypothesis, of average effects",
+    )
     return attrs | exploratory_attrs(table.attrs, contrasts=rows)
 
 
@@ -593,10 +594,10 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
     """Return the effects of combinations: ICE of each unit, or new weights of the arms
     (parallel, or with gaps).
     """
-    if effects.attrs.get("transform") in OF_MEANS:
+    if about(effects, "").transform in OF_MEANS:
         _check_not_ratio(effects)
         raise ContrastError(
-            f"effects on scale={quoted(effects.attrs['transform'])} are functions of "
+            f"effects on scale={quoted(about(effects).transform)} are functions of "
             "means and have no value for each unit; combine their estimates: "
             "cg.estimation.hypotheses(cg.estimate(effects), ...)"
         )

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import attributes
 from causalgia.checks import is_real
 from causalgia.effect_table import positions_of
 from causalgia.errors import EstimateError, OutcomesError, quoted
@@ -182,19 +183,19 @@ def shape_change(
         name: value
         for name, value in outcomes.attrs.items()
         if name not in ("edits", "analysis", "bin")
-    } | {
-        "contrast_scale": f"{words} of the shape",
-        "estimand": (
+    } | attributes(
+        contrast_scale=f"{words} of the shape",
+        estimand=(
             f"{words} between the normalized mean profiles of each arm and "
             f"{quoted(control)}"
         ),
-        "method": "leave-one-cluster-out jackknife",
-        "cluster": "unit" if groups is None else groups.name,
-        "control": control,
-        "ci_prob": ci_prob,
-        "target": "population",
-    }
-    attrs["divergence"] = divergence
+        method="leave-one-cluster-out jackknife",
+        cluster="unit" if groups is None else groups.name,
+        control=control,
+        ci_prob=ci_prob,
+        target="population",
+    )
+    attrs.update(attributes(divergence=divergence))
     made = xr.Dataset(
         {name: (dims, values) for name, values in columns.items()},
         coords=coords,

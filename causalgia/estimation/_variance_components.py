@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import attributes
 from causalgia.effects import contrast
 from causalgia.errors import (
     EstimateError,
@@ -276,7 +277,7 @@ def _components_dataset(
         "contrast": names,
     }
     coords |= {"task": source["task"].to_numpy()} if "task" in source.coords else {}
-    return xr.Dataset(data, coords, {"not_identified": "; ".join(notes)})
+    return xr.Dataset(data, coords, attributes(not_identified="; ".join(notes)))
 
 
 def _reml_variances(cells: Cells, known: Identified) -> tuple[Array, Array]:
@@ -313,14 +314,14 @@ def _with_attrs(out: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
     out.attrs = (
         dict(source.attrs)
         | out.attrs
-        | {
-            "method": (
+        | attributes(
+            method=(
                 "REML, variances bounded at 0; standard errors from the average "
                 "information, normal theory"
             ),
-            "at_zero": ", ".join(zero),
-            "buy_next": _buy_next(out),
-        }
+            at_zero=", ".join(zero),
+            buy_next=_buy_next(out),
+        )
     )
     return out
 

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import analysis_in_attrs
+from causalgia.attributes import about
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -293,7 +294,7 @@ def _estimate_units(
             "mean ICE of exactly these units; nothing is sampled, so the standard "
             "error is 0",
         )
-    if effects.attrs.get("null_kind") != "genomic" or "parent" not in effects.coords:
+    if about(effects, None).null_kind != "genomic" or "parent" not in effects.coords:
         k = int(np.argmax(random))
         raise EstimateError(
             argument="target",
@@ -340,7 +341,7 @@ def _estimate_crossed(
             value="next predictor",
             need=(
                 "with ",
-                Setting("scale", effects.attrs["transform"]),
+                Setting("scale", about(effects).transform),
                 ": there is no predictive interval for a ratio",
             ),
             cure=(
@@ -537,13 +538,13 @@ def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
             need="takes one predictor",
             cure="pick one of the dim 'model' first",
         )
-    if effects.attrs.get("transform") in OF_MEANS:
+    if about(effects, "").transform in OF_MEANS:
         raise EstimateError(
             argument="target",
             value="population x placebos",
             need=(
                 "is a mean over placebos, and ",
-                Setting("scale", effects.attrs["transform"]),
+                Setting("scale", about(effects).transform),
                 " is of the arms' means",
             ),
             cure=(
@@ -690,7 +691,7 @@ def estimate_from_moments(
         )
     n, by = (
         int(moments["n_units"].to_numpy().max()),
-        str(moments.attrs.get("cluster", "unit")),
+        about(moments, "unit").cluster,
     )
     clustered = by != "unit"
     estimate, rows = _estimate_of_moments(moments, n, clustered=clustered)
@@ -727,8 +728,8 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
             raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
-    cluster = Analysis.from_json(str(moments.attrs.get("analysis", "{}"))).cluster
-    by = str(moments.attrs.get("cluster", "unit"))
+    cluster = analysis_in_attrs(moments.attrs).cluster
+    by = about(moments, "unit").cluster
     alone = ("none", "parent") if cluster != "none" else ("none",)
     if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
         raise needs_units_error(f"cluster={quoted(request.cluster)}")

@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import hall_coefficient
 from causalgia.effects.scales import OF_MEANS
@@ -193,7 +194,7 @@ def _hall_of_means(estimates: xr.Dataset) -> Array:
     whose t is not a sum of contributions.
     """
     hall = hall_coefficient(estimates)
-    of_means = estimates.attrs.get("transform") in OF_MEANS
+    of_means = about(estimates, "").transform in OF_MEANS
     return np.zeros(hall.shape) if of_means else hall
 
 
@@ -344,8 +345,8 @@ class StillRows:
         """
         ace = estimates["ace"]
         n = independent_draws(estimates)
-        meaning = TARGET_MEANINGS.get(str(estimates.attrs.get("target", "population")))
-        sampled = estimates.attrs.get("target") != "units" and meaning is not None
+        meaning = TARGET_MEANINGS.get(about(estimates, "population").target)
+        sampled = about(estimates, None).target != "units" and meaning is not None
         rows = (
             (estimates["se"].transpose(*ace.dims).to_numpy() == 0) & (n > 0) & sampled
         )
@@ -418,11 +419,7 @@ def independent_draws(estimates: xr.Dataset) -> Array:
     array([300.])
     """
     n = independent_units(estimates)
-    return (
-        n / 2
-        if str(estimates.attrs.get("assignment", "")).startswith("parallel")
-        else n
-    )
+    return n / 2 if about(estimates, "").assignment.startswith("parallel") else n
 
 
 def missed_share_of(n: Array | float, ci_prob: float | Array) -> Array:
@@ -486,7 +483,7 @@ class Pairs:
             .astype(np.float64)
             for name in ("n_up", "n_down", "n_units")
         )
-        sampled = estimates.attrs.get("target", "population") == "population"
+        sampled = about(estimates, "population").target == "population"
         known = (up >= 0) & (down >= 0) & (independent_units(estimates) == n) & sampled
         return (
             cls(known, np.maximum(up, 0.0), np.maximum(down, 0.0), n)

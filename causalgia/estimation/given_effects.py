@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.numerics.row_blocks import Rows, row_blocks
@@ -626,7 +627,7 @@ def is_factor_by_arm(estimates: xr.Dataset) -> bool:
     ... )
     True
     """
-    assignment = estimates.attrs.get("assignment")
+    assignment = about(estimates, None).assignment
     return assignment == INCOMPLETE or (
-        assignment == "parallel" and estimates.attrs.get("cluster") == "unit"
+        assignment == "parallel" and about(estimates, None).cluster == "unit"
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import attributes
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import factorized, from_frame
 from causalgia.errors import (
@@ -325,25 +326,25 @@ def from_incomplete(
         )
     what = "predictors" if placebos is None else "placebos"
     clusters = "unit" if parent is None else "parent"
-    out.attrs = {
-        "assignment": "crossover",
-        "scale": scale,
-        "contrast_scale": scale,
-        "transform": "identity",
-        "source": "from_incomplete",
-        "control": control,
-        "estimand": (
+    out.attrs = attributes(
+        assignment="crossover",
+        scale=scale,
+        contrast_scale=scale,
+        transform="identity",
+        source="from_incomplete",
+        control=control,
+        estimand=(
             f"mean over units and {what} of outcome under the arm minus outcome under "
             f"{quoted(control)}"
         ),
-        "target": f"population x {what}",
-        "ci_prob": ci_prob,
-        "cluster": clusters,
-        "method": (
+        target=f"population x {what}",
+        ci_prob=ci_prob,
+        cluster=clusters,
+        method=(
             f"mean ICE over units and {what}, both drawn; REML of the cells measured, "
             "Satterthwaite df"
         ),
-    }
+    )
     notes = dict.fromkeys(note for _, found in blocks for note in found)
     return validate(annotate(with_notes(out, *notes)), "estimates")
 

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about, attributes, has
 from causalgia.choices import Scale
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
@@ -104,7 +105,8 @@ def joint_test(
         coords=coords,
     )
     return out.assign_attrs(
-        dict(table.attrs) | {"hypothesis": f"{', '.join(map(str, names))} all {null:g}"}
+        dict(table.attrs)
+        | attributes(hypothesis=f"{', '.join(map(str, names))} all {null:g}")
     )
 
 
@@ -114,7 +116,7 @@ def _selected_covariance(
     """Return the covariance of the selected contrasts; standard errors without one are
     taken as independent.
     """
-    if "covariance" in table or "factor" in table or "errors" not in table.attrs:
+    if "covariance" in table or "factor" in table or not has(table).errors:
         return covariance(table, contrast)
     whole = np.einsum(
         "k...,kl->kl...", table["se"].to_numpy() ** 2, np.eye(table.sizes["contrast"])
@@ -524,7 +526,7 @@ def interaction_across_scales(
             "one unit gives no interval, so nothing is known of other scales; draw "
             "more units"
         )
-    nulls = [e.attrs.get("null_value", 0.0) for e in found]
+    nulls = [about(e, 0.0).null_value for e in found]
     above = np.all(
         [(e["lower"] > null).to_numpy() for e, null in zip(found, nulls, strict=True)],
         axis=0,
@@ -537,7 +539,9 @@ def interaction_across_scales(
         [e[_INTERVAL_COLUMNS].drop_attrs() for e in found], dim="scale"
     ).assign_coords(scale=list(scales))
     out["survives"] = (found[0]["ace"].dims, above | below)
-    attrs = {"ci_prob": found[0].attrs["ci_prob"], "interaction": ":".join(interaction)}
+    attrs = attributes(
+        ci_prob=about(found[0]).ci_prob, interaction=":".join(interaction)
+    )
     return out.assign_attrs(
-        attrs | {"contrast_scales": [e.attrs["contrast_scale"] for e in found]}
+        attrs | attributes(contrast_scales=[about(e).contrast_scale for e in found])
     )

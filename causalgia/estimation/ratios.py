@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -62,7 +63,7 @@ def limits_of_means(
         If a mean is not clear of 0, and the function has no Fieller limits. The message
         gives its distance from 0, and the distance needed.
     """
-    scale = effects.attrs["transform"]
+    scale = about(effects).transform
     words = scale.replace("_", " ")
     what = {
         "ratio": "ratio of means",
@@ -194,8 +195,8 @@ def _is_linear(effects: xr.Dataset) -> Mask:
     """Return whether each contrast is a ratio of two linear functions of means, shape
     (K,).
     """
-    if effects.attrs["transform"] != "ratio":
-        return np.full(effects.sizes["contrast"], effects.attrs["transform"] == "bpnet")
+    if about(effects).transform != "ratio":
+        return np.full(effects.sizes["contrast"], about(effects).transform == "bpnet")
     w = effects["weight"].to_numpy()
     return np.asarray(
         (np.abs(w).sum(axis=1) == 2)
@@ -214,7 +215,7 @@ def _check_clear_of_zero(
     with np.errstate(divide="ignore"):
         away = 1 / np.sqrt(own)
     for k, t, *more in np.argwhere(away < need)[:1]:
-        at, scale = (k, t, *more), effects.attrs["transform"]
+        at, scale = (k, t, *more), about(effects).transform
         what = (
             "a mean that enters the ratio" if scale == "ratio" else "what it divides by"
         )
@@ -248,7 +249,7 @@ def check_means_are_units(effects: xr.Dataset, request: Request) -> None:
     ...
     causalgia.errors.EstimateError: covariates=('gc',) with scale='ratio': ...
     """
-    scale = effects.attrs["transform"]
+    scale = about(effects).transform
     if request.covariates:
         raise EstimateError(
             argument="covariates",
@@ -307,7 +308,7 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
         if not np.allclose(counts / max(counts.sum(), 1), expected):
             raise EstimateError(
                 argument="scale",
-                value=effects.attrs["transform"],
+                value=about(effects).transform,
                 need=f": arm {arm!s} has {counts.min()} to {counts.max()} units in a "
                 f"{name}, so means over {name}s are not the arms' means",
                 cure=(
@@ -603,7 +604,7 @@ def working_scale_of(
         for name in COLUMNS[1:]
     )
     return working_scale(
-        estimates.attrs.get("transform"), ace, se, df, (both, own), ci_prob
+        about(estimates, None).transform, ace, se, df, (both, own), ci_prob
     )
 
 

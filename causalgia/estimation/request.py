@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.checks import is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, TARGETS, Target
 from causalgia.errors import (
@@ -377,7 +378,7 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
     EstimateError
         If the target is for predictions and the outcomes were measured, or the reverse.
     """
-    measured = effects.attrs.get("model_is") == "replicates"
+    measured = about(effects, None).model_is == "replicates"
     if target is None:
         return "population x replicates" if measured else "population"
     meaning = TARGET_MEANINGS.get(str(target))
@@ -462,7 +463,7 @@ def null_value(dataset: xr.Dataset) -> float:
     >>> null_value(xr.Dataset()), null_value(xr.Dataset(attrs={"null_value": 1}))
     (0.0, 1.0)
     """
-    return float(dataset.attrs.get("null_value", 0.0))
+    return float(about(dataset, 0.0).null_value)
 
 
 def check_has_errors(estimates: xr.Dataset) -> None:
@@ -487,7 +488,7 @@ def check_has_errors(estimates: xr.Dataset) -> None:
             "error; use more units"
         )
     if (
-        estimates.attrs.get("target") == "units"
+        about(estimates, None).target == "units"
         and "p" not in estimates
         and not estimates["se"].any()
     ):

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.checks import four_digits
 from causalgia.effects.source_effects import MOST_BACKGROUNDS, QUANTILES
 from causalgia.errors import NAMES_SHOWN, comma_list, quoted
@@ -56,12 +57,12 @@ def source_notes(estimates: xr.Dataset, effects: xr.Dataset) -> list[str]:
         What they were estimated from, with ``source_effect`` and, for the first
         sentence, ``source_answer`` and ``background_answer``.
     """
-    failure = effects.attrs.get("source_failure")
+    failure = about(effects, None).source_failure
     if failure:
         return [str(failure)]
     unlike, answers = _unlike_answers(effects)
     rows = _other_effects(estimates, effects, unlike)
-    who = str(effects.attrs.get("source_sequences", "the source sequences"))
+    who = about(effects, "the source sequences").source_sequences
     found = []
     if answers and not any("hardly overlap" in note for note in notes_of(effects)):
         found.append(_answers_sentence(answers))
@@ -158,7 +159,7 @@ def _other_effects(
         estimates.variables
     ):
         return []
-    if float(estimates.attrs.get("null_value", 0.0)) != 0:
+    if float(about(estimates, 0.0).null_value) != 0:
         return []
     dims = [str(dim) for dim in estimates["ace"].dims]
     d = effects["source_effect"]
@@ -183,7 +184,7 @@ def _other_effects(
     ace, se, df, lower, upper = map(column, ("ace", "se", "df", "lower", "upper"))
     m = len(x)
     mean, error = x.mean(axis=0), x.std(axis=0, ddof=1) / np.sqrt(m)
-    half = special.stdtrit(m - 1, (1 + float(estimates.attrs.get("ci_prob", 0.95))) / 2)
+    half = special.stdtrit(m - 1, (1 + float(about(estimates, 0.95).ci_prob)) / 2)
     low, high = mean - half * error, mean + half * error
     away = np.abs(mean - ace)
     floor = column("floor") if "floor" in estimates else np.zeros_like(ace)
@@ -245,7 +246,7 @@ def _sd_on_backgrounds(
 
 
 def _effects_sentence(rows: list[_Effects], who: str, estimates: xr.Dataset) -> str:
-    control = estimates.attrs.get("control")
+    control = about(estimates, None).control
     minus = f" minus {_name(control)}" if control else ""
     parts = []
     for i, row in enumerate(rows[:NAMES_SHOWN]):

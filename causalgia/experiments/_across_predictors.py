@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.choices import SIDES
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
@@ -236,12 +237,9 @@ def share_of_predictors(
     return xr.Dataset(
         {name: (("side", "task"), values) for name, values in columns.items()},
         coords={"side": list(_SIDES_OF_ROPE), "task": first["task"].to_numpy()},
-        attrs={
-            "n_predictors": n,
-            "n_exact": n_exact,
-            "rope": first.attrs["rope"],
-            "ci_prob": ci_prob,
-        },
+        attrs=attributes(
+            n_predictors=n, n_exact=n_exact, rope=about(first).rope, ci_prob=ci_prob
+        ),
     )
 
 
@@ -407,7 +405,7 @@ def _check_comparable(tables: Mapping[str, xr.Dataset]) -> None:
                 f"({apart}), whose effects are not of one kind; run one experiment on "
                 "all predictors"
             )
-    scales = {str(table.attrs.get("scale", "")) for table in tables.values()}
+    scales = {about(table, "").scale for table in tables.values()}
     if len(scales) > 1:
         raise OutcomesError(
             f"the predictors are on different scales ({', '.join(sorted(scales))}), "
@@ -482,9 +480,7 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
     if all(same):
         return True
     seeds = [
-        seed
-        for table in tables.values()
-        if (seed := str(table.attrs.get("rng", ""))).isdigit()
+        seed for table in tables.values() if (seed := about(table, "").rng).isdigit()
     ]
     if any(same) or len(set(seeds)) < len(seeds):
         raise OutcomesError(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import about
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.experiments.kit.answer import Finding
@@ -239,7 +240,7 @@ def _overall_index(outcomes: xr.Dataset, analysis: Analysis) -> xr.Dataset:
     index = context_index(
         means.ace[0], means.ace[1], variances, df, ci_prob=analysis.ci_prob
     )
-    of = f"(E WT - E MUT) / E WT over {outcomes.attrs.get('null', 'the units')}"
+    of = f"(E WT - E MUT) / E WT over {about(outcomes, 'the units').null}"
     return _index_table(index, wild.isel(unit=0, drop=True).coords).assign_attrs(
         estimand=of
     )
@@ -299,7 +300,7 @@ def _read_context(found: TrialResults) -> Finding:
         found.experiment.null,
     )
     assert isinstance(null, Genomic)
-    if outcomes is None or is_log(str(outcomes.attrs.get("scale", "outcome"))):
+    if outcomes is None or is_log(about(outcomes, "outcome").scale):
         sentences = [  # of the contrast alone: log scales and moments have no index
             f"{start}: the element alone, against the wild type, "
             f"{DOES[str(row['verdict'].item())]} ({effect_in_words(row)})."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import about
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
@@ -230,7 +231,7 @@ def _read_flanks(core: str, found: TrialResults) -> Finding:
         None
         if found.steps.effects is None
         else _flank_components(
-            found.steps.effects, float(found.steps.estimates.attrs["ci_prob"])
+            found.steps.effects, float(about(found.steps.estimates).ci_prob)
         )
     )
     sentences = tuple(
@@ -287,7 +288,7 @@ def _flank_components(effects: xr.Dataset, ci_prob: float) -> xr.Dataset:
     return (
         xr.concat(tables, "part")
         .assign_coords(part=list(PARTS))
-        .assign_attrs(ci_prob=ci_prob, method=split.attrs["method"])
+        .assign_attrs(ci_prob=ci_prob, method=about(split).method)
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_count
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
@@ -297,17 +298,17 @@ def greedy_tiles(
         dim=xr.Variable("round", np.arange(1, n_rounds + 1)),
         coords=["tile", "start", "stop"],
     )
-    attrs = {
-        "searched": (
+    attrs = attributes(
+        searched=(
             f"the tile whose loss would {goal} the mean of task {task} most, in every "
             "round"
         ),
-        "chosen": ", ".join(span_name(span) for span in chosen),
-    }
+        chosen=", ".join(span_name(span) for span in chosen),
+    )
     return table.assign_attrs(
         rows[0].attrs
         | attrs
-        | {"estimated": "from shuffles that did not choose the tile"}
+        | attributes(estimated="from shuffles that did not choose the tile")
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_count
 from causalgia.design import Arm, Delete, Design, EmbedEach, Insert, Intervention
 from causalgia.design.intervention import Layout, steps_of
@@ -130,11 +131,11 @@ def junctions(
     return xr.Dataset(
         table,
         coords={"arm": design.arm_names, "motif": list(searched)},
-        attrs={
-            "n_units": len(units.tokens),
-            "null": design.drawn.describe(),
-            "design_fingerprint": design.fingerprint,
-        },
+        attrs=attributes(
+            n_units=len(units.tokens),
+            null=design.drawn.describe(),
+            design_fingerprint=design.fingerprint,
+        ),
     )
 
 

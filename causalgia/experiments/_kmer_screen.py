@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis_values import Prior
+from causalgia.attributes import about, attributes
 from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
@@ -269,10 +270,10 @@ def _shrink_effects(estimates: xr.Dataset, placebo: NDArray[np.bool_]) -> xr.Dat
         {name: (of.dims, column.reshape(of.shape)) for name, column in values.items()}
     )
     coords = {name: of[name].to_numpy() for name in of.dims if name in of.coords}
-    attrs = {
-        "estimand": "E[Y(k-mer)] minus its mean over the random sequences",
-        "scale": of.attrs.get("scale", ""),
-    }
+    attrs = attributes(
+        estimand="E[Y(k-mer)] minus its mean over the random sequences",
+        scale=about(of, "").scale,
+    )
     return table.assign_coords(coords).assign_attrs(attrs).isel(contrast=~placebo)
 
 
@@ -337,7 +338,7 @@ def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     named = in_list(
         [f"{row['contrast'].item()} ({effect_in_words(row)})" for row in largest]
     )
-    region = str(rows.attrs["rope"])
+    region = about(rows).rope
     region = (
         f"the usual range of {placebo.sum():,} random sequences"
         if "placebos" in region
@@ -375,7 +376,7 @@ def _screen_details(
     first = np.argsort(-np.where(directed, size + size.max(), size), kind="stable")[
         :n_named
     ]
-    half = float(ndtri(0.5 + rows.attrs["ci_prob"] / 2)) * beyond["sd"]
+    half = float(ndtri(0.5 + about(rows).ci_prob / 2)) * beyond["sd"]
     shrunken = (
         beyond[["ace"]]
         .assign(lower=beyond["ace"] - half, upper=beyond["ace"] + half)
@@ -414,7 +415,7 @@ def _region_text(
     """Return the text of the ROPE; one of random sequences is given relative to their
     mean, for each of their widths.
     """
-    rope = str(rows.attrs["rope"])
+    rope = about(rows).rope
     if "placebos" not in rope:
         return f"effects from {rope}"
     low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import about
 from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
@@ -295,12 +296,12 @@ def _read_motif_screen(
         strict=True,
     )
     for (begins, rows), (_, part) in both:
-        sentences.append(f"{begins}: {_sentence(part, str(rows.attrs['rope']))}")
+        sentences.append(f"{begins}: {_sentence(part, about(rows).rope)}")
         details.append(f"{begins}: {_details(part, rows, n_random)}")
     return Finding(
         datasets={
             "motifs": table.assign_attrs(
-                estimand=MOTIF_SCREEN.estimand, scale=decisions.attrs.get("scale", "")
+                estimand=MOTIF_SCREEN.estimand, scale=about(decisions, "").scale
             )
         },
         sentences=tuple(sentences),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from causalgia.attributes import attributes
 from causalgia.design import NullModel
 from causalgia.errors import (
     ContrastError,
@@ -222,8 +223,12 @@ def agreement(
         ci_prob=ci_prob, min_tau=min_tau
     )
     low = _least_agreeing(table)
-    table.attrs["sentences"] = "\n".join(
-        _agreement_sentence(task, row, min_tau) for task, row in low.items()
+    table.attrs.update(
+        attributes(
+            sentences="\n".join(
+                _agreement_sentence(task, row, min_tau) for task, row in low.items()
+            )
+        )
     )
     for task, row in low.items():
         if row["tau"] < min_tau:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import about, attributes
 from causalgia.checks import as_count, in_list, shown
 from causalgia.choices import DIRECTIONS
 from causalgia.design import AblateEach, Arm, Genomic, Untreated
@@ -249,7 +250,7 @@ def _read_occlusion(sites: Sites, found: TrialResults) -> Finding:
             "sequence": of_mean["parent"].to_numpy(),
             "instance": np.arange(of_mean.sizes["unit"]) // n_draws,
         }
-        ci_prob = found.steps.estimates.attrs["ci_prob"]
+        ci_prob = about(found.steps.estimates).ci_prob
         datasets["components"] = split = nested_split(
             of_mean["ice"], groups, each="draw", ci_prob=ci_prob
         )
@@ -349,7 +350,7 @@ def _instance_table(sites: Sites, effects: xr.Dataset, n_draws: int) -> xr.Datas
     return xr.Dataset(
         columns,
         {k: ("instance", v[:n]) for k, v in about.items()} | coords,
-        {"n_draws": n_draws},
+        attributes(n_draws=n_draws),
     )
 
 
@@ -372,9 +373,7 @@ def _share_beyond_rope(by_row: xr.Dataset, decisions: xr.Dataset) -> xr.Dataset:
                 by_row.sel(contrast=[contrast], task=[task]), rope=(ends[0], ends[1])
             )
             tables.append(
-                found.drop_attrs(deep=False).assign_attrs(
-                    ci_prob=found.attrs["ci_prob"]
-                )
+                found.drop_attrs(deep=False).assign_attrs(ci_prob=about(found).ci_prob)
             )
     n = by_row.sizes["contrast"]
     per_task = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from causalgia.attributes import about
 from causalgia.choices import DIRECTIONS, SIDES
 from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel
 from causalgia.design.null_model import FromParents
@@ -151,7 +152,7 @@ def proposals(
     ]
     strands = (
         [*motifs, *map(reverse_complement_iupac, motifs)]
-        if table.attrs.get("both_strands")
+        if about(table, None).both_strands
         else motifs
     )
     for wide in sorted(set(classes.values())):
@@ -214,7 +215,7 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
         found.experiment,
         found.steps.estimates if found.outcomes is None else found.outcomes,
     )
-    seed = str(source.attrs.get("rng", ""))
+    seed = about(source, "").rng
     if seed.isdecimal() and not isinstance(design.drawn, FromParents):
         units = np.arange(design.n_units, dtype=np.uint64)
         key = derive(root_key(int(seed)), "null")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
@@ -141,7 +142,7 @@ def site_pairs(
     """
     beside = as_site_control(control, as_null_model(null))
     table = validate(interactions, "effects")
-    if table.attrs.get("map_method") != "pair mutagenesis" or not {
+    if about(table, None).map_method != "pair mutagenesis" or not {
         "first",
         "second",
     } <= set(table.coords):
@@ -247,8 +248,8 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
         table[name].to_numpy().astype(np.int64) for name in ("first", "second")
     )
     begin, consensus = (
-        int(table.attrs["consensus_start"]),
-        str(table.attrs["consensus"]),
+        int(about(table).consensus_start),
+        about(table).consensus,
     )
     found: list[_Block] = []
     for one in tasks if task is None else [task]:

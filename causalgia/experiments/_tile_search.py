@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_count, is_real
 from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
@@ -342,15 +343,15 @@ def _search_table(
     table = table.assign_coords(
         {name: ("contrast", values) for name, values in tree.items()}
     )
-    attrs = {
-        "alpha": alpha,
-        "p_adjusted_by": (
+    attrs = attributes(
+        alpha=alpha,
+        p_adjusted_by=(
             "hierarchical: p total width / width, no smaller than that of the span "
             "that contains it"
         ),
-    }
+    )
     return table.assign_attrs(
-        attrs | {"sentence": _search_sentence(table, null, alpha)}
+        attrs | attributes(sentence=_search_sentence(table, null, alpha))
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import requested_parts
 from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
@@ -121,7 +122,7 @@ def concordance_parts(
             "cg.mpra.concordance(virtual, measured)"
         )
     lost = parse_json(
-        str(concordance.attrs.get("lost")),
+        str(about(concordance, None).lost),
         OutcomesError,
         source="attrs['lost'] of the concordance",
     )
@@ -148,13 +149,13 @@ def concordance_parts(
         for name in names
         if (text := _left_out(lost[printable(name)]))
     ]
-    about: dict[str, list[str]] = {}
+    ceilings: dict[str, list[str]] = {}
     for name, one in zip(names, each, strict=True):
         if text := _about_ceiling(one):
-            about.setdefault(text, []).append(name)
+            ceilings.setdefault(text, []).append(name)
     cautions = [
         f"{_some(found)}: {text}." if several else f"{text[0].upper()}{text[1:]}."
-        for text, found in about.items()
+        for text, found in ceilings.items()
     ]
     off = [
         text
@@ -185,8 +186,8 @@ def concordance_parts(
             *(f"{text[0].upper()}{text[1:]}" for text in left_out),
         ],
         arms=[
-            f"Virtual effects are on {concordance.attrs['virtual_scale']}, measured ones "
-            f"on {concordance.attrs['measured_scale']}."
+            f"Virtual effects are on {about(concordance).virtual_scale}, measured ones "
+            f"on {about(concordance).measured_scale}."
         ],
         each=sentences,
         notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
@@ -293,14 +294,14 @@ def _line_in_words(one: xr.Dataset) -> list[str]:
     slope = f"({slope})" if best["slope"].item() < 0 else slope
     inside = format_share(best["coverage"].item())
     scatter = best["scatter"].item()
-    about = (
+    spread = (
         f"scatter about the line by {scatter:.2g}"
         if scatter
         else "do not scatter about the line"
     )
     lines = [
         f"measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects "
-        f"{about}; {inside} of the elements are inside their predictive intervals."
+        f"{spread}; {inside} of the elements are inside their predictive intervals."
     ]
     if one["line_p"].item() < 0.05:
         p = p_clause(one["line_p"].item())
@@ -450,7 +451,7 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
             quoted_if_commas(arm for arm, _, _ in counts), counts, strict=True
         )
     )
-    lines = [f"{len(arms):,} oligos of {library.attrs['oligo_length']} nt: {shown}"]
+    lines = [f"{len(arms):,} oligos of {about(library).oligo_length} nt: {shown}"]
     if "positive" not in groups:
         lines.append(
             "no positive control: give sequences that are active in your cells, "
@@ -465,7 +466,7 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
         )
     elif "promoter" not in groups:
         lines.append("no promoter alone: clone it by itself")
-    if "promoter_junction" in library.attrs:
+    if has(library).promoter_junction:
         lines.append(
             "the promoter alone carries no insert, but a filler of "
             f"{max(map(len, library['insert'].to_numpy()))} nt, which is cut out of "
@@ -479,22 +480,22 @@ def _oligo_parts_lines(library: xr.Dataset) -> list[str]:
     length = max(map(len, library["insert"].to_numpy()))
     middle = [f"insert ({length})"]
     if "barcode" in library:
-        middle += [attrs["junction"]] if attrs["junction"] else []
+        middle += [about(attrs).junction] if about(attrs).junction else []
         middle += [
-            f"barcode ({attrs['barcode_length']}, Levenshtein distance at least "
-            f"{attrs['min_distance']})"
+            f"barcode ({about(attrs).barcode_length}, Levenshtein distance at least "
+            f"{about(attrs).min_distance})"
         ]
-    name = f"{attrs['construct']}: " if attrs["construct"] else ""
+    name = f"{about(attrs).construct}: " if about(attrs).construct else ""
     return [
-        f"oligo: {name}{' + '.join([attrs['left'], *middle, attrs['right']])}",
-        f"{attrs['assignment']} of {attrs['null']}",
+        f"oligo: {name}{' + '.join([about(attrs).left, *middle, about(attrs).right])}",
+        f"{about(attrs).assignment} of {about(attrs).null}",
     ]
 
 
 def _plan_lines(library: xr.Dataset) -> list[str]:
     attrs = library.attrs
     parts = []
-    if "n_replicates" in attrs:
+    if has(attrs).n_replicates:
         n = len(
             np.unique(
                 library["unit"].to_numpy()[
@@ -503,23 +504,23 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
             )
         )
         barcodes, replicates = (
-            attrs.get("barcodes_per_oligo", "..."),
-            attrs["n_replicates"],
+            about(attrs, "...").barcodes_per_oligo,
+            about(attrs).n_replicates,
         )
         call = (
             f"cg.mpra.power(true_effect, n_barcodes={barcodes}, "
             f"n_replicates={replicates}, n_backgrounds={n}, ...)"
         )
         parts.append(f"{replicates} replicates planned, whose power is that of {call}")
-    if "max_oligos" in attrs:
-        most = int(attrs["max_oligos"])
+    if has(attrs).max_oligos:
+        most = int(about(attrs).max_oligos)
         parts.append(
             f"{most - library.sizes['row']:,} of the {most:,} oligos allowed are left"
         )
-    if "vendor" in attrs:
-        pool = f", a pool of {attrs['pool_size']:,}" if "pool_size" in attrs else ""
+    if has(attrs).vendor:
+        pool = f", a pool of {about(attrs).pool_size:,}" if has(attrs).pool_size else ""
         parts.append(
-            f"within the limits of {attrs['vendor']} as the table has them{pool}"
+            f"within the limits of {about(attrs).vendor} as the table has them{pool}"
         )
     return ["; ".join(parts)] if parts else []
 
@@ -575,7 +576,7 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
 def _rule_names(library: xr.Dataset) -> list[str]:
     source = "attrs['rules'] of the library"
     return list(
-        parse_json(str(library.attrs.get("rules")), LibraryError, source=source)
+        parse_json(str(about(library, None).rules), LibraryError, source=source)
     )
 
 
@@ -583,7 +584,7 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
     """Return the enzymes with a site in custom adapters that no rule keeps out of
     inserts and barcodes.
     """
-    if library.attrs["construct"]:
+    if about(library).construct:
         return []
     rules = set(_rule_names(library))
     parts = [

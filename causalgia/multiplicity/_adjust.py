@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import nearest
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
@@ -251,16 +252,14 @@ def adjust(
     else:
         raise _unknown_method(method)
     # how p was adjusted, in place of what an earlier method wrote
-    stale = (
-        _OF_ONE_METHOD if "band" in out.attrs else (*_OF_ONE_METHOD, "n_draws", "seed")
-    )
+    stale = _OF_ONE_METHOD if has(out).band else (*_OF_ONE_METHOD, "n_draws", "seed")
     others = {name: value for name, value in out.attrs.items() if name not in stale}
     out = (
         out
-        if attrs["adjust"] in ("bootstrap_t", "dunnett")
+        if about(attrs).adjust in ("bootstrap_t", "dunnett")
         else out.drop_vars("p_step_down", errors="ignore")
     )
-    bound = {"adjust_alpha": _ALPHA} if attrs["adjust"] == "hierarchical" else {}
+    bound = {"adjust_alpha": _ALPHA} if about(attrs).adjust == "hierarchical" else {}
     out.attrs = others | attrs | bound | exploratory_attrs(others)
     adjusted = annotate(out)
     return with_notes(adjusted, *([why] if why else []))
@@ -482,11 +481,9 @@ def _adjust_jointly(
     rng: RNG | None,
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     table = joint.estimates
-    attrs: dict[str, Any] = {
-        "adjust": method,
-        "seed": seed_label(rng),
-        "family": family_label(family, table["ace"]),
-    }
+    attrs: dict[str, Any] = attributes(
+        adjust=method, seed=seed_label(rng), family=family_label(family, table["ace"])
+    )
     units = None if method == "dunnett" else units_to_resample(joint, method)
     needs_rng = units is not None and (
         method == "bootstrap_t" or not enumerates(units.n_clusters, n_flips)
@@ -495,9 +492,9 @@ def _adjust_jointly(
     se, shape = joint.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
     if method == "bootstrap_t":
-        attrs["n_draws"] = n_draws
+        attrs.update(attributes(n_draws=n_draws))
     elif units is not None:
-        attrs |= {"skewness": warn_of_skewness(units), "n_flips": n_flips}
+        attrs |= attributes(skewness=warn_of_skewness(units), n_flips=n_flips)
     for members in families(table, family, shape):
         if units is None:
             result = by_multivariate_t(joint, members, ci_prob=_CI_PROB, key=key)

@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.attributes import about, attributes
 from causalgia.checks import is_real, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
@@ -233,20 +234,17 @@ def simultaneous(
     }
     columns |= ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
     out = table.assign({name: (ace.dims, values) for name, values in columns.items()})
-    out.attrs |= {
-        "band": used,
-        "family": label,
-        "ci_prob": ci_prob,
-        "seed": seed_label(rng),
-    }
-    out.attrs |= {"n_draws": n_draws} if used in ("bootstrap_t", "sup_t") else {}
+    out.attrs |= attributes(
+        band=used, family=label, ci_prob=ci_prob, seed=seed_label(rng)
+    )
+    out.attrs |= attributes(n_draws=n_draws) if used in ("bootstrap_t", "sup_t") else {}
     out.attrs |= (
         # the families of an analysis: None is the whole table, "task" those of a band
         exploratory_attrs(
             out.attrs, family={None: "task", "all": None}.get(family, family)
         )
         if curves is None
-        else {"over": "position"}
+        else attributes(over="position")
     )
     out = annotate(out if curves is None else unfolded(out, curves))
     return with_notes(out, why) if why else out
@@ -351,7 +349,7 @@ def _choose_band(
 
 def _drawn_predictors(joint: JointEstimates) -> bool:
     """Return whether the errors are over predictors, too."""
-    return joint.estimates.attrs.get("target") == "population x predictors"
+    return about(joint.estimates, None).target == "population x predictors"
 
 
 def _arms_alone(joint: JointEstimates) -> bool:
@@ -359,7 +357,7 @@ def _arms_alone(joint: JointEstimates) -> bool:
     positions correlate.
     """
     e = joint.estimates
-    if not str(e.attrs.get("assignment", "")).startswith("parallel"):
+    if not about(e, "").assignment.startswith("parallel"):
         return False
     return "factor" not in e or e.sizes["cluster"] != int(
         joint.numbers("n_clusters").max()
@@ -571,7 +569,7 @@ def selected_intervals(
         )
     dims, n = table["ace"].dims, mask.shape[0]
     # p was adjusted over all tasks
-    over_tasks = table.attrs.get("family") == family_label("all", table["ace"])
+    over_tasks = about(table, None).family == family_label("all", table["ace"])
     levels = _interval_levels(
         mask, together=is_real(select) and over_tasks, ci_prob=ci_prob
     )

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.attributes import about
 from causalgia.effect_table import INCOMPLETE, has_gaps
 from causalgia.errors import (
     EstimateError,
@@ -249,7 +250,7 @@ class JointEstimates:
                 ),
                 INCOMPLETE: "",  # each task has a mixed model of its own
             }.get(
-                str(e.attrs.get("assignment")), "give the effects of cg.contrast, or "
+                str(about(e, None).assignment), "give the effects of cg.contrast, or "
             )
             raise EstimateError(
                 "the estimates do not say how tasks (or models) correlate, which one "
@@ -419,7 +420,7 @@ def units_to_resample(joint: JointEstimates, method: str) -> Units:
             "parallel": ("a parallel trial has no ICE", ""),
             INCOMPLETE: ("units of a table with gaps that lack an arm have none", ""),
         }.get(
-            str(joint.estimates.attrs.get("assignment")),
+            str(about(joint.estimates, None).assignment),
             (
                 "these estimates no longer have them",
                 "give the effects from cg.contrast, or any Dataset with ice (unit, "

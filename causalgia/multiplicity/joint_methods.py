@@ -14,6 +14,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.effect_table import hall_coefficient
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, SkewnessWarning, caller_stacklevel, quoted
@@ -500,7 +501,7 @@ def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
     nothing, and bounded by the rule of three.
     """
     e = joint.estimates
-    if e.attrs.get("target", "population") != "population" or not {
+    if about(e, "population").target != "population" or not {
         "largest_ice",
         "n_clusters",
     } <= set(e):
@@ -515,11 +516,11 @@ def rarity(joint: JointEstimates, members: Codes) -> Rarity | None:
             return None
         differing[vary] = n_differing(factor)
     n = int(joint.numbers("n_clusters")[members][0])
-    draws = n / 2 if str(e.attrs.get("assignment", "")).startswith("parallel") else n
+    draws = n / 2 if about(e, "").assignment.startswith("parallel") else n
     skewed = carried_by_few(e).ravel()[members]
     reach = (
         0.0
-        if e.attrs.get("transform") in OF_MEANS
+        if about(e, "").transform in OF_MEANS
         else float(joint.numbers("largest_ice")[members].max())
     )
     few = vary & (skewed | (differing <= FEW))
@@ -552,7 +553,7 @@ def sup_t(
     if vary.any():
         differing[vary] = n_differing(factor)
     sampled = (n_clusters >= FEW_CLUSTERS) & (
-        joint.estimates.attrs.get("target") == "population"
+        about(joint.estimates, None).target == "population"
     )
     rare = sampled & (differing <= FEW)
     common = vary & ~rare

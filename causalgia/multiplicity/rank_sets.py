@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import has
 from causalgia.errors import EstimateError, quoted
 from causalgia.schema import annotate
 from causalgia.types import Array
@@ -124,7 +125,7 @@ def _check_band(band: Any) -> None:
         raise EstimateError(
             "rank_intervals ranks contrasts, and these intervals have no dim 'contrast'"
         )
-    if ("ace" in band and "band" not in band.attrs) or "verdict" in band:
+    if ("ace" in band and not has(band).band) or "verdict" in band:
         raise EstimateError(
             "these are intervals of each effect alone, and ranks need intervals that "
             "hold together: cg.multiplicity.simultaneous(effects, rng=0), or with "

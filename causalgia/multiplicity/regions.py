@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import four_digits
 from causalgia.choices import AGAINST_PLACEBOS
 from causalgia.errors import (
@@ -134,7 +135,7 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
     if "control_sd" not in effects:
         why, scale = (
             "which cg.contrast adds and a table of effects lacks",
-            effects.attrs.get("transform"),
+            about(effects, None).transform,
         )
         if scale in _WITHOUT_SD:
             why = (
@@ -147,8 +148,8 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
             need=f"needs the sd of the control arm's outcomes (control_sd), {why}",
             cure=numbers,
         )
-    arm = effects.attrs.get("control_sd_of", "the control arm")
-    of_tasks = "the contrast of tasks in " if "task_weights" in effects.attrs else ""
+    arm = about(effects, "the control arm").control_sd_of
+    of_tasks = "the contrast of tasks in " if has(effects).task_weights else ""
     sd = effects["control_sd"].transpose(*effects["ace"].dims).to_numpy()
     if not (sd > 0).all():
         k, t = np.argwhere(~(sd > 0))[0][:2]
@@ -167,9 +168,9 @@ def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
             cure=f"use more units, or {numbers}",
         )
     half = n_sd * sd
-    about = f" (relative to its mean) about {null:g}" if null else ""
+    of_mean = f" (relative to its mean) about {null:g}" if null else ""
     label = (
-        f"{n_sd:g} sd of {of_tasks}{arm}{about} = {_half_widths_text(half, effects)}"
+        f"{n_sd:g} sd of {of_tasks}{arm}{of_mean} = {_half_widths_text(half, effects)}"
     )
     return Region(null - half, null + half, label)
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
+from causalgia.attributes import attributes
 from causalgia.estimation.effect_intervals import effect_limits, one_sided_p
 from causalgia.estimation.request import as_ci_prob, null_value
 from causalgia.former_names import former_arguments
@@ -103,8 +104,10 @@ def equivalence(
     out = out.assign(
         {name: (table["ace"].dims, values) for name, values in columns.items()}
     )
-    out["p"].attrs["meaning"] = (
-        "p of two one-sided tests that the effect lies outside the rope"
+    out["p"].attrs.update(
+        attributes(
+            meaning=("p of two one-sided tests that the effect lies outside the rope")
+        )
     )
     out.attrs = {
         k: v

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from causalgia.analysis_values import Prior
+from causalgia.attributes import about, attributes, has
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, vocabulary
 from causalgia.effect_table import select_tasks
 from causalgia.errors import OutcomesError, printable
@@ -273,8 +274,8 @@ def methods(
     effects = select_tasks(as_reportable(x), task, place="methods: ")
     attrs = dict(effects.attrs)
     inference = _inference(effects)
-    if "stopped" in attrs and any("could be missed." in line for line in inference):
-        attrs["stopped"] = without_missed_share(attrs["stopped"])
+    if has(attrs).stopped and any("could be missed." in line for line in inference):
+        attrs.update(attributes(stopped=without_missed_share(about(attrs).stopped)))
     notes = list(map(_without_advice, notes_of(effects)))
     parts = [
         *_design(effects),
@@ -314,14 +315,14 @@ def _without_advice(note: str) -> str:
 def _design(effects: xr.Dataset) -> list[str]:
     """Return sentences on the experiment: backgrounds, assignment and interventions."""
     attrs, counts = effects.attrs, count_clause(effects)
-    parallel = attrs.get("assignment") == "parallel"
+    parallel = about(attrs, None).assignment == "parallel"
     if counts and parallel:  # the units of the other arms are not counted
         counts += (
             " in the arms of each contrast"
             if effects.sizes["contrast"] > 1
             else " in its arms"
         )
-    if "null_kind" not in attrs:
+    if not has(attrs).null_kind:
         return [*_table_of_others(effects, counts), *_predictors(effects)]
     each = {
         "crossover": (
@@ -330,10 +331,10 @@ def _design(effects: xr.Dataset) -> list[str]:
             "predictions for one background."
         ),
         "parallel": "Each background was randomized to one arm (parallel groups).",
-    }.get(str(attrs.get("assignment")), "")
+    }.get(str(about(attrs, None).assignment), "")
     n_placebos = sum(row["is_placebo"] for row in rows_of(effects.isel(task=slice(1))))
     return [
-        f"Background sequences were {attrs['null']}{f' ({counts})' if counts else ''}.",
+        f"Background sequences were {about(attrs).null}{f' ({counts})' if counts else ''}.",
         *([each] if each else []),
         *_interventions(effects),
         *(
@@ -353,18 +354,18 @@ def _table_of_others(effects: xr.Dataset, counts: str | None) -> list[str]:
     outcomes, the fit of an MPRA.
     """
     attrs = effects.attrs
-    if "method" not in attrs and "estimand" not in attrs:
+    if not has(attrs).method and not has(attrs).estimand:
         what = (
             "Effects (ACE) and their standard errors were given"
             if "se" in effects
             else "Effects (ACE) were given"
         )
-        scale = attrs.get("contrast_scale") or attrs.get("scale")
+        scale = about(attrs, None).contrast_scale or about(attrs, None).scale
         return [
             f"{what}{f', on {scale}' if scale else ''}{f' ({counts})' if counts else ''}."
         ]
-    if str(attrs.get("effect_on", "")) == "measured activity":
-        n, replicates = effects.sizes["contrast"], int(attrs.get("n_replicates", 0))
+    if about(attrs, "").effect_on == "measured activity":
+        n, replicates = effects.sizes["contrast"], int(about(attrs, 0).n_replicates)
         measured = (
             f" in {replicates} replicate{'s' if replicates != 1 else ''}"
             if replicates
@@ -381,7 +382,7 @@ def _table_of_others(effects: xr.Dataset, counts: str | None) -> list[str]:
         "parallel": ", each under one arm (parallel groups)",
         "incomplete": ", some of which lack some arms",
     }
-    return [f"There are {counts}{each.get(str(attrs.get('assignment')), '')}."]
+    return [f"There are {counts}{each.get(str(about(attrs, None).assignment), '')}."]
 
 
 def _interventions(effects: xr.Dataset) -> list[str]:
@@ -396,8 +397,8 @@ def _interventions(effects: xr.Dataset) -> list[str]:
     if not do:
         return []
     linear = (
-        effects.attrs.get("transform") not in _SCALE_WORDS
-        or effects.attrs["transform"] in _OF_TWO
+        about(effects, "").transform not in _SCALE_WORDS
+        or about(effects).transform in _OF_TWO
     )
     arms = {
         name: text if linear else ", ".join(re.split(r" [+−] ", text))
@@ -424,7 +425,7 @@ def _predictors(effects: xr.Dataset) -> list[str]:
         return [
             f"Effects are of each of {effects.sizes['model']:,} predictors by itself."
         ]
-    n, target = effects.attrs.get("n_levels"), str(effects.attrs.get("target"))
+    n, target = about(effects, None).n_levels, str(about(effects, None).target)
     levels = TARGET_MEANINGS[target].levels if target in TARGET_MEANINGS else ""
     if not n or not levels:
         return []
@@ -432,24 +433,24 @@ def _predictors(effects: xr.Dataset) -> list[str]:
 
 
 def _estimand(effects: xr.Dataset) -> list[str]:
-    attrs, method = effects.attrs, str(effects.attrs.get("method", ""))
-    if not method and not attrs.get("estimand"):
+    attrs, method = effects.attrs, about(effects, "").method
+    if not method and not about(attrs, None).estimand:
         return []
-    defined = str(attrs.get("estimand", ""))
-    if attrs.get("weights") == "clusters" and attrs.get("cluster") not in (
+    defined = about(attrs, "").estimand
+    if about(attrs, None).weights == "clusters" and about(attrs, None).cluster not in (
         None,
         "",
         "unit",
     ):
         defined = defined.replace(
             "mean over units of",
-            f"mean over {attrs['cluster']}s of the mean over their units of",
+            f"mean over {about(attrs).cluster}s of the mean over their units of",
         )
-    scale = str(attrs.get("transform"))
+    scale = str(about(attrs, None).transform)
     on = scale_text(attrs)
     if scale in _SCALE_WORDS:
         on, code = (
-            f"{_SCALE_WORDS[scale]}, on {attrs.get('scale') or 'the outcome'}",
+            f"{_SCALE_WORDS[scale]}, on {about(attrs, None).scale or 'the outcome'}",
             f"{scale}(mean outcome over units)",
         )
         defined = defined.replace(code, "it") if scale not in _OF_TWO else defined
@@ -467,12 +468,12 @@ def _method_in_words(effects: xr.Dataset) -> str:
     """Return the estimator in words, without the law of its t where intervals and tests
     come from elsewhere.
     """
-    attrs, method = effects.attrs, str(effects.attrs["method"])
+    attrs, method = effects.attrs, about(effects).method
     if (fit := re.fullmatch(r"method '(\w+)'", method)) and fit[1] in _FITS:
         return _FITS[fit[1]]
     for pattern, prose in _PROSE:
         method = re.sub(pattern, prose, method)
-    elsewhere = is_simultaneous(effects) or attrs.get("error") == "sequence"
+    elsewhere = is_simultaneous(effects) or about(attrs, None).error == "sequence"
     if elsewhere and is_decided(effects):
         method = re.sub(r"; t (?:has|on) [^;]*", "", method)
     return method
@@ -483,7 +484,7 @@ def _inference(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if is_decided(effects):
         verdicts = verdict_method(effects).replace("; see shrunken.", ".").split("\n")
-        beside = attrs.get("error") == "posterior" or has_shrunken(effects)
+        beside = about(attrs, None).error == "posterior" or has_shrunken(effects)
         return [
             *verdicts,
             *_errors_of_verdicts(effects),
@@ -492,24 +493,28 @@ def _inference(effects: xr.Dataset) -> list[str]:
         ]
     if "lower" not in effects:
         return []
-    level = percent(float(attrs.get("ci_prob", 0.95)))
+    level = percent(float(about(attrs, 0.95).ci_prob))
     tests = (
         f"; p-values are two-sided, of an effect of {null_value(effects):g}"
         if "p" in effects
         else ""
     )
     if is_simultaneous(effects):
-        band = METHOD_NAMES.get(str(attrs["band"]), str(attrs["band"]))
+        band = METHOD_NAMES.get(about(attrs).band, about(attrs).band)
         alone = ", and of each contrast alone" if tests else ""
         return [
             f"Intervals are simultaneous at {level} ({band}, "
-            f"{attrs['family']}){tests}{alone}."
+            f"{about(attrs).family}){tests}{alone}."
         ]
-    by = METHOD_NAMES.get(str(attrs.get("adjust")), str(attrs.get("adjust")))
-    adjusted = f", adjusted over {attrs['family']} ({by})" if "adjust" in attrs else ""
+    by = METHOD_NAMES.get(
+        str(about(attrs, None).adjust), str(about(attrs, None).adjust)
+    )
+    adjusted = (
+        f", adjusted over {about(attrs).family} ({by})" if has(attrs).adjust else ""
+    )
     what = (
         "Prediction intervals"
-        if attrs.get("target") == "next predictor"
+        if about(attrs, None).target == "next predictor"
         else "Intervals"
     )
     return [
@@ -521,21 +526,21 @@ def _inference(effects: xr.Dataset) -> list[str]:
 def _posterior(effects: xr.Dataset) -> list[str]:
     """Return sentences on the hierarchical model: its law, prior and draws."""
     attrs = effects.attrs
-    law = str(attrs.get("law", ""))
+    law = about(attrs, "").law
     words = _LAWS.get(law, law.replace("_", " "))
     by = {"exact": "quadrature and independent draws", "nuts": "NUTS"}.get(
-        str(attrs.get("engine")), ""
+        str(about(attrs, None).engine), ""
     )
     how = f", computed by {by}" if by else ""
-    n = f" ({int(attrs['n_draws']):,} draws)" if attrs.get("n_draws") else ""
+    n = f" ({int(about(attrs).n_draws):,} draws)" if about(attrs, None).n_draws else ""
     what = "Shrunken effects are" if has_shrunken(effects) else "ACE is"
-    level = percent(float(attrs.get("ci_prob", 0.95)))
+    level = percent(float(about(attrs, 0.95).ci_prob))
     lines = [
         f"{what} the posterior mean of a hierarchical model"
         f"{f' with {words}' if words else ''}{how}{n}, with central {level} credible "
         "intervals."
     ]
-    if law in ("normal", "student_t") and (prior := attrs.get("prior")):
+    if law in ("normal", "student_t") and (prior := about(attrs, None).prior):
         given = Prior.from_dict(
             parse_json(str(prior), OutcomesError, source="attrs['prior']")
         )
@@ -544,7 +549,7 @@ def _posterior(effects: xr.Dataset) -> list[str]:
             "half_t": "half-t with 3 degrees of freedom",
             "uniform": "uniform",
         }.get(given.tau, given.tau.replace("_", "-"))
-        unit = str(attrs.get("prior_unit", "")).replace(
+        unit = about(attrs, "").prior_unit.replace(
             "contrast scale", "the unit of the effects"
         )
         size = (
@@ -564,7 +569,7 @@ def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
     attrs = effects.attrs
     if "p_matched" in effects:
         return ["q is Benjamini-Hochberg's."]
-    if attrs.get("error") == "fdr":
+    if about(attrs, None).error == "fdr":
         directions = (
             "q is Benjamini-Hochberg's over directions"
             if not (effects["rope_lower"] < effects["rope_upper"]).any()
@@ -572,13 +577,13 @@ def _errors_of_verdicts(effects: xr.Dataset) -> list[str]:
             "relevant effect apart, each among the rows still open to it"
         )
         return [f"{directions}."]
-    if attrs.get("error") == "fwer":
+    if about(attrs, None).error == "fwer":
         by = (
             "a simultaneous bootstrap-t band"
             if is_simultaneous(effects)
             else "Holm's method"
         )
-        alpha = 1 - float(attrs.get("ci_prob", 0.95))
+        alpha = 1 - float(about(attrs, 0.95).ci_prob)
         return [
             f"The probability of any false verdict is at most {alpha:.3g}, by {by}."
         ]
@@ -607,11 +612,11 @@ def _software(attrs: Mapping[Any, Any]) -> list[str]:
     )
     ran = (
         "causalgia "
-        f"{attrs.get('causalgia', causalgia.__version__)}{f' ({versions})' if versions else ''}"
+        f"{about(attrs, causalgia.__version__).causalgia}{f' ({versions})' if versions else ''}"
     )
     seed = (
-        f", seed {attrs['rng']}"
-        if str(attrs.get("rng", "")).lstrip("-").isdigit()
+        f", seed {about(attrs).rng}"
+        if about(attrs, "").rng.lstrip("-").isdigit()
         else ""
     )
     return [
@@ -663,7 +668,9 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
         for name in ("task", "model")
         if effects.sizes.get(name, 1) > 1
     )
-    control = f" {versus(attrs)} {attrs['control']}" if attrs.get("control") else ""
+    control = (
+        f" {versus(attrs)} {about(attrs).control}" if about(attrs, None).control else ""
+    )
     ace, interval = format_effect(row)
     size = f"ACE {ace}"
     if "p_matched" in row:  # an exact effect, ranked among others: it has no interval
@@ -672,7 +679,7 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
     if row.get("exact") and "p_matched" not in row:
         size += _same_in_every_unit(attrs)
     if interval and "p_matched" not in row and row["lower"] < row["upper"]:
-        level = percent(float(attrs.get("ci_prob", 0.95)))
+        level = percent(float(about(attrs, 0.95).ci_prob))
         size += f" ({level} {_kind_of_interval(effects)} {interval})"
     if not math.isnan(row.get("shrunken", math.nan)):
         size += f", shrunken {' '.join(shrunken_effect(row))}"
@@ -689,22 +696,22 @@ def _sentence(effects: xr.Dataset, row: Row) -> str:
 
 
 def _kind_of_interval(effects: xr.Dataset) -> str:
-    if is_simultaneous(effects) or effects.attrs.get("error") == "sequence":
+    if is_simultaneous(effects) or about(effects, None).error == "sequence":
         return "simultaneous interval"
-    of_draws = effects.attrs.get("error") == "posterior" and "se" not in effects
+    of_draws = about(effects, None).error == "posterior" and "se" not in effects
     if is_decided(effects):
         return "credible interval" if of_draws else "interval"
-    if effects.attrs.get("target") == "next predictor":
+    if about(effects, None).target == "next predictor":
         return "prediction interval"
     return "interval"
 
 
 def _same_in_every_unit(attrs: Mapping[Any, Any]) -> str:
     """Return a clause on an effect without variation: exact for these units."""
-    if attrs.get("target") == "units":
+    if about(attrs, None).target == "units":
         return ", exactly"
     return (
         ", without variation between units"
-        if attrs.get("transform") in _SCALE_WORDS
+        if about(attrs, "").transform in _SCALE_WORDS
         else ", the same in every unit"
     )

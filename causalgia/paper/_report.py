@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
@@ -459,8 +460,8 @@ def _attribute(name: str) -> Callable[[xr.Dataset], str]:
 
 
 def _control(effects: xr.Dataset) -> str:
-    if effects.attrs.get("control") or "do" not in effects.variables:
-        return str(effects.attrs.get("control", ""))
+    if about(effects, None).control or "do" not in effects.variables:
+        return about(effects, "").control
     return "named by each contrast: see its do-notation"
 
 
@@ -477,13 +478,13 @@ def _interventions(effects: xr.Dataset) -> str:
 
 
 def _number(effects: xr.Dataset) -> str:
-    stopped = effects.attrs.get("stopped")
+    stopped = about(effects, None).stopped
     return f"{count_clause(effects) or ''}{f'; {stopped}' if stopped else ''}"
 
 
 def _plan(effects: xr.Dataset) -> str:
-    locked, planned = effects.attrs.get("protocol"), effects.attrs.get("analysis")
-    if locked and effects.attrs.get("protocol_changed"):
+    locked, planned = about(effects, None).protocol, about(effects, None).analysis
+    if locked and about(effects, None).protocol_changed:
         return f"locked: {locked}; the outcomes were changed after the run"
     return (
         f"locked: {locked}" if locked else "stored with the outcomes" if planned else ""
@@ -491,9 +492,9 @@ def _plan(effects: xr.Dataset) -> str:
 
 
 def _deviations(effects: xr.Dataset) -> str:
-    if "analysis" not in effects.attrs:  # nothing to deviate from
+    if not has(effects).analysis:  # nothing to deviate from
         return ""
-    return str(effects.attrs.get("exploratory") or "none")
+    return str(about(effects, None).exploratory or "none")
 
 
 def _region(effects: xr.Dataset) -> str:
@@ -503,13 +504,13 @@ def _region(effects: xr.Dataset) -> str:
 def _multiplicity(effects: xr.Dataset) -> str:
     attrs = effects.attrs
     if is_decided(effects):
-        families = attrs.get("families")
+        families = about(attrs, None).families
         return (
-            f"{attrs.get('error', 'fdr')} at "
-            f"{1 - float(attrs.get('ci_prob', 0.95)):.3g}"
+            f"{about(attrs, 'fdr').error} at "
+            f"{1 - float(about(attrs, 0.95).ci_prob):.3g}"
             f"{f', over {families}' if families else ''}"
         )
-    return f"{attrs['adjust']}, {attrs['family']}" if "adjust" in attrs else ""
+    return f"{about(attrs).adjust}, {about(attrs).family}" if has(attrs).adjust else ""
 
 
 def _sizes(effects: xr.Dataset) -> str:
@@ -537,7 +538,7 @@ def _verdicts(effects: xr.Dataset) -> str:
 def _rare(effects: xr.Dataset) -> str:
     parts = []
     if "leverage" in effects:
-        whose = "unit" if effects.attrs.get("cluster", "unit") == "unit" else "cluster"
+        whose = "unit" if about(effects, "unit").cluster == "unit" else "cluster"
         most = 100 * float(effects["leverage"].max())
         parts.append(
             f"one {whose} carries up to {most:.0f} % of the variance of an effect"
@@ -735,7 +736,7 @@ def _line(item: Item, effects: xr.Dataset | None) -> list[str]:
     made_by = item.made_by.replace("`", "")
     if effects is None:
         return [item.section, item.what, made_by]
-    measured = effects.attrs.get("effect_on") == "measured activity"
+    measured = about(effects, None).effect_on == "measured activity"
     if measured and ("network" in item.what or item.what.startswith("the weights")):
         return [
             item.section,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import causalgia
+from causalgia.attributes import about, has
 from causalgia.effect_table import hall_coefficient
 from causalgia.reporting.verdict_sentences import (
     could_miss,
@@ -374,7 +375,7 @@ def uses_skewness(effects: xr.Dataset) -> bool:
     """Return whether intervals and tests allow for the skewness of effects: of single
     effects, whose target has one.
     """
-    by_others = is_simultaneous(effects) or effects.attrs.get("error") == "sequence"
+    by_others = is_simultaneous(effects) or about(effects, None).error == "sequence"
     known = "lower" in effects and bool((hall_coefficient(effects) != 0).any())
     return known and not by_others
 
@@ -399,13 +400,13 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
     ['causalgia', 'kruschke2018rejecting', 'schuirmann1987comparison', 'benjamini1995controlling']
     """
     attrs, decided = effects.attrs, is_decided(effects)
-    keys = ["koo2021global"] if "null_kind" in attrs else []
+    keys = ["koo2021global"] if has(attrs).null_kind else []
     keys += (
         ["altschul1985significance"]
-        if attrs.get("null_kind") == "dinucleotide_shuffle"
+        if about(attrs, None).null_kind == "dinucleotide_shuffle"
         else []
     )
-    method = str(attrs.get("method", ""))
+    method = about(attrs, "").method
     keys += [key for word, key in _BY_METHOD.items() if word in method]
     keys += ["hall1992removal"] if uses_skewness(effects) else []
     matched = "p_matched" in effects
@@ -415,9 +416,9 @@ def works(effects: xr.Dataset) -> tuple[Work, ...]:
         keys += ["hanley1983nothing"] if could_miss(effects) else []
     if "lfsr" in effects:
         keys.append("stephens2017false")
-    keys += ["urbut2019flexible"] if "across" in attrs else []
+    keys += ["urbut2019flexible"] if has(attrs).across else []
     keys.append(_error_rate(effects, matched=matched))
-    keys.append(_BY_ADJUSTMENT.get(str(attrs.get("band")), ""))
+    keys.append(_BY_ADJUSTMENT.get(str(about(attrs, None).band), ""))
     return (software(), *(WORKS[key] for key in dict.fromkeys(filter(None, keys))))
 
 
@@ -427,9 +428,9 @@ def _error_rate(effects: xr.Dataset, *, matched: bool) -> str:
     """
     attrs = effects.attrs
     if not is_decided(effects):
-        return _BY_ADJUSTMENT.get(str(attrs.get("adjust")), "")
+        return _BY_ADJUSTMENT.get(str(about(attrs, None).adjust), "")
     if matched:
         return _BY_ADJUSTMENT["bh"]
-    if attrs.get("error") == "fwer":
+    if about(attrs, None).error == "fwer":
         return _BY_ADJUSTMENT["bootstrap_t" if is_simultaneous(effects) else "holm"]
-    return _BY_ADJUSTMENT.get(str(attrs.get("error")), "")
+    return _BY_ADJUSTMENT.get(str(about(attrs, None).error), "")

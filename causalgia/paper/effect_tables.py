@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import about, attributes
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import (
     CausalgiaError,
@@ -219,8 +220,7 @@ def _summary(posterior: Any) -> xr.Dataset:
     }
     attrs = {
         **groups["posterior"].attrs,
-        "ci_prob": _POSTERIOR_LEVEL,
-        "evidence": "posterior",
+        **attributes(ci_prob=_POSTERIOR_LEVEL, evidence="posterior"),
     }
     return xr.Dataset(columns, attrs=attrs)
 
@@ -254,10 +254,10 @@ def _frame(effects: xr.Dataset, *, of_draws: bool = False) -> pd.DataFrame:
     numbers |= {} if independent is None else {"n": independent}
     out |= {_BROOM_NAMES.get(name, name): values for name, values in numbers.items()}
     if "conf_low" in out:
-        level = float(effects.attrs.get("ci_prob", np.nan))
+        level = float(about(effects, np.nan).ci_prob)
         out["conf_level"] = np.full(len(labels), level)
     out = {name: missing for name in COLUMNS if name not in out} | out
-    if exploratory := effects.attrs.get("exploratory"):
+    if exploratory := about(effects, None).exploratory:
         out["exploratory"] = np.full(len(labels), str(exploratory))
     if not of_draws:
         se = np.asarray(out["std_error"], dtype=float)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.choices import VERDICTS
 from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
 from causalgia.errors import OutcomesError, printable, quoted, reason_of
@@ -413,12 +414,14 @@ def _question(effects: xr.Dataset) -> str:
         short = len(tasks) == 1 or len("".join(tasks)) <= _LONGEST_NAME
         where = in_words(tasks) if short else f"{len(tasks):,} tasks"
     where = f" in {where}" if where else ""
-    known = attrs.get("contrast_scale") or attrs.get("scale")
+    known = about(attrs, None).contrast_scale or about(attrs, None).scale
     on = f" on {cut(scale_text(attrs))}" if known else ""
     than = (
-        f", compared with {cut(str(attrs['control']))}" if attrs.get("control") else ""
+        f", compared with {cut(about(attrs).control)}"
+        if about(attrs, None).control
+        else ""
     )
-    if "control" not in attrs:
+    if not has(attrs).control:
         if len(names) == 1:
             return f"How large is the effect of {cut(names[0])}{on}{where}?"
         if decided:
@@ -482,10 +485,12 @@ def _cut(text: str, most: int = _LINE_LETTERS) -> str:
 
 def _title(result: xr.Dataset, parts: PageParts) -> str:
     attrs = result.attrs
-    name = attrs.get("name") or (
-        attrs.get("experiment") if isinstance(attrs.get("experiment"), str) else ""
+    name = about(attrs, None).name or (
+        about(attrs, None).experiment
+        if isinstance(about(attrs, None).experiment, str)
+        else ""
     )
-    on = attrs.get("effect_on") or attrs.get("predictor") or ""
+    on = about(attrs, None).effect_on or about(attrs, None).predictor or ""
     if name:
         return f"{name}: effects on {on}" if on else str(name)
     if "ace" not in result and parts.text:
@@ -504,7 +509,7 @@ def _title(result: xr.Dataset, parts: PageParts) -> str:
         f"Effects on {on}"
         if on
         else "Effects"
-        if "predictor_fingerprint" not in attrs
+        if not has(attrs).predictor_fingerprint
         else "Effects on a predictor"
     )
 
@@ -526,14 +531,16 @@ def _beforehand(
     said.
     """
     lines = []
-    if attrs.get("protocol"):
-        lines.append(f"A protocol was locked before the trial: {attrs['protocol']}.")
-        lines += [CHANGED_OUTCOMES] if attrs.get("protocol_changed") else []
+    if about(attrs, None).protocol:
+        lines.append(
+            f"A protocol was locked before the trial: {about(attrs).protocol}."
+        )
+        lines += [CHANGED_OUTCOMES] if about(attrs, None).protocol_changed else []
     else:
         lines.append("No locked protocol is recorded.")
-    if attrs.get("analysis"):
-        lines.append(f"Analysis: {_analysis_in_words(str(attrs['analysis']))}.")
-    if not attrs.get("exploratory") and attrs.get("analysis"):
+    if about(attrs, None).analysis:
+        lines.append(f"Analysis: {_analysis_in_words(about(attrs).analysis)}.")
+    if not about(attrs, None).exploratory and about(attrs, None).analysis:
         lines.append(
             "No deviation from the analysis that is stored with the outcomes is "
             "recorded."
@@ -698,7 +705,7 @@ def _checks(
     the finding, without what the page has said.
     """
     doubts = list(doubts)
-    if caution := str(result.attrs.get("caution") or ""):
+    if caution := str(about(result, None).caution or ""):
         line = f"Caution: {_cut(caution)}."
         doubts += [line] if line not in " ".join(sentences_of_page) else []
     if not sentences_of_page:  # a result without effects has no place for its notes
@@ -745,7 +752,7 @@ def _checks(
             }
         )
     rows.sort(key=lambda row: list(_LIGHTS).index(row["status"]))
-    left_out = refutations.attrs.get("not_applicable")
+    left_out = about(refutations, None).not_applicable
     doubts += (
         [f"Does not apply: {line}." for line in str(left_out).rstrip(".").split("\n")]
         if left_out
@@ -793,8 +800,8 @@ def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str
             if failed
             else [*lines, "They have converged."]
         )
-    if attrs.get("error") == "posterior":
-        engine = attrs.get("engine")
+    if about(attrs, None).error == "posterior":
+        engine = about(attrs, None).engine
         if engine == "exact":
             return [
                 "The posterior was computed by quadrature with independent draws: "

@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia import plot
+from causalgia.attributes import about
 from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -325,7 +326,7 @@ def _units(outcomes: xr.Dataset, effects: xr.Dataset | None) -> xr.Dataset | Non
         effects is None
         or "arm" not in outcomes["outcome"].dims
         or "weight" not in effects
-        or effects.attrs.get("transform") != "identity"
+        or about(effects, None).transform != "identity"
     ):
         return None
     shown = effects.isel(contrast=np.flatnonzero(~is_placebo(effects))[:_MOST_CLOUDS])

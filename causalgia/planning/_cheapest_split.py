@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, attributes
 from causalgia.checks import is_whole
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
@@ -345,11 +346,11 @@ def _splits_dataset(
         "at_zero": names,
         "caution": f"{caution}see the standard errors of variance_components",
     }
-    attrs = (cautions if names else {}) | {
-        "target": target,
-        "ci_prob": settings["ci_prob"],
-        "not_identified": components.attrs.get("not_identified", ""),
-    }
+    attrs = (cautions if names else {}) | attributes(
+        target=target,
+        ci_prob=settings["ci_prob"],
+        not_identified=about(components, "").not_identified,
+    )
     return xr.Dataset(
         {key: (("contrast", "task"), value) for key, value in columns.items()},
         coords,

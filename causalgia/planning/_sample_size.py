@@ -13,7 +13,8 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import analysis_in_attrs
+from causalgia.attributes import about, attributes
 from causalgia.checks import is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
@@ -492,7 +493,7 @@ def _as_goal(
     source = effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else None
     share = as_rare(rare, xr.Dataset() if source is None else source)
     attrs = {} if source is None else source.attrs
-    halves = str(attrs.get("assignment", "")).startswith("parallel")
+    halves = about(attrs, "").assignment.startswith("parallel")
     shape = plan.per_cluster.shape
     lower = upper = np.full(shape, plan.null)
     label = ""
@@ -728,7 +729,9 @@ class Pilot:
             name: (self.dims, np.broadcast_to(values, self.per_cluster.shape))
             for name, values in columns.items()
         }
-        return xr.Dataset(data, self.table.coords, attrs | {"target": self.target})
+        return xr.Dataset(
+            data, self.table.coords, attrs | attributes(target=self.target)
+        )
 
     def name(self, where: npt.NDArray[Any]) -> str:
         """Return the name of the first cell of a mask."""
@@ -818,8 +821,7 @@ def effects_if_outcomes(pilot: Any) -> Any:
         or "contrast" in pilot.dims
     ):
         return pilot
-    text = str(pilot.attrs.get("analysis", "")).strip()
-    analysis = Analysis.from_json(text) if text.startswith("{") else Analysis()
+    analysis = analysis_in_attrs(pilot.attrs)
     if (
         analysis.control is None
         and analysis.contrasts is None
@@ -836,10 +838,10 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
     """Transform a pilot so that no effect is 0: minus attrs["null_value"], or the
     logarithm of a ratio of means.
     """
-    null, ratio = float(source.attrs.get("null_value", 0.0)), pilot.ace
+    null, ratio = float(about(source, 0.0).null_value), pilot.ace
     assert ratio is not None
     assert pilot.se is not None
-    if source.attrs.get("transform") != "ratio":
+    if about(source, None).transform != "ratio":
         return replace(pilot, ace=ratio - null, null=null)
     if (ratio <= 0).any():
         raise EstimateError(
@@ -882,7 +884,7 @@ def _with_units(pilot: Any) -> xr.Dataset:
 
 
 def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
-    target = str(estimates.attrs.get("target", "population"))
+    target = about(estimates, "population").target
     if target != "population":
         cure = (
             "give the effects"

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.errors import ContrastError, CountsError, OutcomesError, quoted
 from causalgia.plot.style import (
     ACCENT,
@@ -349,7 +350,7 @@ def concordance(
         )
     one = _select_contrast(table, contrast)
     axes = axes_or_new(ax, 5.2, 4.4)
-    tail = special.ndtri(0.5 + float(table.attrs["ci_prob"]) / 2)
+    tail = special.ndtri(0.5 + float(about(table).ci_prob) / 2)
     _draw_line(axes, one, tail)
     x, y, q = (one[name].to_numpy() for name in ("virtual", "measured", "q_off"))
     off = q < 0.05
@@ -390,12 +391,12 @@ def concordance(
         **look,
     )
     axes.set_xlabel(
-        f"virtual effect on {shortened(str(table.attrs['virtual_scale']))}",
+        f"virtual effect on {shortened(about(table).virtual_scale)}",
         fontsize=9.5,
         **AS_IT_IS,
     )
     axes.set_ylabel(
-        f"measured effect on {shortened(str(table.attrs['measured_scale']))}",
+        f"measured effect on {shortened(about(table).measured_scale)}",
         fontsize=9.5,
         **AS_IT_IS,
     )

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.effect_table import has_positions, positions_of, tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import null_value
@@ -225,7 +226,7 @@ def band(
         )
     axes, at = (
         axes_or_new(ax, PAGE, 3.4),
-        positions_of(curves) + (int(curves.attrs.get("bin", 1)) - 1) / 2,
+        positions_of(curves) + (int(about(curves, 1).bin) - 1) / 2,
     )
     drawn = [
         curves.isel(contrast=names.index(name), task=tasks_in_table(curves).index(task))
@@ -252,11 +253,11 @@ def band(
         axes.plot([], [], color=GRAY, lw=0.9, ls=":", label="limit by rule of three")
     words = (
         "band over all positions"
-        if curves.attrs.get("over") == "position"
+        if about(curves, None).over == "position"
         else "interval at each position"
     )
     levels = (
-        f"{100 * float(curves.attrs.get('ci_prob', 0.95)):.4g} % {words}"
+        f"{100 * float(about(curves, 0.95).ci_prob):.4g} % {words}"
         if "lower" in curves
         else ""
     )
@@ -280,7 +281,7 @@ def _bounded(curve: xr.Dataset) -> npt.NDArray[np.bool_]:
     of a t.
     """
     if (
-        curve.attrs.get("band") not in ("sup_t", "bootstrap_t")
+        about(curve, None).band not in ("sup_t", "bootstrap_t")
         or "n_differing" not in curve
     ):
         return np.zeros(curve["ace"].shape, dtype=bool)
@@ -599,7 +600,7 @@ def _finish_curve(
     axes.axhline(null_value(table), color=INK, lw=0.8, zorder=2)
     levels = interval_label(table)
     beside_axis(axes, axis_label(table.attrs, label), levels)
-    units = table[along].attrs.get("units")
+    units = about(table[along], None).units
     axes.set_xlabel(
         along.replace("_", " ") + (f" ({units})" if units else ""),
         fontsize=9.5,
@@ -750,7 +751,7 @@ def tipping_point(
     )
     below.set_xlabel(f"mean of {label}", fontsize=9.5, **AS_IT_IS)
     below.tick_params(labelsize=9)
-    level = f"{100 * float(found.attrs['ci_prob']):.4g} % intervals"
+    level = f"{100 * float(about(found).ci_prob):.4g} % intervals"
     beside_axis(axes, axis_label(found.attrs), level)
     write_heading(axes, heading(found, contrast, task))
     strip(axes, "top", "right")

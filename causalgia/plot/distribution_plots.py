@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import is_whole
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
@@ -251,7 +252,7 @@ def boxes(
         axes,
         names,
         values,
-        f"prediction on {shortened(str(outcomes.attrs.get('scale', 'the outcome')))}",
+        f"prediction on {shortened(about(outcomes, 'the outcome').scale)}",
     )
     some = (
         f"first {_ROWS_OF_CLOUDS} of {len(names):,} arms"
@@ -301,22 +302,21 @@ def power_curve(
     """
     found = list(plans)
     if not found or not all(
-        isinstance(p, xr.Dataset) and "power" in p and "n_units" in p.attrs
-        for p in found
+        isinstance(p, xr.Dataset) and "power" in p and has(p).n_units for p in found
     ):
         raise EstimateError(
             "power_curve: give results of cg.planning.power, one for each number of "
             "units: [cg.planning.power(pilot, n_units=n) for n in (50, 100, 200)]"
         )
-    questions = {str(plan.attrs.get("question", "")) for plan in found}
+    questions = {about(plan, "").question for plan in found}
     if len(questions) > 1:
         raise EstimateError(
             "power_curve: the plans have "
             f"{' and '.join(map(quoted, sorted(questions)[:2]))}; draw one question at "
             "a time"
         )
-    found.sort(key=lambda plan: int(plan.attrs["n_units"]))
-    n_units = np.array([int(plan.attrs["n_units"]) for plan in found])
+    found.sort(key=lambda plan: int(about(plan).n_units))
+    n_units = np.array([int(about(plan).n_units) for plan in found])
     power = xr.concat(
         [plan["power"].reset_coords(drop=True) for plan in found], "n_units"
     ).transpose("n_units", ...)
@@ -567,7 +567,7 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
         answers.ecdf(values, color=color, lw=1.4, label=f"{label} ({len(values):,})")
     answers.set_ylim(0, 1.02)
     answers.set_xlabel(
-        f"prediction on {shortened(str(samples.attrs.get('scale', 'the outcome')))}",
+        f"prediction on {shortened(about(samples, 'the outcome').scale)}",
         fontsize=9.5,
         **AS_IT_IS,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
 from causalgia.errors import ContrastError, quoted
 from causalgia.estimation.request import null_value
@@ -398,7 +399,7 @@ def _largest_rows(
         return table, estimates
     drawn = set(sorted(size, key=lambda name: -size[name])[:most])
     words = f"the {most} largest of {len(size):,} effects"
-    before = str(estimates.attrs.get("shown", ""))
+    before = about(estimates, "").shown
     cut = [row for row in table if row["is_placebo"] or row["contrast"] in drawn]
     names = [str(name) for name in estimates["contrast"].to_numpy()]
     if drawn <= set(names):
@@ -454,7 +455,7 @@ def _draw_forest(
         axes,
         placebos,
         len(places),
-        banded="placebo" not in str(estimates.attrs.get("rope")),
+        banded="placebo" not in str(about(estimates, None).rope),
         rope=rope,
     )
     edge = reach(table, null_value(estimates))

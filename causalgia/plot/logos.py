@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import stdtrit
 
+from causalgia.attributes import about
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
@@ -138,7 +139,7 @@ def logo(
         ax,
         offsets=OFFSETS,
     )
-    units = table["ace"].attrs.get("units")
+    units = about(table["ace"], None).units
     axes.set_ylabel(
         f"height of a letter:\n{axis_label(table.attrs) if units is None else units}",
         fontsize=9.5,
@@ -409,7 +410,7 @@ def map_logo(
             f"minus {other['model'].item() if 'model' in other.coords else 'the other'}"
         )
     start, stop = _as_span(span, len(heights))
-    scale = attributions.attrs.get("scale")
+    scale = about(attributions, None).scale
     columns = np.zeros((stop - start, 4))
     shown = table["observed"].to_numpy()[start:stop]
     columns[np.arange(stop - start), shown] = heights[start:stop]
@@ -501,8 +502,8 @@ def average_logo(
         ax,
         offsets=OFFSETS,
     )
-    method = str(table.attrs.get("map_method", "")).replace("_", " ")
-    words = [f"mean score\n({method})", str(table.attrs.get("scale", ""))]
+    method = about(table, "").map_method.replace("_", " ")
+    words = [f"mean score\n({method})", about(table, "").scale]
     axes.set_ylabel(",\n".join(filter(None, words)), fontsize=9.5, **AS_IT_IS)
     axes.set_xlabel("position in the motif", fontsize=9.5)
     names = [
@@ -527,7 +528,7 @@ def _one_map(
     one = maps.isel(task=_place(maps, "task", as_task(maps, task, "map_logo")))
     one = _select(_select(one, "model", model), "unit", unit)
     observed = one["observed"].to_numpy()[None]
-    by_substitution = maps.attrs.get("method") == "ism"
+    by_substitution = about(maps, None).method == "ism"
     tables = [
         one[name].to_numpy()[None] for name in ("score", "score_se") if name in one
     ]
@@ -539,19 +540,19 @@ def _one_map(
     half = np.full(observed.shape[1], np.nan)
     if len(tables) == 2:
         half = tables[1][0] * stdtrit(
-            int(maps.attrs["n_baselines"]) - 1, 0.5 + ci_prob / 2
+            int(about(maps).n_baselines) - 1, 0.5 + ci_prob / 2
         )
     return tables[0][0], half, one
 
 
 def _measured(maps: xr.Dataset) -> tuple[str, str]:
     """Return what the scores of maps are, and by which method."""
-    method = str(maps.attrs.get("method", ""))
+    method = about(maps, "").method
     if method != "dfim":
         return "contribution", method.replace("_", " ")
     return (
-        f"interaction with {maps.attrs['source']}",
-        f"dfim, {maps.attrs['map_method']}".replace("_", " "),
+        f"interaction with {about(maps).source}",
+        f"dfim, {about(maps).map_method}".replace("_", " "),
     )
 
 

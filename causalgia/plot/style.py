@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import nearest
 from causalgia.effect_table import selected_tasks, tasks_for_errors, tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, printable, quoted
@@ -355,13 +356,13 @@ def axis_label(attrs: Mapping[Any, Any], label: str = EFFECT) -> str:
     'effect on log counts, minus placebo'
     """
     control = (
-        f", {versus(attrs)} {shortened(str(attrs['control']))}"
-        if attrs.get("control")
+        f", {versus(attrs)} {shortened(about(attrs).control)}"
+        if about(attrs, None).control
         else ""
     )
     return (
         f"{label} on "
-        f"{shortened(str(attrs.get('contrast_scale') or attrs.get('scale') or 'the outcome'))}{control}"
+        f"{shortened(str(about(attrs, None).contrast_scale or about(attrs, None).scale or 'the outcome'))}{control}"
     )
 
 
@@ -378,12 +379,12 @@ def interval_label(table: xr.Dataset) -> str:
     ... )
     '95 % simultaneous intervals'
     """
-    if "lower" not in table or "ci_prob" not in table.attrs:
+    if "lower" not in table or not has(table).ci_prob:
         return ""
     if "p_matched" in table:  # exact effects
         return ""
     return (
-        f"{100 * float(table.attrs['ci_prob']):.4g} % "
+        f"{100 * float(about(table).ci_prob):.4g} % "
         f"{'simultaneous ' if is_simultaneous(table) else ''}intervals"
     )
 
@@ -426,27 +427,27 @@ def heading(table: xr.Dataset, *names: str) -> str:
     attrs, counts = table.attrs, [table.sizes["unit"]] if "unit" in table.sizes else []
     if not counts and "n_units" in table:
         counts = [int(n) for n in np.unique(table["n_units"].to_numpy()) if n > 0]
-    if not counts and "n_units" in attrs:
-        counts = [int(attrs["n_units"])]
+    if not counts and has(attrs).n_units:
+        counts = [int(about(attrs).n_units)]
     n = (
         f"n = {min(counts):,}"
         + (f" to {max(counts):,}" if max(counts) > min(counts) else "")
         if counts
         else ""
     )
-    network = str(attrs.get("predictor") or "")
+    network = str(about(attrs, None).predictor or "")
     if _FINGERPRINT.match(network):  # of a map; a reader has no use for it
         network = ""
-    question = " ".join(str(attrs.get("question") or "").split())
-    name = "" if question else str(attrs.get("name") or "")
-    parts = [name, *names, network or str(attrs.get("effect_on") or "")]
+    question = " ".join(str(about(attrs, None).question or "").split())
+    name = "" if question else str(about(attrs, None).name or "")
+    parts = [name, *names, network or str(about(attrs, None).effect_on or "")]
     named = [
         shortened(part, 60)
         for part in dict.fromkeys(parts)
         if part not in ("", UNNAMED_TASK)
     ]
-    about = ", ".join([*named, *([n] if n else [])])
-    return "\n".join(filter(None, (question, about)))
+    beside = ", ".join([*named, *([n] if n else [])])
+    return "\n".join(filter(None, (question, beside)))
 
 
 def write_heading(axes: Axes, text: str, shown: str = "") -> None:

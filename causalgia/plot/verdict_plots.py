@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
 from causalgia.estimation.request import null_value
@@ -493,12 +494,12 @@ def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
         low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
     else:
         try:
-            ends = [float(end) for end in str(one.attrs["rope"]).split(" to ")]
+            ends = [float(end) for end in about(one).rope.split(" to ")]
         except (KeyError, ValueError):
             ends = []
         if len(ends) != 2:
             raise OutcomesError(
-                f"equivalence: rope={quoted(one.attrs.get('rope'))} is not a region; "
+                f"equivalence: rope={quoted(about(one, None).rope)} is not a region; "
                 "decide with one: cg.decide(estimates, rope=(-0.1, 0.1))"
             )
         low, high = np.full(shape, ends[0]), np.full(shape, ends[1])

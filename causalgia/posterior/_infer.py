@@ -16,6 +16,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_names, check_draws, check_flag
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import (
@@ -294,10 +295,9 @@ def infer(
         keep=draws.take,
     )
     _warn_of_conflict(table, families, law)
-    attrs = _model_attrs(table, families, posteriors, law, prior) | {
-        "law_family": family or "",
-        "covariates": ", ".join(names_of_x),
-    }
+    attrs = _model_attrs(table, families, posteriors, law, prior) | attributes(
+        law_family=family or "", covariates=", ".join(names_of_x)
+    )
     attrs |= planned
     tree = posterior_groups(
         table, families, posteriors, draws, coords, with_log_likelihood=pointwise
@@ -413,10 +413,8 @@ def _independence_note(table: xr.Dataset, families: list[FamilyData]) -> list[st
     unknown = any(
         sigma_label(q.noise) == "diagonal" and len(q.effect) > 1 for q in families
     )
-    known = {"covariance", "factor"} & set(
-        table
-    ) or "predictor_fingerprint" in table.attrs
-    if not unknown or known or table.attrs.get("effect_on"):
+    known = {"covariance", "factor"} & set(table) or has(table).predictor_fingerprint
+    if not unknown or known or about(table, None).effect_on:
         return []
     return [
         "the errors of these effects were taken as independent, because no covariance "
@@ -455,7 +453,7 @@ def _growing_errors_note(table: xr.Dataset, families: list[FamilyData]) -> list[
 
 
 def _check_null_value(table: xr.Dataset) -> None:
-    if table.attrs.get("target") == "next predictor":
+    if about(table, None).target == "next predictor":
         raise InferenceError(
             argument="target",
             value="next predictor",
@@ -467,10 +465,10 @@ def _check_null_value(table: xr.Dataset) -> None:
                 " and then infer",
             ),
         )
-    null = float(table.attrs.get("null_value", 0.0))
+    null = float(about(table, 0.0).null_value)
     if null == 0:
         return
-    scale = str(table.attrs.get("transform", "this scale"))
+    scale = about(table, "this scale").transform
     there = (
         "contrast on scale='log_of_means', where no effect is 0, and infer those; or "
         if scale == "ratio"

@@ -16,6 +16,7 @@ import xarray as xr
 from scipy import linalg, special
 
 from causalgia.analysis_values import Prior
+from causalgia.attributes import attributes
 from causalgia.checks import is_whole
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise
@@ -143,16 +144,16 @@ def profile(
         "constant_data": xr.Dataset({"se": (("contrast", "task"), se)}, coords),
         "moments": _profile_moments(found, coords, periods is not None),
     }
-    attrs = {
-        "law": "smooth profile",
-        "engine": "exact",
-        "along": along,
-        "prior": json.dumps(asdict(prior)),
-        "prior_unit": prior_unit_label(table, prior),
-        "sigma": ", ".join(
+    attrs = attributes(
+        law="smooth profile",
+        engine="exact",
+        along=along,
+        prior=json.dumps(asdict(prior)),
+        prior_unit=prior_unit_label(table, prior),
+        sigma=", ".join(
             dict.fromkeys(sigma_label(family.noise) for family in families)
         ),
-    }
+    )
     for name in ("posterior", "constant_data"):
         groups[name].attrs = dict(table.attrs) | attrs
     return as_tree(groups)

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import has
 from causalgia.errors import InferenceError
 from causalgia.numerics.moments import density_ratio_at_0, log_sf_t
 from causalgia.types import Array
@@ -371,7 +372,7 @@ def _correlated_noise(
     """Return the noise with the correlations of the estimates and these standard
     errors, in the form of `noises_of`.
     """
-    if "errors" in one.attrs:  # from_effects: a given covariance is known
+    if has(one).errors:  # from_effects: a given covariance is known
         freedom = np.inf
     elif "n_clusters" in one:
         # fewer where units were put into random groups

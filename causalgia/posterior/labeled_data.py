@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis_values import Prior
+from causalgia.attributes import attributes
 from causalgia.checks import as_names, nearest
 from causalgia.errors import InferenceError, Setting, quoted
 from causalgia.estimation._from_effects import as_estimates
@@ -641,9 +642,9 @@ def _moments_group(
         if a.dependence_gain is not None
     ]
     if not gains:
-        out.attrs = {
-            "effect_se_dependence": f"not tested: fewer than {LEAST_FOR_DEPENDENCE} effects"
-        }
+        out.attrs = attributes(
+            effect_se_dependence=f"not tested: fewer than {LEAST_FOR_DEPENDENCE} effects"
+        )
     else:
         names = ", ".join(str(task) for task, gain in gains if gain > _CLEAR_GAIN)
         dependence = (
@@ -651,10 +652,10 @@ def _moments_group(
             if names
             else "none seen"
         )
-        out.attrs = {
-            "effect_se_dependence": dependence,
-            "effect_se_gain": float(max(gain for _, gain in gains)),
-        }
+        out.attrs = attributes(
+            effect_se_dependence=dependence,
+            effect_se_gain=float(max(gain for _, gain in gains)),
+        )
     return out
 
 

@@ -22,6 +22,7 @@ from unittest.mock import patch
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, attributes
 from causalgia.errors import (
     ConvergenceError,
     ConvergenceWarning,
@@ -267,7 +268,7 @@ def diagnose(posterior: xr.Dataset, divergences: int) -> xr.Dataset:
         "ess_bulk": ("ess_bulk_min", np.min),
         "ess_tail": ("ess_tail_min", np.min),
     }
-    out.attrs = {"divergences": int(divergences)} | {
+    out.attrs = attributes(divergences=int(divergences)) | {
         attr: float(
             reduce(
                 [
@@ -302,7 +303,7 @@ def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
     >>> convergence_failures(xr.Dataset({"rhat_mu": 1.2}, attrs={"divergences": 3}))
     ['3 divergent transitions', 'rhat of mu above 1.01: 1.2']
     """
-    divergences = int(diagnostics.attrs["divergences"])
+    divergences = int(about(diagnostics).divergences)
     lines = (
         [f"{divergences} divergent transition{'s' if divergences > 1 else ''}"]
         if divergences

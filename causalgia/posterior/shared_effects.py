@@ -17,6 +17,7 @@ from scipy.special import ndtr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
+from causalgia.attributes import attributes
 from causalgia.choices import LEAST_TO_SHARE
 from causalgia.errors import (
     InferenceError,
@@ -287,7 +288,7 @@ def _sharing_group(found: Sharing, labels: dict[str, Any]) -> xr.Dataset:
         coords_on(labels, {"contrast", "task"})
         | {"task_": tasks, "pattern": list(found.patterns)},
     )
-    out.attrs = _attrs(found) | {"clear": _CLEAR_LFSR}
+    out.attrs = _attrs(found) | attributes(clear=_CLEAR_LFSR)
     return out
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.effects.scales import stored_task_weights
 from causalgia.errors import (
     InferenceError,
@@ -519,7 +520,7 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
         if correlation.ndim == 2
         else correlation.mean(axis=0, dtype=np.float64)
     )
-    known = float(estimates.attrs.get("task_correlation_df", np.inf))
+    known = float(about(estimates, np.inf).task_correlation_df)
     if "factor" in estimates and "task_correlation" not in estimates:
         known = (
             min(float(estimates["n_clusters"].min()), float(estimates.sizes["cluster"]))

@@ -25,6 +25,7 @@ from causalgia._run import run
 from causalgia._run._run import protocol_marks, write_protocol_marks
 from causalgia.analysis import Analysis
 from causalgia.analysis_values import as_plain
+from causalgia.attributes import about
 from causalgia.checks import is_whole, shown
 from causalgia.design import Design
 from causalgia.design.design import check_design
@@ -737,7 +738,7 @@ def digests_of_run(results: xr.Dataset) -> tuple[str | None, str] | None:
     """
     of_outcomes = "outcome" in results
     recorded = results.attrs.get("protocol_values" if of_outcomes else "protocol_kept")
-    if not results.attrs.get("protocol") or (recorded is None and not of_outcomes):
+    if not about(results, None).protocol or (recorded is None and not of_outcomes):
         return None
     return recorded, digest_of_values(results)
 

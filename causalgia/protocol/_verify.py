@@ -20,6 +20,7 @@ from causalgia._analyze import estimate_effects, steps
 from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import as_plain
+from causalgia.attributes import about, has
 from causalgia.design import Design
 from causalgia.errors import (
     CausalgiaError,
@@ -284,9 +285,9 @@ def _of_dataset(
     yield from _time_differences(protocol, attrs, where)
     yield from _design_differences(protocol, results, where)
     here = {
-        "predictor": attrs.get("predictor_fingerprint"),
-        "rng": _as_whole(attrs.get("rng")),
-        "until": attrs.get("until"),
+        "predictor": about(attrs, None).predictor_fingerprint,
+        "rng": _as_whole(about(attrs, None).rng),
+        "until": about(attrs, None).until,
     }
     yield from differences(protocol.terms(), here, where)
     yield from _analysis_differences(protocol, attrs, where)
@@ -305,7 +306,9 @@ def _of_dataset(
         yield from name_differences("contrast", protocol.contrasts, contrasts, where)
     if where == "outcomes":
         yield from differences(
-            {"scale": protocol.predictor_scale}, {"scale": attrs.get("scale")}, where
+            {"scale": protocol.predictor_scale},
+            {"scale": about(attrs, None).scale},
+            where,
         )
     if (
         where in ("outcomes", "effects", "moments")
@@ -321,7 +324,7 @@ def _time_differences(
     protocol: Protocol, attrs: dict[Any, Any], where: str
 ) -> Iterator[Deviation]:
     """Yield deviations in the lock that a result names, and in the order of time."""
-    named = attrs.get("protocol")
+    named = about(attrs, None).protocol
     if named is None:
         here = "not run under a lock, so that nothing shows which came first"
         yield Deviation(
@@ -331,7 +334,7 @@ def _time_differences(
     yield from differences(
         {"protocol": protocol.sha256}, {"protocol": str(named)}, where
     )
-    started = str(attrs.get("protocol_started", ""))
+    started = about(attrs, "").protocol_started
     if not _TIME.fullmatch(started) or started < str(protocol.locked):
         here = f"begun {started or 'at no time on record'}"
         yield Deviation(
@@ -354,7 +357,7 @@ def _design_differences(
         n = int(results.sizes["unit"])
         fewer_looks = protocol.until is not None and n <= protocol.n_units
         found += [] if fewer_looks else differences(terms, {"n_units": n}, where)
-    elif attrs.get("design_fingerprint") != protocol.design_fingerprint:
+    elif about(attrs, None).design_fingerprint != protocol.design_fingerprint:
         plain = parse_json(
             unpack_text(results, "design") or "{}",
             OutcomesError,
@@ -370,13 +373,13 @@ def _design_differences(
     elif (
         "n_units" in results
         and protocol.until is None
-        and attrs.get("assignment") == "crossover"
+        and about(attrs, None).assignment == "crossover"
         and (n := int(results["n_units"].max())) < protocol.n_units
     ):
         found += differences(terms, {"n_units": n}, where)
-    found += differences(terms, {"assignment": attrs.get("assignment")}, where)
-    if attrs.get("null_fingerprint") != protocol.null_fingerprint:
-        here = f"{attrs.get('null')} ({attrs.get('null_fingerprint')})"
+    found += differences(terms, {"assignment": about(attrs, None).assignment}, where)
+    if about(attrs, None).null_fingerprint != protocol.null_fingerprint:
+        here = f"{about(attrs, None).null} ({about(attrs, None).null_fingerprint})"
         found += differences(terms, {"null model": here}, where)
     if "do" in results.coords and results["do"].dims == ("arm",):
         here_arms = dict(
@@ -387,10 +390,13 @@ def _design_differences(
             )
         )
         found += arm_differences(protocol.do_by_arm, here_arms, where)
-    if attrs.get("design_fingerprint") != protocol.design_fingerprint and not found:
+    if (
+        about(attrs, None).design_fingerprint != protocol.design_fingerprint
+        and not found
+    ):
         there, here = (
             protocol.design_fingerprint,
-            as_text(attrs.get("design_fingerprint")),
+            as_text(about(attrs, None).design_fingerprint),
         )
         found.append(Deviation(where=where, what="design", there=there, here=here))
     yield from found
@@ -479,8 +485,8 @@ def _analysis_differences(
         )
     known = {one.what for one in found}
     # which were found where results are compared, if they are
-    of_run = str(attrs.get("protocol_deviations", ""))
-    marked = str(attrs.get("exploratory", "")).removeprefix(of_run).split(", ")
+    of_run = about(attrs, "").protocol_deviations
+    marked = about(attrs, "").exploratory.removeprefix(of_run).split(", ")
     for name in (name for name in marked if name and name not in known):
         there = as_text(as_plain(name, getattr(plan, name, "as planned")))
         found.append(
@@ -518,7 +524,7 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
     Each is computed by the analysis that it names, so that only edited numbers differ.
     """
     outcomes = found["outcomes"]
-    seed = _as_whole(outcomes.attrs.get("rng"))
+    seed = _as_whole(about(outcomes, None).rng)
     if not isinstance(seed, int) or not {"outcome", "ice", "ice_mean"} & set(
         map(str, outcomes.data_vars)
     ):
@@ -530,7 +536,7 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
     if "decisions" in found and not str(
         analysis_in_attrs(found["decisions"].attrs).rope
     ).startswith("matched"):
-        is_answer = "answer" in found["decisions"].attrs
+        is_answer = has(found["decisions"]).answer
         key = derive(root_key(seed), "steps") if is_answer else seed
         yield from _compared_values(
             found["decisions"],

@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import spatial
 
 from causalgia._run import run
+from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Contrasts
@@ -321,15 +322,11 @@ def _joined(parts: list[xr.Dataset], failures: list[str]) -> xr.Dataset:
     together.
     """
     found = xr.concat(parts, dim="check", combine_attrs="override")
-    lines = [
-        line
-        for part in parts
-        for line in str(part.attrs["not_applicable"]).splitlines()
-    ]
-    found.attrs |= {
-        "not_applicable": "\n".join([*lines, *failures]),
-        "n_predictions": int(found["n_predictions"].sum()),
-    }
+    lines = [line for part in parts for line in about(part).not_applicable.splitlines()]
+    found.attrs |= attributes(
+        not_applicable="\n".join([*lines, *failures]),
+        n_predictions=int(found["n_predictions"].sum()),
+    )
     return validate(annotate(found), "refutations")
 
 

@@ -16,6 +16,7 @@ import xarray as xr
 
 from causalgia._run import run
 from causalgia.analysis import Analysis, stored_analysis
+from causalgia.attributes import about, attributes
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
@@ -174,7 +175,7 @@ class Claim:
                 "of the trial, such as a cg.TorchPredictor, or None for the checks "
                 "that predict nothing"
             )
-        expected = self.outcomes.attrs.get("predictor_fingerprint")
+        expected = about(self.outcomes, None).predictor_fingerprint
         if self.predictor is not None and expected not in (
             None,
             self.predictor.fingerprint,
@@ -389,7 +390,7 @@ class Claim:
         """The backgrounds of the trial, drawn again from its seed; None if they are not
         those of the outcomes.
         """
-        seed, design = str(self.outcomes.attrs.get("rng", "")), self.design
+        seed, design = about(self.outcomes, "").rng, self.design
         n = self.outcomes.sizes["unit"]
         if (
             design is None
@@ -420,7 +421,7 @@ class Claim:
     @property
     def trial_key(self) -> int:
         """The root key of the trial, whose units are `units`."""
-        return root_key(int(self.outcomes.attrs["rng"]))
+        return root_key(int(about(self.outcomes).rng))
 
     def sequences(self, arm: str, units: DrawnUnits, *, key: int) -> Tokens:
         """Return units under an arm of the design."""
@@ -530,12 +531,12 @@ def refutation(
         for name, task in claim.effects_claimed[:5]
     )
     more = len(claim.effects_claimed) - 5
-    attrs |= {
-        "claims": (claimed + (f"; and {more:,} more" if more > 0 else "")) or "none",
-        "not_applicable": "\n".join(f"{name}: {why}" for name, why in skipped.items()),
-        "n_predictions": int(sum(row.n_predictions for row in rows)),
-        "budget": claim.budget,
-    }
+    attrs |= attributes(
+        claims=(claimed + (f"; and {more:,} more" if more > 0 else "")) or "none",
+        not_applicable="\n".join(f"{name}: {why}" for name, why in skipped.items()),
+        n_predictions=int(sum(row.n_predictions for row in rows)),
+        budget=claim.budget,
+    )
     found = xr.Dataset(
         table,
         coords={"check": np.asarray([row.check for row in rows], dtype=str)},

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.design import Embed, Insert, KletShuffle
 from causalgia.design.intervention import steps_of
 from causalgia.errors import quoted
@@ -96,7 +97,7 @@ def degenerate_draws(claim: Claim) -> xr.Dataset:
 
 
 def _distinct_units(claim: Claim) -> list[Finding]:
-    clusters = str(claim.estimates.attrs.get("cluster", ""))
+    clusters = about(claim.estimates, "").cluster
     sizes = np.ones(claim.outcomes.sizes["unit"], np.intp)
     if clusters in claim.effects.coords:
         sizes = np.unique(

@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.checks import is_whole
 from causalgia.effect_table import has_positions, positions_of
 from causalgia.errors import (
@@ -124,7 +125,7 @@ def _rarity(curves: xr.Dataset) -> str:
     """Return the lines on positions that few units carry, and on effects in too few
     units to be seen.
     """
-    lines, banded = [], curves.attrs.get("over") == "position"
+    lines, banded = [], about(curves, None).over == "position"
     if few_units(curves).any():
         what = "bands of such curves" if banded else "intervals there"
         cure = (
@@ -132,7 +133,7 @@ def _rarity(curves: xr.Dataset) -> str:
             if banded
             else "cg.simultaneous(..., over='position') says what rare effects could add"
         )
-        one_in = 1 / (1 - float(curves.attrs.get("ci_prob", 0.95)))
+        one_in = 1 / (1 - float(about(curves, 0.95).ci_prob))
         lines.append(
             f"Few units: {what} may miss more often than 1 in {one_in:.4g}; {cure}."
         )
@@ -142,11 +143,7 @@ def _rarity(curves: xr.Dataset) -> str:
             .to_numpy()
             .min()
         )
-        n = (
-            n / 2
-            if str(curves.attrs.get("assignment", "")).startswith("parallel")
-            else n
-        )
+        n = n / 2 if about(curves, "").assignment.startswith("parallel") else n
         lines.append(
             f"Unseen: effects on fewer than {rough_percent(min(3 / n, 1))} of the "
             "population could be missed at any position; as large as the largest that "
@@ -159,20 +156,20 @@ def _rarity(curves: xr.Dataset) -> str:
 def _heading(curves: xr.Dataset) -> str:
     one = curves.isel(position=0)
     level, banded = (
-        100 * float(curves.attrs.get("ci_prob", 0.95)),
-        curves.attrs.get("over") == "position",
+        100 * float(about(curves, 0.95).ci_prob),
+        about(curves, None).over == "position",
     )
     one.attrs = {
         name: x
         for name, x in one.attrs.items()
         if name not in ("band", "family", "notes")
     }
-    at, width = positions_of(curves), int(curves.attrs.get("bin", 1))
+    at, width = positions_of(curves), int(about(curves, 1).bin)
     extent = (
         f"{len(at):,} position{'s' if len(at) > 1 else ''}, {at[0]} to {at[-1]} bp"
         + (f", in bins of {width} bp" if width > 1 else "")
     )
-    method = str(curves.attrs.get("band", "")).replace("_", "-")
+    method = about(curves, "").band.replace("_", "-")
     bounds = (
         f"{level:.4g} % band over all positions of a curve ({method})"
         if banded
@@ -204,12 +201,12 @@ def _each(curves: xr.Dataset) -> Iterator[tuple[str, xr.Dataset]]:
 
 def _described(curve: xr.Dataset, name: str) -> tuple[float, str]:
     """Return the largest change of a curve in absolute terms, and its line."""
-    at, width = positions_of(curve), int(curve.attrs.get("bin", 1))
+    at, width = positions_of(curve), int(about(curve, 1).bin)
     ace, lower, upper = (
         np.asarray(curve[name].to_numpy(), dtype=float)
         for name in ("ace", "lower", "upper")
     )
-    null = float(curve.attrs.get("null_value", 0.0))
+    null = float(about(curve, 0.0).null_value)
     above, below = lower > null, upper < null
     found = [
         f"{word} at {_ranges(which, at, width)}"
@@ -256,18 +253,15 @@ def _total(curve: xr.Dataset, ace: NDArray[np.float64]) -> str:
     """Return the clause on the sum over positions, if it is known how they
     correlate.
     """
-    if "factor" not in curve or float(curve.attrs.get("null_value", 0.0)):
+    if "factor" not in curve or float(about(curve, 0.0).null_value):
         return ""
-    if str(curve.attrs.get("assignment", "")).startswith(
+    if about(curve, "").assignment.startswith(
         "parallel"
     ):  # pieces of arms do not tell it
         return ""
     pieces = curve["factor"].transpose("cluster", "position").to_numpy().sum(axis=1)
     se, df = float(np.sqrt((pieces**2).sum())), float(np.median(curve["df"].to_numpy()))
-    half = (
-        float(special.stdtrit(df, 0.5 + float(curve.attrs.get("ci_prob", 0.95)) / 2))
-        * se
-    )
+    half = float(special.stdtrit(df, 0.5 + float(about(curve, 0.95).ci_prob) / 2)) * se
     size, interval = format_effect(
         {
             "ace": ace.sum(),
@@ -330,7 +324,7 @@ def write_npz(curves: xr.Dataset, path: str | PathLike[str]) -> Path:
         for dim, values in labels.items()
     }
     _check_folder(target)
-    np.savez_compressed(target, **arrays, bin=int(curves.attrs.get("bin", 1)))
+    np.savez_compressed(target, **arrays, bin=int(about(curves, 1).bin))
     return target
 
 
@@ -414,7 +408,7 @@ def write_bigwig(
         )
     starts, width = (
         positions_of(curves).astype(np.int64) + origin,
-        int(curves.attrs.get("bin", 1)),
+        int(about(curves, 1).bin),
     )
     if starts[0] < 0 or starts[-1] + width > chrom_sizes[chromosome]:
         raise ContrastError(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.effect_table import (
@@ -102,19 +103,19 @@ def estimand(estimates: xr.Dataset) -> str:
         f"ACE on {scale_text(attrs)}{on_tasks}, "
         f"{_contrast_text(estimates)}{population_text(estimates)}"
     )
-    measured_on = attrs.get("effect_on") or (
-        "the predictor" if "predictor_fingerprint" in attrs else ""
+    measured_on = about(attrs, None).effect_on or (
+        "the predictor" if has(attrs).predictor_fingerprint else ""
     )
     first = f"Effect{measured_on and f' on {measured_on}'}: {claim}."
     if not (
         measured_on
-        or attrs.get("control")
-        or attrs.get("estimand")
+        or about(attrs, None).control
+        or about(attrs, None).estimand
         or "do" in estimates.variables
     ):
         on = (
             f", on {scale_text(attrs)}"
-            if attrs.get("contrast_scale") or attrs.get("scale")
+            if about(attrs, None).contrast_scale or about(attrs, None).scale
             else ""
         )
         first = (
@@ -124,11 +125,11 @@ def estimand(estimates: xr.Dataset) -> str:
     decided = is_decided(estimates)
     together = is_simultaneous(estimates) and not decided
     method = (
-        f"{attrs['method']} (SE and p)"
-        if together and "method" in attrs
-        else attrs.get("method")
+        f"{about(attrs).method} (SE and p)"
+        if together and has(attrs).method
+        else about(attrs, None).method
     )
-    second = [count_clause(estimates), attrs.get("assignment"), method]
+    second = [count_clause(estimates), about(attrs, None).assignment, method]
     facts = "; ".join(str(part) for part in second if part)
     do = {
         row["contrast"]: row["do"]
@@ -145,10 +146,10 @@ def estimand(estimates: xr.Dataset) -> str:
     ]
     if together:
         level, band = (
-            100 * float(attrs["ci_prob"]),
-            str(attrs["band"]).replace("_", "-"),
+            100 * float(about(attrs).ci_prob),
+            about(attrs).band.replace("_", "-"),
         )
-        over = f", {attrs['family']}" if attrs.get("family") else ""
+        over = f", {about(attrs).family}" if about(attrs, None).family else ""
         sentences.append(
             f"{level:.4g} % simultaneous interval ({band}{over}); p is of each "
             "contrast alone."
@@ -156,10 +157,10 @@ def estimand(estimates: xr.Dataset) -> str:
     verdicts = verdict_method(estimates) if decided else ""
     history = dict(attrs)
     if (
-        " could be missed." in verdicts and "stopped" in attrs
+        " could be missed." in verdicts and has(attrs).stopped
     ):  # the share of the verdicts, not of the stopping rule
-        history["stopped"] = without_missed_share(attrs["stopped"])
-    cautions = str(attrs.get("caution", "")).split("; ")
+        history["stopped"] = without_missed_share(about(attrs).stopped)
+    cautions = about(attrs, "").caution.split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
         for note in notes_of(estimates)
@@ -201,8 +202,8 @@ def sentence(estimates: xr.Dataset, row: Row, *, scientific: bool = False) -> st
     )
     where += task_contrast_text(estimates)[0] if estimates.sizes["task"] == 1 else ""
     control = (
-        f" {versus(attrs)} {quote_if_spaced(attrs['control'])}"
-        if attrs.get("control")
+        f" {versus(attrs)} {quote_if_spaced(about(attrs).control)}"
+        if about(attrs, None).control
         else ""
     )
     ace, interval = format_effect(row, scientific=scientific)
@@ -246,7 +247,7 @@ def _summary_sentence(group: list[Row], names: list[str]) -> str:
 
 def scale_text(attrs: Mapping[Any, Any]) -> str:
     """Return the scale of the effects, in the words of the predictor, on one line."""
-    known = attrs.get("contrast_scale") or attrs.get("scale") or "outcome"
+    known = about(attrs, None).contrast_scale or about(attrs, None).scale or "outcome"
     return "the outcome" if known == "outcome" else in_one_line(known)
 
 
@@ -275,16 +276,14 @@ def _contrast_text(estimates: xr.Dataset) -> str:
     difference = versus(estimates.attrs) == "minus"  # which do-notation writes
     if estimates.sizes["contrast"] == 1 and "do" in estimates.variables and difference:
         return str(estimates["do"].to_numpy()[0])
-    if estimates.attrs.get("control"):
+    if about(estimates, None).control:
         return (
             f"each arm {versus(estimates.attrs)} "
-            f"{quote_if_spaced(estimates.attrs['control'])}"
+            f"{quote_if_spaced(about(estimates).control)}"
         )
-    estimand = str(
-        estimates.attrs.get(
-            "estimand", "the weighted sum of arms that each contrast names"
-        )
-    )
+    estimand = about(
+        estimates, "the weighted sum of arms that each contrast names"
+    ).estimand
     weights = stored_task_weights(estimates)
     return (
         estimand.removeprefix(f"{task_weights_in_words(weights)}, of ")
@@ -297,9 +296,9 @@ def versus(attrs: Mapping[Any, Any]) -> str:
     """Return how an arm is compared with its control: "minus", "divided by" for ratios,
     "against" for distances.
     """
-    if "divergence" in attrs:
+    if has(attrs).divergence:
         return "against"
-    return "divided by" if attrs.get("transform") == "ratio" else "minus"
+    return "divided by" if about(attrs, None).transform == "ratio" else "minus"
 
 
 def in_one_line(text: object) -> str:
@@ -324,14 +323,14 @@ def population_text(estimates: xr.Dataset) -> str:
     """
     null, units = _null_model_text(estimates), "units"
     draws = null
-    if estimates.attrs.get("null_kind") == "genomic":
+    if about(estimates, None).null_kind == "genomic":
         null, draws = _real_sequences(null, "represent"), _real_sequences(null)
         units = "sequences"
     members, next_member = _MEMBERS.get(
-        str(estimates.attrs.get("model_is", "seeds")), _MEMBERS["seeds"]
+        about(estimates, "seeds").model_is, _MEMBERS["seeds"]
     )
     meaning = TARGET_MEANINGS.get(
-        str(estimates.attrs.get("target")), TARGET_MEANINGS["population"]
+        str(about(estimates, None).target), TARGET_MEANINGS["population"]
     )
     return ", " + meaning.over.format(
         null=null, draws=draws, units=units, members=members, next_member=next_member
@@ -375,15 +374,15 @@ def _null_model_text(estimates: xr.Dataset) -> str:
     unless all were.
     """
     attrs = estimates.attrs
-    null = str(attrs.get("null", "the population that the units were drawn from"))
+    null = about(attrs, "the population that the units were drawn from").null
     match = (
         re.search(r"([\d,]+) sequences", null)
-        if attrs.get("null_kind") in _ONE_PARENT_EACH
+        if about(attrs, "").null_kind in _ONE_PARENT_EACH
         else None
     )
     if match is None or "n_units" not in estimates:
         return null
-    by_parent = attrs.get("cluster") == "parent" and "n_clusters" in estimates
+    by_parent = about(attrs, None).cluster == "parent" and "n_clusters" in estimates
     used = estimates["n_clusters" if by_parent else "n_units"].to_numpy()
     parents = re.search(r"of ([\d,]+) parents", null)
     of = parents if by_parent and parents else match
@@ -399,7 +398,7 @@ def count_clause(estimates: xr.Dataset) -> str | None:
     if "n_units" not in estimates:
         return None
     clause = _count_with_noun(estimates["n_units"].to_numpy(), "unit")
-    cluster = estimates.attrs.get("cluster")
+    cluster = about(estimates, None).cluster
     if "n_clusters" in estimates and cluster not in (None, "", "unit"):
         clause += (
             f" in {_count_with_noun(estimates['n_clusters'].to_numpy(), 'cluster')} "
@@ -475,9 +474,9 @@ def _skewness_line(estimates: xr.Dataset) -> str:
         .to_numpy()[worst]
     )
     enough = math.ceil(enough_skew * n * float(a[worst]) ** 2)
-    level = percent(float(estimates.attrs.get("ci_prob", 0.95)))
+    level = percent(float(about(estimates, 0.95).ci_prob))
     one = np.count_nonzero(skewed) == 1
-    if is_simultaneous(estimates) and estimates.attrs["band"] == "bootstrap_t":
+    if is_simultaneous(estimates) and about(estimates).band == "bootstrap_t":
         beware = f"p, by a t, is less exact for {'it' if one else 'them'}"
     else:
         what = "its interval" if one else "their intervals"
@@ -491,7 +490,7 @@ def _skewness_line(estimates: xr.Dataset) -> str:
 
 def _rows_together(decisions: xr.Dataset) -> int:
     """Return how many rows q is over, of which these may be a part."""
-    counted = re.findall(r"\d[\d,]*", str(decisions.attrs.get("families", "")))
+    counted = re.findall(r"\d[\d,]*", about(decisions, "").families)
     return max([decisions["ace"].size, *(int(n.replace(",", "")) for n in counted)])
 
 
@@ -532,7 +531,7 @@ def _leverage_line(estimates: xr.Dataset) -> str:
 
 
 def _independent_noun(estimates: xr.Dataset) -> str:
-    cluster = str(estimates.attrs.get("cluster", "unit"))
+    cluster = about(estimates, "unit").cluster
     return "units" if cluster in ("unit", "") else f"{cluster}s"
 
 
@@ -614,17 +613,17 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         else int(outcomes["n_units"].max())
     )
     attrs = outcomes.attrs
-    assignment = f", {attrs['assignment']}" if "assignment" in attrs else ""
+    assignment = f", {about(attrs).assignment}" if has(attrs).assignment else ""
     assignment += f" ({gaps_in_words(outcomes)})" if has_gaps(outcomes) else ""
-    digest = attrs.get("predictor_fingerprint", "")
+    digest = about(attrs, "").predictor_fingerprint
     predictor = (
-        f"{attrs['predictor']}{digest and f' ({digest})'}"
-        if "predictor" in attrs
+        f"{about(attrs).predictor}{digest and f' ({digest})'}"
+        if has(attrs).predictor
         else digest
     )
     facts = {
-        "trial": attrs.get("name"),
-        "population": attrs.get("null"),
+        "trial": about(attrs, None).name,
+        "population": about(attrs, None).null,
         "units": f"{n_units:,}{assignment}",
         "kept": (
             "effects alone" if "ice" in outcomes else "moments of the effects alone"
@@ -633,16 +632,16 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
         else None,
         "outcome": (
             f"{tasks_in_words(outcomes)}, on "
-            f"{in_one_line(attrs.get('scale', 'an unnamed scale'))}"
+            f"{in_one_line(about(attrs, 'an unnamed scale').scale)}"
         ),
         "predictor": predictor,
-        "design": attrs.get("design_fingerprint"),
+        "design": about(attrs, None).design_fingerprint,
         "sources": _sources_text(attrs),
-        "reserved": attrs.get("reserved"),
-        "seed": attrs.get("rng"),
-        "confirms": attrs.get("confirms"),
-        "stopped": attrs.get("stopped"),
-        "planned": _analysis_text(attrs.get("analysis")),
+        "reserved": about(attrs, None).reserved,
+        "seed": about(attrs, None).rng,
+        "confirms": about(attrs, None).confirms,
+        "stopped": about(attrs, None).stopped,
+        "planned": _analysis_text(about(attrs, None).analysis),
     }
     lines = [
         *(f"{name:<12}{fact}" for name, fact in facts.items() if fact),
@@ -653,10 +652,10 @@ def describe_outcomes(outcomes: xr.Dataset, *, every_arm: bool = False) -> str:
 
 def _sources_text(attrs: Mapping[Any, Any]) -> str | None:
     """Return what was predicted beside the units: "the 10 source sequences, ..."."""
-    if "source_sequences" not in attrs:
+    if not has(attrs).source_sequences:
         return None
-    n = int(attrs["source_predictions"])
-    return f"{attrs['source_sequences']}, {n:,} predictions beside the units"
+    n = int(about(attrs).source_predictions)
+    return f"{about(attrs).source_sequences}, {n:,} predictions beside the units"
 
 
 def _analysis_text(stored: str | None) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, tasks_in_table
 from causalgia.reporting.answers import AnswerParts, in_task
 from causalgia.reporting.effect_rows import sentences_on_tasks
@@ -64,8 +65,8 @@ def agreement_parts(
     every = tasks_in_table(agreement)
     shown = select_tasks(agreement, task, place="report: ")
     tasks = tasks_in_table(shown)
-    found = str(agreement.attrs.get("sentences", "")).splitlines()
-    interval = f"{percent(float(agreement.attrs.get('ci_prob', 0.95)))} interval"
+    found = about(agreement, "").sentences.splitlines()
+    interval = f"{percent(float(about(agreement, 0.95).ci_prob))} interval"
     names = [str(name) for name in shown["null"].to_numpy()]
     values = {
         name: shown[name].transpose("null", "null_", "task").to_numpy()

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
@@ -72,7 +73,7 @@ def answer_sentences(
     directions = [row for row in rows if row["verdict"] in DIRECTIONS]
     undecided = [row for row in rows if row["verdict"] == "undecided"]
     inside = [row for row in rows if row["verdict"] not in (*DIRECTIONS, "undecided")]
-    null = float(effects.attrs.get("null_value", 0.0))
+    null = float(about(effects, 0.0).null_value)
     directions.sort(key=lambda row: -abs(row["ace"] - null))
     parts = [
         _directions_in_words(directions, rows, several, effects.attrs, scale),
@@ -206,9 +207,9 @@ def _of_arms(attrs: Mapping[Any, Any]) -> bool:
     said.
     """
     return (
-        bool(attrs.get("control"))
-        and "divergence" not in attrs
-        and attrs.get("transform") != "ratio"
+        bool(about(attrs, None).control)
+        and not has(attrs).divergence
+        and about(attrs, None).transform != "ratio"
     )
 
 
@@ -411,12 +412,12 @@ def _estimates_in_words(
     rows: list[Row], several: list[str], attrs: Mapping[Any, Any], scale: str
 ) -> list[str]:
     """Return the sizes of up to three effects, of more the largest."""
-    null = float(attrs.get("null_value", 0.0))
+    null = float(about(attrs, 0.0).null_value)
     known = [row for row in rows if math.isfinite(row["ace"])]
     if not known:
         return []
-    if "chosen" in attrs:
-        order = [f"{tile}, total" for tile in attrs["chosen"].split(", ")]
+    if has(attrs).chosen:
+        order = [f"{tile}, total" for tile in about(attrs).chosen.split(", ")]
         if found := _search_in_words(known, order, several, scale):
             return found
     known.sort(key=lambda row: -abs(row["ace"] - null))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
@@ -571,9 +572,9 @@ def foot_lines(
     if decided:
         first.append(shorter[0][0])
     elif is_simultaneous(effects):
-        level = percent(float(attrs["ci_prob"]))
-        band = str(attrs["band"]).replace("_", "-")
-        over = f", {attrs['family']}" if attrs.get("family") else ""
+        level = percent(float(about(attrs).ci_prob))
+        band = about(attrs).band.replace("_", "-")
+        over = f", {about(attrs).family}" if about(attrs, None).family else ""
         first.append(
             f"{level} simultaneous interval ({band}{over}); p is of each contrast "
             "alone."
@@ -601,8 +602,8 @@ def foot_lines(
         ):
             break
     history = dict(attrs)
-    if " could be missed." in " ".join(first) and "stopped" in attrs:
-        history["stopped"] = without_missed_share(attrs["stopped"])
+    if " could be missed." in " ".join(first) and has(attrs).stopped:
+        history["stopped"] = without_missed_share(about(attrs).stopped)
     names = [str(name) for name in effects["contrast"].to_numpy()]
     of_shown = effects.isel(
         contrast=[i for i, name in enumerate(names) if name in shown] or slice(None)
@@ -672,21 +673,21 @@ def note_lines(effects: xr.Dataset) -> list[str]:
     """
     attrs = effects.attrs
     together = is_simultaneous(effects) and not is_decided(effects)
-    method = attrs.get("method")
+    method = about(attrs, None).method
     method = f"{method} (SE and p)" if together and method else method
-    of_predictor = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
+    of_predictor = has(attrs).predictor_fingerprint and not about(attrs, None).effect_on
     facts = "; ".join(
         str(part)
         for part in (
             "effect on the predictor" if of_predictor else "",
             count_clause(effects),
-            attrs.get("assignment"),
+            about(attrs, None).assignment,
             method,
         )
         if part
     )
     defined = task_contrast_text(effects)[1]
-    cautions = str(attrs.get("caution", "")).split("; ")
+    cautions = about(attrs, "").caution.split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
         for note in notes_of(effects)
@@ -709,29 +710,29 @@ def _setting(effects: xr.Dataset) -> str:
     """
     attrs = effects.attrs
     compared = ""
-    if attrs.get("control"):
-        control = str(attrs["control"])
+    if about(attrs, None).control:
+        control = about(attrs).control
         control = f"'{control}'" if " " in control else control
         names = effects["contrast"].to_numpy()
         first = cut(str(names[0])) if len(names) == 1 else "Each"
         compared = f"{first} {versus(attrs)} {control}"
-    elif "divergence" in attrs or attrs.get("estimand"):
+    elif has(attrs).divergence or about(attrs, None).estimand:
         weights = stored_task_weights(effects)
         weighted = f"{task_weights_in_words(weights)}, of " if weights else ""
-        words = str(attrs.get("estimand", "")).removeprefix(weighted)
+        words = about(attrs, "").estimand.removeprefix(weighted)
         words = words.removeprefix("the ")
         if words and not words.startswith("mean over units of the weighted sum"):
             compared = f"{words[0].upper()}{words[1:]}"
     compared = compared or _subtracted(effects)
     on_tasks = task_contrast_text(effects)[0].removeprefix(", ")
     where = _population(effects)
-    assigned = str(attrs.get("assignment") or "")
+    assigned = str(about(attrs, None).assignment or "")
     assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
     parts = [part for part in (compared, on_tasks, where, assigned) if part]
     if not parts:
         return ""
     text = ", ".join(parts)
-    on = attrs.get("effect_on")
+    on = about(attrs, None).effect_on
     text = f"{text[0].upper()}{text[1:]}." if parts[0] is not compared else f"{text}."
     return f"Effect on {on}. {text}" if on else text
 
@@ -778,11 +779,11 @@ def _population(effects: xr.Dataset) -> str:
     one.
     """
     attrs = effects.attrs
-    known = "null" in attrs or "target" in attrs or "n_units" in effects
+    known = has(attrs).null or has(attrs).target or "n_units" in effects
     if not known or "p_matched" in effects:  # each variant in its own sequence
         return ""
-    null, kind = str(attrs.get("null", "")), str(attrs.get("null_kind", ""))
-    target = str(attrs.get("target", "population"))
+    null, kind = about(attrs, "").null, about(attrs, "").null_kind
+    target = about(attrs, "population").target
     count = count_clause(effects) or ""
     n = re.fullmatch(r"([\d,]+) units?", count)
     if n and target == "population" and null:
@@ -792,7 +793,7 @@ def _population(effects: xr.Dataset) -> str:
             length = f" of {of[1]}" if of else ""
             return f"on {n[1]} real sequence{'s' * (n[1] != '1')}{length}"
         if kind and kind not in _ONE_PARENT_EACH and not re.match(r"[\d,]", null):
-            in_both = attrs.get("assignment") == "parallel"
+            in_both = about(attrs, None).assignment == "parallel"
             return f"on {n[1]} {null}{' in the two arms' if in_both else ''}"
     if drawn := _draws_of_real_sequences(effects):
         return drawn
@@ -813,7 +814,7 @@ def _draws_of_real_sequences(effects: xr.Dataset) -> str:
     found = re.fullmatch(
         r"the real sequences themselves(?: of ([\d,]+) parents)?, ([\d,]+) draws each: "
         r"([\d,]+) sequences? of ([\d,]+ \w+)",
-        str(effects.attrs.get("null", "")),
+        about(effects, "").null,
     )
     count = re.fullmatch(
         r"([\d,]+) units(?: in ([\d,]+) clusters \(parent\))?",
@@ -822,9 +823,9 @@ def _draws_of_real_sequences(effects: xr.Dataset) -> str:
     if not found or not count:
         return ""
     parents, draws, sequences, length = found.groups()
-    of_one = effects.attrs.get("target") == "parents"
+    of_one = about(effects, None).target == "parents"
     wanted = draws if of_one and sequences == "1" else None
-    if effects.attrs.get("target") == "population" and count[2] == (
+    if about(effects, None).target == "population" and count[2] == (
         parents or sequences
     ):
         wanted = f"{int(draws.replace(',', '')) * int(sequences.replace(',', '')):,}"
@@ -862,7 +863,7 @@ def _by_size(
     """Return the lines of a table with directions first, the largest on top, then
     undecided, then negligible ones; the lines of a contrast, and placebos, together.
     """
-    null = float(effects.attrs.get("null_value", 0.0))
+    null = float(about(effects, 0.0).null_value)
     rank: dict[str, tuple[int, float]] = {}
     interactions = _interactions_of(effects)
     first: dict[str, int] = {}

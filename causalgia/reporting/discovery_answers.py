@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from causalgia.attributes import about
 from causalgia.inputs import wide
 from causalgia.reporting.answer_sentences import cut, in_words, size_in_words
 from causalgia.reporting.answers import AnswerParts, arm_lines
@@ -228,7 +229,7 @@ def _family_lines(
 
 
 def _level(decided: xr.Dataset | None) -> str:
-    return "95 %" if decided is None else percent(float(decided.attrs["ci_prob"]))
+    return "95 %" if decided is None else percent(float(about(decided).ci_prob))
 
 
 def _places(family: pd.Series) -> str:

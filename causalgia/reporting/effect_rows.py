@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.choices import VERDICTS, vocabulary
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import OutcomesError, quoted
@@ -169,8 +170,8 @@ def _check_numbers(estimates: xr.Dataset) -> None:
     """Raise OutcomesError for numbers that no estimate has: they were changed by hand,
     and would be printed.
     """
-    ci_prob = estimates.attrs.get("ci_prob", 0.95)
-    if isinstance(ci_prob, str) or not 0.5 <= ci_prob < 1:
+    ci_prob = about(estimates, 0.95).ci_prob
+    if not 0.5 <= ci_prob < 1:
         raise OutcomesError(
             f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a probability "
             "from 0.5 to below 1; take the Dataset as cg.estimate or cg.decide returned it"
@@ -303,7 +304,7 @@ def cell_rows(
         if is_decided(estimates):
             line |= _verdict_cells(row, estimates.attrs, large, shrunken=beside)
             line |= {"exact": ""} if line["error"] == "exact" else {}
-        if line["exact"] and estimates.attrs.get("target") != "units":
+        if line["exact"] and about(estimates, None).target != "units":
             line["exact"] = "same effect"
         found.append((row | {"label": row["contrast"], "summary": False}, line))
     groups = [] if rows == "all" else placebo_groups(table, names)
@@ -372,7 +373,7 @@ def largest_tasks(table: xr.Dataset, *, most: int = _TASKS_OF_TABLE) -> xr.Datas
     """
     if table.sizes.get("task", 1) <= most:
         return table
-    size = abs(table["ace"] - float(table.attrs.get("null_value", 0.0)))
+    size = abs(table["ace"] - float(about(table, 0.0).null_value))
     placebos = is_placebo(table)
     size = size if placebos.all() else size.isel(contrast=~placebos)
     by_task = size.max([dim for dim in size.dims if dim != "task"]).to_numpy()
@@ -398,7 +399,7 @@ def left_out_tasks(table: xr.Dataset, shown: xr.Dataset, every: str, some: str) 
         f"These are the {few} tasks with the largest effects, of {n:,}; {every} shows "
         f"all, {some} those of a name."
     )
-    if table.attrs.get("family") == "the contrasts of one task":
+    if about(table, None).family == "the contrasts of one task":
         line += (
             ' Each task is a family of its own: family="all" adjusts for the number of '
             "tasks."
@@ -539,12 +540,10 @@ def _truth_columns(row: Row, truth: xr.DataArray) -> Row:
 def _headings(estimates: xr.Dataset) -> dict[str, str]:
     """Return cell -> heading, in the order of the table: size first, p last."""
     adjustment = (
-        f"p ({estimates.attrs['adjust']})"
-        if "adjust" in estimates.attrs
-        else "p adjusted"
+        f"p ({about(estimates).adjust})" if has(estimates).adjust else "p adjusted"
     )
     kind = "simultaneous interval" if is_simultaneous(estimates) else "interval"
-    level = percent(float(estimates.attrs.get("ci_prob", 0.95)))
+    level = percent(float(about(estimates, 0.95).ci_prob))
     # without intervals, that of the placebos' estimates
     interval = f"{level} {kind}" if "lower" in estimates else "range"
     first = {name: name for name in ("contrast", "task", "model")}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.checks import four_digits
 from causalgia.errors import NAMES_SHOWN
 from causalgia.reporting.answer_sentences import cut, in_words
@@ -160,9 +161,9 @@ def refutation_parts(
         ]
         for i in order
     ]
-    skipped = str(found.attrs.get("not_applicable", "")).splitlines()
+    skipped = about(found, "").not_applicable.splitlines()
     n_predictions = int(found["n_predictions"].sum())
-    budget = found.attrs.get("budget")
+    budget = about(found, None).budget
     foot = [
         f"{n_predictions:,} prediction{'s' * (n_predictions != 1)}"
         + (f", besides the trial's {budget:,}." if budget else "."),
@@ -173,7 +174,7 @@ def refutation_parts(
     foot[0] += f" The reasons: {each}." * ("each" not in requested)
     first = [i for i in order if status[i] != "pass"][:1]
     answer = [
-        _answer(names, status, str(found.attrs.get("claims", "none"))),
+        _answer(names, status, about(found, "none").claims),
         *(_because(reasons[i], cures[i]) for i in first if reasons[i]),
     ]
     return short_answer(

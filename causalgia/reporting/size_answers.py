@@ -7,6 +7,7 @@ from itertools import product
 
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.errors import OutcomesError
 from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts, ReportText
@@ -33,13 +34,13 @@ def is_size(given: object) -> bool:
     """
     return (
         isinstance(given, xr.Dataset)
-        and "ci_prob" in given.attrs
-        and "target" in given.attrs
+        and has(given).ci_prob
+        and has(given).target
         and "ace" not in given
         and (
             {"n_units", "n_clusters"} <= set(given.data_vars)
             or "minimal_detectable_effect" in given
-            or ("power" in given and "question" in given.attrs)
+            or ("power" in given and has(given).question)
         )
     )
 
@@ -137,15 +138,15 @@ def size_parts(
 
 def _answer(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
     """Return the sentence on the row that needs most."""
-    question = str(found.attrs.get("question", ""))
-    level = percent(float(found.attrs["ci_prob"]))
+    question = about(found, "").question
+    level = percent(float(about(found).ci_prob))
     if key == "minimal_detectable_effect":
         return (
-            f"{int(found.attrs['n_units']):,} units show an effect of "
+            f"{int(about(found).n_units):,} units show an effect of "
             f"{_number(one[key].item())} or more with a probability of "
-            f"{float(found.attrs['power']):.2g}."
+            f"{float(about(found).power):.2g}."
         )
-    n = int(found.attrs["n_units"]) if key == "power" else int(one["n_units"].item())
+    n = int(about(found).n_units) if key == "power" else int(one["n_units"].item())
     units = f"{n:,} unit{'s' * (n != 1)}"
     if question == "half width":
         width = float(one["half_width"].item())
@@ -171,7 +172,7 @@ def _answer(found: xr.Dataset, one: xr.Dataset, key: str) -> str:
 
 
 def _foot(found: xr.Dataset) -> list[str]:
-    averaged = "averaged over" in str(found.attrs.get("question", ""))
+    averaged = "averaged over" in about(found, "").question
     return ["Averaged over the uncertainty of the pilot."] if averaged else []
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.analysis import NOTHING_PLANNED
+from causalgia.attributes import about, has
 from causalgia.checks import four_digits
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
 from causalgia.errors import printable
@@ -57,8 +58,8 @@ def is_simultaneous(dataset: xr.Dataset) -> bool:
     `causalgia.multiplicity.simultaneous`, or of verdicts by it.
     """
     if is_decided(dataset):
-        return "band" in dataset.attrs and dataset.attrs.get("error") == "fwer"
-    return "band" in dataset.attrs
+        return has(dataset).band and about(dataset, None).error == "fwer"
+    return has(dataset).band
 
 
 def verdict_method(decisions: xr.Dataset) -> str:
@@ -110,19 +111,21 @@ def verdict_cautions(decisions: xr.Dataset) -> list[str]:
         _withheld_verdicts(decisions),
         _shrunken_note(decisions),
         _count_note(decisions),
-        f"Caution: {attrs['caution']}." if attrs.get("caution") else "",
+        f"Caution: {about(attrs).caution}." if about(attrs, None).caution else "",
     ]
-    if attrs.get("converged") == "no":
+    if about(attrs, None).converged == "no":
         lines.append(
             "Caution: the draws have not converged "
-            f"({attrs.get('unconverged', 'accepted as they are')})."
+            f"({about(attrs, 'accepted as they are').unconverged})."
         )
-    lines += [f"Without spread: {attrs['exact']}."] if attrs.get("exact") else []
+    lines += (
+        [f"Without spread: {about(attrs).exact}."] if about(attrs, None).exact else []
+    )
     return [line for line in lines if line]
 
 
 def _alpha(attrs: Mapping[Any, Any]) -> float:
-    return 1 - float(attrs.get("ci_prob", 0.95))
+    return 1 - float(about(attrs, 0.95).ci_prob)
 
 
 def _short_alpha(attrs: Mapping[Any, Any]) -> str:
@@ -145,7 +148,7 @@ def usual_range_note(decisions: xr.Dataset) -> str:
     >>> usual_range_note(xr.Dataset(attrs={"rope": "-0.1 to 0.1"}))
     ''
     """
-    label = str(decisions.attrs.get("rope", ""))
+    label = about(decisions, "").rope
     return f"Usual range of placebos: {label}." if _ROBUST.search(label) else ""
 
 
@@ -159,7 +162,7 @@ def region_in_words(decisions: xr.Dataset) -> str:
     >>> region_in_words(xr.Dataset(ends, attrs={"rope": words}))
     '-0.3 to 0.4 (the central 95 % of 40 placebos)'
     """
-    label = plus_minus(str(decisions.attrs.get("rope", "the region of each row")))
+    label = plus_minus(about(decisions, "the region of each row").rope)
     label = _ROBUST.sub(r"the usual range of \1", label)
     if "rope_lower" not in decisions:
         return label
@@ -241,12 +244,12 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
             f"{among} of them is <= {alpha}"
         )
     interval = "simultaneous interval" if is_simultaneous(decisions) else "interval"
-    rope = str(attrs.get("rope", ""))
+    rope = about(attrs, "").rope
     if _is_point(rope):
         where = f"the side of {rope} on which the {interval} lies"
     else:
         where = f"where the {interval} lies against {region_in_words(decisions)}"
-    error = attrs.get("error")
+    error = about(attrs, None).error
     if is_simultaneous(decisions):
         return f"{where}, in one simultaneous band{over}"
     if error == "sequence":
@@ -273,7 +276,7 @@ def _rule_in_words(decisions: xr.Dataset) -> str:
 
 def _families_in_words(decisions: xr.Dataset) -> str:
     """Return over which rows q is: a part of a table says that these were more."""
-    families = str(decisions.attrs.get("families") or "")
+    families = str(about(decisions, None).families or "")
     counted = re.fullmatch(r"these ([\d,]+) rows( without placebos)?", families)
     if counted is None or "ace" not in decisions:
         return families
@@ -287,9 +290,9 @@ def _families_in_words(decisions: xr.Dataset) -> str:
 
 
 def _of_predictor(attrs: Mapping[Any, Any]) -> bool:
-    return ("predictor_fingerprint" in attrs or "null_kind" in attrs) and not attrs.get(
-        "effect_on"
-    )
+    return (has(attrs).predictor_fingerprint or has(attrs).null_kind) and not about(
+        attrs, None
+    ).effect_on
 
 
 def _unit_noun(attrs: Mapping[Any, Any]) -> str:
@@ -301,14 +304,14 @@ def _missed_share(decisions: xr.Dataset) -> float:
     missed; 0 where that says nothing.
     """
     attrs = decisions.attrs
-    target = TARGET_MEANINGS.get(str(attrs.get("target", "population")))
-    if "rare" not in attrs or attrs.get("effect_on") or "ace" not in decisions:
+    target = TARGET_MEANINGS.get(about(attrs, "population").target)
+    if not has(attrs).rare or about(attrs, None).effect_on or "ace" not in decisions:
         return 0.0
     if target is None or not target.of_backgrounds:
         return 0.0
     n = independent_draws(decisions)
     return (
-        float(missed_share_of(n.min(), float(attrs.get("ci_prob", 0.95))))
+        float(missed_share_of(n.min(), float(about(attrs, 0.95).ci_prob)))
         if n.min() > 0
         else 0.0
     )
@@ -318,7 +321,7 @@ def could_miss(decisions: xr.Dataset) -> bool:
     """Return whether decisions are of a sample of units that could miss rare effects,
     which matter to them.
     """
-    of_direction = _is_point(str(decisions.attrs.get("rope", "")))
+    of_direction = _is_point(about(decisions, "").rope)
     return bool(_missed_share(decisions)) and not of_direction
 
 
@@ -331,7 +334,7 @@ def missed_effects(decisions: xr.Dataset) -> str:
     share = _missed_share(decisions)
     of_few = few_real_sequences(decisions)
     noun = "such sequences" if of_few else _unit_noun(decisions.attrs)
-    if decisions.attrs.get("target") == "parents":
+    if about(decisions, None).target == "parents":
         noun = "such draws"  # of the same sequences
     return f"Effects present in fewer than {rough_percent(share)} of {noun} could be missed."
 
@@ -372,7 +375,7 @@ def _weakest_direction(decisions: xr.Dataset) -> tuple[str, float, str, float] |
     where directions were tested against that.
     """
     attrs = decisions.attrs
-    claims = attrs.get("rare", "none") != "none" and "largest" not in attrs
+    claims = about(attrs, "none").rare != "none" and not has(attrs).largest
     if not claims or "largest_ice" not in decisions:
         return None
     dims = decisions["ace"].dims
@@ -386,7 +389,7 @@ def _weakest_direction(decisions: xr.Dataset) -> tuple[str, float, str, float] |
     if not named.any():
         return None
     missed = missed_share_of(
-        np.maximum(independent_draws(decisions), 1.0), float(attrs["ci_prob"])
+        np.maximum(independent_draws(decisions), 1.0), float(about(attrs).ci_prob)
     )
     up = lower > high
     size = reversal_size(np.where(up, lower, upper), np.where(up, high, low), missed)
@@ -467,7 +470,7 @@ def cluster_noun(attrs: Mapping[Any, Any]) -> str:
     >>> cluster_noun({"cluster": "parent"}), cluster_noun({"cluster": "unit"})
     ('parent', 'cluster')
     """
-    cluster = str(attrs.get("cluster") or "cluster")
+    cluster = str(about(attrs, None).cluster or "cluster")
     return "cluster" if cluster == "unit" else cluster
 
 
@@ -500,35 +503,39 @@ def trial_history(attrs: Mapping[Any, Any]) -> list[str]:
     >>> trial_history({"exploratory": "control, rope"})
     ['Exploratory, chosen after the outcomes were seen: control, rope.']
     """
-    lines = [f"Confirmation: {attrs['confirms']}."] if attrs.get("confirms") else []
-    if attrs.get("stopped"):
+    lines = (
+        [f"Confirmation: {about(attrs).confirms}."]
+        if about(attrs, None).confirms
+        else []
+    )
+    if about(attrs, None).stopped:
         holds = (
             "; the intervals that hold over all looks are look_lower and look_upper of "
             "the outcomes"
         )
         monitored = (
-            str(attrs.get("until")).startswith("Decided")
-            and attrs.get("error") != "sequence"
+            str(about(attrs, None).until).startswith("Decided")
+            and about(attrs, None).error != "sequence"
         )
         lines.append(
-            f"Sequential trial: {attrs['stopped']}{holds if monitored else ''}."
+            f"Sequential trial: {about(attrs).stopped}{holds if monitored else ''}."
         )
-    if attrs.get("protocol"):
+    if about(attrs, None).protocol:
         times = (
-            f"locked {attrs.get('protocol_locked')}, run from "
-            f"{attrs.get('protocol_started')}"
+            f"locked {about(attrs, None).protocol_locked}, run from "
+            f"{about(attrs, None).protocol_started}"
         )
-        lines.append(f"Protocol {str(attrs['protocol'])[:16]}..., {times}.")
-        lines += [CHANGED_OUTCOMES] if attrs.get("protocol_changed") else []
-    if attrs.get("exploratory") not in (None, "", NOTHING_PLANNED):
+        lines.append(f"Protocol {about(attrs).protocol[:16]}..., {times}.")
+        lines += [CHANGED_OUTCOMES] if about(attrs, None).protocol_changed else []
+    if about(attrs, None).exploratory not in (None, "", NOTHING_PLANNED):
         lines.append(
-            f"Exploratory, chosen after the outcomes were seen: {attrs['exploratory']}."
+            f"Exploratory, chosen after the outcomes were seen: {about(attrs).exploratory}."
         )
     return lines
 
 
 def _name_of_error(attrs: Mapping[Any, Any]) -> str:
-    return "p" if attrs.get("error") == "each" else "q"
+    return "p" if about(attrs, None).error == "each" else "q"
 
 
 def error_heading(attrs: Mapping[Any, Any]) -> str:
@@ -547,8 +554,8 @@ def error_text(
     if row.get("q") is None:
         return ""
     below = (
-        1 / attrs["n_draws"]
-        if attrs.get("error") == "posterior" and attrs.get("n_draws")
+        1 / about(attrs).n_draws
+        if about(attrs, None).error == "posterior" and about(attrs, None).n_draws
         else None
     )
     exact = bool(row.get("exact"))
@@ -632,7 +639,7 @@ def noun_of_region(attrs: Mapping[Any, Any]) -> str:
     """Return what the region of decisions is: "the ROPE", or a range of random
     sequences or of matched variants.
     """
-    label = str(attrs.get("rope", ""))
+    label = about(attrs, "").rope
     if "matched" in label or "variants" in label:
         return "the range of matched variants"
     if "placebo" in label or "random sequences" in label:
@@ -648,7 +655,7 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     if not side:
         return _more_units_clause(row, attrs)
     q = f"{_name_of_error(attrs)} is {_beyond(row['q'], _alpha(attrs))}"
-    alpha, rare = _alpha(attrs) * (1 + RELATIVE_ROUNDING), attrs.get("rare", "none")
+    alpha, rare = _alpha(attrs) * (1 + RELATIVE_ROUNDING), about(attrs, "none").rare
     what = "it" if row.get("p_matched") is not None else "its interval"
     if row.get("p_verdict", 0.0) <= alpha:
         return f"; {what} lies {side}, but {q}"
@@ -657,7 +664,7 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
         n_units, more = row.get("n_units", 0), row.get("more_units", -1)
         total = n_units + more if more is not None and more > 0 else needed
         noun = independent = _unit_noun(attrs)
-        if attrs.get("null_kind") == "genomic":
+        if about(attrs, None).null_kind == "genomic":
             noun = independent = "such sequences"
         n = row.get("n_clusters", n_units)
         if n < n_units:  # units of one parent are one draw
@@ -667,10 +674,10 @@ def why_undecided(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
             f"; inside; effects on {rough_percent(float(rare))} of {noun} could be "
             f"missed: {max(total, needed):,} {independent} would be needed"
         )
-    if "largest" in attrs:
+    if has(attrs).largest:
         return (
             f"; its interval lies {side}; {_unit_noun(attrs)} that were not drawn, "
-            f"with effects of up to {four_digits(float(attrs['largest']))}, could undo "
+            f"with effects of up to {four_digits(float(about(attrs).largest))}, could undo "
             "it"
         )
     return f"; {what} lies {side}, but {q}"
@@ -680,13 +687,13 @@ def _more_units_clause(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     more = row.get("more_units", -1)
     if more is None or more < 0 or "n_units" not in row:
         return ""
-    if attrs.get("target") == "units":  # they are all there are
+    if about(attrs, None).target == "units":  # they are all there are
         return ""
     total = f"{_round_up(row['n_units'] + more):,}"
-    if attrs.get("null_kind") == "genomic":  # more of them cannot be drawn
+    if about(attrs, None).null_kind == "genomic":  # more of them cannot be drawn
         have = f"{row['n_units']:,}"
         return f"; about {total} such sequences would be needed, and there are {have}"
-    of_arms = " in these arms" if attrs.get("assignment") == "parallel" else ""
+    of_arms = " in these arms" if about(attrs, None).assignment == "parallel" else ""
     return f"; about {total} {_unit_noun(attrs)}{of_arms} would be needed"
 
 
@@ -701,7 +708,7 @@ def exact_in_words(row: Mapping[str, Any], attrs: Mapping[Any, Any]) -> str:
     all units of a sample.
     """
     n = row.get("n_clusters") or row.get("n_units")
-    if not n or attrs.get("target") == "units":
+    if not n or about(attrs, None).target == "units":
         return " (exact: no unit differs)"
     if n == 1:
         return " (of one unit)"
@@ -747,27 +754,29 @@ def tipping_report(found: xr.Dataset) -> str:
     """
     validate(found, "tipping")
     attrs = found.attrs
-    label, shifts = str(attrs["covariate"]), found["shift"].to_numpy()
+    label, shifts = about(attrs).covariate, found["shift"].to_numpy()
     means = found["covariate_mean"].to_numpy()
-    scale = attrs.get("contrast_scale") or attrs.get("scale") or ""
+    scale = about(attrs, None).contrast_scale or about(attrs, None).scale or ""
     groups = (
-        "units" if attrs.get("cluster", "unit") == "unit" else f"{attrs['cluster']}s"
+        "units"
+        if about(attrs, "unit").cluster == "unit"
+        else f"{about(attrs).cluster}s"
     )
-    over = f" over {attrs['null']}" if attrs.get("null") else ""
+    over = f" over {about(attrs).null}" if about(attrs, None).null else ""
     region = (
-        f"the ROPE {plus_minus(str(attrs['rope']))}"
+        f"the ROPE {plus_minus(about(attrs).rope)}"
         if (found["rope_lower"] < found["rope_upper"]).any()
         else "direction alone"
     )
     lines = [
         f"Tipping points: ACE{scale and f' on {scale}'}{over}, tilted along {label} "
-        f"(mean {four_digits(attrs['covariate_at_0'])}, sd "
-        f"{four_digits(attrs['covariate_sd'])}), with the {attrs['n_units']:,} units "
+        f"(mean {four_digits(about(attrs).covariate_at_0)}, sd "
+        f"{four_digits(about(attrs).covariate_sd)}), with the {about(attrs).n_units:,} units "
         "that were predicted.",
         f"Range: {_sd(shifts[0])} to {_sd(shifts[-1])} sd ({label} "
         f"{four_digits(means[0])} to {four_digits(means[-1])}), where "
-        f"{attrs['least_ess']} or more effective {groups} of {attrs['n_clusters']:,} "
-        f"are left; verdicts on {region} by {100 * attrs['ci_prob']:g} % intervals.",
+        f"{about(attrs).least_ess} or more effective {groups} of {about(attrs).n_clusters:,} "
+        f"are left; verdicts on {region} by {100 * about(attrs).ci_prob:g} % intervals.",
         "",
     ]
     dims = [dim for dim in found["tilted_ace"].dims if dim != "shift"]
@@ -852,11 +861,11 @@ def _too_few(one: xr.Dataset, row: int) -> str:
     lower, upper = (one[f"tilted_{end}"].to_numpy()[row] for end in ("lower", "upper"))
     inside = one["rope_lower"].item() < lower and upper < one["rope_upper"].item()
     outside = lower > one["rope_upper"].item() or upper < one["rope_lower"].item()
-    rare = one.attrs["rare"]
+    rare = about(one).rare
     if one["tilted_verdict"].to_numpy()[row] != "undecided":
         return ""
     if outside:
-        alpha = f"{1 - float(one.attrs['ci_prob']):.3g}".removeprefix("0")
+        alpha = f"{1 - float(about(one).ci_prob):.3g}".removeprefix("0")
         return f", where its q is above {alpha} among the contrasts asked for"
     if not inside or rare == "none":
         return ""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import about, attributes
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
@@ -293,12 +294,12 @@ def by_sequence(decisions: xr.Dataset, outcomes: xr.Dataset) -> xr.Dataset:
         ),
     }
     out = decisions.drop_vars([name for name in _OF_ONE_LOOK if name in decisions])
-    attrs = {
-        "error": "sequence",
-        "ci_prob": float(outcomes.attrs["until_ci_prob"]),
-        "rare": float(outcomes.attrs["until_missed"]),
-        "families": "",
-    }
+    attrs = attributes(
+        error="sequence",
+        ci_prob=float(about(outcomes).until_ci_prob),
+        rare=float(about(outcomes).until_missed),
+        families="",
+    )
     return annotate(
         out.assign(
             {name: (dims, values) for name, values in columns.items()}

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.analysis import Analysis
+from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import Contrasts, InText
+from causalgia.attributes import about
 from causalgia.checks import is_real, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -625,7 +626,7 @@ def interim_estimates(
         (~placebos | placebos.all()).reshape(-1, *[1] * (ice.ndim - 2)), ice.shape[1:]
     )
     dims = effects["ice"].dims[1:]
-    null_value = float(effects.attrs.get("null_value", 0.0))
+    null_value = float(about(effects, 0.0).null_value)
     away = ice - null_value
     size = np.abs(away).max(axis=0)
     if groups is not None:  # a cluster may have more weight than a unit
@@ -633,7 +634,7 @@ def interim_estimates(
             size,
             np.abs(group_sums(away, codes)).max(axis=0) / (n / (int(codes.max()) + 1)),
         )
-    how = "divided by" if effects.attrs.get("transform") == "ratio" else "minus"
+    how = "divided by" if about(effects, None).transform == "ratio" else "minus"
     return Interim(
         ace=found.ace,
         se=found.se,
@@ -645,8 +646,8 @@ def interim_estimates(
         first_units=np.sort(first),
         awaited=awaited,
         null_value=null_value,
-        control_phrase=f"{how} '{effects.attrs['control']}' "
-        if effects.attrs.get("control")
+        control_phrase=f"{how} '{about(effects).control}' "
+        if about(effects, None).control
         else "",
         labels=xr.Dataset(coords={dim: effects[dim].to_numpy() for dim in dims}),
         effects=effects,
@@ -659,8 +660,7 @@ def _contrast_arguments(
     control: str | None,
     contrasts: Mapping[str, Mapping[str, float]] | None,
 ) -> dict[str, Any]:
-    stored = outcomes.attrs.get("analysis")
-    analysis = Analysis() if stored is None else Analysis.from_json(str(stored))
+    analysis = analysis_in_attrs(outcomes.attrs)
     options: dict[str, Any] = {"scale": analysis.scale}
     if control is not None or contrasts is not None:
         options |= {"control": control, "contrasts": contrasts}

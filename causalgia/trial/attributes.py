@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 import causalgia
 from causalgia.analysis import Analysis
+from causalgia.attributes import about
 from causalgia.choices import is_matched_rope
 from causalgia.design import Arm, Design
 from causalgia.errors import (
@@ -165,9 +166,7 @@ def load_design(outcomes: xr.Dataset) -> Design:
             f"the design kept with the outcomes cannot be read ({error}); give it as "
             "design="
         ) from error
-    if design.fingerprint != outcomes.attrs.get(
-        "design_fingerprint", design.fingerprint
-    ):
+    if design.fingerprint != about(outcomes, design.fingerprint).design_fingerprint:
         raise OutcomesError(
             "the design kept with the outcomes is not the one that was run: a file of "
             "sequences that it names has changed; give the design of the screen as "

@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import about, attributes
 from causalgia.design import Design
 from causalgia.design.arms import edits_of_arms
 from causalgia.errors import (
@@ -93,10 +94,10 @@ class TrialSetup:
             f"{design.assignment}, arms {arms}"
         )
         return {
-            "design": f"{text} ({self.attrs['design_fingerprint']})",
-            "predictor": self.attrs["predictor_fingerprint"],
+            "design": f"{text} ({about(self).design_fingerprint})",
+            "predictor": about(self).predictor_fingerprint,
             "rng": f"{self.trial.key:016x}",
-            "analysis": self.attrs.get("analysis", ""),
+            "analysis": about(self, "").analysis,
             "keep": reduction.name,
         }
 
@@ -106,7 +107,7 @@ class TrialSetup:
         code depends on.
         """
         torch = sys.modules.get("torch")
-        versions = f"Python {self.attrs['python']}, numpy {self.attrs['numpy']}"
+        versions = f"Python {about(self).python}, numpy {about(self).numpy}"
         named = versions if torch is None else f"{versions}, torch {torch.__version__}"
         return {**self.trial.predictor.fingerprint_parts, "versions": named}
 
@@ -146,9 +147,9 @@ class TrialSetup:
         return plan
 
     def _add_notes(self, *notes: str) -> None:
-        known = [self.attrs["notes"]] if self.attrs.get("notes") else []
+        known = [about(self).notes] if about(self, None).notes else []
         if notes:
-            self.attrs["notes"] = "\n".join([*known, *notes])
+            self.attrs.update(attributes(notes="\n".join([*known, *notes])))
 
     def _note_half_precision(self) -> None:
         """Add a note, and warn, if the answers were rounded to half precision."""
@@ -213,7 +214,7 @@ def set_up_trial(
     # a network may count its calls
     attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)
     if analysis is not None:
-        attrs["analysis"] = analysis_json(analysis, design)
+        attrs.update(attributes(analysis=analysis_json(analysis, design)))
     edits, requested = (
         edits_of_arms(design.named_arms),
         (analysis or Analysis()).asking(design.analysis_fields),
@@ -225,10 +226,10 @@ def set_up_trial(
             *notes_of_design(design, requested, edits, key=trial.key),
         ]
     if notes:
-        attrs["notes"] = "\n".join(notes)
+        attrs.update(attributes(notes="\n".join(notes)))
     text = edits_to_json(edits)  # of hundreds of arms too long for an attribute
     if len(text) <= LONGEST_ATTRIBUTE:
-        attrs["edits"] = text
+        attrs.update(attributes(edits=text))
     if client is not None:
         from causalgia.trial.distributed_turns import check_picklable
         from causalgia.workers import check_client
@@ -374,7 +375,7 @@ def open_or_create(
             _check_fields(archive, store_fields(setup, reduction))
         if other:
             note = take_over_answers(setup, reduction, archive, plan)
-            attrs = {"predictor_fingerprint": setup.attrs["predictor_fingerprint"]}
+            attrs = attributes(predictor_fingerprint=about(setup).predictor_fingerprint)
             archive.take_over(
                 identity,
                 parts,
@@ -604,11 +605,11 @@ def _check_frames(setup: TrialSetup, archive: Archive) -> None:
                 f"{other}, not {one}",
                 cure=("give another path as ", Setting("store")),
             )
-    if mine.attrs["scale"] != theirs.attrs.get("scale"):
+    if about(mine).scale != about(theirs, None).scale:
         raise StoreError(
             need=f"{archive.path}: has answers on the scale "
-            f"{quoted(theirs.attrs.get('scale'))}, not "
-            f"{quoted(mine.attrs['scale'])}",
+            f"{quoted(about(theirs, None).scale)}, not "
+            f"{quoted(about(mine).scale)}",
             cure=("give another path as ", Setting("store")),
         )
 

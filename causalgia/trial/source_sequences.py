@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import attributes
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import steps_of
 from causalgia.design.null_model import FromSequences, random_order
@@ -70,7 +71,7 @@ class SourceTrial:
                 f"{self.population} could not be predicted beside the trial: "
                 f"{message_line(error)}"
             )
-            self.outcomes = xr.Dataset(attrs={"source_failure": text})
+            self.outcomes = xr.Dataset(attrs=attributes(source_failure=text))
             return
         dims = ("source_sequence", "source_arm", *trial.predictor.dims)
         names = np.asarray(list(map(str, self.sequences.names)))
@@ -78,7 +79,7 @@ class SourceTrial:
             "source_sequence": np.repeat(names, self.n_draws),
             "source_arm": np.asarray([arm.name for arm in self.arms]),
         }
-        attrs = {"source_sequences": self.population, "source_predictions": n}
+        attrs = attributes(source_sequences=self.population, source_predictions=n)
         self.outcomes = xr.Dataset({"source_outcome": (dims, outcome)}, coords, attrs)
 
     @property

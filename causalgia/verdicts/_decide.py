@@ -15,6 +15,7 @@ from scipy.special import ndtri
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Shrinkage
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import is_real, nearest
 from causalgia.choices import (
     ERRORS,
@@ -232,14 +233,14 @@ def decide(
             estimates = estimates.assign_coords(
                 is_placebo=("contrast", np.asarray(evidence["is_placebo"]))
             )
-        level = ci_prob or float(estimates.attrs.get("ci_prob", 0.95))
+        level = ci_prob or float(about(estimates, 0.95).ci_prob)
         out = decide_estimates(
             estimates, rope, error, level, rare, largest, family, shrink
         )
     else:
         out = decide_posterior(evidence, rope, ci_prob or 0.95, rare, largest, family)
     out = out.assign_attrs(
-        exploratory_attrs(out.attrs, **fields, ci_prob=out.attrs["ci_prob"])
+        exploratory_attrs(out.attrs, **fields, ci_prob=about(out).ci_prob)
     )
     return validate(annotate(out), "decisions")
 
@@ -358,12 +359,12 @@ def decide_estimates(
     )
     members, words = row_families(estimates, family)
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
-    attrs = {
-        "error": error,
-        "ci_prob": ci_prob,
-        "families": words,
-        "rare": "none" if share is None else share,
-    }
+    attrs = attributes(
+        error=error,
+        ci_prob=ci_prob,
+        families=words,
+        rare="none" if share is None else share,
+    )
     out = _decisions_dataset(
         found,
         verdicts,
@@ -426,7 +427,7 @@ def decide_posterior(
     """
     posterior = summarize_posterior(tree, rope, ci_prob=ci_prob)
     effects = posterior.effects
-    if "law" in effects.attrs and effects.sizes["contrast"] < LEAST_TO_SHRINK:
+    if has(effects).law and effects.sizes["contrast"] < LEAST_TO_SHRINK:
         raise DecisionError(
             argument="error",
             value="posterior",
@@ -452,11 +453,11 @@ def decide_posterior(
     )
     _, words = row_families(effects, family)
     verdicts = rule(rows, [], error="each", ci_prob=ci_prob)
-    attrs = {"error": "posterior", "ci_prob": ci_prob, "families": words}
+    attrs = attributes(error="posterior", ci_prob=ci_prob, families=words)
     out = _decisions_dataset(
         found, verdicts, attrs | {"rare": "none" if share is None else share}
     )
-    if effects.attrs.get("predictors"):  # units do not make them agree
+    if about(effects, None).predictors:  # units do not make them agree
         out["more_units"] = xr.full_like(out["more_units"], -1)
     dims = out["ace"].dims
     return out.assign(
@@ -545,7 +546,7 @@ def _by_band(
         out[f"rope_{side}"].transpose(*dims).to_numpy() for side in ("lower", "upper")
     )
     p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
-    label = str(out.attrs["rope"])
+    label = about(out).rope
     region = Region(low, high, label, of_placebos=Rope.parse(rope).of_placebos)
     q = band_error(joint, region, ci_prob=ci_prob, family=over, key=key)
     still = joint.numbers("se").reshape(lower.shape) == 0
@@ -568,7 +569,7 @@ def _by_band(
         rows.named,
         UNDECIDED,
     )
-    share = None if out.attrs["rare"] == "none" else float(out.attrs["rare"])
+    share = None if about(out).rare == "none" else float(about(out).rare)
     more = _units_still_needed(
         Evidence(out, region, rows, p_verdict, share),
         Verdicts(verdict, p_verdict, q),
@@ -605,21 +606,24 @@ def _decisions_dataset(
     out["more_units"] = (
         ace.dims,
         _units_still_needed(
-            found, verdicts, attrs["ci_prob"], float(ndtri(0.5 + attrs["ci_prob"] / 2))
+            found,
+            verdicts,
+            about(attrs).ci_prob,
+            float(ndtri(0.5 + about(attrs).ci_prob / 2)),
         ),
     )
     if found.region.direction_only.all() and not found.region.of_placebos:
-        about = (
+        of_others = (
             ""
             if found.region.label == "0"
             else f", above or below {found.region.label}"
         )
-        attrs = attrs | {
-            "caution": (
-                f"rope=0 asks for the direction alone{about}: no effect is called "
+        attrs = attrs | attributes(
+            caution=(
+                f"rope=0 asks for the direction alone{of_others}: no effect is called "
                 "negligible"
             )
-        }
+        )
     return out.assign_attrs(attrs, rope=found.region.label)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia.attributes import attributes
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import estimate
 from causalgia.estimation._heterogeneity import (
@@ -142,12 +143,12 @@ def heterogeneity(
         for name, c in effects.coords.items()
         if c.dims and set(c.dims) <= set(dims)
     }
-    attrs = {
-        "ci_prob": ci_prob,
-        "cluster": "unit" if groups is None else groups.name,
-        "n_units": len(ice),
-    }
-    attrs |= {"n_clusters": len(ice) if groups is None else len(groups.labels)}
+    attrs = attributes(
+        ci_prob=ci_prob,
+        cluster="unit" if groups is None else groups.name,
+        n_units=len(ice),
+    )
+    attrs |= attributes(n_clusters=len(ice) if groups is None else len(groups.labels))
     if ends is not None:
         out["rope_lower"], out["rope_upper"] = (dims, ends[0]), (dims, ends[1])
     return out.assign_coords(prob=probs, **coords).assign_attrs(

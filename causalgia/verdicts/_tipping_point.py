@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
+from causalgia.attributes import about, attributes
 from causalgia.checks import as_names
 from causalgia.choices import Error, Scale
 from causalgia.effects._contrast import contrast as contrasted
@@ -187,7 +188,7 @@ def tipping_point(
     )
     scale = stored.scale if scale is None else scale
     effects = _requested_effects(outcomes, contrast, scale, control)
-    if effects.attrs.get("model_is") == "replicates":
+    if about(effects, None).model_is == "replicates":
         raise EstimateError(
             "tipping_point weights predictions, and these activities were measured; "
             "use their estimates"
@@ -246,7 +247,7 @@ def _decide_along(curve: xr.Dataset, family: str | None, **how: Any) -> xr.Datas
         part = curve.isel(task=[i])
         parts.append(decide(part, family=_TILT, shrink=None, rope=own, **how))
     attrs = parts[0].attrs | (
-        {"rope": "; ".join(dict.fromkeys(str(x.attrs["rope"]) for x in parts))}
+        attributes(rope="; ".join(dict.fromkeys(about(x).rope for x in parts)))
     )
     return xr.concat(parts, "task", combine_attrs="override").assign_attrs(attrs)
 
@@ -548,7 +549,7 @@ def _tipping_dataset(
     """Return the curve by shift, and on either side where its verdict turns."""
     label, mean, sd = covariate
     dims, shape = base["ace"].dims, (len(tilts), *base["ace"].shape)
-    lower, upper = effect_limits(curve, decisions.attrs["ci_prob"])
+    lower, upper = effect_limits(curve, about(decisions).ci_prob)
     of_curve = {name: curve[name].to_numpy() for name in ("ace", "se", "df")} | {
         "lower": lower,
         "upper": upper,
@@ -606,7 +607,7 @@ def _tipping_dataset(
         attrs=base.attrs,
     )
     settings = {name: decisions.attrs[name] for name in ("error", "rope", "rare")}
-    about = {
+    of_tilts = {
         "covariate": label,
         "covariate_at_0": mean,
         "covariate_sd": sd,
@@ -618,7 +619,7 @@ def _tipping_dataset(
     }
     return validate(
         annotate(
-            out.assign_attrs(settings | about | n, ci_prob=decisions.attrs["ci_prob"])
+            out.assign_attrs(settings | of_tilts | n, ci_prob=about(decisions).ci_prob)
         ),
         "tipping",
     )

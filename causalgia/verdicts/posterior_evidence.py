@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about, has
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.multiplicity.regions import Region, rope_region
@@ -129,10 +130,10 @@ def summarize_posterior(tree: Any, rope: Any, *, ci_prob: float) -> Shrunken:
         "shrunken_upper": upper,
         "lfsr": summary["lfsr"],
     }
-    if moments and effects.attrs.get("law") == "spike_and_slab":
+    if moments and about(effects, None).law == "spike_and_slab":
         zero = moments["lfdr"].transpose("contrast", "task").to_numpy()
         columns |= {"p_zero": zero} if zero.any() else {}
-    if effects.attrs.get("sharing_near") and "lfsr_alone" in moments:
+    if about(effects, None).sharing_near and "lfsr_alone" in moments:
         columns["lfsr_alone"] = (
             moments["lfsr_alone"].transpose("contrast", "task").to_numpy()
         )
@@ -531,7 +532,7 @@ def check_draws_converged(
     causalgia.errors.ConvergenceError: the draws have not converged: R-hat of contrast 0, task 0 is ...
     """
     attrs = groups["posterior"].attrs
-    if "converged" in attrs or "engine" in attrs:
+    if has(attrs).converged or has(attrs).engine:
         return
     sampling = groups.get("sample_stats", xr.Dataset())
     divergent = (

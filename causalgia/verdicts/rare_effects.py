@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import is_real
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.errors import DecisionError
@@ -45,8 +46,10 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
         return None
     if isinstance(rare, str) and rare == "auto":
         attrs = estimates.attrs
-        predicted = "predictor_fingerprint" in attrs and not attrs.get("effect_on")
-        target = TARGET_MEANINGS.get(str(attrs.get("target", "population")))
+        predicted = (
+            has(attrs).predictor_fingerprint and not about(attrs, None).effect_on
+        )
+        target = TARGET_MEANINGS.get(about(attrs, "population").target)
         of_backgrounds = predicted and target is not None and target.of_backgrounds
         return RARE if of_backgrounds and not few_real_sequences(estimates) else None
     number = is_real(rare)
@@ -76,7 +79,7 @@ def few_real_sequences(estimates: xr.Dataset) -> int:
     >>> few_real_sequences(found)
     24
     """
-    if estimates.attrs.get("null_kind") != "genomic" or "ace" not in estimates:
+    if about(estimates, None).null_kind != "genomic" or "ace" not in estimates:
         return 0
     n = int(independent_units(estimates).max(initial=0.0))
     return n if n < 3 / RARE else 0

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis_values import Prior, Shrinkage
+from causalgia.attributes import about
 from causalgia.choices import LEAST_TO_SHARE, LEAST_TO_SHRINK
 from causalgia.errors import (
     CausalgiaWarning,
@@ -128,7 +129,7 @@ def infer_exchangeable(
         or null_value(estimates) != 0
     ):
         return ""
-    if str(estimates.attrs.get("target")) == "next predictor":
+    if str(about(estimates, None).target) == "next predictor":
         return ""
     rows, labels = exchangeable_rows(estimates)
     if not len(rows):

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_int
 from causalgia.design import (
     Ablate,
@@ -163,15 +164,17 @@ def true_ace(
         else f"Y(arm) - Y({request.control})"
     )
     attrs = {
-        "estimand": f"E[{of}] over {design.null.describe()}",
+        **attributes(estimand=f"E[{of}] over {design.null.describe()}"),
         **(
             {}
             if request.control is None
-            else {"control": request.control, "control_is": request.why}
+            else attributes(control=request.control, control_is=request.why)
         ),
-        "scale": oracle.scale,
-        "predictor_fingerprint": oracle.fingerprint,
-        "design_fingerprint": design.fingerprint,
+        **attributes(
+            scale=oracle.scale,
+            predictor_fingerprint=oracle.fingerprint,
+            design_fingerprint=design.fingerprint,
+        ),
     }
     return xr.DataArray(ace, dims=dims, name="true_ace", coords=coords, attrs=attrs)
 

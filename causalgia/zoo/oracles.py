@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_number, is_whole, nearest
 from causalgia.design import Design
 from causalgia.design.design import check_design
@@ -594,7 +595,7 @@ class ProfileOracle(Predictor):
             dims=tuple(coords),
             coords=coords,
             name="true_curve",
-            attrs={"scale": self.scale},
+            attrs=attributes(scale=self.scale),
         )
 
     def true_mean(self, design: Design) -> xr.DataArray:
@@ -608,7 +609,7 @@ class ProfileOracle(Predictor):
             "task": list(self.tasks),
         }
         return xr.DataArray(
-            means, dims=tuple(coords), coords=coords, attrs={"scale": self.scale}
+            means, dims=tuple(coords), coords=coords, attrs=attributes(scale=self.scale)
         )
 
     def _true_means(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from causalgia.attributes import about
 from causalgia.choices import requested_parts
 from causalgia.errors import OutcomesError, quoted
 from causalgia.inputs import check_no_pipe, to_csv
@@ -172,7 +173,7 @@ class Answer:
             self.tasks, self.clearest_task if task is None else task
         )
         of_all = {
-            "name": str(self.decisions.attrs.get("name") or self.name),
+            "name": str(about(self.decisions, None).name or self.name),
             "question": self.question,
         }
         if len(chosen) > 1:
@@ -275,7 +276,7 @@ def largest_contrasts(table: xr.Dataset, *, most: int = 30, n: int = 20) -> xr.D
 
 def _effect_size(table: xr.Dataset) -> xr.DataArray:
     """Return the distance of each effect from no effect."""
-    return abs(table["ace"] - float(table.attrs.get("null_value", 0.0)))
+    return abs(table["ace"] - float(about(table, 0.0).null_value))
 
 
 def _select_task(dataset: xr.Dataset, task: str) -> xr.Dataset:

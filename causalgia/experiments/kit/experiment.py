@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from causalgia.analysis import Analysis
+from causalgia.attributes import about
 from causalgia.checks import nearest
 from causalgia.choices import ROPE_IN_WORDS
 from causalgia.design import Design, Genomic
@@ -257,7 +258,7 @@ class Experiment(Design):
 
         self.check_outcomes(outcomes)
         if rng is None:
-            seed = str(outcomes.attrs.get("rng", ""))
+            seed = about(outcomes, "").rng
             if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
                 raise OutcomesError(
                     "these outcomes have no numeric seed; give one: analyze(outcomes, "
@@ -319,7 +320,7 @@ class Experiment(Design):
     def check_outcomes(self, outcomes: xr.Dataset) -> None:
         """Raise OutcomesError if the outcomes are of another design."""
         check_dataset(outcomes, "outcomes")
-        fingerprint = outcomes.attrs.get("design_fingerprint", self.fingerprint)
+        fingerprint = about(outcomes, self.fingerprint).design_fingerprint
         if fingerprint != self.fingerprint:
             raise OutcomesError(
                 f"these outcomes are of the design {fingerprint}, not of this "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.variance import DOES, effect_in_words
@@ -396,7 +397,7 @@ def scales_tried(
 
 def same_side(tables: Sequence[xr.Dataset]) -> xr.DataArray:
     """Return whether the intervals of all tables lie on one side of no effect."""
-    nulls = [float(table.attrs.get("null_value", 0.0)) for table in tables]
+    nulls = [float(about(table, 0.0).null_value) for table in tables]
     pairs = list(zip(tables, nulls, strict=True))
     above = np.all([(e["lower"] > null).to_numpy() for e, null in pairs], axis=0)
     below = np.all([(e["upper"] < null).to_numpy() for e, null in pairs], axis=0)

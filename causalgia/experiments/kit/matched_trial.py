@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalgia.attributes import attributes
 from causalgia.checks import in_list
 from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
 from causalgia.design import MatchedVariants
@@ -285,12 +286,12 @@ class MatchedTrial(Experiment):
             for name, x in effects.attrs.items()
             if name not in ("notes", "cluster", "control_sd_of", "assignment")
         }
-        attrs |= {
-            "estimand": OWN_CONTEXT,
-            "target": "units",
-            "matched": self.null_variants,
-            "family": self._family,
-        }
+        attrs |= attributes(
+            estimand=OWN_CONTEXT,
+            target="units",
+            matched=self.null_variants,
+            family=self._family,
+        )
         return with_notes(
             validate(annotate(out.assign_attrs(attrs)), "estimates"), *notes
         )
@@ -343,13 +344,10 @@ class MatchedTrial(Experiment):
             q=q,
             more_units=effect.copy(data=np.full(effect.shape, -1)),
         )
-        attrs = {
-            "error": "fdr",
-            "ci_prob": self.analysis.ci_prob,
-            "rare": "none",
-            "rope": label,
-        }
-        attrs |= {"families": self._family, "analysis": self.analysis.to_json()}
+        attrs = attributes(
+            error="fdr", ci_prob=self.analysis.ci_prob, rare="none", rope=label
+        )
+        attrs |= attributes(families=self._family, analysis=self.analysis.to_json())
         return validate(annotate(out.assign_attrs(attrs)), "decisions")
 
     def _sentences(self, decisions: xr.Dataset) -> list[str]:

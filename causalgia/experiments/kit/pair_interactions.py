@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
@@ -146,7 +147,7 @@ def across_scales(outcomes: xr.Dataset, experiment: Experiment) -> xr.Dataset:
             EstimateError,
         ) as error:  # a ratio whose denominator may be 0 has no limits
             left_out.append(str(error))
-    nulls = [float(e.attrs.get("null_value", 0.0)) for e in by_scale.values()]
+    nulls = [float(about(e, 0.0).null_value) for e in by_scale.values()]
     tables = [
         e[_ESTIMATE_COLUMNS].reset_coords(drop=True).drop_attrs()
         for e in by_scale.values()

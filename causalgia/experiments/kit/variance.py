@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, attributes
 from causalgia.design import Design
 from causalgia.errors import DesignError, EstimateError
 from causalgia.types import Array
@@ -406,7 +407,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     table = xr.Dataset(
         columns,
         coords=coords,
-        attrs={"contrast_scale": estimates.attrs["contrast_scale"]},
+        attrs=attributes(contrast_scale=about(estimates).contrast_scale),
     )
     label = getattr(experiment, "label", None)
     table = table if label is None else label(table)

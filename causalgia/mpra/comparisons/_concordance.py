@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_int
 from causalgia.errors import (
     DegenerateWarning,
@@ -193,17 +194,17 @@ def concordance(
     on_virtual, on_measured = (
         getattr(side, "attrs", {}) for side in (virtual, measured)
     )
-    attrs = {
-        "virtual_scale": str(
+    attrs = attributes(
+        virtual_scale=str(
             on_virtual.get(
                 "contrast_scale", on_virtual.get("scale", "the predictor's scale")
             )
         ),
-        "measured_scale": str(on_measured.get("scale", "log2")),
-        "ci_prob": ci_prob,
-        "alpha": alpha,
-        "lost": json.dumps(lost),
-    }
+        measured_scale=str(on_measured.get("scale", "log2")),
+        ci_prob=ci_prob,
+        alpha=alpha,
+        lost=json.dumps(lost),
+    )
     attrs |= {
         k: on_virtual[k]
         for k in ("predictor_fingerprint", "design_fingerprint", "null_fingerprint")

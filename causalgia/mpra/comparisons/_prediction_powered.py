@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, has
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
@@ -459,9 +460,7 @@ def _powered_attrs(
         "scale": "log2",
         "contrast_scale": "log2",
         "virtual_scale": str(
-            virtual.attrs.get(
-                "contrast_scale", virtual.attrs.get("scale", "the predictor's scale")
-            )
+            about(virtual, about(virtual, "the predictor's scale").scale).contrast_scale
         ),
         "effect_on": "measured activity",
         "estimand": (
@@ -522,20 +521,20 @@ def check_population(
             f"library={type(library).__name__}: give what was ordered, from "
             "cg.mpra.library"
         )
-    null = virtual.attrs.get("null_fingerprint")
+    null = about(virtual, None).null_fingerprint
     for name, other in (("library", library), ("measured effects", measured)):
-        theirs = None if other is None else other.attrs.get("null_fingerprint")
+        theirs = None if other is None else about(other, None).null_fingerprint
         if null and theirs and null != theirs:
             raise EstimateError(
                 "condition 'same null model': the virtual trial drew units from "
-                f"{virtual.attrs.get('null', null)}, the {name} from "
-                f"{None if other is None else other.attrs.get('null', theirs)}; "
+                f"{about(virtual, null).null}, the {name} from "
+                f"{None if other is None else about(other, theirs).null}; "
                 "predict units of the null model that was measured"
             )
     _check_same_draw(virtual, library)
     if library is None:
         return "by name: the measured units are units of the virtual trial"
-    rules, theirs = virtual.attrs.get("rules"), library.attrs.get("rules")
+    rules, theirs = about(virtual, None).rules, about(library, None).rules
     redrawn = float(library["share_redrawn"]) if "share_redrawn" in library else 0.0
     if rules != theirs and (rules is not None or redrawn > 0):
         raise EstimateError(
@@ -545,7 +544,7 @@ def check_population(
             "rules, predict all of it (cg.mpra.virtual_trial), and order units of it "
             "at random"
         )
-    if not null or "null_fingerprint" not in library.attrs:
+    if not null or not has(library).null_fingerprint:
         silent = "virtual trial" if not null else "library"
         return (
             f"held: one set of rules; unknown: the {silent} does not say its null model"
@@ -560,7 +559,7 @@ def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
     if library is None:
         return
     ours, theirs = (
-        (side.attrs.get("library_fingerprint"), side.attrs.get("rng"))
+        (about(side, None).library_fingerprint, about(side, None).rng)
         for side in (virtual, library)
     )
     if ours[0] and theirs[0] and ours[0] != theirs[0] and ours[1] != theirs[1]:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, attributes
 from causalgia.design.arms import Arm
 from causalgia.errors import (
     LibraryError,
@@ -123,7 +124,7 @@ def virtual_trial(
     answers = _predict_inserts(
         predictor, tokens, library["oligo_name"].to_numpy()[rows]
     )
-    parallel = library.attrs.get("assignment") == "parallel"
+    parallel = about(library, None).assignment == "parallel"
     order = np.argsort(element) if parallel else np.argsort(element * len(arms) + arm)
     shape = (len(elements),) if parallel else (len(elements), len(arms))
     if len(rows) != int(np.prod(shape)):
@@ -163,11 +164,11 @@ def virtual_trial(
         for name in (*_OF_DESIGN, "design")
         if name in library.attrs
     }
-    attrs |= {
-        "scale": predictor.scale,
-        "predictor_fingerprint": predictor.fingerprint,
-        "flanks": json.dumps(flanks),
-    }
+    attrs |= attributes(
+        scale=predictor.scale,
+        predictor_fingerprint=predictor.fingerprint,
+        flanks=json.dumps(flanks),
+    )
     return validate(
         annotate(outcomes.assign_coords(coords).assign(design).assign_attrs(attrs)),
         "outcomes",

@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia.attributes import about, has
 from causalgia.checks import nearest
 from causalgia.errors import (
     ContrastError,
@@ -217,7 +218,7 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
         return [SharedNoise(np.zeros(1), 0.0, 0.0, 1.0)] * fit.sizes["contrast"]
     if (
         set(fit["replicate_shift"].dims) != {"contrast", "replicate"}
-        or "replicate_df" not in fit.attrs
+        or not has(fit).replicate_df
     ):
         raise OutcomesError(
             "measured: the fit was changed (its 'replicate_shift' has other dims than "
@@ -226,7 +227,7 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
             "fit as cg.mpra.fit returned it"
         )
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
-    within, df = fit["replicate_within"].to_numpy(), float(fit.attrs["replicate_df"])
+    within, df = fit["replicate_within"].to_numpy(), float(about(fit).replicate_df)
     if not np.isfinite([*shift.ravel(), *within.ravel(), df]).all():
         raise OutcomesError(
             "measured: 'replicate_shift' or 'replicate_within' of the fit is not "

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts.barcodes import (
     cell_ratios,
@@ -244,7 +245,7 @@ def activity(
         },
         attrs=_activity_attrs(counts)
         | _FIXED_ATTRS
-        | {"model_is": "replicates", "activity": method, "left_out": left_out},
+        | attributes(model_is="replicates", activity=method, left_out=left_out),
     )
     outcomes["n_barcodes"] = (("unit", "arm"), n[oligos].min(axis=-1))
     ratios, used = cell_ratios(counts)
@@ -320,7 +321,7 @@ def _parallel_outcomes(
         },
         attrs=_activity_attrs(counts)
         | _FIXED_ATTRS
-        | {"assignment": "parallel", "activity": method, "left_out": left_out},
+        | attributes(assignment="parallel", activity=method, left_out=left_out),
     )
     return validate(
         annotate(with_notes(outcomes, *_silence_notes(counts, method, _SUMMED))),

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_number
 from causalgia.choices import requested_parts
 from causalgia.errors import CountsError
@@ -147,12 +148,14 @@ def quality(
         for name in ("left_out", "oligos", "error")
     }
     coords["floor"] = floors.floor
-    attrs: dict[str, Any] = {
-        "min_dna": min_dna,
-        "outlier": outlier,
-        "advised_floor": floors.advised,
-    }
-    attrs["verdicts"] = json.dumps([one._asdict() for one in findings(counts, sums)])
+    attrs: dict[str, Any] = attributes(
+        min_dna=min_dna, outlier=outlier, advised_floor=floors.advised
+    )
+    attrs.update(
+        attributes(
+            verdicts=json.dumps([one._asdict() for one in findings(counts, sums)])
+        )
+    )
     return xr.Dataset(found, coords, dict(counts.attrs) | attrs)
 
 
@@ -239,7 +242,7 @@ def describe_counts(counts: xr.Dataset) -> str:
     n_barcodes, n_replicates = (
         _plural(sizes[name], name) for name in ("barcode", "replicate")
     )
-    is_sums = str(counts.attrs.get("table_format", "")).startswith("read as one sum")
+    is_sums = about(counts, "").table_format.startswith("read as one sum")
     what = "sums" if is_sums else n_barcodes
     lines = [f"{what} of {_plural(n_oligos, 'oligo')} in {n_replicates}"]
     if n_oligos < sizes["oligo"]:
@@ -250,7 +253,7 @@ def describe_counts(counts: xr.Dataset) -> str:
 
 def _format_in_words(counts: xr.Dataset) -> list[str]:
     """Return what the table of counts was read as, if it was one."""
-    return [str(counts.attrs["table_format"])] if "table_format" in counts.attrs else []
+    return [about(counts).table_format] if has(counts).table_format else []
 
 
 def _filter_line(rule: dict[str, Any]) -> str:
@@ -309,7 +312,7 @@ def describe_quality(
     ...
     """
     verdicts = parse_json(
-        str(quality.attrs["verdicts"]),
+        about(quality).verdicts,
         CountsError,
         source="attrs['verdicts'] of a look at counts",
     )
@@ -318,7 +321,7 @@ def describe_quality(
     answer = wrong[:_SHOWN_WRONG] or [_agreement(quality), _oligos_in_words(quality)]
     left = [*wrong[_SHOWN_WRONG:], *([_oligos_in_words(quality)] if wrong else [])]
     header, lines = _replicate_table(quality)
-    floor = f"under {float(quality.attrs['min_dna']):g}"
+    floor = f"under {float(about(quality).min_dna):g}"
     parts = short_answer(
         answer,
         header,
@@ -373,7 +376,7 @@ def counts_in_words(quality: xr.Dataset, counts: xr.Dataset | None = None) -> st
     'Counts: 3 replicates agree (activities correlate by 0.79 or more); ...'
     """
     verdicts = parse_json(
-        str(quality.attrs["verdicts"]),
+        about(quality).verdicts,
         CountsError,
         source="attrs['verdicts'] of a look at counts",
     )
@@ -451,7 +454,7 @@ def _arms_in_words(quality: xr.Dataset) -> list[str]:
             f"{arm}: {_plural(int(one['oligos']), 'oligo')}, "
             f"{int(one['never_seen']):,} never seen; "
             f"{_plural_of(one['barcodes'].item())} an oligo (median), {int(one['outliers']):,} of them more than "
-            f"{one.attrs['outlier']:g} robust sd off."
+            f"{about(one).outlier:g} robust sd off."
         )
     return lines
 
@@ -473,8 +476,8 @@ def _effective_in_words(quality: xr.Dataset) -> list[str]:
 def _floor_in_words(quality: xr.Dataset) -> str:
     """Return the best DNA floor, and the cost of the one asked about."""
     best, min_dna = (
-        float(quality.attrs["advised_floor"]),
-        float(quality.attrs["min_dna"]),
+        float(about(quality).advised_floor),
+        float(about(quality).min_dna),
     )
     left_out, error = quality["floor_left_out"], quality["floor_error"]
     lost = format_share(_at_floor(left_out, best), 1)
@@ -499,7 +502,7 @@ def _replicate_table(quality: xr.Dataset) -> tuple[list[str], list[list[str]]]:
     """Return the table of replicates; a plasmid pool that they share is a line."""
     plasmid = quality["empty"].ndim == 0
     header = ["replicate", "DNA reads", "RNA reads", "DNA empty"]
-    header += [f"under {float(quality.attrs['min_dna']):g}", "without barcode"]
+    header += [f"under {float(about(quality).min_dna):g}", "without barcode"]
 
     def of_dna(one: xr.Dataset) -> tuple[str, str, str]:
         shares = (

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import attributes
 from causalgia.errors import CountsError, quoted
 from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.mpra.counts._activity import (
@@ -136,13 +137,13 @@ def calls(
         {name: ("oligo", x) for name, x in columns.items()},
         {name: counts[name] for name in ("oligo", "element", "arm", "group")},
         dict(counts.attrs)
-        | {
-            "negative": negative,
-            "n_negative": int(null.sum()),
-            "method": method,
-            "tail": tail,
-            "spread": float(tau),
-        },
+        | attributes(
+            negative=negative,
+            n_negative=int(null.sum()),
+            method=method,
+            tail=tail,
+            spread=float(tau),
+        ),
     )
     return with_notes(found, *_few_negatives_notes(null, tail))
 

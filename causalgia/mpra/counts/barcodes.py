@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about
 from causalgia.checks import as_int, as_positive
 from causalgia.errors import CountsError, quoted
 from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
@@ -547,9 +548,7 @@ def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
     []
     """
     source = "attrs['filters'] of the counts"
-    return list(
-        parse_json(str(counts.attrs.get("filters", "[]")), CountsError, source=source)
-    )
+    return list(parse_json(about(counts, "[]").filters, CountsError, source=source))
 
 
 def _keep_barcodes(

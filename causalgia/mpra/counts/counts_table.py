@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.attributes import about
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.inputs import from_column, no_text, parse_json, read_bytes
 from causalgia.mpra.counts.side_formats import (
@@ -204,7 +205,7 @@ def check_fingerprints(library: xr.Dataset, arms: Sequence[str]) -> None:
         if _OWN_CONTROL.fullmatch(str(name)):
             _check_fingerprint(str(name), [insert])
     if (
-        library.attrs.get("assignment") == "parallel"
+        about(library, None).assignment == "parallel"
     ):  # the fingerprint is of all arms, and a unit is under one
         return
     rows = every[test & every["arm"].isin(arms)].drop_duplicates()

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, attributes
 from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
@@ -192,17 +193,17 @@ def average(
             for name, v in {**columns, "n_units": n, "tau": tau}.items()
         },
         coords={"contrast": names, "task": fitted["contrast"].to_numpy()},
-        attrs={
-            "scale": fitted.attrs.get("scale", "log2"),
-            "ci_prob": ci_prob,
-            "errors": "estimated" if of_backgrounds else "known",
-            "estimand": f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
-            "effect_on": fitted.attrs.get("effect_on", "measured activity"),
-            "null": "the backgrounds that the elements are a sample of"
+        attrs=attributes(
+            scale=about(fitted, "log2").scale,
+            ci_prob=ci_prob,
+            errors="estimated" if of_backgrounds else "known",
+            estimand=f"mean over backgrounds of each contrast{f', by {by}' if by else ''}",
+            effect_on=about(fitted, "measured activity").effect_on,
+            null="the backgrounds that the elements are a sample of"
             if of_backgrounds
             else "these backgrounds",
-            "method": f"{method} over backgrounds",
-        },
+            method=f"{method} over backgrounds",
+        ),
     )
     return validate(
         annotate(with_notes(found, *notes_of(fitted), *in_these, *left_out)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import attributes
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
@@ -317,21 +318,25 @@ def _fit_dataset(
         },
         attrs={
             **library_attrs(counts),
-            "method": method,
-            "scale": "log2",
-            "ci_prob": ci_prob,
-            "estimand": (
-                "contrast of log2(RNA/DNA) between arms, in each element, over the "
-                "barcodes that it might have"
+            **attributes(
+                method=method,
+                scale="log2",
+                ci_prob=ci_prob,
+                estimand=(
+                    "contrast of log2(RNA/DNA) between arms, in each element, over the "
+                    "barcodes that it might have"
+                ),
+                effect_on="measured activity",
+                null="the barcodes that an oligo might have",
             ),
-            "effect_on": "measured activity",
-            "null": "the barcodes that an oligo might have",
-            **({} if control is None else {"control": control}),
-            "n_replicates": counts.sizes["replicate"],
-            **({"replicate_df": replicate_df} if replicates else {}),
-            "n_left_out": request.n_left_out,
-            "n_not_fitted": int((~estimated).sum()),
-            "arms_left_out": ", ".join(request.arms_left_out),
+            **({} if control is None else attributes(control=control)),
+            **attributes(n_replicates=counts.sizes["replicate"]),
+            **(attributes(replicate_df=replicate_df) if replicates else {}),
+            **attributes(
+                n_left_out=request.n_left_out,
+                n_not_fitted=int((~estimated).sum()),
+                arms_left_out=", ".join(request.arms_left_out),
+            ),
             **fitted.attrs,
         },
     )

@@ -14,6 +14,7 @@ import xarray as xr
 from scipy import optimize
 from scipy.special import fdtri, ndtr, ndtri, stdtrit
 
+from causalgia.attributes import attributes
 from causalgia.errors import CountsError
 from causalgia.mpra.counts.barcodes import oligo_means
 from causalgia.mpra.fits.count_responses import (
@@ -167,7 +168,9 @@ def hierarchical(
         request,
         client,
     )
-    return replace(found, attrs=dict(found.attrs) | {"sd_shared": sd_shared / LOG2})
+    return replace(
+        found, attrs=dict(found.attrs) | attributes(sd_shared=sd_shared / LOG2)
+    )
 
 
 def _learn_layers(

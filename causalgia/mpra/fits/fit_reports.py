@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import in_list
 from causalgia.choices import requested_parts, vocabulary
 from causalgia.errors import quoted_if_commas
@@ -119,7 +120,7 @@ def fit_parts(
         for k, name in enumerate(fit["contrast"].to_numpy().astype(str).tolist())
     ]
     controls = dict.fromkeys(group for one in found for group in one.controls)
-    level = percent(float(fit.attrs["ci_prob"]))
+    level = percent(float(about(fit).ci_prob))
     several = len(found) > 1
     header = ["contrast", "elements", "up", "down", "average", f"{level} interval"]
     header += ["sd", "SE", *(f"{group} controls" for group in controls)]
@@ -136,7 +137,7 @@ def fit_parts(
         ]
         for one in found
     ]
-    control = str(fit.attrs.get("control") or "")
+    control = str(about(fit, None).control or "")
     against = _compared_with(fit, control)
     answer = [f"{against}{one.sentence()}" for one in found]
     if several:
@@ -193,17 +194,17 @@ def _compared_with(fit: xr.Dataset, control: str) -> str:
     """Return how a sentence on a fit begins: what its claim is limited to, and the
     control.
     """
-    null = str(fit.attrs.get("null", ""))
+    null = about(fit, "").null
     limits = ["for these barcodes, "] if _of_these_barcodes(fit) else []
     limits += ["in this replicate alone, "] if null.endswith("replicate alone") else []
-    limits += [_OVER_GROUPS] if "replicate_groups" in fit.attrs else []
+    limits += [_OVER_GROUPS] if has(fit).replicate_groups else []
     against = f"compared with {_named(control)}, " if control else ""
     start = "".join(limits) + against
     return f"{start[:1].upper()}{start[1:]}"
 
 
 def _of_these_barcodes(fit: xr.Dataset) -> bool:
-    return str(fit.attrs.get("null", "")).startswith("these barcodes")
+    return about(fit, "").null.startswith("these barcodes")
 
 
 def _barcodes_each(fit: xr.Dataset) -> str:
@@ -250,10 +251,10 @@ def _parts_of_one_element(
     ace = one["ace"].to_numpy()
     hit = q <= _FIT_FDR
     up, down = int((hit & (ace > 0)).sum()), int((hit & (ace < 0)).sum())
-    control = str(fit.attrs.get("control") or "")
+    control = str(about(fit, None).control or "")
     what = "arms" if control else "contrasts"
     which = f" ({up:,} up, {down:,} down)" if up + down else ""
-    level = percent(float(fit.attrs["ci_prob"]))
+    level = percent(float(about(fit).ci_prob))
     lines = [
         [
             names[k],
@@ -289,7 +290,7 @@ def _contrast_summary(one: xr.Dataset, name: str, q: Array) -> _Summary:
     of_average, between = ("", ""), ""
     if test.sum() > 1:
         mean = average(
-            one.isel(element=test), by=None, ci_prob=float(one.attrs["ci_prob"])
+            one.isel(element=test), by=None, ci_prob=float(about(one).ci_prob)
         )
         value, lower, upper, tau = (
             mean[c].item() for c in ("ace", "lower", "upper", "tau")
@@ -314,15 +315,15 @@ def _contrast_summary(one: xr.Dataset, name: str, q: Array) -> _Summary:
 
 def _fit_foot(fit: xr.Dataset, *, controls: bool, averaged: bool) -> list[str]:
     """Return what the columns are, and how the fit was made."""
-    replicates = int(fit.attrs["n_replicates"])
-    method = _METHOD_WORDS.get(str(fit.attrs["method"]), str(fit.attrs["method"]))
+    replicates = int(about(fit).n_replicates)
+    method = _METHOD_WORDS.get(about(fit).method, about(fit).method)
     n_test, n_contrasts = int(_test_elements(fit).sum()), fit.sizes["contrast"]
     columns = f"Up, down: q <= {_FIT_FDR:g} over {n_test * n_contrasts:,} effects."
     if averaged:
         columns += " Sd: of true effects between elements."
     if controls:
         columns += f" Controls: p < {_FIT_FDR:g}."
-    lost = int(fit.attrs["n_left_out"]) + int(fit.attrs["n_not_fitted"])
+    lost = int(about(fit).n_left_out) + int(about(fit).n_not_fitted)
     return [
         f"{columns}{' SE: median.' * (n_test > 1)} {method[0].upper()}{method[1:]} fit of "
         f"{fit.sizes['element']:,} element{'s' * (fit.sizes['element'] != 1)}, "
@@ -345,8 +346,8 @@ def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
     are.
     """
     lost = {
-        "without some arm": fit.attrs["n_left_out"],
-        "without an answer": fit.attrs["n_not_fitted"],
+        "without some arm": about(fit).n_left_out,
+        "without an answer": about(fit).n_not_fitted,
     }
     reasons = [
         f"{int(n):,} element{'s' if n > 1 else ''} {why}"
@@ -354,8 +355,8 @@ def _left_out_of_fit(fit: xr.Dataset) -> list[str]:
         if n
     ]
     reasons += [
-        f"arms {fit.attrs['arms_left_out']}, which no element has beside the control"
-    ] * bool(fit.attrs["arms_left_out"])
+        f"arms {about(fit).arms_left_out}, which no element has beside the control"
+    ] * bool(about(fit).arms_left_out)
     groups, n = np.unique(fit["group"].to_numpy().astype(str), return_counts=True)
     by_group = ", ".join(f"{k:,} {group}" for group, k in zip(groups, n, strict=True))
     under = in_words(quoted_if_commas(fit["arm"].to_numpy()))
@@ -381,7 +382,7 @@ def notes_of_fit(fit: xr.Dataset) -> list[str]:
 def _compared(fit: xr.Dataset) -> list[str]:
     if "do" in fit.variables:
         return arm_lines(fit)
-    control = fit.attrs.get("control")
+    control = about(fit, None).control
     return [
         f"{name}: {name} − {control}"
         for name in fit["contrast"].to_numpy().astype(str).tolist()
@@ -405,7 +406,7 @@ def fit_question(fit: xr.Dataset) -> str:
     n = n or fit.sizes["element"]  # controls alone
     return (
         f"How much {'does' if len(names) == 1 else 'do'} {some} change "
-        f"{fit.attrs.get('effect_on', 'the activity')} in {n:,} element{'s' * (n != 1)}?"
+        f"{about(fit, 'the activity').effect_on} in {n:,} element{'s' * (n != 1)}?"
     )
 
 
@@ -445,28 +446,30 @@ def measured_parts(
     is_control = np.isin(groups.to_numpy().astype(str), CONTROLS)
     test = ~is_control if not is_control.all() else is_control
     shown = decisions.isel(contrast=np.flatnonzero(test))
-    control = str(fit.attrs.get("control") or "")
+    control = str(about(fit, None).control or "")
     arm = str(shown["task"].to_numpy()[0]) if shown.sizes["task"] == 1 else "each arm"
     attrs = {k: v for k, v in shown.attrs.items() if k not in ("effect_on", "caution")}
     one_element = shown.sizes["contrast"] == 1
     if one_element:
         of = cut(str(shown["contrast"].to_numpy()[0]))
-        attrs |= {"scale": f"log2 activity of {of}"} | (
-            {"control": control} if control else {}
+        attrs |= attributes(scale=f"log2 activity of {of}") | (
+            attributes(control=control) if control else {}
         )
     elif control:
-        attrs["estimand"] = f"{cut(arm)} minus {cut(control)}, in each element"
+        attrs.update(
+            attributes(estimand=f"{cut(arm)} minus {cut(control)}, in each element")
+        )
     shown = shown.drop_attrs(deep=False).assign_attrs(attrs)
     means = {} if one_element else _averages(fit, decisions)
     also = [
         counts_in_words(quality, counts),
         *_called_controls(decisions, groups.to_numpy().astype(str), is_control),
     ]
-    if int(fit.attrs["n_replicates"]) == 1:
+    if int(about(fit).n_replicates) == 1:
         also.append("One replicate was measured: this is about that replicate alone.")
     if _of_these_barcodes(fit):
         also.append(_OTHER_BARCODES)
-    caution = decisions.attrs.get("caution")
+    caution = about(decisions, None).caution
     notes = [
         *([f"{caution[:1].upper()}{caution[1:]}."] if caution else []),
         "\n".join(_compared(fit)),
@@ -508,7 +511,7 @@ def _averages(fit: xr.Dataset, decisions: xr.Dataset) -> dict[str, dict[str, flo
     test = ~np.isin(fit["group"].to_numpy().astype(str), CONTROLS)
     if test.sum() < 2:
         return {}
-    level = float(decisions.attrs["ci_prob"])
+    level = float(about(decisions).ci_prob)
     mean = average(fit.isel(element=test), by=None, ci_prob=level).isel(contrast=0)
     return {
         str(name): {
@@ -531,7 +534,7 @@ def _measured_sentences(
         for name in names
     }
     ends = _ends_of_regions(shown)
-    control = str(fit.attrs.get("control") or "")
+    control = str(about(fit, None).control or "")
     than = _compared_with(fit, control)
     n = shown.sizes["contrast"]
     if len(names) <= _ARMS_LISTED:
@@ -643,7 +646,7 @@ def _of_contrasts(
     verdicts = shown["verdict"].to_numpy().astype(str)
     some = {*np.unique(verdicts), *_UP, *_DOWN}  # of a direction none is a number, too
     words = [word for word in vocabulary(verdicts.ravel()) if word in some]
-    level = percent(float(shown.attrs["ci_prob"]))
+    level = percent(float(about(shown).ci_prob))
     lines = []
     for name in names:
         given = shown["verdict"].sel(task=name).to_numpy().astype(str)

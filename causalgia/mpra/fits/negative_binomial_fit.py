@@ -14,6 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia.attributes import attributes
 from causalgia.errors import (
     BarcodeNoiseWarning,
     EstimateError,
@@ -300,12 +301,12 @@ def _moderate_sandwich(found: _Sandwich, request: FitRequest) -> FittedEffects:
         n: (dims, v)
         for n, v in zip(("v_barcode", "v_replicate", "v_residual"), parts, strict=True)
     }
-    attrs = {
-        "estimand": (
+    attrs = attributes(
+        estimand=(
             "contrast of log2 of the barcodes' mean RNA/DNA between arms, in each "
             "element"
         )
-    }
+    )
     return FittedEffects(
         found.effect[estimated] / LN2,
         np.sqrt(variance),

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.attributes import about
 from causalgia.checks import as_int, is_whole
 from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
@@ -160,7 +161,7 @@ class VariantTiles(Design):
         LibraryError
             If the library is of another design.
         """
-        known = library.attrs.get("design_fingerprint", self.fingerprint)
+        known = about(library, self.fingerprint).design_fingerprint
         if known != self.fingerprint:
             raise LibraryError(
                 f"the library is of design {known}, the tiles are {self.fingerprint}: "

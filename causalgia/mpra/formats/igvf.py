@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import about
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.active_calls import calls
@@ -271,7 +272,7 @@ def sequence_design(library: xr.Dataset) -> pd.DataFrame:
         **{name: none for name, none in ANNOTATION.items() if name not in rows}
     )
     sure = rows["SPDI"] != ""
-    real = "element" if library.attrs.get("null_kind") == "genomic" else "synthetic"
+    real = "element" if about(library, None).null_kind == "genomic" else "synthetic"
     tested = "variant" if sure.any() else real
     names = _source_names(rows)
     places = [

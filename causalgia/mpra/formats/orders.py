@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia import store
+from causalgia.attributes import attributes
 from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
@@ -356,5 +357,5 @@ def two_arms() -> xr.Dataset:
             "unit": ("row", np.array([0, 0, 1, 1, -1, 0])),
             **{name: ("row", cells) for name, cells in columns.items()},
         },
-        attrs={"design_fingerprint": "0123456789abcdef"},
+        attrs=attributes(design_fingerprint="0123456789abcdef"),
     )

@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import causalgia
+from causalgia.attributes import attributes
 from causalgia.checks import as_int
 from causalgia.design import Design
 from causalgia.errors import LibraryError, quoted
@@ -268,19 +269,18 @@ def library(
         "pool_size": pool_size,
     }
     attrs = library_attributes(design, of, rng) | {
-        "oligo_length": int(oligo_length),
-        "rules": json.dumps(checker.names),
+        **attributes(oligo_length=int(oligo_length), rules=json.dumps(checker.names)),
         **{name: value for name, value in order.items() if value is not None},
     }
     if tag_rules is not None:
-        attrs |= {
-            "barcodes_per_oligo": n_barcodes,
-            "barcode_length": letters,
-            "min_distance": int(tag_rules.min_distance),
-        }
+        attrs |= attributes(
+            barcodes_per_oligo=n_barcodes,
+            barcode_length=letters,
+            min_distance=int(tag_rules.min_distance),
+        )
     promoter = None if alone is None else alone.construct
     if promoter is not None:
-        attrs |= {"promoter_junction": promoter.junction}
+        attrs |= attributes(promoter_junction=promoter.junction)
     return library_dataset(
         DrawnLibrary(
             design, of, promoter, numbers, blocks, listed, tags, broken, checker.names
@@ -498,7 +498,9 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
     digest = hashlib.blake2b(digest_size=8)
     for name, oligo in zip(rows["name"], rows["oligo"], strict=True):
         digest.update(f"{name}\t{oligo}\n".encode())
-    dataset = dataset.assign_attrs({**attrs, "library_fingerprint": digest.hexdigest()})
+    dataset = dataset.assign_attrs(
+        {**attrs, **attributes(library_fingerprint=digest.hexdigest())}
+    )
     if drawn.blocks.dropped:
         units, reasons = zip(*drawn.blocks.dropped.items(), strict=True)
         dataset = dataset.assign(

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_int, as_number, as_positive, is_real
 from causalgia.errors import EstimateError, quoted
 from causalgia.inputs import parse_toml, read_text
@@ -282,12 +283,12 @@ class CandidateSplits:
         }
         if "true_effect" in self.target:
             found["power"] = float(self.power(n)[i])
-        attrs = {
-            "currency": p.currency,
-            "prices": p.date,
-            "note": p.note,
-            "ci_prob": self.contrast.ci_prob,
-        }
+        attrs = attributes(
+            currency=p.currency,
+            prices=p.date,
+            note=p.note,
+            ci_prob=self.contrast.ci_prob,
+        )
         return xr.Dataset(found, attrs=attrs)
 
 

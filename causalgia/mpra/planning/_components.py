@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.attributes import about, attributes, has
 from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.mpra.counts._noise_model import NoiseModel
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed
@@ -36,7 +37,7 @@ def check_pilot(pilot: Any) -> None:
     """
     if (
         not isinstance(pilot, xr.Dataset)
-        or "plasmid" not in pilot.attrs
+        or not has(pilot).plasmid
         or not set(_OF_PILOT) <= set(pilot.variables)
     ):
         raise EstimateError(
@@ -87,7 +88,7 @@ def layers_at_depth(
                 f"noise, as does pilot=; leave {name} out"
             )
     plasmid = (
-        bool(pilot.attrs["plasmid"])
+        bool(about(pilot).plasmid)
         if noise.plasmid is None and pilot is not None
         else bool(noise.plasmid)
     )
@@ -542,7 +543,7 @@ def components(
     effects = _effect_spread(ratios, used, request, (barcode, replicate, cell), counts)
     out = out.assign(effects | {"sd_common": ("contrast", np.sqrt(common))})
     return out.assign_coords(contrast=list(request.contrasts)).assign_attrs(
-        attrs | {"n_elements": len(request.elements)}
+        attrs | attributes(n_elements=len(request.elements))
     )
 
 

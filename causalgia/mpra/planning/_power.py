@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.attributes import attributes
 from causalgia.checks import as_number
 from causalgia.errors import (
     EstimateError,
@@ -281,10 +282,9 @@ def power(
     out = xr.Dataset(
         found,
         attrs={
-            "scale": "log2",
-            "ci_prob": contrast.ci_prob,
+            **attributes(scale="log2", ci_prob=contrast.ci_prob),
             **of_q,
-            "question": question,
+            **attributes(question=question),
             **{
                 name: value.item()
                 for name, value in {
@@ -298,8 +298,10 @@ def power(
                 }.items()
                 if value is not None and not value.dims
             },
-            "assumed": noise_in_words(
-                noise, pilot, average=n is not None, virtual=spread is not None
+            **attributes(
+                assumed=noise_in_words(
+                    noise, pilot, average=n is not None, virtual=spread is not None
+                )
             ),
         },
     )

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 import xarray as xr
 
+from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import requested_parts
 from causalgia.mpra.counts._noise_model import NoiseModel
@@ -173,7 +174,7 @@ def power_parts(
         (_effect_in_words(found, dict(zip(effects, key, strict=True))), group)
         for key, group in shown
     ]
-    averaged = found.attrs.get("question") != "one element"
+    averaged = about(found, None).question != "one element"
     where = "on average over backgrounds" if averaged else "in one element"
     answer = (
         [_one_design(found, named, where)]
@@ -204,12 +205,12 @@ def power_parts(
         ]
     )
     test = (
-        f"False discovery rate {found.attrs['q']:g}"
-        if "q" in found.attrs
+        f"False discovery rate {about(found).q:g}"
+        if has(found).q
         else f"Two-sided test at {float(found['alpha'].max()):.3g}"
     )
     of = [f"{test}{f'; {fixed}' if fixed else ''}."]
-    assumed = str(found.attrs.get("assumed", ""))
+    assumed = about(found, "").assumed
     lost = ["Lost: oligos with fewer than two barcodes."] * ("lost" in columns)
     return short_answer(
         answer,
@@ -225,7 +226,7 @@ def power_parts(
 
 def _effect_in_words(found: xr.Dataset, effect: Mapping[str, str]) -> str:
     """Return "a log2 effect of 0.5", or that of a contrast and task."""
-    size = effect.get("true_effect", found.attrs.get("true_effect"))
+    size = effect.get("true_effect", about(found, None).true_effect)
     what = f"a log2 effect of {size}" if size is not None else "the virtual effect"
     others = [cut(x) for name, x in effect.items() if name != "true_effect"]
     return f"{what} of {' in '.join(others)}" if others else what
@@ -242,7 +243,7 @@ def _one_design(
         f"{what} with a power of {_chance(cells[0][0])}" for what, cells in effects
     ]
     width = float(effects[0][1][0][1]["half_width"])
-    level = percent(float(found.attrs["ci_prob"]))
+    level = percent(float(about(found).ci_prob))
     return (
         f"{design[:1].upper()}{design[1:]} find, {where}, {in_list(chances)}; a {level} "
         f"interval has a half width of {width:.2g}."
@@ -358,8 +359,8 @@ def plan_parts(
     price = (
         f"{plan['n_oligos'].item():,} oligos, about {_rounded(plan['price'].item())}"
     )
-    price += f" {attrs['currency']}"
-    goal, limit = str(attrs.get("goal", "")), str(attrs.get("limit", ""))
+    price += f" {about(attrs).currency}"
+    goal, limit = about(attrs, "").goal, about(attrs, "").limit
     within = f" and {limit}" if goal and limit else ""
     answer = (
         f"The cheapest library with {goal} for {of}{within} has {in_list(settings)}: "
@@ -383,16 +384,16 @@ def plan_parts(
         for name, value in zip(columns, values, strict=True)
     ]
     header = [
-        f"price, {attrs['currency']}" if x == "price" else _HEADING_OF_COLUMN[x]
+        f"price, {about(attrs).currency}" if x == "price" else _HEADING_OF_COLUMN[x]
         for x in columns
     ]
     edges = [
         f"{_SETTINGS[name][1]} ({options[name]})"
-        for name in str(attrs.get("edge", "")).split()
+        for name in about(attrs, "").edge.split()
     ]
-    assumed = str(attrs.get("assumed", ""))
+    assumed = about(attrs, "").assumed
     foot = [f"Assumed: {assumed}."] if assumed else []
-    foot.append(f"Prices of {attrs['prices']}: {str(attrs['note']).rstrip('.')}.")
+    foot.append(f"Prices of {about(attrs).prices}: {about(attrs).note.rstrip('.')}.")
     foot += ["Lost: backgrounds that lose an arm."] if "lost" in columns else []
     beyond = [
         f"A better one may lie beyond the largest numbers tried: {', '.join(edges)}."
