@@ -99,11 +99,11 @@ def analyze(
         the stored one (or the whole analysis, if none was stored) are named in
         ``attrs["exploratory"]``: they were chosen after the outcomes were seen.
     rng
-        Seed (0 is a seed), Generator or SeedSequence, for the draws of the posterior
+        Seed (0 is a seed), Generator or SeedSequence. For the draws of the posterior
         and for resampling.
     client
-        A `distributed.Client` whose workers infer tasks in parallel, as in
-        `causalgia.infer`; None: this process. The results are the same.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers infer tasks in parallel, as in `causalgia.infer`, with the same results.
     **fields
         Fields of `causalgia.Analysis`, in its place: ``control="wt", rope=(-1, 1)``.
         Of outcomes with a stored analysis they replace its fields, and are named in
@@ -333,7 +333,7 @@ def infer_and_decide(
     key
         Root key of the random streams.
     client
-        As `analyze`.
+        As in `analyze`.
     shrinks
         Whether hierarchical effect sizes stand beside verdicts that do not need them.
     """

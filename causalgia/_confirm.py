@@ -71,7 +71,7 @@ def confirm(
     predictor
         The predictor of the screen.
     rng
-        Seed (0 is a seed), Generator or SeedSequence; the seed of the screen gives
+        Seed (0 is a seed), Generator or SeedSequence. The seed of the screen gives
         other units, too.
     n_units
         Units of the confirmation; None: as many as in the screen, or as many as were
@@ -81,7 +81,8 @@ def confirm(
     other_predictor
         Whether to allow a predictor other than that of the screen.
     client
-        A `distributed.Client` whose workers predict; None: this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers predict.
 
     Returns
     -------

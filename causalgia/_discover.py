@@ -343,7 +343,8 @@ def discover(
         Whether a line for each stage, and how long it will take, is printed to stderr;
         on a terminal also a progress bar.
     rng
-        Seed of null sequences and backgrounds.
+        Seed (0 is a seed), Generator or SeedSequence. For null sequences and
+        backgrounds.
 
     Returns
     -------

@@ -117,7 +117,7 @@ class Analysis:
     cluster, block, covariates, target, weights
         As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
     ci_prob
-        Probability of every interval, from 0.5 to below 1; verdicts have the error rate
+        Probability of the intervals. From 0.5 to below 1; verdicts have the error rate
         ``1 - ci_prob``.
     family
         Rows among which an error rate holds. None: all rows of the table; ``"task"``:
@@ -127,9 +127,8 @@ class Analysis:
         ``"task"``: tasks borrow strength in the hierarchical effect sizes, as in
         `causalgia.infer`; for 20 contrasts or more in two tasks or more.
     rope
-        Region of practical equivalence: (lower, upper) on the scale of the contrast, or
-        task -> (lower, upper); ``"placebo"``; ``"placebo outliers"``; sd of the control
-        arm such as ``"0.2 sd"``; or 0 for direction alone.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. `causalgia.decide` says what each means.
     error
         Error rate of the verdicts, as in `causalgia.decide`: ``"fdr"``, ``"fwer"``,
         ``"each"``; or ``"posterior"``, declared beforehand for a screen of 10 or more

@@ -193,7 +193,8 @@ def run(
         design or the analysis; or ``"moments"``, their moments, in memory that does not
         grow with the number of units. The last two need a crossover.
     client
-        A `distributed.Client`, whose Dask workers predict. None: this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers predict.
     analysis
         The planned analysis, stored with the outcomes. None: that of the design.
     until

@@ -127,7 +127,8 @@ def attribute(
         Baselines of each sequence, at least 2. At a site, one baseline's score has a
         standard deviation of about .8 of the mean: 8 give it to .3, 64 to .1.
     rng
-        Seed of the baselines; methods without baselines need none.
+        Seed (0 is a seed), Generator or SeedSequence. For the baselines; methods
+        without baselines need none.
     tasks
         Names or patterns such as ``"DNASE:*"`` of the tasks to explain; by default all.
         Gradients and DeepLIFT take a backward pass for each.

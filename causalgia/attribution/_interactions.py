@@ -516,8 +516,8 @@ def dfim(
         Random exchanges of the site of each sequence. Where a site has no more
         exchanges than that (3 for a position, 9 for two), all of them are made.
     rng
-        Seed of exchanges and of baselines; a source of one or two positions with a
-        method without baselines needs none.
+        Seed (0 is a seed), Generator or SeedSequence. For exchanges and baselines; a
+        source of one or two positions with a method without baselines needs none.
     tasks, skip, progress
         As in `causalgia.attribute`.
 

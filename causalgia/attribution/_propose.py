@@ -139,7 +139,7 @@ def propose(
         to the sequences and to their reverse complements correlate by 0.9 or more in
         each task. If not, a pattern of modisco is split by strand.
     rng
-        Seed of the null sequences.
+        Seed (0 is a seed), Generator or SeedSequence. For the null sequences.
 
     Returns
     -------

@@ -371,7 +371,8 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
         Copies, each shuffled by itself. Effects of one copy are those of one random
         network, so that what holds of random networks takes several.
     rng
-        Seed of the shuffles. Copy k is the same whatever `n_draws`.
+        Seed (0 is a seed), Generator or SeedSequence. For the shuffles. Copy k is the
+        same whatever `n_draws`.
 
     Returns
     -------

@@ -202,7 +202,7 @@ def cases(*, n_sequences: int = 60, rng: RNG = 0) -> tuple[Case, ...]:
     n_sequences
         Sequences of each case, 40 or more.
     rng
-        Seed of the sequences.
+        Seed (0 is a seed), Generator or SeedSequence. For the sequences.
 
     Returns
     -------

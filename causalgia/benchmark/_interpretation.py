@@ -135,7 +135,8 @@ def interpretation(
         By default those of the zoo, `causalgia.benchmark.cases`; add your own:
         ``[*cg.benchmark.cases(), own]``.
     rng
-        Seed of the cases of the zoo and of the null sequences.
+        Seed (0 is a seed), Generator or SeedSequence. For the cases of the zoo and the
+        null sequences.
 
     Returns
     -------

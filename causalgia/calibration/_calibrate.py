@@ -106,9 +106,9 @@ def calibrate(
     alpha
         Probability that any row falls outside its band although all nominal rates hold.
     client
-        Client of a Dask cluster (`distributed.Client`) that runs the trials. Seeds do
-        not depend on workers: the table is the same, to the bit on equal hardware, for
-        any number of them. None: this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process.
+        Seeds do not depend on workers: the table is the same, to the bit on equal
+        hardware, for any number of them.
 
     Returns
     -------

@@ -394,9 +394,9 @@ def planning_noise(
         found = mpra.components(counts, control=options.control, arm_names=chosen)
     except CausalgiaError as error:
         # --replicates, --arms and others are those of the next library
-        of_pilot = ("replicates", "arms", "assignment", "conditions", "drop_unknown")
-        names = {name: f"pilot_{name}" for name in of_pilot}
-        raise error.renamed({**names, "arm_names": "pilot_arms"}) from error
+        ours = ("replicates", "arms", "assignment", "conditions", "drop_unknown")
+        names = {name: f"pilot_{name}" for name in ours} | {"arm_names": "pilot_arms"}
+        raise error.renamed(names) from error
     return mpra.NoiseModel(**given), found  # type: ignore[arg-type]
 
 

@@ -188,8 +188,8 @@ class NullModel(Choice):
         n_units
             How many.
         rng
-            Seed, Generator or SeedSequence; `cg.run` with the same `rng` draws the same
-            units.
+            Seed (0 is a seed), Generator or SeedSequence. `cg.run` with the same `rng`
+            draws the same units.
 
         Returns
         -------

@@ -337,8 +337,8 @@ def placebos(
     strand
         Strand on which they are written.
     rng
-        Seed of the placebos: a fixed choice of the design and not part of a trial's
-        randomness, hence its default.
+        Seed (0 is a seed), Generator or SeedSequence. For the placebos: a fixed choice
+        of the design and not part of a trial's randomness, hence its default.
 
     Returns
     -------

@@ -106,9 +106,9 @@ def estimate(
     control
         Of outcomes: the arm subtracted from every other arm, as in `contrast`.
     cluster
-        ``"auto"``: by ``parent`` if any parent has more than one unit. ``"none"``:
-        units are independent. Or the name of a coordinate on the units. Clustered
-        standard errors are CR2 with Satterthwaite degrees of freedom.
+        Units that vary together. ``"auto"``: by ``parent`` if any parent has more than
+        one unit. ``"none"``: units are independent. Or the name of a coordinate on the
+        units. Clustered standard errors are CR2 with Satterthwaite degrees of freedom.
     block
         Parallel trials: the coordinate within which arms were randomized. None:
         ``block``, if the outcomes have it. Blocks are random for the target
@@ -125,7 +125,7 @@ def estimate(
         or more placebos, as one contrast. ``"population x replicates"``: new elements
         and replicates, the default for measured activities.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
     weights
         Crossover: ``"units"``, each unit has weight 1; or ``"clusters"``, each cluster
         has weight 1. They differ if effects depend on the size of a cluster.
@@ -700,7 +700,7 @@ def size_dependence(ice: Array, cluster: Codes) -> tuple[Array, float]:
     ice
         Individual causal effects, shape ``(n, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present.
 
     Returns
     -------

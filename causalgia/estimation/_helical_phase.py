@@ -390,7 +390,7 @@ def unitwise_wave(
     period
         P.
     cluster
-        Cluster of each unit, shape ``(n,)``, or None.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
 
     Raises
     ------

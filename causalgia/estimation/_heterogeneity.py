@@ -57,9 +57,9 @@ def sd_of(
     ice
         Individual causal effects, shape ``(n, ...)``.
     cluster
-        Cluster of each unit, shape ``(n,)``, or None.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
 
     Returns
     -------
@@ -404,7 +404,7 @@ def slopes(
     ice
         Individual causal effects, shape ``(n, ...)``.
     cluster
-        Cluster of each unit, shape ``(n,)``, or None.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
     ci_prob
         Probability of the intervals.
 

@@ -106,7 +106,7 @@ def hypotheses(
         mapping: name -> text, or name -> contrast -> weight. Or a matrix with a row for
         each hypothesis and a column for each contrast; names of a DataFrame are used.
     ci_prob
-        Probability of the intervals; None: that of the estimates.
+        Probability of the intervals. None: that of the estimates.
 
     Returns
     -------

@@ -65,9 +65,9 @@ def shape_change(
         First position, and the one after the last, of the profile; None: the whole
         track.
     cluster
-        Units that are left out together, as in `estimate`.
+        As in `estimate`. They are left out together.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
 
     Returns
     -------

@@ -91,8 +91,8 @@ def mean_ice(
     ice
         Individual causal effects, shape ``(n, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
-        unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
+        each unit is one.
     kind
         ``"CR0"`` to ``"CR3"``; the df are Satterthwaite's (Bell-McCaffrey) for that
         kind.
@@ -210,7 +210,7 @@ def mean_of_cluster_means(ice: Array, cluster: Codes) -> Estimate:
     ice
         Individual causal effects, shape ``(n, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present.
 
     Raises
     ------
@@ -297,8 +297,8 @@ def crossed_mean(
     ice
         Individual causal effects, shape ``(n, M, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
-        unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
+        each unit is one.
     between
         From `between_levels`: moderated variances between the levels' means, used
         instead of the sample's own.
@@ -463,8 +463,8 @@ def next_level(
     ice
         Individual causal effects, shape ``(n, J, ...)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
-        unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
+        each unit is one.
     between
         From `causalgia.estimation.crossover.between_levels`: moderated variances
         between the levels' means, used instead of the sample's own. The interval then

@@ -101,8 +101,7 @@ def one_sided_p(
     lower, upper
         Ends of the region, on the scale of ``ace``, broadcast against it.
     ci_prob
-        Probability of the corresponding intervals: it determines which mean of a ratio
-        is unclear.
+        Probability of the intervals. It determines which mean of a ratio is unclear.
 
     Returns
     -------
@@ -216,7 +215,7 @@ def effect_limits(estimates: xr.Dataset, ci_prob: float | Array) -> tuple[Array,
     estimates
         As in `one_sided_p`.
     ci_prob
-        Their probability, broadcast against the effects.
+        Probability of the intervals. It is broadcast against the effects.
 
     Returns
     -------

@@ -274,7 +274,7 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
     ice
         Individual causal effects of one contrast, shape ``(n,)``.
     cluster
-        Cluster of each unit, 0 to G - 1, shape ``(n,)``; without it each unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. Without it each unit is one.
 
     Raises
     ------

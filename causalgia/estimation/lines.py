@@ -107,7 +107,7 @@ def errors_in_variables(
     scatter
         Whether points scatter about the line beyond their errors.
     ci_prob
-        Probability of the limits.
+        Probability of the intervals.
 
     Raises
     ------
@@ -448,7 +448,7 @@ def weighted_line(
     x, y, weights
         Shape ``(n,)``; None: equal weights.
     cluster
-        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. A unit is a point.
 
     Examples
     --------
@@ -509,7 +509,7 @@ def errors_in_both(
     scatter
         Whether points scatter about the line beyond their errors.
     cluster
-        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. A unit is a point.
 
     Raises
     ------

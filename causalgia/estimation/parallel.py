@@ -95,7 +95,7 @@ def fit_arms(
     arm_codes
         The arms to fit.
     cluster
-        Cluster of each unit, shape ``(n,)``; without it each unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. Without it each unit is one.
     covariates
         Centered at their mean over all n units, shape ``(n, p)``.
     rounding
@@ -422,7 +422,7 @@ def add_covariate_sampling(
     covariates
         Centered, shape ``(n, p)``.
     cluster
-        Cluster of each unit, 0 to G - 1, or None, shape ``(n,)``.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each unit is one.
 
     References
     ----------

@@ -342,7 +342,7 @@ def fieller(
     df
         Degrees of freedom, shape ``(...)``.
     ci_prob
-        Probability of the set, broadcast against the means.
+        Probability of the intervals. It is broadcast against the means.
 
     Returns
     -------
@@ -546,8 +546,7 @@ def working_scale(
     divisor
         As in `WorkingScale`, also for clear means; zeros without a divisor.
     ci_prob
-        Probability of the intervals, which determines the distance from 0 that is
-        clear.
+        Probability of the intervals. It determines the distance from 0 that is clear.
 
     Examples
     --------

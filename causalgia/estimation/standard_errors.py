@@ -78,7 +78,7 @@ def regress(
     c
         Weights of the coefficients, shape ``(q,)``.
     cluster
-        Cluster of each unit, 0 to G - 1, shape ``(n,)``; without it each unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. Without it each unit is one.
     kind
         ``"CR0"``, ``"CR1"`` (CR0 times G / (G - 1)), ``"CR2"`` or ``"CR3"``.
 

@@ -51,10 +51,10 @@ def across_predictors(
     contrast
         Name of the contrast, one that the experiment names.
     client
-        Client of a Dask cluster (`distributed.Client`) whose workers take one predictor
-        each at a time; None: this process. Estimates do not depend on the number of
-        workers (bit for bit on equal hardware). Outcomes are sent to the workers, which
-        pays for some tens of predictors or large outcomes.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers take one predictor each at a time. Estimates do not depend on the number
+        of workers (bit for bit on equal hardware). Outcomes are sent to the workers,
+        which pays for some tens of predictors or large outcomes.
 
     Returns
     -------
@@ -154,14 +154,15 @@ def share_of_predictors(
         ``cg.infer(across_predictors(...), rng=)``, which takes only predictors whose
         effect varies.
     rope
-        Region of practical equivalence, as in `causalgia.decide`. In sd of the control
-        arm, it is a point for a predictor whose control arm does not vary.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. In sd of the control arm, it is a point for a predictor whose control arm
+        does not vary.
     ci_prob
-        Probability of the interval; 1 minus the false discovery rate among the claimed
-        predictors.
+        Probability of the intervals. 1 minus it is the false discovery rate among the
+        claimed predictors.
     rng
-        Seed, Generator or SeedSequence for posterior draws, where `found` are
-        estimates.
+        Seed (0 is a seed), Generator or SeedSequence. For posterior draws, where
+        `found` are estimates.
 
     Returns
     -------

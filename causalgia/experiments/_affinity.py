@@ -107,8 +107,8 @@ def affinity(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for the effect of each motif and for the change of
-        the line, on the predictor's scale.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. It is that of the effect of each motif and of the change of the line.
 
     Returns
     -------

@@ -74,8 +74,8 @@ def context_dependence(
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
         dinucleotides. The two flanks of the element are shuffled separately.
     rope
-        Region of practical equivalence for the contrast, on the predictor's scale; sd
-        of the wild type.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the wild type.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def context_index(
     df
         Degrees of freedom, shape ``(...)``.
     ci_prob
-        Probability of each interval.
+        Probability of the intervals.
 
     References
     ----------

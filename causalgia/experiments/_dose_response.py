@@ -155,7 +155,8 @@ def dose_response(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
 
     Returns
     -------

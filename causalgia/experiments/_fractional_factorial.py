@@ -112,8 +112,8 @@ def arrangement_screen(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for every effect, on the predictor's scale; sd
-        of the runs at the low level.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the runs at the low level.
 
     Returns
     -------
@@ -199,8 +199,8 @@ def fractional_factorial(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for every effect, on the predictor's scale; sd
-        of the runs at the low level.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the runs at the low level.
 
     Returns
     -------

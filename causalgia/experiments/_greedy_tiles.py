@@ -81,8 +81,8 @@ def greedy_round(
     chosen
         (start, stop) of the tiles chosen so far.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd
-        of the outcome with the chosen tiles shuffled.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the outcome with the chosen tiles shuffled.
 
     Returns
     -------
@@ -187,10 +187,10 @@ def greedy_tiles(
         ``"lower"``: the tile whose loss lowers the outcome most (an enhancing set);
         ``"raise"``: the one whose loss raises it most (a silencing set).
     ci_prob
-        Probability of each interval.
+        Probability of the intervals.
     client
-        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None:
-        this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers predict.
 
     Returns
     -------

@@ -56,7 +56,8 @@ def junctions(
     motifs
         Strings of IUPAC letters, or what `causalgia.motif` takes; by name in a mapping.
     rng
-        As in `causalgia.run`; the same value gives the units and draws of that trial.
+        Seed (0 is a seed), Generator or SeedSequence. The value of `causalgia.run`
+        gives the units and draws of that trial.
     threshold
         p-value of the lowest score of an instance of a motif, by default 1e-4; not
         allowed with strings only.

@@ -105,9 +105,10 @@ def kmer_screen(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence: ``"placebo outliers"``, five standard
-        deviations about the random sequences (`causalgia.multiplicity.placebo_fences`);
-        ``"placebo"``, their central 95 %, with directions by ranks; or limits.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. ``"placebo outliers"`` is five standard deviations about the random
+        sequences (`causalgia.multiplicity.placebo_fences`), ``"placebo"`` their central
+        95 %, with directions by ranks.
 
     Returns
     -------

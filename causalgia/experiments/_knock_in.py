@@ -106,7 +106,8 @@ def knock_in(
     n_units
         Number of sequences (times the null model's draws), a random subset; None: all.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
 
     Returns
     -------

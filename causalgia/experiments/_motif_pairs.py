@@ -154,7 +154,8 @@ def motif_pair(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
 
     Returns
     -------
@@ -447,7 +448,8 @@ def motif_pairs(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
 
     Returns
     -------

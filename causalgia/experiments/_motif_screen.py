@@ -109,7 +109,8 @@ def motif_screen(
     n_units
         Backgrounds.
     rope
-        Region of practical equivalence, as in `causalgia.experiments.kmer_screen`.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. As in `causalgia.experiments.kmer_screen`.
 
     Returns
     -------

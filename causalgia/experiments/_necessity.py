@@ -81,8 +81,8 @@ def necessity(
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
         dinucleotides.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd
-        of the wild type.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the wild type.
 
     Returns
     -------
@@ -157,8 +157,8 @@ def sufficiency(
         The span that every arm keeps, such as the promoter that a tile acts on; None:
         no span is kept.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd
-        of the fully shuffled arm.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the fully shuffled arm.
 
     Returns
     -------

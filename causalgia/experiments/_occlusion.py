@@ -82,7 +82,8 @@ def occlusion(
         p-value of the lowest score of an instance of a motif, by default 1e-4; not
         allowed for a string.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
 
     Returns
     -------

@@ -81,9 +81,8 @@ def proposals(
         Backgrounds; None: all sequences of a `causalgia.Genomic`, 1,000 of other null
         models.
     rope
-        Region of practical equivalence: ``"placebo outliers"``, five standard
-        deviations about the random sequences (`causalgia.multiplicity.placebo_fences`);
-        or as for `causalgia.experiments.kmer_screen`.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. As in `causalgia.experiments.kmer_screen`.
 
     Returns
     -------

@@ -95,7 +95,8 @@ def site_pairs(
         models. "negligible" takes 300 or more: fewer could miss effects on 1 % of
         backgrounds.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
 
     Returns
     -------

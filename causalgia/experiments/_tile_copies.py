@@ -50,8 +50,8 @@ def tile_copies(
         0-based starts of two or more non-overlapping copies, in the order in which they
         are added; the tile's own start may be among them.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd
-        of the arms that are subtracted.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the arms that are subtracted.
 
     Returns
     -------

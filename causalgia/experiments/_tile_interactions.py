@@ -89,8 +89,8 @@ def tile_interactions(
         Length of the k-lets whose counts a shuffle preserves: 1 composition, 2
         dinucleotides.
     rope
-        Region of practical equivalence for every contrast, on the predictor's scale; sd
-        of the arms that are subtracted.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the arms that are subtracted.
 
     Returns
     -------

@@ -101,11 +101,11 @@ def tile_search(
         all sequences agree exactly, there is no t test and p is ``2^(1 - n)`` of a sign
         test: narrow spans then need more draws.
     rope
-        Region of practical equivalence, on the predictor's scale; sd of the wild type;
-        0 for any effect at all.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. An sd is that of the wild type; 0 is any effect at all.
     client
-        Client of a Dask cluster (`distributed.Client`) that runs the predictions; None:
-        this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers predict.
 
     Returns
     -------

@@ -181,10 +181,10 @@ def variants(
         Backgrounds, by default 1,000 (or all real sequences); without `null` each
         variant is a unit.
     rope
-        Region of practical equivalence, on the predictor's scale: by default
-        ``"0.2 sd"`` of the reference alleles' outcomes; with matched variants
-        ``"matched"``: absolute effects up to the largest but 5 % of theirs, beyond
-        which p is at most .05.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. By default ``"0.2 sd"`` of the reference alleles' outcomes; with matched
+        variants ``"matched"``: absolute effects up to the largest but 5 % of theirs,
+        beyond which p is at most .05.
     skip
         Reasons for which variants are left out instead of refused, ``"all"`` or any of:
         ``"mismatch"`` (the genome has another reference allele; refused still where

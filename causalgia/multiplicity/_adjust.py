@@ -160,9 +160,10 @@ def adjust(
         Number of flips of ``"sign_flip"``. All 2^G flips of G clusters are used if G is
         at most 14 or 2^G at most `n_flips`.
     cluster
-        For effects, as in `estimate`: the units that are resampled or flipped together.
+        As in `estimate`. For effects: these units are resampled or flipped together.
     rng
-        Seed, Generator or SeedSequence, for ``"bootstrap_t"`` and random flips.
+        Seed (0 is a seed), Generator or SeedSequence. For ``"bootstrap_t"`` and random
+        flips.
 
     Returns
     -------

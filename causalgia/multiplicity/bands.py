@@ -93,7 +93,7 @@ def simultaneous(
         ``"bootstrap_t"`` of 20 clusters or more, else ``"bonferroni"``, and a note of
         the result says so.
     ci_prob
-        Probability that all intervals of a family hold.
+        Probability of the intervals. All of a family hold together with it.
     over
         ``"contrast"``: a family is the contrasts of one task. ``"position"``: it is the
         positions of one curve, a contrast in one task, of effects (or estimates) with a
@@ -107,10 +107,10 @@ def simultaneous(
         Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``. No other method uses it:
         ``"dunnett"`` integrates, or simulates 65,535 draws.
     cluster
-        For effects, as in `estimate`: the units that are resampled together.
+        As in `estimate`. For effects: these units are resampled together.
     rng
-        Seed, Generator or SeedSequence; needed by ``"bootstrap_t"``, and so by
-        ``"auto"`` from 20 clusters on. ``"dunnett"`` integrates with a fixed seed
+        Seed (0 is a seed), Generator or SeedSequence. Needed by ``"bootstrap_t"``, and
+        so by ``"auto"`` from 20 clusters on. ``"dunnett"`` integrates with a fixed seed
         without it.
 
     Returns
@@ -533,7 +533,7 @@ def selected_intervals(
         `causalgia.adjust`); names of contrasts; or a mask, bool, ``(contrast)`` or of
         the shape of ``ace``. m is the number of contrasts in the estimates.
     ci_prob
-        Probability, 1 minus the false-coverage rate.
+        Probability of the intervals. 1 minus it is the false-coverage rate.
 
     Returns
     -------

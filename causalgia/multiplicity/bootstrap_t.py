@@ -91,15 +91,15 @@ def bootstrap_t_max(
     ice
         Individual causal effects, shape ``(n, K)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
-        unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
+        each unit is one.
     n_draws
         Resamples.
     ci_prob
-        Probability at the critical value of the maximum, the half-width of the band in
-        standard errors.
+        Probability of the band. Its critical value is that of the maximum, the
+        half-width of the band in standard errors.
     rng
-        Seed, Generator or SeedSequence.
+        Seed (0 is a seed), Generator or SeedSequence.
     curve
         Whether the contrasts are positions of curves, most of which an edit may not
         reach: those at which no cluster differs are then not counted as rare for

@@ -286,8 +286,8 @@ def sign_flip_max_t(
     ice
         Individual causal effects, shape ``(n, K)``.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
-        unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
+        each unit is one.
     statistic
         ``"studentized"`` or ``"mean"``; with the mean, contrasts of large variance
         dominate the maximum.
@@ -297,9 +297,10 @@ def sign_flip_max_t(
         Flips drawn. All 2^G are enumerated instead where G is at most 14 or 2^G at most
         `n_flips`.
     ci_prob
-        Probability at the critical value of the maximum.
+        Probability of the band.
     rng
-        Seed, Generator or SeedSequence; not needed where all flips are enumerated.
+        Seed (0 is a seed), Generator or SeedSequence. Not needed where all flips are
+        enumerated.
 
     Returns
     -------
@@ -639,7 +640,7 @@ def critical_values(
     n_draws
         Draws of the multipliers.
     rng
-        Seed, Generator or SeedSequence.
+        Seed (0 is a seed), Generator or SeedSequence.
 
     Raises
     ------

@@ -86,7 +86,7 @@ def against_maxima(
         Draws of the same statistics in the order of `descending_order`, shape
         ``(K, b)`` each.
     ci_prob
-        Probability at which the critical value is read.
+        Probability of the band. The critical value is read at it.
     exact
         Whether the draws enumerate the reference distribution, the observed one
         included.

@@ -83,11 +83,12 @@ def multivariate_t_max(
     df
         Degrees of freedom of the common scale; infinite: normal.
     ci_prob
-        Probability at the critical value.
+        Probability of the band.
     alternative
         ``"two-sided"`` or ``"greater"``.
     rng
-        Seed of quasi-random points and simulation.
+        Seed (0 is a seed), Generator or SeedSequence. For quasi-random points and
+        simulation.
 
     Returns
     -------

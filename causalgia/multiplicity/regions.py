@@ -78,8 +78,8 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     Parameters
     ----------
     rope
-        Two numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo outliers"``; 0; or for each
-        task two numbers.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``,
         or ``se`` and placebos.
@@ -287,7 +287,8 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     estimates
         With ``control_sd (contrast, task[, model])``.
     rope
-        As `causalgia.decide` takes it.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
 
     Examples
     --------

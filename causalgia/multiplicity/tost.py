@@ -39,10 +39,10 @@ def equivalence(
         ``effect`` and ``se``; or the effects from `causalgia.contrast`, which are
         estimated first.
     rope
-        The region, on attrs["contrast_scale"], in every form that `causalgia.decide`
-        takes.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. Its numbers are on attrs["contrast_scale"].
     ci_prob
-        Probability of the wide interval, above 1/2.
+        Probability of the intervals. It is that of the wide interval, above 1/2.
 
     Returns
     -------

@@ -168,7 +168,7 @@ def p_and_limits(
     ace, se, df
         Average causal effect, its standard error and degrees of freedom, of one shape.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
 
     Returns
     -------

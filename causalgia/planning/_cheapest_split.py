@@ -80,7 +80,7 @@ def cheapest_split(
         of placebos is part of the result; a unit then costs one prediction for each
         placebo and one for the control.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
 
     Returns
     -------
@@ -479,7 +479,7 @@ def cheapest(
     min_members
         1 if members are not drawn; else their smallest number.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
 
     Notes
     -----

@@ -93,17 +93,16 @@ def sample_size(
     half_width
         Required half width, on the scale of the effect.
     rope
-        Region of practical equivalence, in every form that `causalgia.decide` takes: on
-        the scale of the contrast, by task, ``"0.2 sd"`` or from placebos of the
-        pilot (whose region is taken as fixed); 0: direction alone.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. That from placebos of the pilot is taken as fixed.
     true_effect
         A true effect to plan for, on the scale of the contrast: 1 is no effect for
         ratios.
     assurance
         Required probability of a verdict, or power; not for `half_width`.
     ci_prob
-        Probability of the interval, with which verdicts and tests are given at the
-        error rate ``1 - ci_prob``.
+        Probability of the intervals. Verdicts and tests have the error rate ``1 -
+        ci_prob``.
     n_contrasts
         Rows (contrasts times tasks) of the table among which ``q`` of a verdict is
         taken. The plan is for the verdict that is the only one of its kind, which needs

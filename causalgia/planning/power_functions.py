@@ -51,8 +51,8 @@ def t_power(
         True effect, true standard error and degrees of freedom, broadcast against each
         other. Where se is 0 the power is 1 for an effect and 0 for none.
     ci_prob
-        1 minus the error rate of the test, above 0.5: probability of the interval that
-        excludes no effect where the test rejects it.
+        Probability of the intervals. 1 minus it is the error rate of the test: an
+        interval excludes no effect where the test rejects it. Above 0.5.
     sides
         2, or 1 for the test against larger effects.
 
@@ -146,10 +146,11 @@ def verdict_probability(
     center, spread, se, df
         Broadcast against each other.
     rope
-        Region in numbers; 0 for a direction alone; or two arrays, the ends of regions,
-        broadcast against these (equal for a direction alone).
+        Region of practical equivalence in numbers; 0 for a direction alone; or two
+        arrays, the ends of regions, broadcast against these (equal for a direction
+        alone).
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
     negligible
         Whether the verdict "negligible" may be given.
     n

@@ -622,7 +622,7 @@ def ranks(
     name
         What was ranked, for the heading.
     ci_prob
-        Probability of the bands.
+        Probability of the band.
 
     Returns
     -------

@@ -143,7 +143,7 @@ def infer(
     n_draws
         Total number of draws over four chains, rounded up to a multiple of four.
     rng
-        Source of randomness: an int, a Generator or a SeedSequence.
+        Seed (0 is a seed), Generator or SeedSequence.
     log_likelihood
         Whether to include the pointwise log likelihood for ``az.loo``, which is as
         large as ``ace``. ``"auto"``: up to four million numbers (under an atom with a
@@ -151,8 +151,8 @@ def infer(
     accept_unconverged
         Return NUTS draws that have not converged, with a warning instead of an error.
     client
-        Client of a Dask cluster whose workers infer tasks and families, with the same
-        result. None: this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers infer tasks and families, with the same result.
     across
         ``"task"``: tasks borrow strength by adaptive shrinkage over patterns of effects
         (mash), if Stein's estimate of the risk says that this is better than each task

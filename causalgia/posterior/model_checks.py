@@ -216,7 +216,7 @@ def prior_predictive(
     n_draws
         Independent draws.
     rng
-        Source of randomness.
+        Seed (0 is a seed), Generator or SeedSequence.
 
     Returns
     -------
@@ -306,7 +306,7 @@ def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
         From `infer`; or any tree with ``ace`` in its posterior and ``se`` in its
         constant_data.
     rng
-        Source of randomness.
+        Seed (0 is a seed), Generator or SeedSequence.
 
     Returns
     -------

@@ -95,8 +95,8 @@ class Protocol:
     predictor
         The predictor, or its fingerprint.
     rng
-        The seed, a whole number from 0 to below 2^63. None: derived from everything
-        else that is fixed, so that nobody chose it.
+        Seed, a whole number. From 0 to below 2^63; None: derived from everything else
+        that is fixed, so that nobody chose it.
     until
         Stopping rule of `causalgia.run`: `causalgia.Precision` or `causalgia.Decided`.
 
@@ -353,7 +353,7 @@ class Protocol:
         design, predictor
             Those that were locked: a lock has fingerprints and no sequences or weights.
         rng
-            Another seed than the locked one, which is a deviation.
+            Seed, a whole number. Another than the locked one is a deviation.
         store, same_answers, keep, client, progress
             As in `causalgia.run`. The marks of the lock are kept beside the store, in
             ``{store}.protocol.json``; the same call resumes the trial, whose time is

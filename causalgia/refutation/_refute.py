@@ -170,7 +170,8 @@ def refute(
         The predictor of the trial; None for outcomes alone, with the checks that
         predict nothing.
     rng
-        Seed of fresh units, placebos and permutations.
+        Seed (0 is a seed), Generator or SeedSequence. For fresh units, placebos and
+        permutations.
     checks
         Names of functions of `causalgia.refutation`, such as
         ``["beyond_placebos", "strand"]``, or names that the result prints, such as

@@ -104,7 +104,8 @@ class Claim:
     predictor
         The predictor of the trial. None: only checks that predict nothing.
     rng
-        Seed of fresh units, placebos and permutations.
+        Seed (0 is a seed), Generator or SeedSequence. For fresh units, placebos and
+        permutations.
     control, contrasts
         As in `causalgia.contrast`; None: those of the stored analysis, or of the
         design.

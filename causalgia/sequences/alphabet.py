@@ -81,7 +81,8 @@ def encode(
     ambiguous
         Whether a letter such as N is an error or a draw.
     rng
-        Needed for ``ambiguous="draw"`` only.
+        Seed (0 is a seed), Generator or SeedSequence. Needed for ``ambiguous="draw"``
+        only.
     names
         What error messages call the records; by default their indices.
 

@@ -92,7 +92,7 @@ def confidence_sequence(
     n_clusters
         Number of clusters.
     ci_prob
-        Probability with which all looks together hold.
+        Probability of the intervals. All looks together hold with it.
     min_clusters
         Clusters at the first look.
     unseen

@@ -281,12 +281,13 @@ class Decided(Rule):
     Parameters
     ----------
     rope
-        (lower, upper) on the scale of the contrasts, for all tasks or for each by its
-        name; or 0 for direction alone: the side of no effect, which is 1 where the
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. It is fixed beforehand: in numbers, for all tasks or for each by its
+        name; or 0 for direction alone, the side of no effect, which is 1 where the
         stored analysis is of ratios.
     ci_prob
-        Probability with which all intervals hold at all looks together: 1 minus the
-        bound on the chance of a false verdict.
+        Probability of the intervals. All hold at all looks together with it: 1 minus
+        the bound on the chance of a false verdict.
     rare
         The share of backgrounds on which an effect must not be missed, between 0 and 1.
         The first look that may stop the trial has about ``3.7 / rare`` clusters: 368

@@ -56,7 +56,7 @@ class TrialSpec:
     design
         Design of the trial.
     rng
-        Seed.
+        Seed, a whole number.
     predictor
         Specification of the predictor.
     analysis

@@ -137,7 +137,7 @@ class LibrarySpec:
     design
         Design of the trial.
     rng
-        Seed.
+        Seed, a whole number.
     analysis
         Analysis plan.
     options

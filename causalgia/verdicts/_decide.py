@@ -106,12 +106,13 @@ def decide(
         which are estimated first; or a posterior of `causalgia.infer`, or another one
         with ``posterior/ace (chain, draw, contrast[, task])``.
     rope
-        ``(lower, upper)`` on the scale of the contrasts, or a mapping of these by task;
-        ``"0.2 sd"`` of the control arm's outcomes, on both sides of no effect;
-        ``"placebo"``, the central 95 % of 40 or more placebos;
-        ``"placebo outliers"``, within five standard deviations of their median by a
-        normal law of their central 80 %, or within the outermost on a side where these
-        have one effect; or 0, the direction alone.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. ``(lower, upper)`` is on the scale of the contrasts, as is a mapping of
+        these by task; ``"0.2 sd"`` is of the control arm's outcomes, on both sides of
+        no effect; ``"placebo"``, the central 95 % of 40 or more placebos; ``"placebo
+        outliers"``, within five standard deviations of their median by a normal law of
+        their central 80 %, or within the outermost on a side where these have one
+        effect; 0, the direction alone.
     error
         The error rate that is bounded by ``1 - ci_prob``. ``"fdr"``: the expected share
         of false directions among the directions of a family, and of false negligibles
@@ -122,7 +123,7 @@ def decide(
         interval of the effect has to lie in the region as well. None: ``"posterior"``
         of a posterior, else ``"fdr"``.
     ci_prob
-        Probability of the intervals; None: that of the estimates, else .95.
+        Probability of the intervals. None: that of the estimates, else .95.
     rare
         Share of the backgrounds on which an effect must not be missed: no effect is
         negligible where n independent backgrounds all miss it with a probability
@@ -687,7 +688,7 @@ def band_error(
     region
         On the scale of the contrast.
     ci_prob
-        As for the band.
+        Probability of the band.
     family
         Flat positions of the rows of each family.
     key

@@ -52,8 +52,8 @@ def heterogeneity(
     effects
         From `contrast`, of a crossover.
     rope
-        Region of practical equivalence on attrs["contrast_scale"], in every form that
-        `causalgia.decide` takes; None: no shares.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. Its numbers are on attrs["contrast_scale"]. None: no shares.
     quantiles
         Probabilities of the quantiles.
     cluster

@@ -767,8 +767,8 @@ def tilted_mean(
     tilted
         Its `tilt`.
     cluster
-        Cluster of each unit, 0 to G - 1, all present, shape ``(n,)``; without it each
-        unit is one.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. All are present; without it
+        each unit is one.
 
     Raises
     ------

@@ -451,7 +451,7 @@ def summarize(
         Ends of each effect's region of practical equivalence, on the scale of the
         draws, shape ``(K,)``.
     ci_prob
-        Probability of the equal-tailed interval.
+        Probability of the intervals. They are equal-tailed.
     null
         The value of no effect, about which the sign rate is: 1 for ratios.
 

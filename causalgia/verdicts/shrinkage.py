@@ -59,7 +59,8 @@ def shrink_effects(
     across
         ``"task"``: tasks borrow strength as well.
     client
-        Whose workers infer tasks in parallel.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers infer tasks in parallel.
 
     Examples
     --------

@@ -67,7 +67,7 @@ def mapped(
     names
         Name of each piece, for errors.
     client
-        A `distributed.Client`; None: this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process.
     keep
         Called here with the index and the result of each piece as it comes, in any
         order; returns what is kept of it.

@@ -84,7 +84,8 @@ def true_ace(
     n_units
         Units for contrasts without a closed form.
     rng
-        Seed of those units; their streams differ from those of any trial.
+        Seed (0 is a seed), Generator or SeedSequence. For those units; their streams
+        differ from those of any trial.
 
     Returns
     -------
@@ -421,7 +422,7 @@ def simulated_effects(
     n_units
         Least number of units, where units are drawn.
     rng
-        Seed of the units.
+        Seed (0 is a seed), Generator or SeedSequence. For the units.
     """
     used = np.unique(weights.indices)
     arms, weights = [arms[i] for i in used], weights[:, used]

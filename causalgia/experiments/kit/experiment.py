@@ -237,7 +237,7 @@ class Experiment(Design):
             From ``cg.run(experiment, ...)`` with any ``keep=``, or the estimates of its
             moments.
         rng
-            Seed (0 is a seed), Generator or SeedSequence for posterior draws and
+            Seed (0 is a seed), Generator or SeedSequence. For posterior draws and
             resampling. None: the seed of the trial, which is stored with its outcomes.
 
         Returns

@@ -132,7 +132,8 @@ class MatchedTrial(Experiment):
         outcomes
             From ``cg.run(experiment, ...)`` with ``keep="outcomes"`` or ``"effects"``.
         rng
-            Not used: the null variants were drawn with the experiment.
+            Seed (0 is a seed), Generator or SeedSequence. Not used: the null variants
+            were drawn with the experiment.
 
         Returns
         -------

@@ -43,7 +43,8 @@ def as_tile_sequences(
     n_draws
         Shuffles of each sequence.
     rope
-        Region of practical equivalence of the analysis.
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
     fixed_control
         Whether the control arm has no random part, so that its outcomes do not vary for
         a single sequence.

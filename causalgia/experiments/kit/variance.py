@@ -45,7 +45,7 @@ def variance_limits(variance: Array, se: Array, ci_prob: float) -> tuple[Array, 
     variance, se
         Arrays of one shape.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
 
     References
     ----------
@@ -93,7 +93,7 @@ def nested_split(
         Name of the residual component: the differences between units of one innermost
         group.
     ci_prob
-        Probability of the limits.
+        Probability of the intervals.
 
     Returns
     -------

@@ -455,9 +455,9 @@ def pearson(
     x, y
         Shape ``(n,)``, four or more.
     cluster
-        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. A unit is a point.
     ci_prob
-        Probability of the limits.
+        Probability of the intervals.
 
     References
     ----------
@@ -519,9 +519,9 @@ def disattenuated(
     x, y, sx, sy
         Effects and their standard errors, shape ``(n,)``.
     cluster
-        Cluster of each point, 0 to G - 1, shape ``(n,)``.
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. A unit is a point.
     ci_prob
-        Probability of the limits.
+        Probability of the intervals.
 
     References
     ----------
@@ -710,7 +710,7 @@ def residuals(
     line
         With its scatter, as from `causalgia.estimation.lines.errors_in_both`.
     ci_prob
-        Probability of the predictive intervals.
+        Probability of the intervals. They are predictive.
 
     Examples
     --------

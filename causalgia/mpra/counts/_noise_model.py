@@ -234,7 +234,8 @@ def simulate(
         recovery, missing, barcode_dispersion) are refused; the spread between
         backgrounds is that of `activity`.
     rng
-        Seed; the same seed gives the same counts.
+        Seed (0 is a seed), Generator or SeedSequence. The same seed gives the same
+        counts.
 
     Returns
     -------

@@ -613,7 +613,8 @@ def split_duplicates(
     min_barcodes
         Fewest barcodes of a half; oligos with fewer than twice as many are left out.
     rng
-        Seed, Generator or SeedSequence. The split does not depend on the order of rows.
+        Seed (0 is a seed), Generator or SeedSequence. The split does not depend on the
+        order of rows.
 
     Returns
     -------

@@ -117,13 +117,13 @@ def fit(
     ci_prob
         Probability of the intervals.
     client
-        A Dask client (`distributed.Client`) whose workers fit blocks of elements; the
-        result is the same, bit for bit on equal hardware, for any number of workers.
-        None: this process. ``"nb"`` is parallel as a whole, ``"hierarchical"`` for what
-        is by element, half of its time at 5 barcodes an oligo and a quarter at 50 (the
-        shares of silent cells and barcodes, and the prior of the noise, are learned
-        from all elements at once); the other methods are faster than the transfer and
-        run in this process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers fit blocks of elements; the result is the same, bit for bit on equal
+        hardware, for any number of workers. ``"nb"`` is parallel as a whole,
+        ``"hierarchical"`` for what is by element, half of its time at 5 barcodes an
+        oligo and a quarter at 50 (the shares of silent cells and barcodes, and the
+        prior of the noise, are learned from all elements at once); the other methods
+        are faster than the transfer and run in this process.
 
     Returns
     -------

@@ -87,8 +87,8 @@ def hierarchical(
     request
         Elements, arms and contrasts.
     client
-        Client of a Dask cluster whose workers fit blocks of elements; None: this
-        process.
+        A `distributed.Client`, on whose Dask workers this runs; None: this process. Its
+        workers fit blocks of elements.
 
     Returns
     -------

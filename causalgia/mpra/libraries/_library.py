@@ -117,7 +117,7 @@ def library(
         or, with synthesized barcodes, ``(left, junction, right)`` with the letters
         between insert and barcode.
     rng
-        Seed, Generator or SeedSequence.
+        Seed (0 is a seed), Generator or SeedSequence.
     rules
         Sites to avoid, GC content, runs and repeats; None: the defaults of
         `causalgia.mpra.OligoRules`.

@@ -253,7 +253,7 @@ def barcodes(
         Primers of the protocol: no barcode contains the last 8 letters of one on either
         strand.
     rng
-        Seed, Generator or SeedSequence.
+        Seed (0 is a seed), Generator or SeedSequence.
 
     Returns
     -------
@@ -399,7 +399,7 @@ def barcode_balance(
     n_permutations
         Number of reassignments; the smallest p is ``1 / (n_permutations + 1)``.
     rng
-        Seed, Generator or SeedSequence.
+        Seed (0 is a seed), Generator or SeedSequence.
 
     Returns
     -------

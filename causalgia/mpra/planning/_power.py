@@ -61,7 +61,7 @@ class PlannedContrast:
         Instead of `alpha`: false discovery rate of Benjamini-Hochberg, and share of
         elements that have an effect of the planned size.
     ci_prob
-        Probability of the interval.
+        Probability of the intervals.
 
     Raises
     ------
