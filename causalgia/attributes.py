@@ -592,6 +592,9 @@ class About(Generic[Absent]):
     measured_scale = _text(
         "concordance", "cg.mpra.concordance", "scale of the measured effects"
     )
+    of_two_fits = _whole(
+        "concordance", "cg.mpra.concordance", "1 where both sides were measured"
+    )
     lost = _json("concordance", "cg.mpra.concordance", "effects without a partner")
     flanks = _json("virtual outcomes", "cg.mpra.virtual_trial", "bases around an oligo")
     conditions = _json(

@@ -264,7 +264,10 @@ def _numbers_of(text: str) -> Any:
         parts = [part.rpartition("=") for part in text.split(";") if part.strip()]
         return {task.strip(): _numbers_of(ends) for task, _, ends in parts}
     try:
-        numbers = [float(part) for part in text.replace(",", " ").split()]
+        numbers = [
+            int(part) if part.lstrip("+-").isdecimal() else float(part)
+            for part in text.replace(",", " ").split()
+        ]
     except ValueError:
         return text
     return numbers[0] if len(numbers) == 1 else numbers or text

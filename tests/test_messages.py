@@ -13,7 +13,13 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError, StoreError, printable, quoted_apart
+from causalgia.errors import (
+    CausalgiaError,
+    OutcomesError,
+    StoreError,
+    printable,
+    quoted_apart,
+)
 from causalgia.trial.archive import Archive
 
 _PACKAGE = Path(cg.__file__).parent
@@ -224,9 +230,13 @@ def test_a_long_value_is_quoted_in_80_characters(verb, kind, outcomes, estimates
     assert len(text) < 1_000, text
 
 
-def test_a_scale_that_is_no_text_is_shown_as_messages_show_it(outcomes):
-    effects = cg.contrast(outcomes.assign_attrs(scale=10**5_000), control="none")
-    assert cg.report(cg.estimate(effects))
+def test_a_scale_that_is_no_text_is_refused_in_few_letters(outcomes):
+    effects = outcomes.assign_attrs(scale=10**5_000)
+    with pytest.raises(
+        OutcomesError, match="is int with more digits than can be"
+    ) as no:
+        cg.report(cg.estimate(cg.contrast(effects, control="none")))
+    assert len(str(no.value)) < 400
 
 
 @pytest.mark.parametrize(

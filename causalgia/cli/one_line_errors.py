@@ -103,12 +103,13 @@ def set_options(options: frozenset[str]) -> None:
 _command: ContextVar[str] = ContextVar("command", default="causalgia")
 
 
-def in_shell(text: str, *, of_predictor: bool = False) -> str:
+def in_shell(text: str, *, of_predictor: bool = False, begins: bool = True) -> str:
     """Return a message with Python arguments and functions replaced by options,
     trial-file keys and commands.
 
     Keys that several tables of the trial file have (tasks, scale, weights) are those of
-    the predictor in its errors.
+    the predictor in its errors. A text that `begins` a message may begin with an
+    argument, ``tau: it is -1``; after the name of a file, it is a key there.
 
     Examples
     --------
@@ -151,12 +152,13 @@ def in_shell(text: str, *, of_predictor: bool = False) -> str:
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
     text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
-    text = _FIRST_ARGUMENT.sub(
-        lambda found: (
-            name if (name := _option_name(found[0])) in _options.get() else found[0]
-        ),
-        text,
-    )
+    if begins:
+        text = _FIRST_ARGUMENT.sub(
+            lambda found: (
+                name if (name := _option_name(found[0])) in _options.get() else found[0]
+            ),
+            text,
+        )
     return _ARGUMENT.sub(
         partial(_shell_argument, of_predictor=of_predictor),
         _CALL.sub(_shell_call, text),
@@ -181,7 +183,7 @@ def error_in_shell(error: CausalgiaError) -> str:
 
     def words(part: str | Setting) -> str:
         if isinstance(part, str):
-            return in_shell(part, of_predictor=of_predictor)
+            return in_shell(part, of_predictor=of_predictor, begins=not error.places)
         if part.in_toml:
             return str(part)
         shown = _setting_in_shell(part.name, part.value, of_predictor=of_predictor)

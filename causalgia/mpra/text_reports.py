@@ -209,7 +209,7 @@ def _agreement(one: xr.Dataset) -> list[str]:
     slope = _with_ci(best, "slope")
     times = (
         f"Those of the second are {slope} times those of the first"
-        if one.attrs.get("of_two_fits")
+        if about(one, None).of_two_fits
         else f"Measured effects are {slope} times the virtual ones"
     )
     return [
@@ -224,7 +224,7 @@ def _sides(one: xr.Dataset) -> str:
     """Return what is compared: a virtual with a measured trial, or two measured ones."""
     return (
         "The effects measured in two libraries"
-        if one.attrs.get("of_two_fits")
+        if about(one, None).of_two_fits
         else "Virtual and measured effects"
     )
 

@@ -476,7 +476,6 @@ def read_bed(
                 _window,
                 line,
                 number,
-                place=place,
                 length=int(length),
                 center=center,
                 stranded=stranded,
@@ -531,69 +530,68 @@ def is_bed_header(columns: Sequence[str]) -> bool:
 
 
 def _window(
-    line: str, number: int, *, place: str, length: int, center: str, stranded: bool
+    line: str, number: int, *, length: int, center: str, stranded: bool
 ) -> Window:
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 3:
         msg = (
-            f"{place}: {len(columns)} columns; a BED line has a chromosome, a start "
+            f"{len(columns)} columns; a BED line has a chromosome, a start "
             "and an end, separated by tabs"
         )
         raise SequenceError(msg)
     if is_bed_header(columns):
         names = ", ".join(map(quoted, columns[:3]))
         raise SequenceError(
-            f"{place}: {names} is a header, and BED has none; begin the line with '#', "
+            f"{names} is a header, and BED has none; begin the line with '#', "
             "or drop it"
         )
-    start = parse_int(columns[1], SequenceError, source=f"{place}: start")
-    end = parse_int(columns[2], SequenceError, source=f"{place}: end")
+    start = parse_int(columns[1], SequenceError, source="start")
+    end = parse_int(columns[2], SequenceError, source="end")
     if not 0 <= start < end:
         msg = (
-            f"{place}: start {start} and end {end}; a BED interval has 0 <= start < "
+            f"start {start} and end {end}; a BED interval has 0 <= start < "
             "end (starts are counted from 0)"
         )
         raise SequenceError(msg)
     middle = (
         (start + end) // 2
         if center == "middle"
-        else start + _summit(columns, end - start, place)
+        else start + _summit(columns, end - start)
     )
     first = middle - length // 2
     return Window(
         columns[0],
         first,
         first + length,
-        _strand(columns, place) if stranded else "",
+        _strand(columns) if stranded else "",
         number,
     )
 
 
-def _summit(columns: list[str], width: int, place: str) -> int:
+def _summit(columns: list[str], width: int) -> int:
     if len(columns) < 10:
         msg = (
-            f"{place}: {len(columns)} columns, so no summit (column 10 of narrowPeak); "
+            f"{len(columns)} columns, so no summit (column 10 of narrowPeak); "
             "use center='middle'"
         )
         raise SequenceError(msg)
-    summit = parse_int(columns[9], SequenceError, source=f"{place}: summit")
+    summit = parse_int(columns[9], SequenceError, source="summit")
     if not 0 <= summit < width:
         msg = (
-            f"{place}: summit {summit} is outside the interval of {width} bases (-1: "
+            f"summit {summit} is outside the interval of {width} bases (-1: "
             "not called); " + ways_out("use center='middle'", skip="summit")
         )
-        raise SequenceError(msg)
+        raise SequenceError(msg, code="summit")
     return summit
 
 
-def _strand(columns: list[str], place: str) -> Literal["+", "-"]:
+def _strand(columns: list[str]) -> Literal["+", "-"]:
     strand = columns[5].strip() if len(columns) > 5 else "."
     if strand == "+":
         return "+"
     if strand == "-":
         return "-"
     msg = (
-        f"{place}: strand {quoted(strand)} is neither '+' nor '-' (column 6); use "
-        "stranded=False"
+        f"strand {quoted(strand)} is neither '+' nor '-' (column 6); use stranded=False"
     )
     raise SequenceError(msg)

@@ -142,15 +142,15 @@ def parsed_or_left_out(
     Raises
     ------
     SequenceError
-        As `parse`, with the cure.
+        As `parse`, with the place and the cure.
     """
     try:
         return parse()
     except SequenceError as error:
         if "malformed" not in reasons:
-            raise error.at(then=or_left_out("malformed")) from error
-        detail = str(error).removeprefix(f"{place}: ").partition(";")[0]
-        skipped.append(Skipped(f"line {number}", "malformed", detail, number))
+            cure = "" if error.code else or_left_out("malformed")
+            raise error.at(place, then=cure) from error
+        skipped.append(Skipped(f"line {number}", "malformed", error.text(), number))
         return None
 
 

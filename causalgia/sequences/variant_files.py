@@ -293,27 +293,25 @@ def _variants(
     reasons: frozenset[str],
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
-    row = parsed_or_left_out(
-        lambda: _vcf_row(line, place), place, number, reasons, skipped
-    )
+    row = parsed_or_left_out(lambda: _vcf_row(line), place, number, reasons, skipped)
     if row is not None:
         yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
 
 
-def _vcf_row(line: str, place: str) -> tuple[str, int, str, str, str]:
+def _vcf_row(line: str) -> tuple[str, int, str, str, str]:
     """Return chromosome, position from 0, reference, name and alternates of a line."""
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 5:
         msg = (
-            f"{place}: {len(columns)} columns; a VCF line has CHROM, POS, ID, REF and "
+            f"{len(columns)} columns; a VCF line has CHROM, POS, ID, REF and "
             "ALT, separated by tabs"
         )
         raise SequenceError(msg)
     chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
-    position = parse_int(at, SequenceError, source=f"{place}: POS")
+    position = parse_int(at, SequenceError, source="POS")
     if position < 1:
         msg = (
-            f"{place}: POS {quoted(at)} is not a whole number of at least 1 (a VCF "
+            f"POS {quoted(at)} is not a whole number of at least 1 (a VCF "
             "counts from 1); correct or drop the line"
         )
         raise SequenceError(msg)
@@ -484,33 +482,33 @@ def _variants_of_row(
     skipped: list[Skipped],
 ) -> Iterator[Variant]:
     row = parsed_or_left_out(
-        lambda: _schema_row(line, schema, place), place, number, reasons, skipped
+        lambda: _schema_row(line, schema), place, number, reasons, skipped
     )
     if row is not None:
         yield from _of_alternates(row[:4], row[4], place, number, reasons, skipped)
 
 
-def _schema_row(line: str, schema: str, place: str) -> tuple[str, int, str, str, str]:
+def _schema_row(line: str, schema: str) -> tuple[str, int, str, str, str]:
     """Return chromosome, position from 0, reference, name and alternates of a row."""
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != len(_COLUMNS_OF_SCHEMA[schema]):
         raise SequenceError(
-            f"{place}: {len(cells)} columns separated by tabs, and "
+            f"{len(cells)} columns separated by tabs, and "
             f"schema={quoted(schema)} has {len(_COLUMNS_OF_SCHEMA[schema])}: "
             f"{_column_names(schema)}; give the schema that the file has"
         )
     row = dict(zip(_COLUMNS_OF_SCHEMA[schema], cells, strict=True))
     first = 0 if schema == "bed" else 1
-    position = parse_int(row["position"], SequenceError, source=f"{place}: position")
+    position = parse_int(row["position"], SequenceError, source="position")
     if position < first:
         raise SequenceError(
-            f"{place}: position {position}; schema={quoted(schema)} counts from {first}"
+            f"position {position}; schema={quoted(schema)} counts from {first}"
         )
     if "end" in row:
-        end = parse_int(row["end"], SequenceError, source=f"{place}: end")
+        end = parse_int(row["end"], SequenceError, source="end")
         if end not in (position + 1, position + len(row["reference"])):
             raise SequenceError(
-                f"{place}: [{position}, {end}) has {end - position} bases and allele 1 "
+                f"[{position}, {end}) has {end - position} bases and allele 1 "
                 f"{quoted(row['reference'])} {len(row['reference'])}; a BED counts its "
                 "start from 0 and excludes its end"
             )

@@ -219,7 +219,7 @@ def concordance(
         warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
     fits = [_TWO_FITS] if _is_fit(virtual) and _is_fit(measured) else []
     if fits:
-        attrs = {**attrs, "of_two_fits": 1}
+        attrs = {**attrs, **attributes(of_two_fits=1)}
     return with_notes(combined.assign_attrs(attrs), *alone, *left_out, *fits)
 
 

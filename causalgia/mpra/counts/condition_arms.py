@@ -113,13 +113,14 @@ def _depths_apart(
         return None
     of = counts["oligo_index"].to_numpy()
     observed = counts["dna_observed"].to_numpy()
-    cells = [np.where(observed, dna, 0.0)[np.isin(of, o)] for o in (first, second)]
+    rows = [np.isin(of, oligos) for oligos in (first, second)]
     names = counts["replicate"].to_numpy().astype(str)
     compared = list(combinations(range(dna.shape[1]), 2))
     clear = -special.ndtri(_RISK / (2 * len(compared) * n_contrasts))
     found = []
     for i, j in compared:
-        pair = [_without_cut_cells(x[:, [i, j]]) for x in cells]
+        both = observed[:, i] & observed[:, j]
+        pair = [_without_cut_cells(dna[of_arm & both][:, [i, j]]) for of_arm in rows]
         totals = [x.sum(axis=0) for x in pair]
         if min(map(len, pair)) < _LEAST_BARCODES or min(map(min, totals)) <= 0:
             continue
