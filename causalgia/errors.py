@@ -355,7 +355,7 @@ NOT_GIVEN = _NotGiven()
 
 
 class ShortNumber(float):
-    """A number that messages write with at most six digits.
+    """A number that messages write without the rounding of its last digit.
 
     Examples
     --------
@@ -366,7 +366,7 @@ class ShortNumber(float):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"{float(self):g}"
+        return f"{float(self):.15g}"
 
 
 class _Written(str):

@@ -128,7 +128,7 @@ class Rope:
                     Setting("rope", 0),
                     f" asks for the direction alone, about {null:g}",
                 )
-                ends = tuple(float(f"{end:.15g}") for end in (low, high))
+                ends = ShortNumber(low), ShortNumber(high)
                 raise DecisionError(
                     argument="rope",
                     value=rope,
@@ -335,7 +335,10 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
             argument="rope",
             value=rope,
             need="is reversed",
-            cure=("give the lower end first: ", Setting("rope", (high, low))),
+            cure=(
+                "give the lower end first: ",
+                Setting("rope", (ShortNumber(high), ShortNumber(low))),
+            ),
         )
     if low == high:
         raise DecisionError(

@@ -21,6 +21,7 @@ from causalgia.errors import (
     EstimateError,
     FewClustersWarning,
     Setting,
+    ShortNumber,
     caller_stacklevel,
     quoted,
 )
@@ -441,7 +442,7 @@ def as_ci_prob(
             need="is below 0.5",
             cure=(
                 "it is the probability of the interval, not its error: give ",
-                Setting("ci_prob", float(f"{1 - ci_prob:.15g}")),
+                Setting("ci_prob", ShortNumber(1 - ci_prob)),
             ),
         )
     if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
