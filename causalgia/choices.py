@@ -7,6 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+#: letters of tokens 0 to 3
+BASES = "ACGT"
+#: for `str.translate`; other letters stay
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
 Target = Literal[
     "population",
     "parents",

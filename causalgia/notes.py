@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.attributes import about
 from causalgia.checks import in_list
+from causalgia.choices import BASES, COMPLEMENT
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
-from causalgia.types import BASES, COMPLEMENT
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -28,6 +28,13 @@ Kind: TypeAlias = Literal[
     "numbers", "direction", "by task", "sd", "placebo", "placebo outliers", "matched"
 ]
 
+IN_NUMBERS: tuple[Part, ...] = (
+    "give two numbers, ",
+    Setting("rope", (-0.1, 0.1)),
+    ", the effects too small to matter on the scale of the contrast; or ",
+    Setting("rope", 0),
+    ", the direction alone",
+)
 WAYS: tuple[Part, ...] = (
     "give ",
     Setting("rope", (-0.1, 0.1)),
@@ -74,7 +81,7 @@ class Rope:
     value: Any
 
     @classmethod
-    def parse(cls, rope: Any, null: float = 0.0) -> Rope:
+    def parse(cls, rope: Any, null: float = 0.0, *, fixed: bool = False) -> Rope:
         """Return the region that is asked for.
 
         Parameters
@@ -82,9 +89,12 @@ class Rope:
         rope
             Two numbers, the lower first; 0, the direction alone; for each task two
             numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo outliers"``;
-            ``"matched"``; or a `Rope`.
+            ``"matched"``; a `Rope`; or numbers in a text, as on a command line:
+            ``"-0.1,0.1"``, ``"0"``, ``"K562=-0.1,0.1;HepG2=-1,1"``.
         null
             No effect, for the cure of an error: 1 for ratios.
+        fixed
+            Whether the region has to be in numbers, which need no data.
 
         Raises
         ------
@@ -102,6 +112,13 @@ class Rope:
         ...
         causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
         """
+        if fixed:
+            try:
+                return cls.parse(rope, null).fixed()
+            except DecisionError as error:
+                if error.code != "no region":
+                    raise
+                raise error.replace(cure=IN_NUMBERS) from None
         if isinstance(rope, Rope):
             return rope
         if rope is None:
@@ -180,7 +197,7 @@ class Rope:
             argument="rope",
             value=self.value,
             need="is not fixed beforehand for all effects",
-            cure="give two numbers (or two for each task), or 0",
+            cure=IN_NUMBERS,
         )
 
     def ends(self, tasks: list[str], null: float = 0.0) -> list[Ends]:
@@ -282,7 +299,11 @@ def _of_name(rope: str) -> Rope:
     found = _IN_SD.fullmatch(rope)
     if found is None or not 0 < float(found[1]) < np.inf:
         raise DecisionError(
-            argument="rope", value=rope, need="is not a region", cure=WAYS
+            argument="rope",
+            value=rope,
+            need="is not a region",
+            cure=WAYS,
+            code="no region",
         )
     return Rope("sd", rope)
 

@@ -317,7 +317,9 @@ def _as_damage_error(path: Path, kind: str = "netCDF") -> Iterator[None]:
             "" if head.startswith(_SIGNATURES) else what_instead(head, "make it anew")
         )
         if other:
-            raise OutcomesError(f"{path}: no {kind} file: it {other}") from error
+            raise OutcomesError(
+                places=(str(path),), need=f"no {kind} file: it {other}"
+            ) from error
         what = first_words(error)
         of_filter = re.search("filter|plugin", what.replace(str(path), ""))
         raise OutcomesError(

@@ -23,10 +23,6 @@ Codes: TypeAlias = NDArray[np.intp]
 Mask: TypeAlias = NDArray[np.bool_]
 #: letters of sequences: 0 to 3 are A, C, G and T
 Tokens: TypeAlias = NDArray[np.uint8]
-#: letters of tokens 0 to 3
-BASES = "ACGT"
-#: for `str.translate`; other letters stay
-COMPLEMENT = str.maketrans("ACGT", "TGCA")
 #: identities of units
 Units: TypeAlias = NDArray[np.uint64]
 #: estimates or effects, or a table with columns ``effect`` and ``se``

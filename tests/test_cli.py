@@ -803,7 +803,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
     )
     assert not (tmp_path / "x").exists()
     (results / "outcomes.nc").write_bytes(b"rubbish")
-    refused("show", results, said=["outcomes.nc: damaged", "make it anew"])
+    refused("show", results, said=["outcomes.nc: no netCDF file: it is text", "make it anew"])
 
 
 def test_messages_name_options_and_commands_not_arguments_and_functions(
@@ -1133,5 +1133,5 @@ def test_a_folder_of_nothing_is_not_opened(tmp_path):
     with pytest.raises(StoreError, match="no trial is stored there"):
         cg.open(tmp_path / "nowhere")
     (tmp_path / "posterior.nc").write_text("no netCDF")
-    with pytest.raises(OutcomesError, match=r"posterior\.nc: damaged or no netCDF"):
+    with pytest.raises(OutcomesError, match=r"posterior\.nc: no netCDF file: it is text"):
         cg.open(tmp_path).posterior  # noqa: B018

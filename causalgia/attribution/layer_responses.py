@@ -16,6 +16,7 @@ from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import as_names, is_real, nearest
+from causalgia.choices import BASES
 from causalgia.compiled import caching_if_possible
 from causalgia.errors import AttributionError, MissingExtraError, quoted
 from causalgia.predict import Predictor
@@ -24,7 +25,6 @@ from causalgia.sequences import motif
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
 from causalgia.sequences.motifs import Motif
-from causalgia.types import BASES
 
 if TYPE_CHECKING:
     import xarray as xr

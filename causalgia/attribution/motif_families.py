@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.choices import BASES
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.motif_alignments import alignment, motif_families
 from causalgia.sequences.motifs import Motif
-from causalgia.types import BASES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -680,7 +680,7 @@ def analyze(
     from causalgia.paper.html_page import write_page
     from causalgia.ropes import Rope
 
-    region = Rope.parse(rope).fixed()
+    region = Rope.parse(rope, fixed=True)
     check_files_free(out, force, OUTCOMES, FIT, EFFECTS, QUALITY, *of_outcomes(out))
     requested = requested_parts(sentences=sentences, notes=notes)
     with output_folder(out) as folder:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.choices import Align
+from causalgia.choices import BASES, Align
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import BASE_LETTERS, encode, reverse_complement
 from causalgia.sequences.genome import Genome
@@ -25,7 +25,7 @@ from causalgia.sequences.windowed_variants import (
     keeping_side,
 )
 from causalgia.streams import derive
-from causalgia.types import BASES, Mask, Tokens
+from causalgia.types import Mask, Tokens
 
 KEYS = ("context", "substitution", "distance", "length")
 """What may be matched, in the order in which keys are dropped; the length is never

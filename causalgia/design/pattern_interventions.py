@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from causalgia.checks import as_count, as_position
+from causalgia.choices import BASES
 from causalgia.design.intervention import Intervention, Layout, Untreated
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, quoted
@@ -34,7 +35,7 @@ from causalgia.sequences.alphabet import (
 )
 from causalgia.sequences.motifs import Motif
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import BASES, Tokens, Units
+from causalgia.types import Tokens, Units
 
 
 @dataclass(frozen=True)

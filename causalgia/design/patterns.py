@@ -11,10 +11,11 @@ from typing import Any, Literal
 import numpy as np
 
 from causalgia.checks import as_position
+from causalgia.choices import BASES
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
-from causalgia.types import BASES, Tokens, Units
+from causalgia.types import Tokens, Units
 
 Instance = Literal["sample", "consensus"]
 

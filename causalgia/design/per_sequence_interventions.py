@@ -19,13 +19,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from causalgia.checks import Span, as_count, as_position, as_span, shown
+from causalgia.choices import BASES
 from causalgia.design.intervention import Intervention, Layout
 from causalgia.design.null_distributions import Genomic
 from causalgia.design.null_model import NullModel
 from causalgia.design.span_interventions import FILLS, drawn_fill
 from causalgia.errors import DesignError
 from causalgia.sequences.alphabet import encode
-from causalgia.types import BASES, Ints, Tokens, Units
+from causalgia.types import Ints, Tokens, Units
 
 
 @dataclass(frozen=True)

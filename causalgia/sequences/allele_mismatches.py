@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from causalgia.types import COMPLEMENT
+from causalgia.choices import COMPLEMENT
 
 _LEAST_MISMATCHES = 3
 _EXPLAINED_SHARE = 0.9

@@ -16,9 +16,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from causalgia.choices import BASES
 from causalgia.errors import SequenceError, quoted
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import BASES, Tokens
+from causalgia.types import Tokens
 
 Ambiguous: TypeAlias = Literal["refuse", "draw"]
 ReadAmbiguous: TypeAlias = Literal["refuse", "draw", "keep"]

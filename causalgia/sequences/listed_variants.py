@@ -10,6 +10,7 @@ from functools import partial
 from os import PathLike
 from typing import Protocol
 
+from causalgia.choices import BASES
 from causalgia.errors import NAMES_SHOWN, SequenceError, quoted
 from causalgia.inputs import cut_middle
 from causalgia.sequences.genome import Genome
@@ -20,7 +21,6 @@ from causalgia.sequences.variant_files import (
     as_variants,
     skipped_variant,
 )
-from causalgia.types import BASES
 
 _BASES_BEFORE = 64
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import similar_names
+from causalgia.choices import BASES
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
-from causalgia.types import BASES
 
 _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
 

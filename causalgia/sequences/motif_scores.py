@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_real, is_whole, shown
+from causalgia.choices import BASES
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import as_tokens
-from causalgia.types import BASES, Tokens
+from causalgia.types import Tokens
 
 _NEAR = 0.05
 _IMPOSSIBLE = np.iinfo(np.int16).max // 2

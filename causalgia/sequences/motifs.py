@@ -16,10 +16,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.choices import BASES
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.text_files import numbered_lines, read_text
-from causalgia.types import BASES, Tokens
+from causalgia.types import Tokens
 
 Row: TypeAlias = tuple[float, float, float, float]
 

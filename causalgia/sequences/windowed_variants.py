@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
-from causalgia.choices import ALIGNS, Align
+from causalgia.choices import ALIGNS, BASES, COMPLEMENT, Align
 from causalgia.errors import SequenceError, quoted
 from causalgia.sequences.alphabet import decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
@@ -28,7 +28,7 @@ from causalgia.sequences.variant_files import (
     check_alleles,
     read_vcf,
 )
-from causalgia.types import BASES, COMPLEMENT, Mask, Tokens
+from causalgia.types import Mask, Tokens
 
 
 @dataclass(frozen=True, eq=False)

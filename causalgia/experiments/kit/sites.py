@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_position
+from causalgia.choices import BASES
 from causalgia.design import AblateEach, Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
@@ -28,7 +29,7 @@ from causalgia.sequences.motif_scores import (
     tail_probabilities,
 )
 from causalgia.streams import derive
-from causalgia.types import BASES, Ints, Tokens
+from causalgia.types import Ints, Tokens
 
 
 def as_null_model(null: object) -> NullModel:

@@ -21,6 +21,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.checks import nearest
+from causalgia.choices import COMPLEMENT
 from causalgia.errors import (
     NAMES_SHOWN,
     CausalgiaError,
@@ -32,7 +33,6 @@ from causalgia.errors import (
 from causalgia.inputs import as_cell, from_cell
 from causalgia.schema import validate
 from causalgia.sequences.text_files import read_text
-from causalgia.types import COMPLEMENT
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9+=_.:-]*")
 
