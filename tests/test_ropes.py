@@ -144,7 +144,7 @@ def test_each_task_is_monitored_against_its_own_region() -> None:
         ((0.1, -0.1), "is reversed; give the lower end first"),
         ((0.1, 0.1), "has no width"),
         ((0, np.nan), "has an end that is not a finite number"),
-        ("0.2", "is not a region"),
+        ("0.2", r"rope=0.2 is one number; a region has two ends"),
         ("-1 sd", "is not a region"),
         ("placebo tail", "placebo outliers"),
         ({"K562": (0.1, -0.1)}, "task K562: rope=.* is reversed"),

@@ -199,7 +199,7 @@ def test_a_command_does_not_look_through_what_it_loaded_for_garbage(analyzed):
 def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(
     folder, trial
 ):
-    loaded = loaded_by(folder, "run", trial, "--out", f"again-{trial}")
+    loaded = loaded_by(folder, "run", trial, "--out", f"again-{Path(trial).stem}")
     assert (
         not {
             "statsmodels",
