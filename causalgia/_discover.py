@@ -519,7 +519,7 @@ def discover(
     table, matched = _with_names(table, proposed, named, expected)
     table["variant_of"] = _variants(table, both_strands=both_strands)
     effects = _effects_by_base(
-        predictor, fresh, table, derive(key, "families"), progress=progress
+        predictor, fresh, table, derive(key, "families"), keep, progress=progress
     )
     table["family"] = family_leaders(table, matched, effects)
     # a motif and its reverse complement that both act are one motif
@@ -837,26 +837,42 @@ def _effects_by_base(
     fresh: DinucleotideShuffle,
     table: pd.DataFrame,
     key: int,
+    keep: Keep,
     *,
     progress: bool,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return what each base at each position of each confirmed motif adds to the answer,
-    in the task of its largest effect: (w, 4), means over shuffles.
+    """Return what each base at each position of each confirmed motif adds to the
+    answer in the task of its largest effect: (w, 4), means over shuffles.
     """
+    import xarray as xr
+
     largest = table[table["verdict"].isin(DIRECTED)].drop_duplicates("consensus")
-    if not len(largest):
+    strings = largest["consensus"].tolist()
+    if not strings:
         return {}
-    of = fresh.parents_given
-    null = DinucleotideShuffle(of=Sequences(of.tokens, of.names))
-    drawn = null.sample(_SHUFFLES_OF_FAMILIES, rng=key)["sequence"].to_numpy()
-    edited, effects = EditedBackgrounds(predictor, drawn), {}
-    with meter(len(largest), show=progress) as done:
-        for letters, task in largest[["consensus", "task"]].itertuples(index=False):
-            column = list(predictor.tasks).index(task)
-            (tokens,) = encode([letters])
-            effects[letters] = effects_by_base(tokens, edited, task=column)
-            done(1)
-    return effects
+
+    def effects() -> xr.Dataset:
+        of = fresh.parents_given
+        null = DinucleotideShuffle(of=Sequences(of.tokens, of.names))
+        drawn = null.sample(_SHUFFLES_OF_FAMILIES, rng=key)["sequence"].to_numpy()
+        edited = EditedBackgrounds(predictor, drawn)
+        rows = np.full((len(strings), max(map(len, strings)), 4), np.nan)
+        with meter(len(strings), show=progress) as done:
+            for row, letters, task in zip(rows, strings, largest["task"], strict=True):
+                column = list(predictor.tasks).index(task)
+                (tokens,) = encode([letters])
+                row[: len(letters)] = effects_by_base(tokens, edited, task=column)
+                done(1)
+        return xr.Dataset(
+            {"effect": (("motif", "motif_position", "base"), rows)},
+            {"motif": np.array(strings, dtype=np.str_), "base": list("ACGT")},
+        )
+
+    stored = keep("effects_by_base", effects)
+    if stored["motif"].to_numpy().tolist() != strings:  # another version confirmed them
+        stored = effects()
+    rows = stored["effect"].to_numpy()
+    return {one: row[: len(one)] for one, row in zip(strings, rows, strict=True)}
 
 
 def _variants(table: pd.DataFrame, *, both_strands: bool) -> list[str]:
