@@ -226,6 +226,19 @@ def _by_base(
     )
 
 
+def effects_by_base(
+    letters: Tokens, edited: EditedBackgrounds, *, task: int
+) -> NDArray[np.float64]:
+    """Return what each base at each position of a motif adds to the mean answer, the
+    motif in the middle of backgrounds: (w, 4), the answer minus the mean over bases.
+    """
+    at = (edited.backgrounds.shape[1] - len(letters)) // 2
+    answers = _by_base(edited, letters, at, at + np.arange(len(letters)), task)
+    mean = answers.mean(axis=2)
+    effects: NDArray[np.float64] = mean - mean.mean(axis=1, keepdims=True)
+    return effects
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A pattern: its motif, base frequencies, task, windows (unit, start, stop),

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from causalgia.choices import BASES
 from causalgia.sequences.fasta import Sequences
-from causalgia.sequences.motif_alignments import alignment, motif_families
+from causalgia.sequences.motif_alignments import (
+    alignment,
+    effect_alignment,
+    effect_families,
+    motif_families,
+)
 from causalgia.sequences.motifs import Motif
 
 if TYPE_CHECKING:
@@ -34,13 +39,17 @@ _LEAST_INSTANCES = 20
 
 
 def family_leaders(
-    table: pd.DataFrame, matched: Mapping[str, Set[str]] | None = None
+    table: pd.DataFrame,
+    matched: Mapping[str, Set[str]] | None = None,
+    effects: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> list[str]:
     """Return, for each row of motif and task, the leader of its family: the motif of the
     largest effect; empty for rows that are not confirmed.
 
-    Motifs that align, on either strand, are one family in all tasks, if their largest
-    effects have one direction. The leader is the first in the table, whose rows stand
+    Motifs whose shared positions carry the effects of both, on either strand, are one
+    family in all tasks, if their largest effects have one direction: by the effect of
+    each base of each motif (`effects`, `effect_families`), or without them by their
+    letters (`motif_families`). The leader is the first in the table, whose rows stand
     by the size of their effect. Families whose leaders match one matrix of the database
     (`matched`, the targets that each motif is like beyond doubt) are one as well: such
     strings are variants of one motif that differ by two letters or more.
@@ -62,7 +71,11 @@ def family_leaders(
     leaders: dict[str, str] = {}
     for _, of in largest.groupby("verdict", sort=False):
         strings = of["consensus"].tolist()
-        led = motif_families([Motif.from_iupac(one) for one in strings])
+        led = (
+            motif_families([Motif.from_iupac(one) for one in strings])
+            if effects is None
+            else effect_families([effects[one] for one in strings])
+        )
         first = _of_one_matrix([strings[k] for k in dict.fromkeys(led)], matched or {})
         leaders |= {one: first[strings[k]] for one, k in zip(strings, led, strict=True)}
     return [
@@ -176,11 +189,15 @@ def _partners(pairs: pd.DataFrame, members: Sequence[str]) -> list[str]:
 
 
 def family_logos(
-    confirmed: pd.DataFrame, sites: pd.DataFrame, parts: Sequence[Sequences]
+    confirmed: pd.DataFrame,
+    sites: pd.DataFrame,
+    parts: Sequence[Sequences],
+    effects: Mapping[str, NDArray[np.float64]] | None = None,
 ) -> xr.Dataset:
     """Return the base frequencies of the instances of each family in sequences.
 
-    Instances are the sites of its motifs, each aligned with the leader and counted once;
+    Instances are the sites of its motifs, each aligned with the leader, as in
+    `family_leaders`, and counted once;
     positions are those of the leader, and two on either side (1/4 each
     where there are fewer than 20 instances), counted from its first. A
     family without a site has that of its leader's letters and ``n_instances`` of 0.
@@ -211,7 +228,11 @@ def family_logos(
             confirmed.loc[confirmed["family"] == family, "consensus"]
         )
         for letters in [family, *(one for one in members if one != family)]:
-            at = alignment(Motif.from_iupac(letters), leader)
+            at = (
+                alignment(Motif.from_iupac(letters), leader)
+                if effects is None
+                else effect_alignment(effects[letters], effects[family]).place
+            )
             own = sites[sites["motif"] == letters]
             for row in own.itertuples(index=False):
                 opposite = (row.strand == "-") != at.turned
