@@ -182,7 +182,11 @@ def concordance_parts(
         words=["contrast"],
         foot=[
             "Ceiling: what this noise allows. Slope: corrected for noise. "
-            + ("Clear effects: of the second." if two else "Hits: clear measured effects."),
+            + (
+                "Clear effects: of the second."
+                if two
+                else "Hits: clear measured effects."
+            ),
             *cautions,
             *off,
             *(f"{text[0].upper()}{text[1:]}" for text in left_out),
@@ -276,9 +280,14 @@ def _about_ceiling(one: xr.Dataset) -> str:
 
 def _left_out(dropped: dict[str, Any], two: bool) -> str:
     """Return the elements that were not compared, of two measured sides if `two`."""
-    called = {"only virtual": "only in the first", "only measured": "only in the second"}
+    called = {
+        "only virtual": "only in the first",
+        "only measured": "only in the second",
+    }
     left_out = [
-        f"{k:,} {called.get(what, what) if two else what}" for what, k in dropped.items() if not isinstance(k, dict) and k
+        f"{k:,} {called.get(what, what) if two else what}"
+        for what, k in dropped.items()
+        if not isinstance(k, dict) and k
     ]
     if isinstance(dropped["controls"], dict):
         left_out += [
@@ -329,7 +338,9 @@ def _numbers_of(one: xr.Dataset) -> list[str]:
     plural = "s" if n != 1 else ""
     if n == 0:
         hits = (
-            "No effect of the second is clear." if two else "No measured effect is a hit."
+            "No effect of the second is clear."
+            if two
+            else "No measured effect is a hit."
         )
     elif two:
         hits = (
