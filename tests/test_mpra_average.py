@@ -16,7 +16,7 @@ from test_cli import call
 
 import causalgia as cg
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
-from causalgia.mpra.comparisons.degrees_of_freedom import df_with_shared_noise
+from causalgia.estimation.shared_error import df_with_shared_noise
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.text_reports import describe_fit

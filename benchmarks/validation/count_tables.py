@@ -137,6 +137,57 @@ def of_arms(n_trials: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
+ARMS = {
+    "100 arms of 5 to 20 barcodes, reference of 200, 100 reads": (200, 100.0),
+    "100 arms of 5 to 20 barcodes, reference of 1,000, 15 reads": (1000, 15.0),
+}
+
+
+@cache
+def of_many_arms(name: str, method: str, n_trials: int) -> np.ndarray:
+    """Return of each library of one element, 30 of whose 100 arms have an effect of .7
+    or -.7: the share of nulls with p < .05 and with p < .01, the coverage of intervals,
+    and the share of effects with p < .05.
+    """
+    rng, found = _rng(f"many arms {name}"), []
+    reference, reads = ARMS[name]
+    effects = np.zeros(101)
+    effects[1:31] = 0.7 * (-1.0) ** np.arange(30)
+    side = pd.DataFrame(
+        {
+            "oligo_name": [f"o{i}" for i in range(101)],
+            "element": "enh",
+            "arm": ["WT"] + [f"m{i}" for i in range(100)],
+        }
+    )
+    for _ in range(n_trials):
+        of = np.repeat(np.arange(101), np.append(reference, rng.integers(5, 21, 100)))
+        log2 = effects[of][:, None] + rng.normal(0, 0.5, (len(of), 1))
+        log2 = log2 + rng.normal(0, 0.1, (101, 3))[of] + rng.normal(0, 0.2, (1, 3))
+        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * reads
+        dna, rna = rng.poisson(abundance * np.ones(3)), rng.poisson(abundance * 2**log2)
+        counts = cg.mpra.counts_of(
+            dna,
+            rna,
+            barcodes=[f"b{i}" for i in range(len(of))],
+            oligos=side["oligo_name"].to_numpy()[of],
+            side_table=side,
+        )
+        fitted = cg.mpra.fit(counts, control="WT", method=method).isel(element=0)
+        p, true = fitted["p"].to_numpy(), effects[1:]
+        covered = (fitted["lower"] <= true) & (true <= fitted["upper"])
+        null = p[30:]
+        found.append(
+            (
+                (null < 0.05).mean(),
+                (null < 0.01).mean(),
+                covered.mean(),
+                (p[:30] < 0.05).mean(),
+            )
+        )
+    return np.array(found)
+
+
 # --- calls against negatives
 
 NEGATIVES = {"t of 2 df": 2.0, "t of 3 df": 3.0, "normal": 1e6}
@@ -250,6 +301,42 @@ def of_shared_noise(R: int, share: str, n_trials: int) -> np.ndarray:
         at = 3 * np.sqrt(rest * (1 + SHARED[share]))
         p = 2 * special.stdtr(df, -abs(ace + at) / se)
         found.append((average["p"].item() < 0.05, p < 0.05))
+    return np.array(found, dtype=float)
+
+
+@cache
+def of_crossed_means(method: str, R: int, share: str, n_trials: int) -> np.ndarray:
+    """Return, as `of_shared_noise`, of the mean of measured activities, and of a
+    prediction-powered mean of 20 measured backgrounds of 400.
+    """
+    rng, found = _rng(f"crossed {method} {R} {share}"), []
+    n, N, within = 20, 400, 0.25
+    rest = 0.09 + 0.08
+    names = {"contrast": ["alt"], "task": ["assay"]}
+    for _ in range(n_trials):
+        own = rng.normal(0, np.sqrt(rest), N)
+        shared = rng.normal(0, np.sqrt(R * SHARED[share] * rest / n), R)
+        y = own[:n, None] + shared + rng.normal(0, within, (n, R))
+        effects = xr.Dataset(
+            {"ice": (("unit", "contrast", "task", "model"), y[:, None, None])},
+            {"unit": np.arange(n), "model": [f"{r}" for r in range(R)], **names},
+            {"model_is": "replicates"},
+        )
+        if method == "cg.estimate":
+            answer = cg.estimate(effects)
+        else:
+            f = own + rng.normal(0, 0.3, N)
+            virtual = xr.Dataset(
+                {"ice": (("unit", "contrast", "task"), f[:, None, None])},
+                {"unit": np.arange(N), **names},
+            )
+            answer = cg.mpra.prediction_powered(
+                virtual, effects, trained_on_measured=False
+            )
+        ace, se, df = (answer[name].item() for name in ("ace", "se", "df"))
+        at = 3 * np.sqrt(rest / n * (1 + SHARED[share]))
+        p = 2 * special.stdtr(df, -abs(ace + at) / se)
+        found.append((answer["p"].item() < 0.05, p < 0.05))
     return np.array(found, dtype=float)
 
 
@@ -494,6 +581,27 @@ CHECKS = [
     *(
         Check(
             _SECTION,
+            f"one element, {name}, {method}: {what}",
+            column(of_many_arms, name, method, at=at),
+            nominal,
+            claim,
+            full=40,
+            quick=2,
+        )
+        for name in ARMS
+        for method in ("hierarchical", "two_way")
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.06, "at most"),
+                ("nulls with p < .01", 0.015, "at most"),
+                ("coverage of intervals", 0.94, "at least"),
+                ("effects of .7 with p < .05", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
             f"calls, negatives {law}: {what}",
             column(of_calls, law, at=at, whether=at == 0),
             nominal,
@@ -547,6 +655,26 @@ CHECKS = [
                     0.0,
                     "reported",
                 ),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"{method} of 20 backgrounds, {R} replicates that {share}: {what}",
+            column(of_crossed_means, method, R, share, at=at, whether=True),
+            nominal,
+            claim,
+            full=300,
+            quick=20,
+        )
+        for method in ("cg.estimate", "prediction_powered")
+        for R in (2, 3)
+        for share in SHARED
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.05, "at most"),
+                ("means of three true standard errors with p < .05", 0.0, "reported"),
             )
         )
     ),

@@ -10,6 +10,7 @@ import numpy as np
 import scipy
 
 from causalgia.errors import EstimateError
+from causalgia.estimation.shared_error import MOST_WIDE, df_with_shared_noise
 from causalgia.estimation.standard_errors import (
     LEAST_VARIANCES,
     Kind,
@@ -287,10 +288,12 @@ def crossed_mean(
     both random.
 
     ``se^2 = s2_u / n + s2_m / M + s2_um / (n M)`` with the components of a two-way
-    analysis of variance (those of REML for a balanced table) and Satterthwaite degrees
-    of freedom; a component estimated below 0 is 0. With clusters the parts from units
-    are CR2. With few levels the interval is approximate: with equal components and 30
-    units a 95 % one covered .925, .944 and .951 with 3, 5 and 8 levels.
+    analysis of variance (those of REML for a balanced table); a component estimated
+    below 0 is 0. With clusters the parts from units are CR2. The degrees of freedom are
+    Satterthwaite's from four levels on (or where the variance between levels is
+    moderated), and of two or three those of `df_with_shared_noise`: so few levels seem
+    by chance to differ little, however much they do. With equal components and 30 units
+    95 % intervals covered .963, .959, .944 and .951 with 2, 3, 5 and 8 levels.
 
     Parameters
     ----------
@@ -362,7 +365,17 @@ def crossed_mean(
         more_units + more_levels + both,
         np.array(satterthwaite(parts[:2], dfs[:2])),
     )
-    df = np.asarray(np.divide(total**2, spread, out=none, where=spread > 0))[()]
+    many = np.divide(total**2, spread, out=none, where=spread > 0)
+    of_units = units.se**2 > both
+    few = df_with_shared_noise(
+        np.maximum(units.se**2, both),
+        np.where(of_units, units.df, dfs[2]),
+        drawn,
+        both,
+        dfs[2],
+        dfs[1] + 1,
+    )
+    df = np.where(dfs[1] + 1 > MOST_WIDE, many, few)[()]
     return from_factor(units.ace + first, np.concatenate(factor), df)
 
 

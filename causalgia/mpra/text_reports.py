@@ -126,11 +126,13 @@ def concordance_parts(
         OutcomesError,
         source="attrs['lost'] of the concordance",
     )
+    two = bool(about(concordance, None).of_two_fits)
     names = concordance["contrast"].to_numpy().astype(str).tolist()
     each = [concordance.sel(contrast=name) for name in names]
     several = len(names) > 1
     header = ["contrast", "elements", "correlation", "ceiling", "true effects"]
-    header += ["slope", "hits", "off line"]
+    clear = "clear effects" if two else "hits"
+    header += ["slope", clear, "off line"]
     lines = [
         [
             name,
@@ -147,7 +149,7 @@ def concordance_parts(
     left_out = [
         f"{f'{name}: ' if several else ''}left out: {text}."
         for name in names
-        if (text := _left_out(lost[printable(name)]))
+        if (text := _left_out(lost[printable(name)], two))
     ]
     ceilings: dict[str, list[str]] = {}
     for name, one in zip(names, each, strict=True):
@@ -179,15 +181,21 @@ def concordance_parts(
         lines,
         words=["contrast"],
         foot=[
-            "Ceiling: what this noise allows. Slope: corrected for noise. Hits: clear "
-            "measured effects.",
+            "Ceiling: what this noise allows. Slope: corrected for noise. "
+            + (
+                "Clear effects: of the second."
+                if two
+                else "Hits: clear measured effects."
+            ),
             *cautions,
             *off,
             *(f"{text[0].upper()}{text[1:]}" for text in left_out),
         ],
         arms=[
-            f"Virtual effects are on {about(concordance).virtual_scale}, measured ones "
-            f"on {about(concordance).measured_scale}."
+            f"{'Effects of the first' if two else 'Virtual effects'} are on "
+            f"{about(concordance).virtual_scale}, "
+            f"{'those of the second' if two else 'measured ones'} on "
+            f"{about(concordance).measured_scale}."
         ],
         each=sentences,
         notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
@@ -270,10 +278,16 @@ def _about_ceiling(one: xr.Dataset) -> str:
     return _NOTHING_LEFT if ceiling == 0 else ""
 
 
-def _left_out(dropped: dict[str, Any]) -> str:
-    """Return the elements that were not compared."""
+def _left_out(dropped: dict[str, Any], two: bool) -> str:
+    """Return the elements that were not compared, of two measured sides if `two`."""
+    called = {
+        "only virtual": "only in the first",
+        "only measured": "only in the second",
+    }
     left_out = [
-        f"{k:,} {what}" for what, k in dropped.items() if not isinstance(k, dict) and k
+        f"{k:,} {called.get(what, what) if two else what}"
+        for what, k in dropped.items()
+        if not isinstance(k, dict) and k
     ]
     if isinstance(dropped["controls"], dict):
         left_out += [
@@ -299,8 +313,9 @@ def _line_in_words(one: xr.Dataset) -> list[str]:
         if scatter
         else "do not scatter about the line"
     )
+    y, x, _ = _side_names(one)
     lines = [
-        f"measured = {best['intercept'].item():.3g} + {slope} x virtual; true effects "
+        f"{y} = {best['intercept'].item():.3g} + {slope} x {x}; true effects "
         f"{spread}; {inside} of the elements are inside their predictive intervals."
     ]
     if one["line_p"].item() < 0.05:
@@ -318,23 +333,42 @@ def _numbers_of(one: xr.Dataset) -> list[str]:
         for name in ("tau", "reliability")
     )
     n = one["n_hits"].item()
-    hits = (
-        "No measured effect is a hit."
-        if n == 0
-        else (
-            f"{n:,} measured hit{'s' if n != 1 else ''}: sign as predicted in "
+    y, x, two = _side_names(one)
+    of_y, of_x = (f"the {y}", f"the {x}") if two else (y, x)
+    plural = "s" if n != 1 else ""
+    if n == 0:
+        hits = (
+            "No effect of the second is clear."
+            if two
+            else "No measured effect is a hit."
+        )
+    elif two:
+        hits = (
+            f"{n:,} clear effect{plural} of the second: sign as in the first in "
+            f"{_with_ci(one, 'sign_agreement')}, found by the size of the first's effect "
+            f"with AUROC {_with_ci(one, 'auroc')}."
+        )
+    else:
+        hits = (
+            f"{n:,} measured hit{plural}: sign as predicted in "
             f"{_with_ci(one, 'sign_agreement')}, found by the size of the virtual effect "
             f"with AUROC {_with_ci(one, 'auroc')}."
         )
-    )
     return [
         *(f"{text[0].upper()}{text[1:]}" for text in _line_in_words(one)),
-        f"True effects spread by {spread[0]:.3g} (virtual) and {spread[1]:.3g} "
-        f"(measured); reliability {max(reliability[0], 0):.2f} and "
+        f"True effects spread by {spread[0]:.3g} ({of_x}) and {spread[1]:.3g} "
+        f"({of_y}); reliability {max(reliability[0], 0):.2f} and "
         f"{max(reliability[1], 0):.2f}; correlation of ranks "
         f"{one['spearman'].item():.2f}.",
         hits,
     ]
+
+
+def _side_names(one: xr.Dataset) -> tuple[str, str, bool]:
+    """Return what the two sides are called, y and x, and whether both were measured."""
+    if about(one, None).of_two_fits:
+        return "second", "first", True
+    return "measured", "virtual", False
 
 
 def _off_the_line(one: xr.Dataset) -> xr.Dataset:
@@ -349,8 +383,12 @@ def _off_in_words(one: xr.Dataset, name: str) -> str:
     worst = off.isel(
         element=np.argsort(off["p_off"].to_numpy(), kind="stable")[:_SHOWN_ELEMENTS]
     )
+    two = _side_names(one)[2]
+    of_y, expected = (
+        ("in the second", "by the line") if two else ("measured", "expected")
+    )
     parts = [
-        f"{cut(str(element))} ({measured:+.2f} measured, {predicted:+.2f} expected)"
+        f"{cut(str(element))} ({measured:+.2f} {of_y}, {predicted:+.2f} {expected})"
         for element, measured, predicted in zip(
             worst["element"].to_numpy(),
             worst["measured"].to_numpy(),

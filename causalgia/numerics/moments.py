@@ -19,6 +19,9 @@ from causalgia.numerics.row_blocks import (
 )
 from causalgia.types import Array, Codes, Tokens
 
+#: degrees of freedom above which t is replaced by the normal
+NORMAL = 1e7
+
 _FAR_LOG_TAIL = -650.0  # log of a tail that stdtr may lose
 _LARGEST_T = 1e150  # its square is a float still
 ENOUGH = 25
@@ -191,6 +194,25 @@ def p_and_limits(
     p = np.where(exact, np.where(ace == 0, 1.0, 0.0), 2 * special.stdtr(df, -t))
     half = special.stdtrit(df, 0.5 + ci_prob / 2) * se
     return np.minimum(p, 1.0), ace - half, ace + half
+
+
+def t_quantile(df: npt.ArrayLike, probability: float | Array) -> Array:
+    """Return the quantile of t, of the normal where df is infinite.
+
+    Examples
+    --------
+    >>> t_quantile([9.0, np.inf], 0.975).round(4)
+    array([2.2622, 1.96  ])
+    """
+    from scipy import special
+
+    df = np.asarray(df, dtype=np.float64)
+    normal = df > NORMAL
+    return np.where(
+        normal,
+        special.ndtri(probability),
+        special.stdtrit(np.where(normal, 1.0, df), probability),
+    )
 
 
 def satterthwaite(variances: Array, dfs: Array) -> Array:

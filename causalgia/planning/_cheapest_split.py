@@ -19,7 +19,7 @@ from causalgia.estimation.crossover_estimates import (
     placebos_as_levels,
 )
 from causalgia.former_names import former_arguments
-from causalgia.numerics.moments import satterthwaite
+from causalgia.numerics.moments import satterthwaite, t_quantile
 from causalgia.numerics.row_blocks import weights_of
 from causalgia.planning._sample_size import effects_if_outcomes
 from causalgia.planning.power_functions import (
@@ -27,7 +27,6 @@ from causalgia.planning.power_functions import (
     as_positive,
     as_probability,
     least_integer,
-    t_quantile,
 )
 from causalgia.schema import check_dataset
 from causalgia.types import Array

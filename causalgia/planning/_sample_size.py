@@ -35,16 +35,14 @@ from causalgia.estimation.ratios import working_scale_of
 from causalgia.estimation.request import as_ci_prob, parents_if_shared
 from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import rope_region
-from causalgia.numerics.moments import satterthwaite
+from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
     MOST,
-    NORMAL,
     as_positive,
     as_probability,
     as_variance,
     detectable,
     least_integer,
-    t_quantile,
     verdict_probability,
 )
 from causalgia.ropes import Rope, RopeLike

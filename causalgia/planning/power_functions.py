@@ -15,12 +15,10 @@ from causalgia.checks import is_real
 from causalgia.errors import DecisionError, EstimateError, quoted
 from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
-from causalgia.numerics.moments import untransformed
+from causalgia.numerics.moments import NORMAL, t_quantile, untransformed
 from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
 
-#: degrees of freedom above which t is replaced by the normal
-NORMAL = 1e7
 #: independent contributions from which Hall's interval is hardly wider than Student's
 MANY = 300
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
@@ -102,23 +100,6 @@ def rejection_probability(
         if sides == 2
         else power
     )[()]
-
-
-def t_quantile(df: npt.ArrayLike, probability: float | Array) -> Array:
-    """Return the quantile of t, of the normal where df is infinite.
-
-    Examples
-    --------
-    >>> t_quantile([9.0, np.inf], 0.975).round(4)
-    array([2.2622, 1.96  ])
-    """
-    df = np.asarray(df, dtype=np.float64)
-    normal = df > NORMAL
-    return np.where(
-        normal,
-        special.ndtri(probability),
-        special.stdtrit(np.where(normal, 1.0, df), probability),
-    )
 
 
 @former_arguments

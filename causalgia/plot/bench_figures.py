@@ -390,13 +390,18 @@ def concordance(
         yerr=tail * binned["bin_se"],
         **look,
     )
+    sides = (
+        ("effect in the first", "effect in the second")
+        if about(table, None).of_two_fits
+        else ("virtual effect", "measured effect")
+    )
     axes.set_xlabel(
-        f"virtual effect on {shortened(about(table).virtual_scale)}",
+        f"{sides[0]} on {shortened(about(table).virtual_scale)}",
         fontsize=9.5,
         **AS_IT_IS,
     )
     axes.set_ylabel(
-        f"measured effect on {shortened(about(table).measured_scale)}",
+        f"{sides[1]} on {shortened(about(table).measured_scale)}",
         fontsize=9.5,
         **AS_IT_IS,
     )

@@ -169,6 +169,8 @@ def concordance(
         effects_by_element(virtual, "virtual", task=task),
         effects_by_element(measured, "measured"),
     )
+    two_fits = _is_fit(virtual) and _is_fit(measured)
+    called = ("first", "second") if two_fits else ("virtual", "measured")
     names = match_contrasts(sides[0]["contrast"], sides[1]["contrast"], pairs)
     parts: dict[str, xr.Dataset] = {}
     lost, still, imprecise = {}, {}, {}
@@ -176,7 +178,7 @@ def concordance(
         predicted = sides[0][sides[0]["contrast"] == of_virtual]
         observed = sides[1][sides[1]["contrast"] == name]
         pair, unmatched = match_elements(predicted, observed)
-        if found := side_without_spread(pair):
+        if found := side_without_spread(pair, called):
             still[name] = found
             continue
         try:
@@ -187,7 +189,7 @@ def concordance(
         except EstimateError as error:
             raise error.at(f"contrast {quoted(name)}") from error
     left_out = _contrasts_without_spread(
-        still, imprecise, named=pairs is not None, others=bool(parts)
+        still, imprecise, called[0], named=pairs is not None, others=bool(parts)
     )
     of_virtual_names = ("contrast", [names[name] for name in parts])
     combined = _concat_contrasts(parts).assign_coords(virtual_contrast=of_virtual_names)
@@ -213,11 +215,13 @@ def concordance(
     alone = (
         []
         if pairs is not None
-        else one_sided_contrasts(sides[0]["contrast"], sides[1]["contrast"], names)
+        else one_sided_contrasts(
+            sides[0]["contrast"], sides[1]["contrast"], names, called
+        )
     )
     for sentence in left_out:
         warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
-    fits = [_TWO_FITS] if _is_fit(virtual) and _is_fit(measured) else []
+    fits = [_TWO_FITS] if two_fits else []
     if fits:
         attrs = {**attrs, **attributes(of_two_fits=1)}
     return with_notes(combined.assign_attrs(attrs), *alone, *left_out, *fits)
@@ -230,7 +234,12 @@ def _is_fit(side: EstimateTable) -> bool:
 
 
 def _contrasts_without_spread(
-    still: Mapping[str, str], imprecise: Mapping[str, str], *, named: bool, others: bool
+    still: Mapping[str, str],
+    imprecise: Mapping[str, str],
+    side: str,
+    *,
+    named: bool,
+    others: bool,
 ) -> list[str]:
     """Return notes on contrasts that do not vary, or not beyond their errors, name ->
     why.
@@ -265,8 +274,8 @@ def _contrasts_without_spread(
     if imprecise:
         each = ", ".join(map(quoted, imprecise))
         notes.append(
-            "not compared, because virtual effects do not vary beyond their own "
-            f"standard errors: {each}"
+            f"not compared, because {side} effects do not vary beyond their own "
+            "standard errors: {each}"
         )
     return notes
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import special
 
 from causalgia.errors import EstimateError
+from causalgia.estimation.shared_error import df_with_shared_noise
 from causalgia.numerics.moments import group_sums, satterthwaite
 from causalgia.types import Array, Codes
 
@@ -299,12 +300,8 @@ def excess_replicate_noise(shift: Array, within: float, df: float) -> SharedNois
 
 
 def add_replicate_noise(found: PoweredMean, noise: SharedNoise) -> PoweredMean:
-    """Add the shared noise of replicates, with degrees of freedom by Satterthwaite over
-    all mean squares.
-
-    References
-    ----------
-    Satterthwaite (1946), doi:10.2307/3002019.
+    """Add the shared noise of replicates, with the degrees of freedom of
+    `df_with_shared_noise`.
 
     Examples
     --------
@@ -329,10 +326,9 @@ def widen_standard_error(
     """Return a standard error and its degrees of freedom including the shared noise of
     replicates.
 
-    A mean square is subtracted, so that Satterthwaite's degrees of freedom can fall
-    below those of each mean square, to .1 and less, and an interval become infinite for
-    all purposes. They are R - 1 at the least (or `df`, if that is less), as for sums of
-    mean squares; in simulated means the test at .05 kept its error to .001.
+    The degrees of freedom are those of `df_with_shared_noise`: of two or three
+    replicates, the wide limits that so few call for also where they seem to share
+    nothing; `df` where nothing is known of what they share.
 
     Examples
     --------
@@ -341,17 +337,13 @@ def widen_standard_error(
     ... )[0]
     5.0
     """
-    extra = float(noise.pieces @ noise.pieces)
-    if extra == 0:
+    if len(noise.pieces) < 2 or noise.between == 0:
         return se, df
-    total = se**2 + extra
-    spread = (
-        se**4 / df
-        + noise.between**2 / (len(noise.pieces) - 1)
-        + noise.within**2 / noise.df
+    total = se**2 + float(noise.pieces @ noise.pieces)
+    wide = df_with_shared_noise(
+        se**2, df, noise.between, noise.within, noise.df, len(noise.pieces)
     )
-    least = min(df, len(noise.pieces) - 1)
-    return float(np.sqrt(total)), max(total**2 / spread, least)
+    return float(np.sqrt(total)), float(wide)
 
 
 LEAST_MEASURED, LEAST_DIFFERENT = 20, 10

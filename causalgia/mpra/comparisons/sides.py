@@ -396,7 +396,10 @@ def _as_numeric_column(
 
 
 def one_sided_contrasts(
-    virtual: Iterable[str], measured: Iterable[str], names: Mapping[str, str]
+    virtual: Iterable[str],
+    measured: Iterable[str],
+    names: Mapping[str, str],
+    called: tuple[str, str] = ("virtual", "measured"),
 ) -> list[str]:
     """Return a note on contrasts of one side only, which `match_contrasts` leaves out;
     none if all are compared.
@@ -407,6 +410,8 @@ def one_sided_contrasts(
         Names of contrasts, repeats allowed.
     names
         Measured name -> virtual name of those that are compared.
+    called
+        What the two sides are called.
 
     Examples
     --------
@@ -414,10 +419,10 @@ def one_sided_contrasts(
     ["not compared, because one side alone has them: virtual 'B'; measured 'C'"]
     """
     alone = {
-        "virtual": [
+        called[0]: [
             name for name in dict.fromkeys(virtual) if name not in names.values()
         ],
-        "measured": [name for name in dict.fromkeys(measured) if name not in names],
+        called[1]: [name for name in dict.fromkeys(measured) if name not in names],
     }
     parts = [
         f"{side} {comma_list(map(quoted, some))}"
@@ -635,7 +640,9 @@ def _check_enough_elements(
         )
 
 
-def side_without_spread(matched: MatchedEffects) -> str:
+def side_without_spread(
+    matched: MatchedEffects, called: tuple[str, str] = ("virtual", "measured")
+) -> str:
     """Return "all virtual effects are 0" where the elements of a side do not differ, ""
     where both sides do.
 
@@ -651,7 +658,7 @@ def side_without_spread(matched: MatchedEffects) -> str:
     >>> side_without_spread(match_elements(table.assign(effect=2.0), table)[0])
     'all virtual effects are 2'
     """
-    for side, values in (("virtual", matched.x), ("measured", matched.y)):
+    for side, values in zip(called, (matched.x, matched.y), strict=True):
         if np.ptp(values) <= 1e-12 * max(1.0, float(np.abs(values).max())):
             return f"all {side} effects are {values[0]:g}"
     return ""

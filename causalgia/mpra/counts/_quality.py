@@ -26,7 +26,7 @@ from causalgia.mpra.counts.barcodes import (
     oligo_means,
     read_filters,
 )
-from causalgia.mpra.counts.replicate_faults import findings
+from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
 from causalgia.reporting import format_share
 from causalgia.reporting.answers import ReportText
 from causalgia.reporting.short_answers import every_row, short_answer
@@ -36,6 +36,10 @@ from causalgia.types import Array, Ints, Mask
 OUTLIER = 5.0
 CAUTIONS = ("shallow", "few_reads", "no_rna")
 _SHOWN_WRONG = 2
+#: the least correlation of activities that is called agreement without its ceiling
+AGREE = 0.7
+#: the share of its ceiling from which a correlation is all that noise allows
+NEAR_CEILING = 0.8
 
 
 def quality(
@@ -69,7 +73,8 @@ def quality(
         ones under `min_dna`; ``dropouts``, the share of all oligos without a barcode in
         it. By pair of replicates: correlation over oligos of ``activity``, of ``dna``
         and of ``rna`` (log2 of sums per million, plus 1), and over barcodes of the log
-        ratio (``correlation_barcode``); 0 where it is not defined. By arm: ``oligos``,
+        ratio (``correlation_barcode``); 0 where it is not defined. And the most that
+        counting noise allows of the first, ``correlation_ceiling``. By arm: ``oligos``,
         ``never_seen``, ``barcodes`` (the median an oligo) and ``outliers``. By
         ``floor`` of DNA, the effect of `filter` with it as ``min_dna``:
         ``floor_left_out``, the share of barcodes with DNA that are dropped,
@@ -125,6 +130,7 @@ def quality(
         for name, x in over.items()
     }
     correlations["barcode"] = _correlation_matrix(ratios, used)
+    correlations["ceiling"] = _ceilings(sums)
     found |= {
         f"correlation_{name}": (("replicate", "replicate_"), x)
         for name, x in correlations.items()
@@ -207,6 +213,16 @@ def _correlation_matrix(x: Array, used: Mask) -> Array:
             size = np.sqrt((a @ a) * (b @ b))
             found[r, s] = found[s, r] = a @ b / size if size > 0 else 0.0
     return found
+
+
+def _ceilings(sums: xr.Dataset) -> Array:
+    """Return the largest correlation of activities that counting noise allows each pair
+    of replicates, 1 on the diagonal.
+    """
+    root = np.sqrt(repeatable_shares(sums, list(range(sums.sizes["replicate"]))))
+    ceilings = np.outer(root, root)
+    np.fill_diagonal(ceilings, 1.0)
+    return ceilings
 
 
 def _arm_columns(counts: xr.Dataset, n: Ints, odd: Mask) -> dict[str, Any]:
@@ -409,15 +425,47 @@ def _plural_of(n: float) -> str:
 
 
 def _repeatability(quality: xr.Dataset) -> str:
-    """Return how many replicates agree, and the least correlation of two."""
-    n = quality.sizes["replicate"]
-    least = quality["correlation_activity"].to_numpy()[np.triu_indices(n, 1)].min()
-    return f"{n:,} replicates agree (activities correlate by {least:.2f} or more)"
+    """Return how well replicates agree, and the least correlation of two."""
+    n, (least, most) = quality.sizes["replicate"], _least_agreement(quality)
+    how = "agree"
+    if least < AGREE:
+        how = (
+            "agree as far as counting noise allows"
+            if least >= NEAR_CEILING * most
+            else "agree weakly"
+        )
+    return f"{n:,} replicates {how} (activities correlate by {_at_least(least, most)})"
+
+
+def _least_agreement(quality: xr.Dataset) -> tuple[float, float]:
+    """Return the least correlation of activities of two replicates, and the most that
+    counting noise allows these two.
+    """
+    pairs = np.triu_indices(quality.sizes["replicate"], 1)
+    found = quality["correlation_activity"].to_numpy()[pairs]
+    i = int(found.argmin())
+    return float(found[i]), float(quality["correlation_ceiling"].to_numpy()[pairs][i])
+
+
+def _at_least(least: float, most: float) -> str:
+    """Return a least correlation, with its ceiling where it is low."""
+    text = f"{least:.2f} or more"
+    if least >= AGREE:
+        return text
+    return f"{text}, where counting noise allows about {most:.2f}"
 
 
 def _barcodes_an_oligo(quality: xr.Dataset) -> str:
     found = np.unique(quality["barcodes"].to_numpy())
+    if len(found) > 1 and (quality["oligos"] == 1).all():
+        # arms of one oligo each: their medians are these oligos' own numbers
+        return f"{np.median(quality['n_barcodes'].to_numpy()):g}"
     return f"{found[0]:g}" if len(found) == 1 else f"{found[0]:g} to {found[-1]:g}"
+
+
+def _one_each(quality: xr.Dataset) -> bool:
+    """Return whether oligos have one barcode, or sum, each."""
+    return bool(quality["n_barcodes"].max() <= 1)
 
 
 def _agreement(quality: xr.Dataset) -> str:
@@ -425,10 +473,9 @@ def _agreement(quality: xr.Dataset) -> str:
     n = quality.sizes["replicate"]
     if n < 2:
         return "There is one replicate, so that repeatability is not known."
-    least = quality["correlation_activity"].to_numpy()[np.triu_indices(n, 1)].min()
     return (
         f"No fault was found in the {n:,} replicates: activities of oligos correlate by "
-        f"{least:.2f} or more."
+        f"{_at_least(*_least_agreement(quality))}."
     )
 
 
@@ -450,11 +497,17 @@ def _arms_in_words(quality: xr.Dataset) -> list[str]:
     lines = []
     for arm in quality["arm_"].to_numpy().tolist():
         one = quality.sel(arm_=arm)
+        # one barcode or sum has no others of its oligo to be far from
+        barcodes = (
+            "one barcode (or sum) each"
+            if _one_each(quality)
+            else f"{_plural_of(one['barcodes'].item())} an oligo (median), "
+            f"{int(one['outliers']):,} more than {about(one).outlier:g} robust sd off "
+            "the others of their oligo"
+        )
         lines.append(
             f"{arm}: {_plural(int(one['oligos']), 'oligo')}, "
-            f"{int(one['never_seen']):,} never seen; "
-            f"{_plural_of(one['barcodes'].item())} an oligo (median), {int(one['outliers']):,} of them more than "
-            f"{about(one).outlier:g} robust sd off."
+            f"{int(one['never_seen']):,} never seen; {barcodes}."
         )
     return lines
 
@@ -464,7 +517,7 @@ def _effective_in_words(quality: xr.Dataset) -> list[str]:
         quality["effective_barcodes"].to_numpy(),
         quality["n_barcodes"].to_numpy(),
     )
-    if not n.any():
+    if n.max(initial=0) <= 1:
         return []
     share = np.median(effective[n > 0] / n[n > 0])
     return [
@@ -531,11 +584,14 @@ def _correlations(quality: xr.Dataset) -> list[str]:
     least = {
         kind: quality[f"correlation_{kind}"].to_numpy()[pairs].min() for kind in kinds
     }
+    of_barcodes = (
+        "" if _one_each(quality) else f"{least['barcode']:.2f} in those of barcodes, "
+    )
     return [
-        f"Replicates correlate, at least: {least['activity']:.2f} in activities of "
-        f"oligos, {least['barcode']:.2f} in log ratios of barcodes, {least['rna']:.2f} "
-        f"in RNA and {least['dna']:.2f} in DNA; replicates share barcodes, so these "
-        "correlations do not include the noise between barcodes."
+        f"Replicates correlate, at least: {least['activity']:.2f} in log ratios of "
+        f"oligos, {of_barcodes}{least['rna']:.2f} in RNA and {least['dna']:.2f} in DNA; "
+        "replicates share barcodes, so these correlations do not include the noise "
+        "between barcodes."
     ]
 
 

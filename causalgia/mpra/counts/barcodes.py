@@ -483,6 +483,9 @@ def n_barcodes_observed(counts: xr.Dataset) -> Ints:
     ).astype(np.int64)
 
 
+_ARMS_NAMED = 3
+
+
 def _filter_few_barcodes(
     counts: xr.Dataset, least: int, arm_names: Sequence[str] | None
 ) -> xr.Dataset:
@@ -504,12 +507,25 @@ def _filter_few_barcodes(
         if arm_names is None
         else np.isin(arm, list(arm_names))
     )
-    few = compared & (n_barcodes_observed(counts).min(axis=1) < least)
+    n = n_barcodes_observed(counts).min(axis=1)
+    few = compared & (n < least)
     dropped = np.isin(element, element[few])
     if dropped[compared].all():
-        most = int(n_barcodes_observed(counts).min(axis=1)[compared].max(initial=0))
+        of = np.unique(element[compared], return_inverse=True)[1]
+        each = np.full(of.max(initial=-1) + 1, np.iinfo(np.int64).max)
+        np.minimum.at(each, of, n[compared])
+        # of one element the arms are what is left out, not the element
+        rest = arm[compared & (n >= least)].tolist()
+        arms = (
+            f"; or compare the {len(rest):,} of {int(compared.sum()):,} arms that have "
+            f"{least}: arm_names=[{', '.join(map(quoted, rest[:_ARMS_NAMED]))}"
+            f"{', ...' if len(rest) > _ARMS_NAMED else ''}]"
+            if len(each) == 1 and len(rest) > 1
+            else ""
+        )
         raise CountsError(
-            f"min_barcodes={least} leaves no element: {_lower(most, 'min_barcodes')}"
+            f"min_barcodes={least} leaves no element: "
+            f"{_lower(int(each.max(initial=0)), 'min_barcodes')}{arms}"
         )
     barcodes = dropped[counts["oligo_index"].to_numpy()]
     lost = {
@@ -531,7 +547,7 @@ def _lower(most: int, name: str) -> str:
             "none has a barcode that was observed; check the barcodes and the columns of "
             "counts with causalgia.mpra.quality"
         )
-    return f"an arm has {most} at most; give {name}={most} or fewer"
+    return f"the arm with the fewest has {most} at most; give {name}={most} or fewer"
 
 
 def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:

@@ -402,7 +402,7 @@ def _find_outliers(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     i = int(own.argmin())
     rest = np.delete(np.delete(r, i, 0), i, 1)
     others = float((rest.sum() - (R - 1)) / ((R - 1) * (R - 2)))
-    repeatable = _repeatable_shares(sums, of)
+    repeatable = repeatable_shares(sums, of)
     fewer_reads = min(
         float(np.sqrt(repeatable[i] / np.delete(repeatable, i).mean())), 1.0
     )
@@ -477,7 +477,7 @@ def find_groups(sums: xr.Dataset, names: list[str]) -> list[Finding]:
     return [Finding("disagree", tuple(names), says)]
 
 
-def _repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
+def repeatable_shares(sums: xr.Dataset, of: list[int]) -> Array:
     """Return the share of the variance of activities that is not counting noise, by
     replicate; at least 1 %.
 
@@ -617,7 +617,7 @@ def _most_agreement(
     ``(1/dna + 1/rna) / log(2)^2`` of an oligo's activity.
     """
     places = [list(sums["replicate"].to_numpy()).index(name) for name in names]
-    shares = _repeatable_shares(sums, places)
+    shares = repeatable_shares(sums, places)
     two = np.sort(shares)[-2:]
     reads = {}
     for kind in ("rna", "dna"):

@@ -14,8 +14,8 @@ from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
 from causalgia.estimation.request import as_ci_prob
+from causalgia.estimation.shared_error import df_with_shared_noise
 from causalgia.former_names import former_arguments
-from causalgia.mpra.comparisons.degrees_of_freedom import df_with_shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS

@@ -490,7 +490,10 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
     ``V_barcode + V_replicate - V_residual``: the first two both contain the noise of
     single cells, which counts once. All three come from sums of squares moderated over
     elements; the variance is never below the larger of the first two, and its degrees
-    of freedom are Satterthwaite's.
+    of freedom are Satterthwaite's. The replicates' mean square is one of all arms of an
+    element, and includes the cells' noise of the average arm: where arms differ in
+    barcodes, as a reference of thousands beside variants of ten, each contrast gets
+    that of its own arms instead.
 
     Parameters
     ----------
@@ -517,8 +520,13 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
     doi:10.2202/1544-6115.1027.
     """
     means = barcode_means(cells)
-    layers = (replicate_layer(cells, weights), residual_layer(cells, weights))
-    variance, df, vb, vr, ve = combine_layers([barcode_layer(means, weights)], *layers)
+    residual = residual_layer(cells, weights)
+    variance, df, vb, vr, ve = combine_layers(
+        [barcode_layer(means, weights)],
+        replicate_layer(cells, weights),
+        residual,
+        _average_arm(cells, weights) / residual.factor,
+    )
     dims = ("element", "contrast")
     variables = {
         "v_barcode": (dims, vb),
@@ -530,14 +538,28 @@ def two_way(cells: RatioCells, weights: Array) -> FittedEffects:
     )
 
 
+def _average_arm(cells: RatioCells, weights: Array) -> Array:
+    """Return the factor of the residual variance in contrasts whose arms have the cells
+    of the element's average arm, shape ``(E, K)``.
+    """
+    n = cells.sums(cells.used.sum(axis=1).astype(np.float64))
+    return np.asarray(np.outer((1 / n).mean(axis=1), (weights**2).sum(axis=1)))
+
+
 def combine_layers(
-    barcode: Sequence[Layer], replicate: Layer, residual: Layer
+    barcode: Sequence[Layer],
+    replicate: Layer,
+    residual: Layer,
+    residual_in_replicate: Array | float = 1.0,
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return the variance of each contrast, its df, and the moderated components, shape
     ``(E, K)`` each.
 
     Barcodes have one layer for all arms, or one for each arm, which are moderated
-    separately and added to ``V_barcode``.
+    separately and added to ``V_barcode``. `residual_in_replicate` is the part of
+    ``V_residual`` that the replicates' mean square includes, above 1 where it is from
+    arms with fewer barcodes than those of the contrast; ``V_replicate`` is returned
+    with all of it, and no more.
 
     Raises
     ------
@@ -558,8 +580,9 @@ def combine_layers(
     of_barcodes = [layer.moderated() for layer in barcode]
     (vr, dr), (ve, de) = replicate.moderated(), residual.moderated()
     vb: Array = np.sum([v for v, _ in of_barcodes], axis=0)
-    variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
     each = (*of_barcodes, (vr, dr), (ve, de))
+    vr = np.maximum(vr + ve * (1 - residual_in_replicate), 0.0)
+    variance = np.maximum(np.maximum(vb + vr - ve, vb), vr)
     parts = [np.where(d > 0, v**2 / np.where(d > 0, d, 1.0), 0.0) for v, d in each]
     return variance, variance**2 / sum(parts), vb, vr, ve
 

@@ -29,11 +29,10 @@ from causalgia.mpra.planning._components import (
 )
 from causalgia.mpra.planning.average_tests import AverageVariances
 from causalgia.mpra.planning.plan_answers import noise_in_words
-from causalgia.numerics.moments import satterthwaite
+from causalgia.numerics.moments import satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
     as_probability,
     rejection_probability,
-    t_quantile,
 )
 from causalgia.schema import check_dataset
 from causalgia.types import Array

@@ -11,11 +11,8 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
-from causalgia.mpra.comparisons.degrees_of_freedom import (
-    MOST_WIDE,
-    df_with_shared_noise,
-)
-from causalgia.planning.power_functions import t_quantile
+from causalgia.estimation.shared_error import MOST_WIDE, df_with_shared_noise
+from causalgia.numerics.moments import t_quantile
 from causalgia.types import Array
 
 

@@ -1,5 +1,5 @@
-"""Degrees of freedom of a mean over units to whose error replicates add what all units
-share.
+"""Degrees of freedom of a mean over units to whose error replicates, or predictors, add
+what all units share.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from causalgia.planning.power_functions import t_quantile
+from causalgia.numerics.moments import t_quantile
 from causalgia.types import Array
 
 #: the most replicates whose mean square has a quantile of t of its own
@@ -55,7 +55,7 @@ def df_with_shared_noise(
     df_within
         Degrees of freedom of W.
     n_replicates
-        R.
+        R; where E is moderated over contrasts, its degrees of freedom plus 1.
 
     References
     ----------
