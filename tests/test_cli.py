@@ -1080,7 +1080,7 @@ def test_a_damaged_file_beside_a_stored_trial_hides_neither_trial(
         "--out",
         tmp_path / "stored",
         "--store",
-        said=("holds another trial, the rng differs",),
+        said=("holds another trial: the rng differs",),
     )
     assert file.read_bytes() == whole + damage
     call("run", trial, "--out", tmp_path / "stored", "--store")

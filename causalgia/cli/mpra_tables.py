@@ -291,8 +291,8 @@ def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
             str(one) for one, (_, sign, _) in zip(given, parts, strict=True) if not sign
         )
         raise OutcomesError(
-            f"{lone}: the other files have names of replicates, REPLICATE=FILE; name "
-            "this one as well, or none"
+            f"{lone}: the other files are given as REPLICATE=FILE; name the replicate of "
+            "this one as well, or of none"
         )
     found: dict[str, Path] = {}
     for name, place in named:
@@ -666,9 +666,9 @@ def virtual_effects(
         fitted = store.read_netcdf(place / FIT)
         if control not in (None, about(fitted, None).control):
             raise ContrastError(
-                f"{place} has a fit, whose control is "
+                f"{place} has a fit with the control "
                 f"{quoted(about(fitted, 'chosen already').control)}; leave "
-                f"--control {control} out, or analyze its counts with it"
+                f"--control {control} out, or run mpra analyze with it on the counts"
             )
         return fitted
     outcomes = load_outcomes(place)

@@ -230,7 +230,7 @@ def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
     if found.constant:
         raise ContrastError(
             f"contrast {quoted(text)}: {of}s are compared with each other, and the "
-            "right side is to be 0; a contrast is compared with a number by "
+            "right side must be 0; a contrast is compared with a number by "
             "cg.estimation.hypotheses(estimates, ...)"
         )
     return found.terms

@@ -542,8 +542,8 @@ def _window(
     if is_bed_header(columns):
         names = ", ".join(map(quoted, columns[:3]))
         raise SequenceError(
-            f"{names} is a header, and BED has none; begin the line with '#', "
-            "or drop it"
+            f"{names} is a header, which BED does not have; begin the line "
+            "with '#', or drop it"
         )
     start = parse_int(columns[1], SequenceError, source="start")
     end = parse_int(columns[2], SequenceError, source="end")
