@@ -90,8 +90,8 @@ def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
 
     if not place.exists():
         raise LibraryError(
-            f"--design {place}: no such folder or file; give what `causalgia mpra "
-            "design` wrote"
+            f"--design {place}: no such folder or file; give the folder that `causalgia "
+            "mpra design` wrote, or a side table of the oligos"
         )
     return mpra.read_library(place) if place.is_dir() else place
 
@@ -577,7 +577,7 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise OutcomesError(
             f"{path}: no such file or folder; give a folder written by causalgia, or a "
-            "table element effect se"
+            "table with the columns element, effect and se"
         )
     text = read_text(path, OutcomesError)
     if not text.strip():

@@ -78,8 +78,8 @@ def requested_weights(
             f"are {listed}"
             if not given
             else (
-                f"{' and '.join(f'{name}=' for name in given)} are given; they are two "
-                "questions: say one of them"
+                f"{' and '.join(f'{name}=' for name in given)} are given; they ask "
+                "different questions: give one of them"
             )
         )
     if control is not None:

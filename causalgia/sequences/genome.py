@@ -194,9 +194,7 @@ class Genome:
             shown = ", ".join(map(quoted, list(self._records)[:3])) + (
                 ", ..." if len(self._records) > 3 else ""
             )
-            cure = (
-                f"its records are {shown}: use the genome that the coordinates are of"
-            )
+            cure = f"its records are {shown}: use the genome to which the coordinates refer"
             if near:
                 meant = " or ".join(map(quoted, near))
                 cure = (

@@ -594,10 +594,10 @@ def _kind_and_replicate(
         return kind, "_".join(re.findall(r"[^\W_]+", rest))
     if not any(_KIND.search(one) for one in header):
         raise CountsError(
-            f"{path}, line 1: no column says DNA or RNA, such as {quoted(name)}; say "
-            "which are which in conditions=, a table of columns and DNA or their cell "
-            "type (MPRAmodel's condition table), or rename them dna_count_<replicate> "
-            "and rna_count_<replicate>"
+            f"{path}, line 1: no column says DNA or RNA (one is {quoted(name)}); give "
+            "conditions=, a table that says of each column whether it is DNA, or its "
+            "cell type (MPRAmodel's condition table), or rename columns "
+            "dna_count_<replicate> and rna_count_<replicate>"
         )
     raise CountsError(
         f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it "
