@@ -179,7 +179,7 @@ class Rope:
         raise DecisionError(
             argument="rope",
             value=self.value,
-            need="is not fixed beforehand, in numbers on the scale of the effects",
+            need="is not fixed beforehand for all effects",
             cure="give two numbers (or two for each task), or 0",
         )
 

@@ -584,7 +584,7 @@ def test_a_control_that_does_not_vary_has_no_sd():
         .notnull()
         .all()
     )
-    with pytest.raises(ContrastError, match="takes three units, and there are 2"):
+    with pytest.raises(ContrastError, match="needs three units, and there are 2"):
         cg.contrast(crossover(2), control="placebo", scale="sd")
     with pytest.raises(ContrastError, match="scale='sd' needs a crossover"):
         cg.contrast(parallel(), control="placebo", tasks="K562 - HepG2", scale="sd")
