@@ -557,10 +557,11 @@ def check_rope(analysis: Analysis) -> None:
             value="matched",
             need=(
                 (
-                    "ranks each variant among matched null variants, which belong to the "
-                    "experiment, not to its outcomes: use experiment.analyze(outcomes), "
-                    "with the cg.experiments.variants(...) that cg.run was given (of a "
-                    "folder: the command that wrote it, again), or another "
+                    "ranks each variant among matched null variants, which are part of "
+                    "the experiment and not of its outcomes: use "
+                    "experiment.analyze(outcomes) of the cg.experiments.variants(...) "
+                    "that cg.run was given (for a folder: repeat the command that wrote "
+                    "it), or another "
                 ),
                 Setting("rope"),
             ),
@@ -664,8 +665,8 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
             raise ContrastError(
                 argument=name,
                 value=value,
-                need="takes every unit, and these are moments",
-                cure="keep outcomes or effects",
+                need="needs the values of every unit, and these are moments",
+                cure="run the trial with keep='outcomes' or keep='effects'",
             )
     return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
 

@@ -680,14 +680,14 @@ def _ambiguous_sentences(given: Sequences) -> list[str]:
     n = int((given.ambiguous > 0).any(axis=1).sum())
     return [
         f"{n:,} of {len(given):,} sequences have letters that are not bases, such as N: "
-        "they keep their places in shuffles, are one base each in maps, and are in no "
-        "site."
+        "they keep their places in shuffles; in maps each is one of the bases that it "
+        "stands for; no site contains one."
     ]
 
 
 def _without_copies(given: Sequences) -> Sequences:
     """Return sequences of which no two are equal or reverse complements of each other:
-    the first of each. An ambiguous letter is equal to itself alone.
+    the first of each. An ambiguous letter equals only itself.
     """
     prints = sequence_fingerprints(given.tokens).tolist()
     if given.ambiguous is not None:

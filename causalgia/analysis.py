@@ -196,7 +196,7 @@ class Analysis:
         ]
         if len(questions) > 1:
             raise DesignError(
-                need=f"{' and '.join(questions)} are two questions",
+                need=f"{' and '.join(questions)} ask different questions",
                 cure="keep one of them",
                 places=("Analysis",),
             )
@@ -248,8 +248,8 @@ class Analysis:
                 argument="error",
                 value="posterior",
                 need="treats the effects as draws from one law, and contrasts "
-                f"{quoted(found[0])} and {quoted(found[1])} differ in kind by "
-                "their weights",
+                f"{quoted(found[0])} and {quoted(found[1])} are of different kinds: "
+                "the weights of their arms differ",
                 cure=("use ", Setting("error", "fdr")),
             )
 
@@ -708,12 +708,12 @@ def fixed_placebo_contrasts(
 def analysis_in_attrs(attrs: Mapping[Any, Any]) -> Analysis:
     """Return the analysis in the attrs of a result, or the default `Analysis`.
 
-    A text that is no JSON table, as users may have written, is no analysis.
+    Text that is not a JSON table, which users may have stored, counts as no analysis.
 
     Raises
     ------
     OutcomesError
-        If it is no text, or a JSON table that is no analysis.
+        If it is not text, or is a JSON table but not that of an analysis.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Attributes of all Datasets: a row each, with Datasets, type and meaning; and how they
-are read and written.
+"""Attributes of Datasets: for each its type, its Datasets and its meaning; and how
+attributes are read and written.
 
 ``about(dataset).scale`` reads an attribute and checks its type,
-``about(dataset, None).scale`` is None where it is absent, ``has(dataset).scale`` asks
-for its presence, and ``attributes(scale=...)`` makes a table of them for ``attrs=``.
+``about(dataset, None).scale`` is None where it is absent, ``has(dataset).scale`` says
+whether it is there, and ``attributes(scale=...)`` makes a table of them for ``attrs=``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NEEDS: dict[str, Callable[[object], bool]] = {
     "text or number": _is_text_or_number,
     "list of texts": lambda value: isinstance(value, list),
 }
-"""Type of an attribute -> whether a value is of it."""
+"""Type of an attribute -> function that says whether a value is of this type."""
 _ARTICLES = {"number": "a number", "whole number": "a whole number"}
 
 
@@ -47,7 +47,7 @@ class Attribute(Generic[T]):
         ``"text"``, ``"JSON"`` (text), ``"number"``, ``"whole number"``,
         ``"text or number"`` or ``"list of texts"``.
     datasets
-        What has it.
+        Datasets that have it.
     made_by
         Functions that write it; later verbs pass it on.
     meaning
@@ -135,7 +135,7 @@ class About(Generic[Absent]):
     # the trial
     name = _text(_TRIAL, "a trial file", "name of the trial or library")
     experiment = _text_or_number(
-        "outcomes from elsewhere", "users", "title of the page of a result"
+        "outcomes from elsewhere", "users", "title of the report page"
     )
     assignment = _text(
         _DRAWN,
@@ -151,7 +151,7 @@ class About(Generic[Absent]):
     null = _text(
         _DRAWN,
         "null.sample, cg.run, cg.mpra.library",
-        "population of the units: the null model in words",
+        "the null model in words: the population from which units are drawn",
     )
     null_kind = _text(_DRAWN, "null.sample, cg.run", "kind of the null model")
     null_fingerprint = _text(
@@ -160,23 +160,23 @@ class About(Generic[Absent]):
     design = _json(
         _TRIAL,
         "cg.run, cg.mpra.library",
-        "the design; a long one is the variable 'design'",
+        "the design; a long one is in the variable 'design' instead",
     )
     design_fingerprint = _text(
         _DRAWN, "cg.run, cg.mpra.library", "fingerprint of the design"
     )
     edits = _json(
-        "outcomes", "cg.run", "edits of each arm, from which notes on controls are made"
+        "outcomes", "cg.run", "edits that make each arm, used by the notes on controls"
     )
     reserved = _text(
         "outcomes, libraries and all results",
         "cg.run, cg.mpra.library",
-        "part of the source sequences that the trial never uses",
+        "source sequences set aside, which the trial never uses",
     )
     predictor = _text(
         "outcomes, maps and all results",
         "a trial file, cg.attribute",
-        "the predictor in words; its fingerprint for maps",
+        "the predictor in words; of maps, its fingerprint",
     )
     predictor_fingerprint = _text(_TRIAL, "cg.run", "fingerprint of the predictor")
     model_is = _text(
@@ -188,10 +188,12 @@ class About(Generic[Absent]):
     effect_on = _text(
         _RESULTS,
         "cg.mpra.fit, cg.mpra.activity, cg.attribution.interactions",
-        "what is affected, in words: 'measured activity'",
+        "what an effect is a change of: 'measured activity', 'the predictor'",
     )
     rng = _text(
-        _DRAWN, "cg.run, cg.mpra.library", "seed, or type of the source of randomness"
+        _DRAWN,
+        "cg.run, cg.mpra.library",
+        "the seed, or the type of the generator that was given instead",
     )
     causalgia = _text(_DRAWN, "cg.run, cg.mpra.library", "version of causalgia")
     python = _text(_DRAWN, "cg.run, cg.mpra.library", "version of Python")
@@ -203,12 +205,16 @@ class About(Generic[Absent]):
     source = _text(
         "outcomes, maps, counts",
         "cg.from_frame, cg.attribution.read_attributions, cg.mpra.read_counts",
-        "where the values come from: a function, files, or positions exchanged",
+        "origin of the values: a function, files, or the positions that were exchanged",
     )
     source_sequences = _text(
-        _TRIAL, "cg.run", "source sequences that are predicted beside the trial"
+        _TRIAL,
+        "cg.run",
+        "the source sequences that were predicted in addition to the trial's units",
     )
-    source_predictions = _whole(_TRIAL, "cg.run", "number of their predictions")
+    source_predictions = _whole(
+        _TRIAL, "cg.run", "number of predictions of source sequences"
+    )
     source_failure = _text(
         _TRIAL, "cg.run", "why the source sequences could not be predicted"
     )
@@ -220,15 +226,17 @@ class About(Generic[Absent]):
     skipped = _text(
         "maps",
         "cg.attribute",
-        "sequences that were left out, with the reasons",
+        "sequences that were left out, and why",
     )
 
     # what was planned and what became of it
     analysis = _json(
-        _TRIAL, "cg.run(analysis=), cg.analyze", "the analysis plan, a cg.Analysis"
+        _TRIAL, "cg.run(analysis=), cg.analyze", "the planned analysis, a cg.Analysis"
     )
     analysis_fingerprint = _text(
-        "estimates, decisions", "cg.analyze", "fingerprint of the analysis carried out"
+        "estimates, decisions",
+        "cg.analyze",
+        "fingerprint of the analysis that was carried out",
     )
     exploratory = _text(
         _RESULTS,
@@ -236,33 +244,39 @@ class About(Generic[Absent]):
         "settings that differ from the analysis fixed before the outcomes were seen",
     )
     confirms = _text(
-        _TRIAL, "cg.confirm", "the screen that is confirmed, and whose units are fresh"
+        _TRIAL, "cg.confirm", "the screen that this trial confirms, on units of its own"
     )
     until = _text(_TRIAL, "cg.run(until=)", "the stopping rule")
     stopped = _text(
         _TRIAL, "cg.run(until=)", "where the sequential trial ended, and why"
     )
     until_ci_prob = _number(
-        "outcomes", "cg.run(until=cg.Decided(...))", "probability of interim intervals"
+        "outcomes",
+        "cg.run(until=cg.Decided(...))",
+        "probability of the confidence sequences",
     )
     until_missed = _number(
         "outcomes",
         "cg.run(until=cg.Decided(...))",
-        "share of backgrounds on which an effect could be missed at the first look",
+        "share of backgrounds whose effects the first look could miss",
     )
-    missed = _number("interim estimates", "cg.Decided", "as until_missed")
-    protocol = _text(_TRIAL, "Protocol.run", "hash of the lock")
-    protocol_locked = _text(_TRIAL, "Protocol.run", "time of the lock")
+    missed = _number(
+        "interim estimates",
+        "cg.Decided",
+        "share of backgrounds whose effects the first look could miss",
+    )
+    protocol = _text(_TRIAL, "Protocol.run", "SHA-256 of the lock")
+    protocol_locked = _text(_TRIAL, "Protocol.run", "time at which it was locked")
     protocol_started = _text(_TRIAL, "Protocol.run", "time at which the trial began")
     protocol_deviations = _text(
-        _TRIAL, "Protocol.run", "terms of the protocol that the trial departs from"
+        _TRIAL, "Protocol.run", "where the trial departs from the protocol"
     )
     protocol_changed = _text(
-        _TRIAL, "the command line", "'values': the outcomes changed after the trial"
+        _TRIAL, "the command line", "'values' if the outcomes changed after the trial"
     )
     protocol_values = _text(_TRIAL, "Protocol.run", "digest of the outcomes")
     protocol_kept = _text(
-        _TRIAL, "Protocol.run(keep=)", "digest of the effects or moments"
+        _TRIAL, "Protocol.run(keep=)", "digest of the effects or moments that were kept"
     )
 
     # effects
@@ -276,17 +290,21 @@ class About(Generic[Absent]):
         _RESULTS, "cg.contrast", "the argument scale=: 'identity', 'log', 'ratio', ..."
     )
     control = _text(
-        _RESULTS, "cg.contrast", "the arm subtracted; empty for other contrasts"
+        _RESULTS,
+        "cg.contrast",
+        "the arm subtracted; empty for contrasts of another form",
     )
     control_is = _text("true effects", "cg.zoo.true_ace", "why this arm is the control")
     control_sd_of = _text(
         _RESULTS,
         "cg.contrast",
-        "arm whose sd is control_sd, if it is not the one subtracted",
+        "the arm whose sd 'control_sd' is, if not the arm subtracted",
     )
     estimand = _text(_RESULTS, "cg.contrast", "what is estimated, in words")
     ice_is = _text(
-        _RESULTS, "cg.contrast", "what 'ice' is on a scale of means: influence values"
+        _RESULTS,
+        "cg.contrast",
+        "what 'ice' holds where effects are functions of means: influence values",
     )
     null_value = _number(
         _RESULTS, "cg.contrast", "value of no effect: 1 for ratios, else 0"
@@ -294,34 +312,52 @@ class About(Generic[Absent]):
     task_weights = _json(
         _RESULTS,
         "cg.contrast(tasks=)",
-        "weights of the tasks of each contrast of tasks",
+        "weights of the tasks in each contrast between tasks",
     )
-    over = _text(_RESULTS, "cg.contrast, cg.simultaneous", "dim that is contrasted")
+    over = _text(
+        _RESULTS,
+        "cg.contrast, cg.simultaneous",
+        "the dim over which contrasts are formed or a band holds: 'model', 'position'",
+    )
     positions = _whole(
-        "curves folded for a verb", "causalgia.effect_table", "number of positions"
+        "curves with one row per position",
+        "causalgia.effect_table",
+        "number of positions",
     )
     map_method = _text(
-        "effects and estimates of maps", "cg.attribution", "method of the maps"
+        "effects and estimates from maps", "cg.attribution", "method that made the maps"
     )
 
     # estimates
-    target = _text("estimates, decisions", "cg.estimate", "what the ACE averages over")
+    target = _text(
+        "estimates, decisions",
+        "cg.estimate",
+        "what the ACE is an average over: 'population', 'parents', ...",
+    )
     ci_prob = _number(
         "estimates, decisions, plans and other intervals",
         "cg.estimate, cg.decide, cg.infer",
         "probability of every interval",
     )
     cluster = _text(
-        "moments, estimates, decisions", "cg.estimate", "what is resampled: 'unit', ..."
+        "moments, estimates, decisions",
+        "cg.estimate",
+        "what varies independently: 'unit', or a coordinate of the units",
     )
     weights = _text(
-        "estimates, decisions", "cg.estimate", "'units' or 'clusters' weigh alike"
+        "estimates, decisions",
+        "cg.estimate",
+        "which of 'units' and 'clusters' have equal weights",
     )
     covariates = _text(
-        "estimates, decisions", "cg.estimate, cg.infer", "covariates adjusted for"
+        "estimates, decisions",
+        "cg.estimate, cg.infer",
+        "covariates that were adjusted for",
     )
     n_levels = _whole(
-        "estimates, decisions", "cg.estimate", "number of predictors or placebos drawn"
+        "estimates, decisions",
+        "cg.estimate",
+        "number of predictors or placebos in the sample",
     )
     method = _text(
         "estimates, maps, fits and others",
@@ -331,12 +367,14 @@ class About(Generic[Absent]):
     errors = _text(
         "estimates",
         "cg.from_effects",
-        "'known' or 'estimated': whether standard errors have degrees of freedom",
+        "'estimated' if standard errors have degrees of freedom, else 'known'",
     )
     task_correlation_df = _number(
         "estimates", "cg.estimate", "degrees of freedom of task_correlation"
     )
-    divergence = _text("estimates", "cg.estimation.shape_change", "kind of distance")
+    divergence = _text(
+        "estimates", "cg.estimation.shape_change", "distance between the two curves"
+    )
     n_units = _whole(
         "estimates without the variable 'n_units', plans",
         "cg.estimation, cg.planning",
@@ -351,88 +389,139 @@ class About(Generic[Absent]):
         "joint tests", "cg.estimation.joint_test", "the hypothesis that is tested"
     )
     interaction = _text(
-        "interactions on several scales", "cg.estimation", "factors of the interaction"
+        "interactions on several scales", "cg.estimation", "the factors that interact"
     )
     period = _number("periodicity", "cg.estimation.helical_phase", "period, in bp")
     trend = _text_or_number(
-        "periodicity", "cg.estimation.helical_phase", "trend taken out of the curve"
+        "periodicity", "cg.estimation.helical_phase", "trend removed from the curve"
     )
     at_zero = _text(
         "variance components",
         "cg.estimation.variance_components",
-        "components estimated as 0",
+        "variance components estimated as 0",
     )
     not_identified = _text(
         "variance components and plans",
         "cg.estimation.variance_components",
-        "components that the design cannot separate",
+        "variance components that the design cannot separate",
     )
     buy_next = _text(
         "variance components",
         "cg.estimation.variance_components",
-        "which component has the largest part of the squared standard error",
+        "the component with the largest part of the squared standard error, and what "
+        "would reduce it",
     )
 
     # many questions at once
     adjust = _text("estimates", "cg.adjust", "method of the adjusted p-values")
     adjust_alpha = _number(
-        "estimates", "cg.adjust(method='hierarchical')", "bound on the error rate"
+        "estimates",
+        "cg.adjust(method='hierarchical')",
+        "bound on the false discovery rate",
     )
     family = _text(
-        "estimates", "cg.adjust, cg.simultaneous", "rows among which the rate holds"
+        "estimates",
+        "cg.adjust, cg.simultaneous",
+        "rows among which the error rate holds",
     )
-    band = _text("estimates, decisions", "cg.simultaneous", "method of the band")
+    band = _text(
+        "estimates, decisions",
+        "cg.simultaneous",
+        "method of the simultaneous intervals",
+    )
     seed = _text("estimates", "cg.adjust, cg.simultaneous", "seed of the resampling")
     n_draws = _whole(
-        "estimates, occlusion", "cg.adjust, cg.simultaneous", "number of draws"
+        "estimates, occlusion",
+        "cg.adjust, cg.simultaneous",
+        "number of random draws",
     )
-    n_flips = _whole("estimates", "cg.adjust(method='sign_flip')", "number of flips")
+    n_flips = _whole(
+        "estimates", "cg.adjust(method='sign_flip')", "number of sign flips"
+    )
     skewness = _number(
-        "estimates", "cg.adjust(method='sign_flip')", "largest skewness of the units"
+        "estimates",
+        "cg.adjust(method='sign_flip')",
+        "largest skewness of the effects of units",
     )
     selected = _text(
-        "estimates", "cg.multiplicity.selected_intervals", "how rows were selected"
+        "estimates",
+        "cg.multiplicity.selected_intervals",
+        "which intervals these are, with their false-coverage rate",
     )
     n_placebos = _whole(
         "estimates, regions",
         "cg.multiplicity.placebo_rank",
-        "placebos of the smallest class",
+        "number of placebos, in the smallest class of them",
     )
 
     # posterior
     law = _text("posteriors, decisions", "cg.infer", "law of the effects")
-    law_family = _text("posteriors, decisions", "cg.infer", "coordinate of the groups")
+    law_family = _text(
+        "posteriors, decisions", "cg.infer", "coordinate whose groups have a law each"
+    )
     engine = _text("posteriors, decisions", "cg.infer", "'exact' or 'nuts'")
-    sampler = _text("posteriors", "cg.infer", "sampler of the draws; empty: none")
-    prior = _json("posteriors, decisions", "cg.infer", "the prior")
-    prior_unit = _text("posteriors", "cg.infer", "unit of the prior's scales")
-    atom = _text("posteriors", "cg.infer", "how weights of the slab are found")
+    sampler = _text(
+        "posteriors", "cg.infer", "sampler that made the draws; empty if none did"
+    )
+    prior = _json("posteriors, decisions", "cg.infer", "the prior, a cg.Prior")
+    prior_unit = _text(
+        "posteriors", "cg.infer", "unit in which the prior's scales are given"
+    )
+    atom = _text(
+        "posteriors",
+        "cg.infer(law='spike_and_slab')",
+        "how the weights of the spike and of the slab were found",
+    )
     sigma = _text(
-        "posteriors", "cg.infer", "errors of the effects: diagonal or correlated"
+        "posteriors",
+        "cg.infer",
+        "form of the covariance of the errors: diagonal, low rank + diagonal, or whole",
     )
     predictors = _text(
-        "posteriors", "cg.infer", "how predictors enter; empty: there is one"
+        "posteriors",
+        "cg.infer",
+        "how several predictors enter the model; empty if there is one",
     )
-    along = _text("posteriors", "cg.posterior.profile", "coordinate of the profile")
+    along = _text(
+        "posteriors",
+        "cg.posterior.profile",
+        "coordinate along which effects vary smoothly",
+    )
     across = _text(
-        "posteriors, decisions", "cg.infer(across=)", "dim whose rows share strength"
+        "posteriors, decisions",
+        "cg.infer(across=)",
+        "dim along which effects are shared: 'task'",
     )
-    sharing = _text("posteriors", "cg.infer(across=)", "'used' or 'given up'")
+    sharing = _text(
+        "posteriors",
+        "cg.infer(across=)",
+        "'used', or 'given up' where each task by itself is as good",
+    )
     sharing_risk = _number(
-        "posteriors", "cg.infer(across=)", "risk of sharing over that of each task"
+        "posteriors",
+        "cg.infer(across=)",
+        "mean squared error by sharing over that of each task by itself",
     )
     sharing_gain = _number(
-        "posteriors", "cg.infer(across=)", "gain in log predictive density"
+        "posteriors",
+        "cg.infer(across=)",
+        "reduction of the mean squared error by sharing, in error variances",
     )
-    sharing_gain_se = _number("posteriors", "cg.infer(across=)", "its standard error")
+    sharing_gain_se = _number(
+        "posteriors", "cg.infer(across=)", "standard error of sharing_gain"
+    )
     sharing_near = _whole(
-        "posteriors", "cg.infer(across=)", "1: the gain is small, 0: it is not"
+        "posteriors", "cg.infer(across=)", "1 if the gain from sharing is small, else 0"
     )
-    lfsr_of = _text("posteriors", "cg.infer(across=)", "from which model lfsr is taken")
+    lfsr_of = _text(
+        "posteriors",
+        "cg.infer(across=)",
+        "model that gives the lfsr: 'sharing', each task by itself, or the larger one",
+    )
     clear = _number(
         "sharing between tasks",
         "cg.infer(across=)",
-        "lfsr up to which an effect counts",
+        "lfsr up to which an effect counts as clear",
     )
     divergences = _whole("diagnostics", "cg.infer", "divergent transitions of NUTS")
     rhat_max = _number("diagnostics", "cg.infer", "largest R-hat")
@@ -440,7 +529,9 @@ class About(Generic[Absent]):
     ess_tail_min = _number("diagnostics", "cg.infer", "smallest tail ESS")
     converged = _text("posteriors, decisions", "cg.infer", "'yes' or 'no'")
     unconverged = _text(
-        "posteriors, decisions", "cg.infer", "statistics that fail, in words"
+        "posteriors, decisions",
+        "cg.infer",
+        "convergence statistics out of bounds, in words",
     )
     effect_se_dependence = _text(
         "moments of posteriors",
@@ -448,7 +539,9 @@ class About(Generic[Absent]):
         "whether effects grow with their standard errors",
     )
     effect_se_gain = _number(
-        "moments of posteriors", "cg.infer", "evidence for that, in nats"
+        "moments of posteriors",
+        "cg.infer",
+        "gain in log likelihood by that dependence, in nats",
     )
 
     # decisions
@@ -457,28 +550,42 @@ class About(Generic[Absent]):
         "cg.decide",
         "error rate: 'fdr', 'fwer', 'each', 'posterior' or 'sequence'",
     )
-    families = _text("decisions", "cg.decide", "rows among which the rate holds")
+    families = _text("decisions", "cg.decide", "rows among which the error rate holds")
     rope = _text("decisions", "cg.decide", "region of practical equivalence, in words")
     rare = _text_or_number(
         "decisions",
         "cg.decide",
-        "share of the backgrounds on which an effect must not be missed, or 'none'",
+        "share of backgrounds whose effects the trial must not miss, or 'none'",
     )
-    largest = _number("decisions", "cg.decide", "bound on the effect on any background")
-    caution = _text("decisions", "cg.decide", "what limits the verdicts")
+    largest = _number(
+        "decisions", "cg.decide", "largest effect that any single background may have"
+    )
+    caution = _text(
+        "decisions", "cg.decide", "a limit of the verdicts that a reader has to know"
+    )
     evidence = _text(
-        "tables of effects", "causalgia.paper", "'posterior' where ACE is a posterior's"
+        "tables of effects",
+        "causalgia.paper",
+        "'posterior' where ace is a posterior mean",
     )
     exact = _text(
         "decisions, splits of the variance",
         "cg.experiments",
-        "contrasts without spread",
+        "contrasts whose effects are alike in all units",
     )
-    covariate = _text("tipping points", "cg.tipping_point", "covariate that is tilted")
-    covariate_at_0 = _number("tipping points", "cg.tipping_point", "its mean")
-    covariate_sd = _number("tipping points", "cg.tipping_point", "its sd")
+    covariate = _text(
+        "tipping points",
+        "cg.tipping_point",
+        "covariate whose mean the weights shift",
+    )
+    covariate_at_0 = _number(
+        "tipping points", "cg.tipping_point", "mean of the covariate without a shift"
+    )
+    covariate_sd = _number("tipping points", "cg.tipping_point", "sd of the covariate")
     least_ess = _whole(
-        "tipping points", "cg.tipping_point", "effective clusters that are left"
+        "tipping points",
+        "cg.tipping_point",
+        "effective clusters required at the largest shift",
     )
 
     # plans
@@ -486,39 +593,59 @@ class About(Generic[Absent]):
         "decisions, plans", "cg.planning, cg.experiments", "the question, in words"
     )
     answer = _text("decisions", "the command line", "the answer, one sentence a line")
-    n_contrasts = _whole("plans", "cg.planning", "contrasts of one family")
-    power = _number("plans", "cg.planning", "probability of a verdict")
+    n_contrasts = _whole("plans", "cg.planning", "number of contrasts in one family")
+    power = _number("plans", "cg.planning", "probability that a verdict is reached")
     n_elements = _whole(
         "plans of the bench", "cg.mpra.components", "number of elements"
     )
-    n_backgrounds = _whole("plans of the bench", "cg.mpra.power", "backgrounds")
-    n_barcodes = _whole("plans of the bench", "cg.mpra.power", "barcodes of an oligo")
+    n_backgrounds = _whole(
+        "plans of the bench", "cg.mpra.power", "number of backgrounds"
+    )
+    n_barcodes = _whole(
+        "plans of the bench", "cg.mpra.power", "number of barcodes per oligo"
+    )
     n_replicates = _whole(
         "libraries, fits, plans of the bench",
         "cg.mpra.library, cg.mpra.fit, cg.mpra.power",
         "number of replicates",
     )
-    depth = _number("plans of the bench", "cg.mpra.power", "reads of a barcode")
+    depth = _number(
+        "plans of the bench",
+        "cg.mpra.power",
+        "reads per barcode, in each replicate",
+    )
     true_effect = _number(
-        "plans of the bench", "cg.mpra.power", "effect that is to be found, on log2"
+        "plans of the bench", "cg.mpra.power", "effect to be detected, on log2"
     )
     q = _number("plans of the bench", "cg.mpra.power", "false discovery rate")
     share_true = _number(
         "plans of the bench", "cg.mpra.power", "share of elements with this effect"
     )
-    assumed = _text("plans of the bench", "cg.mpra.power", "noise that was assumed")
+    assumed = _text(
+        "plans of the bench", "cg.mpra.power", "the assumed noise, in words"
+    )
     plasmid = _whole(
         "noise of the bench",
         "cg.mpra.components",
-        "1: one DNA library serves all replicates, 0: each has its own",
+        "1 if one DNA library serves all replicates, 0 if each has its own",
     )
-    currency = _text("plans of the bench", "cg.mpra.cheapest", "currency of the price")
+    currency = _text("plans of the bench", "cg.mpra.cheapest", "currency of the prices")
     prices = _text("plans of the bench", "cg.mpra.cheapest", "date of the prices")
     note = _text("plans of the bench", "cg.mpra.cheapest", "what the prices leave out")
-    goal = _text("plans of the bench", "cg.mpra.cheapest", "what is to be reached")
-    limit = _text("plans of the bench", "cg.mpra.cheapest", "what may be spent")
+    goal = _text(
+        "plans of the bench",
+        "cg.mpra.cheapest",
+        "the target, in words: a half width or a power",
+    )
+    limit = _text(
+        "plans of the bench",
+        "cg.mpra.cheapest",
+        "the limit on oligos or cost, in words",
+    )
     edge = _text(
-        "plans of the bench", "cg.mpra.cheapest", "numbers at the end of their grid"
+        "plans of the bench",
+        "cg.mpra.cheapest",
+        "numbers of the split that are the largest or smallest searched",
     )
 
     # libraries
@@ -530,28 +657,56 @@ class About(Generic[Absent]):
         "libraries", "cg.mpra.library", "junction of the promoter alone"
     )
     oligo_length = _whole("libraries", "cg.mpra.library", "length of an oligo, in nt")
-    rules = _json("libraries", "cg.mpra.library", "names of the rules that all keep")
-    max_oligos = _whole("libraries", "cg.mpra.library", "most oligos to be ordered")
+    rules = _json(
+        "libraries", "cg.mpra.library", "names of the rules that every oligo satisfies"
+    )
+    max_oligos = _whole(
+        "libraries", "cg.mpra.library", "largest number of oligos to order"
+    )
     vendor = _text("libraries", "cg.mpra.library", "maker of the oligos")
-    pool_size = _whole("libraries", "cg.mpra.library", "oligos of the pool ordered")
-    barcodes_per_oligo = _whole("libraries", "cg.mpra.library", "barcodes of an oligo")
-    barcode_length = _whole("libraries", "cg.mpra.library", "bases of a barcode")
+    pool_size = _whole(
+        "libraries", "cg.mpra.library", "number of oligos in the vendor's pool"
+    )
+    barcodes_per_oligo = _whole(
+        "libraries", "cg.mpra.library", "number of barcodes per oligo"
+    )
+    barcode_length = _whole(
+        "libraries", "cg.mpra.library", "length of a barcode, in nt"
+    )
     min_distance = _whole(
-        "libraries", "cg.mpra.library", "least distance between two barcodes"
+        "libraries",
+        "cg.mpra.library",
+        "smallest Levenshtein distance between two barcodes",
     )
     library_fingerprint = _text(
         "libraries, counts and fits", "cg.mpra.library", "fingerprint of the oligos"
     )
 
     # counts and fits
-    table_format = _text("counts", "cg.mpra.read_counts", "what a table was read as")
+    table_format = _text(
+        "counts", "cg.mpra.read_counts", "the format in which the table was read"
+    )
     filters = _json("counts", "cg.mpra.filter", "filters applied, in order")
-    split = _json("counts", "cg.mpra.split_duplicates", "how many oligos were split")
+    split = _json(
+        "counts",
+        "cg.mpra.split_duplicates",
+        "numbers of oligos split, with too few barcodes, and not chosen",
+    )
     simulated = _json("counts", "cg.mpra.simulate", "settings of the simulation")
-    min_dna = _number("quality", "cg.mpra.quality", "least DNA count of a barcode")
-    outlier = _number("quality", "cg.mpra.quality", "where a barcode is an outlier")
-    advised_floor = _number("quality", "cg.mpra.quality", "DNA floor that is advised")
-    verdicts = _json("quality", "cg.mpra.quality", "findings on the counts")
+    min_dna = _number(
+        "quality", "cg.mpra.quality", "DNA count below which a cell counts as low"
+    )
+    outlier = _number(
+        "quality", "cg.mpra.quality", "robust sd beyond which a barcode is an outlier"
+    )
+    advised_floor = _number(
+        "quality", "cg.mpra.quality", "recommended value of min_dna of cg.mpra.filter"
+    )
+    verdicts = _json(
+        "quality",
+        "cg.mpra.quality",
+        "problems of the replicates: verdict, replicates, sentence",
+    )
     activity = _text(
         "outcomes of counts", "cg.mpra.activity", "how barcodes were averaged"
     )
@@ -562,28 +717,94 @@ class About(Generic[Absent]):
     )
     negative = _text("calls", "cg.mpra.calls", "group of the negative controls")
     n_negative = _whole("calls", "cg.mpra.calls", "number of negative controls")
-    tail = _text("calls", "cg.mpra.calls", "law of the negative controls' tails")
-    spread = _number("calls", "cg.mpra.calls", "their sd beyond their errors")
-    replicate_df = _number("fits", "cg.mpra.fit", "degrees of freedom of replicates")
-    replicate_groups = _text(
-        "fits", "cg.mpra.fit", "groups of replicates that resemble each other"
+    tail = _text(
+        "calls",
+        "cg.mpra.calls",
+        "'rank' (p by rank among the negatives) or 't' (their tail extended)",
     )
-    n_left_out = _whole("fits", "cg.mpra.fit", "elements that lack an arm")
-    n_not_fitted = _whole("fits", "cg.mpra.fit", "elements without an estimate")
-    arms_left_out = _text("fits", "cg.mpra.fit", "arms that no contrast names")
-    sd_shared = _number("fits", "cg.mpra.fit", "sd of shifts that arms share, log2")
-    layers = _text("fits", "cg.mpra.fit", "layers of noise that are in the model")
-    sd_barcode = _number("fits", "cg.mpra.fit", "sd between barcodes, log2")
-    spread_barcode = _number("fits", "cg.mpra.fit", "sd of its log over elements")
-    sd_replicate = _number("fits", "cg.mpra.fit", "sd between replicates, log2")
-    spread_replicate = _number("fits", "cg.mpra.fit", "sd of its log over elements")
-    correlation = _number("fits", "cg.mpra.fit", "correlation of both spreads")
-    sd_residual = _number("fits", "cg.mpra.fit", "sd of single cells, log2")
-    sd_cell = _number("fits", "cg.mpra.fit", "sd of single cells, log2")
-    reads_each = _number("fits", "cg.mpra.fit", "reads of one transcript")
-    silent_cell = _number("fits", "cg.mpra.fit", "share of silent cells")
-    silent_barcode = _number("fits", "cg.mpra.fit", "share of silent barcodes")
-    share_paired = _number("fits", "cg.mpra.fit", "share of barcodes with DNA and RNA")
+    spread = _number(
+        "calls",
+        "cg.mpra.calls",
+        "robust sd of the negative controls beyond their standard errors",
+    )
+    replicate_df = _number(
+        "fits",
+        "cg.mpra.fit",
+        "degrees of freedom of replicate_within, the elements' own noise",
+    )
+    replicate_groups = _text(
+        "fits",
+        "cg.mpra.fit",
+        "groups of replicates that agree within but not between them, in words",
+    )
+    n_left_out = _whole(
+        "fits", "cg.mpra.fit", "number of elements left out because they lack an arm"
+    )
+    n_not_fitted = _whole(
+        "fits", "cg.mpra.fit", "number of elements whose fit gave no estimate"
+    )
+    arms_left_out = _text(
+        "fits",
+        "cg.mpra.fit",
+        "arms that were left out, since no element has them beside the control",
+    )
+    sd_shared = _number(
+        "fits",
+        "cg.mpra.fit",
+        "sd of the shifts of a replicate that the arms of an element share, log2",
+    )
+    layers = _text(
+        "fits", "cg.mpra.fit", "layers of noise in the model: barcode, replicate"
+    )
+    sd_barcode = _number(
+        "fits",
+        "cg.mpra.fit",
+        "sd between barcodes of an oligo, log2 (hierarchical: of the median element)",
+    )
+    spread_barcode = _number(
+        "fits", "cg.mpra.fit", "sd over elements of the natural log of sd_barcode"
+    )
+    sd_replicate = _number(
+        "fits",
+        "cg.mpra.fit",
+        "sd of an oligo between replicates, log2 (hierarchical: of the median element)",
+    )
+    spread_replicate = _number(
+        "fits", "cg.mpra.fit", "sd over elements of the natural log of sd_replicate"
+    )
+    correlation = _number(
+        "fits",
+        "cg.mpra.fit",
+        "correlation over elements of the logs of sd_barcode and sd_replicate",
+    )
+    sd_residual = _number(
+        "fits",
+        "cg.mpra.fit(method='two_way')",
+        "sd of a barcode in one replicate beyond both layers, counting noise "
+        "included, log2",
+    )
+    sd_cell = _number(
+        "fits",
+        "cg.mpra.fit(method='hierarchical')",
+        "sd of a barcode in one replicate beyond both layers and counting noise, log2",
+    )
+    reads_each = _number(
+        "fits",
+        "cg.mpra.fit",
+        "reads per RNA molecule: variance of a count over its mean",
+    )
+    silent_cell = _number(
+        "fits", "cg.mpra.fit", "probability that a barcode is silent in one replicate"
+    )
+    silent_barcode = _number(
+        "fits", "cg.mpra.fit", "probability that a barcode is silent in all replicates"
+    )
+    share_paired = _number(
+        "fits",
+        "cg.mpra.fit",
+        "slope of a barcode's RNA on its DNA in the same replicate: 1 if both come "
+        "from the same cells, 0 if all replicates measure one abundance",
+    )
 
     # virtual beside measured
     virtual_scale = _text(
@@ -593,12 +814,20 @@ class About(Generic[Absent]):
         "concordance", "cg.mpra.concordance", "scale of the measured effects"
     )
     of_two_fits = _whole(
-        "concordance", "cg.mpra.concordance", "1 where both sides were measured"
+        "concordance",
+        "cg.mpra.concordance",
+        "1 if both sides are fits of measured counts",
     )
-    lost = _json("concordance", "cg.mpra.concordance", "effects without a partner")
-    flanks = _json("virtual outcomes", "cg.mpra.virtual_trial", "bases around an oligo")
+    lost = _json("concordance", "cg.mpra.concordance", "effects that only one side has")
+    flanks = _json(
+        "virtual outcomes",
+        "cg.mpra.virtual_trial",
+        "bases to the left and right of each insert",
+    )
     conditions = _json(
-        "estimates", "cg.mpra.prediction_powered", "conditions of the method"
+        "estimates",
+        "cg.mpra.prediction_powered",
+        "conditions of the method, and whether they hold",
     )
     controls_left_out = _text(
         "estimates", "cg.mpra.prediction_powered", "controls that were left out"
@@ -606,33 +835,51 @@ class About(Generic[Absent]):
     fallback = _json(
         "estimates",
         "cg.mpra.prediction_powered",
-        "contrasts with the classical interval, and why",
+        "contrasts that have the classical interval instead, and why",
     )
 
     # maps
     sequences = _text("maps", "cg.attribute", "digest of the sequences")
     baselines = _text("maps", "cg.attribute", "null model of the baselines, in words")
-    baselines_fingerprint = _text("maps", "cg.attribute", "its fingerprint")
-    n_baselines = _whole("maps", "cg.attribute", "baselines of each sequence")
-    n_exchanges = _whole("maps", "cg.attribution.dfim", "maps of exchanged bases")
+    baselines_fingerprint = _text(
+        "maps", "cg.attribute", "fingerprint of the null model of the baselines"
+    )
+    n_baselines = _whole("maps", "cg.attribute", "number of baselines per sequence")
+    n_exchanges = _whole(
+        "maps",
+        "cg.attribution.dfim",
+        "number of sequences with exchanged bases that were mapped",
+    )
     consensus = _text(
-        "interactions of maps", "cg.attribution.interactions", "commonest bases"
+        "interactions of maps",
+        "cg.attribution.interactions",
+        "most frequent base at each position",
     )
     consensus_start = _whole(
         "interactions of maps",
         "cg.attribution.interactions",
-        "their first position",
+        "position of the first base of consensus",
     )
     layer = _text("filters, attention", "cg.attribution", "layer of the network")
-    side = _text("filters", "cg.attribution.filters", "side of the responses")
-    database = _text("matches", "cg.attribution.match", "the motifs compared with")
-    maps = _text("proposals", "cg.propose", "method of the maps")
+    side = _text(
+        "filters",
+        "cg.attribution.filters",
+        "'output' of the layer, or its 'input'",
+    )
+    database = _text(
+        "matches", "cg.attribution.match", "the motifs that were compared with"
+    )
+    maps = _text("proposals", "cg.propose", "method that made the maps")
     both_strands = _whole(
-        "proposals", "cg.propose", "1: a motif and its reverse complement are one"
+        "proposals",
+        "cg.propose",
+        "1 if a motif and its reverse complement count as one",
     )
     width = _whole("proposals", "cg.propose", "width of the windows, in bp")
     null_share = _number(
-        "proposals", "cg.propose", "share of windows of null maps beyond the limits"
+        "proposals",
+        "cg.propose",
+        "share of the windows of null maps that would be proposed",
     )
     discovery_predictor = _text(
         "a discovery on disk", "cg.discover", "fingerprint of its predictor"
@@ -640,11 +887,23 @@ class About(Generic[Absent]):
     discovery_sequences = _text(
         "a discovery on disk", "cg.discover", "digest of its sequences"
     )
-    discovery_rng = _text("a discovery on disk", "cg.discover", "its root key")
-    discovery_n_units = _whole("a discovery on disk", "cg.discover", "its units")
-    discovery_method = _text("a discovery on disk", "cg.discover", "its methods")
-    n_proposing = _whole("logos", "causalgia discover", "sequences that propose")
-    n_fresh = _whole("logos", "causalgia discover", "sequences that test")
+    discovery_rng = _text(
+        "a discovery on disk", "cg.discover", "root key of its random draws"
+    )
+    discovery_n_units = _whole(
+        "a discovery on disk", "cg.discover", "number of units of each trial"
+    )
+    discovery_method = _text(
+        "a discovery on disk", "cg.discover", "methods that propose motifs"
+    )
+    n_proposing = _whole(
+        "logos", "causalgia discover", "number of sequences that proposed motifs"
+    )
+    n_fresh = _whole(
+        "logos",
+        "causalgia discover",
+        "number of sequences on whose shuffles motifs were tested",
+    )
     length = _whole("logos", "causalgia discover", "length of a sequence, in bp")
     foot = _text("logos", "causalgia discover", "lines below the tables")
     sentences = _text(
@@ -657,56 +916,88 @@ class About(Generic[Absent]):
     alpha = _number(
         "rates, searches, concordance", "cg.calibrate, cg.experiments", "error rate"
     )
-    alpha_each = _number("rates", "cg.calibrate", "error rate of each row")
+    alpha_each = _number(
+        "rates", "cg.calibrate", "false alarm rate of the band of each row"
+    )
     not_measured = _text("rates", "cg.calibrate", "rates that cannot be measured")
-    without_posterior = _whole("rates", "cg.calibrate", "trials without a posterior")
-    claims = _text("refutations", "cg.refute", "effects that are claimed")
+    without_posterior = _whole(
+        "rates", "cg.calibrate", "number of trials without a posterior"
+    )
+    claims = _text("refutations", "cg.refute", "the effects claimed")
     not_applicable = _text(
         "refutations", "cg.refute", "checks that do not apply, and why, one a line"
     )
-    n_predictions = _whole("refutations", "cg.refute", "predictions that were made")
-    budget = _whole("refutations", "cg.refute", "most predictions of a check")
+    n_predictions = _whole("refutations", "cg.refute", "number of predictions made")
+    budget = _whole(
+        "refutations", "cg.refute", "largest number of predictions for one check"
+    )
 
     # experiments
     matched = _text(
-        "estimates of variants", "cg.experiments.variants", "the null variants"
+        "estimates of variants",
+        "cg.experiments.variants",
+        "how null variants were matched, in words",
     )
     n_predictors = _whole(
-        "agreement of predictors", "cg.experiments.across_predictors", "predictors"
+        "agreement of predictors",
+        "cg.experiments.across_predictors",
+        "number of predictors",
     )
     n_exact = _whole(
         "agreement of predictors",
         "cg.experiments.across_predictors",
-        "effects without spread",
+        "number of effects that are alike in all units",
     )
     min_tau = _number(
-        "agreement of null models", "cg.experiments.null_models", "least agreement"
+        "agreement of null models",
+        "cg.experiments.null_models",
+        "Kendall's tau below which the order depends on the null model",
     )
     searched = _text(
-        "searches of tiles", "cg.experiments.greedy_tiles", "what was searched for"
+        "searches of tiles",
+        "cg.experiments.greedy_tiles",
+        "the criterion of the search, in words",
     )
     chosen = _text("searches of tiles", "cg.experiments.greedy_tiles", "chosen tiles")
     estimated = _text(
-        "searches of tiles", "cg.experiments.greedy_tiles", "on which units"
+        "searches of tiles",
+        "cg.experiments.greedy_tiles",
+        "the units on which effects were estimated, in words",
     )
     p_adjusted_by = _text(
         "searches of tiles", "cg.experiments.tile_search", "how p is adjusted"
     )
     sentence = _text(
-        "searches of tiles", "cg.experiments.tile_search", "the answer, in a sentence"
+        "searches of tiles", "cg.experiments.tile_search", "the answer, in one sentence"
     )
-    shown = _text("tables of a figure", "cg.experiments", "which rows are shown")
-    task_of = _text("tables of a figure", "cg.experiments", "number of the task")
-    task_chosen = _text("tables of a figure", "cg.experiments", "why this task")
+    shown = _text(
+        "tables of a figure", "cg.experiments", "which rows the figure shows, in words"
+    )
+    task_of = _text(
+        "tables of a figure",
+        "cg.experiments",
+        "which of the tasks is shown: 'task 1 of 3'",
+    )
+    task_chosen = _text(
+        "tables of a figure", "cg.experiments", "why this task is shown"
+    )
 
     # of single variables
     meaning = _text("variables of the schema", "all verbs", "meaning of the variable")
-    units = _text("coordinates from elsewhere", "users", "unit, for axes of figures")
+    units = _text(
+        "coordinates from elsewhere",
+        "users",
+        "unit of the coordinate, for the axes of figures",
+    )
     relative_error = _number(
-        "'ice_quantile'", "cg.run(keep='moments')", "most error of a quantile"
+        "'ice_quantile'",
+        "cg.run(keep='moments')",
+        "bound on the relative error of the quantiles",
     )
     measured = _whole(
-        "'source_answer'", "cg.run(keep='effects')", "which arm the answer is of"
+        "'source_answer'",
+        "cg.run(keep='effects')",
+        "number of the arm whose answer it is",
     )
 
 
@@ -763,7 +1054,7 @@ def about(dataset: object, absent: Any = _MISSING) -> About[Any]:
     >>> about(estimates).target
     Traceback (most recent call last):
     ...
-    causalgia.errors.OutcomesError: there is no attrs['target'] (what the ACE averages over); ...
+    causalgia.errors.OutcomesError: there is no attrs['target'] (what the ACE is an average over: ...); ...
     """
     attrs = getattr(dataset, "attrs", dataset)
     if absent is _MISSING:

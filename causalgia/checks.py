@@ -541,7 +541,7 @@ def as_texts(
         raise error(
             argument=name,
             value=value,
-            need=f": give {what} as text, or a list of such",
+            need=f": give {what} as text, or a list of texts",
             cure="() for none",
         )
     found = tuple(found)
@@ -550,7 +550,7 @@ def as_texts(
             raise error(
                 argument=name,
                 need=f"has {quoted(one)}, which is not text",
-                cure=f"give {what} as text, or a list of such",
+                cure=f"give {what} as text, or a list of texts",
             )
     return found
 

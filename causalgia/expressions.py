@@ -693,7 +693,7 @@ def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
     if found.constant:
         raise DesignError(
             f"{_noun(of)} {quoted(text)}: {of}s are compared with each "
-            "other; its right side is to be 0",
+            "other; its right side must be 0",
             places=("Analysis",),
         )
     return found.terms

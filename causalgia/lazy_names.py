@@ -260,7 +260,7 @@ def wrong_arguments(
     >>> wrong_arguments(screen, ("GATA",), {"n": 20})
     "screen: there is no argument 'n'; did you mean 'n_units'?"
     >>> wrong_arguments(screen, ("GATA", 1, 2), {})
-    'screen: 3 arguments are given by position, and it takes 2 so; name the others, such as n_units='
+    'screen: 3 arguments are given by position, and only the first 2 may be; name the others, such as n_units='
     >>> wrong_arguments(screen, ("GATA", 1), {"null": 1})
     "screen: 'null' is given twice, by position and by name; give it once"
     """
@@ -308,8 +308,8 @@ def wrong_arguments(
             else "leave the others out"
         )
         return (
-            f"{what}: {given} arguments are given by position, and it takes "
-            f"{len(by_place)} so; {cure}"
+            f"{what}: {given} arguments are given by position, and only the first "
+            f"{len(by_place)} may be; {cure}"
         )
     held = [one.name for one in by_place[:given]]
     for name in held:

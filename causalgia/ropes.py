@@ -222,7 +222,7 @@ class Rope:
         by_task = dict(self.fixed().value)
         if set(by_task) != set(tasks):
             raise DecisionError(
-                f"rope names the tasks {quoted(sorted(by_task))}, and there are "
+                f"rope names the tasks {quoted(sorted(by_task))}, and the tasks are "
                 f"{quoted(tasks)}; give a rope for each"
             )
         return [_of_task(task, by_task[task], null)[1] for task in tasks]

@@ -1140,8 +1140,16 @@ SCHEMA: tuple[Variable, ...] = (
         Variable(name, ("matches",), (("motif",),), dtype, meaning)
         for name, dtype, meaning in (
             ("runners_up", "U", "names of the next two targets, of other names"),
-            ("tf_class", "U", "class of the nearest target, of its file or JASPAR"),
-            ("tf_family", "U", "family of the nearest target, of its file or JASPAR"),
+            (
+                "tf_class",
+                "U",
+                "class of the nearest target's factor, from its file or JASPAR",
+            ),
+            (
+                "tf_family",
+                "U",
+                "family of the nearest target's factor, from its file or JASPAR",
+            ),
             ("label", "U", "what the motif may be called; empty if no q is .1 or less"),
             ("expected_nearest", "U", "expected target of the smallest p-value"),
             ("expected_q", "f", "q-value of it, over the expected targets alone"),

@@ -175,7 +175,7 @@ def test_contrasts_are_weights_by_arm():
         ({"control": 3}, "control = 3 must be text"),
         (
             {"control": "a", "interaction": ["A", "B"]},
-            "control and interaction are two questions; keep one",
+            "control and interaction ask different questions; keep one",
         ),
         ({"contrasts": {"x": {"a": 1, "b": 1}}}, "weights that sum to 0"),
         ({"contrasts": {"x": {"a": 0, "b": 0}}}, "weights that sum to 0"),
@@ -499,7 +499,8 @@ def test_a_posterior_of_contrasts_of_different_kinds_is_refused():
     words = {f"w{k}": {f"w{k}": 1, "none": -1} for k in range(10)}
     mixed = words | {"both": {"AB": 1, "w0": -1, "w1": -1, "none": 1}}
     with pytest.raises(
-        DesignError, match="'w0' and 'both' differ in kind by their weights; use"
+        DesignError,
+        match="'w0' and 'both' are of different kinds: the weights of their arms differ; use",
     ):
         Analysis(contrasts=mixed, rope=(-1, 1), error="posterior")
     ask = Analysis(contrasts=words, rope=(-1, 1), error="posterior")
@@ -589,7 +590,7 @@ def test_fields_take_the_place_of_those_of_the_plan_and_are_named_exploratory():
         ),
         (
             {"control": "wt", "contrasts": "b - wt"},
-            "^analyze: control and contrasts are two questions; keep one",
+            "^analyze: control and contrasts ask different questions; keep one",
         ),
         ({"control": "wt", "error": "bh"}, "^analyze: error = 'bh' has another name"),
     ],

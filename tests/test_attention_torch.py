@@ -161,7 +161,7 @@ class Crosses(nn.Module):
             "second",
             r"6 places and the first attention, 'first', 12.*take 'first'",
         ),
-        ("whole", "first", r"read the whole sequence.*cg.attribution.interactions"),
+        ("whole", "first", r"reads the whole sequence.*cg.attribution.interactions"),
     ],
 )
 def test_layers_without_weights_of_positions_are_refused(kind, layer, says):

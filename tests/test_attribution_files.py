@@ -178,7 +178,8 @@ def test_projected_maps_of_other_sequences_are_refused(tmp_path):
     assert "base" not in read(tmp_path / "x.npz", sequences=TOKENS)["score"].dims
     for others in (TOKENS[::-1], 3 - TOKENS):
         with pytest.raises(
-            AttributionError, match="x.npz: the scores are of one base.*in their order"
+            AttributionError,
+            match="x.npz: each position has the score of one base.*in the order of the maps",
         ):
             read(tmp_path / "x.npz", sequences=others.copy())
 

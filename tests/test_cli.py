@@ -803,7 +803,11 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
     )
     assert not (tmp_path / "x").exists()
     (results / "outcomes.nc").write_bytes(b"rubbish")
-    refused("show", results, said=["outcomes.nc: no netCDF file: it is text", "make it anew"])
+    refused(
+        "show",
+        results,
+        said=["outcomes.nc: no netCDF file: it is text", "make it anew"],
+    )
 
 
 def test_messages_name_options_and_commands_not_arguments_and_functions(
@@ -1080,7 +1084,7 @@ def test_a_damaged_file_beside_a_stored_trial_hides_neither_trial(
         "--out",
         tmp_path / "stored",
         "--store",
-        said=("holds another trial, the rng differs",),
+        said=("holds another trial: the rng differs",),
     )
     assert file.read_bytes() == whole + damage
     call("run", trial, "--out", tmp_path / "stored", "--store")
@@ -1133,5 +1137,7 @@ def test_a_folder_of_nothing_is_not_opened(tmp_path):
     with pytest.raises(StoreError, match="no trial is stored there"):
         cg.open(tmp_path / "nowhere")
     (tmp_path / "posterior.nc").write_text("no netCDF")
-    with pytest.raises(OutcomesError, match=r"posterior\.nc: no netCDF file: it is text"):
+    with pytest.raises(
+        OutcomesError, match=r"posterior\.nc: no netCDF file: it is text"
+    ):
         cg.open(tmp_path).posterior  # noqa: B018

@@ -80,7 +80,7 @@ def test_an_analysis_takes_text_as_contrast_does(
     ("text", "message"),
     [
         ("pairwise", "takes all arms, which are not known to an analysis"),
-        ("v - none = 1", "its right side is to be 0"),
+        ("v - none = 1", "its right side must be 0"),
         ("v * none", "a product of two arms is not linear"),
         ("v +", "it ends too early"),
         ("v + none", "weights that sum to 0"),

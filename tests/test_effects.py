@@ -412,7 +412,7 @@ def test_an_unknown_control_lists_arms_and_near_names() -> None:
         ),
         (
             {"control": "placebo", "interaction": ["A", "B"]},
-            "control= and interaction= are given; they are two questions",
+            "control= and interaction= are given; they ask different questions",
         ),
         ({"contrasts": {}}, "is empty"),
         ({"contrasts": {"c": {"GATA1": 1, "SPI1": -1}}}, "'SPI1' is not an arm"),
@@ -799,7 +799,7 @@ def test_scales_of_four_means_name_what_they_need() -> None:
     )
     with pytest.raises(
         ContrastError,
-        match="takes a crossover; in a parallel trial use scale='log_of_means'",
+        match="needs a crossover; in a parallel trial use scale='log_of_means'",
     ):
         contrast(apart, interaction=["a", "b"], scale="bpnet")
 

@@ -492,7 +492,9 @@ def test_parents_as_strata() -> None:
     np.testing.assert_allclose(
         estimates["df"], v.sum(axis=0) ** 2 / (v**2 / 3).sum(axis=0), rtol=1e-9
     )
-    with pytest.raises(EstimateError, match="40 have one unit .first: 'p0'"):
+    with pytest.raises(
+        EstimateError, match="40 parents have only one unit .first: 'p0'"
+    ):
         estimate(effects_of(crossover()), target="parents")
     with pytest.raises(EstimateError, match="needs a coordinate 'parent'"):
         estimate(effects.drop_vars("parent"), target="parents")
@@ -536,7 +538,7 @@ def test_a_random_arm_needs_several_draws_of_a_unit() -> None:
     once = crossover(null_kind="genomic").assign_coords(
         random=("arm", [False, True, False])
     )
-    with pytest.raises(EstimateError, match="40 have one unit"):
+    with pytest.raises(EstimateError, match="40 parents have only one unit"):
         estimate(effects_of(once), target="units")
 
 

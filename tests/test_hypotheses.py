@@ -432,7 +432,7 @@ def test_hypotheses_that_are_none(hypothesis: Any, match: str) -> None:
         ("A - B - none", "sum to -1"),
         (
             "A - none = 0.5",
-            "the right side is to be 0; a contrast is compared with a number by "
+            "the right side must be 0; a contrast is compared with a number by "
             "cg.estimation.hypotheses",
         ),
         (["A - B", "2*A - 2*B"], "are one"),

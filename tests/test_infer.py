@@ -936,7 +936,7 @@ def test_contrasts_that_differ_in_kind_are_no_draws_of_one_law() -> None:
     mixed = factorial()
     with pytest.raises(
         InferenceError,
-        match="'A' and 'mean' differ in kind by their weights; cg.decide",
+        match="'A' and 'mean' are of different kinds: the weights of their arms differ; cg.decide",
     ):
         infer(mixed, law="normal", rng=0)
     for allowed in ({"exchangeable": True}, {"family": "sort"}):

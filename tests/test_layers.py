@@ -588,7 +588,7 @@ def test_a_network_that_cannot_be_copied_is_named():
         (
             lambda p, s: filters(p, "read", s),
             AttributionError,
-            "read the whole sequence",
+            "reads the whole sequence",
         ),
         (lambda p, s: filters(p, "spare", s), AttributionError, "takes no part"),
         (
@@ -689,7 +689,7 @@ def test_mistakes_are_named(sample, call, error, says):
         ({"over": "model", "control": "intakt"}, "did you mean 'intact'"),
         (
             {"over": "model", "control": "intact", "models": "without - intact"},
-            "say one of them",
+            "give one of them",
         ),
         ({"control": "A", "models": "without - intact"}, "give over='model'"),
         ({"over": "model", "models": "without - intakt"}, "did you mean 'intact'"),

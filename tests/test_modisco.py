@@ -148,7 +148,7 @@ def test_a_map_of_zeros_and_short_sequences():
             sequences=rows, predictor=nothing, method="modisco", null_share=0.1, rng=0
         )
     maps = cg.attribute(rows, nothing, method="shapley", rng=0)
-    with pytest.raises(AttributionError, match="the observed one alone"):
+    with pytest.raises(AttributionError, match="only the observed base"):
         cg.propose(maps, predictor=nothing, method="modisco", rng=0)
 
 

@@ -156,7 +156,8 @@ class TestArmsOfTheirOwnLibraries:
     @pytest.mark.parametrize("method", ["hierarchical", "two_way", "nb"])
     def test_are_refused_by_the_depth_of_their_dna(self, method):
         with pytest.raises(
-            CountsError, match=r"arms 'A' and 'B' are libraries of their own: between"
+            CountsError,
+            match=r"arms 'A' and 'B' are separate libraries: from replicate",
         ):
             cg.mpra.fit(of_own_libraries(0, own=True), control="A", method=method)
 
@@ -187,7 +188,7 @@ class TestArmsOfTheirOwnLibraries:
         refused(
             *("mpra", "analyze", path, "--design", tmp_path / "side.tsv"),
             *("--control", "A", "--out", tmp_path / "out"),
-            said=["are libraries of their own", "causalgia mpra compare DIR DIR"],
+            said=["are separate libraries", "causalgia mpra compare DIR DIR"],
         )
 
 

@@ -814,7 +814,7 @@ def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     )
     apart = "\n".join(found.notes)
     assert re.search(
-        r"The null model and 30 real sequences hardly overlap .*AUROC (1\.00|0\.9\d) "
+        r"Predictions for untreated units and for 30 real sequences hardly overlap.*AUROC (1\.00|0\.9\d) "
         r"in outcome",
         apart,
     )

@@ -584,7 +584,7 @@ def test_means_that_cannot_be_divided_are_refused() -> None:
         contrast(negative, control="0", scale=["ratio"])  # type: ignore[arg-type]
     with pytest.raises(ContrastError, match="go together"):
         contrast(negative, control="0", ceiling=1.0)
-    with pytest.raises(ContrastError, match="takes log2 outcomes"):
+    with pytest.raises(ContrastError, match="needs log2 outcomes"):
         contrast(
             factorial("factorial_2x2").assign_attrs(scale="counts"),
             interaction=["A", "B"],

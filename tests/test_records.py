@@ -470,7 +470,7 @@ def test_ambiguous_letters_of_a_window(tmp_path):
     [
         ("1\t10\t20", {}, "b.bed: line 2: chromosome '1' is not in"),
         ("1\t10\t20", {}, "did you mean 'chr1'?"),
-        ("chr11\t10\t20", {}, "use the genome that the coordinates are of"),
+        ("chr11\t10\t20", {}, "use the genome to which the coordinates refer"),
         ("scaffold\t10\t20", {}, "its records are 'chr1', 'chr2', 'chrM'"),
         (
             "chr1\t0\t4",

@@ -369,7 +369,7 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (
         lambda: cells_of(0.0, 1e9),
         InferenceError,
-        "the posterior of the law is too rough",
+        "the posterior of the law is too irregular",
     ),
     (
         lambda: level_of([[1.0, 2.0]], FLAT),

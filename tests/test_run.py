@@ -365,7 +365,7 @@ def test_one_sequence_for_all_units_is_refused_at_the_latest_when_drawn():
     )
     with pytest.warns(DegenerateWarning, match="only 2 of the first 40"):
         cg.run(markov, predictor(), rng=0)
-    with pytest.raises(DesignError, match="came out as one sequence"):
+    with pytest.raises(DesignError, match="are the same sequence"):
         cg.run(
             cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=4),
             predictor(),
@@ -405,7 +405,7 @@ def test_two_units_alike_by_chance_are_two_units():
 
 
 def test_two_units_that_had_to_be_alike_are_refused():
-    with pytest.raises(DesignError, match="all 2 units came out as one sequence"):
+    with pytest.raises(DesignError, match="all 2 units are the same sequence"):
         cg.run(
             cg.Design(null=cg.Markov(of=["AAAAAAAA"], order=1), arms=ARMS_8, n_units=2),
             predictor(),

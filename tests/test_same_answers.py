@@ -253,7 +253,7 @@ def test_sums_cannot_be_compared_and_are_refused(tmp_path):
         DESIGN, predictor(share), rng=3, store=tmp_path / "trial.zarr", keep="moments"
     )
     with pytest.raises(
-        StoreError, match="keeps sums, and no answers that could be compared"
+        StoreError, match="keeps sums, not predictions that could be compared"
     ):
         cg.run(
             DESIGN,

@@ -370,7 +370,9 @@ def test_one_contrast_and_equal_contrasts() -> None:
 
 def test_what_is_refused() -> None:
     effects = effects_of(NULL)
-    with pytest.raises(EstimateError, match="'sign_flip' makes no band: flips test"):
+    with pytest.raises(
+        EstimateError, match="'sign_flip' gives no band: sign flips test"
+    ):
         simultaneous(effects, method="sign_flip", rng=0)  # type: ignore[arg-type]
     with pytest.raises(
         EstimateError, match="no longer have them; give the effects from cg.contrast"

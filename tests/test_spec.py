@@ -483,7 +483,7 @@ WRONG_VALUES = [
     ),
     (
         MINIMAL + "[analysis]\ncontrol = 'GATA1'\ninteraction = ['A', 'B']\n",
-        "control and interaction are two questions",
+        "control and interaction ask different questions",
     ),
     (
         MINIMAL + "[analysis]\ninteraction = ['A', 'B']\n",

@@ -779,7 +779,7 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
                 half_width=1, control="a", contrasts={"b": {"a": 1, "c": -1}}
             ),
             EstimateError,
-            "Precision: control and contrasts are two questions",
+            "Precision: control and contrasts ask different questions",
         ),
         (
             lambda: cg.Decided(rope=None),

@@ -228,7 +228,7 @@ def test_sums_of_another_trial_are_not_taken_for_this_ones(lost, tmp_path):
     for name in lost:
         (place / "causalgia-trial" / name).unlink()
     if lost == ["manifest.json"]:
-        with pytest.raises(StoreError, match="another trial, the rng differs"):
+        with pytest.raises(StoreError, match="another trial: the rng differs"):
             cg.run(design(), Sums(), rng=4, store=place, keep="moments")
     else:
         found = cg.run(design(), Sums(), rng=4, store=place, keep="moments")
@@ -335,11 +335,11 @@ def test_refusals_before_anything_is_predicted(tmp_path):
         )
     for odd in (5, b"x", True, ["a"], "", "s3://bucket/t.zarr", "x\0y"):
         with pytest.raises(
-            StoreError, match="a trial is kept in a folder of this machine"
+            StoreError, match="a trial is stored in a folder on this machine"
         ):
             cg.run(design(), nobody, rng=0, store=odd)
         with pytest.raises(
-            StoreError, match="a trial is kept in a folder of this machine"
+            StoreError, match="a trial is stored in a folder on this machine"
         ):
             cg.open(odd)
     with pytest.raises(DesignError, match="keep='everything' is not one of"):
@@ -445,7 +445,7 @@ def test_effects_are_not_asked_for_other_contrasts():
     ):
         with pytest.raises(
             cg.errors.CausalgiaError,
-            match="these are moments; keep outcomes or effects",
+            match="these are moments; run the trial with keep='outcomes' or keep='effects'",
         ):
             cg.analyze(moments, cg.Analysis(control="placebo", rope=0, **asked), rng=0)
     assert replace(design(), n_units=10) != design()

@@ -338,7 +338,7 @@ def test_an_analysis_is_frozen_and_written():
         ({"K562": 1, "HepG2": -1}, "tasks = .* must be tables of task = weight"),
         (
             "K562 - HepG2 = 1",
-            "tasks are compared with each other; its right side is to be 0",
+            "tasks are compared with each other; its right side must be 0",
         ),
         ({"none": {"K562": 0}}, "not all 0"),
         ("K562 * HepG2", "a product of two tasks is not linear"),
@@ -446,7 +446,7 @@ def test_a_trial_that_watches_every_task_takes_none():
         (
             "K562 - HepG2",
             {"scale": "ratio"},
-            "ratios are not added; use scale='log_of_means'",
+            "ratios cannot be added; use scale='log_of_means'",
         ),
     ],
 )
@@ -584,9 +584,9 @@ def test_a_control_that_does_not_vary_has_no_sd():
         .notnull()
         .all()
     )
-    with pytest.raises(ContrastError, match="takes three units, and there are 2"):
+    with pytest.raises(ContrastError, match="needs three units, and there are 2"):
         cg.contrast(crossover(2), control="placebo", scale="sd")
-    with pytest.raises(ContrastError, match="scale='sd' takes a crossover"):
+    with pytest.raises(ContrastError, match="scale='sd' needs a crossover"):
         cg.contrast(parallel(), control="placebo", tasks="K562 - HepG2", scale="sd")
 
 

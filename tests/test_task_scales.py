@@ -77,7 +77,7 @@ def test_one_scale_for_all_is_one_text():
         (["share", "counts"], {}, "2 for 3 tasks"),
         ({**SCALES, "CTCF": " "}, {}, "scale of task 'CTCF'=' ' must be a text"),
         ([1, 2, 3], {}, "scale of task 'K562'=1 must be a text"),
-        (SCALES, {"tasks": None}, "whose names are not given; say them"),
+        (SCALES, {"tasks": None}, "their names are not given; give them"),
         (3, {}, "scale=3 must be a text"),
         ("log\ncounts", {}, r"scale='log\\ncounts' holds a line end .*; leave it out"),
         (

@@ -264,9 +264,13 @@ def test_windows_keep_order_names_and_widths(genome):
         (
             Variant("chrN", 3, "T", "A", "v"),
             3,
-            "has 'N', no base, 2 bases after its window's start",
+            "has 'N', which is not a base, 2 bases after the start of its window",
         ),
-        (Variant("chrN", 11, "GT", "G", "v"), 2, "has 'R', no base, 2 bases after"),
+        (
+            Variant("chrN", 11, "GT", "G", "v"),
+            2,
+            "has 'R', which is not a base, 2 bases after",
+        ),
     ],
 )
 def test_variants_that_do_not_fit_the_genome_are_refused(

@@ -360,7 +360,8 @@ def test_a_rope_for_each_task() -> None:
         "negligible",
     ]
     with pytest.raises(
-        DecisionError, match=r"rope names the tasks \['x'\], and there are \['x', 'y'\]"
+        DecisionError,
+        match=r"rope names the tasks \['x'\], and the tasks are \['x', 'y'\]",
     ):
         decide(two, rope={"x": (-0.1, 0.1)})
 

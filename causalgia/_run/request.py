@@ -302,9 +302,9 @@ class RunRequest:
             raise DesignError(
                 argument="until",
                 need=(
-                    "looks at outcomes as they come, and ",
+                    "looks at outcomes as they are made, and ",
                     Setting("keep", self.keep),
-                    " does not hold them",
+                    " does not keep them",
                 ),
                 cure="leave one out",
             )
@@ -314,8 +314,8 @@ class RunRequest:
                     argument="until",
                     need=(
                         (
-                            "looks at outcomes as they come, in memory and in order: it "
-                            "goes with no "
+                            "looks at outcomes as they are made, in memory and in order, "
+                            "so it cannot be combined with "
                         ),
                         Setting(name),
                     ),

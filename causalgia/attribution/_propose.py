@@ -508,7 +508,7 @@ def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
             argument="method",
             value="modisco",
             need=f"compares all four bases, and these maps ({about(maps).method}) "
-            "have the observed one alone",
+            "have only the observed base",
             cure="give maps of cg.attribute(..., method='ism')",
         )
     mean = score.mean("model") if "model" in score.dims else score
@@ -567,9 +567,9 @@ def _check_read_maps(maps: xr.Dataset, predictor: Predictor, *, called: bool) ->
     """
     if not called:
         raise AttributionError(
-            f"the maps are read from {about(maps, 'a file').source}, and maps of "
-            "null sequences by the same program are not at hand; use method='modisco', "
-            "give seqlets=, or sequences= in place of the maps"
+            f"the maps were read from {about(maps, 'a file').source}, and this method also "
+            "needs maps of null sequences by the same program; use method='modisco', "
+            "or seqlets=, or give sequences= instead of maps"
         )
     others = [
         task for task in maps["task"].to_numpy().tolist() if task not in predictor.tasks

@@ -461,8 +461,8 @@ def _shuffled(network: nn.Module, key: int) -> nn.Module:
     except PredictorError as error:
         raise error.at(
             then="; build it anew and load its weights (cg.predict.load_weights); "
-            "weight normalization of torch.nn.utils is copied where it is that "
-            "of torch.nn.utils.parametrizations"
+            "of weight normalizations, that of torch.nn.utils.parametrizations can be "
+            "copied, and the older torch.nn.utils.weight_norm cannot"
         ) from error
     with torch.no_grad():
         for (

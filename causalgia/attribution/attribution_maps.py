@@ -154,11 +154,11 @@ def _dataset(
         elif (np.count_nonzero(score, axis=2) <= 1).all():
             row, at = (int(k) for k in np.argwhere((score != 0) & ~there)[0][:2])
             raise AttributionError(
-                f"{about(attrs).source}: the scores are of one base at each position, and "
-                f"at sequence {row}, position {at} it is not the "
-                f"{'ACGT'[of.tokens[row, at]]} that is there: these are maps of other "
-                "sequences, or in another order; give those that were explained, in "
-                "their order, sequences="
+                f"{about(attrs).source}: each position has the score of one base, and in "
+                f"sequence {row}, at position {at}, that base is not the sequence's "
+                f"{'ACGT'[of.tokens[row, at]]}: these maps are of other sequences, or "
+                "in another order; give the sequences that were explained, in the "
+                "order of the maps, as sequences="
             )
     dims = (
         ("unit", "position", "base", "task")

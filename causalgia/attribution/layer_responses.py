@@ -636,8 +636,8 @@ def attention(
     except AttributionError as error:
         raise AttributionError(
             need=(
-                f"the attention weights of {quoted(layer)} are of no positions of the "
-                "sequence: ",
+                f"the attention weights of {quoted(layer)} cannot be assigned to "
+                "positions of the sequence: ",
                 error.replace(cure=""),
             ),
             cure="propose pairs by cg.attribution.interactions alone",

@@ -300,9 +300,9 @@ def receptive_field(
         return found
 
     whole = AttributionError(
-        need=f"places of layer {quoted(layer)} read the whole sequence of {length} bp, "
-        "so that a site in it has no width",
-        cure="take a layer nearer to the sequence, such as the first convolution",
+        need=f"each position of layer {quoted(layer)} reads the whole sequence "
+        f"({length} bp), so its sites have no width of their own",
+        cure="use a layer nearer to the sequence, such as the first convolution",
     )
     bases = np.arange(length)
     if length > _LONGEST_READ_WHOLE:
@@ -335,9 +335,9 @@ def receptive_field(
     start = int(starts[0] - step * at_places[0])
     if (starts != start + step * at_places).any():
         raise AttributionError(
-            need=f"places of layer {quoted(layer)} read windows that do not move evenly "
-            "along the sequence",
-            cure="take a layer nearer to the sequence, such as the first convolution",
+            need=f"the positions of layer {quoted(layer)} read windows that are not "
+            "evenly spaced along the sequence",
+            cure="use a layer nearer to the sequence, such as the first convolution",
         )
     return start, step, int(width.max())
 

@@ -525,8 +525,8 @@ def check_usable(folder: Path) -> None:
     check_link(folder)
     if folder.suffix.lower() in FILE_SUFFIXES and not folder.exists():
         raise OutcomesError(
-            f"{folder}: results are kept in a folder, and {folder.suffix} is the name of "
-            f"a file; call it {quoted(folder.with_suffix('').name)}"
+            f"{folder}: results are written to a folder, and {folder.suffix} is the "
+            f"ending of a file; call it {quoted(folder.with_suffix('').name)}"
         )
     try:
         there = next(

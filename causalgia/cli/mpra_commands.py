@@ -124,8 +124,8 @@ _Pilot = Annotated[
     typer.Option(
         metavar="FILE",
         help=(
-            "Counts of a pilot, which give the noise; needs --design. Repeated for files "
-            "of one replicate each, FILE or REPLICATE=FILE."
+            "Counts of a pilot, from which the noise is estimated; needs --design. May "
+            "be repeated: a file for each replicate, FILE or REPLICATE=FILE."
         ),
     ),
 ]
@@ -157,14 +157,16 @@ _PilotAssignment = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Barcodes of the pilot and their oligos, if its counts name none.",
+        help="Table of the pilot's barcodes and their oligos, if its counts do not "
+        "name oligos.",
     ),
 ]
 _PilotConditions = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Columns of the pilot, and DNA or their cell type (MPRAmodel).",
+        help="Table that says of each column of the pilot whether it is DNA, or its "
+        "cell type (MPRAmodel).",
     ),
 ]
 _PilotDropUnknown = Annotated[
@@ -599,7 +601,7 @@ def analyze(
             metavar="FILE",
             help=(
                 "Table of barcodes and their oligos, if the counts do not name oligos; "
-                "or MPRAflow's variants.txt, which is the --design as well."
+                "or MPRAflow's variants.txt, to be given as --design as well."
             ),
         ),
     ] = None,
@@ -608,8 +610,8 @@ def analyze(
         typer.Option(
             metavar="FILE",
             help=(
-                "Table of columns and DNA or their cell type, if columns do not say "
-                "so (MPRAmodel)."
+                "Table that says of each column whether it is DNA, or its cell type, "
+                "if names do not show it (MPRAmodel)."
             ),
         ),
     ] = None,

@@ -90,8 +90,8 @@ def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
 
     if not place.exists():
         raise LibraryError(
-            f"--design {place}: no such folder or file; give what `causalgia mpra "
-            "design` wrote"
+            f"--design {place}: no such folder or file; give the folder that `causalgia "
+            "mpra design` wrote, or a side table of the oligos"
         )
     return mpra.read_library(place) if place.is_dir() else place
 
@@ -291,8 +291,8 @@ def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
             str(one) for one, (_, sign, _) in zip(given, parts, strict=True) if not sign
         )
         raise OutcomesError(
-            f"{lone}: the other files have names of replicates, REPLICATE=FILE; name "
-            "this one as well, or none"
+            f"{lone}: the other files are given as REPLICATE=FILE; name the replicate of "
+            "this one as well, or of none"
         )
     found: dict[str, Path] = {}
     for name, place in named:
@@ -577,7 +577,7 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise OutcomesError(
             f"{path}: no such file or folder; give a folder written by causalgia, or a "
-            "table element effect se"
+            "table with the columns element, effect and se"
         )
     text = read_text(path, OutcomesError)
     if not text.strip():
@@ -666,9 +666,9 @@ def virtual_effects(
         fitted = store.read_netcdf(place / FIT)
         if control not in (None, about(fitted, None).control):
             raise ContrastError(
-                f"{place} has a fit, whose control is "
+                f"{place} has a fit with the control "
                 f"{quoted(about(fitted, 'chosen already').control)}; leave "
-                f"--control {control} out, or analyze its counts with it"
+                f"--control {control} out, or run mpra analyze with it on the counts"
             )
         return fitted
     outcomes = load_outcomes(place)

@@ -167,8 +167,8 @@ def open(path: str | os.PathLike[str]) -> Any:
             raise StoreError(
                 f"{place}: holds no trial on disk, nor any of "
                 f"{', '.join(f for fs in _FILES_OF_RESULT.values() for f in fs)}; cg.run(..., "
-                "store=) makes the one, causalgia run trial.toml --out "
-                f"{shell_word(place)} the other"
+                "store=) makes a trial on disk, and causalgia run trial.toml --out "
+                f"{shell_word(place)} such a folder"
             )
     return open_store(path)
 

@@ -172,7 +172,7 @@ def merged_motif(first: str, second: str, distance: int) -> str:
     >>> merged_motif("UGCAUG", "UGCAUG", 2)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: sites collide: 'UGCAUG' and 'UGCAUG' at distance 2 ...
+    causalgia.errors.DesignError: sites collide: at distance 2, 'UGCAUG' and 'UGCAUG' overlap ...
     """
     strings = []
     for letters in (first, second):
@@ -194,8 +194,8 @@ def merged_motif(first: str, second: str, distance: int) -> str:
         if a.replace("U", "T") != b.replace("U", "T"):
             raise DesignError(
                 places=("sites collide",),
-                need=f"{quoted(left)} and {quoted(right)} at distance {distance} want "
-                f"{a} and {b} at base {offset} (counted from 0)",
+                need=f"at distance {distance}, {quoted(left)} and {quoted(right)} overlap "
+                f"and have {a} and {b} at base {offset} (counted from 0)",
                 cure="choose another distance",
             )
     merged = left + right[len(left) - distance :]

@@ -512,7 +512,7 @@ def _check_takes_gaps(
             argument="scale",
             value=scale,
             need=f": {gaps_in_words(outcomes)}, and a function of the means of the arms "
-            "takes the same units under each",
+            "needs the same units in each",
             cure=f"use 'identity' or 'log', {whole}",
         )
 

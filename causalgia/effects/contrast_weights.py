@@ -78,8 +78,8 @@ def requested_weights(
             f"are {listed}"
             if not given
             else (
-                f"{' and '.join(f'{name}=' for name in given)} are given; they are two "
-                "questions: say one of them"
+                f"{' and '.join(f'{name}=' for name in given)} are given; they ask "
+                "different questions: give one of them"
             )
         )
     if control is not None:
@@ -230,7 +230,7 @@ def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
     if found.constant:
         raise ContrastError(
             f"contrast {quoted(text)}: {of}s are compared with each other, and the "
-            "right side is to be 0; a contrast is compared with a number by "
+            "right side must be 0; a contrast is compared with a number by "
             "cg.estimation.hypotheses(estimates, ...)"
         )
     return found.terms

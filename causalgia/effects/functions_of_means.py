@@ -371,7 +371,7 @@ def check_scale_of_means(
             need=(
                 "and ",
                 Setting("ceiling"),
-                " (the largest outcome there can be) go together",
+                " (the largest possible outcome) go together",
             ),
             cure="give both",
         )
@@ -384,7 +384,7 @@ def check_scale_of_means(
             raise ContrastError(
                 argument="scale",
                 value="cooperativity",
-                need=f"takes log2 outcomes, and these are on {quoted(measured_on)}",
+                need=f"needs log2 outcomes, and these are on {quoted(measured_on)}",
             )
     else:
         check_not_log(scale, measured_on)
@@ -392,8 +392,8 @@ def check_scale_of_means(
         raise ContrastError(
             argument="scale",
             value="sd",
-            need="takes a crossover, whose units show how effects and the sd of the "
-            "control go together",
+            need="needs a crossover, in which the same units give the effects and the "
+            "sd of the control",
             cure=(
                 "in a parallel trial use ",
                 Setting("scale", "log"),
@@ -414,7 +414,7 @@ def check_scale_of_means(
         raise ContrastError(
             argument="scale",
             value=scale,
-            need="takes a crossover",
+            need="needs a crossover",
             cure=("in a parallel trial use ", Setting("scale", "log_of_means")),
         )
 
@@ -496,7 +496,7 @@ def _in_sd(
         raise ContrastError(
             argument="scale",
             value="sd",
-            need=": the error of an sd takes three units, and there are "
+            need=": the error of an sd needs three units, and there are "
             f"{values.shape[1]}",
             cure=("draw more, or use ", Setting("scale", "identity")),
         )
@@ -514,7 +514,7 @@ def _in_sd(
             argument="scale",
             value="sd",
             need=f": task {quoted(task)} does not vary {where} in the control "
-            f"({', '.join(arms)}), so that it has no sd to measure in",
+            f"({', '.join(arms)}), so its sd cannot serve as the unit",
             cure=("leave the task out, or use ", Setting("scale", "identity")),
         )
     if over is None:

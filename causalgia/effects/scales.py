@@ -506,18 +506,18 @@ def check_task_scale(scale: str) -> None:
     >>> check_task_scale("ratio")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ContrastError: tasks= with scale='ratio': ratios are not added; use scale='log_of_means', whose ...
+    causalgia.errors.ContrastError: tasks= with scale='ratio': ratios cannot be added; use scale='log_of_means', ...
     """
     if scale == "ratio":
         raise ContrastError(
             argument="tasks",
-            need=("with ", Setting("scale", "ratio"), ": ratios are not added"),
+            need=("with ", Setting("scale", "ratio"), ": ratios cannot be added"),
             cure=(
                 "use ",
                 Setting("scale", "log_of_means"),
                 (
-                    ", whose difference between tasks is the log of the ratio of both "
-                    "ratios"
+                    ", whose difference between tasks is the log of the ratio of the "
+                    "two ratios"
                 ),
             ),
         )
@@ -577,7 +577,7 @@ def requested_model_weights(
         raise ContrastError(
             argument="over",
             value="model",
-            need="takes outcomes of a crossover",
+            need="needs outcomes of a crossover",
             cure=("leave ", Setting("assignment", "parallel"), " out of the design"),
         )
     known = [str(name) for name in outcomes["model"].to_numpy()]
@@ -588,7 +588,7 @@ def requested_model_weights(
         raise ContrastError(
             argument="control",
             need=("and ", Setting("models"), " are given"),
-            cure="they are two questions: say one of them",
+            cure="they ask different questions: give one of them",
         )
     if models is not None:
         return weights_as_given(models, known, of="model")

@@ -259,8 +259,8 @@ def _check_two_units_each(strata: Grouping, why: str, how: str = "") -> None:
     lone = np.flatnonzero(strata.sizes < 2)
     if lone.size:
         raise EstimateError(
-            f"{why} needs the spread within each {strata.name}, and {lone.size} have "
-            f"one unit (first: {quoted(strata.labels[lone[0]])}); draw two or more "
+            f"{why} needs the spread within each {strata.name}, and {lone.size} "
+            f"{strata.name}s have only one unit (first: {quoted(strata.labels[lone[0]])}); draw two or more "
             f"units of each{how and f' ({how})'}, or use target='population'"
         )
 

@@ -295,14 +295,14 @@ def _choose_band(
             raise EstimateError(
                 argument="method",
                 value=method,
-                need="resamples units, and the error of this curve is of predictors, "
-                "too",
+                need="resamples units, and the error of this curve comes from the "
+                "predictors as well",
                 cure=(
                     "leave ",
                     Setting("method"),
                     " out (Bonferroni's t), or estimate ",
                     Setting("target", "population"),
-                    " of one of them",
+                    " of one predictor",
                 ),
             )
         why = "band by Bonferroni's t with the fewest degrees of freedom of the curve"
@@ -492,8 +492,8 @@ def _check_band_method(method: str) -> None:
         raise EstimateError(
             argument="method",
             value="sign_flip",
-            need="makes no band: flips test whether all ICE are symmetric about 0, and "
-            "hold at no other value of skewed effects",
+            need="gives no band: sign flips test whether all ICE are symmetric about 0, "
+            "and for skewed effects they are not valid at other values",
             cure=(
                 "use ",
                 Setting("method", "bootstrap_t"),

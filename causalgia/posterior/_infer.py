@@ -534,9 +534,9 @@ def _check_kinds(
         )
         if pair is not None:
             raise InferenceError(
-                "a law treats the effects of a family as draws from it, and contrasts "
-                f"{quoted(pair[0])} and {quoted(pair[1])} differ in kind by their "
-                f"weights; {cure}, or say exchangeable=True"
+                "the effects of a family are treated as draws from one law, and contrasts "
+                f"{quoted(pair[0])} and {quoted(pair[1])} are of different kinds: the "
+                f"weights of their arms differ; {cure}, or say exchangeable=True"
             )
 
 

@@ -431,7 +431,8 @@ def _refine_cells(
             break
         table = _halve_cells(density, table, rough, live, cut)
     raise InferenceError(
-        "the posterior of the law is too rough for cells; take law='normal' or "
+        "the posterior of the law is too irregular to integrate over cells of a grid; "
+        "use law='normal' or "
         "law='student_t'"
     )
 

@@ -349,12 +349,12 @@ def _alternate_maxima(
             if not mode.peaked:
                 raise InferenceError(
                     "the effects do not settle the center or a factor score: its "
-                    "posterior is not peaked; take engine='nuts'"
+                    "posterior is not peaked; use engine='nuts'"
                 )
             return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
     raise InferenceError(
-        "weights and center did not settle together in 1,000 turns; take "
+        "weights and center did not converge in 1,000 iterations; use "
         "law='normal' or engine='nuts'"
     )
 

@@ -170,21 +170,21 @@ def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
             argument="across",
             value="task",
             need=f": {n} contrast{'s' * (n != 1)} cannot show which effects tasks share",
-            cure=f"it takes {LEAST_TO_SHARE} or more. cg.infer(estimates, ...) and "
-            "cg.decide(estimates, ...) take each task by itself",
+            cure=f"{LEAST_TO_SHARE} or more are needed. Without it, cg.infer(estimates, "
+            "...) and cg.decide(estimates, ...) treat each task by itself",
         )
     if size > MOST_TASKS:
         raise InferenceError(
             argument="across",
             value="task",
             need=f": {size:,} tasks, and {MOST_TASKS:,} are possible: each contrast "
-            "takes the eigenvectors of a matrix of tasks by tasks, whose time "
-            "grows with their cube. Choose tasks, estimates.sel(task=[...]), or "
-            "average groups of alike ones before cg.contrast",
+            "needs the eigenvectors of a matrix of tasks by tasks, and the time "
+            "grows with the cube of their number. Choose tasks, "
+            "estimates.sel(task=[...]), or average similar ones before cg.contrast",
             cure=(
                 "without ",
                 Setting("across"),
-                " each task by itself takes any number",
+                " each task is treated by itself, and any number is possible",
             ),
         )
     if n_draws * n * size > _MOST_DRAWN:

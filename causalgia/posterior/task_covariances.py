@@ -493,8 +493,8 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
         raise InferenceError(
             argument="across",
             value="task",
-            need=": the correlation of the errors between tasks is not known, and as "
-            "independent they would give false signs. From units: "
+            need=": the correlation of the errors between tasks is not known, and "
+            "treating them as independent would give false signs. From units: "
             "cg.estimate(effects, task_correlation=True)",
             cure="from elsewhere: cg.from_effects(table, task_correlation=...), a "
             "matrix over tasks (np.eye(T) says that they are independent)",
@@ -643,8 +643,8 @@ def _check_independent(estimates: xr.Dataset, correlation: Array, df: float) -> 
     raise InferenceError(
         argument="across",
         value="task",
-        need=f": the task {quoted(dependent)} is a weighted sum of other tasks, so that "
-        "its errors follow from theirs and nothing is shared with it",
+        need=f": the task {quoted(dependent)} is a weighted sum of other tasks, so its "
+        "errors follow from theirs and it adds no information",
         cure=f"leave it out, estimates.drop_sel(task={quoted(dependent)})",
     )
 

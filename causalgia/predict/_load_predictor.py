@@ -361,16 +361,16 @@ def _check_against_file(
         if n and not none:
             say(
                 f"predictor: note: {n} of {n_all} tensors of the network are not in "
-                f"{place} ({_some(found.absent)}): they may be random or as they begin "
-                "(load_state_dict(..., strict=False) loads what has the same name, and is "
-                "silent on the rest)"
+                f"{place} ({_some(found.absent)}): they may still have their initial values "
+                "(load_state_dict(..., strict=False) loads tensors of the same name, and "
+                "does not report the rest)"
             )
         if found.misplaced:
             one, other = found.misplaced[0]
             say(
                 f"predictor: note: {len(found.misplaced)} tensors of the network hold "
-                f"others of {place} than those of their names ({quoted(one)} holds "
-                f"{quoted(other)}): were they loaded into another layer?"
+                f"values that {place} has under another name ({quoted(one)} holds those "
+                f"of {quoted(other)}): were they loaded into the wrong layer?"
             )
     if none:
         warnings.warn(

@@ -98,8 +98,9 @@ class AnswerDigits:
         """How coarse the answers of a task are, in words: decimals, digits or steps; ""
         where they have all digits of a float32, or are whole numbers or shares.
 
-        Ties among answers are no sign by themselves, as a predictor that counts has them;
-        but answers whose gaps are whole multiples of the smallest gap nearby lie on a grid.
+        Ties among answers are no evidence of rounding, since a predictor that counts
+        has them; but if gaps are whole multiples of the smallest gap nearby, the answers
+        lie on a grid.
         """
         if not self._exact:
             return ""
@@ -124,7 +125,9 @@ def _steps_of(values: NDArray[np.float64]) -> str:
                 few = own or len(used) < 2 * _LEAST_ANSWERS
                 return "" if few else f"are whole multiples of {step:g}"
             decimals = "decimal" if n == 1 else "decimals"
-            return f"are whole multiples of {10.0**-n:g}, as those of {n} {decimals}"
+            return (
+                f"are whole multiples of {10.0**-n:g}, as if rounded to {n} {decimals}"
+            )
     if len(used) < _LEAST_ANSWERS:
         return ""
     for n in range(2, _MOST_DECIMALS):
@@ -139,7 +142,9 @@ def _steps_of(values: NDArray[np.float64]) -> str:
     on_grid = (np.abs(steps - np.rint(steps)) <= _OFF_GRID).all(axis=1)
     if on_grid.mean() < _LEAST_ON_GRID:
         return ""
-    return f"lie on steps, of about {np.median(near[on_grid].min(axis=1)):.2g}"
+    return (
+        f"lie on a grid, with steps of about {np.median(near[on_grid].min(axis=1)):.2g}"
+    )
 
 
 def _are_shares(used: NDArray[np.float64]) -> bool:
@@ -180,10 +185,10 @@ def _is_rounded(exponent: NDArray[np.uint32], last: Mask) -> bool:
 def steps_in_words(steps: str) -> str:
     """Return the note on a predictor whose answers are coarse."""
     return (
-        f"the answers {steps}, whatever their dtype, as of numbers that were printed, "
-        "quantized, or rounded to half precision before a read-out: effects of the size "
-        "of a step are those of the rounding; return all digits (shares and counts have "
-        "steps of their own, and are exact)"
+        f"the answers {steps}, whatever their dtype, as if they had been printed, "
+        "quantized, or rounded to half precision before a read-out: effects as small as "
+        "a step may be due to rounding; return all digits (if the answers are shares or "
+        "counts, their steps are exact)"
     )
 
 

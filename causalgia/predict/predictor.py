@@ -537,8 +537,8 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     given = as_names(names)
     if not given or not all(map(str.strip, given)):
         msg = (
-            f"{what}s are a sequence of names, non-empty and at least one, in the order of "
-            f"the answers, such as ['K562', 'HepG2'], not {quoted(names)}"
+            f"{what}s are one or more names, none of them empty, in the order of the "
+            f"answers, such as ['K562', 'HepG2'], not {quoted(names)}"
         )
         raise PredictorError(msg)
     half = next((name for name in given if _HALF_PAIR.search(name)), None)
@@ -630,8 +630,8 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         raise PredictorError(
             argument="scale",
             value=scale,
-            need="is for tasks whose names are not given",
-            cure="say them, tasks=['K562', ...], or one scale for all",
+            need="differs between tasks, and their names are not given",
+            cure="give them, tasks=['K562', ...], or one scale for all",
         )
     if isinstance(scale, Mapping):
         unknown = [

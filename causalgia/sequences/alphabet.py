@@ -157,8 +157,8 @@ def stack_letters(
         msg = (
             f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} "
             f"letters and record {quoted(names[0])} has {first}; cut all to one "
-            "length: length= of read_fasta and cg.sequences.middle_windows take the "
-            "middle of each, from_bed windows of a genome"
+            f"length: length={lengths.min()} takes the middle of each (read_fasta, "
+            "cg.sequences.middle_windows), or give windows of a genome (from_bed)"
         )
         raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)

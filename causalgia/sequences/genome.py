@@ -194,9 +194,7 @@ class Genome:
             shown = ", ".join(map(quoted, list(self._records)[:3])) + (
                 ", ..." if len(self._records) > 3 else ""
             )
-            cure = (
-                f"its records are {shown}: use the genome that the coordinates are of"
-            )
+            cure = f"its records are {shown}: use the genome to which the coordinates refer"
             if near:
                 meant = " or ".join(map(quoted, near))
                 cure = (
@@ -542,8 +540,8 @@ def _window(
     if is_bed_header(columns):
         names = ", ".join(map(quoted, columns[:3]))
         raise SequenceError(
-            f"{names} is a header, and BED has none; begin the line with '#', "
-            "or drop it"
+            f"{names} is a header, which BED does not have; begin the line "
+            "with '#', or drop it"
         )
     start = parse_int(columns[1], SequenceError, source="start")
     end = parse_int(columns[2], SequenceError, source="end")

@@ -76,10 +76,9 @@ class ListedVariants:
         shown = ", ".join(same[:NAMES_SHOWN]) + (
             ", ..." if len(same) > NAMES_SHOWN else ""
         )
-        are = "is" if len(same) == 1 else "are"
         return (
-            f"{len(same):,} of {len(self.listed):,} listed variants {are} another of "
-            f"them, under another name or written otherwise ({shown}); each is tested once"
+            f"{len(same):,} of {len(self.listed):,} listed variants repeat another "
+            f"one under another name or in another notation ({shown}); each is tested once"
         )
 
 

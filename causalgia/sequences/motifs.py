@@ -818,8 +818,8 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
             if len(row) != len(BASES):
                 after = " after that of its position" if min(columns) else ""
                 raise SequenceError(
-                    f"{path}: line {lines[at][0]}: {quoted(lines[at][1][:40])} has not "
-                    f"four numbers{after}; correct it"
+                    f"{path}: line {lines[at][0]}: {quoted(lines[at][1][:40])} does "
+                    f"not have four numbers{after}; correct it"
                 )
             rows.append(row)
             at += 1
@@ -931,9 +931,9 @@ def _of_log_odds(rows: Rows, place: str) -> Rows:
         if all(map(_sums_to_one, found)):
             return found
     raise SequenceError(
-        f"{place} has negative numbers, as log-odds have, and these are of no "
-        "probabilities: with equal bases, neither in nats nor in bits do those of a "
-        "position sum to 1; give counts or probabilities (HOCOMOCO's pcm, say), or "
+        f"{place} has negative numbers, as log-odds do, but they do not give "
+        "probabilities: with equal base frequencies, those of a position sum to 1 "
+        "neither in nats nor in bits; give counts or probabilities (HOCOMOCO's pcm, say), or "
         "cg.sequences.Motif.from_pwm(name, rows, background=, base=)"
     )
 

@@ -226,7 +226,7 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
             f"{path}: is VCF; cg.sequences.read_vcf reads variants, and "
-            "cg.experiments.variants tries them"
+            "cg.experiments.variants tests them"
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
     first = next(

@@ -637,8 +637,8 @@ def check_alleles(
     right = all(after[1:].startswith(x.reference) for x, after, _ in wrong)
     left = all((one + after).startswith(x.reference) for x, after, one in wrong)
     cure = (
-        "is the FASTA another assembly than the variants are of, or are positions not "
-        "counted from 0 here?"
+        "is the FASTA another assembly than that of the variants, or are all positions "
+        "off by one?"
     )
     if alike:
         cure = alike if ";" in alike else f"{cure} Or {alike}"

@@ -461,8 +461,8 @@ def _check_letters(variant: Variant, letters: str, fasta: str | PathLike[str]) -
     if not set(BASES).issuperset(letters):
         odd = next(i for i, letter in enumerate(letters) if letter not in BASES)
         msg = (
-            f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, no "
-            f"base, {odd} bases after its window's start; "
+            f"variant {quoted(variant.name)}: {fasta} has {quoted(letters[odd])}, "
+            f"which is not a base, {odd} bases after the start of its window; "
             + ways_out("ask for a shorter length", "drop the variant", skip="N")
         )
         raise SequenceError(msg)

@@ -391,9 +391,9 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
         else ""
     )
     return [
-        f"the null model and {len(tokens):,} real sequences hardly overlap in what the "
-        f"predictor answers to them untreated: {'; '.join(found[:NAMES_SHOWN])}{more}; "
-        "these effects are measured far from real sequences: repeat the trial on "
+        f"predictions for untreated units and for {len(tokens):,} real sequences hardly "
+        f"overlap: {'; '.join(found[:NAMES_SHOWN])}{more}; "
+        "the effects are measured on sequences unlike real ones: repeat the trial on "
         "cg.Genomic(of=...)"
     ]
 

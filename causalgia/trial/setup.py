@@ -312,9 +312,9 @@ def check_distinct(trial: Trial) -> None:
     if distinct == 1:
         all_ = "all" if most == design.n_units else "the first"
         raise DesignError(
-            need=f"{all_} {most:,} units came out as one sequence: "
+            need=f"{all_} {most:,} units are the same sequence: "
             f"{design.drawn.describe()} hardly vary",
-            cure=("use a null model that does, or ", Setting("n_units", 1)),
+            cure=("use a null model whose sequences vary, or ", Setting("n_units", 1)),
         )
     text = (
         f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are "
@@ -541,14 +541,14 @@ def take_over_answers(
     """
     if isinstance(reduction, RunningSums):
         raise StoreError(
-            need=f"{archive.path}: keeps sums, and no answers that could be compared "
-            "with the predictor's",
+            need=f"{archive.path}: keeps sums, not predictions that could be "
+            "compared with those of this predictor",
             cure=(
                 "give another path as ",
                 Setting("store"),
                 " (keep='outcomes' and ",
                 Setting("keep", "effects"),
-                " can be taken over)",
+                " can be continued with another predictor)",
             ),
         )
     _check_frames(setup, archive)
@@ -556,7 +556,8 @@ def take_over_answers(
     turns = [turn for turn in range(len(plan)) if turn not in lacking]
     if not turns:
         raise StoreError(
-            need=f"{archive.path}: keeps no whole turn that could be compared",
+            need=f"{archive.path}: has no complete block of predictions yet that could be "
+            "compared",
             cure=("give another path as ", Setting("store")),
         )
     chosen = [

@@ -120,7 +120,7 @@ def test_a_chromosome_is_that_of_another_name_or_none(tmp_path, name, others, me
     text = str(error.value)
     assert (f"did you mean {meant}? Rename" in text) == bool(meant)
     if not meant:
-        assert "use the genome that the coordinates are of" in text
+        assert "use the genome to which the coordinates refer" in text
         return
     # the cure, applied
     path.write_text(path.read_text().replace(f">{meant[1:-1]}\n", f">{name}\n"))

@@ -79,7 +79,7 @@ def test_both_lines_keep_their_row_and_are_tested_once(genome, tmp_path, kind):
     both = table["effect"].sel(variant=["v0", "v1"])
     assert (both.isel(variant=0) == both.isel(variant=1)).all()
     assert answer.sentences[-1] == (
-        "1 of 4 listed variants is another of them, under another name or written otherwise (v1 is v0); each "
+        "1 of 4 listed variants repeat another one under another name or in another notation (v1 is v0); each "
         "is tested once."
     )
     written = cg.experiments.write_variants(answer, tmp_path / "o.vcf", like=path)

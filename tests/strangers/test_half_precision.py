@@ -101,12 +101,15 @@ def test_the_digits_of_few_and_many_answers(kind, n):
 STEPS: dict[str, tuple[Any, str]] = {
     "printed to 3 decimals": (
         lambda y: np.round(y, 3),
-        "0.001, as those of 3 decimals",
+        "0.001, as if rounded to 3 decimals",
     ),
-    "printed to 2 decimals": (lambda y: np.round(y, 2), "0.01, as those of 2 decimals"),
+    "printed to 2 decimals": (
+        lambda y: np.round(y, 2),
+        "0.01, as if rounded to 2 decimals",
+    ),
     "3 decimals in float64": (
         lambda y: np.round(y.astype(np.float64), 3),
-        "0.001, as those of 3 decimals",
+        "0.001, as if rounded to 3 decimals",
     ),
     "3 significant digits": (
         lambda y: np.array([float(f"{x * 1e-2:.2e}") for x in y], np.float32),
@@ -114,11 +117,11 @@ STEPS: dict[str, tuple[Any, str]] = {
     ),
     "bfloat16 before a sigmoid": (
         lambda y: 1 / (1 + np.exp(-bfloat16(y))),
-        "lie on steps",
+        "lie on a grid",
     ),
     "float16 before an affine map": (
         lambda y: float16(y / 8) * np.float32(2.5) + np.float32(1),
-        "lie on steps",
+        "lie on a grid",
     ),
     "8 bits": (
         lambda y: (np.rint(y / 0.0137) * 0.0137).astype(np.float32),
@@ -147,7 +150,7 @@ def test_steps_are_noted_by_check():
     )
     found = str(cg.check(DESIGN, predictor))
     assert "note  digits" in found
-    assert "are whole multiples of 0.001, as those of 3 decimals" in found
+    assert "are whole multiples of 0.001, as if rounded to 3 decimals" in found
     assert "return all digits" in found
 
 

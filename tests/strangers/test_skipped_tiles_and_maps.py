@@ -81,7 +81,7 @@ def test_an_insertion_at_two_places_of_a_repeat_is_one_tile(genome):
     tiles = cg.mpra.variant_tiles(both, genome, insert_length=60)
     assert [x.variant.name for x in tiles.tiles] == ["left", "lone"]
     assert tiles.account == (
-        "1 of 3 listed variants is another of them, under another name or written otherwise (right is left); "
+        "1 of 3 listed variants repeat another one under another name or in another notation (right is left); "
         "each is tiled once.",
     )
     turned = cg.mpra.variant_tiles(both[1:], genome, insert_length=60)

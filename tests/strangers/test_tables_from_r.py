@@ -34,10 +34,10 @@ COUNTS = ["dna_count_1", "rna_count_1", "dna_count_2", "rna_count_2"]
 @pytest.mark.parametrize(
     ("text", "read_as"),
     [
-        (_sums(["oligo_name"], COUNTS, "1234"), "names of rows not used"),
-        (_sums(["", "oligo_name"], COUNTS, "1234"), "names of rows not used"),
-        (_sums([""], COUNTS), "names of rows are those of oligos"),
-        (_sums([], COUNTS), "names of rows are those of oligos"),
+        (_sums(["oligo_name"], COUNTS, "1234"), "row names not used"),
+        (_sums(["", "oligo_name"], COUNTS, "1234"), "row names not used"),
+        (_sums([""], COUNTS), "row names read as names of oligos"),
+        (_sums([], COUNTS), "row names read as names of oligos"),
         (_sums(["ID"], COUNTS), "oligos in 'ID'"),
         (_sums(["oligo_name"], ["gDNA_1", "cDNA_1", "gDNA_2", "cDNA_2"]), "one sum"),
         (_sums(["oligo_name"], ["DNA_1", "mRNA_1", "DNA_2", "mRNA_2"]), "one sum"),

@@ -92,12 +92,12 @@ def check_arms_of_one_library(
         ):
             one, other, change, error = apart
             raise CountsError(
-                f"arms {names} are libraries of their own: between replicates {one} and "
-                f"{other} the DNA of one changes {2**change:.2f} times as much as that "
-                f"of the other (log2 {change:.2f}, standard error {error:.2f}), and in "
-                "one library the DNA of all arms changes alike. The difference between "
-                "the libraries would be added to every effect. Fit each by itself, with "
-                "arms by allele or motif, and compare the fits: "
+                f"arms {names} are separate libraries: from replicate {one} to {other} the "
+                f"ratio of their DNA changes by a factor of {2**change:.2f} (log2 "
+                f"{change:.2f}, standard error {error:.2f}), and in one library it would "
+                "stay the same. The difference between the libraries would be added to "
+                "every effect. Fit each by itself, with arms by allele or motif, and "
+                "compare the fits: "
                 "cg.mpra.concordance(fit, fit), or causalgia mpra compare DIR DIR"
             )
 

@@ -274,8 +274,8 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
         )
     if both := sorted(set(taken_for) & set(pairs["barcode"])):
         raise CountsError(
-            f"{where}: barcode {both[0]} has a line, and was taken for "
-            f"{taken_for[both[0]]} in another; drop one of these lines"
+            f"{where}: barcode {both[0]} has a line of its own, and in another is "
+            f"taken for {taken_for[both[0]]}; drop one of these lines"
         )
     return Assignment(pairs.set_index("barcode")["oligo"], taken_for)
 
@@ -371,9 +371,7 @@ def read_any_table(
     details = _column_details(header, roles, separator)
     if row_names:
         details.append(
-            "names of rows are those of oligos"
-            if of_oligos
-            else "names of rows not used"
+            "row names read as names of oligos" if of_oligos else "row names not used"
         )
     if roles.barcode is None and roles.oligo is None:
         raise CountsError(
@@ -457,10 +455,10 @@ def _assigned(table: CountTable, assignment: Assignment | None) -> CountTable:
     lone = oligo.isna().to_numpy()
     if lone.all():
         raise CountsError(
-            f"{table.lines}: none of its {len(cells):,} barcodes is in the assignment, "
-            f"such as {quoted(cells['barcode'].iloc[0])}; its barcodes are like "
-            f"{quoted(assignment.oligos.index[0])}: give that of this library, or the other "
-            "strand"
+            f"{table.lines}: none of its {len(cells):,} barcodes, such as "
+            f"{quoted(cells['barcode'].iloc[0])}, is in the assignment, whose barcodes "
+            f"are like {quoted(assignment.oligos.index[0])}: give the assignment of this "
+            "library, or reverse complements of its barcodes"
         )
     cells["oligo_name"] = oligo.where(~lone, NO_OLIGO)
     return table
@@ -469,13 +467,13 @@ def _assigned(table: CountTable, assignment: Assignment | None) -> CountTable:
 def _added_up(
     table: CountTable, taken: Mask, taken_for: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Add the counts of barcodes that were taken for another to those of the other; an
-    empty cell beside a count adds nothing.
+    """Add the counts of barcodes that were taken for another one to the counts of that
+    one; an empty cell adds nothing.
     """
     cells = table.cells
     table.details.append(
-        f"{int(taken.sum()):,} barcodes that the assignment takes for others were added "
-        "to them"
+        f"{int(taken.sum()):,} barcodes were added to those that the assignment takes "
+        "them for"
     )
     renamed = cells["barcode"].where(~taken, cells["barcode"].map(taken_for))
     keys = ["barcode"] + ["replicate"] * ("replicate" in cells)
@@ -596,10 +594,10 @@ def _kind_and_replicate(
         return kind, "_".join(re.findall(r"[^\W_]+", rest))
     if not any(_KIND.search(one) for one in header):
         raise CountsError(
-            f"{path}, line 1: no column says DNA or RNA, such as {quoted(name)}; say "
-            "which are which in conditions=, a table of columns and DNA or their cell "
-            "type (MPRAmodel's condition table), or rename them dna_count_<replicate> "
-            "and rna_count_<replicate>"
+            f"{path}, line 1: no column says DNA or RNA (one is {quoted(name)}); give "
+            "conditions=, a table that says of each column whether it is DNA, or its "
+            "cell type (MPRAmodel's condition table), or rename columns "
+            "dna_count_<replicate> and rna_count_<replicate>"
         )
     raise CountsError(
         f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it "

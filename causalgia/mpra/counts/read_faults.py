@@ -426,8 +426,8 @@ def find_part_copies(
 def _scaled_part(
     a: Ints, b: Ints, pair: tuple[str, str]
 ) -> tuple[ScaledPart, str, str] | None:
-    """Return the part of one replicate that is the other times a constant, the other,
-    and the one.
+    """Return the part of one replicate that is another times a constant, with the
+    names of the other and of the one.
     """
     for first, second, names in ((a, b, pair), (b, a, pair[::-1])):
         if (part := scaled_part(first, second)) is not None:
@@ -437,11 +437,11 @@ def _scaled_part(
 
 def _scaled_finding(part: ScaledPart, source: str, copy: str, kind: str) -> Finding:
     says = (
-        f"{kind} reads of replicate {copy} are those of replicate {source} times "
-        f"{part.factor:.3g} in {format_share(part.share)} of their cells, where "
-        f"independent libraries have them in {format_share(part.at_most)} at most: a "
-        "part of one was copied from the other and scaled; find where its files were "
-        "joined, or leave one of the two out"
+        f"{kind} reads of replicate {copy} are {part.factor:.3g} times those of "
+        f"replicate {source} in {format_share(part.share)} of their cells; in independent "
+        f"libraries that happens in {format_share(part.at_most)} at most: a part of one "
+        "was copied from the other and scaled; find where its files were joined, or "
+        "leave one of the two out"
     )
     return Finding("part_copied", (source, copy), says)
 

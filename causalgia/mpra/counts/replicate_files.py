@@ -49,7 +49,7 @@ def named_files(
     if wrong is not None or not given:
         what = type(files if wrong is None else wrong).__name__
         raise CountsError(
-            f"read_counts reads files, and {what} is none; arrays of counts go through "
+            f"read_counts reads files, not {what}; for arrays of counts use "
             "cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)"
         )
     paths = [Path(one) for one in given]

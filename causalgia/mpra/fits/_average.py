@@ -226,9 +226,10 @@ def _in_these_replicates(
     )
     more = f"; and {len(some) - NAMES_SHOWN:,} more" if len(some) > NAMES_SHOWN else ""
     return [
-        f"the average holds for other replicates, too, and {n_replicates} replicates "
-        "show little of what replicates share: measure more of them for a narrower "
-        f"interval. In these replicates alone: {shown}{more}"
+        f"the interval of the average is for other replicates as well, and {n_replicates} "
+        "replicates say little about the noise that all elements of a replicate share: "
+        "more replicates would narrow it. In these replicates alone: "
+        f"{shown}{more}"
     ]
 
 

@@ -73,7 +73,7 @@ class FitRequest:
 
 
 _ONE_ARM = (
-    "effects compare two arms, and the activity of one, with its verdicts, comes later. "
+    "an effect compares two arms; verdicts on the activity of a single arm come later. "
     "Today, cg.mpra.calls(counts) says which oligos are more active than the negative "
     "controls, and cg.mpra.activity(counts) gives the log2(RNA/DNA) of each element"
 )

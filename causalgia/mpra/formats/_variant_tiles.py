@@ -376,7 +376,7 @@ def _check_alleles_fit(
             if not 0 <= begin <= insert_length - allele_width(variant):
                 raise LibraryError(
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
-                    f"of {allele_width(variant)} bases leaves the insert of "
+                    f"of {allele_width(variant)} bases reaches beyond the insert of "
                     f"{insert_length}; "
                     + ways_out(
                         "give longer inserts, smaller offsets=", "drop it", skip="long"

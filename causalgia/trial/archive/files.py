@@ -103,7 +103,7 @@ def place_of(store: object) -> Path:
     >>> place_of("s3://bucket/trial.zarr")
     Traceback (most recent call last):
     ...
-    causalgia.errors.StoreError: store='s3://bucket/trial.zarr': a trial is kept in a folder of this machine, ...
+    causalgia.errors.StoreError: store='s3://bucket/trial.zarr': a trial is stored in a folder on this machine, ...
     """
     given = os.fspath(store) if isinstance(store, str | os.PathLike) else None
     if (
@@ -115,7 +115,7 @@ def place_of(store: object) -> Path:
         raise StoreError(
             argument="store",
             value=store,
-            need=": a trial is kept in a folder of this machine, such as 'trial.zarr'",
+            need=": a trial is stored in a folder on this machine, such as 'trial.zarr'",
         )
     try:
         path = Path(given).expanduser().absolute()
@@ -137,15 +137,15 @@ def place_of(store: object) -> Path:
         raise StoreError(
             argument="store",
             value=store,
-            need=f": is not a path here ({why})",
+            need=f": is not a valid path on this machine ({why})",
             cure=cure,
         ) from error
     if not there and path.suffix.lower() in FILE_SUFFIXES:
         raise StoreError(
             argument="store",
             value=store,
-            need=f": a trial is kept in a folder, and {path.suffix} is the name of a "
-            "file",
+            need=f": a trial is stored in a folder, and {path.suffix} is the ending of "
+            "a file",
             cure=f"call it {quoted(path.with_suffix('.zarr').name)} "
             "(shutil.make_archive packs the folder of a finished trial)",
         )

@@ -177,7 +177,8 @@ class Manifest:
         if strange := self.identity.keys() - identity.keys():
             raise StoreError(
                 places=(str(path),),
-                need=f"holds another trial, one that has {quoted(min(strange))}",
+                need=f"holds another trial, which has {quoted(min(strange))} and this one has "
+                "not",
                 cure="give another path",
                 code="other trial",
             )
@@ -200,7 +201,7 @@ class Manifest:
             )
             raise StoreError(
                 places=(str(path),),
-                need=f"holds another trial, the {' and the '.join(differ)} "
+                need=f"holds another trial: the {' and the '.join(differ)} "
                 f"differ{'s' * (len(differ) == 1)} "
                 f"({differences}{moved and '; '}{moved})",
                 cure=(

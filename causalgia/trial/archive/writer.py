@@ -559,7 +559,7 @@ def _store_exists(path: Path) -> bool:
     for place in (path, *path.absolute().parents):
         if place.is_symlink() and not place.exists():
             raise StoreError(
-                need=f"{place}: is a link to {place.readlink()}, where nothing is",
+                need=f"{place}: is a link to {place.readlink()}, which does not exist",
                 cure=("make that folder, or give another path as ", Setting("store")),
             )
     there = next(place for place in (path, *path.absolute().parents) if place.exists())
