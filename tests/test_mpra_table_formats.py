@@ -504,7 +504,7 @@ class TestFilesOfReplicatesInTheShell:
         [
             (("{0}", "nosuch.tsv"), "nosuch.tsv"),
             (("{0}", "{0}"), "K562_1_counts.tsv.gz: the file is given for two"),
-            (("a={0}", "{1}"), "K562_2_counts.tsv.gz: the other files have names"),
+            (("a={0}", "{1}"), "K562_2_counts.tsv.gz: the other files are given as"),
             (("a={0}", "a={1}"), "is replicate 'a' already; give each file its own"),
         ],
     )

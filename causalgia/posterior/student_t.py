@@ -508,7 +508,7 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
             ):
                 raise InferenceError(
                     "the effects do not settle a coefficient or factor score: its "
-                    "posterior is not peaked; take engine='nuts'"
+                    "posterior is not peaked; use engine='nuts'"
                 )
         if density[:, [0, -1]].max() < density.max() - _EDGE_NATS:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)

@@ -145,7 +145,7 @@ def test_silence_is_not_for_warnings(folder):
     ("name", "weights", "words"),
     [
         ("fresh_averages", "normalized.pt", "'1.running_mean', '1.running_var'"),
-        ("wrong_layer", "layers.pt", "'0.weight' holds '2.weight'"),
+        ("wrong_layer", "layers.pt", "'0.weight' holds those of '2.weight'"),
     ],
 )
 def test_averages_and_layers_that_were_not_loaded_are_noted(

@@ -79,7 +79,7 @@ def test_a_folder_of_results_is_not_called_as_a_file(tmp_path, name):
     given = ["run", str(tmp_path / "t.toml"), "--out", str(tmp_path / name)]
     refused = CliRunner().invoke(app, given)
     assert refused.exit_code != 0
-    assert "is the name of a file; call it 'o'" in str(refused.output) + str(
+    assert "is the ending of a file; call it 'o'" in str(refused.output) + str(
         refused.exception
     )
     assert not (tmp_path / name).exists()

@@ -41,7 +41,7 @@ def test_a_record_has_the_window_that_its_interval_has(fasta, tmp_path, length):
 
 
 def test_the_rest_is_refused_or_left_out(fasta):
-    with pytest.raises(SequenceError, match="length= of read_fasta and"):
+    with pytest.raises(SequenceError, match="length=20 takes the middle of each"):
         read_fasta(fasta)
     with pytest.raises(CausalgiaError, match="cg.sequences.middle_windows"):
         cg.DinucleotideShuffle(of=list(STRINGS.values()))
