@@ -275,7 +275,7 @@ def _contrasts_without_spread(
         each = ", ".join(map(quoted, imprecise))
         notes.append(
             f"not compared, because {side} effects do not vary beyond their own "
-            "standard errors: {each}"
+            f"standard errors: {each}"
         )
     return notes
 
