@@ -327,7 +327,7 @@ def crossed_mean(
     --------
     >>> answer = crossed_mean(np.array([[1.0, 2.0], [3.0, 5.0], [2.0, 4.0]]))
     >>> answer.ace.round(4), answer.se.round(4), answer.df.round(4)
-    (np.float64(2.8333), np.float64(1.0929), np.float64(2.294))
+    (np.float64(2.8333), np.float64(1.0929), np.float64(1.1102))
     """
     n_levels = ice.shape[1]
     if n_levels < 2:
