@@ -588,25 +588,34 @@ def _check_oligos_known(
         name = str(table["oligo_name"].iloc[i])
         if n := several_variants(name):
             raise CountsError(
-                f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} carries {n} "
-                f"variants, {quoted(name)}, and {int(which.sum()) - 1:,} more rows are "
-                "of oligos that the side table lacks. Effects of variants that share "
-                "barcodes need an additive model, which comes later; today, leave such "
-                "barcodes out (drop_unknown=True), so that barcodes with one variant "
-                "are compared with those of the reference"
+                need=(
+                    f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} carries "
+                    f"{n} variants, {quoted(name)}, and {int(which.sum()) - 1:,} more "
+                    "rows are of oligos that the side table lacks. Effects of variants "
+                    "that share barcodes need an additive model, which comes later; "
+                    "today, leave such barcodes out (",
+                    Setting("drop_unknown", True),
+                    "), so that barcodes with one variant are compared with those of "
+                    "the reference",
+                )
             )
         other = other_library(name, side["oligo_name"])
-        cure = (
-            "give the side table of the library that was measured"
+        cure: tuple[str | Setting, ...] = (
+            ("give the side table of the library that was measured",)
             if other
-            else "add its row there, or leave such rows out (drop_unknown=True)"
+            else (
+                "add its row there, or leave such rows out (",
+                Setting("drop_unknown", True),
+                ")",
+            )
         )
         n = int(which.sum()) - 1
         nor = f", nor {'are those' if n > 1 else 'is that'} of {n:,} more row"
         more = f"{nor}{'s' * (n > 1)}" if n else ""
         raise CountsError(
-            f"{file_line(path, i)}: oligo {quoted(name)} is not in the side "
-            f"table{more}{other}; {cure}"
+            need=f"{file_line(path, i)}: oligo {quoted(name)} is not in the side "
+            f"table{more}{other}",
+            cure=cure,
         )
 
 
