@@ -1199,6 +1199,6 @@ def test_columns_of_several_kinds_are_not_replicates(
 def test_counts_that_are_no_file_are_refused() -> None:
     with pytest.raises(
         CountsError,
-        match=r"reads a file, and DataFrame is none; .* cg\.mpra\.counts_of\(",
+        match=r"reads files, not DataFrame; .* cg\.mpra\.counts_of\(",
     ):
         cg.mpra.read_counts(pd.DataFrame(), side_table=SIDE)  # type: ignore[arg-type]

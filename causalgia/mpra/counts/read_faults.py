@@ -26,6 +26,7 @@ _NEAR = 2  # rows off
 _SHIFT_SCORE = 4.5  # normal score from which rows are shifted
 _RISK = 1e-4  # of a false find, over all lags
 _NEARER = 0.1
+_MOSTLY = 0.5  # of the cells of a column
 _CANDIDATES = 8  # lags tried exactly
 _LEAST_CEILING, _PILED, _LOST = 10, 3.0, 0.05
 _SKEWED, _FULL, _RISES = 1.0, 0.98, 1.5
@@ -102,6 +103,7 @@ def find_shifts(counts: xr.Dataset, names: list[str]) -> list[Finding]:
         logs = np.log2(counts[kind].to_numpy() + 1.0)
         seen = counts[f"{kind}_observed"].to_numpy()
         spectra = [_spectrum(logs[:, r], seen[:, r]) for r in range(len(names))]
+        varies = [not _is_mostly_full(logs[seen[:, r], r]) for r in range(len(names))]
         lags = {
             (i, j): _lag(
                 logs[:, [i, j]],
@@ -110,6 +112,7 @@ def find_shifts(counts: xr.Dataset, names: list[str]) -> list[Finding]:
                 _likely_lags(spectra[i], spectra[j], len(logs)),
             )
             for i, j in combinations(range(len(names)), 2)
+            if varies[i] and varies[j]
         }
         for i, name in enumerate(names):
             of = [
@@ -126,6 +129,13 @@ def find_shifts(counts: xr.Dataset, names: list[str]) -> list[Finding]:
         Finding("shifted", who, _shift_in_words(who, k, at_0, at_k, kinds))
         for who, (k, at_0, at_k, kinds) in shifted.items()
     ]
+
+
+def _is_mostly_full(column: Array) -> bool:
+    """Return whether most cells of a column have its largest count, as at a ceiling: the
+    few others then correlate with few others by chance.
+    """
+    return len(column) > 0 and float((column == column.max()).mean()) > _MOSTLY
 
 
 def _shift_in_words(

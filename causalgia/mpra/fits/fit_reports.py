@@ -85,7 +85,8 @@ def describe_fit(
     >>> from causalgia.mpra import fit
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> print(describe_fit(fit(simulated(), control="control", method="two_way")))
-    Compared with control, GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.82, 1.24] on log2.
+    Compared with control, GATA1 changes 14 of 20 elements (14 up, 0 down), on average by 1.03 [0.76,
+    1.31] on log2.
     ...
     """
     parts = fit_parts(
