@@ -224,7 +224,7 @@ def power(
     >>> power(0.5, n_backgrounds=[12, 30], n_barcodes=8, n_replicates=3, noise=noise)[
     ...     "power"
     ... ].round(2).values
-    array([0.72, 0.99])
+    array([0.64, 0.98])
     """
     contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
     if (true_effect is None) == (virtual is None):

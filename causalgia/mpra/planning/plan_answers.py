@@ -323,7 +323,7 @@ def describe_plan(
     >>> from causalgia.mpra.planning import cheapest
     >>> noise = NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5)
     >>> print(describe_plan(cheapest(half_width=0.2, noise=noise)))
-    The cheapest library with a half width of 0.2 for the average effect has 167 backgrounds, 3 ...
+    The cheapest library with a half width of 0.2 for the average effect has 141 backgrounds, 3 ...
     """
     every_row(rows)
     requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
