@@ -1,6 +1,6 @@
 """The bench on tables as others have them: sums, many arms of one element, negatives with
-long tails, plans, tables of what was seen, and shallow replicates. Error and power of
-each.
+long tails, plans, tables of what was seen, shallow replicates, and replicates linked by
+few oligos. Error and power of each.
 """
 
 from __future__ import annotations
@@ -364,6 +364,36 @@ def of_cut_off(mean: float, n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
+# --- tables that keep a barcode where it was seen in some replicate
+
+
+@cache
+def of_cut_rows(mean: float, n_trials: int) -> np.ndarray:
+    """Return of each table of a true effect of 1, with the barcodes that have DNA and
+    RNA in a cell, whether its fit is refused and whether it is noted or refused; both
+    of the table with every barcode; and the error of the average of the first where it
+    is fitted (0 where it is not).
+    """
+    rng, rows = _rng(f"cut rows {mean}"), []
+    for _ in range(n_trials):
+        dna, rna, of = barcodes(rng, np.ones(60), 15, mean)
+        seen = ((dna > 0) & (rna > 0)).any(axis=1)
+        row, errors = [], []
+        for there in (seen, (dna > 0).any(axis=1)):
+            counts = counted(dna, rna, of, there[:, None] & np.ones_like(dna, bool))
+            try:
+                fitted = cg.mpra.fit(counts, control="ref")
+            except CountsError:
+                row += [1.0, 1.0]
+                errors.append(0.0)
+            else:
+                noted = "in all replicates together" in fitted.attrs.get("notes", "")
+                row += [0.0, float(noted)]
+                errors.append(cg.mpra.average(fitted)["ace"].item() - 1)
+        rows.append([*row, errors[0]])
+    return np.array(rows)
+
+
 # --- a replicate of a hundredth of the reads
 
 
@@ -384,6 +414,99 @@ def of_shallow(method: str, n_trials: int) -> np.ndarray:
         called = [(one[:30] < 0.05).mean() for one in p]
         found.append((called[0] - called[1], (p[0][30:] < 0.05).mean(), called[0]))
     return np.array(found)
+
+
+# --- replicates of a hundredth of the RNA: their depths, and how many are left without
+
+
+def layered(
+    rng: Rng, effects: np.ndarray, each: int, depths: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return Poisson counts, 40 a cell of DNA and of RNA times the depth of each
+    replicate, of oligos whose sds (log2) are .2 between barcodes, .1 between replicates
+    and .2 between cells; and the oligos of barcodes.
+    """
+    n, R = len(effects), len(depths)
+    of = np.repeat(np.arange(2 * n), each)
+    log2 = np.repeat(rng.normal(size=n), 2)
+    log2[1::2] += effects
+    cells = (log2[:, None] + rng.normal(0, 0.1, (2 * n, R)))[of]
+    cells = cells + rng.normal(0, 0.2, (len(of), 1)) + rng.normal(0, 0.2, cells.shape)
+    abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * 40
+    dna = rng.poisson(abundance * np.ones(R))
+    return dna, rng.poisson(abundance * np.asarray(depths) * 2**cells), of
+
+
+FEW_RNA: dict[str, tuple[tuple[float, ...], int]] = {
+    "3 replicates of like depths": ((1.0, 1.0, 1.0), 3),
+    "3 replicates and a fourth of 1 % of the RNA": ((1.0, 1.0, 1.0, 0.01), 3),
+    "3 replicates, one of 1 % of the RNA": ((1.0, 1.0, 0.01), 2),
+    "2 replicates, one of 1 % of the RNA": ((1.0, 0.01), 1),
+}
+
+
+@cache
+def of_few_rna(name: str, n_trials: int) -> np.ndarray:
+    """Return of each library of 60 elements, 30 with an effect of .5: the share of
+    nulls with p < .05; that of effects; the latter less that of a fit without the
+    replicate of few reads; the same where the p of the second fit has to be so low that
+    as many of all its nulls have it; and the share of its nulls with p < .05.
+    """
+    depths, n_left = FEW_RNA[name]
+    rng = _rng(f"few RNA {name}")
+    effects = np.where(np.arange(60) < 30, 0.5, 0.0)
+    p = np.empty((n_trials, 2, 60))
+    for i in range(n_trials):
+        dna, rna, of = layered(rng, effects, 10, depths)
+        for j, R in enumerate((len(depths), n_left)):
+            counts = counted(dna[:, :R], rna[:, :R], of)
+            p[i, j] = cg.mpra.fit(counts, control="ref")["p"].to_numpy().ravel()
+    share = (p < 0.05).reshape(n_trials, 2, 2, 30).mean(axis=3)
+    with_it = share[:, 0, 0]
+    at = np.quantile(p[:, 1, 30:], share[:, 0, 1].mean())
+    matched = (p[:, 1, :30] < at).mean(axis=1)
+    return np.column_stack(
+        (
+            *(share[:, 0, 1], with_it, with_it - share[:, 1, 0], with_it - matched),
+            share[:, 1, 1],
+        )
+    )
+
+
+# --- replicates linked by few oligos: which oligos were read in every replicate
+
+LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "one element in every replicate": lambda of: of < 2,
+    "one oligo in every replicate": lambda of: of == 0,
+    "every oligo in every replicate": lambda of: of >= 0,
+}
+
+
+@cache
+def of_links(name: str, n_trials: int) -> np.ndarray:
+    """Return of each library of 30 effects of 1, read with the reference in the first
+    replicate and the alternate in the second and third, but for the oligos that link
+    them: the coverage of effects and of the average, whether the average has p < .05,
+    and the half width of its interval.
+    """
+    rng, rows = _rng(f"links {name}"), []
+    for _ in range(n_trials):
+        dna, rna, of = layered(rng, np.ones(30), 12, (1.0, 4.0, 4.0))
+        first = np.arange(3) == 0
+        there = ((of[:, None] % 2 == 0) == first) | LINKS[name](of)[:, None]
+        fitted = cg.mpra.fit(counted(dna, rna, of, there), control="ref")
+        mean = cg.mpra.average(fitted).squeeze()
+        low, high = mean["lower"].item(), mean["upper"].item()
+        covered = (fitted["lower"] <= 1) & (fitted["upper"] >= 1)
+        rows.append(
+            (
+                covered.mean().item(),
+                float(low <= 1 <= high),
+                float(mean["p"].item() < 0.05),
+                (high - low) / 2,
+            )
+        )
+    return np.array(rows)
 
 
 # --- arms in different replicates
@@ -542,6 +665,7 @@ def column(of: Callable[..., np.ndarray], *key: object, at: int, whether: bool =
     return trials
 
 
+_LESS = "effects of .5 found less those without it"
 _SECTION = "Tables of counts as laboratories have them: errors, and power beside them"
 CHECKS = [
     *(
@@ -706,6 +830,39 @@ CHECKS = [
     *(
         Check(
             _SECTION,
+            f"barcodes with RNA in some replicate, {mean:g} reads a cell: {what}",
+            column(of_cut_rows, mean, at=at, whether=at < 4),
+            nominal,
+            claim,
+            full=40,
+            quick=5,
+        )
+        for mean, rows in (
+            (
+                1.0,
+                (
+                    (0, "refused", 0.95, "at least"),
+                    (2, "refused in the table with every barcode", 0.05, "at most"),
+                ),
+            ),
+            (
+                3.0,
+                (
+                    (0, "refused", 0.05, "at most"),
+                    (1, "noted", 0.95, "at least"),
+                    (4, "error of an average of 1", -0.1, "at least"),
+                    (
+                        *(3, "noted or refused in the table with every barcode"),
+                        *(0.05, "at most"),
+                    ),
+                ),
+            ),
+        )
+        for at, what, nominal, claim in rows
+    ),
+    *(
+        Check(
+            _SECTION,
             f"a replicate of 1 % of the reads, {method}: {what}",
             column(of_shallow, method, at=at),
             nominal,
@@ -719,6 +876,56 @@ CHECKS = [
                 ("power with it less power without", -0.02, "at least"),
                 ("nulls with p < .05", 0.06, "at most"),
                 ("effects of .3 with p < .05", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"{name}: {what}",
+            column(of_few_rna, name, at=at),
+            nominal,
+            claim,
+            full=40,
+            quick=3,
+        )
+        for name, (depths, n_left) in FEW_RNA.items()
+        for at, what, nominal, claim in (
+            (0, "nulls with p < .05", 0.06, "at most"),
+            (1, "effects of .5 with p < .05", 0.0, "reported"),
+            *(
+                ()
+                if len(depths) == n_left
+                else ((2, f"{_LESS}, at p < .05", 0.0, "at least"),)
+                if n_left > 1
+                else (
+                    # one replicate alone has no noise between replicates in its error
+                    (4, "nulls with p < .05 without it", 0.0, "reported"),
+                    (2, f"{_LESS}, at p < .05", 0.0, "reported"),
+                    (3, f"{_LESS}, at the same share of nulls", 0.0, "at least"),
+                )
+            ),
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"reference in one replicate, alternate in two others, {name}: {what}"
+            if "every oligo" not in name
+            else f"{name}: {what}",
+            column(of_links, name, at=at, whether=at in (1, 2)),
+            nominal,
+            claim,
+            full=100,
+            quick=5,
+        )
+        for name in LINKS
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("coverage of effects of 1", 0.94, "at least"),
+                ("coverage of their average", 0.94, "at least"),
+                ("averages with p < .05", 0.0, "reported"),
+                ("half width of averages", 0.0, "reported"),
             )
         )
     ),
