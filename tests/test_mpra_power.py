@@ -784,13 +784,15 @@ def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
 
 @pytest.mark.long
 def test_power_of_a_mean_over_backgrounds_is_what_the_analysis_reaches() -> None:
-    """1,500 motifs in 12 backgrounds each: the t test of each motif's mean effect."""
+    """1,500 motifs in 12 backgrounds each: the t test of each motif's mean effect. With
+    four replicates, for at two and three an average is tested with fewer df.
+    """
     n, motifs = 12, 1500
     shape = {"sd_barcode": 0.5, "sd_replicate": 0.15}
     counts = simulated_counts(
         activities(n * motifs, 0.45, 0.5, seed=12),
         n_barcodes=4,
-        n_replicates=3,
+        n_replicates=4,
         sd_noisiness=0.4,
         **shape,
         rng=12,
@@ -801,7 +803,7 @@ def test_power_of_a_mean_over_backgrounds_is_what_the_analysis_reaches() -> None
     reached = float((np.abs(t) > 2.200985).mean())  # t of 11 df
     pilot = cg.mpra.components(counts, control="control")
     plan = power(
-        0.45, n_backgrounds=n, n_barcodes=4, n_replicates=3, pilot=pilot, sd_common=0.0
+        0.45, n_backgrounds=n, n_barcodes=4, n_replicates=4, pilot=pilot, sd_common=0.0
     )
     expected = plan["power"].item()
     assert abs(reached - expected) < 4 * np.sqrt(expected * (1 - expected) / motifs)

@@ -64,13 +64,13 @@ class AnswerDigits:
         table = first.reshape(len(first), -1)
         table = table[:, :: -(-table.shape[1] // _COLUMNS_EXAMINED)]
         with np.errstate(over="ignore"):
-            rows = table.astype(np.float32)
+            rows, exact = table.astype(np.float32), table.astype(np.float64)
         # longer than float32: no half precision
         rows[rows != table] = np.float32(np.pi)
         if self._parts and self._parts[0].shape[1] != rows.shape[1]:
             return
         self._parts.append(rows)
-        self._exact.append(table.astype(np.float64))
+        self._exact.append(exact)
         self._n_rows += len(rows)
 
     @property
