@@ -563,6 +563,8 @@ class CausalgiaError(Exception):
         ... )
         "trial.toml: arm 'A': position 9 is beyond the sequence"
         """
+        if places and self.text().startswith(f"{places[-1]}: "):
+            places = places[:-1]  # a user's own arm may say its name
         return self.replace(
             places=(*places, *self.places),
             then=(*self.then, *_parts(then)),

@@ -1090,7 +1090,8 @@ def test_a_task_that_answers_nothing_has_no_rows():
 
     two = cg.FunctionPredictor(answer, tasks=["live", "dead"], scale="log intensity")
     found = cg.discover(two, planted(80, "TGCATG", "AGAATG"), n_units=100, rng=0)
-    assert set(found.table["task"]) == set(found.pairs["task"]) == {"live"}
+    assert set(found.table["task"]) == {"live"}
+    assert set(found.pairs["task"]) <= {"live"}
 
 
 def test_a_word_holds_in_most_members_of_an_ensemble():
