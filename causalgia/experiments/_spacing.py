@@ -283,11 +283,7 @@ class _SitePair:
             self._check_merged(distance)
 
     def _check_merged(self, distance: int) -> None:
-        try:
-            merged = merged_motif(self.first, self.second, distance)
-        except DesignError as error:
-            place = f"sites collide at distance {distance}"
-            raise error.replace(places=(place,)) from error
+        merged = merged_motif(self.first, self.second, distance)
         for motif in {self.first, self.second}:
             expected = {
                 start
