@@ -890,7 +890,7 @@ def test_two_different_sites_at_a_distance():
     ("settings", "said"),
     [
         ({"distances": [2, 9]}, "^sites collide: at distance 2, '"),
-        ({"distances": [5]}, "collide at distance 5"),
+        ({"distances": [5]}, "collide: at distance 5"),
         ({"distances": [0]}, "distance 0"),
         ({"distances": [6, 6]}, "twice"),
         ({"distances": [40]}, "leaves"),
