@@ -138,7 +138,7 @@ class Rope:
                 known = -1e300 < rope < 1e300 and rope != null
                 half = abs(float(rope) - null) if known else 0.1
                 low, high = null - half, null + half
-                if null and rope > 0:  # as far below as above, in ratios
+                if null and rope >= 2 * null:  # a ratio has no end at 0 or below
                     low, high = sorted((float(rope), null**2 / float(rope)))
                 alone: tuple[Part, ...] = (
                     "; ",

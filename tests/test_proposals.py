@@ -163,7 +163,9 @@ def test_maps_and_seqlets_from_files_propose_together(tmp_path):
         match=r"of the task 'task'.*read_attributions\(\.\.\., task=\)",
     ):
         cg.propose(other, predictor=rbfox1, seqlets=table, rng=0)
-    with pytest.raises(AttributionError, match=r"read from maps.npz.*use method=.*seqlets="):
+    with pytest.raises(
+        AttributionError, match=r"read from maps.npz.*use method=.*seqlets="
+    ):
         cg.propose(maps, predictor=rbfox1, rng=0)
 
 

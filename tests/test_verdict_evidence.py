@@ -131,7 +131,7 @@ def test_columns_of_another_law_are_not_those_of_the_spike() -> None:
         assert ("p_zero" in found) == spike
         assert "lfsr_alone" not in found
     np.testing.assert_array_equal(found["p_zero"], share)
-    tree["posterior"].attrs["sharing_near"] = "similarity"
+    tree["posterior"].attrs["sharing_near"] = 1
     alone = decide(tree, rope=(-1, 1))["lfsr_alone"]
     np.testing.assert_array_equal(alone, 1 - share)
     assert "lfsr_alone" not in decide(
