@@ -157,7 +157,6 @@ def average(
     df = df.astype(np.float64)
     error = np.sqrt(error**2 + _level_variance(fitted, codes))
     _, *alone = p_and_limits(ace, error, df, ci_prob)
-    error, df = error.copy(), df.copy()
     for g, k in np.ndindex(*error.shape):
         one, own = noise[k], error[g, k] ** 2
         if (R := len(one.pieces)) > 1 and one.between > 0:
