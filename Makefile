@@ -23,7 +23,7 @@ ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 # where this is set, each process that a test starts compiles every module that it imports again, and so does each worker of pytest
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo quick test suite doctest validate compiled compiled-bare coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
+.PHONY: setup demo quick test suite rotating doctest validate compiled compiled-bare coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -51,6 +51,11 @@ doctest: setup
 suite: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
+# All simulations, and all other tests that take a second or more: each run of `suite` has a ninth or a third of them, and
+# those about what the commit changed (tests/rotation.py). Half an hour on two cores; `make validate` runs them, too.
+rotating: setup
+	ROTATING=all $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m rotating
+
 # Every file of tests compiled once, the kernels that most tests meet (11 s) and memelite's (40 s): in a new checkout
 # pytest's processes would each compile all of them at the same time.
 KERNELS = import causalgia as cg; cg.infer(cg.from_effects([0.0] * 40, se=[1.0] * 40), rng=0); \
@@ -70,12 +75,12 @@ compiled-bare: $(BARE)/.installed
 quick: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
 	@types=$$(mktemp); $(BIN)/mypy >"$$types" 2>&1 & typed=$$!; \
-	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal $(DOCTEST) -m 'not long' $$($(BIN)/python tests/quick.py $(SINCE)); \
+	$(ONE_THREAD) $(BIN)/python -m pytest -q -n $(PROCESSES) --dist worksteal $(DOCTEST) -m 'not long and not rotating' $$($(BIN)/python tests/quick.py $(SINCE)); \
 	tested=$$?; wait $$typed; typed=$$?; cat "$$types"; rm "$$types"; exit $$((tested + typed))
 
-# The same tests, and which lines they reach; nothing hangs on the figure.
+# All tests, and which lines they reach; nothing hangs on the figure.
 coverage: setup
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal --cov --cov-report=term $(DOCTEST) tests $(EXAMPLES)
+	ROTATING=all $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal --cov --cov-report=term $(DOCTEST) tests $(EXAMPLES)
 
 # The inference side (and what else needs no network) where torch was never installed, on another Python: not all of it again.
 test-bare: $(BARE)/.installed
@@ -125,8 +130,9 @@ docs: setup
 
 # Every figure of the pages anew, hours on two cores: each row of docs/validation.md, and performance, scale, catalogue and
 # interpretation. CHECK=1 writes nothing, and lists what differs from the kept figures. ONLY="validation scale": these pages.
+# Without ONLY also `make rotating`, first: the simulations of the tests.
 # The networks of simulated grammars are in no checkout: GRAMMARS=their folder.
-validate: setup
+validate: setup $(if $(ONLY),,rotating)
 	$(BIN)/python benchmarks/pages.py $(if $(CHECK),--check) $(if $(ONLY),--only $(ONLY)) $(if $(GRAMMARS),--grammars $(GRAMMARS)) \
 		--workers $$(nproc)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rotation
 from hypothesis import HealthCheck, settings
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -26,6 +27,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 os.environ.pop("COLUMNS", None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out the tests with the mark `rotating` whose turn it is not."""
+    if out := rotation.out_of_turn(items):
+        config.hook.pytest_deselected(items=out)
+        left_out = set(map(id, out))
+        items[:] = [item for item in items if id(item) not in left_out]
 
 
 def pytest_collection_finish() -> None:

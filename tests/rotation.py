@@ -1,19 +1,30 @@
-"""Which part of a long table a run of the suite tries: another at each commit, and
-whatever that commit changed.
+"""What a run of the suite tries of what is long: another part at each commit, and
+whatever is about files that this commit changed.
 
-The rest is measured by `make validate` and `make bench`. ``SUITE_PART=3`` repeats the
-run that took part 3.
+Tests that are shared out have the mark `rotating`, and `make rotating` runs them all;
+all rows and benchmarks are measured by `make validate` and `make bench`.
+``SUITE_PART=3`` repeats the run that took part 3.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+N_PARTS = 9
+"""Parts of the rows of the validation page and, where the mark says no other number, of
+the tests with the mark `rotating`.
+"""
 
 
 def in_turn(n_parts: int) -> int:
@@ -48,6 +59,119 @@ def due(names: list[str], n_parts: int, file_of: Callable[[str], str]) -> list[s
         for i, name in enumerate(names)
         if i % n_parts == first or file_of(name) in changed_files()
     ]
+
+
+def is_due(name: str, files: Iterable[str], n_parts: int = N_PARTS) -> bool:
+    """Return whether a test or row is tried now: in its turn, by its name, or because
+    one of the files that it is about changed.
+
+    Examples
+    --------
+    >>> is_due("a test", []) == (in_turn(9) == 2)
+    True
+    """
+    return zlib.crc32(name.encode()) % n_parts == in_turn(
+        n_parts
+    ) or not changed_files().isdisjoint(files)
+
+
+def out_of_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Return the tests with the mark `rotating` that this run leaves out: none with
+    ``ROTATING=all``.
+    """
+    if os.environ.get("ROTATING") == "all":
+        return []
+    return [
+        item
+        for item in items
+        if (mark := item.get_closest_marker("rotating")) is not None
+        and not is_due(
+            item.nodeid, about(item.path.relative_to(ROOT).as_posix()), *mark.args
+        )
+    ]
+
+
+def about(file: str) -> frozenset[str]:
+    """Return a file of tests or rows, and the modules of rooms that it names as
+    `modules_of` finds them. The ground floor counts only by its tests: all name it.
+    """
+    return frozenset([file]) | {
+        module for module in modules_of(file) if module.count("/") > 1
+    }
+
+
+@cache
+def modules_of(file: str) -> frozenset[str]:
+    """Return the modules that define what a file imports of the package or names as
+    ``cg.name``, and what these import of their own room.
+
+    Examples
+    --------
+    >>> found = modules_of("tests/test_stopping.py")
+    >>> "causalgia/stopping/stopping_rules.py" in found, "README.md" in found
+    (True, False)
+    """
+    found, new = set[str](), set(_named_in(file))
+    while new:
+        found |= new
+        new = {
+            other
+            for module in new
+            if module.count("/") > 1
+            for other in _named_in(module)
+            if other.rsplit("/", 1)[0] == module.rsplit("/", 1)[0]
+        } - found
+    return frozenset(found)
+
+
+@cache
+def _named_in(file: str) -> frozenset[str]:
+    """Return the modules that define what a file names of the package."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    names = [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    ]
+    names += [
+        "causalgia." + ast.unparse(node).removeprefix("cg.")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("cg.")
+    ]
+    homes = (_home(name) for name in names if name.startswith("causalgia."))
+    return frozenset(home for home in homes if home)
+
+
+@cache
+def _home(name: str) -> str | None:
+    """Return the file that defines a dotted name of the package: through the rooms
+    that only pass it on.
+    """
+    parts = name.split(".")
+    for n in range(len(parts), 0, -1):
+        path = Path(*parts[:n])
+        if (ROOT / path).with_suffix(".py").is_file():
+            return path.with_suffix(".py").as_posix()
+        if (ROOT / path / "__init__.py").is_file():
+            exported = dict(_exported(path.as_posix())).get(".".join(parts[n : n + 1]))
+            return _home(exported) if exported not in (None, name) else None
+    return None
+
+
+@cache
+def _exported(room: str) -> tuple[tuple[str, str], ...]:
+    """Return what a room passes on, each with its dotted name where it is imported
+    from.
+    """
+
+    def of(tree: ast.Module) -> Iterator[tuple[str, str]]:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+    return tuple(of(ast.parse((ROOT / room / "__init__.py").read_text("utf-8"))))
 
 
 @cache
