@@ -5,9 +5,7 @@ shown failing outside it.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +15,8 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+import rotation
+from rotation import N_PARTS, ROOT, about, is_due
 from validate import CHECKS, FIGURES, page, table
 from validation.checks import SEEDS
 
@@ -71,9 +71,40 @@ def test_seeds_are_those_of_rows() -> None:
     assert len(SEEDS) == len(set(SEEDS.values()))
 
 
-PART = int(os.environ.get("VALIDATION_PART", "0"))
-"""Of the rows a ninth is tried here, 0 to 8; `make validate` measures all."""
-HERE = [check for check in CHECKS if zlib.crc32(check.name.encode()) % 9 == PART]
+FILES = {
+    check.name: Path(module.__file__ or "").relative_to(ROOT).as_posix()
+    for name, module in list(sys.modules.items())
+    if name.startswith("validation.")
+    for check in getattr(module, "CHECKS", ())
+}
+"""Row -> the file that draws its trials."""
+HERE = [check for check in CHECKS if is_due(check.name, about(FILES[check.name]))]
+"""Of the rows a ninth is tried here, another at each commit, and those of a file that
+changed, or is about a module that did; `make validate` measures all.
+"""
+
+
+def test_every_row_has_a_file_and_its_turn(monkeypatch) -> None:
+    assert set(FILES) == {check.name for check in CHECKS}
+    tried = []
+    monkeypatch.setattr(rotation, "changed_files", frozenset)
+    for part in range(N_PARTS):
+        monkeypatch.setenv("SUITE_PART", str(part))
+        tried += [name for name in FILES if is_due(name, [])]
+    assert sorted(tried) == sorted(FILES)
+
+
+def test_rows_of_a_module_that_changed_are_due(monkeypatch) -> None:
+    """A row of the posterior where an engine changed that `infer` calls."""
+    monkeypatch.setenv("SUITE_PART", "0")
+    for file, n_due in (
+        ("causalgia/posterior/student_t.py", "all"),
+        ("causalgia/mpra/pricing.py", "a ninth"),
+    ):
+        monkeypatch.setattr(rotation, "changed_files", lambda file=file: {file})
+        rows = [name for name in FILES if FILES[name].endswith("/posterior.py")]
+        due = [name for name in rows if is_due(name, about(FILES[name]))]
+        assert (len(due) == len(rows)) == (n_due == "all"), file
 
 
 @pytest.mark.parametrize("check", HERE, ids=lambda check: check.name)
