@@ -139,6 +139,7 @@ def test_demo_agrees_with_the_truth(tmp_path):
     assert (spec.name, spec.design.n_units, spec.rng) == ("demo", 200, 0)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_demo_writes_over_a_demo_alone(results, tmp_path):
     refused("demo", "--out", results, said=["holds outcomes already", "--force"])
@@ -159,6 +160,7 @@ def test_the_file_that_was_read_is_kept(trial, tmp_path):
     assert trial.read_text() == text
 
 
+@pytest.mark.rotating(3)
 def test_a_file_that_we_did_not_write_is_not_written_over(trial, tmp_path):
     for name, command in (
         ("trial.toml", "run"),
@@ -323,6 +325,7 @@ def test_estimate_gives_what_the_verbs_give(results):
     assert "effect on the predictor" in noted.lower()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_options_win_over_the_file(results):
     call(
@@ -343,6 +346,7 @@ def test_options_win_over_the_file(results):
     assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_removed_results_are_named(trial, results):
     assert "Removed" not in call("analyze", results).stdout
@@ -360,6 +364,7 @@ def test_removed_results_are_named(trial, results):
     assert not (results / "posterior.nc").exists()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_a_page_of_other_results_is_moved_aside_and_one_of_the_same_results_kept(
     trial, results
@@ -387,6 +392,7 @@ def test_a_page_of_other_results_is_moved_aside_and_one_of_the_same_results_kept
     assert (results / "report.1.html").read_bytes() == page
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written(
     results,
@@ -404,6 +410,7 @@ def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written
     assert not (results / "report.html").exists()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
     out = tmp_path / "stored"
@@ -429,6 +436,7 @@ def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
     assert "Moved report.html to report.1.html: " in said
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_findings_of_an_experiment_go_with_its_answer(tmp_path):
     call("init", "--experiment", "flanks", tmp_path / "flanks.toml")
@@ -441,6 +449,7 @@ def test_findings_of_an_experiment_go_with_its_answer(tmp_path):
     assert not list(out.glob("finding_*.csv"))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     motifs = ["".join(x) for x in itertools.product("AC", "GT", "AG", "ACT")][:22]
@@ -470,6 +479,7 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     assert "exploratory" not in verdicts(out).attrs
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_a_pattern_takes_a_plan_of_a_contrast_of_tasks_back_to_each(trial, tmp_path):
     trial.write_text(QUICK + 'tasks = "K562 - HepG2"\n')
@@ -519,6 +529,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     assert "increases" in shown
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
     trial.write_text(QUICK + 'error = "fwer"\n')

@@ -107,6 +107,7 @@ def not_drawn(answer, path, *, task=None):
     return Path(path)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", sorted(entries()))
 def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
     if name not in DRAWN:
@@ -185,6 +186,7 @@ def test_run_answers_as_python_does(copies):
     assert kept.attrs["design_fingerprint"] == experiment.fingerprint
 
 
+@pytest.mark.rotating(3)
 def test_show_has_the_sentences_and_analyze_answers_again(copies):
     folder, said = copies
     sentence = next(
@@ -262,6 +264,7 @@ def load():
 """
 
 
+@pytest.mark.rotating(3)
 def test_every_task_has_its_figure(tmp_path):
     (tmp_path / "net.py").write_text(NET)
     text = starter("copies").replace(
@@ -301,6 +304,7 @@ def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_pa
     assert "site" in call("estimate", tmp_path / "results").stdout
 
 
+@pytest.mark.rotating(3)
 def test_very_many_contrasts_are_not_all_printed(tmp_path):
     arms = "".join(f'[arms."{i}"]\nembed = "AGATAAG"\nat = {i}\n' for i in range(104))
     (tmp_path / "trial.toml").write_text(
@@ -324,6 +328,7 @@ def test_very_many_contrasts_are_not_all_printed(tmp_path):
     assert len(call("show", tmp_path / "results", "--all").stdout.splitlines()) > 208
 
 
+@pytest.mark.rotating(3)
 def test_a_long_answer_prints_its_largest():
     ace = np.random.default_rng(0).normal(size=(4_096, 1))
     table = cg.from_effects(ace[:, 0], 0.1, names=[f"w{i}" for i in range(4_096)])
@@ -348,6 +353,7 @@ def test_a_long_answer_prints_its_largest():
     assert largest_contrasts(wide).sizes == {"contrast": 3, "task": 40}
 
 
+@pytest.mark.rotating(3)
 def test_an_answer_is_drawn_task_by_task(tmp_path):
     experiment = cg.experiments.copies(
         cg.Uniform(length=60), motif="AGATAAG", n_units=600

@@ -188,6 +188,7 @@ def test_the_average_is_near_its_truth(folder):
     assert abs(found["ace"].item() - mean) < 4 * found["se"].item()
 
 
+@pytest.mark.rotating(3)
 def test_a_contrast_without_spread_does_not_stop_the_others(tmp_path):
     effects = pd.DataFrame(
         {"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5}
@@ -213,6 +214,7 @@ def test_a_contrast_without_spread_does_not_stop_the_others(tmp_path):
     refused(*asked, "--contrast", "B", said="contrast 'B': all virtual effects are 0.9")
 
 
+@pytest.mark.rotating(3)
 def test_what_was_analyzed_is_said(folder, tmp_path):
     out = tmp_path / "out"
     said = call(
@@ -249,6 +251,7 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
     assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
 
 
+@pytest.mark.rotating(3)
 def test_virtual_and_measured_are_compared(folder, tmp_path):
     said = call(
         *(
@@ -313,6 +316,7 @@ def test_power_is_the_grid_of_the_verb():
     )
 
 
+@pytest.mark.rotating(3)
 def test_power_from_a_pilot(folder):
     pilot = (
         "--pilot",
@@ -328,6 +332,7 @@ def test_power_from_a_pilot(folder):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     "verb",
     [("power", "--barcodes", "10"), ("cheapest", "--half-width", "0.2")],
@@ -415,6 +420,7 @@ def test_what_is_said_beside_a_pilot_counts(folder):
         assert f"{wanted['se'].values.ravel()[0]:.3g}" in call(*asked, *options).stdout
 
 
+@pytest.mark.rotating(3)
 def test_the_cheapest_split():
     said = call("mpra", "cheapest", "--oligos", "2000").stdout
     assert said.startswith("With at most 2,000 oligos, the average effect is known ")
@@ -434,6 +440,7 @@ def test_more_barcodes_than_memory_holds_are_refused():
     )
 
 
+@pytest.mark.rotating(3)
 def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
     said = call(
         *(
@@ -606,6 +613,7 @@ def test_what_is_refused(folder, tmp_path):
     assert not (tmp_path / "y").exists()
 
 
+@pytest.mark.rotating(3)
 def test_one_replicate_is_analyzed_and_said(folder, tmp_path):
     one = cg.mpra.simulate(truth(folder), n_barcodes=6, n_replicates=1, rng=5)
     path = cg.mpra.to_igvf(one, tmp_path / "one.tsv", "reporter_experiment_barcode")
@@ -625,6 +633,7 @@ def test_one_replicate_is_analyzed_and_said(folder, tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_hits_by_benjamini_hochberg_unless_the_posterior_is_asked_for(folder, tmp_path):
     asked = (
@@ -680,6 +689,7 @@ def _counted(rng, effects):
     return side, pd.DataFrame(rows)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
     called = effects = 0
@@ -710,6 +720,7 @@ def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
     assert called <= 20
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_verdicts_without_one_false_are_fewer(folder, tmp_path):
     asked = (
@@ -754,6 +765,7 @@ def test_a_control_that_is_no_arm_is_named(folder, tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
     (tmp_path / "trial.toml").write_text(
         TRIAL.replace("rng = 7", 'rng = 7\nassignment = "parallel"')
@@ -1091,6 +1103,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_first(
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.rotating(3)
 def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
     pilot = (
         "--pilot",
@@ -1117,6 +1130,7 @@ def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
     assert wanted["depth"].item() == 40
 
 
+@pytest.mark.rotating(3)
 def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     names = [f"e{i}" for i in range(20)]
     table = pd.DataFrame(
@@ -1147,6 +1161,7 @@ def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     assert "backgrounds" in call(*asked, "--pilot-arms", "b").stdout
 
 
+@pytest.mark.rotating(3)
 def test_what_a_former_comparison_left_is_removed_and_named(tmp_path):
     effects = np.arange(30.0)
     table = pd.DataFrame(
@@ -1181,6 +1196,7 @@ def test_what_a_former_comparison_left_is_removed_and_named(tmp_path):
     }
 
 
+@pytest.mark.rotating(3)
 def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp_path):
     design = ("--design", folder / "LIB")
     virtual, out = tmp_path / "virtual", tmp_path / "measured"

@@ -254,6 +254,7 @@ def test_a_letter_that_the_font_lacks_is_no_warning(tmp_path):
     save_forest(one, tmp_path / "forest.png")
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_a_figure_of_many_tasks_is_not_too_large(tmp_path):
     tasks = [f"task {i}" for i in range(130)]

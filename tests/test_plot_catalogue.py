@@ -251,6 +251,7 @@ def grid(**more):
     return table((1.0, 2.0, -3.0, 7.0), **{**at, **more})
 
 
+@pytest.mark.rotating(3)
 def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     axes = plot.heatmap(grid(), rows="first", columns="step")
     shown = np.ma.filled(axes.images[0].get_array(), np.nan)
@@ -325,6 +326,7 @@ def drawn():
     ]
 
 
+@pytest.mark.rotating(3)
 def test_every_figure_is_saved_and_takes_axes(tmp_path):
     for number, axes in enumerate(drawn()):
         path = plot.save_figure(axes, tmp_path / f"{number}.png")
@@ -349,6 +351,7 @@ def test_names_with_dollars_and_letters_that_the_font_lacks(tmp_path):
     plot.save_figure(plot.against(odd, x="step"), tmp_path / "odd.png")
 
 
+@pytest.mark.rotating(3)
 def test_global_state_is_left_as_it_was():
     code = (
         "import sys, causalgia.plot as plot, xarray as xr\n"

@@ -481,6 +481,7 @@ EDITED = {
 }
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("tampering", EDITED)
 def test_edited_results_in_a_folder_are_found(locked, tmp_path, tampering):
     protocol, path = locked
@@ -531,6 +532,7 @@ def analyses(draw):
 SEEDS = st.integers(0, 2**63 - 1)
 
 
+@pytest.mark.rotating(3)
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     ask=analyses(),

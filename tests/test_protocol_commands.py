@@ -302,6 +302,7 @@ def test_mistakes_have_a_cure(own, tmp_path):
     refused("run", "--protocol", python, "--out", out, said="locked in Python")
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("name", [None, *entries()])
 def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
@@ -326,6 +327,7 @@ def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
     shutil.rmtree(tmp_path / "locks")
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["copies", "motif_mutagenesis", "knock_in"])
 def test_an_experiment_verifies_after_its_run(name, tmp_path):

@@ -199,6 +199,7 @@ def of_tasks(n, names=("GATA1", "GATA1, core broken", "untreated")):
 LONG = ("W" * 200, "転写因子" * 50, "عامل النسخ " * 20, "a\u0301" * 100)
 
 
+@pytest.mark.rotating(3)
 def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_path):
     outcomes = trial()
     html = written(
@@ -236,6 +237,7 @@ def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_pa
     assert len(html.encode()) < 2_000_000
 
 
+@pytest.mark.rotating(3)
 def test_the_page_says_what_the_report_says_and_says_it_once(starter_page, tmp_path):
     _, decisions = starter()
     page = Page(starter_page)
@@ -275,6 +277,7 @@ def test_definitions_sentences_and_placebos_are_folded(starter_page):
     assert not any(word in seen for word in words)
 
 
+@pytest.mark.rotating(3)
 def test_the_finding_has_one_figure_that_nothing_repeats(starter_page, tmp_path):
     """A forest, an equivalence plot and a volcano showed the same four effects."""
     page = Page(starter_page)
@@ -295,6 +298,7 @@ def test_the_finding_has_one_figure_that_nothing_repeats(starter_page, tmp_path)
     assert "all 60 contrasts" in many.text()
 
 
+@pytest.mark.rotating(3)
 def test_exploratory_is_printed_once_and_only_after_a_departure(tmp_path):
     outcomes = trial()
     kept = Page(written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes))
@@ -311,6 +315,7 @@ def test_exploratory_is_printed_once_and_only_after_a_departure(tmp_path):
     assert "Chosen after the outcomes were seen: rope" in page.text()  # for a paper
 
 
+@pytest.mark.rotating(3)
 def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
     page = Page(written(fitted(), tmp_path))
     seen = page.before_folds()
@@ -322,6 +327,7 @@ def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
     assert page.figures_seen == 1
 
 
+@pytest.mark.rotating(3)
 def test_a_discovery_has_a_page(tmp_path):
     """A row for each family, in place of one for each motif and random sequence."""
     reads = cg.zoo.Oracle(
@@ -361,6 +367,7 @@ def test_a_discovery_has_a_page(tmp_path):
     assert not page.all("table")
 
 
+@pytest.mark.rotating(3)
 def test_long_names_are_cut_and_the_page_says_so(tmp_path):
     page = Page(written(decided(names=LONG), tmp_path))
     assert "Long names are cut (…); cg.tidy has them in full." in page.before_folds()
@@ -375,6 +382,7 @@ def test_numbers_beside_names_from_right_to_left_keep_their_order():
     assert "<bdi>عامل النسخ</bdi>: 2.67 [2.01, 3.33] &lt;b&gt;" in text
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("n", "rows"), [(1, 20), (3, 20), (5, 8), (12, 3), (919, 3)])
 def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
@@ -384,6 +392,7 @@ def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
     assert (f"{n} tasks" in label) == (n > 1)
 
 
+@pytest.mark.rotating(3)
 def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
     outcomes = trial()
     html = written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes)
@@ -412,6 +421,7 @@ def test_the_page_asks_for_nothing_from_elsewhere(tmp_path):
     assert policy["content"].startswith("default-src 'none'")
 
 
+@pytest.mark.rotating(3)
 def test_hostile_names_are_text(tmp_path):
     attrs = {
         "predictor": HOSTILE[0],
@@ -444,6 +454,7 @@ def test_the_rows_are_those_of_the_table(tmp_path):
     assert {"motif 0", "1.400"} <= set(shown)
 
 
+@pytest.mark.rotating(3)
 def test_ten_thousand_effects_are_rows_of_a_script(tmp_path):
     rng = np.random.default_rng(0)
     table = cg.decide(
@@ -547,6 +558,7 @@ def test_every_result_has_a_page(kind, tmp_path):
     assert bool(page.all("figure")) == (kind != "library")
 
 
+@pytest.mark.rotating(3)
 def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
     arms = {
         "untreated": cg.Untreated(),
@@ -591,6 +603,7 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     assert "<pre>" in cg.paper.View(band)._repr_html_()
 
 
+@pytest.mark.rotating(3)
 def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=120)
@@ -610,6 +623,7 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     assert "<pre>" in cg.paper.View(tipping)._repr_html_()
 
 
+@pytest.mark.rotating(3)
 def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=120)
@@ -786,6 +800,7 @@ class TestInABrowser:
             f"r.cells[{column}].innerText)"
         )
 
+    @pytest.mark.rotating(3)
     def test_all_pictures_are_there_and_the_table_sorts_and_filters(
         self, browser, tmp_path
     ):
@@ -937,6 +952,7 @@ class TestInABrowser:
         assert drawn
         assert min(drawn) > 200
 
+    @pytest.mark.rotating(3)
     @pytest.mark.long
     def test_ten_thousand_effects_page_by_page(self, browser, tmp_path):
         rng = np.random.default_rng(0)
