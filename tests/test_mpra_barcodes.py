@@ -82,6 +82,7 @@ def test_a_distance_is_the_one_of_the_textbook_recurrence(kind, length):
         ] == expected.tolist()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("length", "least"),
@@ -97,6 +98,7 @@ def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, le
     assert 0 < (found >= 0).sum() < 300
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pair_of_2000_barcodes_keeps_its_distance(kind):
@@ -403,6 +405,7 @@ def test_the_largest_free_distance_leaves_every_piece_a_letter(length):
 # ---- who carries which
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_test_of_balance_keeps_its_level_when_barcodes_are_dealt_at_random():
     rng, unit = np.random.default_rng(5), np.repeat(np.arange(30), 2)

@@ -525,6 +525,7 @@ def band(level, n, rows):
     return stats.binom.ppf([tail, 1 - tail], n, level) / n
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("reliability", [0.7, 0.95])
 @pytest.mark.parametrize("scatter", [0.0, 0.3])
 @pytest.mark.long

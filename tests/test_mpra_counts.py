@@ -960,6 +960,7 @@ def test_the_sampling_covariance_is_that_of_the_errors(settings):
     assert abs(difference.mean()) < 4 * difference.std() / np.sqrt(len(difference))
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(("replicates", "sd"), [(4, 0.2), (3, 0.2), (4, 0.0)])
 def test_the_average_over_elements_and_replicates_is_covered(replicates, sd):
@@ -1109,6 +1110,7 @@ def test_a_parallel_library_gives_a_parallel_trial():
         cg.mpra.fit(counts, control="control")
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_average_of_a_parallel_library_is_covered():
     hit = []

@@ -71,6 +71,7 @@ def verdicts(counts: xr.Dataset) -> list[tuple[str, tuple[str, ...]]]:
     return [(one["verdict"], tuple(one["replicates"])) for one in found]
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     "settings",
     [
@@ -95,6 +96,7 @@ def test_sound_counts_have_no_verdict(settings):
         assert verdicts(simulated(rng=rng, **settings)) == []
 
 
+@pytest.mark.rotating
 def test_real_counts_have_no_verdict(shared):
     for name in ("library1", "library2"):
         at = shared / "reference" / "mpra_real" / name
@@ -165,6 +167,7 @@ def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
 # honest counts that are cut off, transformed, or few
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("umis", [64, 256])
 @pytest.mark.parametrize("cut", ["saturated", "capped"])
 def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
@@ -180,6 +183,7 @@ def test_rna_at_a_ceiling_is_neither_swapped_nor_copied(umis, cut):
         assert {verdict for verdict, _ in found} == {"ceiling"}
 
 
+@pytest.mark.rotating
 def test_few_oligos_are_not_called_swapped():
     """Of sets of 5 elements with 3 barcodes log ratios fall with DNA by chance in
     some.
@@ -252,6 +256,7 @@ def test_real_counts_that_were_normalized_are_not_called_copies(shared):
     ]
 
 
+@pytest.mark.rotating
 def test_a_replicate_of_few_reads_does_not_stand_apart():
     """Log ratios of few reads are not normal numbers: one oligo without RNA lies 10
     below the others.
@@ -307,6 +312,7 @@ LIBRARIES = [
 ]
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("library", LIBRARIES, ids=str)
 def test_independent_libraries_split_as_chance_does_or_more(library):
     """Twenty kinds of libraries, 50 pairs each: no alarm in 1,000, the mean z within
@@ -474,6 +480,7 @@ def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
     )
 
 
+@pytest.mark.rotating(3)
 def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
     for rng in range(5):
         assert verdicts(simulated(rng=rng, sd_abundance=0.0)) == []
@@ -706,6 +713,7 @@ def test_replicates_of_one_kind_are_read(tmp_path, names):
     )
 
 
+@pytest.mark.rotating(3)
 def test_the_command_line_reads_one_cell_type(tmp_path):
     path, _ = written(tmp_path, ["K562_1", "K562_2", "HepG2_1", "HepG2_2"])
     asked = (

@@ -525,6 +525,7 @@ def test_the_spread_of_barcodes_is_measured_free_of_the_noise_of_reads(sds):
     assert not found.matters(np.array([0.2]))
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("replicates", [3, 4, 6])
 @pytest.mark.parametrize(
@@ -706,6 +707,7 @@ def trial(seed, n=200, **settings):
     ), effect
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "settings", "rmse"),

@@ -277,6 +277,7 @@ def over_seeds(two_layers: bool) -> dict[str, dict[str, float]]:
     }
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("two_layers", [False, True])
 def test_intervals_cover_and_discoveries_are_true_under_both_layers_of_noise(
@@ -288,6 +289,7 @@ def test_intervals_cover_and_discoveries_are_true_under_both_layers_of_noise(
     assert found["fdp"] <= 0.07
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_it_beats_the_closed_form():
     for two_layers, column in ((False, "power"), (True, "power1")):
@@ -320,6 +322,7 @@ MISSPECIFIED = {
 }
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("settings", MISSPECIFIED.values(), ids=MISSPECIFIED)
 def test_intervals_cover_where_the_prior_is_not_the_truth(settings):
@@ -330,6 +333,7 @@ def test_intervals_cover_where_the_prior_is_not_the_truth(settings):
     assert 0.95 - 4 * np.sqrt(0.05 * 0.95 / 600) <= np.mean(rows) <= 0.985
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_intervals_cover_with_ten_elements():
     rows = []
@@ -339,6 +343,7 @@ def test_intervals_cover_with_ten_elements():
     assert abs(np.mean(rows) - 0.95) < 4 * np.std(rows) / np.sqrt(len(rows))
 
 
+@pytest.mark.rotating
 def test_what_was_simulated_is_learned():
     counts, _ = drawn(7, n=300, **TWO_LAYERS)
     fit = fitted(counts)
@@ -368,6 +373,7 @@ def with_shared_noise(
     )
 
 
+@pytest.mark.rotating(3)
 def test_noise_that_arms_share_in_a_replicate_moves_no_effect_and_widens_none():
     shared, plain, seen = [], [], []
     for seed in range(4):
@@ -391,6 +397,7 @@ def test_where_arms_share_nothing_nothing_is_taken_out():
     assert sd == 0.0
 
 
+@pytest.mark.rotating
 def test_zeros_that_cannot_be_are_silent_and_zeros_that_can_be_are_counts():
     counts, effect = drawn(8, sd_barcode=0.3, p_silent=0.1)
     assert np.abs(scored(fitted(counts), effect)["se2"] ** 0.5) < 0.35
@@ -402,6 +409,7 @@ def test_zeros_that_cannot_be_are_silent_and_zeros_that_can_be_are_counts():
     assert slope == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_reads_that_come_in_families_count_as_families():
     rows = {"hierarchical": [], "two_way": []}
@@ -466,6 +474,7 @@ def expected(shared, case: str, name: str) -> pd.DataFrame:
     ).set_index("element")
 
 
+@pytest.mark.rotating
 @pytest.mark.real
 @pytest.mark.parametrize("case", ["allelic_clean", "allelic_barcode"])
 def test_the_bars_hold_on_the_given_data(shared, case):
@@ -493,6 +502,7 @@ def test_effects_are_those_of_the_mixed_model_where_nothing_is_silent(shared):
     assert np.median(fit["se"].values) == pytest.approx(mixed["se"].median(), rel=0.1)
 
 
+@pytest.mark.rotating
 @pytest.mark.real
 def test_interactions_cover(shared):
     counts, truth = reference(shared, "factorial")
@@ -540,6 +550,7 @@ def halves(shared, library: str, arm: str) -> xr.Dataset:
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("library", ["library1", "library2"])
@@ -551,6 +562,7 @@ def test_the_barcodes_of_one_real_oligo_do_not_differ(shared, library):
     assert np.mean(p < 0.001) < 0.001 + 4 * np.sqrt(0.001 * 0.999 / len(p))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.real
 def test_the_real_library_has_the_noise_that_was_found_in_it(shared):
     folder = shared / "reference" / "mpra_real" / "library1"

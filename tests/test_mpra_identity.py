@@ -332,6 +332,7 @@ def test_a_library_that_is_named_travels_through_counts_activities_and_fit(tmp_p
     assert library.attrs["library_fingerprint"] in table["info"][0]
 
 
+@pytest.mark.rotating(3)
 def test_the_command_line_refuses_another_library(tmp_path):
     for seed in (1, 2):
         place = tmp_path / str(seed)

@@ -191,6 +191,7 @@ def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
     assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(("planned", "recovery"), [(3.0, 0.7), (5.0, 0.4), (7.5, 0.9)])
 def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(
     planned: float, recovery: float
@@ -289,6 +290,7 @@ def simulated(n: int, seed: int, **settings: float) -> xr.Dataset:
     )
 
 
+@pytest.mark.rotating
 def test_components_are_unbiased() -> None:
     """Over data sets, each mean is within 4 of its Monte-Carlo errors of the truth."""
     sets = [
@@ -321,6 +323,7 @@ def test_components_of_counting_split_into_rna_and_dna() -> None:
     assert pool.attrs["plasmid"] == 1
 
 
+@pytest.mark.rotating
 def test_noisiness_and_silence_are_seen() -> None:
     found = cg.mpra.components(
         simulated(4000, 6, sd_noisiness=0.4, p_silent=0.02), control="control"
@@ -558,6 +561,7 @@ def test_cheapest_is_that_of_brute_force() -> None:
     assert found["half_width"] <= 0.2
 
 
+@pytest.mark.rotating(3)
 def test_a_fixed_number_of_oligos_goes_to_backgrounds_first() -> None:
     found = cheapest(max_oligos=2_400, **NOISE)
     assert found["n_oligos"] <= 2_400
@@ -573,6 +577,7 @@ def test_a_fixed_number_of_oligos_goes_to_backgrounds_first() -> None:
     assert abs(same["half_width"].item() - found["half_width"].item()) < 1e-12
 
 
+@pytest.mark.rotating(3)
 def test_a_budget_is_kept_and_more_money_is_narrower() -> None:
     wide = [cheapest(budget=b, **NOISE) for b in (6_000, 12_000)]
     assert wide[0]["price"] <= 6_000
@@ -593,6 +598,7 @@ def test_random_barcodes_cost_reads_and_not_oligos() -> None:
     assert found["n_barcodes"] > 30
 
 
+@pytest.mark.rotating(3)
 def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
     text = (
         Path(cg.mpra.__file__)
@@ -699,6 +705,7 @@ def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:
         power(0.5, n_barcodes=10, n_replicates=4, **settings)
 
 
+@pytest.mark.rotating(3)
 def test_what_cannot_be_bought_is_said() -> None:
     with pytest.raises(
         EstimateError, match="give a goal .half_width= or true_effect=. or a limit"
@@ -714,6 +721,7 @@ def test_what_cannot_be_bought_is_said() -> None:
         cheapest(half_width=0.1, oligo_length=400, **NOISE)
 
 
+@pytest.mark.rotating(3)
 def test_an_interaction_needs_the_oligos_of_all_its_arms() -> None:
     two, four = (
         cheapest(max_oligos=2_400, weights=w, **NOISE)
@@ -782,6 +790,7 @@ def test_power_of_one_element_is_what_the_analysis_reaches() -> None:
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_power_of_a_mean_over_backgrounds_is_what_the_analysis_reaches() -> None:
     """1,500 motifs in 12 backgrounds each: the t test of each motif's mean effect. With

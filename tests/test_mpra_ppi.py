@@ -391,6 +391,7 @@ def predictions(rng, kind, size):
     }[kind]()
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     ("kind", "n"), [("binary 5 %", 12), ("lognormal", 8), ("ties", 20)]
 )
@@ -402,6 +403,7 @@ def test_a_random_draw_is_refused_once_in_a_thousand(kind, n):
     assert (p <= 0.05).mean() <= stats.binom.ppf(0.9999, 400, 0.05) / 400
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("kind", ["binary 5 %", "lognormal"])
 def test_a_random_draw_is_refused_once_in_a_thousand_whatever_the_number_of_contrasts(
     kind,
@@ -420,6 +422,7 @@ def test_a_random_draw_is_refused_once_in_a_thousand_whatever_the_number_of_cont
     assert (p <= 0.5).mean() > 0.3
 
 
+@pytest.mark.rotating
 def test_a_selection_by_one_of_several_contrasts_is_found_and_named():
     rng = np.random.default_rng(0)
     f = rng.normal(size=(500, 12))
@@ -430,6 +433,7 @@ def test_a_selection_by_one_of_several_contrasts_is_found_and_named():
     assert one == random_draw_test(f[chosen][:, 7:8], f[~chosen][:, 7:8])
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(
     "kind", ["binary 5 %", "binary 50 %", "lognormal", "t3", "ties"]
@@ -442,6 +446,7 @@ def test_random_draws_of_any_distribution_are_seldom_refused(kind, n):
     assert refused <= stats.binom.ppf(1 - 0.001 / 25, n_trials, 0.001)
 
 
+@pytest.mark.rotating
 def test_draws_of_whole_parents_of_unequal_sizes_are_seldom_refused():
     """Measured parents have one to three units, others five: means of few units vary
     more, and that is no selection.
@@ -468,6 +473,7 @@ def test_draws_of_whole_parents_of_unequal_sizes_are_seldom_refused():
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["lognormal", "t3", "ties"])
 @pytest.mark.parametrize("sign", [1, -1])
@@ -618,6 +624,7 @@ LAWS = (
 LAWS += ("lognormal 0.7", "lognormal -0.7", "binary 1", "binary 0", "binary -1")
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("kind", LAWS)
 @pytest.mark.parametrize("n", [12, 20, 50, 200])
@@ -643,6 +650,7 @@ def test_covers_as_promised(kind, n):
         assert np.median(widths) <= np.sqrt(1 - 0.81 * N / (n + N)) * (1 + 2 / n) + 0.02
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_covers_by_parent():
     """Fifteen measured parents with four units each: errors are by parent, of

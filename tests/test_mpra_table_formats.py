@@ -466,6 +466,7 @@ def invoke(*words: str):
 
 
 class TestFilesOfReplicatesInTheShell:
+    @pytest.mark.rotating(3)
     def test_are_read_as_in_python(self, tmp_path):
         files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
         options += ["--out", str(tmp_path / "out"), "--drop-unknown", "--notes"]
@@ -569,6 +570,7 @@ class TestOligosBeyondTheSideTable:
         with pytest.raises(CountsError, match="line 2: oligo 'x' is not in the side"):
             read(tmp_path, text, drop_unknown=True)
 
+    @pytest.mark.rotating(3)
     def test_are_counted_by_the_command_line(self, tmp_path):
         truth = pd.DataFrame(
             {
