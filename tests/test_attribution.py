@@ -795,6 +795,7 @@ def _auroc(scores, truth):
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("network", ["residual", "exponential"])
 def test_maps_of_trained_networks_find_the_planted_word(network):

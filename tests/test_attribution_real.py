@@ -72,12 +72,14 @@ def shares_missed(weights, method):
     return abs(total - (answers[0] - answers[1:].mean())) / explained
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_deeplift_adds_up(shared, weights):
     pytest.importorskip("tangermeme")
     assert shares_missed(weights, "deeplift") < 1e-4  # answers are in float32
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("weights", QUICK)
 def test_integrated_gradients_add_up(shared, weights):
     assert shares_missed(weights, "integrated_gradients") < 0.0101

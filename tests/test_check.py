@@ -631,6 +631,7 @@ def test_a_network_is_left_as_it_was(looked_at):
     assert max(found.by_batch) * 16 * 200 * 4 < 2**25
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 def test_half_precision_does_not_cancel(torch):
     predictor = cg.TorchPredictor(
@@ -641,6 +642,7 @@ def test_half_precision_does_not_cancel(torch):
     assert (found.floor["rms"] > 1e-3).any()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked_at):
     used = cg.check(
@@ -654,6 +656,7 @@ def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked
         )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 def test_says_which_layer_is_not_local(torch):
     class Recurrent(torch.nn.Module):
@@ -673,6 +676,7 @@ def test_says_which_layer_is_not_local(torch):
     assert "gru" in line(found, "incremental path").text
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 def test_members_of_an_ensemble_of_networks(torch):
     pair = cg.Ensemble(

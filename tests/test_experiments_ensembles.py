@@ -132,6 +132,7 @@ def test_all_of_the_catalogue_is_here() -> None:
     assert set(AT_41) == set(cg.experiments.entries())
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("name", AT_41)
@@ -154,6 +155,7 @@ def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(
     assert answer.save(tmp_path / "figure.png", task="b").stat().st_size > 5_000
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("name", AT_41)
@@ -358,6 +360,7 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
         np.testing.assert_array_equal(found[name], known[name])
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("own", [False, True])
@@ -511,6 +514,7 @@ def test_effects_of_exactly_zero_under_every_null_model_overflow_nothing() -> No
 # ---------------------------------------------------------------- trained networks
 
 
+@pytest.mark.rotating
 @pytest.mark.torch
 def test_every_trained_network_prefers_a_loop_to_the_open_and_the_open_to_a_stem() -> (
     None

@@ -168,6 +168,7 @@ def test_against_zero_random_words_differ_where_beyond_placebos_they_do_not():
     assert " of 40 random sequences differ" in answer.details[0]
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(("oracle", "n_units"), [(SATURATING, 200), (RBFOX1, 50)])
 def test_words_that_rarely_do_anything_are_not_found(oracle, n_units):
@@ -263,6 +264,7 @@ def test_two_units_decide_nothing():
     assert "saturating" not in answer.sentences[0]
 
 
+@pytest.mark.rotating(3)
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     experiment, outcomes = screen
     shrunken = experiment.analyze(outcomes, rng=0).findings["shrunken"].squeeze()

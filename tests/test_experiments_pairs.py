@@ -73,6 +73,7 @@ def test_the_defaults_are_the_papers():
     } == {11, 160}
 
 
+@pytest.mark.rotating
 def test_recovery_where_units_differ():
     answer = assert_recovers(small(), BUSY, rng=1)
     assert answer.estimates["se"].max() > 0
@@ -118,6 +119,7 @@ def test_sites_that_lower_the_outcome_are_above_their_sum_and_the_pair_still_low
     )
 
 
+@pytest.mark.rotating
 def test_recovery_of_direction_in_the_pluripotency_oracle():
     """Sox2 helps Nanog, on one strand, three times as much from upstream."""
     experiment = motif_pair(
@@ -287,6 +289,7 @@ HELIX = {
 }
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_period_of_the_helix_where_units_differ():
     experiment = motif_pair(**HELIX, n_units=300)
@@ -333,6 +336,7 @@ def test_the_helix_where_every_unit_says_the_same():
     assert answer.findings["period"]["task"].values.tolist() == ["Nanog"]
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_no_helix_where_there_is_none():
     straight = cg.zoo.Oracle(
@@ -381,6 +385,7 @@ def test_a_decay_is_no_wave_and_a_wave_that_decays_is_one(x, length):
     assert all(p is None or p < 1e-2 for p in waves_of(wavy, x))
 
 
+@pytest.mark.rotating
 def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
     rng, n = np.random.default_rng(0), 400
     x = AWAY[:60]
@@ -401,6 +406,7 @@ def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
         assert low <= np.sum(np.array(by_permutation) <= level) <= high
 
 
+@pytest.mark.rotating(3)
 def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     experiment = motif_pair(**HELIX, n_units=40, rope=(-0.1, 0.1))
     fading = cg.zoo.Oracle(
@@ -420,6 +426,7 @@ def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     assert not any("nan" in said for said in (*answer.sentences, *answer.details))
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_distances_at_which_some_period_is_no_wave():
     experiment = motif_pair(
@@ -577,6 +584,7 @@ def test_many_pairs_refused(settings, words):
         motif_pairs(NULL, **({"motifs": MOTIFS, "distances": [20]} | settings))
 
 
+@pytest.mark.rotating(3)
 def test_the_figures(tmp_path):
     experiment = small(n_units=30, orientations=["+-", "++"], rope=(-0.1, 0.1))
     answer = experiment.analyze(

@@ -207,6 +207,7 @@ def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     """The figures of docs/howto/what_a_network_carries.md."""
@@ -253,6 +254,7 @@ def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
     """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the

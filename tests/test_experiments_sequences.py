@@ -69,6 +69,7 @@ def crowded() -> dict[str, str]:
 # occlusion ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rotating
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_occlusion_recovers_the_truth_of_every_fill_and_its_placebo(sampled):
     experiment = occlusion(sampled, motif="AGATAA", n_draws=3)
@@ -292,6 +293,7 @@ def test_the_spread_of_a_placebo_is_over_its_places(crowded):
     assert (truth["mcse"] == 0).all()
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_what_is_said_adds_up_and_covers():
     """Motif, placebo and their difference are decided each by itself: none is drawn to
@@ -474,6 +476,7 @@ def test_one_draw_has_no_error_over_draws_and_an_ensemble_has_its_predictors(cro
 # variances ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_nested_split_finds_known_variances_and_its_limits_cover_them():
     rng = np.random.default_rng(0)
@@ -863,6 +866,7 @@ def test_flanks_refuse_what_does_not_fit():
 # them --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_moments_are_read_as_far_as_they_go(sampled):

@@ -196,6 +196,7 @@ def test_the_ends_that_the_message_names_fit() -> None:
 # ---------------------------------------------------------------- hairpin: the effects
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
     answer = assert_recovers(hairpin(), VTS1)
@@ -224,6 +225,7 @@ def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
     assert "loop = open = stem" in answer.sentences[0]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: motifs that
@@ -414,6 +416,7 @@ def outcomes_of(
     }
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("own", [False, True])
 def test_the_share_of_biased_predictors_is_found(own: bool) -> None:
@@ -535,6 +538,7 @@ def answers_under(
     }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_copies_come_out_alike_under_every_null_model() -> None:
     answers = answers_under(
@@ -555,6 +559,7 @@ def test_copies_come_out_alike_under_every_null_model() -> None:
         )
 
 
+@pytest.mark.rotating
 @pytest.mark.torch
 def test_a_trained_network_has_the_bias_at_the_end_alone_and_one_order_under_every_null_model() -> (
     None
@@ -644,6 +649,7 @@ def test_noise_is_said_to_be_noise() -> None:
     assert table["clear"].sel(null="a", null_="b").item() < 0.2
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_limits_of_tau_hold_the_true_tau() -> None:
     """The interval is simultaneous over pairs: it misses at most 5 % of the time (here,

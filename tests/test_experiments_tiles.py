@@ -449,6 +449,7 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
 # ---- higher order
 
 
+@pytest.mark.rotating(3)
 def test_moebius_terms_of_gates_and_sums() -> None:
     every_order = Saturating(
         (MotifCount("CAC", 1.0), MotifCount("TTG", 1.0)), Hill(top=2.0, half=5.0)
@@ -522,6 +523,7 @@ def test_a_greedy_search_finds_the_set_and_reports_draws_that_did_not_choose_it(
     assert "Shuffling" not in str(cg.report(found.sel(contrast=["added"])))
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_winner_of_a_greedy_round_is_not_cursed_on_fresh_draws() -> None:
     """No tile does anything but noise: the best of eight looks large among the draws

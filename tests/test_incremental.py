@@ -1507,6 +1507,7 @@ def held_by(module):
     return [*own, Keeping.of_all, *Keeping.kept_of_all, LAST, *KEPT.values()]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     "where", ["attribute", "container", "class", "global", "before it fails"]

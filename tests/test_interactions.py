@@ -269,6 +269,7 @@ def test_the_largest_t_over_pairs_is_that_of_draws_in_numpy():
     assert abs(beyond - 0.05) <= 4 * (0.05 * 0.95 * (1 / n_draws + 1 / 65_535)) ** 0.5
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("threshold", [None, 1.0])
 def test_the_largest_t_keeps_the_familywise_error_without_interactions(threshold):
@@ -513,6 +514,7 @@ def _noisy_gate(seed=0):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     "predictor", [gate, _noisy_gate()], ids=["oracle", "with noise"]
@@ -599,6 +601,7 @@ def trained_gate():
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.torch
 def test_the_gates_of_a_trained_network_are_told_by_a_trial_of_their_pair(trained_gate):
@@ -713,6 +716,7 @@ def _outcomes():
     )
 
 
+@pytest.mark.rotating(3)
 def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     found = interactions(
         _with_sites(25), _noisy_gate(), positions=[15, 17, 20, 38, 41, 50]
@@ -764,6 +768,7 @@ def _auroc(scores, truth):
     return np.mean((one[:, None] > other) + 0.5 * (one[:, None] == other))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.parametrize(

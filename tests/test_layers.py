@@ -750,6 +750,7 @@ def test_words_and_factors_match_themselves():
         cg.attribution.match(["GATA1", "GATA1"])
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_filters_of_no_motif_match_none():
     """Weak columns match the gaps of the 34-bp motifs of CTCF: Tomtom alone names

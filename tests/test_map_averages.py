@@ -176,6 +176,7 @@ def test_what_cannot_be_averaged_is_refused(maps):
             call()
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore:effects depend on the size")
 def test_intervals_cover_with_instances_clustered_in_parents():

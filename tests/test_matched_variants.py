@@ -158,6 +158,7 @@ def test_null_variants_share_what_is_matched(genome, chosen, population):
         assert all(row in whole for row in decode(nulls.reference))
 
 
+@pytest.mark.rotating(3)
 def test_draws_belong_to_their_ids(genome, chosen):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     for of in ("genome", cg.Uniform(length=LENGTH + 10)):
@@ -285,6 +286,7 @@ def test_a_context_wider_than_the_windows_is_refused(genome, chosen):
     assert len(wide.draw(longer, n_null=60, genome=genome[0]).matched) == 60
 
 
+@pytest.mark.rotating(3)
 def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
     """Sixty variants in three tasks: twenty rows, of one task; few variants are drawn
     as before.
@@ -592,6 +594,7 @@ def test_verdicts_need_the_region_and_the_rate(experiment, predictor):
     assert "0 larger" not in answer.sentences[0]
 
 
+@pytest.mark.rotating
 def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
     """Fifty-two broken sites lower the outcome far more than the nulls, which are
     skewed: 0 within.

@@ -306,6 +306,7 @@ def test_moderation_is_on_request_and_said():
     assert "moderated" not in unmoderated.attrs["method"]
 
 
+@pytest.mark.rotating
 def test_moderated_intervals_cover_on_average_over_contrasts():
     """And not each: a fifth of the contrasts, whose networks differ most, is covered
     less.
@@ -397,6 +398,7 @@ def test_false_verdicts_about_the_next_network(sd):
         assert np.mean(inside & (np.abs(level[J]) >= 1)) <= 0.05 + band
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_leave_one_out_of_every_ensemble_covers_as_it_says():
     rng = np.random.default_rng(23)

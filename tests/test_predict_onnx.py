@@ -437,6 +437,7 @@ with_torch = pytest.mark.skipif(
 )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 @with_torch
 def test_an_exported_network_answers_as_before(tmp_path):

@@ -593,6 +593,7 @@ assert [place.fp32_precision for place in places] == before, before
 """
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.skipif(
     not hasattr(torch.backends.cudnn, "conv"),
     reason="torch before 2.9 has only the old switches",
@@ -736,6 +737,7 @@ assert refused(torch.nn.Sequential(compiled, Net(torch.float32))) is None
 """
 
 
+@pytest.mark.rotating
 def test_a_trial_loads_no_compiler_and_half_precision_is_found_with_and_without_one():
     done = subprocess.run(
         [sys.executable, "-c", _WATCHED],
@@ -821,6 +823,7 @@ def test_a_fingerprint_says_where_an_attribute_could_not_be_read():
     )
 
 
+@pytest.mark.rotating(3)
 def test_compiled_transformer_and_recurrent_networks_are_read():
     class Mixed(nn.Module):
         def __init__(self):

@@ -124,6 +124,7 @@ def test_seqlets_that_others_called_are_proposals():
     assert (decisions["verdict"] == "higher").all()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_seqlets_of_tangermeme_are_proposals():
     called = pytest.importorskip("tangermeme.seqlet").recursive_seqlets
@@ -346,6 +347,7 @@ def counting(word, least=None):
     return cg.FunctionPredictor(count, tasks=["activity"])
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(("method", "least"), [("seqlets", 9), ("kmer", 11)])
 def test_a_word_longer_than_a_window_is_proposed_whole(method, least):
     """Letters beside the eight of a window were added once, two on each side."""
@@ -508,6 +510,7 @@ def test_fingerprints_are_those_of_both_strands():
     assert len(set(one.tolist())) == 20
 
 
+@pytest.mark.rotating(3)
 def test_discovery_confirms_planted_words_alone():
     found = cg.discover(
         rbfox1,
@@ -580,6 +583,7 @@ def test_a_word_holds_where_no_placebo_word_has_an_effect():
     assert others["ace"].between(0.02, 0.1).all()
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize(("word", "n"), [("GCAT", 4), ("TGCATGA", 0)])
 def test_placebo_words_that_would_hold_are_counted(word, n):
     """Random sequences may hold a proposed motif of four bases, which then acts in
@@ -630,6 +634,7 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         assert len(says) == n
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_words_are_named_by_jaspar():
     pytest.importorskip("pyjaspar")
@@ -650,6 +655,7 @@ def test_words_are_named_by_jaspar():
     }
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("seed", range(3))
 def test_random_answers_confirm_next_to_nothing(seed):
     """A predictor of random weights: motifs differ, and proposed ones are no other than
@@ -746,6 +752,7 @@ def test_near_copies_are_left_out_of_pairs_and_named():
     )
 
 
+@pytest.mark.rotating(3)
 def test_variants_are_named_and_left_out_of_pairs():
     """A network that reads TTTGCAT, and TTTACAT with half of its effect, and another
     motif.
@@ -803,6 +810,7 @@ def test_near_copies_are_so_in_both_orders(one, other, near):
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     """Every sequence has the motif, and hardly any of their shuffles; of the other
     sequences half have it.
@@ -1045,6 +1053,7 @@ def test_chosen_words_are_tested_however_many_there_are():
     assert decisions.attrs["error"] == "fdr"
 
 
+@pytest.mark.rotating(3)
 def test_a_network_is_asked_about_what_changes_alone():
     import torch
 
@@ -1096,6 +1105,7 @@ def test_a_task_that_answers_nothing_has_no_rows():
     assert set(found.pairs["task"]) <= {"live"}
 
 
+@pytest.mark.rotating(3)
 def test_a_word_holds_in_most_members_of_an_ensemble():
     """Two of three read TGCATG, one with half the effect: the mean of all, q of the
     second, a wide interval.
@@ -1175,6 +1185,7 @@ def with_both_words():
     return tokens
 
 
+@pytest.mark.rotating(3)
 def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
     """A shuffle has GATTACA in its middle: most wide random sequences take it away, all
     with the error of one unit.
@@ -1204,6 +1215,7 @@ def test_motifs_of_one_effect_in_all_units_of_few_sequences_are_found():
     ]
 
 
+@pytest.mark.rotating(3)
 def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
     """Nearly all random sequences have one effect in that member, and none has in the
     two others.
@@ -1222,6 +1234,7 @@ def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
     ]
 
 
+@pytest.mark.rotating(3)
 def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of_words_that_hold():
     """The second task reads whole motifs alone, the third nothing."""
     one, other = reader(0, 1.0, 1.0), reader(1, 1.0, 1.0, weakly=0.0)

@@ -206,6 +206,7 @@ def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
     assert "without" not in str(one)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_modisco_proposes_beside_the_others():
     pytest.importorskip("modiscolite")
