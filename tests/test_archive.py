@@ -187,6 +187,7 @@ def damage(file: Path, how: str) -> None:
         file.write_bytes(DAMAGES[how](file.read_bytes()))
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("how", [*DAMAGES, "gone"])
 def test_every_file_that_is_damaged_is_found_named_and_made_again(store, finished, how):
     whole = files(finished)
@@ -438,6 +439,7 @@ def refusal(path: Path, committed: set[int]) -> str:
     return ""
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_whatever_call_the_disk_refuses_all_that_was_committed_stays(
@@ -488,6 +490,7 @@ archive_trial.carry_out(__import__("pathlib").Path({path!r}))
 """
 
 
+@pytest.mark.rotating(3)
 def test_a_file_that_may_not_grow_is_an_error_that_says_so_and_the_store_goes_on(
     tmp_path, finished
 ):

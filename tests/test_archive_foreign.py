@@ -609,6 +609,7 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
             assert found.identical(whole)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 def test_sums_that_lack_one_of_their_arrays_are_typed_damage(tmp_path, keep):
     store = tmp_path / "trial.zarr"

@@ -51,6 +51,7 @@ def check(folder: Path, undisturbed: dict[str, bytes]) -> int:
     return len(stores)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_killed_at_60_random_moments_the_store_ends_as_if_undisturbed(
     folder, undisturbed
@@ -60,6 +61,7 @@ def test_killed_at_60_random_moments_the_store_ends_as_if_undisturbed(
     assert check(folder, undisturbed) > 3
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(
     folder, undisturbed
@@ -70,6 +72,7 @@ def test_killed_in_every_call_that_changes_the_disk_the_store_ends_as_if_undistu
     assert check(folder, undisturbed) == n_calls + 4
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_without_power_in_every_call_that_changes_the_disk_the_store_ends_as_if_undisturbed(
     folder, undisturbed

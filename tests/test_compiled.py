@@ -101,6 +101,7 @@ def test_an_installation_that_cannot_be_written_runs_uncached(read_only, tmp_pat
     assert not list(read_only.rglob("*.nbi"))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_workers_of_such_an_installation_run_uncached_too(read_only, tmp_path):
     done = run_in(read_only, _RUN_ON_WORKERS, tmp_path)

@@ -241,6 +241,7 @@ def test_moments_say_how_effects_spread():
     assert quantiles.sel(quantile=[0.025, 0.07, 0.5]).sizes["quantile"] == 3
 
 
+@pytest.mark.rotating(3)
 def test_beyond_512_contrasts():
     design = words_of(60)
     whole, found = (
@@ -404,6 +405,7 @@ def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
     xr.testing.assert_identical(found.load(), kept(design_of(), predictor, "effects"))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["crossover", "ensemble", "parents"])
 def test_workers_keep_the_same(name, client, tmp_path):

@@ -304,6 +304,7 @@ def test_numbers_near_the_ends_of_floats() -> None:
         ask(estimates_of, far)
 
 
+@pytest.mark.rotating(3)
 def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("causalgia.estimation._estimate.MAX_COVARIANCE", 20)
     outcomes = crossover(placebos=40, tasks=1)
@@ -518,6 +519,7 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(
@@ -733,6 +735,7 @@ print(before, peak(), estimates["se"].values.ravel().tolist())
 """
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_units() -> None:
     n = 8_000_000  # outcomes of 92 MB

@@ -736,6 +736,7 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- workers that die, join, and are lost
 
 
+@pytest.mark.rotating(3)
 def test_a_worker_killed_during_the_run_changes_no_bit(
     client: Any, tmp_path: Path
 ) -> None:
@@ -776,6 +777,7 @@ def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
     require_same(found, begun)
 
 
+@pytest.mark.rotating(3)
 def test_a_job_that_kills_every_worker_is_named(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -814,6 +816,7 @@ def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
             list(found)
 
 
+@pytest.mark.rotating(3)
 def test_a_cluster_that_disappears() -> None:
     cluster = in_threads()
     with distributed.Client(cluster, set_as_default=False) as client:
@@ -828,6 +831,7 @@ def test_a_cluster_that_disappears() -> None:
         through(client, trial(weighted()))
 
 
+@pytest.mark.rotating(3)
 def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
     """A scheduler in a process of its own, as on a cluster of machines."""
     file = tmp_path / "address"

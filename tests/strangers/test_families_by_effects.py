@@ -93,6 +93,7 @@ def test_the_gata_words_of_a_report_are_one_family():
     assert found == ["AAGAGATAAA"] * 3 + ["TGACTCA", "TGTTTAC", "TGTTTAC"]
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("curve", [lambda x: x, lambda x: np.exp(x / 4)])
 def test_both_errors_are_rare_for_drawn_sites_with_other_flanks(curve):
     """Sites of seven matrices with flanks of 0 to 4 random letters on either side: some
@@ -149,6 +150,7 @@ def test_a_motif_without_effects_of_single_letters_is_like_none():
     assert effect_families([some[:3], some]) != [0, 0]
 
 
+@pytest.mark.rotating(3)
 def test_a_discovery_without_a_database_has_a_family_for_each_factor():
     generator = np.random.default_rng(0)
     names = ["FOS::JUN", "FOXA1", "FOXO3", "GATA2"]

@@ -43,6 +43,7 @@ def _counts(of, dna, rna, read=None):
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("depth", [0.01, 0.03])
 def test_a_shallow_replicate_costs_no_precision(depth):
     effect = np.where(np.arange(60) < 30, 0.5, 0.0)
@@ -64,6 +65,7 @@ def _apart(of, n_linking):
     return read
 
 
+@pytest.mark.rotating(3)
 def test_levels_known_from_few_oligos_are_in_the_intervals():
     inside, inside_without = 0, 0
     for seed in range(12):

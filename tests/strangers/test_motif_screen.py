@@ -125,6 +125,7 @@ def test_lists_that_cannot_be():
         cg.experiments.motif_screen(3, NULL)
 
 
+@pytest.mark.rotating
 @pytest.mark.real
 @pytest.mark.torch
 @pytest.mark.parametrize("kind", ["single", "counting", "heterodimer"])

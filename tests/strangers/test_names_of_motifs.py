@@ -186,6 +186,7 @@ def test_an_expected_name_is_corrected_over_the_expected_alone(monkeypatch):
     assert again["label"].item() == "a or b"
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_a_motif_has_one_name_alone_and_in_a_list():
     pytest.importorskip("memelite")

@@ -37,6 +37,7 @@ def many_arms(seed: int, n_arms: int = 60, reference: int = 600, reads: float = 
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("method", ["hierarchical", "two_way"])
 def test_errors_of_null_arms_are_those_stated(method):
     ratios, called = [], []
