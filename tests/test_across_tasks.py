@@ -294,6 +294,7 @@ def test_averaged_weights_are_those_of_enumeration():
     np.testing.assert_allclose(again, weight, rtol=1e-12)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(("size", "r"), [(5, 0.0), (10, 0.6)])
 def test_intervals_of_few_weak_effects_cover(size, r):
@@ -370,6 +371,7 @@ def rmse(values, truth):
     return float(np.sqrt(((values.to_numpy() - truth) ** 2).mean()))
 
 
+@pytest.mark.rotating
 @pytest.mark.once
 def test_shared_effects_are_estimated_better_and_the_risk_says_so():
     truth, estimates = estimates_of("equal")
@@ -389,6 +391,7 @@ def test_shared_effects_are_estimated_better_and_the_risk_says_so():
     assert "tasks share strength" in attrs["notes"]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize("kind", ["equal", "one task"])
 def test_moments_depend_on_the_effects_alone(kind):
@@ -472,6 +475,7 @@ def test_draws_of_all_splits_have_the_moments(n):
     assert np.abs(spread.to_numpy()[clear] - 1).max() < 0.25
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_independent_effects_are_left_to_each_task():
     _, estimates = estimates_of("independent")
@@ -489,6 +493,7 @@ def test_independent_effects_are_left_to_each_task():
     assert float(np.abs(apart).max()) < 6 / np.sqrt(400)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
     """Independent effects with correlated errors: sharing subtracts errors, and gives
@@ -698,6 +703,7 @@ def test_many_contrasts_bring_their_factor():
     assert one.shrinkage > 0.8  # contrasts have one correlation
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_an_error_that_contrasts_share_is_no_effect():
     effects = units(n=60, n_contrasts=300, size=10, r=0.6, control=1.0, seed=0)
@@ -712,6 +718,7 @@ def test_an_error_that_contrasts_share_is_no_effect():
     assert "share, as that of their control" in found["posterior"].attrs["notes"]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("n", "n_contrasts", "size"), [(60, 20, 5), (200, 20, 40), (40, 60, 20)]
@@ -758,6 +765,7 @@ def test_results_do_not_depend_on_the_unit_of_the_effects():
     np.testing.assert_allclose(other["lfsr"], one["lfsr"], rtol=1e-9)
 
 
+@pytest.mark.rotating(3)
 def test_a_posterior_across_tasks_is_decided_reported_drawn_and_stored(tmp_path):
     _, estimates = estimates_of("equal", n=60)
     posterior = cg.infer(estimates, across="task", rng=1)
@@ -1302,6 +1310,7 @@ def plan_of(n_words=40, **settings):
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_plan_shares_across_tasks():
     design, predictor, plan = plan_of(error="posterior")
     assert cg.Analysis.from_toml(plan.to_toml()) == plan
@@ -1436,6 +1445,7 @@ def test_a_plan_that_shares_may_name_tasks_by_patterns():
     assert cg.Analysis(tasks=["`a` - b"])._names_of_tasks(None) == ["`a` - b"]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_one_family_over_tasks_of_a_large_parallel_trial_takes_its_units():

@@ -66,6 +66,7 @@ def simulator(
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
     oracle = cg.zoo.oracle("rbfox1_like")
@@ -83,6 +84,7 @@ def test_an_oracle_is_calibrated_and_its_truth_is_used() -> None:
     assert table["p_same"].dims == ("trial", "task")
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
     ask = cg.Analysis(
@@ -98,6 +100,7 @@ def test_a_simulator_with_truths_of_its_own_is_ranked() -> None:
     assert {"SBC rank: GC, activity", "lfsr - wrong signs"} <= set(table["row"].values)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_errors_that_are_too_small_are_found() -> None:
     def wrong(design: cg.Design, *, rng: int) -> xr.Dataset:
@@ -110,6 +113,7 @@ def test_errors_that_are_too_small_are_found() -> None:
     assert not coverage["passes"].any()
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_false_discoveries_are_counted_where_some_truth_is_0() -> None:
     truth = xr.DataArray(
@@ -145,6 +149,7 @@ def test_a_simulator_with_arms_of_its_own_has_no_same_arms() -> None:
     assert "p_same" not in table
 
 
+@pytest.mark.rotating
 def test_trials_without_a_posterior_are_counted() -> None:
     def sometimes(design: cg.Design, *, rng: int) -> xr.Dataset:
         outcomes = simulator(design, rng=rng)
@@ -156,6 +161,7 @@ def test_trials_without_a_posterior_are_counted() -> None:
     assert 0 < table.attrs["without_posterior"] < 8
 
 
+@pytest.mark.rotating(3)
 def test_the_same_seed_gives_the_same_table() -> None:
     one, two = (cg.calibrate(DESIGN, simulator, n_trials=8, rng=5) for _ in range(2))
     xr.testing.assert_identical(one, two)
@@ -225,6 +231,7 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
         rate_table([row], alpha=2)
 
 
+@pytest.mark.rotating(3)
 def test_a_control_that_does_not_vary_in_one_trial_has_no_prior_to_rank_in() -> None:
     """Few backgrounds have a site of their own: in some trials the untreated arm is
     constant.
@@ -312,6 +319,7 @@ def test_words_against_random_sequences_are_verdicts_and_placebos_are_not_counte
     ]
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_verdicts_are_counted() -> None:
     """What is printed is counted, at a truth on the bound, where any verdict is false,
@@ -354,6 +362,7 @@ def test_verdicts_are_counted() -> None:
     assert "verdicts: the analysis has no rope" in none.attrs["not_measured"]
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_verdicts_that_claim_too_much_are_found() -> None:
     """Standard errors that are half of what they should be make false verdicts, and the

@@ -132,6 +132,7 @@ def test_blocks_of_columns_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert size_dependence(np.tile(ice, 4), cluster)[1] == whole[1]
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("law", ["normal", "lognormal", "rare"])
 def test_false_alarms_are_one_in_a_hundred(law: str) -> None:

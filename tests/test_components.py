@@ -220,6 +220,7 @@ def test_ten_arms_and_five_predictors_on_a_thousand_units() -> None:
     assert (np.abs(fit.variance - truth) < 4 * fit.se).all()
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_standard_errors_are_those_of_repeated_tables() -> None:
     rng = np.random.default_rng(5)

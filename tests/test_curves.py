@@ -259,6 +259,7 @@ def test_moments_have_the_estimates_and_the_band_of_all_units():
     np.testing.assert_allclose(bands[0]["critical"], bands[1]["critical"], rtol=0.05)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["bootstrap_t", "sup_t"])
 @pytest.mark.parametrize("clustered", [False, True])

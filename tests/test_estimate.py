@@ -205,6 +205,7 @@ def test_leverage_is_the_largest_share_of_the_variance() -> None:
 # invariances
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @given(st.permutations(range(40)))
 def test_the_order_of_units_changes_nothing(order: list[int]) -> None:
@@ -916,6 +917,7 @@ def test_small_p_values_are_kept() -> None:
     assert 1e-300 < p < 1e-100
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @given(st.integers(2, 6), st.integers(2, 30), st.booleans())
 def test_nothing_that_is_not_finite_travels(

@@ -301,6 +301,7 @@ def test_covariates_and_mode_are_found() -> None:
     assert error[0] < 1.05 * error[1]
 
 
+@pytest.mark.rotating
 def test_sign_rates_are_calibrated_when_truth_follows_the_model() -> None:
     delta, effect, se = screen(20_000, 10, share=0.3)
     answer = mixture(effect, Noise(se**2), PRIOR)

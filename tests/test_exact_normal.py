@@ -533,6 +533,7 @@ def covered(k: int, n: int, seeds: range) -> dict[str, tuple[float, float, float
     return {name: tuple(np.mean(rows, axis=0)) for name, rows in found.items()}
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_selected_effects_are_covered_as_the_oracle_covers_them():
     """K > n with a shared control: low rank + diagonal covers; the whole estimated

@@ -140,6 +140,7 @@ def test_a_plan_that_allows_no_false_verdict_takes_holm_below_20_clusters() -> N
         adjust(estimate(effects_of(normal(8))), method="few")  # type: ignore[arg-type]
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("n_clusters", [5, 10])
 def test_holm_finds_what_the_bootstrap_cannot(n_clusters: int) -> None:

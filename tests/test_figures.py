@@ -129,6 +129,7 @@ def for_phones(table):
     return forest_plot.forest_of_tasks(table, width=3.6, rows_within=14.0)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("kind", NAMES)
 def test_names_of_two_hundred_letters_collide_nowhere(kind):
     names = NAMES[kind]
@@ -149,6 +150,7 @@ def test_names_of_two_hundred_letters_collide_nowhere(kind):
             assert not faults(axes.figure), axes
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("n", [1, 21, 5_000])
 @pytest.mark.filterwarnings("error")
 def test_any_number_of_arms_collides_nowhere(n):
@@ -165,6 +167,7 @@ def test_any_number_of_arms_collides_nowhere(n):
     assert not faults(plot.ranked(table, task="K562").figure)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("n", [1, 12, 919])
 def test_any_number_of_tasks_collides_nowhere(n):
     tasks = [f"DNASE: cell line number {i}" for i in range(n)]
@@ -195,6 +198,7 @@ def test_tasks_share_names_titles_and_one_legend():
     assert about == "zoo: gata1_like"
 
 
+@pytest.mark.rotating(3)
 def test_rows_keep_their_distance_whatever_they_carry():
     for do in (False, True):
         distances = []

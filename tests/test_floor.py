@@ -50,6 +50,7 @@ def dragonn(shared):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.real
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

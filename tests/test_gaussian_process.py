@@ -146,6 +146,7 @@ def test_the_period_is_found_and_its_evidence_counted() -> None:
     assert without.log_evidence - without.log_evidence_without_period < 1
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_ranks_of_what_was_drawn_from_it_are_uniform() -> None:
     rng, x, grid = np.random.default_rng(5), np.arange(8.0) * 2, np.array([5.0, 7.0])

@@ -305,6 +305,7 @@ def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
     assert (np.abs(difference) < 0.5 * sd[2:]).all()
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("k", [4, 60])
 def test_a_small_shift_of_all_effects_is_not_taken_for_the_error_of_the_control(

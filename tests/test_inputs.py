@@ -184,6 +184,7 @@ def bomb(mebibytes):
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_bomb_is_refused_and_memory_stays_small(tmp_path):
     path = tmp_path / "bomb.fa.gz"
     path.write_bytes(bomb(1_024))
@@ -224,6 +225,7 @@ def test_a_text_that_packs_well_is_no_bomb(tmp_path):
     assert read_bytes(path, SequenceError, unpack=True) == plain[:1_000] + plain
 
 
+@pytest.mark.rotating(3)
 def test_arrays_that_unpack_to_far_more_than_any_sequences_are_refused(tmp_path):
     """By the sizes that the zip states: it is not unpacked, and zipfile reads no more
     than they say.
@@ -269,6 +271,7 @@ def test_a_header_of_many_columns_is_read_in_one_pass(tmp_path):
         mpra.read_counts(tmp_path / "counts.tsv", side_table=SIDE)
 
 
+@pytest.mark.rotating(3)
 def test_a_packed_design_is_bounded():
     assert (
         unpack_text(pack_text(xr.Dataset(), "design", "x" * 10**6), "design")

@@ -124,6 +124,7 @@ def test_a_full_covariance_is_metafors(case: str) -> None:
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @given(
     st.integers(0, 10_000),
@@ -160,6 +161,7 @@ def test_a_diagonal_covariance_is_its_variances(
         )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @given(st.integers(0, 10_000))
 def test_no_other_tau2_is_likelier(seed: int) -> None:

@@ -130,6 +130,7 @@ def test_errors_of_the_predictor_s_arithmetic_count_as_ties():
     assert near[0, 1] == exact[0, 1]
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("draw", ["exponential", "standard_t", "lognormal"])
 def test_null_effects_are_rejected_at_most_at_the_nominal_rate(draw):

@@ -614,6 +614,7 @@ def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
     np.testing.assert_allclose((ace == 0).mean(axis=0), zero / total, atol=0.03)
 
 
+@pytest.mark.rotating(3)
 def test_unconverged_draws_can_be_accepted() -> None:
     with pytest.warns(ConvergenceWarning, match="ess_bulk of ace below 400"):
         tree = infer(

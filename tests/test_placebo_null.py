@@ -403,6 +403,7 @@ def test_a_fence_is_the_outermost_word_where_answers_are_rounded(
     assert fences["lower"].item() == words["ace"].values.min()
 
 
+@pytest.mark.rotating(3)
 def test_a_new_word_lies_beyond_the_outermost_of_100_once_in_101() -> None:
     """Placebos that seldom act: 5 % have an effect, 95 % none."""
     rng, shares = np.random.default_rng(2), []
@@ -452,6 +453,7 @@ def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_ar
     np.testing.assert_array_equal(found["p_verdict"][70:], alone["p_verdict"])
 
 
+@pytest.mark.rotating(3)
 def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
     """Of 400 placebos of a normal law, the extreme of 20,000 in 50 screens."""
     rng = np.random.default_rng(1)

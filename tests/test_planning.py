@@ -197,6 +197,7 @@ def test_decide_gives_the_verdicts_that_were_promised(name: str) -> None:
     assert abs(realized - plan["assurance"].item()) < 0.03 + 2 * error
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_a_verdict_alone_among_others_is_promised_conservatively() -> None:
     """28 other rows lie on the bound and are undecided."""
@@ -381,6 +382,7 @@ def test_predictors_are_a_floor() -> None:
         sample_size(estimate(pilot, target="population x predictors"), half_width=1.0)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_pilot_whose_units_answer_alike_is_planned_by_what_was_not_drawn() -> None:
     """Of n units that all answer c, those not drawn could move the mean by s0 (L + |c|)

@@ -140,6 +140,7 @@ def test_thousands_of_effects_take_no_quadratic_time():
         assert last[i] == 200_000 - ((center + half) < center[i] - half[i]).sum()
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("spread", [0.0, 0.5, 3.0])
 @pytest.mark.parametrize("shared", [0.0, 0.8])

@@ -180,6 +180,7 @@ def test_the_permutation_test_agrees_with_all_permutations():
     assert abs(p - exact) < 4 * np.sqrt(exact * (1 - exact) / 20_000) + 1e-4
 
 
+@pytest.mark.rotating
 def test_permutation_p_are_uniform_where_rows_are_exchangeable():
     rng = np.random.default_rng(5)
     p = [
@@ -396,6 +397,7 @@ def parallel_table(
     return cg.from_frame(table, unit="unit", arm="arm", outcome="y")
 
 
+@pytest.mark.rotating(3)
 def test_halves_of_a_parallel_trial_agree_within_error_and_differ_where_the_predictor_changed():
     rng = np.random.default_rng(8)
     sound = [Claim(parallel_table(rng), rng=1, control="arm 0") for _ in range(200)]
@@ -658,6 +660,7 @@ def test_a_table_without_predictor_has_the_checks_that_predict_nothing():
 # --- planted faults, and real networks
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS)
 def test_planted_faults_are_found(fault):

@@ -242,6 +242,7 @@ def footprints():
     )
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("divergence", ["total_variation", "jensen_shannon"])
 def test_intervals_of_the_footprint_cover(footprints, divergence):

@@ -105,6 +105,7 @@ def test_shuffles_of_one_sequence_are_reserved_together():
     assert not set(kept.parent_names) & set(reserved.parent_names)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_standard_errors_of_genomic_shuffles_hold_over_new_parents():
     """The 95 % interval of the mean over new parents, from 20 parents of 10

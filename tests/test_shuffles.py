@@ -234,6 +234,7 @@ def test_log_degeneracy_of_a_long_sequence_is_near_its_entropy() -> None:
     )
 
 
+@pytest.mark.rotating(3)
 @settings(max_examples=settings.default.max_examples * 3)
 @given(
     st.integers(1, 40),

@@ -143,6 +143,7 @@ def test_many_contrasts_are_simulated() -> None:
     assert abs(mine.p_single_step[0] - p) < 4.5 * np.sqrt(p / 20_000)
 
 
+@pytest.mark.rotating(3)
 def test_up_to_24_contrasts_are_integrated_and_more_are_simulated() -> None:
     factor = np.random.default_rng(0).normal(size=(60, 25))
     for n, how in ((24, "quasi-Monte-Carlo"), (25, "simulation")):
@@ -207,6 +208,7 @@ def test_a_shared_control_is_counted_and_independence_misses() -> None:
     assert error["ignored"] < low
 
 
+@pytest.mark.rotating(3)
 def test_bootstrap_bands_of_arms_with_one_control() -> None:
     rng, trials = np.random.default_rng(2), 60
     missed = 0

@@ -42,6 +42,7 @@ def test_draws_are_of_at_most_so_many_blocks_whatever_the_number_of_units(monkey
         assert sum(rows for rows, _ in drawn) == 99 == len(found.maxima)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("make", [skewed, few_respond])
 @pytest.mark.parametrize("clustered", [False, True])

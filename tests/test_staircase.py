@@ -456,6 +456,7 @@ def placebo_words_that_do_nothing_in_a_task(rope, error):
     )
 
 
+@pytest.mark.rotating
 def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothing():
     """Of 40 words 20 do 100 on 1 % of backgrounds: the 20 exact zeros would set a law
     that shrinks them to 0.
@@ -476,6 +477,7 @@ def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothi
     assert false == 0
 
 
+@pytest.mark.rotating(3)
 def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
     rng, kinds = np.random.default_rng(2), ["embed"] * 36 + ["fixed_placebo"] * 400
     names = ["control", *(f"a{i}" for i in range(35)), *(f"p{i}" for i in range(400))]

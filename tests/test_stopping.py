@@ -155,6 +155,7 @@ def test_precision_covers_as_it_says(kind, least):
 # the rules
 
 
+@pytest.mark.rotating(3)
 def test_looks_on_units_of_shared_parents_count_the_parents():
     """120 parents that differ, 20 units of each: who counts units is sure of the mean
     of these parents.
@@ -320,6 +321,7 @@ def test_a_large_cluster_counts_as_much_as_it_adds_to_the_mean():
     )  # 368 met by 368 units
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("share", [0.01, 0.02])
 def test_a_look_and_the_functions_of_arrays_agree(share):
     """What the validation counts by cumulative sums is what the rule says of the same
@@ -375,6 +377,7 @@ def one_in_64() -> tuple[cg.Design, cg.Predictor]:
     return design, cg.FunctionPredictor(answer, tasks=["y"], scale="outcome")
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 def test_trials_of_a_predictor_seldom_call_a_rare_effect_negligible():
     """Whole trials: by 100 units the effect on 1 of 64 backgrounds is unseen in .21 of
@@ -396,6 +399,7 @@ def test_trials_of_a_predictor_seldom_call_a_rare_effect_negligible():
     assert wrong <= stats.binom.ppf(1 - 1e-4, n_trials, 0.05)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("law", sequential.ON_THE_BOUND)
 def test_verdicts_on_an_effect_at_the_bound_are_seldom_false(law):

@@ -536,6 +536,7 @@ def test_combinations_are_those_of_the_fixed_effects() -> None:
             reml(y, X, {"unit": unit}, combinations=wrong)
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("n", "n_arms", "share", "size"), [(12, 4, 0.3, 0.054), (20, 3, 0.2, 0.052)]

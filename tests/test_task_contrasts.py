@@ -590,6 +590,7 @@ def test_a_control_that_does_not_vary_has_no_sd():
         cg.contrast(parallel(), control="placebo", tasks="K562 - HepG2", scale="sd")
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("tail", "n", "least"),
@@ -729,6 +730,7 @@ def test_a_picture_of_thousands_of_tasks_names_the_cure():
         )
 
 
+@pytest.mark.rotating(3)
 def test_the_saved_picture_of_many_tasks_has_the_largest(tmp_path):
     from causalgia.plot.forest_plot import save_forest
 

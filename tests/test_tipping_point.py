@@ -214,6 +214,7 @@ def test_the_curve_is_the_ace_of_trials_on_tilted_null_models() -> None:
     assert checked >= 4  # the ACE does depend on GC
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("noise", ["normal", "exponential"])
 def test_intervals_cover(noise: str) -> None:

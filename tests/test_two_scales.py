@@ -339,6 +339,7 @@ TRUTHS = {
 }
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("truth", TRUTHS)
 @pytest.mark.parametrize(("size", "n_trials"), [(30, 80), (100, 30)])

@@ -126,6 +126,7 @@ def test_the_vcf_keeps_what_it_was_given(scored, folder):
     assert len(read_vcf(out / "variants.vcf")) == 41
 
 
+@pytest.mark.rotating(3)
 def test_the_same_command_resumes_and_says_the_same(scored, folder):
     out, _ = scored
     before = (out / "variants.tsv").read_bytes()
@@ -187,6 +188,7 @@ def test_the_same_command_resumes_and_says_the_same(scored, folder):
     assert (out / "variants.tsv").read_bytes() == before
 
 
+@pytest.mark.rotating(3)
 def test_mismatches_are_listed_or_skipped(folder, tmp_path):
     lines = (folder / "calls.vcf").read_text().splitlines()
     row = lines[5].split("\t")
@@ -299,6 +301,7 @@ def command_refused(folder, out):
     )
 
 
+@pytest.mark.rotating(3)
 def test_own_contexts_alone(folder, tmp_path):
     done = call(
         *(
@@ -345,6 +348,7 @@ zoo = "gata1_like"
 """
 
 
+@pytest.mark.rotating(3)
 def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp_path):
     """As the options of `causalgia variants` do."""
     (folder / "trial.toml").write_text(TRIAL)
@@ -362,6 +366,7 @@ def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp
     assert "than matched variants (q <= .1)" in again.stdout
 
 
+@pytest.mark.rotating(3)
 def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
     text = TRIAL.replace(
         'of = "genome"', 'of = {kind = "uniform", length = 70}'
@@ -428,6 +433,7 @@ def test_flaws_of_a_trial_file_are_named_in_one_line(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.rotating(3)
 def test_a_trial_of_sequences_is_sent_to_run(folder, tmp_path):
     start = (
         TRIAL[: TRIAL.index("[null]")]

@@ -370,6 +370,7 @@ def thirty(seed=31, n=300, k=30):
     return outcomes_of(np.hstack([base, base + ice])), se
 
 
+@pytest.mark.rotating(3)
 def test_a_thirtieth_contrast_changes_hardly_any_verdict():
     """At most .01 of 29 verdicts, where .9 changed when a posterior took over.
 
@@ -514,6 +515,7 @@ def units_of(law, rng, shape):
     return rng.standard_t(3, shape) if law == "t3" else rng.exponential(size=shape) - 1
 
 
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("law", ["normal", "t3", "exponential"])
 @pytest.mark.parametrize("where", ["on the ends", "just outside", "zeros and ends"])
