@@ -114,11 +114,11 @@ constraints-lowest:
 
 # Properties by examples that the gate does not try: others each time, 1,000 of each rather than 60.
 explore: setup
-	HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) -m hypothesis tests
+	ROTATING=all HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) -m hypothesis tests
 
 # Readers, stores and command lines against inputs that are changed at random: hours. FUZZ_EXAMPLES=1000 make fuzz
 fuzz: setup
-	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) -v tests/fuzz
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) ROTATING=all HYPOTHESIS_PROFILE=explore $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) -v tests/fuzz
 
 # Small changes of the code, each of which some test has to notice: hours. MUTANTS="multiplicity/adjusted_p.py --n 40": a few.
 mutants: setup
