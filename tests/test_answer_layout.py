@@ -261,6 +261,7 @@ def test_twenty_of_many_contrasts_are_shown():
     assert len(table_of(cg.report(decided(ace), rows="all"))) == 41
 
 
+@pytest.mark.rotating(3)
 def test_thousands_of_arms_have_an_answer_of_a_few_lines():
     ace = np.r_[np.linspace(-1, 1, 4_999), 3.0]
     text = cg.report(decided(ace))

@@ -301,6 +301,7 @@ def test_run_writes_what_python_computes(trial, tmp_path):
     assert read_spec(tmp_path / "results" / "trial.toml") == spec
 
 
+@pytest.mark.rotating(3)
 def test_run_does_not_write_over_outcomes(trial, results):
     call("analyze", results)
     refused("run", trial, "--out", results, said=["holds outcomes already", "--force"])

@@ -78,6 +78,7 @@ def test_the_number_of_elements_printed_is_the_number_named(analyzed):
     assert "over these 120 rows" in foot
 
 
+@pytest.mark.rotating(3)
 def test_estimates_leave_the_verdicts_where_they_are(trial, results):
     trial.write_text(MANY)
     call("run", trial, "--out", results, "--force")
@@ -104,6 +105,7 @@ def test_estimates_leave_the_verdicts_where_they_are(trial, results):
     assert shown.count("Verdict: where the interval lies") == 1
 
 
+@pytest.mark.rotating(3)
 def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
     out = tmp_path / "many words"
     arms = [f'[arms.m{i}]\nembed = "AGATAAG"\nat = {i}\n' for i in range(21, 46)]
@@ -186,6 +188,7 @@ def test_a_region_for_an_unknown_task_is_refused_first(trial, tmp_path, verb):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.rotating(3)
 def test_one_unit_is_told_a_cure_that_works(trial, tmp_path):
     trial.write_text(QUICK.replace("n_units = 300", "n_units = 1"))
     call("run", trial, "--out", tmp_path / "drawn")
@@ -302,6 +305,7 @@ def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
     refused(*asked, "--contrasts", "GATA1 -", said="for example '`GATA1, near` - ")
 
 
+@pytest.mark.rotating(3)
 def test_a_plan_is_in_words_and_says_where_it_ends():
     asked = ("mpra", "cheapest", "--oligos", "1000")
     printed = call(*asked, "--max-replicates", "3").stdout
@@ -404,6 +408,7 @@ def test_an_empty_table_of_counts_is_said_to_be_empty(bench, tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 def test_the_price_list_to_copy_is_where_the_error_says(tmp_path):
     (tmp_path / "prices.toml").write_text("")
     error = call(
@@ -468,6 +473,7 @@ def test_tasks_of_a_network_are_a_key_of_its_own_table(own):
     assert said in found.stderr
 
 
+@pytest.mark.rotating(3)
 def test_cures_of_checks_can_be_followed(own):
     """A trial on shuffles was advised to repeat on shuffles, and a check that was left
     out to be `checks=[...]`.

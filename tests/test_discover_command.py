@@ -108,6 +108,7 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("stops_at", ["before the trial", "between trial and pairs"])
 def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
     network, peaks = given
@@ -186,6 +187,7 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
         assert whole.identical(resumed)
 
 
+@pytest.mark.rotating(3)
 def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monkeypatch):
     network, peaks = given
     options = (
@@ -220,6 +222,7 @@ def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monke
     refused(*options, tmp_path / "motifs", said="--force to write over it")
 
 
+@pytest.mark.rotating(3)
 def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
     network, peaks = given
     options = (
@@ -300,6 +303,7 @@ def test_sequences_that_do_not_serve_are_refused_with_a_cure(
     assert not (tmp_path / "motifs").exists()
 
 
+@pytest.mark.rotating(3)
 def test_the_middles_of_longer_sequences_are_taken(given, tmp_path):
     network, peaks = given
     longer = [f"{'GT' * (k % 4 + 1)}{row}{'CA' * 4}" for k, row in enumerate(letters())]
@@ -317,6 +321,7 @@ def test_the_middles_of_longer_sequences_are_taken(given, tmp_path):
     refused(*args, "--out", tmp_path / "none", "--length", 60, said="--length is 60")
 
 
+@pytest.mark.rotating(3)
 def test_n_keeps_its_place_or_is_drawn(given, tmp_path):
     network, peaks = given
     rows = letters()

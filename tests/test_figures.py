@@ -358,6 +358,7 @@ def test_verdicts_and_lines_differ_for_readers_who_lack_a_cone(reader):
         assert lightness < 65
 
 
+@pytest.mark.rotating(3)
 def test_vector_formats_keep_their_texts_apart(tmp_path):
     axes = plot.forest(decided(["GATA1", "GATA1, core broken"], do=True, placebos=9))
     for ending in ("pdf", "svg"):
@@ -366,6 +367,7 @@ def test_vector_formats_keep_their_texts_apart(tmp_path):
     assert not faults(axes.figure)
 
 
+@pytest.mark.rotating(3)
 def test_dark_figures_have_light_texts_and_the_same_marks(tmp_path):
     plot.use_style("dark")
     try:

@@ -340,6 +340,7 @@ def test_every_figure_is_saved_and_takes_axes(tmp_path):
             plot.save_figure(alone, place)
 
 
+@pytest.mark.rotating(3)
 def test_names_with_dollars_and_letters_that_the_font_lacks(tmp_path):
     odd = grid(first=("contrast", ["$x_1$", r"\frac{$", "転写因子", ""])).assign_coords(
         task=["$K$"]

@@ -295,6 +295,7 @@ def test_the_picture_of_a_hairpin_goes_place_by_place():
     assert sorted(rows) == sorted(answer.decisions["contrast"].to_numpy())
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_pictures_of_pairs_say_what_was_chosen():
     pairs = cg.experiments.motif_pairs(distances=[12, 20], n_units=10, rope=(-0.1, 0.1))

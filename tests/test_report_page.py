@@ -513,6 +513,7 @@ def test_convergence_is_that_of_the_draws(tmp_path):
         written(table, tmp_path, diagnostics=xr.Dataset())
 
 
+@pytest.mark.rotating(3)
 def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     experiment = cg.experiments.position(
         cg.Uniform(length=60), motif="GCATG", at=range(5, 50, 10), n_units=30
@@ -876,6 +877,7 @@ class TestInABrowser:
         assert browser.value("window.hacked") is None
         assert self.cells(browser)[:2] == list(HOSTILE[:2])
 
+    @pytest.mark.rotating(3)
     def test_it_fits_a_phone_the_dark_and_paper(self, browser, tmp_path):
         path = cg.report(decided(), path=tmp_path / "a.html", refutations=checks())
         self.load(browser, path)

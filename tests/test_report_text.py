@@ -37,6 +37,7 @@ def test_outcomes_of_a_sequential_trial_are_reported_by_arm(until, n_arms):
     assert sum(line.startswith("  ") for line in lines) == n_arms
 
 
+@pytest.mark.rotating(3)
 def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm():
     design = cg.Design(
         null=cg.Uniform(length=60),
