@@ -216,6 +216,7 @@ def together(answer) -> dict[tuple[str, str], set[int]]:
     return found
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     low, high = truth()["grammars"]["heterodimer"]["gap"]
@@ -247,6 +248,7 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     assert verdict(answer, "direction --") == "decreases"
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", SHARP)
 def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their_sum(
     name,

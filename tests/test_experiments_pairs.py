@@ -60,6 +60,7 @@ def small(**settings: object) -> cg.experiments.Experiment:
     return motif_pair(**(CASES | settings))  # type: ignore[arg-type]
 
 
+@pytest.mark.rotating(3)
 def test_the_defaults_are_the_papers():
     experiment = motif_pair()
     assert (experiment.null.length, experiment.n_units) == (1_000, 128)
@@ -323,6 +324,7 @@ def test_the_period_of_the_helix_where_units_differ():
     assert set(of_moments.findings) == {"period"}
 
 
+@pytest.mark.rotating(3)
 def test_the_helix_where_every_unit_says_the_same():
     experiment = motif_pair(**HELIX, other=NANOG, n_units=5, rope=(-0.1, 0.1))
     answer = experiment.analyze(

@@ -90,6 +90,7 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
             )
 
 
+@pytest.mark.rotating(3)
 def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(
     shared,
 ):

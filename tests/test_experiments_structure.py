@@ -207,6 +207,7 @@ def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
     assert verdict["hairpin"] == "negligible"
 
 
+@pytest.mark.rotating(3)
 def test_vts1_with_a_given_stem_and_another_loop() -> None:
     answer = assert_recovers(
         hairpin(stem=("GGACGAC", "GUCGUUC"), loop=7, n_units=500), VTS1, rng=3
@@ -251,6 +252,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_a_scrambled_word_works_nowhere() -> None:
     answer = assert_recovers(hairpin(motif="GUGCG"), VTS1)

@@ -59,6 +59,7 @@ class TestTwoFits:
         assert abs(line["slope"].item() - 1) < 0.2
         assert any("same barcodes" in note for note in notes_of(found))
 
+    @pytest.mark.rotating(3)
     def test_a_measured_folder_is_read_by_its_fit(self, fits, tmp_path):
         fits[0].to_netcdf(tmp_path / "fit.nc")
         found = virtual_effects(tmp_path, None, fits[1])
@@ -161,6 +162,7 @@ class TestArmsOfTheirOwnLibraries:
         ):
             cg.mpra.fit(of_own_libraries(0, own=True), control="A", method=method)
 
+    @pytest.mark.rotating
     def test_most_are_found_and_no_arms_of_one_library(self):
         found = []
         for seed in range(20):

@@ -453,6 +453,7 @@ def test_rows_of_the_field_say_where_a_sequence_lies(genomic):
     assert table["info"].str.contains("enhancer 7").any()
 
 
+@pytest.mark.rotating(3)
 def test_the_names_of_sequences_reach_effects_and_comparisons(genomic, tmp_path):
     cg.mpra.write_library(genomic, tmp_path / "LIB")
     cg.mpra.to_igvf(

@@ -191,6 +191,7 @@ class TestOneElementUnderManyArms:
         alone = cg.adjust(one, method="bh", family="task")
         np.testing.assert_array_equal(alone["p_adjusted"], alone["p"])
 
+    @pytest.mark.rotating
     def test_few_null_arms_are_called_and_no_real_one_missed(self, fits):
         called = np.array(
             [

@@ -233,6 +233,7 @@ def symbols():
     return sum(issubclass(type(found), torch.fx.Proxy) for found in gc.get_objects())
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("incremental", [False, True])
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")
@@ -366,6 +367,7 @@ def test_ctrl_c_while_a_network_is_traced_is_an_interrupt():
         ).backgrounds_at_once(30)
 
 
+@pytest.mark.rotating(3)
 def test_a_tensor_that_a_hook_leaves_outside_the_network_is_predicted_by_full_passes():
     class Hooked(torch.nn.Module):
         def __init__(self):

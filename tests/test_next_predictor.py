@@ -209,6 +209,7 @@ def test_the_half_width_is_that_of_its_two_parts():
     np.testing.assert_allclose((found.factor**2).sum(axis=0), found.se**2)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(("J", "most"), [(2, 0.926), (3, 0.918), (4, 0.914)])
 def test_units_that_networks_answer_differently_do_not_count_twice(J, most):
     """As much between networks in each unit as between units: .979, .963 and .956 when

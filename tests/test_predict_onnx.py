@@ -473,6 +473,7 @@ def test_an_exported_network_answers_as_before(tmp_path):
     assert written.resolve_batch_size(LENGTH) > 12
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 @with_torch
 def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch):

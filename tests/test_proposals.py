@@ -74,6 +74,7 @@ def test_planted_words_are_proposed_each_by_itself(proposed):
     assert (proposed["n_units"] == proposed["proposed"].sum("unit")).all()
 
 
+@pytest.mark.rotating(3)
 def test_words_are_proposed_by_their_mean_contribution_as_well():
     found = cg.propose(
         sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0
@@ -483,6 +484,7 @@ def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(propos
     assert (abs(words["ace"] - truth) < 4.5 * words["se"]).all()
 
 
+@pytest.mark.rotating(3)
 def test_units_that_proposed_are_refused():
     null = cg.Uniform(length=41)
     sample = null.sample(60, rng=4)
@@ -565,6 +567,7 @@ def test_no_placebo_word_holds_a_proposed_one(both):
     assert len(set(first) & set(now)) > 0.9 * len(first)
 
 
+@pytest.mark.rotating(3)
 def test_a_word_holds_where_no_placebo_word_has_an_effect():
     network = cg.TorchPredictor(
         cg.zoo.Oracle(cg.zoo.MotifCount("TGACTCA", 2.0)).module(), tasks=["a"]
@@ -605,6 +608,7 @@ def test_placebo_words_that_would_hold_are_counted(word, n):
     assert found.foot[0].startswith("On 60 shuffles of 40 sequences; ")
 
 
+@pytest.mark.rotating(3)
 def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
     """All backgrounds have TGACTCA in the middle; random sequences destroy it, and it
     leaves them as they are.
@@ -959,6 +963,7 @@ def test_copies_on_either_strand_count_once():
         cg.discover(rbfox1, np.concatenate([rows[:20]] * 3), rng=0)
 
 
+@pytest.mark.rotating(3)
 def test_sites_are_where_words_that_hold_stand():
     rows = planted(80, "TGCATG")
     found = cg.discover(rbfox1, rows, rng=0)

@@ -218,6 +218,7 @@ def minus_every_placebo(
     return answers(encode(GATA)[0]) - np.mean([answers(one) for one in every], axis=0)
 
 
+@pytest.mark.rotating(3)
 def test_position_against_placebos_is_the_effect_of_the_site_at_each_place():
     """Its truth over these sequences, by all placebos; against untreated a fifth of the
     effect is missing, since a fifth of the sequences have the site already.
@@ -250,6 +251,7 @@ def test_position_against_placebos_is_the_effect_of_the_site_at_each_place():
     assert (missing > 0.1 * truth.mean(axis=1)).all()
 
 
+@pytest.mark.rotating
 def test_position_against_placebos_errs_as_promised_and_finds_every_place():
     """Twenty-five trials of fresh sequences: intervals of 95 % hold the effect in the
     population, and every place is found in every trial.
@@ -374,6 +376,7 @@ SAID = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("make", SAID, ids=name_of)
 def test_answers_say_that_effects_are_against_placebos_and_are_drawn(make, tmp_path):
     motif, settings = SAID[make]

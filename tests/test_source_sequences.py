@@ -349,6 +349,7 @@ def synthetic(rng, n, shift=0.0, m=10):
     )
 
 
+@pytest.mark.rotating
 def test_sequences_like_the_backgrounds_are_seldom_noted():
     rng = np.random.default_rng(0)
     effects = [synthetic(rng, 100) for _ in range(60)]

@@ -867,6 +867,7 @@ def test_windows_of_short_sequences_and_bad_letters() -> None:
         MotifCount("GAXA")
 
 
+@pytest.mark.rotating(3)
 def test_importing_the_zoo_does_not_load_torch() -> None:
     code = (
         "import sys; from causalgia.zoo import oracle; oracle('gata1_like'); "
