@@ -586,6 +586,7 @@ SUMS: dict[str, bytes | Callable[[], bytes]] = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 @pytest.mark.parametrize("how", SUMS)
 def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):

@@ -89,6 +89,7 @@ def run_in(site: Path, code: str, folder: Path) -> subprocess.CompletedProcess[s
     )
 
 
+@pytest.mark.rotating(3)
 def test_an_installation_that_cannot_be_written_runs_uncached(read_only, tmp_path):
     done = run_in(read_only, _RUN, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -115,6 +116,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # machine code is longe
 """
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize(
     "code",
@@ -235,6 +237,7 @@ def test_a_kernel_keeps_its_name_its_words_and_its_source():
     assert pickle.loads(pickle.dumps(mix)) is mix
 
 
+@pytest.mark.rotating(3)
 def test_a_posterior_is_inferred_where_the_cache_folder_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     script = """
@@ -287,6 +290,7 @@ print(config.base_compiledir, config.compiledir, repr(config.cxx))
 """
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     ("flags", "options"), [("", []), ("cxx=", []), ("", ["no home"])]
 )
@@ -342,6 +346,7 @@ def compiled_functions() -> dict[str, tuple[set[str], set[str]]]:
     return found
 
 
+@pytest.mark.rotating(3)
 def test_reordered_sums_are_optimized_in_one_place():
     """A kernel read from the cache and one compiled here then give the same bits
     (`compiled.njit`).

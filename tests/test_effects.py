@@ -62,6 +62,7 @@ def parallel() -> xr.Dataset:
 FINITE = st.floats(-1e3, 1e3, allow_subnormal=False)
 
 
+@pytest.mark.rotating(3)
 @given(arrays(float, (5, 3), elements=FINITE))
 def test_every_arm_against_the_control(y: np.ndarray) -> None:
     effects = contrast(crossover(y), control="placebo")

@@ -272,6 +272,7 @@ def test_a_table_of_names_and_a_generator_are_selections() -> None:
         )
 
 
+@pytest.mark.rotating
 def test_a_plan_that_cannot_be_carried_out_is_not_calibrated() -> None:
     for region in ({"K562": (-1, 1)}, "placebo", "matched"):
         plan = cg.Analysis(control="ctrl", rope=region)

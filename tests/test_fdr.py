@@ -190,6 +190,7 @@ def test_bad_input_is_named() -> None:
         fcr_ci_prob(0, 9)
 
 
+@pytest.mark.rotating
 def test_selected_intervals_cover_as_they_say() -> None:
     rng, m = np.random.default_rng(3), 400
     missed, plain = np.zeros(200), np.zeros(200)

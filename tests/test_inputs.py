@@ -213,6 +213,7 @@ def test_a_bomb_is_refused_and_memory_stays_small(tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_text_that_packs_well_is_no_bomb(tmp_path):
     path = tmp_path / "n.fa.gz"
     # a hundred million N in a row, as an unplaced chromosome has them

@@ -611,6 +611,7 @@ def test_some_of_the_contrasts():
     )
 
 
+@pytest.mark.rotating(3)
 def test_moments_survive_a_file(tmp_path):
     moments = kept(design_of(), ORACLE, "moments")
     moments.to_netcdf(tmp_path / "moments.nc")

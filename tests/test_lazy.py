@@ -190,6 +190,7 @@ def estimates_of(o: xr.Dataset, **how: Any) -> xr.Dataset:
 # ---------------------------------------------------------------- contrasts and estimates
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     ("shape", "block"),
     [
@@ -425,6 +426,7 @@ def at_distances(outcomes: xr.Dataset) -> xr.Dataset:
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
@@ -461,6 +463,7 @@ def test_what_is_saved_is_the_same(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_figure_of_what_is_on_disk(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     estimates = estimates_of(crossover())

@@ -854,6 +854,7 @@ def test_too_narrow_a_half_width_blames_no_predictors() -> None:
         sample_size(sd=1.0, half_width=1e-7)
 
 
+@pytest.mark.rotating(3)
 def test_narrow_half_widths_are_split_as_cheaply() -> None:
     """Five predictors, twelve parents; the least price at .05 is by trying every number
     of predictors.

@@ -263,6 +263,7 @@ def test_a_seed_is_a_seed() -> None:
         simultaneous(effects)
 
 
+@pytest.mark.rotating(3)
 def test_families() -> None:
     two = np.stack([NULL, NULL**2], axis=2)
     motif = ("contrast", ["a", "a", "a", "b", "b", "c"])

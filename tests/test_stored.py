@@ -410,6 +410,7 @@ def test_a_process_that_is_killed_is_gone_on_with(tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_trial_that_is_read_back_answers_as_in_memory(tmp_path):
     ask = cg.Analysis(rope=(-0.1, 0.1), error="fdr")
     held = cg.analyze(cg.run(design(), Sums(), rng=3, analysis=ask), rng=0)

@@ -874,6 +874,7 @@ def screen_of_kmers(n_placebos: int, true: np.ndarray, seed: int = 0) -> xr.Data
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("se", [0.1, 0.002])
 def test_new_placebo_words_are_not_discovered(se: float) -> None:
     """Words of the placebos' own law: 5 % lie outside their region by its making, and
@@ -905,6 +906,7 @@ def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
     assert "notes" not in enough.attrs
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize(("k", "big"), [(300, 10.0), (12, 8.0)])
 def test_no_interval_of_an_effect_with_an_atom_has_zero_width(

@@ -542,6 +542,7 @@ def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> 
         RELEASED.set()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.skipif(
     not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here"
 )

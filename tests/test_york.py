@@ -230,11 +230,13 @@ def test_intervals_hold_and_the_slope_is_not_attenuated(x_error, scatter, fitted
     assert abs(slopes.mean() + 1.6) < 4 * slopes.std() / n**0.5 + 0.005
 
 
+@pytest.mark.rotating
 def test_the_known_errors_alone_hold_too_rarely_where_points_scatter():
     held, _ = _coverage(x_error=0.1, scatter=0.4, fitted_scatter=False, n=300)
     assert held < 0.85 * 300
 
 
+@pytest.mark.rotating(3)
 def test_the_test_of_fit_has_its_level_and_finds_scatter():
     rng = np.random.default_rng(2)
     xi, Vy, Vx = np.linspace(0, 4, 8), np.full(8, 0.04), np.full(8, 0.0025)
