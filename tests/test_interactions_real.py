@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.torch, pytest.mark.long]
 GATA = "AGATAAGA"
 
 
+@pytest.mark.rotating(3)
 def test_gata_sites_stand_in_for_each_other_when_close_alone(shared):
     """As in the trial of pairs: 10 bp apart they do less than their sum, 45 bp apart
     they do not.
@@ -61,6 +62,7 @@ def test_gata_sites_stand_in_for_each_other_when_close_alone(shared):
     assert np.median(t[45]) > 0
 
 
+@pytest.mark.rotating
 def test_the_two_motifs_of_a_simulated_grammar_are_proposed_and_hold(shared):
     folder = shared / "data/models/dragonn_simulated"
     spec = importlib.util.spec_from_file_location(

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.real, pytest.mark.torch, pytest.mark.long]
 N = 3_000  # null variants of each network
 
 
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", matched.REAL)
 @pytest.mark.usefixtures("shared")
 def test_null_variants_are_rejected_at_the_nominal_rate(name):
@@ -48,6 +49,7 @@ def test_null_variants_are_rejected_at_the_nominal_rate(name):
     assert np.mean(shares) < 0.055 + 4 * np.std(shares) / 10
 
 
+@pytest.mark.rotating
 @pytest.mark.usefixtures("shared")
 def test_broken_splice_sites_are_found():
     found = matched.splice_recall(300, 3_000)
