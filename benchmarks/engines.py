@@ -28,7 +28,9 @@ from timing import interleaved, ratio
 from torch.overrides import TorchFunctionMode
 
 import causalgia as cg
-from causalgia.predict import Predictor, contrast_deviation, export_onnx
+from causalgia.predict import Predictor
+from causalgia.predict.answer_comparisons import contrast_deviation
+from causalgia.predict.onnx import export_onnx
 
 WORD = np.array([2, 1, 3, 2, 0, 1, 2, 3, 1, 0], np.uint8)
 

@@ -139,9 +139,17 @@ def wordings(files: Iterable[Source], argument: str) -> list[str]:
 
 
 def public_names(file: Source) -> int:
-    """Return how many public names a package's `__init__` has."""
-    for node in ast.walk(file.tree):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+    """Return how many public names a package's `__init__` has: those of ``__all__``, or
+    all that it imports from the library.
+    """
+    for node in file.tree.body:
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        if (
+            isinstance(node, ast.Assign | ast.AnnAssign)
+            and isinstance(targets[0], ast.Name)
+            and targets[0].id == "__all__"
+            and node.value is not None
+        ):
             return len(ast.literal_eval(node.value))
     names = {
         alias.asname or alias.name

@@ -29,7 +29,8 @@ from test_applied_cures import (
 
 import causalgia as cg
 from causalgia.estimation import hypotheses
-from causalgia.multiplicity import placebo_rank, placebo_region, selected_intervals
+from causalgia.multiplicity import placebo_rank, selected_intervals
+from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import cheapest_split
 
 E = np.array([1.0, 0.2, -0.4, 2.0])

@@ -15,18 +15,9 @@ from causalgia.benchmark import _interpretation
 from causalgia.errors import AttributionError, PredictorError
 from causalgia.sequences import encode
 from causalgia.trial.design_notes import auroc
-from causalgia.zoo import (
-    EndGC,
-    Exponential,
-    Gate,
-    Hairpin,
-    Hill,
-    MotifCount,
-    Oracle,
-    Pair,
-    Saturating,
-    Slope,
-)
+from causalgia.zoo import EndGC, MotifCount, Oracle, Pair, Saturating
+from causalgia.zoo.arrangements import Hairpin
+from causalgia.zoo.terms import Exponential, Gate, Hill, Slope
 
 # A, which none of these motifs has, so that an edit to A destroys and creates nothing
 BLANK = 0

@@ -14,19 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import (
-    Sequences,
-    decode,
-    encode,
-    from_bed,
-    one_hot,
-    read_fasta,
-    reverse_complement,
-)
+from causalgia.sequences import Sequences, decode, encode, from_bed, one_hot, read_fasta
+from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.fasta import as_sequences, parse_fasta
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import read_text

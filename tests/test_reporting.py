@@ -8,8 +8,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import causalgia as cg
 from causalgia import report, reporting

@@ -20,7 +20,9 @@ from causalgia.errors import (
     EstimateError,
     OutcomesError,
 )
-from causalgia.estimation import contrasts_of_arms, from_incomplete, mean_ice, reml
+from causalgia.estimation import from_incomplete, mean_ice
+from causalgia.estimation.incomplete_estimates import contrasts_of_arms
+from causalgia.estimation.mixed_model import reml
 
 CASE = Path(__file__).parent / "reference" / "tables_with_gaps"
 EXPECTED = json.loads((CASE / "expected.json").read_text())

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from interpreted.gates import GATES, MAPS
-from interpreted.grammars import LARGEST, ON_ONE
-from interpreted.grammars import METHODS as ON_GRAMMARS
+from interpreted.grammars import LARGEST, METHODS as ON_GRAMMARS, ON_ONE
 from interpreted.methods import METHODS
 from interpreted.zoo import PROMISED
 

@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from causalgia.attribution import contributions
-from causalgia.benchmark._cases import FEWEST, Case, Site, planted_case
-from causalgia.benchmark._cases import cases as cases_of_the_zoo
+from causalgia.benchmark._cases import (
+    FEWEST,
+    Case,
+    Site,
+    cases as cases_of_the_zoo,
+    planted_case,
+)
 from causalgia.errors import AttributionError, CausalgiaError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.predict.answer_checks import first_line

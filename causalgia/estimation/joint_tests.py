@@ -280,7 +280,7 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
     ------
     EstimateError
         If effects are not finite numbers, or there are too many flips to enumerate;
-        `causalgia.multiplicity.sign_flip_max_t` draws them.
+        `causalgia.multiplicity.joint_methods.sign_flip_max_t` draws them.
 
     Examples
     --------

@@ -96,7 +96,8 @@ def context_dependence(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.zoo import Gate, Oracle, MotifCount
+    >>> from causalgia.zoo import MotifCount, Oracle
+    >>> from causalgia.zoo.terms import Gate
     >>> gate = Oracle(
     ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"),
     ...     MotifCount("CAC", 0.002),

@@ -28,8 +28,7 @@ from causalgia.reporting._trial_report import (
     versus,
     without_missed_share,
 )
-from causalgia.reporting.effect_rows import Row, as_reportable
-from causalgia.reporting.effect_rows import rows as rows_of
+from causalgia.reporting.effect_rows import Row, as_reportable, rows as rows_of
 from causalgia.reporting.table_formats import (
     format_effect,
     p_clause,

@@ -193,7 +193,7 @@ def report(
     Notes
     -----
     The line of placebos has their number and the range of their estimates, which is
-    wider than that of their true effects (`causalgia.multiplicity.placebo_region`).
+    wider than that of their true effects (`causalgia.multiplicity.placebo.placebo_region`).
 
     Examples
     --------

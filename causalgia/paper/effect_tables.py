@@ -387,8 +387,7 @@ _Writer = Callable[[list[str], list[list[str]], list[str]], str]
 
 def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -> Any:
     try:
-        from great_tables import GT
-        from great_tables import html as as_html
+        from great_tables import GT, html as as_html
     except ImportError as missing:
         raise MissingExtraError(
             "format='great_tables' needs great_tables: pip install 'causalgia[tables]'"

@@ -381,7 +381,7 @@ def equivalence(
     ----------
     table
         From `causalgia.decide` with a rope, or from
-        `causalgia.multiplicity.equivalence`.
+        `causalgia.multiplicity.tost.equivalence`.
     task
         The task; required if there are several.
     ax
@@ -403,7 +403,7 @@ def equivalence(
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> from causalgia.multiplicity import equivalence as tost
+    >>> from causalgia.multiplicity.tost import equivalence as tost
     >>> axes = equivalence(
     ...     tost(from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1))
     ... )

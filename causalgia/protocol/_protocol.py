@@ -56,8 +56,7 @@ from causalgia.protocol.lock_file import (
     write_lock,
 )
 from causalgia.reporting.answers import ReportText
-from causalgia.reporting.short_answers import every_row as all_rows
-from causalgia.reporting.short_answers import short_answer
+from causalgia.reporting.short_answers import every_row as all_rows, short_answer
 from causalgia.stopping import Decided, Precision
 from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.trial.archive import Archive

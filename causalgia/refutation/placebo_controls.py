@@ -249,7 +249,7 @@ def beyond_placebos(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> found = cg.refutation.beyond_placebos(claim)
+    >>> found = beyond_placebos(claim)
     >>> (
     ...     found["status"].values.tolist(),
     ...     float(found["value"].sel(check="beyond placebos")),
@@ -428,7 +428,7 @@ def another_control(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> cg.refutation.another_control(claim)["status"].values.tolist()
+    >>> another_control(claim)["status"].values.tolist()
     ['fail']
     """
     return refutation(claim, "another control", _control_among_placebos)
@@ -542,7 +542,7 @@ def positive_control(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, positive="AGAAUG"
     ... )
-    >>> cg.refutation.positive_control(claim)["status"].values.tolist()
+    >>> positive_control(claim)["status"].values.tolist()
     ['pass']
     """
     return refutation(
@@ -697,7 +697,7 @@ def identical_arms(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> cg.refutation.identical_arms(claim)["status"].values.tolist()
+    >>> identical_arms(claim)["status"].values.tolist()
     ['pass']
     """
     return refutation(claim, "identical arms", _control_twice)

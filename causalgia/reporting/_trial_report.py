@@ -34,8 +34,8 @@ from causalgia.reporting.effect_rows import (
     placebo_groups,
     placebo_rounding_unit,
     placebo_summary,
+    rows as rows_of,
 )
-from causalgia.reporting.effect_rows import rows as rows_of
 from causalgia.reporting.table_formats import (
     format_effect,
     format_number,

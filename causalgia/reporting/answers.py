@@ -48,10 +48,10 @@ from causalgia.reporting.effect_rows import (
     largest_tasks,
     left_out_tasks,
     placebo_count,
+    rows as every_row_of,
     sentences_on_tasks,
     task_and_heading,
 )
-from causalgia.reporting.effect_rows import rows as every_row_of
 from causalgia.reporting.folded_text import (
     WIDTH,
     fits,

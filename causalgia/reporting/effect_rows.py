@@ -323,7 +323,7 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
     placebos the central 95 %.
 
     Estimates spread more than the placebos' true effects, whose region is
-    `causalgia.multiplicity.placebo_region`. There are no quantiles of fewer placebos:
+    `causalgia.multiplicity.placebo.placebo_region`. There are no quantiles of fewer placebos:
     with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
 
     Examples

@@ -11,8 +11,7 @@ from causalgia.attributes import about, has
 from causalgia.errors import OutcomesError
 from causalgia.reporting.answer_sentences import cut
 from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row as all_rows
-from causalgia.reporting.short_answers import short_answer
+from causalgia.reporting.short_answers import every_row as all_rows, short_answer
 from causalgia.reporting.table_formats import percent
 
 _HEADING_OF_VARIABLE = {

@@ -30,13 +30,9 @@ from causalgia.mpra.counts.counts_table import as_side_table
 from causalgia.mpra.formats.orders import two_arms as library_of_two
 from causalgia.protocol.lock_file import lock_text
 from causalgia.schema import validate
-from causalgia.sequences import (
-    from_bed,
-    read_fasta,
-    read_motifs,
-    read_vcf,
-    variant_windows,
-)
+from causalgia.sequences import from_bed, read_fasta, read_motifs
+from causalgia.sequences.variant_files import read_vcf
+from causalgia.sequences.windowed_variants import variant_windows
 from causalgia.trial_file._starter import starter, starter_files
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis, read_library_spec
 

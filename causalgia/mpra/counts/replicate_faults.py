@@ -107,7 +107,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     counts
         Of kind ``counts``.
     sums
-        From `causalgia.mpra.aggregate`.
+        From `causalgia.mpra.counts.aggregate`.
 
     Examples
     --------
