@@ -25,7 +25,6 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from causalgia import (
         attribution as attribution,
-        benchmark as benchmark,
         calibration as calibration,
         design as design,
         effects as effects,
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
         predict as predict,
         protocol as protocol,
         refutation as refutation,
-        reporting as reporting,
         schema as schema,
         sequences as sequences,
         stopping as stopping,

@@ -19,6 +19,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia import _reporting
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.estimation import interaction_across_scales, joint_test
 from causalgia.multiplicity import placebo_rank, selected_intervals
@@ -405,7 +406,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     ),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.report(o),
-    "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
+    "rows": lambda o: _reporting.cells(estimates_of(o), rows="all"),
     "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
     "sample size of estimates": lambda o: cg.sample_size(
         estimates_of(o), half_width=0.1

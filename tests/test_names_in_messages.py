@@ -89,8 +89,8 @@ def _joined(node: ast.JoinedStr) -> str:
 
 
 ROOMS = (
-    "attribution benchmark calibration design effects estimation experiments mpra "
-    "multiplicity paper planning plot posterior predict protocol refutation reporting "
+    "attribution calibration design effects estimation experiments mpra "
+    "multiplicity paper planning plot posterior predict protocol refutation "
     "schema sequences stopping store verdicts zoo"
 )
 

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting import format_share, p_clause
+from causalgia._reporting.answer_sentences import cut
+from causalgia._reporting.answers import AnswerParts, ReportText
+from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import requested_parts
@@ -26,10 +30,6 @@ from causalgia.mpra.fits.fit_reports import (
 )
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.notes import notes_of
-from causalgia.reporting import format_share, p_clause
-from causalgia.reporting.answer_sentences import cut
-from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits

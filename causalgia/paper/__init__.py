@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
+    from causalgia._reporting._curve_report import write_bigwig
     from causalgia.paper._methods import methods as methods
     from causalgia.paper._report import checklist, report as report
     from causalgia.paper.effect_tables import View, table as table, tidy as tidy
-    from causalgia.reporting._curve_report import write_bigwig
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia._reporting.effect_rows import as_reportable
 from causalgia.attributes import about
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
@@ -37,7 +38,6 @@ from causalgia.plot.style import (
     strip,
     write_heading,
 )
-from causalgia.reporting.effect_rows import as_reportable
 from causalgia.types import Array
 
 if TYPE_CHECKING:

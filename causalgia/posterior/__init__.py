@@ -1,8 +1,9 @@
 """Hierarchical Bayesian models of effects: shrinkage, posteriors and predictive checks.
 
-`causalgia.infer`, `prior_predictive` and `posterior_predictive` are for labeled data; their DataTree is what ArviZ reads from
-1.0 on, and `as_arviz` gives it to an earlier one. Each law has a module with an exact engine
-on arrays: `normal`, `student_t`, `mixture`, `spike_and_slab`, `two_scales`.
+`causalgia.infer`, `prior_predictive` and `posterior_predictive` are for labeled data;
+their DataTree is what ArviZ reads from 1.0 on, and `as_arviz` gives it to an earlier
+one. Each law has a module with an exact engine on arrays: `normal`, `student_t`,
+`mixture`, `spike_and_slab`, `two_scales`.
 """
 
 from __future__ import annotations

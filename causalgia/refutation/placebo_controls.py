@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting.table_formats import format_p, p_clause
 from causalgia.design import Arm, Embed, Genomic, Insert
 from causalgia.design.intervention import Intervention, steps_of
 from causalgia.design.pattern_interventions import FixedPlacebo, Placebo, placebos
@@ -28,7 +29,6 @@ from causalgia.refutation.claim import (
     row_of,
     upper_tail,
 )
-from causalgia.reporting.table_formats import format_p, p_clause
 from causalgia.streams import derive
 
 SPECIFIC, LEAKS = 0.5, 0.25
