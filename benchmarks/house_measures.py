@@ -138,9 +138,9 @@ def wordings(files: Iterable[Source], argument: str) -> list[str]:
     return found
 
 
-def public_names(file: Source) -> int:
-    """Return how many public names a package's `__init__` has: those of ``__all__``, or
-    all that it imports from the library.
+def public_names(file: Source) -> list[str]:
+    """Return the public names of a package's `__init__`: those of ``__all__``, or all
+    that it imports from the library.
     """
     for node in file.tree.body:
         targets = getattr(node, "targets", [getattr(node, "target", None)])
@@ -150,7 +150,7 @@ def public_names(file: Source) -> int:
             and targets[0].id == "__all__"
             and node.value is not None
         ):
-            return len(ast.literal_eval(node.value))
+            return list(ast.literal_eval(node.value))
     names = {
         alias.asname or alias.name
         for node in ast.walk(file.tree)
@@ -158,7 +158,7 @@ def public_names(file: Source) -> int:
         and (node.module or "").startswith("causalgia.")
         for alias in node.names
     }
-    return sum(not name.startswith("_") for name in names)
+    return [name for name in names if not name.startswith("_")]
 
 
 def table(files: list[Source]) -> list[tuple[str, object, str]]:
@@ -167,7 +167,7 @@ def table(files: list[Source]) -> list[tuple[str, object, str]]:
     attrs = [name for file in outside for name in attribute_literals(file)]
     texts = {name: wordings(files, name) for name in ARGUMENTS}
     names = {
-        str(file.path.parent.relative_to(PACKAGE)): public_names(file)
+        str(file.path.parent.relative_to(PACKAGE)): len(public_names(file))
         for file in files
         if file.path.name == "__init__.py"
     }

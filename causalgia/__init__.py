@@ -82,7 +82,7 @@ if TYPE_CHECKING:
         factorial,
         placebos,
     )
-    from causalgia.effects import contrast
+    from causalgia.effects import contrast, contrast_models
     from causalgia.effects._from_frame import from_frame
     from causalgia.estimation import estimate, from_effects
     from causalgia.multiplicity import adjust, simultaneous
@@ -149,6 +149,7 @@ __all__ = [
     "check",
     "confirm",
     "contrast",
+    "contrast_models",
     "decide",
     "discover",
     "estimate",

@@ -289,14 +289,6 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         lambda found: "model" not in found.dims,
     ),
-    "models without over": (
-        lambda: cured(
-            cg.contrast,
-            {"outcomes": of_three(), "models": {"d": {"model 0": -1, "model 1": 1}}},
-            r"give (over='model')",
-        ),
-        lambda found: found.sizes["contrast"] == 3 and "model" not in found["ice"].dims,
-    ),
     # ---- adjustment and bands
     "p-values of a table": (
         lambda: evaluated(

@@ -48,6 +48,7 @@ from causalgia.inputs import (
     read_bytes,
     to_csv,
 )
+from causalgia.mpra.planning._cheapest import read_prices
 from causalgia.notes import pack_text, unpack_text
 from causalgia.sequences import from_bed, read_fasta, read_motifs
 from causalgia.sequences.genome import Genome
@@ -67,7 +68,7 @@ READERS = {
     "counts": lambda path: mpra.read_counts(path, side_table=SIDE),
     "side": lambda path: mpra.read_counts(path, side_table=path),
     "igvf": lambda path: mpra.read_igvf(path, "labels"),
-    "prices": mpra.read_prices,
+    "prices": read_prices,
     "trial": read_spec,
     "netcdf": lambda path: cg.store.load(path, "outcomes"),
 }

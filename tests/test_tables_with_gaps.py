@@ -266,7 +266,7 @@ ESTIMATES = cg.estimate(EFFECTS)
             lambda: cg.contrast(OUTCOMES, control="wt", tasks="K562 - HepG2"),
             "a contrast between tasks",
         ),
-        (lambda: cg.contrast(OUTCOMES, over="model", control="wt"), "model"),
+        (lambda: cg.contrast_models(OUTCOMES, control="wt"), "of one predictor"),
         (
             lambda: cg.adjust(EFFECTS, method="bootstrap_t", rng=0),
             "of a table with gaps that lack an arm have none",

@@ -8,6 +8,7 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.effects._contrast import contrast as contrast
+    from causalgia.effects._contrast_models import contrast_models as contrast_models
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

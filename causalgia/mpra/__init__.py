@@ -47,7 +47,6 @@ if TYPE_CHECKING:
         cheapest,
         components,
         power,
-        read_prices as read_prices,
     )
 else:
     __getattr__, __dir__ = on_first_use(__name__)

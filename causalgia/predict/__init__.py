@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         FunctionPredictor as FunctionPredictor,
         PredictorFactory,
     )
-    from causalgia.predict.onnx import OnnxPredictor as OnnxPredictor
+    from causalgia.predict.onnx import OnnxPredictor as OnnxPredictor, export_onnx
     from causalgia.predict.predictor import NonFiniteError as NonFiniteError, Predictor
     from causalgia.predict.torch_exports import (
         load_weights,
@@ -49,6 +49,7 @@ else:
 __all__ = [
     "Predictor",
     "PredictorFactory",
+    "export_onnx",
     "from_keras_h5",
     "load_weights",
     "save_weights",

@@ -436,7 +436,7 @@ class _ReducedNetwork(torch.nn.Module):
 
 def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     """Write the network and the read-out of a predictor to a file; see
-    `causalgia.predict.onnx.export_onnx`.
+    `causalgia.predict.export_onnx`.
     """
     if isinstance(predictor.module, torch.jit.ScriptModule):
         raise PredictorError(

@@ -197,7 +197,9 @@ def effects_file(rng: Random, folder: Path) -> None:
 
 
 def prices(rng: Random, folder: Path) -> None:
-    mpra.read_prices(_file(folder, "prices.toml", mutation.of_lines(_PRICES, rng)))
+    mpra.PlannedLibrary(
+        prices=_file(folder, "prices.toml", mutation.of_lines(_PRICES, rng))
+    )
 
 
 _PRICES = next(iter(PRICES)).read_bytes()
