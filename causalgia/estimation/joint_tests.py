@@ -431,8 +431,8 @@ def _check_enumerable(n: int, what: str) -> None:
     if n > MAX_ASSIGNMENTS:
         raise EstimateError(
             f"there are {n:.3g} {what}, more than the {MAX_ASSIGNMENTS:,} that are "
-            "enumerated; use the t of cg.estimate, or draw flips with "
-            "causalgia.multiplicity.sign_flip_max_t"
+            "enumerated; use the t of cg.estimate, or draw flips: "
+            "cg.adjust(effects, method='sign_flip', rng=)"
         )
 
 
