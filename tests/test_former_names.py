@@ -20,8 +20,6 @@ from causalgia.trial_file import read_spec
         (cg.experiments, "grammar_screen", "arrangement_screen"),
         (cg.zoo, "Word", "MotifCount"),
         (cg.design, "PlaceboWord", "FixedPlacebo"),
-        (cg.refutation, "placebo_words", "beyond_placebos"),
-        (cg.refutation, "word_composition", "kmer_composition"),
         (_reporting, "placebo_words", "placebo_contrasts"),
     ],
 )

@@ -110,7 +110,7 @@ def test_sequences_cannot_be_changed_from_outside():
 
 def test_the_digest_is_the_same_in_every_process():
     code = (
-        "from causalgia.sequences import *; print(Sequences(encode(['ACGT', 'TTTT']), "
+        "from causalgia.sequences import Sequences, encode; print(Sequences(encode(['ACGT', 'TTTT']), "
         "('a', 7)).digest)"
     )
     fresh = subprocess.run(

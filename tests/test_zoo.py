@@ -753,11 +753,12 @@ def test_fingerprints_are_the_same_in_every_process_and_differ_between_oracles()
 
 @pytest.mark.parametrize("name", names())
 def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
-    import causalgia.zoo as zoo
+    from causalgia.zoo import arrangements, grammar, terms
 
+    names = vars(grammar) | vars(terms) | vars(arrangements)
     assert oracle(name) == oracle(name)
     assert hash(oracle(name)) == hash(oracle(name))
-    assert eval(repr(oracle(name)), vars(zoo)) == oracle(name)
+    assert eval(repr(oracle(name)), names) == oracle(name)
 
 
 @pytest.mark.parametrize(

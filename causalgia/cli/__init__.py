@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.cli.commands import main as main
+    from causalgia.cli.commands import app as app, main as main
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 

@@ -22,12 +22,18 @@ if TYPE_CHECKING:
         profile as profile,
         tipping_point,
     )
-    from causalgia.plot.distribution_plots import boxes as boxes, raincloud
+    from causalgia.plot.distribution_plots import (
+        boxes as boxes,
+        null_shift as null_shift,
+        power_curve as power_curve,
+        raincloud,
+        ranks as ranks,
+    )
     from causalgia.plot.forest_plot import forest, save_forest as save_forest
     from causalgia.plot.grids import heatmap as heatmap, interaction_map, sharing
     from causalgia.plot.logos import average_logo, logo, map_logo
     from causalgia.plot.motif_panels import motif_families as motif_families
-    from causalgia.plot.style import save_figure as save_figure
+    from causalgia.plot.style import save_figure as save_figure, use_style as use_style
     from causalgia.plot.verdict_plots import equivalence, ranked as ranked, volcano
 else:
     __getattr__, __dir__ = on_first_use(__name__)
