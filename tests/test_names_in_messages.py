@@ -165,16 +165,19 @@ def test_the_texts_are_those_of_the_errors():
 
 @cache
 def arguments_of_file(place: str) -> frozenset[str]:
-    """Return the arguments of the public functions of the file that a message is in:
-    functions of arrays, which are imported from their module.
+    """Return the arguments of the public functions and classes of the file that a
+    message is in: those that are imported from their module.
     """
-    file = PACKAGE / place.partition(":")[0]
-    return frozenset(
-        one.arg
-        for node in ast.parse(file.read_text("utf-8")).body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
-        for one in (*node.args.args, *node.args.kwonlyargs)
-    )
+    names = set()
+    for node in ast.parse((PACKAGE / place.partition(":")[0]).read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
+            inner = node.body if isinstance(node, ast.ClassDef) else [node]
+            for one in inner:
+                if isinstance(one, ast.AnnAssign):  # a field
+                    names.add(ast.unparse(one.target))
+                elif isinstance(one, ast.FunctionDef):
+                    names |= {a.arg for a in (*one.args.args, *one.args.kwonlyargs)}
+    return frozenset(names)
 
 
 def test_every_argument_that_a_message_names_is_one_of_a_public_callable():
