@@ -8,7 +8,7 @@ PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
 # the examples of functions, of pages, and of the tests' own tools: a leg of their own, which collects no tests. A few of them:
 # make doctest EXAMPLES=causalgia/plot
-EXAMPLES = causalgia README.md docs tests/quick.py tests/rotation.py
+EXAMPLES = causalgia README.md docs tests/quick.py tests/rotation.py benchmarks/interpreted/cases.py benchmarks/interpreted/interpretation.py
 DOCTEST = --doctest-modules --doctest-glob='*.md'
 # tests that may differ on another Python, with PyMC 6 and ArviZ 1, or where torch is absent (as every example may): what others compute or compile for us, what is read, written, drawn, sent and printed;
 # of the exact posteriors the normal one alone, against R: the others are the same kernels and arithmetic of our own

@@ -5,13 +5,18 @@ is, those about one are not.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
+
+# the page on methods of interpretation is about what is in benchmarks
+sys.path.append(str(Path(__file__).parent / "benchmarks"))
 
 # it writes pages where it is imported, which the leg that builds them may be reading
 collect_ignore_glob = ["docs/conf.py"]
 if importlib.util.find_spec("torch") is None:
     collect_ignore_glob += [
         "causalgia/predict/incremental/*.py",
+        "benchmarks/interpreted/*.py",
         "causalgia/predict/onnx.py",
         "causalgia/predict/_from_keras_h5.py",
         "causalgia/predict/keras_layers.py",
@@ -20,8 +25,6 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/attribution/layers.py",
         "causalgia/attribution/layer_responses.py",
         "causalgia/attribution/altered_networks.py",
-        "causalgia/benchmark/_cases.py",
-        "causalgia/benchmark/_interpretation.py",
         "causalgia/refutation/predictor_faults.py",
         "docs/howto/long_context.md",
         "docs/howto/many_edits.md",

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from timing import interleaved, ratio, tell, tell_ratios
 
-from causalgia.mpra import BarcodeRules, barcodes
-from causalgia.mpra.libraries.barcode_sets import draw_barcodes
+from causalgia.mpra import BarcodeRules
+from causalgia.mpra.libraries.barcode_sets import barcodes, draw_barcodes
 from causalgia.sequences import decode
 
 if TYPE_CHECKING:

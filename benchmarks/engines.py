@@ -6,7 +6,7 @@ contrasts deviate from float64.
 One thread, processor time, contestants in turn, each at its automatic batch size. A
 deviation of the output is the largest, in standard deviations of the output over
 sequences. That of a contrast (a 10-letter word in the middle, minus untreated) is
-`causalgia.predict.contrast_deviation` against the network in float64: root mean square
+`causalgia.predict.answer_comparisons.contrast_deviation` against the network in float64: root mean square
 in standard deviations of the contrast, and the bias in standard errors at 1,000 units.
 The line "eager" is the numerical floor of float32. bfloat16, which is refused unless it
 is accepted by name, is there to show why. TF32 is a GPU's: its rounding (both factors
@@ -28,7 +28,9 @@ from timing import interleaved, ratio
 from torch.overrides import TorchFunctionMode
 
 import causalgia as cg
-from causalgia.predict import Predictor, contrast_deviation, export_onnx
+from causalgia.predict import Predictor
+from causalgia.predict.answer_comparisons import contrast_deviation
+from causalgia.predict.onnx import export_onnx
 
 WORD = np.array([2, 1, 3, 2, 0, 1, 2, 3, 1, 0], np.uint8)
 

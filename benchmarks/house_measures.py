@@ -138,11 +138,19 @@ def wordings(files: Iterable[Source], argument: str) -> list[str]:
     return found
 
 
-def public_names(file: Source) -> int:
-    """Return how many public names a package's `__init__` has."""
-    for node in ast.walk(file.tree):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return len(ast.literal_eval(node.value))
+def public_names(file: Source) -> list[str]:
+    """Return the public names of a package's `__init__`: those of ``__all__``, or all
+    that it imports from the library.
+    """
+    for node in file.tree.body:
+        targets = getattr(node, "targets", [getattr(node, "target", None)])
+        if (
+            isinstance(node, ast.Assign | ast.AnnAssign)
+            and isinstance(targets[0], ast.Name)
+            and targets[0].id == "__all__"
+            and node.value is not None
+        ):
+            return list(ast.literal_eval(node.value))
     names = {
         alias.asname or alias.name
         for node in ast.walk(file.tree)
@@ -150,7 +158,7 @@ def public_names(file: Source) -> int:
         and (node.module or "").startswith("causalgia.")
         for alias in node.names
     }
-    return sum(not name.startswith("_") for name in names)
+    return [name for name in names if not name.startswith("_")]
 
 
 def table(files: list[Source]) -> list[tuple[str, object, str]]:
@@ -159,7 +167,7 @@ def table(files: list[Source]) -> list[tuple[str, object, str]]:
     attrs = [name for file in outside for name in attribute_literals(file)]
     texts = {name: wordings(files, name) for name in ARGUMENTS}
     names = {
-        str(file.path.parent.relative_to(PACKAGE)): public_names(file)
+        str(file.path.parent.relative_to(PACKAGE)): len(public_names(file))
         for file in files
         if file.path.name == "__init__.py"
     }

@@ -20,8 +20,8 @@ import numpy as np
 from scipy import stats
 from timing import interleaved, ratio, tell, tell_ratios
 
-from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
-from causalgia.multiplicity.joint_methods import _random_signs
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity.joint_methods import _random_signs, sign_flip_max_t
 from causalgia.multiplicity.maxima import rows_per_block
 
 if TYPE_CHECKING:

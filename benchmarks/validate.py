@@ -58,7 +58,7 @@ from validation import (
 )
 from validation.checks import Check
 
-from causalgia.calibration import Row, rate_table
+from causalgia.calibration.binomial_bands import Row, rate_table
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validation.md"
 FIGURES = Path(__file__).resolve().parent / "validation" / "figures.json"

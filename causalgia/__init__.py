@@ -25,74 +25,26 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from causalgia import (
         attribution as attribution,
-    )
-    from causalgia import (
-        benchmark as benchmark,
-    )
-    from causalgia import (
         calibration as calibration,
-    )
-    from causalgia import (
         design as design,
-    )
-    from causalgia import (
         effects as effects,
-    )
-    from causalgia import (
         errors as errors,
-    )
-    from causalgia import (
         estimation as estimation,
-    )
-    from causalgia import (
         experiments as experiments,
-    )
-    from causalgia import (
         mpra as mpra,
-    )
-    from causalgia import (
         multiplicity as multiplicity,
-    )
-    from causalgia import (
         paper as paper,
-    )
-    from causalgia import (
         planning as planning,
-    )
-    from causalgia import (
         plot as plot,
-    )
-    from causalgia import (
         posterior as posterior,
-    )
-    from causalgia import (
         predict as predict,
-    )
-    from causalgia import (
         protocol as protocol,
-    )
-    from causalgia import (
         refutation as refutation,
-    )
-    from causalgia import (
-        reporting as reporting,
-    )
-    from causalgia import (
         schema as schema,
-    )
-    from causalgia import (
         sequences as sequences,
-    )
-    from causalgia import (
         stopping as stopping,
-    )
-    from causalgia import (
         store as store,
-    )
-    from causalgia import (
         verdicts as verdicts,
-    )
-    from causalgia import (
         zoo as zoo,
     )
     from causalgia._analyze import analyze
@@ -107,11 +59,14 @@ if TYPE_CHECKING:
     from causalgia.cli.results import open
     from causalgia.design import (
         Ablate,
+        AblateEach,
         Arm,
+        Copy,
         Delete,
         Design,
         DinucleotideShuffle,
         Embed,
+        EmbedEach,
         Genomic,
         Insert,
         KletShuffle,
@@ -127,7 +82,7 @@ if TYPE_CHECKING:
         factorial,
         placebos,
     )
-    from causalgia.effects import contrast
+    from causalgia.effects import contrast, contrast_models
     from causalgia.effects._from_frame import from_frame
     from causalgia.estimation import estimate, from_effects
     from causalgia.multiplicity import adjust, simultaneous
@@ -154,13 +109,16 @@ else:
 
 __all__ = [
     "Ablate",
+    "AblateEach",
     "Analysis",
     "Arm",
+    "Copy",
     "Decided",
     "Delete",
     "Design",
     "DinucleotideShuffle",
     "Embed",
+    "EmbedEach",
     "Ensemble",
     "FunctionPredictor",
     "Genomic",
@@ -191,6 +149,7 @@ __all__ = [
     "check",
     "confirm",
     "contrast",
+    "contrast_models",
     "decide",
     "discover",
     "estimate",

@@ -16,6 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia._reporting.answers import ReportText
+from causalgia._reporting.discovery_answers import (
+    discovery_parts,
+    discovery_sentences,
+    foot_of_discovery,
+)
+from causalgia._reporting.short_answers import every_row
 from causalgia._run import run
 from causalgia.attributes import about
 from causalgia.attribution import match
@@ -72,13 +79,6 @@ from causalgia.experiments.kit.joint_effects import (
 )
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
-from causalgia.reporting.answers import ReportText
-from causalgia.reporting.discovery_answers import (
-    discovery_parts,
-    discovery_sentences,
-    foot_of_discovery,
-)
-from causalgia.reporting.short_answers import every_row
 from causalgia.schema import validate
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -94,9 +94,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from causalgia._reporting import Rows
     from causalgia.attribution._propose import Method
     from causalgia.plot import Axes
-    from causalgia.reporting import Rows
 
 Motifs = Mapping[str, Any] | str | PathLike[str]
 _LEAST_SEQUENCES = 40

@@ -294,7 +294,7 @@ class About(Generic[Absent]):
         "cg.contrast",
         "the arm subtracted; empty for contrasts of another form",
     )
-    control_is = _text("true effects", "cg.zoo.true_ace", "why this arm is the control")
+    control_is = _text("true effects", "oracle.true_ace", "why this arm is the control")
     control_sd_of = _text(
         _RESULTS,
         "cg.contrast",

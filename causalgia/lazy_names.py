@@ -134,7 +134,7 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
             raise unknown_name(
                 package,
                 name,
-                names(),
+                {*names(), *homes()},
                 [room for room, home in homes().items() if home == package],
             )
         home = homes()[name]
@@ -152,7 +152,7 @@ def on_first_use(package: str) -> tuple[Callable[[str], Any], Callable[[], list[
 
     def names() -> list[str]:
         rooms = {name for name, home in homes().items() if home == package}
-        return sorted({*getattr(sys.modules[package], "__all__", ()), *rooms})
+        return sorted({*vars(sys.modules[package]).get("__all__", ()), *rooms})
 
     return get, names
 

@@ -37,9 +37,12 @@ def pages() -> dict[str, str]:
     found = {"causalgia": _page("causalgia", _ROOT, root, "")}
     for room in ROOMS:
         module = importlib.import_module(f"causalgia.{room}")
-        own = exports(room)
-        above = [name for name, value in own.items() if root.get(name) is value]
-        names = {name: value for name, value in own.items() if name not in above}
+        names = exports(room)
+        above = [
+            name
+            for name, value in root.items()
+            if str(getattr(value, "__module__", "")).startswith(f"causalgia.{room}.")
+        ]
         also = ", ".join(f":obj:`~causalgia.{name}`" for name in above)
         text = inspect.getdoc(module) or ""
         found[room] = _page(
@@ -56,9 +59,9 @@ def exports(room: str) -> dict[str, object]:
     out.
     """
     module = importlib.import_module(f"causalgia.{room}")
-    names = getattr(module, "__all__", None) or [
-        name for name in vars(module) if not name.startswith("_")
-    ]
+    names = getattr(
+        module, "__all__", [name for name in vars(module) if not name.startswith("_")]
+    )
     home = "causalgia." if hasattr(module, "__all__") else module.__name__
     values = {}
     for name in names:

@@ -469,8 +469,8 @@ removal = cg.Design(null=cg.Uniform(length=41), arms=word, n_units=300)
 outcomes = cg.run(
     removal, cg.Ensemble(members, differ_by="architectures"), rng=0, progress=False
 )
-lost = cg.contrast(
-    outcomes, contrasts={"UGCAUG": "UGCAUG - placebo"}, over="model", control="intact"
+lost = cg.contrast_models(
+    outcomes, contrasts={"UGCAUG": "UGCAUG - placebo"}, control="intact"
 )
 changes = cg.estimate(lost).isel(task=0)
 print(changes[columns[:3]].to_dataframe()[columns[:3]].round(2).to_string())

@@ -36,7 +36,6 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("mpra", may_load=("numba",)),),
     (
         Room("_discover"),
-        Room("benchmark", may_load=BOTH),
         Room("protocol"),
         Room("refutation"),
     ),
@@ -49,7 +48,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("design", "experiment"), Room("predict", "experiment", BOTH)),
     (Room("sequences", "experiment", ("numba",)),),
     (Room("plot", "inference", ("matplotlib",)),),
-    (Room("reporting", "inference"),),
+    (Room("_reporting", "inference"),),
     (Room("_analyze", "inference"),),
     (Room("stopping", "inference"), Room("planning", "inference")),
     (Room("verdicts", "inference"),),

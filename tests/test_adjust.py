@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 import causalgia as cg
@@ -18,17 +17,13 @@ from causalgia.errors import (
     SkewnessWarning,
 )
 from causalgia.estimation import estimate, from_effects
-from causalgia.multiplicity import (
-    adjust,
-    hierarchical_q,
-    selected_intervals,
-    sign_flip_max_t,
-    storey_q,
-)
+from causalgia.multiplicity import adjust, hierarchical_q, selected_intervals
 from causalgia.multiplicity._adjust import (
     largest_mean_correlation,
     mean_absolute_correlation,
 )
+from causalgia.multiplicity.adjusted_p import storey_q
+from causalgia.multiplicity.joint_methods import sign_flip_max_t
 
 
 def estimates(p: np.ndarray, **coords: object) -> xr.Dataset:

@@ -11,8 +11,7 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 import causalgia as cg
 from causalgia.analysis import Analysis, AnalysisFields, exploratory_attrs

@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia import _reporting
+from causalgia._reporting.answers import ReportText, answer_parts, wide
+from causalgia._reporting.folded_text import WIDTH
 from causalgia.errors import OutcomesError
-from causalgia.reporting.answers import ReportText, answer_parts, wide
-from causalgia.reporting.folded_text import WIDTH
 
 EFFECT = ("contrast", "task")
 
@@ -209,7 +210,7 @@ def test_a_selected_or_squeezed_table_has_the_rows_of_the_whole():
         (found.isel(contrast=0, task=0), found.isel(contrast=[0], task=[0])),
         (found.isel(task=[1]).squeeze(), found.isel(task=[1])),
     ):
-        assert cg.reporting.rows(one) == cg.reporting.rows(same)
+        assert _reporting.rows(one) == _reporting.rows(same)
         assert cg.report(one) == cg.report(same)
     estimates = found.drop_vars("verdict").isel(task=0)
     assert "m0" in cg.report(estimates)

@@ -29,7 +29,8 @@ from test_applied_cures import (
 
 import causalgia as cg
 from causalgia.estimation import hypotheses
-from causalgia.multiplicity import placebo_rank, placebo_region, selected_intervals
+from causalgia.multiplicity import placebo_rank, selected_intervals
+from causalgia.multiplicity.placebo import placebo_region
 from causalgia.planning import cheapest_split
 
 E = np.array([1.0, 0.2, -0.4, 2.0])
@@ -287,14 +288,6 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             r"or (target='population x predictors')",
         ),
         lambda found: "model" not in found.dims,
-    ),
-    "models without over": (
-        lambda: cured(
-            cg.contrast,
-            {"outcomes": of_three(), "models": {"d": {"model 0": -1, "model 1": 1}}},
-            r"give (over='model')",
-        ),
-        lambda found: found.sizes["contrast"] == 3 and "model" not in found["ice"].dims,
     ),
     # ---- adjustment and bands
     "p-values of a table": (

@@ -15,8 +15,14 @@ import pytest
 from archive_trial import FRAME, IDENTITY, at_call, files
 
 from causalgia.errors import StoreError
-from causalgia.trial.archive import Archive, Field, journal, open_archive, verify
-from causalgia.trial.archive import writer as writing_of_a_store
+from causalgia.trial.archive import (
+    Archive,
+    Field,
+    journal,
+    open_archive,
+    verify,
+    writer as writing_of_a_store,
+)
 
 TURNS, CHUNKS, UNITS, MODELS = 3, 12, 5, 3
 FIELDS = (

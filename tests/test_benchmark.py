@@ -4,29 +4,27 @@ forms, methods of known quality.
 
 from __future__ import annotations
 
+import sys
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import causalgia as cg
-from causalgia.benchmark import _interpretation
 from causalgia.errors import AttributionError, PredictorError
 from causalgia.sequences import encode
 from causalgia.trial.design_notes import auroc
-from causalgia.zoo import (
-    EndGC,
-    Exponential,
-    Gate,
-    Hairpin,
-    Hill,
-    MotifCount,
-    Oracle,
-    Pair,
-    Saturating,
-    Slope,
-)
+from causalgia.zoo import EndGC, MotifCount, Oracle, Pair, Saturating
+from causalgia.zoo.arrangements import Hairpin
+from causalgia.zoo.terms import Exponential, Gate, Hill, Slope
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from interpreted import interpretation as _interpretation
+from interpreted.cases import Case, Site, cases as cases_of_the_zoo
+from interpreted.interpretation import Interpretation, interpretation
 
 # A, which none of these motifs has, so that an edit to A destroys and creates nothing
 BLANK = 0
@@ -213,12 +211,12 @@ def zoo():
     )
     return {
         case.name: case
-        for case in cg.benchmark.cases(n_sequences=40)
+        for case in cases_of_the_zoo(n_sequences=40)
         if case.name in names
     }
 
 
-def values(found: cg.benchmark.Interpretation, case: str) -> dict[str, float]:
+def values(found: Interpretation, case: str) -> dict[str, float]:
     return (
         found.table[found.table["case"] == case].set_index("score")["value"].to_dict()
     )
@@ -241,9 +239,7 @@ def test_the_truth_itself_has_the_best_scores(zoo):
             else read[:, :, gate.tasks.index(predictor.tasks[0])] * 1.0
         )
 
-    found = cg.benchmark.interpretation(
-        truth, cases=[zoo["sum"], zoo["AND"], zoo["OR"]]
-    )
+    found = interpretation(truth, cases=[zoo["sum"], zoo["AND"], zoo["OR"]])
     for name in ("sum", "AND", "OR"):
         got = values(found, name)
         assert [
@@ -255,7 +251,7 @@ def test_the_truth_itself_has_the_best_scores(zoo):
 @pytest.mark.torch
 def test_scores_at_random_find_nothing(zoo):
     rng = np.random.default_rng(0)
-    found = cg.benchmark.interpretation(
+    found = interpretation(
         lambda _, tokens: rng.normal(size=tokens.shape), cases=[zoo["sum"]]
     )
     got = found.table.set_index("score")
@@ -271,7 +267,7 @@ def test_scores_at_random_find_nothing(zoo):
 
 @pytest.mark.torch
 def test_mutagenesis_has_its_closed_form_on_gates(zoo):
-    found = cg.benchmark.interpretation(
+    found = interpretation(
         ism, cases=[zoo[name] for name in ("sum", "AND", "OR", "OR, one site")]
     )
     assert not found.refused
@@ -293,8 +289,7 @@ def test_an_array_by_substitution_is_read_as_the_dataset_is(zoo):
         return ism(predictor, tokens)["score"].isel(task=0).to_numpy()
 
     one, other = (
-        cg.benchmark.interpretation(m, cases=[zoo["saturating"]]).table
-        for m in (ism, as_array)
+        interpretation(m, cases=[zoo["saturating"]]).table for m in (ism, as_array)
     )
     pd.testing.assert_frame_equal(one, other)
     got = one.set_index("score")["value"]
@@ -309,7 +304,7 @@ def test_an_array_by_substitution_is_read_as_the_dataset_is(zoo):
 @pytest.mark.torch
 def test_retrainings_agree_as_their_maps_correlate(zoo):
     case = zoo["rbfox1_like, exponential"]
-    found = cg.benchmark.interpretation(ism, cases=[case]).table
+    found = interpretation(ism, cases=[case]).table
     rows = found[found["score"] == "agreement"]
     assert len(rows) == 10
     assert rows["value"].between(0.98, 1).all()
@@ -326,9 +321,7 @@ def test_interactions_of_words_are_compared_with_four_arms(zoo):
         }
 
     names = ("AND", "OR", "sum")
-    found = cg.benchmark.interpretation(
-        with_pairs, cases=[zoo[name] for name in names]
-    ).table
+    found = interpretation(with_pairs, cases=[zoo[name] for name in names]).table
     errors = found[found["score"] == "interaction_error"].set_index("case")
     # true interactions 2, -2 and 0, relative to the largest effects 2, 2 and 1
     assert errors["value"].to_dict() == pytest.approx(
@@ -346,7 +339,7 @@ def test_a_method_that_refuses_says_so_and_others_are_judged(zoo):
             raise AttributionError("no rule for AND")
         return ism(predictor, tokens)
 
-    found = cg.benchmark.interpretation(some, cases=[zoo["AND"], zoo["OR"]])
+    found = interpretation(some, cases=[zoo["AND"], zoo["OR"]])
     assert found.refused == {("AND", "oracle"): "no rule for AND"}
     assert set(found.table["case"]) == {"OR"}
     assert "AND, oracle: refused: no rule for AND" in str(found)
@@ -359,7 +352,7 @@ def test_a_method_that_refuses_single_sites_has_no_attenuation(zoo):
             raise AttributionError("too few motifs")
         return ism(predictor, tokens)
 
-    found = cg.benchmark.interpretation(on_gates, cases=[zoo["sum"]])
+    found = interpretation(on_gates, cases=[zoo["sum"]])
     assert found.refused == {("single sites", "oracle"): "too few motifs"}
     assert "attenuation" not in set(found.table["score"])
 
@@ -369,11 +362,11 @@ def test_what_a_method_must_return(zoo):
     torch = pytest.importorskip("torch")
     cases = [zoo["OR"]]
     with pytest.raises(AttributionError, match="not a function"):
-        cg.benchmark.interpretation("ism", cases=cases)
+        interpretation("ism", cases=cases)
     with pytest.raises(AttributionError, match="shape"):
-        cg.benchmark.interpretation(lambda p, x: np.zeros(3), cases=cases)
+        interpretation(lambda p, x: np.zeros(3), cases=cases)
     with pytest.raises(AttributionError, match="NaN or infinite"):
-        cg.benchmark.interpretation(lambda p, x: np.full(x.shape, np.nan), cases=cases)
+        interpretation(lambda p, x: np.full(x.shape, np.nan), cases=cases)
     for made in (
         (np.zeros((40, 60)), {("GATA", "CACC"): 2.0}),
         (np.zeros((40, 60)), [1]),
@@ -382,7 +375,7 @@ def test_what_a_method_must_return(zoo):
         np.zeros((40, 60), dtype=complex),
     ):
         with pytest.raises(AttributionError, match="no array of scores, or no pairs"):
-            cg.benchmark.interpretation(lambda p, x, made=made: made, cases=cases)
+            interpretation(lambda p, x, made=made: made, cases=cases)
     for pair, said in (
         ({("AGATAAGG", "CCACACCC"): (np.nan, 0.1)}, "finite one"),
         ({("AGATAAGG", "CCACACCC"): (2.0, -0.1)}, "standard error of 0 or more"),
@@ -390,23 +383,23 @@ def test_what_a_method_must_return(zoo):
         ({("", "CCACACCC"): (2.0, 0.1)}, "'', which is not a motif"),
     ):
         with pytest.raises(AttributionError, match=said):
-            cg.benchmark.interpretation(
+            interpretation(
                 lambda p, x, pair=pair: (np.zeros(x.shape), pair), cases=cases
             )
     with pytest.raises(AttributionError, match=r"cases=\[case\]"):
-        cg.benchmark.interpretation(ism, cases=zoo["OR"])
-    with pytest.raises(AttributionError, match=r"not a cg\.benchmark\.Case"):
-        cg.benchmark.interpretation(ism, cases=["OR"])
+        interpretation(ism, cases=zoo["OR"])
+    with pytest.raises(AttributionError, match=r"not a Case"):
+        interpretation(ism, cases=["OR"])
     with pytest.raises(AttributionError, match="of different names"):
-        cg.benchmark.interpretation(ism, cases=cases * 2)
+        interpretation(ism, cases=cases * 2)
     with pytest.raises(AttributionError, match="of different names"):
-        cg.benchmark.interpretation(ism, cases=[])
+        interpretation(ism, cases=[])
 
 
 # --- cases of one's own ---
 
 
-def own_case(**changed: object) -> cg.benchmark.Case:
+def own_case(**changed: object) -> Case:
     rng = np.random.default_rng(0)
     # no G, so that the motif is never there
     backgrounds = rng.choice([0, 1], size=(40, 30)).astype(np.uint8)
@@ -422,13 +415,13 @@ def own_case(**changed: object) -> cg.benchmark.Case:
         "name": "own",
     }
     options["predictors"] = {"network": cg.TorchPredictor(net, device="cpu")}
-    options["sites"] = tuple(cg.benchmark.Site(u, 10, 17, "GATGATT") for u in range(40))
-    return cg.benchmark.Case(**options | changed)
+    options["sites"] = tuple(Site(u, 10, 17, "GATGATT") for u in range(40))
+    return Case(**options | changed)
 
 
 @pytest.mark.torch
 def test_a_case_of_ones_own_is_judged():
-    got = values(cg.benchmark.interpretation(ism, cases=[own_case()]), "own")
+    got = values(interpretation(ism, cases=[own_case()]), "own")
     assert (got["auroc"], got["sign"]) == (1.0, 1.0)
     assert got["attenuation"] == pytest.approx(1.0, abs=0.01)
 
@@ -436,7 +429,7 @@ def test_a_case_of_ones_own_is_judged():
 @pytest.mark.torch
 def test_of_a_network_that_reads_nothing_only_false_discoveries_are_judged():
     empty = np.zeros((40, 30), dtype=bool)
-    got = values(cg.benchmark.interpretation(ism, cases=[own_case(read=empty)]), "own")
+    got = values(interpretation(ism, cases=[own_case(read=empty)]), "own")
     assert set(got) == {"fdp", "forwards"}
     assert got["fdp"] == 1.0
 
@@ -448,12 +441,12 @@ def test_of_a_network_that_reads_nothing_only_false_discoveries_are_judged():
         ({"read": np.zeros((40, 29), dtype=bool)}, r"read= is bool \(40, 29\)"),
         ({"read": np.zeros((40, 30))}, "of bool"),
         (
-            {"sites": (cg.benchmark.Site(0, 10, 17, "GATGATT"),)},
+            {"sites": (Site(0, 10, 17, "GATGATT"),)},
             "sequence 1 differs from its background",
         ),
-        ({"sites": (cg.benchmark.Site(0, 28, 32, "GATA"),)}, "is not in sequences"),
+        ({"sites": (Site(0, 28, 32, "GATA"),)}, "is not in sequences"),
         (
-            {"sites": tuple(cg.benchmark.Site(0, k, k + 2, "x") for k in range(5))},
+            {"sites": tuple(Site(0, k, k + 2, "x") for k in range(5))},
             "differs",
         ),
         ({"predictors": {}}, "is empty"),
@@ -470,4 +463,4 @@ def test_a_case_that_does_not_fit_together_is_refused(changed, said):
 
 def test_cases_need_sequences():
     with pytest.raises(AttributionError, match="40 or more"):
-        cg.benchmark.cases(n_sequences=3)
+        cases_of_the_zoo(n_sequences=3)

@@ -16,6 +16,7 @@ from causalgia._analyze import steps
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Shrinkage
 from causalgia.errors import ExploratoryWarning, OutcomesError
+from causalgia.multiplicity.tost import equivalence
 
 KEPT = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
 ROWS = {"a - p": {"GATA1": 1, "placebo": -1}, "b - p": {"TAL1": 1, "placebo": -1}}
@@ -195,8 +196,8 @@ def test_verdicts_are_marked_by_what_they_were_asked():
 
 def test_a_rope_of_tost_is_marked():
     estimates = cg.estimate(cg.contrast(outcomes(), control="placebo"))
-    assert marked(cg.multiplicity.equivalence(estimates, rope=(-0.1, 0.1))) is None
-    assert marked(cg.multiplicity.equivalence(estimates, rope=(-1, 1))) == "rope"
+    assert marked(equivalence(estimates, rope=(-0.1, 0.1))) is None
+    assert marked(equivalence(estimates, rope=(-1, 1))) == "rope"
 
 
 def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():

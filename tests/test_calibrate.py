@@ -13,13 +13,18 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.analysis_values import Shrinkage
-from causalgia.calibration import mean_row, rank_row, rate_table, share_row
 from causalgia.calibration._calibrate import (
     aa_design,
     centered_truth,
     ranks_from_the_prior,
 )
-from causalgia.calibration.binomial_bands import verdict_rows
+from causalgia.calibration.binomial_bands import (
+    mean_row,
+    rank_row,
+    rate_table,
+    share_row,
+    verdict_rows,
+)
 from causalgia.errors import DesignError, EstimateError, OutcomesError, PredictorError
 from causalgia.estimation import from_effects
 

@@ -21,6 +21,7 @@ from causalgia._check.probe import (
 )
 from causalgia.errors import DesignError, PredictorError
 from causalgia.predict import Predictor
+from causalgia.predict.answer_comparisons import contrast_deviation
 from causalgia.predict.ensemble import reference_of
 
 ARMS = {"untreated": cg.Untreated(), "GATA": cg.Embed("GATA", at=20)}
@@ -233,7 +234,7 @@ def test_rounding_is_that_of_the_deviation_of_contrasts():
     )
     tokens = np.random.default_rng(0).integers(0, 4, (300, 40), dtype=np.uint8)
     arms = {"control": tokens, "A": np.where(np.arange(40) < 8, np.uint8(0), tokens)}
-    other = cg.predict.contrast_deviation(coarse, exact, arms, n_units=700)
+    other = contrast_deviation(coarse, exact, arms, n_units=700)
     y, e = (
         np.stack([p.predict(arms["A"]), p.predict(tokens)]) for p in (coarse, exact)
     )

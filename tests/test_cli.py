@@ -1007,7 +1007,7 @@ def test_a_reader_that_goes_away_stops_no_figure(results):
 def test_help_is_light():
     code = (
         "import sys\n"
-        "from causalgia.cli import app\n"
+        "from causalgia.cli.commands import app\n"
         "heavy = {'numpy', 'xarray', 'numba', 'torch', 'matplotlib', 'scipy', "
         "'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

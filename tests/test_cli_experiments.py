@@ -23,7 +23,8 @@ from causalgia.cli.folder import write_answer
 from causalgia.errors import ContrastError, DesignError, OutcomesError
 from causalgia.experiments import Answer, entries
 from causalgia.experiments.kit.answer import largest_contrasts
-from causalgia.trial_file import example_files, read_spec, settings_of, starter
+from causalgia.trial_file import read_spec, settings_of, starter
+from causalgia.trial_file._starter import example_files
 
 #: settings of those whose defaults make hundreds of arms
 SMALL = {

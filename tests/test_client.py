@@ -25,8 +25,10 @@ from causalgia import mpra
 from causalgia.calibration._calibrate import _Repetition
 from causalgia.errors import ClusterError, DesignError, EstimateError
 from causalgia.experiments import across_predictors, greedy_tiles, tile_search
-from causalgia.mpra.fits import _hierarchical as hierarchical_model
-from causalgia.mpra.fits import negative_binomial_fit
+from causalgia.mpra.fits import (
+    _hierarchical as hierarchical_model,
+    negative_binomial_fit,
+)
 from causalgia.sequences import decode
 from causalgia.workers import local_cluster, mapped
 from causalgia.workers.jobs import do_job

@@ -23,7 +23,6 @@ from causalgia.estimation import (
     estimate,
     fit_variances,
     mixed_layout,
-    reml,
     respond,
     variance_components,
 )
@@ -33,6 +32,7 @@ from causalgia.estimation.mixed_model import (
     _moment_matrices,
     _traces,
     _variance_slopes,
+    reml,
 )
 
 CASE = Path(__file__).parent / "reference" / "mixed_model"

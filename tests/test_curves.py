@@ -11,6 +11,7 @@ from scipy import special, stats
 from student import assert_holds_t, of_t
 
 import causalgia as cg
+from causalgia import _reporting
 from causalgia.effect_table import folded, unfolded
 from causalgia.errors import DesignError, EstimateError, OutcomesError
 from causalgia.multiplicity.joint_methods import critical_values
@@ -347,7 +348,7 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     import pyBigWig
 
     band = band_of()
-    with np.load(cg.reporting.write_npz(band, tmp_path / "band")) as file:
+    with np.load(_reporting.write_npz(band, tmp_path / "band")) as file:
         np.testing.assert_array_equal(file["ace"], band["ace"])
         np.testing.assert_array_equal(file["position"], band["position"])
         assert (file["bin"], file["task"].tolist()) == (4, ["t0", "t1"])
@@ -380,33 +381,33 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
         ({"column": "p"}, OutcomesError, "not one of the curves' columns"),
     ):
         with pytest.raises(error, match=message):
-            cg.reporting.write_bigwig(band, path, **place | wrong)
+            cg.paper.write_bigwig(band, path, **place | wrong)
     with pytest.raises(OutcomesError, match="not curves"):
-        cg.reporting.write_npz(band.isel(position=0), path)
+        _reporting.write_npz(band.isel(position=0), path)
     with pytest.raises(OutcomesError, match="a folder that exists"):
-        cg.reporting.write_npz(band, tmp_path / "absent" / "band")
+        _reporting.write_npz(band, tmp_path / "absent" / "band")
     names = np.array(band["contrast"].to_numpy(), dtype=object)
     with np.load(
-        cg.reporting.write_npz(band.assign_coords(contrast=names), tmp_path / "objects")
+        _reporting.write_npz(band.assign_coords(contrast=names), tmp_path / "objects")
     ) as file:
         assert file["contrast"].tolist() == names.tolist()
     double = band.isel(position=[0, 0, 1])
     with pytest.raises(
         OutcomesError, match=r"appears 2 times.*\.drop_duplicates\('position'\)"
     ):
-        cg.reporting.write_bigwig(double, path, contrast="c0", task="t0", **place)
-    cg.reporting.write_bigwig(
+        cg.paper.write_bigwig(double, path, contrast="c0", task="t0", **place)
+    cg.paper.write_bigwig(
         double.drop_duplicates("position"), path, contrast="c0", task="t0", **place
     )
     turned = band.isel(position=slice(None, None, -1))
     with pytest.raises(OutcomesError, match="sort them"):
-        cg.reporting.write_bigwig(turned, path, contrast="c0", task="t0", **place)
+        cg.paper.write_bigwig(turned, path, contrast="c0", task="t0", **place)
     with pytest.raises(OutcomesError, match="a folder that exists"):
-        cg.reporting.write_bigwig(
+        cg.paper.write_bigwig(
             band, tmp_path / "absent" / "band.bw", contrast="c0", task="t0", **place
         )
     file = pyBigWig.open(
-        str(cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place))
+        str(cg.paper.write_bigwig(band, path, contrast="c0", task="t0", **place))
     )
     found = file.intervals("chr1")
     assert [start for start, _, _ in found] == (
@@ -418,7 +419,7 @@ def test_files_of_curves_hold_their_numbers(tmp_path, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "pyBigWig", None)
     with pytest.raises(cg.errors.MissingExtraError, match=r"causalgia\[bigwig\]"):
-        cg.reporting.write_bigwig(band, path, contrast="c0", task="t0", **place)
+        cg.paper.write_bigwig(band, path, contrast="c0", task="t0", **place)
 
 
 def test_a_mean_curve_over_predictors_has_the_fewest_degrees_of_freedom():
@@ -555,7 +556,7 @@ def test_a_position_that_appears_twice_is_named(tmp_path):
     for use in (
         lambda: cg.simultaneous(effects, over="position", rng=0),
         lambda: cg.report(band.assign_coords(position=twice)),
-        lambda: cg.reporting.write_npz(
+        lambda: _reporting.write_npz(
             band.assign_coords(position=twice), tmp_path / "twice"
         ),
     ):

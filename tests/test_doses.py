@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 from scipy.interpolate import CubicSpline
 from student import assert_holds_t, of_t
 
 from causalgia.effects import contrast
+from causalgia.effects.contrast_weights import orthonormal_polynomials
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.estimation import (
     covariance,
@@ -27,10 +27,12 @@ from causalgia.estimation import (
     from_effects,
     helical_phase,
     joint_test,
-    orthonormal_polynomials,
+)
+from causalgia.estimation._helical_phase import (
+    mean_curve_wave,
+    permuted_wave,
     trend_basis,
 )
-from causalgia.estimation._helical_phase import mean_curve_wave, permuted_wave
 
 HERE = Path(__file__).parent / "reference"
 

@@ -17,7 +17,7 @@ from scipy.stats import binom, t, ttest_1samp
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.estimation.effect_intervals import ace_se_df, one_sided_p
-from causalgia.multiplicity import equivalence
+from causalgia.multiplicity.tost import equivalence
 from causalgia.ropes import rope_ends
 from causalgia.schema import validate
 

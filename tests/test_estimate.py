@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 from student import assert_holds_t, assert_still, of_t
 
@@ -23,20 +22,17 @@ from causalgia.errors import (
     OutcomesError,
 )
 from causalgia.estimation import (
-    between_levels,
-    clustered,
     covariance,
     crossed_mean,
     estimate,
-    fit_arms,
     mean_ice,
-    moderate,
     moderate_unequal,
-    regress,
     stratified_mean,
-    wald_htz,
 )
+from causalgia.estimation.crossover import between_levels
+from causalgia.estimation.parallel import clustered, fit_arms
 from causalgia.estimation.parallel_estimates import block_effects, rounded_block_effects
+from causalgia.estimation.standard_errors import moderate, regress, wald_htz
 from causalgia.numerics.moments import skewness
 
 COLUMNS = ("ace", "se", "df", "p", "log_p", "lower", "upper", "skewness", "leverage")

@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia._reporting import text_tables
+from causalgia._reporting.effect_rows import as_reportable
 from causalgia.errors import OutcomesError
-from causalgia.reporting import text_tables
-from causalgia.reporting.effect_rows import as_reportable
 
 ARMS = {
     "untreated": cg.Untreated(),

@@ -17,6 +17,8 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError, DecisionError, DesignError, EstimateError
+from causalgia.multiplicity.tost import equivalence
+from causalgia.planning.power_functions import t_power, verdict_probability
 from causalgia.trial_file import read_spec
 
 _DRAWS = np.random.default_rng(5).gamma(2.0, 1.0, size=(60, 4, 2))
@@ -59,10 +61,8 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
     "simultaneous": lambda c: cg.simultaneous(EFFECTS, rng=0, ci_prob=c, n_draws=99),
     "heterogeneity": lambda c: cg.verdicts.heterogeneity(EFFECTS, ci_prob=c),
     "sample_size": lambda c: cg.sample_size(sd=1.0, half_width=0.5, ci_prob=c),
-    "equivalence": lambda c: cg.multiplicity.equivalence(
-        ESTIMATES, rope=REGION, ci_prob=c
-    ),
-    "t_power": lambda c: cg.planning.t_power(0.5, 0.1, 20, ci_prob=c),
+    "equivalence": lambda c: equivalence(ESTIMATES, rope=REGION, ci_prob=c),
+    "t_power": lambda c: t_power(0.5, 0.1, 20, ci_prob=c),
     "Decided": lambda c: cg.Decided(rope=REGION, ci_prob=c),
     "Precision": lambda c: cg.Precision(half_width=0.1, ci_prob=c),
 }
@@ -84,7 +84,7 @@ REGIONS: dict[str, Callable[[Any], Any]] = {
     "tipping_point": lambda r: cg.tipping_point(OUTCOMES, control="ctrl", rope=r),
     "heterogeneity": lambda r: cg.verdicts.heterogeneity(EFFECTS, rope=r),
     "power": lambda r: cg.planning.power(EFFECTS, rope=r, n_units=100),
-    "equivalence": lambda r: cg.multiplicity.equivalence(ESTIMATES, rope=r),
+    "equivalence": lambda r: equivalence(ESTIMATES, rope=r),
     "run": lambda r: cg.run(
         DESIGN, SHARE, rng=0, analysis=cg.Analysis(control="ctrl", rope=r)
     ),
@@ -194,7 +194,7 @@ def test_matched_variants_are_asked_for_before_anything_is_predicted() -> None:
 
 
 def test_the_region_of_a_probability_is_in_numbers() -> None:
-    chance: Any = cg.planning.verdict_probability
+    chance: Any = verdict_probability
     assert chance(0.4, 0.1, 0.1, 99, rope=0) == chance(0.4, 0.1, 0.1, 99, rope=(0, 0))
     for wrong in ("0.2 sd", BY_TASK, (0.2, -0.2), (np.nan, 1), ("-1", "1"), None):
         with pytest.raises(DecisionError, match="rope"):

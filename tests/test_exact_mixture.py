@@ -20,9 +20,11 @@ from scipy.stats import kstest, multivariate_normal, norm
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
-from causalgia.posterior import exact as exact_module
-from causalgia.posterior import mixture as mixture_module
-from causalgia.posterior import scale_mixture
+from causalgia.posterior import (
+    exact as exact_module,
+    mixture as mixture_module,
+    scale_mixture,
+)
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import (
     Exact,

@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import kurtosis, norm
-from scipy.stats import t as t_law
+from scipy.stats import kurtosis, norm, t as t_law
 
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError

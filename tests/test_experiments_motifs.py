@@ -19,7 +19,8 @@ from causalgia.errors import (
     DegenerateWarning,
     DesignError,
 )
-from causalgia.zoo import MotifCount, Oracle, Pair, Slope
+from causalgia.zoo import MotifCount, Oracle, Pair
+from causalgia.zoo.terms import Slope
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 
@@ -432,7 +433,7 @@ def test_a_slope_is_found_and_its_size_is_known():
 
 
 def test_a_bump_has_no_slope_and_is_not_flat():
-    from causalgia.zoo import Bump
+    from causalgia.zoo.terms import Bump
 
     bump = Oracle(
         MotifCount("UGCAUG", 3.0, gain=Bump(8.0, center=18.5)),
@@ -714,7 +715,8 @@ def test_published_places_make_a_fourth_site_in_some_backgrounds():
 
 
 def test_a_repressor_saturates_where_its_curvature_is_above_zero():
-    from causalgia.zoo import Hill, Saturating
+    from causalgia.zoo import Saturating
+    from causalgia.zoo.terms import Hill
 
     oracle = Oracle(
         Saturating((MotifCount("UGCAUG", 1.0),), Hill(top=8.0, half=2.0)),

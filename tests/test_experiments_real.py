@@ -246,8 +246,8 @@ def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
         .sel(task="FOXA1", model="intact")
         .item()
     )
-    lost = cg.contrast(
-        outcomes, contrasts={"site": "site - untreated"}, over="model", control="intact"
+    lost = cg.contrast_models(
+        outcomes, contrasts={"site": "site - untreated"}, control="intact"
     )
     found = cg.estimate(lost)["ace"].sel(task="FOXA1").values
     np.testing.assert_allclose(

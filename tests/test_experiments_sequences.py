@@ -25,7 +25,8 @@ from causalgia.estimation import fit_variances, mean_ice
 from causalgia.experiments import build, flanks, knock_in, occlusion
 from causalgia.experiments._flanks import Flank
 from causalgia.experiments.kit.variance import nested_split, variance_limits
-from causalgia.sequences import Motif, decode, encode, reverse_complement
+from causalgia.sequences import Motif, decode, encode
+from causalgia.sequences.alphabet import reverse_complement
 from causalgia.zoo import EndGC, MotifCount, Oracle
 
 GATA1 = cg.zoo.oracle("gata1_like")

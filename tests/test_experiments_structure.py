@@ -33,7 +33,8 @@ from causalgia.experiments import (
     share_of_predictors,
 )
 from causalgia.sequences import decode
-from causalgia.zoo import EndGC, Gate, MotifCount, Oracle
+from causalgia.zoo import EndGC, MotifCount, Oracle
+from causalgia.zoo.terms import Gate
 
 RC = str.maketrans("ACGT", "TGCA")
 VTS1 = cg.zoo.oracle("vts1_like")

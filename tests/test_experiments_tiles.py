@@ -35,8 +35,8 @@ from causalgia.experiments import (
 from causalgia.experiments._context_dependence import context_index
 from causalgia.multiplicity import hierarchical_p
 from causalgia.sequences import decode, encode
-from causalgia.zoo import Gate, MotifCount, Oracle, Pair, Saturating
-from causalgia.zoo.terms import Hill
+from causalgia.zoo import MotifCount, Oracle, Pair, Saturating
+from causalgia.zoo.terms import Gate, Hill
 
 LENGTH, FIRST, SECOND = 240, "GATAAGCA", "TATAAACG"
 NOISE = [MotifCount("CAC", 0.1), MotifCount("TTG", -0.1)]

@@ -14,17 +14,17 @@ from catalogue_truth import assert_estimates, assert_recovers, assert_verdicts
 import causalgia as cg
 from causalgia.errors import DesignError, FewClustersWarning, SequenceError
 from causalgia.experiments import (
-    aliases,
     arrangement_screen,
     dose_response,
-    fraction,
     fractional_factorial,
     variants,
 )
 from causalgia.experiments._dose_response import RBFOX1
+from causalgia.experiments._fractional_factorial import aliases, fraction
 from causalgia.sequences import decode, encode
 from causalgia.sequences.variant_files import Variant
 from causalgia.trial_file import read_spec
+from causalgia.zoo.terms import Slope
 
 LENGTH = 120
 # single sites add without spread
@@ -399,7 +399,7 @@ def test_place_is_not_taken_for_cooperation():
     the first, by place alone.
     """
     oracle = cg.zoo.Oracle(
-        cg.zoo.MotifCount("UGCAUG", 2.0, gain=cg.zoo.Slope(0.05)),
+        cg.zoo.MotifCount("UGCAUG", 2.0, gain=Slope(0.05)),
         cg.zoo.MotifCount("GGG", 0.2),
         scale="log2 activity",
     )

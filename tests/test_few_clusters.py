@@ -18,7 +18,8 @@ from causalgia.analysis import Analysis
 from causalgia.errors import EstimateError, FewClustersWarning, RandomnessError
 from causalgia.estimation import estimate
 from causalgia.estimation.standard_errors import regress
-from causalgia.multiplicity import adjust, bootstrap_t_max, simultaneous
+from causalgia.multiplicity import adjust, simultaneous
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from causalgia.notes import notes_of
 
 K = 12

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import causalgia as cg
+from causalgia import _reporting
 from causalgia.errors import DesignError, EstimateError
 from causalgia.former_names import FORMER_NAMES, new_name
 from causalgia.trial_file import read_spec
@@ -19,9 +20,7 @@ from causalgia.trial_file import read_spec
         (cg.experiments, "grammar_screen", "arrangement_screen"),
         (cg.zoo, "Word", "MotifCount"),
         (cg.design, "PlaceboWord", "FixedPlacebo"),
-        (cg.refutation, "placebo_words", "beyond_placebos"),
-        (cg.refutation, "word_composition", "kmer_composition"),
-        (cg.reporting, "placebo_words", "placebo_contrasts"),
+        (_reporting, "placebo_words", "placebo_contrasts"),
     ],
 )
 def test_a_module_names_what_took_the_place_of_a_name(module, name, now):

@@ -5,8 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from causalgia.effects._from_frame import from_frame
 from causalgia.errors import OutcomesError

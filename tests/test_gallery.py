@@ -24,6 +24,7 @@ from causalgia.errors import EstimateError, OutcomesError
 from causalgia.plot.distribution_plots import simultaneous_limits
 from causalgia.plot.style import shortened
 from causalgia.posterior.posterior_tree import import_quietly
+from causalgia.refutation.null_shift import classifier, kmer_composition
 
 KEPT = Path(__file__).with_name("gallery.json")
 CELLS, MOST = 24, 20.0
@@ -179,9 +180,9 @@ def test_long_names_with_one_beginning_are_told_apart():
 def test_a_null_shift_has_the_numbers_of_the_checks():
     made = claim()
     samples = cg.refutation.null_and_real(made)
-    assert float(samples["auc"]) == cg.refutation.classifier(made)["value"].item()
+    assert float(samples["auc"]) == classifier(made)["value"].item()
     assert float(samples["divergence"]) == pytest.approx(
-        cg.refutation.kmer_composition(made)["value"].item()
+        kmer_composition(made)["value"].item()
     )
     words, answers = plot.null_shift(samples).figure.axes
     points = np.asarray(words.collections[0].get_offsets())

@@ -20,15 +20,11 @@ from causalgia.errors import (
     OutcomesError,
 )
 from causalgia.estimation import as_estimates, covariance, from_effects, joint_test
-from causalgia.multiplicity import (
-    bootstrap_t_max,
-    equivalence,
-    hierarchical_q,
-    multivariate_t_max,
-    placebo_rank,
-    selected_intervals,
-    sign_flip_max_t,
-)
+from causalgia.multiplicity import hierarchical_q, placebo_rank, selected_intervals
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity.joint_methods import sign_flip_max_t
+from causalgia.multiplicity.multivariate_t import multivariate_t_max
+from causalgia.multiplicity.tost import equivalence
 from causalgia.numerics.moments import log_p
 
 V = np.array([[1.0, 0.5, 0.1], [0.5, 4.0, 0.2], [0.1, 0.2, 9.0]])

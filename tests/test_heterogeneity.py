@@ -13,8 +13,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from causalgia.effects import contrast
 from causalgia.errors import DecisionError, EstimateError
-from causalgia.estimation import mean_ice, modification, sd_of
-from causalgia.estimation._heterogeneity import quantile_of, share_of
+from causalgia.estimation import mean_ice, modification
+from causalgia.estimation._heterogeneity import quantile_of, sd_of, share_of
 from causalgia.verdicts import heterogeneity
 
 

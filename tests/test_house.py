@@ -21,7 +21,13 @@ from scipy.sparse import csgraph
 
 sys.path.insert(0, str(house.ROOT / "benchmarks"))
 
-from house_measures import Source, constants_of_many_values, edits_of_errors, wordings
+from house_measures import (
+    Source,
+    constants_of_many_values,
+    edits_of_errors,
+    public_names,
+    wordings,
+)
 
 #: words that say nothing in a name, and the kinds of guard beside `check_` and `as_`
 VAGUE = {"told", "said", "asked", "kept", "meet", "judged", "checked"}
@@ -113,6 +119,47 @@ def f(a, rope, rng):
 """
     assert wordings([source(text)], "rope") == ["The region."]
     assert wordings([source(text)], "rng") == ["A seed, 5."]
+
+
+def promised() -> dict[str, list[str]]:
+    """Return the names in ``__all__`` of the root and of each room."""
+    return {
+        path.parent.name: public_names(Source(path, "", tree(path)))
+        for path in [PACKAGE / "__init__.py", *PACKAGE.glob("[a-z]*/__init__.py")]
+    }
+
+
+def test_the_doors_are_small():
+    """A name is public at one address: at the root, or in a room."""
+    names = promised()
+    root = set(names.pop(PACKAGE.name))
+    assert len(root) <= 70
+    assert sum(map(len, names.values())) <= 160
+    twice = {f"{room}.{name}" for room in names for name in root & {*names[room]}}
+    assert twice == {"plot.tipping_point"}  # the figure of the verb
+
+
+def test_a_room_promises_what_a_guide_shows_or_a_cure_names():
+    pages = [house.ROOT / "README.md", *(house.ROOT / "notebooks").glob("*.py")]
+    pages += [
+        page
+        for page in (house.ROOT / "docs").rglob("*.md")
+        if "decisions" not in page.parts
+    ]
+    shown = set(re.findall(r"\w+", " ".join(page.read_text("utf-8") for page in pages)))
+    cures = set(
+        re.findall(
+            r"cg\.(\w+\.\w+)", " ".join(path.read_text("utf-8") for path in FILES)
+        )
+    )
+    names = promised()
+    del names[PACKAGE.name]
+    assert [
+        f"{room}.{name}"
+        for room, those in names.items()
+        for name in those
+        if name not in shown and f"{room}.{name}" not in cures
+    ] == []
 
 
 def test_the_contracts_are_those_of_the_list_of_rooms():

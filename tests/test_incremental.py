@@ -871,7 +871,7 @@ def test_widths_are_decided_alike_in_memory_in_a_store_and_by_another_process(tm
     parents = ["".join(rng.choice(list("ACGT"), 300)) for _ in spans]
     arms = {
         "untreated": cg.Untreated(),
-        "ablated": cg.design.AblateEach(spans, fill="uniform"),
+        "ablated": cg.AblateEach(spans, fill="uniform"),
     }
     design = cg.Design(null=cg.Genomic(of=parents), arms=arms, n_units=len(spans))
     net = tower()

@@ -22,7 +22,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import mpra, store
-from causalgia.cli import app
+from causalgia.cli.commands import app
 from causalgia.errors import (
     CausalgiaError,
     DegenerateWarning,
@@ -48,11 +48,12 @@ from causalgia.inputs import (
     read_bytes,
     to_csv,
 )
+from causalgia.mpra.planning._cheapest import read_prices
 from causalgia.notes import pack_text, unpack_text
-from causalgia.sequences import from_bed, read_fasta, read_motifs, read_vcf
+from causalgia.sequences import from_bed, read_fasta, read_motifs
 from causalgia.sequences.genome import Genome
-from causalgia.trial.archive.files import encode_values
-from causalgia.trial.archive.files import parse_json as parse_stored_json
+from causalgia.sequences.variant_files import read_vcf
+from causalgia.trial.archive.files import encode_values, parse_json as parse_stored_json
 from causalgia.trial_file import read_library_spec, read_spec
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
 
@@ -67,7 +68,7 @@ READERS = {
     "counts": lambda path: mpra.read_counts(path, side_table=SIDE),
     "side": lambda path: mpra.read_counts(path, side_table=path),
     "igvf": lambda path: mpra.read_igvf(path, "labels"),
-    "prices": mpra.read_prices,
+    "prices": read_prices,
     "trial": read_spec,
     "netcdf": lambda path: cg.store.load(path, "outcomes"),
 }

@@ -20,7 +20,9 @@ from causalgia.errors import (
     SequenceError,
 )
 from causalgia.experiments import site_pairs
-from causalgia.sequences import decode, encode, find_instances, reverse_complement
+from causalgia.sequences import decode, encode, find_instances
+from causalgia.sequences.alphabet import reverse_complement
+from causalgia.zoo.terms import Gate
 
 pytestmark = [
     pytest.mark.filterwarnings(
@@ -623,8 +625,8 @@ def test_the_gates_of_a_trained_network_are_told_by_a_trial_of_their_pair(traine
 def test_sites_that_interact_are_proposed_each_pair_once():
     words = ("GATAA", "CACCC", "TTGCC")
     oracle = cg.zoo.Oracle(
-        cg.zoo.Gate(words[:2], bonus=2.0, logic="or"),
-        cg.zoo.Gate(words[1:], bonus=-1.0, logic="and"),
+        Gate(words[:2], bonus=2.0, logic="or"),
+        Gate(words[1:], bonus=-1.0, logic="and"),
         tasks=["y"],
         scale="y",
     )

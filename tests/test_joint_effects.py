@@ -9,9 +9,9 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 import causalgia as cg
+from causalgia._reporting.verdict_sentences import exact_in_words, verdict_in_words
 from causalgia.experiments import joint_effect
 from causalgia.experiments.kit.joint_effects import scales_tried
-from causalgia.reporting.verdict_sentences import exact_in_words, verdict_in_words
 
 GATA, KLF = "AGATAAGA", "CCACACCC"
 

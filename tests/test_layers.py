@@ -334,7 +334,7 @@ def test_contrasts_over_models_are_paired_differences(sample):
     )
     outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
     y = outcomes["outcome"].to_numpy().astype(float)
-    effects = cg.contrast(outcomes, over="model", control="intact")
+    effects = cg.contrast_models(outcomes, control="intact")
     assert effects["contrast"].values.tolist() == [
         f"{arm}: without {k} minus intact"
         for k in (0, 1)
@@ -346,9 +346,7 @@ def test_contrasts_over_models_are_paired_differences(sample):
     np.testing.assert_allclose(estimates["ace"][:, 0], expected.mean(0))
     np.testing.assert_allclose(estimates["se"][:, 0], expected.std(0, ddof=1) / 30**0.5)
 
-    changes = cg.contrast(
-        outcomes, contrasts="TGCA - placebo", over="model", control="intact"
-    )
+    changes = cg.contrast_models(outcomes, contrasts="TGCA - placebo", control="intact")
     twice = (y[:, 1, 0] - y[:, 0, 0])[:, 1:] - (y[:, 1, 0] - y[:, 0, 0])[:, :1]
     np.testing.assert_allclose(changes["ice"][:, :, 0], twice, atol=1e-12)
     assert "each model minus 'intact'" in changes.attrs["estimand"]
@@ -420,9 +418,7 @@ def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
         "a with b": {"a, b": 1, "a": -1, "b": -1, "intact": 1},
         "a with c": "`a, c` - a - c + intact",
     }
-    found = cg.contrast(
-        outcomes, contrasts={"G": "G - none"}, over="model", models=models
-    )
+    found = cg.contrast_models(outcomes, contrasts={"G": "G - none"}, models=models)
     assert found["contrast"].values.tolist() == ["G: a with b", "G: a with c"]
     effect = cg.contrast(outcomes, contrasts={"G": "G - none"})["ice"].isel(
         contrast=0, task=0
@@ -431,10 +427,10 @@ def test_the_redundancy_of_two_filters_is_a_contrast_of_four_networks():
     np.testing.assert_allclose(found["ice"].isel(contrast=0, task=0), -half, atol=1e-6)
     np.testing.assert_allclose(found["ice"].isel(contrast=1, task=0), 0, atol=1e-6)
     assert found.attrs["estimand"].startswith("contrasts between models, of")
-    by_control = cg.contrast(outcomes, over="model", control="intact").sel(
+    by_control = cg.contrast_models(outcomes, control="intact").sel(
         contrast="G: a minus intact"
     )
-    as_given = cg.contrast(outcomes, over="model", models="a - intact").sel(
+    as_given = cg.contrast_models(outcomes, models="a - intact").sel(
         contrast="G: a - intact"
     )
     np.testing.assert_array_equal(by_control["ice"], as_given["ice"])
@@ -528,9 +524,7 @@ def test_randomized_networks_are_compared_with_the_intact_one(sample):
         cg.Design(null=cg.Uniform(length=12), arms=arms, n_units=20), both, rng=0
     )
     y = outcomes["outcome"].to_numpy().astype(float)[:, :, 0]
-    effects = cg.contrast(
-        outcomes, contrasts="TGCA - placebo", over="model", control="intact"
-    )
+    effects = cg.contrast_models(outcomes, contrasts="TGCA - placebo", control="intact")
     np.testing.assert_allclose(
         effects["ice"][:, :, 0],
         (y[:, 1] - y[:, 0])[:, 1:] - (y[:, 1] - y[:, 0])[:, :1],
@@ -684,31 +678,26 @@ def test_mistakes_are_named(sample, call, error, says):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"over": "arm", "control": "intact"}, "over='model'"),
-        ({"over": "model"}, "the models are 'intact', 'without'"),
-        ({"over": "model", "control": "intakt"}, "did you mean 'intact'"),
+        ({}, "the models are 'intact', 'without'"),
+        ({"control": "intakt"}, "did you mean 'intact'"),
         (
-            {"over": "model", "control": "intact", "models": "without - intact"},
+            {"control": "intact", "models": "without - intact"},
             "give one of them",
         ),
-        ({"control": "A", "models": "without - intact"}, "give over='model'"),
-        ({"over": "model", "models": "without - intakt"}, "did you mean 'intact'"),
-        (
-            {"over": "model", "models": {"lost": {"without": 1}}},
-            "weights that sum to 0",
-        ),
+        ({"models": "without - intakt"}, "did you mean 'intact'"),
+        ({"models": {"lost": {"without": 1}}}, "weights that sum to 0"),
     ],
 )
-def test_mistakes_of_contrasts_over_models(options, says):
+def test_mistakes_of_contrasts_between_models(options, says):
     coords = {"arm": ["A", "B"], "task": ["t"], "model": ["intact", "without"]}
     y = np.arange(12.0).reshape(3, 2, 1, 2)
     outcomes = xr.Dataset({"outcome": (("unit", "arm", "task", "model"), y)}, coords)
     with pytest.raises(ContrastError, match=says):
-        cg.contrast(outcomes, **options)
+        cg.contrast_models(outcomes, **options)
     with pytest.raises(ContrastError, match="of one predictor"):
-        cg.contrast(outcomes.isel(model=0, drop=True), over="model", control="intact")
+        cg.contrast_models(outcomes.isel(model=0, drop=True), control="intact")
     with pytest.raises(ContrastError, match="only model"):
-        cg.contrast(outcomes.isel(model=[0]), over="model", control="intact")
+        cg.contrast_models(outcomes.isel(model=[0]), control="intact")
 
 
 @pytest.mark.long
@@ -721,9 +710,7 @@ def test_one_exponential_filter_carries_the_word():
         f"without {k}": Nullified(intact, "first.0", k) for k in (3, 24)
     }
     outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
-    lost = cg.contrast(
-        outcomes, contrasts="UGCAUG - placebo", over="model", control="intact"
-    )
+    lost = cg.contrast_models(outcomes, contrasts="UGCAUG - placebo", control="intact")
     found = cg.estimate(lost)
     np.testing.assert_allclose(found["ace"][:, 0], [0, -3.80], atol=0.06)
     assert abs(found["se"][1, 0] - 0.02) < 0.005

@@ -19,9 +19,12 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia import _reporting
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.estimation import interaction_across_scales, joint_test
-from causalgia.multiplicity import placebo_rank, placebo_region, selected_intervals
+from causalgia.multiplicity import placebo_rank, selected_intervals
+from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.tost import equivalence
 from causalgia.numerics import row_blocks
 from causalgia.schema import validate
 from causalgia.stopping.stopping_rules import interim_estimates
@@ -331,7 +334,7 @@ def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> 
         outcomes,
     )
     ask(
-        lambda o: cg.multiplicity.equivalence(estimates_of(o), rope=(-0.2, 0.2)),
+        lambda o: equivalence(estimates_of(o), rope=(-0.2, 0.2)),
         outcomes,
     )
 
@@ -376,9 +379,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     "simultaneous": lambda o: cg.multiplicity.simultaneous(
         estimates_of(o), method="dunnett", n_draws=99, rng=0
     ),
-    "equivalence": lambda o: cg.multiplicity.equivalence(
-        effects_of(o), rope=(-0.2, 0.2)
-    ),
+    "equivalence": lambda o: equivalence(effects_of(o), rope=(-0.2, 0.2)),
     "selected": lambda o: selected_intervals(cg.adjust(estimates_of(o)), select=0.05),
     "infer": lambda o: cg.infer(estimates_of(o), rng=0),
     "decide": lambda o: cg.decide(estimates_of(o), rope=(-0.2, 0.2)),
@@ -407,7 +408,7 @@ VERBS: dict[str, Callable[[xr.Dataset], Any]] = {
     ),
     "report": lambda o: cg.report(estimates_of(o)),
     "describe": lambda o: cg.report(o),
-    "rows": lambda o: cg.reporting.cells(estimates_of(o), rows="all"),
+    "rows": lambda o: _reporting.cells(estimates_of(o), rows="all"),
     "sample size": lambda o: cg.sample_size(effects_of(o), half_width=0.1),
     "sample size of estimates": lambda o: cg.sample_size(
         estimates_of(o), half_width=0.1

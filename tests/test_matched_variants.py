@@ -28,15 +28,13 @@ from causalgia.multiplicity.matched_ranks import (
     nulls_needed,
     rank_among_matched,
 )
-from causalgia.sequences import (
-    Variant,
-    decode,
-    encode,
-    reverse_complement,
-    split_by_genome,
+from causalgia.sequences import Variant, decode, encode, split_by_genome
+from causalgia.sequences.alphabet import reverse_complement
+from causalgia.sequences.windowed_variants import (
+    distance_class,
+    variant_changes,
     variant_windows,
 )
-from causalgia.sequences.windowed_variants import distance_class, variant_changes
 
 LENGTH = 60
 

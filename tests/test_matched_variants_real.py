@@ -17,6 +17,7 @@ import pytest
 from scipy.stats import kstest
 
 import causalgia as cg
+from causalgia.sequences.windowed_variants import variant_windows
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
@@ -61,7 +62,7 @@ def test_broken_splice_sites_are_found():
 @pytest.mark.usefixtures("shared")
 def test_sequences_keep_their_letters_but_for_the_change(tmp_path):
     chosen, _ = matched.splice_variants(tmp_path, 60)
-    windows = cg.sequences.variant_windows(chosen, tmp_path / "genome.fa", length=181)
+    windows = variant_windows(chosen, tmp_path / "genome.fa", length=181)
     nulls = cg.MatchedVariants(of="genome").draw(
         windows, n_null=200, genome=tmp_path / "genome.fa"
     )

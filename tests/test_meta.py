@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 from causalgia.errors import EstimateError
-from causalgia.estimation import RandomEffects, random_effects
+from causalgia.estimation import random_effects
+from causalgia.estimation._random_effects import RandomEffects
 
 HERE = Path(__file__).parent / "reference"
 UNIVARIATE = json.loads((HERE / "random_effects" / "expected.json").read_text())

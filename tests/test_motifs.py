@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.stats import chisquare, entropy
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import Motif, decode, read_motifs, reverse_complement
-from causalgia.sequences.alphabet import IUPAC, reverse_complement_iupac
+from causalgia.sequences import Motif, decode, read_motifs
+from causalgia.sequences.alphabet import (
+    IUPAC,
+    reverse_complement,
+    reverse_complement_iupac,
+)
 
 WEIGHTS = st.lists(st.integers(0, 1_000), min_size=4, max_size=4).filter(any)
 MOTIFS = st.lists(WEIGHTS, min_size=1, max_size=8).map(

@@ -15,13 +15,13 @@ from scipy import special
 from test_cli import call
 
 import causalgia as cg
+from causalgia._reporting.answer_sentences import size_in_words
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
 from causalgia.estimation.shared_error import df_with_shared_noise
 from causalgia.mpra.comparisons.prediction_powered_means import shared_noise
 from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.text_reports import describe_fit
 from causalgia.notes import notes_of
-from causalgia.reporting.answer_sentences import size_in_words
 
 
 def truth(effects: np.ndarray, n_negatives: int = 0, seed: int = 0) -> pd.DataFrame:

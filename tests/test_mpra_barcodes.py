@@ -11,14 +11,16 @@ import pytest
 from scipy import stats
 
 from causalgia.errors import LibraryError, SequenceError
-from causalgia.mpra import barcode_balance, barcodes
+from causalgia.mpra import barcode_balance
 from causalgia.mpra.libraries import barcode_sets
 from causalgia.mpra.libraries.barcode_sets import (
     BarcodeRules,
+    barcodes,
     deal_barcodes,
     draw_barcodes,
 )
-from causalgia.sequences import decode, encode, reverse_complement
+from causalgia.sequences import decode, encode
+from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.string_distance import (
     KINDS,
     edit_distance,

@@ -10,6 +10,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import CountsError
+from causalgia.mpra.counts import aggregate
 from causalgia.notes import notes_of
 
 
@@ -102,7 +103,7 @@ class TestOwnNoise:
         )
         counts = half_as_negatives(counts, 60, np.random.default_rng(0))
         found = cg.mpra.calls(counts)
-        spread = cg.mpra.aggregate(counts)["log2_ratio"].std("replicate", ddof=1) / 2
+        spread = aggregate(counts)["log2_ratio"].std("replicate", ddof=1) / 2
         assert float(found["se"].median()) == pytest.approx(
             float(spread.median()), rel=0.3
         )

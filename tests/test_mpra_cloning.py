@@ -13,6 +13,8 @@ from assay import library_of
 
 import causalgia as cg
 from causalgia.errors import LibraryError
+from causalgia.mpra.formats import to_csv
+from causalgia.mpra.libraries.barcode_sets import barcodes as barcode_set
 from causalgia.mpra.libraries.constructs import _overlaps, data_table, site
 
 MELNIKOV = ("ACTGGCCGCTTCACTG", "GGTACCTCTAGA", "AGATCGGAAGAGCGTCG")
@@ -152,7 +154,7 @@ def test_oligos_of_other_lengths_are_a_pool_of_their_own(ordered, tmp_path):
     nearly = np.array(
         [x[1:] if short else x for x, short in zip(whole, alone, strict=True)], object
     )
-    cg.mpra.to_csv(ordered.assign(oligo=("row", nearly)), tmp_path / "order.csv")
+    to_csv(ordered.assign(oligo=("row", nearly)), tmp_path / "order.csv")
 
 
 def test_adapters_of_ones_own_with_sites_that_are_meant():
@@ -398,15 +400,15 @@ def test_an_enzyme_none_of_whose_sites_is_open_is_refused():
 
 
 def test_barcodes_beside_a_flank_keep_its_site_open():
-    tags = cg.mpra.barcodes(
+    tags = barcode_set(
         2_000, length=12, avoid=["XbaI"], flanks=("TCTAGA", "AGATCG"), rng=0
     )
     assert not any(tag.startswith("TC") for tag in tags)
     assert any(
         tag.startswith("TC")
-        for tag in cg.mpra.barcodes(200, length=12, flanks=("TCTAGA", "AGATCG"), rng=0)
+        for tag in barcode_set(200, length=12, flanks=("TCTAGA", "AGATCG"), rng=0)
     )
-    ahead = cg.mpra.barcodes(
+    ahead = barcode_set(
         2_000, length=12, avoid=["XbaI"], flanks=("ACGACA", "TCTAGACC"), rng=0
     )
     assert not any(tag.endswith("GA") for tag in ahead)

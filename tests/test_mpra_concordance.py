@@ -28,10 +28,10 @@ from causalgia.mpra.comparisons._concordance import (
     calibration_bins,
     disattenuated,
     pearson,
+    reliability as reliability_of,
     residuals,
     sign_agreement,
 )
-from causalgia.mpra.comparisons._concordance import reliability as reliability_of
 from causalgia.mpra.text_reports import describe_concordance
 from causalgia.notes import notes_of
 

@@ -13,6 +13,7 @@ from test_cli import refused
 import causalgia as cg
 from causalgia.cli.mpra_tables import virtual_effects
 from causalgia.errors import ArgumentError, ContrastError, CountsError, EstimateError
+from causalgia.mpra.counts import counts_of
 from causalgia.mpra.fits.element_effects import fit_request
 from causalgia.notes import notes_of
 
@@ -95,7 +96,7 @@ def stacked(*, letters: bool, plasmid: bool) -> xr.Dataset:
             "arm": ["A"] * n + ["B"] * n,
         }
     )
-    return cg.mpra.counts_of(
+    return counts_of(
         np.concatenate(dna),
         np.concatenate(rna),
         barcodes=barcodes,
@@ -144,7 +145,7 @@ def of_own_libraries(seed: int, *, own: bool, keep: int = 0) -> xr.Dataset:
             "arm": ["A", "B"] * n,
         }
     )
-    return cg.mpra.counts_of(
+    return counts_of(
         np.where(dna >= keep, dna, 0),
         rna,
         barcodes=[f"b{i}" for i in range(len(of))],
@@ -290,7 +291,7 @@ class TestOtherTables:
                 "arm": ["ref", "alt"] * (n // 2),
             }
         )
-        counts = cg.mpra.counts_of(
+        counts = counts_of(
             rng.poisson(reads),
             rng.poisson(reads * 2**log2),
             barcodes=[f"b{i}" for i in range(n * each)],

@@ -25,7 +25,7 @@ from causalgia.errors import (
     EstimateError,
     OutcomesError,
 )
-from causalgia.mpra.counts import counts_table
+from causalgia.mpra.counts import aggregate, counts_of, counts_table
 from causalgia.mpra.counts._noise_model import simulated
 
 SIDE = pd.DataFrame(
@@ -345,11 +345,11 @@ def test_bad_arrays_are_refused(changed, message):
         "side_table": SIDE,
     } | changed
     with pytest.raises(CountsError, match=message):
-        cg.mpra.counts_of(given.pop("dna"), given.pop("rna"), **given)
+        counts_of(given.pop("dna"), given.pop("rna"), **given)
 
 
 def test_counts_of_arrays_take_nan_for_empty():
-    counts = cg.mpra.counts_of(
+    counts = counts_of(
         [[1.0], [np.nan]],
         [[3], [4]],
         barcodes=["AA", "CC"],
@@ -376,7 +376,7 @@ def expected(shared: Path, name: str, table: str) -> pd.DataFrame:
 
 @pytest.mark.parametrize("name", CASES)
 def test_sums_over_barcodes_are_those_of_the_reference(shared, name):
-    found = cg.mpra.aggregate(case(shared, name)).to_dataframe().reset_index()
+    found = aggregate(case(shared, name)).to_dataframe().reset_index()
     wanted = expected(shared, name, "aggregate").astype({"replicate": str})
     both = wanted.merge(
         found, left_on=["oligo_name", "replicate"], right_on=["oligo", "replicate"]
@@ -453,7 +453,7 @@ def test_the_example_of_the_format_sums_up_to_its_published_table(shared):
     path = folder / "reporter_experiment_barcode_IGVFDS2165KBMD.input.head20000.tsv.gz"
     counts = cg.mpra.read_counts(path, side_table=side)
     assert counts.sizes == {"barcode": 19_999, "replicate": 3, "oligo": 89}
-    sums = cg.mpra.aggregate(counts)
+    sums = aggregate(counts)
     for r in ("1", "2", "3"):
         for kind in ("dna", "rna"):
             assert (
@@ -667,7 +667,7 @@ def test_filters_are_stated_and_counted_and_move_no_total():
         ["AA", "AC", "AG", "AT", "CA", "CC"],
         ["a", "a", "a", "b", "b", "b"],
     )
-    counts = cg.mpra.counts_of(
+    counts = counts_of(
         dna, np.ones((6, 2)), barcodes=letters, oligos=oligos, side_table=SIDE
     )
     kept = cg.mpra.filter(counts, min_dna=10)
@@ -682,7 +682,7 @@ def test_filters_are_stated_and_counted_and_move_no_total():
     ]
     for name in ("dna_total", "rna_total"):
         xr.testing.assert_equal(kept[name], counts[name])
-    ratios = cg.mpra.aggregate(kept)["rna_normalized"].values
+    ratios = aggregate(kept)["rna_normalized"].values
     assert ratios[0].tolist() == [2e6 / 6, 2e6 / 6]
     twice = cg.mpra.filter(kept, min_dna=20)
     assert [rule["value"] for rule in json.loads(twice.attrs["filters"])] == [10, 20]
@@ -722,7 +722,7 @@ def test_an_oligo_needs_its_barcodes_in_every_replicate():
         "oligos": ["a", "a", "b", "b"],
         "side_table": SIDE,
     }
-    counts = cg.mpra.counts_of(dna, np.ones((4, 2)), **given)
+    counts = counts_of(dna, np.ones((4, 2)), **given)
     assert cg.mpra.filter(counts, min_barcodes=1).sizes["oligo"] == 2
     with pytest.raises(CountsError, match="min_barcodes=2 leaves no element"):
         cg.mpra.filter(counts, min_barcodes=2)
@@ -779,9 +779,7 @@ def test_quality_counts_what_is_there():
         [[8, 8], [8, 8], [9, 7], [40, 1]],
     )
     names = {"barcodes": ["AA", "AC", "AG", "AT"], "oligos": ["a", "a", "b", "c"]}
-    found = cg.mpra.quality(
-        cg.mpra.counts_of(dna, rna, **names, side_table=side), min_dna=10
-    )
+    found = cg.mpra.quality(counts_of(dna, rna, **names, side_table=side), min_dna=10)
     assert found["n_barcodes"].values.tolist() == [2, 1, 1, 0]
     assert found["effective_barcodes"].values.tolist() == [
         pytest.approx(32**2 / (12**2 + 20**2)),
@@ -811,7 +809,7 @@ def test_a_look_at_no_number_is_refused(settings):
 def test_correlations_are_those_of_numpy():
     counts = cg.mpra.simulate(truth(50), p_missing=0.2, rng=0)
     found = cg.mpra.quality(counts)
-    activity = cg.mpra.aggregate(counts)["log2_ratio"].values
+    activity = aggregate(counts)["log2_ratio"].values
     np.testing.assert_allclose(
         found["correlation_activity"], np.corrcoef(activity.T), rtol=1e-12
     )

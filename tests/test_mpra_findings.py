@@ -17,6 +17,7 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia.errors import CountsError
+from causalgia.mpra.counts import counts_of
 from causalgia.mpra.counts._quality import dna_floors
 from causalgia.mpra.counts.replicate_faults import ALSO_DEEP, TOO_ALIKE
 from causalgia.mpra.counts.split_index import (
@@ -53,7 +54,7 @@ def again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
         .rename_axis("oligo_name")
         .reset_index()
     )
-    return cg.mpra.counts_of(
+    return counts_of(
         np.where(counts["dna_observed"], dna, np.nan),
         np.where(counts["rna_observed"], rna, np.nan),
         barcodes=counts["barcode"].values,

@@ -21,7 +21,8 @@ from causalgia.errors import (
     EstimateError,
     OutcomesError,
 )
-from causalgia.estimation import as_estimates, moderate, moderate_unequal
+from causalgia.estimation import as_estimates, moderate_unequal
+from causalgia.estimation.standard_errors import moderate
 from causalgia.mpra import average, fit, simulate
 from causalgia.mpra.fits.element_effects import (
     RatioCells,

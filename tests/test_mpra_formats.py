@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 import causalgia as cg
@@ -24,6 +23,8 @@ from causalgia.errors import (
     OutcomesError,
     SequenceError,
 )
+from causalgia.mpra.counts import counts_of
+from causalgia.mpra.formats import to_csv
 from causalgia.mpra.formats._variant_tiles import canonical_spdi
 from causalgia.mpra.formats.igvf import (
     elements,
@@ -374,7 +375,7 @@ def test_nothing_is_written_over_unless_asked(barcoded, tmp_path):
     assert not (tmp_path / "reporter_barcode_to_element_mapping.tsv.gz").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
     with refused("is not a folder"):
-        cg.mpra.to_csv(barcoded, tmp_path / "absent" / "order.csv")
+        to_csv(barcoded, tmp_path / "absent" / "order.csv")
     with refused("no such file"):
         cg.mpra.read_library(tmp_path / "absent")
 
@@ -466,15 +467,12 @@ def test_sequences_that_cannot_be_told_apart_are_refused_by_name(tmp_path, minus
     oligo = "AGGAACGATACACATT"
     library = with_cell("oligo", 2, minus_strand(oligo) if minus else oligo)
     with refused(found):
-        cg.mpra.to_csv(library, tmp_path / "x")
+        to_csv(library, tmp_path / "x")
     assert not list(tmp_path.iterdir())
 
 
 def test_declared_duplicates_are_exempt_in_their_own_orientation_alone(tmp_path):
-    assert (
-        "u1=again:control"
-        in cg.mpra.to_csv(two_arms(), tmp_path / "order.csv").read_text()
-    )
+    assert "u1=again:control" in to_csv(two_arms(), tmp_path / "order.csv").read_text()
     turned = with_cell("insert", 5, minus_strand("ACGATACA"))
     with refused("'u1=again:control' is the reverse complement of 'u1:GATA1'"):
         cg.mpra.to_igvf(turned, tmp_path / "x", "labels")
@@ -508,7 +506,7 @@ def test_a_library_that_does_not_hold_together_is_refused_before_a_file_is_writt
         with refused(message):
             cg.mpra.write_library(broken, tmp_path / "LIB")
     with refused("have one barcode"):
-        cg.mpra.to_csv(twice, tmp_path / "order.csv")
+        to_csv(twice, tmp_path / "order.csv")
     assert not list(tmp_path.iterdir())
     cg.mpra.write_library(library, tmp_path / "LIB")
 
@@ -528,10 +526,8 @@ def test_oligos_of_one_construct_differ_in_their_barcode_alone(tmp_path):
 @pytest.mark.parametrize("name", ["chr1:5-11(+)", "1st", "", "a b", "é", "a,b", "a\tb"])
 def test_names_that_an_order_cannot_hold_are_refused_and_can_be_escaped(tmp_path, name):
     with refused(f"{name!r}: a name begins with a letter"):
-        cg.mpra.to_csv(with_cell("name", 1, name), tmp_path / "order.csv")
-    cg.mpra.to_csv(
-        with_cell("name", 1, cg.mpra.vendor_name(name)), tmp_path / "order.csv"
-    )
+        to_csv(with_cell("name", 1, name), tmp_path / "order.csv")
+    to_csv(with_cell("name", 1, cg.mpra.vendor_name(name)), tmp_path / "order.csv")
 
 
 def test_a_name_that_was_never_escaped_is_not_read_back():
@@ -602,7 +598,7 @@ def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
     side = pd.DataFrame(
         {"oligo_name": ["a", "b"], "element": ["u", "u"], "arm": ["x", "y"]}
     )
-    counts = cg.mpra.counts_of(
+    counts = counts_of(
         [5, 7, 0],
         [[1, 2], [3, 4], [5, 6]],
         barcodes=["AC", "AG", "AT"],
@@ -625,9 +621,7 @@ def test_one_pool_of_dna_is_written_as_one_column_and_read_as_one(tmp_path):
 
 def test_elements_need_negative_controls():
     side = pd.DataFrame({"oligo_name": ["a"], "element": ["u"], "arm": ["x"]})
-    counts = cg.mpra.counts_of(
-        [[5]], [[1]], barcodes=["AC"], oligos=["a"], side_table=side
-    )
+    counts = counts_of([[5]], [[1]], barcodes=["AC"], oligos=["a"], side_table=side)
     with refused("0 oligos of group 'negative'", CountsError):
         cg.mpra.igvf_table(counts, "reporter_element")
 
@@ -955,7 +949,7 @@ def counted(ordered):
     rna = rng.poisson(
         dna * np.where(side["arm"].to_numpy()[of] == "alt", 2.0, 1.0)[:, None]
     )
-    return cg.mpra.counts_of(
+    return counts_of(
         dna,
         rna,
         barcodes=barcodes,

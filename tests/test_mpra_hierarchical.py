@@ -15,6 +15,7 @@ from scipy import optimize, stats
 
 import causalgia as cg
 from causalgia.errors import CountsError
+from causalgia.mpra.counts import counts_of
 from causalgia.mpra.fits import _hierarchical, count_responses
 from causalgia.mpra.fits._hierarchical import remove_shared_noise
 from causalgia.mpra.fits.count_responses import library_levels, model_cells
@@ -541,7 +542,7 @@ def halves(shared, library: str, arm: str) -> xr.Dataset:
         side["oligo_name"].str[-1],
     )
     cut = counts.isel(barcode=kept["row"].to_numpy())
-    return cg.mpra.counts_of(
+    return counts_of(
         cut["dna"].values,
         cut["rna"].values,
         barcodes=cut["barcode"].values,

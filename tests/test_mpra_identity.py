@@ -15,6 +15,7 @@ from test_cli import call, refused
 
 import causalgia as cg
 from causalgia.errors import CountsError, LibraryError, OutcomesError
+from causalgia.mpra.counts import counts_of as as_counts
 
 ARMS = {"placebo": cg.Placebo("AGATAAG", at=96), "GATA1": cg.Embed("AGATAAG", at=96)}
 TRIAL = """
@@ -70,7 +71,7 @@ def counts_of(library: xr.Dataset, rng: int = 0) -> xr.Dataset:
         rng=rng,
     )
     names = counts["oligo"].values[counts["oligo_index"].values]
-    return cg.mpra.counts_of(
+    return as_counts(
         counts["dna"].values,
         counts["rna"].values,
         barcodes=counts["barcode"].values,
@@ -184,9 +185,7 @@ def test_two_libraries_merged_by_name_keep_every_control(tmp_path):
         CountsError,
         match=r"'scramble0\.\w{6}' is not .*; it has 'scramble0\.\w{6}', .* two libraries",
     ):
-        cg.mpra.counts_of(
-            [[1]], [[1]], barcodes=["ACGT"], oligos=[scramble], side_table=other
-        )
+        as_counts([[1]], [[1]], barcodes=["ACGT"], oligos=[scramble], side_table=other)
 
 
 def test_a_control_that_was_changed_by_hand_keeps_its_name_in_no_order(tmp_path):
@@ -230,7 +229,7 @@ def test_counts_are_refused_with_the_side_table_of_another_library(tmp_path):
         ):
             cg.mpra.read_counts(tmp_path / "counts.tsv", side_table=side)
     with pytest.raises(CountsError, match="these are two libraries"):
-        cg.mpra.counts_of(
+        as_counts(
             [[1]],
             [[1]],
             barcodes=["ACGT"],
@@ -256,14 +255,12 @@ def test_oligos_of_one_library_are_no_elements_of_another():
         "barcodes": counts["barcode"].values,
         "oligos": counts["oligo"].values[counts["oligo_index"].values],
     }
-    assert cg.mpra.counts_of(**reads, **names, side_table=one).sizes["oligo"] == len(
-        one
-    )
+    assert as_counts(**reads, **names, side_table=one).sizes["oligo"] == len(one)
     with pytest.raises(
         CountsError,
         match=r"is of element 'u\d+\.[0-9a-f]{6}', which is another .* two libraries",
     ):
-        cg.mpra.counts_of(**reads, **names, side_table=mixed)
+        as_counts(**reads, **names, side_table=mixed)
 
 
 def test_the_virtual_trial_of_another_library_is_refused():

@@ -27,7 +27,7 @@ from causalgia.mpra.libraries._library import (
     jensen_shannon,
     kmer_shares,
 )
-from causalgia.mpra.libraries.barcode_sets import deal_barcodes
+from causalgia.mpra.libraries.barcode_sets import barcodes, deal_barcodes
 from causalgia.notes import unpack_text
 from causalgia.schema import validate
 from causalgia.sequences import decode, encode
@@ -817,7 +817,7 @@ def test_barcodes_are_dealt_at_random_in_sets_of_like_composition():
     block = np.repeat(np.arange(n_units), arms * copies)
     cells = block * copies + np.tile(np.arange(copies), n_units * arms)
     arm = np.tile(np.repeat(np.arange(arms), copies), n_units)
-    pool = encode(cg.mpra.barcodes(260, length=10, rng=0))
+    pool = encode(barcodes(260, length=10, rng=0))
     gc = ((pool == 1) | (pool == 2)).sum(axis=1)
     p, off = [], []
     for key in range(100):

@@ -15,6 +15,7 @@ from assay import simulated_counts, with_noise
 
 import causalgia as cg
 from causalgia.errors import ContrastError, CountsError, EstimateError
+from causalgia.mpra.planning._cheapest import read_prices
 from causalgia.mpra.planning._components import LN2, counting_variance, silent_variance
 from causalgia.mpra.planning._power import mean_inverse_barcodes
 
@@ -533,7 +534,7 @@ def test_cheapest_is_that_of_brute_force() -> None:
         oligo_length=300,
         **NOISE,
     )
-    prices = cg.mpra.read_prices()
+    prices = read_prices()
     best = np.inf
     for b in range(3, 7):
         for r in (2, 3, 4):
@@ -611,15 +612,10 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
             "price = 600", "price = 6_000"
         )
     )
-    assert (
-        cheapest(half_width=0.1, prices=cg.mpra.read_prices(own), **NOISE).attrs[
-            "currency"
-        ]
-        == "EUR"
-    )
+    assert cheapest(half_width=0.1, prices=own, **NOISE).attrs["currency"] == "EUR"
     own.write_text(text.replace("price = 600", "price = -1"))
     with pytest.raises(EstimateError, match=r"replicate\.price=-1"):
-        cg.mpra.read_prices(own)
+        cg.mpra.PlannedLibrary(prices=own)
 
 
 # at the door

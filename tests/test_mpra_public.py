@@ -12,6 +12,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import CountsError
+from causalgia.mpra.counts import counts_of
 from causalgia.mpra.counts.cutoffs import cutoff
 
 
@@ -70,7 +71,7 @@ def barcodes(
 def table(dna: np.ndarray, rna: np.ndarray, of: np.ndarray, kept: np.ndarray):
     some = kept.any(axis=1)
     side = pairs(int(of.max()) + 1)
-    return cg.mpra.counts_of(
+    return counts_of(
         np.where(kept, dna, 0)[some],
         np.where(kept, rna, 0)[some],
         barcodes=np.array(codes(len(of)))[some],
@@ -83,7 +84,7 @@ def table(dna: np.ndarray, rna: np.ndarray, of: np.ndarray, kept: np.ndarray):
 
 @pytest.fixture(scope="module")
 def counts():
-    return cg.mpra.counts_of(**sums(), barcodes=codes(800))
+    return counts_of(**sums(), barcodes=codes(800))
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +124,7 @@ class TestOneSumAnOligo:
 
     def test_no_effect_of_half_a_unit_is_missed(self):
         found = cg.mpra.fit(
-            cg.mpra.counts_of(**sums(effect=0.5, n=60), barcodes=codes(120)),
+            counts_of(**sums(effect=0.5, n=60), barcodes=codes(120)),
             control="ref",
         )
         assert (cg.decide(found, rope=0)["verdict"] == "increases").mean() > 0.95
@@ -142,7 +143,7 @@ class TestOneSumAnOligo:
         again = {k: np.concatenate([given[k], given[k][:3]]) for k in ("dna", "rna")}
         oligos = [*given["oligos"], *given["oligos"][:3]]
         found = cg.mpra.fit(
-            cg.mpra.counts_of(
+            counts_of(
                 **again,
                 oligos=oligos,
                 barcodes=codes(123),

@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.mpra.counts import counts_of
 
 Reads = tuple[np.ndarray, np.ndarray, np.ndarray]
 N_TABLES = 20
@@ -59,7 +60,7 @@ def table(dna: np.ndarray, rna: np.ndarray, of: np.ndarray) -> xr.Dataset:
     codes = [
         "".join("ACGT"[(i >> 2 * k) & 3] for k in range(7)) for i in range(len(of))
     ]
-    return cg.mpra.counts_of(
+    return counts_of(
         dna, rna, barcodes=codes, oligos=[f"o{i}" for i in of], side_table=side
     )
 

@@ -14,8 +14,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from causalgia.mpra import average, fit, read_counts
-from causalgia.mpra import filter as mpra_filter
+from causalgia.mpra import average, filter as mpra_filter, fit, read_counts
 from causalgia.mpra.fits.element_effects import (
     barcode_means,
     barcode_moderated,

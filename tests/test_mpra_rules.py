@@ -36,8 +36,8 @@ from causalgia.mpra.libraries.rules import (
     default_flags,
     first_duplicates,
 )
-from causalgia.sequences import Motif, decode, encode, reverse_complement
-from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.sequences import Motif, decode, encode
+from causalgia.sequences.alphabet import reverse_complement, reverse_complement_iupac
 from causalgia.sequences.composition import (
     gc_extremes,
     iupac_hits,

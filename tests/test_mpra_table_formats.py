@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import causalgia as cg
-from causalgia.cli import app
+from causalgia.cli.commands import app
 from causalgia.errors import CountsError
 
 SIDE = pd.DataFrame(

@@ -9,8 +9,7 @@ import tomllib
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import causalgia as cg
 from causalgia.design import NullModel, null_from_dict

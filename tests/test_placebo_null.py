@@ -14,8 +14,8 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
-from causalgia.multiplicity import placebo_fences, placebo_rank, placebo_region
-from causalgia.multiplicity.placebo import tasks_without_scale
+from causalgia.multiplicity import placebo_fences, placebo_rank
+from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
 
 EFFECT = ("contrast", "task")
 

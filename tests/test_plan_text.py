@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import causalgia as cg
+from causalgia._reporting.size_answers import is_size, size_report
 from causalgia.errors import OutcomesError
 from causalgia.inputs import wide
-from causalgia.reporting.size_answers import is_size, size_report
 
 
 def design(n_arms: int = 1, name: str = "GATA", **options: object) -> cg.Design:

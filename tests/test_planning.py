@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import optimize, stats
 
 import causalgia as cg
@@ -26,18 +25,19 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate, from_effects, variance_components
 from causalgia.planning import (
-    Prices,
-    Sources,
-    cheapest,
     cheapest_split,
-    detectable,
     minimal_detectable_effect,
     power,
     sample_size,
+)
+from causalgia.planning._cheapest_split import Prices, Sources, cheapest
+from causalgia.planning.power_functions import (
+    _inside_probability,
+    detectable,
+    least_integer,
     t_power,
     verdict_probability,
 )
-from causalgia.planning.power_functions import _inside_probability, least_integer
 
 CASE = Path(__file__).parent / "reference" / "power"
 EXPECTED = json.loads((CASE / "expected.json").read_text())

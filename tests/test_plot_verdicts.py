@@ -12,7 +12,7 @@ from matplotlib.collections import PathCollection
 import causalgia as cg
 from causalgia import plot
 from causalgia.errors import ContrastError, EstimateError, OutcomesError
-from causalgia.multiplicity import equivalence
+from causalgia.multiplicity.tost import equivalence
 from causalgia.planning import power
 
 ABOUT = {"scale": "log counts", "control": "placebo", "predictor": "Basenji2"}

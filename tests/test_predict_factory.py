@@ -14,7 +14,8 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import EstimateError, PredictorError
-from causalgia.predict import contrast_deviation, function_predictor, load_predictor
+from causalgia.predict import function_predictor, load_predictor
+from causalgia.predict.answer_comparisons import contrast_deviation
 
 TOKENS = np.random.default_rng(0).integers(0, 4, (20, 12), dtype=np.uint8)
 

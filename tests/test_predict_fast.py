@@ -13,6 +13,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import PredictorError
+from causalgia.zoo.oracles import names
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -590,7 +591,7 @@ def test_ensembles_and_zoo_networks_are_pickled():
     cloudpickle = pytest.importorskip("cloudpickle")
     pair = cg.Ensemble({"a": predictor(Layers(1)), "b": predictor(Layers(2))})
     count = cg.FunctionPredictor(lambda x: x[:, 0].sum(-1))
-    for asked in (pair, cg.zoo.oracle(cg.zoo.names()[0]), count):
+    for asked in (pair, cg.zoo.oracle(names()[0]), count):
         length = 41 if asked is not pair else LENGTH
         tokens = np.random.default_rng(3).integers(0, 4, (9, length), dtype=np.uint8)
         copy = pickle.loads(cloudpickle.dumps(asked))

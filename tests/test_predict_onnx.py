@@ -16,6 +16,7 @@ import pytest
 import causalgia as cg
 from causalgia.errors import PredictorError
 from causalgia.predict import check_batch_mates
+from causalgia.predict.onnx import export_onnx
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -463,7 +464,7 @@ def test_an_exported_network_answers_as_before(tmp_path):
         scale="log",
         reduce=lambda y: y * 2,
     )
-    written = cg.predict.export_onnx(asked, tmp_path / "net.onnx", length=LENGTH)
+    written = export_onnx(asked, tmp_path / "net.onnx", length=LENGTH)
     np.testing.assert_allclose(
         written.predict(TOKENS), asked.predict(TOKENS), atol=1e-5
     )
@@ -490,15 +491,13 @@ def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch)
         PredictorError,
         match=r"net.onnx: the exported file is of no use: .*Keep the network",
     ):
-        cg.predict.export_onnx(First(), tmp_path / "net.onnx", length=LENGTH)
+        export_onnx(First(), tmp_path / "net.onnx", length=LENGTH)
 
     for odd in ("9", 0, True, 2.5):
         with pytest.raises(
             PredictorError, match=f"length={odd!r}; give the letters of a sequence"
         ):
-            cg.predict.export_onnx(
-                torch.nn.Flatten(), tmp_path / "net.onnx", length=odd
-            )
+            export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=odd)
 
     def refuse(*args, **options):
         raise RuntimeError("unsupported operator")
@@ -508,11 +507,11 @@ def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch)
         PredictorError,
         match=r"torch cannot export this network.*unsupported.*keep it a TorchPred",
     ):
-        cg.predict.export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=LENGTH)
+        export_onnx(torch.nn.Flatten(), tmp_path / "net.onnx", length=LENGTH)
     with pytest.raises(
         PredictorError, match=r"answers otherwise than the network, by up to 0.001"
     ):
         onnx._compare(np.float32([1, 2.001]), np.float32([1, 2]), tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(PredictorError, match="takes a torch.nn.Module"):
-        cg.predict.export_onnx(print, tmp_path / "net.onnx", length=LENGTH)
+        export_onnx(print, tmp_path / "net.onnx", length=LENGTH)

@@ -218,8 +218,8 @@ def test_units_of_explainn_are_nulled_by_name_and_add_up():
     arms = {"as it is": cg.Untreated(), "FOXA1": cg.Embed("TGTTTACTT", at=96)}
     design = cg.Design(null=cg.Genomic(of=tokens), arms=arms, n_units=50)
     outcomes = cg.run(design, cg.Ensemble(members, differ_by="architectures"), rng=0)
-    together = cg.contrast(
-        outcomes, over="model", models={"redundancy": "both - first - second + intact"}
+    together = cg.contrast_models(
+        outcomes, models={"redundancy": "both - first - second + intact"}
     )
     np.testing.assert_allclose(together["ice"], 0, atol=1e-6)
 

@@ -34,8 +34,10 @@ from causalgia.errors import (
 )
 from causalgia.multiplicity import placebo_fences
 from causalgia.sequences import decode, encode
-from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.sequences.alphabet import reverse_complement, reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
+from causalgia.zoo._true_ace import true_ace
+from causalgia.zoo.terms import Hill, Slope
 
 # effects of oracles do not, here and there
 pytestmark = pytest.mark.filterwarnings("ignore:.*not vary at all")
@@ -271,7 +273,7 @@ def test_a_word_and_its_reverse_complement_are_one_across_tasks():
     effects.
     """
     words = [
-        cg.zoo.MotifCount("AGATAAG", 2.0, "both", gain=cg.zoo.Slope(slope))
+        cg.zoo.MotifCount("AGATAAG", 2.0, "both", gain=Slope(slope))
         for slope in (0.02, -0.02)
     ]
     both = cg.zoo.Oracle(*words, tasks=["a", "b"], weights=[[1.0, 0.0], [0.0, -1.0]])
@@ -478,7 +480,7 @@ def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(propos
     words = decisions.sel(contrast=list(WORDS))
     assert (words["verdict"] == "higher").all()
     design = cg.Design(null=null, arms=list(trial.named_arms), n_units=300)
-    truth = cg.zoo.true_ace(design, rbfox1, control="untreated").sel(
+    truth = true_ace(design, rbfox1, control="untreated").sel(
         contrast=list(WORDS), task="RBFOX1"
     )
     assert (abs(words["ace"] - truth) < 4.5 * words["se"]).all()
@@ -492,7 +494,7 @@ def test_units_that_proposed_are_refused():
     for again in (cg.DinucleotideShuffle, cg.Genomic):
         for rows in (
             sample["sequence"].values,
-            cg.sequences.reverse_complement(sample["sequence"].values),
+            reverse_complement(sample["sequence"].values),
         ):
             with pytest.raises(DesignError, match="60 of 60 sequences proposed"):
                 cg.experiments.proposals(found, again(of=rows))
@@ -506,7 +508,7 @@ def test_fingerprints_are_those_of_both_strands():
     rows = planted(20, "TGCATG")
     one, other = (
         sequence_fingerprints(rows),
-        sequence_fingerprints(cg.sequences.reverse_complement(rows)),
+        sequence_fingerprints(reverse_complement(rows)),
     )
     assert (one == other).all()
     assert len(set(one.tolist())) == 20
@@ -691,7 +693,7 @@ def test_random_answers_confirm_next_to_nothing(seed):
         (
             cg.zoo.Saturating(
                 (cg.zoo.MotifCount("TGCATG", 1.0), cg.zoo.MotifCount("AGAATG", 1.0)),
-                cg.zoo.Hill(top=2.0, half=0.05),
+                Hill(top=2.0, half=0.05),
             ),
             "saturating",
         ),
@@ -949,9 +951,7 @@ def test_impossible_requests_are_refused(call, error, says):
 
 def test_copies_on_either_strand_count_once():
     rows = planted(60, "TGCATG")
-    copied = np.concatenate(
-        [rows, rows[:20], cg.sequences.reverse_complement(rows[:20])]
-    )
+    copied = np.concatenate([rows, rows[:20], reverse_complement(rows[:20])])
     found = cg.discover(rbfox1, copied, rng=0)
     assert found.n_proposing + found.n_fresh == 60
     noted = " ".join(found.report(notes=True).split())

@@ -11,8 +11,7 @@ import shutil
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import causalgia as cg
 from causalgia.errors import (
@@ -23,8 +22,7 @@ from causalgia.errors import (
     ProtocolError,
     RandomnessError,
 )
-from causalgia.protocol import _protocol as room
-from causalgia.protocol import compare_runs
+from causalgia.protocol import _protocol as room, compare_runs
 
 ARMS = {
     "untreated": cg.Untreated(),

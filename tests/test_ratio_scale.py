@@ -14,7 +14,8 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import EstimateError
-from causalgia.multiplicity import equivalence, selected_intervals
+from causalgia.multiplicity import selected_intervals
+from causalgia.multiplicity.tost import equivalence
 
 
 def clear(scale: Any) -> xr.Dataset:

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 import causalgia as cg
@@ -31,9 +30,9 @@ from causalgia.estimation import (
     estimate,
     fieller,
     interaction_across_scales,
-    wald_htz,
 )
 from causalgia.estimation.ratios import clear_from, working_scale
+from causalgia.estimation.standard_errors import wald_htz
 from causalgia.numerics.moments import p_and_limits
 from causalgia.schema import validate
 

@@ -12,19 +12,15 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import DesignError, SequenceError
-from causalgia.sequences import (
-    Variant,
-    decode,
-    encode,
-    reverse_complement,
-    variant_windows,
-)
+from causalgia.sequences import Variant, decode, encode
+from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.listed_variants import left_normalized
 from causalgia.sequences.windowed_variants import (
     distance_class,
     place_by_read_out,
     variant_changes,
+    variant_windows,
 )
 
 LENGTH = 61

@@ -14,19 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import (
-    Sequences,
-    decode,
-    encode,
-    from_bed,
-    one_hot,
-    read_fasta,
-    reverse_complement,
-)
+from causalgia.sequences import Sequences, decode, encode, from_bed, one_hot, read_fasta
+from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.fasta import as_sequences, parse_fasta
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.text_files import read_text
@@ -118,7 +110,7 @@ def test_sequences_cannot_be_changed_from_outside():
 
 def test_the_digest_is_the_same_in_every_process():
     code = (
-        "from causalgia.sequences import *; print(Sequences(encode(['ACGT', 'TTTT']), "
+        "from causalgia.sequences import Sequences, encode; print(Sequences(encode(['ACGT', 'TTTT']), "
         "('a', 7)).digest)"
     )
     fresh = subprocess.run(

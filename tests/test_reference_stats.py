@@ -22,15 +22,9 @@ from student import assert_holds_t, of_t
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import from_frame
 from causalgia.errors import FewClustersWarning
-from causalgia.estimation import (
-    covariance,
-    estimate,
-    mean_ice,
-    mean_of_cluster_means,
-    moderate,
-    regress,
-    wald_htz,
-)
+from causalgia.estimation import covariance, estimate, mean_ice
+from causalgia.estimation.crossover import mean_of_cluster_means
+from causalgia.estimation.standard_errors import moderate, regress, wald_htz
 from causalgia.multiplicity import adjust
 from causalgia.numerics.moments import p_and_limits
 

@@ -30,17 +30,12 @@ from causalgia.estimation import (
     random_effects,
 )
 from causalgia.estimation.standard_errors import moderate_unequal
-from causalgia.multiplicity import (
-    equicoordinate,
-    hierarchical_p,
-    multivariate_t_max,
-    placebo_region,
-    selected_intervals,
-    sign_flip_max_t,
-    storey_q,
-    weighted_bh,
-)
-from causalgia.multiplicity.adjusted_p import stepwise
+from causalgia.multiplicity import hierarchical_p, selected_intervals, weighted_bh
+from causalgia.multiplicity.adjusted_p import stepwise, storey_q
+from causalgia.multiplicity.joint_methods import sign_flip_max_t
+from causalgia.multiplicity.multivariate_t import equicoordinate, multivariate_t_max
+from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.tost import equivalence
 from causalgia.posterior import prior_predictive
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.density_grids import gauss_rule, resolve_density, support_grid
@@ -739,8 +734,8 @@ def test_a_region_of_ratios_contains_1(rope: Any) -> None:
 
 def test_a_region_on_one_side_of_0_is_a_region() -> None:
     with pytest.raises(DecisionError, match="does not contain 1"):
-        cg.multiplicity.equivalence(RATIOS, rope=(-0.1, 0.1))
-    assert cg.multiplicity.equivalence(RATIOS, rope=(0.5, 1.5))["verdict"].size == 4
+        equivalence(RATIOS, rope=(-0.1, 0.1))
+    assert equivalence(RATIOS, rope=(0.5, 1.5))["verdict"].size == 4
     assert cg.decide(ESTIMATES, rope=(0.1, 0.5))["verdict"].size == 4
 
 
@@ -811,7 +806,7 @@ def test_effects_without_a_square_have_no_verdict() -> None:
         ([1e155, 2e155], 1e154, (-1e154, 1e154)),
         ([1.0, 2.0], 1.0, (-1e155, 1e155)),
     ):
-        for verb in (cg.decide, cg.multiplicity.equivalence):
+        for verb in (cg.decide, equivalence):
             with pytest.raises(
                 EstimateError,
                 match="contrast 0: .* has a square beyond float64; divide them all",

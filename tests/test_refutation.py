@@ -19,7 +19,33 @@ from causalgia.paper.html_page import _checks
 from causalgia.refutation import Claim, placebo_controls
 from causalgia.refutation._refute import CHECKS, _as_checks
 from causalgia.refutation.claim import permutation_p, upper_tail
-from causalgia.refutation.null_shift import auc_limits, log_odds, mmd_test
+from causalgia.refutation.claim_limits import dose_reversal, other_null_models
+from causalgia.refutation.null_shift import (
+    auc_limits,
+    classifier,
+    kmer_composition,
+    log_odds,
+    mmd_test,
+    prediction_range,
+    reweighted_effect,
+)
+from causalgia.refutation.placebo_controls import (
+    another_control,
+    identical_arms,
+    positive_control,
+)
+from causalgia.refutation.predictor_faults import (
+    numerical_floor,
+    predictor_disagreement,
+    randomized_weights,
+    strand,
+)
+from causalgia.refutation.unit_faults import (
+    balance,
+    degenerate_draws,
+    junction_sites,
+    subset_of_units,
+)
 from causalgia.schema import validate
 from causalgia.trial.design_notes import auroc
 from causalgia.zoo import MotifCount, Oracle
@@ -109,7 +135,7 @@ def test_each_check_alone_gives_the_rows_that_refute_gives():
         outcomes, oracle, rng=1, checks=["subset_of_units", "degenerate_draws"]
     )
     assert both["check"].values.tolist() == ["subset of units", "degenerate draws"]
-    alone = cg.refutation.degenerate_draws(Claim(outcomes, oracle, rng=9))
+    alone = degenerate_draws(Claim(outcomes, oracle, rng=9))
     assert (
         alone["value"].item()
         == both["value"].sel(check="degenerate draws").item()
@@ -255,9 +281,9 @@ def test_real_sequences_of_the_null_model_are_not_told_from_its_units():
     oracle = cg.zoo.oracle("rbfox1_like")
     claim = claim_of(design(300), oracle, real=real)
     for check in (
-        cg.refutation.classifier,
-        cg.refutation.prediction_range,
-        cg.refutation.reweighted_effect,
+        classifier,
+        prediction_range,
+        reweighted_effect,
     ):
         assert check(claim)["status"].item() == "pass"
     rich = [
@@ -267,10 +293,10 @@ def test_real_sequences_of_the_null_model_are_not_told_from_its_units():
         )
     ]
     shifted = claim_of(design(300), oracle, real=rich)
-    assert cg.refutation.classifier(shifted)["status"].item() == "fail"
-    assert cg.refutation.kmer_composition(shifted)["status"].item() == "warn"
+    assert classifier(shifted)["status"].item() == "fail"
+    assert kmer_composition(shifted)["status"].item() == "warn"
     # too few effective units to tell
-    assert cg.refutation.reweighted_effect(shifted)["status"].item() == "warn"
+    assert reweighted_effect(shifted)["status"].item() == "warn"
 
 
 def test_an_effect_that_depends_on_the_null_model_is_found():
@@ -289,7 +315,7 @@ def test_an_effect_that_depends_on_the_null_model_is_found():
         return word * (2 * (one_hot[:, 1:3].mean(axis=(1, 2)) * 2 > 0.35) - 1)
 
     predictor = cg.FunctionPredictor(signed, tasks=["a"], fingerprint="signed")
-    found = cg.refutation.other_null_models(claim_of(design(300), predictor, real=real))
+    found = other_null_models(claim_of(design(300), predictor, real=real))
     assert status(found, "other null models") == "fail"
 
 
@@ -306,23 +332,17 @@ def test_a_dose_that_goes_back_is_found():
         null=cg.Uniform(length=50), arms=sites, n_units=200, contrasts="0 sites"
     )
     outcomes = cg.run(trial, cg.zoo.oracle("additive"), rng=0)
-    assert (
-        status(cg.refutation.dose_reversal(Claim(outcomes, rng=1)), "dose reversal")
-        == "pass"
-    )
+    assert status(dose_reversal(Claim(outcomes, rng=1)), "dose reversal") == "pass"
     back = outcomes.copy(deep=True)
     back["outcome"][:, 2] -= 7.0
-    assert (
-        status(cg.refutation.dose_reversal(Claim(back, rng=1)), "dose reversal")
-        == "fail"
-    )
+    assert status(dose_reversal(Claim(back, rng=1)), "dose reversal") == "fail"
 
 
 # --- single checks
 
 
 def test_a_control_that_carries_the_word_is_found_although_it_hides_the_effect():
-    found = cg.refutation.another_control(
+    found = another_control(
         claim_of(design(control=cg.Embed(WORD, at=5)), cg.zoo.oracle("additive"))
     )
     assert status(found, "another control") == "fail"
@@ -333,14 +353,12 @@ def test_a_word_that_the_predictor_must_know_is_found_or_missed():
     oracle = cg.zoo.oracle("additive")
     assert (
         status(
-            cg.refutation.positive_control(
-                claim_of(design(), oracle, positive="AGAAUG")
-            ),
+            positive_control(claim_of(design(), oracle, positive="AGAAUG")),
             "positive control",
         )
         == "pass"
     )
-    deaf = cg.refutation.positive_control(claim_of(design(), oracle, positive="CCAUUG"))
+    deaf = positive_control(claim_of(design(), oracle, positive="CCAUUG"))
     assert status(deaf, "positive control") == "fail"
 
 
@@ -350,14 +368,14 @@ def test_units_of_another_null_model_are_not_those_of_the_control():
     shifted = outcomes.assign(outcome=outcomes["outcome"] + 0.8)
     assert (
         status(
-            cg.refutation.identical_arms(Claim(outcomes, oracle, rng=1)),
+            identical_arms(Claim(outcomes, oracle, rng=1)),
             "identical arms",
         )
         == "pass"
     )
     assert (
         status(
-            cg.refutation.identical_arms(Claim(shifted, oracle, rng=1)),
+            identical_arms(Claim(shifted, oracle, rng=1)),
             "identical arms",
         )
         == "fail"
@@ -369,14 +387,8 @@ def test_a_predictor_that_changes_on_the_way_is_found_by_halves_of_the_units():
     outcomes = cg.run(design(), oracle, rng=0)
     drift = outcomes.copy(deep=True)
     drift["outcome"][150:, 1] += 1.5
-    assert (
-        status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units")
-        == "pass"
-    )
-    assert (
-        status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units")
-        == "fail"
-    )
+    assert status(subset_of_units(Claim(outcomes, rng=1)), "subset of units") == "pass"
+    assert status(subset_of_units(Claim(drift, rng=1)), "subset of units") == "fail"
 
 
 def parallel_table(
@@ -401,14 +413,12 @@ def parallel_table(
 def test_halves_of_a_parallel_trial_agree_within_error_and_differ_where_the_predictor_changed():
     rng = np.random.default_rng(8)
     sound = [Claim(parallel_table(rng), rng=1, control="arm 0") for _ in range(200)]
-    p = np.array([cg.refutation.subset_of_units(one)["value"].item() for one in sound])
+    p = np.array([subset_of_units(one)["value"].item() for one in sound])
     assert 1 <= (p <= 0.05).sum() <= 21  # of 200 at 5 %, 4 standard errors
     changed = [
         Claim(parallel_table(rng, later=2.0), rng=1, control="arm 0") for _ in range(5)
     ]
-    assert {cg.refutation.subset_of_units(one)["status"].item() for one in changed} == {
-        "fail"
-    }
+    assert {subset_of_units(one)["status"].item() for one in changed} == {"fail"}
 
 
 def test_a_predictor_that_changes_on_the_way_is_found_where_each_parent_has_many_units():
@@ -422,21 +432,15 @@ def test_a_predictor_that_changes_on_the_way_is_found_where_each_parent_has_many
     )
     drift = outcomes.copy(deep=True)
     drift["outcome"][200:, 1] += 1.5
-    assert (
-        status(cg.refutation.subset_of_units(Claim(outcomes, rng=1)), "subset of units")
-        == "pass"
-    )
-    assert (
-        status(cg.refutation.subset_of_units(Claim(drift, rng=1)), "subset of units")
-        == "fail"
-    )
+    assert status(subset_of_units(Claim(outcomes, rng=1)), "subset of units") == "pass"
+    assert status(subset_of_units(Claim(drift, rng=1)), "subset of units") == "fail"
 
 
 def test_half_of_a_parallel_trial_with_few_units_of_an_arm_is_not_compared():
     claim = Claim(
         parallel_table(np.random.default_rng(0), n=45), rng=1, control="arm 0"
     )
-    found = cg.refutation.subset_of_units(claim)
+    found = subset_of_units(claim)
     assert found.sizes["check"] == 0
     assert "of an arm; 10 are the least" in found.attrs["not_applicable"]
 
@@ -451,7 +455,7 @@ def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
         contrasts="control",
         assignment="parallel",
     )
-    found = cg.refutation.junction_sites(
+    found = junction_sites(
         claim_of(trial, Oracle(MotifCount("GAUU", 1.0)), motifs=["GAUU"])
     )
     assert status(found, "junction sites") == "fail"
@@ -461,7 +465,7 @@ def test_an_effect_of_a_junction_is_found_in_a_parallel_trial():
 def test_placebo_words_are_no_sites_that_the_predictor_reads():
     arms = {"control": cg.Placebo(WORD, at=AT), WORD: cg.Embed(WORD, at=AT)}
     shares = [
-        cg.refutation.junction_sites(
+        junction_sites(
             claim_of(
                 cg.Design(
                     null=cg.Uniform(length=41),
@@ -482,9 +486,7 @@ def test_copies_that_are_one_parent_are_not_counted_as_repeated_draws():
         cg.Uniform(length=41).sample(240, rng=9)["sequence"].values
     )
     copied = cg.Genomic(of=[*sequences, *sequences[:80]])
-    found = cg.refutation.degenerate_draws(
-        claim_of(design(320, copied), cg.zoo.oracle("additive"))
-    )
+    found = degenerate_draws(claim_of(design(320, copied), cg.zoo.oracle("additive")))
     assert found["value"].item() == 1.0
 
 
@@ -508,12 +510,9 @@ def test_a_report_says_that_a_trial_without_effect_claims_nothing():
 def test_arms_of_unlike_backgrounds_are_out_of_balance():
     oracle = cg.zoo.oracle("additive")
     outcomes = cg.run(design(assignment="parallel"), oracle, rng=0)
-    assert (
-        status(cg.refutation.balance(Claim(outcomes, oracle, rng=1)), "balance")
-        == "pass"
-    )
+    assert status(balance(Claim(outcomes, oracle, rng=1)), "balance") == "pass"
     moved = outcomes["gc"] + 0.2 * (outcomes["assigned"] == WORD)
-    found = cg.refutation.balance(Claim(outcomes.assign_coords(gc=moved), rng=1))
+    found = balance(Claim(outcomes.assign_coords(gc=moved), rng=1))
     assert status(found, "balance") == "fail"
 
 
@@ -521,7 +520,7 @@ def test_stored_outcomes_of_another_state_of_the_predictor_are_found():
     oracle = cg.zoo.oracle("additive")
     outcomes = cg.run(design(), oracle, rng=0)
     noise = np.random.default_rng(0).normal(0, 0.3, outcomes["outcome"].shape)
-    found = cg.refutation.numerical_floor(
+    found = numerical_floor(
         Claim(outcomes.assign(outcome=outcomes["outcome"] + noise), oracle, rng=1)
     )
     assert status(found, "same answers") == "fail"
@@ -530,7 +529,7 @@ def test_stored_outcomes_of_another_state_of_the_predictor_are_found():
 def test_members_of_opposite_signs_disagree():
     up, down, other = (Oracle(MotifCount(WORD, effect)) for effect in (1.0, -3.0, -2.0))
     both = cg.Ensemble({"a": up, "b": down, "c": other}, differ_by="architectures")
-    found = cg.refutation.predictor_disagreement(claim_of(design(), both))
+    found = predictor_disagreement(claim_of(design(), both))
     assert status(found, "predictor disagreement") == "fail"
     assert found["value"].item() == pytest.approx(2 / 3)
 
@@ -541,14 +540,11 @@ def test_a_predictor_of_both_strands_passes_on_the_other_strand():
         null=cg.Uniform(length=200), arms=arms, n_units=200, contrasts="control"
     )
     assert (
-        status(
-            cg.refutation.strand(claim_of(trial, cg.zoo.oracle("gata1_like"))), "strand"
-        )
-        == "pass"
+        status(strand(claim_of(trial, cg.zoo.oracle("gata1_like"))), "strand") == "pass"
     )
     assert (
         status(
-            cg.refutation.strand(claim_of(design(), cg.zoo.oracle("additive"))),
+            strand(claim_of(design(), cg.zoo.oracle("additive"))),
             "strand",
         )
         == "warn"
@@ -561,7 +557,7 @@ def test_a_network_without_training_is_like_its_copies():
     network = cg.zoo.load("rbfox1_like", member=0)
     assert (
         status(
-            cg.refutation.randomized_weights(claim_of(design(200), network)),
+            randomized_weights(claim_of(design(200), network)),
             "randomized weights",
         )
         == "pass"
@@ -578,7 +574,7 @@ def test_a_network_without_training_is_like_its_copies():
         null=cg.Uniform(length=41), arms=arms, n_units=600, contrasts="control"
     )
     fresh = [
-        cg.refutation.randomized_weights(
+        randomized_weights(
             claim_of(trial, cg.TorchPredictor(body.eval(), tasks=["a"]), rng=seed)
         )
         for seed in range(3)
@@ -696,7 +692,7 @@ def test_shuffles_and_real_enhancers_do_not_overlap_in_a_real_network(shared):
         n_units=100,
         contrasts="control",
     )
-    found = cg.refutation.prediction_range(claim_of(trial, predictor))
+    found = prediction_range(claim_of(trial, predictor))
     assert status(found, "prediction range") == "fail"
     assert "dev" in found["reason"].item()
     assert "they do not overlap" in found["reason"].item()
@@ -706,7 +702,7 @@ def test_needed_predictions_are_those_of_few_units():
     oracle = cg.zoo.oracle("additive")
     few = claim_of(design(5), oracle)
     assert cg.refutation.predictions_needed(few)["strand"] == 20
-    assert int(cg.refutation.strand(few)["n_predictions"].sum()) == 20
+    assert int(strand(few)["n_predictions"].sum()) == 20
     real = cg.sequences.decode(
         cg.Uniform(length=41).sample(5, rng=5)["sequence"].values
     )

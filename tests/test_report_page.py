@@ -18,9 +18,9 @@ import xarray as xr
 from chromium import Chromium
 
 import causalgia as cg
+from causalgia._reporting.answers import answer_parts
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.paper.html_page import isolated
-from causalgia.reporting.answers import answer_parts
 
 HOSTILE = (
     "<script>window.hacked = 1</script>",

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia import _reporting
 from causalgia.errors import DegenerateWarning, OutcomesError
 from causalgia.mpra.text_reports import describe_concordance
 
@@ -95,7 +96,7 @@ def test_a_simultaneous_interval_says_that_it_is_one(method, named):
         "each contrast alone."
     )
     assert line in " ".join(text.split())
-    assert "95 % simultaneous interval" in cg.reporting.cells(band)[0]
+    assert "95 % simultaneous interval" in _reporting.cells(band)[0]
     assert "t with n - 1 df (SE and p)." in text
     assert ("may cover less than" in " ".join(text.split())) == (
         method != "bootstrap_t"
@@ -153,17 +154,17 @@ def test_an_exact_effect_has_no_p_value():
         n_units=2,
         n_clusters=2,
     )
-    header, (line,) = cg.reporting.cells(found)
+    header, (line,) = _reporting.cells(found)
     assert dict(zip(header, line, strict=True))["p"] == "exact"
     assert "exact" not in header
-    header, (line,) = cg.reporting.cells(found.assign(p=found["p"] + 1))
+    header, (line,) = _reporting.cells(found.assign(p=found["p"] + 1))
     assert (header[-2:], line[-2:]) == (["units", "p"], ["same effect", "1.0"])
     of_units = found.assign_attrs(target="units")
     certain = cg.decide(of_units, rope=(-0.1, 0.1))
     text = " ".join(cg.report(certain, sentences=True).split())
     assert "1.000 [1.000, 1.000] (exact: no unit differs); increases, above" in text
     assert "q = 0" not in text
-    header, (line,) = cg.reporting.cells(certain)
+    header, (line,) = _reporting.cells(certain)
     assert (header[-2:], line[-2:]) == (["q", "n"], ["exact", "2"])
 
 
@@ -172,7 +173,7 @@ def test_units_that_all_answer_alike_have_an_interval_of_the_share_that_was_miss
         ace=1.0, se=0.0, largest_ice=1.0, exact=True, n_units=1_000, n_clusters=1_000
     )
     decided = cg.decide(found, rope=(-0.1, 0.1))
-    header, (line,) = cg.reporting.cells(decided)
+    header, (line,) = _reporting.cells(decided)
     assert dict(zip(header, line, strict=True))["units"] == "same effect"
     text = cg.report(decided, sentences=True)
     assert "(the same in all 1,000 units); increases, above the ROPE" in text
@@ -181,7 +182,7 @@ def test_units_that_all_answer_alike_have_an_interval_of_the_share_that_was_miss
 
 def test_p_values_have_two_digits():
     assert [
-        cg.reporting.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)
+        _reporting.format_p(p) for p in (0.0003, 0.00071, 0.0049, 0.05, 0.317, 1.0)
     ] == [
         "0.00030",
         "0.00071",
@@ -220,7 +221,7 @@ def test_an_interval_of_rounding_has_two_digits():
         "lower": -1.201270971279325e-14,
         "upper": 1.201270971279325e-14,
     }
-    assert cg.reporting.format_effect(row) == ("0", "[-1.20e-14, 1.20e-14]")
+    assert _reporting.format_effect(row) == ("0", "[-1.20e-14, 1.20e-14]")
 
 
 def test_a_ratio_is_described_as_a_quotient():

@@ -8,15 +8,11 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import causalgia as cg
-from causalgia import report, reporting
-from causalgia.analysis import NOTHING_PLANNED
-from causalgia.errors import OutcomesError
-from causalgia.mpra.counts._noise_model import two_arms
-from causalgia.reporting import (
+from causalgia import _reporting, report
+from causalgia._reporting import (
     cells,
     format_effect,
     format_number,
@@ -26,8 +22,11 @@ from causalgia.reporting import (
     placebo_summary,
     rows,
 )
-from causalgia.reporting.table_formats import is_large
-from causalgia.reporting.verdict_sentences import reversal_sentence
+from causalgia._reporting.table_formats import is_large
+from causalgia._reporting.verdict_sentences import reversal_sentence
+from causalgia.analysis import NOTHING_PLANNED
+from causalgia.errors import OutcomesError
+from causalgia.mpra.counts._noise_model import two_arms
 
 EFFECT = ("contrast", "task")
 
@@ -313,7 +312,7 @@ def test_only_estimates_are_reported():
         posterior["posterior"],
         {"posterior": posterior["posterior"]},
     ):
-        for say in (report, reporting.rows):
+        for say in (report, _reporting.rows):
             with pytest.raises(
                 OutcomesError, match=r"decide first: cg.decide\(posterior, rope="
             ):
@@ -516,13 +515,6 @@ def test_outcomes_say_what_they_reserve_confirm_and_why_they_ended():
     for name, said in told.items():
         assert f"{name:<12}{said}" in report(found).splitlines()
         assert name not in report(found.drop_attrs())
-
-
-def test_the_room_exports_what_it_says():
-    assert all(
-        callable(getattr(reporting, name)) or name in ("Row", "Rows")
-        for name in reporting.__all__
-    )
 
 
 def decided(**choice):

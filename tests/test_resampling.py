@@ -8,23 +8,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from causalgia.errors import EstimateError, RandomnessError
 from causalgia.estimation import mean_ice
 from causalgia.estimation.joint_tests import randomization_test, sign_flip_test
-from causalgia.multiplicity import bootstrap_t_max, sign_flip_max_t
 from causalgia.multiplicity.bootstrap_t import (
     _t_of_equal_clusters,
     _t_of_unequal_clusters,
+    bootstrap_t_max,
     missed_share,
     missed_share_sentence,
     rare_p,
     rare_reach,
 )
-from causalgia.multiplicity.joint_methods import _random_signs
+from causalgia.multiplicity.joint_methods import _random_signs, sign_flip_max_t
 
 HERE = Path(__file__).parent / "reference"
 

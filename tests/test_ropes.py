@@ -12,8 +12,8 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import DecisionError, DesignError
-from causalgia.multiplicity import equivalence
 from causalgia.multiplicity.regions import rope_region
+from causalgia.multiplicity.tost import equivalence
 from causalgia.ropes import Rope
 from causalgia.verdicts import heterogeneity
 

@@ -13,7 +13,7 @@ from foreign_store import manifest_of, put_manifest
 from typer.testing import CliRunner
 
 import causalgia as cg
-from causalgia.cli import app
+from causalgia.cli.commands import app
 from causalgia.errors import DesignError, StoreError, TrialInterruptedError
 from causalgia.trial.archive import Archive
 

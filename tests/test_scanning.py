@@ -9,18 +9,11 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import (
-    Motif,
-    decode,
-    encode,
-    find_instances,
-    reverse_complement,
-)
-from causalgia.sequences.alphabet import IUPAC
+from causalgia.sequences import Motif, decode, encode, find_instances
+from causalgia.sequences.alphabet import IUPAC, reverse_complement
 from causalgia.sequences.motif_scores import cutoff, step_scores, tail_probabilities
 
 TOY = Motif.from_counts(

@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia._reporting.answer_sentences import cut, cut_apart
 from causalgia.inputs import wide
-from causalgia.reporting.answer_sentences import cut, cut_apart
 
 
 def decided(
@@ -209,7 +209,7 @@ def test_skewed_effects_are_listed_by_name() -> None:
         },
         coords={"contrast": ["GATA1", "GATA1, core broken"], "task": ["a", "b"]},
     ).isel(task=[0, 1], contrast=[0, 1])
-    from causalgia.reporting._trial_report import shape_lines
+    from causalgia._reporting._trial_report import shape_lines
 
     assert shape_lines(table.isel(task=[0]))[0].startswith(
         "GATA1 and 'GATA1, core broken' are skewed"

@@ -17,12 +17,13 @@ from causalgia.errors import (
 )
 from causalgia.estimation import shape_change
 from causalgia.sequences.alphabet import reverse_complement
+from causalgia.zoo.oracles import Imprint, ProfileOracle
 
 RNG = np.random.default_rng(0)
 WORDS = {"footprint": "AGATAAG", "promoter": "TATAAA"}
 
 
-def oracle(name: str) -> cg.zoo.ProfileOracle:
+def oracle(name: str) -> ProfileOracle:
     return getattr(cg.zoo, name)()
 
 
@@ -59,11 +60,9 @@ def test_true_curves_are_what_many_units_show(name):
 
 
 def test_expectations_are_enumerated():
-    made = cg.zoo.ProfileOracle(
-        cg.zoo.Imprint(
-            "a", "GA", heights=(-1.0, 2.0), start=-1, flank_gain=0.3, flank=2
-        ),
-        cg.zoo.Imprint("b", "NC", heights=(1.0,), flank_gain=-0.2, flank=-3),
+    made = ProfileOracle(
+        Imprint("a", "GA", heights=(-1.0, 2.0), start=-1, flank_gain=0.3, flank=2),
+        Imprint("b", "NC", heights=(1.0,), flank_gain=-0.2, flank=-3),
         baseline=3.0,
     )
     tokens = np.stack(
@@ -90,12 +89,10 @@ def test_a_promoter_is_the_same_on_the_other_strand():
 
 def test_imprints_that_are_none_are_refused():
     for make, message in (
-        (lambda: cg.zoo.Imprint("a", "GATA", heights=()), "no heights"),
-        (lambda: cg.zoo.ProfileOracle(), "made of imprints"),
+        (lambda: Imprint("a", "GATA", heights=()), "no heights"),
+        (lambda: ProfileOracle(), "made of imprints"),
         (
-            lambda: cg.zoo.ProfileOracle(
-                cg.zoo.Imprint("a", "GA", (1.0,)), track=cg.Track(bin=2)
-            ),
+            lambda: ProfileOracle(Imprint("a", "GA", (1.0,)), track=cg.Track(bin=2)),
             "not bins of 2",
         ),
     ):

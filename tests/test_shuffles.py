@@ -14,8 +14,7 @@ from math import exp, lgamma, log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.stats import chi2_contingency, chisquare
 
 from causalgia import compiled

@@ -20,16 +20,14 @@ from causalgia.errors import (
     RandomnessError,
 )
 from causalgia.estimation import estimate, from_effects
-from causalgia.multiplicity import (
-    adjust,
-    bootstrap_t_max,
+from causalgia.multiplicity import adjust, selected_intervals, simultaneous
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity.multivariate_t import (
     correlation_factor,
     equicoordinate,
     multivariate_t_max,
-    selected_intervals,
-    simultaneous,
+    product_probability,
 )
-from causalgia.multiplicity.multivariate_t import product_probability
 from causalgia.schema import validate
 
 CASE = Path(__file__).parent / "reference" / "shared_control"

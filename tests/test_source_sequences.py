@@ -276,9 +276,7 @@ def test_an_ensemble_has_them_by_model():
         2 * effects["source_effect"].values[..., 0],
     )
     cg.estimate(effects, target="population x predictors")
-    cg.estimate(
-        cg.contrast(outcomes, over="model", control=outcomes["model"].values[0])
-    )
+    cg.estimate(cg.contrast_models(outcomes, control=outcomes["model"].values[0]))
 
 
 def background_dependent(x):

@@ -23,9 +23,9 @@ from causalgia.errors import (
     DesignError,
     EstimateError,
 )
-from causalgia.stopping import (
+from causalgia.stopping import confidence_sequence
+from causalgia.stopping._confidence_sequence import (
     clusters_for_rare,
-    confidence_sequence,
     sequence_critical,
     unseen_share,
 )

@@ -15,13 +15,9 @@ import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.errors import CausalgiaWarning
 from causalgia.estimation import modification
-from causalgia.multiplicity import (
-    equivalence,
-    placebo_rank,
-    placebo_region,
-    selected_intervals,
-    simultaneous,
-)
+from causalgia.multiplicity import placebo_rank, selected_intervals, simultaneous
+from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.tost import equivalence
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import Exact
 from causalgia.posterior.mixture import mixture

@@ -11,6 +11,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import EstimateError, OutcomesError
+from causalgia.multiplicity.tost import equivalence
 
 ARMS = {"placebo": cg.Placebo("AGATAAG", at=46)} | {
     f"at {i}": cg.Embed("AGATAAG", at=i) for i in (10, 30, 50, 70)
@@ -71,7 +72,7 @@ def test_estimates_have_a_row_for_each_contrast_in_each_task(
         lambda e: cg.adjust(cg.estimate(e), method="holm"),
         lambda e: cg.adjust(e, method="bootstrap_t", n_draws=99, rng=1),
         lambda e: cg.multiplicity.simultaneous(e, n_draws=99, rng=1),
-        lambda e: cg.multiplicity.equivalence(cg.estimate(e), rope=(-0.1, 0.1)),
+        lambda e: equivalence(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1)),
         lambda e: cg.decide(e, rope=(-0.1, 0.1), error="fwer", rng=1),
         lambda e: cg.decide(cg.estimate(e), rope=(-0.1, 0.1), error="each"),

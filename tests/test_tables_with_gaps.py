@@ -20,7 +20,9 @@ from causalgia.errors import (
     EstimateError,
     OutcomesError,
 )
-from causalgia.estimation import contrasts_of_arms, from_incomplete, mean_ice, reml
+from causalgia.estimation import from_incomplete, mean_ice
+from causalgia.estimation.incomplete_estimates import contrasts_of_arms
+from causalgia.estimation.mixed_model import reml
 
 CASE = Path(__file__).parent / "reference" / "tables_with_gaps"
 EXPECTED = json.loads((CASE / "expected.json").read_text())
@@ -264,7 +266,7 @@ ESTIMATES = cg.estimate(EFFECTS)
             lambda: cg.contrast(OUTCOMES, control="wt", tasks="K562 - HepG2"),
             "a contrast between tasks",
         ),
-        (lambda: cg.contrast(OUTCOMES, over="model", control="wt"), "model"),
+        (lambda: cg.contrast_models(OUTCOMES, control="wt"), "of one predictor"),
         (
             lambda: cg.adjust(EFFECTS, method="bootstrap_t", rng=0),
             "of a table with gaps that lack an arm have none",

@@ -12,6 +12,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, PredictorError
+from causalgia.predict.onnx import export_onnx
 from causalgia.sequences.alphabet import reverse_complement
 
 LENGTH = 24
@@ -433,7 +434,7 @@ def test_an_exported_track_is_the_same(tmp_path):
             device="cpu",
             reduce=windows,
         )
-        file = cg.predict.export_onnx(made, tmp_path / "net.onnx", length=LENGTH)
+        file = export_onnx(made, tmp_path / "net.onnx", length=LENGTH)
         assert (file.tasks, file.scale, file.dims) == (
             made.tasks,
             made.scale,

@@ -29,7 +29,8 @@ from causalgia.experiments import (
     spacing,
 )
 from causalgia.sequences import decode, encode, find_instances
-from causalgia.zoo import MotifCount, Oracle, Slope
+from causalgia.zoo import MotifCount, Oracle
+from causalgia.zoo.terms import Slope
 
 BASES = "ACGT"
 
@@ -648,8 +649,8 @@ def test_junctions_of_alleles_and_of_motifs_by_name():
     design = cg.Design(
         null=contexts,
         arms={
-            "reference": cg.design.EmbedEach(["C", "T", "C"], at=[6, 6, 3]),
-            "alternate": cg.design.EmbedEach(["T", "C", "GATA"], at=[6, 6, 3]),
+            "reference": cg.EmbedEach(["C", "T", "C"], at=[6, 6, 3]),
+            "alternate": cg.EmbedEach(["T", "C", "GATA"], at=[6, 6, 3]),
         },
         n_units=3,
     )

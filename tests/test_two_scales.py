@@ -16,8 +16,7 @@ from scipy.stats import norm
 import causalgia as cg
 from causalgia.analysis_values import Prior
 from causalgia.errors import InferenceError
-from causalgia.posterior import two_scales as law_of_effects
-from causalgia.posterior import two_scales_hyper
+from causalgia.posterior import two_scales as law_of_effects, two_scales_hyper
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import LinearPart, fixed_effects_design, linear_part
 from causalgia.posterior.lattice import (

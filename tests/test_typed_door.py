@@ -72,7 +72,7 @@ WRONG = {
     "cg.experiments.share_of_predictors(3, rope=0)": 'Argument 1 to "share_of_predictors" has incompatible type "int"',
     "cg.mpra.concordance(x, 3)": 'Argument 2 to "concordance" has incompatible type "int"',
     'cg.estimation.joint_test("effects")': 'Argument 1 to "joint_test" has incompatible type "str"',
-    'cg.multiplicity.placebo_region("x")': 'Argument 1 to "placebo_region" has incompatible type "str"',
+    'cg.multiplicity.placebo_rank("x")': 'Argument 1 to "placebo_rank" has incompatible type "str"',
     'cg.posterior.profile("x", along="at", rng=0)': 'Argument 1 to "profile" has incompatible type "str"',
     "cg.plot.sharing(3)": 'Argument 1 to "sharing" has incompatible type "int"',
     "cg.tidy(3)": 'Argument 1 to "tidy" has incompatible type "int"',

@@ -20,7 +20,7 @@ from rotation import N_PARTS, ROOT, about, is_due
 from validate import CHECKS, FIGURES, page, table
 from validation.checks import SEEDS
 
-from causalgia.calibration import Row
+from causalgia.calibration.binomial_bands import Row
 
 pytestmark = pytest.mark.long
 EACH = 0.001 / len(CHECKS)

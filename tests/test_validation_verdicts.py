@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import validate
 from validation import verdicts
 
-from causalgia.calibration import Row
+from causalgia.calibration.binomial_bands import Row
 
 pytestmark = pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 COLUMNS = ("ace", "se", "df", "skewness", "n_units", "lower", "upper", "p")

@@ -13,8 +13,13 @@ from test_cli import call
 
 import causalgia as cg
 from causalgia.errors import OutcomesError, SequenceError
-from causalgia.sequences import Variant, decode, read_vcf
-from causalgia.sequences.variant_files import InfoField, annotated_vcf, info_name
+from causalgia.sequences import Variant, decode
+from causalgia.sequences.variant_files import (
+    InfoField,
+    annotated_vcf,
+    info_name,
+    read_vcf,
+)
 
 LENGTH = 60
 

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from causalgia.errors import SequenceError
-from causalgia.sequences import Variant, read_variants, variant_windows
+from causalgia.sequences import Variant, read_variants
+from causalgia.sequences.windowed_variants import variant_windows
 
 ROWS = [("chr1", 41, "rs1", "A", "G"), ("chr2", 9, "rs2", "CA", "C")]
 # columns as kundajelab/variant-scorer reads them: `bed` counts from 0, the others from

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 import causalgia as cg
 from causalgia.errors import SequenceError
-from causalgia.sequences import Variant, decode, read_vcf, variant_windows
+from causalgia.sequences import Variant, decode
+from causalgia.sequences.variant_files import read_vcf
+from causalgia.sequences.windowed_variants import variant_windows
 
 HEADER = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 CHROMOSOME = "ACGTTGCAAGCTTAGGCATCGATTACGGAC"

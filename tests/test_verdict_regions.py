@@ -15,8 +15,13 @@ from scipy import optimize
 
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
-from causalgia.multiplicity import placebo_fences, placebo_region
-from causalgia.multiplicity.placebo import placebos_needed, rank_errors, resolution_note
+from causalgia.multiplicity import placebo_fences
+from causalgia.multiplicity.placebo import (
+    placebo_region,
+    placebos_needed,
+    rank_errors,
+    resolution_note,
+)
 from causalgia.multiplicity.regions import (
     left_out_sentence,
     rope_region,

@@ -26,10 +26,9 @@ from causalgia.errors import (
     OutcomesError,
 )
 from causalgia.estimation.effect_intervals import independent_draws
-from causalgia.multiplicity import placebo_region
 from causalgia.multiplicity.adjusted_p import stepwise
 from causalgia.multiplicity.families import as_joint_estimates
-from causalgia.multiplicity.placebo import resolution_note
+from causalgia.multiplicity.placebo import placebo_region, resolution_note
 from causalgia.multiplicity.regions import (
     Region,
     left_out_sentence,

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import causalgia as cg
-from causalgia.cli import app
+from causalgia.cli.commands import app
 from causalgia.errors import ProtocolError
 from causalgia.protocol.lock_file import write_lock
 

@@ -16,10 +16,11 @@ from causalgia.errors import OutcomesError
         (cg.store, "loa", "'load'"),
         (cg.schema, "validat", "'validate'"),
         (cg.errors, "OutcomeError", "'OutcomesError'"),
+        (cg, "equivalence", "causalgia.plot.equivalence"),
         (
             cg,
-            "equivalence",
-            "causalgia.multiplicity.equivalence, causalgia.plot.equivalence",
+            "concordance",
+            "causalgia.mpra.concordance, causalgia.plot.concordance",
         ),
         (cg, "library", "causalgia.mpra.library"),
         (cg, "describe", "'report'"),

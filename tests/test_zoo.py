@@ -11,8 +11,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.stats import norm
 
 import causalgia as cg
@@ -23,22 +22,9 @@ from causalgia.errors import (
     PredictorError,
 )
 from causalgia.sequences import Motif, encode
-from causalgia.zoo import (
-    Bump,
-    EndGC,
-    Exponential,
-    Gate,
-    Hairpin,
-    Hill,
-    MotifCount,
-    Oracle,
-    Pair,
-    Saturating,
-    Slope,
-    names,
-    oracle,
-)
-from causalgia.zoo._true_ace import mixture
+from causalgia.zoo import EndGC, MotifCount, Oracle, Pair, Saturating, oracle
+from causalgia.zoo._true_ace import mixture, true_ace
+from causalgia.zoo.arrangements import Hairpin
 from causalgia.zoo.automaton import (
     NoClosedForm,
     Reading,
@@ -46,6 +32,8 @@ from causalgia.zoo.automaton import (
     distribution,
     pattern_probability,
 )
+from causalgia.zoo.oracles import names
+from causalgia.zoo.terms import Bump, Exponential, Gate, Hill, Slope
 
 TERMS = {
     "motif": MotifCount("GAT", 1.5),
@@ -684,11 +672,11 @@ def test_the_control_has_a_default_that_is_said(
     for said in (
         made.true_ace(design, control),
         made.true_ace(design, control=control),
-        cg.zoo.true_ace(design, made, control),
+        true_ace(design, made, control),
     ):
         xr.testing.assert_equal(said, truth)
         assert said.attrs["control_is"] == "as given"
-    xr.testing.assert_identical(cg.zoo.true_ace(design, made), truth)
+    xr.testing.assert_identical(true_ace(design, made), truth)
 
 
 def test_swapped_arguments_of_true_ace_are_named() -> None:
@@ -696,11 +684,11 @@ def test_swapped_arguments_of_true_ace_are_named() -> None:
     with pytest.raises(
         DesignError, match="true_ace.design, oracle.*swapped: give the design first"
     ):
-        cg.zoo.true_ace(oracle("additive"), design)
+        true_ace(oracle("additive"), design)
     with pytest.raises(
         PredictorError, match="the effects of int have no closed form here"
     ):
-        cg.zoo.true_ace(design, 3)
+        true_ace(design, 3)
 
 
 def test_two_untreated_arms_of_a_parallel_trial_leave_the_first_arm() -> None:
@@ -744,7 +732,7 @@ def test_fingerprints_are_the_same_in_every_process_and_differ_between_oracles()
     None
 ):
     code = (
-        "from causalgia.zoo import names, oracle; print([oracle(name).fingerprint for "
+        "from causalgia.zoo.oracles import names, oracle; print([oracle(name).fingerprint for "
         "name in names()])"
     )
     there = subprocess.run(
@@ -765,11 +753,12 @@ def test_fingerprints_are_the_same_in_every_process_and_differ_between_oracles()
 
 @pytest.mark.parametrize("name", names())
 def test_oracles_are_values_whose_repr_can_be_pasted_back(name: str) -> None:
-    import causalgia.zoo as zoo
+    from causalgia.zoo import arrangements, grammar, terms
 
+    names = vars(grammar) | vars(terms) | vars(arrangements)
     assert oracle(name) == oracle(name)
     assert hash(oracle(name)) == hash(oracle(name))
-    assert eval(repr(oracle(name)), vars(zoo)) == oracle(name)
+    assert eval(repr(oracle(name)), names) == oracle(name)
 
 
 @pytest.mark.parametrize(

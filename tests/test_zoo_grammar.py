@@ -15,9 +15,12 @@ import causalgia as cg
 from causalgia.design import AblateEach, EmbedEach
 from causalgia.errors import ContrastError
 from causalgia.sequences import encode
-from causalgia.zoo import EndGC, Gate, Hairpin, MotifCount, Oracle, Pair, names, oracle
-from causalgia.zoo._true_ace import exact_means, simulated_effects
+from causalgia.zoo import EndGC, MotifCount, Oracle, Pair, oracle
+from causalgia.zoo._true_ace import exact_means, simulated_effects, true_ace
+from causalgia.zoo.arrangements import Hairpin
 from causalgia.zoo.automaton import NoClosedForm, Reading
+from causalgia.zoo.oracles import names
+from causalgia.zoo.terms import Gate
 
 NANOG, OCT4_SOX2, SOX2, KLF4 = "AGCCATCA", "TTTGCATAACAA", "GAACAATGG", "CCACGCCC"
 GATA, CACCC = "AGATAAGG", "CCACACCC"
@@ -431,7 +434,7 @@ def test_named_contrasts_are_weighted_sums_of_the_arms_truths() -> None:
         )
         np.testing.assert_allclose(found.sel(contrast=name), plain, atol=1e-13)
     xr.testing.assert_equal(made.true_ace(rna(SPACED, contrasts=ASKED)), found)
-    xr.testing.assert_equal(cg.zoo.true_ace(rna(SPACED), made, contrasts=ASKED), found)
+    xr.testing.assert_equal(true_ace(rna(SPACED), made, contrasts=ASKED), found)
 
 
 def test_a_design_whose_contrasts_have_a_control_says_it_and_control_overrules_contrasts() -> (

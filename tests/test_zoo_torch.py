@@ -7,18 +7,9 @@ import pytest
 
 from causalgia.errors import PredictorError
 from causalgia.sequences import encode, one_hot
-from causalgia.zoo import (
-    Exponential,
-    Gate,
-    Hill,
-    MotifCount,
-    Oracle,
-    Pair,
-    Saturating,
-    Slope,
-    names,
-    oracle,
-)
+from causalgia.zoo import MotifCount, Oracle, Pair, Saturating, oracle
+from causalgia.zoo.oracles import names
+from causalgia.zoo.terms import Exponential, Gate, Hill, Slope
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch

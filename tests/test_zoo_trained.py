@@ -17,6 +17,7 @@ import pytest
 import causalgia as cg
 from causalgia.errors import PredictorError
 from causalgia.sequences import encode
+from causalgia.zoo.oracles import names
 from causalgia.zoo.trained import (
     ARCHITECTURES,
     MEMBERS,
@@ -238,7 +239,7 @@ def test_vts1_prefers_a_loop_to_the_open_and_the_open_to_a_stem(network: str) ->
     assert (loop - open_ > 2 * loop_se).all()
 
 
-@pytest.mark.parametrize("name", sorted({*cg.zoo.names()} - {*STORIES}))
+@pytest.mark.parametrize("name", sorted({*names()} - {*STORIES}))
 def test_a_name_without_trained_networks_is_its_oracle(name: str) -> None:
     found = cg.zoo.load(name)
     assert found == cg.zoo.oracle(name)

@@ -15,9 +15,10 @@ from typing import Any
 import causalgia as cg
 from causalgia.experiments import Experiment, build
 from causalgia.sequences import decode
-from causalgia.trial_file import example_files, read_spec, starter
-from causalgia.zoo import Gate, MotifCount, Oracle, Pair, Saturating
-from causalgia.zoo.terms import Hill
+from causalgia.trial_file import read_spec, starter
+from causalgia.trial_file._starter import example_files
+from causalgia.zoo import MotifCount, Oracle, Pair, Saturating
+from causalgia.zoo.terms import Gate, Hill
 
 FIRST, SECOND = "GATAAGCA", "TATAAACG"
 _TILES = [(30, 60), (120, 150), (180, 210)]

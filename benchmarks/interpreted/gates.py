@@ -15,6 +15,8 @@ from torch import nn
 import causalgia as cg
 from causalgia.errors import DegenerateWarning
 from causalgia.sequences import encode, one_hot
+from interpreted.cases import cases as cases_of_the_zoo
+from interpreted.interpretation import interpretation
 from interpreted.methods import METHODS
 from interpreted.zoo import N, as_results
 
@@ -103,7 +105,7 @@ def measured(*, quick: bool = False) -> dict[str, Any]:
     net, r2 = trained(quick=quick)
     oracle, zoo = (
         cg.zoo.oracle("gated"),
-        {case.name: case for case in cg.benchmark.cases(n_sequences=N)},
+        {case.name: case for case in cases_of_the_zoo(n_sequences=N)},
     )
     cases = []
     for name in GATES:
@@ -116,9 +118,7 @@ def measured(*, quick: bool = False) -> dict[str, Any]:
         )
     maps = {
         name: as_results(
-            cg.benchmark.interpretation(
-                METHODS[name], cases=cases[2:] if quick else cases
-            )
+            interpretation(METHODS[name], cases=cases[2:] if quick else cases)
         )
         for name in (MAPS[:1] if quick else MAPS)
     }

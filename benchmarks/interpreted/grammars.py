@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 import causalgia as cg
-from causalgia.benchmark import Case, Site
+from interpreted.cases import Case, Site
+from interpreted.interpretation import interpretation
 from interpreted.methods import mapped
 from interpreted.zoo import as_results
 
@@ -39,7 +40,7 @@ def measured(method: str, folder: Path, *, quick: bool = False) -> dict[str, Any
     """
     made = cases(folder, largest=method in ON_ONE)
     return as_results(
-        cg.benchmark.interpretation(METHODS[method], cases=made[:1] if quick else made)
+        interpretation(METHODS[method], cases=made[:1] if quick else made)
     )
 
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from interpreted.gates import GATES, MAPS
-from interpreted.grammars import LARGEST, ON_ONE
-from interpreted.grammars import METHODS as ON_GRAMMARS
+from interpreted.grammars import LARGEST, METHODS as ON_GRAMMARS, ON_ONE
 from interpreted.methods import METHODS
 from interpreted.zoo import PROMISED
 
@@ -438,7 +437,7 @@ def _longest(results: Results) -> str:
 _HEAD = """# Methods of interpretation against known truth
 
 Written by `python benchmarks/interpretation.py`. Your own method can be evaluated on the same cases by
-`cg.benchmark.interpretation(method)`: see [how](howto/own_interpretation_method.md).
+`interpretation(method)` of `benchmarks/interpreted`: see [how](howto/own_interpretation_method.md).
 
 A case is a set of sequences in which sites were planted, and networks that read them. The bases that are read are
 known from the oracle (`cg.zoo.read_by`) or from the simulation; the effect of a site is computed from predictions

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-import causalgia as cg
+from interpreted.cases import Case, cases as cases_of_the_zoo
+from interpreted.interpretation import Interpretation, interpretation
 from interpreted.methods import METHODS, mapped
 
 N = 40
@@ -33,13 +34,13 @@ def measured(method: str, *, quick: bool = False) -> dict[str, Any]:
     """Return the scores of a method over the zoo."""
     cases = [
         case
-        for case in cg.benchmark.cases(n_sequences=N)
+        for case in cases_of_the_zoo(n_sequences=N)
         if not quick or case.name in _QUICK
     ]
-    return as_results(cg.benchmark.interpretation(METHODS[method], cases=cases))
+    return as_results(interpretation(METHODS[method], cases=cases))
 
 
-def as_results(found: cg.benchmark.Interpretation) -> dict[str, Any]:
+def as_results(found: Interpretation) -> dict[str, Any]:
     """Return an answer for a JSON file, rounded to six digits."""
     table = found.table.assign(
         value=found.table["value"].round(6), se=found.table["se"].round(6)
@@ -56,7 +57,7 @@ def words(*, quick: bool = False) -> dict[str, Any]:
     """Return AUROC and precision@k of UGCAUG in each of the ten networks, with 64
     baselines.
     """
-    zoo = {case.name: case for case in cg.benchmark.cases(n_sequences=N)}
+    zoo = {case.name: case for case in cases_of_the_zoo(n_sequences=N)}
     found = {}
     for name, (method, networks, *_) in PROMISED.items():
         rows = []
@@ -66,7 +67,7 @@ def words(*, quick: bool = False) -> dict[str, Any]:
             read = np.zeros(case.read.shape, dtype=bool)
             for site in case.sites:
                 read[site.unit, site.start : site.stop] = True
-            one = cg.benchmark.Case(
+            one = Case(
                 name=network, predictors=predictors, backgrounds=case.backgrounds, sequences=case.sequences,
                 sites=case.sites, read=read,
             )  # fmt: skip
@@ -79,6 +80,6 @@ def words(*, quick: bool = False) -> dict[str, Any]:
                     n_baselines=4 if quick else _BASELINES,
                 )
 
-            rows += as_results(cg.benchmark.interpretation(of, cases=[one]))["rows"]
+            rows += as_results(interpretation(of, cases=[one]))["rows"]
         found[name] = [row for row in rows if row[2] in ("auroc", "precision_at_k")]
     return found

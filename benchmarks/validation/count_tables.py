@@ -18,6 +18,7 @@ from scipy import special
 
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, CountsError, EstimateError
+from causalgia.mpra.counts import counts_of
 from causalgia.mpra.fits.element_effects import fit_request
 from validation.checks import Check
 from validation.draws import Rng
@@ -55,7 +56,7 @@ def counted(
         }
     )
     names = np.array([f"b{i}" for i in range(len(of))])
-    return cg.mpra.counts_of(
+    return counts_of(
         np.where(there, dna, 0)[some],
         np.where(there, rna, 0)[some],
         barcodes=names[some],
@@ -166,7 +167,7 @@ def of_many_arms(name: str, method: str, n_trials: int) -> np.ndarray:
         log2 = log2 + rng.normal(0, 0.1, (101, 3))[of] + rng.normal(0, 0.2, (1, 3))
         abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * reads
         dna, rna = rng.poisson(abundance * np.ones(3)), rng.poisson(abundance * 2**log2)
-        counts = cg.mpra.counts_of(
+        counts = counts_of(
             dna,
             rna,
             barcodes=[f"b{i}" for i in range(len(of))],

@@ -13,17 +13,14 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from causalgia.estimation import (
-    Estimate,
+from causalgia.estimation import crossed_mean, mean_ice, stratified_mean
+from causalgia.estimation.crossover import Estimate, mean_of_cluster_means
+from causalgia.estimation.parallel import (
     add_covariate_sampling,
     clustered,
-    crossed_mean,
     fit_arms,
     fit_arms_by_stratum,
-    mean_ice,
-    mean_of_cluster_means,
     residual_df,
-    stratified_mean,
     welch,
 )
 from causalgia.estimation.parallel_estimates import block_effects
@@ -33,13 +30,13 @@ from validation.draws import (
     RARE,
     Draw,
     Rng,
+    clustered as clustered_ice,
     exponential,
     lognormal,
     normal,
     parents_of,
     rare,
 )
-from validation.draws import clustered as clustered_ice
 
 Trials = Callable[[Rng, int], np.ndarray]
 

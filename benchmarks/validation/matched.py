@@ -25,7 +25,8 @@ from causalgia.multiplicity.matched_ranks import (
     match_strata,
     rank_among_matched,
 )
-from causalgia.sequences import Variant, read_fasta, variant_windows
+from causalgia.sequences import Variant, read_fasta
+from causalgia.sequences.windowed_variants import variant_windows
 from validation.checks import Check
 from validation.draws import Rng
 

@@ -10,13 +10,11 @@ import numpy as np
 from scipy import stats
 
 from causalgia.estimation import mean_ice
-from causalgia.multiplicity import (
-    bootstrap_t_max,
-    equicoordinate,
-    hierarchical_q,
-    sign_flip_max_t,
-    storey_q,
-)
+from causalgia.multiplicity import hierarchical_q
+from causalgia.multiplicity.adjusted_p import storey_q
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
+from causalgia.multiplicity.joint_methods import sign_flip_max_t
+from causalgia.multiplicity.multivariate_t import equicoordinate
 from validation.checks import Check
 from validation.draws import (
     Draw,

@@ -13,7 +13,7 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.estimation import mean_ice
-from causalgia.multiplicity import bootstrap_t_max
+from causalgia.multiplicity.bootstrap_t import bootstrap_t_max
 from validation.checks import Check
 from validation.draws import Rng
 from validation.multiplicity import DRAWS, LEVEL, each

@@ -15,6 +15,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.errors import BarcodeNoiseWarning, EstimateError
+from causalgia.mpra.counts import counts_of
 from validation.bench import dispersed
 from validation.checks import Check, Rng
 
@@ -113,7 +114,7 @@ def _verdicts(counts: xr.Dataset) -> list[tuple[str, list[str]]]:
 
 def _again(counts: xr.Dataset, dna: np.ndarray, rna: np.ndarray) -> xr.Dataset:
     """Return counts with other reads, where none was observed still none."""
-    return cg.mpra.counts_of(
+    return counts_of(
         np.where(counts["dna_observed"], dna, np.nan),
         np.where(counts["rna_observed"], rna, np.nan),
         barcodes=counts["barcode"].to_numpy(),

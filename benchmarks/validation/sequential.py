@@ -15,13 +15,11 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from causalgia.calibration import Row
+from causalgia.calibration.binomial_bands import Row
 from causalgia.numerics.moments import skewness as skewness_of
-from causalgia.stopping import (
-    Decided,
-    Precision,
+from causalgia.stopping import Decided, Precision, confidence_sequence
+from causalgia.stopping._confidence_sequence import (
     clusters_for_rare,
-    confidence_sequence,
     least_clusters,
     unseen_share,
 )

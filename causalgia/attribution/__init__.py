@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.attribution._attribute import attribute
+    from causalgia.attribution._attribute import attribute as attribute
     from causalgia.attribution._interactions import dfim, interactions
-    from causalgia.attribution._propose import propose
+    from causalgia.attribution._propose import propose as propose
     from causalgia.attribution.altered_networks import Nullified, randomized
     from causalgia.attribution.attribution_maps import (
         against_trial,
@@ -36,14 +36,12 @@ __all__ = [
     "Nullified",
     "against_trial",
     "attention",
-    "attribute",
     "average",
     "contributions",
     "dfim",
     "filters",
     "interactions",
     "match",
-    "propose",
     "randomized",
     "read_attributions",
 ]

@@ -45,7 +45,7 @@ class Nullified(TorchPredictor):
 
     ``cg.Ensemble({"intact": predictor, "without 3": Nullified(predictor, "conv1",
     [3])}, differ_by="architectures")`` runs both on the same units, and
-    ``cg.contrast(outcomes, over="model", control="intact")`` compares them. The network
+    ``cg.contrast_models(outcomes, control="intact")`` compares them. The network
     is shared with the predictor and as before after every call.
 
     Parameters
@@ -359,8 +359,9 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
     predictions without training.
 
     An effect that the copies also show comes from the architecture, the read-out or the
-    backgrounds, not from training. ``cg.contrast(cg.run(design, randomized(predictor,
-    rng=0)), over="model", control="intact")`` compares each copy with the network on
+    backgrounds, not from training.
+    ``cg.contrast_models(cg.run(design, randomized(predictor, rng=0)), control="intact")``
+    compares each copy with the network on
     the same units; with ``contrasts=``, effects are compared in place of outcomes.
 
     Parameters

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.cli.commands import app, main
+    from causalgia.cli.commands import app as app, main as main
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["app", "main"]
+__all__: list[str] = []

@@ -86,7 +86,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from causalgia.reporting import Rows
+    from causalgia._reporting import Rows
 
 _DEMO = "demo"
 
@@ -685,10 +685,10 @@ def show(
     Example:   causalgia show results --tsv | cut -f 1,3,9
     """
     from causalgia import store
+    from causalgia._reporting import trial_report
+    from causalgia._reporting._trial_report import check_same_trial
     from causalgia.analysis import stored_analysis
     from causalgia.effect_table import select_tasks, tasks_in_table
-    from causalgia.reporting import trial_report
-    from causalgia.reporting._trial_report import check_same_trial
 
     task = task or None
     if tsv:
@@ -778,7 +778,7 @@ def show(
 def _print_tsv(folder: Path, task: list[str] | None, *, all_columns: bool) -> None:
     """Print the verdicts in a folder, or its estimates, as tab-separated text."""
     from causalgia import store
-    from causalgia.reporting._trial_report import check_same_trial
+    from causalgia._reporting._trial_report import check_same_trial
 
     if output().as_json:
         raise OutcomesError(

@@ -528,7 +528,7 @@ def cheapest(
         library=mpra.PlannedLibrary(
             n_controls=controls,
             oligo_length=oligo_length,
-            prices=None if price is None else mpra.read_prices(price),
+            prices=price,
         ),
         n_barcodes=range(3, max_barcodes + 1),
         n_replicates=range(2, max_replicates + 1),

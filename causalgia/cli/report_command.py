@@ -147,9 +147,9 @@ def _filled_in(parts: PageParts, folder: Path, task: list[str] | None) -> str:
     """Return the checklist of a paper, filled in from the effects and the checks in a
     folder.
     """
+    from causalgia._reporting.effect_rows import as_reportable
     from causalgia.effect_table import select_tasks
     from causalgia.paper import checklist
-    from causalgia.reporting.effect_rows import as_reportable
 
     if "noise_ceiling" in parts.result:
         raise OutcomesError(
@@ -180,8 +180,8 @@ def _for_paper(
     task: list[str] | None,
 ) -> str:
     """Return the results paragraph, the table and the methods paragraph."""
+    from causalgia._reporting.table_formats import escaped
     from causalgia.paper import methods, table
-    from causalgia.reporting.table_formats import escaped
 
     if "noise_ceiling" in parts.result:
         from causalgia.mpra.text_reports import concordance_parts
@@ -222,9 +222,9 @@ def page_parts(folder: Path, task: list[str] | None = None) -> PageParts:
         If there is nothing to report in it.
     """
     from causalgia import mpra, report, store
+    from causalgia._reporting._trial_report import check_same_trial
     from causalgia.mpra.text_reports import concordance_parts, fit_parts
     from causalgia.paper.html_page import ELEMENTS, PageParts
-    from causalgia.reporting._trial_report import check_same_trial
 
     if not folder.is_dir():
         raise OutcomesError(

@@ -213,8 +213,8 @@ def discover_motifs(
 
     from causalgia import store
     from causalgia._discover import discover
+    from causalgia._reporting.discovery_answers import discovery_parts
     from causalgia.plot import save_figure
-    from causalgia.reporting.discovery_answers import discovery_parts
     from causalgia.sequences import read_sequences
     from causalgia.sequences.skipped_inputs import skip_sentence, skipped_table
     from causalgia.trial_file import read_predictor_spec

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from causalgia._reporting.answers import AnswerParts
     from causalgia.experiments import Answer
-    from causalgia.reporting.answers import AnswerParts
 
 
 def print_answers(
@@ -47,8 +47,8 @@ def print_answers(
     tasks the largest are shown, with the `command` that prints all; `task` names tasks
     and patterns to print.
     """
+    from causalgia._reporting.answers import answer_parts
     from causalgia.effect_table import select_tasks
-    from causalgia.reporting.answers import answer_parts
 
     record(
         effects=lambda: records(

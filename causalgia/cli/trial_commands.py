@@ -110,8 +110,8 @@ def run_trial(
 
     Example:   causalgia run --protocol lock.toml --out results
     """
+    from causalgia._reporting import tasks_in_words
     from causalgia.experiments import Experiment
-    from causalgia.reporting import tasks_in_words
     from causalgia.trial_file import read_spec
 
     if out is None:
@@ -536,8 +536,8 @@ def refute_trial(
     Example:   causalgia refute results --real peaks.fa --check classifier --check prediction_range
     """
     from causalgia import store
+    from causalgia._reporting.refutation_answers import refutation_parts
     from causalgia.refutation import refute
-    from causalgia.reporting.refutation_answers import refutation_parts
     from causalgia.trial_file import read_predictor_spec
 
     outcomes = load_outcomes(folder)

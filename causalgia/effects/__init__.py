@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.effects._contrast import contrast
+    from causalgia.effects._contrast import contrast as contrast
+    from causalgia.effects._contrast_models import contrast_models as contrast_models
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["contrast"]
+__all__: list[str] = []

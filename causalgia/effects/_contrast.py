@@ -5,14 +5,14 @@ their numerical floor.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import xarray as xr
 from scipy import sparse
 
 from causalgia.analysis import Analysis, analysis_in_attrs, exploratory_attrs
-from causalgia.attributes import About, about, has
+from causalgia.attributes import About, has
 from causalgia.choices import Scale
 from causalgia.effect_table import (
     INCOMPLETE,
@@ -50,7 +50,6 @@ from causalgia.effects.pointwise_effects import (
     varying_sd_weights,
 )
 from causalgia.effects.scales import (
-    ATTRIBUTE,
     OF_MEANS,
     TaskWeights,
     check_task_scale,
@@ -58,10 +57,7 @@ from causalgia.effects.scales import (
     effect_attrs,
     measured_on,
     on_scale,
-    requested_model_weights,
     requested_task_weights,
-    stacked_models,
-    stacked_weights,
     tasks_in_use,
 )
 from causalgia.effects.source_effects import source_answers, source_effects
@@ -91,8 +87,6 @@ def contrast(
     tasks: Contrasts | None = None,
     scale: Scale = "identity",
     ceiling: float | None = None,
-    over: Literal["model"] | None = None,
-    models: Contrasts | None = None,
 ) -> xr.Dataset:
     """Compute individual causal effects (ICE): for each unit, a weighted sum of its
     outcomes, on a named scale.
@@ -100,7 +94,8 @@ def contrast(
     ``ICE_u = sum_a w_a g(Y_u(a))`` with weights that sum to zero. Give `control`,
     `contrasts` or `interaction`; without them, the contrasts are those of the analysis
     stored with the outcomes, or of the design. The estimand is the mean over the null
-    model; `causalgia.estimate` follows.
+    model; `causalgia.estimate` follows. `causalgia.contrast_models` compares the models
+    of an ensemble.
 
     Parameters
     ----------
@@ -139,17 +134,6 @@ def contrast(
         ``"bliss"``.
     ceiling
         For ``scale="bliss"``: the largest possible outcome.
-    over
-        ``"model"`` for contrasts between the members of an ensemble, on the same units:
-        `control` is then the model that is subtracted from every other,
-        ``"UGCAUG: without 3 minus intact"``. The outcome of each arm is compared, or,
-        with `contrasts` or `interaction`, the effect:
-        ``E[ICE_u(model) - ICE_u(control)]``.
-    models
-        With ``over="model"``, other contrasts between models than "each minus
-        `control`", as `contrasts` of arms:
-        ``{"redundancy": "both - first - second + intact"}``, of networks without two
-        filters, each of them, and none.
 
     Returns
     -------
@@ -205,17 +189,7 @@ def contrast(
     >>> effects["ice"].squeeze().values, effects.attrs["estimand"]
     (array([2., 3.]), "mean over units of outcome under 'GATA1' minus outcome under 'placebo'")
     """
-    outcomes = _as_outcomes(outcomes)
-    if over is not None:
-        of_arms = (control, contrasts, interaction)
-        return _contrast_of_models(
-            outcomes, over, *of_arms, models, tasks=tasks, scale=scale, ceiling=ceiling
-        )
-    if models is not None:
-        raise ContrastError(
-            "models= are contrasts between the models of an ensemble; give "
-            "over='model' as well"
-        )
+    outcomes = as_outcomes(outcomes)
     question = _as_question(outcomes, control, contrasts, interaction, tasks, scale)
     columns, by_column, curves = outcomes, question.tasks, has_positions(outcomes)
     if curves:
@@ -286,7 +260,7 @@ def _as_question(
     if from_plan:
         control, contrasts, interaction = planned
         tasks = (plan.weights_by_task_contrast or None) if tasks is None else tasks
-    arms = _names_of_arms(outcomes)
+    arms = names_of_arms(outcomes)
     control = None if control is None else arm_name(control, arms)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
     over = (
@@ -318,7 +292,7 @@ def _effects(
     """
     control, interaction, weights, of_tasks, as_planned, deviations = question
     arms, on, crossover = (
-        _names_of_arms(outcomes),
+        names_of_arms(outcomes),
         measured_on(outcomes),
         "arm" in outcomes["outcome"].dims,
     )
@@ -374,7 +348,7 @@ def _effects(
     return validate(annotate(with_notes(effects, *sentences)), "effects", gaps=True)
 
 
-def _names_of_arms(outcomes: xr.Dataset) -> list[str]:
+def names_of_arms(outcomes: xr.Dataset) -> list[str]:
     return as_unique([str(arm) for arm in outcomes["arm"].to_numpy()], "arms")
 
 
@@ -398,57 +372,7 @@ def _tasks_for_plan(plan: Analysis, over: TaskWeights | None) -> Any:
     return over.weights
 
 
-def _contrast_of_models(
-    outcomes: xr.Dataset,
-    over: str,
-    control: str | float | None,
-    contrasts: Contrasts | None,
-    interaction: Sequence[str] | None,
-    models: Contrasts | None,
-    *,
-    tasks: Contrasts | None,
-    scale: Scale,
-    ceiling: float | None,
-) -> xr.Dataset:
-    """Return contrasts between the models of an ensemble, whose arms become arms of one
-    trial.
-    """
-    of_models = requested_model_weights(outcomes, over, control, models)
-    arms = _names_of_arms(outcomes)
-    by_arm = contrasts is None and interaction is None
-    weights = (
-        {arm: {arm: 1.0} for arm in arms}
-        if by_arm
-        else requested_weights(outcomes, arms, None, contrasts, interaction)
-    )
-    stacked = stacked_weights(weights, of_models)
-    effects = contrast(
-        stacked_models(outcomes),
-        contrasts=stacked,
-        tasks=tasks,
-        scale=scale,
-        ceiling=ceiling,
-    )
-    what = about(effects).estimand
-    what = (
-        what.replace("the weighted sum of outcome over arms", "outcome under each arm")
-        if by_arm
-        else what
-    )
-    compared = (
-        f"each model minus {quoted(str(control))}"
-        if models is None
-        else "contrasts between models"
-    )
-    if ATTRIBUTE in effects.attrs:  # the sum over tasks stands first
-        of_tasks, _, what = what.partition(", of the ")
-        return effects.assign_attrs(
-            estimand=f"{of_tasks}, of {compared}, of the {what}", over=over
-        )
-    return effects.assign_attrs(estimand=f"{compared}, of {what}", over=over)
-
-
-def _as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
+def as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     """Return outcomes of one unit or more with a dim arm, in memory but for those of a
     crossover.
     """

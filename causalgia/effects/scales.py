@@ -541,7 +541,6 @@ def check_task_scale(scale: str) -> None:
 
 def requested_model_weights(
     outcomes: xr.Dataset,
-    over: str,
     control: str | float | None,
     models: Contrasts | None,
 ) -> Weights:
@@ -551,33 +550,19 @@ def requested_model_weights(
     Raises
     ------
     ContrastError
-        If `over` is not ``"model"``, there are not two models or more of a crossover,
+        If there are not two models or more of a crossover,
         control and models are both given, or a model is unknown.
     """
-    if over != "model":
-        raise ContrastError(
-            argument="over",
-            value=over,
-            need=(
-                ": contrasts are over arms, or ",
-                Setting("over", "model"),
-                " of an ensemble",
-            ),
-        )
     if "model" not in outcomes["outcome"].dims:
         raise ContrastError(
-            argument="over",
-            value="model",
-            need=": these are outcomes of one predictor",
+            "these are outcomes of one predictor",
             cure="run the predictors that are compared on the same units: "
             "cg.run(design, cg.Ensemble({'intact': ..., 'without 3': ...}), "
             "rng=)",
         )
     if "arm" not in outcomes["outcome"].dims:
         raise ContrastError(
-            argument="over",
-            value="model",
-            need="needs outcomes of a crossover",
+            "contrasts between models need outcomes of a crossover",
             cure=("leave ", Setting("assignment", "parallel"), " out of the design"),
         )
     known = [str(name) for name in outcomes["model"].to_numpy()]
@@ -594,24 +579,22 @@ def requested_model_weights(
         return weights_as_given(models, known, of="model")
     if control is None:
         raise ContrastError(
-            argument="over",
-            value="model",
-            need=(": say with ", Setting("control"), " which model is subtracted"),
+            argument="control",
+            need="is missing: it says which model is subtracted",
             cure=f"the models are {listed}",
         )
     if str(control) not in known:
         hint = nearest(str(control), known, most=3) or "."
         raise ContrastError(
-            argument="over",
-            value="model",
-            need=f": control {quoted(control)} is not a model{hint} The models are "
-            f"{listed}",
+            argument="control",
+            value=control,
+            need=f"is not a model{hint} The models are {listed}",
         )
     if len(known) < 2:
         raise ContrastError(
-            argument="over",
-            value="model",
-            need=f": {quoted(control)} is the only model",
+            argument="control",
+            value=control,
+            need="is the only model",
             cure="there is none to compare it with",
         )
     return {

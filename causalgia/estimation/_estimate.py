@@ -182,7 +182,7 @@ def estimate(
     logarithm, or Fieller's, infinite where ``unbounded``.
 
     A table with gaps has one mixed model a task
-    (`causalgia.estimation.contrasts_of_arms`), ``outcome ~ arm`` with random units, by
+    (`causalgia.estimation.incomplete_estimates.contrasts_of_arms`), ``outcome ~ arm`` with random units, by
     REML, with Satterthwaite's df and the covariance of all contrasts; attrs["method"]
     says how many cells are missing. It estimates for the target ``"population"``, and
     has no skewness and leverage of units.

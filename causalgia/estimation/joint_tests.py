@@ -280,7 +280,7 @@ def sign_flip_test(ice: Array, cluster: Codes | None = None) -> RandomizationTes
     ------
     EstimateError
         If effects are not finite numbers, or there are too many flips to enumerate;
-        `causalgia.multiplicity.sign_flip_max_t` draws them.
+        `causalgia.multiplicity.joint_methods.sign_flip_max_t` draws them.
 
     Examples
     --------
@@ -431,8 +431,8 @@ def _check_enumerable(n: int, what: str) -> None:
     if n > MAX_ASSIGNMENTS:
         raise EstimateError(
             f"there are {n:.3g} {what}, more than the {MAX_ASSIGNMENTS:,} that are "
-            "enumerated; use the t of cg.estimate, or draw flips with "
-            "causalgia.multiplicity.sign_flip_max_t"
+            "enumerated; use the t of cg.estimate, or draw flips: "
+            "cg.adjust(effects, method='sign_flip', rng=)"
         )
 
 

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from causalgia.experiments._dose_response import dose_response
     from causalgia.experiments._flanks import flanks
     from causalgia.experiments._fractional_factorial import (
-        Fraction,
-        aliases,
         arrangement_screen,
-        fraction,
         fractional_factorial,
     )
     from causalgia.experiments._greedy_tiles import greedy_round, greedy_tiles
@@ -51,7 +48,7 @@ if TYPE_CHECKING:
     from causalgia.experiments._tile_search import tile_search
     from causalgia.experiments._variants import variants
     from causalgia.experiments.kit.answer import (
-        Answer,
+        Answer as Answer,
         Finding,
         variant_frame,
         write_variants,
@@ -59,36 +56,28 @@ if TYPE_CHECKING:
     from causalgia.experiments.kit.experiment import (
         Entry,
         Experiment,
-        TrialResults,
-        build,
+        build as build,
         entries,
     )
-    from causalgia.experiments.kit.joint_effects import JointEffect, joint_effect
+    from causalgia.experiments.kit.joint_effects import joint_effect
     from causalgia.experiments.kit.variance import pairing_gain
 else:
     __getattr__, _ = on_first_use(__name__)
 
 __all__ = [
-    "Answer",
     "Entry",
     "Experiment",
     "Finding",
-    "Fraction",
-    "JointEffect",
-    "TrialResults",
     "across_predictors",
     "affinity",
     "agreement",
-    "aliases",
     "arrangement_screen",
-    "build",
     "composition_bias",
     "context_dependence",
     "copies",
     "dose_response",
     "entries",
     "flanks",
-    "fraction",
     "fractional_factorial",
     "greedy_round",
     "greedy_tiles",

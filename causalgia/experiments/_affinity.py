@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from causalgia._reporting import p_clause
 from causalgia.analysis import Analysis
 from causalgia.checks import is_real
 from causalgia.choices import Control
@@ -28,7 +29,6 @@ from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
-from causalgia.reporting import p_clause
 from causalgia.ropes import RopeLike
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from causalgia._reporting import format_effect
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.design import Arm, Genomic, Untreated
@@ -27,7 +28,6 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
-from causalgia.reporting import format_effect
 from causalgia.ropes import RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.types import Array
@@ -96,7 +96,8 @@ def context_dependence(
     Examples
     --------
     >>> import causalgia as cg
-    >>> from causalgia.zoo import Gate, Oracle, MotifCount
+    >>> from causalgia.zoo import MotifCount, Oracle
+    >>> from causalgia.zoo.terms import Gate
     >>> gate = Oracle(
     ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"),
     ...     MotifCount("CAC", 0.002),

@@ -405,7 +405,7 @@ def _linear_share(estimates: xr.Dataset) -> xr.Dataset:
 
 
 def _linear_share_text(rows: xr.Dataset) -> str:
-    from causalgia.reporting import format_share
+    from causalgia._reporting import format_share
 
     shares = [
         f"{format_share(row.item())} with {copies_in_words(n)}"

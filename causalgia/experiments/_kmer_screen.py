@@ -328,7 +328,7 @@ def _mixture_posterior(effect: Array, se: Array) -> Array:
 
 def _screen_sentence(rows: xr.Dataset, placebo: NDArray[np.bool_]) -> str:
     """Return how many k-mers have effects beyond the region, and the largest of them."""
-    from causalgia.reporting.verdict_sentences import plus_minus
+    from causalgia._reporting.verdict_sentences import plus_minus
 
     motifs = rows.isel(contrast=~placebo)
     directed = np.isin(motifs["verdict"].to_numpy(), DIRECTIONS)

@@ -342,7 +342,7 @@ def _sentence(rows: xr.Dataset, region: str) -> str:
     """Return how many motifs and families are read, and the largest of these."""
     directed = np.isin(rows["verdict"].to_numpy(), DIRECTIONS)
     n, of = int(directed.sum()), f"{len(directed):,} motifs"
-    from causalgia.reporting.verdict_sentences import plus_minus
+    from causalgia._reporting.verdict_sentences import plus_minus
 
     beyond = (
         "the range of random sequences of about their width"

@@ -105,7 +105,8 @@ def necessity(
     --------
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
-    >>> from causalgia.zoo import Gate, Oracle, MotifCount
+    >>> from causalgia.zoo import MotifCount, Oracle
+    >>> from causalgia.zoo.terms import Gate
     >>> gate = Oracle(
     ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), MotifCount("CAC", 0.01)
     ... )
@@ -179,7 +180,8 @@ def sufficiency(
     --------
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
-    >>> from causalgia.zoo import Gate, Oracle, MotifCount
+    >>> from causalgia.zoo import MotifCount, Oracle
+    >>> from causalgia.zoo.terms import Gate
     >>> gate = Oracle(
     ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="or"), MotifCount("CAC", 0.01)
     ... )

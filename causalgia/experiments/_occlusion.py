@@ -75,7 +75,7 @@ def occlusion(
         A string of IUPAC letters (found exactly, on both strands), or what
         `causalgia.motif` takes: a name, a file, a table.
     fills
-        Replacements of the instances, as in `causalgia.design.AblateEach`.
+        Replacements of the instances, as in `causalgia.AblateEach`.
     n_draws
         Fills of each instance in each arm, and placebo spans.
     threshold

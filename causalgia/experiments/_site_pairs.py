@@ -129,7 +129,8 @@ def site_pairs(
     Examples
     --------
     >>> import causalgia as cg
-    >>> gate = cg.zoo.Oracle(cg.zoo.Gate(("GATAA", "CACCC"), bonus=2.0, logic="or"))
+    >>> from causalgia.zoo.terms import Gate
+    >>> gate = cg.zoo.Oracle(Gate(("GATAA", "CACCC"), bonus=2.0, logic="or"))
     >>> drawn = cg.sequences.decode(
     ...     cg.Uniform(length=40).sample(20, rng=1)["sequence"].values
     ... )

@@ -114,7 +114,8 @@ def tile_interactions(
     --------
     >>> import causalgia as cg
     >>> from causalgia.sequences import decode
-    >>> from causalgia.zoo import Gate, Oracle, MotifCount
+    >>> from causalgia.zoo import MotifCount, Oracle
+    >>> from causalgia.zoo.terms import Gate
     >>> gate = Oracle(
     ...     Gate(("GATAAG", "TATAAA"), bonus=4.0, logic="and"), MotifCount("CAC", 0.01)
     ... )

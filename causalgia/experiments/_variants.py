@@ -172,7 +172,7 @@ def variants(
         reverse-complemented. The distance that is matched is that to the site.
     align
         Which side of an indel keeps its place in the window, in own contexts
-        (`causalgia.sequences.variant_windows`): by default ``"left"``, with `read_out`
+        (`causalgia.sequences.windowed_variants.variant_windows`): by default ``"left"``, with `read_out`
         ``"read_out"``, the side that has the site.
     flank
         Bases of the genome on each side of the longer allele in sampled contexts, by

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from causalgia.mpra.counts import (
         NoiseModel,
         activity,
-        aggregate,
         calls,
         counts_of,
         filter,
@@ -28,12 +27,10 @@ if TYPE_CHECKING:
     )
     from causalgia.mpra.fits import average, fit
     from causalgia.mpra.formats import (
-        VariantTiles,
         given_name,
         igvf_table,
         read_igvf,
         read_library,
-        to_csv,
         to_fasta,
         to_igvf,
         variant_tiles,
@@ -41,21 +38,15 @@ if TYPE_CHECKING:
         write_library,
     )
     from causalgia.mpra.libraries import library
-    from causalgia.mpra.libraries.barcode_sets import (
-        BarcodeRules,
-        barcode_balance,
-        barcodes,
-    )
+    from causalgia.mpra.libraries.barcode_sets import BarcodeRules, barcode_balance
     from causalgia.mpra.libraries.order_plan import Controls
     from causalgia.mpra.libraries.rules import OligoRules
     from causalgia.mpra.planning import (
         PlannedContrast,
         PlannedLibrary,
-        PriceList,
         cheapest,
         components,
         power,
-        read_prices,
     )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
@@ -67,13 +58,9 @@ __all__ = [
     "OligoRules",
     "PlannedContrast",
     "PlannedLibrary",
-    "PriceList",
-    "VariantTiles",
     "activity",
-    "aggregate",
     "average",
     "barcode_balance",
-    "barcodes",
     "calls",
     "cheapest",
     "components",
@@ -90,10 +77,8 @@ __all__ = [
     "read_counts",
     "read_igvf",
     "read_library",
-    "read_prices",
     "simulate",
     "split_duplicates",
-    "to_csv",
     "to_fasta",
     "to_igvf",
     "variant_tiles",

@@ -8,24 +8,28 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting import format_share, p_clause
+from causalgia._reporting.answer_sentences import cut
+from causalgia._reporting.answers import AnswerParts, ReportText
+from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import requested_parts
 from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
-from causalgia.mpra.counts._quality import counts_in_words as counts_in_words
-from causalgia.mpra.counts._quality import describe_counts as describe_counts
-from causalgia.mpra.counts._quality import describe_quality as describe_quality
-from causalgia.mpra.fits.fit_reports import describe_fit as describe_fit
-from causalgia.mpra.fits.fit_reports import fit_parts as fit_parts
-from causalgia.mpra.fits.fit_reports import fit_question as fit_question
-from causalgia.mpra.fits.fit_reports import measured_parts as measured_parts
+from causalgia.mpra.counts._quality import (
+    counts_in_words as counts_in_words,
+    describe_counts as describe_counts,
+    describe_quality as describe_quality,
+)
+from causalgia.mpra.fits.fit_reports import (
+    describe_fit as describe_fit,
+    fit_parts as fit_parts,
+    fit_question as fit_question,
+    measured_parts as measured_parts,
+)
 from causalgia.mpra.libraries.constructs import data_table
 from causalgia.notes import notes_of
-from causalgia.reporting import format_share, p_clause
-from causalgia.reporting.answer_sentences import cut
-from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits

@@ -12,6 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from causalgia._reporting._trial_report import (
+    count_clause,
+    population_text,
+    scale_text,
+    versus,
+    without_missed_share,
+)
+from causalgia._reporting.effect_rows import Row, as_reportable, rows as rows_of
+from causalgia._reporting.table_formats import (
+    format_effect,
+    p_clause,
+    percent,
+    shrunken_effect,
+)
+from causalgia._reporting.verdict_sentences import (
+    has_shrunken,
+    is_decided,
+    is_simultaneous,
+    trial_history,
+    verdict_in_words,
+    verdict_method,
+)
 from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes, has
 from causalgia.choices import METHOD_NAMES, TARGET_MEANINGS, vocabulary
@@ -21,29 +43,6 @@ from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.paper.citations import Work, uses_skewness, works
-from causalgia.reporting._trial_report import (
-    count_clause,
-    population_text,
-    scale_text,
-    versus,
-    without_missed_share,
-)
-from causalgia.reporting.effect_rows import Row, as_reportable
-from causalgia.reporting.effect_rows import rows as rows_of
-from causalgia.reporting.table_formats import (
-    format_effect,
-    p_clause,
-    percent,
-    shrunken_effect,
-)
-from causalgia.reporting.verdict_sentences import (
-    has_shrunken,
-    is_decided,
-    is_simultaneous,
-    trial_history,
-    verdict_in_words,
-    verdict_method,
-)
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer

@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import xarray as xr
 
-from causalgia.attributes import about, has
-from causalgia.choices import requested_parts, vocabulary
-from causalgia.effect_table import has_positions, select_tasks
-from causalgia.errors import OutcomesError, printable, quoted
-from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.reporting import Rows, curve_report, trial_report
-from causalgia.reporting._trial_report import count_clause
-from causalgia.reporting.agreement_answers import OF_AGREEMENT, agreement_parts
-from causalgia.reporting.answers import ReportText
-from causalgia.reporting.effect_rows import as_reportable, check_not_draws
-from causalgia.reporting.refutation_answers import refutation_parts
-from causalgia.reporting.short_answers import every_row
-from causalgia.reporting.size_answers import is_size, size_report
-from causalgia.reporting.table_formats import markdown_table
-from causalgia.reporting.verdict_sentences import (
+from causalgia._reporting import Rows, curve_report, trial_report
+from causalgia._reporting._trial_report import count_clause
+from causalgia._reporting.agreement_answers import OF_AGREEMENT, agreement_parts
+from causalgia._reporting.answers import ReportText
+from causalgia._reporting.effect_rows import as_reportable, check_not_draws
+from causalgia._reporting.refutation_answers import refutation_parts
+from causalgia._reporting.short_answers import every_row
+from causalgia._reporting.size_answers import is_size, size_report
+from causalgia._reporting.table_formats import markdown_table
+from causalgia._reporting.verdict_sentences import (
     is_decided,
     missed_effects,
     region_in_words,
     tipping_report,
 )
+from causalgia.attributes import about, has
+from causalgia.choices import requested_parts, vocabulary
+from causalgia.effect_table import has_positions, select_tasks
+from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.schema import keeps_effects, with_selected_dims
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def report(
     Notes
     -----
     The line of placebos has their number and the range of their estimates, which is
-    wider than that of their true effects (`causalgia.multiplicity.placebo_region`).
+    wider than that of their true effects (`causalgia.multiplicity.placebo.placebo_region`).
 
     Examples
     --------

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import causalgia
-from causalgia.attributes import about, has
-from causalgia.effect_table import hall_coefficient
-from causalgia.reporting.verdict_sentences import (
+from causalgia._reporting.verdict_sentences import (
     could_miss,
     is_decided,
     is_simultaneous,
 )
+from causalgia.attributes import about, has
+from causalgia.effect_table import hall_coefficient
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from causalgia.effect_table import selected_tasks
-from causalgia.paper.html_page import PageParts
-from causalgia.plot.style import PNG_DPI, image_of
-from causalgia.reporting.discovery_answers import (
+from causalgia._reporting.discovery_answers import (
     discovery_parts,
     discovery_sentences,
 )
+from causalgia.effect_table import selected_tasks
+from causalgia.paper.html_page import PageParts
+from causalgia.plot.style import PNG_DPI, image_of
 
 if TYPE_CHECKING:
     from causalgia._discover import Discovery

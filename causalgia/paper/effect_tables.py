@@ -11,6 +11,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia._reporting.answers import ReportText, table_parts
+from causalgia._reporting.effect_rows import Rows, as_reportable
+from causalgia._reporting.table_formats import (
+    NAMES,
+    html_table,
+    latex_table,
+    markdown_table,
+    with_minus,
+)
 from causalgia.attributes import about, attributes
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import (
@@ -24,15 +33,6 @@ from causalgia.estimation import as_estimates
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas, to_csv
 from causalgia.paper._report import report
-from causalgia.reporting.answers import ReportText, table_parts
-from causalgia.reporting.effect_rows import Rows, as_reportable
-from causalgia.reporting.table_formats import (
-    NAMES,
-    html_table,
-    latex_table,
-    markdown_table,
-    with_minus,
-)
 from causalgia.schema import keeps_effects
 from causalgia.types import EstimateTable, HasToPandas, PosteriorGroups
 
@@ -387,8 +387,7 @@ _Writer = Callable[[list[str], list[list[str]], list[str]], str]
 
 def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -> Any:
     try:
-        from great_tables import GT
-        from great_tables import html as as_html
+        from great_tables import GT, html as as_html
     except ImportError as missing:
         raise MissingExtraError(
             "format='great_tables' needs great_tables: pip install 'causalgia[tables]'"

@@ -18,6 +18,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting import sentences
+from causalgia._reporting._trial_report import (
+    check_same_trial,
+    scale_text,
+    task_contrast_text,
+)
+from causalgia._reporting.answer_sentences import cut, in_words
+from causalgia._reporting.answers import (
+    AnswerParts,
+    all_lines,
+    answer_parts,
+    arm_lines,
+)
+from causalgia._reporting.effect_rows import as_reportable, sentences_on_tasks
+from causalgia._reporting.table_formats import NAMES, with_minus
+from causalgia._reporting.verdict_sentences import (
+    CHANGED_OUTCOMES,
+    check_value,
+    is_decided,
+)
 from causalgia.attributes import about, has
 from causalgia.choices import VERDICTS
 from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
@@ -36,26 +56,6 @@ from causalgia.paper.page_pictures import (
     screen_pictures,
 )
 from causalgia.plot.style import letters_wide, shortened
-from causalgia.reporting import sentences
-from causalgia.reporting._trial_report import (
-    check_same_trial,
-    scale_text,
-    task_contrast_text,
-)
-from causalgia.reporting.answer_sentences import cut, in_words
-from causalgia.reporting.answers import (
-    AnswerParts,
-    all_lines,
-    answer_parts,
-    arm_lines,
-)
-from causalgia.reporting.effect_rows import as_reportable, sentences_on_tasks
-from causalgia.reporting.table_formats import NAMES, with_minus
-from causalgia.reporting.verdict_sentences import (
-    CHANGED_OUTCOMES,
-    check_value,
-    is_decided,
-)
 
 if TYPE_CHECKING:
     from markupsafe import Markup

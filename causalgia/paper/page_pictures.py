@@ -15,13 +15,13 @@ import numpy as np
 import xarray as xr
 
 from causalgia import plot
+from causalgia._reporting.effect_rows import largest_tasks
 from causalgia.attributes import about
 from causalgia.effect_table import has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.plot.forest_plot import forest_of_tasks
 from causalgia.plot.style import UNNAMED_TASK, image_of, interval_label
-from causalgia.reporting.effect_rows import largest_tasks
 
 if TYPE_CHECKING:
     from markupsafe import Markup

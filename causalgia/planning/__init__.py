@@ -1,8 +1,8 @@
 """Planning of a trial: precision, power, sample size and cost.
 
-Functions on labeled Datasets: `sample_size`, `power`, `minimal_detectable_effect`,
-`cheapest_split`. Functions of arrays: `t_power`, `verdict_probability`, `detectable`,
-`cheapest`.
+Functions on labeled Datasets: `causalgia.sample_size`, `power`,
+`minimal_detectable_effect`, `cheapest_split`. Functions of arrays are in
+`causalgia.planning.power_functions`.
 """
 
 from __future__ import annotations
@@ -12,34 +12,13 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.planning._cheapest_split import (
-        Prices,
-        Sources,
-        cheapest,
-        cheapest_split,
-    )
+    from causalgia.planning._cheapest_split import cheapest_split
     from causalgia.planning._sample_size import (
         minimal_detectable_effect,
         power,
-        sample_size,
-    )
-    from causalgia.planning.power_functions import (
-        detectable,
-        t_power,
-        verdict_probability,
+        sample_size as sample_size,
     )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = [
-    "Prices",
-    "Sources",
-    "cheapest",
-    "cheapest_split",
-    "detectable",
-    "minimal_detectable_effect",
-    "power",
-    "sample_size",
-    "t_power",
-    "verdict_probability",
-]
+__all__ = ["cheapest_split", "minimal_detectable_effect", "power"]

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from causalgia._reporting import Row
+from causalgia._reporting.effect_rows import as_reportable
 from causalgia.attributes import about
 from causalgia.effect_table import has_positions, positions_of, tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
@@ -47,8 +49,6 @@ from causalgia.plot.style import (
     task_rows,
     write_heading,
 )
-from causalgia.reporting import Row
-from causalgia.reporting.effect_rows import as_reportable
 from causalgia.schema import validate
 from causalgia.types import Array
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting import Row, placebo_summary, rows
+from causalgia._reporting.effect_rows import as_reportable, largest_tasks
 from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, selected_tasks, tasks_in_table
 from causalgia.errors import ContrastError, quoted
@@ -47,8 +49,6 @@ from causalgia.plot.style import (
     task_rows,
     write_heading,
 )
-from causalgia.reporting import Row, placebo_summary, rows
-from causalgia.reporting.effect_rows import as_reportable, largest_tasks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,6 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia._reporting import format_effect, format_number
+from causalgia._reporting.effect_rows import as_reportable
 from causalgia.errors import ContrastError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
@@ -37,8 +39,6 @@ from causalgia.plot.style import (
     write_heading,
 )
 from causalgia.posterior.posterior_tree import tree_group
-from causalgia.reporting import format_effect, format_number
-from causalgia.reporting.effect_rows import as_reportable
 from causalgia.types import Array, PosteriorGroups
 
 if TYPE_CHECKING:

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting import Row, rows
+from causalgia._reporting._trial_report import versus
+from causalgia._reporting.verdict_sentences import is_simultaneous
 from causalgia.attributes import about, has
 from causalgia.checks import nearest
 from causalgia.effect_table import selected_tasks, tasks_for_errors, tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, printable, quoted
 from causalgia.inputs import check_no_pipe
-from causalgia.reporting import Row, rows
-from causalgia.reporting._trial_report import versus
-from causalgia.reporting.verdict_sentences import is_simultaneous
 from causalgia.types import Array
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia._reporting.effect_rows import as_reportable
 from causalgia.attributes import about
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
@@ -37,7 +38,6 @@ from causalgia.plot.style import (
     strip,
     write_heading,
 )
-from causalgia.reporting.effect_rows import as_reportable
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -381,7 +381,7 @@ def equivalence(
     ----------
     table
         From `causalgia.decide` with a rope, or from
-        `causalgia.multiplicity.equivalence`.
+        `causalgia.multiplicity.tost.equivalence`.
     task
         The task; required if there are several.
     ax
@@ -403,7 +403,7 @@ def equivalence(
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> from causalgia.multiplicity import equivalence as tost
+    >>> from causalgia.multiplicity.tost import equivalence as tost
     >>> axes = equivalence(
     ...     tost(from_effects([0.0, 3.0], [0.3, 0.3], names=["a", "b"]), rope=(-1, 1))
     ... )

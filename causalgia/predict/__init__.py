@@ -12,19 +12,23 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.predict._from_keras_h5 import from_keras_h5
-    from causalgia.predict._load_predictor import load_predictor
+    from causalgia.predict._load_predictor import load_predictor as load_predictor
     from causalgia.predict.answer_comparisons import (
-        ContrastDeviation,
-        check_batch_mates,
-        contrast_deviation,
+        check_batch_mates as check_batch_mates,
     )
-    from causalgia.predict.ensemble import Ensemble
-    from causalgia.predict.function_predictor import FunctionPredictor, PredictorFactory
-    from causalgia.predict.onnx import OnnxPredictor, export_onnx
-    from causalgia.predict.predictor import NonFiniteError, Predictor
-    from causalgia.predict.torch_exports import load_weights, save_weights
-    from causalgia.predict.torch_predictor import TorchPredictor
-    from causalgia.predict.track import Track, Window
+    from causalgia.predict.ensemble import Ensemble as Ensemble
+    from causalgia.predict.function_predictor import (
+        FunctionPredictor as FunctionPredictor,
+        PredictorFactory,
+    )
+    from causalgia.predict.onnx import OnnxPredictor as OnnxPredictor, export_onnx
+    from causalgia.predict.predictor import NonFiniteError as NonFiniteError, Predictor
+    from causalgia.predict.torch_exports import (
+        load_weights,
+        save_weights,
+    )
+    from causalgia.predict.torch_predictor import TorchPredictor as TorchPredictor
+    from causalgia.predict.track import Track as Track, Window as Window
 else:
     _get, __dir__ = on_first_use(__name__)
 
@@ -43,21 +47,10 @@ else:
 
 
 __all__ = [
-    "ContrastDeviation",
-    "Ensemble",
-    "FunctionPredictor",
-    "NonFiniteError",
-    "OnnxPredictor",
     "Predictor",
     "PredictorFactory",
-    "TorchPredictor",
-    "Track",
-    "Window",
-    "check_batch_mates",
-    "contrast_deviation",
     "export_onnx",
     "from_keras_h5",
-    "load_predictor",
     "load_weights",
     "save_weights",
 ]

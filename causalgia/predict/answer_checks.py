@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError, quoted
-from causalgia.errors import first_line as first_line
-from causalgia.errors import one_line as one_line
+from causalgia.errors import (
+    PredictorError,
+    first_line as first_line,
+    one_line as one_line,
+    quoted,
+)
 
 _GENERAL = (
     "give reduce= to turn the network's output into one number per sequence and task, "

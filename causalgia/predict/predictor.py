@@ -20,10 +20,10 @@ from causalgia.predict.answer_checks import (
     as_answers,
     as_numbers,
     as_storable,
+    first_line as first_line,
     name_tasks,
+    one_line as one_line,
 )
-from causalgia.predict.answer_checks import first_line as first_line
-from causalgia.predict.answer_checks import one_line as one_line
 from causalgia.predict.answer_digits import AnswerDigits
 from causalgia.predict.track import Reduce, Track, TrackAnswers, split_reduce
 from causalgia.sequences.alphabet import as_token_array, channel_order

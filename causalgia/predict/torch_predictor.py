@@ -123,7 +123,7 @@ class TorchPredictor(SinglePredictor):
         elsewhere. The rounding does not cancel in a contrast: root mean square 0.002,
         0.02 and 0.6 standard deviations of the contrast in untrained networks of
         ResidualBind-, DeepSTARR- and BPNet-size, where float32 has 2e-6, 1e-5 and 4e-4.
-        Measure your network's with `causalgia.predict.contrast_deviation`.
+        Measure your network's with `causalgia.predict.answer_comparisons.contrast_deviation`.
     channels_last
         Whether to run one-dimensional layers as two-dimensional ones with channels
         innermost in memory. On a CPU core 1.1, 1.0 and 1.6 times the speed at those
@@ -415,7 +415,7 @@ class TorchPredictor(SinglePredictor):
         is measured.
 
         Its answers differ from those of this predictor by rounding alone; see
-        `causalgia.predict.contrast_deviation`.
+        `causalgia.predict.answer_comparisons.contrast_deviation`.
 
         Raises
         ------

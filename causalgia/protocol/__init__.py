@@ -9,24 +9,17 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.protocol._protocol import Protocol
+    from causalgia.protocol._protocol import Protocol as Protocol
     from causalgia.protocol._verify import (
-        Reproduction,
-        Verification,
-        compare_runs,
-        verify,
+        compare_runs as compare_runs,
+        verify as verify,
     )
-    from causalgia.protocol.lock_file import Deviation, check_new, machine_attrs
+    from causalgia.protocol.lock_file import (
+        Deviation as Deviation,
+        check_new as check_new,
+        machine_attrs as machine_attrs,
+    )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = [
-    "Deviation",
-    "Protocol",
-    "Reproduction",
-    "Verification",
-    "check_new",
-    "compare_runs",
-    "machine_attrs",
-    "verify",
-]
+__all__: list[str] = []

@@ -21,6 +21,8 @@ import numpy as np
 import xarray as xr
 
 import causalgia
+from causalgia._reporting.answers import ReportText
+from causalgia._reporting.short_answers import every_row as all_rows, short_answer
 from causalgia._run import run
 from causalgia._run._run import protocol_marks, write_protocol_marks
 from causalgia.analysis import Analysis
@@ -55,9 +57,6 @@ from causalgia.protocol.lock_file import (
     read_lock,
     write_lock,
 )
-from causalgia.reporting.answers import ReportText
-from causalgia.reporting.short_answers import every_row as all_rows
-from causalgia.reporting.short_answers import short_answer
 from causalgia.stopping import Decided, Precision
 from causalgia.stopping.stopping_rules import STORED_NAMES
 from causalgia.trial.archive import Archive
@@ -67,9 +66,9 @@ from causalgia.trial.attributes import arm_coordinates, check_analysis, known_ta
 if TYPE_CHECKING:
     from distributed import Client
 
+    from causalgia._reporting import Rows
+    from causalgia._reporting.answers import AnswerParts
     from causalgia._run.request import Keep
-    from causalgia.reporting import Rows
-    from causalgia.reporting.answers import AnswerParts
 
 _UNITS_AT_ONCE = 65_536
 _ARGUMENTS = {stored: name for name, stored in STORED_NAMES.items()}

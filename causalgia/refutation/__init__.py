@@ -1,8 +1,8 @@
 """Checks that can refute a claim: placebos, controls, null models, units, and the
 predictor itself.
 
-`causalgia.refute` runs all of them; each takes a `Claim` and returns its rows of the
-same Dataset.
+`causalgia.refute` runs all of them. `CHECKS` has each by its name: a function that takes
+a `Claim` and returns its rows of the same Dataset.
 """
 
 from __future__ import annotations
@@ -12,64 +12,19 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.refutation._refute import null_and_real, predictions_needed, refute
+    from causalgia.refutation._refute import (
+        CHECKS,
+        null_and_real,
+        predictions_needed,
+        refute as refute,
+    )
     from causalgia.refutation.claim import Claim
-    from causalgia.refutation.claim_limits import (
-        dose_reversal,
-        other_null_models,
-        tipping_shift,
-    )
-    from causalgia.refutation.null_shift import (
-        classifier,
-        kernel_distance,
-        kmer_composition,
-        prediction_range,
-        reweighted_effect,
-    )
-    from causalgia.refutation.placebo_controls import (
-        another_control,
-        beyond_placebos,
-        identical_arms,
-        positive_control,
-    )
-    from causalgia.refutation.predictor_faults import (
-        numerical_floor,
-        predictor_disagreement,
-        randomized_weights,
-        strand,
-    )
-    from causalgia.refutation.unit_faults import (
-        balance,
-        degenerate_draws,
-        junction_sites,
-        subset_of_units,
-    )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
+    "CHECKS",
     "Claim",
-    "another_control",
-    "balance",
-    "beyond_placebos",
-    "classifier",
-    "degenerate_draws",
-    "dose_reversal",
-    "identical_arms",
-    "junction_sites",
-    "kernel_distance",
-    "kmer_composition",
     "null_and_real",
-    "numerical_floor",
-    "other_null_models",
-    "positive_control",
-    "prediction_range",
     "predictions_needed",
-    "predictor_disagreement",
-    "randomized_weights",
-    "refute",
-    "reweighted_effect",
-    "strand",
-    "subset_of_units",
-    "tipping_shift",
 ]

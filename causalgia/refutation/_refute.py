@@ -173,7 +173,7 @@ def refute(
         Seed (0 is a seed), Generator or SeedSequence. For fresh units, placebos and
         permutations.
     checks
-        Names of functions of `causalgia.refutation`, such as
+        Keys of `causalgia.refutation.CHECKS`, such as
         ``["beyond_placebos", "strand"]``, or names that the result prints, such as
         ``"randomized weights"``. They take the predictions that they need.
         None: all, with at most as many predictions as the trial itself; those that do
@@ -336,7 +336,7 @@ _ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")
 
 def null_and_real(claim: Claim) -> xr.Dataset:
     """Return k-mer frequencies and predictions of backgrounds and of real sequences,
-    for `causalgia.plot.null_shift`.
+    for `causalgia.plot.distribution_plots.null_shift`.
 
     Use it where `kmer_composition`, `classifier` or `prediction_range` warns, to see
     what differs.

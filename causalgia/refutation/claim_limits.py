@@ -87,9 +87,9 @@ def dose_reversal(claim: Claim) -> xr.Dataset:
     ...     contrasts="0 sites",
     ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> cg.refutation.dose_reversal(
-    ...     cg.refutation.Claim(cg.run(trial, oracle, rng=0), rng=1)
-    ... )["status"].item()
+    >>> dose_reversal(cg.refutation.Claim(cg.run(trial, oracle, rng=0), rng=1))[
+    ...     "status"
+    ... ].item()
     'pass'
     """
     return refutation(claim, "dose reversal", _steps_back)
@@ -212,9 +212,9 @@ def tipping_shift(claim: Claim) -> xr.Dataset:
     ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
     ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> cg.refutation.tipping_shift(
-    ...     cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1)
-    ... )["status"].item()
+    >>> tipping_shift(cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1))[
+    ...     "status"
+    ... ].item()
     'pass'
     """
     return refutation(claim, "tipping shift", _nearest_turn)
@@ -338,7 +338,7 @@ def other_null_models(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> cg.refutation.other_null_models(claim)["status"].values.tolist()
+    >>> other_null_models(claim)["status"].values.tolist()
     ['pass', 'pass']
     """
     return refutation(claim, "other null models", _repeated_trials)

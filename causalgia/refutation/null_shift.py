@@ -186,7 +186,7 @@ def kmer_composition(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
     ... )
-    >>> bool(cg.refutation.kmer_composition(claim)["value"] < 0.02)
+    >>> bool(kmer_composition(claim)["value"] < 0.02)
     True
     """
     return refutation(claim, "k-mer composition", _divergence)
@@ -363,7 +363,7 @@ def classifier(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
     ... )
-    >>> cg.refutation.classifier(claim)["status"].item()
+    >>> classifier(claim)["status"].item()
     'fail'
     """
     return refutation(claim, "classifier", _area)
@@ -456,7 +456,7 @@ def kernel_distance(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
     ... )
-    >>> cg.refutation.kernel_distance(claim)["value"].item()
+    >>> kernel_distance(claim)["value"].item()
     0.001
     """
     return refutation(claim, "kernel distance", _discrepancy)
@@ -546,7 +546,7 @@ def prediction_range(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
     ... )
-    >>> cg.refutation.prediction_range(claim)["status"].item()
+    >>> prediction_range(claim)["status"].item()
     'pass'
     """
     return refutation(claim, "prediction range", _outside)
@@ -668,7 +668,7 @@ def reweighted_effect(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, real=real
     ... )
-    >>> cg.refutation.reweighted_effect(claim)["status"].item()
+    >>> reweighted_effect(claim)["status"].item()
     'pass'
     """
     return refutation(claim, "reweighted effect", _weighted)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting.table_formats import format_p, p_clause
 from causalgia.design import Arm, Embed, Genomic, Insert
 from causalgia.design.intervention import Intervention, steps_of
 from causalgia.design.pattern_interventions import FixedPlacebo, Placebo, placebos
@@ -28,7 +29,6 @@ from causalgia.refutation.claim import (
     row_of,
     upper_tail,
 )
-from causalgia.reporting.table_formats import format_p, p_clause
 from causalgia.streams import derive
 
 SPECIFIC, LEAKS = 0.5, 0.25
@@ -249,7 +249,7 @@ def beyond_placebos(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> found = cg.refutation.beyond_placebos(claim)
+    >>> found = beyond_placebos(claim)
     >>> (
     ...     found["status"].values.tolist(),
     ...     float(found["value"].sel(check="beyond placebos")),
@@ -428,7 +428,7 @@ def another_control(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> cg.refutation.another_control(claim)["status"].values.tolist()
+    >>> another_control(claim)["status"].values.tolist()
     ['fail']
     """
     return refutation(claim, "another control", _control_among_placebos)
@@ -542,7 +542,7 @@ def positive_control(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, positive="AGAAUG"
     ... )
-    >>> cg.refutation.positive_control(claim)["status"].values.tolist()
+    >>> positive_control(claim)["status"].values.tolist()
     ['pass']
     """
     return refutation(
@@ -697,7 +697,7 @@ def identical_arms(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> cg.refutation.identical_arms(claim)["status"].values.tolist()
+    >>> identical_arms(claim)["status"].values.tolist()
     ['pass']
     """
     return refutation(claim, "identical arms", _control_twice)

@@ -76,7 +76,7 @@ def numerical_floor(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> cg.refutation.numerical_floor(claim)["status"].values.tolist()
+    >>> numerical_floor(claim)["status"].values.tolist()
     ['pass', 'pass']
     """
     return refutation(claim, "same answers", _repeated)
@@ -245,7 +245,7 @@ def strand(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("gata1_like")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> cg.refutation.strand(claim)["status"].item()
+    >>> strand(claim)["status"].item()
     'pass'
     """
     return refutation(claim, "strand", _other_strand)
@@ -357,7 +357,7 @@ def randomized_weights(claim: Claim) -> xr.Dataset:
     ... )
     >>> network = cg.zoo.load("rbfox1_like", member=0)
     >>> claim = cg.refutation.Claim(cg.run(design, network, rng=0), network, rng=1)
-    >>> cg.refutation.randomized_weights(claim)["status"].item()
+    >>> randomized_weights(claim)["status"].item()
     'pass'
     """
     return refutation(claim, "randomized weights", _beside_copies)
@@ -470,9 +470,9 @@ def predictor_disagreement(claim: Claim) -> xr.Dataset:
     ...     "other": cg.zoo.oracle("saturating"),
     ... }
     >>> both = cg.Ensemble(networks, differ_by="architectures")
-    >>> cg.refutation.predictor_disagreement(
-    ...     cg.refutation.Claim(cg.run(design, both, rng=0), rng=1)
-    ... )["status"].item()
+    >>> predictor_disagreement(cg.refutation.Claim(cg.run(design, both, rng=0), rng=1))[
+    ...     "status"
+    ... ].item()
     'pass'
     """
     return refutation(claim, "predictor disagreement", _members)

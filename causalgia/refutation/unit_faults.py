@@ -90,7 +90,7 @@ def degenerate_draws(claim: Claim) -> xr.Dataset:
     ... )
     >>> oracle = cg.zoo.oracle("additive")
     >>> claim = cg.refutation.Claim(cg.run(design, oracle, rng=0), oracle, rng=1)
-    >>> float(cg.refutation.degenerate_draws(claim)["value"][0])
+    >>> float(degenerate_draws(claim)["value"][0])
     1.0
     """
     return refutation(claim, "degenerate draws", _distinct_units)
@@ -215,9 +215,9 @@ def subset_of_units(claim: Claim) -> xr.Dataset:
     ...     null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts="control"
     ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> cg.refutation.subset_of_units(
-    ...     cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1)
-    ... )["status"].item()
+    >>> subset_of_units(cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1))[
+    ...     "status"
+    ... ].item()
     'pass'
     """
     return refutation(claim, "subset of units", _halves)
@@ -371,9 +371,9 @@ def balance(claim: Claim) -> xr.Dataset:
     ...     contrasts="control",
     ... )
     >>> oracle = cg.zoo.oracle("additive")
-    >>> cg.refutation.balance(
-    ...     cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1)
-    ... )["status"].item()
+    >>> balance(cg.refutation.Claim(cg.run(design, oracle, rng=0), rng=1))[
+    ...     "status"
+    ... ].item()
     'pass'
     """
     return refutation(claim, "balance", _balanced)
@@ -493,7 +493,7 @@ def junction_sites(claim: Claim) -> xr.Dataset:
     >>> claim = cg.refutation.Claim(
     ...     cg.run(design, oracle, rng=0), oracle, rng=1, motifs=["GCUGG", "ACUAAC"]
     ... )
-    >>> cg.refutation.junction_sites(claim)["status"].item()
+    >>> junction_sites(claim)["status"].item()
     'pass'
     """
     return refutation(claim, "junction sites", _without_sites)

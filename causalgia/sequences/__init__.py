@@ -14,63 +14,39 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.sequences.alphabet import (
-        decode,
-        encode,
-        one_hot,
-        reverse_complement,
-        tokens,
-    )
+    from causalgia.sequences.alphabet import decode, encode, one_hot, tokens
     from causalgia.sequences.fasta import (
-        Sequences,
+        Sequences as Sequences,
         from_bed,
         middle_windows,
-        read_fasta,
+        read_fasta as read_fasta,
     )
-    from causalgia.sequences.motif_names import motif
+    from causalgia.sequences.motif_names import motif as motif
     from causalgia.sequences.motif_scores import (
-        Instances,
-        find_instances,
-        strength_ladder,
+        Instances as Instances,
+        find_instances as find_instances,
+        strength_ladder as strength_ladder,
     )
-    from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
-    from causalgia.sequences.pattern_files import read_patterns
-    from causalgia.sequences.sequence_files import read_sequences
-    from causalgia.sequences.shuffles import log_degeneracy
+    from causalgia.sequences.motifs import Motif, read_motifs
+    from causalgia.sequences.pattern_files import read_patterns as read_patterns
+    from causalgia.sequences.sequence_files import read_sequences as read_sequences
     from causalgia.sequences.variant_files import (
         Variant,
         read_variants,
-        read_vcf,
-        split_by_genome,
+        split_by_genome as split_by_genome,
     )
-    from causalgia.sequences.windowed_variants import VariantWindows, variant_windows
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
-    "Instances",
     "Motif",
-    "Seqlets",
-    "Sequences",
     "Variant",
-    "VariantWindows",
     "decode",
     "encode",
-    "find_instances",
     "from_bed",
-    "log_degeneracy",
     "middle_windows",
-    "motif",
     "one_hot",
-    "read_fasta",
     "read_motifs",
-    "read_patterns",
-    "read_sequences",
     "read_variants",
-    "read_vcf",
-    "reverse_complement",
-    "split_by_genome",
-    "strength_ladder",
     "tokens",
-    "variant_windows",
 ]

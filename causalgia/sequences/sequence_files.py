@@ -225,7 +225,7 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
     text = text_head(path).lstrip()
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
-            f"{path}: is VCF; cg.sequences.read_vcf reads variants, and "
+            f"{path}: is VCF; cg.sequences.read_variants reads variants, and "
             "cg.experiments.variants tests them"
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())

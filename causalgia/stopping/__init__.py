@@ -1,9 +1,8 @@
 """Stopping rules of sequential trials, for ``cg.run(design, predictor, rng=, until=)``,
 and their confidence sequences.
 
-`Precision` stops once intervals are short, `Decided` once verdicts are clear; do not
-combine them. Functions of arrays: `confidence_sequence`, `sequence_critical`,
-`least_clusters`, `clusters_for_rare`, `unseen_share`.
+`causalgia.Precision` stops once intervals are short, `causalgia.Decided` once verdicts
+are clear; do not combine them. `confidence_sequence` is a function of arrays.
 """
 
 from __future__ import annotations
@@ -14,26 +13,15 @@ from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
     from causalgia.stopping._confidence_sequence import (
-        by_sequence,
-        clusters_for_rare,
+        by_sequence as by_sequence,
         confidence_sequence,
-        is_monitored,
-        least_clusters,
-        sequence_critical,
-        unseen_share,
+        is_monitored as is_monitored,
     )
-    from causalgia.stopping.stopping_rules import Decided, Precision
+    from causalgia.stopping.stopping_rules import (
+        Decided as Decided,
+        Precision as Precision,
+    )
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = [
-    "Decided",
-    "Precision",
-    "by_sequence",
-    "clusters_for_rare",
-    "confidence_sequence",
-    "is_monitored",
-    "least_clusters",
-    "sequence_critical",
-    "unseen_share",
-]
+__all__ = ["confidence_sequence"]

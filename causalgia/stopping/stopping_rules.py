@@ -326,7 +326,7 @@ class Decided(Rule):
 
     For K effects that are waited for (contrasts times tasks), ``a = (1 - ci_prob) /
     K`` and G clusters, the interval is ``ace -+ (c se + L (-log a) / G)``: c is
-    `causalgia.stopping.sequence_critical` at error a, from the first look that counts
+    `causalgia.stopping._confidence_sequence.sequence_critical` at error a, from the first look that counts
     on, and L is `largest`, so that the second term is ``3 L / G`` for one effect at
     .95. The first look has ``max(min_clusters, 25 skewness^2, log(a / 2) / log(1 -
     rare))`` clusters: an effect on a share `rare` is then absent from all of them with

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.workers.clusters import check_client, connected, local_cluster
-    from causalgia.workers.pieces import mapped
+    from causalgia.workers.clusters import (
+        check_client as check_client,
+        connected as connected,
+        local_cluster as local_cluster,
+    )
+    from causalgia.workers.pieces import mapped as mapped
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
-__all__ = ["check_client", "connected", "local_cluster", "mapped"]
+__all__: list[str] = []

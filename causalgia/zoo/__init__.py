@@ -2,7 +2,9 @@
 and small trained networks.
 
 An `Oracle` is a predictor with ``true_ace(design)``: in closed form where the positions
-of the backgrounds are independent, by a large independent sample elsewhere.
+of the backgrounds are independent, by a large independent sample elsewhere. Its other
+terms and responses (``Gate``, ``Slope``, ``Hill``, ...) are in `causalgia.zoo.terms` and
+`causalgia.zoo.arrangements`.
 """
 
 from __future__ import annotations
@@ -12,61 +14,30 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 if TYPE_CHECKING:
-    from causalgia.zoo._true_ace import true_ace
-    from causalgia.zoo.arrangements import Hairpin, Pair
+    from causalgia.zoo.arrangements import Pair
     from causalgia.zoo.grammar import Oracle, read_by
-    from causalgia.zoo.oracles import (
-        Imprint,
-        ProfileOracle,
-        footprint,
-        names,
-        oracle,
-        promoter,
-    )
+    from causalgia.zoo.oracles import footprint, oracle, promoter
     from causalgia.zoo.terms import (
-        Bump,
         EndGC,
-        Exponential,
-        Gain,
-        Gate,
-        Hill,
-        Linear,
+        Linear as Linear,
         MotifCount,
-        Response,
-        Saturating,
-        Slope,
-        Term,
+        Saturating as Saturating,
+        Term as Term,
     )
-    from causalgia.zoo.trained import Card, card, ensemble, load
+    from causalgia.zoo.trained import card, ensemble, load
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
-    "Bump",
-    "Card",
     "EndGC",
-    "Exponential",
-    "Gain",
-    "Gate",
-    "Hairpin",
-    "Hill",
-    "Imprint",
-    "Linear",
     "MotifCount",
     "Oracle",
     "Pair",
-    "ProfileOracle",
-    "Response",
-    "Saturating",
-    "Slope",
-    "Term",
     "card",
     "ensemble",
     "footprint",
     "load",
-    "names",
     "oracle",
     "promoter",
     "read_by",
-    "true_ace",
 ]

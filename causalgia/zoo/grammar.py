@@ -313,7 +313,8 @@ def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> from causalgia.zoo import Gate, Oracle
+    >>> from causalgia.zoo import Oracle
+    >>> from causalgia.zoo.terms import Gate
     >>> either = Oracle(Gate(("GATA", "CACG"), bonus=2.0, logic="or"))
     >>> "".join(
     ...     ".#"[base]

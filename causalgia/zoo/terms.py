@@ -188,7 +188,7 @@ class Saturating(Term):
     Examples
     --------
     >>> from causalgia.sequences import encode
-    >>> from causalgia.zoo import Hill
+    >>> from causalgia.zoo.terms import Hill
     >>> Saturating((MotifCount("GATA"),), Hill(top=6, half=1)).score(
     ...     Reading(encode(["GATAGATA", "GATAAAAA"]))
     ... )

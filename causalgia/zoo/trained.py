@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overlo
 
 from causalgia.checks import nearest
 from causalgia.errors import PredictorError, quoted
-from causalgia.zoo.oracles import names as oracle_names
-from causalgia.zoo.oracles import oracle
+from causalgia.zoo.oracles import names as oracle_names, oracle
 
 if TYPE_CHECKING:
     from causalgia.predict import Ensemble, TorchPredictor
@@ -143,7 +142,7 @@ def load(
     ----------
     name
         ``"rbfox1_like"`` or ``"vts1_like"``, whose networks are in the zoo; or another
-        one of `causalgia.zoo.names`, whose oracle is returned.
+        one of `causalgia.zoo.oracles.names`, whose oracle is returned.
     member
         Index of the network, 0 to 4; `ensemble` has all five. An oracle has none.
     architecture

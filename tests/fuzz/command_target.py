@@ -124,7 +124,7 @@ def _command() -> Any:
     """Return all commands as typer makes them anew at each call of the app."""
     import typer
 
-    from causalgia.cli import app
+    from causalgia.cli.commands import app
 
     return typer.main.get_command(app)
 

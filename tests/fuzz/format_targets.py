@@ -20,8 +20,9 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia import store
-from causalgia.sequences import encode, read_variants, split_by_genome, variant_windows
+from causalgia.sequences import encode, read_variants, split_by_genome
 from causalgia.sequences.variant_files import InfoField, annotated_vcf, info_name
+from causalgia.sequences.windowed_variants import variant_windows
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis
 
 GENOME = (

@@ -30,13 +30,9 @@ from causalgia.mpra.counts.counts_table import as_side_table
 from causalgia.mpra.formats.orders import two_arms as library_of_two
 from causalgia.protocol.lock_file import lock_text
 from causalgia.schema import validate
-from causalgia.sequences import (
-    from_bed,
-    read_fasta,
-    read_motifs,
-    read_vcf,
-    variant_windows,
-)
+from causalgia.sequences import from_bed, read_fasta, read_motifs
+from causalgia.sequences.variant_files import read_vcf
+from causalgia.sequences.windowed_variants import variant_windows
 from causalgia.trial_file._starter import starter, starter_files
 from causalgia.trial_file.trial_spec import parse_spec, read_analysis, read_library_spec
 
@@ -201,7 +197,9 @@ def effects_file(rng: Random, folder: Path) -> None:
 
 
 def prices(rng: Random, folder: Path) -> None:
-    mpra.read_prices(_file(folder, "prices.toml", mutation.of_lines(_PRICES, rng)))
+    mpra.PlannedLibrary(
+        prices=_file(folder, "prices.toml", mutation.of_lines(_PRICES, rng))
+    )
 
 
 _PRICES = next(iter(PRICES)).read_bytes()

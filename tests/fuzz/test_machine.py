@@ -19,8 +19,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from archive_trial import files
-from hypothesis import HealthCheck, Phase, event, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, event, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from trial_designs import TASKS, answers, designs
 

@@ -13,8 +13,9 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import CountsError, PredictorError, SequenceError
-from causalgia.sequences import Variant, split_by_genome, variant_windows
+from causalgia.sequences import Variant, split_by_genome
 from causalgia.sequences.genome import Genome
+from causalgia.sequences.windowed_variants import variant_windows
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
 GENOME = "".join(np.random.default_rng(5).choice(list("ACGT"), 400))

@@ -10,6 +10,7 @@ from figure_checks import faults
 
 import causalgia as cg
 from causalgia._discover import Discovery, _largest
+from causalgia._reporting.discovery_answers import discovery_parts
 from causalgia.attribution.motif_families import (
     family_effects,
     family_leaders,
@@ -17,7 +18,6 @@ from causalgia.attribution.motif_families import (
     family_table,
 )
 from causalgia.errors import OutcomesError
-from causalgia.reporting.discovery_answers import discovery_parts
 from causalgia.sequences import Motif, Sequences, decode, encode
 from causalgia.sequences.motif_alignments import alignment
 

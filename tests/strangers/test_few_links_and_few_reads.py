@@ -7,6 +7,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.errors import CountsError
+from causalgia.mpra.counts import counts_of
 
 N_BARCODES = 12
 
@@ -32,7 +33,7 @@ def _counts(of, dna, rna, read=None):
     barcodes = [
         "".join("ACGT"[i >> 2 * k & 3] for k in range(7)) for i in range(len(of))
     ]
-    return cg.mpra.counts_of(
+    return counts_of(
         np.where(read, dna, 0),
         np.where(read, rna, 0),
         barcodes=barcodes,

@@ -123,7 +123,7 @@ def weights(path: Path) -> object:
 TEXT_READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
     "FASTA": ("x.fa", FASTA, sequences.read_fasta),
     "genome": ("x.fa", FASTA, genome_of),
-    "VCF": ("x.vcf", VCF, sequences.read_vcf),
+    "VCF": ("x.vcf", VCF, sequences.read_variants),
     "motifs": ("x.meme", BOX, sequences.read_motifs),
     "patterns": ("x.txt", BOX, cg.read_patterns),
     "counts": ("x.tsv", "barcode\toligo_name\n", side_table),

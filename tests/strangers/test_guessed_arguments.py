@@ -16,8 +16,8 @@ import causalgia as cg
 from causalgia.errors import ArgumentError, CausalgiaError, MissingExtraError
 
 NAMES = (
-    "attribution benchmark calibration design effects estimation experiments mpra "
-    "multiplicity paper planning plot posterior predict protocol refutation reporting "
+    "attribution calibration design effects estimation experiments mpra "
+    "multiplicity paper planning plot posterior predict protocol refutation "
     "schema sequences stopping store verdicts zoo"
 )
 ROOMS = ["causalgia", *(f"causalgia.{room}" for room in NAMES.split())]

@@ -19,8 +19,8 @@ from causalgia.planning import (
     minimal_detectable_effect,
     power,
     sample_size,
-    verdict_probability,
 )
+from causalgia.planning.power_functions import verdict_probability
 from causalgia.verdicts import heterogeneity
 
 BEYOND = 10**400

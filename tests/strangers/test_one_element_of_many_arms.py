@@ -16,6 +16,7 @@ from causalgia.mpra.comparisons.prediction_powered_means import (
     powered_mean,
     shared_noise,
 )
+from causalgia.mpra.counts import counts_of
 from causalgia.mpra.counts._quality import counts_in_words
 
 
@@ -28,7 +29,7 @@ def many_arms(seed: int, n_arms: int = 60, reference: int = 600, reads: float = 
     log2 = rng.normal(0, 0.4, (len(of), 1)) + rng.normal(0, 0.1, (len(each), 3))[of]
     abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * reads
     side = pd.DataFrame({"oligo_name": names, "element": "enh", "arm": names})
-    return cg.mpra.counts_of(
+    return counts_of(
         rng.poisson(abundance * np.ones(3)),
         rng.poisson(abundance * 2**log2),
         barcodes=[f"b{i}" for i in range(len(of))],

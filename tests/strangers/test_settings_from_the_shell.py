@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import causalgia as cg
-from causalgia.cli import app
+from causalgia.cli.commands import app
 from causalgia.errors import CausalgiaError, StoreError
 from causalgia.trial_file import read_spec
 

@@ -9,8 +9,9 @@ from test_cli import call
 
 import causalgia as cg
 from causalgia.errors import CausalgiaError
-from causalgia.sequences import read_fasta, read_sequences, read_variants, read_vcf
+from causalgia.sequences import read_fasta, read_sequences, read_variants
 from causalgia.sequences.fasta import from_bed
+from causalgia.sequences.variant_files import read_vcf
 from causalgia.trial_file import read_spec
 
 BASES = np.random.default_rng(3).choice(list("ACGT"), 220)

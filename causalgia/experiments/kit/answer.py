@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from causalgia._reporting import Rows
+    from causalgia._reporting.answers import ReportText
     from causalgia.plot import Axes
-    from causalgia.reporting import Rows
-    from causalgia.reporting.answers import ReportText
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class Answer:
         rows, task, order, arms, sentences, notes
             As in `causalgia.report`.
         """
-        from causalgia.reporting.answers import ReportText, answer_parts
+        from causalgia._reporting.answers import ReportText, answer_parts
 
         requested = requested_parts(arms=arms, sentences=sentences, notes=notes)
         parts = answer_parts(

@@ -400,9 +400,9 @@ def over_predictors(effects: xr.Dataset | None) -> Finding:
         or effects.sizes["model"] < 2
     ):
         return Finding()
+    from causalgia._reporting import format_se
+    from causalgia._reporting.effect_rows import OVER_PREDICTORS
     from causalgia.estimation import estimate
-    from causalgia.reporting import format_se
-    from causalgia.reporting.effect_rows import OVER_PREDICTORS
 
     try:
         with warnings.catch_warnings():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from causalgia._reporting import p_clause
 from causalgia.attributes import attributes
 from causalgia.checks import in_list
 from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
@@ -36,7 +37,6 @@ from causalgia.multiplicity.matched_ranks import (
     rank_among_matched,
 )
 from causalgia.notes import with_notes
-from causalgia.reporting import p_clause
 from causalgia.schema import annotate, validate
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.variant_files import Variant
@@ -393,7 +393,7 @@ class MatchedTrial(Experiment):
                 if word != "larger"
             ]
             return f"{sentence}; {' and '.join(rest)}" if rest else sentence
-        from causalgia.reporting.verdict_sentences import region_in_words
+        from causalgia._reporting.verdict_sentences import region_in_words
 
         ends = region_in_words(rows)
         verdicts = ", ".join(f"{counts[word]:,} {word}" for word in words)

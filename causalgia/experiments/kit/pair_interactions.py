@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from causalgia._reporting import p_clause
 from causalgia.attributes import about
 from causalgia.checks import in_list
 from causalgia.errors import ContrastError, EstimateError
@@ -36,7 +37,6 @@ from causalgia.experiments.kit.variance import (
     pairing_gain,
     rows_by_task,
 )
-from causalgia.reporting import p_clause
 from causalgia.streams import derive
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from causalgia.design import AblateEach, Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
 from causalgia.errors import DesignError, SequenceError, quoted
-from causalgia.sequences import Instances, Motif, find_instances
-from causalgia.sequences import motif as motif_of
+from causalgia.sequences import Instances, Motif, find_instances, motif as motif_of
 from causalgia.sequences.alphabet import decode, parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
 from causalgia.sequences.motif_scores import (

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia._reporting import format_share, p_clause
 from causalgia.attributes import about, has
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import as_ci_prob
@@ -43,7 +44,6 @@ from causalgia.mpra.comparisons.sides import (
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.reporting import format_share, p_clause
 from causalgia.schema import annotate, validate
 from causalgia.types import Array, Codes, Mask
 

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting import format_share
+from causalgia._reporting.answers import ReportText
+from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_number
 from causalgia.choices import requested_parts
@@ -27,9 +30,6 @@ from causalgia.mpra.counts.barcodes import (
     read_filters,
 )
 from causalgia.mpra.counts.replicate_faults import findings, repeatable_shares
-from causalgia.reporting import format_share
-from causalgia.reporting.answers import ReportText
-from causalgia.reporting.short_answers import every_row, short_answer
 from causalgia.schema import validate
 from causalgia.types import Array, Ints, Mask
 

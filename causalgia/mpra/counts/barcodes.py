@@ -13,12 +13,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia._reporting import format_share
 from causalgia.attributes import about
 from causalgia.checks import as_int, as_positive
 from causalgia.errors import CountsError, quoted
 from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
 from causalgia.inputs import parse_json
-from causalgia.reporting import format_share
 from causalgia.schema import annotate, validate
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Ints, Mask

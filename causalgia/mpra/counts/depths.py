@@ -47,7 +47,7 @@ def shallow_replicates(counts: xr.Dataset, sums: xr.Dataset) -> list[Depth]:
     counts
         Of kind ``counts``.
     sums
-        From `causalgia.mpra.aggregate`.
+        From `causalgia.mpra.counts.aggregate`.
 
     Examples
     --------

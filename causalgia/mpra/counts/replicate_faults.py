@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia._reporting import format_share
 from causalgia.checks import in_list
 from causalgia.mpra.counts._activity import MAD_TO_SD
 from causalgia.mpra.counts.cutoffs import MOST_LOST, cutoff, cutoff_in_words
@@ -27,7 +28,6 @@ from causalgia.mpra.counts.read_faults import (
     saturated,
 )
 from causalgia.mpra.counts.split_index import LEAST_CELLS, SplitIndex, split_index
-from causalgia.reporting import format_share
 from causalgia.types import Array, Ints
 
 COPIED, SAME = 0.5, 0.95
@@ -107,7 +107,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     counts
         Of kind ``counts``.
     sums
-        From `causalgia.mpra.aggregate`.
+        From `causalgia.mpra.counts.aggregate`.
 
     Examples
     --------

@@ -13,6 +13,23 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia._reporting import format_share
+from causalgia._reporting.answer_sentences import (
+    cut,
+    in_words,
+    region_words,
+    size_in_words,
+)
+from causalgia._reporting.answers import (
+    AnswerParts,
+    ReportText,
+    answer_parts,
+    arm_lines,
+)
+from causalgia._reporting.effect_rows import Rows, rows
+from causalgia._reporting.folded_text import WIDTH
+from causalgia._reporting.short_answers import every_row, short_answer
+from causalgia._reporting.table_formats import format_effect, format_p, percent
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import in_list
 from causalgia.choices import requested_parts, vocabulary
@@ -23,23 +40,6 @@ from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.multiplicity import weighted_bh
 from causalgia.notes import notes_of
-from causalgia.reporting import format_share
-from causalgia.reporting.answer_sentences import (
-    cut,
-    in_words,
-    region_words,
-    size_in_words,
-)
-from causalgia.reporting.answers import (
-    AnswerParts,
-    ReportText,
-    answer_parts,
-    arm_lines,
-)
-from causalgia.reporting.effect_rows import Rows, rows
-from causalgia.reporting.folded_text import WIDTH
-from causalgia.reporting.short_answers import every_row, short_answer
-from causalgia.reporting.table_formats import format_effect, format_p, percent
 from causalgia.types import Array, Mask
 
 _FIT_FDR = 0.05
@@ -440,7 +440,7 @@ def measured_parts(
     counts
         The counts of the fit.
     rows, requested, width, every, noted
-        As in `causalgia.reporting.answers.answer_parts`.
+        As in `causalgia._reporting.answers.answer_parts`.
     """
     fit = with_contrast_dim(fit).transpose("element", "contrast", ...)
     groups = fit["group"].sel(element=decisions["contrast"].to_numpy())

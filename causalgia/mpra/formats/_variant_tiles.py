@@ -231,7 +231,7 @@ def variant_tiles(
     variants
         A VCF file, plain or gzip-compressed; a table with VCF columns
         ``chrom pos ref alt`` and optionally ``id``, `pos` counted from 1; or variants
-        as from `causalgia.sequences.read_vcf`.
+        as from `causalgia.sequences.variant_files.read_vcf`.
     fasta
         The genome; lower case is read as upper case.
     insert_length

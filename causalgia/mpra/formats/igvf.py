@@ -64,7 +64,7 @@ def igvf_table(
     format
         Name of the format.
     library
-        The library, annotated by `causalgia.mpra.VariantTiles.annotate`.
+        The library, annotated by `causalgia.mpra.formats.VariantTiles.annotate`.
     counts
         The counts of the fit.
     contrast
@@ -259,7 +259,7 @@ def sequence_design(library: xr.Dataset) -> pd.DataFrame:
     variant tiles, ``scrambled`` for negatives whose arm is a scramble or shuffle,
     ``element`` for other negatives, positives, and units of `Genomic` (real sequences,
     whatever the arm), else ``synthetic``. Class: by group; promoters are inactive
-    controls. The variant columns are those of `causalgia.mpra.VariantTiles.annotate`.
+    controls. The variant columns are those of `causalgia.mpra.formats.VariantTiles.annotate`.
     Without them they are NA, and the place comes from the name, as in ``chr1:100-300``
     of `causalgia.sequences.from_bed` or bedtools, with ``(-)`` for the minus strand, if
     its length is that of the insert; else it is NA, from 0 to the length. ``info`` is a
@@ -468,7 +468,7 @@ def experiment(counts: xr.Dataset) -> pd.DataFrame:
     """Return the columns of ``reporter_experiment``: oligos in each replicate that has
     DNA of their barcodes.
 
-    From `causalgia.mpra.aggregate`, whose ``log2_ratio`` is the log2 fold change.
+    From `causalgia.mpra.counts.aggregate`, whose ``log2_ratio`` is the log2 fold change.
     """
     sums = aggregate(counts).transpose("replicate", "oligo")
     columns = {name: sums[name].to_numpy().ravel() for name in _OF_EXPERIMENT}
@@ -528,7 +528,7 @@ def variants(
     counts
         The counts of the fit.
     library
-        The ordered library, with `causalgia.mpra.VariantTiles.annotate`.
+        The ordered library, with `causalgia.mpra.formats.VariantTiles.annotate`.
     contrast
         Contrast of the fit.
 

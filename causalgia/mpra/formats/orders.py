@@ -191,8 +191,8 @@ def _names_and_oligos(
             raise LibraryError(
                 f"{path}: {quoted(one)} and {quoted(other)} have one barcode, "
                 f"{barcodes[again[0]]} ({again.size:,} are given again): their counts "
-                "cannot be distinguished. Give each oligo its own barcode "
-                "(cg.mpra.barcodes)"
+                "cannot be distinguished. Give each oligo its own barcode; "
+                "cg.mpra.library assigns them"
             )
     return names, oligos
 

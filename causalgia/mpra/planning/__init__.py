@@ -11,9 +11,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.mpra.planning._cheapest import (
         PlannedLibrary,
-        PriceList,
         cheapest,
-        read_prices,
     )
     from causalgia.mpra.planning._components import components
     from causalgia.mpra.planning._power import PlannedContrast, power
@@ -23,9 +21,7 @@ else:
 __all__ = [
     "PlannedContrast",
     "PlannedLibrary",
-    "PriceList",
     "cheapest",
     "components",
     "power",
-    "read_prices",
 ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,15 @@ class PlannedLibrary:
         Number of elements whose own effects are wanted; None: the average over
         backgrounds, whose number is found.
     prices
-        From `read_prices`; None: the packaged list, whose synthesis prices are
-        placeholders.
+        A price list in TOML; None: the packaged one, whose synthesis prices are
+        placeholders and which gives its date and sources. Copy it and enter your
+        quotes.
 
     Raises
     ------
     EstimateError
-        If a number is not whole, or `prices` is no price list.
+        If a number is not whole, the price list lacks an entry, or a price is not a
+        number of at least 0.
 
     Examples
     --------
@@ -75,18 +78,25 @@ class PlannedLibrary:
     oligo_length: int = 200
     n_controls: int = 0
     n_elements: int | None = None
-    prices: PriceList | None = None
+    prices: str | PathLike[str] | PriceList | None = None
 
     def __post_init__(self) -> None:
         as_int(self.oligo_length, "oligo_length", error=EstimateError)
         as_int(self.n_controls, "n_controls", least=0, error=EstimateError)
         if self.n_elements is not None:
             as_int(self.n_elements, "n_elements", error=EstimateError)
-        if self.prices is not None and not isinstance(self.prices, PriceList):
+        if isinstance(self.prices, str | PathLike):
+            object.__setattr__(self, "prices", read_prices(self.prices))
+        elif not isinstance(self.prices, PriceList | None):
             raise EstimateError(
-                f"prices= is a {type(self.prices).__name__}; give "
-                "cg.mpra.read_prices(path) of a price list"
+                f"prices= is a {type(self.prices).__name__}; give the path of a price "
+                "list in TOML"
             )
+
+    @property
+    def price_list(self) -> PriceList:
+        """The prices that were read, by default those of the packaged list."""
+        return self.prices if isinstance(self.prices, PriceList) else read_prices()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -411,7 +421,7 @@ def cheapest(
         complete=(1 - lost) ** float(contrast.n_compared),
         layers=layers,
         library=library,
-        prices=read_prices() if library.prices is None else library.prices,
+        prices=library.price_list,
         contrast=contrast,
         random=noise.barcode_dispersion is not None,
         recovery=noise.recovery,
@@ -545,7 +555,7 @@ class PriceList:
         )
 
 
-def read_prices(path: str | Path | None = None) -> PriceList:
+def read_prices(path: str | PathLike[str] | None = None) -> PriceList:
     """Read a price list in TOML: ``[[pool]]`` rows, ``[sequencing]``, ``[replicate]``,
     ``[library]``.
 

@@ -4,7 +4,7 @@ of its own, over many tables.
 Run: ``python simulation.py``. One random intercept and one residual have restricted
 likelihoods of one ratio, which the eigenvalues of the projected groups give for
 thousands of responses at once. The figures are in the docstring of
-`causalgia.estimation.contrasts_of_arms`.
+`causalgia.estimation.incomplete_estimates.contrasts_of_arms`.
 """
 
 import numpy as np

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from causalgia.attribution import contributions
-from causalgia.benchmark._cases import FEWEST, Case, Site, planted_case
-from causalgia.benchmark._cases import cases as cases_of_the_zoo
 from causalgia.errors import AttributionError, CausalgiaError, quoted
 from causalgia.numerics.moments import observed_scores
 from causalgia.predict.answer_checks import first_line
@@ -26,6 +24,13 @@ from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.design_notes import auroc
 from causalgia.types import Array, Tokens
 from causalgia.zoo import MotifCount, Oracle
+from interpreted.cases import (
+    FEWEST,
+    Case,
+    Site,
+    cases as cases_of_the_zoo,
+    planted_case,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +63,7 @@ _ORDER = (
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Interpretation:
-    """The result of `causalgia.benchmark.interpretation`.
+    """The result of `interpreted.interpretation.interpretation`.
 
     Attributes
     ----------
@@ -132,8 +137,8 @@ def interpretation(
         of motifs that it found, ``{(motif, motif): (interaction, standard error)}`` on
         the predictor's scale.
     cases
-        By default those of the zoo, `causalgia.benchmark.cases`; add your own:
-        ``[*cg.benchmark.cases(), own]``.
+        By default those of the zoo, `interpreted.cases.cases`; add your own:
+        ``[*cases(), own]``.
     rng
         Seed (0 is a seed), Generator or SeedSequence. For the cases of the zoo and the
         null sequences.
@@ -173,8 +178,8 @@ def interpretation(
     >>> import causalgia as cg
     >>> def ism(predictor, tokens):
     ...     return cg.attribute(tokens, predictor, method="ism", progress=False)
-    >>> zoo = cg.benchmark.cases(n_sequences=40)
-    >>> found = cg.benchmark.interpretation(
+    >>> zoo = cases(n_sequences=40)
+    >>> found = interpretation(
     ...     ism, cases=[case for case in zoo if case.name in ("sum", "OR")]
     ... )
     >>> found.wide()["attenuation"].to_dict()
@@ -199,8 +204,7 @@ def interpretation(
     for case in known:
         if not isinstance(case, Case):
             raise AttributionError(
-                f"cases= has {quoted(case)}, which is not a cg.benchmark.Case; make "
-                "one of it"
+                f"cases= has {quoted(case)}, which is not a Case; make one of it"
             )
     if not known or len({case.name for case in known}) < len(known):
         raise AttributionError("cases= must be one or more, of different names")

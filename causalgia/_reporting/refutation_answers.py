@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+from causalgia._reporting.answer_sentences import cut, in_words
+from causalgia._reporting.answers import AnswerParts
+from causalgia._reporting.short_answers import LETTERS_SHOWN, short_answer
+from causalgia._reporting.verdict_sentences import check_value
 from causalgia.attributes import about
 from causalgia.checks import four_digits
 from causalgia.errors import NAMES_SHOWN
-from causalgia.reporting.answer_sentences import cut, in_words
-from causalgia.reporting.answers import AnswerParts
-from causalgia.reporting.short_answers import LETTERS_SHOWN, short_answer
-from causalgia.reporting.verdict_sentences import check_value
 from causalgia.schema import validate
 
 _WORD_COLUMNS = ("result", "check", "limit", "what")

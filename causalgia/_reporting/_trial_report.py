@@ -11,6 +11,33 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from causalgia._reporting.effect_rows import (
+    ENOUGH_FOR_QUANTILES,
+    Row,
+    Rows,
+    placebo_count,
+    placebo_groups,
+    placebo_rounding_unit,
+    placebo_summary,
+    rows as rows_of,
+)
+from causalgia._reporting.table_formats import (
+    format_effect,
+    format_number,
+    format_share,
+    is_large,
+    percent,
+    shrunken_effect,
+)
+from causalgia._reporting.verdict_sentences import (
+    effect_name,
+    exact_in_words,
+    is_decided,
+    is_simultaneous,
+    trial_history,
+    verdict_in_words,
+    verdict_method,
+)
 from causalgia.attributes import about, has
 from causalgia.checks import in_list
 from causalgia.choices import TARGET_MEANINGS
@@ -26,33 +53,6 @@ from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.numerics.moments import ENOUGH
-from causalgia.reporting.effect_rows import (
-    ENOUGH_FOR_QUANTILES,
-    Row,
-    Rows,
-    placebo_count,
-    placebo_groups,
-    placebo_rounding_unit,
-    placebo_summary,
-)
-from causalgia.reporting.effect_rows import rows as rows_of
-from causalgia.reporting.table_formats import (
-    format_effect,
-    format_number,
-    format_share,
-    is_large,
-    percent,
-    shrunken_effect,
-)
-from causalgia.reporting.verdict_sentences import (
-    effect_name,
-    exact_in_words,
-    is_decided,
-    is_simultaneous,
-    trial_history,
-    verdict_in_words,
-    verdict_method,
-)
 from causalgia.schema import keeps_effects, validate
 
 if TYPE_CHECKING:

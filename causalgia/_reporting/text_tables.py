@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from causalgia._reporting.answer_sentences import cut_apart
 from causalgia.inputs import wide
-from causalgia.reporting.answer_sentences import cut_apart
 
 NAME_COLUMNS = {"contrast": 40, "task": 30}
 """Columns of a terminal for the names of a table, which are cut beyond them."""

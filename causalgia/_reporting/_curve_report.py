@@ -13,6 +13,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
+from causalgia._reporting._trial_report import estimand
+from causalgia._reporting.table_formats import format_effect, format_number
 from causalgia.attributes import about
 from causalgia.checks import is_whole
 from causalgia.effect_table import has_positions, positions_of
@@ -25,8 +27,6 @@ from causalgia.errors import (
 )
 from causalgia.inputs import rough_percent
 from causalgia.multiplicity.joint_methods import carried_by_few
-from causalgia.reporting._trial_report import estimand
-from causalgia.reporting.table_formats import format_effect, format_number
 from causalgia.schema import validate
 
 _MOST_CURVES, _MOST_RANGES = 20, 4

@@ -11,13 +11,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import xarray as xr
 
-from causalgia.attributes import about, has
-from causalgia.choices import VERDICTS, vocabulary
-from causalgia.effect_table import tasks_in_table
-from causalgia.errors import OutcomesError, quoted
-from causalgia.estimation._from_effects import estimates_of_elements
-from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.reporting.table_formats import (
+from causalgia._reporting.table_formats import (
     format_effect,
     format_number,
     format_p,
@@ -26,7 +20,7 @@ from causalgia.reporting.table_formats import (
     percent,
     shrunken_effect,
 )
-from causalgia.reporting.verdict_sentences import (
+from causalgia._reporting.verdict_sentences import (
     error_heading,
     error_text,
     has_shrunken,
@@ -34,6 +28,12 @@ from causalgia.reporting.verdict_sentences import (
     is_simultaneous,
     verdict_cell,
 )
+from causalgia.attributes import about, has
+from causalgia.choices import VERDICTS, vocabulary
+from causalgia.effect_table import tasks_in_table
+from causalgia.errors import OutcomesError, quoted
+from causalgia.estimation._from_effects import estimates_of_elements
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.schema import validate
 
 Row: TypeAlias = dict[str, Any]
@@ -323,7 +323,7 @@ def placebo_summary(rows: Sequence[Row]) -> Row:
     placebos the central 95 %.
 
     Estimates spread more than the placebos' true effects, whose region is
-    `causalgia.multiplicity.placebo_region`. There are no quantiles of fewer placebos:
+    `causalgia.multiplicity.placebo.placebo_region`. There are no quantiles of fewer placebos:
     with 5, 10 and 20 of them they are .68, .80 and .88 of the true ones.
 
     Examples

@@ -15,16 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from causalgia.attributes import about, has
-from causalgia.checks import in_list
-from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
-from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
-from causalgia.effects.scales import stored_task_weights, task_weights_in_words
-from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
-from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.inputs import wide as wide
-from causalgia.notes import notes_of
-from causalgia.reporting._trial_report import (
+from causalgia._reporting._trial_report import (
     count_clause,
     describe_outcomes,
     in_one_line,
@@ -37,8 +28,8 @@ from causalgia.reporting._trial_report import (
     versus,
     without_missed_share,
 )
-from causalgia.reporting.answer_sentences import answer_sentences, cut, cut_apart
-from causalgia.reporting.effect_rows import (
+from causalgia._reporting.answer_sentences import answer_sentences, cut, cut_apart
+from causalgia._reporting.effect_rows import (
     Row,
     Rows,
     as_reportable,
@@ -48,19 +39,19 @@ from causalgia.reporting.effect_rows import (
     largest_tasks,
     left_out_tasks,
     placebo_count,
+    rows as every_row_of,
     sentences_on_tasks,
     task_and_heading,
 )
-from causalgia.reporting.effect_rows import rows as every_row_of
-from causalgia.reporting.folded_text import (
+from causalgia._reporting.folded_text import (
     WIDTH,
     fits,
     fitted_foot,
     folded,
     paragraph,
 )
-from causalgia.reporting.table_formats import html_table, percent
-from causalgia.reporting.text_tables import (
+from causalgia._reporting.table_formats import html_table, percent
+from causalgia._reporting.text_tables import (
     GIVING_WAY,
     NAME_COLUMNS,
     laid_out,
@@ -68,7 +59,7 @@ from causalgia.reporting.text_tables import (
     table_within,
     without_q_twice,
 )
-from causalgia.reporting.verdict_sentences import (
+from causalgia._reporting.verdict_sentences import (
     CHANGED_OUTCOMES,
     is_decided,
     is_simultaneous,
@@ -77,6 +68,15 @@ from causalgia.reporting.verdict_sentences import (
     usual_range_note,
     verdict_cautions,
 )
+from causalgia.attributes import about, has
+from causalgia.checks import in_list
+from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
+from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
+from causalgia.effects.scales import stored_task_weights, task_weights_in_words
+from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
+from causalgia.estimation.crossover_estimates import is_placebo
+from causalgia.inputs import wide as wide
+from causalgia.notes import notes_of
 from causalgia.schema import keeps_effects
 
 _ROWS_OF_ANSWER = 20
@@ -283,7 +283,7 @@ def answer_parts(
     details
         Further sentences of an experiment, printed before the notes.
     truth
-        As in `causalgia.reporting.rows`.
+        As in `causalgia._reporting.rows`.
     width
         Columns of the text: tasks that do not stand beside each other in them take more
         lines, so that fewer contrasts are shown.

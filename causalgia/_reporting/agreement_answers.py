@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting.answers import AnswerParts, in_task
+from causalgia._reporting.effect_rows import sentences_on_tasks
+from causalgia._reporting.short_answers import short_answer
+from causalgia._reporting.table_formats import percent
 from causalgia.attributes import about
 from causalgia.effect_table import select_tasks, tasks_in_table
-from causalgia.reporting.answers import AnswerParts, in_task
-from causalgia.reporting.effect_rows import sentences_on_tasks
-from causalgia.reporting.short_answers import short_answer
-from causalgia.reporting.table_formats import percent
 
 OF_AGREEMENT = frozenset({"tau", "tau_lower", "tau_upper", "between_sd"})
 """Variables by which an agreement is known."""

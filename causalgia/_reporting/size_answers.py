@@ -7,13 +7,12 @@ from itertools import product
 
 import xarray as xr
 
+from causalgia._reporting.answer_sentences import cut
+from causalgia._reporting.answers import AnswerParts, ReportText
+from causalgia._reporting.short_answers import every_row as all_rows, short_answer
+from causalgia._reporting.table_formats import percent
 from causalgia.attributes import about, has
 from causalgia.errors import OutcomesError
-from causalgia.reporting.answer_sentences import cut
-from causalgia.reporting.answers import AnswerParts, ReportText
-from causalgia.reporting.short_answers import every_row as all_rows
-from causalgia.reporting.short_answers import short_answer
-from causalgia.reporting.table_formats import percent
 
 _HEADING_OF_VARIABLE = {
     "n_units": "units",

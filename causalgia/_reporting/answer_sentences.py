@@ -11,22 +11,22 @@ from typing import Any, cast
 
 import xarray as xr
 
+from causalgia._reporting.effect_rows import Row
+from causalgia._reporting.folded_text import start_of
+from causalgia._reporting.table_formats import (
+    format_effect,
+    is_large,
+)
+from causalgia._reporting.verdict_sentences import (
+    is_decided,
+    noun_of_region,
+    why_undecided,
+)
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.errors import printable
 from causalgia.inputs import wide
-from causalgia.reporting.effect_rows import Row
-from causalgia.reporting.folded_text import start_of
-from causalgia.reporting.table_formats import (
-    format_effect,
-    is_large,
-)
-from causalgia.reporting.verdict_sentences import (
-    is_decided,
-    noun_of_region,
-    why_undecided,
-)
 
 _TASKS_LISTED = 3
 _MOST_COLUMNS = 60
@@ -55,7 +55,7 @@ def answer_sentences(
     Examples
     --------
     >>> from causalgia.estimation import from_effects
-    >>> from causalgia.reporting.effect_rows import rows
+    >>> from causalgia._reporting.effect_rows import rows
     >>> from causalgia.verdicts import decide
     >>> effects = from_effects([1.4, 0.0], se=[0.1, 0.01], names=["GATA1", "mutant"])
     >>> decided = decide(effects, rope=(-0.1, 0.1))

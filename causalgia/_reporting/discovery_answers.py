@@ -8,14 +8,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from causalgia._reporting.answer_sentences import cut, in_words, size_in_words
+from causalgia._reporting.answers import AnswerParts, arm_lines
+from causalgia._reporting.folded_text import WIDTH
+from causalgia._reporting.short_answers import short_answer
+from causalgia._reporting.table_formats import format_effect, format_p, percent
+from causalgia._reporting.text_tables import table_within
 from causalgia.attributes import about
 from causalgia.inputs import wide
-from causalgia.reporting.answer_sentences import cut, in_words, size_in_words
-from causalgia.reporting.answers import AnswerParts, arm_lines
-from causalgia.reporting.folded_text import WIDTH
-from causalgia.reporting.short_answers import short_answer
-from causalgia.reporting.table_formats import format_effect, format_p, percent
-from causalgia.reporting.text_tables import table_within
 
 if TYPE_CHECKING:
     import pandas as pd

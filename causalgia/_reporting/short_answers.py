@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from causalgia._reporting._trial_report import in_one_line
+from causalgia._reporting.answer_sentences import cut
+from causalgia._reporting.answers import AnswerParts
+from causalgia._reporting.folded_text import fitted_foot
 from causalgia.errors import OutcomesError, quoted
-from causalgia.reporting._trial_report import in_one_line
-from causalgia.reporting.answer_sentences import cut
-from causalgia.reporting.answers import AnswerParts
-from causalgia.reporting.folded_text import fitted_foot
 
 ROWS_SHOWN = 20
 LETTERS_SHOWN = 40

@@ -13,6 +13,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from causalgia._reporting.table_formats import (
+    _LEAST_P,
+    format_effect,
+    format_p,
+    format_share,
+    p_clause,
+)
 from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits
@@ -22,13 +29,6 @@ from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
 from causalgia.inputs import rough_percent
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
-from causalgia.reporting.table_formats import (
-    _LEAST_P,
-    format_effect,
-    format_p,
-    format_share,
-    p_clause,
-)
 from causalgia.schema import validate
 from causalgia.verdicts.rare_effects import few_real_sequences
 from causalgia.verdicts.verdict_rule import reversal_size

@@ -342,7 +342,7 @@ def markdown_table(
     *,
     names: Set[str] = frozenset(NAMES),
 ) -> str:
-    r"""Return a table of `causalgia.reporting.cells` as Markdown, with notes below;
+    r"""Return a table of `causalgia._reporting.cells` as Markdown, with notes below;
     `names` are columns of text.
 
     Examples
@@ -411,7 +411,7 @@ def html_table(
     notes: list[str],
     words: Collection[str] = (),
 ) -> str:
-    """Return a table of `causalgia.reporting.cells` as HTML, with notes as its caption.
+    """Return a table of `causalgia._reporting.cells` as HTML, with notes as its caption.
 
     Besides those of names, columns with one of the headings `words` are aligned left.
 
@@ -460,7 +460,7 @@ def html_table(
 
 
 def latex_table(header: list[str], lines: list[list[str]], notes: list[str]) -> str:
-    r"""Return a table of `causalgia.reporting.cells` as LaTeX with the rules of
+    r"""Return a table of `causalgia._reporting.cells` as LaTeX with the rules of
     booktabs, with notes as its caption.
 
     Examples
