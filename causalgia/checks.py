@@ -24,8 +24,10 @@ from causalgia.errors import (
 from causalgia.former_names import new_name
 
 Table: TypeAlias = dict[str, Any]
-#: key -> (predicate for valid values, description of valid values)
-Keys: TypeAlias = dict[str, tuple[Callable[[Any], bool], str]]
+Takes: TypeAlias = tuple[Callable[[Any], bool], str]
+"""Test of a value, and what a value must be, in words."""
+Keys: TypeAlias = Mapping[str, tuple[Any, ...]]
+"""Keys of a table and what each takes; rows of `causalgia.arguments` may say more."""
 
 
 def is_text(value: object) -> bool:
@@ -132,13 +134,13 @@ class _IsOneOf:
         return isinstance(value, str) and value in self.names
 
 
-def one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
+def one_of(*names: str) -> Takes:
     """Return the `Keys` entry for a choice among names."""
     return _IsOneOf(names), "one of " + ", ".join(f'"{n}"' for n in names)
 
 
-NAME: tuple[Callable[[Any], bool], str] = (is_text, "text that is not empty")
-SUBTABLE: tuple[Callable[[Any], bool], str] = (is_table, "a table")
+NAME: Takes = (is_text, "text that is not empty")
+SUBTABLE: Takes = (is_table, "a table")
 
 
 def check_table(plain: object, place: str, keys: Keys) -> Table:
@@ -190,7 +192,7 @@ def check_value(
     ...
     causalgia.errors.DesignError: [mpra]: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
     """
-    is_valid, description = keys[key]
+    is_valid, description = keys[key][:2]
     if not is_valid(value):
         hint = (
             nearest(value, is_valid.names)

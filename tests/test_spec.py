@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import causalgia as cg
-from causalgia.analysis import ANALYSIS, Analysis
+from causalgia.analysis import Analysis
+from causalgia.arguments import MPRA, TABLES
 from causalgia.choices import ERRORS, LAWS, SCALES, TARGETS
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
@@ -32,7 +33,7 @@ from causalgia.trial_file import (
     starter,
 )
 from causalgia.trial_file.trial_spec import PredictorSpec
-from causalgia.trial_file.trial_tables import MPRA, PLACEBOS, PREDICTOR, TOP, _arm_keys
+from causalgia.trial_file.trial_tables import _arm_keys
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import trial_file_tables
@@ -592,17 +593,13 @@ def cells_of(section: str, column: int) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("section", "keys"),
-    [
-        ("At the top", TOP),
-        ("[predictor]", PREDICTOR),
-        ("[placebos]", PLACEBOS),
-        ("[analysis]", ANALYSIS),
-        ("[mpra]", MPRA),
-    ],
+    ("section", "table"),
+    [("At the top", ""), *((table, table) for table in TABLES if table)],
 )
-def test_the_page_has_every_key_and_no_other(section, keys):
-    assert cells_of(sections()[section], 0) == set(keys)
+def test_the_page_has_every_key_and_no_other(section, table):
+    name = f"_{table.strip('[]') or 'top'}.md"
+    assert f"```{{include}} {name}\n```" in sections()[section]
+    assert cells_of(trial_file_tables.tables()[name], 0) == set(TABLES[table])
 
 
 def test_the_page_has_every_null_model_and_intervention():
@@ -629,7 +626,8 @@ def test_the_page_has_every_null_model_and_intervention():
 
 
 def test_the_page_has_every_value_that_is_one_of_a_few():
-    page = sections()["[analysis]"] + trial_file_tables.tables()["_targets.md"]
+    tables = trial_file_tables.tables()
+    page = tables["_analysis.md"] + tables["_targets.md"]
     assert all(f'"{value}"' in page for value in (*TARGETS, *SCALES, *LAWS, *ERRORS))
 
 

@@ -46,7 +46,8 @@ def folder_analysis(
     Without a file it is the analysis stored with the outcomes. If it defines no
     contrasts, those of the design are used.
     """
-    from causalgia.analysis import ANALYSIS, Analysis, stored_analysis
+    from causalgia.analysis import Analysis, stored_analysis
+    from causalgia.arguments import ANALYSIS
     from causalgia.checks import check_value
     from causalgia.notes import design_question
     from causalgia.trial_file import read_analysis
