@@ -100,8 +100,9 @@ class Analysis:
         The arm subtracted from every other arm.
     contrasts
         Contrasts of arms, in place of a control: contrast -> arm -> weight, with
-        weights that sum to 0; or text over names of arms, such as ``"GATA1 - scrambled"``, alone, in a list or by name, as
-        in `causalgia.contrast`.
+        weights that sum to 0; or text over names of arms, such as
+        ``"GATA1 - scrambled"``, alone, in a list or by name, as in
+        `causalgia.contrast`.
     interaction
         Two or more factors of the arms, in place of a control.
     tasks
