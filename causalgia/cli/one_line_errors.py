@@ -18,7 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from causalgia.checks import nearest_key
 from causalgia.choices import RENAMED_ERRORS
-from causalgia.cli.output import finish_output, fresh_output, with_output_options
+from causalgia.cli.option_groups import with_option_groups
+from causalgia.cli.output import finish_output, fresh_output
 from causalgia.errors import (
     NOT_GIVEN,
     CausalgiaError,
@@ -368,7 +369,7 @@ class LazyTyper(typer.Typer):
         def register(function: Any) -> Any:
             def make() -> typer.Typer:
                 alone = typer.Typer(**self._plain)
-                alone.command(name, **settings)(with_output_options(function))
+                alone.command(name, **settings)(with_option_groups(function))
                 return alone
 
             self.lazy.add(name or function.__name__, make, function.__doc__)
