@@ -20,7 +20,7 @@ from causalgia.analysis_values import (
 )
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_table, nearest
+from causalgia.checks import check_keys, check_table, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
@@ -156,7 +156,7 @@ class Analysis:
     >>> Analysis(control="placebo", rope=(0.1, -0.1))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] must be two numbers, the lower first (or by task), ...
+    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] is reversed; give the lower end first: rope = [-0.1, 0.1]
     """
 
     control: str | None = None
@@ -215,7 +215,7 @@ class Analysis:
                     value=region,
                     need=(
                         "does not contain 1, which is no effect on ",
-                        Setting("scale", "ratio"),
+                        Setting("scale", "ratio", in_toml=True),
                     ),
                     example=(0.9, 1.1),
                     in_toml=True,
@@ -557,11 +557,12 @@ class Analysis:
         DesignError
             If a key is unknown or a value is invalid.
         """
-        if isinstance(plain, dict):
-            check_renamed(plain, "[analysis]")
-        table = check_table(plain, "[analysis]", ANALYSIS)
+        if not isinstance(plain, dict):
+            return cls(**check_table(plain, "[analysis]", ANALYSIS))
+        check_renamed(plain, "[analysis]")
+        check_keys(plain, "[analysis]", ANALYSIS)
         try:
-            return cls(**table)
+            return cls(**plain)
         except DesignError as error:
             raise error.moved("Analysis", "[analysis]") from error
 

@@ -236,7 +236,7 @@ def as_plain(name: str, value: Any) -> Any:
     if name == "shrink":
         return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
-        return _plain_weights(name, value)
+        return _plain_weights(name, value) or value
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
     if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):

@@ -15,9 +15,11 @@ from causalgia.checks import (
     SUBTABLE,
     Takes,
     are_texts,
+    as_ci_prob,
     is_count,
     is_int64,
     is_number,
+    is_real,
     is_share,
     is_table,
     is_text,
@@ -25,7 +27,7 @@ from causalgia.checks import (
 )
 from causalgia.choices import ERRORS, LAWS, ROPE_IN_WORDS, SCALES, TARGETS
 from causalgia.expressions import KEYWORDS, weights_in_text
-from causalgia.ropes import is_rope
+from causalgia.ropes import Rope, is_rope
 
 
 class Option(NamedTuple):
@@ -40,7 +42,8 @@ class Option(NamedTuple):
 
 class Argument(NamedTuple):
     """An argument: the test of a value, what the value must be in words, what it means,
-    further words of the reference page, the verbs that take it, and its option.
+    further words of the reference page, the verbs that take it, its option, and the
+    parser that all verbs share, whose errors say more than the test can.
     """
 
     is_valid: Callable[[Any], bool]
@@ -49,6 +52,7 @@ class Argument(NamedTuple):
     more: str = ""
     verbs: tuple[str, ...] = ()
     option: Option | None = None
+    parse: Callable[[Any], Any] | None = None
 
     @property
     def help(self) -> str:
@@ -340,12 +344,13 @@ ANALYSIS: Arguments = {
         Option(help=f"{_TARGETS}."),
     ),
     "ci_prob": Argument(
-        lambda value: is_share(value) and value >= 0.5,
+        lambda value: is_real(value) and 0.5 <= value < 1,
         "a number from 0.5 to below 1, such as 0.95",
         "Probability of the intervals.",
         "Verdicts have the error rate `1 - ci_prob`.",
         ("estimate", "decide"),
         Option("P", float),
+        as_ci_prob,
     ),
     "weights": Argument(
         *one_of("units", "clusters"),
@@ -384,6 +389,7 @@ ANALYSIS: Arguments = {
             "placebo, 'placebo outliers', '0.2 sd', by task "
             "'K562=-0.1,0.1;HepG2=-1,1', or 0 for direction alone.",
         ),
+        Rope.parse,
     ),
     "error": Argument(
         *one_of(*ERRORS),

@@ -17,8 +17,11 @@ from typing import Any, TypeAlias, TypeGuard
 from causalgia.errors import (
     CausalgiaError,
     DesignError,
+    EstimateError,
     InferenceError,
     PredictorError,
+    Setting,
+    ShortNumber,
     quoted,
 )
 from causalgia.former_names import new_name
@@ -179,9 +182,10 @@ def check_value(
     *,
     places: tuple[str, ...] = (),
     in_toml: bool = True,
+    error: type[CausalgiaError] = DesignError,
 ) -> None:
     """Raise DesignError if a value is invalid for its key; `places` name the table in
-    the message.
+    the message. Where the row of the key has a parser, the error is that of the parser.
 
     Examples
     --------
@@ -193,13 +197,19 @@ def check_value(
     causalgia.errors.DesignError: [mpra]: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
     """
     is_valid, description = keys[key][:2]
-    if not is_valid(value):
+    if (parse := getattr(keys[key], "parse", None)) is not None:
+        try:
+            parse(value)
+        except CausalgiaError as found:
+            found = found.replace(places=(*places, *found.places), error=error)
+            raise (found.as_key() if in_toml else found) from None
+    elif not is_valid(value):
         hint = (
             nearest(value, is_valid.names)
             if isinstance(is_valid, _IsOneOf) and isinstance(value, str)
             else ""
         )
-        raise DesignError(
+        raise error(
             argument=key,
             value=value,
             need=f"must be {description}{hint}",
@@ -487,6 +497,53 @@ def as_int(
             need=f"must be a whole number of at least {least} (and below 2^48)",
         )
     return int(value)
+
+
+def as_ci_prob(
+    ci_prob: Any,
+    *,
+    places: tuple[str, ...] = (),
+    error: type[CausalgiaError] = EstimateError,
+) -> float:
+    """Return the probability of an interval as a float: from 0.5 to below 1.
+
+    The one parser of the one level of an analysis, for intervals and for the error
+    rate ``1 - ci_prob`` of verdicts and tests, as `causalgia.Analysis` takes it.
+
+    Raises
+    ------
+    EstimateError
+        If it is no such number (or `error`, of another kind).
+
+    Examples
+    --------
+    >>> as_ci_prob(0.5)
+    0.5
+    >>> as_ci_prob(95)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1; for example ci_prob=0.95
+    """
+    if is_real(ci_prob) and 1e-15 < ci_prob < 0.5:
+        raise error(
+            places=places,
+            argument="ci_prob",
+            value=ci_prob,
+            need="is below 0.5",
+            cure=(
+                "it is the probability of the interval, not its error: give ",
+                Setting("ci_prob", ShortNumber(1 - ci_prob)),
+            ),
+        )
+    if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
+        raise error(
+            places=places,
+            argument="ci_prob",
+            value=ci_prob,
+            need="is not a number from 0.5 to below 1",
+            example=0.95,
+        )
+    return float(ci_prob)
 
 
 def as_names(value: Any) -> tuple[str, ...] | None:

@@ -37,6 +37,7 @@ def folder_analysis(
     contrasts, those of the design are used.
     """
     from causalgia.analysis import Analysis, stored_analysis
+    from causalgia.analysis_values import as_plain
     from causalgia.arguments import ANALYSIS
     from causalgia.checks import check_value
     from causalgia.notes import design_question
@@ -51,7 +52,7 @@ def folder_analysis(
             "--family all is the default, all rows of the table; leave it out"
         )
     for key, value in options.items():
-        check_value(value, ANALYSIS, key, in_toml=False)
+        check_value(as_plain(key, value), ANALYSIS, key, in_toml=False)
     found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
         found = read_analysis(folder / SPEC, stored=found).asking(
