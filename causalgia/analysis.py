@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from causalgia.analysis_values import (
-    ANALYSIS,
     Contrasts,
     InText,
     Shrinkage,
@@ -19,8 +18,9 @@ from causalgia.analysis_values import (
     as_plain,
     is_by_task,
 )
+from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_table, nearest
+from causalgia.checks import check_keys, check_table, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
@@ -47,7 +47,7 @@ from causalgia.ropes import Rope, RopeLike
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ANALYSIS", "Analysis", "AnalysisFields", "Contrasts", "with_fields"]
+__all__ = ["Analysis", "AnalysisFields", "Contrasts", "with_fields"]
 
 
 _RENAMED = {
@@ -99,11 +99,12 @@ class Analysis:
     control
         The arm subtracted from every other arm.
     contrasts
-        Instead: contrast -> arm -> weight, with weights that sum to 0; or text over
-        names of arms, such as ``"GATA1 - scrambled"``, alone, in a list or by name, as
-        in `causalgia.contrast`.
+        Contrasts of arms, in place of a control: contrast -> arm -> weight, with
+        weights that sum to 0; or text over names of arms, such as
+        ``"GATA1 - scrambled"``, alone, in a list or by name, as in
+        `causalgia.contrast`.
     interaction
-        Instead: two or more factors of the arms.
+        Two or more factors of the arms, in place of a control.
     tasks
         Contrasts between tasks, ``"K562 - HepG2"`` or
         ``{"K562 minus HepG2": {"K562": 1, "HepG2": -1}}``, as in `causalgia.contrast`:
@@ -111,9 +112,9 @@ class Analysis:
         them. A pattern (``"DNASE:*"``) is each task that it matches, in a sum their
         mean; ``"*"`` is each task by itself.
     scale
-        ``"identity"``, ``"log"``, ``"log2"`` or ``"logit"``, applied to every outcome;
-        or a function of means, as in `causalgia.contrast` (except ``"bliss"``, which
-        needs further arguments).
+        Scale on which effects are taken: ``"identity"``, ``"log"``, ``"log2"`` or
+        ``"logit"``, applied to every outcome; or a function of means, as in
+        `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
     cluster, block, covariates, target, weights
         As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
     ci_prob
@@ -124,7 +125,7 @@ class Analysis:
         those of one task; or a coordinate of the contrasts (for a factor of the arms,
         each contrast has the level of its treatment arm).
     across
-        ``"task"``: tasks borrow strength in the hierarchical effect sizes, as in
+        Whether tasks borrow strength from each other: ``"task"``, as in
         `causalgia.infer`; for 20 contrasts or more in two tasks or more.
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
@@ -155,7 +156,7 @@ class Analysis:
     >>> Analysis(control="placebo", rope=(0.1, -0.1))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] must be two numbers, the lower first (or by task), ...
+    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] is reversed; give the lower end first: rope = [-0.1, 0.1]
     """
 
     control: str | None = None
@@ -214,7 +215,7 @@ class Analysis:
                     value=region,
                     need=(
                         "does not contain 1, which is no effect on ",
-                        Setting("scale", "ratio"),
+                        Setting("scale", "ratio", in_toml=True),
                     ),
                     example=(0.9, 1.1),
                     in_toml=True,
@@ -556,11 +557,12 @@ class Analysis:
         DesignError
             If a key is unknown or a value is invalid.
         """
-        if isinstance(plain, dict):
-            check_renamed(plain, "[analysis]")
-        table = check_table(plain, "[analysis]", ANALYSIS)
+        if not isinstance(plain, dict):
+            return cls(**check_table(plain, "[analysis]", ANALYSIS))
+        check_renamed(plain, "[analysis]")
+        check_keys(plain, "[analysis]", ANALYSIS)
         try:
-            return cls(**table)
+            return cls(**plain)
         except DesignError as error:
             raise error.moved("Analysis", "[analysis]") from error
 

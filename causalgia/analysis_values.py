@@ -11,27 +11,19 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from causalgia.checks import (
-    NAME,
-    SUBTABLE,
-    Keys,
-    are_texts,
     check_flag,
-    is_number,
     is_real,
-    is_share,
-    is_text,
     nearest,
-    one_of,
     shown,
 )
-from causalgia.choices import ERRORS, LAWS, ROPE_IN_WORDS, SCALES, TARGETS, Law
+from causalgia.choices import LAWS, Law
 from causalgia.errors import (
     DesignError,
     InferenceError,
     Setting,
     quoted,
 )
-from causalgia.expressions import KEYWORDS, weights_in_text
+from causalgia.expressions import weights_in_text
 from causalgia.ropes import Rope, is_rope
 
 TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
@@ -224,100 +216,6 @@ Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tup
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
 
-def _are_contrasts(value: object) -> bool:
-    rows = weights_in_text(value)
-    named = (
-        isinstance(rows, dict)
-        and bool(rows)
-        and all(str(name).strip() for name in rows)
-    )
-    if not named or not all(map(_has_weight, rows.values())):
-        return False
-    return all(
-        abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values()))
-        for row in rows.values()
-    )
-
-
-def _are_task_contrasts(value: object) -> bool:
-    rows = weights_in_text(value, of="task")
-    named = (
-        isinstance(rows, dict)
-        and bool(rows)
-        and all(str(name).strip() for name in rows)
-    )
-    return (
-        named
-        and not set(rows) & set(KEYWORDS)
-        and all(_has_weight(row) for row in rows.values())
-    )
-
-
-def _has_weight(row: object) -> bool:
-    return (
-        isinstance(row, dict)
-        and all(map(is_number, row.values()))
-        and any(row.values())
-    )
-
-
-def _is_rare(value: object) -> bool:
-    return value in ("auto", "none") if isinstance(value, str) else is_share(value)
-
-
-def _are_factors(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and are_texts(value)
-        and len(set(value)) == len(value) >= 2
-    )
-
-
-ANALYSIS: Keys = {
-    "control": (is_text, 'text that is not empty: the name of an arm, such as "0"'),
-    "contrasts": (
-        _are_contrasts,
-        "tables of arm = weight, or text such as 'A - B', each with a name and finite "
-        "weights that sum to 0",
-    ),
-    "interaction": (_are_factors, "a list of two or more different factors"),
-    "tasks": (
-        _are_task_contrasts,
-        "tables of task = weight, or text such as 'K562 - HepG2', each with a name (no "
-        "keyword such as 'pairwise') and finite weights that are not all 0",
-    ),
-    "scale": one_of(*SCALES),
-    "cluster": (
-        is_text,
-        '"auto", "none", or the name of a coordinate of the units, such as "parent"',
-    ),
-    "block": NAME,
-    "covariates": (are_texts, 'a list of coordinates of the units, such as ["gc"]'),
-    "target": one_of(*TARGETS),
-    "ci_prob": (
-        lambda value: is_share(value) and value >= 0.5,
-        "a number from 0.5 to below 1, such as 0.95",
-    ),
-    "weights": one_of("units", "clusters"),
-    "family": (
-        is_text,
-        '"task", or the name of a coordinate of the contrasts (a factor of the arms)',
-    ),
-    "across": one_of("task"),
-    "rope": (is_rope, ROPE_IN_WORDS),
-    "error": one_of(*ERRORS),
-    "rare": (
-        _is_rare,
-        'a share of the backgrounds between 0 and 1, such as 0.01, or "auto" or "none"',
-    ),
-    "largest": (
-        lambda value: is_number(value) and value > 0,
-        "a positive number, the largest effect on any background",
-    ),
-    "shrink": (SUBTABLE[0], "a cg.Shrinkage, or a table of law, prior and moderate"),
-}
-
-
 WEIGHTS = {"contrasts": "arm", "tasks": "task"}
 """Field of weights -> what is weighted."""
 
@@ -338,7 +236,7 @@ def as_plain(name: str, value: Any) -> Any:
     if name == "shrink":
         return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
-        return _plain_weights(name, value)
+        return _plain_weights(name, value) or value
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
     if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):

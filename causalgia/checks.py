@@ -17,15 +17,20 @@ from typing import Any, TypeAlias, TypeGuard
 from causalgia.errors import (
     CausalgiaError,
     DesignError,
+    EstimateError,
     InferenceError,
     PredictorError,
+    Setting,
+    ShortNumber,
     quoted,
 )
 from causalgia.former_names import new_name
 
 Table: TypeAlias = dict[str, Any]
-#: key -> (predicate for valid values, description of valid values)
-Keys: TypeAlias = dict[str, tuple[Callable[[Any], bool], str]]
+Takes: TypeAlias = tuple[Callable[[Any], bool], str]
+"""Test of a value, and what a value must be, in words."""
+Keys: TypeAlias = Mapping[str, tuple[Any, ...]]
+"""Keys of a table and what each takes; rows of `causalgia.arguments` may say more."""
 
 
 def is_text(value: object) -> bool:
@@ -132,13 +137,13 @@ class _IsOneOf:
         return isinstance(value, str) and value in self.names
 
 
-def one_of(*names: str) -> tuple[Callable[[Any], bool], str]:
+def one_of(*names: str) -> Takes:
     """Return the `Keys` entry for a choice among names."""
     return _IsOneOf(names), "one of " + ", ".join(f'"{n}"' for n in names)
 
 
-NAME: tuple[Callable[[Any], bool], str] = (is_text, "text that is not empty")
-SUBTABLE: tuple[Callable[[Any], bool], str] = (is_table, "a table")
+NAME: Takes = (is_text, "text that is not empty")
+SUBTABLE: Takes = (is_table, "a table")
 
 
 def check_table(plain: object, place: str, keys: Keys) -> Table:
@@ -177,9 +182,10 @@ def check_value(
     *,
     places: tuple[str, ...] = (),
     in_toml: bool = True,
+    error: type[CausalgiaError] = DesignError,
 ) -> None:
     """Raise DesignError if a value is invalid for its key; `places` name the table in
-    the message.
+    the message. Where the row of the key has a parser, the error is that of the parser.
 
     Examples
     --------
@@ -190,14 +196,20 @@ def check_value(
     ...
     causalgia.errors.DesignError: [mpra]: adjust = 'holmes' must be one of "bh", "holm"; did you mean 'holm'?
     """
-    is_valid, description = keys[key]
-    if not is_valid(value):
+    is_valid, description = keys[key][:2]
+    if (parse := getattr(keys[key], "parse", None)) is not None:
+        try:
+            parse(value)
+        except CausalgiaError as found:
+            found = found.replace(places=(*places, *found.places), error=error)
+            raise (found.as_key() if in_toml else found) from None
+    elif not is_valid(value):
         hint = (
             nearest(value, is_valid.names)
             if isinstance(is_valid, _IsOneOf) and isinstance(value, str)
             else ""
         )
-        raise DesignError(
+        raise error(
             argument=key,
             value=value,
             need=f"must be {description}{hint}",
@@ -485,6 +497,53 @@ def as_int(
             need=f"must be a whole number of at least {least} (and below 2^48)",
         )
     return int(value)
+
+
+def as_ci_prob(
+    ci_prob: Any,
+    *,
+    places: tuple[str, ...] = (),
+    error: type[CausalgiaError] = EstimateError,
+) -> float:
+    """Return the probability of an interval as a float: from 0.5 to below 1.
+
+    The one parser of the one level of an analysis, for intervals and for the error
+    rate ``1 - ci_prob`` of verdicts and tests, as `causalgia.Analysis` takes it.
+
+    Raises
+    ------
+    EstimateError
+        If it is no such number (or `error`, of another kind).
+
+    Examples
+    --------
+    >>> as_ci_prob(0.5)
+    0.5
+    >>> as_ci_prob(95)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1; for example ci_prob=0.95
+    """
+    if is_real(ci_prob) and 1e-15 < ci_prob < 0.5:
+        raise error(
+            places=places,
+            argument="ci_prob",
+            value=ci_prob,
+            need="is below 0.5",
+            cure=(
+                "it is the probability of the interval, not its error: give ",
+                Setting("ci_prob", ShortNumber(1 - ci_prob)),
+            ),
+        )
+    if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
+        raise error(
+            places=places,
+            argument="ci_prob",
+            value=ci_prob,
+            need="is not a number from 0.5 to below 1",
+            example=0.95,
+        )
+    return float(ci_prob)
 
 
 def as_names(value: Any) -> tuple[str, ...] | None:

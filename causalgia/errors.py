@@ -400,8 +400,10 @@ class Setting:
 
     def __str__(self) -> str:
         equals = " = " if self.in_toml else "="
-        value = "" if self.value is NOT_GIVEN else quoted(self.value)
-        return f"{self.name}{equals}{value}"
+        plain = self.value
+        if self.in_toml and isinstance(plain, tuple):
+            plain = list(plain)
+        return f"{self.name}{equals}{'' if plain is NOT_GIVEN else quoted(plain)}"
 
 
 Part: TypeAlias = "str | Setting | BaseException"
@@ -536,7 +538,7 @@ class CausalgiaError(Exception):
         if self.cure:
             words += f"; {as_text(self.cure)}"
         if self.example is not NOT_GIVEN:
-            words += f"; for example {render(Setting(self.argument, self.example))}"
+            words += f"; for example {render(Setting(self.argument, self.example, self.in_toml))}"
         return words + as_text(self.then)
 
     def at(
@@ -613,6 +615,32 @@ class CausalgiaError(Exception):
             need=rename(self.need),
             cure=rename(self.cure),
             then=rename(self.then),
+        )
+
+    def as_key(self) -> CausalgiaError:
+        """Return this error with its arguments as keys of a trial file.
+
+        Examples
+        --------
+        >>> cure = ("give ", Setting("rope", (-0.1, 0.1)))
+        >>> one = DesignError(
+        ...     argument="rope", value=95, need="is one number", cure=cure
+        ... )
+        >>> str(one.as_key())
+        'rope = 95 is one number; give rope = [-0.1, 0.1]'
+        """
+
+        def keys(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+            return tuple(
+                replace(part, in_toml=True) if isinstance(part, Setting) else part
+                for part in parts
+            )
+
+        return self.replace(
+            need=keys(self.need),
+            cure=keys(self.cure),
+            then=keys(self.then),
+            in_toml=True,
         )
 
     def moved(

@@ -369,7 +369,9 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
             cure=(
                 "widen it, for example ",
                 Setting("rope", (-0.1, 0.1)),
-                ", or ask cg.decide(..., rope=0) for the direction alone",
+                ", or give ",
+                Setting("rope", 0),
+                ", the direction alone",
             ),
         )
     if null and not low <= null <= high:

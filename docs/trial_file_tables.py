@@ -1,5 +1,5 @@
-"""Tables of the page on trial files: null models, arms and targets, written from the
-code that reads them.
+"""Tables of the page on trial files: keys, null models, arms and targets, written from
+the code that reads them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import json
 from dataclasses import MISSING, fields
 from pathlib import Path
 
+from causalgia.analysis import Analysis
+from causalgia.arguments import TABLES, Argument
 from causalgia.choices import TARGETS
 from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.null_distributions import NULL_MODELS
@@ -40,11 +42,38 @@ def tables() -> dict[str, str]:
             f"{_first_sentences(kind)} |"
         )
     targets = ", ".join(f'`"{target}"`' for target in TARGETS)
+    keys = {
+        f"_{table.strip('[]') or 'top'}.md": _table(
+            "| key | takes |", [_row(name, row) for name, row in arguments.items()]
+        )
+        for table, arguments in TABLES.items()
+        if table != "[analysis]"
+    }
+    plan = [
+        f"{_row(one.name, TABLES['[analysis]'][one.name], one.default)} "
+        f"{_verbs(TABLES['[analysis]'][one.name])} |"
+        for one in fields(Analysis)
+    ]
     return {
+        **keys,
+        "_analysis.md": _table("| key | takes | goes to |", plan),
         "_null_models.md": _table("| `kind` | takes | units |", nulls),
         "_arms.md": _table("| keys | what is done |", arms),
         "_targets.md": _table("| key | values |", [f"| `target` | {targets} |"]),
     }
+
+
+def _row(name: str, argument: Argument, default: object = None) -> str:
+    """Return the row of a key, with its default if that is a name or a number."""
+    usual = f" ({json.dumps(default)})" if isinstance(default, str | float) else ""
+    first, more = argument.meaning, argument.more
+    if more[:1] == "`" or more[:1].islower():
+        first = first.rstrip(".") + ("," if more.startswith("such as") else ":")
+    return f"| `{name}`{usual} | {f'{first} {more}'.rstrip()} |"
+
+
+def _verbs(argument: Argument) -> str:
+    return ", ".join(f"`{verb}`" for verb in argument.verbs)
 
 
 def _table(head: str, rows: list[str]) -> str:

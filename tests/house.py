@@ -60,6 +60,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("analysis"),),
     (Room("analysis_values"),),
     (Room("notes"),),
+    (Room("arguments"),),
     (Room("ropes"),),
     (Room("schema"),),
     (Room("effect_table"), Room("expressions"), Room("streams"), Room("workers")),

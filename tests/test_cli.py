@@ -585,19 +585,19 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
         "analyze",
         results,
         "--rope=0.1,-0.1",
-        said="--rope 0.1,-0.1 must be two numbers, the lower first",
+        said="--rope=0.1,-0.1 is reversed; give the lower end first: --rope=-0.1,0.1",
     )
     refused(
         "analyze",
         results,
         "--rope",
         "small",
-        said="--rope small must be two numbers",
+        said="--rope small is not a region; give --rope=-0.1,0.1",
     )
     for given, words in (
         ("placebo tail", "--rope 'placebo outliers' finds motifs"),
         ("K562=-1,1", "give a rope for each"),
-        ("K562=-1,1;HepG2=wide", "must be two numbers"),
+        ("K562=-1,1;HepG2=wide", "task HepG2: --rope wide is not two numbers"),
     ):
         refused("analyze", results, "--rope", given, said=words)
     refused("analyze", results, "--error", "bh", said="has another name: 'fdr'")
@@ -607,7 +607,7 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
         results,
         "--ci-prob",
         "95",
-        said="--ci-prob 95.0 must be a number from 0.5 to below 1",
+        said="--ci-prob 95.0 is not a number from 0.5 to below 1",
     )
     refused(
         "analyze",
@@ -787,7 +787,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
         results,
         "--ci-prob",
         "2",
-        said="--ci-prob 2.0 must be a number from 0.5",
+        said="--ci-prob 2.0 is not a number from 0.5",
     )
     refused(
         "estimate",

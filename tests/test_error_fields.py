@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import causalgia as cg
-from causalgia.checks import as_int, check_draws, check_flag
+from causalgia.checks import as_ci_prob, as_int, check_draws, check_flag
 from causalgia.cli.one_line_errors import error_in_shell, set_options
 from causalgia.errors import (
     NOT_GIVEN,
@@ -29,7 +29,7 @@ from causalgia.errors import (
     StoreError,
     TrialInterruptedError,
 )
-from causalgia.estimation.request import as_ci_prob, check_cluster_name
+from causalgia.estimation.request import check_cluster_name
 from causalgia.predict import NonFiniteError
 from causalgia.ropes import Rope
 from causalgia.streams import root_key
@@ -222,7 +222,9 @@ def test_a_key_of_a_trial_file_is_written_as_toml_everywhere():
         0.2,
         ("[analysis]",),
     )
-    assert str(error).startswith("[analysis]: ci_prob = 0.2 must be a number from 0.5")
+    assert str(error).endswith(
+        "it is the probability of the interval, not its error: give ci_prob = 0.8"
+    )
     assert error_in_shell(error) == str(error)
 
 

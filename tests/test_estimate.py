@@ -386,7 +386,7 @@ def test_fewer_than_twenty_clusters_warn_and_one_is_refused() -> None:
     with pytest.warns(FewClustersWarning, match=r"8 clusters \(parent\)") as caught:
         estimate(effects_of(crossover(parents=8)))
     assert caught[0].filename == __file__
-    with pytest.raises(EstimateError, match="target .* is not one of 'population'"):
+    with pytest.raises(EstimateError, match="target=array.* must be one of"):
         estimate(effects_of(crossover()), target=np.zeros(3))
     with pytest.raises(
         EstimateError, match="all units share the one parent 'p0'.*target='parents'"

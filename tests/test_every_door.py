@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.analysis import with_fields
 from causalgia.errors import CausalgiaError, DecisionError, DesignError, EstimateError
 from causalgia.multiplicity.tost import equivalence
 from causalgia.planning.power_functions import t_power, verdict_probability
@@ -186,6 +188,94 @@ def test_a_region_is_one_in_python_a_trial_file_and_the_shell(
     assert shell.rope == region.value
 
 
+WITHOUT_REGION = [0.2, (1, 2, 3), (np.nan, 1), (-np.inf, 1), ("-1", "1"), "0.2", {}]
+WITHOUT_REGION += [
+    (1, -1),
+    (1, 1),
+    True,
+    "-1 sd",
+    [],
+    1j,
+    " ",
+    ";",
+    "0.3,-0.3",
+    "nan,1",
+]
+WITHOUT_REGION += [{"K562": 0}, {"K562": "0.2 sd"}, "K562=wide", "placebo tail"]
+FORMS: dict[str, tuple[list[Any], list[Any]]] = {
+    "control": (["ctrl", "0"], ["", " ", 3, ["ctrl"]]),
+    "ci_prob": (
+        [0.5, 0.9, np.float32(0.75), np.float64(0.9), Fraction(9, 10)],
+        [0.3, 0.05, 0, 1, 95, np.nan, "0.9", True, [0.9], np.array([0.9])],
+    ),
+    "target": (
+        ["population", "next predictor", np.str_("units")],
+        ["people", "Population", "", 3, ["population"], np.array(["units"])],
+    ),
+    "weights": (["units", "clusters"], ["arms", 1, ["units"]]),
+    "rope": (TAKEN, WITHOUT_REGION),
+    "error": (["fdr", "fwer", "each"], ["fdrr", 0.05, ["fdr"], "bh", "local"]),
+    "tasks": (
+        ["K562 - HepG2", ["K562 - HepG2"], {"d": {"K562": 1, "HepG2": -1}}],
+        ["", [], {}, {"d": {"K562": 0}}, 3, {"d": {"K562": "1"}}],
+    ),
+    "covariates": ([["gc"], ("gc",), np.array(["gc"])], [[], [3], 3, {"gc"}]),
+    "rare": (["auto", "none", 0.01, np.float32(0.5)], [0, 1, 2, "sometimes", True]),
+    "largest": ([3, 0.5, np.float64(2)], [0, -1, np.nan, np.inf, "3", True]),
+    "across": (["task"], ["model", 3, ["task"]]),
+}
+"""Values of a field of the plan that are taken, and that are refused."""
+
+
+def _plan_of(door: Callable[[], Any]) -> Any:
+    """Return the plan, or the words of its refusal without the place."""
+    try:
+        return door()
+    except CausalgiaError as error:
+        return error.replace(places=()).text()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_field_of_the_plan_is_one_in_every_door(name: str, tmp_path: Path) -> None:
+    from causalgia.cli.options import folder_analysis
+
+    own = {} if name == "control" else {"control": "ctrl"}
+    for is_taken, values in zip((True, False), FORMS[name], strict=True):
+        for value in values:
+            given = {**own, name: value}
+            doors: list[Callable[[], Any]] = [
+                lambda given=given: cg.Analysis(**given),
+                lambda given=given: cg.Analysis.from_dict(given),
+                lambda given=given: with_fields(None, given, "analyze"),
+                lambda given=given: with_fields(cg.Analysis(control="a"), given, "x"),
+            ]
+            doors.append(
+                lambda given=given: folder_analysis(tmp_path / "none", OUTCOMES, given)
+            )
+            found = [_plan_of(door) for door in doors]
+            if is_taken:
+                assert [plan == found[0] for plan in found] == [True] * len(found)
+                assert isinstance(found[0], cg.Analysis), found[0]
+            else:
+                assert not any(isinstance(plan, cg.Analysis) for plan in found), found
+                assert len({plan.replace(" = ", "=") for plan in found[:4]}) == 1, found
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_trial_file_takes_what_python_takes(name: str, tmp_path: Path) -> None:
+    import tomli_w
+
+    for values in FORMS[name]:
+        for value in values:
+            try:
+                line = tomli_w.dumps({name: value})
+            except (TypeError, ValueError):
+                continue  # no value of TOML
+            python = _plan_of(lambda given={name: value}: cg.Analysis(**given))
+            in_file = _plan_of(lambda text=line: cg.Analysis.from_toml(text))
+            assert in_file == python, line
+
+
 def test_matched_variants_are_asked_for_before_anything_is_predicted() -> None:
     with pytest.raises(DesignError, match="which this design has none of"):
         cg.experiments.copies(
@@ -314,8 +404,8 @@ def test_arrays_are_no_settings() -> None:
     [
         ('rope = "matched"', "which this design has none of"),
         ('rope = 0\nerror = "posterior"', "takes 10 or more exchangeable contrasts"),
-        ("rope = [1, -1]", "must be two numbers, the lower first"),
-        ("rope = 0\nci_prob = 0.3", "must be a number from 0.5 to below 1"),
+        ("rope = [1, -1]", r"is reversed; give the lower end first: rope = \[-1, 1\]"),
+        ("rope = 0\nci_prob = 0.3", "is below 0.5; .* give ci_prob = 0.7"),
         ('rope = 0\nshrink = "normal"', "must be a cg.Shrinkage, or a table of law"),
     ],
 )

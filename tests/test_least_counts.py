@@ -278,7 +278,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[CausalgiaError], str]] = {
     ),
     "what counts alike": (
         lambda: cg.estimate(effects(4), weights="parents"),
-        *(EstimateError, "weights 'parents' is neither 'units'"),
+        *(EstimateError, "weights='parents' must be one of \"units\""),
     ),
     "degrees of freedom": (
         lambda: reml(

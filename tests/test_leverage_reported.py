@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+from causalgia.cli.option_groups import Printed
 from causalgia.cli.tables import print_answers
 
 
@@ -55,7 +56,7 @@ def test_every_report_says_it(
     ):
         assert says_both(cg.report(table, notes=True), n_contrasts)
     for answers in ((estimates,), (estimates, tested)):
-        print_answers(*answers, requested=("notes",))
+        print_answers(*answers, printed=Printed(notes=True))
         assert says_both(" ".join(capsys.readouterr().out.split()), n_contrasts)
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import causalgia
-from causalgia.choices import ERRORS, LAWS, METHODS, TARGETS, requested_parts
 from causalgia.cli.folder import (
     ANSWER,
     DECISIONS,
@@ -48,15 +47,19 @@ from causalgia.cli.folder import (
 )
 from causalgia.cli.mpra_commands import bench
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
+from causalgia.cli.option_groups import (
+    AnalysisOptions,
+    DeviceOption,
+    EstimateOptions,
+    ForceOption,
+    OutOption,
+    Printed,
+)
 from causalgia.cli.options import (
-    ArmsOption,
-    NotesOption,
-    SentencesOption,
     check_tasks,
     folder_analysis,
     folder_experiment,
     load_spec_predictor,
-    parse_share,
     trial_seed,
 )
 from causalgia.cli.output import echo, emit, output, patient, record
@@ -82,8 +85,6 @@ from causalgia.errors import DesignError, OutcomesError, shell_word
 from causalgia.inputs import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import xarray as xr
 
     from causalgia._reporting import Rows
@@ -201,28 +202,16 @@ def version() -> None:
 _Folder = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")
 ]
-_TARGETS = ", ".join(f"'{name}'" if " " in name else name for name in TARGETS)
-_METHOD_LIST = ", ".join(METHODS)
-_ROPE = (
-    "Region of practical equivalence: -0.1,0.1 (or --rope -0.1 0.1), placebo, 'placebo "
-    "outliers', '0.2 sd', by task 'K562=-0.1,0.1;HepG2=-1,1', or 0 for direction alone."
-)
-_Out = Annotated[
-    Path,
-    typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
-]
 
 
 @app.command()
 def demo(
-    out: _Out = Path(_DEMO),
+    out: OutOption = Path(_DEMO),
     n_units: Annotated[
         int, typer.Option(metavar="N", min=2, help="Background sequences.")
     ] = 1200,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed.")] = 0,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite existing files.")
-    ] = False,
+    force: ForceOption = False,
 ) -> None:
     """Run a trial on a predictor whose true effects are known; print each estimate
     beside its truth, and verdicts.
@@ -286,9 +275,7 @@ def init(
             metavar="NAME", help="An experiment listed by `causalgia experiments`."
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite existing files.")
-    ] = False,
+    force: ForceOption = False,
 ) -> None:
     """Write a commented trial.toml that runs as it is, for you to change; or one of a
     named experiment.
@@ -331,12 +318,7 @@ def check(
             metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one."
         ),
     ],
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
-        ),
-    ] = None,
+    device: DeviceOption = None,
 ) -> None:
     """Check the predictor of a trial before it is run: numerical accuracy, run time and
     disk space.
@@ -368,67 +350,6 @@ def check(
     raise typer.Exit(code)
 
 
-_Control = Annotated[
-    str | None,
-    typer.Option(metavar="ARM", help="Control arm, subtracted from every other arm."),
-]
-_Cluster = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="auto, none, or a coordinate of the units."),
-]
-_Target = Annotated[str | None, typer.Option(metavar="NAME", help=f"{_TARGETS}.")]
-_CiProb = Annotated[
-    float | None, typer.Option(metavar="P", help="Probability of the intervals.")
-]
-_Adjust = Annotated[
-    str | None, typer.Option(metavar="METHOD", help=f"Adjust p-values: {_METHOD_LIST}.")
-]
-_Family = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Contrasts adjusted together: all, or by a factor of the arms.",
-    ),
-]
-_FamilyOfVerdicts = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME",
-        help="Rows that share q: task, or a factor of the arms; default: all.",
-    ),
-]
-_All = Annotated[bool, typer.Option("--all", help="Print a line for each placebo.")]
-_Order = Annotated[
-    Literal["size", "file"],
-    typer.Option(
-        "--order",
-        help="Order of rows: directions by size, undecided, negligible; or as in the "
-        "file.",
-    ),
-]
-_AllColumns = Annotated[
-    bool,
-    typer.Option(
-        "--all-columns", help="Give the table of effects every column there is."
-    ),
-]
-_Task = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="Print and draw these tasks: a name or a pattern such as 'DNASE:*'.",
-    ),
-]
-_Tasks = Annotated[
-    str | None,
-    typer.Option(
-        metavar="CONTRAST",
-        help=(
-            "Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is each "
-            "task."
-        ),
-    ),
-]
 _Seed = Annotated[
     int | None,
     typer.Option(
@@ -440,22 +361,7 @@ _Seed = Annotated[
 
 
 @app.command()
-def estimate(
-    folder: _Folder,
-    control: _Control = None,
-    cluster: _Cluster = None,
-    target: _Target = None,
-    ci_prob: _CiProb = None,
-    family: _Family = None,
-    tasks: _Tasks = None,
-    task: _Task = None,
-    all_rows: _All = False,
-    all_columns: _AllColumns = False,
-    sentences: SentencesOption = False,
-    arms: ArmsOption = False,
-    notes: NotesOption = False,
-    order: _Order = "size",
-) -> None:
+def estimate(folder: _Folder, *, given: EstimateOptions, printed: Printed) -> None:
     """Estimate average causal effects with standard errors, by the analysis in
     trial.toml; options override it.
 
@@ -469,31 +375,18 @@ def estimate(
 
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
-    given = {
-        "control": control,
-        "cluster": cluster,
-        "target": target,
-        "ci_prob": ci_prob,
-    }
-    analysis = folder_analysis(
-        folder, outcomes, {**given, "family": family, "tasks": tasks}
-    )
+    analysis = folder_analysis(folder, outcomes, given)
     _, estimates = estimate_effects(outcomes, analysis)
     estimates = estimates.assign_attrs(analysis_attrs(outcomes, analysis))
     with results_of_page(folder, ESTIMATES):
         store.save(estimates, folder / ESTIMATES)
     decided = (folder / DECISIONS).is_file()  # whose table and text stay
     readable = (
-        () if decided else write_effects(folder, estimates, all_columns=all_columns)
+        ()
+        if decided
+        else write_effects(folder, estimates, all_columns=printed.all_columns)
     )
-    _print_and_draw(
-        estimates,
-        folder,
-        all_rows=all_rows,
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        order=order,
-        task=task,
-    )
+    _print_and_draw(estimates, folder, printed=printed)
     print_written(folder, ESTIMATES, FOREST, *readable)
     if decided:
         with suppress(OutcomesError):  # a damaged file is left as it is
@@ -513,56 +406,14 @@ def estimate(
 @app.command(cls=RopeCommand)
 def analyze(
     folder: _Folder,
-    rope: Annotated[str | None, typer.Option(metavar="ROPE", help=_ROPE)] = None,
-    law: Annotated[
-        str | None,
-        typer.Option(metavar="LAW", help=f"Law of the effects: {', '.join(LAWS)}."),
-    ] = None,
-    across: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"task: tasks borrow strength from each other; draws {SHARING}.",
-        ),
-    ] = None,
-    error: Annotated[
-        str | None,
-        typer.Option(metavar="RATE", help=f"Error of verdicts: {', '.join(ERRORS)}."),
-    ] = None,
-    rare: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SHARE",
-            help=(
-                "Smallest share of backgrounds on which an effect must be detectable "
-                "(0.01), or none."
-            ),
-        ),
-    ] = None,
-    largest: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SIZE", help="Largest effect that any background can have."
-        ),
-    ] = None,
-    control: _Control = None,
-    cluster: _Cluster = None,
-    target: _Target = None,
-    ci_prob: _CiProb = None,
-    family: _FamilyOfVerdicts = None,
-    tasks: _Tasks = None,
+    *,
+    given: AnalysisOptions,
     rng: _Seed = None,
-    task: _Task = None,
     keep_draws: Annotated[
         bool,
         typer.Option("--keep-draws", help=f"Also write the draws, as {POSTERIOR}."),
     ] = False,
-    all_rows: _All = False,
-    all_columns: _AllColumns = False,
-    sentences: SentencesOption = False,
-    arms: ArmsOption = False,
-    notes: NotesOption = False,
-    order: _Order = "size",
+    printed: Printed,
 ) -> None:
     """Decide which effects are large: estimate, decide, infer, by trial.toml; options
     override it.
@@ -584,24 +435,8 @@ def analyze(
 
     outcomes = load_marked_outcomes(folder)
     check_usable(folder)
-    given = {
-        "rope": rope,
-        "rare": parse_share(rare),
-        "error": error,
-        "largest": largest,
-    }
-    if law is not None:
-        given["shrink"] = {"law": law}
-    given["across"] = across
-    given |= {
-        "control": control,
-        "cluster": cluster,
-        "target": target,
-        "ci_prob": ci_prob,
-    }
-    given |= {"family": family, "tasks": tasks}
     analysis, seed = folder_analysis(folder, outcomes, given), trial_seed(outcomes, rng)
-    experiment = None if control or keep_draws else folder_experiment(folder)
+    experiment = None if "control" in given or keep_draws else folder_experiment(folder)
     if experiment is not None:
         # the experiment has contrasts
         own = replace(analysis, control=None, contrasts=None, interaction=None)
@@ -610,15 +445,7 @@ def analyze(
             remove_outdated(
                 folder, *of_analysis(folder), rewritten=answer_files(answer)
             )
-            written = write_answer(
-                answer,
-                folder,
-                all_rows=all_rows,
-                requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-                order=order,
-                task=task,
-                all_columns=all_columns,
-            )
+            written = write_answer(answer, folder, printed=printed)
         print_written(folder, *written)
         return
     found = steps(outcomes, analysis, rng=seed)
@@ -630,7 +457,7 @@ def analyze(
         remove_outdated(folder, *of_analysis(folder), rewritten=written)
         store.save(found.estimates, folder / ESTIMATES)
         store.save(found.decisions, folder / DECISIONS)
-    write_effects(folder, found.decisions, all_columns=all_columns)
+    write_effects(folder, found.decisions, all_columns=printed.all_columns)
     if draws is not None:
         store.write_netcdf(folder / POSTERIOR, draws.to_netcdf)
     if shares:
@@ -639,10 +466,7 @@ def analyze(
         found.estimates,
         folder,
         decisions=found.decisions,
-        all_rows=all_rows,
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        order=order,
-        task=task,
+        printed=printed,
     )
     print_written(folder, *written)
     if keep_draws and found.posterior is None:
@@ -655,27 +479,14 @@ def analyze(
 @app.command()
 def show(
     folder: _Folder,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Print these tasks: a name or a pattern such as 'DNASE:*'.",
-        ),
-    ] = None,
-    all_rows: Annotated[
-        bool, typer.Option("--all", help="Print a line for each arm and placebo.")
-    ] = False,
-    sentences: SentencesOption = False,
-    arms: ArmsOption = False,
-    notes: NotesOption = False,
-    order: _Order = "size",
+    *,
+    printed: Printed,
     tsv: Annotated[
         bool,
         typer.Option(
             "--tsv", help="Print the table of effects alone, separated by tabs."
         ),
     ] = False,
-    all_columns: _AllColumns = False,
 ) -> None:
     """Print what a folder holds: null model, arms, predictor, and effects and verdicts
     if estimated.
@@ -690,11 +501,11 @@ def show(
     from causalgia.analysis import stored_analysis
     from causalgia.effect_table import select_tasks, tasks_in_table
 
-    task = task or None
+    task = printed.task or None
     if tsv:
-        _print_tsv(folder, task, all_columns=all_columns)
+        _print_tsv(folder, task, all_columns=printed.all_columns)
         return
-    if all_columns and not output().as_json:
+    if printed.all_columns and not output().as_json:
         raise OutcomesError("--all-columns is of the table of effects; add --tsv")
     if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
         from causalgia import mpra, report
@@ -707,7 +518,7 @@ def show(
         )
         return
     outcomes = load_marked_outcomes(folder)
-    rows: Rows = "all" if all_rows else "summary"
+    rows: Rows = "all" if printed.all_rows else "summary"
     if not (folder / ESTIMATES).is_file():
         echo(trial_report(outcomes, rows=rows, task=task))
         echo()
@@ -749,28 +560,13 @@ def show(
     )
     echo()
     if decisions is not None and (other := other_analysis(estimates, decisions)):
-        print_answers(
-            estimates,
-            all_rows=all_rows,
-            requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-            order=order,
-            command=command,
-            task=task,
-        )
+        print_answers(estimates, printed=printed, command=command)
         echo(
             f"The verdicts in {DECISIONS} are of another analysis than these "
             f"estimates: {other}.\n"
         )
         estimates = decisions
-    print_answers(
-        estimates,
-        decisions,
-        all_rows=all_rows,
-        requested=requested_parts(arms=arms, sentences=sentences, notes=notes),
-        order=order,
-        command=command,
-        task=task,
-    )
+    print_answers(estimates, decisions, printed=printed, command=command)
     if not decided:
         echo(f"No verdicts yet. Next: causalgia analyze {shell_word(folder)}")
 
@@ -844,10 +640,7 @@ def _print_and_draw(
     *,
     truth: xr.DataArray | None = None,
     decisions: xr.Dataset | None = None,
-    all_rows: bool = False,
-    requested: Sequence[str] = (),
-    order: str = "size",
-    task: list[str] | None = None,
+    printed: Printed = Printed(),  # noqa: B008 - frozen
 ) -> None:
     """Print effects and verdicts, and draw them even if printing fails."""
     from causalgia.effect_table import select_tasks
@@ -858,14 +651,10 @@ def _print_and_draw(
             estimates,
             decisions,
             truth=truth,
-            all_rows=all_rows,
-            requested=requested,
-            order=order,
+            printed=printed,
             command=show_all_command(folder),
-            task=task,
         )
     finally:
-        drawn = select_tasks(
-            estimates if decisions is None else decisions, task or None, place="--"
-        )
+        shown = estimates if decisions is None else decisions
+        drawn = select_tasks(shown, printed.task or None, place="--")
         save_forest(drawn, folder / FOREST, truth=truth)

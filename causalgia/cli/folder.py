@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -13,6 +13,7 @@ import typer
 
 from causalgia.attributes import has
 from causalgia.cli.one_line_errors import StoppedError
+from causalgia.cli.option_groups import Printed
 from causalgia.cli.output import echo
 from causalgia.cli.tables import (
     effects_text,
@@ -725,17 +726,13 @@ def write_answer(
     answer: Answer,
     folder: Path,
     *,
-    all_rows: bool = False,
-    requested: Sequence[str] = (),
-    order: str = "size",
-    task: Sequence[str] | None = None,
-    all_columns: bool = False,
+    printed: Printed = Printed(),  # noqa: B008 - frozen
 ) -> tuple[str, ...]:
     """Print an answer, write its tables and findings, and draw it for each task, first
     that of the largest effect.
 
-    Of more than 12 tasks only that one is drawn; `task` names the tasks to print. A
-    failing figure does not suppress the tables.
+    Of more than 12 tasks only that one is drawn. A failing figure does not suppress the
+    tables.
 
     Returns
     -------
@@ -753,16 +750,13 @@ def write_answer(
     }
     for name, text in tables.items():
         write_text(folder / name, text)
-    write_effects(folder, decisions, all_columns=all_columns)
+    write_effects(folder, decisions, all_columns=printed.all_columns)
     try:
         print_answers(
             answer.estimates,
             decisions,
-            all_rows=all_rows,
-            requested=requested,
-            order=order,
+            printed=printed,
             command=show_all_command(folder),
-            task=task,
         )
     finally:
         for name, of in _task_by_figure(answer).items():

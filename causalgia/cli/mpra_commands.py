@@ -36,6 +36,7 @@ from causalgia.cli.folder import (
 from causalgia.cli.mpra_tables import (
     COMPARISON,
     QUALITY_FIGURES,
+    NoiseOptions,
     PilotOptions,
     check_files_free,
     check_one_treatment,
@@ -60,7 +61,13 @@ from causalgia.cli.mpra_tables import (
     with_quality,
 )
 from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
-from causalgia.cli.options import NotesOption, SentencesOption
+from causalgia.cli.option_groups import (
+    DeviceOption,
+    ForceOption,
+    NotesOption,
+    OutOption,
+    SentencesOption,
+)
 from causalgia.cli.output import echo, record, records
 from causalgia.cli.tables import (
     effects_frame,
@@ -85,112 +92,12 @@ bench = LazyTyper(
 _Trial = Annotated[
     Path, typer.Argument(metavar="TRIAL.TOML", help="Trial file with an [mpra] table.")
 ]
-_Out = Annotated[
-    Path,
-    typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
-]
-_Force = Annotated[bool, typer.Option("--force", help="Overwrite existing files.")]
 _Library = Annotated[
     Path,
     typer.Option(
         "--design",
         metavar="LIB",
         help="Folder written by `mpra design`, a side table, or IGVF design (TSV).",
-    ),
-]
-_SdBarcode = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SD",
-        help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.",
-    ),
-]
-_SdReplicate = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SD",
-        help="sd between replicates of an oligo; default: the pilot's, or 0.15.",
-    ),
-]
-_Tau = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SD",
-        help="sd of the effect between backgrounds; default: the pilot's, or 0.5.",
-    ),
-]
-_Pilot = Annotated[
-    list[Path] | None,
-    typer.Option(
-        metavar="FILE",
-        help=(
-            "Counts of a pilot, from which the noise is estimated; needs --design. May "
-            "be repeated: a file for each replicate, FILE or REPLICATE=FILE."
-        ),
-    ),
-]
-_PilotLibrary = Annotated[
-    Path | None,
-    typer.Option("--design", metavar="LIB", help="The pilot's library, or side table."),
-]
-_PilotControl = Annotated[
-    str | None, typer.Option(metavar="ARM", help="The pilot's control arm.")
-]
-_PilotReplicates = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAMES",
-        help=(
-            "Read only these replicates of the pilot, separated by commas: those of "
-            "one cell type."
-        ),
-    ),
-]
-_PilotArms = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ARMS",
-        help="Treatments of the pilot that are used, separated by commas; default: all.",
-    ),
-]
-_PilotAssignment = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Table of the pilot's barcodes and their oligos, if its counts do not "
-        "name oligos.",
-    ),
-]
-_PilotConditions = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Table that says of each column of the pilot whether it is DNA, or its "
-        "cell type (MPRAmodel).",
-    ),
-]
-_PilotDropUnknown = Annotated[
-    bool,
-    typer.Option(
-        "--pilot-drop-unknown", help="Leave out oligos that the pilot's design lacks."
-    ),
-]
-_Recovery = Annotated[
-    float,
-    typer.Option(
-        metavar="SHARE",
-        help="Share of the planned barcodes that will be recovered, 0 to 1.",
-    ),
-]
-_Dispersion = Annotated[
-    float | None,
-    typer.Option(
-        "--random-barcodes",
-        metavar="DISPERSION",
-        help=(
-            "Barcodes are random: their numbers vary between oligos, variance m + "
-            "DISPERSION m^2, 0 for Poisson; default: synthesized, as many as planned."
-        ),
     ),
 ]
 _Rope = (
@@ -217,7 +124,7 @@ class FitMethod(StrEnum):
 
 
 @bench.command()
-def design(spec_file: _Trial, out: _Out, force: _Force = False) -> None:
+def design(spec_file: _Trial, out: OutOption, force: ForceOption = False) -> None:
     """Make the oligo library of a trial, check it, and write the files for the order
     and for the pipeline.
 
@@ -253,13 +160,8 @@ def predict(
             help="Folder written by `mpra design`, which has the inserts.",
         ),
     ],
-    out: _Out,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
-        ),
-    ] = None,
+    out: OutOption,
+    device: DeviceOption = None,
     flanks: Annotated[
         str | None,
         typer.Option(
@@ -267,7 +169,7 @@ def predict(
             help="Bases around each insert for the predictor: LEFT,RIGHT.",
         ),
     ] = None,
-    force: _Force = False,
+    force: ForceOption = False,
 ) -> None:
     """Predict exactly the inserts of a library: the virtual counterpart of the measured
     trial.
@@ -306,6 +208,7 @@ def predict(
 
 @bench.command()
 def power(
+    *,
     effect: Annotated[
         str,
         typer.Option(metavar="NUMBERS", help="True log2 effects: 0.5 or 0.25,0.5,1."),
@@ -333,11 +236,7 @@ def power(
             help="Mean reads of a barcode in one library; default: the pilot's, or 100.",
         ),
     ] = None,
-    sd_barcode: _SdBarcode = None,
-    sd_replicate: _SdReplicate = None,
-    tau: _Tau = None,
-    recovery: _Recovery = 1.0,
-    barcode_dispersion: _Dispersion = None,
+    planned: NoiseOptions,
     alpha: Annotated[
         float | None,
         typer.Option(
@@ -348,14 +247,7 @@ def power(
         float | None,
         typer.Option(metavar="P", help="False discovery rate, instead of --alpha."),
     ] = None,
-    pilot: _Pilot = None,
-    library_folder: _PilotLibrary = None,
-    control: _PilotControl = None,
-    pilot_arms: _PilotArms = None,
-    pilot_replicates: _PilotReplicates = None,
-    pilot_assignment: _PilotAssignment = None,
-    pilot_conditions: _PilotConditions = None,
-    pilot_drop_unknown: _PilotDropUnknown = False,
+    pilot: PilotOptions,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print more than 20 designs.")
     ] = False,
@@ -373,23 +265,7 @@ def power(
     from causalgia import mpra
     from causalgia.mpra.planning.plan_answers import power_parts
 
-    noise, known = planning_noise(
-        PilotOptions(
-            pilot,
-            library_folder,
-            control,
-            pilot_arms,
-            pilot_replicates,
-            pilot_assignment,
-            pilot_conditions,
-            pilot_drop_unknown,
-        ),
-        sd_barcode=sd_barcode,
-        sd_replicate=sd_replicate,
-        tau=tau,
-        recovery=recovery,
-        barcode_dispersion=barcode_dispersion,
-    )
+    noise, known = planning_noise(planned, pilot)
     if depth is None and known is None:
         depth = "100"
     found = mpra.power(
@@ -417,6 +293,7 @@ def power(
 
 @bench.command()
 def cheapest(
+    *,
     half_width: Annotated[
         float | None,
         typer.Option(metavar="LOG2", help="Half width of the interval, on log2."),
@@ -475,19 +352,8 @@ def cheapest(
             help="Mean reads of a barcode in one library: the values to try.",
         ),
     ] = "10,20,50,100,200",
-    recovery: _Recovery = 1.0,
-    barcode_dispersion: _Dispersion = None,
-    sd_barcode: _SdBarcode = None,
-    sd_replicate: _SdReplicate = None,
-    tau: _Tau = None,
-    pilot: _Pilot = None,
-    library_folder: _PilotLibrary = None,
-    control: _PilotControl = None,
-    pilot_arms: _PilotArms = None,
-    pilot_replicates: _PilotReplicates = None,
-    pilot_assignment: _PilotAssignment = None,
-    pilot_conditions: _PilotConditions = None,
-    pilot_drop_unknown: _PilotDropUnknown = False,
+    planned: NoiseOptions,
+    pilot: PilotOptions,
     notes: NotesOption = False,
 ) -> None:
     """Find the cheapest library for a given precision or power, or the best split of
@@ -502,23 +368,7 @@ def cheapest(
     from causalgia import mpra
     from causalgia.mpra.planning.plan_answers import plan_parts
 
-    noise, known = planning_noise(
-        PilotOptions(
-            pilot,
-            library_folder,
-            control,
-            pilot_arms,
-            pilot_replicates,
-            pilot_assignment,
-            pilot_conditions,
-            pilot_drop_unknown,
-        ),
-        sd_barcode=sd_barcode,
-        sd_replicate=sd_replicate,
-        tau=tau,
-        recovery=recovery,
-        barcode_dispersion=barcode_dispersion,
-    )
+    noise, known = planning_noise(planned, pilot)
     check_one_treatment(known)
     found = mpra.cheapest(
         half_width=half_width,
@@ -561,7 +411,7 @@ def analyze(
         ),
     ],
     library_folder: _Library,
-    out: _Out = Path("measured"),
+    out: OutOption = Path("measured"),
     control: Annotated[
         str | None,
         typer.Option(
@@ -652,7 +502,7 @@ def analyze(
         ),
     ] = 0.95,
     rng: Annotated[int, typer.Option(metavar="SEED", min=0, help="Seed of draws.")] = 0,
-    force: _Force = False,
+    force: ForceOption = False,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print a line for each element.")
     ] = False,

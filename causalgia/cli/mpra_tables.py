@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from causalgia.attributes import About, about
 from causalgia.checks import nearest
 from causalgia.cli.folder import FIT, check_usable, load_outcomes
 from causalgia.cli.one_line_errors import in_shell
+from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
 from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
@@ -332,22 +335,118 @@ def split_names(text: str | None, known: Iterable[str] = ()) -> list[str] | None
     return names
 
 
-@dataclass(frozen=True)
-class PilotOptions:
+@dataclass(frozen=True, kw_only=True)
+class NoiseOptions(OptionGroup):
+    """Options of the noise that a library is planned for."""
+
+    sd_barcode: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SD",
+            help="sd of log2 between barcodes of an oligo; default: the pilot's, or 0.6.",
+        ),
+    ] = None
+    sd_replicate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SD",
+            help="sd between replicates of an oligo; default: the pilot's, or 0.15.",
+        ),
+    ] = None
+    tau: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SD",
+            help="sd of the effect between backgrounds; default: the pilot's, or 0.5.",
+        ),
+    ] = None
+    recovery: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Share of the planned barcodes that will be recovered, 0 to 1.",
+        ),
+    ] = 1.0
+    barcode_dispersion: Annotated[
+        float | None,
+        typer.Option(
+            "--random-barcodes",
+            metavar="DISPERSION",
+            help=(
+                "Barcodes are random: their numbers vary between oligos, variance m + "
+                "DISPERSION m^2, 0 for Poisson; default: synthesized, as many as planned."
+            ),
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PilotOptions(OptionGroup):
     """Options of a pilot: its files of counts, how they are read, and its arms."""
 
-    files: list[Path] | None = None
-    library: Path | None = None
-    control: str | None = None
-    arms: str | None = None
-    replicates: str | None = None
-    assignment: Path | None = None
-    conditions: Path | None = None
-    drop_unknown: bool = False
+    pilot: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "Counts of a pilot, from which the noise is estimated; needs --design. May "
+                "be repeated: a file for each replicate, FILE or REPLICATE=FILE."
+            ),
+        ),
+    ] = None
+    library_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--design", metavar="LIB", help="The pilot's library, or side table."
+        ),
+    ] = None
+    control: Annotated[
+        str | None, typer.Option(metavar="ARM", help="The pilot's control arm.")
+    ] = None
+    pilot_arms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARMS",
+            help="Treatments of the pilot that are used, separated by commas; default: all.",
+        ),
+    ] = None
+    pilot_replicates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help=(
+                "Read only these replicates of the pilot, separated by commas: those of "
+                "one cell type."
+            ),
+        ),
+    ] = None
+    pilot_assignment: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Table of the pilot's barcodes and their oligos, if its counts do not "
+            "name oligos.",
+        ),
+    ] = None
+    pilot_conditions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Table that says of each column of the pilot whether it is DNA, or its "
+            "cell type (MPRAmodel).",
+        ),
+    ] = None
+    pilot_drop_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--pilot-drop-unknown",
+            help="Leave out oligos that the pilot's design lacks.",
+        ),
+    ] = False
 
 
 def planning_noise(
-    options: PilotOptions, **noise: float | None
+    planned: NoiseOptions, options: PilotOptions
 ) -> tuple[NoiseModel, xr.Dataset | None]:
     """Return the noise of the options, and the components of a pilot if its counts are
     given.
@@ -356,40 +455,40 @@ def planning_noise(
     """
     from causalgia import mpra
 
-    given = {name: value for name, value in noise.items() if value is not None}
-    if not options.files:
+    given = {name: value for name, value in vars(planned).items() if value is not None}
+    if not options.pilot:
         of_pilot = {
-            "--pilot-replicates": options.replicates,
-            "--pilot-arms": options.arms,
-            "--pilot-assignment": options.assignment,
-            "--pilot-conditions": options.conditions,
-            "--pilot-drop-unknown": options.drop_unknown or None,
+            "--pilot-replicates": options.pilot_replicates,
+            "--pilot-arms": options.pilot_arms,
+            "--pilot-assignment": options.pilot_assignment,
+            "--pilot-conditions": options.pilot_conditions,
+            "--pilot-drop-unknown": options.pilot_drop_unknown or None,
             "--control": options.control,
-            "--design": options.library,
+            "--design": options.library_folder,
         }
         for option, given_for in of_pilot.items():
             if given_for is not None:
                 raise OutcomesError(
                     f"{option} is about a pilot; give its counts, --pilot"
                 )
-        return mpra.NoiseModel(**(_PUBLISHED | given)), None  # type: ignore[arg-type]
-    if options.library is None or options.control is None:
+        return mpra.NoiseModel(**(_PUBLISHED | given)), None
+    if options.library_folder is None or options.control is None:
         raise OutcomesError(
             "--pilot needs --design (its library or side table) and --control (an arm "
             "of it)"
         )
     try:
-        side = read_library_or_side_table(options.library)
+        side = read_library_or_side_table(options.library_folder)
         counts = mpra.read_counts(
-            count_files(options.files),
+            count_files(options.pilot),
             side_table=side,
-            replicates=split_names(options.replicates),
-            assignment=options.assignment,
-            conditions=options.conditions,
-            drop_unknown=options.drop_unknown,
+            replicates=split_names(options.pilot_replicates),
+            assignment=options.pilot_assignment,
+            conditions=options.pilot_conditions,
+            drop_unknown=options.pilot_drop_unknown,
         )
         known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
-        chosen = split_names(options.arms, known)
+        chosen = split_names(options.pilot_arms, known)
         _check_arms("--pilot-arms", chosen or [], known)
         found = mpra.components(counts, control=options.control, arm_names=chosen)
     except CausalgiaError as error:
@@ -397,7 +496,7 @@ def planning_noise(
         ours = ("replicates", "arms", "assignment", "conditions", "drop_unknown")
         names = {name: f"pilot_{name}" for name in ours} | {"arm_names": "pilot_arms"}
         raise error.renamed(names) from error
-    return mpra.NoiseModel(**given), found  # type: ignore[arg-type]
+    return mpra.NoiseModel(**given), found
 
 
 def check_one_treatment(pilot: xr.Dataset | None) -> None:

@@ -18,7 +18,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from causalgia.checks import nearest_key
 from causalgia.choices import RENAMED_ERRORS
-from causalgia.cli.output import finish_output, fresh_output, with_output_options
+from causalgia.cli.option_groups import with_option_groups
+from causalgia.cli.output import finish_output, fresh_output
 from causalgia.errors import (
     NOT_GIVEN,
     CausalgiaError,
@@ -237,9 +238,8 @@ def _setting_in_shell(name: str, value: Any, *, of_predictor: bool) -> str | Non
     """Return an argument as an option of the running command or as a trial-file key;
     None if it is neither.
     """
-    from causalgia.analysis import ANALYSIS
+    from causalgia.arguments import TABLES
     from causalgia.trial_file import toml_value
-    from causalgia.trial_file.trial_tables import MPRA, PREDICTOR, TOP
 
     if name in _KEYS:
         return _KEYS[name]
@@ -247,16 +247,12 @@ def _setting_in_shell(name: str, value: Any, *, of_predictor: bool) -> str | Non
         _option_name(name) in _options.get() or name == "keep"
     ):  # an option of causalgia run, whose trials are read
         return _option_text(name, value)
-    tables = {
-        "": TOP,
-        " in [analysis]": ANALYSIS,
-        " in [predictor]": PREDICTOR,
-        " in [mpra]": MPRA,
-    }
+    order = ["", "[analysis]", "[predictor]", "[mpra]"]
     if of_predictor:
-        tables = {" in [predictor]": PREDICTOR} | tables
-    for place, keys in tables.items():
-        if name in keys:
+        order.insert(0, "[predictor]")
+    for table in order:
+        if name in TABLES[table]:
+            place = f" in {table}" if table else ""
             if value is NOT_GIVEN:
                 return f"{name}{place}"
             plain = list(value) if isinstance(value, tuple) else value
@@ -373,7 +369,7 @@ class LazyTyper(typer.Typer):
         def register(function: Any) -> Any:
             def make() -> typer.Typer:
                 alone = typer.Typer(**self._plain)
-                alone.command(name, **settings)(with_output_options(function))
+                alone.command(name, **settings)(with_option_groups(function))
                 return alone
 
             self.lazy.add(name or function.__name__, make, function.__doc__)

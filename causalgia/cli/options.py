@@ -4,10 +4,11 @@ trial file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -26,19 +27,8 @@ if TYPE_CHECKING:
     from causalgia.trial_file import PredictorSpec, TrialSpec
 
 
-SentencesOption: TypeAlias = Annotated[
-    bool, typer.Option("--sentences", help="Print a sentence for each contrast, too.")
-]
-ArmsOption: TypeAlias = Annotated[
-    bool, typer.Option("--arms", help="Print the definition of each arm, too.")
-]
-NotesOption: TypeAlias = Annotated[
-    bool, typer.Option("--notes", help="Print the notes on method and data, too.")
-]
-
-
 def folder_analysis(
-    folder: Path, outcomes: xr.Dataset, given: dict[str, Any]
+    folder: Path, outcomes: xr.Dataset, options: Mapping[str, Any]
 ) -> Analysis:
     """Return the analysis in the folder's trial.toml, with options of the command line
     replacing its fields.
@@ -46,12 +36,13 @@ def folder_analysis(
     Without a file it is the analysis stored with the outcomes. If it defines no
     contrasts, those of the design are used.
     """
-    from causalgia.analysis import ANALYSIS, Analysis, stored_analysis
+    from causalgia.analysis import Analysis, stored_analysis
+    from causalgia.analysis_values import as_plain
+    from causalgia.arguments import ANALYSIS
     from causalgia.checks import check_value
     from causalgia.notes import design_question
     from causalgia.trial_file import read_analysis
 
-    options = {key: value for key, value in given.items() if value is not None}
     if (now := RENAMED_ERRORS.get(str(options.get("error")))) is not None:
         raise DesignError(f"--error {options['error']} has another name: {now}")
     if str(options.get("rope", "")).strip() == "placebo tail":
@@ -61,7 +52,7 @@ def folder_analysis(
             "--family all is the default, all rows of the table; leave it out"
         )
     for key, value in options.items():
-        check_value(value, ANALYSIS, key, in_toml=False)
+        check_value(as_plain(key, value), ANALYSIS, key, in_toml=False)
     found = stored_analysis(outcomes)
     if (folder / SPEC).is_file():
         found = read_analysis(folder / SPEC, stored=found).asking(
@@ -92,20 +83,6 @@ def folder_experiment(folder: Path) -> Experiment | None:
     return read_experiment_design(folder / SPEC) if (folder / SPEC).is_file() else None
 
 
-def parse_share(text: str | None) -> Any:
-    """Return the value of ``--rare`` as in a trial file: a number or a word.
-
-    Examples
-    --------
-    >>> [parse_share(text) for text in ("0.01", "none", None)]
-    [0.01, 'none', None]
-    """
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        return text
-
-
 def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
     """Return the given seed, or the numeric seed of the trial."""
     if rng is not None:
@@ -116,24 +93,6 @@ def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
             "the outcomes have no numeric seed; give --rng 0 (or any other)"
         )
     return int(seed)
-
-
-DaskOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--dask",
-        metavar="ADDRESS",
-        help="A Dask scheduler whose workers predict: tcp://host:8786.",
-    ),
-]
-WorkersOption: TypeAlias = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        metavar="N",
-        help="Predict in N processes on this machine, at least 1.",
-    ),
-]
 
 
 def dask_client(

@@ -4,33 +4,19 @@ program.
 
 from __future__ import annotations
 
-import inspect
 import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import wraps
 from io import BufferedWriter, FileIO, TextIOWrapper
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 
 import typer
 
 import causalgia
 from causalgia.errors import printable
-
-JsonOption: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="Print one JSON document: the text, its numbers, and the files written.",
-    ),
-]
-QuietOption: TypeAlias = Annotated[
-    bool,
-    typer.Option("--quiet", "-q", help="Print nothing but warnings and errors."),
-]
 
 
 @dataclass
@@ -144,31 +130,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
     return value if isinstance(value, bool | int | float | str | None) else str(value)
-
-
-def with_output_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a command with the options ``--json`` and ``--quiet``."""
-    more = {"as_json": JsonOption, "quiet": QuietOption}
-
-    @wraps(function)
-    def command(*args: Any, as_json: bool, quiet: bool, **options: Any) -> Any:
-        now = output()
-        now.as_json, now.quiet = as_json, quiet
-        return function(*args, **options)
-
-    signature = inspect.signature(function, eval_str=True)
-    parameters = [
-        *signature.parameters.values(),
-        *(
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=hint
-            )
-            for name, hint in more.items()
-        ),
-    ]
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    command.__annotations__ = {one.name: one.annotation for one in parameters}
-    return command
 
 
 class _Reader(FileIO):

@@ -35,15 +35,17 @@ from causalgia.cli.folder import (
     write_text,
 )
 from causalgia.cli.one_line_errors import StoppedError, in_shell
-from causalgia.cli.options import (
+from causalgia.cli.option_groups import (
     ArmsOption,
     DaskOption,
+    DeviceOption,
     NotesOption,
+    OutOption,
+    Printed,
     SentencesOption,
     WorkersOption,
-    dask_client,
-    load_predictor_spec,
 )
+from causalgia.cli.options import dask_client, load_predictor_spec
 from causalgia.cli.output import echo, output, record, records
 from causalgia.cli.tables import (
     print_answers,
@@ -92,10 +94,7 @@ def discover_motifs(
             help="Sequences of one length, 40 or more, such as peaks.",
         ),
     ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
-    ],
+    out: OutOption,
     motifs: Annotated[
         Path | None,
         typer.Option(
@@ -167,12 +166,7 @@ def discover_motifs(
             ),
         ),
     ] = "refuse",
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
-        ),
-    ] = None,
+    device: DeviceOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite existing files, and start anew.")
     ] = False,
@@ -426,10 +420,7 @@ def score_variants(
             help="Variants: a VCF file, or a table (--schema); or a trial.toml of them.",
         ),
     ],
-    out: Annotated[
-        Path,
-        typer.Option("--out", metavar="DIR", help="Output folder; created if missing."),
-    ],
+    out: OutOption,
     genome: Annotated[
         Path | None,
         typer.Option("--genome", metavar="FASTA", help="The reference genome."),
@@ -545,12 +536,7 @@ def score_variants(
     rng: Annotated[
         int, typer.Option(metavar="SEED", min=0, help="Seed of the null variants.")
     ] = 0,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
-        ),
-    ] = None,
+    device: DeviceOption = None,
     force: Annotated[
         bool,
         typer.Option(
@@ -687,8 +673,7 @@ def score_variants(
             folder,
             vcf if schema == "vcf" else None,
             experiment.notes,
-            all_rows=all_rows,
-            requested=requested_parts(sentences=sentences, notes=notes),
+            Printed(all_rows=all_rows, sentences=sentences, notes=notes),
         )
     print_written(out, STORE, *written)
 
@@ -865,9 +850,7 @@ def _write(
     folder: Path,
     like: Path | None,
     shown: Sequence[str],
-    *,
-    all_rows: bool,
-    requested: Sequence[str],
+    printed: Printed,
 ) -> tuple[str, ...]:
     """Print the answer, without the notes that were shown before, and write its files;
     return their names.
@@ -893,8 +876,7 @@ def _write(
     readable = write_effects(folder, decisions)
     print_answers(
         *(without_notes(table, shown) for table in (answer.estimates, decisions)),
-        all_rows=all_rows,
-        requested=requested,
+        printed=printed,
     )
     answer.save(folder / EXPERIMENT)
     return (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from causalgia.cli.one_line_errors import in_shell
+from causalgia.cli.option_groups import Printed
 from causalgia.cli.output import (
     echo,
     record,
@@ -34,18 +35,14 @@ def print_answers(
     decisions: xr.Dataset | None = None,
     *,
     truth: xr.DataArray | None = None,
-    all_rows: bool = False,
-    requested: Sequence[str] = (),
+    printed: Printed = Printed(),  # noqa: B008 - frozen
     command: str = "",
-    task: Sequence[str] | None = None,
-    order: str = "size",
 ) -> None:
     """Print the answer, one table and a foot of at most three lines; definitions of
     arms, sentences on each effect and notes on request.
 
     The table shows verdicts if there are decisions, else effects. Of many contrasts or
-    tasks the largest are shown, with the `command` that prints all; `task` names tasks
-    and patterns to print.
+    tasks the largest are shown, with the `command` that prints all.
     """
     from causalgia._reporting.answers import answer_parts
     from causalgia.effect_table import select_tasks
@@ -53,20 +50,22 @@ def print_answers(
     record(
         effects=lambda: records(
             effects_frame(
-                estimates if decisions is None else decisions, task, all_columns=True
+                estimates if decisions is None else decisions,
+                printed.task,
+                all_columns=True,
             )
         )
     )
     shown = estimates if decisions is None else decisions
     # before they are read, so that an error names the option
-    select_tasks(shown, task or None, place="--")
+    select_tasks(shown, printed.task or None, place="--")
     parts = answer_parts(
         shown,
         width=terminal_width(),
-        rows="all" if all_rows else "summary",
-        task=task or None,
-        order=order,
-        requested=requested,
+        rows="all" if printed.all_rows else "summary",
+        task=printed.task or None,
+        order=printed.order,
+        requested=printed.requested,
         answer=stored_sentences(shown, "answer") or None,
         details=stored_sentences(shown, "details"),
         truth=truth,

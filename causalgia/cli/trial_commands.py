@@ -27,10 +27,14 @@ from causalgia.cli.folder import (
     write_answer,
 )
 from causalgia.cli.one_line_errors import error_in_shell, in_shell
-from causalgia.cli.options import (
+from causalgia.cli.option_groups import (
     DaskOption,
+    DeviceOption,
+    ForceOption,
     NotesOption,
     WorkersOption,
+)
+from causalgia.cli.options import (
     check_tasks,
     dask_client,
     load_predictor_spec,
@@ -76,15 +80,8 @@ def run_trial(
             help="Lock of the trial, by `causalgia lock`.",
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
-        ),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite existing files.")
-    ] = False,
+    device: DeviceOption = None,
+    force: ForceOption = False,
     store: StoreOption = False,
     same_answers: SameAnswersOption = False,
     keep: KeepOption = Keep.outcomes,
@@ -212,12 +209,6 @@ _Trial = Annotated[
         metavar="TRIAL.TOML", help="Trial file; `causalgia init` writes one."
     ),
 ]
-_Device = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
-    ),
-]
 _Results = Annotated[
     Path, typer.Argument(metavar="DIR", help="Folder written by `causalgia run`.")
 ]
@@ -259,7 +250,7 @@ def lock_trial(
             help="The lock; a file that does not exist yet.",
         ),
     ],
-    device: _Device = None,
+    device: DeviceOption = None,
 ) -> None:
     """Fix a trial before it is run: write what will be done into a lock with its
     SHA-256 and the time.
@@ -325,7 +316,7 @@ def verify_results(
     raise typer.Exit(0 if found.ok else 1)
 
 
-def reproduce_trial(folder: _Results, device: _Device = None) -> None:
+def reproduce_trial(folder: _Results, device: DeviceOption = None) -> None:
     """Run the trial of a folder again from its trial.toml, and compare the outcomes bit
     for bit.
 
@@ -511,12 +502,7 @@ def refute_trial(
             help="Seed of fresh units; default: that of the trial.",
         ),
     ] = None,
-    device: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="auto, cpu, cuda, cuda:1, mps; overrides the file."
-        ),
-    ] = None,
+    device: DeviceOption = None,
     sentences: Annotated[
         bool, typer.Option("--sentences", help="Print the reason of each check, too.")
     ] = False,

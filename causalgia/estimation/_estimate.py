@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import check_flag
+from causalgia.checks import as_ci_prob, check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
 from causalgia.effects import contrast
@@ -48,7 +48,6 @@ from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of
 from causalgia.estimation.request import (
     Answer,
     Request,
-    as_ci_prob,
     as_target,
     contrast_labels,
     rescale,

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.attributes import about, attributes, has
+from causalgia.checks import as_ci_prob
 from causalgia.effect_table import has_gaps
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.effect_intervals import by_the_rule
@@ -24,7 +25,6 @@ from causalgia.estimation.given_effects import (
     with_effect_columns,
     with_given_correlation,
 )
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.inputs import as_pandas
 from causalgia.numerics.moments import log_p, p_and_limits

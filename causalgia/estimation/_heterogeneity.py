@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about, attributes
+from causalgia.checks import as_ci_prob
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -24,13 +25,7 @@ from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     needs_units_error,
 )
-from causalgia.estimation.request import (
-    Request,
-    as_ci_prob,
-    check_clusters,
-    clusters,
-    unit_name,
-)
+from causalgia.estimation.request import Request, check_clusters, clusters, unit_name
 from causalgia.estimation.standard_errors import regress
 from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import centered, group_sums, p_and_limits

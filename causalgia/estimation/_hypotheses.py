@@ -14,7 +14,7 @@ from scipy import sparse
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import is_real, nearest
+from causalgia.checks import as_ci_prob, is_real, nearest
 from causalgia.effect_table import has_gaps
 from causalgia.effects.contrast_weights import as_unique
 from causalgia.effects.pointwise_effects import sums_over_arms
@@ -22,12 +22,7 @@ from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import ContrastError, EstimateError, quoted
 from causalgia.estimation._estimate import MAX_COVARIANCE, covariance
 from causalgia.estimation._from_effects import as_estimates
-from causalgia.estimation.request import (
-    as_ci_prob,
-    check_has_errors,
-    null_value,
-    with_floor,
-)
+from causalgia.estimation.request import check_has_errors, null_value, with_floor
 from causalgia.expressions import (
     KEYWORDS,
     Linear,

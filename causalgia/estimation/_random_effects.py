@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special
 
+from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.types import Array
 

@@ -11,15 +11,10 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.checks import is_real
+from causalgia.checks import as_ci_prob, is_real
 from causalgia.effect_table import positions_of
 from causalgia.errors import EstimateError, OutcomesError, quoted
-from causalgia.estimation.request import (
-    Request,
-    as_ci_prob,
-    check_cluster_name,
-    clusters,
-)
+from causalgia.estimation.request import Request, check_cluster_name, clusters
 from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import in_memory

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia.attributes import attributes
+from causalgia.checks import as_ci_prob
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import factorized, from_frame
 from causalgia.errors import (
@@ -25,7 +26,6 @@ from causalgia.estimation._estimate import estimate
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from numpy.typing import NDArray
 from scipy import linalg, optimize, special
 
+from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes

@@ -13,15 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import is_real, is_whole, nearest
-from causalgia.choices import TARGET_MEANINGS, TARGETS, Target
+from causalgia.checks import check_value, is_real, is_whole
+from causalgia.choices import TARGET_MEANINGS, Target
 from causalgia.errors import (
-    CausalgiaError,
     EstimateError,
     FewClustersWarning,
     Setting,
-    ShortNumber,
     caller_stacklevel,
     quoted,
 )
@@ -82,17 +81,8 @@ class Request:
 
     def __post_init__(self) -> None:
         check_cluster_name(self.cluster, of_units=True)
-        if not isinstance(self.target, str) or self.target not in TARGETS:
-            hint = nearest(str(self.target), TARGETS)
-            raise EstimateError(
-                f"target {quoted(self.target)} is not one of "
-                f"{', '.join(map(quoted, TARGETS))}{hint}"
-            )
-        if self.weights not in ("units", "clusters"):
-            raise EstimateError(
-                f"weights {quoted(self.weights)} is neither 'units' (each counts once) "
-                "nor 'clusters'"
-            )
+        for name, value in (("target", self.target), ("weights", self.weights)):
+            check_value(value, ANALYSIS, name, in_toml=False, error=EstimateError)
         if self.moderate not in (None, True, False):
             raise EstimateError(
                 argument="moderate",
@@ -407,53 +397,6 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
             cure=("leave ", Setting("target"), " out"),
         )
     return target
-
-
-def as_ci_prob(
-    ci_prob: Any,
-    *,
-    places: tuple[str, ...] = (),
-    error: type[CausalgiaError] = EstimateError,
-) -> float:
-    """Return the probability of an interval as a float: from 0.5 to below 1.
-
-    The one parser of the one level of an analysis, for intervals and for the error
-    rate ``1 - ci_prob`` of verdicts and tests, as `causalgia.Analysis` takes it.
-
-    Raises
-    ------
-    EstimateError
-        If it is no such number (or `error`, of another kind).
-
-    Examples
-    --------
-    >>> as_ci_prob(np.float32(0.5))
-    0.5
-    >>> as_ci_prob(95)
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1; for example ci_prob=0.95
-    """
-    if is_real(ci_prob) and 1e-15 < ci_prob < 0.5:
-        raise error(
-            places=places,
-            argument="ci_prob",
-            value=ci_prob,
-            need="is below 0.5",
-            cure=(
-                "it is the probability of the interval, not its error: give ",
-                Setting("ci_prob", ShortNumber(1 - ci_prob)),
-            ),
-        )
-    if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
-        raise error(
-            places=places,
-            argument="ci_prob",
-            value=ci_prob,
-            need="is not a number from 0.5 to below 1",
-            example=0.95,
-        )
-    return float(ci_prob)
 
 
 def null_value(dataset: xr.Dataset) -> float:

@@ -194,7 +194,7 @@ def share_of_predictors(
     """
     import xarray as xr
 
-    from causalgia.estimation.request import as_ci_prob
+    from causalgia.checks import as_ci_prob
 
     ci_prob = as_ci_prob(ci_prob)
     decided = _decide_predictors(found, rope, ci_prob, rng)

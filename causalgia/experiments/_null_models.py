@@ -201,7 +201,7 @@ def agreement(
     """
     import xarray as xr
 
-    from causalgia.estimation.request import as_ci_prob
+    from causalgia.checks import as_ci_prob
 
     ci_prob = as_ci_prob(ci_prob)
     tables = _aligned_estimates(found)

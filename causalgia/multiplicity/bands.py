@@ -14,7 +14,7 @@ from scipy import special
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import is_real, nearest
+from causalgia.checks import as_ci_prob, is_real, nearest
 from causalgia.choices import BANDS, Band
 from causalgia.effect_table import folded, has_positions, unfolded
 from causalgia.errors import (
@@ -27,7 +27,6 @@ from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
-    as_ci_prob,
     at_least_floor,
     check_cluster_name,
 )

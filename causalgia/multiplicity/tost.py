@@ -10,8 +10,9 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import attributes
+from causalgia.checks import as_ci_prob
 from causalgia.estimation.effect_intervals import effect_limits, one_sided_p
-from causalgia.estimation.request import as_ci_prob, null_value
+from causalgia.estimation.request import null_value
 from causalgia.former_names import former_arguments
 from causalgia.multiplicity.families import estimates_of
 from causalgia.multiplicity.regions import in_words_of, rope_region

@@ -15,7 +15,7 @@ from scipy import special
 
 from causalgia.analysis import analysis_in_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import is_real, is_whole
+from causalgia.checks import as_ci_prob, is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -32,7 +32,7 @@ from causalgia.estimation.effect_intervals import (
     one_sided_p,
 )
 from causalgia.estimation.ratios import working_scale_of
-from causalgia.estimation.request import as_ci_prob, parents_if_shared
+from causalgia.estimation.request import parents_if_shared
 from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import rope_region
 from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from causalgia.checks import is_real
+from causalgia.checks import as_ci_prob, is_real
 from causalgia.errors import DecisionError, EstimateError, quoted
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import NORMAL, t_quantile, untransformed
 from causalgia.ropes import Rope, RopeLike

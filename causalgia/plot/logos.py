@@ -11,9 +11,9 @@ import xarray as xr
 from scipy.special import stdtrit
 
 from causalgia.attributes import about
+from causalgia.checks import as_ci_prob
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, OutcomesError, quoted
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import observed_scores
 from causalgia.plot.style import (

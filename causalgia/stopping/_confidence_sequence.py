@@ -9,8 +9,8 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.attributes import about, attributes
+from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import annotate

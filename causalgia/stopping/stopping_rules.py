@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import Contrasts, InText
 from causalgia.attributes import about
-from causalgia.checks import is_real, is_whole
+from causalgia.checks import as_ci_prob, is_real, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import (
     CausalgiaWarning,
@@ -29,7 +29,7 @@ from causalgia.estimation.crossover_estimates import (
     ice_without_rounding,
     placebo_contrasts,
 )
-from causalgia.estimation.request import Request, as_ci_prob, clusters
+from causalgia.estimation.request import Request, clusters
 from causalgia.former_names import former_fields
 from causalgia.inputs import rough_percent
 from causalgia.numerics.moments import centered, group_sums, skewness

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from causalgia.analysis import Analysis
+from causalgia.arguments import PREDICTOR, TOP
 from causalgia.checks import Table, check_key, check_table
 from causalgia.design import (
     Arm,
@@ -31,8 +32,6 @@ from causalgia.trial.attributes import (
     check_matched_region,
 )
 from causalgia.trial_file.trial_tables import (
-    PREDICTOR,
-    TOP,
     ExperimentSpec,
     LibrarySpec,
     check_tables,

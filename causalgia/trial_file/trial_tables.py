@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from inspect import Parameter
 from itertools import takewhile
@@ -14,21 +14,17 @@ from typing import Any
 
 from causalgia import experiments
 from causalgia.analysis import Analysis
+from causalgia.arguments import MPRA, PLACEBOS, TOP
 from causalgia.checks import (
     NAME,
-    SUBTABLE,
     Keys,
     Table,
-    are_texts,
     check_key,
     check_keys,
     check_table,
     is_count,
     is_int64,
-    is_number,
-    is_share,
     is_table,
-    is_text,
     nearest,
     one_of,
     shown,
@@ -51,78 +47,6 @@ _BARCODES = {
     "barcode_length": "length",
     "min_distance": "min_distance",
     "seeds": "seeds",
-}
-
-
-def _is_adapters(value: object) -> bool:
-    # a junction, or an adapter, may be empty
-    return is_text(value) or (
-        isinstance(value, list)
-        and len(value) in (2, 3)
-        and all(isinstance(part, str) for part in value)
-    )
-
-
-def _is_sites(value: object) -> bool:
-    counted = (
-        isinstance(value, dict)
-        and value
-        and all(is_int64(n) and n >= 0 for n in value.values())
-    )
-    return is_text(value) or value == [] or are_texts(value) or bool(counted)
-
-
-def _at_least(least: int) -> tuple[Callable[[Any], bool], str]:
-    return (
-        lambda value: is_int64(value) and value >= least
-    ), f"a whole number of at least {least}"
-
-
-MPRA: Keys = {
-    "oligo_length": (
-        is_count,
-        "a whole number of at least 1: the whole oligo, adapters and barcode included",
-    ),
-    "adapters": (
-        _is_adapters,
-        'a construct such as "lentimpra", or a list: [left, right] or [left, junction, '
-        "right]",
-    ),
-    "avoid": (
-        _is_sites,
-        'enzymes or letters of sites, ["EcoRI", "SbfI"]; or with how often each is '
-        "meant, {KpnI = 1}",
-    ),
-    "barcodes_per_oligo": (
-        is_count,
-        "a whole number of at least 1; left out, oligos carry none",
-    ),
-    "n_replicates": (is_count, "a whole number of at least 1"),
-    "max_oligos": (
-        is_count,
-        "a whole number of at least 1: the most oligos that may be ordered",
-    ),
-    "vendor": NAME,
-    "n_scrambles": _at_least(0),
-    "positives": NAME,
-    "negatives": NAME,
-    "n_duplicates": _at_least(0),
-    "n_promoter_only": _at_least(0),
-    "gc": (
-        lambda x: (
-            isinstance(x, list)
-            and len(x) == 2
-            and all(is_number(v) and 0 <= v <= 1 for v in x)
-        ),
-        "two shares, such as [0.25, 0.65]",
-    ),
-    "homopolymer": (is_count, "a whole number of at least 1"),
-    "repeats": (lambda value: is_share(value) or value in (0, 1), "a share, 0 to 1"),
-    "motifs": (are_texts, "a list of motifs"),
-    "barcode_length": (is_count, "a whole number of at least 1"),
-    "min_distance": (is_count, "a whole number of at least 1"),
-    "seeds": (are_texts, "a list of miRNAs, or their seeds"),
-    "n_redraws": _at_least(0),
 }
 
 
@@ -203,73 +127,9 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
     return options | parts
 
 
-def _are_block_labels(value: object) -> bool:
-    plain = isinstance(value, list) and all(
-        isinstance(x, str) or is_int64(x) for x in value
-    )
-    return value == "parent" or (plain and bool(value))
-
-
 _ENDINGS = re.compile(
     r"\.(fa|fasta|fna|fa\.gz|fasta\.gz|fna\.gz|vcf|vcf\.gz|meme|jaspar|pfm|bed|bed\.gz|txt|npz|npy)$"
 )
-
-TOP: Keys = {
-    "name": NAME,
-    "n_units": (is_count, "a whole number of at least 1"),
-    "rng": (
-        lambda value: is_int64(value) and value >= 0,
-        "a whole number of at least 0",
-    ),
-    "assignment": one_of("crossover", "parallel"),
-    "blocks": (_are_block_labels, '"parent", or a list with a label for each unit'),
-    "reserve": (
-        lambda value: is_number(value) and 0 <= value < 1,
-        "a share of the parents, 0 or more and below 1",
-    ),
-    "contrasts": (
-        lambda x: is_text(x) or (is_table(x) and bool(x)),
-        "the name of the arm that is subtracted, or tables of arm = weight",
-    ),
-    "null": SUBTABLE,
-    "experiment": SUBTABLE,
-    "predictor": SUBTABLE,
-    "arms": SUBTABLE,
-    "placebos": SUBTABLE,
-    "analysis": SUBTABLE,
-    "mpra": SUBTABLE,
-}
-PREDICTOR: Keys = {
-    "zoo": NAME,
-    "factory": NAME,
-    "weights": (
-        lambda x: is_text(x) or (are_texts(x) and len(set(x)) == len(x) > 1),
-        "a file, or a list of two or more files, one for each retraining",
-    ),
-    "alphabet": NAME,
-    "tasks": (are_texts, "a list of names"),
-    "scale": (
-        lambda x: (
-            is_text(x) or are_texts(x) or (is_table(x) and are_texts(list(x.values())))
-        ),
-        'text, such as "log counts", or text for each task: {K562 = "log '
-        'counts", DNase = "share"}',
-    ),
-    "device": NAME,
-    "batch_size": (
-        lambda value: value == "auto" or is_count(value),
-        'a whole number of at least 1, or "auto"',
-    ),
-}
-PLACEBOS: Keys = {
-    "of": (
-        lambda value: is_text(value) or is_table(value),
-        'a string, or {file = "motifs.meme", motif = "GATA1"}',
-    ),
-    "at": (is_int64, "a position, counted from 0"),
-    "n": (is_count, "a whole number of at least 1"),
-    "strand": one_of("+", "-"),
-}
 
 
 def check_tables(plain: Table) -> None:

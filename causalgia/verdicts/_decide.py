@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import is_real, nearest
+from causalgia.checks import as_ci_prob, is_real, nearest
 from causalgia.choices import (
     ERRORS,
     LEAST_TO_SHRINK,
@@ -31,12 +31,7 @@ from causalgia.errors import (
 from causalgia.estimation import as_estimates
 from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.estimation.ratios import open_ended
-from causalgia.estimation.request import (
-    FEW_CLUSTERS,
-    as_ci_prob,
-    check_cluster_name,
-    null_value,
-)
+from causalgia.estimation.request import FEW_CLUSTERS, check_cluster_name, null_value
 from causalgia.former_names import former_arguments
 from causalgia.inputs import as_pandas
 from causalgia.multiplicity.bands import band_limits, seed_label

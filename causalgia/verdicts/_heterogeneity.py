@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.attributes import attributes
+from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import estimate
 from causalgia.estimation._heterogeneity import (
@@ -18,13 +19,7 @@ from causalgia.estimation._heterogeneity import (
     sd_of,
     share_of,
 )
-from causalgia.estimation.request import (
-    Request,
-    as_ci_prob,
-    check_clusters,
-    clusters,
-    null_value,
-)
+from causalgia.estimation.request import Request, check_clusters, clusters, null_value
 from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import rope_region
 from causalgia.ropes import Rope, RopeLike

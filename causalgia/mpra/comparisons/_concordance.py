@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_int
+from causalgia.checks import as_ci_prob, as_int
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
@@ -30,7 +30,6 @@ from causalgia.estimation.lines import (
     errors_in_both,
     weighted_line,
 )
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.sides import (
     MatchedEffects,

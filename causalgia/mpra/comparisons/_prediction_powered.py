@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from causalgia._reporting import format_share, p_clause
 from causalgia.attributes import about, has
+from causalgia.checks import as_ci_prob
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.prediction_powered_means import (
     PoweredMean,

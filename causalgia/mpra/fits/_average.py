@@ -10,10 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import about, attributes
+from causalgia.checks import as_ci_prob
 from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
-from causalgia.estimation.request import as_ci_prob
 from causalgia.estimation.shared_error import df_with_shared_noise
 from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.sides import fit_replicate_noise

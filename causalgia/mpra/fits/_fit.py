@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import attributes
+from causalgia.checks import as_ci_prob
 from causalgia.effect_table import EffectTable
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import (
@@ -16,7 +17,6 @@ from causalgia.errors import (
     EstimateError,
     quoted,
 )
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import REMOVED, former_arguments
 from causalgia.mpra.counts._activity import aggregate
 from causalgia.mpra.counts.barcodes import (

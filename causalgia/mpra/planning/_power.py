@@ -11,13 +11,12 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_number
+from causalgia.checks import as_ci_prob, as_number
 from causalgia.errors import (
     EstimateError,
     Setting,
     quoted,
 )
-from causalgia.estimation.request import as_ci_prob
 from causalgia.former_names import former_fields
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import (
