@@ -155,7 +155,7 @@ class Analysis:
     >>> Analysis(control="placebo", rope=(0.1, -0.1))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] must be two numbers, the lower first (or by task), ...
+    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] is reversed; give the lower end first: rope = [-0.1, 0.1]
     """
 
     control: str | None = None
@@ -436,8 +436,8 @@ class Analysis:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of "
                 f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add "
-                f"arms with cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS}) "
-                "or [placebos]"
+                f"arms with cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS}) or "
+                f"[placebos], of = pattern, at = and n = {LEAST_PLACEBOS}"
             )
         if tasks is None or not is_by_task(self.rope):
             return

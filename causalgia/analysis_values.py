@@ -32,7 +32,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.expressions import KEYWORDS, weights_in_text
-from causalgia.ropes import Rope, is_rope
+from causalgia.ropes import OfRope, Rope, is_rope
 
 TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
 
@@ -304,7 +304,7 @@ ANALYSIS: Keys = {
         '"task", or the name of a coordinate of the contrasts (a factor of the arms)',
     ),
     "across": one_of("task"),
-    "rope": (is_rope, ROPE_IN_WORDS),
+    "rope": (OfRope(), ROPE_IN_WORDS),
     "error": one_of(*ERRORS),
     "rare": (
         _is_rare,

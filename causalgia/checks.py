@@ -192,6 +192,11 @@ def check_value(
     """
     is_valid, description = keys[key]
     if not is_valid(value):
+        refusal = getattr(is_valid, "refusal", lambda _: None)(value)
+        if refusal is not None:
+            raise refusal.in_table(places, in_toml).replace(
+                value=value, error=DesignError
+            )
         hint = (
             nearest(value, is_valid.names)
             if isinstance(is_valid, _IsOneOf) and isinstance(value, str)
@@ -289,9 +294,9 @@ _KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def nearest_key(key: str, known: Iterable[str]) -> str:
+def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
     """Return a hint with the known key that has the meaning of another word, else with
-    the nearest, else an empty text.
+    the nearest, else an empty text; `then` follows in either case.
 
     Examples
     --------
@@ -303,7 +308,7 @@ def nearest_key(key: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     meant = [one for one in _KEYS_BY_OTHER_WORDS.get(key, ()) if one in names]
-    return nearest(meant[0] if meant else key, names, cutoff=0.6)
+    return nearest(meant[0] if meant else key, names, cutoff=0.6, then=then)
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:

@@ -428,6 +428,10 @@ def _plain(value: object) -> object:
     return value if _is_plain(value) else _Written(quoted(value))
 
 
+def _as_list(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _is_plain(value: Any, depth: int = 3) -> bool:
     """Return whether a value is a number, a text, or a short tuple, list or mapping of
     such.
@@ -587,6 +591,33 @@ class CausalgiaError(Exception):
         new.__dict__.update(self.__dict__)
         CausalgiaError.__init__(new, "", *self.args[1:], **self._fields() | fields)
         return new
+
+    def in_table(self, places: tuple[str, ...], in_toml: bool = True) -> CausalgiaError:
+        """Return this error as one of a table of a trial file, with its settings as
+        keys of that table.
+
+        Examples
+        --------
+        >>> one = DesignError(need=("give ", Setting("rope", [-1, 1])))
+        >>> str(one.in_table(("[analysis]",)))
+        '[analysis]: give rope = [-1, 1]'
+        """
+
+        def as_keys(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+            return tuple(
+                replace(part, value=_as_list(part.value), in_toml=in_toml)
+                if isinstance(part, Setting)
+                else part
+                for part in parts
+            )
+
+        return self.replace(
+            places=places,
+            in_toml=in_toml,
+            need=as_keys(self.need),
+            cure=as_keys(self.cure),
+            then=as_keys(self.then),
+        )
 
     def renamed(self, names: Mapping[str, str]) -> CausalgiaError:
         """Return this error with arguments under other names, wherever they stand.

@@ -252,11 +252,34 @@ def is_rope(value: object) -> bool:
     >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", "1e400 sd", 0.1)]
     [False, False, False, False, False]
     """
+    return _refused(value) is None
+
+
+def _refused(value: Any) -> DecisionError | None:
     try:
         Rope.parse(value)
-    except DecisionError:
-        return False
-    return True
+    except DecisionError as error:
+        return error
+    return None
+
+
+class OfRope:
+    """Whether a value of a table is a region, and why it is none.
+
+    Examples
+    --------
+    >>> OfRope()([-0.1, 0.1]), OfRope().refusal([-0.1, 0.1]), OfRope()("none")
+    (True, None, False)
+    >>> str(OfRope().refusal([0.1, -0.1]))
+    'rope=[0.1, -0.1] is reversed; give the lower end first: rope=(-0.1, 0.1)'
+    """
+
+    def __call__(self, value: object) -> bool:
+        return is_rope(value)
+
+    def refusal(self, value: object) -> DecisionError | None:
+        """Return the error of `Rope.parse`, or None."""
+        return _refused(value)
 
 
 def _names_a_task(pair: object) -> bool:

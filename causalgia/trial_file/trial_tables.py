@@ -30,6 +30,7 @@ from causalgia.checks import (
     is_table,
     is_text,
     nearest,
+    nearest_key,
     one_of,
     shown,
 )
@@ -762,7 +763,7 @@ def _check_settings(
     for key in settings:
         if key not in takes:
             known = [name for name in takes if name not in ("null", "n_units")]
-            hint = nearest(key, known) or f"; it takes {', '.join(known)}"
+            hint = nearest_key(key, known, then=f"it takes {', '.join(known)}")
             raise DesignError(f"experiment '{kind}' has no {quoted(key)}{hint}")
     for name, parameter in takes.items():
         given = name in settings or (name == standing_in and null is not None)
