@@ -194,9 +194,8 @@ def check_value(
     if not is_valid(value):
         refusal = getattr(is_valid, "refusal", lambda _: None)(value)
         if refusal is not None:
-            raise refusal.in_table(places, in_toml).replace(
-                value=value, error=DesignError
-            )
+            whole = refusal if refusal.places else refusal.replace(value=value)
+            raise whole.in_table(places, in_toml).replace(error=DesignError)
         hint = (
             nearest(value, is_valid.names)
             if isinstance(is_valid, _IsOneOf) and isinstance(value, str)

@@ -540,7 +540,8 @@ class CausalgiaError(Exception):
         if self.cure:
             words += f"; {as_text(self.cure)}"
         if self.example is not NOT_GIVEN:
-            words += f"; for example {render(Setting(self.argument, self.example))}"
+            example = Setting(self.argument, self.example, self.in_toml)
+            words += f"; for example {render(example)}"
         return words + as_text(self.then)
 
     def at(
@@ -612,11 +613,13 @@ class CausalgiaError(Exception):
             )
 
         return self.replace(
-            places=places,
+            places=(*places, *self.places),
+            value=_as_list(self.value),
             in_toml=in_toml,
             need=as_keys(self.need),
             cure=as_keys(self.cure),
             then=as_keys(self.then),
+            example=_as_list(self.example),
         )
 
     def renamed(self, names: Mapping[str, str]) -> CausalgiaError:

@@ -200,24 +200,30 @@ def test_contrasts_are_weights_by_arm():
         ({"largest": 0}, "largest = 0 must be a positive number"),
         (
             {"rope": (0.1, -0.1)},
-            "rope = [0.1, -0.1] must be two numbers, the lower first",
+            "rope = [0.1, -0.1] is reversed; give the lower end first",
         ),
-        ({"rope": (0.1, 0.1)}, "rope = [0.1, 0.1] must be"),
-        ({"rope": (0, float("inf"))}, "rope = [0, inf] must be"),
-        ({"rope": (float("nan"), 1)}, "rope = [nan, 1] must be"),
-        ({"rope": (1, 2, 3)}, "rope = [1, 2, 3] must be"),
-        ({"rope": {}}, "rope = {} must be"),
+        ({"rope": (0.1, 0.1)}, "rope = [0.1, 0.1] has no width"),
+        (
+            {"rope": (0, float("inf"))},
+            "rope = [0, inf] has an end that is not a finite",
+        ),
+        (
+            {"rope": (float("nan"), 1)},
+            "rope = [nan, 1] has an end that is not a finite",
+        ),
+        ({"rope": (1, 2, 3)}, "rope = [1, 2, 3] is not two numbers"),
+        ({"rope": {}}, "rope = {} names no task; give rope = [-0.1, 0.1]"),
         (
             {"rope": {"K562": (1, -1)}},
-            "rope = {'K562': [1, -1]} must be two numbers, the lower first (or by",
+            "task K562: rope = [1, -1] is reversed; give the lower end first",
         ),
-        ({"rope": {"K562": 0}}, "rope = {'K562': 0} must be"),
-        ({"rope": 0.1}, "rope = 0.1 must be two numbers"),
-        ({"rope": True}, "rope = True must be"),
-        ({"rope": False}, "rope = False must be"),
-        ({"rope": "small"}, "rope = 'small' must be"),
-        ({"rope": "0 sd"}, "rope = '0 sd' must be"),
-        ({"rope": "-1 sd"}, "rope = '-1 sd' must be"),
+        ({"rope": {"K562": 0}}, "task K562: rope = 0"),
+        ({"rope": 0.1}, "rope = 0.1 is one number; a region has two ends"),
+        ({"rope": True}, "rope = True is not two numbers"),
+        ({"rope": False}, "rope = False is not two numbers"),
+        ({"rope": "small"}, "rope = 'small' is not a region"),
+        ({"rope": "0 sd"}, "rope = '0 sd' is not a region"),
+        ({"rope": "-1 sd"}, "rope = '-1 sd' is not a region"),
         ({"shrink": "ash"}, "shrink = 'ash' must be a cg.Shrinkage, or a table"),
         (
             {"shrink": {"kind": "ash"}},
@@ -450,9 +456,7 @@ def test_a_rope_may_be_said_by_task():
     assert ask.region == {"K562": (-1.0, 1.0), "HepG2": (-2.0, 2.0)}
     assert Analysis(rope=(-1, 1)).region == (-1.0, 1.0)
     assert Analysis(rope="placebo").region == "placebo"
-    with pytest.raises(
-        DesignError, match=re.escape("rope = [0.1, -0.1] must be two numbers")
-    ):
+    with pytest.raises(DesignError, match=re.escape("rope = [0.1, -0.1] is reversed")):
         Analysis(rope=(0.1, -0.1))
 
 
@@ -586,7 +590,7 @@ def test_fields_take_the_place_of_those_of_the_plan_and_are_named_exploratory():
         ({"law": "normal"}, "^analyze: there is no 'law'; it belongs to shrink"),
         (
             {"control": "wt", "rope": (1, -1)},
-            r"^analyze: rope = \[1, -1\] must be two numbers, the lower first",
+            r"^analyze: rope = \[1, -1\] is reversed; give the lower end first",
         ),
         (
             {"control": "wt", "contrasts": "b - wt"},

@@ -384,12 +384,6 @@ CASES: dict[str, Case] = {
         lambda text, key: text.replace(f"{key} = 2, ", ""),
         EXPERIMENT,
     ),
-    "an experiment without backgrounds": (
-        replaced('null = {kind = "uniform", length = 60}\n', "", EXPERIMENT),
-        r"needs a table (\[null\])",
-        lambda text, table: f'{text}{table}\nkind = "uniform"\nlength = 60\n',
-        EXPERIMENT,
-    ),
     "arms beside an experiment": (
         EXPERIMENT + "[arms]\na = {}\n",
         r"leave (arms) out",

@@ -573,7 +573,7 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
         "analyze",
         results,
         "--rope=0.1,-0.1",
-        said="--rope 0.1,-0.1 must be two numbers, the lower first",
+        said="--rope 0.1,-0.1 is reversed; give the lower end first: --rope=-0.1,0.1",
     )
     refused(
         "analyze",

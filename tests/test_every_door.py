@@ -313,7 +313,7 @@ def test_arrays_are_no_settings() -> None:
     [
         ('rope = "matched"', "which this design has none of"),
         ('rope = 0\nerror = "posterior"', "takes 10 or more exchangeable contrasts"),
-        ("rope = [1, -1]", "must be two numbers, the lower first"),
+        ("rope = [1, -1]", "is reversed; give the lower end first"),
         ("rope = 0\nci_prob = 0.3", "must be a number from 0.5 to below 1"),
         ('rope = 0\nshrink = "normal"', "must be a cg.Shrinkage, or a table of law"),
     ],

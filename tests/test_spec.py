@@ -500,7 +500,7 @@ WRONG_VALUES = [
     (MINIMAL + "[analysis]\nci_prob = 95\n", "ci_prob = 95 must be a number from 0.5"),
     (
         MINIMAL + "[analysis]\nrope = [0.1, -0.1]\n",
-        "rope = [0.1, -0.1] must be two numbers, the lower first",
+        "rope = [0.1, -0.1] is reversed; give the lower end first",
     ),
     (MINIMAL + "[analysis]\nrope = [-inf, 0.1]\n", "rope = "),
     (MINIMAL + "[analysis]\ntarget = 'people'\n", "target = 'people' must be one of"),
@@ -535,7 +535,7 @@ def test_a_missing_fasta_is_named(folder):
 def test_files_that_are_no_text(folder):
     with pytest.raises(DesignError, match=r"gone\.toml: no such file; `causalgia init"):
         read_spec(folder / "gone.toml")
-    with pytest.raises(DesignError, match="is a folder; give the path of one file"):
+    with pytest.raises(DesignError, match="give the trial file in it, .*trial.toml"):
         read_spec(folder)
     (folder / "latin.toml").write_bytes("name = 'é'".encode("latin-1"))
     with pytest.raises(
