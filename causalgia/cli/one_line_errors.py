@@ -153,7 +153,7 @@ def in_shell(text: str, *, of_predictor: bool = False, begins: bool = True) -> s
     >>> in_shell("write a new lock with cg.Protocol(...).lock(path)")
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
-    text = _FIELDS.sub(r"\1", _OF_PYTHON.sub("", _TWO_NAMES.sub("", text)))
+    text = _FIELDS.sub(_missing_fields, _OF_PYTHON.sub("", _TWO_NAMES.sub("", text)))
     if begins:
         text = _FIRST_ARGUMENT.sub(
             lambda found: (
@@ -192,6 +192,14 @@ def error_in_shell(error: CausalgiaError) -> str:
         return str(part) if shown is None else shown
 
     return error.text(words)
+
+
+def _missing_fields(found: re.Match[str]) -> str:
+    """Return the fields that a message asks for; each is an option of its own, so those
+    that it only repeats are left out.
+    """
+    parts = found[1].split(", ")
+    return ", ".join([one for one in parts if one.endswith("=...")] or parts)
 
 
 def _shell_call(found: re.Match[str]) -> str:
