@@ -123,17 +123,6 @@ class Rule:
             n = int(np.ceil(n * _GROWTH)) if self.every is None else n + self.every
         return [*looks, n_units]
 
-    def _larger_share(self, n_units: int) -> tuple[str | Setting, ...]:
-        """Return the smallest share that so many units can show, rounded up; nothing
-        if another limit keeps them from a verdict.
-        """
-        if n_units < self.min_clusters:
-            return ()
-        least = 1 - ((1 - self.ci_prob) / 2) ** (1 / n_units)
-        step = 10 ** (np.floor(np.log10(least)) - 1)
-        share = float(f"{np.ceil(least / step) * step:.2g}")
-        return ", or give a larger share, ", Setting("rare", share)
-
     @property
     def _first_look(self) -> int:
         return self.min_clusters
@@ -445,6 +434,17 @@ class Decided(Rule):
                 ),
             )
         return super().schedule(n_units)
+
+    def _larger_share(self, n_units: int) -> tuple[str | Setting, ...]:
+        """Return the smallest share that so many units can show, rounded up; nothing
+        if another limit keeps them from a verdict.
+        """
+        if n_units < self.min_clusters:
+            return ()
+        least = 1 - ((1 - self.ci_prob) / 2) ** (1 / n_units)
+        step = 10 ** (np.floor(np.log10(least)) - 1)
+        share = float(f"{np.ceil(least / step) * step:.2g}")
+        return ", or give a larger share, ", Setting("rare", share)
 
     @property
     def _first_look(self) -> int:
