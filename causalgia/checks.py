@@ -301,9 +301,9 @@ _KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def nearest_key(key: str, known: Iterable[str]) -> str:
+def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
     """Return a hint with the known key that has the meaning of another word, else with
-    the nearest, else an empty text.
+    the nearest, else an empty text; `then` follows in either case.
 
     Examples
     --------
@@ -315,7 +315,7 @@ def nearest_key(key: str, known: Iterable[str]) -> str:
     """
     names = list(known)
     meant = [one for one in _KEYS_BY_OTHER_WORDS.get(key, ()) if one in names]
-    return nearest(meant[0] if meant else key, names, cutoff=0.6)
+    return nearest(meant[0] if meant else key, names, cutoff=0.6, then=then)
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:

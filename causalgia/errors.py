@@ -538,7 +538,8 @@ class CausalgiaError(Exception):
         if self.cure:
             words += f"; {as_text(self.cure)}"
         if self.example is not NOT_GIVEN:
-            words += f"; for example {render(Setting(self.argument, self.example, self.in_toml))}"
+            example = Setting(self.argument, self.example, self.in_toml)
+            words += f"; for example {render(example)}"
         return words + as_text(self.then)
 
     def at(

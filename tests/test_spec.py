@@ -754,7 +754,7 @@ def test_the_analysis_of_the_file_wins_over_the_experiments_own(folder):
         (EXPERIMENT.replace('"copies"', "3"), "there is no experiment 3; there are "),
         (
             with_setting("wrod = 'UGCAUG'"),
-            "experiment 'copies' has no 'wrod'; did you mean",
+            "experiment 'copies' has no 'wrod'; it takes motif, at",
         ),
         (
             with_setting("zzz = 1"),

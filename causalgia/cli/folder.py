@@ -168,6 +168,10 @@ def write_spec(
     return (SPEC,)
 
 
+def _holds_results(folder: Path) -> bool:
+    return (folder / OUTCOMES).is_file() or (folder / STORE).exists()
+
+
 def load_outcomes(folder: Path) -> xr.Dataset:
     """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects
     or moments.
@@ -195,8 +199,12 @@ def load_outcomes(folder: Path) -> xr.Dataset:
                     f"causalgia run {shell_word(folder)} --out results"
                     if folder.suffix.lower() == ".toml"
                     else (
-                        f"{folder} is a file; give the folder that it lies in, "
-                        f"{shell_word(folder.parent)}"
+                        f"{folder} is a file; give the folder "
+                        + (
+                            f"that it lies in, {shell_word(folder.parent)}"
+                            if _holds_results(folder.parent)
+                            else "of results that causalgia run --out made"
+                        )
                     )
                 )
             for name, what in (

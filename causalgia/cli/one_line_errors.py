@@ -90,6 +90,8 @@ _KEYS = {"barcode_rules": "barcode_length, min_distance and seeds in [mpra]"}
 _FIELDS = re.compile(
     r"\b(?:noise|rules|controls|contrast|library)=cg\.mpra\.[A-Z]\w+\(([^()]*)\)"
 )
+# of two ways, the one of Python
+_OF_PYTHON = re.compile(r"\bcg\.placebos\([^()]*\) or (?=\[placebos\])")
 # no option can
 _TWO_NAMES = re.compile(r", or say which belong together: pairs=\{[^{}]*\}")
 
@@ -152,7 +154,7 @@ def in_shell(text: str, *, of_predictor: bool = False, begins: bool = True) -> s
     >>> in_shell("write a new lock with cg.Protocol(...).lock(path)")
     'write a new lock with causalgia.Protocol(...).lock(path), in Python'
     """
-    text = _FIELDS.sub(r"\1", _TWO_NAMES.sub("", text))
+    text = _FIELDS.sub(_missing_fields, _OF_PYTHON.sub("", _TWO_NAMES.sub("", text)))
     if begins:
         text = _FIRST_ARGUMENT.sub(
             lambda found: (
@@ -193,8 +195,18 @@ def error_in_shell(error: CausalgiaError) -> str:
     return error.text(words)
 
 
+def _missing_fields(found: re.Match[str]) -> str:
+    """Return the fields that a message asks for; each is an option of its own, so those
+    that it only repeats are left out.
+    """
+    parts = found[1].split(", ")
+    return ", ".join([one for one in parts if one.endswith("=...")] or parts)
+
+
 def _shell_call(found: re.Match[str]) -> str:
     name, arguments = found[1], found[2] or ""
+    if name == "placebos" and (n := re.search(r"n_placebos=(\d+)", arguments)):
+        return f"[placebos], of = pattern, at = and n = {n[1]}"
     if name == "motif" and arguments.startswith("('"):  # a word of the trial file
         return '{file = "motifs.meme", motif = "GATA1"}'
     if (key := _trial_file_key(name)) is not None:

@@ -768,7 +768,7 @@ def _variants_of(
         alike = mismatch_in_words(found.mismatched, len(chosen))
         if ";" in alike and most:
             raise DesignError(f"{calls}: {alike}")
-        cure = "" if most else "; --skip-mismatches leaves them out"
+        cure = "" if most else " --skip-mismatches leaves them out"
         raise DesignError(
             f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have "
             f"another reference allele than {genome}: {shown}{more}; is it the "

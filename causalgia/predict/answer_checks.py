@@ -86,9 +86,13 @@ def as_answers(
     """
     answers = as_numbers(values)
     if answers.ndim not in (1, 2) or answers.shape[0] != n_rows or not answers.size:
+        columns = int(np.prod(answers.shape[1:]))
+        without_axes_of_1 = 1 in answers.shape[1:] and (
+            tasks is None or columns == len(tasks)
+        )
         cure = (
             cure_of_shape(answers.shape, [], n_rows)
-            if answers.ndim < 3 or 1 in answers.shape[1:]
+            if answers.ndim < 3 or without_axes_of_1
             else _GENERAL
         )
         sequences = "one sequence was" if n_rows == 1 else f"{n_rows} sequences were"
@@ -245,7 +249,7 @@ def cure_of_shape(
     Examples
     --------
     >>> cure_of_shape((), [], 1)
-    'squeeze() drops the axis of the sequences where one is asked; write squeeze(-1), for the last axis alone'
+    'name the axes of a sum or mean, such as .mean((1, 2)), and for squeeze() write squeeze(-1)'
     >>> cure_of_shape((1, 12, 1), [], 1)
     'give reduce=lambda y: y.squeeze(-1), which drops the last axis'
     """
@@ -263,6 +267,9 @@ def cure_of_shape(
         return (
             "squeeze() drops the axis of the sequences where one is asked; write "
             "squeeze(-1), for the last axis alone"
+            if shape
+            else "name the axes of a sum or mean, such as .mean((1, 2)), and for "
+            "squeeze() write squeeze(-1)"
         )
     if shape is not None and len(shape) == 3 and 1 in shape[1:]:
         axis, which = (-1, "last") if shape[2] == 1 else (1, "middle")

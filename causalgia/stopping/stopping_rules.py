@@ -429,11 +429,22 @@ class Decided(Rule):
                     ),
                 ),
                 cure=(
-                    "plan more units, or give a larger share, ",
-                    Setting("rare", 0.05),
+                    f"plan {self._first_look:,} units or more",
+                    *self._larger_share(n_units),
                 ),
             )
         return super().schedule(n_units)
+
+    def _larger_share(self, n_units: int) -> tuple[str | Setting, ...]:
+        """Return the smallest share that so many units can show, rounded up; nothing
+        if another limit keeps them from a verdict.
+        """
+        if n_units < self.min_clusters:
+            return ()
+        least = 1 - ((1 - self.ci_prob) / 2) ** (1 / n_units)
+        step = 10 ** (np.floor(np.log10(least)) - 1)
+        share = float(f"{np.ceil(least / step) * step:.2g}")
+        return ", or give a larger share, ", Setting("rare", share)
 
     @property
     def _first_look(self) -> int:

@@ -218,6 +218,10 @@ def _read_file(path: str | Path) -> str:
     try:
         return read_text(path, DesignError)
     except DesignError as error:
+        if (inside := Path(path) / "trial.toml").is_file():
+            raise DesignError(
+                f"{path}: is a folder; give the trial file in it, {shell_word(inside)}"
+            ) from error
         if isinstance(error.__cause__, FileNotFoundError):
             raise DesignError(
                 f"{path}: no such file; `causalgia init {shell_word(path)}` writes one "

@@ -26,6 +26,7 @@ from causalgia.checks import (
     is_int64,
     is_table,
     nearest,
+    nearest_key,
     one_of,
     shown,
 )
@@ -622,7 +623,7 @@ def _check_settings(
     for key in settings:
         if key not in takes:
             known = [name for name in takes if name not in ("null", "n_units")]
-            hint = nearest(key, known) or f"; it takes {', '.join(known)}"
+            hint = nearest_key(key, known, then=f"it takes {', '.join(known)}")
             raise DesignError(f"experiment '{kind}' has no {quoted(key)}{hint}")
     for name, parameter in takes.items():
         given = name in settings or (name == standing_in and null is not None)

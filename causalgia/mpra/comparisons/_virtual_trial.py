@@ -234,8 +234,11 @@ def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
         )
         tokens = encode(inserts.tolist())
     except (SequenceError, TypeError, ValueError) as error:
+        odd = {letter for text in (*flanks, *inserts) for letter in str(text).upper()}
         raise LibraryError(
-            f"flanks={quoted(flanks)} and inserts are letters A, C, G, T: {error}"
+            f"flanks={quoted(flanks)} and inserts are letters A, C, G, T, and there is "
+            f"{', '.join(map(quoted, sorted(odd - set('ACGT'))))}; write one of the "
+            "four there"
         ) from error
     n = len(tokens)
     return np.concatenate(

@@ -98,8 +98,8 @@ def effects_by_element(
         check_named(fit["element"].to_numpy(), f"{side}: element {{}} has no name")
         if "se" not in fit and side == "measured":
             raise EstimateError(
-                "measured: no 'se'; without standard errors noise cannot be separated "
-                "from true effects"
+                "measured: no 'se', without which noise cannot be separated from true "
+                "effects; add it to the fit"
             )
         fit = fit if "se" in fit else fit.assign(se=xr.zeros_like(fit["ace"]))
         names = {"ace": "effect", "se": "se", "df": "df", "p": "p", "q": "q"}
@@ -301,8 +301,8 @@ def _frame_table(frame: pd.DataFrame, side: Side) -> pd.DataFrame:
     if "se" not in table.columns:
         if side == "measured":
             raise EstimateError(
-                "measured: no column 'se'; without standard errors noise cannot be "
-                "separated from true effects"
+                "measured: no column 'se', without which noise cannot be separated "
+                "from true effects; add the standard errors as that column"
             )
         table = table.assign(se=0.0)
     if "contrast" not in table.columns:
@@ -373,7 +373,7 @@ def _as_valid_table(table: pd.DataFrame, side: Side) -> pd.DataFrame:
         row = table[twice].iloc[0]
         raise OutcomesError(
             f"{side}: element {quoted(row['element'])} appears twice in contrast "
-            f"{quoted(row['contrast'])}"
+            f"{quoted(row['contrast'])}; leave one of its rows out"
         )
     return table.reset_index(drop=True)
 

@@ -464,7 +464,7 @@ def _side_table_and_barcodes(
     if twice.any():
         raise CountsError(
             f"oligo {quoted(table['oligo_name'][twice].iloc[0])} has two rows; give "
-            "each a name of its own"
+            "each a name of its own in a column oligo_name"
         )
     n = _barcode_numbers(
         n_barcodes, least, len(table), np.random.default_rng(derive(key, "counts", "n"))

@@ -443,7 +443,10 @@ def filter(
             "unknown": _barcodes_by_arm(counts, unknown),
         }
         counts = _keep_barcodes(
-            counts, ~(below | unknown), {"rule": "min_dna", "value": min_dna, **lost}
+            counts,
+            ~(below | unknown),
+            {"rule": "min_dna", "value": min_dna, **lost},
+            cure=f"give min_dna={int(mean[n > 0].max(initial=0))} or less",
         )
     if outliers is not None:
         outlying = np.abs(barcode_z(counts)) > outliers
@@ -568,7 +571,12 @@ def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def _keep_barcodes(
-    counts: xr.Dataset, barcodes: Mask, rule: dict[str, Any], oligos: Mask | None = None
+    counts: xr.Dataset,
+    barcodes: Mask,
+    rule: dict[str, Any],
+    oligos: Mask | None = None,
+    *,
+    cure: str = "",
 ) -> xr.Dataset:
     """Return the counts of these barcodes (and oligos), with the filter recorded in
     attrs.
@@ -576,8 +584,8 @@ def _keep_barcodes(
     if not barcodes.any():
         raise CountsError(
             f"{rule['rule']}={rule['value']} leaves no barcode at all; "
-            "causalgia.mpra.quality shows the counts: give a smaller "
-            f"{rule['rule']}, or check that the columns are counts of these barcodes"
+            f"{cure or 'give a larger ' + rule['rule']}, or check by "
+            "causalgia.mpra.quality that the columns are counts of these barcodes"
         )
     filters = [*read_filters(counts), rule]
     selected = counts.isel(barcode=np.flatnonzero(barcodes))

@@ -5,7 +5,7 @@ planned library.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any, TypeAlias
 
@@ -46,6 +46,23 @@ def check_pilot(pilot: Any) -> None:
         )
 
 
+def _noise_with(name: str, noise: NoiseModel) -> str:
+    """Return the noise that lacks a field, with the fields that were given, as it is
+    written in Python.
+
+    Examples
+    --------
+    >>> _noise_with("tau", NoiseModel(sd_barcode=0.4))
+    'noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)'
+    """
+    given = [
+        f"{field.name}={quoted(getattr(noise, field.name))}"
+        for field in fields(noise)
+        if getattr(noise, field.name) != field.default
+    ]
+    return f"noise=cg.mpra.NoiseModel({', '.join([*given, f'{name}=...'])})"
+
+
 def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
     """Raise EstimateError where the sd between backgrounds is unknown; assuming 0 would
     be optimistic.
@@ -58,8 +75,8 @@ def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
         raise EstimateError(
             "tau is not given: the sd of the effect between backgrounds, usually the "
             "largest part of the error of an average; take it from a pilot "
-            "(cg.mpra.components) or a virtual trial, or give "
-            "noise=cg.mpra.NoiseModel(tau=...), 0 if all are alike"
+            f"(cg.mpra.components) or a virtual trial, or give {_noise_with('tau', noise)}"
+            ", 0 if all are alike"
         )
 
 
@@ -93,8 +110,7 @@ def layers_at_depth(
         else bool(noise.plasmid)
     )
     found: dict[str, float] = {
-        name: _given_or_pilot_sd(name, getattr(noise, name), pilot)
-        for name in _OF_PILOT
+        name: _given_or_pilot_sd(name, noise, pilot) for name in _OF_PILOT
     }
     rna, dna = _counting_variances(noise, pilot, depth, depth_dna)
     assumed = (0.0, 0.0) if pilot is None else (pilot["tau"], pilot["sd_common"])
@@ -143,9 +159,8 @@ def as_weights(weights: Any) -> tuple[float, ...]:
     return tuple(numbers.tolist())
 
 
-def _given_or_pilot_sd(
-    name: str, value: float | None, pilot: xr.Dataset | None
-) -> float:
+def _given_or_pilot_sd(name: str, noise: NoiseModel, pilot: xr.Dataset | None) -> float:
+    value = getattr(noise, name)
     if value is not None:
         return float(value)
     if pilot is not None:
@@ -156,7 +171,7 @@ def _given_or_pilot_sd(
         f"{name} is not given: the sd of log2 activity between "
         f"{name.removeprefix('sd_')}s; take it from a pilot, "
         "pilot=cg.mpra.components(counts, control=...), or give "
-        f"noise=cg.mpra.NoiseModel({name}=...), "
+        f"{_noise_with(name, noise)}, "
         + ("0.3 to 1.0" if name == "sd_barcode" else "about 0.15")
     )
 
@@ -186,7 +201,7 @@ def _counting_variances(
     if depth is None:
         raise EstimateError(
             "the counting noise is not given: say depth= (mean reads per barcode) or "
-            "noise=cg.mpra.NoiseModel(sd_count=...)"
+            + _noise_with("sd_count", noise)
         )
     counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
     silent = (
