@@ -1071,3 +1071,31 @@ def test_one_effect_is_a_normal_in_all_that_is_said_of_it(effect: float) -> None
     assert answer.nodes.weight @ answer.nodes.coefficients[:, 0] == pytest.approx(
         effect, abs=1e-6
     )
+
+
+@pytest.mark.parametrize("far", [0.0, 40.0])
+def test_cells_screened_by_fewer_effects_are_those_of_all(
+    far: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(5)
+    noise = Noise(rng.uniform(0.5, 2, 800), rng.normal(size=(800, 1)) * 0.3)
+    effect = rng.normal(0, np.where(np.arange(800) < 300, 6.0, 0.4))
+    effect[:2] += far
+    evaluated = list[int]()
+    integrate = two_scales_hyper.integrate_share
+
+    def counted(model: TwoScaleModel, points: Any, *rest: Any, one: bool) -> Any:
+        if len(model.effect) == len(effect):
+            evaluated.append(len(points))
+        return integrate(model, points, *rest, one=one)
+
+    monkeypatch.setattr(two_scales_hyper, "integrate_share", counted)
+    screened = two_scales(effect, noise)
+    n_screened = sum(evaluated)
+    evaluated.clear()
+    monkeypatch.setattr(two_scales_hyper, "_SCREENED", np.inf)
+    whole = two_scales(effect, noise)
+    np.testing.assert_array_equal(screened.mean, whole.mean)
+    np.testing.assert_array_equal(screened.nodes.weight, whole.nodes.weight)
+    assert screened.log_evidence == whole.log_evidence
+    assert n_screened < sum(evaluated) / 2

@@ -50,6 +50,13 @@ def _in_levels(y: np.ndarray, step: float) -> np.ndarray:
     return (np.rint(y / step) * step).astype(np.float32)
 
 
+def _float8(y: np.ndarray, n_bits: int, least: int) -> np.ndarray:
+    """Return numbers with `n_bits` after the first, or fewer below 2^least."""
+    exponent = np.maximum(np.frexp(y)[1] - 1, least)
+    step = np.ldexp(1.0, exponent - n_bits)
+    return (np.rint(y / step) * step).astype(np.float32)
+
+
 COARSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "printed to 2 decimals": lambda y: np.round(y, 2),
     "printed to 3 significant digits": lambda y: np.array(
@@ -60,6 +67,9 @@ COARSE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         1 / (1 + np.exp(-_bfloat16(y))).astype(np.float32)
     ),
 }
+#: as torch.float8_e4m3fn and torch.float8_e5m2 are
+COARSE["rounded to float8 (e4m3)"] = lambda y: _float8(y, 3, -6)
+COARSE["rounded to float8 (e5m2)"] = lambda y: _float8(y, 2, -14)
 #: the finest steps are at 0, and with larger answers too few of 256 lie near it
 SPREADS = {"sd .25 to 1": (-2.0, 0.0), "sd 1 to 4": (0.0, 2.0)}
 
@@ -115,6 +125,33 @@ def coarse(name: str, spread: str) -> Callable[[Rng, int], np.ndarray]:
     return trials
 
 
+def heads(spread: str) -> Callable[[Rng, int], np.ndarray]:
+    """Whether the mean in float32 of 2 to 8 heads in bfloat16 is noted."""
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        rows = []
+        for _ in range(n_trials):
+            scale = SPREADS[spread]
+            one = float(rng.uniform(*scale))
+            some = [network(rng, (one, one)) for _ in range(int(rng.integers(2, 9)))]
+
+            def mean(x: np.ndarray, some: list[Answers] = some) -> np.ndarray:
+                return np.mean([_bfloat16(of(x)) for of in some], axis=0)
+
+            rows.append(noted(of_function(mean), rng))
+        return np.array(rows, dtype=bool)
+
+    return trials
+
+
+def _exact_heads(rng: Rng) -> Answers:
+    some = [network(rng) for _ in range(int(rng.integers(2, 9)))]
+    return lambda x: np.mean([of(x) for of in some], axis=0)
+
+
+EXACT["means of 2 to 8 networks"] = _exact_heads
+
+
 def exact(name: str) -> Callable[[Rng, int], np.ndarray]:
     """Whether the answers of a predictor with all of its digits are noted."""
 
@@ -145,6 +182,18 @@ CHECKS = [
         )
         for spread in SPREADS
         for name in COARSE
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"means of 2 to 8 networks in bfloat16, {spread}: noted",
+            heads(spread),
+            0.95,
+            "at least",
+            full=100,
+            quick=20,
+        )
+        for spread in SPREADS
     ),
     *(
         Check(

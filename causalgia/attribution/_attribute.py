@@ -24,7 +24,7 @@ from causalgia.attribution.map_scores import (
     position_scores_over_baselines,
     shapley,
 )
-from causalgia.checks import as_count, nearest
+from causalgia.checks import as_count, in_list, nearest
 from causalgia.design import NullModel
 from causalgia.effect_table import selected_tasks
 from causalgia.errors import (
@@ -458,7 +458,14 @@ def _by_gradient(
             else [predictor.tasks[k] for k in tasks]
         )
         raise AttributionError(
-            _of_incomplete(method, incomplete, row + 1, names, unruled)
+            _of_incomplete(
+                method,
+                incomplete,
+                row + 1,
+                names,
+                unruled,
+                hooked=_with_backward_hooks(predictor.module),
+            )
         )
     return maps
 
@@ -525,15 +532,32 @@ def _scores_of_one(
     return sums.scores(tokens, chosen[0], chosen[1:], in_expectation=shares is not None)
 
 
+def _with_backward_hooks(network: Any) -> list[str]:
+    """Return the layers of a network that have backward hooks, by name; the network
+    itself by that of its class.
+    """
+    return [
+        name or type(part).__name__
+        for name, part in network.named_modules()
+        if getattr(part, "_backward_hooks", None)
+        or getattr(part, "_backward_pre_hooks", None)
+    ]
+
+
 def _of_incomplete(
     method: Method,
     incomplete: dict[str, ScoresOverBaselines],
     n_used: int,
     tasks: Sequence[str],
     unruled: Sequence[str],
+    *,
+    hooked: Sequence[str] = (),
 ) -> str:
     """Return the message on sequences whose scores do not add up: the first with its
     numbers, and which others.
+
+    A hook on the gradients of a layer (`hooked`) is named first, since it puts others in
+    their place.
     """
     (name, scores), *others = incomplete.items()
     # a task of constant answers explains nothing, and misses nothing
@@ -548,6 +572,13 @@ def _of_incomplete(
         f"add up to {difference + scores.completeness[worst]:+.3g}, and the answers "
         f"differ by {difference:+.3g}: a miss of {scores.completeness[worst]:+.3g}, "
     )
+    if hooked:
+        named = in_list([quoted(one) for one in hooked])
+        return says + (
+            f"and {most} is the most; the network changes its gradients by backward hooks, "
+            f"on {named}: remove them (handle.remove() of what register_full_backward_hook "
+            "returned), or take method='ism', which needs answers alone"
+        )
     if scores.completeness_se is not None:
         why = (
             f"more than chance over {scores.n_baselines} baselines (standard error "

@@ -358,6 +358,12 @@ def expected_places(
                 k for k, of in enumerate(spellings) if other in map(_plain_name, of)
             ]
         if not own:
+            several = [part for part in re.split(r"[\s,;|+]+", name) if part]
+            if len(several) > 1:
+                raise AttributionError(
+                    f"expected=: the database has no motif {quoted(name)}; did you mean a "
+                    f"list, expected={several!r}?"
+                )
             known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
             raise AttributionError(
                 f"expected=: the database has no motif {quoted(name)}"

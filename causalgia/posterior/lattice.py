@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import binary_dilation
 from scipy.special import logsumexp
 
 from causalgia.compiled import njit
@@ -318,6 +319,7 @@ def adaptive_cells(
     upper: Array,
     counts: npt.NDArray[np.intp],
     start: Array = _NO_COEFFICIENTS,
+    flatter: Density | None = None,
 ) -> Cells:
     """Cut a box into cells until the log density is nearly linear on each cell of
     appreciable mass.
@@ -338,6 +340,11 @@ def adaptive_cells(
     start
         Starting state, (s,), or several, (S, s): each point uses the one with the
         highest density.
+    flatter
+        A log density that costs less and whose high cells include those of `density`,
+        such as that of fewer data: `density` is evaluated at the first cells that are
+        high under it, and at the neighbors of every cell that is high under `density`
+        itself. None: at all of the first cells.
 
     Raises
     ------
@@ -364,8 +371,15 @@ def adaptive_cells(
     ]
     points = np.stack([x.ravel() for x in np.meshgrid(*axes, indexing="ij")], axis=1)
     sizes = np.tile(size, (len(points), 1))
+    starts = np.atleast_2d(start)
     height, slope, state = _replace_nonfinite(
-        *_evaluate_best_start(density, points, np.atleast_2d(start))
+        *(
+            _evaluate_best_start(density, points, starts)
+            if flatter is None
+            else _evaluate_high_cells(
+                density, flatter, points, sizes, tuple(counts.tolist()), starts
+            )
+        )
     )
     # second derivatives along each axis by differences of the slopes of a tensor grid,
     # (N, d)
@@ -412,17 +426,14 @@ def _refine_cells(
     """
     for _ in range(_CUTTING_ROUNDS):
         points, sizes, height, slope, bend, state = table
-        volume = np.log(sizes).sum(axis=1)
-        best = (height + volume).max()
-        # far too high for wide cells
-        bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume
+        bound, best = _bounds(height, slope, sizes)
         live = bound > best - _DROP
         rough = np.maximum(
             np.abs(bend) * sizes**2 / _BEND, np.abs(slope) * sizes / _RISE
         )
         cut = live & (bound > best - _MATTERS) & (rough.max(axis=1) > most)
         if not cut.any():
-            log_mass = height + _log_integral(slope * sizes) + volume
+            log_mass = height + _log_integral(slope * sizes) + np.log(sizes).sum(axis=1)
             used = log_mass > log_mass.max() - _DROP
             points, sizes, height, slope, bend, state = (x[used] for x in table)
             weight, total = _cell_weights(height, slope, sizes)
@@ -435,6 +446,15 @@ def _refine_cells(
         "use law='normal' or "
         "law='student_t'"
     )
+
+
+def _bounds(height: Array, slope: Array, sizes: Array) -> tuple[Array, float]:
+    """Return upper bounds of the log masses of cells, (N,), far too high for wide
+    cells, and the largest log mass by the height of its center.
+    """
+    volume = np.log(sizes).sum(axis=1)
+    bound = height + np.abs(slope * sizes).sum(axis=1) / 2 + volume
+    return bound, float((height + volume).max())
 
 
 def _cell_weights(height: Array, slope: Array, sizes: Array) -> tuple[Array, float]:
@@ -456,6 +476,46 @@ def _evaluate_best_start(
     height, slope, state = (
         np.stack(x)[best, np.arange(len(points))] for x in zip(*found, strict=True)
     )
+    return height, slope, state
+
+
+def _evaluate_high_cells(
+    density: Density,
+    flatter: Density,
+    points: Array,
+    sizes: Array,
+    shape: tuple[int, ...],
+    starts: Array,
+) -> tuple[Array, Array, Array]:
+    """Evaluate the density, as `_evaluate_best_start` does, at the cells of a tensor
+    grid that are high under a flatter one, and around all that turn out to be high; it
+    is nan elsewhere.
+
+    The cells about a high one count for its second derivatives.
+    """
+    rough, rise, _ = _replace_nonfinite(*_evaluate_best_start(flatter, points, starts))
+    bound, best = _bounds(rough, rise, sizes)
+    height, slope = np.full(len(points), np.nan), np.zeros(points.shape)
+    state = np.tile(starts[0], (len(points), 1))
+    done, due = np.zeros(len(points), bool), bound > best - _DROP
+    while (due & ~done).any():
+        rows = np.flatnonzero(due & ~done)
+        height[rows], slope[rows], state[rows] = _evaluate_best_start(
+            density, points[rows], starts
+        )
+        done[rows] = True
+        finite = np.flatnonzero(
+            done & np.isfinite(height) & np.isfinite(slope).all(axis=1)
+        )
+        high = np.zeros(len(points), bool)
+        if len(finite):
+            bound, best = _bounds(height[finite], slope[finite], sizes[finite])
+            high[finite] = bound > best - _DROP
+        due = (
+            binary_dilation(high.reshape(shape)).ravel()
+            if high.any()
+            else np.ones(len(points), bool)
+        )
     return height, slope, state
 
 

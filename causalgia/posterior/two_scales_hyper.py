@@ -45,6 +45,7 @@ _SMALLEST_SCALE = 0.01  # 5e-5 of the prior of a scale lies below
 _TAIL = 7.0
 _CELL_SIZE = 0.7  # size of the first cells
 _FEWER = 500
+_SCREENED = 1.5  # times as many effects: cells are screened by fewer of them first
 _MANY_IN_POWER = 4.0  # sharpening power from which effects count as many
 # nodes of the share: up to 5.5 sd of its logit on both sides
 X = np.linspace(-2.4, 2.4, 9)
@@ -457,7 +458,11 @@ def _scale_cells(
         return density
 
     if _sharpening_power(model) < _MANY_IN_POWER:
-        return adaptive_cells(density_of(fine, _share_points(one)), *box, start)
+        density = density_of(fine, _share_points(one))
+        if fine is not model or len(model.effect) < _SCREENED * _FEWER:
+            return adaptive_cells(density, *box, start)
+        flatter = density_of(model.fewer(), _LIKELIEST)
+        return adaptive_cells(density, *box, start, flatter)
     part = adaptive_cells(density_of(model.fewer(), _LIKELIEST), *box, start)
     return sharpen_cells(
         density_of(coarse, _LIKELIEST),
@@ -657,7 +662,8 @@ def _row_sums(  # type: ignore[no-untyped-def]
     for k in range(len(count)):
         size += count[k]
         single = single and count[k] == 1
-    rest, density, scores, weights = (
+    rest, density, scores, weights, scaled = (
+        np.empty(_RUN),
         np.empty(_RUN),
         np.empty(_RUN),
         np.empty(_RUN),
@@ -687,10 +693,27 @@ def _row_sums(  # type: ignore[no-untyped-def]
             for k in range(n):
                 slope += column[k] * scores[k]
             gradient[j] += slope
-            for h in range(j + 1):
+            for k in range(n):
+                scaled[k] = weights[k] * column[k]
+            # four sums at a time: each row is read once for them
+            for h in range(0, j - 2, 4):
+                first, second = columns[h, start:stop], columns[h + 1, start:stop]
+                third, fourth = columns[h + 2, start:stop], columns[h + 3, start:stop]
+                one = two = three = four = 0.0
+                for k in range(n):
+                    y = scaled[k]
+                    one += y * first[k]
+                    two += y * second[k]
+                    three += y * third[k]
+                    four += y * fourth[k]
+                matrix[j, h] += one
+                matrix[j, h + 1] += two
+                matrix[j, h + 2] += three
+                matrix[j, h + 3] += four
+            for h in range((j + 1) // 4 * 4, j + 1):
                 other, curve = columns[h, start:stop], 0.0
                 for k in range(n):
-                    curve += weights[k] * column[k] * other[k]
+                    curve += scaled[k] * other[k]
                 matrix[j, h] += curve
     total = sums[0]
     for j in range(m):

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from causalgia.types import Mask
 
 #: format -> bits of a float32 that it has not, and its largest relative error
-_FORMATS = {"bfloat16": (16, 2.0**-8), "float16": (13, 2.0**-11)}
+_FORMATS = {
+    "float8_e5m2": (21, 2.0**-3),
+    "float8_e4m3": (20, 2.0**-4),
+    "bfloat16": (16, 2.0**-8),
+    "float16": (13, 2.0**-11),
+}
+_BITS_ABSENT_FROM_8 = 20  # of a float32, in formats of 8 bits
+_MOST_PLACES_OF_GRID = 50  # binary
 _ROWS_EXAMINED = 512
 _COLUMNS_EXAMINED = 64
 _LEAST_ANSWERS = 12
@@ -19,6 +26,16 @@ _MOST_DECIMALS = 5
 _GAPS_NEARBY = 6
 _OFF_GRID = 0.1  # of a step
 _LEAST_ON_GRID = 0.2  # of the windows of gaps
+_LEAST_COARSER = 2.5  # times: not a table of halves of a last digit
+_MOST_PLACES = 12  # after the point, where significant digits are counted
+# a mean of 2 to 8 numbers in half precision, times their number, has so many bits
+_BITS_OF_SUM = 18
+_NUMBERS_IN_MEAN = (1, 3, 5, 7)  # a power of 2 times these changes no bit
+_FEW_BITS = (
+    "have few binary digits, as the mean or sum of several numbers in half precision"
+)
+_LEAST_SUMS = 0.6  # of the answers
+_MOST_AT_FLOOR = 0.4  # of the sums; multiples of one step have .75
 
 
 def rounding_of_format(name: str) -> float:
@@ -75,8 +92,8 @@ class AnswerDigits:
 
     @property
     def format(self) -> str:
-        """``"bfloat16"`` or ``"float16"`` if all answers of a task have no more digits
-        than that; else "".
+        """``"float8_e5m2"``, ``"float8_e4m3"``, ``"bfloat16"`` or ``"float16"`` if all
+        answers of a task have no more digits than that; else "".
 
         Whole numbers, and multiples of one step such as shares of a power of two, are
         not counted: a step that is the same for small and large answers is no rounding
@@ -111,7 +128,11 @@ class AnswerDigits:
 def _steps_of(values: NDArray[np.float64]) -> str:
     """Return how coarse the answers of a task are, in words; "" if they are not."""
     used = np.unique(values[np.isfinite(values)])
-    if len(used) < _LEAST_ANSWERS // 2 or _are_shares(used):
+    if len(used) < _LEAST_ANSWERS // 2:
+        return ""
+    if n := _significant_digits(used):
+        return f"have {n} significant digits"
+    if _are_shares(used):
         return ""
     slack = 2.0**-23 * np.abs(used)  # of float32
     for n in range(1, _MOST_DECIMALS + 1):
@@ -130,10 +151,6 @@ def _steps_of(values: NDArray[np.float64]) -> str:
             )
     if len(used) < _LEAST_ANSWERS:
         return ""
-    for n in range(2, _MOST_DECIMALS):
-        shown = np.array([float(f"{x:.{n - 1}e}") for x in used])
-        if (np.abs(shown - used) <= slack).all():
-            return f"have {n} significant digits"
     if len(used) < 2 * _LEAST_ANSWERS:
         return ""
     # neighbors of few values: a read-out changes the step but slowly
@@ -141,10 +158,61 @@ def _steps_of(values: NDArray[np.float64]) -> str:
     steps = near / near.min(axis=1, keepdims=True)
     on_grid = (np.abs(steps - np.rint(steps)) <= _OFF_GRID).all(axis=1)
     if on_grid.mean() < _LEAST_ON_GRID:
-        return ""
+        return _FEW_BITS if _are_means_of_halves(used) else ""
     return (
         f"lie on a grid, with steps of about {np.median(near[on_grid].min(axis=1)):.2g}"
     )
+
+
+def _significant_digits(used: NDArray[np.float64]) -> int:
+    """Return to how many significant digits all values were rounded; 0 if to none.
+
+    Large values are then on a coarser grid than small ones are: multiples of one step,
+    such as decimals or shares, are on one grid.
+    """
+    size = np.unique(np.abs(used[used != 0]))
+    if len(size) < _LEAST_ANSWERS:
+        return 0
+    slack = 2.0**-23 * size  # of float32
+    decade = np.floor(np.log10(size * (1 + 2.0**-22)))
+    for n in range(2, _MOST_DECIMALS):
+        places = n - 1 - decade
+        near = places <= _MOST_PLACES
+        with np.errstate(over="ignore", invalid="ignore"):
+            figures = np.rint(size * 10.0**places)
+            digits = figures / 10.0**places
+        if not (np.abs(digits - size) <= slack)[near].all():
+            continue
+        finest = int(places[near].max(initial=0))
+        whole = np.rint(digits[near] * 10.0**finest)
+        if whole.max(initial=0) >= 2.0**62:
+            return n  # of a range that no grid has
+        step = float(np.gcd.reduce(whole.astype(np.int64))) * 10.0**-finest
+        coarser = (10.0**-places > _LEAST_COARSER * step) & (figures % 10 > 0) & near
+        return n if coarser.sum() >= _LEAST_ANSWERS else 0
+    return 0
+
+
+def _are_means_of_halves(used: NDArray[np.float64]) -> bool:
+    """Return whether values are as means or sums of 2 to 8 numbers in half precision:
+    times 1, 3, 5 or 7 they have few bits, and the last of these differs among them.
+
+    Of a float32, one in 16 has so few bits by chance. Multiples of one step have them
+    too; their last bits are those of the step, in three of four.
+    """
+    size = np.unique(np.abs(used[used != 0]))
+    for n in _NUMBERS_IN_MEAN:
+        total = n * size
+        _, exponent = np.frexp(total)
+        last = exponent - _BITS_OF_SUM
+        whole = np.rint(np.ldexp(total, -last))
+        few = np.abs(np.ldexp(whole, last) - total) <= 2.0**-23 * total
+        if few.sum() < 2 * _LEAST_ANSWERS or few.mean() < _LEAST_SUMS:
+            continue
+        bits = whole[few].astype(np.int64)
+        lowest = last[few] + np.log2((bits & -bits).astype(np.float64)).astype(int)
+        return bool((lowest <= lowest.min() + 1).mean() <= _MOST_AT_FLOOR)
+    return False
 
 
 def _are_shares(used: NDArray[np.float64]) -> bool:
@@ -169,8 +237,26 @@ def _format_of(values: NDArray[np.float32]) -> str:
     for name, (n_absent, _) in _FORMATS.items():
         if not (bits & np.uint32((1 << n_absent) - 1)).any():
             last = (bits >> np.uint32(n_absent)) & np.uint32(1) == 1
-            return name if _is_rounded(bits >> np.uint32(23), last) else ""
+            exponent = bits >> np.uint32(23)
+            # eighths or sixteenths are on one grid, also where they are large
+            several = n_absent < _BITS_ABSENT_FROM_8 or (
+                _n_coarser(used.astype(np.float64), 23 - n_absent)
+                >= _LEAST_ANSWERS // 2
+            )
+            return name if several and _is_rounded(exponent, last) else ""
     return ""
+
+
+def _n_coarser(size: NDArray[np.float64], n_bits: int) -> int:
+    """Return how many positive values have a last digit, of `n_bits` after the first,
+    that is larger than the one step of which all are multiples.
+    """
+    last = np.frexp(size)[1] - 1 - n_bits
+    if np.ptp(last) > _MOST_PLACES_OF_GRID:
+        return len(size)  # no grid
+    whole = np.ldexp(size, -int(last.min())).astype(np.int64)
+    step = int(np.gcd.reduce(whole))
+    return int((np.ldexp(1.0, last - int(last.min())) > step).sum())
 
 
 def _is_rounded(exponent: NDArray[np.uint32], last: Mask) -> bool:
@@ -187,8 +273,8 @@ def steps_in_words(steps: str) -> str:
     return (
         f"the answers {steps}, whatever their dtype, as if they had been printed, "
         "quantized, or rounded to half precision before a read-out: effects as small as "
-        "a step may be due to rounding; return all digits (if the answers are shares or "
-        "counts, their steps are exact)"
+        "a step may be due to rounding; return all digits (if the answers are shares, "
+        "counts or sums of short numbers, their steps are exact)"
     )
 
 
@@ -196,7 +282,8 @@ def half_precision_in_words(name: str) -> str:
     """Return the note on a predictor whose answers have no more digits than a format."""
     return (
         f"the answers have no more digits than {name}, whatever their dtype, as of a "
-        "network in half precision (autocast, .half(), a converted file) whose answers "
-        "were made float32: rounding errors of that size do not cancel in a contrast, "
+        f"network in {'8 bits' if 'float8' in name else 'half precision'} (autocast, "
+        ".half(), a converted file) whose answers were made float32: rounding errors of "
+        "that size do not cancel in a contrast, "
         "and no number of units removes them; compute in float32"
     )

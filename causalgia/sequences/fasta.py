@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -850,6 +851,8 @@ def _raise_no_header(lead: bytes, source: str) -> NoReturn:
         what = (
             "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
         )
+    elif re.match(rb"@(HD|SQ|RG|PG|CO)\t", line):
+        what = "looks like SAM: 'samtools fasta' converts it"
     else:
         begins = {
             b"@": "looks like FASTQ: convert it to FASTA",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.checks import in_list
 from causalgia.choices import BASES
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import (
+    CausalgiaWarning,
+    SequenceError,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.types import Tokens
@@ -443,7 +450,8 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     separated by tabs; the consensus is their identifier. TRANSFAC and CIS-BP name their
     columns (``PO A C G T``, in any order), and may have the class and family of the
     factor (``CC tf_class:...`` and ``CC tf_family:...`` in what JASPAR exports;
-    ``Family``). Of a matrix without letters its shape says what the rows are; of four
+    ``Family``). STAMP has ``DE name`` above its rows. Motifs of MEME text that state
+    ``w= 0`` are left out with a warning. Of a matrix without letters its shape says what the rows are; of four
     rows of four numbers the sums do: those of positions are alike. Log-odds are read
     where they are those of probabilities against equal bases, in nats or bits, which
     then sum to 1 at each position.
@@ -554,6 +562,8 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     )
     if meme is not None:  # what MEME itself prints has a title above
         return list(_read_meme(lines[meme:], str(path)))
+    if first.split()[0] == "DE":  # STAMP leaves the names of the columns out
+        lines = _with_columns_named(lines)
     if any(_columns_named(text) for _, text in lines):
         return list(_headed_matrices(lines, str(path)))
     if not first.startswith(">") and any(_LETTERED.match(text) for _, text in lines):
@@ -630,8 +640,47 @@ def _read_meme(lines: list[Line], path: str) -> Iterator[Matrix]:
             f"{path}: no motifs; MEME text has a line 'MOTIF identifier name' for each"
         )
         raise SequenceError(msg)
-    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield _meme_matrix(lines[start:stop], path)
+    parts = [
+        lines[start:stop]
+        for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
+    ]
+    filled = [part for part in parts if not _is_empty(part)]
+    empty = [part[0] for part in parts if _is_empty(part)]
+    if not filled:
+        raise SequenceError(
+            f"{path}: line {lines[starts[0]][0]}: no motif has a position "
+            "(w= 0); write the file again from motifs with positions"
+        )
+    if empty:
+        listed = in_list(
+            [quoted(" ".join(head.split()[1:])) for _, head in empty[:_EMPTY_NAMED]]
+        )
+        more = len(empty) - _EMPTY_NAMED
+        warnings.warn(
+            f"{path}: line {empty[0][0]}: {len(empty):,} of {len(parts):,} motifs "
+            f"ha{'s' if len(empty) == 1 else 've'} no position (w= 0) and "
+            f"{'is' if len(empty) == 1 else 'are'} left out: {listed}"
+            + (f" and {more:,} more" if more > 0 else ""),
+            CausalgiaWarning,
+            stacklevel=caller_stacklevel(),
+        )
+    for part in filled:
+        yield _meme_matrix(part, path)
+
+
+def _is_empty(lines: list[Line]) -> bool:
+    """Return whether a motif of MEME text says that it has no position, and has none."""
+    at = next(
+        (
+            i
+            for i, (_, text) in enumerate(lines)
+            if text.startswith("letter-probability matrix")
+        ),
+        None,
+    )
+    if at is None or not re.search(r"\bw\s*=\s*0+(?!\d)", lines[at][1]):
+        return False
+    return not any(_parse_numbers(text) for _, text in lines[at + 1 :])
 
 
 def _meme_matrix(lines: list[Line], path: str) -> Matrix:
@@ -759,6 +808,7 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     )
 
 
+_EMPTY_NAMED = 3
 _NAME_FIELDS = ("NA", "ID", "AC", "MOTIF", "DE")
 """What TRANSFAC and CIS-BP call a motif's name, the best first."""
 _NUMBERED = ("P", "PO", "P0", "P1", "POS", "POSITION")
@@ -787,6 +837,20 @@ def _columns_named(text: str) -> list[int]:
     if sorted(named) != list(BASES) or (at == 0 and len(words) > len(BASES)):
         return []
     return [at + named.index(base) for base in BASES]
+
+
+_STAMP_ROW = re.compile(r"\d+(\s+[-+.\d]\S*){4}(\s+[A-Za-z])?")
+"""A position of STAMP's text: its number, those of A, C, G, T, and a letter."""
+
+
+def _with_columns_named(lines: list[Line]) -> list[Line]:
+    """Return lines of STAMP's text with the names of the columns under each motif's."""
+    named = list[Line]()
+    for line, after in zip(lines, [*lines[1:], (0, "")], strict=True):
+        named.append(line)
+        if line[1].split()[0] == "DE" and _STAMP_ROW.fullmatch(after[1].strip()):
+            named.append((line[0], " ".join(("PO", *BASES))))
+    return named
 
 
 def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:

@@ -30,6 +30,11 @@ def bfloat16(y: np.ndarray) -> np.ndarray:
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).view(np.float32)
 
 
+def float8(y: np.ndarray, n_bits: int, least: int) -> np.ndarray:
+    step = np.ldexp(1.0, np.maximum(np.frexp(y)[1] - 1, least) - n_bits)
+    return (np.rint(y / step) * step).astype(np.float32)
+
+
 def float16(y: np.ndarray) -> np.ndarray:
     return y.astype(np.float16).astype(np.float32)
 
@@ -54,6 +59,7 @@ WHOLE: dict[str, Any] = {
     "counts": lambda x: x[:, 2].sum(-1),
     "0 and 1": lambda x: (scores(x) > 0).astype(np.float32),
     "shares of 32": lambda x: x[:, 2, :16].sum(-1) / 32,
+    "shares of 32 and 0": lambda x: np.minimum(x[:, 2].sum(-1), 15) / 32,
     "sums of halves": lambda x: x[:, 2].sum(-1) * 0.5 + 0.25,
     "few values": lambda x: np.float32(0.3) * (x[:, 2, 3] > 0),
 }
@@ -76,6 +82,21 @@ def test_half_precision_is_noted_by_check_and_run(kind):
         outcomes = cg.run(DESIGN, predictor(), rng=0, progress=False)
     assert f"no more digits than {name}" in outcomes.attrs["notes"]
     assert float(outcomes["answer_floor"].max()) > 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "n_bits", "least"), [("float8_e4m3", 3, -6), ("float8_e5m2", 2, -14)]
+)
+def test_answers_of_8_bits_are_noted_by_check(name, n_bits, least):
+    # run looks at the answers to a few sequences, which have too few values of 8 bits
+    found = cg.check(
+        DESIGN,
+        cg.FunctionPredictor(
+            lambda x: float8(4 * scores(x), n_bits, least), tasks=["a"], scale="z"
+        ),
+    )
+    assert f"no more digits than {name}" in str(found)
+    assert "of a network in 8 bits" in str(found)
 
 
 @pytest.mark.filterwarnings("error::causalgia.errors.CausalgiaWarning")
@@ -122,6 +143,26 @@ STEPS: dict[str, tuple[Any, str]] = {
     "float16 before an affine map": (
         lambda y: float16(y / 8) * np.float32(2.5) + np.float32(1),
         "lie on a grid",
+    ),
+    "3 significant digits of which the last are even": (
+        # the smallest are multiples of 2e-5: not shares of 50,000
+        lambda y: np.concatenate(
+            [
+                np.round(np.where(np.abs(y[:-3]) < 0.1, 0.5, y[:-3]), 3),
+                np.array([0.00124, 0.00132, 0.0468], y.dtype),
+            ]
+        ),
+        "3 significant digits",
+    ),
+    "mean of 3 in bfloat16": (
+        lambda y: np.mean(
+            [bfloat16(y), bfloat16(y[::-1] / 2), bfloat16(np.roll(y, 5))], axis=0
+        ),
+        "mean or sum of several numbers in half precision",
+    ),
+    "mean of 8 in float16": (
+        lambda y: np.mean([float16(np.roll(y, i)) for i in range(8)], axis=0),
+        "mean or sum of several numbers in half precision",
     ),
     "8 bits": (
         lambda y: (np.rint(y / 0.0137) * 0.0137).astype(np.float32),

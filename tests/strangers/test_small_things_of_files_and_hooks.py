@@ -1,0 +1,111 @@
+"""Files that a program writes beside what it should: a MEME file with an empty motif, STAMP's rows
+without the names of columns, SAM for FASTA; names in one string; hooks on gradients. A user's report.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+
+import causalgia as cg
+from causalgia.errors import AttributionError, CausalgiaWarning, SequenceError
+from causalgia.sequences import read_motifs
+
+HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
+ROWS = "letter-probability matrix: alength= 4 w= 2\n1 0 0 0\n0 0 1 0\n\n"
+EMPTY = "letter-probability matrix: alength= 4 w= 0 nsites= 0\n\n"
+
+
+@pytest.mark.parametrize("order", [("a", "none", "b"), ("none", "a", "other")])
+def test_an_empty_motif_is_left_out_and_named(order, tmp_path: pathlib.Path):
+    path = tmp_path / "some.meme"
+    empty = {"none", "other"}
+    path.write_text(
+        HEAD + "".join(f"MOTIF {x}\n{EMPTY if x in empty else ROWS}" for x in order)
+    )
+    n = sum(x in empty for x in order)
+    with pytest.warns(CausalgiaWarning, match=f"{n} of 3 motifs ha.*'none'"):
+        found = read_motifs(path)
+    assert list(found) == [x for x in order if x not in empty]
+    assert {one.consensus for one in found.values()} == {"AG"}
+
+
+def test_a_file_of_empty_motifs_and_a_cut_one_are_refused(tmp_path: pathlib.Path):
+    path = tmp_path / "some.meme"
+    path.write_text(HEAD + f"MOTIF none\n{EMPTY}")
+    with pytest.raises(SequenceError, match=r"no motif has a position \(w= 0\)"):
+        read_motifs(path)
+    path.write_text(HEAD + f"MOTIF cut\n{ROWS.replace('w= 2', 'w= 3')}MOTIF a\n{ROWS}")
+    with pytest.raises(SequenceError, match="followed by 2 rows"):
+        read_motifs(path)
+
+
+@pytest.mark.parametrize("letters", [True, False])
+@pytest.mark.parametrize("first", [0, 1])
+def test_rows_of_stamp_are_read(letters, first, tmp_path: pathlib.Path):
+    rows = [(9, 0, 1, 0), (0, 0, 10, 0), (0, 1, 0, 9)]
+    text = "".join(
+        f"DE\t{name}\n"
+        + "".join(
+            "\t".join(map(str, (i, *row))) + ("\tN" if letters else "") + "\n"
+            for i, row in enumerate(rows, first)
+        )
+        + "XX\n"
+        for name in ("one", "two")
+    )
+    path = tmp_path / "stamp.txt"
+    path.write_text(text)
+    found = read_motifs(path)
+    assert list(found) == ["one", "two"]
+    assert [one.consensus for one in found.values()] == ["AGT", "AGT"]
+    assert found["one"].probabilities[0] == pytest.approx((0.9, 0, 0.1, 0))
+
+
+@pytest.mark.parametrize("line", ["@HD\tVN:1.6\tSO:coordinate", "@SQ\tSN:chr1\tLN:10"])
+def test_sam_is_called_by_its_name(line, tmp_path: pathlib.Path):
+    path = tmp_path / "reads.fa"
+    path.write_text(f"{line}\nr1\t0\tchr1\t1\t60\t4M\t*\t0\t0\tACGT\tIIII\n")
+    with pytest.raises(SequenceError, match="looks like SAM: 'samtools fasta'"):
+        cg.read_sequences(path)
+    path.write_text("@r1 1\nACGT\n+\nIIII\n")
+    with pytest.raises(SequenceError, match="looks like FASTQ"):
+        cg.read_sequences(path)
+
+
+@pytest.mark.parametrize("text", ["Ctcf,znf143", "Ctcf znf143"])
+def test_names_in_one_string_are_asked_about(text):
+    with pytest.raises(AttributionError, match=r"expected=\['Ctcf', 'znf143'\]\?"):
+        cg.attribution.match(
+            {"x": "CCACTAGGGGGCG"}, {"CTCF": "CCACTAGGGGGCG"}, expected=text
+        )
+
+
+@pytest.mark.parametrize("pre", [False, True])
+def test_a_hook_on_gradients_is_named_with_its_cure(pre):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("tangermeme")
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv1d(4, 8, 7),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8 * 24, 1),
+    )
+    relu: Any = network[1]
+    handle = (
+        relu.register_full_backward_pre_hook(lambda _, g: (2 * g[0],))
+        if pre
+        else relu.register_full_backward_hook(lambda _, g, __: (2 * g[0],))
+    )
+    sequences = ["GATAAGCA" * 3 + "TTACGT", "ACGTTGCA" * 3 + "CCATGA"]
+
+    def maps() -> Any:
+        predictor = cg.TorchPredictor(network, tasks=["a"], device="cpu", scale="z")
+        return cg.attribute(sequences, predictor, method="deeplift", rng=0)
+
+    with pytest.raises(AttributionError, match="by backward hooks, on '1': remove"):
+        maps()
+    handle.remove()
+    assert maps()["score"].notnull().all()
