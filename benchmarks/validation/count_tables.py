@@ -110,6 +110,38 @@ def of_sums(method: str, n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
+@cache
+def of_unlike_sums(n_trials: int) -> np.ndarray:
+    """Return of each library of 200 elements, 60 with an effect of .5, whose sums are of
+    1 to some 40 barcodes with noise of .8 (log2) in each cell: the share of nulls with
+    p < .05, that of the fifth of elements with the fewest barcodes, and that of
+    effects.
+    """
+    rng, found = _rng("unlike sums"), []
+    for _ in range(n_trials):
+        each = 1 + rng.negative_binomial(2, 2 / 11, 400)
+        of = np.repeat(np.arange(400), each)
+        log2 = np.repeat(rng.normal(0, 1, 200), 2)
+        log2[1::2] += np.where(np.arange(200) < 60, 0.5, 0.0)
+        cells = (log2[:, None] + rng.normal(0, 0.1, (400, 4)))[of]
+        cells = cells + rng.normal(0, 0.8, cells.shape)
+        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * 150
+        dna = rng.poisson(abundance * np.ones(4))
+        rna = rng.poisson(abundance * 2**cells)
+        sums = [
+            np.column_stack([np.bincount(of, x, 400) for x in one.T]).astype(np.int64)
+            for one in (dna, rna)
+        ]
+        fitted = cg.mpra.fit(counted(*sums, np.arange(400)), control="ref")
+        below = fitted["p"].to_numpy().ravel() < 0.05
+        noise = (1 / each).reshape(200, 2).sum(axis=1)
+        few = noise > np.quantile(noise, 0.8)
+        found.append(
+            (below[60:].mean(), below[60:][few[60:]].mean(), below[:60].mean())
+        )
+    return np.array(found)
+
+
 # --- one element under many arms
 
 
@@ -851,6 +883,24 @@ CHECKS = [
                 ("nulls with p < .05", 0.06, "at most"),
                 ("coverage of intervals", 0.94, "at least"),
                 ("effects of .4 called", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"sums of 1 to some 40 barcodes: {what}",
+            column(of_unlike_sums, at=at),
+            nominal,
+            claim,
+            full=40,
+            quick=2,
+        )
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.06, "at most"),
+                ("nulls of the fewest barcodes with p < .05", 0.0, "reported"),
+                ("effects of .5 with p < .05", 0.0, "reported"),
             )
         )
     ),
