@@ -68,3 +68,11 @@ def test_it_is_not_seen_in_sums_or_in_barcodes_of_the_same_dna():
     assert not saturation(
         table(same, leveled(expected, 60.0, np.random.default_rng(2)), of)
     ).is_found
+
+
+def test_shallow_tables_are_not_called_wrong():
+    """Halves of some oligos have no DNA in the other replicate."""
+    for seed in range(3):
+        dna, rna, of = simulated(seed, n=200, each=8, depth=3.0, replicates=2)
+        found = saturation(table(dna, rna, of))
+        assert found is None or not found.is_found

@@ -128,6 +128,7 @@ def saturation(counts: xr.Dataset) -> Saturation | None:
     some: Mask = (
         (halves.cells.min(axis=0) >= _LEAST_HALF * rna.shape[1])
         & (halves.expected.min(axis=0) >= _LEAST_SUM)
+        & (halves.known.min(axis=0) > 0)
         & (activity * halves.expected.min(axis=0) >= _LEAST_SUM)
     )
     if some.sum() < _LEAST_OLIGOS:
