@@ -9,6 +9,7 @@ import json
 import warnings
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy import special
 import causalgia as cg
 from causalgia.errors import CausalgiaWarning, CountsError, EstimateError
 from causalgia.mpra.counts import counts_of
+from causalgia.mpra.counts.saturation import saturation
 from causalgia.mpra.fits.element_effects import fit_request
 from validation.checks import Check
 from validation.draws import Rng
@@ -106,6 +108,38 @@ def of_sums(method: str, n_trials: int) -> np.ndarray:
         covered = (fitted["lower"] <= effects) & (effects <= fitted["upper"])
         null = (fitted["p"] < 0.05).to_numpy()[40:]
         found.append((null.mean(), covered.mean(), q[:40].mean()))
+    return np.array(found)
+
+
+@cache
+def of_unlike_sums(n_trials: int) -> np.ndarray:
+    """Return of each library of 200 elements, 60 with an effect of .5, whose sums are of
+    1 to some 40 barcodes with noise of .8 (log2) in each cell: the share of nulls with
+    p < .05, that of the fifth of elements with the fewest barcodes, and that of
+    effects.
+    """
+    rng, found = _rng("unlike sums"), []
+    for _ in range(n_trials):
+        each = 1 + rng.negative_binomial(2, 2 / 11, 400)
+        of = np.repeat(np.arange(400), each)
+        log2 = np.repeat(rng.normal(0, 1, 200), 2)
+        log2[1::2] += np.where(np.arange(200) < 60, 0.5, 0.0)
+        cells = (log2[:, None] + rng.normal(0, 0.1, (400, 4)))[of]
+        cells = cells + rng.normal(0, 0.8, cells.shape)
+        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * 150
+        dna = rng.poisson(abundance * np.ones(4))
+        rna = rng.poisson(abundance * 2**cells)
+        sums = [
+            np.column_stack([np.bincount(of, x, 400) for x in one.T]).astype(np.int64)
+            for one in (dna, rna)
+        ]
+        fitted = cg.mpra.fit(counted(*sums, np.arange(400)), control="ref")
+        below = fitted["p"].to_numpy().ravel() < 0.05
+        noise = (1 / each).reshape(200, 2).sum(axis=1)
+        few = noise > np.quantile(noise, 0.8)
+        found.append(
+            (below[60:].mean(), below[60:][few[60:]].mean(), below[:60].mean())
+        )
     return np.array(found)
 
 
@@ -225,14 +259,99 @@ def of_calls(law: str, n_trials: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
-# --- plans of averages: n, barcodes, replicates, tau, effect, share of missing cells
+# --- plans of averages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A library of n backgrounds, B barcodes an oligo and R replicates, and its noise."""
+
+    n: int
+    B: int
+    R: int
+    effect: float
+    tau: float = 0.3
+    missing: float = 0.0
+    common: float = 0.0
+    noisiness: float = 0.0
+    reads: tuple[float, float] = (100.0, 150.0)  # DNA and RNA of the median barcode
+    of_pilot: bool = False
+
+    def noise(self, **more: float) -> cg.mpra.NoiseModel:
+        layers = {"sd_barcode": 0.5, "sd_replicate": 0.15}
+        return cg.mpra.NoiseModel(**layers, sd_noisiness=self.noisiness, **more)
+
+    def counts(self, rng: Rng, n: int) -> xr.Dataset:
+        effects = self.effect + self.tau * rng.normal(size=n)
+        counts = cg.mpra.simulate(
+            two_arms(effects),
+            n_barcodes=self.B,
+            n_replicates=self.R,
+            depth_dna=self.reads[0],
+            depth_rna=self.reads[1],
+            sd_depth=0,
+            p_missing=self.missing,
+            noise=self.noise(),
+            rng=int(rng.integers(2**31)),
+        )
+        if not self.common:
+            return counts
+        alternate = counts["arm"].to_numpy()[counts["oligo_index"].to_numpy()] == "alt"
+        shift = rng.normal(0, self.common, self.R)
+        factor = np.where(alternate[:, None], 2**shift, 1.0)
+        rna = rng.poisson(counts["rna"].to_numpy() * factor)
+        return counts.assign(rna=(counts["rna"].dims, rna))
+
+    def power(self, rng: Rng) -> float:
+        """Return the power that is promised."""
+        design = {"n_backgrounds": self.n, "n_barcodes": self.B, "n_replicates": self.R}
+        if self.of_pilot:
+            pilot = cg.mpra.components(self.counts(rng, 300), control="ref")
+            plan = cg.mpra.power(self.effect, **design, pilot=pilot)
+        else:
+            of_mean = np.exp(np.log(2) ** 2 / 2)  # over the depth of median barcodes
+            plan = cg.mpra.power(
+                self.effect,
+                **design,
+                depth_dna=self.reads[0] * of_mean,
+                depth=self.reads[1] * of_mean,
+                noise=self.noise(
+                    tau=self.tau, missing=self.missing, sd_common=self.common
+                ),
+            )
+        return float(plan["power"].to_numpy().squeeze())
+
 
 PLANS = {
-    "12 backgrounds, 8 barcodes, 2 replicates": (12, 8, 2, 0.3, 0.45, 0.0),
-    "20 backgrounds, 5 barcodes, 3 replicates": (20, 5, 3, 0.3, 0.35, 0.0),
-    "15 backgrounds, 10 barcodes, 4 replicates, 40 % of cells missing": (
-        *(15, 10, 4, 0.1, 0.3),
-        0.4,
+    "12 backgrounds, 8 barcodes, 2 replicates": Planned(n=12, B=8, R=2, effect=0.45),
+    "20 backgrounds, 5 barcodes, 3 replicates": Planned(n=20, B=5, R=3, effect=0.35),
+    "15 backgrounds, 10 barcodes, 4 replicates, 40 % of cells missing": Planned(
+        n=15, B=10, R=4, effect=0.3, tau=0.1, missing=0.4
+    ),
+    "20 backgrounds, 8 barcodes, 6 replicates": Planned(n=20, B=8, R=6, effect=0.3),
+    "30 backgrounds, 8 barcodes, 2 replicates, 40 % of cells missing": Planned(
+        n=30, B=8, R=2, effect=0.4, missing=0.4
+    ),
+    "20 backgrounds, 8 barcodes, 3 replicates, 60 % of cells missing, by a pilot": (
+        Planned(n=20, B=8, R=3, effect=0.5, missing=0.6, of_pilot=True)
+    ),
+    "20 backgrounds, 8 barcodes, 4 replicates that share noise": Planned(
+        n=20, B=8, R=4, effect=0.5, common=0.25
+    ),
+    "20 backgrounds, 8 barcodes, 3 replicates that share noise": Planned(
+        n=20, B=8, R=3, effect=0.8, common=0.25
+    ),
+    "20 backgrounds, 8 barcodes, 6 replicates that share noise": Planned(
+        n=20, B=8, R=6, effect=0.4, common=0.25
+    ),
+    "20 backgrounds, 8 barcodes, 4 replicates, 10 reads a cell": Planned(
+        n=20, B=8, R=4, effect=0.4, reads=(10.0, 10.0)
+    ),
+    "40 backgrounds, one sum an oligo, 4 replicates": Planned(
+        n=40, B=1, R=4, effect=0.45, reads=(2000.0, 2000.0)
+    ),
+    "15 backgrounds of unlike noise, 30 barcodes, 3 replicates": Planned(
+        n=15, B=30, R=3, effect=0.4, noisiness=0.4
     ),
 }
 
@@ -240,36 +359,15 @@ PLANS = {
 @cache
 def of_plan(name: str, n_trials: int) -> np.ndarray:
     """Return of each library whether the average has p < .05, less the power that was
-    planned, shape ``(n_trials, 2)`` with the former alone.
+    planned; the reverse; and the former alone.
     """
-    n, B, R, tau, effect, missing = PLANS[name]
-    rng, found = _rng(f"plan {name}"), []
-    layers = {"sd_barcode": 0.5, "sd_replicate": 0.15}
-    of_mean = np.exp(np.log(2) ** 2 / 2)  # mean over the median depth of barcodes
-    planned = cg.mpra.power(
-        effect,
-        n_backgrounds=n,
-        n_barcodes=B,
-        n_replicates=R,
-        depth=150 * of_mean,
-        depth_dna=100 * of_mean,
-        noise=cg.mpra.NoiseModel(**layers, tau=tau, missing=missing),
-    )["power"].item()
+    plan, rng, found = PLANS[name], _rng(f"plan {name}"), []
+    planned = plan.power(rng)
+    method = "hierarchical" if plan.B == 1 else "two_way"
     for _ in range(n_trials):
-        counts = cg.mpra.simulate(
-            two_arms(effect + tau * rng.normal(size=n)),
-            n_barcodes=B,
-            n_replicates=R,
-            depth_dna=100,
-            depth_rna=150,
-            sd_depth=0,
-            p_missing=missing,
-            noise=cg.mpra.NoiseModel(**layers, sd_noisiness=0.0),
-            rng=int(rng.integers(2**31)),
-        )
-        fitted = cg.mpra.fit(counts, control="ref", method="two_way")
+        fitted = cg.mpra.fit(plan.counts(rng, plan.n), control="ref", method=method)
         hit = cg.mpra.average(fitted)["p"].item() < 0.05
-        found.append((hit - planned, hit))
+        found.append((hit - planned, planned - hit, hit))
     return np.array(found, dtype=float)
 
 
@@ -451,17 +549,19 @@ def of_few_rna(name: str, n_trials: int) -> np.ndarray:
     """Return of each library of 60 elements, 30 with an effect of .5: the share of
     nulls with p < .05; that of effects; the latter less that of a fit without the
     replicate of few reads; the same where the p of the second fit has to be so low that
-    as many of all its nulls have it; and the share of its nulls with p < .05.
+    as many of all its nulls have it; the share of its nulls with p < .05; and the power
+    of its estimates if their error, noise of the replicate included, were known.
     """
     depths, n_left = FEW_RNA[name]
     rng = _rng(f"few RNA {name}")
     effects = np.where(np.arange(60) < 30, 0.5, 0.0)
-    p = np.empty((n_trials, 2, 60))
+    p, ace = np.empty((n_trials, 2, 60)), np.empty((n_trials, 60))
     for i in range(n_trials):
         dna, rna, of = layered(rng, effects, 10, depths)
         for j, R in enumerate((len(depths), n_left)):
-            counts = counted(dna[:, :R], rna[:, :R], of)
-            p[i, j] = cg.mpra.fit(counts, control="ref")["p"].to_numpy().ravel()
+            fitted = cg.mpra.fit(counted(dna[:, :R], rna[:, :R], of), control="ref")
+            p[i, j] = fitted["p"].to_numpy().ravel()
+        ace[i] = fitted["ace"].to_numpy().ravel()
     share = (p < 0.05).reshape(n_trials, 2, 2, 30).mean(axis=3)
     with_it = share[:, 0, 0]
     at = np.quantile(p[:, 1, 30:], share[:, 0, 1].mean())
@@ -470,6 +570,9 @@ def of_few_rna(name: str, n_trials: int) -> np.ndarray:
         (
             *(share[:, 0, 1], with_it, with_it - share[:, 1, 0], with_it - matched),
             share[:, 1, 1],
+            (np.abs(ace[:, :30]) > special.ndtri(0.975) * (ace - effects).std()).mean(
+                1
+            ),
         )
     )
 
@@ -654,6 +757,102 @@ def of_fault(name: str, n_trials: int) -> np.ndarray:
     return np.array(found)
 
 
+# --- RNA that levels off smoothly
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leveled:
+    """A table of RNA that levels off as m (1 - exp(-y / m)), m such that `left` of a
+    small effect is left.
+    """
+
+    elements: int
+    each: int
+    reads: float
+    R: int = 3
+    left: float = 0.8
+    pool: bool = False  # one DNA library serves all replicates
+    astray: float = 0.0  # share of reads that are assigned to any barcode
+    nominal: float = 0.0  # least share of tables found
+
+
+SATURATIONS = {
+    "120 oligos, 10 barcodes, 60 reads, .8 of an effect left": Leveled(
+        elements=60, each=10, reads=60.0, nominal=0.6
+    ),
+    "400 oligos, 8 barcodes, 20 reads, .9 of an effect left": Leveled(
+        elements=200, each=8, reads=20.0, left=0.9, nominal=0.4
+    ),
+    "400 oligos, 8 barcodes, 20 reads, .8 of an effect left": Leveled(
+        elements=200, each=8, reads=20.0, nominal=0.9
+    ),
+    "400 oligos, 15 barcodes, one DNA pool, .8 of an effect left": Leveled(
+        elements=200, each=15, reads=30.0, pool=True, nominal=0.9
+    ),
+    "400 oligos, 8 barcodes, a tenth of the reads astray, .8 of an effect left": Leveled(
+        elements=200, each=8, reads=20.0, astray=0.1, nominal=0.8
+    ),
+    "60 oligos, 10 barcodes, 6 reads, .8 of an effect left": Leveled(
+        elements=30, each=10, reads=6.0
+    ),
+}
+
+
+def _slope_left(y: np.ndarray, m: float) -> float:
+    """Return the part of a small effect that is left, averaged over reads."""
+    filled = np.minimum(y / m, 500.0)
+    return float((y * filled / np.expm1(filled)).sum() / y.sum())
+
+
+def _leveled(y: np.ndarray, left: float) -> np.ndarray:
+    low, high = np.log(y.mean()) - 7.0, np.log(y.mean()) + 7.0
+    for _ in range(40):
+        m = np.exp((low + high) / 2)
+        low, high = (low, np.log(m)) if _slope_left(y, m) > left else (np.log(m), high)
+    return np.asarray(m * -np.expm1(-y / m))
+
+
+@cache
+def of_saturation(name: str, n_trials: int) -> np.ndarray:
+    """Return of each table whether quality finds a fault with the saturation, and
+    without it; and the estimate of what is left of an effect.
+    """
+    rng, found = _rng(f"saturation {name}"), []
+    kind = SATURATIONS[name]
+    for _ in range(n_trials):
+        of = np.repeat(np.arange(2 * kind.elements), kind.each)
+        shape = (len(of), kind.R)
+        log2 = np.repeat(rng.normal(0, 0.8, kind.elements), 2)[of][:, None]
+        log2 = log2 + rng.normal(0, 0.4, (len(of), 1))
+        log2 = log2 + rng.normal(0, 0.1, (2 * kind.elements, kind.R))[of]
+        abundance = rng.gamma(2.0, 0.5, (len(of), 1)) * kind.reads
+        dna = abundance * rng.gamma(10, 0.1, shape)
+        sound = abundance * 2**log2 * rng.gamma(10, 0.1, shape)
+        dna, sound, level = (
+            (1 - kind.astray) * x + kind.astray * x.mean()
+            for x in (dna, sound, _leveled(sound, kind.left))
+        )
+        of_dna, row = rng.poisson(dna), []
+        for rna in (level, sound):
+            counts = counted(of_dna, rng.poisson(rna), of)
+            if kind.pool:
+                counts = cg.mpra.counts_of(
+                    of_dna.sum(axis=1),
+                    counts["rna"].to_numpy(),
+                    barcodes=counts["barcode"].to_numpy(),
+                    oligos=counts["oligo"].to_numpy()[of],
+                    side_table=counts[["element", "arm", "group"]]
+                    .to_dataframe()
+                    .rename_axis("oligo_name")
+                    .reset_index(),
+                )
+            verdicts = cg.mpra.quality(counts).attrs["verdicts"]
+            row.append(float(len(json.loads(verdicts)) > 0))
+            row.append(getattr(saturation(counts), "slope", np.nan))
+        found.append(row)
+    return np.array(found)
+
+
 def column(of: Callable[..., np.ndarray], *key: object, at: int, whether: bool = False):
     """Return the trials of one column."""
 
@@ -685,6 +884,24 @@ CHECKS = [
                 ("nulls with p < .05", 0.06, "at most"),
                 ("coverage of intervals", 0.94, "at least"),
                 ("effects of .4 called", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"sums of 1 to some 40 barcodes: {what}",
+            column(of_unlike_sums, at=at),
+            nominal,
+            claim,
+            full=40,
+            quick=2,
+        )
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("nulls with p < .05", 0.06, "at most"),
+                ("nulls of the fewest barcodes with p < .05", 0.0, "reported"),
+                ("effects of .5 with p < .05", 0.0, "reported"),
             )
         )
     ),
@@ -752,13 +969,14 @@ CHECKS = [
             column(of_plan, name, at=at),
             nominal,
             claim,
-            full=200,
+            full=400,
             quick=20,
         )
         for name in PLANS
         for at, (what, nominal, claim) in enumerate(
             (
                 ("power reached less power promised", -0.03, "at least"),
+                ("power promised less power reached", -0.03, "at least"),
                 ("power reached", 0.0, "reported"),
             )
         )
@@ -904,6 +1122,12 @@ CHECKS = [
                     (4, "nulls with p < .05 without it", 0.0, "reported"),
                     (2, f"{_LESS}, at p < .05", 0.0, "reported"),
                     (3, f"{_LESS}, at the same share of nulls", 0.0, "at least"),
+                    (
+                        5,
+                        "effects of .5 found without it if the noise were known",
+                        0.0,
+                        "reported",
+                    ),
                 )
             ),
         )
@@ -995,6 +1219,26 @@ CHECKS = [
                 ("a fault is found", 0.9, "at least"),
                 ("a fault is found in the table without it", 0.05, "at most"),
             )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"RNA that levels off, {name}: {what}",
+            column(of_saturation, name, at=at, whether=at in (0, 2)),
+            nominal,
+            claim,
+            full=40,
+            quick=3,
+        )
+        for name, kind in SATURATIONS.items()
+        for at, what, nominal, claim in (
+            (
+                *(0, "a fault is found", kind.nominal),
+                "at least" if kind.nominal else "reported",
+            ),
+            (2, "a fault is found in the table without it", 0.01, "at most"),
+            (1, "part of an effect that is said to be left", kind.left, "reported"),
         )
     ),
 ]

@@ -49,7 +49,9 @@ def quality(
     dropouts and outliers.
 
     Replicates share barcodes, so their agreement does not show how barcodes of an oligo
-    differ: `robust_z`, `effective_barcodes` and `loo_range` do.
+    differ: `robust_z`, `effective_barcodes` and `loo_range` do. RNA that levels off in
+    all replicates alike is seen by barcodes of an oligo that differ in DNA; with one
+    barcode (or sum) an oligo, or the same DNA in all, it is not.
 
     Parameters
     ----------

@@ -27,6 +27,7 @@ from causalgia.mpra.counts.read_faults import (
     find_shifts,
     saturated,
 )
+from causalgia.mpra.counts.saturation import find_saturation
 from causalgia.mpra.counts.split_index import LEAST_CELLS, SplitIndex, split_index
 from causalgia.types import Array, Ints
 
@@ -95,7 +96,8 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     independent libraries (`causalgia.mpra.counts.read_faults.copied_share`), or cells
     that are a constant times the other's (`causalgia.mpra.counts.scaled_parts`).
     ``shifted``: the rows of a replicate are some places off. ``ceiling``: reads
-    are cut off or level off, and effects shrink. ``few_reads``: a library has less than
+    are cut off or level off, and effects shrink; a smooth saturation is seen only where
+    barcodes of an oligo differ in DNA (`causalgia.mpra.counts.saturation`). ``few_reads``: a library has less than
     a fiftieth of the others' reads. ``no_rna``: oligos whose RNA is far below that of
     all others. See `causalgia.mpra.counts.read_faults`.
 
@@ -156,7 +158,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     }
     sound = [name for name in names if name not in excluded]
     few = [one for one in shallow_replicates(counts, sums) if one.replicate in sound]
-    return [
+    faults = [
         *found,
         *(part if raw else []),
         *swapped,
@@ -168,6 +170,11 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
             or _find_shuffled_dna(counts, sound)
             or _find_disagreement(counts, sums, sound)
         ),
+    ]
+    return [
+        *faults,
+        # RNA that is not that of its DNA for another reason seems to level off, too
+        *([] if faults else find_saturation(counts, names)),
         *(Finding("shallow", (one.replicate,), f"{one}") for one in few),
         *find_few_reads(counts, names, {one.replicate for one in few}),
         *find_oligos_without_rna(counts, sums),

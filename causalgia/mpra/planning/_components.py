@@ -22,6 +22,7 @@ from causalgia.schema import validate
 from causalgia.types import Array
 
 _OF_PILOT = ("sd_barcode", "sd_replicate", "sd_noisiness")
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _MOST_REPLICATES = 200  # of more, 1 / C is that of the mean C
 
 
@@ -127,6 +128,7 @@ def layers_at_depth(
         plasmid=plasmid,
         weights=float(np.square(weights).sum()),
         missing=_missing(noise, pilot),
+        arms=int(np.count_nonzero(weights)),
     )
 
 
@@ -247,6 +249,8 @@ class Layers:
         interaction.
     missing
         Probability that a barcode is missing from a replicate, each by itself.
+    arms
+        Number of arms that are compared.
     """
 
     barcode: Values
@@ -259,6 +263,7 @@ class Layers:
     plasmid: bool = False
     weights: float = 2.0
     missing: float = 0.0
+    arms: int = 2
 
     @property
     def sd_noisy(self) -> float:
@@ -272,8 +277,10 @@ class Layers:
 
         ``w [h^2 (sd_b^2 / B + sd_r^2 / R) + sd_rna^2 / (B R) + sd_dna^2 / (B R)]``, the
         last term over B alone where one plasmid library serves all replicates. Where
-        barcodes are missing, B is of those in some replicate, and 1 / R in the terms of
-        counting is the mean of 1 / C over barcodes in C replicates.
+        barcodes are missing, B is the number of those in some replicate, over whose law
+        1 / B is averaged; 1 / R in the terms of counting is the mean of 1 / C over
+        barcodes in C replicates; and replicates do not weigh alike, so that their term
+        has ``1 / R + (mean(1 / C) - 1 / R) / B``.
 
         Parameters
         ----------
@@ -292,8 +299,9 @@ class Layers:
         """
         h2 = np.exp(2 * self.noisiness) if h2 is None else h2
         cells, seen = mean_inverse_cells(replicates, self.missing)
-        inverse = inverse / seen
-        noisy = h2 * (self.barcode * inverse + self.replicate / replicates)
+        inverse = mean_inverse_present(inverse, seen)
+        weighed = 1 / replicates + (cells - 1 / replicates) * inverse
+        noisy = h2 * (self.barcode * inverse + self.replicate * weighed)
         counted = inverse * (
             self.rna * cells + (self.dna if self.plasmid else self.dna * cells)
         )
@@ -304,7 +312,10 @@ class Layers:
         differs between replicates, and shows in their spread.
 
         Where barcodes are missing, those of one replicate are not those of another, so
-        that their own activities differ between replicates, too.
+        that their own activities differ between replicates, too. With k barcodes of B in
+        a replicate it is ``w [h^2 sd_r^2 + h^2 sd_b^2 (E[1 / k] - 1 / B) + (sd_rna^2 +
+        sd_dna^2) E[1 / k]] / R``, because two replicates share ``k k' / B`` barcodes on
+        average.
 
         Parameters
         ----------
@@ -317,11 +328,74 @@ class Layers:
         >>> round(float(layers.between_replicates(1 / 10, 4)), 6)
         0.02375
         """
-        h2, here = float(np.exp(2 * self.noisiness)), 1 - self.missing
+        h2 = float(np.exp(2 * self.noisiness))
         counted = self.rna + (0.0 if self.plasmid else self.dna)
-        barcodes = h2 * self.barcode * self.missing + counted
-        shared: Values = h2 * self.replicate + inverse * barcodes / here
+        present = mean_inverse_present(inverse, 1 - self.missing)
+        shared: Values = h2 * self.replicate + present * counted
+        shared = shared + h2 * self.barcode * (present - inverse)
         return self.weights * shared / replicates
+
+    def whole(self, inverse: Values, replicates: Values) -> Values:
+        """Return the share of elements with a barcode under every arm in every
+        replicate, whose spread over replicates the fit sees.
+
+        Parameters
+        ----------
+        inverse, replicates
+            As for `unit`.
+
+        Examples
+        --------
+        >>> layers = Layers(barcode=0.36, replicate=0.0225, rna=0.25, dna=0.0)
+        >>> (
+        ...     layers.whole(1 / 10, 4),
+        ...     round(
+        ...         Layers(
+        ...             barcode=0.36, replicate=0.0225, rna=0.25, dna=0.0, missing=0.5
+        ...         ).whole(1 / 4, 3),
+        ...         3,
+        ...     ),
+        ... )
+        (1.0, 0.679)
+        """
+        if self.missing == 0:
+            return 1.0
+        here: Values = (1 - self.missing ** (1 / inverse)) ** (self.arms * replicates)
+        return here
+
+
+def mean_inverse_present(inverse: Values, share: Values) -> Values:
+    r"""Return the mean of 1 / k over oligos with k of B barcodes, one at least, each
+    present with a probability by itself.
+
+    .. math:: \frac{\int_0^1 [(1 - s + s t)^B - (1 - s)^B] / t \, dt}{1 - (1 - s)^B},
+
+    which is above ``1 / (s B)``, by a third at 3 of 8 barcodes.
+
+    Parameters
+    ----------
+    inverse
+        1 / B.
+    share
+        s, above 0.
+
+    Examples
+    --------
+    >>> mean_inverse_present(1 / 8, 1.0)
+    0.125
+    >>> round(
+    ...     float(mean_inverse_present(1 / 2, 0.5)), 4
+    ... )  # (2/4 * 1 + 1/4 * 1/2) / (3/4)
+    0.8333
+    """
+    if not isinstance(share, xr.DataArray) and share == 1:
+        return inverse
+    B, absent = 1 / inverse, 1 - share
+    none = absent**B
+    total: Values = 0.0
+    for t, w in zip((_NODES + 1) / 2, _WEIGHTS / 2, strict=True):
+        total = total + w / t * ((absent + share * t) ** B - none)
+    return total / (1 - none)
 
 
 def mean_inverse_cells(replicates: Values, missing: float) -> tuple[Values, Values]:
@@ -741,10 +815,12 @@ def _effect_spread(
         for v in (y, 1 / cells)
     )
     barcode, replicate, cell = variances
+    n_least, R = np.maximum(n, 1), used.shape[1]
+    # replicates do not weigh alike where cells are missing
     error = (
-        barcode / np.maximum(n, 1)
-        + replicate / used.shape[1]
-        + cell * thin / np.maximum(n, 1)
+        barcode / n_least
+        + replicate * (1 / R + (thin - 1 / R) / n_least)
+        + cell * thin / n_least
     )
     test = (counts["group"].to_numpy()[request.oligos] == "test").all(axis=1)
     tau, se = np.zeros(len(request.weights)), np.zeros(len(request.weights))

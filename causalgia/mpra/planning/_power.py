@@ -383,7 +383,9 @@ def design_error(
     parts = [(layers.tau2 + unit) / n, xr.DataArray(layers.common / R)]
     # fewer than two are refused by the callers
     n = n.clip(min=1.5)
-    within = xr.DataArray(layers.between_replicates(inverse, R)) / n
+    # the spread over replicates is seen in elements without an empty cell
+    whole = (n * xr.DataArray(layers.whole(inverse, R))).clip(min=LEAST)
+    within = xr.DataArray(layers.between_replicates(inverse, R)) / whole
     variances = AverageVariances(parts[0], parts[1], within, n, R)
     return StandardError(parts, [n - 1, R - 1], [], variances)
 
