@@ -791,7 +791,7 @@ CHECKS = [
             f"calls, {name}: {what}",
             column(of_activities, name, at=at),
             nominal,
-            claim,
+            "reported" if ACTIVE[name][2] == "t" else claim,
             full=200,
             quick=10,
         )

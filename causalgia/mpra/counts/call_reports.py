@@ -65,14 +65,14 @@ def describe_calls(
     >>> from causalgia.mpra.counts._noise_model import simulated
     >>> from causalgia.mpra.counts.active_calls import calls
     >>> print(describe_calls(calls(simulated())).split(".")[0])
-    None of 80 oligos is more active than the 20 negative controls (q <= 0
+    None of 40 oligos is more active than the 20 negative controls (q <= 0
     """
     if not 0 < q < 1:
         raise OutcomesError(f"q={quoted(q)} is a false discovery rate, between 0 and 1")
     table = calls_table(found)
     called = (table["q"] <= q).to_numpy()
     n, n_tested = int(called.sum()), int(table["q"].notna().sum())
-    n_negative = int(about(found, None).n_negative)
+    n_negative = int(about(found, 0).n_negative)
     how_many = "None" if not n else f"{n:,}"
     text = [
         f"{how_many} of {n_tested:,} oligos {'is' if n < 2 else 'are'} more active than "
