@@ -4,9 +4,13 @@ own.
 
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from test_cli import call, refused
 
 import causalgia as cg
 from causalgia.errors import CountsError
@@ -127,3 +131,63 @@ class TestNegatives:
     def test_an_unknown_tail_is_refused(self, counts):
         with pytest.raises(CountsError, match="tail='normal' is neither 'rank'"):
             cg.mpra.calls(counts, tail="normal")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    where = tmp_path_factory.mktemp("calls")
+    rng = np.random.default_rng(4)
+    log2 = rng.normal(0, 0.2, 130)
+    log2[120:] += 3
+    truth = pd.DataFrame(
+        {
+            "element": [f"e{i}" for i in range(130)],
+            "arm": "x",
+            "group": ["negative"] * 100 + ["test"] * 30,
+            "log2": log2,
+        }
+    )
+    counts = cg.mpra.simulate(truth, n_barcodes=8, n_replicates=3, rng=5)
+    cg.mpra.to_igvf(counts, where / "counts.tsv", "reporter_experiment_barcode")
+    side = counts[["element", "arm", "group"]].to_dataframe()
+    side.rename_axis("oligo_name").to_csv(where / "side.tsv", sep="\t")
+    return where
+
+
+class TestFromTheShell:
+    def test_it_writes_what_python_finds(self, folder):
+        counts, side = folder / "counts.tsv", folder / "side.tsv"
+        out = folder / "out"
+        text = call("mpra", "calls", counts, "--design", side, "--out", out).stdout
+        assert text.startswith(
+            "10 of 30 oligos are more active than the 100 negative controls (q <= 0.05)."
+        )
+        written = pd.read_csv(out / "calls.tsv", sep="\t").set_index("oligo")
+        found = cg.mpra.calls(cg.mpra.read_counts(counts, side_table=side))
+        table = found.to_dataframe().loc[written.index]
+        for name in ("activity", "se", "p", "q"):
+            np.testing.assert_allclose(written[name], table[name], rtol=1e-5)
+        assert written["p"].is_monotonic_increasing
+        assert (written["q"] <= 0.05).sum() == 10
+        again = ("mpra", "calls", counts, "--design", side, "--out", out)
+        refused(*again, said="calls.tsv already; choose another --out, or --force")
+
+    def test_every_oligo_and_another_group(self, folder):
+        counts, side = folder / "counts.tsv", folder / "side.tsv"
+        rows = call("mpra", "calls", counts, "--design", side, "--all").stdout
+        assert len(re.findall(r"^\S+ +e[0-9]+ +x ", rows, re.MULTILINE)) == 130
+        refused(
+            *("mpra", "calls", counts, "--design", side, "--negative", "scrambled"),
+            said="0 oligos of group 'scrambled', and 3 are the least; the groups are",
+        )
+        refused(
+            *("mpra", "calls", counts, "--design", side, "--q", "5"),
+            said="--q 5.0 is a false discovery rate, between 0 and 1",
+        )
+
+    def test_its_document_has_a_row_an_oligo(self, folder):
+        counts, side = folder / "counts.tsv", folder / "side.tsv"
+        text = call("mpra", "calls", counts, "--design", side, "--json").stdout
+        rows = json.loads(text)["calls"]
+        assert len(rows) == 130
+        assert {"oligo", "activity", "p", "q"} <= set(rows[0])

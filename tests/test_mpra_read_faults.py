@@ -192,8 +192,21 @@ def test_sound_reads_have_none_of_these_faults(name):
     found = Counter()
     for seed in range(N_TABLES):
         found.update(one for one, _ in verdicts(table(*simulated(seed, **SOUND[name]))))
-    for fault in ("shifted", "ceiling", "part_copied", "few_reads", "no_rna"):
+    for fault in ("shifted", "apart", "ceiling", "part_copied", "few_reads", "no_rna"):
         assert not found[fault]
+
+
+@pytest.mark.parametrize("dna_too", [False, True])
+def test_arms_in_different_replicates_are_apart_and_not_shifted(dna_too):
+    first = np.arange(4) == 0
+    for seed in range(5):
+        dna, rna, of = simulated(seed)
+        there = (of % 2 == 0)[:, None] == first
+        counts = table(dna * (there if dna_too else 1), rna * there, of)
+        found = verdicts(counts)
+        assert found == [("apart", (r,)) for r in "1234"], found
+    says = json.loads(cg.mpra.quality(counts).attrs["verdicts"])[0]["says"]
+    assert "replicate 1 has no RNA of 20 of 40 oligos (all of arm 'alt')" in says
 
 
 def test_replicates_of_a_third_of_the_reads_are_no_fault():

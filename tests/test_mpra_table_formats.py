@@ -210,7 +210,7 @@ class TestMpraModel:
         assert "'CIGAR'" in says
 
     def test_without_it_is_refused_with_the_cure(self, tmp_path):
-        with pytest.raises(CountsError, match="no column says DNA or RNA.*conditions="):
+        with pytest.raises(CountsError, match="no column says RNA.*conditions="):
             read(tmp_path, self.text())
         with pytest.raises(CountsError, match="conditions= is a int; give a path"):
             read(tmp_path, self.text(), conditions=3)

@@ -259,6 +259,47 @@ def of_calls(law: str, n_trials: int) -> np.ndarray:
     return np.array(found, dtype=float)
 
 
+ACTIVE = {
+    "normal, 1 on log2": ("normal", 1.0, "rank"),
+    "normal, 2 on log2": ("normal", 2.0, "rank"),
+    "t of 3 df, 2 on log2": ("t of 3 df", 2.0, "rank"),
+    "t of 3 df, 2 on log2, 10 of 300, tail='t'": ("t of 3 df", 2.0, "t"),
+}
+
+
+@cache
+def of_activities(name: str, n_trials: int) -> np.ndarray:
+    """Return of each library of 100 negatives and 160 others, 60 of them active (10 of
+    300 for the tail): the share of inactive ones among the calls, and that of the active
+    ones that are called.
+    """
+    law, active, tail = ACTIVE[name]
+    n, n_active = (300, 10) if tail == "t" else (160, 60)
+    rng, found = _rng(f"activities {name}"), []
+    for _ in range(n_trials):
+        log2 = 0.3 * rng.standard_t(NEGATIVES[law], 100 + n)
+        log2[-n_active:] += active
+        table = pd.DataFrame(
+            {
+                "element": [f"e{i}" for i in range(100 + n)],
+                "arm": "x",
+                "group": ["negative"] * 100 + ["test"] * n,
+                "log2": log2.clip(-10, 10),
+            }
+        )
+        counts = cg.mpra.simulate(
+            table,
+            n_barcodes=rng.integers(2, 20, 100 + n),
+            n_replicates=3,
+            p_missing=0,
+            rng=int(rng.integers(2**31)),
+        )
+        called = cg.mpra.calls(counts, tail=tail)["q"].to_numpy()[100:] < 0.05
+        false = called[:-n_active].sum() / max(called.sum(), 1)
+        found.append((false, called[-n_active:].mean()))
+    return np.array(found, dtype=float)
+
+
 # --- plans of averages
 
 
@@ -958,6 +999,24 @@ CHECKS = [
         for at, (what, nominal, claim) in enumerate(
             (
                 ("libraries with a call of 100 held-out negatives", 0.05, "at most"),
+                ("active oligos called", 0.0, "reported"),
+            )
+        )
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"calls, {name}: {what}",
+            column(of_activities, name, at=at),
+            nominal,
+            "reported" if ACTIVE[name][2] == "t" else claim,
+            full=200,
+            quick=10,
+        )
+        for name in ACTIVE
+        for at, (what, nominal, claim) in enumerate(
+            (
+                ("share of false ones among the calls", 0.05, "at most"),
                 ("active oligos called", 0.0, "reported"),
             )
         )

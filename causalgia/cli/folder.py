@@ -61,6 +61,7 @@ SHARING = "sharing.png"
 STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
 FIT, EFFECTS, QUALITY = "fit.nc", "effects.csv", "quality.txt"  # of mpra analyze
 MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
+CALLS = "calls.tsv"  # of mpra calls
 LOGOS = "families.nc"  # of the families of motifs of discover
 PAGE, REFUTATION = "report.html", "refutation.nc"
 ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes

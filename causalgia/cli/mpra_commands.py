@@ -1,4 +1,6 @@
-"""Commands for MPRA libraries: design, predict, power, cheapest, analyze, compare."""
+"""Commands for MPRA libraries: design, predict, power, cheapest, analyze, calls,
+compare.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from causalgia.attributes import about, attributes
 from causalgia.choices import Target, requested_parts
 from causalgia.cli.folder import (
     ANSWER,
+    CALLS,
     CONCORDANCE,
     DECISIONS,
     EFFECTS,
@@ -610,6 +613,120 @@ def analyze(
         print_written(folder, *written)
         if FIT in tables:
             echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
+
+
+class CallTail(StrEnum):
+    """Laws of negative controls beyond the largest of them."""
+
+    rank = "rank"
+    t = "t"
+
+
+@bench.command()
+def calls(
+    counts_files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="COUNTS.TSV",
+            help=(
+                "Counts of barcodes, or sums of oligos, in the format of a pipeline; or "
+                "a file for each replicate, FILE or REPLICATE=FILE."
+            ),
+        ),
+    ],
+    library_folder: _Library,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="Folder for the table of all oligos."
+        ),
+    ] = None,
+    negative: Annotated[
+        str,
+        typer.Option(metavar="GROUP", help="Group of the negative controls."),
+    ] = "negative",
+    q: Annotated[
+        float, typer.Option("--q", metavar="P", help="False discovery rate of calls.")
+    ] = 0.05,
+    tail: Annotated[
+        CallTail,
+        typer.Option(
+            help=(
+                "Law of the negative controls: rank, any; or t, which extends beyond "
+                "the largest of them."
+            )
+        ),
+    ] = CallTail.rank,
+    replicates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help=(
+                "Read only these replicates, separated by commas: those of one cell "
+                "type."
+            ),
+        ),
+    ] = None,
+    assignment: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Table of barcodes and their oligos, if the counts do not name oligos.",
+        ),
+    ] = None,
+    conditions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "Table that says of each column whether it is DNA, or its cell type, "
+                "if names do not show it (MPRAmodel)."
+            ),
+        ),
+    ] = None,
+    drop_unknown: Annotated[
+        bool,
+        typer.Option("--drop-unknown", help="Leave out oligos that the design lacks."),
+    ] = False,
+    force: _Force = False,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Print a line for each oligo.")
+    ] = False,
+    notes: NotesOption = False,
+) -> None:
+    """Find the oligos that are more active than the negative controls of the library.
+
+    Writes calls.tsv, a row for each oligo, with --out.
+
+    Example:   causalgia mpra calls counts.tsv --design library
+
+    Example:   causalgia mpra calls counts.tsv --design arms.tsv --negative scrambled --out called
+    """
+    from causalgia import mpra
+    from causalgia.mpra.counts.call_reports import calls_table, describe_calls
+
+    if out is not None:
+        check_files_free(out, force, CALLS)
+    counts = mpra.read_counts(
+        count_files(counts_files),
+        side_table=read_library_or_side_table(library_folder),
+        replicates=split_names(replicates),
+        assignment=assignment,
+        conditions=conditions,
+        drop_unknown=drop_unknown,
+    )
+    found = mpra.calls(counts, negative=negative, tail=tail.value)
+    text = describe_calls(
+        found, q=q, every=all_rows, notes=notes, pointer="--all", noted="--notes"
+    )
+    table = calls_table(found)
+    record(calls=lambda: records(table))
+    echo(in_shell(text))
+    echo()
+    if out is not None:
+        with output_folder(out) as folder:
+            write_text(folder / CALLS, to_csv(table, index=False, tabs=True))
+        print_written(out, CALLS)
 
 
 @bench.command()

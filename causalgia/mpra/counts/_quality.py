@@ -85,8 +85,8 @@ def quality(
         ``attrs["advised_floor"]`` is the lowest floor within 2 % of that. And
         ``attrs["verdicts"]``, a JSON list of problems with replicates: ``verdict``
         (``outlier``, ``copied``, ``part_copied``, ``transformed``, ``disagree``,
-        ``shallow``, ``few_reads``, ``swapped``, ``shifted``, ``ceiling``, ``no_rna``,
-        ``cut_off``), ``replicates``, ``says``.
+        ``shallow``, ``few_reads``, ``swapped``, ``shifted``, ``apart``, ``ceiling``,
+        ``no_rna``, ``cut_off``), ``replicates``, ``says``.
 
     Raises
     ------

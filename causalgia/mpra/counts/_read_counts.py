@@ -9,7 +9,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,11 @@ from causalgia.mpra.counts.counts_table import (
     library_attrs,
     other_library,
 )
+from causalgia.mpra.counts.experiment_files import (
+    CountFiles,
+    read_experiment,
+    read_pair,
+)
 from causalgia.mpra.counts.replicate_files import named_files
 from causalgia.mpra.counts.variant_haplotypes import (
     is_variant_or_reference,
@@ -60,6 +65,8 @@ _WITH_NUMBER = re.compile(
     r".*[^\W\d_](?<!rep)(?<!replicate)(?<!bio)(?<!(?<![^\W\d_])r)([0-9]{1,18})",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"[0-9]")
+_SEQUENCE = re.compile(r"[ACGTN]+(-[0-9]+)?", re.IGNORECASE)
 _BARCODE_LETTERS = b"ACGTN\0"  # the last fills a shorter barcode up
 
 
@@ -86,7 +93,12 @@ def read_counts(
       ``dna_counts rna_counts``;
     - sums of oligos: ``oligo_name``, and ``dna_count_<rep> rna_count_<rep>``;
     - MPRAmodel, with `conditions`: ``Barcode Oligo plasmid_r1 K562_r1`` ...;
-    - MPRAflow, a file a replicate, with `assignment`: three columns without a header.
+    - MPRAflow, a file a replicate, with `assignment`: three columns without a header;
+    - an experiment file, ``condition replicate`` and ``counts``, or ``dna`` and
+      ``rna``, which name files from its folder on.
+
+    Columns of plasmids and inputs are DNA, those of cDNA, mRNA and outputs RNA. Lines
+    that begin with ``#`` are left out.
 
     MPRAflow's ``variants.txt`` of a saturation mutagenesis (a barcode, and the variants
     that it carries) is both `assignment` and `side_table`: the reference and each
@@ -159,13 +171,16 @@ def read_counts(
     """
     side = as_side_table(side_table)
     files = named_files(path)
+    experiment = _experiment(files, replicates, path)
     of_barcodes = None if assignment is None else read_assignment(assignment)
     of_columns = None if conditions is None else read_conditions(conditions)
     tables = {
-        replicate: _read_one(one, of_barcodes, of_columns)
-        for replicate, one in files.items()
+        replicate: _read_one(one.both, of_barcodes, of_columns)
+        if one.both
+        else read_pair(one, of_barcodes)
+        for replicate, one in experiment.items()
     }
-    alone = len(tables) == 1 and not isinstance(path, Mapping)
+    alone = [*experiment] == [""]
     read = next(iter(tables.values())) if alone else joined(tables)
     table, lines = _unescape_oligo_names(read.cells), read.lines
     columns = _sort_count_columns(list(table.columns), lines)
@@ -204,6 +219,10 @@ def read_counts(
         _check_oligos_known(table, side, lines)
     lines = read.lines
     rows = _arrange_rows(table, columns, lines)
+    pools = {one.dna for one in experiment.values()}
+    if len(experiment) > 1 and len(pools) == 1 and None not in pools:
+        # one file of DNA serves all replicates
+        rows = replace(rows, dna=np.fmax.reduce(rows.dna, axis=1))
     barcodes, oligos = (table[name].to_numpy()[rows.first] for name in NAMES)
     del table
     counts = counts_of(
@@ -224,6 +243,24 @@ def read_counts(
     )
 
 
+def _experiment(
+    files: Mapping[str, Path],
+    replicates: Sequence[str] | None,
+    path: object,
+) -> dict[str, CountFiles]:
+    """Return replicate -> its files: those that an experiment file names, if one is
+    given, of the replicates that are read.
+    """
+    alone = len(files) == 1 and not isinstance(path, Mapping)
+    named = read_experiment(next(iter(files.values()))) if alone else None
+    if named is None:
+        return {
+            "" if alone else name: CountFiles(both=one) for name, one in files.items()
+        }
+    chosen = _select_replicates([*named.rows], replicates, named.path)
+    return {name: named.files(name) for name in chosen}
+
+
 def _read_one(
     path: Path, assignment: Assignment | None, conditions: dict[str, str] | None
 ) -> CountTable:
@@ -233,7 +270,10 @@ def _read_one(
     is_igvf = (
         conditions is None
         and set(NAMES) <= set(names)
-        and any(map(_COUNT.fullmatch, names))
+        and all(
+            name in (*NAMES, "replicate") or _COUNT.fullmatch(name) for name in names
+        )
+        and not (text.startswith(b"#") or b"\n#" in text)
         and not _has_row_names(text, names)
     )
     if not is_igvf:
@@ -258,13 +298,42 @@ def _has_row_names(text: bytes, header: Sequence[str]) -> bool:
 
 
 def _with_letters(table: pd.DataFrame, read: CountTable) -> pd.DataFrame:
-    """Return the table with barcodes of the letters ACGTN, or raise CountsError."""
+    """Return the table with barcodes of the letters ACGTN, or with the numbers or names
+    that a table has in their place; raise CountsError if some are of letters.
+    """
     barcodes = table["barcode"].to_numpy(dtype=object)
-    if _wrong_letters(barcodes).any():
+    wrong = _wrong_letters(barcodes)
+    if wrong.any():
+        if wrong.all() and all(map(_is_no_sequence, barcodes)):
+            return table.assign(barcode=_numbered_barcodes(table, read))
         barcodes = clean_barcodes(barcodes, read)
         table = table.assign(barcode=barcodes)
     _check_letters(barcodes, read.lines)
     return table
+
+
+def _is_no_sequence(barcode: object) -> bool:
+    """Return whether a barcode is a number, or a name with a number.
+
+    Examples
+    --------
+    >>> [_is_no_sequence(name) for name in ("BC0", "12", "ACGT-1", "ACGX")]
+    [True, True, False, False]
+    """
+    text = str(barcode)
+    return bool(_DIGIT.search(text)) and not _SEQUENCE.fullmatch(text)
+
+
+def _numbered_barcodes(table: pd.DataFrame, read: CountTable) -> pd.Series[Any]:
+    """Return names for barcodes that are numbered, with the name of their oligo where
+    each oligo counts its own.
+    """
+    pairs = table[["barcode", "oligo_name"]].drop_duplicates()
+    if not pairs["barcode"].duplicated().any():
+        read.details.append("barcodes are names, not sequences")
+        return table["barcode"]
+    read.details.append("barcodes are numbers within their oligos")
+    return table["oligo_name"].astype(str) + ":" + table["barcode"].astype(str)
 
 
 def _known_oligos(
@@ -378,6 +447,7 @@ class _CountRows:
 
 def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColumns:
     """Return the count columns by replicate, or raise CountsError."""
+    at = f"{path}, line {path.header if isinstance(path, Lines) else 1}"
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     is_long = "replicate" in header
     for name in header:
@@ -386,12 +456,12 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
             continue
         if match is None or (is_long and match[2] is not None):
             raise CountsError(
-                f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; "
+                f"{at}: column {quoted(name)} is not a count of DNA or RNA; "
                 "leave it out or rename it"
             )
         if (match[2] or "") in found[match[1]]:
             raise CountsError(
-                f"{path}, line 1: two columns of {match[1]} for one replicate; leave "
+                f"{at}: two columns of {match[1]} for one replicate; leave "
                 f"{quoted(name)} out"
             )
         found[match[1]][match[2] or ""] = name
@@ -399,7 +469,7 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
     for kind, other in (("dna", "rna"), ("rna", "dna")):
         if not found[kind]:
             raise CountsError(
-                f"{path}, line 1: no column {kind}_count_<replicate> beside those of "
+                f"{at}: no column {kind}_count_<replicate> beside those of "
                 f"{other}; add them"
             )
     if len(dna) == 1 < len(rna):
@@ -407,13 +477,16 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
     for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
         if lone:
             raise CountsError(
-                f"{path}, line 1: replicate {quoted(min(lone))} has no column of "
+                f"{at}: replicate {quoted(min(lone))} has no column of "
                 f"{kind}; add {kind}_count_{min(lone)}, or leave the replicate out "
                 "(one DNA column in all is a plasmid pool, which serves every "
                 "replicate)"
             )
+    lone_name = "0" if "1" in rna else "1"  # beside RNA.1, as pandas names a second
     return _CountColumns(
-        [name or "1" for name in rna], [dna[name] for name in rna], list(rna.values())
+        [name or lone_name for name in rna],
+        [dna[name] for name in rna],
+        list(rna.values()),
     )
 
 

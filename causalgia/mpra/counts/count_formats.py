@@ -19,29 +19,39 @@ from numpy.typing import NDArray
 from causalgia.checks import in_list
 from causalgia.errors import CountsError, quoted
 from causalgia.inputs import no_text, read_bytes
+from causalgia.mpra.counts.column_kinds import (
+    is_count_word,
+    is_matrix_of_barcodes,
+    is_of_pool,
+    kind_of_column,
+    paired_replicates,
+)
+from causalgia.mpra.counts.comment_lines import (
+    SEPARATORS,
+    separator_of,
+    without_comments,
+)
 from causalgia.mpra.counts.variant_haplotypes import is_variant_file, read_haplotypes
 from causalgia.types import Ints, Mask
 
 NAMES = ("barcode", "oligo_name")
 EMPTY = ("", "NA")
-BARCODE_COLUMNS = ("barcode", "barcodes", "bc", "tag")
-OLIGO_COLUMNS = ("oligo_name", "oligo", "oligoname", "oligo_id", "name", "label", "id")
+BARCODE_COLUMNS = ("barcode", "barcodes", "bc", "tag", "tags")
+OLIGO_COLUMNS = (
+    *("oligo_name", "oligo", "oligoname", "oligo_id", "name", "label", "id"),
+    "seq_id",
+)
 _REPLICATE_COLUMNS = ("replicate", "rep")
+HEADER_NAMES = (*BARCODE_COLUMNS, *OLIGO_COLUMNS, *_REPLICATE_COLUMNS)
 #: columns of pipelines that hold no counts: of MPRAcount's alignments, of MPRAnalyze
 _NO_COUNTS = ("error", "cigar", "md", "aln_start:stop", "sequence")
 _DERIVED = re.compile(
     r"(dna|rna)_?norm.*|log2_?(fold_?change)?|ratio|n_bc|n_obs_bc|log2fc", re.IGNORECASE
 )
-_KIND = re.compile(r"(?<![a-z])([gp]?dna|cdna|m?rna)(?![a-z])", re.IGNORECASE)
-_OF_RNA = ("rna", "mrna", "cdna")
-_COUNT_WORDS = re.compile(
-    r"(?<![a-z])(counts?|reads?|umis?|condition|replicate)(?![a-z])", re.IGNORECASE
-)
 _BARCODE_NAME = re.compile(r"[ACGTN]{4,}", re.IGNORECASE)
 _WELL = re.compile(r"[ACGTNacgtn]+(-[0-9]+)")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 _WHOLE = re.compile(r"[0-9]+(,[0-9]{3})*")
-_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
 
 @dataclass(frozen=True)
@@ -58,12 +68,15 @@ class Lines:
         The line of a file in which its first row is: 2 below a header.
     rows
         The rows that are left, by their place; None: all.
+    header
+        The line of the header.
     """
 
     paths: tuple[Path, ...]
     starts: tuple[int, ...] = (0,)
     first: int = 2
     rows: Ints | None = None
+    header: int = 1
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.paths))
@@ -120,6 +133,19 @@ class _Roles:
     replicate: str | None = None
     counts: dict[str, tuple[str, str]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    one_pool: bool = False
+
+
+_APART = (
+    "if DNA and RNA are in files of their own, write which they are into an experiment "
+    "file (condition,replicate,dna,rna; a line for each replicate), and read that"
+)
+#: writes MPRAflow's dictionary of oligos and barcodes, and esMPRA's, as text
+_UNPICKLED = (
+    'python -c "import pickle, sys; [print(barcode, oligo, sep=chr(9)) for oligo, some '
+    "in pickle.load(open(sys.argv[1], 'rb')).items() for barcode in some]\" {path} > "
+    "barcodes.tsv"
+)
 
 
 def read_table_bytes(path: Path) -> bytes:
@@ -127,6 +153,12 @@ def read_table_bytes(path: Path) -> bytes:
     its end.
     """
     text = read_bytes(path, CountsError, unpack=True)
+    if text.startswith(b"\x80"):
+        raise CountsError(
+            f"{path}: is a pickle of Python, as MPRAflow and esMPRA keep the barcodes of "
+            "oligos, and is not read, because it may run code. If you trust it, write "
+            f"it as text, and give that as assignment=: {_UNPICKLED.format(path=path)}"
+        )
     if why := no_text(text[:512]):
         raise CountsError(f"{path}: {why}")
     try:
@@ -140,30 +172,53 @@ def read_table_bytes(path: Path) -> bytes:
     return text.rstrip(b"\r\n") + b"\n" if text.endswith((b"\n\n", b"\n\r\n")) else text
 
 
-def read_cells(text: bytes, path: Path) -> tuple[list[list[str]], str]:
-    """Return the cells of a table line by line, and its separator: tabs, commas or
-    semicolons, by its first line.
+@dataclass(frozen=True)
+class Cells:
+    """The cells of a table.
+
+    Attributes
+    ----------
+    rows
+        Cells of each line, the header first if there is one.
+    separator
+        What stands between them.
+    numbers
+        The number of each line in the file, from 1.
+    details
+        What was left out.
+    """
+
+    rows: list[list[str]]
+    separator: str
+    numbers: list[int]
+    details: list[str]
+
+
+def read_cells(text: bytes, path: Path) -> Cells:
+    """Return the cells of a table with tabs, commas or semicolons between them, as its
+    first line has; lines of comments (``#``) are left out.
 
     Raises
     ------
     CountsError
         If the first line has none of them, or lines differ in their cells.
     """
-    decoded = text.decode().removeprefix("\ufeff")
-    first = decoded.partition("\n")[0]
-    separator = next((one for one in _SEPARATORS if one in first), None)
+    read = without_comments(text.decode().removeprefix("\ufeff"), HEADER_NAMES)
+    numbers = read.numbers or list(range(1, read.text.count("\n") + 2))
+    first = read.text.partition("\n")[0]
+    separator = separator_of(first)
     if separator is None:
-        what = "line 1 is empty" if not first.strip() else "line 1 has one cell"
+        what = "is empty" if not first.strip() else "has one cell"
         raise CountsError(
-            f"{path}: {what}; the table is tab-separated (or has commas or semicolons "
-            "between cells), with a header barcode oligo_name dna_count_1 rna_count_1 "
-            "..."
+            f"{path}: line {numbers[0]} {what}; the table is tab-separated (or has "
+            "commas or semicolons between cells), with a header barcode oligo_name "
+            "dna_count_1 rna_count_1 ..."
         )
     try:
-        rows = list(csv.reader(io.StringIO(decoded, newline=""), delimiter=separator))
+        rows = list(csv.reader(io.StringIO(read.text, newline=""), delimiter=separator))
     except csv.Error as error:
         raise CountsError(
-            f"{path}: it cannot be read as a table with {_SEPARATORS[separator]} "
+            f"{path}: it cannot be read as a table with {SEPARATORS[separator]} "
             f"between cells ({error}); look for a quotation mark that is not closed"
         ) from error
     n = len(rows[0])
@@ -174,17 +229,20 @@ def read_cells(text: bytes, path: Path) -> tuple[list[list[str]], str]:
         if len(row) == n:
             continue
         if not row or (len(row) == 1 and not row[0].strip()):
-            raise CountsError(f"{path}, line {i + 1} is blank; leave it out")
+            raise CountsError(f"{path}, line {numbers[i]} is blank; leave it out")
         cure = (
             "names of rows stand before it: write the table without them "
             "(write.table(..., row.names = FALSE))"
             if i == 1 and len(row) == n + 1
-            else f"write each line with as many {_SEPARATORS[separator]} as the header"
+            else f"write each line with as many {SEPARATORS[separator]} as the header"
         )
         raise CountsError(
-            f"{path}, line {i + 1}: {len(row)} cells under a header of {n}; {cure}"
+            f"{path}, line {numbers[i]}: {len(row)} cells under a header of {n}; {cure}"
         )
-    return rows, separator
+    details = [
+        f"{read.n_comments} line{'s' * (read.n_comments > 1)} of comments left out"
+    ] * bool(read.n_comments)
+    return Cells(rows, separator, numbers[: len(rows)], details)
 
 
 @dataclass(frozen=True)
@@ -230,7 +288,7 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
             names = ["barcode", "oligo"]
             rows = [list(row) for row in read_haplotypes(text, where)]
         else:
-            cells, _ = read_cells(data, Path(table))
+            cells = read_cells(data, Path(table)).rows
             names, rows = cells[0], cells[1:]
             if _BARCODE_NAME.fullmatch(names[0]) and len(names) > 1:
                 names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
@@ -309,7 +367,7 @@ def read_conditions(
             )
         else:
             path = Path(conditions)
-            rows, _ = read_cells(read_table_bytes(path), path)
+            rows = read_cells(read_table_bytes(path), path).rows
         if rows and rows[0][0] == "":
             del rows[0]  # names of the columns, as R writes them
         if any(len(row) != 2 for row in rows):
@@ -346,14 +404,15 @@ def read_any_table(
         If a column is of no known kind, or two may be the same; if there are neither
         barcodes nor oligos, or barcodes without an assignment to oligos.
     """
-    rows, separator = read_cells(text, path)
+    read = read_cells(text, path)
+    rows, at = read.rows, f"{path}, line {read.numbers[0]}"
     has_header = not (
-        _BARCODE_NAME.fullmatch(rows[0][0].partition("-")[0])
-        and len(rows[0]) > 2
+        is_barcode(rows[0][0])
+        and len(rows[0]) > 1
         and all(_WHOLE.fullmatch(cell) or cell in EMPTY for cell in rows[0][1:])
     )
     if not has_header:
-        return _without_header(rows, path, assignment)
+        return _without_header(read, path, assignment)
     header, body = [name.strip() for name in rows[0]], rows[1:]
     if not body:
         raise CountsError(
@@ -365,17 +424,17 @@ def read_any_table(
         n = len(header)
         header, body = _without_row_names(header, body)
         of_oligos = len(header) == n
-    roles = _roles_of(header, path, conditions)
-    lines = Lines((path,))
+    roles = _roles_of(header, at, conditions)
+    lines = _lines_of(path, read, first=2)
     columns = dict(zip(header, map(list, zip(*body, strict=True)), strict=True))
-    details = _column_details(header, roles, separator)
+    details = read.details + _column_details(header, roles, read.separator)
     if row_names:
         details.append(
             "row names read as names of oligos" if of_oligos else "row names not used"
         )
     if roles.barcode is None and roles.oligo is None:
         raise CountsError(
-            f"{path}, line 1: no column {quoted('barcode')} and {quoted('oligo_name')} "
+            f"{at}: no column {quoted('barcode')} and {quoted('oligo_name')} "
             f"among {', '.join(header)[:200]}; the table is tab-separated, with a "
             "header barcode oligo_name dna_count_1 rna_count_1 ..., or, of sums, "
             "oligo_name dna_count_1 rna_count_1 ..."
@@ -387,16 +446,16 @@ def read_any_table(
         cells["oligo_name"] = np.array(columns[roles.oligo], dtype=object)
     elif assignment is None:
         raise CountsError(
-            f"{path}, line 1: no column of oligos among {', '.join(header)[:200]}; "
+            f"{at}: no column of oligos among {', '.join(header)[:200]}; "
             "name it oligo_name, or give the table of barcodes and their oligos, "
             "assignment="
         )
     if roles.replicate is not None:
         cells["replicate"] = np.array(columns[roles.replicate], dtype=object)
     numbers = {
-        name: _as_numbers(columns[name], name, cells, lines) for name in roles.counts
+        name: as_numbers(columns[name], name, cells, lines) for name in roles.counts
     }
-    counts, more = _canonical_counts(numbers, roles, conditions is not None)
+    counts, more = _canonical_counts(numbers, roles)
     table = pd.DataFrame(cells | counts)
     is_sums = roles.barcode is None
     if is_sums:
@@ -409,15 +468,28 @@ def read_any_table(
         [*details, *more],
         is_sums,
     )
-    return _typed(found if roles.oligo is not None else _assigned(found, assignment))
+    return named_oligos(found, assignment)
+
+
+def _lines_of(path: Path, read: Cells, first: int) -> Lines:
+    """Return where the rows of a table are, of which the first is in line `first`
+    unless comments stand above it.
+    """
+    if not read.details:
+        return Lines((path,), first=first)
+    rows = np.array(read.numbers[first - 1 :], dtype=np.int64) - first
+    return Lines((path,), first=first, rows=rows, header=read.numbers[0])
 
 
 def _without_header(
-    rows: list[list[str]], path: Path, assignment: Assignment | None
+    read: Cells, path: Path, assignment: Assignment | None
 ) -> CountTable:
     """Return a table of barcode, DNA and RNA without a header: one replicate of
     MPRAflow or MPRAsnakeflow.
     """
+    rows = read.rows
+    if len(rows[0]) == 2:
+        raise CountsError(f"{path}: barcodes and one count, without a header; {_APART}")
     if len(rows[0]) != 3:
         raise CountsError(
             f"{path}: no header, and {len(rows[0])} columns; without one a table has "
@@ -430,22 +502,47 @@ def _without_header(
             "say nothing of oligos; give the table of barcodes and their oligos, "
             "assignment="
         )
-    lines = Lines((path,), first=1)
+    lines = _lines_of(path, read, first=1)
     barcode, dna, rna = map(list, zip(*rows, strict=True))
     cells: dict[str, Any] = {"barcode": np.array(barcode, dtype=object)}
     for name, column in (("dna_count", dna), ("rna_count", rna)):
-        cells[name] = _as_numbers(column, name, cells, lines)
+        cells[name] = as_numbers(column, name, cells, lines)
     table = CountTable(
-        pd.DataFrame(cells), lines, "barcode, DNA and RNA without a header (MPRAflow)"
+        pd.DataFrame(cells),
+        lines,
+        "barcode, DNA and RNA without a header (MPRAflow)",
+        list(read.details),
     )
+    return named_oligos(table, assignment)
+
+
+def is_barcode(cell: str) -> bool:
+    """Return whether a cell may be a barcode: four letters ACGTN or more."""
+    return _BARCODE_NAME.fullmatch(cell.partition("-")[0]) is not None
+
+
+def named_oligos(table: CountTable, assignment: Assignment | None) -> CountTable:
+    """Return a table with the oligo of each barcode, by the assignment if it names none.
+
+    Raises
+    ------
+    CountsError
+        If there is no assignment, or none of the barcodes is in it.
+    """
+    if "oligo_name" in table.cells:
+        return _typed(table)
+    if assignment is None:
+        raise CountsError(
+            f"{table.lines}: there are barcodes and no names of oligos; give the table "
+            "of barcodes and their oligos, assignment="
+        )
     return _typed(_assigned(table, assignment))
 
 
-def _assigned(table: CountTable, assignment: Assignment | None) -> CountTable:
+def _assigned(table: CountTable, assignment: Assignment) -> CountTable:
     """Name the oligo of each barcode; barcodes without one are left out, as the
     pipelines leave them out.
     """
-    assert assignment is not None
     cells = table.cells
     cells["barcode"] = clean_barcodes(cells["barcode"].to_numpy(), table)
     taken = cells["barcode"].isin(assignment.taken_for).to_numpy()
@@ -520,51 +617,75 @@ def _without_row_names(
 
 
 def _roles_of(
-    header: Sequence[str], path: Path, conditions: Mapping[str, str] | None
+    header: Sequence[str], at: str, conditions: Mapping[str, str] | None
 ) -> _Roles:
     roles = _Roles()
-    _set_names(header, path, roles)
+    _set_names(header, at, roles)
     taken = {roles.barcode, roles.oligo, roles.replicate, *roles.left_out}
-    for name in header:
-        low = name.lower()
-        if name in taken:
-            continue
+    others = [name for name in header if name not in taken]
+    if roles.barcode is None and is_matrix_of_barcodes(others):
+        raise CountsError(
+            f"{at}: columns such as {quoted(others[0])} are the barcodes of a matrix of "
+            "MPRAnalyze, which fills oligos of few barcodes up with zeros, so that it "
+            "does not say which barcodes there are; give the table that it was made "
+            "from, with a row for each barcode (of esMPRA, see "
+            "docs/howto/mpra_counts.md)"
+        )
+    for name in others:
         if conditions is not None:
             if name in conditions:
                 kind = "dna" if conditions[name] == "DNA" else "rna"
                 roles.counts[name] = (kind, name)
-            elif low in _NO_COUNTS or _DERIVED.fullmatch(name):
+            elif is_no_count(name):
                 roles.left_out.append(name)
             else:
                 raise CountsError(
-                    f"{path}, line 1: column {quoted(name)} is not in conditions=, "
-                    f"which has {', '.join(conditions)[:200]}; add it there, or leave "
-                    "it out of the table"
+                    f"{at}: column {quoted(name)} is not in conditions=, which has "
+                    f"{', '.join(conditions)[:200]}; add it there, or leave it out of "
+                    "the table"
                 )
-        elif low in _NO_COUNTS or _DERIVED.fullmatch(name):
+        elif is_no_count(name):
             roles.left_out.append(name)
         else:
-            roles.counts[name] = _kind_and_replicate(name, header, path)
+            roles.counts[name] = _kind_and_replicate(name, others, at)
     absent = [name for name in conditions or () if name not in header]
     if absent:
         raise CountsError(
-            f"{path}, line 1: conditions= has {quoted(absent[0])}, which is no column; "
-            f"there are {', '.join(header)[:200]}"
+            f"{at}: conditions= has {quoted(absent[0])}, which is no column; there are "
+            f"{', '.join(header)[:200]}"
         )
-    _check_counts_known(roles, path)
+    if conditions is None:
+        roles.counts = paired_replicates(roles.counts)
+    _check_counts_known(roles, at)
+    dna, rna = (
+        {name: of for name, (kind, of) in roles.counts.items() if kind == one}
+        for one in ("dna", "rna")
+    )
+    roles.one_pool = conditions is not None or (
+        len(dna) > 1
+        and {*dna.values()} != {*rna.values()}
+        and all(map(is_of_pool, dna))
+    )
     return roles
 
 
-def _set_names(header: Sequence[str], path: Path, roles: _Roles) -> None:
+def is_no_count(name: str) -> bool:
+    """Return whether a column is one of those of pipelines that hold no counts."""
+    return name.lower() in _NO_COUNTS or _DERIVED.fullmatch(name) is not None
+
+
+def _set_names(header: Sequence[str], at: str, roles: _Roles) -> None:
     """Set the columns of barcodes, oligos and replicates; raise CountsError where two
     may be one of these.
     """
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
-        raise CountsError(
-            f"{path}, line 1: column {quoted(twice)} appears twice; leave one of them "
-            "out"
+        cure = (
+            f"name their replicates, {twice}_1 and {twice}_2"
+            if kind_of_column(twice)
+            else "leave one of them out"
         )
+        raise CountsError(f"{at}: column {quoted(twice)} appears twice; {cure}")
     for role, known, exact in (
         ("barcode", BARCODE_COLUMNS, "barcode"),
         ("oligo", OLIGO_COLUMNS, "oligo_name"),
@@ -574,44 +695,46 @@ def _set_names(header: Sequence[str], path: Path, roles: _Roles) -> None:
         named = [name for name in some if name.lower() == exact]
         if len(some) > 1 and len(named) != 1:
             raise CountsError(
-                f"{path}, line 1: columns {in_list([quoted(one) for one in some])} may "
-                f"each be that of {role}s; rename the one that is to {exact}, and "
-                "leave the other out"
+                f"{at}: columns {in_list([quoted(one) for one in some])} may each be "
+                f"that of {role}s; rename the one that is to {exact}, and leave the "
+                "other out"
             )
         if some:
             setattr(roles, role, (named or some)[0])
             roles.left_out += [name for name in some if name != (named or some)[0]]
 
 
-def _kind_and_replicate(
-    name: str, header: Sequence[str], path: Path
-) -> tuple[str, str]:
+def _kind_and_replicate(name: str, columns: Sequence[str], at: str) -> tuple[str, str]:
     """Return dna or rna, and the replicate that a column is of."""
-    kinds = _KIND.findall(name)
-    if len(kinds) == 1:
-        rest = _COUNT_WORDS.sub(" ", _KIND.sub(" ", name))
-        kind = "rna" if kinds[0].lower() in _OF_RNA else "dna"
-        return kind, "_".join(re.findall(r"[^\W_]+", rest))
-    if not any(_KIND.search(one) for one in header):
+    place = kind_of_column(name)
+    if place is not None:
+        return place
+    kinds = {one[0] for other in columns if (one := kind_of_column(other))}
+    if is_count_word(name) and not kinds:
         raise CountsError(
-            f"{path}, line 1: no column says DNA or RNA (one is {quoted(name)}); give "
+            f"{at}: column {quoted(name)} does not say whether it is DNA or RNA; {_APART}"
+        )
+    if "rna" not in kinds:
+        what = "RNA" if kinds else "DNA or RNA"
+        raise CountsError(
+            f"{at}: no column says {what} (one is {quoted(name)}); give "
             "conditions=, a table that says of each column whether it is DNA, or its "
             "cell type (MPRAmodel's condition table), or rename columns "
             "dna_count_<replicate> and rna_count_<replicate>"
         )
     raise CountsError(
-        f"{path}, line 1: column {quoted(name)} is not a count of DNA or RNA; leave it "
-        "out or rename it, or say in conditions= which columns are DNA"
+        f"{at}: column {quoted(name)} is not a count of DNA or RNA; leave it out or "
+        "rename it, or say in conditions= which columns are DNA"
     )
 
 
-def _check_counts_known(roles: _Roles, path: Path) -> None:
+def _check_counts_known(roles: _Roles, at: str) -> None:
     places: dict[tuple[str, str], str] = {}
     for name, place in roles.counts.items():
         if place in places:
             of = f" of replicate {place[1]}" if place[1] else ""
             raise CountsError(
-                f"{path}, line 1: columns {quoted(places[place])} and {quoted(name)} "
+                f"{at}: columns {quoted(places[place])} and {quoted(name)} "
                 f"are both {place[0].upper()}{of}; leave one of them out"
             )
         places[place] = name
@@ -624,12 +747,12 @@ def _check_counts_known(roles: _Roles, path: Path) -> None:
                 else ""
             )
             raise CountsError(
-                f"{path}, line 1: no column {kind}_count_<replicate> beside those of "
+                f"{at}: no column {kind}_count_<replicate> beside those of "
                 f"{other}{instead}; add them"
             )
 
 
-def _as_numbers(
+def as_numbers(
     column: Sequence[str], name: str, cells: Mapping[str, Any], lines: Lines
 ) -> NDArray[np.float64]:
     """Return counts as numbers, NaN where empty; thousands may have commas between
@@ -665,19 +788,19 @@ def without_commas(cell: str) -> str:
 
 
 def _canonical_counts(
-    numbers: Mapping[str, NDArray[np.float64]], roles: _Roles, by_condition: bool
+    numbers: Mapping[str, NDArray[np.float64]], roles: _Roles
 ) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
-    """Return columns ``dna_count_<replicate>`` and ``rna_count_<replicate>``; the DNA
-    of an assay whose conditions are given is one pool, and its columns are summed.
+    """Return columns ``dna_count_<replicate>`` and ``rna_count_<replicate>``; if the DNA
+    is one pool, its columns are summed.
     """
     dna = [name for name, place in roles.counts.items() if place[0] == "dna"]
-    if not by_condition:
+    if not roles.one_pool:
         return {
             f"{kind}_count" + (f"_{replicate}" if replicate else ""): numbers[name]
             for name, (kind, replicate) in roles.counts.items()
         }, []
     counts = {
-        f"rna_count_{name}": numbers[name]
+        f"rna_count_{place[1]}": numbers[name]
         for name, place in roles.counts.items()
         if place[0] == "rna"
     }
@@ -724,7 +847,7 @@ def _format_name(roles: _Roles, is_sums: bool, by_condition: bool) -> str:
 def _column_details(header: Sequence[str], roles: _Roles, separator: str) -> list[str]:
     found = []
     if separator != "\t":
-        found.append(f"{_SEPARATORS[separator]} between cells")
+        found.append(f"{SEPARATORS[separator]} between cells")
     renamed = [
         f"{what} in {quoted(name)}"
         for what, name, plain in (
@@ -797,7 +920,7 @@ def joined(tables: Mapping[str, CountTable]) -> CountTable:
         parts.append(cells.astype({"oligo_name": object}).assign(replicate=replicate))
         lines = table.lines.rows
         lines = np.arange(len(table.cells)) if lines is None else lines
-        starts.append(n)
+        starts += [n + start for start in table.lines.starts]
         rows.append(lines + n)
         n += int(lines.max(initial=-1)) + 1
     first = next(iter(tables.values()))

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.attributes import about
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.inputs import from_column, no_text, parse_json, read_bytes
+from causalgia.mpra.counts.comment_lines import without_comments
 from causalgia.mpra.counts.side_formats import (
     SIDE_FORMAT_COLUMNS,
     from_labels,
@@ -82,6 +83,9 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         if is_variant_file(text := data.decode("utf-8-sig", errors="replace")):
             where = f"the side table {side_table}"
             return _side_columns(side_table_of_variants(text, where), where)
+        read = without_comments(text, SIDE_FORMAT_COLUMNS)
+        if read.text != text:
+            data = read.text.encode()
         first = data.partition(b"\n")[0]
         separator = next((c for c in "\t,;" if c.encode() in first), "\t")
         try:

@@ -17,6 +17,7 @@ from causalgia._reporting import format_share
 from causalgia.checks import in_list
 from causalgia.errors import NAMES_SHOWN, quoted
 from causalgia.mpra.counts._activity import MAD_TO_SD
+from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.scaled_parts import ScaledPart, scaled_part
 from causalgia.mpra.counts.split_index import LEAST_CELLS
 from causalgia.types import Array, Ints, Mask
@@ -38,6 +39,7 @@ _LEAST_READS = 10.0
 _MUCH_LESS = 4.0
 _LEAST_OLIGOS = 10
 _GAP = 2.0
+_APART = 0.2  # of the oligos
 
 
 class Finding(NamedTuple):
@@ -47,8 +49,8 @@ class Finding(NamedTuple):
     ----------
     verdict
         ``outlier``, ``copied``, ``part_copied``, ``transformed``, ``disagree``,
-        ``shallow``, ``few_reads``, ``swapped``, ``shifted``, ``ceiling``, ``no_rna`` or
-        ``cut_off``.
+        ``shallow``, ``few_reads``, ``swapped``, ``shifted``, ``apart``, ``ceiling``,
+        ``no_rna`` or ``cut_off``.
     replicates
         Their names.
     says
@@ -94,14 +96,17 @@ def find_shifts(counts: xr.Dataset, names: list[str]) -> list[Finding]:
     correlations) for one or two rows, and as many as a risk of 1e-4 over all k needs
     for more. The cross-correlation at every k is found by Fourier transforms. A
     replicate is named where it is shifted against more than half of the others; of two
-    replicates, both.
+    replicates, both. Oligos without a read in a replicate that others have reads of
+    were not in it, and their zeros are not compared: the order of such oligos would
+    look like a shift.
     """
     shifted: dict[tuple[str, ...], tuple[int, float, float, list[str]]] = {}
     for kind in ("rna", "dna"):
         if counts[kind].ndim == 1 or len(names) < 2:
             continue
         logs = np.log2(counts[kind].to_numpy() + 1.0)
-        seen = counts[f"{kind}_observed"].to_numpy()
+        seen = counts[f"{kind}_observed"].to_numpy().copy()
+        seen &= ~absent_oligos(counts, kind)[counts["oligo_index"].to_numpy()]
         spectra = [_spectrum(logs[:, r], seen[:, r]) for r in range(len(names))]
         varies = [not _is_mostly_full(logs[seen[:, r], r]) for r in range(len(names))]
         lags = {
@@ -129,6 +134,44 @@ def find_shifts(counts: xr.Dataset, names: list[str]) -> list[Finding]:
         Finding("shifted", who, _shift_in_words(who, k, at_0, at_k, kinds))
         for who, (k, at_0, at_k, kinds) in shifted.items()
     ]
+
+
+def absent_oligos(counts: xr.Dataset, kind: str) -> Mask:
+    """Return whether each oligo was not in each replicate, shape ``(n_oligos,
+    n_replicates)``: it has no read there, where ten or more are to be expected by its
+    reads in another replicate, and the median reads of the oligos in both.
+    """
+    of, n = counts["oligo_index"].to_numpy(), counts.sizes["oligo"]
+    seen = counts[f"{kind}_observed"].to_numpy()
+    total = group_sums(counts[kind].to_numpy() * seen, of, (n,))
+    depth = np.array([np.median(x[x > 0]) if x.any() else 0.0 for x in total.T])
+    per_depth = np.divide(total, depth, out=np.zeros_like(total), where=depth > 0)
+    expected = per_depth.max(axis=1, keepdims=True) * depth
+    return np.asarray((total == 0) & (expected >= _LEAST_READS))
+
+
+def find_apart(counts: xr.Dataset, names: list[str]) -> list[Finding]:
+    """Find replicates that a fifth of the oligos, ten or more, were not in, though
+    others have them: arms that are in different replicates cannot be compared.
+    """
+    if len(names) < 2:
+        return []
+    absent = absent_oligos(counts, "rna")
+    arms = counts["arm"].to_numpy().astype(str)
+    found = []
+    for name, lacks in zip(names, absent.T, strict=True):
+        n = int(lacks.sum())
+        if n < max(_LEAST_OLIGOS, _APART * len(lacks)):
+            continue
+        lone = np.unique(arms[lacks])
+        of_arms = f" (all of arm {quoted(lone[0])})" if len(lone) == 1 else ""
+        says = (
+            f"replicate {name} has no RNA of {n:,} of {len(lacks):,} oligos{of_arms}, of "
+            "which other replicates have reads; add the missing rows, for arms in different "
+            "replicates cannot be compared"
+        )
+        found.append(Finding("apart", (name,), says))
+    return found
 
 
 def _is_mostly_full(column: Array) -> bool:

@@ -20,6 +20,7 @@ from causalgia.mpra.counts.read_faults import (
     READS,
     Finding,
     ceiling,
+    find_apart,
     find_ceilings,
     find_few_reads,
     find_oligos_without_rna,
@@ -95,9 +96,11 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
     ``part_copied``: two replicates have equal reads in more cells than any two
     independent libraries (`causalgia.mpra.counts.read_faults.copied_share`), or cells
     that are a constant times the other's (`causalgia.mpra.counts.scaled_parts`).
-    ``shifted``: the rows of a replicate are some places off. ``ceiling``: reads
-    are cut off or level off, and effects shrink; a smooth saturation is seen only where
-    barcodes of an oligo differ in DNA (`causalgia.mpra.counts.saturation`). ``few_reads``: a library has less than
+    ``shifted``: the rows of a replicate are some places off. ``apart``: a fifth of the
+    oligos has no read in a replicate, though others have them. ``ceiling``: reads are
+    cut off or level off, and effects shrink; a smooth saturation is seen only where
+    barcodes of an oligo differ in DNA (`causalgia.mpra.counts.saturation`).
+    ``few_reads``: a library has less than
     a fiftieth of the others' reads. ``no_rna``: oligos whose RNA is far below that of
     all others. See `causalgia.mpra.counts.read_faults`.
 
@@ -139,7 +142,7 @@ def findings(counts: xr.Dataset, sums: xr.Dataset) -> list[Finding]:
         if one.verdict == "copied"
     }
     part = list(find_part_copies(counts, names, copies))
-    shifts = find_shifts(counts, names)
+    shifts = [*find_shifts(counts, names), *find_apart(counts, names)]
     excluded = {name for finding in shifts for name in finding.replicates}
     swapped = (
         [

@@ -1,0 +1,292 @@
+"""Tables of kircherlab/MPRAlib, jgockley62/Sample_MPRA_Data (GSE31982), shendurelab/MPRAflow,
+WangLabTHU/esMPRA and kmattioli/2018__lncRNA_promoter_MPRA: names of columns, lines of
+comments, and files that name others.
+
+The tables are written here with the names and layouts of these repositories.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import causalgia as cg
+from causalgia.cli import app
+from causalgia.errors import CountsError
+
+SIDE = pd.DataFrame({"oligo_name": ["a", "b"], "element": "u", "arm": ["ref", "alt"]})
+BARCODES = ["AACCGGTT", "CCGGTTAA", "GGTTAACC", "TTAACCGG"]
+OLIGOS = "aabb"
+ASSIGNMENT = pd.DataFrame({"barcode": BARCODES, "oligo": list(OLIGOS)})
+KEYS = ["barcode", "oligo_name"]
+
+
+def table(columns: list[str], keys: list[str] = KEYS, barcodes=BARCODES) -> str:
+    """Return a table whose column j has 10 (j + 1) + i in row i."""
+    rows = ["\t".join([*keys, *columns])]
+    for i, (barcode, oligo) in enumerate(zip(barcodes, OLIGOS, strict=True)):
+        cells = [str(10 * (j + 1) + i) for j in range(len(columns))]
+        rows.append("\t".join([barcode, oligo, *cells]))
+    return "\n".join(rows) + "\n"
+
+
+def read(folder: Path, text: str, side=SIDE, **settings):
+    path = folder / "counts.tsv"
+    path.write_text(text)
+    return cg.mpra.read_counts(path, side_table=side, **settings)
+
+
+def first_row(counts) -> tuple[list[int], list[int]]:
+    return counts["dna"].values[0].tolist(), counts["rna"].values[0].tolist()
+
+
+class TestNamesOfColumns:
+    @pytest.mark.parametrize(
+        "columns",
+        [
+            ["plasmid_1", "plasmid_2", "cDNA_1", "cDNA_2"],
+            ["pDNA_1", "pDNA_2", "mRNA_1", "mRNA_2"],
+            ["plasmid_DNA_1", "plasmid_DNA_2", "cDNA_1", "cDNA_2"],
+            ["input_1", "input_2", "output_1", "output_2"],
+            ["InputCount_rep1", "InputCount_rep2", "RNA_rep1", "RNA_rep2"],
+            ["gDNA1", "gDNA2", "cDNA1", "cDNA2"],
+            ["dnaCount1", "dnaCount2", "rnaCount1", "rnaCount2"],
+            ["DNAcount_1", "DNAcount_2", "RNAcount_1", "RNAcount_2"],
+            ["DNA_1", "DNA_2", "RNA_rep1", "RNA_rep2"],
+            ["DNA Rep 1", "DNA Rep 2", "RNA_R1", "RNA_R2"],
+            ["DNA.1", "DNA.2", "RNA.1", "RNA.2"],
+            ["DNA", "DNA.1", "RNA", "RNA.1"],
+            ["R1_DNA", "R2_DNA", "R1_RNA", "R2_RNA"],
+        ],
+        ids="".join,
+    )
+    def test_pair_dna_and_rna_of_a_replicate(self, tmp_path, columns):
+        assert first_row(read(tmp_path, table(columns))) == ([10, 20], [30, 40])
+
+    def test_of_plasmids_that_are_not_replicates_are_one_pool(self, tmp_path):
+        columns = ["plasmid_1", "plasmid_2", "plasmid_3", "cDNA_1", "cDNA_2"]
+        counts = read(tmp_path, table(columns))
+        assert counts["dna"].values[0] == 60
+        assert counts["rna"].values[0].tolist() == [40, 50]
+        assert "plasmid_1, plasmid_2 and plasmid_3 were summed" in str(
+            cg.report(counts)
+        )
+        assert read(tmp_path, table(["Input", "RNA_1", "RNA_2"]))["dna"].ndim == 1
+
+    def test_of_dna_that_have_no_pair_are_refused(self, tmp_path):
+        with pytest.raises(CountsError, match="replicate '2' has no column of rna"):
+            read(tmp_path, table(["gDNA_1", "gDNA_2", "gDNA_3", "cDNA_1", "cDNA_3"]))
+        with pytest.raises(CountsError, match="'DNA' appears twice; name .*DNA_1 and"):
+            read(tmp_path, table(["DNA", "RNA", "DNA", "RNA"]))
+        with pytest.raises(CountsError, match="line 1: column 'gc' is not a count"):
+            read(tmp_path, table(["plasmid_1", "RNA_1", "gc"]))
+
+    def test_of_cell_types_are_no_replicates(self, tmp_path):
+        columns = ["plasmid", "RNA_K562_rep1", "RNA_HepG2_rep1"]
+        with pytest.raises(CountsError, match=r"2 kinds \(K562_rep1; HepG2_rep1\)"):
+            read(tmp_path, table(columns))
+        counts = read(tmp_path, table(columns), replicates=["K562_rep1"])
+        assert counts["rna"].values[0].tolist() == [20]
+
+
+class TestNumbersInPlaceOfBarcodes:
+    def test_are_those_of_their_oligos(self, tmp_path):
+        text = table(["mRNA_Counts", "pDNA_Counts"], ["Tag", "Name"], "1212")
+        counts = read(tmp_path, text)
+        assert counts["barcode"].values.tolist() == ["a:1", "a:2", "b:1", "b:2"]
+        assert (
+            "barcodes are numbers within their oligos" in counts.attrs["table_format"]
+        )
+
+    def test_or_names(self, tmp_path):
+        names = ["BC0", "BC1", "BC2", "BC3"]
+        counts = read(tmp_path, table(["DNA", "RNA"], barcodes=names))
+        assert counts["barcode"].values.tolist() == names
+        one_wrong = [*BARCODES[:3], "BC3"]
+        with pytest.raises(CountsError, match="line 5: barcode 'BC3' is not of the le"):
+            read(tmp_path, table(["DNA", "RNA"], barcodes=one_wrong))
+
+
+class TestComments:
+    TEXT = table(["dna_count_1", "rna_count_1"])
+
+    @pytest.mark.parametrize(
+        ("above", "n"),
+        [("# one\n# two\n", 2), ("##\n#a\tb\tc\td\n", 2), ("# one\n#", 1)],
+        ids=["two", "with tabs", "header"],
+    )
+    def test_above_the_header_are_left_out(self, tmp_path, above, n):
+        counts = read(tmp_path, above + self.TEXT)
+        assert first_row(counts) == ([10], [20])
+        lines = f"{n} line{'s' * (n > 1)} of comments left out"
+        assert lines in counts.attrs["table_format"]
+
+    def test_lines_keep_their_numbers(self, tmp_path):
+        text = "# one\n" + self.TEXT.replace("\t22\n", "\t-22\n", 1)
+        text = text.replace("CCGGTTAA", "# two\nCCGGTTAA")
+        with pytest.raises(
+            CountsError, match=r"line 6: rna_count_1 of oligo 'b' is -2"
+        ):
+            read(tmp_path, text)
+        with pytest.raises(CountsError, match="line 2: column 'gc' is not a count"):
+            read(tmp_path, "# one\n" + table(["DNA", "RNA", "gc"]))
+
+    def test_names_that_begin_with_the_sign_are_no_comments(self, tmp_path):
+        text = table(["DNA", "RNA"], ["oligo_name", "label"]).replace("\tlabel", "")
+        rows = [line.split("\t") for line in text.splitlines()]
+        names = ["oligo_name", "#1", "#2", "#3", "#4"]
+        sums = "".join(
+            "\t".join([name, *row[-2:]]) + "\n"
+            for name, row in zip(names, rows, strict=True)
+        )
+        side = pd.DataFrame(
+            {"oligo_name": names[1:], "element": "u", "arm": list("wxyz")}
+        )
+        assert read(tmp_path, sums, side)["oligo"].values.tolist() == names[1:]
+
+    def test_in_side_tables_and_assignments(self, tmp_path):
+        side, assigned = tmp_path / "side.tsv", tmp_path / "barcodes.tsv"
+        side.write_text("# arms\n" + SIDE.to_csv(sep="\t", index=False))
+        assigned.write_text("# made today\n" + ASSIGNMENT.to_csv(sep="\t", index=False))
+        text = re.sub(r"\t[ab]\t", "\t", self.TEXT).replace("\toligo_name", "")
+        counts = read(tmp_path, text, side, assignment=assigned)
+        assert first_row(counts) == ([10], [20])
+
+
+class TestExperimentFiles:
+    """MPRAflow's and MPRAsnakeflow's ``experiment.csv``."""
+
+    def files(self, folder: Path, header: str, lines: list[str]) -> Path:
+        path = folder / "experiment.csv"
+        path.write_text("\n".join([header, *lines]) + "\n")
+        return path
+
+    def counted(self, folder: Path, name: str, add: int = 0) -> str:
+        rows = [f"{b}\t{10 + i + add}\t{20 + i}\n" for i, b in enumerate(BARCODES)]
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("".join(rows))
+        return name
+
+    def test_of_files_of_counts(self, tmp_path):
+        lines = [
+            f"{cell},{r},{self.counted(tmp_path, f'{cell}_{r}.tsv', r)}"
+            for cell in ("GBM", "HEK")
+            for r in (1, 2)
+        ]
+        path = self.files(tmp_path, "Condition,Replicate,COUNTS", lines)
+        settings = {"side_table": SIDE, "assignment": ASSIGNMENT}
+        with pytest.raises(CountsError, match=r"2 kinds \(GBM_1, GBM_2; HEK_1, HEK_2"):
+            cg.mpra.read_counts(path, **settings)
+        chosen = ["GBM_1", "GBM_2"]
+        counts = cg.mpra.read_counts(path, replicates=chosen, **settings)
+        assert counts["replicate"].values.tolist() == chosen
+        assert first_row(counts) == ([11, 12], [20, 20])
+        path = self.files(tmp_path, "Condition,Replicate,COUNTS", lines[:2])
+        counts = cg.mpra.read_counts(path, **settings)
+        assert counts["replicate"].values.tolist() == ["1", "2"]
+        (tmp_path / "GBM_2.tsv").unlink()
+        with pytest.raises(CountsError, match=r"line 3: there is no file .*GBM_2\.tsv"):
+            cg.mpra.read_counts(path, **settings)
+
+    def test_of_dna_and_rna_apart(self, tmp_path):
+        for name, n in (("d1", 3), ("d2", 4), ("r1", 4), ("r2", 2)):
+            rows = [f"{b}\t{10 + i}\n" for i, b in enumerate(BARCODES[:n])]
+            header = "Tags\tCounts\n" if name in ("d1", "r1") else ""
+            (tmp_path / f"{name}.tsv").write_text(header + "".join(rows))
+        lines = ["HEK,1,d1.tsv,r1.tsv", "HEK,2,d2.tsv,r2.tsv"]
+        path = self.files(tmp_path, "condition,replicate,dna,rna", lines)
+        counts = cg.mpra.read_counts(path, side_table=SIDE, assignment=ASSIGNMENT)
+        assert counts["dna"].values.tolist() == [[10, 10], [11, 11], [12, 12], [0, 13]]
+        assert counts["rna"].values.tolist() == [[10, 10], [11, 11], [12, 0], [13, 0]]
+        assert (
+            "2 barcodes that are in one of d2.tsv and r2.tsv"
+            in (counts.attrs["table_format"])
+        )
+        lines = ["HEK,1,d2.tsv,r1.tsv", "HEK,2,d2.tsv,r2.tsv"]
+        path = self.files(tmp_path, "condition,replicate,dna,rna", lines)
+        counts = cg.mpra.read_counts(path, side_table=SIDE, assignment=ASSIGNMENT)
+        assert counts["dna"].values.tolist() == [10, 11, 12, 13]
+        with pytest.raises(
+            CountsError, match=r"experiment file \(condition,replicate,"
+        ):
+            cg.mpra.read_counts(tmp_path / "r1.tsv", side_table=SIDE)
+        with pytest.raises(CountsError, match="barcodes and one count, without a head"):
+            cg.mpra.read_counts(tmp_path / "r2.tsv", side_table=SIDE)
+        with pytest.raises(CountsError, match="no names of oligos; .*assignment="):
+            cg.mpra.read_counts(path, side_table=SIDE)
+
+    def test_of_reads_that_were_counted_or_were_not(self, tmp_path):
+        header = "Condition,Replicate,DNA_BC_F,DNA_UMI,RNA_BC_F,RNA_UMI"
+        lines = ["HepG2,1,d1.fastq.gz,u.fastq.gz,r1.fastq.gz,v.fastq.gz"]
+        path = self.files(tmp_path, header, lines)
+        with pytest.raises(CountsError, match=r"line 2: 'd1.fastq.gz' and .* MPRAflow"):
+            cg.mpra.read_counts(path, side_table=SIDE, assignment=ASSIGNMENT)
+        self.counted(tmp_path, "HepG2/1/HepG2_1_counts.tsv")
+        counts = cg.mpra.read_counts(path, side_table=SIDE, assignment=ASSIGNMENT)
+        assert first_row(counts) == ([10], [20])
+
+    def test_from_the_shell(self, tmp_path):
+        rng = np.random.default_rng(0)
+        names = [f"{e}{arm}" for e in range(20) for arm in "ra"]
+        letters = ["".join(rng.choice(list("ACGT"), 12)) for _ in range(400)]
+        side, assigned = tmp_path / "side.tsv", tmp_path / "barcodes.tsv"
+        pd.DataFrame(
+            {
+                "oligo_name": names,
+                "element": [n[:-1] for n in names],
+                "arm": [n[-1] for n in names],
+            }
+        ).to_csv(side, sep="\t", index=False)
+        pd.DataFrame({"barcode": letters, "oligo": np.repeat(names, 10)}).to_csv(
+            assigned, sep="\t", index=False
+        )
+        for name in ("1.tsv", "2.tsv", "3.tsv"):
+            rows = [f"{b}\t{rng.poisson(50)}\t{rng.poisson(60)}\n" for b in letters]
+            (tmp_path / name).write_text("".join(rows))
+        path = self.files(
+            tmp_path,
+            "Condition,Replicate,COUNTS",
+            [f"A,{r},{r}.tsv" for r in (1, 2, 3)],
+        )
+        options = ["--design", side, "--assignment", assigned, "--control", "r"]
+        options += ["--out", tmp_path / "out"]
+        done = CliRunner().invoke(
+            app, ["mpra", "analyze", str(path), *map(str, options)]
+        )
+        assert done.exit_code == 0, done.output
+        assert "20 elements" in done.output
+
+
+class TestPickles:
+    def test_are_refused_with_the_command_that_writes_them_as_text(self, tmp_path):
+        known = {"a": set(BARCODES[:2]), "b": set(BARCODES[2:])}
+        path = tmp_path / "coords_to_barcodes.pickle"
+        path.write_bytes(pickle.dumps(known))
+        text = table(["DNA", "RNA"]).replace("\toligo_name", "")
+        text = re.sub(r"\t[ab]\t", "\t", text)
+        with pytest.raises(CountsError, match="pickle of Python, as MPRAflow") as error:
+            read(tmp_path, text, assignment=path)
+        cure = str(error.value).partition("assignment=: ")[2]
+        cure = cure.replace("python", sys.executable, 1)
+        subprocess.run(cure, shell=True, check=True, cwd=tmp_path)
+        counts = read(tmp_path, text, assignment=tmp_path / "barcodes.tsv")
+        assert first_row(counts) == ([10], [20])
+
+    def test_matrices_of_mpranalyze_are_refused(self, tmp_path):
+        for names in (
+            ["seq_id", "DNA_X_1_1", "DNA_X_2_1", "DNA_X_1_2"],
+            ["", "MT.1.0001", "MT.1.0002", "MT.1.0003"],
+        ):
+            text = "\t".join(names) + "\na\t1\t2\t3\nb\t4\t5\t0\n"
+            with pytest.raises(
+                CountsError, match="a matrix of MPRAnalyze, which fills"
+            ):
+                read(tmp_path, text)
