@@ -49,7 +49,7 @@ def wrong_values(right: Any) -> Iterator[Any]:
             yield dict.fromkeys(names, "no such name")
             yield dict.fromkeys(names, -1)
     elif isinstance(right, list | tuple) and len(right):
-        yield from (right[:1], [*right, *right], list(right)[::-1], list(right)[0])
+        yield from (right[:1], [*right, *right], list(right)[::-1], next(iter(right)))
         yield [right[0], "no such name"]
         if isinstance(right[0], str):
             yield [right[0][:-1] + "x", *right[1:]]
@@ -97,7 +97,9 @@ def values_in_words(text: str) -> Iterator[Any]:
         yield _number(found[2])
     for found in re.finditer(rf"(?:at least|at most) {_NUMBER}{sizes}", text):
         yield _number(found[1])
-    for found in re.finditer(rf"(?<!numbers )between {_NUMBER} and {_NUMBER}", text):
+    for found in re.finditer(
+        rf"(?<!numbers )(?<!numbers that are not )between {_NUMBER} and {_NUMBER}", text
+    ):
         yield (_number(found[1]) + _number(found[2])) / 2
     if "True or False" in text or "neither True nor False" in text:
         yield from (True, False)
@@ -137,9 +139,12 @@ def offers(
     if error.argument in names and error.example is not NOT_GIVEN:
         yield {argument: error.example}
     for part in (*error.cure, *error.then):
-        if isinstance(part, Setting) and part.name in names:
-            if part.value is not NOT_GIVEN:
-                yield {part.name: part.value}
+        if (
+            isinstance(part, Setting)
+            and part.name in names
+            and part.value is not NOT_GIVEN
+        ):
+            yield {part.name: part.value}
     text = str(error)
     for name, value in settings_in_words(text, names):
         yield {name: value}
@@ -273,7 +278,7 @@ def _changed(given: Mapping[str, Any], offer: Mapping[str, Any]) -> dict[str, An
 
 def _unless_gone(error: Exception | None) -> Exception | None:
     """Return an error, unless it is that an example wrote or removed its files."""
-    gone = ("exists already", "no such file", "No such file")
+    gone = ("exists already", "no such file", "No such file", "damaged")
     return None if any(words in str(error) for words in gone) else error
 
 

@@ -413,7 +413,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             **arguments(
                 cure_in(
                     refusal(selected_intervals, many(), select=object()),
-                    r"for example (select=0.05)",
+                    rr"for example (select=.*)",
                 )
             ),
         ),

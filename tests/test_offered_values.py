@@ -23,6 +23,7 @@ SLOW = {
     *("plot.null_shift", "plot.ranks", "plot.tipping_point", "predict.export_onnx"),
     *("propose", "refutation.other_null_models", "refute", "report"),
     *("tipping_point", "attribution.dfim", "experiments.share_of_predictors"),
+    *("analyze", "benchmark.cases", "posterior.profile", "predict.from_keras_h5"),
 }
 """Calls whose examples take long; what they check, other calls check as well."""
 

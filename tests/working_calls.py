@@ -11,13 +11,11 @@ import functools
 import importlib
 import inspect
 import io
-import os
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from causalgia.errors import MissingExtraError

@@ -520,7 +520,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     if values.ndim < 1 or wrong.any():
         raise EstimateError(
             f"p has shape {values.shape} and {int(wrong.sum())} numbers that are not "
-            "between 0 and 1"
+            "between 0 and 1; give an array of p-values, a row for each hypothesis"
         )
     above = np.asarray(parents)
     if (
