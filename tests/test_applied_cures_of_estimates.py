@@ -413,7 +413,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             **arguments(
                 cure_in(
                     refusal(selected_intervals, many(), select=object()),
-                    rr"for example (select=.*)",
+                    r"for example (select=.*)",
                 )
             ),
         ),
