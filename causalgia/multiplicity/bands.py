@@ -634,7 +634,7 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
             example=(
                 0.05
                 if "p_adjusted" in estimates
-                else [str(name) for name in estimates["contrast"].to_numpy()[:2]]
+                else estimates["contrast"].to_numpy()[:2].tolist()
             ),
         )
     if chosen.dtype == bool:
