@@ -153,7 +153,7 @@ def confirm(
             "confirmation on another"
         )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
-    names = _selected_names(select)
+    names = _selected_names(select, analysis.weights_by_contrast)
     arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh_null_model(whole)
     if whole.blocks not in (None, "parent"):
@@ -217,7 +217,9 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
     return design
 
 
-def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
+def _selected_names(
+    select: str | Iterable[str] | xr.Dataset, known: Iterable[str]
+) -> list[str]:
     """Return the unique selected names, or the contrasts of decisions that have a
     direction.
     """
@@ -240,8 +242,12 @@ def _selected_names(select: str | Iterable[str] | xr.Dataset) -> list[str]:
     given = as_names(select)
     if given is None:
         raise DesignError(
-            "select= takes names of arms or contrasts, or decisions of cg.analyze, not "
-            f"{type(select).__name__}; for example select=['GATA1', 'TAL1']"
+            argument="select",
+            need=(
+                "takes names of arms or contrasts, or decisions of cg.analyze, not "
+                f"{type(select).__name__}"
+            ),
+            example=list(known)[:2],
         )
     names = list(dict.fromkeys(given))
     if not names:

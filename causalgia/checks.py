@@ -370,16 +370,17 @@ def four_digits(value: float) -> str:
     return f"{float(text):.0f}" if 1e4 <= abs(float(text)) < 1e7 else text
 
 
-def as_count(value: object, name: str) -> int:
+def as_count(value: object, name: str, *, least: int = 1) -> int:
     """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is
-    below 2^32.
+    below 2^32. `least` is the smallest number that the message offers, where the caller
+    refuses smaller ones itself.
     """
     most = 32 if name == "length" else 48
     if not is_whole(value) or not 1 <= value < 2**most:
         raise DesignError(
             argument=name,
             value=value,
-            need=f"must be a whole number of at least 1 (and below 2^{most})",
+            need=f"must be a whole number of at least {least} (and below 2^{most})",
         )
     return int(value)
 

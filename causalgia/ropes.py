@@ -162,7 +162,11 @@ class Rope:
         if isinstance(rope, Mapping):
             if not rope:
                 raise DecisionError(
-                    argument="rope", value=rope, need="names no task", cure=WAYS
+                    argument="rope",
+                    value=rope,
+                    need="names no task",
+                    cure=WAYS,
+                    code="no region",
                 )
             return cls("by task", tuple(_of_task(*item) for item in rope.items()))
         return cls("numbers", rope_ends(rope))

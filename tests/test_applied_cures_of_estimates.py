@@ -406,7 +406,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             **arguments(
                 cure_in(
                     refusal(selected_intervals, many(), select=object()),
-                    r"for example (select=0.05)",
+                    r"for example (select=.*)",
                 )
             ),
         ),

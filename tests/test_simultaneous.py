@@ -573,7 +573,8 @@ def test_statistics_that_do_not_fit_their_factor_are_refused() -> None:
         (10.0, 1.0),
     ):
         with pytest.raises(
-            EstimateError, match="df is positive, ci_prob between 0 and 1"
+            EstimateError,
+            match="df=.* is not positive|ci_prob=.* is not between 0 and 1",
         ):
             equicoordinate(np.eye(2), df, ci_prob=ci_prob)
 

@@ -223,7 +223,7 @@ def cases(*, n_sequences: int = 60, rng: RNG = 0) -> tuple[Case, ...]:
     >>> [case.name for case in cases(n_sequences=40)][:4]
     ['sum', 'AND', 'OR', 'OR, one site']
     """
-    n, key = as_count(n_sequences, "n_sequences"), root_key(rng)
+    n, key = as_count(n_sequences, "n_sequences", least=FEWEST), root_key(rng)
     if n < FEWEST:
         raise AttributionError(
             f"n_sequences={n} is too few for methods that split them; give {FEWEST} or "

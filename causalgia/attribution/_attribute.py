@@ -72,6 +72,7 @@ _OVER_BASELINES = (
     "occlusion",
 )
 _BY_POSITION = ("shapley", "occlusion")
+_BY_ANSWERS = ("ism", *_BY_POSITION)
 _OCCLUSION_WIDTH = 5
 _USUAL_N = 64
 _LEAST_PATH_POINTS = 16
@@ -196,8 +197,11 @@ def attribute(
     [1.0, 1.0, 0.0, 1.0]
     """
     check_predictor(predictor, "cg.attribute")
+    gives_gradients = hasattr(predictor, "module")
     if method not in get_args(Method):
-        known = list(get_args(Method))
+        known = [
+            name for name in get_args(Method) if name in _BY_ANSWERS or gives_gradients
+        ]
         hint = nearest(
             str(method), known, then=f"use one of {', '.join(map(quoted, known))}"
         )

@@ -600,12 +600,12 @@ def attention(
 
     network = as_torch_predictor(predictor, "attention")
     of = as_explained(sequences)
-    part = as_layer(network.module, layer, "output")
     known = {
         name: one
         for name, one in network.module.named_modules()
         if isinstance(one, nn.MultiheadAttention)
     }
+    part = as_layer(network.module, layer, "output", of_use=list(known))
     if layer not in known:
         has = (
             f"the network's are {', '.join(map(quoted, known))}"

@@ -4,7 +4,7 @@ they read. Needs torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -79,8 +79,11 @@ def same_options(whole: TorchPredictor) -> dict[str, Any]:
     }
 
 
-def as_layer(network: nn.Module, layer: str, side: str) -> nn.Module:
-    """Return the layer of that name.
+def as_layer(
+    network: nn.Module, layer: str, side: str, *, of_use: Sequence[str] = ()
+) -> nn.Module:
+    """Return the layer of that name; an error proposes one of `of_use`, if there are
+    such.
 
     Raises
     ------
@@ -97,15 +100,16 @@ def as_layer(network: nn.Module, layer: str, side: str) -> nn.Module:
         name: part for name, part in network.named_modules() if name
     }
     if layer not in known:
-        listed = ", ".join(map(quoted, list(known)[:40])) + (
-            f" and {len(known) - 40} more" if len(known) > 40 else ""
+        names = list(of_use or known)
+        listed = ", ".join(map(quoted, names[:40])) + (
+            f" and {len(names) - 40} more" if len(names) > 40 else ""
         )
         has = (
             f"it has {listed}"
             if known
             else "it has none: address layers of a network that is made of modules"
         )
-        near = nearest(str(layer), list(known)) or ""
+        near = nearest(str(layer), names) or ""
         raise AttributionError(
             f"layer={quoted(layer)} is not a layer of {type(network).__name__}{near}; "
             f"{has}"

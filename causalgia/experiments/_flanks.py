@@ -41,6 +41,7 @@ CONTROL = "untreated"
 PARTS = ("core in flanks", "core", "flanks alone")
 _KEY = 0  # of the flanks, a fixed choice of the design
 _ATTEMPTS = 100
+_FEWEST_FLANKS = 3
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,9 @@ def flanks(
             f"at={at}: {width} bases to the left of the core are needed for its flank; "
             f"at={width} or more"
         )
-    drawn = _sample_flanks(core, width, as_count(n_flanks, "n_flanks"))
+    drawn = _sample_flanks(
+        core, width, as_count(n_flanks, "n_flanks", least=_FEWEST_FLANKS)
+    )
     arms, rows = [Arm(CONTROL, Untreated())], {"core": dict[str, float]()}
     labels = {"part": {"core": "mean over flanks"}, "flank": dict[str, str]()}
     for flank in drawn:
@@ -197,7 +200,7 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
     from causalgia.sequences import encode
     from causalgia.sequences.random import random_integers
 
-    if n < 3:
+    if n < _FEWEST_FLANKS:
         raise DesignError(
             f"n_flanks={n}: three or more pairs of flanks are needed to say how they "
             "differ"

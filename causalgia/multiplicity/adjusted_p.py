@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import is_real, nearest
+from causalgia.checks import is_real, is_whole, nearest
 from causalgia.choices import STEPWISE, Stepwise
 from causalgia.errors import EstimateError, quoted
 from causalgia.former_names import former_arguments
@@ -322,10 +322,16 @@ def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
     0.9975
     """
     _check_rate("ci_prob", ci_prob)
-    if not 1 <= n_selected <= n_tests:
+    if not is_whole(n_tests) or n_tests < 1:
         raise EstimateError(
-            f"{n_selected} selected of {n_tests}: select from 1 to {n_tests} to have "
-            "intervals for them"
+            argument="n_tests",
+            value=n_tests,
+            need="must be a whole number of at least n_selected, 1 or more",
+        )
+    if not is_whole(n_selected) or not 1 <= n_selected <= n_tests:
+        raise EstimateError(
+            f"{quoted(n_selected)} selected of {n_tests}: select from 1 to {n_tests} to "
+            "have intervals for them"
         )
     return 1 - n_selected * (1 - ci_prob) / n_tests
 
@@ -514,7 +520,7 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
     if values.ndim < 1 or wrong.any():
         raise EstimateError(
             f"p has shape {values.shape} and {int(wrong.sum())} numbers that are not "
-            "between 0 and 1"
+            "between 0 and 1; give an array of p-values, a row for each hypothesis"
         )
     above = np.asarray(parents)
     if (

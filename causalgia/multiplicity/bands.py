@@ -627,8 +627,14 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
     chosen = np.asarray([select] if isinstance(select, str) else select)
     if chosen.ndim == 0:
         raise EstimateError(
-            f"select={quoted(select)} is not a number, a list of names or a mask; for "
-            "example select=0.05"
+            argument="select",
+            value=select,
+            need="is not a number, a list of names or a mask",
+            example=(
+                0.05
+                if "p_adjusted" in estimates
+                else estimates["contrast"].to_numpy()[:2].tolist()
+            ),
         )
     if chosen.dtype == bool:
         if chosen.shape not in ((len(ace),), ace.shape):

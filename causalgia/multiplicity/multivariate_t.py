@@ -351,9 +351,14 @@ def _unit_columns(t: Array, factor: Array, df: float, ci_prob: float) -> Array:
             "a statistic or its correlation is not finite; leave the contrast out or "
             "repair it"
         )
-    if not df > 0 or not 0 < ci_prob < 1:
+    if not df > 0:
+        raise EstimateError(argument="df", value=df, need="is not positive", example=20)
+    if not 0 < ci_prob < 1:
         raise EstimateError(
-            f"df={df}, ci_prob={ci_prob}: df is positive, ci_prob between 0 and 1"
+            argument="ci_prob",
+            value=ci_prob,
+            need="is not between 0 and 1",
+            example=0.95,
         )
     length = root_sum_squares(f)[0]
     if not (length > 0).all():

@@ -45,7 +45,7 @@ from causalgia.planning.power_functions import (
     least_integer,
     verdict_probability,
 )
-from causalgia.ropes import Rope, RopeLike
+from causalgia.ropes import IN_NUMBERS, Rope, RopeLike
 from causalgia.schema import check_no_positions
 from causalgia.types import Array, EstimateTable
 from causalgia.verdicts.rare_effects import as_rare
@@ -513,7 +513,12 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
     """Return the ends of the region of each effect on the contrast's scale, and its
     description.
     """
-    parsed = Rope.parse(rope, plan.null)
+    try:
+        parsed = Rope.parse(rope, plan.null)
+    except DecisionError as error:
+        if plan.source is not None or error.code != "no region":
+            raise
+        raise error.replace(cure=IN_NUMBERS[:-3]) from None
     if plan.source is None and parsed.kind not in ("numbers", "direction"):
         raise DecisionError(
             argument="rope",

@@ -201,7 +201,7 @@ def _ends(rope: Any) -> tuple[Array, Array]:
                 cure="give the lower end first",
             )
         return low, high
-    return tuple(map(np.asarray, Rope.parse(rope).ends(["effect"])[0]))  # type: ignore[return-value]  # two
+    return tuple(map(np.asarray, Rope.parse(rope, fixed=True).ends(["effect"])[0]))  # type: ignore[return-value]  # two
 
 
 def _hall_coefficients(n: Array) -> list[tuple[Array, float]]:

@@ -363,7 +363,7 @@ class Decided(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
-            rope = None if self.rope is None else Rope.parse(self.rope)
+            rope = None if self.rope is None else Rope.parse(self.rope, fixed=True)
         except DecisionError as error:
             raise error.at("Decided") from None
         if rope is None or not rope.is_fixed:

@@ -17,7 +17,7 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
-from causalgia.checks import nearest
+from causalgia.checks import as_count, nearest
 from causalgia.choices import ROPE_IN_WORDS
 from causalgia.design import Design, Genomic
 from causalgia.errors import (
@@ -162,6 +162,8 @@ class Experiment(Design):
     def __post_init__(self) -> None:
         from causalgia.trial.attributes import check_analysis, check_matched_region
 
+        if isinstance(self.analysis, Analysis) and self.analysis.target != "units":
+            as_count(self.n_units, "n_units", least=2)
         super().__post_init__()
         if self.named_contrasts is None:
             raise DesignError(

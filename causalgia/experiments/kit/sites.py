@@ -64,8 +64,9 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     """
     if isinstance(values, str):
         raise DesignError(
-            f"{name}={quoted(values)} is text; give a position counted from 0, or a "
-            "list such as [4, 12]"
+            f"{name}={quoted(values)} is text; give "
+            + ("a position counted from 0, or a list" if least == 1 else "positions")
+            + " such as [4, 12]"
         )
     listed = list(values) if isinstance(values, Iterable) else [values]
     places = tuple(as_position(value, name) for value in listed)

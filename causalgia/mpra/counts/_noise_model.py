@@ -489,8 +489,8 @@ def _barcode_numbers(
         mean = np.array(np.nan)
     if mean.shape not in ((), (n,)) or not np.isfinite(mean).all() or (mean < 0).any():
         raise CountsError(
-            f"n_barcodes= takes one number of at least 0, or one for each of the {n} "
-            "oligos"
+            f"n_barcodes= takes one number above 0, for example n_barcodes=10, or "
+            f"one for each of the {n} oligos, 0 or more"
         )
     mean = np.broadcast_to(mean, n)
     if least is not None:

@@ -1,0 +1,87 @@
+"""What an error offers instead of a wrong argument is taken: every argument of every
+public call that has an example, wrong in a score of ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from offers import Trial, trials
+from working_calls import methods, public
+
+import causalgia as cg
+
+SLOW = {
+    *("DinucleotideShuffle", "KletShuffle", "Markov", "attribution.filters"),
+    *("attribution.match", "benchmark.interpretation", "calibrate", "check"),
+    *("confirm", "discover", "experiments.greedy_tiles", "experiments.junctions"),
+    *("experiments.null_models", "experiments.tile_placement"),
+    *("experiments.tile_search", "from_effects", "mpra.barcodes", "mpra.cheapest"),
+    *("mpra.split_duplicates", "multiplicity.sign_flip_max_t", "plot.against"),
+    *("plot.null_shift", "plot.ranks", "plot.tipping_point", "predict.export_onnx"),
+    *("propose", "refutation.other_null_models", "refute", "report"),
+    *("tipping_point", "attribution.dfim", "experiments.share_of_predictors"),
+    *("analyze", "benchmark.cases", "posterior.profile", "predict.from_keras_h5"),
+}
+"""Calls whose examples take long; what they check, other calls check as well."""
+
+OF_THE_DATA = {
+    ("decide", "rope"): "'0.2 sd' needs a control arm, 'placebo' placebos",
+    ("multiplicity.equivalence", "rope"): "the same",
+    ("verdicts.heterogeneity", "rope"): "the same",
+    ("experiments.aliases", "n_factors"): "the generators name other factors",
+    ("experiments.fraction", "n_factors"): "the generators name other factors",
+    ("experiments.necessity", "tile_width"): "a shuffle of k-lets needs 2 k bases",
+    ("experiments.sufficiency", "tile_width"): "a shuffle of k-lets needs 2 k bases",
+    ("experiments.variants", "length"): "one base is the same in all windows",
+    ("experiments.variants", "n_null"): "the strata need more, with a region",
+    ("mpra.library", "oligo_length"): "the adapters take their bases of it",
+    ("mpra.variant_tiles", "insert_length"): "the alleles and offsets need more",
+    ("sequences.variant_windows", "length"): "the alleles need more",
+    ("sequences.read_variants", "schema"): "one file has one of the schemas",
+    ("design.Copy", "at"): "a copy may not overlap its source",
+    ("experiments.motif_pair", "distances"): "the motifs are longer",
+    ("experiments.motif_pairs", "distances"): "the motifs are longer",
+    ("sample_size", "rope"): "no number of units suffices where the effect is 0",
+    ("attribute", "method"): "an edit of one argument cannot give the other's",
+}
+"""Offers that are right for the argument alone, and refused for what else is given; the
+second error says so.
+"""
+
+
+def callables() -> Iterator[tuple[str, Any]]:
+    for name, value in public():
+        yield name, value
+        if isinstance(value, type):
+            yield from methods(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        pytest.param(name, value, id=name)
+        for name, value in callables()
+        if name not in SLOW and ">>>" in (value.__doc__ or "")
+    ],
+)
+def test_what_an_error_offers_is_taken(name, value, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused = [
+        str(one)
+        for one in trials(name, value)
+        if one.after is not None and (name, one.argument) not in OF_THE_DATA
+    ]
+    assert not refused, "\n".join(refused[:3])
+
+
+def test_offers_are_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made: list[Trial] = list(trials("simultaneous", cg.simultaneous))
+    assert sum(one.offer is not None and one.after is None for one in made) > 20
+
+
+def test_every_exception_is_one_of_a_callable():
+    assert {name for name, _ in OF_THE_DATA} | SLOW <= {name for name, _ in callables()}
