@@ -74,6 +74,8 @@ intersphinx_mapping = (
 
 html_theme = "pydata_sphinx_theme"
 html_title = "causalgia"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_end": ["theme-switcher"],

@@ -104,7 +104,7 @@ def screen(decisions: Any) -> plt.Figure:
         axes.plot(rows.index, rows["shrunken"], "o", ms=5, color=colors[verdict],
                   label=f"shrunken, {verdict}")  # fmt: skip
     for i, row in table[table["verdict"] == "increases"].iterrows():
-        below = i % 2  # neighbours of like size do not cover each other's names
+        below = i % 2  # neighbors of like size do not cover each other's names
         axes.annotate(row["term"], (i, row["shrunken"]), (-7, -13 if below else 5), size=8, ha="right",
                       textcoords="offset points")  # fmt: skip
     axes.set(xlabel="sixty words", ylabel="effect (log intensity)", xticks=[])

@@ -8,15 +8,18 @@ import inspect
 import re
 from collections.abc import Iterator
 
-from docutils import nodes
-from latex2mathml.converter import convert
+try:  # the examples below run where the site is not built
+    from docutils import nodes
+    from latex2mathml.converter import convert
+except ImportError:
+    nodes = convert = None
 
 _SECTION = re.compile(r"^(Other )?Parameters$")
 _NAMES = re.compile(r"^\*{0,2}\w+(, \*{0,2}\w+)*$")
 _CODE = re.compile(r"^(?:cg\.|causalgia\.)?([A-Za-z_][\w.]*)(?:\(.*\))?$", re.DOTALL)
 
 
-def types_of_parameters(app, what, name, obj, options, lines: list[str]) -> None:
+def types_of_parameters(_app, _what, _name, obj, _options, lines: list[str]) -> None:
     """Write the annotation of each parameter behind its name, before numpydoc reads the
     docstring; types that the docstring gives are left.
     """
@@ -45,7 +48,7 @@ def annotation(parameter: inspect.Parameter) -> str:
 
     Examples
     --------
-    >>> def f(ci_prob: float = 0.95, rng: "int | None" = None): ...
+    >>> def f(ci_prob: float = 0.95, rng: int | None = None): ...
     >>> [annotation(one) for one in inspect.signature(f).parameters.values()]
     ['float, default 0.95', 'int | None']
     """
@@ -58,29 +61,41 @@ def annotation(parameter: inspect.Parameter) -> str:
     default = parameter.default
     if isinstance(default, bool | int | float | str) and default != "":
         text += f", default {default!r}"
-    return text.replace("*", r"\*")
+    return re.sub(r"([*_])(?!\w)", r"\\\1", text)
 
 
 def link_names(app, doctree, docname: str) -> None:
-    """Make each name in code font a link to its page, except in headings and links."""
-    objects = app.env.domains["py"].objects
-    for literal in list(doctree.findall(nodes.literal)):
-        inside = literal.parent
+    """Make each name in code font a link to its page, and the path of each page too,
+    except in headings and links.
+    """
+    for written in list(doctree.findall(_is_code)):
+        inside = written.parent
         while inside is not None and not isinstance(inside, nodes.reference):
             inside = inside.parent
-        within_title = isinstance(literal.parent, nodes.title)
-        found = _CODE.match(literal.astext())
-        if inside is not None or within_title or not found:
+        if inside is not None or isinstance(written.parent, nodes.title):
             continue
-        entry = objects.get(f"causalgia.{found[1].rstrip('.')}")
-        if entry is None or entry.docname == docname:
+        page, place = _page_of(app.env, written.astext())
+        if page in ("", docname):
             continue
-        target = app.builder.get_relative_uri(docname, entry.docname)
-        link = nodes.reference(
-            "", "", refuri=f"{target}#{entry.node_id}", internal=True
-        )
-        literal.parent.replace(literal, link)
-        link += literal
+        uri = app.builder.get_relative_uri(docname, page) + place
+        link = nodes.reference("", "", refuri=uri, internal=True)
+        written.parent.replace(written, link)
+        link += nodes.literal("", written.astext())
+
+
+def _is_code(node) -> bool:
+    """Tell text in code font, and a name of the root in single backticks."""
+    by_name = isinstance(node, nodes.emphasis) and node.astext().startswith("cg.")
+    return isinstance(node, nodes.literal) or by_name
+
+
+def _page_of(env, text: str) -> tuple[str, str]:
+    """Return the page of a name or path, and the place on it; both empty if none."""
+    if path := re.fullmatch(r"docs/([\w/-]+)\.md", text):
+        return (path[1], "") if path[1] in env.found_docs else ("", "")
+    name = _CODE.match(text)
+    found = name and env.domains["py"].objects.get(f"causalgia.{name[1].rstrip('.')}")
+    return (found.docname, f"#{found.node_id}") if found else ("", "")
 
 
 def inline_formula(self, node) -> None:
@@ -94,7 +109,7 @@ def formula(self, node) -> None:
     text = node.astext()
     if r"\\" in text and r"\begin" not in text:
         text = rf"\begin{{aligned}}{text}\end{{aligned}}"
-    self.body.append(f'<div class="math">{convert(text, display="block")}</div>\n')
+    self.body.append(f'<div class="formula">{convert(text, display="block")}</div>\n')
     raise nodes.SkipNode
 
 
