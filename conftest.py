@@ -23,6 +23,7 @@ if importlib.util.find_spec("torch") is None:
         "causalgia/benchmark/_cases.py",
         "causalgia/benchmark/_interpretation.py",
         "causalgia/refutation/predictor_faults.py",
+        "docs/coming_from_tangermeme.md",
         "docs/howto/long_context.md",
         "docs/howto/many_edits.md",
         "docs/howto/own_interpretation_method.md",
