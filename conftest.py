@@ -31,6 +31,7 @@ if importlib.util.find_spec("torch") is None:
         "docs/howto/trial_file.md",
         "docs/howto/models/*.md",
         "docs/howto/what_a_network_carries.md",
+        "causalgia/networks/torch_*.py",
         "causalgia/zoo/torch_*.py",
         "causalgia/zoo/trained.py",
         "tests/test_*torch*.py",

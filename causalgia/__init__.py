@@ -57,6 +57,9 @@ if TYPE_CHECKING:
         paper as paper,
     )
     from causalgia import (
+        networks as networks,
+    )
+    from causalgia import (
         planning as planning,
     )
     from causalgia import (
