@@ -91,7 +91,7 @@ test-bare: $(BARE)/.installed
 $(BARE)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BARE)
 	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e . --group dev
+	$(BARE)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[jaspar]' --group dev
 	@touch $@
 
 # The oldest versions that pyproject.toml allows, on the oldest Python: what it takes to import, ask, analyze and draw.
@@ -103,14 +103,14 @@ test-lowest: $(LOWEST)/.installed
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints-lowest.txt -e . --group test
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints-lowest.txt -e '.[jaspar]' --group test
 	@touch $@
 
 constraints-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade uv
 	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --no-header --no-annotate \
-		pyproject.toml --group test --output-file constraints-lowest.txt
+		pyproject.toml --extra jaspar --group test --output-file constraints-lowest.txt
 
 # Properties by examples that the gate does not try: others each time, 1,000 of each rather than 60.
 explore: setup

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         experiments as experiments,
         mpra as mpra,
         multiplicity as multiplicity,
+        networks as networks,
         paper as paper,
         planning as planning,
         plot as plot,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import causalgia
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
 NOTEBOOKS = HERE / "notebooks"
 NOTEBOOKS.mkdir(exist_ok=True)
 for notebook in (HERE.parent / "notebooks").glob("*.py"):
@@ -20,9 +22,12 @@ release = version = causalgia.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "sphinx_copybutton",
+    "sphinx_design",
     "numpydoc",
     "myst_nb",
+    "site_extension",
 ]
 exclude_patterns = [
     "_build",
@@ -31,13 +36,13 @@ exclude_patterns = [
     "_schema_table.md",
     "_attribute_table.md",
     "howto/_*.md",
-    "decisions/*",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
 
 templates_path = ["_templates"]
 autosummary_generate = True
-autodoc_typehints = "none"
+autodoc_typehints = "signature"
+default_role = "autolink"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -50,8 +55,27 @@ nb_execution_in_temp = False
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 
+html_math_renderer = "mathml"
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+# Their inventories are read where there is a network: DOCS_ONLINE=1 make docs
+intersphinx_mapping = (
+    {
+        "arviz": ("https://python.arviz.org/en/stable", None),
+        "numpy": ("https://numpy.org/doc/stable", None),
+        "pandas": ("https://pandas.pydata.org/docs", None),
+        "python": ("https://docs.python.org/3", None),
+        "torch": ("https://docs.pytorch.org/docs/stable", None),
+        "xarray": ("https://docs.xarray.dev/en/stable", None),
+    }
+    if os.environ.get("DOCS_ONLINE")
+    else {}
+)
+
 html_theme = "pydata_sphinx_theme"
 html_title = "causalgia"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
@@ -93,7 +117,6 @@ def attribute_table() -> str:
 
 (HERE / "_schema_table.md").write_text(schema_table())
 (HERE / "_attribute_table.md").write_text(attribute_table())
-sys.path.insert(0, str(HERE))
 import api_pages  # noqa: E402
 import trial_file_tables  # noqa: E402
 

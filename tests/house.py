@@ -43,7 +43,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("calibration"), Room("_confirm"), Room("experiments")),
     (Room("_check"),),
     (Room("_run"),),
-    (Room("zoo", "experiment", BOTH),),
+    (Room("zoo", "experiment", BOTH), Room("networks", "experiment", BOTH)),
     (Room("trial", "experiment"),),
     (Room("design", "experiment"), Room("predict", "experiment", BOTH)),
     (Room("sequences", "experiment", ("numba",)),),

@@ -6,15 +6,22 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from causalgia.errors import SequenceError
+from causalgia.errors import MissingExtraError, SequenceError
 from causalgia.sequences import Motif, motif, strength_ladder
-from causalgia.sequences.motif_names import core_motifs, profiles
+from causalgia.sequences.motif_names import (
+    as_release,
+    core_motifs,
+    factor_class,
+    named_motifs,
+    profiles,
+)
 from causalgia.sequences.motif_scores import step_scores
 
 RELEASE = "JASPAR2024"
@@ -34,6 +41,48 @@ JASPAR = (
 
 def refused(message: str):
     return pytest.raises(SequenceError, match=re.escape(message))
+
+
+# --- without pyjaspar -----------------------------------------------------------------
+
+
+@pytest.fixture
+def no_pyjaspar(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyjaspar", None)
+
+
+def test_a_string_of_bases_and_a_file_need_no_database(no_pyjaspar, tmp_path):
+    path = tmp_path / "one.jaspar"
+    path.write_text(JASPAR.split(">MA0002")[0])
+    (tmp_path / "matrices").write_bytes(path.read_bytes())
+    assert motif("AGATAAG").consensus == "AGATAAG"
+    assert motif("ugcaug").consensus == "TGCATG"
+    assert motif(str(path)).identifier == "MA0001.1"
+    assert motif(str(tmp_path / "matrices")).identifier == "MA0001.1"
+    assert factor_class(motif(str(path))) == ("", "")
+
+
+@pytest.mark.parametrize("name", ["GATA1", "MA0035.4", "WGATAR", "SRY"])
+def test_what_may_be_a_name_says_what_looks_it_up(no_pyjaspar, name):
+    with pytest.raises(MissingExtraError, match="pip install 'causalgia.jaspar.'") as e:
+        motif(name)
+    message = str(e.value)
+    assert message.startswith(repr(name))
+    if set(name) <= set("WGATRSY"):  # the cure it gives for a string
+        assert re.search(r"cg\.(sequences\.Motif\.from_iupac\(.*\))", message)
+        assert Motif.from_iupac(name).consensus
+    with pytest.raises(MissingExtraError, match="JASPAR is looked up in pyjaspar"):
+        named_motifs("JASPAR")
+
+
+def test_no_core_profile_of_vertebrates_has_the_name_of_a_string_of_bases():
+    names = {
+        x.name.upper() for x in profiles(as_release(None)) if x.collection == "CORE"
+    }
+    of_vertebrates = {one.name.upper() for one in core_motifs()}
+    assert {"AG", "CT"} <= names  # of plants and of insects
+    assert len(of_vertebrates) > 700
+    assert not [name for name in of_vertebrates if set(name) <= set("ACGTU")]
 
 
 # --- JASPAR ---------------------------------------------------------------------------

@@ -326,6 +326,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported():
 
     def modules(lines: list[str]) -> set[str]:
         names = {re.match(r"[\w-]+", line)[0].replace("-", "_") for line in lines}
+        names -= {"causalgia"}  # an extra that has another's
         return {"modiscolite" if name == "modisco_lite" else name for name in names}
 
     brought = {"pytensor"}  # by pymc, of whose models it is the language

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from os import PathLike
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,11 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import similar_names
 from causalgia.choices import BASES
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import MissingExtraError, SequenceError, quoted
 from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
 
+_PLAIN = frozenset((*BASES, "U"))
 _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
 
 
@@ -47,7 +49,8 @@ def motif(
 
     The result records the choice: ``identifier`` is the accession with its version,
     ``source`` the release or the path. Counts become probabilities without a
-    pseudocount. JASPAR is read from the copy inside pyjaspar: nothing is downloaded.
+    pseudocount. JASPAR is read from the copy inside pyjaspar (``pip install
+    'causalgia[jaspar]'``): nothing is downloaded.
 
     Parameters
     ----------
@@ -74,6 +77,9 @@ def motif(
         collections that have it), a name has profiles of several taxa, a file of
         several motifs comes without `name`, `name` is given where it has no meaning, or
         a table is invalid or its labels do not identify the bases.
+    MissingExtraError
+        If pyjaspar is not installed, and `what` is a name, an identifier or a string
+        with ambiguous letters, which might be a name.
 
     References
     ----------
@@ -95,7 +101,13 @@ def motif(
     'GA'
     """
     if isinstance(what, str) and not what.endswith(_SUFFIXES):
-        return _from_string(what, taxon, as_release(release), name)
+        if find_spec("pyjaspar") is None and release is None:
+            if is_file(what) or "/" in what:
+                return _from_file(what, name)
+            if what and taxon == "vertebrates" and set(what.upper()) <= _PLAIN:
+                _check_no_name(name, quoted(what))  # none of its names is such a string
+                return Motif.from_iupac(what)
+        return _from_string(what, taxon, as_release(release, what), name)
     if isinstance(what, str | PathLike):
         return _from_file(what, name)
     if isinstance(what, Motif):
@@ -395,9 +407,7 @@ def names_elsewhere(what: str, *, release: str) -> tuple[str, ...]:
 
 def fetch(profile: Profile, *, release: str) -> Motif:
     """Read a profile's counts and return its motif, without a pseudocount."""
-    from pyjaspar import jaspardb
-
-    database = jaspardb(release)
+    database = _database(release)
     with closing(database.conn):
         counts = database.fetch_motif_by_id(profile.identifier).counts
     rows = list(zip(*(counts[base] for base in BASES), strict=True))
@@ -423,8 +433,6 @@ def core_motifs(
     >>> len(core_motifs("vertebrates", "JASPAR2024")) > 800
     True
     """
-    from pyjaspar import jaspardb
-
     version = as_release(release)
     find_profile("", taxon=taxon, release=version)  # refuses an unknown taxon
     newest = {x.base: x.version for x in profiles(version)}  # the last of each
@@ -436,7 +444,7 @@ def core_motifs(
         and taxon in (None, x.taxon)
     }
     # one query for all: pyjaspar's own takes ten for each motif
-    with closing(jaspardb(version).conn) as connection:
+    with closing(_database(version).conn) as connection:
         rows = connection.execute(_COUNTS).fetchall()
     counts: dict[str, list[tuple[int, str, float]]] = {name: [] for name in chosen}
     for base, number, position, letter, count in rows:
@@ -462,7 +470,8 @@ class FactorClass(NamedTuple):
 
 def factor_class(one: Motif) -> FactorClass:
     """Return the class and family of a motif: those of its file, if it has any, else
-    of its entry in JASPAR, by its identifier; both empty for other motifs.
+    of its entry in JASPAR, by its identifier; both empty for other motifs, and where
+    pyjaspar is not installed.
 
     A matrix of JASPAR that was read from a file has those of its accession, in the
     newest version if the copy inside pyjaspar lacks its own. Several of one entry, as
@@ -480,6 +489,8 @@ def factor_class(one: Motif) -> FactorClass:
     identified = _IDENTIFIER.fullmatch(one.identifier or "")
     if not identified:
         return FactorClass("", "")
+    if find_spec("pyjaspar") is None:  # a matrix of the user's own file
+        return FactorClass("", "")
     entries = _factor_classes(as_release(None))
     base = identified[1].upper()
     return entries.get(
@@ -490,9 +501,7 @@ def factor_class(one: Motif) -> FactorClass:
 @cache
 def _factor_classes(release: str) -> dict[str, FactorClass]:
     """Return the classes of all entries, by identifier and by accession (the newest)."""
-    from pyjaspar import jaspardb
-
-    with closing(jaspardb(release).conn) as connection:
+    with closing(_database(release).conn) as connection:
         rows = connection.execute(_CLASSES).fetchall()
     values: dict[tuple[str, int], dict[str, list[str]]] = {}
     for base, version, tag, value in sorted(rows):
@@ -543,16 +552,46 @@ def named_motifs(motifs: Mapping[str, Any] | str | PathLike[str]) -> dict[str, M
     return named
 
 
-def as_release(release: str | None) -> str:
+def _pyjaspar(what: str = "") -> Any:
+    """Return the package that holds the copy of JASPAR; `what` is looked up in it.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import pyjaspar
+    except ImportError as error:
+        is_string = what.isascii() and what and set(what.upper()) <= set(IUPAC)
+        instead = (
+            f"as a string of IUPAC letters it is cg.sequences.Motif.from_iupac({quoted(what)})"
+            if is_string
+            else "a motif can also be a string, cg.motif('AGATAAG'), or a file, "
+            "cg.motif('gata1.meme')"
+        )
+        raise MissingExtraError(
+            f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, which is "
+            f"not installed: pip install 'causalgia[jaspar]'; {instead}"
+        ) from error
+    return pyjaspar
+
+
+def _database(release: str) -> Any:
+    return _pyjaspar().jaspardb(release)
+
+
+def as_release(release: str | None, what: str = "") -> str:
     """Return the release; for None the newest that pyjaspar has.
 
     Raises
     ------
     SequenceError
         If pyjaspar does not have it.
+    MissingExtraError
+        If pyjaspar is not installed; the message names `what`.
     """
-    import pyjaspar
-
+    pyjaspar = _pyjaspar(what)
     if release is None:
         return str(pyjaspar.JASPAR_LATEST_RELEASE)
     if release not in pyjaspar.jaspar_releases:
@@ -567,9 +606,7 @@ def as_release(release: str | None) -> str:
 @cache
 def profiles(release: str) -> tuple[Profile, ...]:
     """Return every version of every profile of a release, by accession and version."""
-    from pyjaspar import jaspardb
-
-    with closing(jaspardb(release).conn) as connection:
+    with closing(_database(release).conn) as connection:
         rows = connection.execute(_QUERY).fetchall()
     return tuple(
         sorted((Profile(*row) for row in rows), key=lambda x: (x.base, x.version))

@@ -1,0 +1,172 @@
+"""The files of published networks: their addresses, sums and cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from causalgia.checks import nearest
+from causalgia.errors import MissingExtraError, PredictorError, quoted
+
+MIRROR = "CAUSALGIA_NETWORKS"
+
+
+@cache
+def deposits() -> dict[str, dict[str, Any]]:
+    """Return what is known of each network, by name: ``deposits.toml``."""
+    text = files("causalgia.networks").joinpath("deposits.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def deposit_of(name: str) -> dict[str, Any]:
+    """Return what is known of a network.
+
+    Raises
+    ------
+    PredictorError
+        If there is none of that name.
+    """
+    known = deposits()
+    if not isinstance(name, str) or name not in known:
+        hint = nearest(str(name), known)
+        raise PredictorError(
+            f"{quoted(name)} is none of the networks {', '.join(known)}{hint}"
+        )
+    return known[name]
+
+
+def list() -> pd.DataFrame:
+    """Return the published networks that `fetch` and `load` know, a row each.
+
+    Returns
+    -------
+    DataFrame
+        By name: ``what`` it predicts, ``length`` of its sequences in bases, number of
+        ``tasks``, ``licence``, ``doi``, what to ``cite``, and its ``files``.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> cg.networks.list()[["length", "tasks", "licence"]]
+                  length  tasks licence
+    deepstarr        249      2     MIT
+    explainn         200      3     MIT
+    mpra_dragonn     145     12     MIT
+    """
+    rows = {
+        name: {
+            "what": one["what"],
+            "length": one["length"],
+            "tasks": len(one["tasks"]),
+            "licence": one["licence"],
+            "doi": one["doi"],
+            "cite": one["cite"],
+            "files": ", ".join(file["file"] for file in one["files"]),
+        }
+        for name, one in deposits().items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def fetch(name: str) -> dict[str, Path]:
+    """Return the files of a published network, downloaded once and checked.
+
+    Files are looked for in the mirror that the environment variable
+    ``CAUSALGIA_NETWORKS`` names: a folder, or the address of one, with a folder for
+    each network. Without a mirror, or where it lacks a file, they are downloaded by
+    pooch from the deposit into the cache of the user, and are there at the next call. A
+    file whose sum is not the published one is never returned.
+
+    Parameters
+    ----------
+    name
+        A name of `list`.
+
+    Returns
+    -------
+    dict
+        Path by the published name of the file.
+
+    Raises
+    ------
+    PredictorError
+        If there is no network of that name, a file is neither in the mirror nor can be
+        downloaded, or its sum differs.
+    MissingExtraError
+        If a file must be downloaded and pooch is not installed.
+
+    References
+    ----------
+    Uieda et al. (2020), doi:10.21105/joss.01943.
+
+    Examples
+    --------
+    >>> import causalgia as cg
+    >>> paths = cg.networks.fetch("deepstarr")  # doctest: +SKIP
+    >>> sorted(paths)  # doctest: +SKIP
+    ['DeepSTARR.model.h5', 'DeepSTARR.model.json']
+    """
+    one = deposit_of(name)
+    return {file["file"]: _file(name, file) for file in one["files"]}
+
+
+def _file(name: str, file: dict[str, str]) -> Path:
+    mirror = os.environ.get(MIRROR, "")
+    if mirror and "://" not in mirror:
+        if not Path(mirror).is_dir():
+            raise PredictorError(
+                f"{MIRROR}={quoted(mirror)} is not a folder; give one that has the "
+                f"file {name}/{file['file']}, or unset it to download from the deposit"
+            )
+        path = Path(mirror) / name / file["file"]
+        if path.is_file():
+            _check_sum(path, file["sum"])
+            return path
+    address = f"{mirror.rstrip('/')}/{name}/{file['file']}" if "://" in mirror else ""
+    return _downloaded(name, file, address or file["url"])
+
+
+def _downloaded(name: str, file: dict[str, str], url: str) -> Path:
+    try:
+        import pooch
+    except ImportError as error:
+        raise MissingExtraError(
+            "networks are downloaded by pooch: pip install 'causalgia[networks]'; or "
+            f"save {url} as {name}/{file['file']} in a folder, and set {MIRROR} to it"
+        ) from error
+    cache_folder = Path(pooch.os_cache("causalgia")) / "networks" / name
+    try:
+        return Path(
+            pooch.retrieve(
+                url, known_hash=file["sum"], fname=file["file"], path=cache_folder
+            )
+        )
+    except ValueError as error:  # pooch's own, which removes what it downloaded
+        raise PredictorError(
+            f"{url}: is not the published file, whose sum is {file['sum']}; the "
+            "download was cut off, or another file is at this address: try again, or "
+            f"set {MIRROR} to a folder that has {name}/{file['file']}"
+        ) from error
+    except OSError as error:  # of requests, and of the disk
+        raise PredictorError(
+            f"{name}: {url} cannot be downloaded ({type(error).__name__}); check the "
+            f"connection, or set {MIRROR} to a folder that has {name}/{file['file']}"
+        ) from error
+
+
+def _check_sum(path: Path, published: str) -> None:
+    kind, _, expected = published.partition(":")
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, kind).hexdigest()
+    if found != expected:
+        raise PredictorError(
+            f"{path}: its {kind} is {found}, and the published file's is {expected}; "
+            "it is damaged or another version: remove it, and it is downloaded again"
+        )

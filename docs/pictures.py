@@ -1,0 +1,150 @@
+"""The two pictures of README, drawn from what its examples run: python docs/pictures.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import matplotlib.ticker
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
+
+import causalgia as cg
+
+FOLDER = Path(__file__).parent / "pictures"
+BASES = {"A": "#3d8c40", "C": "#2c5fa8", "G": "#d08b1c", "T": "#c0392b"}
+INK, PAPER, TREATED = "#333333", "#f5f4f0", "#fbe3d6"
+
+
+def letters(axes: Axes, x: float, y: float, text: str, boxed: range = range(0)) -> None:
+    """Write a sequence, a letter a step; those of `boxed` on a colored ground."""
+    step = 0.021
+    if len(boxed):
+        ground = (x + (boxed[0] - 0.5) * step, y - 0.042)
+        patch = FancyBboxPatch(
+            ground, len(boxed) * step, 0.084, boxstyle="round,pad=0.002", lw=0
+        )
+        patch.set_facecolor(TREATED)
+        axes.add_patch(patch)
+    for i, letter in enumerate(text):
+        axes.text(
+            x + i * step, y, letter, color=BASES[letter], family="monospace",
+            ha="center", va="center", size=9, weight="bold" if i in boxed else "normal",
+        )  # fmt: skip
+
+
+def box(axes: Axes, left: float, right: float, title: str, foot: str) -> None:
+    """Draw a box with a title above and a line below what it holds."""
+    axes.add_patch(
+        FancyBboxPatch(
+            (left, 0.06), right - left, 0.86, boxstyle="round,pad=0.004",
+            facecolor=PAPER, edgecolor="#cccccc",
+        )
+    )  # fmt: skip
+    middle = (left + right) / 2
+    axes.text(middle, 0.84, title, ha="center", size=11, weight="bold", color=INK)
+    axes.text(middle, 0.12, foot, ha="center", size=8.5, color=INK)
+
+
+def trial(estimates: Any, words: list[str]) -> plt.Figure:
+    """Return the picture of a trial: null model, arms, effect."""
+    figure = plt.figure(figsize=(10, 3), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.axis("off")
+    box(axes, 0.01, 0.26, "null model", "backgrounds drawn at random")
+    box(axes, 0.34, 0.64, "arms", "every background under every arm")
+    box(axes, 0.72, 0.99, "effect on the network", "ACE with its 95 % interval")
+    for arrow in (0.27, 0.65):
+        axes.annotate(
+            "", (arrow + 0.06, 0.5), (arrow, 0.5),
+            arrowprops={"arrowstyle": "-|>", "lw": 2, "color": INK},
+        )  # fmt: skip
+    for i, background in enumerate(words):
+        letters(axes, 0.06, 0.70 - 0.15 * i, background)
+    for y, name, motif in ((0.60, "placebo", "GAATAGA"), (0.36, "GATA1", "AGATAAG")):
+        inside = words[0][:1] + motif + words[0][-1:]
+        axes.text(0.355, y, name, size=9, va="center", color=INK)
+        letters(axes, 0.44, y, inside, range(1, 8))
+    inset = figure.add_axes((0.765, 0.27, 0.205, 0.48), facecolor=PAPER)
+    names = estimates["task"].values.tolist()
+    ace, low, high = (
+        estimates[name].isel(contrast=0).values for name in ("ace", "lower", "upper")
+    )
+    y = np.arange(len(names))[::-1]
+    inset.errorbar(
+        ace, y, xerr=(ace - low, high - ace), fmt="o", color="#b5502b", capsize=3
+    )
+    inset.axvline(0, color="#999999", lw=1)
+    inset.axvspan(-0.1, 0.1, color="#e3e1da")
+    inset.set(ylim=(-0.6, len(names) - 0.4), xlim=(-0.25, 1.3), yticks=y)
+    inset.set_yticklabels(names, size=9)
+    inset.tick_params(labelsize=8, length=2)
+    inset.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
+def screen(decisions: Any) -> plt.Figure:
+    """Return the picture of sixty words: raw and shrunken effects, by verdict."""
+    table = cg.tidy(decisions).sort_values("estimate", ignore_index=True)
+    figure, axes = plt.subplots(figsize=(10, 3.4), layout="constrained")
+    axes.axhspan(-0.2, 0.2, color="#eceae4", label="negligible")
+    colors = {
+        "increases": "#b5502b", "decreases": "#2c5fa8", "negligible": "#7a8a7a",
+        "undecided": "#bbbbbb",
+    }  # fmt: skip
+    axes.vlines(table.index, table["conf_low"], table["conf_high"], color="#d5d2ca")
+    axes.plot(
+        table.index, table["estimate"], "o", mfc="white", mec="#999999", label="raw"
+    )
+    for verdict, rows in table.groupby("verdict"):
+        axes.plot(rows.index, rows["shrunken"], "o", ms=5, color=colors[verdict],
+                  label=f"shrunken, {verdict}")  # fmt: skip
+    for i, row in table[table["verdict"] == "increases"].iterrows():
+        below = i % 2  # neighbors of like size do not cover each other's names
+        axes.annotate(row["term"], (i, row["shrunken"]), (-7, -13 if below else 5), size=8, ha="right",
+                      textcoords="offset points")  # fmt: skip
+    axes.set(xlabel="sixty words", ylabel="effect (log intensity)", xticks=[])
+    axes.set_yscale("symlog", linthresh=0.2, linscale=2)
+    axes.set(yticks=[-0.2, -0.1, 0, 0.1, 0.2, 0.5, 1, 2, 4], ylim=(-0.26, 5))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def main() -> None:
+    """Draw both."""
+    mpl.rcParams["savefig.dpi"] = 150
+    FOLDER.mkdir(exist_ok=True)
+    peaks = cg.Uniform(length=200).sample(100, rng=1)["sequence"]
+    arms = {
+        "placebo": cg.Placebo("AGATAAG", at=96),
+        "GATA1": cg.Embed("AGATAAG", at=96),
+    }
+    design = cg.Design(null=cg.DinucleotideShuffle(of=peaks), arms=arms, n_units=1_000)
+    outcomes = cg.run(design, cg.zoo.oracle("gata1_like"), rng=7)
+    estimates = cg.estimate(cg.contrast(outcomes, control="placebo"))
+    few = cg.Uniform(length=9).sample(4, rng=5)["sequence"].values
+    words = ["".join("ACGT"[i] for i in row) for row in few]
+    trial(estimates, words).savefig(FOLDER / "trial.png")
+    rng = np.random.default_rng(1)
+    words = ["TGCATG", *map("".join, rng.choice(list("ACGT"), (59, 6)))]
+    asked = cg.Design(
+        null=cg.Uniform(length=41),
+        arms={"none": cg.Untreated()} | {word: cg.Embed(word, at=18) for word in words},
+        n_units=400,
+    )
+    answers = cg.run(asked, cg.zoo.load("rbfox1_like", member=0), rng=0)
+    effects = cg.estimate(cg.contrast(answers, control="none"))
+    decisions = cg.decide(cg.infer(effects, rng=0), rope=(-0.2, 0.2))
+    print(cg.report(decisions))
+    screen(decisions).savefig(FOLDER / "screen.png")
+
+
+if __name__ == "__main__":
+    main()
