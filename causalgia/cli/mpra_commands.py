@@ -688,7 +688,7 @@ def calls(
         bool,
         typer.Option("--drop-unknown", help="Leave out oligos that the design lacks."),
     ] = False,
-    force: _Force = False,
+    force: ForceOption = False,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print a line for each oligo.")
     ] = False,
