@@ -15,7 +15,7 @@ import causalgia as cg
 
 SLOW = {
     *("DinucleotideShuffle", "KletShuffle", "Markov", "attribution.filters"),
-    *("attribution.match", "benchmark.interpretation", "calibrate", "check"),
+    *("attribution.match", "calibrate", "check"),
     *("confirm", "discover", "experiments.greedy_tiles", "experiments.junctions"),
     *("experiments.null_models", "experiments.tile_placement"),
     *("experiments.tile_search", "from_effects", "mpra.barcodes", "mpra.cheapest"),
@@ -23,7 +23,7 @@ SLOW = {
     *("plot.null_shift", "plot.ranks", "plot.tipping_point", "predict.export_onnx"),
     *("propose", "refutation.other_null_models", "refute", "report"),
     *("tipping_point", "attribution.dfim", "experiments.share_of_predictors"),
-    *("analyze", "benchmark.cases", "posterior.profile", "predict.from_keras_h5"),
+    *("analyze", "posterior.profile", "predict.from_keras_h5"),
 }
 """Calls whose examples take long; what they check, other calls check as well."""
 

@@ -21,7 +21,7 @@ from typing import Any
 from causalgia.errors import MissingExtraError
 
 ROOMS = (
-    "attribution benchmark calibration design effects estimation experiments mpra "
+    "attribution calibration design effects estimation experiments mpra "
     "multiplicity paper planning plot posterior predict protocol refutation reporting "
     "schema sequences stopping store verdicts zoo"
 )

@@ -15,7 +15,7 @@ from causalgia.lazy_names import on_first_use
 if TYPE_CHECKING:
     from causalgia.experiments._across_predictors import (
         across_predictors,
-        share_of_predictors,
+        share_of_predictors as share_of_predictors,
     )
     from causalgia.experiments._affinity import affinity
     from causalgia.experiments._composition_bias import composition_bias
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         write_variants,
     )
     from causalgia.experiments.kit.experiment import (
-        Entry,
+        Entry as Entry,
         Experiment,
         build as build,
         entries,
@@ -65,7 +65,6 @@ else:
     __getattr__, _ = on_first_use(__name__)
 
 __all__ = [
-    "Entry",
     "Experiment",
     "Finding",
     "across_predictors",
@@ -96,7 +95,6 @@ __all__ = [
     "pairing_gain",
     "position",
     "proposals",
-    "share_of_predictors",
     "site_pairs",
     "spacing",
     "sufficiency",
@@ -113,7 +111,6 @@ __all__ = [
 #: ``__all__`` are experiments
 _BESIDE_EXPERIMENTS = {
     "Answer",
-    "Entry",
     "Experiment",
     "Finding",
     "Fraction",
@@ -127,7 +124,6 @@ _BESIDE_EXPERIMENTS = {
     "joint_effect",
     "junctions",
     "pairing_gain",
-    "share_of_predictors",
     "variant_frame",
     "write_variants",
 }

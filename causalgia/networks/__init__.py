@@ -1,4 +1,4 @@
-"""Published networks: where they are deposited, under what licence, and a predictor of
+"""Published networks: where they are deposited, under what license, and a predictor of
 each. Files are downloaded once, checked against the sums that their deposits publish,
 and cached.
 """

@@ -49,13 +49,13 @@ def list() -> pd.DataFrame:
     -------
     DataFrame
         By name: ``what`` it predicts, ``length`` of its sequences in bases, number of
-        ``tasks``, ``licence``, ``doi``, what to ``cite``, and its ``files``.
+        ``tasks``, ``license``, ``doi``, what to ``cite``, and its ``files``.
 
     Examples
     --------
     >>> import causalgia as cg
-    >>> cg.networks.list()[["length", "tasks", "licence"]]
-                  length  tasks licence
+    >>> cg.networks.list()[["length", "tasks", "license"]]
+                  length  tasks license
     deepstarr        249      2     MIT
     explainn         200      3     MIT
     mpra_dragonn     145     12     MIT
@@ -65,7 +65,7 @@ def list() -> pd.DataFrame:
             "what": one["what"],
             "length": one["length"],
             "tasks": len(one["tasks"]),
-            "licence": one["licence"],
+            "license": one["license"],
             "doi": one["doi"],
             "cite": one["cite"],
             "files": ", ".join(file["file"] for file in one["files"]),

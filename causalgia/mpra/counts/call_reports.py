@@ -9,7 +9,7 @@ import xarray as xr
 from causalgia.attributes import about
 from causalgia.errors import OutcomesError, quoted
 from causalgia.notes import notes_of
-from causalgia.reporting.text_tables import laid_out
+from causalgia._reporting.text_tables import laid_out
 
 _ROWS = 20
 _DEFAULT_Q = 0.05
