@@ -18,19 +18,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import causalgia as cg
 from causalgia.errors import MissingExtraError
 
-ROOMS = (
-    "attribution calibration design effects estimation experiments mpra "
-    "multiplicity paper planning plot posterior predict protocol refutation reporting "
-    "schema sequences stopping store verdicts zoo"
-)
+ROOMS = sorted(set(dir(cg)) - set(cg.__all__))
 
 
 def public() -> Iterator[tuple[str, Any]]:
     """Yield every public function and class once, with its first address."""
     seen: set[int] = set()
-    for room in ("causalgia", *(f"causalgia.{room}" for room in ROOMS.split())):
+    for room in ("causalgia", *(f"causalgia.{room}" for room in ROOMS)):
         module = importlib.import_module(room)
         for name in getattr(module, "__all__", ()):
             try:
