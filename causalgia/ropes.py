@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
-
-import numpy as np
 
 from causalgia.checks import four_digits, is_real
 from causalgia.choices import NO_TAIL, PLACEBO_ROPES
@@ -185,7 +184,7 @@ class Rope:
     def n_sd(self) -> float:
         """The half width in sd of the control arm, of a region in sd."""
         found = _IN_SD.fullmatch(str(self.value))
-        return float(found[1]) if found else np.nan
+        return float(found[1]) if found else math.nan
 
     def fixed(self) -> Rope:
         """Return this region, whose ends need no data.
@@ -301,7 +300,7 @@ def _of_name(rope: str) -> Rope:
     if name == "placebo tail":
         raise DecisionError(NO_TAIL)
     found = _IN_SD.fullmatch(rope)
-    if found is None or not 0 < float(found[1]) < np.inf:
+    if found is None or not 0 < float(found[1]) < math.inf:
         raise DecisionError(
             argument="rope",
             value=rope,
@@ -340,7 +339,8 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     """
     try:
         if isinstance(rope, set | frozenset) or any(
-            isinstance(end, str | bytes | bool | np.bool_) for end in rope
+            isinstance(end, str | bytes | bool) or type(end).__name__ == "bool"
+            for end in rope
         ):
             raise TypeError
         low, high = (float(end) for end in rope)
@@ -348,7 +348,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
         raise DecisionError(
             argument="rope", value=rope, need="is not two numbers", example=(-0.1, 0.1)
         ) from None
-    if not np.isfinite([low, high]).all():
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise DecisionError(
             argument="rope",
             value=rope,

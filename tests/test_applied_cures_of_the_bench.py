@@ -17,6 +17,7 @@ import xarray as xr
 from cures import arguments, cure_in, cured, evaluated, refusal
 
 import causalgia as cg
+from causalgia.mpra.formats.orders import to_csv
 
 mpra = cg.mpra
 NOISE = {"sd_barcode": 0.4, "sd_replicate": 0.1}
@@ -859,11 +860,11 @@ def test_the_cure_of_the_bench_is_applied_and_succeeds(case):
 
 
 def test_a_file_that_is_there_is_written_over_as_it_says(tmp_path):
-    path = mpra.to_csv(library(), tmp_path / "a.csv")
+    path = to_csv(library(), tmp_path / "a.csv")
     before = path.read_text()
     path.write_text("mine")
     cured(
-        mpra.to_csv,
+        to_csv,
         {"library": library(), "path": path},
         r"or (overwrite=True) to write",
     )

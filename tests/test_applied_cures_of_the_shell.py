@@ -234,7 +234,7 @@ CASES: dict[str, Case] = {
     ),
     "a level in per cent": (
         "analyze results --ci-prob 90",
-        r"such as (0\.95)$",
+        r"for example --ci-prob (0\.95)$",
         "analyze results --ci-prob {0}",
         lambda: attrs("results")["ci_prob"] == 0.95,
     ),

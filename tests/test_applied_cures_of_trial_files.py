@@ -325,13 +325,13 @@ CASES: dict[str, Case] = {
     ),
     "a level in per cent": (
         of("ci_prob", "95"),
-        r"such as (0\.95)$",
+        r"for example ci_prob = (0\.95)$",
         put("ci_prob"),
         of("ci_prob", "0.95"),
     ),
     "an error rate in place of a level": (
         of("ci_prob", "0.05"),
-        r"such as (0\.95)$",
+        r"give ci_prob = (0\.95)$",
         put("ci_prob"),
         of("ci_prob", "0.95"),
     ),

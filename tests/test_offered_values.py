@@ -18,33 +18,40 @@ SLOW = {
     *("attribution.match", "calibrate", "check"),
     *("confirm", "discover", "experiments.greedy_tiles", "experiments.junctions"),
     *("experiments.null_models", "experiments.tile_placement"),
-    *("experiments.tile_search", "from_effects", "mpra.barcodes", "mpra.cheapest"),
-    *("mpra.split_duplicates", "multiplicity.sign_flip_max_t", "plot.against"),
-    *("plot.null_shift", "plot.ranks", "plot.tipping_point", "predict.export_onnx"),
-    *("propose", "refutation.other_null_models", "refute", "report"),
-    *("tipping_point", "attribution.dfim", "experiments.share_of_predictors"),
-    *("analyze", "posterior.profile", "predict.from_keras_h5"),
+    *("experiments.tile_search", "from_effects", "mpra.cheapest"),
+    "mpra.split_duplicates",
+    *("plot.tipping_point", "predict.export_onnx"),
+    *("propose", "refute", "report"),
+    *("tipping_point", "attribution.dfim"),
+    *("analyze", "predict.from_keras_h5"),
 }
 """Calls whose examples take long; what they check, other calls check as well."""
 
 OF_THE_DATA = {
     ("decide", "rope"): "'0.2 sd' needs a control arm, 'placebo' placebos",
-    ("multiplicity.equivalence", "rope"): "the same",
     ("verdicts.heterogeneity", "rope"): "the same",
-    ("experiments.aliases", "n_factors"): "the generators name other factors",
-    ("experiments.fraction", "n_factors"): "the generators name other factors",
     ("experiments.necessity", "tile_width"): "a shuffle of k-lets needs 2 k bases",
     ("experiments.sufficiency", "tile_width"): "a shuffle of k-lets needs 2 k bases",
     ("experiments.variants", "length"): "one base is the same in all windows",
     ("experiments.variants", "n_null"): "the strata need more, with a region",
     ("mpra.library", "oligo_length"): "the adapters take their bases of it",
     ("mpra.variant_tiles", "insert_length"): "the alleles and offsets need more",
-    ("sequences.variant_windows", "length"): "the alleles need more",
     ("sequences.read_variants", "schema"): "one file has one of the schemas",
-    ("design.Copy", "at"): "a copy may not overlap its source",
+    ("Copy", "at"): "a copy may not overlap its source",
     ("experiments.motif_pair", "distances"): "the motifs are longer",
     ("experiments.motif_pairs", "distances"): "the motifs are longer",
     ("sample_size", "rope"): "no number of units suffices where the effect is 0",
+    ("contrast_models", "contrasts"): "the example names arms of another design",
+    **{
+        (
+            f"experiments.{name}",
+            "rope",
+        ): "'0.2 sd' needs a control arm, 'placebo' placebos"
+        for name in (
+            *("context_dependence", "necessity", "position", "site_pairs"),
+            *("sufficiency", "tile_copies", "tile_interactions"),
+        )
+    },
     ("attribute", "method"): "an edit of one argument cannot give the other's",
 }
 """Offers that are right for the argument alone, and refused for what else is given; the

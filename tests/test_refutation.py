@@ -719,7 +719,7 @@ def test_needed_predictions_are_those_of_few_units():
     assert needed["positive_control"] == 5 * 20
     for name in ("beyond_placebos", "positive_control", "strand"):
         assert (
-            int(getattr(cg.refutation, name)(genomic)["n_predictions"].sum())
+            int(cg.refutation.CHECKS[name](genomic)["n_predictions"].sum())
             == needed[name]
         )
 

@@ -12,7 +12,6 @@ import importlib
 import inspect
 import io
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -57,7 +56,6 @@ class Call:
     function: Callable[..., Any]
     args: tuple[Any, ...]
     given: dict[str, Any]
-    seconds: float
 
     def with_(self, **changed: Any) -> Any:
         return self.function(*self.args, **{**self.given, **changed})
@@ -89,10 +87,8 @@ def working_calls(value: Any) -> list[Call]:
 
         @functools.wraps(function, updated=())
         def call(*args: Any, **kwargs: Any) -> Any:
-            start = time.process_time()
             answer = function(*args, **kwargs)
-            seconds = time.process_time() - start
-            found.append(_named(function, args, kwargs, seconds))
+            found.append(_named(function, args, kwargs))
             return answer
 
         return call
@@ -110,9 +106,7 @@ def working_calls(value: Any) -> list[Call]:
     return found
 
 
-def _named(
-    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float
-) -> Call:
+def _named(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
     """Return a call with its arguments by name, where they may be given so."""
     parameters = list(inspect.signature(function).parameters.values())
     by_name = {}
@@ -128,4 +122,4 @@ def _named(
             left = list(args)
             by_name = {}
             break
-    return Call(function, tuple(left), {**by_name, **kwargs}, seconds)
+    return Call(function, tuple(left), {**by_name, **kwargs})

@@ -362,7 +362,7 @@ def expected_places(
             if len(several) > 1:
                 raise AttributionError(
                     f"expected=: the database has no motif {quoted(name)}; did you mean a "
-                    f"list, expected={several!r}?"
+                    f"list, expected={quoted(several)}?"
                 )
             known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
             raise AttributionError(
