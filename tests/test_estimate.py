@@ -759,8 +759,8 @@ def test_choices_of_a_parallel_trial_do_not_go_with_a_crossover() -> None:
     [
         (
             {"target": "genome"},
-            "'population', 'parents', 'units', 'population x predictors', 'next "
-            "predictor', 'population x placebos'",
+            '"population", "parents", "units", "population x predictors", "next '
+            'predictor", "population x placebos"',
         ),
         ({"weights": "parents"}, "'units'"),
         ({"ci_prob": 95}, "ci_prob=95 is not a number from 0.5 to below 1"),

@@ -629,10 +629,13 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
             r"sd_barcode is not given.* or give "
             r"noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\.\)",
         ),
-        ({"sd_barcode": 0.5}, r"NoiseModel\(sd_replicate=\.\.\.\), about 0\.15"),
+        (
+            {"sd_barcode": 0.5},
+            r"NoiseModel\(sd_barcode=0\.5, sd_replicate=\.\.\.\), about 0\.15",
+        ),
         (
             {"sd_barcode": 0.5, "sd_replicate": 0.1},
-            r"say depth=.* or noise=cg\.mpra\.NoiseModel\(sd_count=\.\.\.\)",
+            r"say depth=.* or noise=cg\.mpra\.NoiseModel\(.*, sd_count=\.\.\.\)",
         ),
         (
             {"sd_barcode": 0.5, "sd_replicate": 0.1, "sd_count": 0.5, "depth": 9},

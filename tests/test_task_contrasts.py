@@ -864,8 +864,11 @@ def test_a_report_names_the_contrasts_of_tasks_once(asked, clause, over):
     )
     both = both.transpose(..., "model")
     one = {"contrasts": "(GATA1 + TAL1)/2 - placebo"}
-    given = (both, {"over": "model", "control": "m0"}) if over else (crossover(), one)
-    effects = cg.contrast(given[0], tasks=asked, **given[1])
+    effects = (
+        cg.contrast_models(both, control="m0", tasks=asked)
+        if over
+        else cg.contrast(crossover(), tasks=asked, **one)
+    )
     text = cg.report(cg.decide(cg.estimate(effects), rope=(-0.1, 0.1)))
     said = text.split("\n\n")[2].splitlines()[0]
     assert said.lower().count(clause.lower()) == 1
