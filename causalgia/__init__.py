@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from causalgia.lazy_names import on_first_use
 
 # public names are loaded on first use: the import is as light as the standard library
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from causalgia import (
