@@ -41,10 +41,28 @@ FORMER_NAMES: dict[str, tuple[str, ...]] = {
 
 #: what was removed -> the sentence that says what does its work
 REMOVED: dict[str, str] = {
+    "causalgia.reporting": (
+        "its functions are inside (causalgia._reporting); cg.report prints, and "
+        "cg.paper.write_bigwig writes a curve"
+    ),
+    "causalgia.benchmark": (
+        "methods of interpretation are compared by benchmarks/interpreted of the "
+        "repository"
+    ),
+    "causalgia.mpra.read_prices": (
+        "PlannedLibrary(prices='prices.toml') reads the list"
+    ),
+    "causalgia.mpra.PriceList": "PlannedLibrary(prices='prices.toml') reads the list",
     "causalgia.mpra.infer_counts": (
         "'infer_counts' was removed: cg.mpra.fit(counts, control=...) models the same "
         "two layers of noise for any number of barcodes, and cg.infer(fitted, rng=0) "
         "gives the posterior of its effects"
+    ),
+    "causalgia.effects._contrast.contrast(over=)": (
+        "models are compared by cg.contrast_models(outcomes, control=...) or models="
+    ),
+    "causalgia.effects._contrast.contrast(models=)": (
+        "models are compared by cg.contrast_models(outcomes, models=...)"
     ),
     "causalgia.mpra.fit(method='precision')": (
         "'precision' was removed: of one sum an oligo, 'hierarchical' estimates the "

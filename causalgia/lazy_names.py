@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import cache
+from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -18,6 +20,29 @@ from causalgia.errors import ArgumentError, quoted
 _C = TypeVar("_C")
 
 _OTHER_WORDS = {"describe": "report"}
+
+
+def _home_of(name: str, package: str) -> str:
+    """Return the module of a package that defines a function or class, or "".
+
+    Examples
+    --------
+    >>> _home_of("to_csv", "causalgia.mpra"), _home_of("nothing", "causalgia.mpra")
+    ('causalgia.mpra.formats.orders', '')
+    """
+    if name.startswith("_") or package.count(".") != 1:
+        return ""
+    path = (
+        vars(sys.modules[package]).get("__path__") if package in sys.modules else None
+    )
+    if not path:
+        return ""
+    defined = re.compile(rf"^(?:def|class) {re.escape(name)}\b", re.MULTILINE)
+    for file in sorted(Path(path[0]).rglob("*.py")):
+        if defined.search(file.read_text(encoding="utf-8")):
+            inner = file.relative_to(path[0]).with_suffix("")
+            return ".".join((package, *inner.parts))
+    return ""
 
 
 def unknown_name(
@@ -39,6 +64,8 @@ def unknown_name(
     hint = ""
     if removed := REMOVED.get(f"{module}.{name}"):
         hint = f"; {removed}"
+    elif inner := _home_of(name, module):
+        hint = f"; it is not public, and can be imported: from {inner} import {name}"
     elif not name.startswith("_"):
         known = list(known)
         packages = [importlib.import_module(f"{module}.{room}") for room in rooms]
@@ -267,6 +294,7 @@ def wrong_arguments(
     import inspect
 
     from causalgia.checks import nearest_key
+    from causalgia.former_names import REMOVED
 
     signature = inspect.signature(function)
     try:
@@ -295,7 +323,8 @@ def wrong_arguments(
     names = [one.name for one in named if not one.name.startswith("_")]
     for name in kwargs:
         if name not in names and not any(one.kind is one.VAR_KEYWORD for one in all_):
-            hint = nearest_key(name, names)
+            removed = REMOVED.get(f"{function.__module__}.{what}({name}=)")
+            hint = f"; {removed}" if removed else nearest_key(name, names)
             takes = f"; it takes {', '.join(names)}" if names else "; it takes none"
             return f"{what}: there is no argument {quoted(name)}{hint or takes}"
     if given > len(by_place) and not any(

@@ -7,7 +7,7 @@ import pytest
 
 import causalgia as cg
 from causalgia import _reporting
-from causalgia.errors import DesignError, EstimateError
+from causalgia.errors import ArgumentError, DesignError, EstimateError
 from causalgia.former_names import FORMER_NAMES, new_name
 from causalgia.trial_file import read_spec
 
@@ -51,6 +51,32 @@ def test_a_module_names_what_took_the_place_of_a_name(module, name, now):
 def test_an_experiment_names_what_took_the_place_of_an_argument(name, given, now):
     with pytest.raises(DesignError, match=f"^{name}: {now}$"):
         getattr(cg.experiments, name)(**given)
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("mpra.to_csv", "from causalgia.mpra.formats.orders import to_csv"),
+        (
+            "refutation.strand",
+            "from causalgia.refutation.predictor_faults import strand",
+        ),
+        ("estimation.clustered", "from causalgia.estimation.parallel import clustered"),
+    ],
+)
+def test_what_left_a_door_says_where_it_is(name, cure):
+    room, _, last = name.partition(".")
+    with pytest.raises(AttributeError, match="it is not public") as refused:
+        getattr(getattr(cg, room), last)
+    assert str(refused.value).endswith(cure)
+    exec(cure)
+
+
+def test_models_are_compared_by_a_verb_of_their_own():
+    with pytest.raises(ArgumentError, match=r"'over'; .*cg\.contrast_models\("):
+        cg.contrast(None, over="model", control="m0")
+    with pytest.raises(AttributeError, match="benchmarks/interpreted"):
+        cg.benchmark
 
 
 def test_other_functions_name_what_took_the_place_of_an_argument():
