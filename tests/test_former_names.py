@@ -76,7 +76,7 @@ def test_models_are_compared_by_a_verb_of_their_own():
     with pytest.raises(ArgumentError, match=r"'over'; .*cg\.contrast_models\("):
         cg.contrast(None, over="model", control="m0")
     with pytest.raises(AttributeError, match="benchmarks/interpreted"):
-        cg.benchmark
+        _ = cg.benchmark
 
 
 def test_other_functions_name_what_took_the_place_of_an_argument():
