@@ -720,6 +720,9 @@ def _arrange_rows(
     return _CountRows(dna, rna, [str(name) for name in names], first)
 
 
+_MOST_ASSIGNED_TWICE = 0.5
+
+
 def _check_unique_cells(
     table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Lines
 ) -> None:
@@ -738,10 +741,19 @@ def _check_unique_cells(
         n = int(wrong.sum()) - 1
         more = f", and {n:,} more row{'s repeat' if n > 1 else ' repeats'} one"
         more = more if n else ""
+        # most barcodes of two oligos: not errors of assignment
+        elsewhere = np.unique(barcode[of != of[first][barcode]])
+        cure = (
+            "most barcodes are of two oligos or more, as where conditions (cells, "
+            "treatments) are rows of one table. Each is a library of its own: write "
+            "a table of each, fit it by itself, and compare the fits, "
+            "cg.mpra.concordance(fit, fit) or causalgia mpra compare DIR DIR"
+            if len(elsewhere) > _MOST_ASSIGNED_TWICE * len(first)
+            else "drop the barcodes that are assigned twice"
+        )
         raise CountsError(
             f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first "
-            f"in line {path.line(j).rpartition(' ')[2]}){more}; "
-            "drop the barcodes that are assigned twice"
+            f"in line {path.line(j).rpartition(' ')[2]}){more}; {cure}"
         )
 
 
