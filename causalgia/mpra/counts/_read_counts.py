@@ -474,11 +474,19 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
             )
     if len(dna) == 1 < len(rna):
         return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
-    for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
+    of_dna, of_rna = sorted(set(dna) - set(rna)), sorted(set(rna) - set(dna))
+    if of_dna and of_rna:
+        raise CountsError(
+            f"{at}: replicate {quoted(of_dna[0])} has no column of rna, and "
+            f"{quoted(of_rna[0])} none of dna; if they are one replicate, give it one "
+            f"name in both columns, else add rna_count_{of_dna[0]} and "
+            f"dna_count_{of_rna[0]}, or leave both out"
+        )
+    for kind, lone in (("rna", of_dna), ("dna", of_rna)):
         if lone:
             raise CountsError(
-                f"{at}: replicate {quoted(min(lone))} has no column of "
-                f"{kind}; add {kind}_count_{min(lone)}, or leave the replicate out "
+                f"{at}: replicate {quoted(lone[0])} has no column of "
+                f"{kind}; add {kind}_count_{lone[0]}, or leave the replicate out "
                 "(one DNA column in all is a plasmid pool, which serves every "
                 "replicate)"
             )
