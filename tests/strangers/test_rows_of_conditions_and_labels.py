@@ -43,7 +43,7 @@ def test_barcodes_of_two_conditions_are_no_errors_of_assignment(tmp_path):
     text = refused(both, tmp_path)
     assert "is of oligo 'o0_K562' and of oligo 'o0_HepG2'" in text
     assert "each is a library of its own" in text.lower()
-    assert "causalgia mpra compare" in text
+    assert "cg.mpra.concordance(fit, fit)" in text
     assert "drop" not in text
 
 
@@ -68,5 +68,7 @@ def test_labels_in_place_of_arms_lead_to_calls(control):
     )
     with pytest.raises(ContrastError, match=r"cg\.mpra\.calls"):
         cg.mpra.fit(counts, control=control)
-    with pytest.raises(CountsError, match=r"no element .* test, negative.*mpra\.calls"):
+    with pytest.raises(
+        CountsError, match=r"no element .* test, negative.* cg\.mpra\.calls"
+    ):
         cg.mpra.activity(counts)

@@ -431,9 +431,8 @@ def no_element_with_two(names: Sequence[str]) -> str:
     return (
         f"no element has oligos under two of {', '.join(names)}, so that none has an "
         "effect. Where arms share their backgrounds, let the side table give those one "
-        "name of an element; which oligos are more active than the negative controls "
-        "(group 'negative' of the side table), cg.mpra.calls says, or causalgia mpra "
-        "calls"
+        "name of an element. cg.mpra.calls(counts) says which oligos are more active "
+        "than the negative controls (group 'negative' of the side table)"
     )
 
 

@@ -754,8 +754,8 @@ def _check_unique_cells(
         cure = (
             "most barcodes are of two oligos or more, as where conditions (cells, "
             "treatments) are rows of one table. Each is a library of its own: write "
-            "a table of each, fit it by itself, and compare the fits, "
-            "cg.mpra.concordance(fit, fit) or causalgia mpra compare DIR DIR"
+            "a table of each, fit it by itself, and compare the fits: "
+            "cg.mpra.concordance(fit, fit)"
             if len(elsewhere) > _MOST_ASSIGNED_TWICE * len(first)
             else "drop the barcodes that are assigned twice"
         )
