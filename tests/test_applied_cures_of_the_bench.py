@@ -161,12 +161,12 @@ TABLES: dict[
     ),
     "a column by another name": (
         lambda c, s: (first(c, "rna_count_3", "rna_3rd"), s),
-        r"column '(\w+)' is not a count of DNA or RNA; leave it out or rename it",
-        lambda c, s, name: (first(c, name, "rna_count_3"), s, {}),
+        r"'3' has no column of rna, and '(\w+)' none of dna; if they are one",
+        lambda c, s, name: (first(c, f"rna_{name}", "rna_count_3"), s, {}),
     ),
     "a replicate without RNA": (
         lambda c, s: (first(c, "rna_count_3", "rna_count_4"), s),
-        r"add (rna_count_3), or leave",
+        r"add (rna_count_3) and dna_count_4",
         lambda c, s, name: (first(c, "rna_count_4", name), s, {}),
     ),
     "cell types as replicates": (

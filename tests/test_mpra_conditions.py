@@ -191,7 +191,7 @@ class TestArmsOfTheirOwnLibraries:
         refused(
             *("mpra", "analyze", path, "--design", tmp_path / "side.tsv"),
             *("--control", "A", "--out", tmp_path / "out"),
-            said=["are separate libraries", "causalgia mpra compare DIR DIR"],
+            said=["are separate libraries", "compare the fits: causalgia mpra compare"],
         )
 
 

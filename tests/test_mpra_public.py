@@ -224,6 +224,30 @@ class TestTablesOfWhatWasSeen:
         verdicts = json.loads(cg.mpra.quality(counts).attrs["verdicts"])
         assert "cut_off" in [one["verdict"] for one in verdicts]
 
+    @pytest.mark.parametrize(("mean", "n_replicates"), [(0.5, 3), (1.0, 2)])
+    def test_barcodes_with_rna_anywhere_are_found_if_their_dna_was_missed(
+        self, mean, n_replicates
+    ):
+        dna, rna, of = barcodes(200, 20, mean, sd=0.5, effect=1.0)
+        dna, rna = dna[:, :n_replicates], rna[:, :n_replicates]
+        seen = (rna > 0).any(axis=1)
+        # some of them have no DNA where their only RNA is
+        assert (((rna > 0) & (dna > 0)).any(axis=1) < seen).any()
+        every = np.ones_like(dna, dtype=bool)
+        assert cutoff(table(dna, rna, of, every)) is None
+        found = cutoff(table(dna, rna, of, every & seen[:, None]))
+        assert found.of_barcodes
+
+        def effects(rows: np.ndarray) -> np.ndarray:
+            reads, input_reads = (
+                np.bincount(of[rows], x[rows].sum(axis=1), 200) for x in (rna, dna)
+            )
+            activity = np.log2(reads / input_reads)
+            return activity[1::2] - activity[::2]
+
+        lost = effects(seen).mean() / effects(every[:, 0]).mean()
+        assert found.slope == pytest.approx(lost, abs=0.06)
+
     def test_the_cure_that_is_named_gives_the_effect(self):
         dna, rna, of = barcodes(200, 20, 4.0, sd=0.5, effect=1.0)
         counts = table(dna, rna, of, (dna > 1) & (rna > 1))

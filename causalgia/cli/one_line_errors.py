@@ -57,6 +57,7 @@ _COMMANDS = {
     **dict.fromkeys(("mpra.library", "mpra.write_library"), "mpra design"),
     **dict.fromkeys(("mpra.fit", "mpra.filter"), "mpra analyze"),
     "mpra.virtual_trial": "mpra predict",
+    "mpra.calls": "mpra calls",
     "mpra.concordance": "mpra compare",
 }
 _OPTIONS_OF_CALLS = (

@@ -384,6 +384,8 @@ def _select_oligos(
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
     complete &= ~control | ~(complete & ~control).any()
+    if has.max(initial=0) < 2 <= len(names):
+        raise CountsError(no_element_with_two(names))
     if not complete.any():
         raise CountsError(
             f"no element has an oligo under every one of {', '.join(names)}; ask for "
@@ -416,6 +418,22 @@ def _as_arm_names(side: pd.DataFrame, arm_names: Sequence[str] | None) -> list[s
             cure=f"the arms are {', '.join(known)}",
         )
     return names
+
+
+def no_element_with_two(names: Sequence[str]) -> str:
+    """Return that no element has two of these arms, and what can be computed instead.
+
+    Examples
+    --------
+    >>> no_element_with_two(["test", "negative"]).split(",")[0]
+    'no element has oligos under two of test'
+    """
+    return (
+        f"no element has oligos under two of {', '.join(names)}, so that none has an "
+        "effect. Where arms share their backgrounds, let the side table give those one "
+        "name of an element. cg.mpra.calls(counts) says which oligos are more active "
+        "than the negative controls (group 'negative' of the side table)"
+    )
 
 
 def parallel_oligos(

@@ -450,11 +450,16 @@ def _least_agreement(quality: xr.Dataset) -> tuple[float, float]:
 
 
 def _at_least(least: float, most: float) -> str:
-    """Return a least correlation, with its ceiling where it is low."""
+    """Return a least correlation, with its ceiling where it is low.
+
+    The ceiling is an estimate, of few reads a rough one, and can lie below what was
+    seen.
+    """
     text = f"{least:.2f} or more"
     if least >= AGREE:
         return text
-    return f"{text}, where counting noise allows about {most:.2f}"
+    allowed = f"about {most:.2f}" if most > least else "no more"
+    return f"{text}, where counting noise allows {allowed}"
 
 
 def _barcodes_an_oligo(quality: xr.Dataset) -> str:

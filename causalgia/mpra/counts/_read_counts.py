@@ -474,11 +474,19 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
             )
     if len(dna) == 1 < len(rna):
         return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
-    for kind, lone in (("rna", set(dna) - set(rna)), ("dna", set(rna) - set(dna))):
+    of_dna, of_rna = sorted(set(dna) - set(rna)), sorted(set(rna) - set(dna))
+    if of_dna and of_rna:
+        raise CountsError(
+            f"{at}: replicate {quoted(of_dna[0])} has no column of rna, and "
+            f"{quoted(of_rna[0])} none of dna; if they are one replicate, give it one "
+            f"name in both columns, else add rna_count_{of_dna[0]} and "
+            f"dna_count_{of_rna[0]}, or leave both out"
+        )
+    for kind, lone in (("rna", of_dna), ("dna", of_rna)):
         if lone:
             raise CountsError(
-                f"{at}: replicate {quoted(min(lone))} has no column of "
-                f"{kind}; add {kind}_count_{min(lone)}, or leave the replicate out "
+                f"{at}: replicate {quoted(lone[0])} has no column of "
+                f"{kind}; add {kind}_count_{lone[0]}, or leave the replicate out "
                 "(one DNA column in all is a plasmid pool, which serves every "
                 "replicate)"
             )
@@ -720,6 +728,9 @@ def _arrange_rows(
     return _CountRows(dna, rna, [str(name) for name in names], first)
 
 
+_MOST_ASSIGNED_TWICE = 0.5
+
+
 def _check_unique_cells(
     table: pd.DataFrame, barcode: Ints, cell: Ints, first: Ints, path: Lines
 ) -> None:
@@ -738,10 +749,19 @@ def _check_unique_cells(
         n = int(wrong.sum()) - 1
         more = f", and {n:,} more row{'s repeat' if n > 1 else ' repeats'} one"
         more = more if n else ""
+        # most barcodes of two oligos: not errors of assignment
+        elsewhere = np.unique(barcode[of != of[first][barcode]])
+        cure = (
+            "most barcodes are of two oligos or more, as where conditions (cells, "
+            "treatments) are rows of one table. Each is a library of its own: write "
+            "a table of each, fit it by itself, and compare the fits: "
+            "cg.mpra.concordance(fit, fit)"
+            if len(elsewhere) > _MOST_ASSIGNED_TWICE * len(first)
+            else "drop the barcodes that are assigned twice"
+        )
         raise CountsError(
             f"{file_line(path, i)}: barcode {table['barcode'].iloc[i]} {what} (first "
-            f"in line {path.line(j).rpartition(' ')[2]}){more}; "
-            "drop the barcodes that are assigned twice"
+            f"in line {path.line(j).rpartition(' ')[2]}){more}; {cure}"
         )
 
 

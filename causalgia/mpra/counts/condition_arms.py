@@ -83,7 +83,7 @@ def check_arms_of_one_library(
                 "each is a library of its own, and the difference between the libraries "
                 "would be added to every effect. Fit each condition alone (its own "
                 "counts, arms by allele or motif), and compare the fits: "
-                "cg.mpra.concordance(fit, fit), or causalgia mpra compare DIR DIR. A "
+                "cg.mpra.concordance(fit, fit). A "
                 "contrast of four arms, (b in B - a in B) - (b in A - a in A), is free of "
                 "it"
             )
@@ -98,7 +98,7 @@ def check_arms_of_one_library(
                 "stay the same. The difference between the libraries would be added to "
                 "every effect. Fit each by itself, with arms by allele or motif, and "
                 "compare the fits: "
-                "cg.mpra.concordance(fit, fit), or causalgia mpra compare DIR DIR"
+                "cg.mpra.concordance(fit, fit)"
             )
 
 

@@ -24,7 +24,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import moderate_unequal
-from causalgia.mpra.counts._activity import parallel_oligos
+from causalgia.mpra.counts._activity import no_element_with_two, parallel_oligos
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
 from causalgia.mpra.counts.condition_arms import check_arms_of_one_library
 from causalgia.types import Array, Ints, Mask
@@ -139,6 +139,8 @@ def fit_request(
                 "elements lack some arm; say which are compared: "
                 f"arm_names={quoted(there)}"
             )
+    if int((places >= 0).sum(axis=1).max()) < 2 <= len(names):
+        raise ContrastError(no_element_with_two(names))
     if not complete.any():
         raise ContrastError(
             f"no element has an oligo under every one of {', '.join(names)}; ask for "
