@@ -17,7 +17,7 @@ from causalgia.errors import ArgumentError, quoted
 
 _C = TypeVar("_C")
 
-_OTHER_WORDS = {"describe": "report"}
+_OTHER_WORDS = {"describe": "report", "read_vcf": "read_variants"}
 
 
 def unknown_name(
