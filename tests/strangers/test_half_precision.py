@@ -235,3 +235,16 @@ def test_a_network_that_was_accepted_is_noted_and_another_refused():
     )
     with pytest.warns(CausalgiaWarning, match="no more digits than bfloat16"):
         cg.run(DESIGN, accepted, rng=0, progress=False)
+
+
+@pytest.mark.parametrize(("center", "spread"), [(0.3, 1e-6), (-7.0, 2e-5), (0.3, 1e-2)])
+def test_close_answers_in_float32_are_not_on_a_grid(center, spread):
+    rng = np.random.default_rng(8)
+    answers = (center + spread * rng.normal(size=(400, 1))).astype(np.float32)
+    digits = AnswerDigits()
+    digits.add(answers)
+    assert digits.steps == ""
+    coarse = AnswerDigits()
+    if spread > 1e-3:
+        coarse.add((np.rint(answers / 3.7e-4) * 3.7e-4 + 0.1).astype(np.float32))
+        assert "on a grid" in coarse.steps
