@@ -244,7 +244,11 @@ def test_close_answers_in_float32_are_not_on_a_grid(center, spread):
     digits = AnswerDigits()
     digits.add(answers)
     assert digits.steps == ""
-    coarse = AnswerDigits()
-    if spread > 1e-3:
-        coarse.add((np.rint(answers / 3.7e-4) * 3.7e-4 + 0.1).astype(np.float32))
-        assert "on a grid" in coarse.steps
+
+
+def test_a_grid_of_many_float32_steps_is_still_one():
+    rng = np.random.default_rng(8)
+    answers = 0.3 + 2e-5 * rng.normal(size=(400, 1))
+    digits = AnswerDigits()
+    digits.add((np.rint(answers / 4.1e-7) * 4.1e-7 + 0.0123).astype(np.float32))
+    assert "on a grid" in digits.steps
