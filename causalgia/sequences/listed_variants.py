@@ -74,8 +74,8 @@ class ListedVariants:
         """
         if not windows:
             return self
-        kept = [h for h in range(len(self.haplotypes)) if h not in windows]
-        place = {h: i for i, h in enumerate(kept)}
+        left = [h for h in range(len(self.haplotypes)) if h not in windows]
+        place = {h: i for i, h in enumerate(left)}
         lines = self.lines or (0,) * len(self.listed)
         rows = [i for i, h in enumerate(self.of) if h in place]
         skipped = [
@@ -89,7 +89,7 @@ class ListedVariants:
         check_any_left(len(rows), skipped, "variants")
         return ListedVariants(
             tuple(self.listed[i] for i in rows),
-            tuple(self.haplotypes[h] for h in kept),
+            tuple(self.haplotypes[h] for h in left),
             tuple(place[self.of[i]] for i in rows),
             tuple(sorted(skipped, key=lambda x: x.line)),
             tuple(lines[i] for i in rows),
