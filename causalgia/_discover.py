@@ -37,7 +37,11 @@ from causalgia.attribution.distinct_patterns import (
     is_near_copy,
     is_variant,
 )
-from causalgia.attribution.layer_responses import SAME_NAME, expected_places
+from causalgia.attribution.layer_responses import (
+    SAME_NAME,
+    check_enough_targets,
+    expected_places,
+)
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.motif_families import (
     DIRECTED,
@@ -372,7 +376,8 @@ def discover(
     AttributionError
         If `motifs` has no motif of an expected name.
     MissingExtraError
-        If motifs are given and memelite is not installed.
+        If motifs are given and memelite is not installed; or pyjaspar is not, for
+        ``"JASPAR"``, `expected` alone, and fewer than 50 motifs.
     StoreError
         If `store` holds a discovery with other settings, which are named.
 
@@ -432,6 +437,8 @@ def discover(
         raise MissingExtraError(
             "motifs= needs memelite: pip install 'causalgia[attribution]'"
         )
+    if named is not None:
+        check_enough_targets(len(named))
     folder = None if store is None else place_of(store)
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(

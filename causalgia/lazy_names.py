@@ -19,7 +19,7 @@ from causalgia.errors import ArgumentError, quoted
 
 _C = TypeVar("_C")
 
-_OTHER_WORDS = {"describe": "report"}
+_OTHER_WORDS = {"describe": "report", "read_vcf": "read_variants"}
 
 
 def _home_of(name: str, package: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -214,7 +215,8 @@ def match(
     SequenceError
         If `causalgia.motif` does not know a motif.
     MissingExtraError
-        If memelite is not installed.
+        If memelite is not installed; or pyjaspar is not, for ``"JASPAR"`` and for fewer
+        than 50 motifs.
 
     References
     ----------
@@ -243,6 +245,7 @@ def match(
     of_jaspar = isinstance(database, str) and database == "JASPAR"
     targets = jaspar_motifs(taxon) if of_jaspar else _by_name(database, "database")
     places = expected_places(expected, targets)
+    check_enough_targets(len(targets))
     beside = jaspar_motifs(taxon) if len(targets) < _LEAST_TARGETS else {}
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
@@ -307,6 +310,18 @@ _FORMER_NAMES = {
 def _plain_name(name: str) -> str:
     """Return a name without case and punctuation."""
     return re.sub(r"[^0-9a-z]", "", name.casefold())
+
+
+def check_enough_targets(n: int) -> None:
+    """Raise MissingExtraError where motifs are too few to be compared with alone, and
+    JASPAR is not there to stand beside them.
+    """
+    if n < _LEAST_TARGETS and find_spec("pyjaspar") is None:
+        raise MissingExtraError(
+            f"{n:,} motifs are compared beside those of JASPAR, in pyjaspar, which is not "
+            "installed: pip install 'causalgia[jaspar]', or give a database of "
+            f"{_LEAST_TARGETS} motifs or more"
+        )
 
 
 def expected_places(

@@ -59,6 +59,7 @@ from causalgia.sequences.skipped_inputs import (
     Skip,
     as_skip,
     takes_skip,
+    ways_out,
 )
 from causalgia.sequences.variant_files import Variant, read_variants
 from causalgia.sequences.windowed_variants import (
@@ -191,8 +192,9 @@ def variants(
         most do), ``"symbolic"`` (``<DEL>``, breakends, ``*``, ``.``), ``"N"`` (a letter
         that is no base, in an allele or the window), ``"edge"`` (the window leaves its
         chromosome), ``"chromosome"`` (unknown to the genome), ``"repeated"``,
-        ``"unchanged"`` (both alleles are equal), ``"long"`` (an allele longer than the
-        window), ``"read_out"`` (no site in the window), ``"malformed"`` (a line that
+        ``"unchanged"`` (both alleles are equal, or so are their windows: an indel in a
+        repeat that reaches the end of its window or flanks), ``"long"`` (an allele
+        longer than the window), ``"read_out"`` (no site in the window), ``"malformed"`` (a line that
         cannot be parsed, such as one without a position). The answer's last sentence
         counts them, and its finding ``"skipped"`` lists each with its reason.
 
@@ -220,7 +222,8 @@ def variants(
         it out. The message names the variant, and the reason that would.
     DesignError
         If `length` is missing or not that of the backgrounds, a setting is given that
-        is for another kind of `null`, alleles do not fit the backgrounds, there is a
+        is for another kind of `null`, alleles do not fit the backgrounds, both give one
+        window and `skip` does not leave that out, there is a
         single variant in its own context without matched variants, or there are too few
         sequences for `n_null`.
     EstimateError
@@ -339,7 +342,10 @@ def variants(
         found = windows_of_list(
             chosen, fasta, length=length, skip=reasons, read_out=read_out, align=align
         )
+        if "unchanged" in reasons:
+            found = found.changed()
         windows = found.windows
+        _check_changed(windows)
         middle = windows.reference.shape[1] // 2
         changes = [] if read_out is None else variant_changes(windows, flank=0)
         distances = (
@@ -451,6 +457,21 @@ def _matched_experiment(
     )
 
 
+def _check_changed(windows: VariantWindows) -> None:
+    if (same := windows.unchanged).any():
+        name = windows.names[int(np.argmax(same))]
+        raise DesignError(
+            f"variant {quoted(name)}: both alleles give one window of "
+            f"{windows.reference.shape[1]} bases (an indel in a repeat that reaches the "
+            "window's end); "
+            + ways_out(
+                "give a longer length=, or another align=",
+                "drop it",
+                skip="unchanged",
+            )
+        )
+
+
 def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
     if len(windows) == 1:
         raise DesignError(
@@ -529,13 +550,25 @@ def _sampled_context_experiment(
 ) -> Experiment:
     most = null.length - 2 * flank - 1
     listed, references, alternates = _allele_strings(chosen, fasta, flank, most, skip)
+    if "unchanged" in skip:
+        pairs = enumerate(zip(references, alternates, strict=True))
+        same = {
+            i: f"both alleles read {quoted(x)} with their flanks (an indel in a repeat)"
+            for i, (x, y) in pairs
+            if x == y
+        }
+        listed = listed.changed(same)
+        references, alternates = (
+            [x for i, x in enumerate(strings) if i not in same]
+            for strings in (references, alternates)
+        )
     chosen = listed.first_listed
     _check_alleles_fit(chosen, references, alternates, null.length)
     named: dict[str, str] = {}  # variants of one place share their reference arm
     for kind, strings in ((REFERENCE, references), (ALTERNATE, alternates)):
         for variant, letters in zip(chosen, strings, strict=True):
             named.setdefault(letters, f"{variant.name} {kind}")
-    pairs = zip(chosen, references, alternates, strict=True)
+    alleles = zip(chosen, references, alternates, strict=True)
     n = null.available if isinstance(null, Genomic) else _N_UNITS
     return Experiment(
         null=null,
@@ -546,7 +579,7 @@ def _sampled_context_experiment(
         n_units=n if n_units is None else n_units,
         contrasts={
             x.name: {named[alternate]: 1.0, named[reference]: -1.0}
-            for x, reference, alternate in pairs
+            for x, reference, alternate in alleles
         },
         entry=replace(VARIANTS, read=partial(_read_sampled_contexts, listed)),
         analysis=Analysis(rope=rope),
@@ -595,8 +628,8 @@ def _check_alleles_fit(
         if reference == alternate:
             raise DesignError(
                 f"variant {quoted(variant.name)}: both alleles read "
-                f"{quoted(reference)} with their flanks (an indel in a repeat); give a "
-                "longer flank=, or drop the variant"
+                f"{quoted(reference)} with their flanks (an indel in a repeat); "
+                + ways_out("give a longer flank=", "drop it", skip="unchanged")
             )
         if len(reference) >= length:
             raise DesignError(

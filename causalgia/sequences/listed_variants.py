@@ -4,7 +4,7 @@ those that cannot be used left out with their reasons.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
@@ -47,18 +47,53 @@ class ListedVariants:
         (V,) index of each variant's haplotype.
     skipped
         The others, with their reasons.
+    lines
+        (V,) line of each in its file, 0 where it is unknown.
     """
 
     listed: tuple[Variant, ...]
     haplotypes: tuple[Variant, ...]
     of: tuple[int, ...]
     skipped: tuple[Skipped, ...] = ()
+    lines: tuple[int, ...] = ()
 
     @property
     def first_listed(self) -> tuple[Variant, ...]:
         """The first listed variant of each haplotype, as it was written."""
         first = {h: i for i, h in reversed(list(enumerate(self.of)))}
         return tuple(self.listed[first[h]] for h in range(len(self.haplotypes)))
+
+    def changed(self, windows: Mapping[int, str]) -> ListedVariants:
+        """Return the list without the haplotypes of which both alleles give one window,
+        index -> that window in words; they are ``"unchanged"``.
+
+        Raises
+        ------
+        SequenceError
+            If nothing is left.
+        """
+        if not windows:
+            return self
+        left = [h for h in range(len(self.haplotypes)) if h not in windows]
+        place = {h: i for i, h in enumerate(left)}
+        lines = self.lines or (0,) * len(self.listed)
+        rows = [i for i, h in enumerate(self.of) if h in place]
+        skipped = [
+            *self.skipped,
+            *(
+                skipped_variant(x, "unchanged", windows[h], line=line)
+                for x, h, line in zip(self.listed, self.of, lines, strict=True)
+                if h in windows
+            ),
+        ]
+        check_any_left(len(rows), skipped, "variants")
+        return ListedVariants(
+            tuple(self.listed[i] for i in rows),
+            tuple(self.haplotypes[h] for h in left),
+            tuple(place[self.of[i]] for i in rows),
+            tuple(sorted(skipped, key=lambda x: x.line)),
+            tuple(lines[i] for i in rows),
+        )
 
     @property
     def same_sentence(self) -> str:
@@ -186,9 +221,12 @@ def listed_variants(
     at = lines or (0,) * len(chosen)
     skipped = list(variants.skipped if isinstance(variants, VariantList) else ())
     usable, n_wrong = list[tuple[Variant, Variant]](), 0
+    places_in_file = list[int]()
     once = len({x.written for x in chosen}) == len(chosen)
     if not skip and once and all(_is_single(x) for x in chosen):
-        return ListedVariants(chosen, chosen, tuple(range(len(chosen))), tuple(skipped))
+        return ListedVariants(
+            chosen, chosen, tuple(range(len(chosen))), tuple(skipped), at
+        )
     with Genome(fasta) as genome:
         lengths = genome.lengths
         for i, (variant, line) in enumerate(zip(chosen, at, strict=True)):
@@ -200,6 +238,7 @@ def listed_variants(
                 skipped.append(skipped_variant(variant, flaw, detail, line=line))
             else:
                 usable.append((variant, normal))
+                places_in_file.append(line)
     if "mismatch" in skip and 2 * n_wrong > len(chosen):
         first = next(x for x in skipped if x.reason == "mismatch")
         raise SequenceError(
@@ -225,6 +264,7 @@ def listed_variants(
         tuple(haplotypes.values()),
         tuple(of),
         tuple(sorted(skipped, key=lambda x: x.line)),
+        tuple(places_in_file),
     )
 
 

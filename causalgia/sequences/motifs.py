@@ -450,8 +450,9 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     separated by tabs; the consensus is their identifier. TRANSFAC and CIS-BP name their
     columns (``PO A C G T``, in any order), and may have the class and family of the
     factor (``CC tf_class:...`` and ``CC tf_family:...`` in what JASPAR exports;
-    ``Family``). STAMP has ``DE name`` above its rows. Motifs of MEME text that state
-    ``w= 0`` are left out with a warning. Of a matrix without letters its shape says what the rows are; of four
+    ``Family``; TRANSFAC's ``HP``, superfamilies, and ``HC``, subfamilies). STAMP has
+    ``DE name`` above its rows. Motifs without a position are left out with a warning
+    that counts them. Of a matrix without letters its shape says what the rows are; of four
     rows of four numbers the sums do: those of positions are alike. Log-odds are read
     where they are those of probabilities against equal bases, in nats or bits, which
     then sum to 1 at each position.
@@ -459,7 +460,7 @@ def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     Raises
     ------
     SequenceError
-        If the file cannot be read or is malformed, has other log-odds, or has a matrix of
+        If the file cannot be read or is malformed, no motif has a position, it has other log-odds, or has a matrix of
         four rows and columns without letters whose sums are alike both ways or neither;
         the message names the file and
         the line.
@@ -587,11 +588,15 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
             lines[start:stop]
             for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
         ]
+        filled = [part for part in parts if not _has_no_numbers(part)]
+        _account_for_empty(
+            [part[0] for part in parts if _has_no_numbers(part)], len(parts), str(path)
+        )
         return [
             _homer_matrix(part, str(path))
             or _matrix_of_positions(part, str(path))
             or _jaspar_matrix(part, str(path))
-            for part in parts
+            for part in filled
         ]
     msg = (
         f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME "
@@ -645,27 +650,50 @@ def _read_meme(lines: list[Line], path: str) -> Iterator[Matrix]:
         for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
     ]
     filled = [part for part in parts if not _is_empty(part)]
-    empty = [part[0] for part in parts if _is_empty(part)]
-    if not filled:
-        raise SequenceError(
-            f"{path}: line {lines[starts[0]][0]}: no motif has a position "
-            "(w= 0); write the file again from motifs with positions"
-        )
-    if empty:
-        listed = in_list(
-            [quoted(" ".join(head.split()[1:])) for _, head in empty[:_EMPTY_NAMED]]
-        )
-        more = len(empty) - _EMPTY_NAMED
-        warnings.warn(
-            f"{path}: line {empty[0][0]}: {len(empty):,} of {len(parts):,} motifs "
-            f"ha{'s' if len(empty) == 1 else 've'} no position (w= 0) and "
-            f"{'is' if len(empty) == 1 else 'are'} left out: {listed}"
-            + (f" and {more:,} more" if more > 0 else ""),
-            CausalgiaWarning,
-            stacklevel=caller_stacklevel(),
-        )
+    _account_for_empty([part[0] for part in parts if _is_empty(part)], len(parts), path)
     for part in filled:
         yield _meme_matrix(part, path)
+
+
+def _account_for_empty(empty: list[Line], of: int, path: str) -> None:
+    """Warn of motifs without a position, by the lines of their names, which are left out.
+
+    Raises
+    ------
+    SequenceError
+        If there is no other motif.
+    """
+    if not empty:
+        return
+    number, head = empty[0]
+    if len(empty) == of:
+        raise SequenceError(
+            f"{path}: line {number}: {quoted(head[:40])}: no motif has a position; write "
+            "the file again from motifs with positions"
+        )
+    names = [
+        quoted(re.sub(r"^(>|MOTIF\s)\s*", "", text).replace("\t", " "))
+        for _, text in empty[:_EMPTY_NAMED]
+    ]
+    more = len(empty) - _EMPTY_NAMED
+    listed = in_list(names) + (f" and {more:,} more" if more > 0 else "")
+    warnings.warn(
+        f"{path}: line {number}: {len(empty):,} of {of:,} motifs "
+        f"ha{'s' if len(empty) == 1 else 've'} no position and "
+        f"{'is' if len(empty) == 1 else 'are'} left out: {listed}",
+        CausalgiaWarning,
+        stacklevel=caller_stacklevel(),
+    )
+
+
+_NO_NUMBERS = re.compile(r"[ACGTUacgtu]?\s*[:=|]?\s*(\[\s*\])?")
+"""The row of a base of a matrix without positions: "A [ ]", "A"."""
+
+
+def _has_no_numbers(lines: list[Line]) -> bool:
+    """Return whether a motif of JASPAR or HOMER has a name, and no position under it."""
+    rows = [text for _, text in lines[1:]]
+    return len(rows) in (0, len(BASES)) and all(map(_NO_NUMBERS.fullmatch, rows))
 
 
 def _is_empty(lines: list[Line]) -> bool:
@@ -814,11 +842,15 @@ _NAME_FIELDS = ("NA", "ID", "AC", "MOTIF", "DE")
 _NUMBERED = ("P", "PO", "P0", "P1", "POS", "POSITION")
 """What they write above the numbers of positions."""
 _OF_DOMAIN = re.compile(
-    r"(?:CC\s+tf_)?(class|family)(?:\s*:|\t)\s*(\S.*)", re.IGNORECASE
+    r"(?:(?:CC\s+tf_)?(class|family)(?:\s*:|\t)|(HP|HC)\s)\s*(\S.*)", re.IGNORECASE
 )
-"""What JASPAR's TRANSFAC text (``CC tf_family:``) and CIS-BP (``Family``) call the class
-and the family of a factor's DNA-binding domain.
+"""What JASPAR's TRANSFAC text (``CC tf_family:``), CIS-BP (``Family``) and TRANSFAC
+(``HP``, superfamilies, and ``HC``, subfamilies) call the class and the family of a
+factor's DNA-binding domain.
 """
+_GROUP_OF_CODE = {"HP": "class", "HC": "family"}
+_TRANSFAC_FACTOR = re.compile(r"[A-Z]\d{5}\b")
+"""The accession that TRANSFAC writes before the name of a group of factors."""
 
 
 def _words(text: str) -> list[str]:
@@ -859,6 +891,7 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
     """
     facts: dict[str, str] = {}
     domain: dict[str, str] = {}
+    empty, n_filled = list[Line](), 0
     at = 0
     while at < len(lines):
         number, text = lines[at]
@@ -871,8 +904,12 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
             key, _, value = text.partition("\t" if "\t" in text else " ")
             if key.strip(" :").upper() in _NAME_FIELDS and value.strip():
                 facts.setdefault(key.strip(" :").upper(), value.strip())
-            domain |= _of_domain(text)
+            domain = _with_domain(domain, text)
             if text == "//":
+                if "AC" in facts or "ID" in facts:  # an entry without a matrix
+                    empty.append(
+                        (number, facts.get("NA") or next(iter(facts.values())))
+                    )
                 facts, domain = {}, {}
             continue
         rows = []
@@ -887,11 +924,6 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
                 )
             rows.append(row)
             at += 1
-        if not rows:
-            raise SequenceError(
-                f"{path}: line {number}: no row follows {quoted(text[:40])}; a row for "
-                "each position has its number, then those of A, C, G, T"
-            )
         named = [facts[key] for key in _NAME_FIELDS if key in facts]
         stem = Path(path).name.removesuffix(".gz").split(".")[0]
         identifier = (
@@ -900,8 +932,15 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
             or facts.get("MOTIF")
             or (named[0].split()[0] if named else stem)
         )
+        if not rows:
+            empty.append((number, named[0] if named else identifier))
+            facts, domain = {}, {}
+            continue
+        n_filled += 1
         while at < len(lines) and not _begins_another(lines[at][1]):
-            domain |= _of_domain(lines[at][1])  # JASPAR has them below the matrix
+            domain = _with_domain(
+                domain, lines[at][1]
+            )  # JASPAR has them below the matrix
             at += 1
         matrix = _of_positions(
             tuple(rows), named[0] if named else stem, identifier, path, number
@@ -909,6 +948,7 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
         of = domain.get("tf_class", ""), domain.get("tf_family", "")
         yield replace(matrix, tf_class=of[0], tf_family=of[1])
         facts, domain = {}, {}
+    _account_for_empty(empty, len(empty) + n_filled, path)
 
 
 def _begins_another(text: str) -> bool:
@@ -933,8 +973,31 @@ def _of_domain(text: str) -> dict[str, str]:
     found = _OF_DOMAIN.fullmatch(text)
     if found is None:
         return {}
-    each = dict.fromkeys(part.strip() for part in found[2].split(";"))
-    return {f"tf_{found[1].lower()}": "::".join(part for part in each if part)}
+    word, code, value = found.groups()
+    each = dict.fromkeys(part.strip() for part in value.split(";"))
+    if code:
+        each = {
+            part.rstrip("."): None
+            for part in each
+            if not _TRANSFAC_FACTOR.fullmatch(part)
+        }
+    group = word.lower() if word else _GROUP_OF_CODE[code.upper()]
+    return {f"tf_{group}": "::".join(part for part in each if part)}
+
+
+def _with_domain(domain: Mapping[str, str], text: str) -> dict[str, str]:
+    """Return the class and the family that are known, with those of a line.
+
+    Examples
+    --------
+    >>> _with_domain({"tf_family": "Fos"}, "HC  T00204; Jun.")
+    {'tf_family': 'Fos::Jun'}
+    """
+    merged = dict(domain)
+    for key, value in _of_domain(text).items():
+        each = [*merged.get(key, "").split("::"), *value.split("::")]
+        merged[key] = "::".join(part for part in dict.fromkeys(each) if part)
+    return merged
 
 
 def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from os import PathLike
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from causalgia.checks import is_whole
 from causalgia.choices import ALIGNS, BASES, COMPLEMENT, Align
 from causalgia.errors import SequenceError, quoted
+from causalgia.inputs import cut_middle
 from causalgia.sequences.alphabet import decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
@@ -89,6 +91,25 @@ class VariantWindows:
     def alternate_width(self) -> NDArray[np.int64]:
         """Number of bases of each alternate allele, (V,)."""
         return np.array([len(x.alternate) for x in self.variants], np.int64)
+
+    @property
+    def unchanged(self) -> Mask:
+        """Which windows are the same with both alleles, (V,): an indel in a repeat that
+        reaches the end of its window.
+        """
+        same: Mask = (self.reference == self.alternate).all(axis=1)
+        return same
+
+    def rows(self, chosen: Mask) -> VariantWindows:
+        """Return some of the windows, (V,)."""
+        return replace(
+            self,
+            variants=tuple(compress(self.variants, chosen)),
+            reference=self.reference[chosen],
+            alternate=self.alternate[chosen],
+            start=self.start[chosen],
+            minus=None if self.minus is None else self.minus[chosen],
+        )
 
     def __len__(self) -> int:
         return len(self.variants)
@@ -253,6 +274,21 @@ class WindowsOfList(NamedTuple):
 
     listed: ListedVariants
     windows: VariantWindows
+
+    def changed(self) -> WindowsOfList:
+        """Return those whose alleles differ in their window (`ListedVariants.changed`)."""
+        same = self.windows.unchanged
+        letters = decode(self.windows.reference[same])
+        rows = np.flatnonzero(same).tolist()
+        return WindowsOfList(
+            self.listed.changed(
+                {
+                    i: f"both alleles read {cut_middle(x)} (an indel in a repeat)"
+                    for i, x in zip(rows, letters, strict=True)
+                }
+            ),
+            self.windows.rows(~same) if rows else self.windows,
+        )
 
 
 def windows_of_list(

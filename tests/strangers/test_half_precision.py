@@ -235,3 +235,20 @@ def test_a_network_that_was_accepted_is_noted_and_another_refused():
     )
     with pytest.warns(CausalgiaWarning, match="no more digits than bfloat16"):
         cg.run(DESIGN, accepted, rng=0, progress=False)
+
+
+@pytest.mark.parametrize(("center", "spread"), [(0.3, 1e-6), (-7.0, 2e-5), (0.3, 1e-2)])
+def test_close_answers_in_float32_are_not_on_a_grid(center, spread):
+    rng = np.random.default_rng(8)
+    answers = (center + spread * rng.normal(size=(400, 1))).astype(np.float32)
+    digits = AnswerDigits()
+    digits.add(answers)
+    assert digits.steps == ""
+
+
+def test_a_grid_of_many_float32_steps_is_still_one():
+    rng = np.random.default_rng(8)
+    answers = 0.3 + 2e-5 * rng.normal(size=(400, 1))
+    digits = AnswerDigits()
+    digits.add((np.rint(answers / 4.1e-7) * 4.1e-7 + 0.0123).astype(np.float32))
+    assert "on a grid" in digits.steps

@@ -3,6 +3,8 @@ networks of others: AGATAAGG alone had no name, in a list of 14 it was GATA4; on
 of CTCF, ZNF143 and SIX5, 297 of 300 motifs had none).
 """
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ import causalgia as cg
 from causalgia.attribution import layer_responses
 from causalgia.attribution.layer_responses import _label, expected_places
 from causalgia.errors import AttributionError
-from causalgia.sequences import Motif, read_motifs
+from causalgia.sequences import Motif, motif_names, read_motifs
 from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
 
 LIST = (
@@ -230,3 +232,48 @@ def test_names_of_before_gene_symbols_and_other_punctuation(given, meant):
     }
     places = expected_places(given, targets)
     assert [list(targets)[k] for k in places] == [meant]
+
+
+@pytest.fixture
+def no_pyjaspar(monkeypatch):
+    for cached in (motif_names.core_motifs, motif_names.profiles):
+        cached.cache_clear()
+    monkeypatch.setitem(sys.modules, "pyjaspar", None)
+
+
+ONE_LINE = r"^[^\n]*pip install 'causalgia\[jaspar\]'[^\n]*$"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda _: cg.motif("GATA1"),
+        lambda _: cg.motif("MA0035.5"),
+        lambda _: cg.motif("AGATAR"),
+        lambda _: cg.motif("AGATAAG", release="JASPAR2024"),
+        lambda _: cg.experiments.motif_screen("JASPAR", cg.Uniform(length=60)),
+        lambda _: cg.experiments.copies(cg.Uniform(length=99), motif="GATA1"),
+        lambda _: cg.attribution.match(["AGATAAG"]),
+        lambda few: cg.attribution.match(["AGATAAG"], few),
+        lambda few: cg.discover(None, [], motifs=few, rng=0),
+        lambda _: cg.discover(None, [], expected=["CTCF"], rng=0),
+    ],
+)
+def test_what_needs_jaspar_says_so_at_once(no_pyjaspar, monkeypatch, call):
+    monkeypatch.setattr("causalgia._discover.check_predictor", lambda *_: None)
+    with pytest.raises(cg.errors.MissingExtraError, match=ONE_LINE):
+        call({"GATA": cg.motif("AGATAAG")})
+
+
+def test_what_needs_no_jaspar_runs_without(no_pyjaspar, tmp_path):
+    path = tmp_path / "m.jaspar"
+    path.write_text(">M1 X\nA [ 4 0 9 ]\nC [ 0 1 0 ]\nG [ 0 3 0 ]\nT [ 5 6 1 ]\n")
+    assert cg.motif("AGATAAG").consensus == "AGATAAG"
+    assert cg.motif(path).name == "X"
+    screen = cg.experiments.motif_screen({"a": "AGATAAG", "b": path}, n_placebos=40)
+    assert screen.arm_names[1] == "a"
+
+
+def test_a_name_of_another_room_of_sequences():
+    with pytest.raises(AttributeError, match="did you mean 'read_variants'"):
+        _ = cg.sequences.read_vcf

@@ -209,3 +209,54 @@ def test_intervals_and_tables_that_cannot_be_parsed(folder):
     rows = read_variants(table, schema="original", skip="malformed")
     assert [x.name for x in rows] == ["rs1"]
     assert [x.line for x in rows.skipped] == [2, 3]
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"length": 61},
+        {"null": cg.Uniform(length=80), "n_units": 10},
+        {
+            "length": 61,
+            "null": cg.MatchedVariants(
+                of=cg.Uniform(length=80), match=("length",), min_nulls=39
+            ),
+            "n_null": 50,
+        },
+    ],
+    ids=["own", "sampled", "matched"],
+)
+def test_an_indel_in_a_repeat_that_its_window_does_not_show(folder, settings):
+    genome = GENOME[:120] + "G" + "CA" * 60 + "T" + GENOME
+    (folder / "r.fa").write_text(f">c\n{genome}\n")
+    path = vcf(folder / "v.vcf", enumerate([*GOOD[:5], (121, "GCA", "G")]))
+    with pytest.raises(CausalgiaError, match=r"'v5': both alleles .*skip='unchanged'"):
+        cg.experiments.variants(path, folder / "r.fa", **settings)
+    experiment = cg.experiments.variants(
+        path, folder / "r.fa", skip="unchanged", rope=(-0.1, 0.1), **settings
+    )
+    answer = experiment.analyze(
+        cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0
+    )
+    assert answer.findings["variants"].sizes["variant"] == len(GOOD[:5])
+    skipped = answer.findings["skipped"].to_dataframe()
+    assert skipped[["name", "reason", "line"]].values.tolist() == [
+        ["v5", "unchanged", 8]
+    ]
+    written = cg.experiments.write_variants(answer, folder / "o.vcf", like=path)
+    assert written.read_text().splitlines()[-1].split("\t")[7] == "."
+
+
+def test_an_indel_in_a_repeat_that_its_insert_does_not_show(folder):
+    genome = GENOME[:120] + "G" + "CA" * 60 + "T" + GENOME
+    (folder / "r.fa").write_text(f">c\n{genome}\n")
+    path = vcf(folder / "v.vcf", enumerate([*GOOD[:5], (121, "GCA", "G")]))
+    at = {"insert_length": 60, "offsets": (0, -9)}
+    with pytest.raises(CausalgiaError, match=r"v5.*skip='unchanged'"):
+        cg.mpra.variant_tiles(path, folder / "r.fa", **at)
+    tiles = cg.mpra.variant_tiles(path, folder / "r.fa", skip="all", **at)
+    assert tiles.skipped[["name", "reason", "line"]].values.tolist() == [
+        ["v5", "unchanged", 8]
+    ]
+    assert tiles.n_units == 2 * len(GOOD[:5])

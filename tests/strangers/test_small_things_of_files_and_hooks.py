@@ -35,7 +35,7 @@ def test_an_empty_motif_is_left_out_and_named(order, tmp_path: pathlib.Path):
 def test_a_file_of_empty_motifs_and_a_cut_one_are_refused(tmp_path: pathlib.Path):
     path = tmp_path / "some.meme"
     path.write_text(HEAD + f"MOTIF none\n{EMPTY}")
-    with pytest.raises(SequenceError, match=r"no motif has a position \(w= 0\)"):
+    with pytest.raises(SequenceError, match="no motif has a position"):
         read_motifs(path)
     path.write_text(HEAD + f"MOTIF cut\n{ROWS.replace('w= 2', 'w= 3')}MOTIF a\n{ROWS}")
     with pytest.raises(SequenceError, match="followed by 2 rows"):

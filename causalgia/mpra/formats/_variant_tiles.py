@@ -307,6 +307,9 @@ def variant_tiles(
             span=span,
             widest=_widest_allele(insert_length, lowest, highest),
         )
+        if "unchanged" in reasons:
+            _check_alleles_fit(listed.haplotypes, insert_length, offsets)
+            listed = _changed(listed, fasta, insert_length, offsets)
         with Genome(fasta) as genome:
             usable = listed.haplotypes
             check_alleles(
@@ -345,6 +348,32 @@ def variant_tiles(
         tiles=tuple(tiles),
         listed=listed,
     )
+
+
+def _changed(
+    listed: ListedVariants,
+    fasta: str | PathLike[str],
+    insert_length: int,
+    offsets: Sequence[int],
+) -> ListedVariants:
+    """Return the list without the indels of which both alleles give one insert at one of
+    the offsets.
+    """
+    indels = {
+        i: x
+        for i, x in enumerate(listed.haplotypes)
+        if len(x.reference) != len(x.alternate)
+    }
+    same = dict[int, str]()
+    for offset in offsets if indels else ():
+        begins = [_allele_start(x, insert_length, offset) for x in indels.values()]
+        windows = variant_windows(
+            list(indels.values()), fasta, length=insert_length, starts=begins
+        )
+        for i, unchanged in zip(indels, windows.unchanged, strict=True):
+            if unchanged:
+                same.setdefault(i, f"both alleles give one insert at {offset:+d}")
+    return listed.changed(same)
 
 
 def _check_options(
@@ -416,13 +445,15 @@ def _cut_windows(
                 "alternates of its place"
             )
     windows = variant_windows(named, fasta, length=insert_length, starts=begins)
-    same = (windows.reference == windows.alternate).all(axis=1)
-    if same.any():
+    if (same := windows.unchanged).any():
         tile = tiles[int(np.argmax(same))]
         raise LibraryError(
             f"variant {quoted(tile.variant.name)}: both alleles give one insert at "
             f"offset {tile.offset:+d} (an indel in a repeat that reaches the insert's "
-            "end); give other offsets=, longer inserts, or drop it"
+            "end); "
+            + ways_out(
+                "give other offsets=, longer inserts", "drop it", skip="unchanged"
+            )
         )
     return windows
 
