@@ -33,6 +33,7 @@ if importlib.util.find_spec("torch") is None:
         "docs/howto/own_network.md",
         "docs/howto/trial_file.md",
         "docs/howto/models/*.md",
+        "docs/ten_minutes/biologist.md",
         "docs/howto/what_a_network_carries.md",
         "causalgia/networks/torch_*.py",
         "causalgia/zoo/torch_*.py",

@@ -175,56 +175,47 @@ figure
 #
 # DeepSTARR (de Almeida et al. 2022,
 # [doi:10.1038/s41588-022-01048-5](https://doi.org/10.1038/s41588-022-01048-5)) predicts
-# developmental and housekeeping enhancer activity of 249 bp of fly DNA. Its weights are
-# public (Zenodo 10.5281/zenodo.5502060). A copy as safetensors, with the ten example
-# enhancers of the paper, is read here from a folder beside the repository; it is not
-# part of causalgia. If that folder is absent, this part is skipped with a message.
+# developmental and housekeeping enhancer activity of 249 bp of fly DNA. `cg.networks.load`
+# downloads it once from its deposit
+# ([doi:10.5281/zenodo.5502060](https://doi.org/10.5281/zenodo.5502060)), or takes it from
+# the mirror that `CAUSALGIA_NETWORKS` names. Where neither is reached, a network of the
+# zoo takes its place. The ten example enhancers of the paper are at
+# [github.com/bernardo-de-almeida/DeepSTARR](https://github.com/bernardo-de-almeida/DeepSTARR);
+# without them, ten random sequences are shuffled. The text describes DeepSTARR and the
+# enhancers.
 
 # %%
-folder = next(
-    (
-        p / "shared" / "data"
-        for p in Path.cwd().parents
-        if (p / "shared" / "data").is_dir()
-    ),
-    None,
-)
-print(
-    "published network found"
-    if folder
-    else "the folder 'shared' is absent: the rest of the notebook has nothing to show"
-)
+try:
+    predictor, length, at = cg.networks.load("deepstarr"), 249, 120
+    motifs = {"AP-1": "ATGACTCAT", "GATA": "AGATAAGA", "Dref": "TATCGATA"}
+except (cg.errors.PredictorError, cg.errors.MissingExtraError) as error:
+    print(error)
+    predictor, length, at = cg.zoo.load("rbfox1_like"), 41, 16
+    motifs = {"RBFOX1": "TGCATG", "weaker site": "AGAATG"}
+fasta = Path("shared/data/sequences/fly_249/enhancers.fasta.gz")
+fasta = next((p / fasta for p in Path.cwd().parents if (p / fasta).is_file()), None)
+sources = cg.Uniform(length=length).sample(10, rng=0)["sequence"]
+if fasta and length == 249:
+    sources = str(fasta)
+print(f"tasks {', '.join(predictor.tasks)}; sequences: {fasta or 'ten random ones'}")
 
 # %%
-if folder:
-    network = folder / "models" / "deepstarr"
-    predictor = cg.load_predictor(
-        f"{network / 'arch.py'}:load",
-        weights=network / "model.safetensors",
-        tasks=["dev", "hk"],
-        scale="log2 enrichment",
-        announce=None,
-    )
-    real = cg.Design(
-        null=cg.DinucleotideShuffle(
-            of=str(folder / "sequences" / "fly_249" / "enhancers.fasta.gz")
-        ),
-        arms={
-            "untreated": cg.Untreated(),
-            "AP-1": cg.Embed("ATGACTCAT", at=120),
-            "GATA": cg.Embed("AGATAAGA", at=120),
-            "Dref": cg.Embed("TATCGATA", at=120),
-            **cg.placebos("ATGACTCAT", at=120, n_placebos=40),
-        },
-        n_units=300,
-    )
-    real_outcomes = cg.run(real, predictor, rng=0, progress=False)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", cg.errors.CausalgiaWarning)
-        real_estimates = cg.estimate(cg.contrast(real_outcomes, control="untreated"))
-    for warning in said:
-        print("warning:", warning.message)
-    print(cg.report(real_estimates))
+real = cg.Design(
+    null=cg.DinucleotideShuffle(of=sources),
+    arms={
+        "untreated": cg.Untreated(),
+        **{name: cg.Embed(word, at=at) for name, word in motifs.items()},
+        **cg.placebos(next(iter(motifs.values())), at=at, n_placebos=40),
+    },
+    n_units=300,
+)
+real_outcomes = cg.run(real, predictor, rng=0, progress=False)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always", cg.errors.CausalgiaWarning)
+    real_estimates = cg.estimate(cg.contrast(real_outcomes, control="untreated"))
+for warning in caught:
+    print("warning:", warning.message)
+print(cg.report(real_estimates))
 
 # %% [markdown]
 # Three things are worth noting. The motifs of the paper have effects far outside the
@@ -237,22 +228,21 @@ if folder:
 # warning above and the ratios below).
 
 # %%
-if folder:
-    naive = cg.estimate(cg.contrast(real_outcomes, control="untreated"), cluster="none")
-    ratio = (real_estimates["se"] / naive["se"]).sel(contrast=["AP-1", "GATA", "Dref"])
-    print(ratio.to_pandas().round(2).to_string())
-    t = abs(naive["ace"] / naive["se"])
-    placebo = [
-        str(name) for name in t["contrast"].values if str(name).startswith("placebo")
-    ]
-    share = (t.sel(contrast=placebo) > 1.96).mean("contrast")
-    print(
-        "share of placebos with |t| > 1.96, units taken as independent:",
-        share.to_pandas().round(2).to_dict(),
-    )
+naive = cg.estimate(cg.contrast(real_outcomes, control="untreated"), cluster="none")
+ratio = (real_estimates["se"] / naive["se"]).sel(contrast=list(motifs))
+print(ratio.to_pandas().round(2).to_string())
+t = abs(naive["ace"] / naive["se"])
+placebo = [
+    str(name) for name in t["contrast"].values if str(name).startswith("placebo")
+]
+share = (t.sel(contrast=placebo) > 1.96).mean("contrast")
+print(
+    "share of placebos with |t| > 1.96, units taken as independent:",
+    share.to_pandas().round(2).to_dict(),
+)
 
 # %%
-forest(real_estimates, task="dev").figure if folder else None
+forest(real_estimates, task=predictor.tasks[0]).figure
 
 # %%
-forest(real_estimates, task="hk").figure if folder else None
+forest(real_estimates, task=predictor.tasks[-1]).figure
