@@ -64,7 +64,7 @@ def unknown_name(
     hint = ""
     if removed := REMOVED.get(f"{module}.{name}"):
         hint = f"; {removed}"
-    elif inner := _home_of(name, module):
+    elif name not in _OTHER_WORDS and (inner := _home_of(name, module)):
         hint = f"; it is not public, and can be imported: from {inner} import {name}"
     elif not name.startswith("_"):
         known = list(known)

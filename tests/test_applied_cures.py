@@ -136,11 +136,10 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda found: "verdict" in found,
     ),
     "no width, and the direction alone": (
-        lambda: evaluated(
+        lambda: cured(
             cg.decide,
             {"x": estimates(), "rope": (0.1, 0.1)},
-            r"or ask (cg.decide\(..., rope=0\))",
-            fill={"...": "x"},
+            r"or give (rope=0), the direction alone",
         ),
         lambda found: (
             set(found["verdict"].values.ravel())

@@ -72,10 +72,12 @@ def cutoff(counts: xr.Dataset) -> Cutoff | None:
     dna, rna, used = _cells(counts)
     found = _cutoff_of(dna[used], rna[used])
     if found is None and rna.shape[1] > 1:
-        # RNA of a cell without DNA shows that the barcode was seen, too
         rows = used.any(axis=1)
+        # a barcode is kept for cells with both; or for RNA, also where its DNA was missed
         observed = np.broadcast_to(dna_observed(counts), rna.shape)
-        found = _cutoff_of(*((x * observed).sum(axis=1)[rows] for x in (dna, rna)))
+        for cells in (used, observed):
+            sums = [(x * cells).sum(axis=1)[rows] for x in (dna, rna)]
+            found = found or _cutoff_of(*sums)
         found = None if found is None else found._replace(of_barcodes=True)
     return found
 
