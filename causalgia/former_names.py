@@ -58,10 +58,10 @@ REMOVED: dict[str, str] = {
         "two layers of noise for any number of barcodes, and cg.infer(fitted, rng=0) "
         "gives the posterior of its effects"
     ),
-    "causalgia.effects._contrast.contrast(over=)": (
+    "causalgia.effects._contrast.contrast: over": (
         "models are compared by cg.contrast_models(outcomes, control=...) or models="
     ),
-    "causalgia.effects._contrast.contrast(models=)": (
+    "causalgia.effects._contrast.contrast: models": (
         "models are compared by cg.contrast_models(outcomes, models=...)"
     ),
     "causalgia.mpra.fit(method='precision')": (

@@ -323,7 +323,7 @@ def wrong_arguments(
     names = [one.name for one in named if not one.name.startswith("_")]
     for name in kwargs:
         if name not in names and not any(one.kind is one.VAR_KEYWORD for one in all_):
-            removed = REMOVED.get(f"{function.__module__}.{what}({name}=)")
+            removed = REMOVED.get(f"{function.__module__}.{what}: {name}")
             hint = f"; {removed}" if removed else nearest_key(name, names)
             takes = f"; it takes {', '.join(names)}" if names else "; it takes none"
             return f"{what}: there is no argument {quoted(name)}{hint or takes}"
