@@ -290,5 +290,11 @@ def reversal_size(limit: Array, end: Array, missed: Array) -> Array:
     --------
     >>> reversal_size(np.array([1.05]), np.array([0.1]), np.array([0.003])).round(0)
     array([-316.])
+
+    An interval without a limit has none:
+
+    >>> reversal_size(np.array([-np.inf]), np.array([0.1]), np.array([0.003]))
+    array([nan])
     """
+    limit = np.where(np.isfinite(limit), limit, np.nan)
     return np.asarray(limit - (limit - end) / missed)
