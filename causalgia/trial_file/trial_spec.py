@@ -23,7 +23,7 @@ from causalgia.design import (
 from causalgia.design.patterns import pattern_from_plain
 from causalgia.errors import ArgumentOf, CausalgiaError, DesignError, quoted, shell_word
 from causalgia.experiments import Experiment
-from causalgia.inputs import parse_toml, read_text
+from causalgia.inputs import is_file, parse_toml, read_text
 from causalgia.sequences import read_fasta
 from causalgia.sequences.skipped_inputs import takes_skip
 from causalgia.trial.attributes import (
@@ -218,7 +218,7 @@ def _read_file(path: str | Path) -> str:
     try:
         return read_text(path, DesignError)
     except DesignError as error:
-        if (inside := Path(path) / "trial.toml").is_file():
+        if is_file(inside := Path(path) / "trial.toml"):
             raise DesignError(
                 f"{path}: is a folder; give the trial file in it, {shell_word(inside)}"
             ) from error

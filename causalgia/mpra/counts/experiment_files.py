@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import in_list
 from causalgia.errors import CountsError, quoted
+from causalgia.inputs import is_file
 from causalgia.mpra.counts.column_kinds import is_count_word, kind_of_column
 from causalgia.mpra.counts.comment_lines import SEPARATORS, separator_of
 from causalgia.mpra.counts.count_formats import (
@@ -98,7 +99,7 @@ def read_experiment(path: Path) -> Experiment | None:
     CountsError
         If two lines are of one condition and replicate.
     """
-    if not path.is_file():
+    if not is_file(path):
         return None
     with path.open("rb") as file:
         head = file.read(4096).lower()
