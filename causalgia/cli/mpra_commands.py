@@ -39,12 +39,13 @@ from causalgia.cli.folder import (
 from causalgia.cli.mpra_tables import (
     COMPARISON,
     QUALITY_FIGURES,
+    CountsArgument,
+    CountsOptions,
     NoiseOptions,
     PilotOptions,
     check_files_free,
     check_one_treatment,
     concordance_figures,
-    count_files,
     counts_question,
     draw_concordance,
     draw_quality,
@@ -58,7 +59,6 @@ from causalgia.cli.mpra_tables import (
     quality_figures,
     quality_text,
     read_library_or_side_table,
-    split_names,
     virtual_attrs,
     virtual_effects,
     with_quality,
@@ -403,17 +403,9 @@ def cheapest(
 
 @bench.command(cls=RopeCommand)
 def analyze(
-    counts_files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="COUNTS.TSV",
-            help=(
-                "Counts of barcodes, or sums of oligos, in the format of a pipeline; or "
-                "a file for each replicate, FILE or REPLICATE=FILE."
-            ),
-        ),
-    ],
+    counts_files: CountsArgument,
     library_folder: _Library,
+    reading: CountsOptions,
     out: OutOption = Path("measured"),
     control: Annotated[
         str | None,
@@ -438,40 +430,6 @@ def analyze(
             ),
         ),
     ] = None,
-    replicates: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help=(
-                "Read only these replicates, separated by commas: those of one cell "
-                "type."
-            ),
-        ),
-    ] = None,
-    assignment: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help=(
-                "Table of barcodes and their oligos, if the counts do not name oligos; "
-                "or MPRAflow's variants.txt, to be given as --design as well."
-            ),
-        ),
-    ] = None,
-    conditions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help=(
-                "Table that says of each column whether it is DNA, or its cell type, "
-                "if names do not show it (MPRAmodel)."
-            ),
-        ),
-    ] = None,
-    drop_unknown: Annotated[
-        bool,
-        typer.Option("--drop-unknown", help="Leave out oligos that the design lacks."),
-    ] = False,
     method: Annotated[
         FitMethod, typer.Option(help="How effects are fitted.")
     ] = FitMethod.hierarchical,
@@ -540,14 +498,7 @@ def analyze(
     requested = requested_parts(sentences=sentences, notes=notes)
     with output_folder(out) as folder:
         side = read_library_or_side_table(library_folder)
-        counts = mpra.read_counts(
-            count_files(counts_files),
-            side_table=side,
-            replicates=split_names(replicates),
-            assignment=assignment,
-            conditions=conditions,
-            drop_unknown=drop_unknown,
-        )
+        counts = reading.read(counts_files, side)
         question = counts_question(
             side, counts, control=control, arms=arms, contrasts=contrasts
         )
@@ -624,17 +575,9 @@ class CallTail(StrEnum):
 
 @bench.command()
 def calls(
-    counts_files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="COUNTS.TSV",
-            help=(
-                "Counts of barcodes, or sums of oligos, in the format of a pipeline; or "
-                "a file for each replicate, FILE or REPLICATE=FILE."
-            ),
-        ),
-    ],
+    counts_files: CountsArgument,
     library_folder: _Library,
+    reading: CountsOptions,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -657,37 +600,6 @@ def calls(
             )
         ),
     ] = CallTail.rank,
-    replicates: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES",
-            help=(
-                "Read only these replicates, separated by commas: those of one cell "
-                "type."
-            ),
-        ),
-    ] = None,
-    assignment: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Table of barcodes and their oligos, if the counts do not name oligos.",
-        ),
-    ] = None,
-    conditions: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help=(
-                "Table that says of each column whether it is DNA, or its cell type, "
-                "if names do not show it (MPRAmodel)."
-            ),
-        ),
-    ] = None,
-    drop_unknown: Annotated[
-        bool,
-        typer.Option("--drop-unknown", help="Leave out oligos that the design lacks."),
-    ] = False,
     force: ForceOption = False,
     all_rows: Annotated[
         bool, typer.Option("--all", help="Print a line for each oligo.")
@@ -707,14 +619,7 @@ def calls(
 
     if out is not None:
         check_files_free(out, force, CALLS)
-    counts = mpra.read_counts(
-        count_files(counts_files),
-        side_table=read_library_or_side_table(library_folder),
-        replicates=split_names(replicates),
-        assignment=assignment,
-        conditions=conditions,
-        drop_unknown=drop_unknown,
-    )
+    counts = reading.read(counts_files, read_library_or_side_table(library_folder))
     found = mpra.calls(counts, negative=negative, tail=tail.value)
     text = describe_calls(
         found, q=q, every=all_rows, notes=notes, pointer="--all", noted="--notes"

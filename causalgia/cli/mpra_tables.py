@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -445,6 +445,73 @@ class PilotOptions(OptionGroup):
     ] = False
 
 
+CountsArgument: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="COUNTS.TSV",
+        help=(
+            "Counts of barcodes, or sums of oligos, in the format of a pipeline; or "
+            "a file for each replicate, FILE or REPLICATE=FILE."
+        ),
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountsOptions(OptionGroup):
+    """How files of counts are read."""
+
+    replicates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help=(
+                "Read only these replicates, separated by commas: those of one cell "
+                "type."
+            ),
+        ),
+    ] = None
+    assignment: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "Table of barcodes and their oligos, if the counts do not name oligos; "
+                "or MPRAflow's variants.txt, to be given as --design as well."
+            ),
+        ),
+    ] = None
+    conditions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "Table that says of each column whether it is DNA, or its cell type, "
+                "if names do not show it (MPRAmodel)."
+            ),
+        ),
+    ] = None
+    drop_unknown: Annotated[
+        bool,
+        typer.Option("--drop-unknown", help="Leave out oligos that the design lacks."),
+    ] = False
+
+    def read(
+        self, files: Sequence[Path], side_table: xr.Dataset | pd.DataFrame | Path
+    ) -> xr.Dataset:
+        """Return the counts of some files, of the oligos of a library or side table."""
+        from causalgia import mpra
+
+        return mpra.read_counts(
+            count_files(files),
+            side_table=side_table,
+            replicates=split_names(self.replicates),
+            assignment=self.assignment,
+            conditions=self.conditions,
+            drop_unknown=self.drop_unknown,
+        )
+
+
 def planning_noise(
     planned: NoiseOptions, options: PilotOptions
 ) -> tuple[NoiseModel, xr.Dataset | None]:
@@ -479,14 +546,13 @@ def planning_noise(
         )
     try:
         side = read_library_or_side_table(options.library_folder)
-        counts = mpra.read_counts(
-            count_files(options.pilot),
-            side_table=side,
-            replicates=split_names(options.pilot_replicates),
+        reading = CountsOptions(
+            replicates=options.pilot_replicates,
             assignment=options.pilot_assignment,
             conditions=options.pilot_conditions,
             drop_unknown=options.pilot_drop_unknown,
         )
+        counts = reading.read(options.pilot, side)
         known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
         chosen = split_names(options.pilot_arms, known)
         _check_arms("--pilot-arms", chosen or [], known)
