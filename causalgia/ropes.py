@@ -339,7 +339,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     """
     try:
         if isinstance(rope, set | frozenset) or any(
-            isinstance(end, str | bytes | bool) or type(end).__name__ == "bool"
+            isinstance(end, str | bytes) or type(end).__name__ == "bool"  # also NumPy's
             for end in rope
         ):
             raise TypeError

@@ -5,6 +5,8 @@ field.
 from __future__ import annotations
 
 import ast
+import inspect
+import operator
 import re
 import sys
 from collections import defaultdict
@@ -18,6 +20,8 @@ import pytest
 from house import FILES, PACKAGE, tree
 from scipy import sparse
 from scipy.sparse import csgraph
+
+import causalgia as cg
 
 sys.path.insert(0, str(house.ROOT / "benchmarks"))
 
@@ -364,3 +368,38 @@ def test_words_are_spelled_as_in_america(folder):
         ),
     ]:
         assert BRITISH.findall(path.read_text(encoding="utf-8")) == [], path.name
+
+
+_IN_EVERY_PAGE = {"cg.Name", "cg.name", "cg.room"}
+"""Names that stand for any name."""
+
+
+@pytest.mark.torch
+def test_the_calls_of_pages_exist_and_take_what_is_given():
+    """Names and keywords in README, pages and notebooks, also where no example runs."""
+    pages = [
+        path
+        for path in (*written("docs"), *(house.ROOT / "notebooks").glob("*.py"))
+        if "decisions" not in path.parts
+    ]
+    wrong = []
+    for page in (house.ROOT / "README.md", *pages):
+        text = page.read_text(encoding="utf-8").replace("\\_", "_")
+        for found in re.finditer(r"(?<![\w.])cg((?:\.\w+)+)(\([^()]*\))?", text):
+            if f"cg{found[1]}" in _IN_EVERY_PAGE:
+                continue
+            try:
+                value = operator.attrgetter(found[1][1:])(cg)
+            except AttributeError as error:
+                wrong.append(f"{page.name}: {error}")
+                continue
+            if found[2] and callable(value):
+                takes = inspect.signature(value).parameters
+                given = re.findall(r"[(,]\s*(\w+)=(?!=)", found[2])
+                if not any(one.kind is one.VAR_KEYWORD for one in takes.values()):
+                    wrong += [
+                        f"{page.name}: cg{found[1]}({name}=)"
+                        for name in given
+                        if name not in takes
+                    ]
+    assert not wrong, "\n".join(wrong)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import os
+import shutil
 import sys
 import threading
 
@@ -92,13 +94,31 @@ def test_a_file_of_another_sum_is_refused(toy, server):
         cg.networks.fetch("toy")
 
 
-def test_a_damaged_file_of_the_mirror_is_named_and_its_cure_cures(toy):
+def test_a_damaged_file_of_the_mirror_is_named(toy):
     (toy / "a.h5").write_bytes(b"cut o")
     with pytest.raises(PredictorError, match=r"a\.h5: its sha256 is .* remove it"):
         cg.networks.fetch("toy")
     (toy / "a.h5").unlink()
     with pytest.raises(PredictorError, match=r"toy: http.* cannot be downloaded"):
         cg.networks.fetch("toy")  # nobody listens at the deposit of the test
+
+
+def test_a_damaged_file_of_the_mirror_is_removed_and_downloaded_again(
+    toy, server, monkeypatch
+):
+    deposit = {name: dict(one) for name, one in deposits.deposits().items()}
+    address = os.environ[deposits.MIRROR] + "deposit"
+    deposit["toy"]["files"] = [
+        one | {"url": f"{address}/{one['file']}"} for one in deposit["toy"]["files"]
+    ]
+    monkeypatch.setattr(deposits, "deposits", lambda: deposit)
+    monkeypatch.setenv(deposits.MIRROR, str(toy.parent))
+    shutil.copytree(toy, toy.parent / "deposit")
+    (toy / "a.h5").write_bytes(b"cut o")
+    with pytest.raises(PredictorError, match=r"remove it, and it is downloaded again"):
+        cg.networks.fetch("toy")
+    (toy / "a.h5").unlink()
+    assert contents(cg.networks.fetch("toy")) == FILES
 
 
 def test_without_a_connection_or_a_mirror_the_message_says_what_to_set(

@@ -76,8 +76,8 @@ def cutoff(counts: xr.Dataset) -> Cutoff | None:
         # a barcode is kept for cells with both; or for RNA, also where its DNA was missed
         observed = np.broadcast_to(dna_observed(counts), rna.shape)
         for cells in (used, observed):
-            sums = [(x * cells).sum(axis=1)[rows] for x in (dna, rna)]
-            found = found or _cutoff_of(*sums)
+            if found is None:
+                found = _cutoff_of(*((x * cells).sum(axis=1)[rows] for x in (dna, rna)))
         found = None if found is None else found._replace(of_barcodes=True)
     return found
 
