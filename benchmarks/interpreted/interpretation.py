@@ -176,6 +176,7 @@ def interpretation(
     Examples
     --------
     >>> import causalgia as cg
+    >>> from interpreted.cases import cases
     >>> def ism(predictor, tokens):
     ...     return cg.attribute(tokens, predictor, method="ism", progress=False)
     >>> zoo = cases(n_sequences=40)
