@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import in_list
 from causalgia.errors import CountsError, quoted
-from causalgia.inputs import is_file
+from causalgia.inputs import is_file, open_regular_file
 from causalgia.mpra.counts.column_kinds import is_count_word, kind_of_column
 from causalgia.mpra.counts.comment_lines import SEPARATORS, separator_of
 from causalgia.mpra.counts.count_formats import (
@@ -97,11 +97,9 @@ def read_experiment(path: Path) -> Experiment | None:
     Raises
     ------
     CountsError
-        If two lines are of one condition and replicate.
+        If the file cannot be read, or two lines are of one condition and replicate.
     """
-    if not is_file(path):
-        return None
-    with path.open("rb") as file:
+    with open_regular_file(path, CountsError) as file:
         head = file.read(4096).lower()
     if not all(key.encode() in head for key in _KEYS):
         return None
@@ -150,7 +148,7 @@ def _files_of(
     row: Mapping[str, str], columns: list[str], path: Path, at: str
 ) -> CountFiles:
     files = [path.parent / row[column].strip() for column in columns]
-    there = [one.is_file() for one in files]
+    there = [is_file(one) for one in files]
     if all(there) and len(files) == 1:
         return CountFiles(both=files[0])
     if all(there) and not any(".f" in one.name.lower() for one in files):
@@ -167,7 +165,7 @@ def _files_of(
         for folder in (path.parent, path.parent / condition / replicate)
         for end in ("", ".gz")
     ]
-    known = next((one for one in places if one.is_file()), None)
+    known = next((one for one in places if is_file(one)), None)
     if known is not None:
         return CountFiles(both=known)
     cells = in_list([quoted(row[column].strip()) for column in columns])
