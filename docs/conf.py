@@ -32,6 +32,7 @@ extensions = [
 exclude_patterns = [
     "_build",
     "_templates",
+    "_extra",
     "*.py",
     "_schema_table.md",
     "_attribute_table.md",
@@ -122,7 +123,13 @@ def attribute_table() -> str:
 (HERE / "_schema_table.md").write_text(schema_table())
 (HERE / "_attribute_table.md").write_text(attribute_table())
 import api_pages  # noqa: E402
+import llms_txt  # noqa: E402
 import trial_file_tables  # noqa: E402
 
 api_pages.write()
 trial_file_tables.write()
+# on the site, beside its pages; it links their texts, which Sphinx copies
+MADE = HERE / "_extra"
+MADE.mkdir(exist_ok=True)
+(MADE / "llms.txt").write_text(llms_txt.text("_sources/{page}.md.txt"))
+html_extra_path = [MADE.name]

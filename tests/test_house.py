@@ -379,7 +379,11 @@ def test_the_calls_of_pages_exist_and_take_what_is_given():
     """Names and keywords in README, pages and notebooks, also where no example runs."""
     pages = [
         path
-        for path in (*written("docs"), *(house.ROOT / "notebooks").glob("*.py"))
+        for path in (
+            *written("docs"),
+            *(house.ROOT / "notebooks").glob("*.py"),
+            house.ROOT / "causalgia" / "cli" / "skill.md",
+        )
         if "decisions" not in path.parts
     ]
     wrong = []

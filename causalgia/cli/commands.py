@@ -65,6 +65,7 @@ from causalgia.cli.options import (
 from causalgia.cli.output import echo, emit, output, patient, record
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_motifs, score_variants
+from causalgia.cli.skill_command import write_skill
 from causalgia.cli.tables import (
     effects_text,
     print_answers,
@@ -107,6 +108,7 @@ app.command(name="variants", cls=RopeCommand)(score_variants)
 app.command(name="discover")(discover_motifs)
 app.command(name="refute")(refute_trial)
 app.command(name="report")(report_folder)
+app.command(name="skill")(write_skill)
 
 
 def _version(requested: bool) -> None:
@@ -616,6 +618,7 @@ app.lazy.sort(
         "show",
     ),
     *("refute", "report", "verify", "reproduce", "variants", "discover", "mpra"),
+    "skill",
     "version",
 )
 
