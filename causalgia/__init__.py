@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from causalgia.analysis_values import Prior, Shrinkage
     from causalgia.attribution import attribute, propose
     from causalgia.calibration import calibrate
-    from causalgia.cli.results import open
     from causalgia.design import (
         Ablate,
         AblateEach,
@@ -101,6 +100,7 @@ if TYPE_CHECKING:
     )
     from causalgia.protocol import Protocol, verify
     from causalgia.refutation import refute
+    from causalgia.results_folder import open
     from causalgia.ropes import Rope
     from causalgia.sequences import motif, read_patterns, read_sequences
     from causalgia.stopping import Decided, Precision

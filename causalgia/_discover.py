@@ -67,6 +67,7 @@ from causalgia.errors import (
     MissingExtraError,
     SequenceError,
     StoreError,
+    install_command,
     quoted,
 )
 from causalgia.estimation import estimate
@@ -435,7 +436,7 @@ def discover(
     expected_places(expected, named or {})
     if named is not None and find_spec("memelite") is None:
         raise MissingExtraError(
-            "motifs= needs memelite: pip install 'causalgia[attribution]'"
+            f"motifs= needs memelite: {install_command('attribution')}"
         )
     if named is not None:
         check_enough_targets(len(named))

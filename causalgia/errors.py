@@ -147,6 +147,17 @@ def reason_of(error: BaseException) -> object:
     return getattr(error, "strerror", None) or error
 
 
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, and how it is written in a clone.
+
+    Examples
+    --------
+    >>> install_command("torch")
+    "pip install 'causalgia[torch]' (in a clone: pip install '.[torch]')"
+    """
+    return f"pip install 'causalgia[{extra}]' (in a clone: pip install '.[{extra}]')"
+
+
 def message_line(error: BaseException) -> str:
     r"""Return the message of an exception as one line, or its type if it has none.
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, unquote
@@ -22,7 +23,14 @@ import numpy as np
 import xarray as xr
 
 from causalgia.choices import vocabulary
-from causalgia.errors import OutcomesError, first_line, first_words, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    MissingExtraError,
+    OutcomesError,
+    first_line,
+    first_words,
+    quoted,
+)
 from causalgia.inputs import (
     BYTES_A_READ,
     check_no_pipe,
@@ -73,6 +81,7 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
     OutcomesError
         If it cannot be written, or a pipe or a device is at the path.
     """
+    check_hdf5_installed()
     check_no_pipe(path, OutcomesError)
     if not path.name or "\0" in path.name:
         raise OutcomesError(
@@ -137,6 +146,21 @@ def read_tree(path: Path) -> xr.DataTree:
         return xr.load_datatree(path, **_READING)
 
 
+def check_hdf5_installed() -> None:
+    """Raise MissingExtraError unless HDF5 files can be read and written here: the
+    packages come with causalgia, but may be gone, or broken.
+    """
+    for name in ("h5py", "h5netcdf"):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise MissingExtraError(
+                need=f"netCDF and HDF5 files need {name}, which cannot be imported here "
+                f"({error})",
+                cure="pip install --force-reinstall h5py h5netcdf",
+            ) from error
+
+
 def check_file(path: Path) -> None:
     """Raise if a file is unsafe for HDF5.
 
@@ -153,6 +177,7 @@ def check_file(path: Path) -> None:
         contains links or arrays in other files, or could not be read within these
         limits.
     """
+    check_hdf5_installed()
     with open_regular_file(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
         file.seek(max(size - SEAL - _PADDING, 0))
@@ -198,6 +223,7 @@ def check_hdf5(path: Path) -> None:
     OutcomesError
         As `check_file`.
     """
+    check_hdf5_installed()
     with open_regular_file(path, OutcomesError) as file:
         size = os.fstat(file.fileno()).st_size
     _read_in_child(path, size, kind="HDF5")
@@ -233,9 +259,8 @@ def _read_in_child(path: Path, size: int, kind: str = "netCDF") -> None:
         "import sys; sys.path.append(sys.argv[1]); from causalgia import store; "
         "store.report_damage(*sys.argv[2:])"
     )
-    if (
-        "hdf5plugin" in sys.modules
-    ):  # whose filters this process has, and the child needs
+    # whose filters this process has, and the child needs
+    if sys.modules.get("hdf5plugin") is not None:
         code = f"import hdf5plugin; {code}"
     command = [
         sys.executable,
@@ -477,7 +502,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
             {name: quote(str(name), safe="") for name in _all_names(dataset)}
         )
         return write_netcdf(target, lambda place: _fill_netcdf(plain, place))
-    except (OutcomesError, OSError, MemoryError):
+    except (CausalgiaError, OSError, MemoryError):
         raise
     except Exception as error:  # xarray, h5netcdf and h5py each have kinds of their own
         raise _storage_error(target, error) from error

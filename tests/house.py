@@ -32,6 +32,7 @@ BOTH = ("torch", "safetensors")
 #: from the roof to the ground; rooms of one floor do not import each other
 FLOORS: tuple[tuple[Room, ...], ...] = (
     (Room("cli"),),
+    (Room("results_folder"),),
     (Room("trial_file"), Room("paper")),
     (Room("mpra", may_load=("numba",)),),
     (

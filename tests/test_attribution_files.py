@@ -80,10 +80,11 @@ def test_the_plugin_for_blosc_is_named_where_it_is_absent(tmp_path):
         env=os.environ | {"PYTHONPATH": paths},
         check=False,
     )
-    assert "SequenceError" in ended.stderr
+    assert "MissingExtraError" in ended.stderr
     assert ended.stderr.rstrip().endswith(
-        "chrombpnet.h5: cannot be read by HDF5 alone; it is compressed as ChromBPNet "
-        "does it (Blosc), or by another plugin: pip install hdf5plugin"
+        "chrombpnet.h5: is compressed as ChromBPNet does it (Blosc), or by another "
+        "plugin, which needs hdf5plugin; pip install 'causalgia[attribution]' (in a "
+        "clone: pip install '.[attribution]')"
     )
 
 

@@ -12,9 +12,9 @@ import pytest
 from test_cli import QUICK, call, refused
 
 import causalgia as cg
-from causalgia.cli.folder import load_outcomes
 from causalgia.cli.options import load_spec_predictor
 from causalgia.experiments import entries
+from causalgia.results_folder import load_outcomes
 from causalgia.trial_file import read_spec, starter_files
 
 FACTORY = """

@@ -22,6 +22,7 @@ from causalgia.errors import (
     ContrastError,
     MissingExtraError,
     OutcomesError,
+    install_command,
     printable,
     quoted,
 )
@@ -420,8 +421,8 @@ def write_bigwig(
         import pyBigWig
     except ImportError as error:
         msg = (
-            f"bigWig files need pyBigWig ({error}); run: pip install "
-            "'causalgia[bigwig]', or use write_npz"
+            f"bigWig files need pyBigWig ({error}): {install_command('bigwig')}, or "
+            "use write_npz"
         )
         raise MissingExtraError(msg) from error
     target = Path(path)

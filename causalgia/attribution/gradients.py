@@ -25,7 +25,7 @@ from scipy.special import roots_legendre
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from causalgia.errors import AttributionError, MissingExtraError
+from causalgia.errors import AttributionError, MissingExtraError, install_command
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.torch_device import (
     copied_network,
@@ -749,7 +749,7 @@ def check_installed() -> None:
         raise MissingExtraError(
             argument="method",
             value="deeplift",
-            need="needs tangermeme: pip install 'causalgia[attribution]'",
+            need=f"needs tangermeme: {install_command('attribution')}",
         ) from error
 
 

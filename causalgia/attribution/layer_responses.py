@@ -19,7 +19,12 @@ from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import as_names, is_real, nearest
 from causalgia.choices import BASES
 from causalgia.compiled import caching_if_possible
-from causalgia.errors import AttributionError, MissingExtraError, quoted
+from causalgia.errors import (
+    AttributionError,
+    MissingExtraError,
+    install_command,
+    quoted,
+)
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences import motif
@@ -237,7 +242,7 @@ def match(
             from memelite import tomtom
     except ImportError as error:
         raise MissingExtraError(
-            "cg.attribution.match needs memelite: pip install 'causalgia[attribution]'"
+            f"cg.attribution.match needs memelite: {install_command('attribution')}"
         ) from error
     from scipy.stats import false_discovery_control
 
@@ -319,7 +324,7 @@ def check_enough_targets(n: int) -> None:
     if n < _LEAST_TARGETS and find_spec("pyjaspar") is None:
         raise MissingExtraError(
             f"{n:,} motifs are compared beside those of JASPAR, in pyjaspar, which is not "
-            "installed: pip install 'causalgia[jaspar]', or give a database of "
+            f"installed: {install_command('jaspar')}, or give a database of "
             f"{_LEAST_TARGETS} motifs or more"
         )
 

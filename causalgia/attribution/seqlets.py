@@ -15,7 +15,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from causalgia.checks import nearest
-from causalgia.errors import AttributionError, MissingExtraError, quoted
+from causalgia.errors import (
+    AttributionError,
+    MissingExtraError,
+    install_command,
+    quoted,
+)
 from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.sequences.pattern_files import trimmed
 from causalgia.types import Tokens
@@ -398,7 +403,7 @@ def check_modisco() -> None:
         raise MissingExtraError(
             argument="method",
             value="modisco",
-            need="needs modisco-lite: pip install 'causalgia[modisco]'",
+            need=f"needs modisco-lite: {install_command('modisco')}",
         ) from error
 
 

@@ -14,25 +14,12 @@ import typer
 
 import causalgia
 from causalgia.cli.folder import (
-    ANSWER,
-    DECISIONS,
-    EFFECTS,
-    ESTIMATES,
-    FIT,
-    FOREST,
-    LIBRARY,
-    OUTCOMES,
-    POSTERIOR,
-    SHARING,
-    SPEC,
-    TABLE,
     answer_files,
     check_folder_free,
     check_link,
     check_usable,
     is_written_by_causalgia,
     load_marked_outcomes,
-    load_outcomes,
     make_folder,
     marked_as,
     of_analysis,
@@ -84,6 +71,21 @@ from causalgia.cli.trial_commands import (
 )
 from causalgia.errors import DesignError, OutcomesError, shell_word
 from causalgia.inputs import read_text
+from causalgia.results_folder import (
+    ANSWER,
+    DECISIONS,
+    EFFECTS,
+    ESTIMATES,
+    FIT,
+    FOREST,
+    LIBRARY,
+    OUTCOMES,
+    POSTERIOR,
+    SHARING,
+    SPEC,
+    TABLE,
+    load_outcomes,
+)
 
 if TYPE_CHECKING:
     import xarray as xr

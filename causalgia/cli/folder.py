@@ -38,6 +38,24 @@ from causalgia.inputs import (
     read_bytes,
     to_csv,
 )
+from causalgia.results_folder import (
+    ANSWER,
+    DECISIONS,
+    ESTIMATES,
+    EXPERIMENT,
+    FOREST,
+    MARKS,
+    OUTCOMES,
+    PAGE,
+    POSTERIOR,
+    REFUTATION,
+    SHARING,
+    SPEC,
+    STORE,
+    TABLE,
+    load_outcomes,
+    words_of_trial,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,21 +68,6 @@ if TYPE_CHECKING:
     from causalgia.trial_file import TrialSpec
 
 
-OUTCOMES, ESTIMATES, SPEC, FOREST = (
-    "outcomes.nc",
-    "estimates.nc",
-    "trial.toml",
-    "forest.png",
-)
-DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
-SHARING = "sharing.png"
-STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
-FIT, EFFECTS, QUALITY = "fit.nc", "effects.csv", "quality.txt"  # of mpra analyze
-MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
-CALLS = "calls.tsv"  # of mpra calls
-LOGOS = "families.nc"  # of the families of motifs of discover
-PAGE, REFUTATION = "report.html", "refutation.nc"
-ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
 _OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, ANSWER, TABLE)
 _OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
 _OF_VERDICTS = ("rope", "rare", "error", "largest", "ci_prob", "shrink")
@@ -167,75 +170,6 @@ def write_spec(
     )
     write_text(folder / SPEC, mark + spec.to_toml())
     return (SPEC,)
-
-
-def _holds_results(folder: Path) -> bool:
-    return (folder / OUTCOMES).is_file() or (folder / STORE).exists()
-
-
-def load_outcomes(folder: Path) -> xr.Dataset:
-    """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects
-    or moments.
-
-    Raises
-    ------
-    OutcomesError
-        If the folder has none.
-    StoreError
-        If its trial on disk is unfinished or damaged.
-    """
-    if not (folder / STORE).exists():
-        from causalgia import store
-
-        if not (folder / OUTCOMES).is_file():
-            if (folder / LIBRARY).is_file():
-                raise OutcomesError(
-                    f"{folder} holds an oligo library without outcomes; predict them "
-                    "with: causalgia mpra predict trial.toml --design "
-                    f"{shell_word(folder)} --out virtual"
-                )
-            if folder.is_file():
-                raise OutcomesError(
-                    f"{folder} is a file; give the folder of its results, such as: "
-                    f"causalgia run {shell_word(folder)} --out results"
-                    if folder.suffix.lower() == ".toml"
-                    else (
-                        f"{folder} is a file; give the folder "
-                        + (
-                            f"that it lies in, {shell_word(folder.parent)}"
-                            if _holds_results(folder.parent)
-                            else "of results that causalgia run --out made"
-                        )
-                    )
-                )
-            for name, what in (
-                (MOTIFS, "the motifs that a network reads"),
-                (CONCORDANCE, "a comparison of two trials"),
-            ):
-                if (folder / name).is_file():
-                    raise OutcomesError(
-                        f"{folder} holds {what}, and no trial; see it with: causalgia "
-                        f"report {shell_word(folder)}"
-                    )
-            missing = (
-                f"holds no {OUTCOMES} or {STORE}"
-                if folder.is_dir()
-                else "is not a folder"
-            )
-            raise OutcomesError(
-                f"{folder} {missing}; make it with: causalgia run trial.toml --out "
-                f"{shell_word(folder)}"
-            )
-        return store.load(folder / OUTCOMES, "outcomes")
-    from causalgia._run._run import open_store
-    from causalgia.trial_file import read_spec
-
-    found = open_store(folder / STORE)
-    if not (folder / SPEC).is_file():
-        return found
-    spec = read_spec(folder / SPEC)
-    # a lock fixed the analysis
-    return found.assign_attrs(_about(spec) if has(found).protocol else spec.attrs)
 
 
 def load_marked_outcomes(folder: Path) -> xr.Dataset:
@@ -684,7 +618,7 @@ def run_in_folder(
     if not stored:
         outcomes = verb(spec.design, predictor, rng=spec.rng, client=client)
         outcomes = outcomes.assign_attrs(
-            machine_attrs() | spec.attrs if protocol is None else _about(spec)
+            machine_attrs() | spec.attrs if protocol is None else words_of_trial(spec)
         )
         return outcomes, write_outcomes(
             folder, outcomes, spec, command="run", spec_file=spec_file
@@ -719,16 +653,13 @@ def run_in_folder(
                 there = parse_toml(before.decode(), OutcomesError)
         raise as_other_trial(error, folder, there, spec.to_dict()) from error
     marks = () if protocol is None else (MARKS,)
-    return found.assign_attrs(spec.attrs if protocol is None else _about(spec)), (
+    return found.assign_attrs(
+        spec.attrs if protocol is None else words_of_trial(spec)
+    ), (
         STORE,
         *marks,
         *spec_files,
     )
-
-
-def _about(spec: TrialSpec) -> dict[str, str]:
-    """Return the name of a trial and its predictor in words."""
-    return {"name": spec.name, "predictor": spec.predictor.describe()}
 
 
 def write_answer(

@@ -14,20 +14,8 @@ import typer
 from causalgia.attributes import about, attributes
 from causalgia.choices import Target, requested_parts
 from causalgia.cli.folder import (
-    ANSWER,
-    CALLS,
-    CONCORDANCE,
-    DECISIONS,
-    EFFECTS,
-    ESTIMATES,
     EVERY_ROW,
-    FIT,
-    LIBRARY,
     NOTED,
-    OUTCOMES,
-    PAGE,
-    QUALITY,
-    TABLE,
     numbered_figures,
     of_outcomes,
     output_folder,
@@ -79,6 +67,20 @@ from causalgia.cli.tables import (
 )
 from causalgia.errors import OutcomesError, shell_word
 from causalgia.inputs import to_csv
+from causalgia.results_folder import (
+    ANSWER,
+    CALLS,
+    CONCORDANCE,
+    DECISIONS,
+    EFFECTS,
+    ESTIMATES,
+    FIT,
+    LIBRARY,
+    OUTCOMES,
+    PAGE,
+    QUALITY,
+    TABLE,
+)
 
 if TYPE_CHECKING:
     import xarray as xr

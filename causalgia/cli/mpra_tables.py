@@ -12,7 +12,7 @@ import typer
 
 from causalgia.attributes import About, about
 from causalgia.checks import nearest
-from causalgia.cli.folder import FIT, check_usable, load_outcomes
+from causalgia.cli.folder import check_usable
 from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
@@ -28,6 +28,7 @@ from causalgia.errors import (
     shell_word,
 )
 from causalgia.inputs import from_column, read_text
+from causalgia.results_folder import FIT, load_outcomes
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,8 +14,8 @@ import typer
 
 from causalgia.attributes import about
 from causalgia.choices import NO_TAIL, RENAMED_ERRORS
-from causalgia.cli.folder import SPEC
 from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
+from causalgia.results_folder import SPEC
 
 if TYPE_CHECKING:
     import xarray as xr

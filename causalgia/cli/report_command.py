@@ -12,6 +12,17 @@ import typer
 
 from causalgia.attributes import about, has
 from causalgia.cli.folder import (
+    check_link,
+    load_marked_outcomes,
+    marked_as,
+    numbered_figures,
+    write_text,
+)
+from causalgia.cli.options import folder_experiment
+from causalgia.cli.output import echo, record_files
+from causalgia.cli.tables import stored_sentences
+from causalgia.errors import OutcomesError, shell_word
+from causalgia.results_folder import (
     CONCORDANCE,
     DECISIONS,
     EFFECTS,
@@ -24,16 +35,7 @@ from causalgia.cli.folder import (
     POSTERIOR,
     REFUTATION,
     STORE,
-    check_link,
-    load_marked_outcomes,
-    marked_as,
-    numbered_figures,
-    write_text,
 )
-from causalgia.cli.options import folder_experiment
-from causalgia.cli.output import echo, record_files
-from causalgia.cli.tables import stored_sentences
-from causalgia.errors import OutcomesError, shell_word
 
 if TYPE_CHECKING:
     import xarray as xr

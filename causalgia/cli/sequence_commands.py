@@ -18,13 +18,6 @@ from causalgia.choices import (
     requested_parts,
 )
 from causalgia.cli.folder import (
-    ANSWER,
-    DECISIONS,
-    ESTIMATES,
-    EXPERIMENT,
-    LOGOS,
-    MOTIFS,
-    STORE,
     as_other_trial,
     check_usable,
     of_analysis,
@@ -63,6 +56,15 @@ from causalgia.errors import (
 )
 from causalgia.inputs import parse_json, read_bytes, to_csv
 from causalgia.notes import without_notes
+from causalgia.results_folder import (
+    ANSWER,
+    DECISIONS,
+    ESTIMATES,
+    EXPERIMENT,
+    LOGOS,
+    MOTIFS,
+    STORE,
+)
 
 if TYPE_CHECKING:
     from causalgia._discover import Discovery

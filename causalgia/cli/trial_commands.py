@@ -10,17 +10,12 @@ import typer
 
 from causalgia.choices import requested_parts
 from causalgia.cli.folder import (
-    DECISIONS,
-    ESTIMATES,
-    REFUTATION,
-    SPEC,
     Keep,
     KeepOption,
     SameAnswersOption,
     StoreOption,
     check_link,
     check_run_folder,
-    load_outcomes,
     output_folder,
     results_of_page,
     run_in_folder,
@@ -48,6 +43,13 @@ from causalgia.errors import (
     OutcomesError,
     ProtocolError,
     shell_word,
+)
+from causalgia.results_folder import (
+    DECISIONS,
+    ESTIMATES,
+    REFUTATION,
+    SPEC,
+    load_outcomes,
 )
 
 if TYPE_CHECKING:

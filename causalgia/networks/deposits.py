@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from causalgia.checks import nearest
-from causalgia.errors import MissingExtraError, PredictorError, quoted
+from causalgia.errors import MissingExtraError, PredictorError, install_command, quoted
 
 MIRROR = "CAUSALGIA_NETWORKS"
 
@@ -138,7 +138,7 @@ def _downloaded(name: str, file: dict[str, str], url: str) -> Path:
         import pooch
     except ImportError as error:
         raise MissingExtraError(
-            "networks are downloaded by pooch: pip install 'causalgia[networks]'; or "
+            f"networks are downloaded by pooch: {install_command('networks')}; or "
             f"save {url} as {name}/{file['file']} in a folder, and set {MIRROR} to it"
         ) from error
     cache_folder = Path(pooch.os_cache("causalgia")) / "networks" / name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from causalgia.errors import MissingExtraError
+from causalgia.errors import MissingExtraError, install_command
 from causalgia.networks.deposits import deposit_of, fetch
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def load(
         import torch
     except ImportError as error:
         raise MissingExtraError(
-            f"the network {name} needs PyTorch: pip install 'causalgia[torch]'"
+            f"the network {name} needs PyTorch: {install_command('torch')}"
         ) from error
     from causalgia.predict import TorchPredictor, from_keras_h5
 

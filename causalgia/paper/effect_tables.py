@@ -26,6 +26,7 @@ from causalgia.errors import (
     CausalgiaError,
     MissingExtraError,
     OutcomesError,
+    install_command,
     printable,
     quoted,
 )
@@ -390,7 +391,7 @@ def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -
         from great_tables import GT, html as as_html
     except ImportError as missing:
         raise MissingExtraError(
-            "format='great_tables' needs great_tables: pip install 'causalgia[tables]'"
+            "format='great_tables' needs great_tables: " + install_command("tables")
         ) from missing
     shown = [
         [

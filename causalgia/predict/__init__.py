@@ -37,12 +37,10 @@ else:
             try:
                 import torch  # noqa: F401
             except ImportError as error:
-                from causalgia.errors import MissingExtraError
+                from causalgia.errors import MissingExtraError, install_command
 
                 why = f"{name} needs PyTorch, which cannot be imported here ({error})"
-                raise MissingExtraError(
-                    f"{why}; run: pip install 'causalgia[torch]'"
-                ) from error
+                raise MissingExtraError(f"{why}: {install_command('torch')}") from error
         return _get(name)
 
 

@@ -182,9 +182,10 @@ def read_keras_h5(
         raise PredictorError(
             f"{place}: is not an HDF5 file; save the network as one, {SAVE_AGAIN}"
         )
-    import h5py
+    from causalgia.store import check_hdf5, check_hdf5_installed
 
-    from causalgia.store import check_hdf5
+    check_hdf5_installed()
+    import h5py
 
     try:
         check_hdf5(place)

@@ -27,6 +27,7 @@ from causalgia.errors import (
     MissingExtraError,
     PredictorError,
     caller_stacklevel,
+    install_command,
     quoted,
 )
 from causalgia.inputs import no_text, open_regular_file
@@ -692,8 +693,8 @@ def _raise_if_torch_missing(error: BaseException, where: str) -> None:
         raise MissingExtraError(f"{where}: {error}") from error
     if isinstance(error, ModuleNotFoundError) and error.name in _BROUGHT_BY_TORCH:
         msg = (
-            f"{where} imports {error.name}, which is not installed; run: pip install "
-            "'causalgia[torch]'"
+            f"{where} imports {error.name}, which is not installed: "
+            + install_command("torch")
         )
         raise MissingExtraError(msg) from error
 

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
-from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    MissingExtraError,
+    PredictorError,
+    install_command,
+    quoted,
+)
 from causalgia.inputs import no_network, read_bytes
 from causalgia.predict.answer_checks import (
     as_answers,
@@ -255,8 +261,8 @@ class OnnxPredictor(SinglePredictor):
             import onnxruntime  # type: ignore[import-untyped]
         except ImportError as error:
             msg = (
-                f"networks in ONNX files need onnxruntime ({error}); run: pip install "
-                "'causalgia[onnx]'"
+                f"networks in ONNX files need onnxruntime ({error}): "
+                + install_command("onnx")
             )
             raise MissingExtraError(msg) from error
         available = onnxruntime.get_available_providers()
@@ -630,10 +636,7 @@ def export_onnx(
         except (ImportError, ValueError):  # a module that only claims to be there
             absent.append(name)
     if absent:
-        msg = (
-            f"export_onnx needs {', '.join(absent)}; run: pip install "
-            "'causalgia[torch,onnx]' onnx onnxscript"
-        )
+        msg = f"export_onnx needs {', '.join(absent)}: {install_command('torch,onnx')}"
         raise MissingExtraError(msg)
     from causalgia.predict.torch_exports import write_onnx
     from causalgia.predict.torch_predictor import TorchPredictor

@@ -17,7 +17,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from causalgia.errors import CausalgiaError, MissingExtraError, PredictorError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    MissingExtraError,
+    PredictorError,
+    install_command,
+    quoted,
+)
 from causalgia.inputs import no_network, open_regular_file
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.predictor import Predictor
@@ -335,10 +341,7 @@ def _safetensors() -> Any:
     try:
         import safetensors.torch
     except ModuleNotFoundError as error:
-        msg = (
-            "weights in safetensors need that package; run: pip install "
-            "'causalgia[torch]'"
-        )
+        msg = f"weights in safetensors need that package: {install_command('torch')}"
         raise MissingExtraError(msg) from error
     return safetensors.torch
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import similar_names
 from causalgia.choices import BASES
-from causalgia.errors import MissingExtraError, SequenceError, quoted
+from causalgia.errors import MissingExtraError, SequenceError, install_command, quoted
 from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
@@ -572,7 +572,7 @@ def _pyjaspar(what: str = "") -> Any:
         )
         raise MissingExtraError(
             f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, which is "
-            f"not installed: pip install 'causalgia[jaspar]'; {instead}"
+            f"not installed: {install_command('jaspar')}; {instead}"
         ) from error
     return pyjaspar
 

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_real
-from causalgia.errors import OutcomesError, SequenceError, first_words, quoted
+from causalgia.errors import (
+    MissingExtraError,
+    OutcomesError,
+    SequenceError,
+    first_words,
+    install_command,
+    quoted,
+)
 from causalgia.inputs import open_regular_file, parse_int
 from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
@@ -202,13 +209,16 @@ def opened_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open a file after a child process has read it within limits: damaged ones hang
     HDF5, or end the process.
     """
+    from causalgia.store import check_hdf5_installed
+
+    check_hdf5_installed()
     import h5py
 
     try:
         _check_with_filters(path)
         with h5py.File(path, "r") as file:
             yield file
-    except SequenceError:
+    except (SequenceError, MissingExtraError):
         raise
     except Exception as error:  # damaged files raise any exception
         if isinstance(error, OutcomesError):  # which names the file and the cure
@@ -233,12 +243,11 @@ def _check_with_filters(path: Path) -> None:
         try:
             import hdf5plugin  # noqa: F401  # h5py has its filters from then on
         except ImportError:
-            cure = (
-                "it is compressed as ChromBPNet does it (Blosc), or by another plugin: "
-                "pip install hdf5plugin"
-            )
-            raise SequenceError(
-                f"{path}: cannot be read by HDF5 alone; {cure}"
+            raise MissingExtraError(
+                places=(str(path),),
+                need="is compressed as ChromBPNet does it (Blosc), or by another plugin, "
+                "which needs hdf5plugin",
+                cure=install_command("attribution"),
             ) from error
         check_hdf5(path)
 

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import is_whole
-from causalgia.errors import ClusterError, MissingExtraError, quoted
+from causalgia.errors import ClusterError, MissingExtraError, install_command, quoted
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -46,11 +46,10 @@ def import_distributed() -> ModuleType:
     try:
         import distributed
     except ImportError as error:
-        msg = (
-            f"workers need Dask distributed, which cannot be imported here ({error}); "
-            "run: pip install"
-        )
-        raise MissingExtraError(f"{msg} 'causalgia[dask]'") from error
+        raise MissingExtraError(
+            f"workers need Dask distributed, which cannot be imported here ({error}): "
+            + install_command("dask")
+        ) from error
     return distributed
 
 

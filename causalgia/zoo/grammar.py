@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_number
-from causalgia.errors import MissingExtraError, PredictorError, quoted
+from causalgia.errors import MissingExtraError, PredictorError, install_command, quoted
 from causalgia.predict.predictor import (
     Predictor,
     Progress,
@@ -268,7 +268,7 @@ class Oracle(Predictor):
             from causalgia.zoo.torch_networks import Twin
         except ImportError as error:
             raise MissingExtraError(
-                "an oracle as a network needs torch: pip install 'causalgia[torch]'"
+                f"an oracle as a network needs torch: {install_command('torch')}"
             ) from error
         return Twin(self)
 

@@ -1,4 +1,4 @@
-"""Results of the command line in a folder, loaded lazily."""
+"""The folder of a trial: the names of its files, and its results, loaded lazily."""
 
 from __future__ import annotations
 
@@ -6,25 +6,111 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from causalgia import store
 from causalgia._run._run import open_store
-from causalgia.cli.folder import (
-    DECISIONS,
-    ESTIMATES,
-    OUTCOMES,
-    POSTERIOR,
-    STORE,
-    load_outcomes,
-)
+from causalgia.attributes import has
 from causalgia.errors import OutcomesError, StoreError, shell_word
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets
 from causalgia.trial.archive import place_of
 from causalgia.trial.archive.files import on_disk
 from causalgia.trial.archive.manifest import is_store
+
+if TYPE_CHECKING:
+    from causalgia.trial_file import TrialSpec
+
+
+OUTCOMES, ESTIMATES, SPEC, FOREST = (
+    "outcomes.nc",
+    "estimates.nc",
+    "trial.toml",
+    "forest.png",
+)
+DECISIONS, POSTERIOR, EXPERIMENT = "decisions.nc", "posterior.nc", "experiment.png"
+SHARING = "sharing.png"
+STORE, MARKS, LIBRARY = "trial.zarr", "trial.zarr.protocol.json", "library.nc"
+FIT, EFFECTS, QUALITY = "fit.nc", "effects.csv", "quality.txt"  # of mpra analyze
+MOTIFS, CONCORDANCE = "motifs.tsv", "concordance.nc"  # of discover and of mpra compare
+CALLS = "calls.tsv"  # of mpra calls
+LOGOS = "families.nc"  # of the families of motifs of discover
+PAGE, REFUTATION = "report.html", "refutation.nc"
+ANSWER, TABLE = "answer.txt", "effects.tsv"  # for readers, and for pipes
+
+
+def _holds_results(folder: Path) -> bool:
+    return (folder / OUTCOMES).is_file() or (folder / STORE).exists()
+
+
+def load_outcomes(folder: Path) -> xr.Dataset:
+    """Return the Dataset of a trial in a folder: outcomes, or with ``--keep`` effects
+    or moments.
+
+    Raises
+    ------
+    OutcomesError
+        If the folder has none.
+    StoreError
+        If its trial on disk is unfinished or damaged.
+    """
+    if not (folder / STORE).exists():
+        if not (folder / OUTCOMES).is_file():
+            if (folder / LIBRARY).is_file():
+                raise OutcomesError(
+                    f"{folder} holds an oligo library without outcomes; predict them "
+                    "with: causalgia mpra predict trial.toml --design "
+                    f"{shell_word(folder)} --out virtual"
+                )
+            if folder.is_file():
+                raise OutcomesError(
+                    f"{folder} is a file; give the folder of its results, such as: "
+                    f"causalgia run {shell_word(folder)} --out results"
+                    if folder.suffix.lower() == ".toml"
+                    else (
+                        f"{folder} is a file; give the folder "
+                        + (
+                            f"that it lies in, {shell_word(folder.parent)}"
+                            if _holds_results(folder.parent)
+                            else "of results that causalgia run --out made"
+                        )
+                    )
+                )
+            for name, what in (
+                (MOTIFS, "the motifs that a network reads"),
+                (CONCORDANCE, "a comparison of two trials"),
+            ):
+                if (folder / name).is_file():
+                    raise OutcomesError(
+                        f"{folder} holds {what}, and no trial; see it with: causalgia "
+                        f"report {shell_word(folder)}"
+                    )
+            missing = (
+                f"holds no {OUTCOMES} or {STORE}"
+                if folder.is_dir()
+                else "is not a folder"
+            )
+            raise OutcomesError(
+                f"{folder} {missing}; make it with: causalgia run trial.toml --out "
+                f"{shell_word(folder)}"
+            )
+        return store.load(folder / OUTCOMES, "outcomes")
+    from causalgia.trial_file import read_spec
+
+    found = open_store(folder / STORE)
+    if not (folder / SPEC).is_file():
+        return found
+    spec = read_spec(folder / SPEC)
+    # a lock fixed the analysis
+    return found.assign_attrs(
+        words_of_trial(spec) if has(found).protocol else spec.attrs
+    )
+
+
+def words_of_trial(spec: TrialSpec) -> dict[str, str]:
+    """Return the name of a trial and its predictor in words."""
+    return {"name": spec.name, "predictor": spec.predictor.describe()}
 
 
 @dataclass(eq=False)

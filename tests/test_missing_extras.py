@@ -1,0 +1,180 @@
+"""Each call of the table of docs/install.md, where its extra is absent: one line, typed,
+with the command that installs it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import house
+import pytest
+
+START = """
+import sys, pathlib
+import numpy as np
+import causalgia as cg
+folder = pathlib.Path(sys.argv[1])
+oracle = cg.zoo.oracle("rbfox1_like")
+design = cg.Design(
+    null=cg.Uniform(length=41),
+    arms={"none": cg.Untreated(), "w": cg.Embed("UGCAUG", at=9)},
+    n_units=20,
+    contrasts="none",
+)
+words = cg.Uniform(length=41).sample(8, rng=0)["sequence"].values
+"""
+AFTER = """
+for hidden in sys.argv[2].split():
+    for name in [one for one in sys.modules if one.split(".")[0] == hidden]:
+        del sys.modules[name]
+    sys.modules[hidden] = None
+try:
+    exec(sys.argv[3])
+except cg.errors.MissingExtraError as error:
+    print(error)
+"""
+TABLE = "cg.from_effects([1.0, 2.0], se=[0.1, 0.1])"
+# a call as the page names it -> the packages that are hidden, what is made before, the
+# call
+CASES = {
+    "cg.TorchPredictor": ("torch", "", "cg.TorchPredictor"),
+    "cg.zoo.load": ("torch", "", "cg.zoo.load('rbfox1_like')"),
+    "cg.zoo.ensemble": ("torch", "", "cg.zoo.ensemble('rbfox1_like')"),
+    "cg.networks.load": ("torch", "", "cg.networks.load('deepstarr')"),
+    "cg.predict.from_keras_h5": ("torch", "", "cg.predict.from_keras_h5('net.h5')"),
+    "cg.predict.load_weights": (
+        "torch safetensors",
+        "",
+        "cg.predict.load_weights(None, 'net.safetensors')",
+    ),
+    "cg.load_predictor": (
+        "torch",
+        "(folder / 'net.py').write_text('import torch\\ndef load(): pass\\n')",
+        "cg.load_predictor(f\"{folder / 'net.py'}:load\", tasks=['a'], announce=len)",
+    ),
+    "cg.networks.fetch": (
+        "pooch",
+        "import os; os.environ.pop('CAUSALGIA_NETWORKS', None)",
+        "cg.networks.fetch('deepstarr')",
+    ),
+    'cg.motif("GATA1")': ("pyjaspar", "", "cg.motif('GATA1')"),
+    'cg.experiments.motif_screen("JASPAR")': (
+        "pyjaspar",
+        "",
+        "cg.experiments.motif_screen('JASPAR', cg.Uniform(length=41))",
+    ),
+    'cg.attribute(method="deeplift")': (
+        "tangermeme",
+        "import torch; net = cg.TorchPredictor(torch.nn.Sequential(torch.nn.Flatten(),"
+        " torch.nn.Linear(164, 1)), tasks=['a'])",
+        "cg.attribute(words, net, method='deeplift', rng=0)",
+    ),
+    "cg.attribution.match": ("memelite", "", "cg.attribution.match({'a': 'TGACTCA'})"),
+    "cg.discover(motifs=)": (
+        "memelite",
+        "",
+        "cg.discover(oracle, words, motifs={'a': 'TGCATG'}, rng=0)",
+    ),
+    "cg.attribution.read_attributions": (
+        "hdf5plugin",
+        "",
+        "cg.attribution.read_attributions(sys.argv[4])",
+    ),
+    'cg.propose(method="modisco")': (
+        "modiscolite",
+        "maps = cg.attribute(words, oracle)",
+        "cg.propose(maps, predictor=oracle, method='modisco', rng=0)",
+    ),
+    "cg.OnnxPredictor": (
+        "onnxruntime",
+        "(folder / 'net.onnx').write_bytes(b'')",
+        "cg.OnnxPredictor(folder / 'net.onnx', tasks=['a'])",
+    ),
+    "cg.predict.export_onnx": (
+        "onnx onnxscript",
+        "",
+        "cg.predict.export_onnx(oracle, folder / 'net.onnx', length=41)",
+    ),
+    "cg.paper.write_bigwig": (
+        "pyBigWig",
+        "band = cg.simultaneous(cg.estimate(cg.contrast(cg.run(design, "
+        "cg.FunctionPredictor(lambda x: x[:, 0], track=cg.Track(), tasks=['a']), "
+        "rng=0))), over='position')",
+        "cg.paper.write_bigwig(band, folder / 'band.bw', chromosome='chr1', "
+        "origin=1_000, chrom_sizes={'chr1': 9_000})",
+    ),
+    'cg.table(format="great_tables")': (
+        "great_tables",
+        f"table = cg.decide({TABLE}, rope=(-1, 1))",
+        "cg.table(table, format='great_tables')",
+    ),
+    "cg.run(client=)": ("distributed", "", "cg.run(design, oracle, rng=0, client=1)"),
+}
+
+
+def rows_of_the_page():
+    """Return the calls of each extra in the table of the page."""
+    text = (house.ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `(\w+)` \|.*\| ([^|]+) \|$", text)
+    return [
+        (extra, call)
+        for extra, calls in rows
+        for call in re.findall(r"`(cg\.[^`]+)`", calls)
+    ]
+
+
+def test_the_table_has_every_extra_and_each_case_is_in_it():
+    import tomllib
+
+    extras = tomllib.loads((house.ROOT / "pyproject.toml").read_text())["project"]
+    named = {extra for extra, _ in rows_of_the_page()}
+    assert set(extras["optional-dependencies"]) == {*named, "nutpie"}
+    assert {call for _, call in rows_of_the_page()} == set(CASES)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("extra", "call"), rows_of_the_page())
+def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(
+    tmp_path, extra, call
+):
+    hidden, before, code = CASES[call]
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{START}{before}\n{AFTER}",
+            str(tmp_path),
+            hidden,
+            code,
+            str(house.ROOT / "tests" / "reference" / "finemo" / "chrombpnet.h5"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=house.ROOT / "tests",
+    )
+    lines = ended.stdout.splitlines()
+    assert len(lines) == 1, ended.stdout + ended.stderr
+    assert re.search(rf"pip install 'causalgia\[(\w+,)*{extra}\]'", lines[0]), lines
+    assert re.search(rf"in a clone: pip install '\.\[(\w+,)*{extra}\]'", lines[0])
+
+
+@pytest.mark.parametrize("name", ["h5py", "h5netcdf"])
+def test_without_hdf5_a_file_of_results_says_so(tmp_path, name):
+    code = f"{START}{AFTER}"
+    for call in ("save", "load"):
+        run = (
+            f"cg.store.save({TABLE}, folder / 'x.nc')"
+            if call == "save"
+            else "cg.store.load(folder / 'x.nc', 'estimates')"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path), name, run],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert f"netCDF and HDF5 files need {name}" in ended.stdout
+        assert "pip install --force-reinstall h5py h5netcdf" in ended.stdout
