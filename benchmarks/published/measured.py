@@ -315,18 +315,19 @@ def null_models_of(sequences: list[str]) -> dict[str, Any]:
 def where_null_models_differ(
     data: Path, network: Predictor, *, n_units: int = 500
 ) -> Results:
-    """Return the effects of TGACTCAT under four null models of two lists of real
-    sequences, and how six words agree.
-    """
+    """Return what null models of two lists of real sequences answer."""
     return {
-        name: _under_null_models(sequences, network, n_units)
+        name: under_null_models(sequences, network, n_units)
         for name, sequences in real_sequences(data).items()
     }
 
 
-def _under_null_models(
+def under_null_models(
     sequences: list[str], network: Predictor, n_units: int
 ) -> Results:
+    """Return the effect of TGACTCAT under each null model of some sequences, and how
+    six words agree.
+    """
     rows, tables = {}, {}
     for name, null in null_models_of(sequences).items():
         n = min(n_units, len(sequences)) if name == "the sequences" else n_units

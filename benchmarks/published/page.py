@@ -180,14 +180,14 @@ def _motif(results: Results) -> list[list[str]]:
         _custom(
             "UGCAUG has the largest importance of all 6-mers",
             "cg.experiments.kmer_screen()",
-            "in words",
+            "as stated: the motif of RBFOX1",
             [
                 f"first of {trained['n_motifs']:,}: {effect(oracle)}",
                 f"first in {n_first} of {len(trained['firsts'])} residual networks: "
                 f"{_two(trained['rows'][0]['ace'])}, next "
                 f"{trained['rows'][1]['contrast']} {_two(trained['rows'][1]['ace'])}",
             ],
-            "higher than random sequences, as published",
+            "higher than random sequences",
         ),
         _row(
             results,
@@ -208,20 +208,18 @@ def _motif(results: Results) -> list[list[str]]:
                 f"{weakened[0]} of 18 lower",
                 _both(*(f"{n} of 18" for n in weakened[1:])),
             ],
-            "lowers, as published"
-            if weakened == [18] * 3
-            else "lowers, but not each; **not as published**",
+            "lowers" if weakened == [18] * 3 else "lowers, but **not each**",
         ),
         _row(
             results,
             Statement(
                 says="A for the first U keeps most of it",
                 call="cg.experiments.motif_mutagenesis()",
-                published="logo",
+                published="code, no figure",
                 part="mutagenesis",
                 contrast="change U0A",
-                expects="decreases",
-                note=" (of some 3.6)",
+                expects=None,
+                note=", by an eighth",
             ),
         ),
         _custom(
@@ -314,7 +312,7 @@ def _copies(results: Results) -> list[list[str]]:
             Statement(
                 says="Three weak sites do more than one strong site",
                 call='cg.analyze(outcomes, contrasts={"weak minus strong": "weak - strong"})',
-                published=f"5.35 over a line at {figures.ONE_STRONG_SITE_LINE}",
+                published=f"5.35, above an unlabeled line at {figures.ONE_STRONG_SITE_LINE}",
                 part="weak against strong",
                 contrast="weak minus strong",
                 expects="increases",
@@ -488,7 +486,7 @@ def _affinity(results: Results) -> list[list[str]]:
             call,
             f"{figures.PRINTED_R2} (p = {figures.PRINTED_P})†",
             _fitted(fits, lambda fit: f"{fit.r2:.3f} (p = {fit.p:.4f})"),
-            "as published; four of seven points are two clusters",
+            "as published; seven points in two clusters",
         ),
         _custom(
             "The same the other way round: importance per tenfold K_D",
@@ -633,7 +631,7 @@ def _helix(results: Results) -> list[list[str]]:
         _custom(
             "Sox2 upstream of Nanog helps more than downstream",
             'cg.experiments.motif_pair(motif="GAACAATGG", other="AGCCATCA")',
-            "in words (Avsec et al. 2021)",
+            "as stated: Avsec et al. 2021",
             [
                 effect(oracle["direction"]),
                 f"fly enhancers, AP-1 before GATA minus after: {trained_direction}",
@@ -689,6 +687,10 @@ def _in_the_text(results: Results) -> dict[str, str]:
         "alike_high": _two(max(alike["effects"].values())),
         "human_p": f"{human['p']:.2g}",
         "fly_p": f"{fly['p']:.2g}",
+        **{
+            f"fly_{control}": _two(fly["rows"]["the sequences"][control]["ace"])
+            for control in ("untreated", "placebo")
+        },
         "human_tau": _two(human["least_tau"]),
         "fly_tau": _two(fly["least_tau"]),
         "loop_published": _two(figures.HAIRPIN["loop"] - figures.HAIRPIN["center"]),
