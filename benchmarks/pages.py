@@ -1,10 +1,10 @@
 """Every figure of the pages, measured anew: `python benchmarks/pages.py [--check]`.
 
 The pages are docs/validation.md (with the tables of docs/howto/confirm_and_stop.md),
-performance.md, scale.md, catalogue.md and interpretation.md. They are written in turn,
-by the scripts that their first lines name; hours on two cores. With ``--check`` the
-scripts run in a copy, nothing of the repository changes, and what differs from the kept
-figures is listed: rows of repeated trials by more than their standard error (the seeds
+performance.md, scale.md, catalogue.md, paper.md and interpretation.md. They are written
+in turn, by the scripts that they name; hours on two cores. With ``--check`` the scripts
+run in a copy, nothing of the repository changes, and what differs from the kept figures
+is listed: rows of repeated trials by more than their standard error (the seeds
 are the same, so that other versions move few trials), effects by more than a
 thousandth, and of times, sizes and ratios those that no longer keep their promise.
 """
@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = {
     "validation": ("validate.py", "validation/figures.json"),
     "catalogue": ("catalogue_page.py", "catalogued/results.json"),
+    "paper": ("paper.py", "published/results.json"),
     "interpretation": ("interpretation.py", "interpreted/results.json"),
     "scale": ("scale_page.py", "performed/scale.json"),
     "performance": ("performance_page.py", "performed/results.json"),

@@ -1,0 +1,1 @@
+"""The statements of the founding paper, beside an oracle and trained networks."""
