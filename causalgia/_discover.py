@@ -88,7 +88,7 @@ from causalgia.schema import validate
 from causalgia.sequences import Motif, Sequences, encode, motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import Source, as_shuffled, sequence_fingerprints
-from causalgia.sequences.motif_names import named_motifs
+from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.archive import place_of
 from causalgia.trial.design_notes import overlap_notes
@@ -103,7 +103,6 @@ if TYPE_CHECKING:
     from causalgia.attribution._propose import Method
     from causalgia.plot import Axes
 
-Motifs = Mapping[str, Any] | str | PathLike[str]
 _LEAST_SEQUENCES = 40
 _CONFIRMATION_UNITS = 200
 _MOST_IN_PAIRS = 4
@@ -303,7 +302,7 @@ def discover(
     *,
     n_units: int = _CONFIRMATION_UNITS,
     method: Method | Literal["all"] | Sequence[Method] = "all",
-    motifs: Motifs | None = None,
+    motifs: MotifList | None = None,
     expected: str | Sequence[str] | None = None,
     keep_n: bool = False,
     store: str | PathLike[str] | None = None,
@@ -338,8 +337,8 @@ def discover(
         the sequences and the installation allow, seqlets first. The answer names those
         left out.
     motifs
-        Name -> motif (anything `causalgia.motif` takes), a MEME file, or ``"JASPAR"``,
-        the vertebrates' motifs of pyjaspar, to name the motifs by: the nearest motif by
+        Name -> motif (anything `causalgia.motif` takes), a list of such, a file of
+        motifs, or ``"JASPAR"``, the vertebrates' motifs of pyjaspar, to name the motifs by: the nearest motif by
         Tomtom, if its q-value (Benjamini-Hochberg over the named motifs, for each
         proposed one by itself) is at most 0.1: see `causalgia.attribution.match`.
     expected

@@ -161,7 +161,7 @@ def test_what_an_equivalence_plot_needs(table, says):
 
 
 def test_what_a_volcano_needs():
-    with pytest.raises(OutcomesError, match="neither p-values nor lfsr"):
+    with pytest.raises(OutcomesError, match="neither p-values of no effect nor lfsr"):
         plot.volcano(
             xr.Dataset(
                 {"ace": (("contrast", "task"), [[1.0]])},

@@ -515,7 +515,7 @@ def test_a_summit_that_was_not_called(tmp_path):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("", "g.fa: does not begin with a record"),
+        ("", "g.fa: is empty; a FASTA has records"),
         ("ACGT\n>c\nACGT\n", "g.fa: does not begin with a record"),
         (">c\nAC\n>c\nAC\n", "g.fa: two records are named 'c'"),
         (">\nAC\n", "g.fa: a record has no name"),

@@ -27,9 +27,14 @@ from causalgia.errors import (
 )
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
-from causalgia.sequences import motif
 from causalgia.sequences.fasta import Source
-from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
+from causalgia.sequences.motif_names import (
+    FactorClass,
+    MotifList,
+    factor_class,
+    jaspar_motifs,
+    named_motifs,
+)
 from causalgia.sequences.motifs import Motif
 
 if TYPE_CHECKING:
@@ -138,7 +143,7 @@ def filters(
     return validate(annotate(xr.Dataset(variables, coords, attrs)), "filters")
 
 
-Motifs: TypeAlias = "xr.Dataset | Mapping[str, Any] | Sequence[Any]"
+Motifs: TypeAlias = "xr.Dataset | MotifList"
 _LEAST_TARGETS = 50  # motifs; with fewer, those of JASPAR stand beside them
 _RANDOM = 20
 _NAMES_A_MOTIF = 3
@@ -153,7 +158,7 @@ for it to name the motif.
 
 def match(
     motifs: Motifs,
-    database: str | Motifs = "JASPAR",
+    database: Motifs = "JASPAR",
     *,
     trim: float = 0.25,
     taxon: str | None = "vertebrates",
@@ -179,24 +184,29 @@ def match(
     Parameters
     ----------
     motifs
-        Filters from `filters`; or a mapping name -> motif, or a list, of anything that
-        `causalgia.motif` takes.
+        Filters from `filters`; a file of motifs; or a mapping name -> motif, or a list,
+        of anything that `causalgia.motif` takes.
     database
-        ``"JASPAR"``: the CORE collection inside pyjaspar, newest versions; or motifs.
-        The p-value of a pair depends on the columns of the whole database: fewer than
+        ``"JASPAR"``: the CORE collection inside pyjaspar, newest versions; or motifs,
+        in the same forms. The p-value of a pair depends on the columns of the whole database: fewer than
         50 motifs are compared beside those of JASPAR.
     trim
         Flanks of `motifs` with fewer bits than this are cut off. With the flanks of 32
         filters, 4 to 7 of them with their columns in random order had a q below .05;
         without, none of 96.
     taxon
-        Taxonomic group of JASPAR; None: all.
+        Taxonomic group of JASPAR, and of motifs of `database` that are given by their
+        names; None: all.
     expected
         Names, identifiers or keys of the database, such as ``["CTCF", "ZNF143"]``, that
         you expect: each motif is compared with these alone as well, whose q-values are
         over their few matrices. A motif has the name of an expected one at a q of .1 or
         less there, unless another one of the database matches it with a p of a
-        hundredth of that or less.
+        hundredth of that or less. Of factors of one family, whose motifs hardly differ,
+        the expected one has the name however near the others are, if it has a q of .1
+        or less over the whole database, too, and its family is that of another one of
+        the nearest three names: ``CCACGTGG`` is nearest to Mlxip, and is called MYC if
+        you expect MYC.
 
     Returns
     -------
@@ -248,7 +258,7 @@ def match(
 
     queries = _by_name(motifs, "motifs")
     of_jaspar = isinstance(database, str) and database == "JASPAR"
-    targets = jaspar_motifs(taxon) if of_jaspar else _by_name(database, "database")
+    targets = _by_name(database, "database", taxon)
     places = expected_places(expected, targets)
     check_enough_targets(len(targets))
     beside = jaspar_motifs(taxon) if len(targets) < _LEAST_TARGETS else {}
@@ -344,6 +354,7 @@ def expected_places(
 
     Examples
     --------
+    >>> from causalgia import motif
     >>> expected_places("ctcf", {"MA0139.2 CTCF": motif("CTCF"), "SP1": motif("SP1")})
     [0]
     >>> expected_places(["p53", "sp-1"], {"SP1": motif("SP1"), "TP53": motif("GATA")})
@@ -444,7 +455,13 @@ def _matches_dataset(
         at = np.array(expected)[closest]
         for i, k in enumerate(at):
             nearer = q[i].min() <= SAME_NAME and p[i].min() * _NEARER <= p[i, k]
-            if of_expected[i] <= SAME_NAME and not nearer:
+            families = {
+                of.tf_family
+                for name, own_q, of in names_q[i]
+                if own_q <= SAME_NAME and name != called[k]
+            }
+            of_family = q[i, k] <= SAME_NAME and classes[k].tf_family in families - {""}
+            if of_expected[i] <= SAME_NAME and (of_family or not nearer):
                 labels[i] = called[k]
         variables |= {
             "expected_nearest": ("motif", np.asarray(list(targets))[at]),
@@ -503,7 +520,9 @@ def _columns(one: Motif) -> NDArray[np.float64]:
     return np.ascontiguousarray(np.array(one.probabilities, np.float64).T)
 
 
-def _by_name(motifs: Any, argument: str) -> dict[str, Motif]:
+def _by_name(
+    motifs: Any, argument: str, taxon: str | None = "vertebrates"
+) -> dict[str, Motif]:
     """Return motifs by name; the channels of filters by their numbers."""
     import xarray as xr
 
@@ -517,32 +536,7 @@ def _by_name(motifs: Any, argument: str) -> dict[str, Motif]:
             str(c): Motif(str(c), rows.tolist())
             for c, rows in zip(channels, table, strict=True)
         }
-    if isinstance(motifs, str) or not isinstance(motifs, Mapping | Sequence):
-        known = ", or 'JASPAR'" if argument == "database" else ""
-        raise AttributionError(
-            f"{argument}={quoted(motifs)}; give filters from cg.attribution.filters, a "
-            f"list of motifs, or name -> motif{known}"
-        )
-    made = [
-        motif(one)
-        for one in (motifs.values() if isinstance(motifs, Mapping) else motifs)
-    ]
-    names = (
-        [str(name) for name in motifs]
-        if isinstance(motifs, Mapping)
-        else [one.name for one in made]
-    )
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None or not names:
-        flaw = (
-            "there is no motif"
-            if not names
-            else f"two motifs are called {quoted(twice)}"
-        )
-        raise AttributionError(
-            f"{argument}: {flaw}; give a mapping of different names to motifs"
-        )
-    return dict(zip(names, made, strict=True))
+    return named_motifs(motifs, argument, taxon=taxon, error=AttributionError)
 
 
 def attention(

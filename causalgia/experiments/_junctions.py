@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.sites import as_string_or_motif
 from causalgia.sequences import Motif, find_instances
+from causalgia.sequences.motif_names import motifs_of_file
 from causalgia.streams import RNG, root_key
 from causalgia.trial.attributes import apply_arm
 from causalgia.types import Ints, Mask, Tokens
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from causalgia.trial.turns import DrawnUnits
 
 #: strings or motifs, by name or not
-Motifs: TypeAlias = "Sequence[str | Motif] | Mapping[str, str | Motif] | str | Motif"
+Motifs: TypeAlias = (
+    "Sequence[str | Motif] | Mapping[str, str | Motif] | str | PathLike[str] | Motif"
+)
 
 
 def junctions(
@@ -55,6 +59,7 @@ def junctions(
         An experiment of the catalogue, or any design.
     motifs
         Strings of IUPAC letters, or what `causalgia.motif` takes; by name in a mapping.
+        Or a file of motifs.
     rng
         Seed (0 is a seed), Generator or SeedSequence. The value of `causalgia.run`
         gives the units and draws of that trial.
@@ -146,6 +151,8 @@ def motifs_with_thresholds(
     """Return each motif with its threshold, by name; the threshold of a string is
     None.
     """
+    of_file = motifs_of_file(motifs)
+    motifs = motifs if of_file is None else of_file
     values = (
         motifs.values()
         if isinstance(motifs, Mapping)

@@ -39,6 +39,7 @@ from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif
 from causalgia.sequences.alphabet import reverse_complement_iupac
+from causalgia.sequences.motif_names import MotifList, motifs_of_file
 
 ORIENTATIONS = ("++", "+-", "-+", "--")
 PLURIPOTENCY = {
@@ -409,7 +410,7 @@ def _orientation_contrasts(cells: Sequence[_Cell]) -> _NamedContrasts:
 @former_arguments
 def motif_pairs(
     null: NullModel = Uniform(length=1_000),  # noqa: B008 - a frozen value
-    motifs: Mapping[str, str | Motif] = PLURIPOTENCY,
+    motifs: MotifList = PLURIPOTENCY,
     *,
     distances: Sequence[int] = range(12, 162),
     at: int | None = None,
@@ -432,7 +433,8 @@ def motif_pairs(
     null
         The null model of backgrounds.
     motifs
-        Name -> string or motif; two or more (default: four of the eleven of the paper).
+        Name -> string or motif, a list of these, or a file of motifs; two or more
+        (default: four of the eleven of the paper).
     distances
         Bases between starts. (Those of the paper begin at 11, where a site of 12 bases
         would overlap the next.)
@@ -540,13 +542,20 @@ def motif_pairs(
 
 
 def _motifs_on_strands(
-    motifs: Mapping[str, str | Motif],
+    motifs: MotifList,
 ) -> dict[str, tuple[str | Motif, Any]]:
     """Return name with strand -> motif and strand; a palindrome is listed once."""
+    of_file = motifs_of_file(motifs)
+    motifs = motifs if of_file is None else of_file
+    if isinstance(motifs, Sequence) and not isinstance(motifs, str):
+        motifs = {
+            as_pattern(one).label: one
+            for one in (_as_pair_motif(given, "motifs") for given in motifs)
+        }
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
         raise DesignError(
             f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': "
-            "'AGCCATCA', ...}"
+            "'AGCCATCA', 'GATA': 'AGATAAG'}}"
         )
     found: dict[str, tuple[str | Motif, Any]] = {}
     for name, given in motifs.items():

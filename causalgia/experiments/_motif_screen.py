@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from causalgia.attributes import about
 from causalgia.checks import as_count, in_list
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import DesignError, quoted
 from causalgia.experiments._kmer_screen import draw_kmer_screen
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -32,13 +31,11 @@ from causalgia.inputs import cut_middle
 from causalgia.ropes import RopeLike
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.motif_alignments import CORE_BITS, motif_core, motif_families
-from causalgia.sequences.motif_names import jaspar_motifs, motif, named_motifs
+from causalgia.sequences.motif_names import MotifList, named_motifs
 from causalgia.sequences.motifs import Motif
 
 if TYPE_CHECKING:
     import xarray as xr
-
-MotifList: TypeAlias = "str | PathLike[str] | Mapping[str, Any] | Sequence[Any]"
 
 INSTANCES = ", drawn instances"
 _PLACEBOS = 50
@@ -163,7 +160,7 @@ def motif_screen(
     ['RBFOX2', 'RBFOX2', '']
     """
     as_null_model(null)
-    chosen = _as_motif_list(motifs, taxon)
+    chosen = named_motifs(motifs, taxon=taxon, error=DesignError)
     cores = {name: motif_core(one, bits=bits) for name, one in chosen.items()}
     width = max(map(len, cores.values()))
     widest = max(cores, key=lambda name: len(cores[name]))
@@ -232,30 +229,6 @@ class _ArmsOfMotifs(NamedTuple):
 
     core: list[str]
     drawn: list[str]
-
-
-def _as_motif_list(motifs: MotifList, taxon: str | None) -> dict[str, Motif]:
-    """Return motifs by name, each name once."""
-    if isinstance(motifs, str) and motifs == "JASPAR":
-        return jaspar_motifs(taxon)
-    if isinstance(motifs, str | PathLike | Mapping):
-        return named_motifs(motifs)
-    if not isinstance(motifs, Iterable):
-        raise SequenceError(
-            f"motifs={quoted(motifs)} is no list of motifs; give a file, a mapping name "
-            "-> motif, a list, or 'JASPAR'"
-        )
-    made = [motif(one, taxon=taxon) for one in motifs]
-    names = [one.name for one in made]
-    twice = next((x for i, x in enumerate(names) if x in names[:i]), None)
-    if twice is not None:
-        raise DesignError(
-            f"two motifs are called {quoted(twice)}; give a mapping name -> motif, with "
-            "names of your own"
-        )
-    if not made:
-        raise DesignError("motifs= has no motif; give one or more")
-    return dict(zip(names, made, strict=True))
 
 
 def _read_motif_screen(

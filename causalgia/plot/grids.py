@@ -192,8 +192,8 @@ def interaction_map(
         table[name].dtype.kind not in "iu" for name in ("first", "second")
     ):
         raise ContrastError(
-            "interaction_map: the contrasts are not pairs of positions; give estimates "
-            "of cg.attribution.interactions"
+            "interaction_map: the contrasts are not pairs of positions; give "
+            "cg.estimate(cg.attribution.interactions(sequences, predictor))"
         )
     task = as_task(table, task, "interaction_map")
     if "model" in table["ace"].dims:

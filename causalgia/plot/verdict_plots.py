@@ -327,8 +327,8 @@ def _evidence(one: xr.Dataset) -> tuple[Array, Array, str]:
         label = "local false sign rate"
     else:
         raise OutcomesError(
-            "volcano: there are neither p-values nor lfsr; estimate with two or more "
-            "units, or cg.decide(estimates, rope=...)"
+            "volcano: there are neither p-values of no effect nor lfsr; give estimates "
+            "of two or more units, from cg.estimate or cg.infer"
         )
     return (
         ace,

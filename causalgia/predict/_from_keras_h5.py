@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from causalgia.errors import OutcomesError, PredictorError, one_line, quoted
-from causalgia.inputs import no_network, open_regular_file, read_bytes
+from causalgia.inputs import no_network, no_text, open_regular_file, read_bytes
 from causalgia.predict.keras_layers import (
     MERGES,
     OWN_ACTIVATION,
@@ -382,9 +382,14 @@ def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None)
             f"config={quoted(config)} is neither JSON text nor a path; give "
             "json.dumps(config)"
         )
-    return read_bytes(config, PredictorError, most=_MOST_CONFIG).decode(
-        "utf-8", "replace"
-    )
+    content = read_bytes(config, PredictorError, most=_MOST_CONFIG)
+    if why := no_text(content[:512]):
+        raise PredictorError(f"{config}: {why}")
+    if not content.strip():
+        raise PredictorError(
+            f"{config}: is empty; write it by model.to_json() in Keras"
+        )
+    return content.decode("utf-8", "replace")
 
 
 def _arrays_of(group: Any) -> Iterator[tuple[str, NDArray[Any]]]:

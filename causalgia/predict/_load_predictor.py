@@ -311,7 +311,7 @@ def _make(
     if not _is_torch_module(made):
         msg = (
             f"{where} takes no argument and returned a {type(made).__name__}: "
-            f"weights={quoted(str(weights))} has no use"
+            f"weights={quoted(str(weights))} has no use; leave weights= out"
         )
         raise PredictorError(msg)
     from causalgia.predict.torch_exports import load_weights
@@ -523,6 +523,27 @@ def is_onnx(factory: object) -> bool:
     return isinstance(factory, str | os.PathLike) and str(factory).endswith(".onnx")
 
 
+def _instead_of(text: str | None) -> str:
+    """Return what to write instead of a text that is no function of a file."""
+    suffix = Path(text or "").suffix.casefold()
+    if suffix in (".h5", ".hdf5", ".keras"):
+        return (
+            "a file of Keras is read by cg.predict.from_keras_h5("
+            f"{quoted(text)}), which needs no factory"
+        )
+    if suffix == ".pt2":
+        return (
+            "an exported program is returned by a function of yours, def load(): return "
+            f"torch.export.load({quoted(text)}).module(), as factory='my_net.py:load'"
+        )
+    if suffix in (".pt", ".pth", ".ckpt", ".bin", ".safetensors"):
+        return (
+            "weights need the code of their network: write factory='my_net.py:load', "
+            f"weights={quoted(text)}"
+        )
+    return "write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
+
+
 def split_factory(factory: object) -> tuple[Path, str]:
     """Return the file and the name of the function in "file.py:function".
 
@@ -534,10 +555,7 @@ def split_factory(factory: object) -> tuple[Path, str]:
     text = os.fspath(factory) if isinstance(factory, str | os.PathLike) else None
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not file or not name.isidentifier():
-        msg = (
-            f"factory={quoted(factory)}; write 'file.py:function', such as "
-            "'my_net.py:load', or 'net.onnx'"
-        )
+        msg = f"factory={quoted(factory)}; {_instead_of(text)}"
         raise PredictorError(msg)
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":

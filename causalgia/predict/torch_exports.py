@@ -367,7 +367,13 @@ def _read_weights_file(path: Path) -> Mapping[str, torch.Tensor]:
             )
             raise PredictorError(msg) from error
         return state
-    if path.suffix in known and (is_pickle or path.suffix != ".safetensors"):
+    if path.suffix in known and not is_pickle and path.suffix != ".safetensors":
+        raise PredictorError(
+            f"{path}: does not begin as a file that torch.save writes; is it damaged? "
+            "Fetch it again, or write it anew: torch.save(module.state_dict(), "
+            f"{quoted(path.name)})"
+        )
+    if path.suffix in known and is_pickle:
         return _read_state_dict(path)
     if path.suffix == ".safetensors":
         raise PredictorError(

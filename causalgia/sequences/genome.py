@@ -102,8 +102,9 @@ class Genome:
         """
         starts = list(self._headers())
         if not starts or self._data[: min(starts[0], BYTES_A_READ)].strip():
+            begins = "does not begin with a record" if len(self._data) else "is empty"
             msg = (
-                f"{self.path}: does not begin with a record; a FASTA has records: a "
+                f"{self.path}: {begins}; a FASTA has records: a "
                 "line '>name', then letters"
             )
             raise SequenceError(msg)

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from os import PathLike
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import similar_names
 from causalgia.choices import BASES
-from causalgia.errors import MissingExtraError, SequenceError, install_command, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    MissingExtraError,
+    SequenceError,
+    install_command,
+    quoted,
+)
 from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
 
 _PLAIN = frozenset((*BASES, "U"))
 _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
+
+#: a file, a mapping name -> motif, a list, or "JASPAR"
+MotifList: TypeAlias = "str | PathLike[str] | Mapping[str, Any] | Iterable[Any]"
 
 
 def motif(
@@ -522,34 +531,82 @@ def jaspar_motifs(taxon: str | None) -> dict[str, Motif]:
     return {f"{one.identifier} {one.name}": one for one in core_motifs(taxon)}
 
 
-def named_motifs(motifs: Mapping[str, Any] | str | PathLike[str]) -> dict[str, Motif]:
-    """Return motifs by name: of a mapping name -> anything that `motif` takes, a file,
-    or ``"JASPAR"``.
+def named_motifs(
+    motifs: MotifList,
+    argument: str = "motifs",
+    *,
+    taxon: str | None = "vertebrates",
+    error: type[CausalgiaError] = SequenceError,
+) -> dict[str, Motif]:
+    """Return motifs by name: of a file, a mapping name -> anything that `motif` takes,
+    a list of such, or ``"JASPAR"``. Names are looked up in `taxon`.
 
     Raises
     ------
     SequenceError
-        If it is not one of these, or has no motif.
+        If a motif or the file cannot be read.
+    CausalgiaError
+        Of class `error`: if it is not one of these, has no motif, or two of one name.
 
     Examples
     --------
     >>> named_motifs({"GATA": "AGATAAG"})["GATA"].consensus
     'AGATAAG'
+    >>> list(named_motifs(["AGATAAG", "GATA1"]))
+    ['AGATAAG', 'GATA1']
     """
     if isinstance(motifs, str) and motifs == "JASPAR":
-        return jaspar_motifs("vertebrates")
-    if isinstance(motifs, str | PathLike):
-        named = read_motifs(motifs)
-    elif isinstance(motifs, Mapping):
-        named = {str(name): motif(of) for name, of in motifs.items()}
-    else:
-        raise SequenceError(
-            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path "
-            "of a MEME file, nor 'JASPAR'"
+        return jaspar_motifs(taxon)
+    if (of_file := motifs_of_file(motifs)) is not None:
+        return of_file
+    if isinstance(motifs, str) or not isinstance(motifs, Iterable):
+        alone = (
+            f"; one motif is given as {argument}=[{quoted(motifs)}]"
+            if isinstance(motifs, str) and motifs
+            else ""
         )
+        raise error(
+            f"{argument}={quoted(motifs)} is no list of motifs; give a file, a mapping "
+            f"name -> motif, a list, or 'JASPAR'{alone}"
+        )
+    if isinstance(motifs, Mapping):
+        named = {str(name): motif(of, taxon=taxon) for name, of in motifs.items()}
+    else:
+        made = [motif(one, taxon=taxon) for one in motifs]
+        names = [one.name for one in made]
+        twice = next((x for i, x in enumerate(names) if x in names[:i]), None)
+        if twice is not None:
+            raise error(
+                f"{argument}: two motifs are called {quoted(twice)}; give a mapping "
+                "name -> motif, with names of your own"
+            )
+        named = dict(zip(names, made, strict=True))
     if not named:
-        raise SequenceError("motifs= has no motif; leave it out, or give one or more")
+        raise error(f"{argument}= has no motif; leave it out, or give one or more")
     return named
+
+
+def motifs_of_file(what: object) -> dict[str, Motif] | None:
+    """Return the motifs of a file by name; None for what is no path.
+
+    A text is a path if it ends in .meme, .jaspar, .pfm, .txt or .gz, has a ``/``, or is
+    the name of a file and no string of IUPAC letters.
+
+    Examples
+    --------
+    >>> motifs_of_file("AGATAAG") is None
+    True
+    """
+    if isinstance(what, PathLike):
+        return read_motifs(what)
+    if not isinstance(what, str):
+        return None
+    is_path = (
+        what.endswith(_SUFFIXES)
+        or "/" in what
+        or (not set(what.upper()) <= set(IUPAC) and is_file(what))
+    )
+    return read_motifs(what) if is_path else None
 
 
 def _pyjaspar(what: str = "") -> Any:

@@ -399,6 +399,10 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
         try:
             head = file.read(512)
             first = head[:6]
+            if not head:
+                raise SequenceError(
+                    f"{path}: is empty; write arrays by np.save or np.savez"
+                )
             if first[:4] != _ZIP and first != _NPY:
                 if why := no_text(head):
                     raise SequenceError(f"{path}: {why}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -240,6 +241,164 @@ def test_weights_are_known_by_their_content(tmp_path):
     (tmp_path / "w.pt").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(40))
     with pytest.raises(CausalgiaError, match="from_keras_h5"):
         weights(tmp_path / "w.pt")
+
+
+def beside(path: Path, name: str, text: str) -> Path:
+    """Return a sound file beside a false one."""
+    place = path.with_name(name)
+    place.write_text(text)
+    return place
+
+
+def genome_beside(path: Path) -> Path:
+    return beside(path, "sound.fa", ">chr1\n" + "ACGT" * 60 + "\n")
+
+
+def table_beside(path: Path) -> Path:
+    return beside(path, "sound.tsv", "oligo_name\telement\tarm\na\te\tx\n")
+
+
+def counts_beside(path: Path) -> Path:
+    head = "barcode\tname\tdna_count_1\trna_count_1\n"
+    return beside(path, "counts.tsv", head + "ACGT\ta\t3\t4\n")
+
+
+def list_beside(path: Path, kind: str) -> Path:
+    return (
+        beside(path, "sound.bed", "chr1\t10\t50\n")
+        if kind == "bed"
+        else beside(path, "sound.vcf", VCF.replace("\t5\t", "\t101\t"))
+    )
+
+
+def controls(path: Path) -> object:
+    arms = {"a": cg.Untreated(), "b": cg.Embed("ACG", at=2)}
+    return cg.mpra.library(
+        cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=4),
+        controls=cg.mpra.Controls(positives=path, negatives=path),
+        oligo_length=50,
+        adapters=("ACGTACGTAC", "TTGCATTGCA"),
+        rng=0,
+    )
+
+
+def with_counts(**given: Any) -> object:
+    return cg.mpra.read_counts(**given)
+
+
+MORE_READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
+    "BED": ("x.bed", lambda x: sequences.from_bed(x, genome_beside(x), length=20)),
+    "genome of BED": (
+        "x.fa",
+        lambda x: sequences.from_bed(list_beside(x, "bed"), x, length=20),
+    ),
+    "sequences of a text file": ("x.txt", cg.read_sequences),
+    "sequences of a table": ("x.csv", cg.read_sequences),
+    "2bit genome": (
+        "x.2bit",
+        lambda x: cg.read_sequences(list_beside(x, "bed"), genome=x, length=20),
+    ),
+    "a null model": ("x.fa", lambda x: cg.Shuffle(of=x)),
+    "variants": (
+        "x.vcf",
+        lambda x: cg.experiments.variants(x, genome_beside(x), length=20),
+    ),
+    "genome of variants": (
+        "x.fa",
+        lambda x: cg.experiments.variants(list_beside(x, "vcf"), x, length=20),
+    ),
+    "tiles of variants": (
+        "x.vcf",
+        lambda x: cg.mpra.variant_tiles(x, genome_beside(x), insert_length=40),
+    ),
+    "a list of variants": (
+        "x.tsv",
+        lambda x: cg.mpra.variant_tiles(x, genome_beside(x), insert_length=40),
+    ),
+    "a motif": ("x.pfm", cg.motif),
+    "motifs of a screen": ("x.meme", cg.experiments.motif_screen),
+    "motifs of a library": ("x.jaspar", lambda x: cg.mpra.OligoRules(motifs=x)),
+    "hits": ("hits.tsv", cg.read_patterns),
+    "counts": (
+        "x.tsv",
+        lambda x: with_counts(path=x, side_table=table_beside(x)),
+    ),
+    "compressed counts": (
+        "x.tsv.gz",
+        lambda x: with_counts(path=x, side_table=table_beside(x)),
+    ),
+    "counts that are called Parquet": (
+        "x.parquet",
+        lambda x: with_counts(path=x, side_table=table_beside(x)),
+    ),
+    "an assignment": (
+        "x.tsv",
+        lambda x: with_counts(
+            path=counts_beside(x), side_table=table_beside(x), assignment=x
+        ),
+    ),
+    "conditions": (
+        "x.tsv",
+        lambda x: with_counts(
+            path=counts_beside(x), side_table=table_beside(x), conditions=x
+        ),
+    ),
+    "an experiment": (
+        "experiment.csv",
+        lambda x: with_counts(path=x, side_table=table_beside(x)),
+    ),
+    "controls": ("x.fa", controls),
+    "prices": ("x.toml", lambda x: cg.mpra.PlannedLibrary(prices=x)),
+    "IGVF": ("x.tsv", lambda x: cg.mpra.read_igvf(x, "reporter_element")),
+    "IGVF, compressed": ("x.gz", lambda x: cg.mpra.read_igvf(x, "reporter_variant")),
+    "IGVF, BED": ("x.bed", lambda x: cg.mpra.read_igvf(x, "reporter_genomic_element")),
+    "a lock": ("lock.toml", cg.Protocol.read),
+}
+"""Readers of text, each called as one would call it, with sound files beside."""
+
+
+def weights_of_keras(path: Path) -> Path:
+    h5py = pytest.importorskip("h5py")
+    place = path.with_name("w.h5")
+    with h5py.File(place, "w") as file:
+        file["a"] = [1.0]
+    return place
+
+
+@pytest.mark.parametrize("what", ["UTF-16", "a spreadsheet", "nothing"])
+def test_a_graph_of_keras_that_is_none_is_named(tmp_path, what):
+    encode, cure = NO_TEXTS.get(
+        what, (lambda _: b"", r"is empty; write it by model\.to")
+    )
+    path = tmp_path / "net.json"
+    path.write_bytes(encode("{}"))
+    with pytest.raises(CausalgiaError, match=cure):
+        cg.predict.from_keras_h5(weights_of_keras(path), config=path)
+
+
+@pytest.mark.parametrize("reader", MORE_READERS)
+def test_every_reader_names_every_false_file(tmp_path, reader):
+    name, read = MORE_READERS[reader]
+    false = STAND_INS | {
+        what: (encode("a\tb\n1\t2\n"), cure)
+        for what, (encode, cure) in NO_TEXTS.items()
+    }
+    false["nothing"] = (
+        b"",
+        "empty|has no |holds no|no motif|no intervals|no variants|not ''",
+    )
+    false["zeros"] = (bytes(200), "binary|character|byte")
+    if reader == "2bit genome":
+        del false[".2bit"]  # is read, or is damaged
+    unnamed = []
+    for what, (content, cure) in false.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(CausalgiaError) as error:
+            read(path)
+        if not re.search(cure, str(error.value)):
+            unnamed.append((what, str(error.value)))
+    assert not unnamed
 
 
 def test_ordinary_files_are_not_taken_for_others():

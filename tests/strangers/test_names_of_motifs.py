@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from cures import cured
 
 import causalgia as cg
 from causalgia.attribution import layer_responses
@@ -186,6 +187,136 @@ def test_an_expected_name_is_corrected_over_the_expected_alone(monkeypatch):
         {"x": "TGACTCA"}, {"a": "TGACTCA", "b": "TGACTCG"}, expected="b"
     )
     assert again["label"].item() == "a or b"
+
+
+def of_family(name: str, letters: str, family: str) -> Motif:
+    rows = Motif.from_iupac(letters).probabilities
+    return Motif(name, rows, tf_class="bZIP", tf_family=family)
+
+
+@pytest.mark.parametrize(
+    ("expected", "family", "label"),
+    [
+        ("b", "Jun-related", "b"),  # of the nearest one's family, and like the word
+        ("b", "C/EBP-related", "bZIP (a or b)"),  # of its class alone
+        ("b", "", "a or b"),
+        ("far", "Jun-related", "Jun-related (a or b)"),  # does not match
+    ],
+)
+def test_an_expected_name_of_the_nearest_family_has_the_word(
+    monkeypatch, expected, family, label
+):
+    """p of the nearest is a thousandth of b's; .9 of the one that is far."""
+    pytest.importorskip("memelite")
+    monkeypatch.setattr("memelite.tomtom", fake_tomtom)
+    monkeypatch.setattr(layer_responses, "_LEAST_TARGETS", 0)
+    other = of_family("b", "TGACTCG", family)
+    database = {
+        "a": of_family("a", "TGACTCA", "Jun-related"),
+        "b": other if family else Motif("b", other.probabilities),
+        "far": of_family("far", "GGCCTAT", "Jun-related"),
+    }
+    alone = cg.attribution.match({"x": "TGACTCA"}, database, expected=expected)
+    assert alone["label"].item() == label
+    listed = cg.attribution.match(
+        {"y": "CCCCCCC", "x": "TGACTCA", "z": "TGACTCG"}, database, expected=expected
+    )
+    assert listed["label"].sel(motif="x").item() == label
+    assert listed["label"].sel(motif="y").item() == ""
+
+
+def test_an_expected_name_that_fits_by_chance_alone_does_not_have_the_word(monkeypatch):
+    """A q of .1 or less over the expected alone is not one over the database."""
+    pytest.importorskip("memelite")
+    monkeypatch.setattr("memelite.tomtom", fake_tomtom)
+    monkeypatch.setattr(layer_responses, "_LEAST_TARGETS", 0)
+    database = {f"other {k}": "CCCCCCC" for k in range(240)} | {
+        "a": of_family("a", "TGACTCA", "Jun-related"),
+        "b": of_family("b", "TGACTCG", "Jun-related"),
+    }
+    found = cg.attribution.match({"x": "TGACTCA"}, database, expected="b")
+    assert found["expected_q"].item() == 1e-3
+    assert found["match_q"].sel(target="b").item() > 0.1
+    assert found["label"].item() == "a"
+
+
+FORMS = {
+    "a path": lambda path: path,
+    "a text": str,
+    "a mapping": lambda path: read_motifs(path),
+    "a list": lambda path: list(read_motifs(path).values()),
+    "a tuple": lambda path: tuple(read_motifs(path).values()),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_list_of_motifs_takes_every_form(form, tmp_path, monkeypatch):
+    pytest.importorskip("memelite")
+    monkeypatch.setattr("memelite.tomtom", fake_tomtom)
+    monkeypatch.setattr(layer_responses, "_LEAST_TARGETS", 0)
+    path = tmp_path / "own.meme"
+    path.write_text(
+        "MEME version 4\n\nALPHABET= ACGT\n\n"
+        + "".join(
+            f"MOTIF {name}\nletter-probability matrix: alength= 4 w= {len(letters)}\n"
+            + "".join(
+                " ".join("1" if x == base else "0" for x in "ACGT") + "\n"
+                for base in letters
+            )
+            for name, letters in (("ap", "TGACTCA"), ("ebox", "GTCACGTG"))
+        )
+    )
+    given = FORMS[form](path)
+    found = cg.attribution.match({"x": "TGACTCA"}, given, expected="ap")
+    assert found["label"].item() == "ap"
+    assert found["target"].values.tolist() == ["ap", "ebox"]
+    found = cg.attribution.match(given, {"ap": "TGACTCA", "b": "AAAAAA"})
+    assert found["label"].values.tolist() == ["ap", ""]
+    screen = cg.experiments.motif_screen(given, n_placebos=40)
+    assert {"ap", "ebox"} <= set(screen.arm_names)
+    design = cg.Design(
+        null=cg.Uniform(length=30),
+        arms={"none": cg.Untreated(), "E": cg.Embed("CACGTG", at=9)},
+        n_units=8,
+    )
+    made = cg.experiments.junctions(design, given, rng=0)
+    assert made["motif"].values.tolist() == ["ap", "ebox"]
+    pairs = cg.experiments.motif_pairs(
+        cg.Uniform(length=120), motifs=given, distances=[12, 20]
+    )
+    assert any("ap+" in name and "ebox" in name for name in pairs.arm_names)
+    assert len(cg.mpra.OligoRules(motifs=given).motifs) == 2
+
+
+@pytest.mark.parametrize("argument", ["motifs", "database"])
+def test_one_motif_is_given_as_a_list(argument, monkeypatch):
+    pytest.importorskip("memelite")
+    monkeypatch.setattr("memelite.tomtom", fake_tomtom)
+    monkeypatch.setattr(layer_responses, "_LEAST_TARGETS", 0)
+    given = {"motifs": ["TGACTCA"], "database": ["TGACTCA"]}
+    found = cured(
+        cg.attribution.match,
+        given | {argument: "TGACTCA"},
+        rf"one motif is given as ({argument}=\['TGACTCA'\])$",
+    )
+    assert found["label"].item() == "TGACTCA"
+
+
+@pytest.mark.rotating(3)
+@pytest.mark.long
+def test_an_e_box_is_that_of_the_factor_that_is_expected():
+    """CCACGTGG kept the name of Mlxip, whose p is a two-thousandth of MYC's."""
+    pytest.importorskip("memelite")
+    words = {"alone": "CCACGTGG", "six": "CACGTG", "other": "CAGCTG", "AP-1": "TGACTCA"}
+    found = cg.attribution.match(words, expected=["MYC"])
+    alone = cg.attribution.match({"alone": "CCACGTGG"}, expected=["MYC"])
+    assert found["label"].values.tolist()[:2] == ["MYC", "MYC"]
+    assert alone["label"].item() == "MYC"
+    assert "MYC" not in " ".join(found["label"].values[2:])
+    # USF1's matrix is of the same family, and does not match
+    of_usf = cg.attribution.match({"alone": "CCACGTGG"}, expected=["USF1"])
+    assert of_usf["expected_q"].item() < 0.1
+    assert "USF1" not in of_usf["label"].item()
 
 
 @pytest.mark.rotating(3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from causalgia.sequences.composition import (
     longest_runs,
     repeat_shares,
 )
+from causalgia.sequences.motif_names import motifs_of_file
 from causalgia.sequences.motif_scores import find_instances
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import random_words
@@ -262,7 +264,8 @@ class OligoRules:
     repeats
         Largest share of an insert in simple repeats.
     motifs
-        Strings or motifs that must not arise across a junction.
+        Strings or motifs that must not arise across a junction; a mapping, or a file of
+        motifs.
 
     Raises
     ------
@@ -280,7 +283,9 @@ class OligoRules:
     gc: tuple[float, float] = (0.25, 0.65)
     homopolymer: int = 10
     repeats: float = 0.25
-    motifs: Iterable[str | Motif] | Motif = ()
+    motifs: (
+        Iterable[str | Motif] | Mapping[str, str | Motif] | PathLike[str] | Motif
+    ) = ()
 
     def __post_init__(self) -> None:
         intended_sites(self.avoid)
@@ -356,6 +361,10 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
 
 
 def _as_strings_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
+    of_file = motifs_of_file(motifs)
+    motifs = motifs if of_file is None else of_file
+    if isinstance(motifs, Mapping):
+        motifs = tuple(motifs.values())
     given = (motifs,) if isinstance(motifs, str | Motif) else motifs
     if not isinstance(given, Iterable) or isinstance(given, bytes):
         raise LibraryError(
