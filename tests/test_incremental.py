@@ -35,6 +35,9 @@ from causalgia.predict.incremental.execution import (  # noqa: E402
     width_class,
 )
 from causalgia.predict.incremental.incremental_session import deviation  # noqa: E402
+from causalgia.predict.incremental.multiplications import (  # noqa: E402
+    multiplications,
+)
 from causalgia.predict.incremental.window_steps import Window, clipped  # noqa: E402
 from causalgia.predict.predictor import NonFiniteError  # noqa: E402
 from causalgia.zoo.torch_networks import ExponentialNetwork, ResidualNetwork  # noqa: E402
@@ -1600,3 +1603,30 @@ def test_channels_are_padded_only_where_zeros_stay_zero():
     *before, last, average, softplus = predictor._partial._runners[41].network.steps
     assert {step.channels for step in before} == {32}
     assert [step.channels for step in (last, average, softplus)] == [30] * 3
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(conv(padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 40, 2)),
+        nn.Sequential(conv(), nn.Conv1d(6, 8, 3, groups=2), nn.AdaptiveAvgPool1d(1)),
+        nn.TransformerEncoderLayer(40, 2, 16, batch_first=True).eval(),
+    ],
+)
+def test_multiplications_are_those_that_torch_counts(module):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    x = torch.zeros(3, 4, 40)
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        module(x)
+    torch.backends.mha.set_fastpath_enabled(fused)
+    with torch.no_grad():
+        assert multiplications(lambda: module(x)) == counted.get_total_flops() / 2 > 0
+
+
+def test_multiplications_of_a_recurrent_layer():
+    with torch.no_grad():
+        found = multiplications(lambda: nn.LSTM(4, 8)(torch.zeros(5, 3, 4)))
+    assert found == 5 * 3 * 4 * 8 * (4 + 8)
