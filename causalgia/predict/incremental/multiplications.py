@@ -24,17 +24,18 @@ def multiplications(run: Callable[[], object]) -> float:
     ... )
     24.0
     """
+    counter = _Counter()
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with _Counter() as counter:
+        with counter:
             run()
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     return counter.flops / 2
 
 
-class _Counter(TorchDispatchMode):
+class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up flops, as `torch.utils.flop_counter.FlopCounterMode` does.
 
     That one imports the compiler of torch, which takes a second.
@@ -43,8 +44,8 @@ class _Counter(TorchDispatchMode):
     supports_higher_order_operators = True
 
     def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0.0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
