@@ -23,7 +23,11 @@ from torch.nn import functional  # noqa: E402
 
 import causalgia as cg  # noqa: E402
 from causalgia.errors import FallbackWarning, PredictorError  # noqa: E402
-from causalgia.predict.incremental import Incremental, incremental_session  # noqa: E402
+from causalgia.predict.incremental import (  # noqa: E402
+    Incremental,
+    incremental_session,
+    program,
+)
 from causalgia.predict.incremental.execution import (  # noqa: E402
     EditGroup,
     changed_spans,
@@ -31,6 +35,9 @@ from causalgia.predict.incremental.execution import (  # noqa: E402
     width_class,
 )
 from causalgia.predict.incremental.incremental_session import deviation  # noqa: E402
+from causalgia.predict.incremental.multiplications import (  # noqa: E402
+    multiplications,
+)
 from causalgia.predict.incremental.window_steps import Window, clipped  # noqa: E402
 from causalgia.predict.predictor import NonFiniteError  # noqa: E402
 from causalgia.zoo.torch_networks import ExponentialNetwork, ResidualNetwork  # noqa: E402
@@ -1552,3 +1559,74 @@ def test_a_network_that_cannot_be_copied_is_answered_in_full():
     predictor = cg.TorchPredictor(network, incremental=True, device="cpu")
     with pytest.warns(FallbackWarning, match="Keeping cannot be copied"):
         assert predictor.backgrounds_at_once(30) == 0
+
+
+def padded_network(channels, *, others=()):
+    torch.manual_seed(0)
+    parts, body = seq(
+        conv(c_out=channels, padding=2, bias=False),
+        nn.ReLU(),
+        nn.BatchNorm1d(channels),
+        nn.MaxPool1d(2),
+        conv(channels, channels, 3, padding=1),
+        nn.AvgPool1d(2),
+        *others,
+    )
+    return headed(body, **parts)
+
+
+def test_filters_of_zeros_beside_those_of_a_network_change_no_answer(monkeypatch):
+    predictor = trusting(padded_network(30), 41)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-12
+    steps = predictor._partial._runners[41].network.steps
+    assert [step.channels for step in steps] == [32] * len(steps)
+    monkeypatch.setattr(
+        program, "pad_channels", lambda steps, handed, _: (steps, handed)
+    )
+    plain = trusting(padded_network(30), 41)
+    base = tokens(5, 41)
+    edited = written(base, 20, 26)
+    np.testing.assert_allclose(
+        predictor.edits(base).answers(edited, np.arange(5)),
+        plain.edits(base).answers(edited, np.arange(5)),
+        rtol=1e-13,
+    )
+    own, without = (each._partial._runners[41].network for each in (predictor, plain))
+    assert {step.channels for step in without.steps} == {30}
+    assert own.macs == without.macs
+
+
+def test_channels_are_padded_only_where_zeros_stay_zero():
+    network = padded_network(30, others=[nn.Softplus()])
+    predictor = trusting(network, 41)
+    assert largest_deviation(predictor, 41, borders(41)) < 1e-12
+    *before, last, average, softplus = predictor._partial._runners[41].network.steps
+    assert {step.channels for step in before} == {32}
+    assert [step.channels for step in (last, average, softplus)] == [30] * 3
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(conv(padding=2), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 40, 2)),
+        nn.Sequential(conv(), nn.Conv1d(6, 8, 3, groups=2), nn.AdaptiveAvgPool1d(1)),
+        nn.TransformerEncoderLayer(40, 2, 16, batch_first=True).eval(),
+    ],
+)
+def test_multiplications_are_those_that_torch_counts(module):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    x = torch.zeros(3, 4, 40)
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        module(x)
+    torch.backends.mha.set_fastpath_enabled(fused)
+    with torch.no_grad():
+        assert multiplications(lambda: module(x)) == counted.get_total_flops() / 2 > 0
+
+
+def test_multiplications_of_a_recurrent_layer():
+    with torch.no_grad():
+        found = multiplications(lambda: nn.LSTM(4, 8)(torch.zeros(5, 3, 4)))
+    assert found == 5 * 3 * 4 * 8 * (4 + 8)

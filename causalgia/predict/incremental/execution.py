@@ -540,13 +540,13 @@ def grouped(
                 np.where(better, common[other], best),
             )
         phase = first % period if period else first
-        n_phases, each = len(np.unique(phase)), 1
+        n_phases, each = np.count_nonzero(np.bincount(phase)), 1
         if 1 < n_phases <= period and len(mine) < n_phases * _FEW_OF_A_PHASE:
             each = step(width)
             first, phase = first // each * each, phase // each * each
         found += [
             EditGroup(width, width + each - 1, mine[phase == one], first[phase == one])
-            for one in np.unique(phase)
+            for one in np.flatnonzero(np.bincount(phase))
         ]
     return found
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from causalgia.predict.incremental.execution import (
     other_strand,
     width_class,
 )
+from causalgia.predict.incremental.multiplications import multiplications
 from causalgia.predict.incremental.program import local_network
 from causalgia.predict.incremental.trace import NetworkSnapshot, NotLocalError
 from causalgia.predict.predictor import as_token_rows, check_finite
@@ -506,29 +506,11 @@ class Incremental:
         middle needs.
         """
         network = runner.network
-        from torch.utils.flop_counter import FlopCounterMode
-
         if length not in self._macs:
             self._predictor.resolve_batch_size(length)  # which may ask the network
-            fused = torch.backends.mha.get_fastpath_enabled()
-            # a fused layer's multiplications are not counted
-            torch.backends.mha.set_fastpath_enabled(False)
-            learned = [
-                one for one in self._predictor.module.parameters() if one.requires_grad
-            ]
-            for one in learned:  # for whose gradients the counter would look in vain where a layer is parametrized
-                one.requires_grad_(False)
-            try:
-                with FlopCounterMode(
-                    display=False,
-                    custom_mapping={torch.ops.aten.mkldnn_rnn_layer: _rnn_flops},
-                ) as flops:
-                    self.full(np.zeros((1, length), np.uint8))
-            finally:
-                torch.backends.mha.set_fastpath_enabled(fused)
-                for one in learned:
-                    one.requires_grad_(True)
-            self._macs[length] = flops.get_total_flops() / 2
+            self._macs[length] = multiplications(
+                lambda: self.full(np.zeros((1, length), np.uint8))
+            )
         total = max(self._macs[length], network.macs, 1.0)
         start = (length - width) // 2
         return (
@@ -645,7 +627,7 @@ class IncrementalSession:
         """Answer for edits of one strand, a block of units at a time."""
         size = self._runner.units
         made: torch.Tensor | None = None
-        for first in np.unique(rows // size).tolist():
+        for first in np.flatnonzero(np.bincount(rows // size)).tolist():
             mine = np.flatnonzero(rows // size == first)
             answers = self._of_block(
                 strand, first, tokens[mine], rows[mine] - first * size
@@ -697,20 +679,6 @@ class IncrementalSession:
             with self._owner.timed(self._owner.control_spent[base.shape[1]], len(base)):
                 self._blocks[strand, first] = ControlBlock(self._runner, base)
         return self._blocks[strand, first]
-
-
-def _rnn_flops(
-    x: Sequence[int],
-    input_weight: Sequence[int],
-    own_weight: Sequence[int],
-    *_: Any,
-    **__: Any,
-) -> int:
-    """Return the flops of one layer and direction of a recurrent network, from
-    shapes.
-    """
-    steps_and_rows = prod(x[:2])
-    return 2 * steps_and_rows * (prod(input_weight) + prod(own_weight))
 
 
 def _to_numpy(table: torch.Tensor) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import torch
 from torch import fx
 
+from causalgia.predict.incremental.channel_padding import pad_channels
 from causalgia.predict.incremental.graph import (
     LocalValue,
     Reader,
@@ -246,7 +247,10 @@ def local_network(
         for node, reason in reader.refused.items()
         if any(source in reader.values for source in node.all_input_nodes)
     )
-    network = Network(length, tuple(reader.steps), handed, rest, used, not_local)
+    steps = tuple(reader.steps)
+    if sample.device.type == "cpu":
+        steps, handed = pad_channels(steps, handed, used)
+    network = Network(length, steps, handed, rest, used, not_local)
     local = any(isinstance(step, Windowed) for _, step in network.running)
     if local or any(isinstance(end, Dense) for end in network.handed):
         return network
