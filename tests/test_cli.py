@@ -230,7 +230,7 @@ def test_a_device_is_one_that_the_predictor_runs_on(trial, tmp_path):
         *asked,
         "--device",
         "nonsense",
-        said="--device = 'nonsense' is not a device; say one of auto, cpu, cuda",
+        said="--device 'nonsense' is not a device; say one of auto, cpu, cuda",
     )
     refused(
         *asked,

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import similar_names
 from causalgia.choices import BASES
-from causalgia.errors import MissingExtraError, SequenceError, quoted
+from causalgia.errors import MissingExtraError, SequenceError, Wording, quoted
 from causalgia.inputs import is_file
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
@@ -564,15 +564,22 @@ def _pyjaspar(what: str = "") -> Any:
         import pyjaspar
     except ImportError as error:
         is_string = what.isascii() and what and set(what.upper()) <= set(IUPAC)
-        instead = (
+        instead: str | Wording = (
             f"as a string of IUPAC letters it is cg.sequences.Motif.from_iupac({quoted(what)})"
             if is_string
-            else "a motif can also be a string, cg.motif('AGATAAG'), or a file, "
-            "cg.motif('gata1.meme')"
+            else Wording(
+                "a motif can also be a string, cg.motif('AGATAAG'), or a file, "
+                "cg.motif('gata1.meme')",
+                shell='a motif can also be a string, "AGATAAG", or one of a file, '
+                '{file = "motifs.meme", motif = "GATA1"}',
+            )
+            if what
+            else "or give a file of motifs, such as motifs.meme"
         )
         raise MissingExtraError(
-            f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, which is "
-            f"not installed: pip install 'causalgia[jaspar]'; {instead}"
+            need=f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, "
+            "which is not installed",
+            cure=("pip install 'causalgia[jaspar]'; ", instead),
         ) from error
     return pyjaspar
 
