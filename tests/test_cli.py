@@ -236,7 +236,7 @@ def test_a_device_is_one_that_the_predictor_runs_on(trial, tmp_path):
         *asked,
         "--device",
         "cuda",
-        said="--device = 'cuda': a predictor of the zoo runs on the CPU",
+        said="--device 'cuda': a predictor of the zoo runs on the CPU",
     )
     call(*asked, "--device", "cpu")
 
