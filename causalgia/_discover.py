@@ -67,6 +67,7 @@ from causalgia.errors import (
     MissingExtraError,
     SequenceError,
     StoreError,
+    Wording,
     install_command,
     quoted,
 )
@@ -601,8 +602,11 @@ def _keeping(folder: Path, settings: Mapping[str, str | int]) -> Keep:
         ]
         if differ:
             raise StoreError(
-                f"{folder}: holds another discovery: {'; '.join(differ)}; give another "
-                "folder, or these settings again"
+                need=f"{folder}: holds another discovery: {'; '.join(differ)}",
+                cure=(
+                    "give another folder, or these settings again",
+                    Wording("", shell=", or --force to start anew"),
+                ),
             )
 
     return stored_in(folder, marked, check)
@@ -717,9 +721,15 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     """
     if len(of) < _LEAST_SEQUENCES:
         raise SequenceError(
-            f"too few different sequences ({len(of):,}) to propose on one half and "
-            f"test on the other; give {_LEAST_SEQUENCES} or more, or test given motifs: "
-            "cg.experiments.kmer_screen(motifs=...)"
+            need=f"too few different sequences ({len(of):,}) to propose on one half "
+            "and test on the other",
+            cure=(
+                f"give {_LEAST_SEQUENCES} or more, or test given motifs: ",
+                Wording(
+                    "cg.experiments.kmer_screen(motifs=...)",
+                    shell="causalgia init --experiment kmer_screen screen.toml",
+                ),
+            ),
         )
     whole = DinucleotideShuffle(of=of, keep_n=of.ambiguous is not None)
     n_parents = len(set(whole.parent_names))

@@ -417,7 +417,28 @@ class Setting:
         return f"{self.name}{equals}{'' if plain is NOT_GIVEN else quoted(plain)}"
 
 
-Part: TypeAlias = "str | Setting | BaseException"
+@dataclass(frozen=True)
+class Wording:
+    """Words that a user of Python reads otherwise than one of the shell: a way out that
+    is a function there and an option, a key or a command here.
+
+    Examples
+    --------
+    >>> error = CausalgiaError(
+    ...     need="no arms", cure=Wording("use cg.cross()", shell="write [arms]")
+    ... )
+    >>> str(error), error.text(lambda part: str(part))
+    ('no arms; use cg.cross()', 'no arms; write [arms]')
+    """
+
+    python: str
+    shell: str
+
+    def __str__(self) -> str:
+        return self.python
+
+
+Part: TypeAlias = "str | Setting | Wording | BaseException"
 Parts: TypeAlias = "Part | tuple[Part, ...]"
 _FIELDS = (
     *("argument", "value", "need", "cure", "example", "then", "places", "code"),
@@ -536,6 +557,8 @@ class CausalgiaError(Exception):
                 if isinstance(part, CausalgiaError)
                 else render(part)
                 if isinstance(part, str | Setting)
+                else part.shell
+                if isinstance(part, Wording) and render is not str
                 else str(part)
                 for part in parts
             )

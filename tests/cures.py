@@ -5,14 +5,18 @@ next.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 import causalgia as cg
+from causalgia import cli
+from causalgia.cli import one_line_errors
 from causalgia.errors import CausalgiaError
 
 READ_BY_PYTHON = {"cg": cg, "causalgia": cg, "np": np, "pandas": pd}
@@ -22,7 +26,32 @@ def refusal(call: Callable[..., Any], *args: Any, **given: Any) -> str:
     """Return the message with which a call is refused."""
     with pytest.raises(CausalgiaError) as error:
         call(*args, **given)
+    observe(error.value)
     return str(error.value)
+
+
+def observe(error: CausalgiaError) -> None:
+    """See an error whose cure is applied next; `cures_census` counts these."""
+
+
+def shell_refusal(*command: Any, lines: int = 0) -> str:
+    """Return the message with which a command is refused: one line, in the words of the
+    shell, after at most some lines of output.
+    """
+    words = shlex.split(command[0]) if len(command) == 1 else [str(x) for x in command]
+
+    def in_shell(error: CausalgiaError) -> str:
+        observe(error)
+        return error_in_shell(error)
+
+    error_in_shell = one_line_errors.error_in_shell
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one_line_errors, "error_in_shell", in_shell)
+        found = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    assert found.exit_code == 2, found.output
+    assert found.stdout.count("\n") <= lines, found.stdout
+    assert found.stderr.count("\n") == 1, found.stderr
+    return found.stderr.removeprefix("error: ").rstrip("\n")
 
 
 def cure_in(text: str, cure: str, fill: Mapping[str, str] = {}) -> str:

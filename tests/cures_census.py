@@ -1,5 +1,6 @@
 """Print how many raises of the package name a cure, and how many of these cures a test
-applies: ``python tests/cures_census.py``.
+applies: ``python tests/cures_census.py``, or ``python tests/cures_census.py mpra cli`` of
+some rooms; ``--left`` lists the cures that none applies.
 
 A raise names a cure where its text, or a field of its error, tells what to give instead.
 """
@@ -10,18 +11,23 @@ import ast
 import collections
 import os
 import re
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import cures
+import offers
 import pytest
 from offers import PACKAGE, sites, trials
 from test_offered_values import SLOW, callables
+from working_calls import Call
 
 from causalgia.errors import CausalgiaError
+
+SECONDS_A_CALL = 2.0
 
 CURE = re.compile(
     r"(?:[;:,] |\bor |^)(?:\w+ly )?(?:give|use|write|drop|leave|name|set|choose|take|pass|"
@@ -75,14 +81,35 @@ def raises() -> Iterator[tuple[str, int, int, str]]:
             )
 
 
-def by_harness() -> tuple[set[str], set[str]]:
+def _refused_in_time(call: Call, given: Mapping[str, Any]) -> Exception | None:
+    """Return the error of a call; TimeoutError after some seconds of processor time."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError
+
+    former = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS_A_CALL)
+    try:
+        return _refusal(call, given)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, former)
+
+
+_refusal = offers._refusal
+
+
+def by_harness(rooms: set[str]) -> tuple[set[str], set[str]]:
     """Return the places of errors that wrong values reach, and of those with an offer
-    that was applied and taken.
+    that was applied and taken; by the callables of some rooms, or of all.
     """
     reached: set[str] = set()
     taken: set[str] = set()
+    offers._refusal = _refused_in_time
     for name, value in callables():
         if name in SLOW or ">>>" not in (value.__doc__ or ""):
+            continue
+        if rooms and not rooms & {*value.__module__.split(".")}:
             continue
         for one in trials(name, value):
             reached |= {*sites(one.error)}
@@ -91,28 +118,32 @@ def by_harness() -> tuple[set[str], set[str]]:
     return reached, taken
 
 
-def by_hand() -> set[str]:
-    """Return the places of the errors whose cures the cases in tests/ follow."""
+def by_hand(rooms: set[str]) -> set[str]:
+    """Return the places of the errors whose cures the cases in tests/ follow; of files
+    that mention a room, if rooms are named.
+    """
     taken: set[str] = set()
 
-    def refusal(call: Callable[..., Any], *args: Any, **given: Any) -> str:
-        with pytest.raises(CausalgiaError) as error:
-            call(*args, **given)
-        taken.update(sites(error.value))
-        return str(error.value)
+    def observe(error: CausalgiaError) -> None:
+        taken.update(sites(error))
 
-    cures.refusal = refusal
-    folder = Path(__file__).parent
-    files = sorted(folder.glob("test_applied_cures*.py"))
+    cures.observe = observe
+    files = [
+        path
+        for path in sorted(Path(__file__).parent.rglob("test_*.py"))
+        if "from cures import" in (text := path.read_text())
+        and (not rooms or any(re.search(rf"\b{room}\b", text) for room in rooms))
+    ]
     pytest.main([*map(str, files), "-q", "-p", "no:cacheprovider", "-n", "0"])
     return taken
 
 
 def main() -> None:
     """Count, and print what is left by room."""
-    hand = by_hand()
+    rooms = {one for one in sys.argv[1:] if not one.startswith("-")}
+    hand = by_hand(rooms)
     os.chdir(tempfile.mkdtemp())
-    reached, taken = by_harness()
+    reached, taken = by_harness(rooms)
 
     def has(places: set[str], file: str, first: int, last: int) -> bool:
         return any(f"{file}:{line}" in places for line in range(first, last + 1))
@@ -120,6 +151,9 @@ def main() -> None:
     counts: collections.Counter[str] = collections.Counter()
     left: collections.Counter[str] = collections.Counter()
     for file, first, last, text in raises():
+        room = file.split("/")[0].removesuffix(".py")
+        if rooms and room not in rooms:
+            continue
         counts["raises"] += 1
         if not CURE.search(text):
             counts["without a cure (a fact, or a cure made elsewhere)"] += 1
@@ -137,11 +171,12 @@ def main() -> None:
             counts[f"no program applies it: {kind}"] += 1
             continue
         counts["left"] += 1
-        if has(reached, file, first, last):
-            counts["left, though reached"] += 1
-            if "--left" in sys.argv:
-                print(f"reached  {file}:{first}: {' '.join(text.split())[:160]}")
-        left[file.split("/")[0]] += 1
+        seen = has(reached, file, first, last)
+        counts["left, though reached"] += seen
+        if "--left" in sys.argv:
+            words = " ".join(text.split())[:160]
+            print(f"{'reached' if seen else '       '}  {file}:{first}: {words}")
+        left[room] += 1
     for what, n in counts.items():
         print(f"{n:6,}  {what}")
     print("left by room: " + ", ".join(f"{r} {n}" for r, n in left.most_common()))

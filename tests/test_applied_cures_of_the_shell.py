@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from cures import shell_refusal
 from test_applied_cures_of_trial_files import TRIAL
 from test_cli import call
 
@@ -50,12 +51,6 @@ def here(made, tmp_path, monkeypatch) -> Path:
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def message(command: str) -> str:
-    found = call(*shlex.split(command), code=2)
-    assert found.stdout == ""
-    return found.stderr.removeprefix("error: ").rstrip("\n")
 
 
 def outcomes(folder: str) -> xr.Dataset:
@@ -355,7 +350,7 @@ def test_the_shell_is_cured_as_it_says(case, here):
     if case.startswith("a library"):
         shutil.copy("bench.toml", "trial.toml")
         call("mpra", "design", "trial.toml", "--out", "LIB")
-    text = message(command)
+    text = shell_refusal(command)
     found = re.search(cure, text)
     assert found, text
     call(*shlex.split(again.format(*found.groups())))
@@ -366,14 +361,14 @@ def test_a_trial_is_given_the_bench_that_it_lacks(here):
     """Each message says what is still wrong, until the library is made."""
     table = re.search(
         r"add one: (\[mpra\]), (oligo_length = \d+), (adapters = \S+),",
-        message("mpra design trial.toml --out LIB"),
+        shell_refusal("mpra design trial.toml --out LIB"),
     )
     assert table
     file = Path("trial.toml")
     file.write_text(TRIAL + "\n".join(table.groups()) + "\n")
     length = re.search(
         r"or (oligo_length = \d+)( in \[mpra\])?$",
-        message("mpra design trial.toml --out LIB"),
+        shell_refusal("mpra design trial.toml --out LIB"),
     )
     assert length
     file.write_text(file.read_text().replace(table[2], length[1]))

@@ -230,13 +230,13 @@ def test_a_device_is_one_that_the_predictor_runs_on(trial, tmp_path):
         *asked,
         "--device",
         "nonsense",
-        said="--device = 'nonsense' is not a device; say one of auto, cpu, cuda",
+        said="--device 'nonsense' is not a device; say one of auto, cpu, cuda",
     )
     refused(
         *asked,
         "--device",
         "cuda",
-        said="--device = 'cuda': a predictor of the zoo runs on the CPU",
+        said="--device 'cuda': a predictor of the zoo runs on the CPU",
     )
     call(*asked, "--device", "cpu")
 

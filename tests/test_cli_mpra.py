@@ -938,7 +938,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
         "{few}",
         "--out",
         "{out}",
-    ): "is a table, and a library is read from the",
+    ): "is a table, and a library is read from its folder",
     (
         "mpra",
         "compare",

@@ -220,7 +220,7 @@ def test_right_aligned_indels_keep_what_follows(genome, chosen):
             "n_null=11 null variants in 10 sequences.*one in each, up to 10 only where "
             "there are 1,000",
         ),
-        (1_000, 10_001, "at most 10 in a sequence; give n_null=10,000"),
+        (1_000, 10_001, "at most 10 in a sequence; give n_null=10000"),
     ],
 )
 def test_several_null_variants_in_a_sequence_are_limited(

@@ -462,7 +462,8 @@ def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
     return Finding(
         "memory",
         "warn",
-        f"{text}, with their units more than this machine has: store='trial.zarr'",
+        f"{text}, with their units more than this machine has: keep them on disk, "
+        "cg.run(..., store=)",
     )
 
 

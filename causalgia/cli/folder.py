@@ -403,17 +403,22 @@ def _by_path(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
 
 
 def as_other_trial(
-    error: StoreError, folder: Path, there: Mapping[str, Any], now: Mapping[str, Any]
+    error: StoreError,
+    folder: Path,
+    there: Mapping[str, Any],
+    now: Mapping[str, Any],
+    *,
+    cure: str = "",
 ) -> CausalgiaError:
     """Return the error of a folder with the trial of other settings, which it names, as
-    the command line has them.
+    the command line has them; `cure` is one more way out.
     """
     differ = other_settings(there, now)
     if error.code != "other trial" or not differ:
         return error.renamed({"store": "out"})  # which a run writes its trial into
     return StoreError(
         f"{folder} holds a trial with other settings ({differ}); choose another --out, "
-        "or give the same settings to continue this one"
+        f"or give the same settings to continue this one{cure}"
     )
 
 

@@ -28,7 +28,7 @@ from causalgia.errors import (
     shell_word,
 )
 from causalgia.inputs import from_column, read_text
-from causalgia.results_folder import FIT, load_outcomes
+from causalgia.results_folder import FIT, OUTCOMES, load_outcomes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,11 @@ def read_library_or_side_table(place: Path) -> Path | xr.Dataset:
         raise LibraryError(
             f"--design {place}: no such folder or file; give the folder that `causalgia "
             "mpra design` wrote, or a side table of the oligos"
+        )
+    if place.suffix.lower() == ".toml":
+        raise LibraryError(
+            f"--design {place}: is a trial file; make its library with: causalgia mpra "
+            f"design {shell_word(place)} --out library"
         )
     return mpra.read_library(place) if place.is_dir() else place
 
@@ -180,9 +185,8 @@ def counts_question(
         if len(known) == 1:
             raise ContrastError(
                 f"there is one arm, {quoted(known[0])}, and nothing to compare it "
-                "with; cg.mpra.quality(counts) looks for faults of the counts, and "
-                "cg.mpra.calls(counts) finds the oligos that are more active than the "
-                "negative controls"
+                "with; causalgia mpra calls finds the oligos that are more active than "
+                "the negative controls"
             )
         raise ContrastError(
             f"which arm is the control? give --control, one of {comma_list(known)}; or "
@@ -745,6 +749,10 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
             f"{path}: no such file or folder; give a folder written by causalgia, or a "
             "table with the columns element, effect and se"
         )
+    there = (path.parent / FIT).is_file() or (path.parent / OUTCOMES).is_file()
+    folder = f"give the folder that it lies in, {shell_word(path.parent)}"
+    if there and path.suffix == ".nc":
+        raise OutcomesError(f"{path}: is a file of results; {folder}")
     text = read_text(path, OutcomesError)
     if not text.strip():
         raise OutcomesError(f"{path}: is empty; give columns element effect se")
@@ -773,6 +781,7 @@ def _read_effects_table(path: Path) -> pd.DataFrame:
         has = ", ".join(map(str, table.columns))
         raise OutcomesError(
             f"{path}: has columns {has}; a table of effects has element, effect and se"
+            + (f"; {folder}" if there else "")
         )
     numbers = [
         name for name in ("effect", "se", "df", "p", "q") if name in table.columns

@@ -543,7 +543,7 @@ def _unknown_option(option: str, options: list[str], command: str) -> str:
         return f"there is no {option} yet: {later}"
     hint = nearest_key(
         name,
-        [name[2:].replace("-", "_") for name in options],
+        [name[2:].replace("-", "_") for name in options if name.startswith("--")],
     )
     return f"No such option: {option}" + re.sub(
         r"'(\w+)'", lambda name: "--" + name[1].replace("_", "-"), hint

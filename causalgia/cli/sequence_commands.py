@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from causalgia.checks import nearest
 from causalgia.choices import (
     ALIGNS,
+    LEAST_MATCHED_NULLS,
     RECORD_SKIPS,
     SCHEMAS,
     VARIANT_SKIPS,
@@ -51,6 +53,7 @@ from causalgia.errors import (
     OutcomesError,
     StoreError,
     TrialInterruptedError,
+    comma_list,
     first_line,
     shell_word,
 )
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from causalgia._discover import Discovery
     from causalgia.choices import Align, Schema
     from causalgia.experiments import Answer, Experiment
+    from causalgia.ropes import Rope
     from causalgia.sequences import Variant
     from causalgia.sequences.alphabet import Ambiguous
 
@@ -215,6 +219,8 @@ def discover_motifs(
     from causalgia.sequences.skipped_inputs import skip_sentence, skipped_table
     from causalgia.trial_file import read_predictor_spec
 
+    if str(motifs).upper() == "JASPAR" and not Path(str(motifs)).is_file():
+        motifs = Path("JASPAR")
     check_usable(out)
     goes_on = (out / UNFINISHED).is_dir()  # stopped, perhaps among its result files
     _check_files(
@@ -475,13 +481,14 @@ def score_variants(
         ),
     ] = "substitution,context:3,distance,length",
     n_null: Annotated[
-        int, typer.Option(metavar="N", min=39, help="Null variants.")
+        int,
+        typer.Option(metavar="N", min=LEAST_MATCHED_NULLS, help="Null variants."),
     ] = 10_000,
     min_nulls: Annotated[
         int,
         typer.Option(
             metavar="N",
-            min=39,
+            min=LEAST_MATCHED_NULLS,
             help="Null variants that a stratum needs; with fewer, keys are dropped.",
         ),
     ] = 2_000,
@@ -581,7 +588,6 @@ def score_variants(
     """
     from causalgia.experiments import variants as experiment_of
     from causalgia.experiments._variants import listed_of
-    from causalgia.ropes import Rope
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -637,7 +643,7 @@ def score_variants(
         settings: dict[str, Any] = (
             {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
         )
-        region = None if rope is None else Rope.parse(rope)
+        region = None if rope is None else _region(rope, null)
         at = genome.absolute()
         loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
         experiment = experiment_of(
@@ -780,14 +786,37 @@ def _variants_of(
     return chosen
 
 
+def _region(rope: str, null: str) -> Rope:
+    """Return the region of equivalence; variants have no placebos, and without null
+    variants no range of these.
+    """
+    from causalgia.ropes import Rope
+
+    region = Rope.parse(rope)
+    instead = "two numbers, --rope=-0.1,0.1, or --rope '0.2 sd'"
+    if region.of_placebos:
+        raise DesignError(
+            f"--rope {rope} is the range of placebos, and variants have none; give "
+            f"{instead}" + ("" if null == "none" else ", or --rope matched")
+        )
+    if region.kind == "matched" and null == "none":
+        raise DesignError(
+            f"--rope {rope} is the range of null variants, and --null none has none; "
+            f"give {instead}, or --null genome"
+        )
+    return region
+
+
 def _null_model(null: str, match: str, min_nulls: int, rng: int) -> Any:
     from causalgia.design import MatchedVariants
 
     if null == "none":
         return None
     if null not in _NOT_SEQUENCES and not Path(null).is_file():
+        words = (*_NOT_SEQUENCES, "none")
         raise DesignError(
-            f"--null {null} is neither a file nor one of genome, variants, none"
+            f"--null {null} is neither a file nor one of {comma_list(words)}"
+            + nearest(null, words)
         )
     keys = tuple(key.strip() for key in match.split(",") if key.strip())
     return MatchedVariants(of=null, match=keys, min_nulls=min_nulls, seed=rng)
@@ -842,7 +871,11 @@ def _answer(
         )
         there = parse_json(text, OutcomesError, source=str(settings_file))
         raise as_other_trial(
-            error, folder, there if isinstance(there, dict) else {}, settings
+            error,
+            folder,
+            there if isinstance(there, dict) else {},
+            settings,
+            cure=", or --force to start anew",
         ) from error
     return experiment.analyze(effects, rng=0)
 

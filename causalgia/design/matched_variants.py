@@ -26,7 +26,14 @@ from causalgia.design.null_variant_draws import (
     draw_in_finite,
     draw_in_genome,
 )
-from causalgia.errors import ArgumentOf, DesignError, SequenceError, Setting, quoted
+from causalgia.errors import (
+    ArgumentOf,
+    DesignError,
+    SequenceError,
+    Setting,
+    Wording,
+    quoted,
+)
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.genome import Genome
@@ -407,16 +414,20 @@ def _in_a_sequence(n_null: int, n_sequences: int) -> int:
                 f"{SEQUENCES_FOR_SEVERAL:,} or more"
             )
         )
-        fewer = (
-            f"n_null={most:,}, more sequences, or "
-            if most >= LEAST_MATCHED_NULLS
-            else ""
-        )
-        short = "" if fewer else f", and a rank needs {LEAST_MATCHED_NULLS}"
+        enough = most >= LEAST_MATCHED_NULLS
+        short = "" if enough else f", and a rank needs {LEAST_MATCHED_NULLS}"
+        fewer = (Setting("n_null", most), ", more sequences, or ") if enough else ()
         raise DesignError(
-            f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several in "
-            f"a sequence are not independent, so there are {why}{short}; give "
-            f"{fewer}of='genome' or a null model, which have a sequence for each"
+            need=f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several "
+            f"in a sequence are not independent, so there are {why}{short}",
+            cure=(
+                "give ",
+                *fewer,
+                Wording(
+                    "of='genome' or a null model, which have a sequence for each",
+                    shell="--null genome, which has a sequence for each",
+                ),
+            ),
         )
     return -(-n_null // n_sequences)
 

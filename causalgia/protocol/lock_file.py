@@ -32,6 +32,7 @@ from causalgia.checks import (
 from causalgia.errors import (
     CausalgiaError,
     ProtocolError,
+    Wording,
     comma_list,
     quoted,
     reason_of,
@@ -154,24 +155,28 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
     found = _CHECKSUM_LINE.fullmatch(first)
     if found is None:
         raise ProtocolError(
-            f"{path}: the first line of a lock is sha256 = and 64 hexadecimal digits, "
-            f"not {quoted(first)}: it is not a lock, or this line was changed; {_LOCK_CURE}"
+            need=f"{path}: the first line of a lock is sha256 = and 64 hexadecimal "
+            f"digits, not {quoted(first)}: it is not a lock, or this line was changed",
+            cure=_LOCK_CURE,
         )
     if found[1] != _sha256(body):
-        raise ProtocolError(f"{path}: {_damage(body)}; {_LOCK_CURE}")
+        raise ProtocolError(need=f"{path}: {_damage(body)}", cure=_LOCK_CURE)
     content = parse_toml(body, ProtocolError, source=str(path))
     try:
         check_content(content)
     except CausalgiaError as error:
         raise error.at(
-            str(path), then=f"; {_LOCK_CURE}", error=ProtocolError
+            str(path), then=("; ", *_LOCK_CURE), error=ProtocolError
         ) from error
     return content, found[1]
 
 
 _LOCK_CURE = (
-    "take the copy that was registered, or write a new lock with `causalgia lock` or "
-    "cg.Protocol(...).lock(path)"
+    "take the copy that was registered, or write a new lock with ",
+    Wording(
+        "`causalgia lock` or cg.Protocol(...).lock(path)",
+        shell="causalgia lock trial.toml --out new_lock.toml",
+    ),
 )
 
 

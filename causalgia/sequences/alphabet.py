@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from causalgia.choices import BASES
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import Parts, SequenceError, Setting, Wording, quoted
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens
 
@@ -154,13 +154,20 @@ def stack_letters(
         )
         raise SequenceError(msg)
     if odd:
-        msg = (
-            f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} "
-            f"letters and record {quoted(names[0])} has {first}; cut all to one "
-            f"length: length={lengths.min()} takes the middle of each (read_fasta, "
-            "cg.sequences.middle_windows), or give windows of a genome (from_bed)"
+        raise SequenceError(
+            need=f"{_source_prefix(source)}record {quoted(names[odd])} has "
+            f"{lengths[odd]} letters and record {quoted(names[0])} has {first}",
+            cure=(
+                "cut all to one length: ",
+                Setting("length", int(lengths.min())),
+                " takes the middle of each",
+                Wording(
+                    " (read_fasta, cg.sequences.middle_windows), or give windows of a "
+                    "genome (from_bed)",
+                    shell="",
+                ),
+            ),
         )
-        raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
 
 
@@ -213,14 +220,19 @@ def _is_iupac(letter: str) -> bool:
 
 
 def _raise_letter_error(letter: str, position: int, record: str) -> None:
-    cure = "sequences are made of A, C, G, T or U: remove it, or drop the record"
+    cure: Parts = "sequences are made of A, C, G, T or U: remove it, or drop the record"
     is_ambiguous = _is_iupac(letter)
     if is_ambiguous:
         cure = (
-            "drop the record, or choose ambiguous='draw' with rng= (in encode, "
-            "cg.read_sequences or from_bed; in a trial file of = {file = 'x.fa', "
-            "ambiguous = 'draw'}; --ambiguous draw) to draw it uniformly from "
-            f"{IUPAC[letter.upper()]}"
+            "drop the record, or choose ",
+            Wording(
+                "ambiguous='draw' with rng= (in encode, cg.read_sequences or from_bed; "
+                "in a trial file of = {file = 'x.fa', ambiguous = 'draw'}; --ambiguous "
+                "draw)",
+                shell="--ambiguous draw (in a trial file of = {file = 'x.fa', "
+                "ambiguous = 'draw'})",
+            ),
+            f" to draw it uniformly from {IUPAC[letter.upper()]}",
         )
     raise SequenceError(
         places=(record,),

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_int, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
-from causalgia.errors import SequenceError, Setting, quoted
+from causalgia.errors import SequenceError, Setting, Wording, quoted
 from causalgia.sequences.alphabet import (
     CODES,
     COMPLEMENT_CODES,
@@ -383,7 +383,8 @@ def as_shuffled(of: Source, *, keep_n: bool) -> Sequences:
     except SequenceError as error:
         if error.code != "ambiguous letter":
             raise
-        then = (", or ", Setting("keep_n", True), " to keep its place")
+        keep = Setting("keep_n", True)
+        then = (", or ", Wording(str(keep), "--ambiguous keep"), " to keep its place")
         raise error.at(then=then) from error
 
 

@@ -20,6 +20,7 @@ from causalgia.errors import (
     CausalgiaError,
     MissingExtraError,
     SequenceError,
+    Wording,
     install_command,
     quoted,
 )
@@ -621,15 +622,22 @@ def _pyjaspar(what: str = "") -> Any:
         import pyjaspar
     except ImportError as error:
         is_string = what.isascii() and what and set(what.upper()) <= set(IUPAC)
-        instead = (
+        instead: str | Wording = (
             f"as a string of IUPAC letters it is cg.sequences.Motif.from_iupac({quoted(what)})"
             if is_string
-            else "a motif can also be a string, cg.motif('AGATAAG'), or a file, "
-            "cg.motif('gata1.meme')"
+            else Wording(
+                "a motif can also be a string, cg.motif('AGATAAG'), or a file, "
+                "cg.motif('gata1.meme')",
+                shell='a motif can also be a string, "AGATAAG", or one of a file, '
+                '{file = "motifs.meme", motif = "GATA1"}',
+            )
+            if what
+            else "or give a file of motifs, such as motifs.meme"
         )
         raise MissingExtraError(
-            f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, which is "
-            f"not installed: {install_command('jaspar')}; {instead}"
+            need=f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, "
+            "which is not installed",
+            cure=(f"{install_command('jaspar')}; ", instead),
         ) from error
     return pyjaspar
 

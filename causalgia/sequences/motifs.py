@@ -22,6 +22,7 @@ from causalgia.choices import BASES
 from causalgia.errors import (
     CausalgiaWarning,
     SequenceError,
+    Wording,
     caller_stacklevel,
     quoted,
 )
@@ -799,13 +800,19 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     identifier, *rest = head[1:].split() or [""]
     if not identifier or len(rows) != 4:
         sequence = rows and all(set(row.upper()) <= set("ACGTUN") for _, row in rows)
-        msg = f"{path}: line {number}: {quoted(head)} " + (
-            "is followed by a sequence, and this is a door for motifs: "
-            "cg.read_sequences(path)"
-            if sequence
-            else f"and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, G, T"
+        place = f"{path}: line {number}: {quoted(head)} "
+        if sequence:
+            raise SequenceError(
+                need=f"{place}is followed by a sequence, and motifs are read here",
+                cure=Wording(
+                    "read sequences by cg.read_sequences(path)",
+                    shell="give a file of motifs, such as motifs.meme",
+                ),
+            )
+        raise SequenceError(
+            f"{place}and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, "
+            "G, T"
         )
-        raise SequenceError(msg)
     labels = [text[0].upper().replace("U", "T") for _, text in rows]
     if labels != list(BASES) and sorted(labels) == list(BASES):  # in another order
         rows = [rows[labels.index(base)] for base in BASES]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from causalgia.analysis import Analysis
-from causalgia.arguments import PREDICTOR, TOP
+from causalgia.arguments import PREDICTOR
 from causalgia.checks import Table, check_key, check_table
 from causalgia.design import (
     Arm,
@@ -35,6 +35,7 @@ from causalgia.trial_file.trial_tables import (
     ExperimentSpec,
     LibrarySpec,
     check_tables,
+    check_top,
     is_file_table,
     library_options,
     read_experiment,
@@ -319,7 +320,7 @@ def read_analysis(path: str | Path, *, stored: Analysis | None = None) -> Analys
     """
     plain = parse_toml(_read_file(path), DesignError, source=str(path))
     try:
-        check_table(plain, "", TOP)
+        check_top(plain)
         table = plain.get("analysis", {})
         if stored is not None and "experiment" in plain:
             # an experiment's region of practical equivalence may stand there
@@ -411,7 +412,7 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
     """
     plain = parse_toml(_read_file(path), DesignError, source=str(path))
     try:
-        check_table(plain, "", TOP)
+        check_top(plain)
         check_key(plain, "predictor", "a file for --predictor")
         return _read_predictor(plain["predictor"], Path(path).resolve().parent)
     except CausalgiaError as error:
@@ -508,7 +509,9 @@ class PredictorSpec:
     batch_size: int | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
-        check_device(self.device, zoo=self.zoo is not None, label="[predictor]: device")
+        check_device(
+            self.device, zoo=self.zoo is not None, label="[predictor]: device ="
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return fields that differ from their defaults as TOML-ready data."""
@@ -538,13 +541,13 @@ def check_device(device: str, *, zoo: bool, label: str) -> None:
     >>> check_device("mps", zoo=True, label="--device")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: --device = 'mps': a predictor of the zoo runs on the CPU; say cpu or auto
+    causalgia.errors.DesignError: --device 'mps': a predictor of the zoo runs on the CPU; say cpu or auto
     """
     if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device) is None:
         cure = "say one of auto, cpu, cuda (or cuda:0, cuda:1, ...), mps"
-        raise DesignError(f"{label} = {quoted(device)} is not a device; {cure}")
+        raise DesignError(f"{label} {quoted(device)} is not a device; {cure}")
     if zoo and device not in ("auto", "cpu"):
         raise DesignError(
-            f"{label} = {quoted(device)}: a predictor of the zoo runs on the CPU; say "
+            f"{label} {quoted(device)}: a predictor of the zoo runs on the CPU; say "
             "cpu or auto"
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 from causalgia import experiments
 from causalgia.analysis import Analysis
-from causalgia.arguments import MPRA, PLACEBOS, TOP
+from causalgia.arguments import MPRA, PLACEBOS, TABLES, TOP
 from causalgia.checks import (
     NAME,
     Keys,
@@ -133,6 +133,27 @@ _ENDINGS = re.compile(
 )
 
 
+def check_top(plain: Table) -> None:
+    """Raise DesignError if a key at the top of a trial file is unknown, or one of a
+    table, or has a value of the wrong type.
+
+    Examples
+    --------
+    >>> check_top({"zoo": "gata1_like"})
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: there is no key 'zoo' at the top; it is a key of [predictor]: write it below that line
+    """
+    for key in plain:
+        tables = [name for name, keys in TABLES.items() if name and key in keys]
+        if key not in TOP and tables:
+            raise DesignError(
+                f"there is no key {quoted(key)} at the top; it is a key of "
+                f"{' and of '.join(tables)}: write it below that line"
+            )
+    check_table(plain, "", TOP)
+
+
 def check_tables(plain: Table) -> None:
     """Raise DesignError if a trial file has an unknown key or a value of the wrong
     type, in any table but two.
@@ -140,7 +161,7 @@ def check_tables(plain: Table) -> None:
     The table [analysis] is checked when the analysis is made, and [predictor] when the
     predictor is specified, since either may be read without the other tables.
     """
-    check_table(plain, "", TOP)
+    check_top(plain)
     if "placebos" in plain:
         check_table(plain["placebos"], "[placebos]", PLACEBOS)
         for key in ("of", "at", "n"):

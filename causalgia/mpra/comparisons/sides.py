@@ -484,8 +484,8 @@ def match_contrasts(
         ):
             if name not in known:
                 raise ContrastError(
-                    f"{side}: there is no contrast {quoted(name)}; it has "
-                    f"{', '.join(known)}"
+                    f"{side}: there is no contrast {quoted(name)}"
+                    + nearest(name, known, then=f"it has {comma_list(known)}")
                 )
         return {str(m): str(v) for m, v in pairs.items()}
     shared = {name: name for name in of_measured if name in of_virtual}
@@ -626,11 +626,18 @@ def _check_enough_elements(
             side["element"].iloc[0] if len(side) else "none"
             for side in (virtual, measured)
         ]
-        other = other_library(names[1], virtual["element"])
-        if other:
+        known = set(virtual["element"])
+        absent = next((one for one in measured["element"] if one not in known), None)
+        if absent is None:
+            raise OutcomesError(
+                need=f"{len(both)} elements are both virtual and measured, and {LEAST} "
+                "are needed",
+                cure="order a library of more backgrounds, which has more elements",
+            )
+        if other := other_library(absent, virtual["element"]):
             raise OutcomesError(
                 f"{len(both)} elements are both virtual and measured; measured element "
-                f"{quoted(names[1])} is not in the virtual trial{other}. Predict the "
+                f"{quoted(absent)} is not in the virtual trial{other}. Predict the "
                 "library that was measured: cg.mpra.virtual_trial"
             )
         raise OutcomesError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -9,7 +10,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import CountsError, Setting, quoted
 from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.mpra.counts._activity import (
     MAD_TO_SD,
@@ -179,10 +180,15 @@ def _check_negatives(
     n = int(null.sum())
     elements = len(set(counts["element"].to_numpy()[null].tolist()))
     if n < LEAST_NEGATIVES:
-        groups = ", ".join(dict.fromkeys(counts["group"].to_numpy().tolist()))
+        sizes = Counter(map(str, counts["group"].to_numpy().tolist()))
+        groups = ", ".join(f"{group} ({size:,})" for group, size in sizes.items())
         raise CountsError(
-            f"{n} oligos of group {quoted(negative)}, and {LEAST_NEGATIVES} are the "
-            f"least; the groups are {groups}"
+            need=f"{n} oligos of group {quoted(negative)}, and {LEAST_NEGATIVES} are "
+            f"the least; the groups are {groups}",
+            cure=(
+                "name that of the negative controls, for example ",
+                Setting("negative", min(sizes, key=sizes.__getitem__)),
+            ),
         )
     if elements < LEAST_NEGATIVES:
         raise CountsError(

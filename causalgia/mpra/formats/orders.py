@@ -15,7 +15,14 @@ import xarray as xr
 
 from causalgia import store
 from causalgia.attributes import attributes
-from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of
+from causalgia.errors import (
+    LibraryError,
+    OutcomesError,
+    Wording,
+    quoted,
+    reason_of,
+    shell_word,
+)
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
@@ -316,12 +323,22 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         ) from error
     if not there:
         raise LibraryError(
-            f"{path}: no such file; cg.mpra.write_library(library, folder) writes it"
+            need=f"{path}: no such file",
+            cure=Wording(
+                "cg.mpra.write_library(library, folder) writes it",
+                shell="make the library with: causalgia mpra design trial.toml --out "
+                f"{'library' if place.is_dir() else shell_word(place)}",
+            ),
         )
     if path.name != LIBRARY and path.suffix in _TEXT:
         raise LibraryError(
-            f"{path}: is a table, and a library is read from the folder that "
-            "cg.mpra.write_library(library, folder) wrote"
+            need=f"{path}: is a table, and a library is read from its folder",
+            cure=f"give the folder that it lies in, {quoted(str(path.parent))}"
+            if (path.parent / LIBRARY).is_file()
+            else Wording(
+                "give the one that cg.mpra.write_library(library, folder) wrote",
+                shell="give the one that causalgia mpra design wrote",
+            ),
         )
     try:
         return store.load(path, "library")
