@@ -17,6 +17,9 @@ from causalgia.errors import ArgumentError
 
 ALLOWED = {
     ("tipping_point", "by"): "a function of the user's fails by itself",
+    ("multiplicity.hierarchical_q", "p"): "a missing p-value has a missing q",
+    ("paper.View", "effects"): "a notebook's view of whatever it is given",
+    ("mpra.Controls", "positives"): "read with the library, which refuses them",
 }
 """Arguments whose wrong values may end otherwise, and why."""
 
