@@ -119,6 +119,14 @@ def check_flag(value: object, name: str, *, error: type[CausalgiaError]) -> None
         raise error(argument=name, value=value, need="is neither True nor False")
 
 
+def check_text_or_none(
+    value: object, name: str, *, error: type[CausalgiaError]
+) -> None:
+    """Raise an error of the given type unless a value is text or None."""
+    if value is not None and not isinstance(value, str):
+        raise error(argument=name, value=value, need="is neither text nor None")
+
+
 def is_share(value: object) -> bool:
     """Return whether a value is a number between 0 and 1."""
     return is_number(value) and 0 < value < 1  # type: ignore[operator]

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from causalgia.errors import ArgumentError, quoted
+from causalgia.errors import ArgumentError, CausalgiaError, quoted
 
 _C = TypeVar("_C")
 
@@ -189,17 +189,18 @@ _NAMING: dict[FunctionType, Any] = {}
 
 
 def naming_arguments(value: _C) -> _C:
-    """Return a function whose calls with wrong arguments name the one that was meant; of
-    a class, which is changed in place, its construction and its public methods. Other
-    values are returned as they are.
+    """Return a function whose calls with wrong arguments name the one that was meant, and
+    the value that is not of the declared type; of a class, which is changed in place, its
+    construction and its public methods. Other values are returned as they are.
 
-    Nothing is looked at unless a call fails with TypeError.
+    Nothing is looked at unless a call fails with an error that is not of this library.
 
     Raises
     ------
     ArgumentError
         When the function is called with an argument that it has not, or without one that
-        it needs.
+        it needs; or fails with an argument that is not of the type that its signature
+        declares (`causalgia.declared_types`).
 
     Examples
     --------
@@ -264,15 +265,42 @@ def _naming(function: Any) -> Any:
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 return function(*args, **kwargs)
-            except TypeError as error:
-                wrong = wrong_arguments(function, args, kwargs)
-                if isinstance(error, ArgumentError) or not wrong:
+            except Exception as error:
+                refusal = _refusal(error, function, args, kwargs)
+                if refusal is None:
                     raise
-            raise ArgumentError(wrong)
+            raise refusal
 
         call._names_arguments = True  # type: ignore[attr-defined]
         _NAMING[function] = call
     return _NAMING[function]
+
+
+def _refusal(
+    error: Exception,
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> ArgumentError | None:
+    """Return the error of a call that failed because of an argument, or None where the
+    error says what is wrong, or the arguments are not the cause.
+
+    Raised in place of an error of Python or of another library, which is its cause, and
+    of one that names the argument of an inner call.
+    """
+    is_inner = isinstance(error, ArgumentError) and error.code == "type"
+    if isinstance(error, CausalgiaError | MemoryError) and not is_inner:
+        return None
+    if isinstance(error, TypeError) and (
+        wrong := wrong_arguments(function, args, kwargs)
+    ):
+        return ArgumentError(wrong)
+    from causalgia.declared_types import contradiction
+
+    refusal = contradiction(function, args, kwargs)
+    if refusal is not None:
+        refusal.__cause__ = error.__cause__ if is_inner else error
+    return refusal
 
 
 def wrong_arguments(

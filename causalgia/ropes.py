@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from causalgia.checks import four_digits, is_real
+from causalgia.checks import as_number, four_digits, is_real
 from causalgia.choices import NO_TAIL, PLACEBO_ROPES
 from causalgia.errors import (
     DecisionError,
@@ -218,6 +218,7 @@ class Rope:
         >>> Rope.parse(0).ends(["K562"]), Rope.parse((-1, 1)).ends(["K562", "HepG2"])
         ([(0.0, 0.0)], [(-1.0, 1.0), (-1.0, 1.0)])
         """
+        as_number(null, "null", error=DecisionError)
         if self.kind == "direction":
             return [(null, null) for _ in tasks]
         if self.kind == "numbers":

@@ -73,6 +73,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
         Room("choices"),
     ),
     (Room("lazy_names"),),
+    (Room("declared_types"),),
     (Room("checks"),),
     (Room("former_names"),),
     (

@@ -76,8 +76,10 @@ def _key(function: Any) -> Any:
     return getattr(function, "__wrapped__", function)
 
 
-def working_calls(value: Any) -> list[Call]:
-    """Return the calls that the examples of a public callable make of itself."""
+def working_calls(value: Any, of: Any = None) -> list[Call]:
+    """Return the calls that the examples of a public callable, or those of something
+    else (the class of a method), make of it.
+    """
     found: list[Call] = []
     wanted = _key(value)
 
@@ -95,7 +97,9 @@ def working_calls(value: Any) -> list[Call]:
 
     module = sys.modules[value.__module__]
     names = {**vars(module), "_recorded": recorded, "__name__": "__main__"}
-    for example in doctest.DocTestParser().get_examples(inspect.getdoc(value) or ""):
+    for example in doctest.DocTestParser().get_examples(
+        inspect.getdoc(value if of is None else of) or ""
+    ):
         if example.options.get(doctest.SKIP) or example.exc_msg:
             continue
         tree = _Recorded().visit(ast.parse(example.source))

@@ -508,6 +508,13 @@ def _table_rows(estimates: xr.Dataset, truth: xr.DataArray | None = None) -> lis
         else [None] * estimates.sizes["contrast"]
     )
     placebo = is_placebo(estimates)
+    if truth is not None and not {"contrast", "task"} <= truth.coords.keys():
+        raise OutcomesError(
+            argument="truth",
+            value=truth,
+            need="has no coordinates 'contrast' and 'task'",
+            cure="name its rows as the estimates do",
+        )
     table = []
     for flat, where in enumerate(np.ndindex(*estimates["ace"].shape)):
         row: Row = {str(dim): names[dim][i] for dim, i in zip(dims, where, strict=True)}

@@ -39,7 +39,7 @@ from causalgia.attribution.stored_patterns import (
     patterns_of,
     reason_left_out,
 )
-from causalgia.checks import as_count, is_real, nearest
+from causalgia.checks import as_count, as_names, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
 from causalgia.errors import (
     AttributionError,
@@ -384,13 +384,9 @@ def propose_in_stages(
 
 def requested_methods(method: object) -> tuple[str, ...]:
     """Return the methods that were asked for, each once."""
-    if method == "all":
+    if isinstance(method, str) and method == "all":
         return _ALL
-    names = (
-        [method]
-        if isinstance(method, str) or not isinstance(method, Sequence)
-        else list(method)
-    )
+    names = as_names(method) or ()
     known = list(get_args(Method))
     if "all" in names:
         raise AttributionError(
@@ -410,7 +406,7 @@ def requested_methods(method: object) -> tuple[str, ...]:
                 then=f"use one or several of {listed}, or 'all'",
             )
         )
-    return tuple(dict.fromkeys(map(str, names)))
+    return tuple(dict.fromkeys(names))
 
 
 def _check_settings(

@@ -389,7 +389,7 @@ def _as_keys(match: Any) -> tuple[str, ...]:
                 "'length'"
             )
         kinds.append(kind)
-    if len(set(kinds)) < len(kinds) or (not given and match != ()):
+    if len(set(kinds)) < len(kinds) or (not given and match is not given):
         raise DesignError(
             f"match={quoted(match)}: name different keys, such as ('substitution', "
             "'context:3', 'length')"

@@ -93,7 +93,9 @@ def requested_weights(
         return {arm: {arm: 1.0, base: -1.0} for arm in arms if arm != base}
     if contrasts is not None:
         return weights_as_given(contrasts, arms)
-    return _interaction_weights(outcomes, arms, interaction or ())
+    return _interaction_weights(
+        outcomes, arms, () if interaction is None else interaction
+    )
 
 
 def arm_name(name: Any, arms: list[str]) -> str:

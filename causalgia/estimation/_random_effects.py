@@ -13,6 +13,7 @@ from scipy import optimize, special
 from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
 from causalgia.former_names import former_arguments
+from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.types import Array
 
 Method = Literal["REML", "ML", "DL", "PM", "FE"]
@@ -261,7 +262,7 @@ def _results(
 def _design_matrix(
     effect: npt.ArrayLike, covariates: npt.ArrayLike | None
 ) -> tuple[Array, Array]:
-    y = _as_finite_array(effect, "effect")
+    y = as_finite_array(effect, "effect", "leave the contrast out", error=EstimateError)
     if y.ndim != 1:
         raise EstimateError(
             f"effect has shape {y.shape}; give one number for each contrast"
@@ -269,7 +270,9 @@ def _design_matrix(
     columns = (
         np.empty((len(y), 0))
         if covariates is None
-        else _as_finite_array(covariates, "covariates")
+        else as_finite_array(
+            covariates, "covariates", "leave the contrast out", error=EstimateError
+        )
     )
     columns = columns[:, None] if columns.ndim == 1 else columns
     if columns.ndim != 2 or len(columns) != len(y):
@@ -291,22 +294,6 @@ def _design_matrix(
     return y, X
 
 
-def _as_finite_array(values: npt.ArrayLike, name: str) -> Array:
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise EstimateError(
-            f"{name} does not hold numbers alone ({error}); give floats"
-        ) from error
-    if not np.isfinite(numbers).all():
-        where = np.argwhere(~np.isfinite(numbers))[0]
-        raise EstimateError(
-            f"{name}: value {where.tolist()} is {numbers[tuple(where)]}; leave the "
-            "contrast out"
-        )
-    return numbers
-
-
 def _decorrelate(
     y: Array, X: Array, variance: npt.ArrayLike | None, covariance: npt.ArrayLike | None
 ) -> _Decorrelated:
@@ -315,7 +302,9 @@ def _decorrelate(
             "give either variance= (independent errors) or covariance=, and not both"
         )
     if variance is not None:
-        v = _as_finite_array(variance, "variance")
+        v = as_finite_array(
+            variance, "variance", "leave the contrast out", error=EstimateError
+        )
         v = np.broadcast_to(v, y.shape) if v.ndim == 0 else v
         if v.shape != y.shape:
             raise EstimateError(
@@ -327,7 +316,9 @@ def _decorrelate(
                 "leave it out"
             )
         return _Decorrelated(y, X, v, None)
-    V = _as_finite_array(covariance, "covariance")  # type: ignore[arg-type]
+    V = as_finite_array(
+        covariance, "covariance", "leave the contrast out", error=EstimateError
+    )
     if V.shape != (len(y), len(y)) or not np.allclose(V, V.T, rtol=1e-8, atol=0):
         raise EstimateError(
             f"covariance has shape {V.shape} or is not symmetric; give ({len(y)}, "

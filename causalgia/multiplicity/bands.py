@@ -621,6 +621,12 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
             <= alpha
         )
     if isinstance(select, xr.DataArray):
+        if unknown := [str(dim) for dim in select.dims if dim not in ace.dims]:
+            raise EstimateError(
+                argument="select",
+                need=f"has the dim {quoted(unknown[0])}, which the estimates have not",
+                cure="give a mask over " + ", ".join(map(str, ace.dims)),
+            )
         select = (
             _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
         )

@@ -347,7 +347,16 @@ def one_hot(
         raise SequenceError(msg)
     order = np.array(channel_order(alphabet), np.uint8)
     channels = np.expand_dims(order, 1) if axis == -2 else order
-    return np.equal(np.expand_dims(array, axis), channels).astype(dtype)
+    try:
+        kind = np.dtype(dtype)
+    except (TypeError, ValueError) as error:
+        raise SequenceError(
+            argument="dtype",
+            value=dtype,
+            need="is no type of numbers",
+            example="float32",
+        ) from error
+    return np.equal(np.expand_dims(array, axis), channels).astype(kind)
 
 
 def tokens(

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import in_list
+from causalgia.checks import check_text_or_none, in_list
 from causalgia.choices import BASES
 from causalgia.errors import (
     CausalgiaWarning,
@@ -141,6 +141,15 @@ class Motif:
                 f"characters, not {quoted(self.name)}"
             )
             raise SequenceError(msg)
+        for what in ("identifier", "source", "tf_class", "tf_family"):
+            check_text_or_none(getattr(self, what), what, error=SequenceError)
+        if self.seqlets is not None and not isinstance(self.seqlets, Seqlets):
+            raise SequenceError(
+                argument="seqlets",
+                value=self.seqlets,
+                need="are not the seqlets of a motif",
+                cure="leave them out, or take them from cg.read_patterns",
+            )
         rows = _as_motif_table(
             self.probabilities, f"motif {quoted(self.name)}: probabilities"
         )
@@ -362,6 +371,7 @@ class Motif:
         array([[0, 2],
                [2, 3]], dtype=uint8)
         """
+        random = np.asarray(random)
         if (
             random.dtype != np.uint64
             or random.ndim != 2

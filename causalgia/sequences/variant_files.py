@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Literal, NamedTuple
 
-from causalgia.checks import is_whole
+from causalgia.checks import check_text_or_none, is_whole
 from causalgia.choices import SCHEMAS, VARIANT_SKIPS, Schema
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import parse_int
@@ -98,6 +98,7 @@ class Variant:
             )
             raise SequenceError(msg)
         object.__setattr__(self, "position", int(self.position))
+        check_text_or_none(self.name, "name", error=SequenceError)
         object.__setattr__(self, "name", self.name or self.written)
 
     @property

@@ -12,6 +12,7 @@ from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob
 from causalgia.errors import EstimateError, quoted
 from causalgia.former_names import former_arguments
+from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.schema import annotate
 from causalgia.types import Array
@@ -56,7 +57,7 @@ def sequence_critical(
     >>> sequence_critical([100, 1_000], alpha=0.05).round(3)  # 1.96 for one look
     array([3.035, 3.242])
     """
-    size = np.asarray(n_clusters, dtype=np.float64)
+    size = _as_finite(n_clusters, "n_clusters")
     if not 0 < alpha < 1 or not min_clusters >= 1 or not (size >= 1).all():
         raise EstimateError(
             "a confidence sequence needs 0 < alpha < 1, and n and min_clusters of 1 or "
@@ -114,13 +115,19 @@ def confidence_sequence(
     >>> lower.round(3), upper.round(3)
     (np.float64(0.393), np.float64(1.607))
     """
-    center = np.asarray(mean, dtype=np.float64)
+    center = _as_finite(mean, "mean")
     critical = sequence_critical(
         n_clusters, alpha=1 - as_ci_prob(ci_prob), min_clusters=min_clusters
     )
-    half = np.asarray(sd, dtype=np.float64) / np.sqrt(n_clusters) * critical
-    half = half + np.asarray(unseen, dtype=np.float64)
+    half = _as_finite(sd, "sd") / np.sqrt(n_clusters) * critical
+    half = half + _as_finite(unseen, "unseen")
     return center - half, center + half
+
+
+def _as_finite(values: npt.ArrayLike, name: str) -> Array:
+    return as_finite_array(
+        values, name, "leave what is not known out", error=EstimateError
+    )
 
 
 def least_clusters(skewness: npt.ArrayLike, *, min_clusters: float = START) -> Array:

@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import Contrasts, InText
 from causalgia.attributes import about
-from causalgia.checks import as_ci_prob, is_real, is_whole
+from causalgia.checks import as_ci_prob, as_count, is_real, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import (
     CausalgiaWarning,
@@ -117,6 +117,7 @@ class Rule:
         >>> Precision(half_width=0.1).schedule(200)
         [100, 125, 157, 197, 200]
         """
+        n_units = as_count(n_units, "n_units")
         looks, n = [], self._first_look
         while n < n_units:
             looks.append(n)
@@ -416,6 +417,7 @@ class Decided(Rule):
         >>> Decided(rope=(-0.1, 0.1), rare=0.05).schedule(200)
         [100, 125, 157, 197, 200]
         """
+        n_units = as_count(n_units, "n_units")
         if n_units < self._first_look:
             raise DecisionError(
                 need=(

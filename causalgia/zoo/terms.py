@@ -118,6 +118,13 @@ class MotifCount(Linear):
         object.__setattr__(
             self, "weight", as_number(self.weight, f"motif '{self.motif}': weight")
         )
+        if self.gain is not None and not isinstance(self.gain, Gain):
+            raise PredictorError(
+                argument="gain",
+                value=self.gain,
+                need=f"of motif '{self.motif}' is no factor of its windows",
+                cure="give a zoo.Slope, zoo.Peak or another, or leave it out",
+            )
 
     def site(self) -> Site:
         return Site.of(self.motif, self.strand)

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import as_int, as_number
+from causalgia.checks import as_int, as_number, is_text, is_whole
 from causalgia.errors import CountsError, EstimateError, quoted
 from causalgia.mpra.counts.counts_table import counts_of
 from causalgia.streams import RNG, derive, root_key
@@ -430,6 +430,12 @@ def _side_table_and_barcodes(
             "element, arm and log2"
         )
     table = activity.reset_index(drop=True)
+    for name in ("element", "arm"):
+        for one in table[name]:
+            if not is_text(one) and not is_whole(one):
+                raise CountsError(
+                    f"activity: {name} {quoted(one)} is not text; name each {name}"
+                )
     if "oligo_name" not in table.columns:
         table = table.assign(
             oligo_name=table["element"].astype(str) + ":" + table["arm"].astype(str)

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.attributes import about
+from causalgia.checks import as_names
 from causalgia.errors import CountsError, LibraryError, quoted
 from causalgia.inputs import from_column, no_text, parse_json, read_bytes
 from causalgia.mpra.counts.comment_lines import without_comments
@@ -460,6 +461,22 @@ def _texts_in_cell(cell: Any, name: Any, where: str) -> list[str]:
     return found
 
 
+def _labels(values: Any, name: str, what: str) -> NDArray[Any]:
+    """Return names as texts, or raise CountsError; whole numbers are names, too."""
+    try:
+        labels = np.asarray(values)
+    except (TypeError, ValueError):  # ragged, or a Dataset
+        labels = np.array(None)
+    if labels.dtype.kind in "iuSU" and labels.ndim == 1:
+        return labels.astype(str)
+    found = None if isinstance(values, str) else as_names(values)
+    if found is None:
+        raise CountsError(
+            argument=name, value=values, need="is no list of texts", cure=f"give {what}"
+        )
+    return np.array(found, dtype=str)
+
+
 MOST_READS = 2**53  # whole numbers below it are exact as floats
 
 
@@ -525,8 +542,9 @@ def counts_of(
     ... ].values
     array([12])
     """
-    side, letters = as_side_table(side_table), np.asarray(barcodes).astype(str)
-    oligos = np.asarray(oligos)
+    side = as_side_table(side_table)
+    letters = _labels(barcodes, "barcodes", "the letters of each barcode")
+    oligos = _labels(oligos, "oligos", "the oligo of each barcode")
     if len(letters) == 0 or len(oligos) != len(letters):
         raise CountsError(
             f"{len(letters)} barcodes and {len(oligos)} names of oligos; give one "
@@ -557,8 +575,15 @@ def counts_of(
     names = (
         [str(r + 1) for r in range(rna_cells.shape[1])]
         if replicates is None
-        else list(map(str, replicates))
+        else _labels(replicates, "replicates", "the name of each replicate").tolist()
     )
+    if len(names) != rna_cells.shape[1]:
+        raise CountsError(
+            argument="replicates",
+            value=names,
+            need=f"names {len(names)}, and rna has {rna_cells.shape[1]} columns",
+            cure="name each replicate once",
+        )
     counts = xr.Dataset(
         {
             "dna": (of_dna, dna_cells),

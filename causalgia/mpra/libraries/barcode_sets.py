@@ -434,6 +434,13 @@ def barcode_balance(
             f"{tokens.shape} tokens, {arm.shape} arms and {block.shape} blocks: give "
             "one arm and one block a barcode"
         )
+    if arm.dtype.kind not in "iu" or arm.min(initial=0) < 0:
+        raise LibraryError(
+            argument="arm",
+            value=arm,
+            need="holds no whole numbers of at least 0, one an arm",
+            cure="number the arms by pandas.factorize(names)[0]",
+        )
     as_int(n_permutations, "n_permutations", error=LibraryError)
     order = np.argsort(block, kind="stable")
     _, number, size = np.unique(block[order], return_inverse=True, return_counts=True)
