@@ -16,6 +16,7 @@ from causalgia.analysis import (
     NOTHING_PLANNED,
     Analysis,
     AnalysisFields,
+    as_result,
     stored_analysis,
     with_fields,
 )
@@ -38,7 +39,7 @@ from causalgia.estimation import estimate
 from causalgia.estimation.request import check_has_errors
 from causalgia.notes import design_question, notes_of, with_notes
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.schema import annotate, keeps_effects, validate
+from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, is_monitored
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Codes
@@ -415,8 +416,9 @@ def _posterior_and_decisions(
             across=requested.across,
             client=client,
         )
-        decisions = validate(annotate(decisions.assign(columns)), "decisions")
-        decisions = with_notes(decisions, *([why] if why else []))
+        decisions = as_result(
+            decisions.assign(columns), "decisions", *([why] if why else [])
+        )
     return None, decisions
 
 
@@ -473,9 +475,7 @@ def _decide_by_posterior(
     out = decisions.assign(spread_over(estimates, rows, shown)).assign_attrs(
         attrs, error="posterior"
     )
-    return posterior, validate(
-        annotate(with_notes(out, *notes_of(by_posterior))), "decisions"
-    )
+    return posterior, as_result(out, "decisions", *notes_of(by_posterior))
 
 
 def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
@@ -21,7 +22,7 @@ from causalgia.choices import BASES
 from causalgia.compiled import caching_if_possible
 from causalgia.errors import AttributionError, MissingExtraError, quoted
 from causalgia.predict import Predictor
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.sequences import motif
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motif_names import FactorClass, factor_class, jaspar_motifs
@@ -130,7 +131,7 @@ def filters(
         "motif_position": np.arange(counts.shape[1]),
         "base": list(BASES),
     }
-    return validate(annotate(xr.Dataset(variables, coords, attrs)), "filters")
+    return as_result(xr.Dataset(variables, coords, attrs), "filters")
 
 
 Motifs: TypeAlias = "xr.Dataset | Mapping[str, Any] | Sequence[Any]"
@@ -452,7 +453,7 @@ def _matches_dataset(
         "target": list(targets),
         "name": ("target", names),
     }
-    return validate(annotate(xr.Dataset(variables, coords, attrs)), "matches")
+    return as_result(xr.Dataset(variables, coords, attrs), "matches")
 
 
 def _nearest_of_each_name(p: NDArray[np.float64], called: Sequence[str]) -> list[int]:
@@ -674,7 +675,7 @@ def attention(
         key_base=("key", bases),
     )
     attrs = attributes(layer=layer, predictor=network.fingerprint, sequences=of.digest)
-    return validate(annotate(found.assign_attrs(attrs)), "attention")
+    return as_result(found.assign_attrs(attrs), "attention")
 
 
 def _first_called(

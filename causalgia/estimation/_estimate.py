@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from causalgia.analysis import exploratory_attrs
+from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, check_flag
 from causalgia.choices import Target
@@ -593,7 +593,7 @@ def _labeled(
         chosen["n_levels"] = effects.sizes["model"]
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
     estimates.attrs = dict(effects.attrs) | chosen | attrs
-    return with_floor(validate(annotate(estimates), "estimates"), effects)
+    return with_floor(as_result(estimates, "estimates"), effects)
 
 
 def covariance(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.choices import SIDES
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.former_names import former_arguments
-from causalgia.schema import annotate, check_dataset, validate
+from causalgia.schema import check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.types import EstimateTable, PosteriorGroups
 from causalgia.workers import mapped
@@ -378,7 +379,7 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
     }
     if "outcome_range" in turned:
         turned["outcome_range"] = turned["outcome_range"].max("contrast")
-    return validate(annotate(turned), "effects")
+    return as_result(turned, "effects")
 
 
 _COPIED_ATTRS = (

@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from scipy.special import ndtri
 
-from causalgia.analysis import exploratory_attrs
+from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob, is_real, nearest
@@ -48,7 +48,7 @@ from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import Rope, RopeLike
-from causalgia.schema import annotate, check_no_average_map, validate
+from causalgia.schema import check_no_average_map
 from causalgia.streams import RNG, root_key
 from causalgia.types import (
     Array,
@@ -238,7 +238,7 @@ def decide(
     out = out.assign_attrs(
         exploratory_attrs(out.attrs, **fields, ci_prob=about(out).ci_prob)
     )
-    return validate(annotate(out), "decisions")
+    return as_result(out, "decisions")
 
 
 _Kind: TypeAlias = Literal["effects", "estimates", "posterior"]
