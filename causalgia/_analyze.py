@@ -37,8 +37,9 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate
 from causalgia.estimation.request import check_has_errors
-from causalgia.notes import design_question, notes_of, with_notes
+from causalgia.notes import design_question, notes_of
 from causalgia.numerics.row_blocks import weights_of
+from causalgia.ropes import Rope
 from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, is_monitored
 from causalgia.streams import RNG, derive, root_key
@@ -344,8 +345,9 @@ def infer_and_decide(
         with_note,
     )
 
-    tasks = tasks_that_vary(estimates, requested.rope)
-    note = left_out_sentence(estimates, tasks, requested.rope)
+    rope = Rope.parse(requested.rope)
+    tasks = tasks_that_vary(estimates, rope)
+    note = left_out_sentence(estimates, tasks, rope)
     posterior, decisions = _posterior_and_decisions(
         stored, effects, estimates, tasks, requested, key, client, shrinks=shrinks
     )

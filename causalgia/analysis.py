@@ -25,7 +25,6 @@ from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
     LEAST_TO_SHRINK,
-    RENAMED_ERRORS,
     Error,
     Scale,
     Target,
@@ -661,14 +660,6 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
             raise DesignError(
                 need=f"there is no {quoted(key)}", cure=_RENAMED[key], places=(place,)
             )
-    if isinstance(error := table.get("error"), str) and error in RENAMED_ERRORS:
-        raise DesignError(
-            argument="error",
-            value=error,
-            need=f"has another name: {RENAMED_ERRORS[error]}",
-            places=(place,),
-            in_toml=True,
-        )
     if isinstance(rope := table.get("rope"), str) and rope.strip() == "placebo tail":
         raise DesignError(
             need="there is no rope = 'placebo tail'",

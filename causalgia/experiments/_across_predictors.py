@@ -14,6 +14,7 @@ from causalgia.checks import nearest
 from causalgia.choices import SIDES
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.former_names import former_arguments
+from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.types import EstimateTable, PosteriorGroups
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-    from causalgia.ropes import RopeLike
 
 _SIDES_OF_ROPE = ("above", "below", "either")
 
@@ -198,7 +198,7 @@ def share_of_predictors(
     from causalgia.checks import as_ci_prob
 
     ci_prob = as_ci_prob(ci_prob)
-    decided = _decide_predictors(found, rope, ci_prob, rng)
+    decided = _decide_predictors(found, Rope.parse(rope), ci_prob, rng)
     if any(
         (decisions["rope_lower"] == decisions["rope_upper"]).all()
         for _, decisions in decided
@@ -246,7 +246,7 @@ def share_of_predictors(
 
 
 def _decide_predictors(
-    found: Any, rope: RopeLike, ci_prob: float, rng: RNG | None
+    found: Any, rope: Rope, ci_prob: float, rng: RNG | None
 ) -> list[tuple[xr.DataArray, xr.Dataset]]:
     """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that
     vary and of the exact ones.
@@ -288,7 +288,7 @@ def _decide_predictors(
 
 
 def _decide_posterior(
-    posterior: Any, rope: RopeLike, ci_prob: float
+    posterior: Any, rope: Rope, ci_prob: float
 ) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
     from causalgia.verdicts.posterior_evidence import summarize_posterior

@@ -37,6 +37,7 @@ from causalgia.multiplicity.matched_ranks import (
     nulls_needed,
     rank_among_matched,
 )
+from causalgia.ropes import Rope
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.variant_files import Variant
 from causalgia.streams import RNG
@@ -314,7 +315,7 @@ class MatchedTrial(Experiment):
                 of_region = estimates.assign(
                     control_sd=sd.broadcast_like(effect).transpose(*effect.dims)
                 )
-            region = rope_region(self.analysis.region, of_region, 0.0)
+            region = rope_region(Rope.parse(self.analysis.rope), of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
             label = region.label
         found = estimates["q_matched"] <= self._alpha
