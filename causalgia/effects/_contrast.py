@@ -13,6 +13,7 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, analysis_in_attrs, as_result, exploratory_attrs
 from causalgia.attributes import About, has
+from causalgia.checks import as_names
 from causalgia.choices import Scale
 from causalgia.effect_table import (
     INCOMPLETE,
@@ -261,6 +262,8 @@ def _as_question(
         tasks = (plan.weights_by_task_contrast or None) if tasks is None else tasks
     arms = names_of_arms(outcomes)
     control = None if control is None else arm_name(control, arms)
+    if (factors := as_names(interaction)) is not None:
+        interaction = list(factors)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
     over = (
         None
