@@ -138,6 +138,39 @@ def wordings(files: Iterable[Source], argument: str) -> list[str]:
     return found
 
 
+_FORMS_OF_A_ROPE = ("is_placebo_rope", "is_matched_rope", "is_by_task", "is_rope")
+
+
+def finding_the_form_of_a_rope(file: Source) -> list[str]:
+    """Return the functions that test what a region is: its type, its text or a number,
+    beside the parser, `Rope.parse`.
+    """
+    return [
+        node.name
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.FunctionDef) and any(map(_tests_rope, ast.walk(node)))
+    ]
+
+
+def _tests_rope(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+        of_type = name == "isinstance" and _is_rope(node.args[0])
+        return of_type or name in _FORMS_OF_A_ROPE
+    return (
+        isinstance(node, ast.Compare)
+        and _is_rope(node.left)
+        and any(
+            isinstance(x, ast.Constant) and x.value is not None
+            for x in node.comparators
+        )
+    )
+
+
+def _is_rope(node: ast.AST) -> bool:
+    return getattr(node, "attr", getattr(node, "id", "")) == "rope"
+
+
 def public_names(file: Source) -> list[str]:
     """Return the public names of a package's `__init__`: those of ``__all__``, or all
     that it imports from the library.
@@ -197,6 +230,15 @@ def table(files: list[Source]) -> list[tuple[str, object, str]]:
                 "<= 3",
             )
             for name, found in texts.items()
+        ),
+        (
+            "functions outside `ropes.py` that find out what a region is",
+            sum(
+                len(finding_the_form_of_a_rope(x))
+                for x in files
+                if x.path.name != "ropes.py"
+            ),
+            "0",
         ),
         ("public names of the root", names["."], "<= 70"),
         ("public names of the rooms", sum(rooms), "<= 160"),

@@ -16,6 +16,7 @@ from causalgia.analysis import (
     NOTHING_PLANNED,
     Analysis,
     AnalysisFields,
+    as_result,
     stored_analysis,
     with_fields,
 )
@@ -36,9 +37,10 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate
 from causalgia.estimation.request import check_has_errors
-from causalgia.notes import design_question, notes_of, with_notes
+from causalgia.notes import design_question, notes_of
 from causalgia.numerics.row_blocks import weights_of
-from causalgia.schema import annotate, keeps_effects, validate
+from causalgia.ropes import Rope
+from causalgia.schema import keeps_effects, validate
 from causalgia.stopping import by_sequence, is_monitored
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Codes
@@ -343,8 +345,9 @@ def infer_and_decide(
         with_note,
     )
 
-    tasks = tasks_that_vary(estimates, requested.rope)
-    note = left_out_sentence(estimates, tasks, requested.rope)
+    rope = Rope.parse(requested.rope)
+    tasks = tasks_that_vary(estimates, rope)
+    note = left_out_sentence(estimates, tasks, rope)
     posterior, decisions = _posterior_and_decisions(
         stored, effects, estimates, tasks, requested, key, client, shrinks=shrinks
     )
@@ -415,8 +418,9 @@ def _posterior_and_decisions(
             across=requested.across,
             client=client,
         )
-        decisions = validate(annotate(decisions.assign(columns)), "decisions")
-        decisions = with_notes(decisions, *([why] if why else []))
+        decisions = as_result(
+            decisions.assign(columns), "decisions", *([why] if why else [])
+        )
     return None, decisions
 
 
@@ -473,9 +477,7 @@ def _decide_by_posterior(
     out = decisions.assign(spread_over(estimates, rows, shown)).assign_attrs(
         attrs, error="posterior"
     )
-    return posterior, validate(
-        annotate(with_notes(out, *notes_of(by_posterior))), "decisions"
-    )
+    return posterior, as_result(out, "decisions", *notes_of(by_posterior))
 
 
 def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analysis:

@@ -25,7 +25,6 @@ from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
     LEAST_TO_SHRINK,
-    RENAMED_ERRORS,
     Error,
     Scale,
     Target,
@@ -41,11 +40,14 @@ from causalgia.expressions import (
 )
 from causalgia.former_names import former_fields
 from causalgia.inputs import as_html, parse_json, parse_toml
-from causalgia.notes import design_question
+from causalgia.notes import design_question, with_notes
 from causalgia.ropes import Rope, RopeLike
+from causalgia.schema import annotate, validate
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from causalgia.variables import Kind
 
 __all__ = ["Analysis", "AnalysisFields", "Contrasts", "with_fields"]
 
@@ -658,14 +660,6 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
             raise DesignError(
                 need=f"there is no {quoted(key)}", cure=_RENAMED[key], places=(place,)
             )
-    if isinstance(error := table.get("error"), str) and error in RENAMED_ERRORS:
-        raise DesignError(
-            argument="error",
-            value=error,
-            need=f"has another name: {RENAMED_ERRORS[error]}",
-            places=(place,),
-            in_toml=True,
-        )
     if isinstance(rope := table.get("rope"), str) and rope.strip() == "placebo tail":
         raise DesignError(
             need="there is no rope = 'placebo tail'",
@@ -806,6 +800,53 @@ def exploratory_attrs(attrs: Mapping[Any, Any], **fields: Any) -> dict[str, str]
     ]
     marked = dict.fromkeys([*known, *(other if planned != Analysis() else [])])
     return {"exploratory": ", ".join(marked)} if marked else {}
+
+
+def as_result(
+    dataset: xr.Dataset,
+    kind: Kind,
+    *sentences: str,
+    settings: Mapping[str, Any] | None = None,
+    positions: bool = False,
+    gaps: bool = False,
+) -> xr.Dataset:
+    """Return what a verb made as its result: with its notes, marked where its settings
+    are not the planned ones, each variable with its meaning, checked.
+
+    Parameters
+    ----------
+    dataset
+        With the attrs of what the verb was given.
+    kind
+        What it holds, a kind of the schema.
+    *sentences
+        Notes on it.
+    settings
+        Fields of `Analysis`, and of its `Shrinkage`, as given to the verb
+        (`exploratory_attrs`); None marks nothing.
+    positions, gaps
+        As in `causalgia.schema.validate`.
+
+    Raises
+    ------
+    OutcomesError
+        If it is not of the schema.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> made = xr.Dataset(
+    ...     {"ace": (("contrast", "task"), [[1.0]])},
+    ...     {"contrast": ["GATA1"], "task": ["K562"]},
+    ...     {"analysis": Analysis(control="placebo").to_json()},
+    ... )
+    >>> found = as_result(made, "estimates", "10 parents", settings={"ci_prob": 0.9})
+    >>> found.attrs["notes"], found.attrs["exploratory"], found["ace"].attrs["meaning"]
+    ('10 parents', 'ci_prob', "average causal effect, on attrs['contrast_scale']")
+    """
+    marks = exploratory_attrs(dataset.attrs, **settings) if settings else {}
+    marked = with_notes(dataset, *sentences).assign_attrs(marks)
+    return validate(annotate(marked), kind, positions=positions, gaps=gaps)
 
 
 def _check_known(name: str, known: Sequence[str], place: str, what: str) -> None:

@@ -10,14 +10,17 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from causalgia.arguments import ANALYSIS
 from causalgia.checks import (
     check_flag,
+    check_value,
     is_real,
     nearest,
     shown,
 )
 from causalgia.choices import LAWS, Law
 from causalgia.errors import (
+    CausalgiaError,
     DesignError,
     InferenceError,
     Setting,
@@ -293,6 +296,28 @@ def as_frozen(name: str, value: Any) -> Any:
         except InferenceError as error:
             raise error.at("Analysis", "shrink", error=DesignError) from error
     return tuple(value) if isinstance(value, list) else value
+
+
+def as_field(
+    name: str, value: Any, *, error: type[CausalgiaError] = DesignError
+) -> Any:
+    """Return the value of a field of the plan as a verb takes it, parsed as the plan
+    parses it.
+
+    Raises
+    ------
+    DesignError
+        If it is invalid (or `error`, of another kind).
+
+    Examples
+    --------
+    >>> as_field("rare", None), as_field("largest", 3), as_field("error", "fwer")
+    ('none', 3.0, 'fwer')
+    """
+    plain = as_plain(name, value)
+    if plain is not None:
+        check_value(plain, ANALYSIS, name, in_toml=False, error=error)
+    return as_frozen(name, plain)
 
 
 def as_comparable(name: str, value: Any) -> Any:

@@ -16,6 +16,7 @@ from causalgia.checks import (
     Takes,
     are_texts,
     as_ci_prob,
+    check_value,
     is_count,
     is_int64,
     is_number,
@@ -25,7 +26,16 @@ from causalgia.checks import (
     is_text,
     one_of,
 )
-from causalgia.choices import ERRORS, LAWS, ROPE_IN_WORDS, SCALES, TARGETS
+from causalgia.choices import (
+    ERRORS,
+    LAWS,
+    RENAMED_ERRORS,
+    ROPE_IN_WORDS,
+    SCALES,
+    TARGETS,
+    Error,
+)
+from causalgia.errors import DecisionError
 from causalgia.expressions import KEYWORDS, weights_in_text
 from causalgia.ropes import Rope, is_rope
 
@@ -102,6 +112,23 @@ def _has_weight(row: object) -> bool:
 
 def _is_rare(value: object) -> bool:
     return value in ("auto", "none") if isinstance(value, str) else is_share(value)
+
+
+def _as_error(value: Any) -> Error:
+    """Return an error rate of verdicts; a former name is refused with the one that took
+    its place.
+    """
+    if isinstance(value, str) and value in RENAMED_ERRORS:
+        raise DecisionError(
+            argument="error",
+            value=value,
+            need=f"has another name: {RENAMED_ERRORS[value]}",
+        )
+    check_value(
+        value, {"error": one_of(*ERRORS)}, "error", in_toml=False, error=DecisionError
+    )
+    rate: Error = value
+    return rate
 
 
 def _are_factors(value: object) -> bool:
@@ -399,6 +426,7 @@ ANALYSIS: Arguments = {
         'itself), or `"posterior"` (for a screen of 10 or more exchangeable effects).',
         ("decide",),
         Option("RATE", help=f"Error of verdicts: {', '.join(ERRORS)}."),
+        _as_error,
     ),
     "rare": Argument(
         _is_rare,

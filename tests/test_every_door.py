@@ -1,5 +1,5 @@
-"""One parser for a level, one for a region and one answer to a former name, in every
-verb that takes them.
+"""One parser for a level, a region, a target, clusters and names, and one answer to a
+former name, in every verb that takes them, in a trial file and in the shell.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ OUTCOMES = xr.Dataset(
         "arm": ["ctrl", "a", "b", "c"],
         "task": ["K562", "HepG2"],
         "gc": ("unit", _DRAWS[:, 0, 0]),
+        "batch": ("unit", [f"batch {i}" for i in range(60)]),
     },
 )
 EFFECTS = cg.contrast(OUTCOMES, control="ctrl")
@@ -71,12 +72,75 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("verb", LEVELS)
-def test_a_level_is_from_one_half_to_below_one(verb: str) -> None:
-    for known in (0.5, np.float32(0.75)):
-        LEVELS[verb](known)
-    for wrong in (0.3, 0, 1, 95, "0.95", np.nan, True, [0.9]):
-        with pytest.raises(CausalgiaError, match="ci_prob"):
-            LEVELS[verb](wrong)
+def test_every_verb_takes_the_same_levels(verb: str) -> None:
+    _takes("ci_prob", *FORMS["ci_prob"], LEVELS[verb])
+
+
+def _takes(
+    name: str, taken: list[Any], refused: list[Any], verb: Callable[[Any], Any]
+) -> None:
+    """Check that a verb takes values of an argument, and refuses others by its name."""
+    for value in taken:
+        verb(value)
+    for value in refused:
+        with pytest.raises(CausalgiaError, match=name):
+            verb(value)
+
+
+TARGETS: dict[str, Callable[[Any], Any]] = {
+    "estimate": lambda t: cg.estimate(EFFECTS, target=t),
+    "estimate outcomes": lambda t: cg.estimate(OUTCOMES, control="ctrl", target=t),
+    "analyze": lambda t: cg.analyze(
+        OUTCOMES, control="ctrl", rope=REGION, target=t, rng=0
+    ),
+    "run": lambda t: cg.run(
+        DESIGN, SHARE, rng=0, analysis=cg.Analysis(control="ctrl", target=t)
+    ),
+    "trial file": lambda t: cg.Analysis.from_dict({"target": t}),
+}
+WEIGHTS: dict[str, Callable[[Any], Any]] = {
+    "estimate": lambda w: cg.estimate(EFFECTS, weights=w),
+    "analyze": lambda w: cg.analyze(
+        OUTCOMES, control="ctrl", rope=REGION, weights=w, rng=0
+    ),
+    "run": lambda w: cg.run(
+        DESIGN, SHARE, rng=0, analysis=cg.Analysis(control="ctrl", weights=w)
+    ),
+}
+CLUSTERS: dict[str, Callable[[Any], Any]] = {
+    "estimate": lambda c: cg.estimate(EFFECTS, cluster=c),
+    "decide": lambda c: cg.decide(EFFECTS, rope=REGION, cluster=c),
+    "simultaneous": lambda c: cg.simultaneous(EFFECTS, cluster=c, rng=0, n_draws=99),
+    "adjust": lambda c: cg.adjust(EFFECTS, method="holm", cluster=c),
+    "heterogeneity": lambda c: cg.verdicts.heterogeneity(EFFECTS, cluster=c),
+    "tipping_point": lambda c: cg.tipping_point(
+        OUTCOMES, control="ctrl", rope=REGION, cluster=c
+    ),
+    "analyze": lambda c: cg.analyze(
+        OUTCOMES, control="ctrl", rope=REGION, cluster=c, rng=0
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", TARGETS)
+def test_every_verb_takes_the_same_targets(verb: str) -> None:
+    _takes(
+        "target",
+        ["population", np.str_("population")],
+        FORMS["target"][1],
+        TARGETS[verb],
+    )
+
+
+@pytest.mark.parametrize("verb", WEIGHTS)
+def test_every_verb_takes_the_same_weights(verb: str) -> None:
+    _takes("weights", ["units", np.str_("units")], FORMS["weights"][1], WEIGHTS[verb])
+
+
+@pytest.mark.parametrize("verb", CLUSTERS)
+def test_every_verb_takes_the_same_clusters(verb: str) -> None:
+    taken = ["auto", "none", "batch", np.str_("batch")]
+    _takes("cluster", taken, [*FORMS["cluster"][1], "nothing"], CLUSTERS[verb])
 
 
 REGIONS: dict[str, Callable[[Any], Any]] = {
@@ -143,6 +207,42 @@ def _trial_file(folder: Path, line: str) -> Path:
 
 DECISIONS = cg.decide(ESTIMATES, rope=REGION)
 MOTIFS = {"K562": cg.motif("ACGT"), "HepG2": cg.motif("GGCC")}
+_NAMED = {
+    name: _DRAWS[:, i, 0] for i, name in enumerate(("K562", "HepG2"))
+}  # numbers of units
+NAMED_UNITS = EFFECTS.assign_coords({n: ("unit", x) for n, x in _NAMED.items()})
+RANDOMIZED = cg.contrast(
+    xr.Dataset(
+        {"outcome": (("unit", "task"), _DRAWS[:, 2])},
+        {
+            "arm": ["ctrl", "a"],
+            "assigned": ("unit", ["ctrl", "a"] * 30),
+            "task": ["activity", "other"],
+            **{name: ("unit", x) for name, x in _NAMED.items()},
+        },
+    ),
+    control="ctrl",
+)
+LABELED = cg.from_effects(np.arange(12.0), se=3.0).assign_coords(
+    {name: ("contrast", x[:12]) for name, x in _NAMED.items()}
+)
+FACTORIAL = OUTCOMES.assign_coords(
+    K562=("arm", [0, 1, 0, 1]), HepG2=("arm", [0, 0, 1, 1])
+)
+SCREEN = cg.run(
+    cg.Design(
+        null=cg.Uniform(length=20),
+        arms={
+            "ctrl": cg.Untreated(),
+            "K562": cg.Embed("GCGC", at=8),
+            "HepG2": cg.Embed("AGAT", at=8),
+        },
+        n_units=20,
+        contrasts="ctrl",
+    ),
+    SHARE,
+    rng=0,
+)
 NAMES: dict[str, Callable[[Any], Any]] = {
     "table": lambda t: cg.table(DECISIONS, task=t),
     "tidy": lambda t: cg.tidy(DECISIONS, task=t),
@@ -152,6 +252,13 @@ NAMES: dict[str, Callable[[Any], Any]] = {
     "attribute": lambda t: cg.attribute(["ACGTACGTAC"], SHARE, method="ism", tasks=t),
     "tasks": lambda t: cg.FunctionPredictor(lambda x: x[:, :2].sum(2), tasks=t),
     "expected": lambda t: cg.attribution.match([cg.motif("ACGT")], MOTIFS, expected=t),
+    "covariates": lambda t: cg.estimate(RANDOMIZED, covariates=t),
+    "infer": lambda t: cg.infer(
+        LABELED, covariates=t, law="normal", n_draws=400, rng=0
+    ),
+    "modification": lambda t: cg.estimation.modification(NAMED_UNITS, by=t),
+    "interaction": lambda t: cg.contrast(FACTORIAL, interaction=t),
+    "select": lambda t: cg.confirm(SCREEN, select=t, predictor=SHARE, rng=0),
 }
 LISTS: list[Any] = [["K562", "HepG2"], ("K562", "HepG2"), np.array(["K562", "HepG2"])]
 LISTS += [pd.Index(LISTS[0]), pd.Series(LISTS[0]), DECISIONS["task"]]
@@ -213,6 +320,13 @@ FORMS: dict[str, tuple[list[Any], list[Any]]] = {
         ["people", "Population", "", 3, ["population"], np.array(["units"])],
     ),
     "weights": (["units", "clusters"], ["arms", 1, ["units"]]),
+    "cluster": (["auto", "none", "batch"], ["", " ", 3, ["batch"]]),
+    "block": (["batch"], ["", " ", 3, ["batch"]]),
+    "family": (["task", "motif"], ["", " ", 3, ["task"]]),
+    "interaction": (
+        [["A", "B"], ("A", "B"), np.array(["A", "B"]), pd.Index(["A", "B"])],
+        ["A", ["A"], ["A", "A"], [], [3, "A"], {"A", "B"}, 3],
+    ),
     "rope": (TAKEN, WITHOUT_REGION),
     "error": (["fdr", "fwer", "each"], ["fdrr", 0.05, ["fdr"], "bh", "local"]),
     "tasks": (
@@ -239,7 +353,7 @@ def _plan_of(door: Callable[[], Any]) -> Any:
 def test_a_field_of_the_plan_is_one_in_every_door(name: str, tmp_path: Path) -> None:
     from causalgia.cli.options import folder_analysis
 
-    own = {} if name == "control" else {"control": "ctrl"}
+    own = {} if name in ("control", "interaction") else {"control": "ctrl"}
     for is_taken, values in zip((True, False), FORMS[name], strict=True):
         for value in values:
             given = {**own, name: value}

@@ -66,7 +66,7 @@ VERBS: dict[str, Callable[[Any], np.ndarray]] = {
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_region_has_the_same_ends_in_every_verb(form: str, verb: str) -> None:
-    region = rope_region(FORMS[form], estimates(), 0.0)
+    region = rope_region(Rope.parse(FORMS[form]), estimates(), 0.0)
     row = estimates()["contrast"].to_numpy().tolist().index("GATA1")
     stated = np.array([region.lower[row], region.upper[row]])
     np.testing.assert_allclose(VERBS[verb](FORMS[form]), stated, rtol=1e-12)

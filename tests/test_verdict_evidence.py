@@ -18,6 +18,7 @@ from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
 )
+from causalgia.ropes import Rope
 from causalgia.verdicts import decide
 from causalgia.verdicts.evidence import from_estimates
 from causalgia.verdicts.posterior_evidence import summarize_posterior
@@ -39,7 +40,9 @@ def test_p_values_and_limits_are_those_of_the_t_law_by_hand() -> None:
     """
     ace, se, df = np.array([1.2, -0.3, 0.05, -2.0]), 0.3, np.full(4, 7.0)
     found = from_estimates(
-        cg.from_effects(ace, np.full(4, se), df=df), (-0.5, 0.4), ci_prob=0.9
+        cg.from_effects(ace, np.full(4, se), df=df),
+        Rope.parse((-0.5, 0.4)),
+        ci_prob=0.9,
     )
     above, below = stats.t.sf((ace - 0.4) / se, 7), stats.t.cdf((ace + 0.5) / se, 7)
     beyond = np.minimum(2 * np.minimum(above, below), 1)
@@ -108,7 +111,7 @@ def test_probabilities_of_draws_are_of_each_effect_in_each_task() -> None:
         found["lfsr"],
         np.minimum((values <= 0).mean(axis=0), (values >= 0).mean(axis=0)),
     )
-    summary = summarize_posterior(draws_of(values), rope, ci_prob=0.8)
+    summary = summarize_posterior(draws_of(values), Rope.parse(rope), ci_prob=0.8)
     np.testing.assert_allclose(summary.above, above, atol=1e-12)
     np.testing.assert_allclose(summary.below, below, atol=1e-12)
     assert not summary.measured
@@ -152,7 +155,7 @@ def test_the_sides_of_an_exact_sign_rate_are_those_that_draws_are_on() -> None:
     exact = draws_of(values, moments=xr.Dataset(moments, coords=names))
 
     def sides(tree: Any, rope: Any) -> tuple[Any, Any]:
-        found = summarize_posterior(tree, rope, ci_prob=0.95)
+        found = summarize_posterior(tree, Rope.parse(rope), ci_prob=0.95)
         return found.above.ravel(), found.below.ravel()
 
     above, below = sides(exact, 0)

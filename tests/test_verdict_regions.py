@@ -29,6 +29,7 @@ from causalgia.multiplicity.regions import (
     tasks_that_vary,
     with_note,
 )
+from causalgia.ropes import Rope
 from causalgia.verdicts import decide
 from causalgia.verdicts._tipping_point import _cube_over_square
 from causalgia.verdicts.rare_effects import as_rare
@@ -44,7 +45,7 @@ def test_regions_by_task_hold_for_every_contrast_and_predictor() -> None:
     names = {"contrast": list("abc"), "task": ["x", "y"], "model": list("wxyz")}
     effects = xr.Dataset({"ace": ((*EFFECT, "model"), np.zeros(shape))}, coords=names)
     for table in (effects, effects.isel(model=0), effects.isel(contrast=[1])):
-        found = rope_region({"y": (-2, 3), "x": (-0.1, 0.25)}, table, 0.0)
+        found = rope_region(Rope.parse({"y": (-2, 3), "x": (-0.1, 0.25)}), table, 0.0)
         assert found.label == "-0.1 to 0.25 (x); -2 to 3 (y)"
         for t, (low, high) in enumerate([(-0.1, 0.25), (-2.0, 3.0)]):
             assert found.lower.shape == table["ace"].shape
@@ -54,9 +55,9 @@ def test_regions_by_task_hold_for_every_contrast_and_predictor() -> None:
     with pytest.raises(
         DecisionError, match="task y: .*; a region by task is in numbers"
     ):
-        rope_region({"x": (-1, 1), "y": "0.2 sd"}, effects, 0.0)
+        rope_region(Rope.parse({"x": (-1, 1), "y": "0.2 sd"}), effects, 0.0)
     with pytest.raises(DecisionError, match="task y: ") as refused:
-        rope_region({"x": (-1, 1), "y": (1, -1)}, effects, 0.0)
+        rope_region(Rope.parse({"x": (-1, 1), "y": (1, -1)}), effects, 0.0)
     assert "a region by task is in numbers" not in str(refused.value)
 
 
@@ -64,27 +65,32 @@ def test_regions_by_task_hold_for_every_contrast_and_predictor() -> None:
 def test_a_region_in_sd_is_a_positive_finite_number_of_them(rope: str) -> None:
     table = xr.Dataset({"ace": (EFFECT, [[0.0]]), "control_sd": (EFFECT, [[2.0]])})
     with pytest.raises(DecisionError, match="is not a region"):
-        rope_region(rope, table, 0.0)
-    assert rope_region(" .25sd ", table, 0.0).upper.item() == 0.5
+        rope_region(Rope.parse(rope), table, 0.0)
+    assert rope_region(Rope.parse(" .25sd "), table, 0.0).upper.item() == 0.5
 
 
 def test_a_region_in_sd_names_whose_sd_it_is() -> None:
     table = xr.Dataset({"ace": (EFFECT, [[0.0]]), "control_sd": (EFFECT, [[2.0]])})
-    assert rope_region("0.2 sd", table, 0.0).label == "0.2 sd of the control arm = ±0.4"
+    assert (
+        rope_region(Rope.parse("0.2 sd"), table, 0.0).label
+        == "0.2 sd of the control arm = ±0.4"
+    )
     named = table.assign_attrs(
         control_sd_of="the placebo arm", task_weights="K562 - HepG2"
     )
     assert (
-        rope_region("0.2 sd", named, 0.0).label
+        rope_region(Rope.parse("0.2 sd"), named, 0.0).label
         == "0.2 sd of the contrast of tasks in the placebo arm = ±0.4"
     )
     with pytest.raises(DecisionError, match=r"belongs to cg.experiments.variants"):
-        rope_region("matched", table, 0.0)
+        rope_region(Rope.parse("matched"), table, 0.0)
     with pytest.raises(
         DecisionError,
         match="contrast 0: the control arm's outcomes do not vary, so that",
     ):
-        rope_region("0.2 sd", table.assign(control_sd=(EFFECT, [[np.nan]])), 0.0)
+        rope_region(
+            Rope.parse("0.2 sd"), table.assign(control_sd=(EFFECT, [[np.nan]])), 0.0
+        )
 
 
 def words_of(n: int, wide: np.ndarray | None = None, se: float = 0.1) -> xr.Dataset:
@@ -107,10 +113,10 @@ def test_the_class_with_fewest_words_is_counted() -> None:
     order.
     """
     for wide in (np.repeat([6, 8], [50, 70]), np.repeat([8, 6], [70, 50])):
-        found = rope_region("placebo", words_of(120, wide), 0.0)
+        found = rope_region(Rope.parse("placebo"), words_of(120, wide), 0.0)
         assert found.label == "the central 95 % of 45 or more placebos of each width"
         assert (found.of_placebos, found.by_rank) == (True, True)
-    fences = rope_region(" placebo outliers ", words_of(100), 0.0)
+    fences = rope_region(Rope.parse(" placebo outliers "), words_of(100), 0.0)
     assert (fences.of_placebos, fences.by_rank) == (True, False)
     assert "sd about the median of 90 placebos" in fences.label
 
@@ -126,11 +132,15 @@ def test_words_of_a_posterior_have_the_errors_of_their_covariance() -> None:
     )
     given = given.assign_coords(contrast_=table["contrast"].to_numpy())
     known = table.assign(se=(EFFECT, np.tile([0.4, 0.3], (60, 1))))
-    found, expected = (rope_region("placebo", x, 0.0) for x in (given, known))
+    found, expected = (
+        rope_region(Rope.parse("placebo"), x, 0.0) for x in (given, known)
+    )
     np.testing.assert_allclose(found.upper, expected.upper)
     np.testing.assert_allclose(found.lower, expected.lower)
     np.testing.assert_allclose(expected.upper[0], placebo_region(known)["upper"])
-    rough = rope_region("placebo", table.assign(se=0 * table["se"] + 0.01), 0.0)
+    rough = rope_region(
+        Rope.parse("placebo"), table.assign(se=0 * table["se"] + 0.01), 0.0
+    )
     assert (np.abs(rough.upper - expected.upper) > 0.01).all()
 
 
@@ -138,17 +148,21 @@ def test_tasks_without_a_scale_are_left_out_unless_all_are() -> None:
     sd = xr.DataArray(
         [[0.0, 0.0], [0.0, 0.0]], dims=EFFECT, coords={"task": ["x", "y"]}
     )
-    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["x", "y"]
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse("0.2 sd")) == [
+        "x",
+        "y",
+    ]
     assert tasks_that_vary(
-        xr.Dataset({"control_sd": sd.copy(data=[[0.0, 1.0], [0.0, 0.0]])}), "0.2 sd"
+        xr.Dataset({"control_sd": sd.copy(data=[[0.0, 1.0], [0.0, 0.0]])}),
+        Rope.parse("0.2 sd"),
     ) == ["y"]
     words = words_of(60)
     still = words.assign(ace=words["ace"] * [1.0, 1e-6])
-    assert tasks_that_vary(still, "placebo") == ["x"]
-    assert tasks_that_vary(still, (-1, 1)) == ["x", "y"]
+    assert tasks_that_vary(still, Rope.parse("placebo")) == ["x"]
+    assert tasks_that_vary(still, Rope.parse((-1, 1))) == ["x", "y"]
     assert select_tasks(still, ["y"])["task"].values.tolist() == ["y"]
     assert select_tasks(still.isel(task=0), ["y"]).identical(still.isel(task=0))
-    left = left_out_sentence(still, ["x"], "placebo")
+    left = left_out_sentence(still, ["x"], Rope.parse("placebo"))
     assert (
         "no verdict on task 'y': the placebos there vary no more than their "
         "errors explain" in left
@@ -343,7 +357,7 @@ def test_rare_effects_are_those_of_a_predictor_over_a_population(
     assert as_rare(0.2, table) == 0.2
     for value in (1, 0, -0.1, "0.1", True):
         with pytest.raises(
-            DecisionError, match="is neither 'auto', 'none' nor a share"
+            DecisionError, match="must be a share of the backgrounds between 0 and 1"
         ):
             as_rare(value, table)
 

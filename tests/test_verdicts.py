@@ -37,6 +37,7 @@ from causalgia.multiplicity.regions import (
     tasks_that_vary,
 )
 from causalgia.posterior.posterior_tree import tree_datasets
+from causalgia.ropes import Rope
 from causalgia.schema import validate
 from causalgia.verdicts import decide
 from causalgia.verdicts._decide import band_error
@@ -707,21 +708,21 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
         (
             estimates,
             {"error": "fdrs"},
-            "'fdrs' is not one of 'fdr', 'fwer', 'each', 'posterior'",
+            'error=\'fdrs\' must be one of "fdr", "fwer", "each", "posterior"',
         ),
-        (estimates, {"rare": 0}, "rare=0 is neither 'auto', 'none' nor a share"),
-        (estimates, {"rare": 1.5}, "rare=1.5 is neither"),
-        (estimates, {"rare": float("nan")}, "rare=nan is neither"),
-        (estimates, {"rare": "some"}, "rare='some' is neither"),
+        (estimates, {"rare": 0}, "rare=0 must be a share of the backgrounds"),
+        (estimates, {"rare": 1.5}, "rare=1.5 must be a share"),
+        (estimates, {"rare": float("nan")}, "rare=nan must be a share"),
+        (estimates, {"rare": "some"}, "rare='some' must be a share"),
         (
             estimates,
             {"ci_prob": 1.0},
             "ci_prob=1.0 is not a number from 0.5 to below 1",
         ),
         (tree, {"ci_prob": "wide"}, "ci_prob='wide' is not a number"),
-        (estimates, {"largest": 0}, "largest=0 is not a positive number"),
-        (estimates, {"largest": float("inf")}, "largest=inf is not a positive number"),
-        (tree, {"largest": "6"}, "largest='6' is not a positive number"),
+        (estimates, {"largest": 0}, "largest=0 must be a positive number"),
+        (estimates, {"largest": float("inf")}, "largest=inf must be a positive number"),
+        (tree, {"largest": "6"}, "largest='6' must be a positive number"),
         (estimates, {"family": "all"}, "None is the whole table"),
     ):
         with pytest.raises(DecisionError, match=said):
@@ -973,7 +974,9 @@ def test_a_task_of_which_one_predictor_stands_still_has_no_rope_in_sd() -> None:
         dims=(*EFFECT, "model"),
         coords={"task": ["K562", "HepG2"]},
     )
-    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["HepG2"]
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse("0.2 sd")) == [
+        "HepG2"
+    ]
 
 
 def test_a_task_that_is_left_out_is_left_out_of_the_table() -> None:
@@ -1010,11 +1013,13 @@ def test_a_band_is_held_against_a_region_about_the_value_of_no_effect() -> None:
 
 def test_a_region_in_numbers_needs_no_control_that_varies() -> None:
     sd = xr.DataArray([[0.0, 1.0]], dims=EFFECT, coords={"task": ["K562", "HepG2"]})
-    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), (-0.1, 0.1)) == [
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse((-0.1, 0.1))) == [
         "K562",
         "HepG2",
     ]
-    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["HepG2"]
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse("0.2 sd")) == [
+        "HepG2"
+    ]
 
 
 def test_without_units_no_number_of_more_units_is_known() -> None:
@@ -1031,9 +1036,10 @@ def test_tasks_without_a_verdict_are_named() -> None:
         {"ace": (EFFECT, np.zeros((1, 3)))},
         coords={"contrast": ["a"], "task": ["x", "y", "z"]},
     )
-    assert left_out_sentence(table, ["x", "y", "z"], "0.2 sd") == ""
+    assert left_out_sentence(table, ["x", "y", "z"], Rope.parse("0.2 sd")) == ""
     one, two = (
-        left_out_sentence(table, chosen, "0.2 sd") for chosen in (["x", "z"], ["y"])
+        left_out_sentence(table, chosen, Rope.parse("0.2 sd"))
+        for chosen in (["x", "z"], ["y"])
     )
     assert one.startswith(
         "no verdict on task 'y': the control's outcomes do not vary there, so that "
@@ -1041,7 +1047,7 @@ def test_tasks_without_a_verdict_are_named() -> None:
     )
     assert two.startswith("no verdict on tasks 'x', 'z': ")
     assert "the placebos there vary no more" in left_out_sentence(
-        table, ["x"], "placebo"
+        table, ["x"], Rope.parse("placebo")
     )
 
 
@@ -1106,7 +1112,7 @@ def test_a_region_of_one_number_is_answered_by_its_two_ends(
 ) -> None:
     effects = xr.Dataset({"ace": (EFFECT, [[0.5]])})
     with pytest.raises(DecisionError) as caught:
-        rope_region(rope, effects, null)
+        rope_region(Rope.parse(rope, null), effects, null)
     assert str(caught.value).endswith("a region has two ends: rope=" + ends)
 
 
@@ -1120,8 +1126,8 @@ def test_a_control_that_varies_in_one_task_alone_sets_no_rope_in_sd() -> None:
         DecisionError,
         match=r"contrast b: the control arm's outcomes do not vary \(task y\)",
     ):
-        rope_region("0.2 sd", effects, 0.0)
-    found = rope_region("0.2 sd", effects.isel(contrast=[0]), 1.0)
+        rope_region(Rope.parse("0.2 sd"), effects, 0.0)
+    found = rope_region(Rope.parse("0.2 sd", 1.0), effects.isel(contrast=[0]), 1.0)
     np.testing.assert_allclose([found.lower, found.upper], [[[0.8, 0.9]], [[1.2, 1.1]]])
     assert found.label == (
         "0.2 sd of the control arm (relative to its mean) about 1 = ±0.2 (x), ±0.1 (y)"
@@ -1421,7 +1427,9 @@ def test_a_task_varies_where_the_control_of_any_contrast_does() -> None:
     sd = xr.DataArray(
         [[0.0, 0.0], [1.0, 0.0]], dims=EFFECT, coords={"task": ["K562", "HepG2"]}
     )
-    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd") == ["K562"]
+    assert tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse("0.2 sd")) == [
+        "K562"
+    ]
 
 
 def test_groups_with_a_covariance_are_joined_by_tasks_and_by_contrasts() -> None:
@@ -1520,7 +1528,7 @@ def test_half_widths_are_listed_up_to_three_tasks(
     table = xr.Dataset(
         dict.fromkeys(("ace", "control_sd"), (EFFECT, values)), coords={"task": tasks}
     )
-    found = rope_region("0.5 sd", table, 1.0)
+    found = rope_region(Rope.parse("0.5 sd", 1.0), table, 1.0)
     assert (
         found.label
         == f"0.5 sd of the control arm (relative to its mean) about 1 = {label}"

@@ -24,7 +24,7 @@ from causalgia._run.request import (
     warn_constant_tasks,
     which_tasks,
 )
-from causalgia.analysis import Analysis
+from causalgia.analysis import Analysis, as_result
 from causalgia.attributes import About, attributes
 from causalgia.design import Design
 from causalgia.design.null_model import NullModel
@@ -33,7 +33,7 @@ from causalgia.errors import StoreError
 from causalgia.estimation._estimate import MAX_COVARIANCE
 from causalgia.estimation.request import Grouping, check_clusters
 from causalgia.numerics.running_sums import Moments, Products, Sketch, Sums, bins_within
-from causalgia.schema import annotate, validate
+from causalgia.schema import annotate
 from causalgia.streams import derive
 from causalgia.trial.archive import Archive, open_archive
 from causalgia.trial.archive.journal import state_of_trial
@@ -413,7 +413,7 @@ def moments_dataset(
     )
     if "ice_correlation" in found:
         found = found.assign_coords(contrast_=names["contrast"].to_numpy())
-    return validate(annotate(found), "moments", positions=True)
+    return as_result(found, "moments", positions=True)
 
 
 _OF_CONTRAST = ("mean", "sd", "least", "most", "skewness", "leverage")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.attribution.map_scores import (
     TOLERANCE,
@@ -38,7 +39,6 @@ from causalgia.errors import (
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import check_same_twice
 from causalgia.predict.predictor import check_predictor
-from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Sequences, Source
 from causalgia.sequences.random import random_words
 from causalgia.sequences.skipped_inputs import (
@@ -662,4 +662,4 @@ def _dataset(
     maps = xr.Dataset(
         variables | {"observed": (("unit", "position"), of.tokens)}, coords, attrs
     )
-    return validate(annotate(maps), "attributions")
+    return as_result(maps, "attributions")

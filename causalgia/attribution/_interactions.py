@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.attribution._attribute import (
     Method,
@@ -33,7 +34,6 @@ from causalgia.numerics.moments import observed_scores
 from causalgia.numerics.row_blocks import agreement_of_blocks
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
-from causalgia.schema import annotate, validate
 from causalgia.sequences import Instances, Motif
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.sequences.random import random_words
@@ -414,9 +414,7 @@ def _effects(
         coords |= {"start": ("unit", units.start), "strand": ("unit", units.strand)}
     if predictor.models is not None:
         coords["model"] = list(predictor.models)
-    return validate(
-        annotate(xr.Dataset(_columns(found, predictor), coords, attrs)), "effects"
-    )
+    return as_result(xr.Dataset(_columns(found, predictor), coords, attrs), "effects")
 
 
 def _columns(found: Sequence[PairChanges], predictor: Predictor) -> dict[str, Any]:
@@ -625,7 +623,7 @@ def dfim(
     attrs = maps.attrs | attributes(
         method="dfim", map_method=method, source=f"{start}:{stop}", n_exchanges=n_maps
     )
-    return validate(annotate(found.assign_attrs(attrs)), "attributions")
+    return as_result(found.assign_attrs(attrs), "attributions")
 
 
 def _as_source(source: object, length: int) -> tuple[int, int]:

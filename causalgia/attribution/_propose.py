@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.attribution._attribute import attribute
 from causalgia.attribution.attribution_maps import contributions
@@ -50,7 +51,7 @@ from causalgia.errors import (
 )
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.fasta import Sequences, Source, sequence_fingerprints
 from causalgia.streams import RNG, derive, root_key
@@ -379,7 +380,7 @@ def propose_in_stages(
         predictor=predictor.fingerprint,
         scale=predictor.scale,
     )
-    return validate(annotate(made), "proposals")
+    return as_result(made, "proposals")
 
 
 def requested_methods(method: object) -> tuple[str, ...]:

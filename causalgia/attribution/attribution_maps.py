@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_count
 from causalgia.errors import AttributionError, SequenceError, quoted
@@ -20,7 +21,7 @@ from causalgia.estimation import estimate
 from causalgia.former_names import former_arguments
 from causalgia.inputs import open_regular_file
 from causalgia.numerics.moments import observed_scores
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.sequences import Instances, Motif, find_instances
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
 from causalgia.sequences.pattern_files import HDF5, opened_hdf5
@@ -177,7 +178,7 @@ def _dataset(
         "score": (dims, score[..., None]),
         "observed": (("unit", "position"), of.tokens),
     }
-    return validate(annotate(xr.Dataset(variables, coords, attrs)), "attributions")
+    return as_result(xr.Dataset(variables, coords, attrs), "attributions")
 
 
 def _hdf5_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -566,9 +567,7 @@ def _aligned(maps: xr.Dataset, found: Instances) -> xr.Dataset:
     attrs |= attributes(
         contrast_scale=about(maps, "").scale, map_method=about(maps, "").method
     )
-    return validate(
-        annotate(xr.Dataset({"ice": (dims, values)}, coords, attrs)), "effects"
-    )
+    return as_result(xr.Dataset({"ice": (dims, values)}, coords, attrs), "effects")
 
 
 SATURATED, REDUNDANT = 0.25, 0.05
@@ -737,7 +736,7 @@ def against_trial(
         if name in attributions.attrs
     }
     made = {name: (("site", *dims), values) for name, values in columns.items()}
-    return validate(annotate(xr.Dataset(made, coords, attrs)), "sites")
+    return as_result(xr.Dataset(made, coords, attrs), "sites")
 
 
 def _like_maps(values: xr.DataArray, maps: xr.Dataset, dims: tuple[str, ...]) -> Array:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.attribution.map_scores import as_explained
 from causalgia.attribution.seqlets import threads_of_torch
@@ -26,7 +27,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.predict import Predictor
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.motif_names import (
     FactorClass,
@@ -140,7 +141,7 @@ def filters(
         "motif_position": np.arange(counts.shape[1]),
         "base": list(BASES),
     }
-    return validate(annotate(xr.Dataset(variables, coords, attrs)), "filters")
+    return as_result(xr.Dataset(variables, coords, attrs), "filters")
 
 
 Motifs: TypeAlias = "xr.Dataset | MotifList"
@@ -474,7 +475,7 @@ def _matches_dataset(
         "target": list(targets),
         "name": ("target", names),
     }
-    return validate(annotate(xr.Dataset(variables, coords, attrs)), "matches")
+    return as_result(xr.Dataset(variables, coords, attrs), "matches")
 
 
 def _nearest_of_each_name(p: NDArray[np.float64], called: Sequence[str]) -> list[int]:
@@ -673,7 +674,7 @@ def attention(
         key_base=("key", bases),
     )
     attrs = attributes(layer=layer, predictor=network.fingerprint, sequences=of.digest)
-    return validate(annotate(found.assign_attrs(attrs)), "attention")
+    return as_result(found.assign_attrs(attrs), "attention")
 
 
 def _first_called(

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_count
 from causalgia.errors import ArgumentOf, DesignError, SequenceError, quoted
 from causalgia.inputs import parse_json, parse_toml
-from causalgia.notes import with_notes
-from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Name, Sequences, Source, as_sequences
 from causalgia.sequences.skipped_inputs import skip_sentence
 from causalgia.streams import RNG, derive, root_key
@@ -238,9 +237,7 @@ class NullModel(Choice):
                 null_fingerprint=self.fingerprint,
             ),
         )
-        return validate(
-            annotate(with_notes(dataset, *self.notes(n_units))), "sequences"
-        )
+        return as_result(dataset, "sequences", *self.notes(n_units))
 
 
 def gc_content(tokens: Tokens) -> NDArray[np.float64]:

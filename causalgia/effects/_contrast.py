@@ -11,8 +11,9 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, analysis_in_attrs, exploratory_attrs
+from causalgia.analysis import Analysis, analysis_in_attrs, as_result, exploratory_attrs
 from causalgia.attributes import About, has
+from causalgia.checks import as_names
 from causalgia.choices import Scale
 from causalgia.effect_table import (
     INCOMPLETE,
@@ -67,10 +68,9 @@ from causalgia.notes import (
     design_question,
     edits_from_json,
     notes_of_controls,
-    with_notes,
 )
 from causalgia.numerics.row_blocks import as_dense, by_block, in_memory
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.types import Array
 
 Cells: TypeAlias = Mapping[str, tuple[str, str, str, str]]
@@ -262,6 +262,8 @@ def _as_question(
         tasks = (plan.weights_by_task_contrast or None) if tasks is None else tasks
     arms = names_of_arms(outcomes)
     control = None if control is None else arm_name(control, arms)
+    if (factors := as_names(interaction)) is not None:
+        interaction = list(factors)
     weights = requested_weights(outcomes, arms, control, contrasts, interaction)
     over = (
         None
@@ -345,7 +347,7 @@ def _effects(
     )
     effects.attrs |= sd_attrs(sd_of, W) | deviations
     effects = effects.assign(sources)
-    return validate(annotate(with_notes(effects, *sentences)), "effects", gaps=True)
+    return as_result(effects, "effects", *sentences, gaps=True)
 
 
 def names_of_arms(outcomes: xr.Dataset) -> list[str]:
@@ -597,7 +599,7 @@ def cell_interactions(
     effects.attrs |= effect_attrs(
         on, weights, scale, "crossover", None, ("first", "second")
     )
-    return validate(annotate(effects), "effects")
+    return as_result(effects, "effects")
 
 
 def _by_cell(found: Expansion) -> Expansion:

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import OutcomesError, quoted
 from causalgia.notes import with_notes
-from causalgia.schema import annotate, validate
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
 
@@ -164,7 +164,7 @@ def from_frame(
         outcomes = outcomes.assign_coords(
             assigned=("unit", [arms.names[code] for code in arms.codes[first]])
         )
-    return validate(annotate(outcomes), "outcomes", gaps=True)
+    return as_result(outcomes, "outcomes", gaps=True)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 from scipy import sparse
 
-from causalgia.checks import is_real, is_whole, nearest
+from causalgia.checks import as_names, is_real, is_whole, nearest
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     KEYWORDS,
@@ -93,9 +93,7 @@ def requested_weights(
         return {arm: {arm: 1.0, base: -1.0} for arm in arms if arm != base}
     if contrasts is not None:
         return weights_as_given(contrasts, arms)
-    return _interaction_weights(
-        outcomes, arms, () if interaction is None else interaction
-    )
+    return _interaction_weights(outcomes, arms, interaction)
 
 
 def arm_name(name: Any, arms: list[str]) -> str:
@@ -312,18 +310,15 @@ def _cure_of_sum(text: object, weights: Mapping[str, float], known: list[str]) -
 
 
 def _interaction_weights(
-    outcomes: xr.Dataset, arms: list[str], factors: Sequence[str]
+    outcomes: xr.Dataset, arms: list[str], factors: Sequence[str] | None
 ) -> Weights:
-    factors = (
-        [factors]
-        if isinstance(factors, str) or not isinstance(factors, Iterable)
-        else list(factors)
-    )
-    if len(factors) < 2 or len(set(factors)) < len(factors):
+    names = as_names(factors) or ()
+    if len(names) < 2 or len(set(names)) < len(names):
         raise ContrastError(
             f"interaction={quoted(factors)}: name two or more different factors, for "
             'example ["A", "B"]'
         )
+    factors = list(names)
     high = [_at_high_level(outcomes, factor) for factor in factors]
     members: dict[tuple[int, ...], str] = {}
     for i, arm in enumerate(arms):

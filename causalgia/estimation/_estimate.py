@@ -10,9 +10,9 @@ import numpy as np
 import scipy
 import xarray as xr
 
-from causalgia.analysis import exploratory_attrs
+from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, check_flag
+from causalgia.checks import as_ci_prob, as_names, check_flag
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
 from causalgia.effects import contrast
@@ -233,22 +233,14 @@ def estimate(
             need=": the effects have the dim 'position'",
             cure="select one, or read a cg.Window",
         )
-    listed = (
-        ()
-        if covariates is None
-        else (covariates,)
-        if isinstance(covariates, str)
-        else covariates
-    )
-    if not isinstance(listed, Iterable):
+    names = as_names(covariates) or ()
+    if covariates is not None and not names:
         raise EstimateError(
             argument="covariates",
             value=covariates,
             need=": give names of coordinates on the units",
         )
-    request = Request(
-        cluster, block, tuple(map(str, listed)), target, weights, moderate
-    )
+    request = Request(cluster, block, names, target, weights, moderate)
     if has_gaps(effects):
         return _estimate_with_gaps(
             effects, request, ci_prob, task_correlation=task_correlation
@@ -593,7 +585,7 @@ def _labeled(
         chosen["n_levels"] = effects.sizes["model"]
     chosen |= exploratory_attrs(effects.attrs, **of_trial, **settings)
     estimates.attrs = dict(effects.attrs) | chosen | attrs
-    return with_floor(validate(annotate(estimates), "estimates"), effects)
+    return with_floor(as_result(estimates, "estimates"), effects)
 
 
 def covariance(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob
 from causalgia.effect_table import has_gaps
@@ -321,7 +322,7 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
                 for n, x in by_the_rule(made, ci_prob).items()
             }
         )
-    return validate(annotate(made), "estimates")
+    return as_result(made, "estimates")
 
 
 def as_estimates(table: EstimateTable) -> xr.Dataset:

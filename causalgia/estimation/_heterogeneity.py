@@ -4,7 +4,7 @@ modification by covariates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob
+from causalgia.checks import as_ci_prob, as_names
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import (
     EstimateError,
@@ -310,16 +310,7 @@ def modification(
     (2.0, 0.478, 1.95)
     """
     ice = individual_effects(effects, "modification")
-    names = tuple(
-        map(
-            str,
-            (by,)
-            if isinstance(by, str)
-            else tuple(by)
-            if isinstance(by, Iterable)
-            else (),
-        )
-    )
+    names = as_names(by)
     if not names or len(set(names)) < len(names):
         raise EstimateError(
             argument="by",

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import exploratory_attrs
+from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob, is_real, nearest
 from causalgia.effect_table import has_gaps
@@ -33,11 +33,10 @@ from causalgia.expressions import (
     read_hypothesis,
 )
 from causalgia.former_names import former_arguments
-from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.numerics.row_blocks import by_block, weights_of
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.types import Array, EstimateTable
 
 #: hypotheses as text, as weights by name, or as a matrix
@@ -427,9 +426,7 @@ def _combine_estimates(table: xr.Dataset, system: System, ci_prob: float) -> xr.
         out = out.assign_coords(contrast_=system.names)
     out = _with_arm_weights(out.assign_coords(contrast=system.names), used, H)
     out = with_floor(out, _combined_floor(used, H, out)) if "floor" in used else out
-    return validate(
-        annotate(with_notes(out, *_combination_notes(used, H))), "estimates"
-    )
+    return as_result(out, "estimates", *_combination_notes(used, H))
 
 
 def _minus_right_side(x: Array, r: Array) -> Array:
@@ -614,10 +611,8 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
         out["control_sd"] = (sd.dims, _pooled_control_sd(sd.to_numpy(), system.H))
     if "floor" in effects:
         out["floor"] = _combined_floor(effects, system.H, out)["floor"]
-    return validate(
-        annotate(out.assign_attrs(_estimand_attrs(effects, system))),
-        "effects",
-        gaps=True,
+    return as_result(
+        out.assign_attrs(_estimand_attrs(effects, system)), "effects", gaps=True
     )
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import xarray as xr
 from scipy import special
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, is_real
 from causalgia.effect_table import positions_of
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import Request, check_cluster_name, clusters
 from causalgia.former_names import former_arguments
-from causalgia.notes import with_notes
 from causalgia.numerics.row_blocks import in_memory
-from causalgia.schema import annotate, keeps_effects, validate
+from causalgia.schema import keeps_effects, validate
 from causalgia.types import Array, Codes
 
 Divergence = Literal["total_variation", "jensen_shannon"]
@@ -196,7 +196,7 @@ def shape_change(
         coords=coords,
         attrs=attrs,
     )
-    return validate(annotate(with_notes(made, _NO_NULL)), "estimates")
+    return as_result(made, "estimates", _NO_NULL)
 
 
 def _profiles(

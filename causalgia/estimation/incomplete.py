@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob
 from causalgia.effects import contrast
@@ -27,9 +28,7 @@ from causalgia.estimation._variance_components import Cells, identify, interacti
 from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
 from causalgia.former_names import former_arguments
-from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.schema import annotate, validate
 from causalgia.types import Array, Codes
 
 
@@ -346,7 +345,7 @@ def from_incomplete(
         ),
     )
     notes = dict.fromkeys(note for _, found in blocks for note in found)
-    return validate(annotate(with_notes(out, *notes)), "estimates")
+    return as_result(out, "estimates", *notes)
 
 
 def _of_arms(

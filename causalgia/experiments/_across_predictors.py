@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.choices import SIDES
 from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.former_names import former_arguments
-from causalgia.schema import annotate, check_dataset, validate
+from causalgia.ropes import Rope, RopeLike
+from causalgia.schema import check_dataset, validate
 from causalgia.streams import RNG
 from causalgia.types import EstimateTable, PosteriorGroups
 from causalgia.workers import mapped
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-    from causalgia.ropes import RopeLike
 
 _SIDES_OF_ROPE = ("above", "below", "either")
 
@@ -197,7 +198,7 @@ def share_of_predictors(
     from causalgia.checks import as_ci_prob
 
     ci_prob = as_ci_prob(ci_prob)
-    decided = _decide_predictors(found, rope, ci_prob, rng)
+    decided = _decide_predictors(found, Rope.parse(rope), ci_prob, rng)
     if any(
         (decisions["rope_lower"] == decisions["rope_upper"]).all()
         for _, decisions in decided
@@ -245,7 +246,7 @@ def share_of_predictors(
 
 
 def _decide_predictors(
-    found: Any, rope: RopeLike, ci_prob: float, rng: RNG | None
+    found: Any, rope: Rope, ci_prob: float, rng: RNG | None
 ) -> list[tuple[xr.DataArray, xr.Dataset]]:
     """Return draws ``(sample, contrast, task)`` and verdicts of the predictors that
     vary and of the exact ones.
@@ -287,7 +288,7 @@ def _decide_predictors(
 
 
 def _decide_posterior(
-    posterior: Any, rope: RopeLike, ci_prob: float
+    posterior: Any, rope: Rope, ci_prob: float
 ) -> tuple[xr.DataArray, xr.Dataset]:
     from causalgia.verdicts import decide
     from causalgia.verdicts.posterior_evidence import summarize_posterior
@@ -378,7 +379,7 @@ def _contrast_of_predictor(named: tuple[str, xr.Dataset], chosen: str) -> xr.Dat
     }
     if "outcome_range" in turned:
         turned["outcome_range"] = turned["outcome_range"].max("contrast")
-    return validate(annotate(turned), "effects")
+    return as_result(turned, "effects")
 
 
 _COPIED_ATTRS = (

@@ -33,7 +33,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
@@ -285,7 +285,7 @@ class _Search:
             warnings.simplefilter("ignore", DegenerateWarning)
             found = estimate(contrast(outcomes), target=target)
         chosen = as_task(outcomes["task"].to_numpy(), task)
-        inside = rope_region(self.rope, found, null_value(found))
+        inside = rope_region(Rope.parse(self.rope), found, null_value(found))
         tests = one_sided_p(found, inside.lower, inside.upper)
         p = np.minimum(1.0, 2 * np.minimum(tests.above, tests.below))
         agreeing = 2.0 ** (1.0 - found["n_clusters"].to_numpy())

@@ -72,14 +72,13 @@ class Region:
         return np.asarray(self.lower == self.upper)
 
 
-def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
+def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
     """Return the region of practical equivalence of each effect.
 
     Parameters
     ----------
     rope
-        Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads.
+        Region of practical equivalence.
     effects
         ``ace`` on (contrast, task[, model]), and what the rope needs: ``control_sd``,
         or ``se`` and placebos.
@@ -89,24 +88,22 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
     Raises
     ------
     DecisionError
-        If there is no rope, or an impossible one, one without 1 on a scale of ratios,
-        or the effects lack what it asks for, such as 40 placebos.
+        If it is impossible: without 1 on a scale of ratios, or the effects lack what it asks for, such as 40 placebos.
     EstimateError
         If a region of placebos is asked of estimates without standard errors.
 
     Examples
     --------
-    >>> rope_region(
-    ...     (-0.1, 0.1), xr.Dataset({"ace": (("contrast", "task"), [[1.0]])}), 0.0
-    ... ).label
+    >>> one = xr.Dataset({"ace": (("contrast", "task"), [[1.0]])})
+    >>> rope_region(Rope.parse((-0.1, 0.1)), one, 0.0).label
     '-0.1 to 0.1'
     """
-    parsed, ace = Rope.parse(rope, null), effects["ace"]
-    if parsed.kind == "sd":
-        return _region_in_sd(parsed, effects, null)
-    if parsed.of_placebos:
-        return _placebo_region(effects, parsed)
-    if parsed.kind == "matched":
+    ace = effects["ace"]
+    if rope.kind == "sd":
+        return _region_in_sd(rope, effects, null)
+    if rope.of_placebos:
+        return _placebo_region(effects, rope)
+    if rope.kind == "matched":
         raise DecisionError(
             argument="rope",
             value="matched",
@@ -116,12 +113,12 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
             cure=("else ", *WAYS),
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []
-    ends = parsed.ends(tasks or [""], null)
+    ends = rope.ends(tasks or [""], null)
     pairs = np.array(ends).T.reshape(2, 1, -1, *[1] * (ace.ndim - 2))
     lower, upper = np.broadcast_to(pairs, (2, *ace.shape))
-    if parsed.kind == "by task":  # in the order of the tasks
-        parsed = Rope(parsed.kind, tuple(zip(tasks, ends, strict=True)))
-    label = f"{null:g}" if parsed.kind == "direction" else str(parsed)
+    if rope.kind == "by task":  # in the order of the tasks
+        rope = Rope(rope.kind, tuple(zip(tasks, ends, strict=True)))
+    label = f"{null:g}" if rope.kind == "direction" else str(rope)
     return Region(lower, upper, label)
 
 
@@ -272,7 +269,7 @@ def _placebo_region(effects: xr.Dataset, parsed: Rope) -> Region:
     return Region(lower, upper, label, of_placebos=True, by_rank=True)
 
 
-def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
+def tasks_that_vary(estimates: xr.Dataset, rope: Rope) -> list[Any]:
     """Return the tasks in which a region in sd of the control, or of placebos, has
     a width; else all tasks.
 
@@ -287,27 +284,25 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     estimates
         With ``control_sd (contrast, task[, model])``.
     rope
-        Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads.
+        Region of practical equivalence.
 
     Examples
     --------
     >>> sd = xr.DataArray(
     ...     [[1.0, 0.0]], dims=("contrast", "task"), coords={"task": ["K562", "dead"]}
     ... )
-    >>> tasks_that_vary(xr.Dataset({"control_sd": sd}), "0.2 sd")
+    >>> tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse("0.2 sd"))
     ['K562']
     """
     tasks = estimates["task"].to_numpy().tolist()
-    parsed = Rope.parse(rope)
-    if parsed.kind == "placebo outliers":
+    if rope.kind == "placebo outliers":
         ace = estimates["ace"].transpose("task", "contrast", ...).to_numpy()
         of_task = [bool((effects == effects[:1]).all()) for effects in ace]
-    elif parsed.of_placebos:
+    elif rope.of_placebos:
         check_has_errors(estimates)
-        with placebo_errors(parsed.value):
+        with placebo_errors(rope.value):
             of_task = tasks_without_scale(estimates).tolist()
-    elif "control_sd" in estimates and parsed.kind == "sd":
+    elif "control_sd" in estimates and rope.kind == "sd":
         still = (
             estimates["control_sd"].transpose("contrast", "task", ...).to_numpy() <= 0
         )
@@ -323,7 +318,7 @@ def tasks_that_vary(estimates: xr.Dataset, rope: Any) -> list[Any]:
     )
 
 
-def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> str:
+def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Rope) -> str:
     """Return the sentence that names the tasks without a verdict, those not chosen; ""
     for none.
     """
@@ -341,10 +336,9 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
         else f"tasks {', '.join(map(quoted, names))}"
     )
     them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
-    parsed = Rope.parse(rope)
-    if parsed.kind == "placebo outliers":
+    if rope.kind == "placebo outliers":
         why = "all effects there are one"
-    elif parsed.of_placebos:
+    elif rope.of_placebos:
         why = (
             "the placebos there vary no more than their errors explain, or nearly "
             "all of them have the same effect"
@@ -352,7 +346,7 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
     else:
         why = "the control's outcomes do not vary there"
     return (
-        f"no verdict on {which}: {why}, so that rope={quoted(parsed.value)} has no width; "
+        f"no verdict on {which}: {why}, so that rope={quoted(rope.value)} has no width; "
         f"{them}"
     )
 

@@ -235,6 +235,7 @@ def infer(
     given: EstimateTable = as_pandas(estimates)
     _check_estimates(given, prior, family)
     names_of_x = as_names(covariates) or ()
+    covariates = names_of_x or covariates
     names = [name for name in [family, *names_of_x] if isinstance(name, str)]
     table = as_labeled_estimates(given, names)
     _check_null_value(table)

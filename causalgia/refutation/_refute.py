@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import spatial
 
 from causalgia._run import run
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.design import Design
@@ -57,7 +58,6 @@ from causalgia.refutation.unit_faults import (
     junction_sites,
     subset_of_units,
 )
-from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
@@ -328,7 +328,7 @@ def _joined(parts: list[xr.Dataset], failures: list[str]) -> xr.Dataset:
         not_applicable="\n".join([*lines, *failures]),
         n_predictions=int(found["n_predictions"].sum()),
     )
-    return validate(annotate(found), "refutations")
+    return as_result(found, "refutations")
 
 
 _ABOUT = ("name", "predictor", "predictor_fingerprint", "scale", "null")

@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from causalgia._run import run
-from causalgia.analysis import Analysis, stored_analysis
+from causalgia.analysis import Analysis, as_result, stored_analysis
 from causalgia.attributes import about, attributes
 from causalgia.checks import check_flag
 from causalgia.design import Arm, Design, NullModel
@@ -36,7 +36,7 @@ from causalgia.errors import (
 from causalgia.estimation import estimate
 from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
 from causalgia.predict import Predictor
-from causalgia.schema import annotate, check_no_positions, validate
+from causalgia.schema import check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.attributes import apply_arm, load_design
@@ -545,7 +545,7 @@ def refutation(
         coords={"check": np.asarray([row.check for row in rows], dtype=str)},
         attrs=attrs,
     )
-    return validate(annotate(found), "refutations")
+    return as_result(found, "refutations")
 
 
 def upper_tail(value: float, se: float, df: float) -> float:

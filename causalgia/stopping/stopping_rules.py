@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.analysis import Analysis, analysis_in_attrs
-from causalgia.analysis_values import Contrasts, InText
+from causalgia.analysis_values import Contrasts, InText, as_field
 from causalgia.attributes import about
 from causalgia.checks import as_ci_prob, as_count, is_real, is_whole
 from causalgia.effects import contrast
@@ -391,17 +391,11 @@ class Decided(Rule):
                 ),
             )
         object.__setattr__(self, "rare", float(self.rare))
-        if self.largest is not None:
-            if not is_real(self.largest) or not 0 < self.largest < np.inf:
-                raise EstimateError(
-                    places=("Decided",),
-                    argument="largest",
-                    value=self.largest,
-                    need="must be a positive number, the largest effect on one "
-                    "background",
-                    cure="None takes the largest observed",
-                )
-            object.__setattr__(self, "largest", float(self.largest))
+        try:
+            largest = as_field("largest", self.largest, error=EstimateError)
+        except EstimateError as error:
+            raise error.at("Decided") from None
+        object.__setattr__(self, "largest", largest)
 
     def schedule(self, n_units: int) -> list[int]:
         """Return the numbers of units at which to look, the last of them all there can

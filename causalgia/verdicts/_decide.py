@@ -4,42 +4,34 @@ region of practical equivalence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from scipy.special import ndtri
 
-from causalgia.analysis import exploratory_attrs
+from causalgia.analysis import as_result
 from causalgia.analysis_values import Shrinkage
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import as_ci_prob, is_real, nearest
 from causalgia.choices import (
-    ERRORS,
     LEAST_TO_SHRINK,
-    RENAMED_ERRORS,
     Error,
 )
 from causalgia.errors import (
     DecisionError,
     Setting,
-    quoted,
 )
-from causalgia.estimation import as_estimates
 from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.estimation.ratios import open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, check_cluster_name, null_value
 from causalgia.former_names import former_arguments
-from causalgia.inputs import as_pandas
 from causalgia.multiplicity.bands import band_limits, seed_label
 from causalgia.multiplicity.families import (
     JointEstimates,
     Units,
     as_joint_estimates,
-    has_effects,
     units_to_resample,
 )
 from causalgia.multiplicity.joint_methods import bootstrap_by_family
@@ -47,8 +39,7 @@ from causalgia.multiplicity.placebo import resolution_note
 from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
-from causalgia.ropes import Rope, RopeLike
-from causalgia.schema import annotate, check_no_average_map, validate
+from causalgia.ropes import RopeLike
 from causalgia.streams import RNG, root_key
 from causalgia.types import (
     Array,
@@ -65,6 +56,7 @@ from causalgia.verdicts.evidence import (
 )
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
 from causalgia.verdicts.rare_effects import as_rare
+from causalgia.verdicts.request import Request, as_evidence, as_request
 from causalgia.verdicts.shrinkage import shrink_effects
 from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 
@@ -194,149 +186,53 @@ def decide(
     >>> decisions["verdict"].values.ravel().tolist()
     ['increases', 'negligible', 'undecided']
     """
-    of_draws = isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims)
-    evidence: Any = {"posterior": x} if of_draws else as_pandas(x)
-    check_no_average_map(evidence, "cg.decide")
-    kind = _kind_of_evidence(evidence)
-    check_cluster_name(cluster, of_units=kind == "effects")
-    error = _as_error(error, kind)
-    _check_shrinkage(shrink, kind)
-    if ci_prob is not None:
-        ci_prob = as_ci_prob(ci_prob, error=DecisionError)
-    fields = {
-        "rope": rope.value if isinstance(rope, Rope) else rope,
-        "rare": rare,
-        "family": family,
-        "error": error,
-        "largest": largest,
-    }
-    if kind == "effects":
-        joint = as_joint_estimates(evidence, cluster, ci_prob or 0.95)
-        level = ci_prob or 0.95
-        banded = (
-            error == "fwer"
-            and joint.units is not None
-            and joint.units.n_clusters >= FEW_CLUSTERS
-            and Rope.parse(rope).kind != "placebo"  # whose directions need ranks
-        )
-        out = decide_estimates(
-            joint.estimates, rope, error, level, rare, largest, family, shrink
-        )
-        out = _by_band(out, joint, rope, family, level, rng) if banded else out
-    elif kind == "estimates":
-        estimates = as_estimates(evidence)
-        if "is_placebo" in evidence and "is_placebo" not in estimates.variables:
-            estimates = estimates.assign_coords(
-                is_placebo=("contrast", np.asarray(evidence["is_placebo"]))
-            )
-        level = ci_prob or float(about(estimates, 0.95).ci_prob)
-        out = decide_estimates(
-            estimates, rope, error, level, rare, largest, family, shrink
-        )
-    else:
-        out = decide_posterior(evidence, rope, ci_prob or 0.95, rare, largest, family)
-    out = out.assign_attrs(
-        exploratory_attrs(out.attrs, **fields, ci_prob=about(out).ci_prob)
+    given = as_evidence(x)
+    check_cluster_name(cluster, of_units=given.kind == "effects")
+    request = as_request(
+        given,
+        rope=rope,
+        error=error,
+        ci_prob=ci_prob,
+        rare=rare,
+        largest=largest,
+        family=family,
+        shrink=shrink,
     )
-    return validate(annotate(out), "decisions")
+    if given.kind == "effects":
+        out = decide_effects(given.data, request, cluster, rng)
+    elif given.kind == "estimates":
+        out = decide_estimates(given.data, request)
+    else:
+        out = decide_posterior(given.data, request)
+    return as_result(out, "decisions", settings=request.settings)
 
 
-_Kind: TypeAlias = Literal["effects", "estimates", "posterior"]
-
-
-def _kind_of_evidence(x: Any) -> _Kind:
-    if has_effects(x):
-        return "effects"
-    if isinstance(x, xr.Dataset | pd.DataFrame):
-        return "estimates"
-    if not (
-        isinstance(x, xr.DataTree)
-        or hasattr(x, "groups")
-        or (isinstance(x, Mapping) and len(x))
-    ):
-        what = (
-            quoted(x) if x is None or isinstance(x, Mapping) else f"{type(x).__name__}"
-        )
-        raise DecisionError(
-            "cg.decide takes estimates (of cg.estimate or cg.from_effects, or a table "
-            "with columns 'effect' and 'se'), a posterior (of cg.infer) or effects (of "
-            f"cg.contrast), not {what}"
-        )
-    return "posterior"
-
-
-def _as_error(error: Any, kind: _Kind) -> Any:
-    """Return the error rate, by default that of the kind of evidence; refuse one that
-    does not go with it.
-    """
-    if error is None:
-        return "posterior" if kind == "posterior" else "fdr"
-    if isinstance(error, str) and error in RENAMED_ERRORS:
-        raise DecisionError(
-            argument="error",
-            value=error,
-            need=f"has another name: {RENAMED_ERRORS[error]}",
-        )
-    if not isinstance(error, str) or error not in ERRORS:
-        raise DecisionError(
-            argument="error",
-            value=error,
-            need="is not one of "
-            f"{', '.join(map(quoted, ERRORS))}{nearest(str(error), ERRORS)}",
-        )
-    if kind == "posterior" and error != "posterior":
-        raise DecisionError(
-            argument="error",
-            value=error,
-            need="is of tests, and this is a posterior",
-            cure=f"give the estimates: cg.decide(estimates, error={quoted(error)})",
-        )
-    if kind != "posterior" and error == "posterior":
-        raise DecisionError(
-            argument="error",
-            value="posterior",
-            need="takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...), or "
-            "cg.Analysis(error='posterior')",
-        )
-    return error
-
-
-def _check_shrinkage(shrink: Any, kind: _Kind) -> None:
-    """Raise DecisionError if `shrink` is no `Shrinkage`, or has settings that decisions
-    cannot follow.
-    """
-    if not isinstance(shrink, Shrinkage | None):
-        raise DecisionError(
-            argument="shrink",
-            value=shrink,
-            need="is not a cg.Shrinkage",
-            cure="for example shrink=cg.Shrinkage(law='normal'), or None for no "
-            "hierarchical effect sizes",
-        )
-    if shrink is not None and shrink.moderate is not None:
-        raise DecisionError(
-            f"shrink=cg.Shrinkage(moderate={shrink.moderate}) is of the variances, which "
-            "are estimated already: cg.estimate(effects, moderate=), or cg.Analysis"
-        )
-    if kind == "posterior" and shrink not in (None, Shrinkage()):
-        raise DecisionError(
-            argument="shrink",
-            value=shrink,
-            need="is of estimates, and this is a posterior, which has its law and "
-            "prior: cg.infer(estimates, law=, prior=)",
-        )
-
-
-def decide_estimates(
-    estimates: xr.Dataset,
-    rope: Any,
-    error: Any,
-    ci_prob: float,
-    rare: Any,
-    largest: Any,
-    family: str | None,
-    shrink: Shrinkage | None,
+def decide_effects(
+    effects: xr.Dataset, request: Request, cluster: str, rng: RNG | None
 ) -> xr.Dataset:
+    """Return decisions on effects of units, which are estimated first; of a family by
+    one simultaneous band where clusters are enough to resample.
+
+    Examples
+    --------
+    >>> ice = np.random.default_rng(0).normal(1.0, 1.0, size=(40, 1, 1))
+    >>> effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)})
+    >>> request = as_request(as_evidence(effects), rope=0, error="fwer")
+    >>> decide_effects(effects, request, "auto", 0)["verdict"].item()
+    'increases'
+    """
+    joint = as_joint_estimates(effects, cluster, request.ci_prob)
+    out = decide_estimates(joint.estimates, request)
+    banded = (
+        request.error == "fwer"
+        and joint.units is not None
+        and joint.units.n_clusters >= FEW_CLUSTERS
+        and request.rope.kind != "placebo"  # whose directions need ranks
+    )
+    return _by_band(out, joint, request, rng) if banded else out
+
+
+def decide_estimates(estimates: xr.Dataset, request: Request) -> xr.Dataset:
     """Return decisions on estimates by tests, as `decide`, with hierarchical effect
     sizes beside them.
 
@@ -344,16 +240,17 @@ def decide_estimates(
     --------
     >>> from causalgia.estimation import from_effects
     >>> one = from_effects([1.0], se=[0.1], names=["GATA1"])
-    >>> decide_estimates(one, (-0.1, 0.1), "each", 0.95, "none", None, None, None)[
-    ...     "verdict"
-    ... ].item()
+    >>> request = as_request(as_evidence(one), rope=(-0.1, 0.1), error="each")
+    >>> decide_estimates(one, request)["verdict"].item()
     'increases'
     """
-    share = as_rare(rare, estimates)
+    ci_prob, largest = request.ci_prob, request.largest
+    error: Any = request.error  # of tests
+    share = as_rare(request.rare, estimates)
     found = from_estimates(
-        estimates, rope, ci_prob=ci_prob, rare=share, largest=_as_largest(largest)
+        estimates, request.rope, ci_prob=ci_prob, rare=share, largest=largest
     )
-    members, words = row_families(estimates, family)
+    members, words = row_families(estimates, request.family)
     verdicts = rule(found.rows, members, error=error, ci_prob=ci_prob)
     attrs = attributes(
         error=error,
@@ -364,9 +261,9 @@ def decide_estimates(
     out = _decisions_dataset(
         found,
         verdicts,
-        attrs | ({} if largest is None else {"largest": float(largest)}),
+        attrs | ({} if largest is None else {"largest": largest}),
     )
-    if unsized := _without_units(estimates, rare, largest):
+    if unsized := _without_units(estimates, request):
         out = with_notes(out, unsized)
     if found.region.by_rank:
         beyond = found.rows.above | found.rows.below
@@ -379,20 +276,20 @@ def decide_estimates(
             error=error,
         )
         out = with_notes(out, note) if note else out
-    if shrink is None:
+    if request.shrink is None:
         return out
-    columns, note = shrink_effects(estimates, shrink, ci_prob=ci_prob)
+    columns, note = shrink_effects(estimates, request.shrink, ci_prob=ci_prob)
     return with_notes(out.assign(columns), *([note] if note else []))
 
 
-def _without_units(estimates: xr.Dataset, rare: Any, largest: Any) -> str:
+def _without_units(estimates: xr.Dataset, request: Request) -> str:
     """Return a note that bounds on effects of single units need the number of these,
     where it is not known; "" for none.
     """
     given = [
         f"{name}={value:g}"
-        for name, value in (("rare", rare), ("largest", largest))
-        if is_real(value)
+        for name, value in (("rare", request.rare), ("largest", request.largest))
+        if isinstance(value, float)
     ]
     if not given or (independent_draws(estimates) > 0).any():
         return ""
@@ -403,9 +300,7 @@ def _without_units(estimates: xr.Dataset, rare: Any, largest: Any) -> str:
     )
 
 
-def decide_posterior(
-    tree: Any, rope: Any, ci_prob: float, rare: Any, largest: Any, family: str | None
-) -> xr.Dataset:
+def decide_posterior(tree: Any, request: Request) -> xr.Dataset:
     """Return decisions of a posterior: each by its local error, where the effect's own
     interval lies there as well.
 
@@ -416,12 +311,12 @@ def decide_posterior(
     ...     + np.r_[3.0, np.zeros(9)]
     ... )
     >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
-    >>> decide_posterior(tree, (-6, 6), 0.95, "none", None, None)[
-    ...     "verdict"
-    ... ].values.ravel()[:2].tolist()
+    >>> request = as_request(as_evidence(tree), rope=(-6, 6))
+    >>> decide_posterior(tree, request)["verdict"].values.ravel()[:2].tolist()
     ['negligible', 'negligible']
     """
-    posterior = summarize_posterior(tree, rope, ci_prob=ci_prob)
+    ci_prob = request.ci_prob
+    posterior = summarize_posterior(tree, request.rope, ci_prob=ci_prob)
     effects = posterior.effects
     if has(effects).law and effects.sizes["contrast"] < LEAST_TO_SHRINK:
         raise DecisionError(
@@ -433,12 +328,10 @@ def decide_posterior(
             f"{effects.sizes['contrast']}",
             cure="decide by tests: cg.decide(estimates, ...)",
         )
-    share = as_rare(rare, effects)
+    share = as_rare(request.rare, effects)
     errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)
     elsewhere = np.clip(posterior.above + posterior.below, 0.0, 1.0)
-    found = _own_evidence(
-        posterior, rope, ci_prob, share, _as_largest(largest), errors, elsewhere
-    )
+    found = _own_evidence(posterior, request, share, errors, elsewhere)
     # the interval says where an effect lies, and the posterior how sure that is
     rows = replace(
         found.rows,
@@ -447,7 +340,7 @@ def decide_posterior(
             elsewhere, _of_unseen(found.rows.p_negligible, ci_prob)
         ),
     )
-    _, words = row_families(effects, family)
+    _, words = row_families(effects, request.family)
     verdicts = rule(rows, [], error="each", ci_prob=ci_prob)
     attrs = attributes(error="posterior", ci_prob=ci_prob, families=words)
     out = _decisions_dataset(
@@ -470,10 +363,8 @@ def _of_unseen(p: Array, ci_prob: float) -> Array:
 
 def _own_evidence(
     posterior: Shrunken,
-    rope: Any,
-    ci_prob: float,
+    request: Request,
     rare: float | None,
-    largest: float | None,
     errors: Array,
     elsewhere: Array,
 ) -> Evidence:
@@ -482,7 +373,11 @@ def _own_evidence(
     """
     if posterior.measured:
         return from_estimates(
-            posterior.effects, rope, ci_prob=ci_prob, rare=rare, largest=largest
+            posterior.effects,
+            request.rope,
+            ci_prob=request.ci_prob,
+            rare=rare,
+            largest=request.largest,
         )
     low, high = (
         np.broadcast_to(end, errors.shape)
@@ -496,25 +391,10 @@ def _own_evidence(
     return Evidence(posterior.effects, posterior.region, rows, p, rare)
 
 
-def _as_largest(largest: Any) -> float | None:
-    if largest is None:
-        return None
-    if not is_real(largest) or not 0 < float(largest) < np.inf:
-        raise DecisionError(
-            argument="largest",
-            value=largest,
-            need="is not a positive number, the largest effect that any background can "
-            "have",
-        )
-    return float(largest)
-
-
 def _by_band(
     out: xr.Dataset,
     joint: JointEstimates,
-    rope: Any,
-    family: str | None,
-    ci_prob: float,
+    request: Request,
     rng: RNG | None,
 ) -> xr.Dataset:
     """Return decisions by one simultaneous band in place of the intervals of single
@@ -530,7 +410,8 @@ def _by_band(
             ),
         )
     units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
-    over = row_families(joint.estimates, family)[0]
+    ci_prob = request.ci_prob
+    over = row_families(joint.estimates, request.family)[0]
     tested = bootstrap_by_family(
         joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
     )
@@ -543,7 +424,7 @@ def _by_band(
     )
     p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
     label = about(out).rope
-    region = Region(low, high, label, of_placebos=Rope.parse(rope).of_placebos)
+    region = Region(low, high, label, of_placebos=request.rope.of_placebos)
     q = band_error(joint, region, ci_prob=ci_prob, family=over, key=key)
     still = joint.numbers("se").reshape(lower.shape) == 0
     for name, limit in (

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from causalgia.analysis import Analysis, analysis_in_attrs
+from causalgia.analysis import Analysis, analysis_in_attrs, as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_names
 from causalgia.choices import Error, Scale
@@ -41,7 +41,7 @@ from causalgia.former_names import former_arguments
 from causalgia.multiplicity.regions import Region, in_words_of, rope_region
 from causalgia.numerics.moments import group_sums
 from causalgia.ropes import Rope, RopeLike
-from causalgia.schema import annotate, keeps_effects, validate
+from causalgia.schema import keeps_effects
 from causalgia.types import Array, Codes
 from causalgia.verdicts._decide import decide
 
@@ -617,10 +617,8 @@ def _tipping_dataset(
         "n_units": int(base["n_units"].max()),
         "n_clusters": int(base["n_clusters"].max()),
     }
-    return validate(
-        annotate(
-            out.assign_attrs(settings | of_tilts | n, ci_prob=about(decisions).ci_prob)
-        ),
+    return as_result(
+        out.assign_attrs(settings | of_tilts | n, ci_prob=about(decisions).ci_prob),
         "tipping",
     )
 

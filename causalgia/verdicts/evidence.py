@@ -22,6 +22,7 @@ from causalgia.estimation.effect_intervals import (
 from causalgia.estimation.request import null_value
 from causalgia.multiplicity.placebo import rank_errors
 from causalgia.multiplicity.regions import Region, rope_region
+from causalgia.ropes import Rope
 from causalgia.types import Array, Codes
 from causalgia.verdicts.verdict_rule import Rows, with_largest, with_rare
 
@@ -65,7 +66,7 @@ class Evidence:
 
 def from_estimates(
     estimates: xr.Dataset,
-    rope: Any,
+    rope: Rope,
     *,
     ci_prob: float,
     rare: float | None = None,
@@ -82,7 +83,7 @@ def from_estimates(
     ...         "se": (("contrast", "task"), [[0.5]]),
     ...     }
     ... )
-    >>> found = from_estimates(estimates, (-0.1, 0.1), ci_prob=0.95)
+    >>> found = from_estimates(estimates, Rope.parse((-0.1, 0.1)), ci_prob=0.95)
     >>> (
     ...     found.rows.p_direction.round(3),
     ...     found.rows.p_negligible.round(3),

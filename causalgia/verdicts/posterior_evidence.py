@@ -21,6 +21,7 @@ from causalgia.multiplicity.regions import Region, rope_region
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
 from causalgia.numerics.row_blocks import LARGE_BLOCK
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
+from causalgia.ropes import Rope
 from causalgia.types import Array
 
 _OTHER_GROUPS = ("observed_data", "constant_data", "moments")
@@ -65,7 +66,7 @@ class Shrunken:
     below: Array
 
 
-def summarize_posterior(tree: Any, rope: Any, *, ci_prob: float) -> Shrunken:
+def summarize_posterior(tree: Any, rope: Rope, *, ci_prob: float) -> Shrunken:
     """Summarize draws of ``ace (chain, draw, contrast[, task])`` from any sampler.
 
     Raises
@@ -82,7 +83,7 @@ def summarize_posterior(tree: Any, rope: Any, *, ci_prob: float) -> Shrunken:
     --------
     >>> ace = np.random.default_rng(0).normal(size=(1, 500, 2)) + [0.0, 3.0]
     >>> tree = {"posterior": xr.Dataset({"ace": (("chain", "draw", "contrast"), ace)})}
-    >>> summarize_posterior(tree, 0, ci_prob=0.95).columns["lfsr"].shape
+    >>> summarize_posterior(tree, Rope.parse(0), ci_prob=0.95).columns["lfsr"].shape
     (2, 1)
     """
     groups = tree_datasets(tree)

@@ -8,8 +8,8 @@ from typing import Any
 
 import xarray as xr
 
+from causalgia.analysis_values import as_field
 from causalgia.attributes import about, has
-from causalgia.checks import is_real
 from causalgia.choices import TARGET_MEANINGS
 from causalgia.errors import DecisionError
 from causalgia.estimation.effect_intervals import independent_units
@@ -42,9 +42,10 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
     ... )
     (0.01, None, 0.02)
     """
-    if rare is None or (isinstance(rare, str) and rare == "none"):
+    share = as_field("rare", rare, error=DecisionError)
+    if share == "none":
         return None
-    if isinstance(rare, str) and rare == "auto":
+    if share == "auto":
         attrs = estimates.attrs
         predicted = (
             has(attrs).predictor_fingerprint and not about(attrs, None).effect_on
@@ -52,16 +53,7 @@ def as_rare(rare: Any, estimates: xr.Dataset) -> float | None:
         target = TARGET_MEANINGS.get(about(attrs, "population").target)
         of_backgrounds = predicted and target is not None and target.of_backgrounds
         return RARE if of_backgrounds and not few_real_sequences(estimates) else None
-    number = is_real(rare)
-    if not number or not 0 < float(rare) < 1:
-        raise DecisionError(
-            argument="rare",
-            value=rare,
-            need="is neither 'auto', 'none' nor a share of the backgrounds between 0 "
-            "and 1",
-            example=0.01,
-        )
-    return float(rare)
+    return float(share)
 
 
 def few_real_sequences(estimates: xr.Dataset) -> int:

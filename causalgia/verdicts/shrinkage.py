@@ -23,6 +23,7 @@ from causalgia.errors import (
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.request import null_value
 from causalgia.numerics.row_blocks import weights_of
+from causalgia.ropes import Rope
 from causalgia.types import Codes, Mask
 from causalgia.verdicts.posterior_evidence import summarize_posterior
 
@@ -76,7 +77,7 @@ def shrink_effects(
         return {}, found
     tree, rows = found
     try:
-        summary = summarize_posterior(tree, 0, ci_prob=ci_prob).columns
+        summary = summarize_posterior(tree, Rope.parse(0), ci_prob=ci_prob).columns
     except DecisionError as error:  # too few draws for so high a probability
         return {}, f"no hierarchical effect sizes: {error}"
     return spread_over(estimates, rows, summary), ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from causalgia._reporting import p_clause
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import in_list
 from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
@@ -36,8 +37,7 @@ from causalgia.multiplicity.matched_ranks import (
     nulls_needed,
     rank_among_matched,
 )
-from causalgia.notes import with_notes
-from causalgia.schema import annotate, validate
+from causalgia.ropes import Rope
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.variant_files import Variant
 from causalgia.streams import RNG
@@ -293,9 +293,7 @@ class MatchedTrial(Experiment):
             matched=self.null_variants,
             family=self._family,
         )
-        return with_notes(
-            validate(annotate(out.assign_attrs(attrs)), "estimates"), *notes
-        )
+        return as_result(out.assign_attrs(attrs), "estimates", *notes)
 
     def _decide(
         self, estimates: xr.Dataset, control_sd: xr.DataArray | None
@@ -317,7 +315,7 @@ class MatchedTrial(Experiment):
                 of_region = estimates.assign(
                     control_sd=sd.broadcast_like(effect).transpose(*effect.dims)
                 )
-            region = rope_region(self.analysis.region, of_region, 0.0)
+            region = rope_region(Rope.parse(self.analysis.rope), of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
             label = region.label
         found = estimates["q_matched"] <= self._alpha
@@ -349,7 +347,7 @@ class MatchedTrial(Experiment):
             error="fdr", ci_prob=self.analysis.ci_prob, rare="none", rope=label
         )
         attrs |= attributes(families=self._family, analysis=self.analysis.to_json())
-        return validate(annotate(out.assign_attrs(attrs)), "decisions")
+        return as_result(out.assign_attrs(attrs), "decisions")
 
     def _sentences(self, decisions: xr.Dataset) -> list[str]:
         """Return for each task which of the variants have larger effects than their

@@ -15,6 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia._reporting import format_share, p_clause
+from causalgia.analysis import as_result
 from causalgia.attributes import about, has
 from causalgia.checks import as_ci_prob
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
@@ -44,7 +45,7 @@ from causalgia.mpra.comparisons.sides import (
 from causalgia.mpra.counts.counts_table import CONTROLS, other_library
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.types import Array, Codes, Mask
 
 TASK = "measured"
@@ -431,7 +432,7 @@ def _estimates_dataset(
         (pieces.T @ pieces)[:, :, None],
     )
     coords = {"contrast": names, "contrast_": names, "task": [TASK]}
-    return validate(annotate(xr.Dataset(data, coords=coords)), "estimates")
+    return as_result(xr.Dataset(data, coords=coords), "estimates")
 
 
 def _powered_attrs(

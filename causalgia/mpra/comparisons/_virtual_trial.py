@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.design.arms import Arm
 from causalgia.errors import (
@@ -25,7 +26,7 @@ from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.notes import unpack_text
 from causalgia.predict import NonFiniteError, Predictor, check_batch_mates
 from causalgia.predict.predictor import check_predictor
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import Distinct
 from causalgia.trial.attributes import arm_coordinates
@@ -169,9 +170,8 @@ def virtual_trial(
         predictor_fingerprint=predictor.fingerprint,
         flanks=json.dumps(flanks),
     )
-    return validate(
-        annotate(outcomes.assign_coords(coords).assign(design).assign_attrs(attrs)),
-        "outcomes",
+    return as_result(
+        outcomes.assign_coords(coords).assign(design).assign_attrs(attrs), "outcomes"
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts.barcodes import (
@@ -23,8 +24,7 @@ from causalgia.mpra.counts.barcodes import (
     silence_notes,
 )
 from causalgia.mpra.counts.counts_table import CONTROLS, library_attrs
-from causalgia.notes import with_notes
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.types import Array, Ints
 
 READS = 1e7
@@ -261,10 +261,7 @@ def activity(
     if covariance is not None:
         outcomes["sampling_covariance"] = (("unit", "arm", "arm_"), covariance)
         outcomes = outcomes.assign_coords(arm_=names)
-    return validate(
-        annotate(with_notes(outcomes, *_silence_notes(counts, method, _FITTED))),
-        "outcomes",
-    )
+    return as_result(outcomes, "outcomes", *_silence_notes(counts, method, _FITTED))
 
 
 def _silence_notes(counts: xr.Dataset, method: str, cure: str) -> list[str]:
@@ -323,10 +320,7 @@ def _parallel_outcomes(
         | _FIXED_ATTRS
         | attributes(assignment="parallel", activity=method, left_out=left_out),
     )
-    return validate(
-        annotate(with_notes(outcomes, *_silence_notes(counts, method, _SUMMED))),
-        "outcomes",
-    )
+    return as_result(outcomes, "outcomes", *_silence_notes(counts, method, _SUMMED))
 
 
 def _activity_attrs(counts: xr.Dataset) -> dict[str, str]:

@@ -14,12 +14,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia._reporting import format_share
+from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_int, as_positive
 from causalgia.errors import CountsError, quoted
 from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
 from causalgia.inputs import parse_json
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Ints, Mask
 
@@ -724,7 +725,7 @@ def _split_halves(counts: xr.Dataset, chosen: Ints, key: int) -> xr.Dataset:
         group=("oligo", np.full(len(both), "duplicate")),
     )
     halves["oligo_index"] = ("barcode", 2 * mine + half)
-    return validate(annotate(halves), "counts")
+    return as_result(halves, "counts")
 
 
 def _random_by_name(names: NDArray[np.str_], key: int) -> NDArray[np.float64]:

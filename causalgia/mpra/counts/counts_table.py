@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_names
 from causalgia.errors import CountsError, LibraryError, quoted
@@ -30,7 +31,7 @@ from causalgia.mpra.counts.variant_haplotypes import (
     is_variant_file,
     side_table_of_variants,
 )
-from causalgia.schema import annotate, validate
+from causalgia.schema import validate
 from causalgia.types import Ints, Mask
 
 SIDE_COLUMNS = ("oligo_name", "element", "arm", "group")
@@ -617,7 +618,7 @@ def counts_of(
                 f"{name.upper()} of {whole} has no read at all; leave the replicate "
                 "out, or correct its column"
             )
-    return validate(annotate(counts.assign_attrs(library_attrs(side_table))), "counts")
+    return as_result(counts.assign_attrs(library_attrs(side_table)), "counts")
 
 
 def _as_count_cells(

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_ci_prob
 from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError, quoted
@@ -20,9 +21,8 @@ from causalgia.mpra.comparisons.sides import fit_replicate_noise
 from causalgia.mpra.counts.barcodes import group_sums
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits.element_effects import FitRequest, ratio_cells
-from causalgia.notes import notes_of, with_notes
+from causalgia.notes import notes_of
 from causalgia.numerics.moments import log_p, p_and_limits
-from causalgia.schema import annotate, validate
 from causalgia.types import Array
 
 Method: TypeAlias = Literal["mean", "REML", "DL", "FE"]
@@ -204,10 +204,7 @@ def average(
             method=f"{method} over backgrounds",
         ),
     )
-    return validate(
-        annotate(with_notes(found, *notes_of(fitted), *in_these, *left_out)),
-        "estimates",
-    )
+    return as_result(found, "estimates", *notes_of(fitted), *in_these, *left_out)
 
 
 def _in_these_replicates(

@@ -16,6 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import causalgia
+from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_int
 from causalgia.design import Design
@@ -62,7 +63,6 @@ from causalgia.mpra.libraries.rules import (
     check_construct,
     default_flags,
 )
-from causalgia.schema import annotate, validate
 from causalgia.sequences.alphabet import decode, reverse_complement_iupac
 from causalgia.streams import RNG, derive, root_key
 from causalgia.trial.attributes import store_design
@@ -507,7 +507,7 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
             why=("dropped", np.array(reasons, object))
         ).assign_coords(dropped=list(units))
     dataset = store_design(dataset, drawn.design)
-    return validate(annotate(dataset), "library")
+    return as_result(dataset, "library")
 
 
 def library_attributes(

@@ -1,0 +1,211 @@
+"""What `causalgia.decide` is given, parsed once: the kind of evidence, and the question
+to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from causalgia.analysis_values import Shrinkage, as_field
+from causalgia.attributes import about
+from causalgia.checks import as_ci_prob
+from causalgia.choices import Error
+from causalgia.errors import DecisionError, quoted
+from causalgia.estimation import as_estimates
+from causalgia.estimation.request import null_value
+from causalgia.inputs import as_pandas
+from causalgia.multiplicity.families import has_effects
+from causalgia.ropes import Rope
+from causalgia.schema import check_no_average_map
+
+
+class Given(NamedTuple):
+    """Evidence as it was given: effects of units, estimates, or the groups of a
+    posterior.
+    """
+
+    kind: Literal["effects", "estimates", "posterior"]
+    data: Any
+
+    @property
+    def null(self) -> float:
+        """No effect: 1 for ratios, else 0."""
+        if self.kind != "posterior":
+            return null_value(self.data)
+        try:
+            return null_value(self.data["posterior"])
+        except KeyError:  # refused where the groups are read
+            return 0.0
+
+    @property
+    def ci_prob(self) -> float:
+        """Probability of the intervals that it was given with, else .95."""
+        of_estimates = self.kind == "estimates"
+        return float(about(self.data, 0.95).ci_prob) if of_estimates else 0.95
+
+
+def as_evidence(x: Any) -> Given:
+    """Return what decisions are made on, of one of three kinds.
+
+    Raises
+    ------
+    DecisionError
+        If it is none of them.
+    EstimateError
+        If a table holds no estimates.
+
+    Examples
+    --------
+    >>> as_evidence(pd.DataFrame({"effect": [1.0], "se": [0.1]})).kind
+    'estimates'
+    >>> as_evidence({"posterior": xr.Dataset()}).kind
+    'posterior'
+    """
+    of_draws = isinstance(x, xr.Dataset) and {"chain", "draw"} <= set(x.dims)
+    data: Any = {"posterior": x} if of_draws else as_pandas(x)
+    check_no_average_map(data, "cg.decide")
+    if has_effects(data):
+        return Given("effects", data)
+    if isinstance(data, xr.Dataset | pd.DataFrame):
+        return Given("estimates", _with_placebos(as_estimates(data), data))
+    if not (
+        isinstance(data, xr.DataTree)
+        or hasattr(data, "groups")
+        or (isinstance(data, Mapping) and len(data))
+    ):
+        is_shown = data is None or isinstance(data, Mapping)
+        raise DecisionError(
+            "cg.decide takes estimates (of cg.estimate or cg.from_effects, or a table "
+            "with columns 'effect' and 'se'), a posterior (of cg.infer) or effects (of "
+            f"cg.contrast), not {quoted(data) if is_shown else type(data).__name__}"
+        )
+    return Given("posterior", data)
+
+
+def _with_placebos(estimates: xr.Dataset, table: Any) -> xr.Dataset:
+    """Return estimates with the column of a table that names its placebos."""
+    if "is_placebo" not in table or "is_placebo" in estimates.variables:
+        return estimates
+    return estimates.assign_coords(
+        is_placebo=("contrast", np.asarray(table["is_placebo"]))
+    )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be decided, each part parsed; as the arguments of
+    `causalgia.decide`.
+
+    `rare` may be ``"auto"``, which the evidence settles
+    (`causalgia.verdicts.rare_effects.as_rare`).
+    """
+
+    rope: Rope
+    error: Error
+    ci_prob: float
+    rare: float | str
+    largest: float | None
+    family: str | None
+    shrink: Shrinkage | None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The fields of an `Analysis` among them."""
+        names = ("rare", "family", "error", "largest", "ci_prob")
+        return {"rope": self.rope.value} | {name: getattr(self, name) for name in names}
+
+
+def as_request(
+    given: Given,
+    *,
+    rope: Any,
+    error: Any = None,
+    ci_prob: Any = None,
+    rare: Any = "auto",
+    largest: Any = None,
+    family: Any = None,
+    shrink: Any = None,
+) -> Request:
+    """Return the arguments of `causalgia.decide`, parsed.
+
+    Raises
+    ------
+    DecisionError
+        If one is invalid, or does not go with the kind of evidence.
+
+    Examples
+    --------
+    >>> one = as_evidence(pd.DataFrame({"effect": [1.0], "se": [0.1]}))
+    >>> request = as_request(one, rope="-0.1,0.1", rare=None)
+    >>> request.rope.value, request.error, request.ci_prob, request.rare
+    ((-0.1, 0.1), 'fdr', 0.95, 'none')
+    """
+    rate = _as_error(error, given.kind)
+    _check_shrinkage(shrink, given.kind)
+    return Request(
+        rope=Rope.parse(rope, given.null),
+        error=rate,
+        ci_prob=given.ci_prob
+        if ci_prob is None
+        else as_ci_prob(ci_prob, error=DecisionError),
+        rare=as_field("rare", rare, error=DecisionError),
+        largest=as_field("largest", largest, error=DecisionError),
+        family=family,
+        shrink=shrink,
+    )
+
+
+def _as_error(error: Any, kind: str) -> Any:
+    """Return the error rate, by default that of the kind of evidence; refuse one that
+    does not go with it.
+    """
+    if error is None:
+        return "posterior" if kind == "posterior" else "fdr"
+    error = as_field("error", error, error=DecisionError)
+    if kind == "posterior" and error != "posterior":
+        raise DecisionError(
+            argument="error",
+            value=error,
+            need="is of tests, and this is a posterior",
+            cure=f"give the estimates: cg.decide(estimates, error={quoted(error)})",
+        )
+    if kind != "posterior" and error == "posterior":
+        raise DecisionError(
+            argument="error",
+            value="posterior",
+            need="takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...), or "
+            "cg.Analysis(error='posterior')",
+        )
+    return error
+
+
+def _check_shrinkage(shrink: Any, kind: str) -> None:
+    """Raise DecisionError if `shrink` is no `Shrinkage`, or has settings that decisions
+    cannot follow.
+    """
+    if not isinstance(shrink, Shrinkage | None):
+        raise DecisionError(
+            argument="shrink",
+            value=shrink,
+            need="is not a cg.Shrinkage",
+            cure="for example shrink=cg.Shrinkage(law='normal'), or None for no "
+            "hierarchical effect sizes",
+        )
+    if shrink is not None and shrink.moderate is not None:
+        raise DecisionError(
+            f"shrink=cg.Shrinkage(moderate={shrink.moderate}) is of the variances, which "
+            "are estimated already: cg.estimate(effects, moderate=), or cg.Analysis"
+        )
+    if kind == "posterior" and shrink not in (None, Shrinkage()):
+        raise DecisionError(
+            argument="shrink",
+            value=shrink,
+            need="is of estimates, and this is a posterior, which has its law and "
+            "prior: cg.infer(estimates, law=, prior=)",
+        )
