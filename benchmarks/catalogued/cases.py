@@ -143,7 +143,9 @@ def _variants() -> Case:
             "\n".join(["##fileformat=VCFv4.3", "#CHROM\tPOS\tID\tREF\tALT", *rows])
             + "\n"
         )
-        experiment = cg.experiments.variants(vcf, genome, null=cg.Uniform(length=200))
+        experiment = cg.experiments.variants_across_contexts(
+            vcf, genome, null=cg.Uniform(length=200)
+        )
     said = (
         "`gata1_like`; half of the variants lie in the core of AGATAAG, half beside it"
     )
