@@ -14,6 +14,7 @@ from causalgia.errors import DesignError
 from causalgia.experiments._variant_effects import variant_effects
 from causalgia.experiments._variant_screen import variant_screen
 from causalgia.experiments._variants_across_contexts import variants_across_contexts
+from causalgia.trial_file import starter
 
 NULL = cg.MatchedVariants(of="genome", match=("length",), min_nulls=30)
 RANDOM = cg.MatchedVariants(
@@ -197,7 +198,7 @@ def test_what_the_new_call_lacks_is_named(files):
 def test_a_former_kind_is_answered_in_a_file_and_by_name():
     for ask in (
         lambda: cg.experiments.build("variants", settings={}),
-        lambda: cg.trial_file.starter("variants"),
+        lambda: starter("variants"),
     ):
         with pytest.raises(DesignError, match="no experiment 'variants'; it is three"):
             ask()
