@@ -181,8 +181,7 @@ def _own_effects(
         for texts in (references, alternates)
     ]
     reference, alternate = (
-        oracle.predict(cg.sequences.encode(texts))
-        for texts in windows
+        oracle.predict(cg.sequences.encode(texts)) for texts in windows
     )
     dims, effect = ("contrast", "task"), alternate - reference
     return xr.DataArray(

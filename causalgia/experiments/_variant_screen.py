@@ -15,7 +15,7 @@ from causalgia.checks import check_flag
 from causalgia.choices import Align, Schema, is_placebo_rope
 from causalgia.design import Genomic, MatchedVariants, NullModel
 from causalgia.errors import DesignError, Setting, quoted
-from causalgia.experiments.kit.experiment import Entry
+from causalgia.experiments.kit.experiment import Entry, Experiment
 from causalgia.experiments.kit.listed_rows import list_of_variants
 from causalgia.experiments.kit.matched_trial import MatchedTrial, draw_largest_variants
 from causalgia.experiments.kit.own_contexts import (
@@ -47,7 +47,7 @@ def variant_screen(
     align: Align | None = None,
     rope: RopeLike = "matched",
     skip: Skip = (),
-) -> MatchedTrial:
+) -> Experiment:
     r"""Return the experiment that ranks the effect of each variant among those of
     matched null variants, to find those that are large for a variant.
 
