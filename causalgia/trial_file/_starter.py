@@ -420,7 +420,8 @@ def experiment_example(kind: str) -> Example:
                 f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}"
             )
         files[settings["vcf"]] = "\n".join(lines) + "\n"
-    return Example(settings=settings, files=files, zoo="long_range")
+    in_short = kind in ("variant_screen", "variants_across_contexts")
+    return Example(settings=settings, files=files, zoo=zoo if in_short else "long_range")
 
 
 _PLANTED: dict[str, Mapping[int, str]] = {
