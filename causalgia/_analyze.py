@@ -561,7 +561,7 @@ def check_rope(analysis: Analysis) -> None:
                 (
                     "ranks each variant among matched null variants, which are part of "
                     "the experiment and not of its outcomes: use "
-                    "experiment.analyze(outcomes) of the cg.experiments.variants(...) "
+                    "experiment.analyze(outcomes) of the cg.experiments.variant_screen(...) "
                     "that cg.run was given (for a folder: repeat the command that wrote "
                     "it), or another "
                 ),

@@ -389,9 +389,8 @@ def discover(
     DeepSTARR took 132 s of processor time by all methods, and 48 s by seqlets alone.
 
     A motif is confirmed if its effect lies beyond the range of random sequences of its
-    width (`causalgia.multiplicity.placebo_fences`), with a false discovery rate of at
-    most .05 over the motifs. No random sequence holds a proposed motif of five bases
-    or more.
+    width, with a false discovery rate of at most .05 over the motifs. No random
+    sequence holds a proposed motif of five bases or more.
 
     If the network distinguishes the other half from its shuffles (area under the ROC
     curve of untreated answers of .95 or more, or .05 or less), the result says so:

@@ -935,7 +935,7 @@ class About(Generic[Absent]):
     # experiments
     matched = _text(
         "estimates of variants",
-        "cg.experiments.variants",
+        "cg.experiments.variant_screen",
         "how null variants were matched, in words",
     )
     n_predictors = _whole(

@@ -71,6 +71,15 @@ REMOVED: dict[str, str] = {
     ),
 }
 
+#: experiment that became several -> which it is, by what it was given
+FORMER_EXPERIMENTS: dict[str, str] = {
+    "variants": (
+        "; it is three now: 'variant_screen' (with null variants, [null] of kind "
+        "'matched_variants'), 'variants_across_contexts' (with another [null], and "
+        "without length) and 'variant_effects' (without [null])"
+    ),
+}
+
 _CONDITIONS = (
     "conditions as a factor come later; today, fit the replicates of each condition by "
     "themselves (replicates= of read_counts) and compare the two fits, "

@@ -129,7 +129,7 @@ if shared:
 # variants are enough for discoveries at a false discovery rate of 5 %.
 
 # %%
-experiment = cg.experiments.variants(
+experiment = cg.experiments.variant_screen(
     folder / "calls.vcf",
     folder / "genome.fa",
     length=181,

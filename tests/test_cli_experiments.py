@@ -135,7 +135,7 @@ def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
 
 def test_example_files_of_ones_own_are_left_alone(tmp_path):
     (tmp_path / "example.fa").write_text(">mine\nACGT\n")
-    call("init", "--experiment", "variants", tmp_path / "snps.toml")
+    call("init", "--experiment", "variant_effects", tmp_path / "snps.toml")
     assert (tmp_path / "example.fa").read_text() == ">mine\nACGT\n"
     settings = tomllib.loads((tmp_path / "snps.toml").read_text())["experiment"]
     assert (settings["vcf"], settings["fasta"]) == ("example.vcf", "snps_example.fa")
@@ -145,7 +145,7 @@ def test_example_files_of_ones_own_are_left_alone(tmp_path):
     refused(
         "init",
         "--experiment",
-        "variants",
+        "variant_effects",
         tmp_path / "snps.toml",
         said="snps_example.fa exists already",
     )

@@ -271,7 +271,8 @@ def test_every_experiment_states_its_kind_of_claim():
     assert {name for name, kind in kinds.items() if kind == "screening"} == {
         "kmer_screen",
         "motif_screen",
-        "variants",
+        "variant_screen",
+        "variants_across_contexts",
     }
     assert set(kinds.values()) == {"confirmatory", "screening"}
     for name in OF_BACKGROUNDS:

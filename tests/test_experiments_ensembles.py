@@ -104,7 +104,16 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
         [cg.Uniform(length=41)],
         {"motifs": {"R": "UGCAUG", "V": "GCUGG"}, "distances": [8, 12]},
     ),
-    "variants": ([], {"length": 41}),
+    "variant_effects": ([], {"length": 41}),
+    "variant_screen": (
+        [],
+        {
+            "length": 41,
+            "null": cg.MatchedVariants(of="genome", match=("length",), min_nulls=39),
+            "n_null": 60,
+        },
+    ),
+    "variants_across_contexts": ([], {"null": cg.Uniform(length=41), "n_units": 60}),
     "dose_response": ([], {}),
     "arrangement_screen": ([cg.Uniform(length=41)], {"spacing": (2, 8)}),
     "fractional_factorial": ([], {}),
@@ -113,7 +122,7 @@ AT_41: dict[str, tuple[list[Any], dict[str, Any]]] = {
 
 def made(name: str, folder: Path) -> cg.experiments.Experiment:
     arguments, settings = AT_41[name]
-    if name == "variants":
+    if name.startswith("variant"):
         (folder / "genome.fa").write_text(
             ">chr1\n" + "".join(real()).replace("U", "T") + "\n"
         )
@@ -121,7 +130,7 @@ def made(name: str, folder: Path) -> cg.experiments.Experiment:
         arguments = [folder / "two.vcf", folder / "genome.fa"]
     if (
         "n_units" not in settings
-        and name != "variants"
+        and not name.startswith("variant")
         and not any(isinstance(one, list) for one in arguments)
     ):
         settings = {**settings, "n_units": 60}

@@ -17,7 +17,8 @@ from causalgia.experiments import (
     arrangement_screen,
     dose_response,
     fractional_factorial,
-    variants,
+    variant_effects,
+    variants_across_contexts,
 )
 from causalgia.experiments._dose_response import RBFOX1
 from causalgia.experiments._fractional_factorial import aliases, fraction
@@ -103,7 +104,7 @@ def read(files):
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_own_contexts_give_each_variant_its_exact_effect(files, genome):
     predictor = cg.zoo.oracle("gata1_like")
-    experiment = variants(*files, length=LENGTH)
+    experiment = variant_effects(*files, length=LENGTH)
     assert experiment.arm_names == ["reference", "alternate"]
     outcomes = cg.run(experiment, predictor, rng=0, progress=False)
     answer = experiment.analyze(outcomes, rng=0)
@@ -174,7 +175,7 @@ def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
     predictor = cg.FunctionPredictor(
         answer, tasks=["cytosines", "flat"], scale="counts"
     )
-    experiment = variants(*files, length=LENGTH)
+    experiment = variant_effects(*files, length=LENGTH)
     found = experiment.analyze(
         cg.run(experiment, predictor, rng=0, progress=False), rng=0
     )
@@ -183,14 +184,14 @@ def test_a_task_whose_reference_windows_do_not_vary_is_left_out(files):
 
 
 def test_windows_that_overlap_are_one_cluster(files):
-    parents = variants(*files, length=LENGTH).null.parent_names
+    parents = variant_effects(*files, length=LENGTH).null.parent_names
     assert [parents.index(name) for name in parents] == [0, 0, 2, 3, 4, 5]
     # 300, 500 and 700 now overlap
-    wide = variants(*files, length=500).null.parent_names
+    wide = variant_effects(*files, length=500).null.parent_names
     assert [wide.index(name) for name in wide] == [0, 0, 0, 0, 4, 4]
     effects = cg.contrast(
         cg.run(
-            variants(*files, length=500),
+            variant_effects(*files, length=500),
             cg.zoo.oracle("gata1_like"),
             rng=0,
             progress=False,
@@ -203,7 +204,7 @@ def test_windows_that_overlap_are_one_cluster(files):
 
 def test_one_locus_claims_no_more_than_itself(files):
     first = read(files)[:3]
-    experiment = variants(first, files[1], length=600)
+    experiment = variant_effects(first, files[1], length=600)
     assert experiment.analysis.cluster == "none"
     answer = experiment.analyze(
         cg.run(experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False), rng=0
@@ -214,7 +215,9 @@ def test_one_locus_claims_no_more_than_itself(files):
 @EXACT
 def test_sampled_contexts_recover_every_variant(files):
     predictor = cg.zoo.oracle("gata1_like")
-    experiment = variants(*files, null=cg.Uniform(length=LENGTH), n_units=300)
+    experiment = variants_across_contexts(
+        *files, null=cg.Uniform(length=LENGTH), n_units=300
+    )
     answer = assert_recovers(experiment, predictor)
     table = answer.findings["variants"]
     assert list(experiment.named_contrasts) == table["variant"].values.tolist()
@@ -229,14 +232,16 @@ def test_sampled_contexts_recover_every_variant(files):
 
 
 def test_variants_of_one_place_share_their_reference(files):
-    experiment = variants(*files, null=cg.Uniform(length=LENGTH))
+    experiment = variants_across_contexts(*files, null=cg.Uniform(length=LENGTH))
     assert len(experiment.named_arms) == 11
     rows = experiment.named_contrasts
     assert rows["rs1"]["rs1 reference"] == rows["rs2"]["rs1 reference"] == -1
 
 
 def test_both_alleles_carry_their_own_flanks(files, genome):
-    experiment = variants(*files, null=cg.Uniform(length=LENGTH), flank=4)
+    experiment = variants_across_contexts(
+        *files, null=cg.Uniform(length=LENGTH), flank=4
+    )
     arms = {arm.name: arm.intervention for arm in experiment.named_arms}
     chr2 = genome["chr2"]
     assert (
@@ -259,14 +264,14 @@ def test_real_sequences_serve_as_contexts(files):
     real = cg.Genomic(
         of=decode(cg.Uniform(length=LENGTH).sample(40, rng=9)["sequence"].values)
     )
-    experiment = variants(*files, null=real)
+    experiment = variants_across_contexts(*files, null=real)
     assert experiment.n_units == 40
     assert_recovers(experiment, cg.zoo.oracle("gata1_like"))
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_moments_have_the_mean_alone(files):
-    experiment = variants(*files, length=LENGTH)
+    experiment = variant_effects(*files, length=LENGTH)
     moments = cg.run(
         experiment, cg.zoo.oracle("gata1_like"), rng=0, progress=False, keep="moments"
     )
@@ -279,7 +284,7 @@ def test_a_file_says_both_kinds_of_context(files, tmp_path):
     text = (
         "rng = 0\n"
         "[experiment]\n"
-        'kind = "variants"\n'
+        'kind = "{3}"\n'
         'vcf = "{0}"\n'
         'fasta = "{1}"\n'
         "{2}\n"
@@ -287,10 +292,13 @@ def test_a_file_says_both_kinds_of_context(files, tmp_path):
         'zoo = "gata1_like"\n'
     )
     path = tmp_path / "trial.toml"
-    path.write_text(text.format(*files, f"length = {LENGTH}"))
-    assert read_spec(path).design == variants(*files, length=LENGTH)
-    path.write_text(text.format(*files, f'[null]\nkind = "uniform"\nlength = {LENGTH}'))
-    assert read_spec(path).design == variants(*files, null=cg.Uniform(length=LENGTH))
+    path.write_text(text.format(*files, f"length = {LENGTH}", "variant_effects"))
+    assert read_spec(path).design == variant_effects(*files, length=LENGTH)
+    uniform = f'[null]\nkind = "uniform"\nlength = {LENGTH}'
+    path.write_text(text.format(*files, uniform, "variants_across_contexts"))
+    assert read_spec(path).design == variants_across_contexts(
+        *files, null=cg.Uniform(length=LENGTH)
+    )
 
 
 def variant_of(genome, **changed):
@@ -317,29 +325,27 @@ def variant_of(genome, **changed):
 )
 def test_the_genome_must_have_what_the_vcf_says(files, genome, changed, message):
     chosen = [variant_of(genome, **changed), *read(files)[2:]]
-    for how in ({"length": LENGTH}, {"null": cg.Uniform(length=LENGTH), "flank": 10}):
-        with pytest.raises(SequenceError, match=message):
-            variants(chosen, files[1], **how)
+    with pytest.raises(SequenceError, match=message):
+        variant_effects(chosen, files[1], length=LENGTH)
+    with pytest.raises(SequenceError, match=message):
+        variants_across_contexts(chosen, files[1], null=cg.Uniform(length=LENGTH))
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "length= is missing"),
-        ({"length": LENGTH, "flank": 5}, "flank=5 is for sampled contexts"),
-        ({"length": LENGTH, "n_units": 5}, "n_units=5 is for sampled contexts"),
-        (
-            {"null": cg.Uniform(length=100), "length": LENGTH},
-            "length=120 and backgrounds of 100",
-        ),
         ({"null": "uniform"}, "not a null model"),
+        (
+            {"null": cg.MatchedVariants(of="genome")},
+            r"of sequences, .*\(length=200\); cg.experiments.variant_screen ranks",
+        ),
         ({"null": cg.Uniform(length=21)}, "none of their bases is left"),
         ({"null": cg.Uniform(length=LENGTH), "flank": -1}, "flank"),
     ],
 )
 def test_contexts_are_refused_before_anything_is_predicted(files, settings, message):
     with pytest.raises(DesignError, match=message):
-        variants(*files, **settings)
+        variants_across_contexts(*files, **settings)
 
 
 def test_one_variant_needs_other_contexts(files):
@@ -347,24 +353,28 @@ def test_one_variant_needs_other_contexts(files):
     with pytest.raises(
         DesignError, match="'rs1' alone, in its own context, is one number"
     ):
-        variants(first, files[1], length=LENGTH)
-    assert variants(first, files[1], null=cg.Uniform(length=LENGTH)).named_contrasts[
-        "rs1"
-    ]
+        variant_effects(first, files[1], length=LENGTH)
+    assert variants_across_contexts(
+        first, files[1], null=cg.Uniform(length=LENGTH)
+    ).named_contrasts["rs1"]
 
 
 def test_alleles_that_read_the_same_are_refused(tmp_path):
     (tmp_path / "g.fa").write_text(">c\n" + "G" * 50 + "A" * 40 + "G" * 50 + "\n")
     slip = [Variant("c", 60, "AA", "A", "slip")]
     with pytest.raises(DesignError, match="'slip': both alleles read"):
-        variants(slip, tmp_path / "g.fa", null=cg.Uniform(length=60), flank=5)
+        variants_across_contexts(
+            slip, tmp_path / "g.fa", null=cg.Uniform(length=60), flank=5
+        )
 
 
 def test_a_rope_in_sd_needs_windows_that_differ(files):
     with pytest.raises(DesignError, match="has no width"):
-        variants(read(files)[:2], files[1], length=LENGTH)
+        variant_effects(read(files)[:2], files[1], length=LENGTH)
     assert (
-        variants(read(files)[:2], files[1], length=LENGTH, rope=(-0.1, 0.1)).n_units
+        variant_effects(
+            read(files)[:2], files[1], length=LENGTH, rope=(-0.1, 0.1)
+        ).n_units
         == 2
     )
 

@@ -298,9 +298,10 @@ def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
     )
 
     def answer_of(variants, **options):
-        experiment = cg.experiments.variants(
-            variants, genome[0], length=LENGTH, **options
+        function = (
+            cg.experiments.variant_screen if options else cg.experiments.variant_effects
         )
+        experiment = function(variants, genome[0], length=LENGTH, **options)
         return experiment.analyze(cg.run(experiment, net, rng=0), rng=0)
 
     def flat(axes):
@@ -497,7 +498,7 @@ def test_the_local_rate_is_the_slope_of_the_majorant():
 @pytest.fixture(scope="module")
 def experiment(genome, chosen):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    return cg.experiments.variants(
+    return cg.experiments.variant_screen(
         chosen, genome[0], length=LENGTH, null=null, n_null=600
     )
 
@@ -604,7 +605,7 @@ def test_every_effect_beyond_the_nulls_is_larger_and_none_within(tmp_path):
     (tmp_path / "g.fa").write_text(">chr1\n" + "".join(letters) + "\n")
     broken = [Variant("chr1", at + 2, "A", "C", f"site{at}") for at in sites]
     null = cg.MatchedVariants(of="genome")
-    one = cg.experiments.variants(
+    one = cg.experiments.variant_screen(
         broken, tmp_path / "g.fa", length=60, null=null, n_null=2_000
     )
     answer = one.analyze(
@@ -639,7 +640,7 @@ def test_a_level_that_the_nulls_cannot_reach_is_refused(experiment, predictor):
 
 def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    one = cg.experiments.variants(
+    one = cg.experiments.variant_screen(
         chosen, genome[0], length=LENGTH, null=null, n_null=600, rope=(-1, 1)
     )
     d = one.analyze(cg.run(one, predictor, rng=0, progress=False)).decisions
@@ -650,7 +651,7 @@ def test_a_region_in_numbers_is_possible(chosen, genome, predictor):
 
 def test_a_region_in_sd_is_of_the_reference_windows(chosen, genome, predictor):
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=100)
-    one = cg.experiments.variants(
+    one = cg.experiments.variant_screen(
         chosen, genome[0], length=LENGTH, null=null, n_null=600, rope="0.2 sd"
     )
     outcomes = cg.run(one, predictor, rng=0, progress=False)
@@ -731,33 +732,31 @@ def test_moments_and_other_null_models_are_refused(
     )
     with pytest.raises(OutcomesError, match="keep='effects'"):
         experiment.analyze(moments)
-    with pytest.raises(DesignError, match="n_null=5 is for null=cg.MatchedVariants"):
-        cg.experiments.variants(chosen, genome[0], length=LENGTH, n_null=5)
-    with pytest.raises(DesignError, match="rope='matched' needs matched variants"):
-        cg.experiments.variants(chosen, genome[0], length=LENGTH, rope="matched")
+    with pytest.raises(DesignError, match="'matched' is the range of matched .*screen"):
+        cg.experiments.variant_effects(chosen, genome[0], length=LENGTH, rope="matched")
     with pytest.raises(
-        DesignError, match="align='right' is for variants in their own contexts"
+        DesignError, match="is not a null model of var.*across_contexts"
     ):
-        cg.experiments.variants(
-            chosen, genome[0], null=cg.Uniform(length=LENGTH), align="right"
+        cg.experiments.variant_screen(
+            chosen, genome[0], length=LENGTH, null=cg.Uniform(length=LENGTH)
         )
     matched = cg.MatchedVariants(of="genome")
     with pytest.raises(DesignError, match="rope='placebo' is of placebos"):
-        cg.experiments.variants(
+        cg.experiments.variant_screen(
             chosen, genome[0], length=LENGTH, null=matched, rope="placebo"
         )
     with pytest.raises(DesignError, match="tail='no' is neither True nor False"):
-        cg.experiments.variants(
+        cg.experiments.variant_screen(
             chosen, genome[0], length=LENGTH, null=matched, tail="no"
         )
     with pytest.raises(DesignError, match="such as cg.MatchedVariants"):
-        cg.experiments.variants(chosen, genome[0], length=LENGTH, null="genome")
+        cg.experiments.variant_screen(chosen, genome[0], length=LENGTH, null="genome")
     with pytest.raises(DecisionError, match="rope='matched' is the range of matched"):
         cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
 
 
 def test_selected_or_reordered_units_are_refused(experiment, predictor, chosen, genome):
-    alone = cg.experiments.variants(chosen, genome[0], length=LENGTH)
+    alone = cg.experiments.variant_effects(chosen, genome[0], length=LENGTH)
     for one in (experiment, alone):
         outcomes = cg.run(one, predictor, rng=0, progress=False)
         for some in (slice(1, None), slice(None, None, -1), slice(20)):
@@ -779,11 +778,11 @@ def test_windows_that_leave_their_chromosomes_are_counted(chosen, genome):
     with pytest.raises(
         SequenceError, match="2 of 62 variants lie so near an end .*'w3', 'w9'"
     ):
-        cg.experiments.variants([*chosen, *far], genome[0], length=LENGTH)
+        cg.experiments.variant_effects([*chosen, *far], genome[0], length=LENGTH)
     with pytest.raises(
         SequenceError, match="variant 'w3': window chr1:-27-33 leaves the chromosome"
     ):
-        cg.experiments.variants([*chosen, far[0]], genome[0], length=LENGTH)
+        cg.experiments.variant_effects([*chosen, far[0]], genome[0], length=LENGTH)
 
 
 def test_variants_that_the_genome_lacks_are_counted(chosen, genome):

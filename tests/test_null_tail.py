@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import anderson, genpareto
 
 import causalgia as cg
-from causalgia.errors import DesignError
 from causalgia.multiplicity.matched_ranks import (
     Strata,
     anderson_darling,
@@ -164,7 +163,7 @@ def test_an_experiment_gives_tail_p_beside_the_ranks(tmp_path):
     settings = {"length": 40, "null": null, "n_null": 2_500}
     plain, tailed = (
         (
-            experiment := cg.experiments.variants(
+            experiment := cg.experiments.variant_screen(
                 chosen, tmp_path / "g.fa", tail=tail, **settings
             )
         ).analyze(cg.run(experiment, network, rng=0, progress=False))
@@ -178,10 +177,8 @@ def test_an_experiment_gives_tail_p_beside_the_ranks(tmp_path):
     by_rank = estimates["tail_by"] == "rank"
     assert (estimates["tail_p"] == estimates["p_matched"]).where(by_rank, True).all()
     assert {"tail_p", "tail_by"} <= set(cg.experiments.variant_frame(tailed))
-    with pytest.raises(DesignError, match="tail=True is for null="):
-        cg.experiments.variants(chosen, tmp_path / "g.fa", length=40, tail=True)
     outcomes = cg.run(
-        cg.experiments.variants(chosen, tmp_path / "g.fa", **settings),
+        cg.experiments.variant_screen(chosen, tmp_path / "g.fa", **settings),
         network,
         rng=0,
         progress=False,

@@ -14,8 +14,12 @@ from scipy import stats
 
 import causalgia as cg
 from causalgia.errors import DecisionError, EstimateError
-from causalgia.multiplicity import placebo_fences, placebo_rank
-from causalgia.multiplicity.placebo import placebo_region, tasks_without_scale
+from causalgia.multiplicity import placebo_rank
+from causalgia.multiplicity.placebo import (
+    placebo_fences,
+    placebo_region,
+    tasks_without_scale,
+)
 
 EFFECT = ("contrast", "task")
 

@@ -32,7 +32,7 @@ from causalgia.errors import (
     SequenceError,
     StoreError,
 )
-from causalgia.multiplicity import placebo_fences
+from causalgia.multiplicity.placebo import placebo_fences
 from causalgia.sequences import decode, encode
 from causalgia.sequences.alphabet import reverse_complement, reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints

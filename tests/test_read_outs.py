@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import causalgia as cg
-from causalgia.errors import DesignError, SequenceError
+from causalgia.errors import SequenceError
 from causalgia.sequences import Variant, decode, encode
 from causalgia.sequences.alphabet import reverse_complement
 from causalgia.sequences.genome import Genome
@@ -217,7 +217,7 @@ def test_effects_that_fall_with_distance_are_ranked_among_their_own(
             of=cg.Uniform(length=LENGTH + 10), match=match, min_nulls=39
         )
         snvs = [x for x in chosen if len(x.reference) == len(x.alternate)]
-        experiment = cg.experiments.variants(
+        experiment = cg.experiments.variant_screen(
             snvs,
             genome[0],
             length=LENGTH,
@@ -245,8 +245,11 @@ def test_distances_are_in_the_answer_with_and_without_null_variants(
         for change in variant_changes(placed(leftmost, genome, sites, LENGTH), flank=0)
     ]
     null = cg.MatchedVariants(of="genome", match=("length",), min_nulls=39)
-    for settings in ({}, {"null": null, "n_null": 400}):
-        experiment = cg.experiments.variants(
+    for function, settings in (
+        (cg.experiments.variant_effects, {}),
+        (cg.experiments.variant_screen, {"null": null, "n_null": 400}),
+    ):
+        experiment = function(
             chosen, genome[0], length=LENGTH, read_out=sites, **settings
         )
         answer = experiment.analyze(
@@ -315,13 +318,4 @@ def test_files_of_sites_that_do_not_fit_are_named(tmp_path, text, message):
     with pytest.raises(SequenceError, match=re.escape(message)):
         place_by_read_out(
             [Variant("chr1", 303, "A", "C", "a")], tmp_path / "sites.bed", length=61
-        )
-
-
-def test_read_outs_are_for_own_contexts(genome, chosen, sites):
-    with pytest.raises(
-        DesignError, match="read_out=.* is for variants in their own contexts"
-    ):
-        cg.experiments.variants(
-            chosen, genome[0], null=cg.Uniform(length=60), read_out=sites
         )

@@ -48,7 +48,7 @@ cg.Decided(rope=0, contrasts="a - b")
 cg.from_effects([1.0], [0.1], names=table.index)
 cg.from_effects(table["effect"], table["se"], names=table["effect"])
 reveal_type(cg.TorchPredictor)
-print(cg.experiments.variants([], "genome.fa").notes)
+print(cg.experiments.variant_effects([], "genome.fa", length=9).notes)
 x = xr.Dataset()
 """
 WRONG = {

@@ -338,7 +338,7 @@ def test_own_contexts_alone(folder, tmp_path):
 
 TRIAL = """rng = 0
 [experiment]
-kind = "variants"
+kind = "variant_screen"
 vcf = "calls.vcf"
 fasta = "genome.fa"
 length = 60
@@ -388,9 +388,19 @@ def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
     [
         (("length = 60", "length = 60"), ("--n-null", 50), "--n-null beside"),
         (
-            ('kind = "variants"', 'kind = "copies"'),
+            ('kind = "variant_screen"', 'kind = "copies"'),
             (),
-            'it needs [experiment] with kind = "variants"',
+            'it needs [experiment] with kind = "variant_screen"',
+        ),
+        (
+            ('kind = "variant_screen"', 'kind = "variants"'),
+            (),
+            "no experiment 'variants'; it is three now: 'variant_screen' (with null v",
+        ),
+        (
+            ('kind = "variant_screen"', 'kind = "variant_effects"'),
+            (),
+            'it needs [experiment] with kind = "variant_screen"',
         ),
         (('of = "genome"', "n = 3"), (), "n"),
         (
@@ -415,12 +425,18 @@ def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
             "did you mean 'matched_variants'?",
         ),
         (
-            ('kind = "variants"\n', 'kind = "variants"\nread_out = "none.bed"\n'),
+            (
+                'kind = "variant_screen"\n',
+                'kind = "variant_screen"\nread_out = "none.bed"\n',
+            ),
             (),
             "none.bed",
         ),
         (
-            ('kind = "variants"\n', 'kind = "variants"\nschema = "excel"\n'),
+            (
+                'kind = "variant_screen"\n',
+                'kind = "variant_screen"\nschema = "excel"\n',
+            ),
             (),
             "schema",
         ),
@@ -443,6 +459,7 @@ def test_a_trial_of_sequences_is_sent_to_run(folder, tmp_path):
     start = (
         TRIAL[: TRIAL.index("[null]")]
         .replace("n_null = 300\n", "")
+        .replace("variant_screen", "variants_across_contexts")
         .replace("length = 60\n", "")
     )
     (folder / "contexts.toml").write_text(
@@ -524,7 +541,7 @@ def test_fields_that_a_vcf_cannot_hold_are_refused(fields, message):
 
 
 def test_endings_say_what_is_written(folder, tmp_path):
-    experiment = cg.experiments.variants(
+    experiment = cg.experiments.variant_effects(
         folder / "calls.vcf", folder / "genome.fa", length=LENGTH
     )
     share = cg.FunctionPredictor(

@@ -148,7 +148,7 @@ def test_a_genome_in_the_place_of_variants_is_refused(genome, vcf):
     with refused(message):
         variant_windows(genome, path, length=9)
     with refused(message):
-        cg.experiments.variants(genome, path, length=9)
+        cg.experiments.variant_effects(genome, path, length=9)
     with refused(message):
         cg.mpra.variant_tiles(genome, path, insert_length=9)
 

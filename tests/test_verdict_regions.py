@@ -15,8 +15,8 @@ from scipy import optimize
 
 import causalgia as cg
 from causalgia.errors import ContrastError, DecisionError, EstimateError
-from causalgia.multiplicity import placebo_fences
 from causalgia.multiplicity.placebo import (
+    placebo_fences,
     placebo_region,
     placebos_needed,
     rank_errors,
@@ -82,7 +82,9 @@ def test_a_region_in_sd_names_whose_sd_it_is() -> None:
         rope_region(Rope.parse("0.2 sd"), named, 0.0).label
         == "0.2 sd of the contrast of tasks in the placebo arm = ±0.4"
     )
-    with pytest.raises(DecisionError, match=r"belongs to cg.experiments.variants"):
+    with pytest.raises(
+        DecisionError, match=r"belongs to cg.experiments.variant_screen"
+    ):
         rope_region(Rope.parse("matched"), table, 0.0)
     with pytest.raises(
         DecisionError,

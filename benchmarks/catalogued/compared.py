@@ -36,7 +36,9 @@ def found(
         warnings.simplefilter("always", cg.errors.CausalgiaWarning)
         outcomes = cg.run(case.experiment, case.oracle, rng=0, progress=False)
         answer = case.experiment.analyze(outcomes, rng=0)
-    truth = case.oracle.true_ace(case.experiment, n_units=n)
+    truth = case.truth
+    if truth is None:
+        truth = case.oracle.true_ace(case.experiment, n_units=n)
     results = {
         "design": design_in_words(case),
         "sentences": list(answer.sentences),
@@ -80,8 +82,9 @@ def against_truth(answer: cg.experiments.Answer, truth: xr.DataArray) -> Results
     )
     exact = noise <= _EXACT
     z = np.divide(off, noise, out=np.zeros_like(off), where=~exact)
-    limit = stats.t.ppf(
-        1 - ERROR / (2 * z.size), np.clip(estimates["df"].to_numpy(), 1, 1e9)
+    df = estimates["df"].to_numpy() if "df" in estimates else 1e9  # exact: no se
+    limit = np.broadcast_to(
+        stats.t.ppf(1 - ERROR / (2 * z.size), np.clip(df, 1, 1e9)), z.shape
     )
     worst = np.unravel_index(np.argmax(np.abs(z) - limit), z.shape)
     verdicts = answer.decisions.sel(
@@ -125,12 +128,11 @@ def judged(decisions: xr.Dataset, truth: np.ndarray, se: np.ndarray) -> tuple[in
         decisions[name].to_numpy() for name in ("rope_lower", "rope_upper", "verdict")
     )
     clear = np.minimum(np.abs(truth - low), np.abs(truth - high)) > CLEAR * se
-    words = (
-        ("higher", "lower", "within")
-        if np.isin(word, ("higher", "lower", "within")).any()
-        else ()
-    )
-    up, down, inside = words or ("increases", "decreases", "negligible")
+    up, down, inside = "increases", "decreases", "negligible"
+    if "larger" in word:  # among matched variants, which ask for no direction
+        up, down, inside = "larger", "larger", "within"
+    elif np.isin(word, ("higher", "lower", "within")).any():
+        up, down, inside = "higher", "lower", "within"
     right = np.where(truth > high, up, np.where(truth < low, down, inside))
     return int((clear & (word != right) & (word != "undecided")).sum()), int(
         clear.sum()
@@ -172,7 +174,10 @@ def _rows(
         strict=True,
     ):
         row = estimates.isel(contrast=int(i), task=int(j))
-        numbers = {name: float(row[name]) for name in ("ace", "se", "lower", "upper")}
+        numbers = {  # an exact effect is its interval
+            name: float(row[name if name in row else "ace"])
+            for name in ("ace", "se", "lower", "upper")
+        }
         named = {
             "contrast": str(row["contrast"].item()),
             "task": str(row["task"].item()),

@@ -340,7 +340,7 @@ def splice_recall(
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         chosen, broken = splice_variants(folder, n)
-        experiment = cg.experiments.variants(
+        experiment = cg.experiments.variant_screen(
             chosen,
             folder / "genome.fa",
             length=181,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -71,7 +71,8 @@ from causalgia.results_folder import (
 
 if TYPE_CHECKING:
     from causalgia._discover import Discovery
-    from causalgia.choices import Align, Schema
+    from causalgia.choices import Schema
+    from causalgia.design import MatchedVariants
     from causalgia.experiments import Answer, Experiment
     from causalgia.ropes import Rope
     from causalgia.sequences import Variant
@@ -412,6 +413,7 @@ _TRIAL_OPTIONS = (
     *("calls", "out", "device", "force", "same_answers", "dask", "workers"),
     *("as_json", "quiet", "all_rows", "sentences", "notes"),
 )
+_KINDS = ("variant_screen", "variant_effects")
 _NEEDED = {
     "genome": "--genome FASTA",
     "predictor": "--predictor TOML",
@@ -577,8 +579,11 @@ def score_variants(
     Answers are saved during the run; the same command resumes after Ctrl-C, a kill or a
     full disk.
 
-    Options may also be given in a trial file, with [experiment] of kind = "variants",
-    [null] of kind = "matched_variants" and [predictor].
+    With --null none the effects stand alone, without ranks.
+
+    Options may also be given in a trial file, with [experiment] of kind =
+    "variant_screen", [null] of kind = "matched_variants" and [predictor]; kind =
+    "variant_effects", without [null], is that of --null none.
 
     Example:   causalgia variants calls.vcf --genome hg38.fa --predictor net.toml --length 2114 --out scored
 
@@ -586,8 +591,8 @@ def score_variants(
 
     Example:   causalgia variants trial.toml --out scored
     """
-    from causalgia.experiments import variants as experiment_of
-    from causalgia.experiments._variants import listed_of
+    from causalgia.experiments import variant_effects, variant_screen
+    from causalgia.experiments.kit.matched_trial import listed_of
     from causalgia.trial_file import read_predictor_spec
 
     check_usable(out)
@@ -639,23 +644,22 @@ def score_variants(
                 f"{given[0]} is of null variants, and --null none has none: leave one "
                 "of them out"
             )
-        matched = _null_model(null, match, min_nulls, rng)
-        settings: dict[str, Any] = (
-            {} if matched is None else {"null": matched, "n_null": n_null, "tail": tail}
-        )
-        region = None if rope is None else _region(rope, null)
+        settings: dict[str, Any] = {
+            "length": length,
+            "read_out": read_out,
+            "align": align,
+            "skip": reasons,
+        }
+        if rope is not None:
+            settings["rope"] = _region(rope, null)
+        experiment_of: Callable[..., Experiment] = variant_effects
+        if null != "none":
+            experiment_of = variant_screen
+            settings["null"] = _null_model(null, match, min_nulls, rng)
+            settings |= {"n_null": n_null, "tail": tail}
         at = genome.absolute()
         loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
-        experiment = experiment_of(
-            chosen,
-            at,
-            length=length,
-            read_out=read_out,
-            align=cast("Align | None", align),
-            rope=region,
-            skip=reasons,
-            **settings,
-        )
+        experiment = experiment_of(chosen, at, **settings)
     listed = listed_of(experiment)
     n = experiment.n_units if listed is None else len(listed.listed)
     n_skipped = 0 if listed is None else len(listed.skipped)
@@ -701,20 +705,14 @@ def _of_trial_file(path: Path, device: str | None) -> tuple[Experiment, Any, Pat
     """Return the experiment of a trial file, its predictor, and the file of its
     variants with its schema.
     """
-    from causalgia.design import NullModel
     from causalgia.trial_file import read_spec
 
     spec = read_spec(path)
-    if spec.experiment is None or spec.experiment.kind != "variants":
+    if spec.experiment is None or spec.experiment.kind not in _KINDS:
         raise DesignError(
-            f'{path}: has no [experiment] with kind = "variants"; causalgia run '
+            f"{path}: has no [experiment] with kind = "
+            f"{' or '.join(map(json.dumps, _KINDS))}; causalgia run "
             f"{shell_word(path)} runs other trials"
-        )
-    if isinstance(spec.experiment.null, NullModel):
-        raise DesignError(
-            f"{path}: [null] is of sequences, so effects are averaged over them: "
-            f"causalgia run {shell_word(path)} does that; here [null] is of kind "
-            "'matched_variants', or left out"
         )
     settings = spec.experiment.settings
     loaded = load_predictor_spec(spec.predictor, path, device)
@@ -807,11 +805,9 @@ def _region(rope: str, null: str) -> Rope:
     return region
 
 
-def _null_model(null: str, match: str, min_nulls: int, rng: int) -> Any:
+def _null_model(null: str, match: str, min_nulls: int, rng: int) -> MatchedVariants:
     from causalgia.design import MatchedVariants
 
-    if null == "none":
-        return None
     if null not in _NOT_SEQUENCES and not Path(null).is_file():
         words = (*_NOT_SEQUENCES, "none")
         raise DesignError(

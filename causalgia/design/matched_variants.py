@@ -55,10 +55,11 @@ class MatchedVariants(Choice):
     """The null model of variants: variants elsewhere that match the given ones in the
     chosen keys.
 
-    Use it to test whether a variant's effect is large: ``cg.experiments.variants(vcf,
-    fasta, length=..., null=cg.MatchedVariants(of="genome"))``. A variant's effect in
-    its own sequence is exact for a predictor; its null distribution is that of variants
-    exchangeable with it.
+    Use it to test whether a variant's effect is large:
+    ``cg.experiments.variant_screen(vcf, fasta, length=...,
+    null=cg.MatchedVariants(of="genome"))``. A variant's effect in its own sequence is
+    exact for a predictor; its null distribution is that of variants exchangeable with
+    it.
 
     Parameters
     ----------

@@ -46,7 +46,10 @@ if TYPE_CHECKING:
     from causalgia.experiments._tile_interactions import tile_interactions
     from causalgia.experiments._tile_placement import tile_placement
     from causalgia.experiments._tile_search import tile_search
-    from causalgia.experiments._variants import variants
+    from causalgia.experiments._variant_effects import variant_effects
+    from causalgia.experiments._variant_screen import variant_screen
+    from causalgia.experiments._variants import variants as variants
+    from causalgia.experiments._variants_across_contexts import variants_across_contexts
     from causalgia.experiments.kit.answer import (
         Answer as Answer,
         Finding,
@@ -102,8 +105,10 @@ __all__ = [
     "tile_interactions",
     "tile_placement",
     "tile_search",
+    "variant_effects",
     "variant_frame",
-    "variants",
+    "variant_screen",
+    "variants_across_contexts",
     "write_variants",
 ]
 

@@ -107,8 +107,8 @@ def kmer_screen(
     rope
         Region of practical equivalence, in every form that `causalgia.Rope.parse`
         reads. ``"placebo outliers"`` is five standard deviations about the random
-        sequences (`causalgia.multiplicity.placebo_fences`), ``"placebo"`` their central
-        95 %, with directions by ranks.
+        sequences, of the normal distribution through their 10, 50 and 90 % quantiles;
+        ``"placebo"`` their central 95 %, with directions by ranks.
 
     Returns
     -------

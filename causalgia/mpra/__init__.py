@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     )
     from causalgia.mpra.fits import average, fit
     from causalgia.mpra.formats import (
-        given_name,
         igvf_table,
         read_igvf,
         read_library,
@@ -68,7 +67,6 @@ __all__ = [
     "counts_of",
     "filter",
     "fit",
-    "given_name",
     "igvf_table",
     "library",
     "power",

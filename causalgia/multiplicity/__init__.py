@@ -19,14 +19,13 @@ if TYPE_CHECKING:
         selected_intervals,
         simultaneous as simultaneous,
     )
-    from causalgia.multiplicity.placebo import placebo_fences, placebo_rank
+    from causalgia.multiplicity.placebo import placebo_rank
     from causalgia.multiplicity.rank_sets import rank_intervals
 else:
     __getattr__, __dir__ = on_first_use(__name__)
 
 __all__ = [
     "hierarchical_q",
-    "placebo_fences",
     "placebo_rank",
     "rank_intervals",
     "selected_intervals",

@@ -108,8 +108,7 @@ def rope_region(rope: Rope, effects: xr.Dataset, null: float) -> Region:
             argument="rope",
             value="matched",
             need="is the range of matched null variants, which these effects have none "
-            "of: it belongs to cg.experiments.variants(..., "
-            "null=cg.MatchedVariants(of=...))",
+            "of: it belongs to cg.experiments.variant_screen",
             cure=("else ", *WAYS),
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []

@@ -416,7 +416,7 @@ def read_variants(
         ``.``), ``"N"`` (other letters than A, C, G, T), ``"unchanged"`` (both alleles
         are equal), ``"repeated"``, ``"malformed"`` (a line that cannot be parsed), or
         ``"all"`` of these. Those that a genome tells
-        (`causalgia.experiments.variants`) are accepted and mean nothing here.
+        (`causalgia.experiments.variant_effects`) are accepted and mean nothing here.
 
     Raises
     ------

@@ -238,8 +238,8 @@ def check_matched_region(analysis: Analysis, design: Design) -> None:
     if is_matched_rope(analysis.rope) and not hasattr(design, "matched"):
         raise DesignError(
             "[analysis]: rope = 'matched' is the range of matched null variants, which "
-            "this design has none of: it belongs to cg.experiments.variants(..., "
-            "null=cg.MatchedVariants(...)); give two numbers, '0.2 sd' or 0"
+            "this design has none of: it belongs to cg.experiments.variant_screen; "
+            "give two numbers, '0.2 sd' or 0"
         )
 
 

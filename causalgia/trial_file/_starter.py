@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from causalgia import experiments
-from causalgia.design import NullModel, Uniform
+from causalgia.design import MatchedVariants, NullModel, Uniform
 from causalgia.errors import shell_word
 from causalgia.experiments import entries
 from causalgia.trial_file.trial_tables import experiment_parameters, toml_key
@@ -248,19 +248,21 @@ def _null_table(takes: Mapping[str, Parameter]) -> str:
     if "null" not in takes:
         return ""
     default = takes["null"].default
-    if default is None:
-        return (
-            "# [null]                   # sampled contexts; left out: their own\n"
-            '# kind = "uniform"\n'
-            "# length = 200\n"
-        )
-    null = default if isinstance(default, NullModel) else Uniform(length=41)
+    null: Any = Uniform(length=41)
+    what = "where backgrounds come from"
     other = '# or: kind = "dinucleotide_shuffle" with of = "peaks.fa.gz"\n'
+    if isinstance(default, NullModel):
+        null = default
+    elif isinstance(default, MatchedVariants):
+        null, what = default, "where null variants lie, and what they share"
+        other = (
+            '# or: of = "peaks.fa.gz", sequences of the window\'s length or longer\n'
+        )
     lines = "".join(
         f"{toml_key(key)} = {toml_value(value)}\n"
         for key, value in null.to_dict().items()
     )
-    return f"[null]                     # where backgrounds come from\n{lines}{other}"
+    return f"[null]                     # {what}\n{lines}{other}"
 
 
 def _setting_text(setting: Setting) -> str:
@@ -351,6 +353,7 @@ _ORACLE_SETTINGS: dict[str, Mapping[str, Any]] = {
 }
 _EXPERIMENT_SETTINGS: dict[str, Mapping[str, Any]] = {
     "motif_screen": {"motifs": ["GATA1", "FOS::JUN", "GABPA", "HNF4A", "SP1", "CTCF"]},
+    "variant_screen": {"n_null": 2_000, "rope": "matched"},
 }
 
 
@@ -388,7 +391,7 @@ def experiment_example(kind: str) -> Example:
     Example(settings={}, files={}, zoo='rbfox1_like')
     """
     takes, zoo = experiment_parameters(kind), entries()[kind].zoo
-    if "null" in takes and takes["null"].default is not None:  # sampled backgrounds
+    if "null" in takes and "vcf" not in takes:  # sampled backgrounds
         given = _EXPERIMENT_SETTINGS.get(kind, _ORACLE_SETTINGS.get(zoo, {}))
         return Example(settings=given, zoo=zoo)
     needed = [
@@ -397,6 +400,7 @@ def experiment_example(kind: str) -> Example:
         if p.default is Parameter.empty or name in _SETTINGS_OVER_DEFAULTS
     ]
     settings = {name: _SETTINGS[name] for name in needed if name in _SETTINGS}
+    settings |= _EXPERIMENT_SETTINGS.get(kind, {})
     named = [
         value
         for value in settings.values()
@@ -416,7 +420,10 @@ def experiment_example(kind: str) -> Example:
                 f"example_{number + 1}\t{at + 1}\tv{number + 1}\t{letters[at]}\t{alternate}"
             )
         files[settings["vcf"]] = "\n".join(lines) + "\n"
-    return Example(settings=settings, files=files, zoo="long_range")
+    in_short = kind in ("variant_screen", "variants_across_contexts")
+    return Example(
+        settings=settings, files=files, zoo=zoo if in_short else "long_range"
+    )
 
 
 _PLANTED: dict[str, Mapping[int, str]] = {

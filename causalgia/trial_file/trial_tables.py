@@ -35,7 +35,9 @@ from causalgia.design.arms import INTERVENTIONS
 from causalgia.design.matched_variants import MatchedVariants
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.errors import CausalgiaError, DesignError, quoted
-from causalgia.experiments import Experiment, build, entries
+from causalgia.experiments import Experiment, build
+from causalgia.experiments.kit.experiment import check_experiment_name
+from causalgia.former_names import FORMER_EXPERIMENTS
 from causalgia.inputs import is_file
 from causalgia.sequences import read_sequences
 
@@ -170,16 +172,18 @@ def check_tables(plain: Table) -> None:
         check_table(plain["mpra"], "[mpra]", MPRA)
     if "experiment" in plain:
         check_key(plain["experiment"], "kind", "[experiment]")
+        if str(plain["experiment"]["kind"]) in FORMER_EXPERIMENTS:
+            check_experiment_name(plain["experiment"]["kind"])
     if "null" in plain:
         experiment = plain.get("experiment", {}).get("kind")
         if (
             plain["null"].get("kind") == MatchedVariants.kind
-            and experiment != "variants"
+            and experiment != "variant_screen"
         ):
             raise DesignError(
                 f"[null]: kind = {quoted(MatchedVariants.kind)} is the null model of "
                 "variants: it needs [experiment] "
-                'with kind = "variants", vcf, fasta and length'
+                'with kind = "variant_screen", vcf, fasta and length'
             )
         check_null(plain["null"])
     for name, arm in plain.get("arms", {}).items():
@@ -575,11 +579,8 @@ def experiment_parameters(kind: object) -> dict[str, Parameter]:
     >>> list(experiment_parameters("copies"))
     ['null', 'motif', 'at', 'control', 'n_units', 'rope']
     """
-    known = entries()
-    if not isinstance(kind, str) or kind not in known:
-        near = nearest(str(kind), known) or f"; there are {', '.join(known)}"
-        raise DesignError(f"there is no experiment {shown(kind)}{near}")
-    return dict(inspect.signature(getattr(experiments, kind)).parameters)
+    check_experiment_name(kind)
+    return dict(inspect.signature(getattr(experiments, str(kind))).parameters)
 
 
 def _check_other_tables(
@@ -637,6 +638,12 @@ def _check_settings(
     null: NullModel | MatchedVariants | None,
 ) -> None:
     standing_in = _null_parameter(takes)
+    if null is not None and standing_in == "vcf":
+        raise DesignError(
+            f"experiment '{kind}' is of variants in their own contexts and takes no "
+            "[null]: leave it out, or give kind = 'variant_screen' (with null variants) "
+            "or 'variants_across_contexts' (with sequences)"
+        )
     if null is not None and standing_in in settings:
         raise DesignError(
             f"[experiment]: {standing_in} and [null] are both given; keep one of them"

@@ -31,6 +31,15 @@ def vcf(path, rows):
     return path
 
 
+def of_variants(settings):
+    """The experiment that takes these settings."""
+    if "n_units" in settings:
+        return cg.experiments.variants_across_contexts
+    if "null" in settings:
+        return cg.experiments.variant_screen
+    return cg.experiments.variant_effects
+
+
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "g.fa").write_text(f">c\n{GENOME}\n>n\n{GENOME[:100]}N{GENOME[100:]}\n")
@@ -53,8 +62,8 @@ BAD = {
 def test_a_variant_is_refused_and_its_cure_leaves_it_out(folder, reason):
     path = vcf(folder / "v.vcf", enumerate([*GOOD, BAD[reason]]))
     with pytest.raises(CausalgiaError, match=f"skip='{reason}'"):
-        cg.experiments.variants(path, folder / "g.fa", length=61)
-    experiment = cg.experiments.variants(
+        cg.experiments.variant_effects(path, folder / "g.fa", length=61)
+    experiment = cg.experiments.variant_effects(
         path, folder / "g.fa", length=61, skip=reason, rope=(-0.1, 0.1)
     )
     answer = experiment.analyze(
@@ -77,9 +86,11 @@ def test_lines_with_a_letter_in_the_window_or_without_a_chromosome(folder):
     rows = "".join(f"c\t{p}\tv{p}\t{r}\t{a}\n" for p, r, a in GOOD)
     path.write_text(rows + f"n\t90\tw\t{GENOME[89]}\t{other(90)}\nx\t90\ty\tA\tC\n")
     with pytest.raises(CausalgiaError, match="skip='chromosome'"):
-        cg.experiments.variants(path, folder / "g.fa", length=61, skip="N")
+        cg.experiments.variant_effects(path, folder / "g.fa", length=61, skip="N")
     with pytest.raises(CausalgiaError, match="skip='N'"):
-        cg.experiments.variants(path, folder / "g.fa", length=61, skip="chromosome")
+        cg.experiments.variant_effects(
+            path, folder / "g.fa", length=61, skip="chromosome"
+        )
     for settings in (
         {"length": 61},
         {"null": cg.Uniform(length=61), "n_units": 10},
@@ -91,7 +102,7 @@ def test_lines_with_a_letter_in_the_window_or_without_a_chromosome(folder):
             "n_null": 50,
         },
     ):
-        experiment = cg.experiments.variants(
+        experiment = of_variants(settings)(
             path, folder / "g.fa", skip="all", rope=(-0.1, 0.1), **settings
         )
         answer = experiment.analyze(
@@ -105,7 +116,9 @@ def test_a_list_of_another_assembly_is_refused_even_so(folder):
     rows = [(p, other(p), GENOME[p - 1]) for p in range(60, 160, 10)]
     path = vcf(folder / "v.vcf", enumerate(rows))
     with pytest.raises(CausalgiaError, match="too many to leave out"):
-        cg.experiments.variants(path, folder / "g.fa", length=61, skip="mismatch")
+        cg.experiments.variant_effects(
+            path, folder / "g.fa", length=61, skip="mismatch"
+        )
 
 
 def test_nothing_left_and_unknown_reasons_are_refused(folder):
@@ -184,7 +197,7 @@ def test_a_line_that_cannot_be_parsed(folder, row):
         found = read_vcf(path, skip=reasons)
         assert len(found) == len(GOOD)
         assert [(x.line, x.reason) for x in found.skipped] == [(13, "malformed")]
-    experiment = cg.experiments.variants(
+    experiment = cg.experiments.variant_effects(
         path, folder / "g.fa", length=61, skip="all", rope=(-0.1, 0.1)
     )
     answer = experiment.analyze(
@@ -232,8 +245,8 @@ def test_an_indel_in_a_repeat_that_its_window_does_not_show(folder, settings):
     (folder / "r.fa").write_text(f">c\n{genome}\n")
     path = vcf(folder / "v.vcf", enumerate([*GOOD[:5], (121, "GCA", "G")]))
     with pytest.raises(CausalgiaError, match=r"'v5': both alleles .*skip='unchanged'"):
-        cg.experiments.variants(path, folder / "r.fa", **settings)
-    experiment = cg.experiments.variants(
+        of_variants(settings)(path, folder / "r.fa", **settings)
+    experiment = of_variants(settings)(
         path, folder / "r.fa", skip="unchanged", rope=(-0.1, 0.1), **settings
     )
     answer = experiment.analyze(

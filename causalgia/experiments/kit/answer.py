@@ -390,8 +390,8 @@ _FIRST_COLUMNS = (
 
 
 def variant_frame(answer: Answer) -> pd.DataFrame:
-    """Return the answer of `causalgia.experiments.variants` as a tidy table: a row for
-    each variant, task and model.
+    """Return the answer of an experiment on variants as a tidy table: a row for each
+    variant, task and model.
 
     Columns ``variant, task, chromosome, position`` (counted from 1, as in a VCF),
     ``reference, alternate`` and the variables of the finding ``"variants"``.
@@ -405,7 +405,8 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
     if "variants" not in answer.findings:
         raise OutcomesError(
             "the answer has no finding 'variants': it is that of "
-            "cg.experiments.variants with keep='outcomes' or 'effects'"
+            "cg.experiments.variant_effects, variant_screen and "
+            "variants_across_contexts with keep='outcomes' or 'effects'"
         )
     table = answer.findings["variants"]
     frame = table.to_dataframe().reset_index()
@@ -426,7 +427,9 @@ def write_variants(
     Parameters
     ----------
     answer
-        From ``experiment.analyze`` of `causalgia.experiments.variants`.
+        From ``experiment.analyze`` of `causalgia.experiments.variant_screen`,
+        `causalgia.experiments.variant_effects` or
+        `causalgia.experiments.variants_across_contexts`.
     path
         File to write; its ending says what. Text in tables is escaped against
         spreadsheet formulas. In a VCF each task has fields such as ``CG_K562_effect``
@@ -452,7 +455,7 @@ def write_variants(
     >>> _ = (folder / "two.vcf").write_text(
     ...     "chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n"
     ... )
-    >>> experiment = cg.experiments.variants(
+    >>> experiment = cg.experiments.variant_effects(
     ...     folder / "two.vcf", folder / "genome.fa", length=40
     ... )
     >>> answer = experiment.analyze(

@@ -31,6 +31,7 @@ from causalgia.errors import (
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.listed_rows import skipped_finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
+from causalgia.former_names import FORMER_EXPERIMENTS
 from causalgia.inputs import as_html
 from causalgia.schema import check_dataset
 from causalgia.sequences import Sequences
@@ -518,7 +519,9 @@ _EXPERIMENT_NAMES = (
     "flanks",
     "motif_pair",
     "motif_pairs",
-    "variants",
+    "variant_effects",
+    "variant_screen",
+    "variants_across_contexts",
     "dose_response",
     "arrangement_screen",
     "fractional_factorial",
@@ -568,12 +571,7 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
     >>> build("copies", settings={"at": [4, 12], "n_units": 100}).n_units
     100
     """
-    if name not in _EXPERIMENT_NAMES:
-        near = nearest(str(name), _EXPERIMENT_NAMES)
-        raise DesignError(
-            "there is no experiment "
-            f"{quoted(name)}{near or '; there are ' + ', '.join(_EXPERIMENT_NAMES)}"
-        )
+    check_experiment_name(name)
     function: Callable[..., Experiment] = getattr(_module_of(name), name)
     takes = inspect.signature(function).parameters.values()
     known = [
@@ -588,6 +586,27 @@ def build(name: str, *arguments: Any, settings: Mapping[str, Any]) -> Experiment
                 f"{quoted(key)}{nearest(key, known) or '; it takes ' + ', '.join(known)}"
             )
     return function(*arguments, **settings)
+
+
+def check_experiment_name(name: object) -> None:
+    """Raise DesignError if the catalogue has no experiment of a name; suggests the
+    nearest, or what took the place of a former one.
+
+    Examples
+    --------
+    >>> check_experiment_name("copis")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: there is no experiment 'copis'; did you mean 'copies'?
+    """
+    if isinstance(name, str) and name in _EXPERIMENT_NAMES:
+        return
+    hint = (
+        FORMER_EXPERIMENTS.get(str(name))
+        or nearest(str(name), _EXPERIMENT_NAMES)
+        or f"; there are {', '.join(_EXPERIMENT_NAMES)}"
+    )
+    raise DesignError(f"there is no experiment {quoted(name)}{hint}")
 
 
 def _module_of(name: str) -> ModuleType:

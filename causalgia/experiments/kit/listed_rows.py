@@ -4,20 +4,86 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from causalgia.choices import VARIANT_SKIPS, Schema
+from causalgia.errors import DesignError, quoted
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.skipped_inputs import (
+    Skip,
     Skipped,
+    as_skip,
     skip_sentence,
     skipped_table,
 )
+from causalgia.sequences.variant_files import Variant, read_variants
 
 if TYPE_CHECKING:
     import xarray as xr
+
+#: verdict -> the verb of a sentence that counts variants
+VERDICTS_OF_MANY = {
+    "increases": "increase",
+    "decreases": "decrease",
+    "negligible": "negligible",
+    "undecided": "undecided",
+}
+
+
+class ListOfVariants(NamedTuple):
+    """Variants as they were given, and the reasons for which some are left out."""
+
+    chosen: tuple[Any, ...]
+    skip: frozenset[str]
+
+
+def list_of_variants(
+    vcf: str | PathLike[str] | Sequence[Variant], *, schema: Schema, skip: Skip
+) -> ListOfVariants:
+    """Return the variants of a file or a sequence, and the reasons of `skip`.
+
+    Raises
+    ------
+    DesignError
+        If `schema` is given for variants that are of no file.
+    SequenceError
+        As `causalgia.sequences.read_variants`.
+
+    Examples
+    --------
+    >>> list_of_variants([Variant("1", 4, "A", "G")], schema="vcf", skip="N").skip
+    frozenset({'N'})
+    """
+    if schema != "vcf" and not isinstance(vcf, str | PathLike):
+        raise DesignError(
+            f"schema={quoted(schema)} is for a file, and variants were given: leave it "
+            "out"
+        )
+    reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
+    given: Any = vcf
+    if isinstance(vcf, str | PathLike):
+        given = read_variants(vcf, schema=schema, skip=skip)
+    if not isinstance(given, tuple):  # that of a file knows what was left out
+        given = tuple(given) if isinstance(given, Iterable) else (given,)
+    return ListOfVariants(given, reasons)
+
+
+def variant_labels(chosen: Sequence[Variant]) -> dict[str, dict[str, Any]]:
+    """Return where each variant is, and its alleles: coordinate -> variant -> value.
+
+    Examples
+    --------
+    >>> variant_labels([Variant("1", 4, "A", "G", "rs1")])["position"]
+    {'rs1': 4}
+    """
+    return {
+        name: {x.name: getattr(x, name) for x in chosen}
+        for name in ("chromosome", "position", "reference", "alternate")
+    }
 
 
 def skipped_finding(skipped: Sequence[Skipped]) -> dict[str, xr.Dataset]:

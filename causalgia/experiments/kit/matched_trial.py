@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
@@ -546,3 +547,14 @@ def draw_largest_variants(answer: Answer) -> Axes:
     from causalgia.plot import forest
 
     return forest(largest_contrasts(answer.decisions), task=answer.tasks[0])
+
+
+def listed_of(experiment: Experiment) -> ListedVariants | None:
+    """Return the lines that an experiment of variants was made of; None for another
+    experiment.
+    """
+    if isinstance(experiment, MatchedTrial):
+        return experiment.listed
+    read = experiment.entry.read
+    first = read.args[0] if isinstance(read, partial) and read.args else None
+    return first if isinstance(first, ListedVariants) else None

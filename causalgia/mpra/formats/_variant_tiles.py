@@ -20,7 +20,7 @@ from causalgia.checks import as_int, is_whole
 from causalgia.choices import VARIANT_SKIPS
 from causalgia.design import Arm, Design, EmbedEach, Genomic, Untreated
 from causalgia.errors import LibraryError, SequenceError, quoted
-from causalgia.experiments._variants import replaced_strings, window_loci
+from causalgia.experiments.kit.own_contexts import replaced_strings, window_loci
 from causalgia.inputs import to_csv
 from causalgia.mpra.formats.text_tables import write_text
 from causalgia.mpra.libraries.constructs import data_table, find_row
@@ -244,7 +244,7 @@ def variant_tiles(
         names of the genome.
     skip
         Reasons for which variants are left out instead of refused, or ``"all"``, as in
-        `causalgia.experiments.variants`. ``"long"``: an allele that leaves the insert at
+        `causalgia.experiments.variant_effects`. ``"long"``: an allele that leaves the insert at
         one of the offsets; ``"edge"`` and ``"N"`` are about all windows of a variant.
         `VariantTiles.skipped` lists them.
 

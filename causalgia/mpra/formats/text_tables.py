@@ -53,8 +53,7 @@ def check_names(names: Sequence[str], place: str) -> None:
         raise LibraryError(
             f"{place}: {', '.join(map(quoted, odd[:NAMES_SHOWN]))}{more}: a name begins "
             "with a letter and has letters, digits and + = _ . : - only; rename "
-            "(vendor_name() writes other characters as =HH, and given_name() reads "
-            "them back)"
+            "(cg.mpra.vendor_name writes other characters as =HH)"
         )
     if len(set(names)) < len(names):
         seen: set[str] = set()
