@@ -17,6 +17,7 @@ from causalgia.choices import (
     VARIANT_SKIPS,
     requested_parts,
 )
+from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.folder import (
     ANSWER,
     DECISIONS,
@@ -34,7 +35,6 @@ from causalgia.cli.folder import (
     write_effects,
     write_text,
 )
-from causalgia.cli.one_line_errors import StoppedError, in_shell
 from causalgia.cli.option_groups import (
     ArmsOption,
     DaskOption,
@@ -47,6 +47,7 @@ from causalgia.cli.option_groups import (
 )
 from causalgia.cli.options import dask_client, load_predictor_spec
 from causalgia.cli.output import echo, output, record, records
+from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import (
     print_answers,
     print_parts,
