@@ -67,7 +67,6 @@ from causalgia.errors import (
     MissingExtraError,
     SequenceError,
     StoreError,
-    Wording,
     install_command,
     quoted,
 )
@@ -83,6 +82,7 @@ from causalgia.experiments.kit.joint_effects import (
     joint_effect,
     scales_tried,
 )
+from causalgia.mentions import Wording
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate

@@ -45,10 +45,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from causalgia.mentions import NOT_GIVEN, Mention, plain, with_mentions
 
 __all__ = [
     "ArgumentError",
@@ -351,20 +353,6 @@ def _cut(text: str, most: int) -> str:
     return f"{text[: most - end - 3]}...{text[-end:]}"
 
 
-class _NotGiven:
-    """The type of `NOT_GIVEN`."""
-
-    def __repr__(self) -> str:
-        return "NOT_GIVEN"
-
-    def __reduce__(self) -> str:
-        return "NOT_GIVEN"
-
-
-NOT_GIVEN = _NotGiven()
-"""Stands for no value, where None is a value."""
-
-
 class ShortNumber(float):
     """A number that messages write without the rounding of its last digit.
 
@@ -417,28 +405,7 @@ class Setting:
         return f"{self.name}{equals}{'' if plain is NOT_GIVEN else quoted(plain)}"
 
 
-@dataclass(frozen=True)
-class Wording:
-    """Words that a user of Python reads otherwise than one of the shell: a way out that
-    is a function there and an option, a key or a command here.
-
-    Examples
-    --------
-    >>> error = CausalgiaError(
-    ...     need="no arms", cure=Wording("use cg.cross()", shell="write [arms]")
-    ... )
-    >>> str(error), error.text(lambda part: str(part))
-    ('no arms; use cg.cross()', 'no arms; write [arms]')
-    """
-
-    python: str
-    shell: str
-
-    def __str__(self) -> str:
-        return self.python
-
-
-Part: TypeAlias = "str | Setting | Wording | BaseException"
+Part: TypeAlias = "str | Setting | BaseException"
 Parts: TypeAlias = "Part | tuple[Part, ...]"
 _FIELDS = (
     *("argument", "value", "need", "cure", "example", "then", "places", "code"),
@@ -448,9 +415,35 @@ _MOST_VALUES = 100
 
 
 def _parts(parts: Parts) -> tuple[Part, ...]:
-    if isinstance(parts, tuple):
-        return parts
-    return (parts,) if parts != "" else ()
+    """Return parts without marks: each mention in a text is a part of its own."""
+    given = parts if isinstance(parts, tuple) else (parts,)
+    return tuple(
+        one
+        for part in given
+        for one in (
+            with_mentions(part)
+            if isinstance(part, str) and not isinstance(part, Mention)
+            else (part,)
+        )
+    )
+
+
+def _flat(parts: tuple[Part, ...]) -> list[str | Setting]:
+    """Return parts with those of an error in its place."""
+    flat: list[str | Setting] = []
+    for part in parts:
+        if isinstance(part, CausalgiaError):
+            flat += part.parts
+        else:
+            flat.append(part if isinstance(part, str | Setting) else str(part))
+    return flat
+
+
+def _message_parts(message: object) -> tuple[Part, ...]:
+    text = str(message)
+    if len(text) > 2 * _MESSAGE_LETTERS:  # an error holds no long text
+        text = as_message(plain(text))
+    return _parts(text)
 
 
 def _plain(value: object) -> object:
@@ -530,15 +523,39 @@ class CausalgiaError(Exception):
         in_toml: bool = False,
     ) -> None:
         self.argument, self.value, self.example = argument, _plain(value), example
-        self.need: tuple[Part, ...] = _parts(need or as_message(message))
+        self.need: tuple[Part, ...] = _parts(need) or _message_parts(message)
         self.cure: tuple[Part, ...] = _parts(cure)
         self.then: tuple[Part, ...] = _parts(then)
         self.places, self.code, self.in_toml = places, code, in_toml
-        super().__init__(as_message(self.text()), *more)
+        super().__init__(self.text(), *more)
 
-    def text(self, render: Callable[[str | Setting], str] = str) -> str:
-        """Return the message, with its texts and settings as `render` writes them: by
-        default as in Python.
+    @property
+    def parts(self) -> tuple[str | Setting, ...]:
+        """The parts of the message in order: texts, mentions and settings.
+
+        Examples
+        --------
+        >>> DesignError("give ``rope=``", places=("trial.toml",)).parts
+        ('trial.toml', ': ', 'give ', 'rope=')
+        """
+        need = _flat(self.need)
+        words: list[str | Setting] = []
+        for place in self.places:
+            words += [place, ": "]
+        if self.argument:
+            words.append(Setting(self.argument, self.value, self.in_toml))
+            begins = str(need[0])[:1] if need else ""
+            words += [] if begins in (":", ";", ",", "") else [" "]
+        words += need
+        if self.cure:
+            words += ["; ", *_flat(self.cure)]
+        if self.example is not NOT_GIVEN:
+            example = Setting(self.argument, self.example, self.in_toml)
+            words += ["; for example ", example]
+        return (*words, *_flat(self.then))
+
+    def text(self) -> str:
+        """Return the message as Python prints it.
 
         Examples
         --------
@@ -547,34 +564,8 @@ class CausalgiaError(Exception):
         ... )
         >>> error.text()
         'rope=95 is one number; for example rope=(-0.1, 0.1)'
-        >>> error.text(lambda part: part if isinstance(part, str) else f"--{part.name}")
-        '--rope is one number; for example --rope'
         """
-
-        def as_text(parts: tuple[Part, ...]) -> str:
-            return "".join(
-                part.text(render)
-                if isinstance(part, CausalgiaError)
-                else render(part)
-                if isinstance(part, str | Setting)
-                else part.shell
-                if isinstance(part, Wording) and render is not str
-                else str(part)
-                for part in parts
-            )
-
-        words = "".join(f"{render(place)}: " for place in self.places)
-        need = as_text(self.need)
-        if self.argument:
-            words += render(Setting(self.argument, self.value, self.in_toml))
-            words += "" if need[:1] in (":", ";", ",", "") else " "
-        words += need
-        if self.cure:
-            words += f"; {as_text(self.cure)}"
-        if self.example is not NOT_GIVEN:
-            example = Setting(self.argument, self.example, self.in_toml)
-            words += f"; for example {render(example)}"
-        return words + as_text(self.then)
+        return as_message("".join(map(str, self.parts)))
 
     def at(
         self, *places: str, then: Parts = (), error: type[CausalgiaError] | None = None
@@ -640,7 +631,7 @@ class CausalgiaError(Exception):
                 replace(part, name=names.get(part.name, part.name))
                 if isinstance(part, Setting)
                 else part.renamed(names)
-                if isinstance(part, CausalgiaError)
+                if isinstance(part, CausalgiaError | Mention)
                 else part
                 for part in parts
             )
@@ -802,7 +793,18 @@ class CausalgiaWarning(UserWarning):
     """
 
     def __init__(self, message: object = "", *more: object) -> None:
-        super().__init__(as_message(message), *more)
+        self.parts = _message_parts(message)
+        super().__init__(self.text(), *more)
+
+    def text(self) -> str:
+        """Return the message as Python prints it.
+
+        Examples
+        --------
+        >>> CausalgiaWarning("give ``rope=``").text()
+        'give rope='
+        """
+        return as_message("".join(map(str, self.parts)))
 
 
 class DegenerateWarning(CausalgiaWarning):

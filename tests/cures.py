@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia import cli
-from causalgia.cli import one_line_errors
+from causalgia.cli import command_groups
 from causalgia.errors import CausalgiaError
 
 READ_BY_PYTHON = {"cg": cg, "causalgia": cg, "np": np, "pandas": pd}
@@ -42,11 +42,11 @@ def shell_refusal(*command: Any, lines: int = 0) -> str:
 
     def in_shell(error: CausalgiaError) -> str:
         observe(error)
-        return error_in_shell(error)
+        return words_of(error)
 
-    error_in_shell = one_line_errors.error_in_shell
+    words_of = command_groups.in_shell
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(one_line_errors, "error_in_shell", in_shell)
+        patch.setattr(command_groups, "in_shell", in_shell)
         found = CliRunner().invoke(cli.app, words, catch_exceptions=False)
     assert found.exit_code == 2, found.output
     assert found.stdout.count("\n") <= lines, found.stdout

@@ -81,6 +81,7 @@ FLOORS: tuple[tuple[Room, ...], ...] = (
         Room("types"),
         Room("compiled", may_load=("numba",)),
     ),
+    (Room("mentions"),),
 )
 #: the bench, from the roof to the ground
 BENCH = (

@@ -11,7 +11,7 @@ import pytest
 
 import causalgia as cg
 from causalgia.checks import as_ci_prob, as_int, check_draws, check_flag
-from causalgia.cli.one_line_errors import error_in_shell, set_options
+from causalgia.cli.shell_words import in_shell, set_options
 from causalgia.errors import (
     NOT_GIVEN,
     ArgumentOf,
@@ -51,9 +51,9 @@ OF_OTHER_LIBRARIES = {
     # tomllib
     ("inputs.py", "parse_toml"),
     # click
-    ("cli/one_line_errors.py", "_run"),
+    ("cli/parser_messages.py", "parser_message"),
     # memory that Python lacks
-    ("cli/one_line_errors.py", "_system_message"),
+    ("cli/parser_messages.py", "system_message"),
     # NumPy and HDF5
     ("sequences/sequence_files.py", "load_arrays"),
     ("store.py", "_as_damage_error"),
@@ -208,8 +208,8 @@ def test_a_setting_in_python_and_in_the_shell(name, value, python, shell):
     assert str(error) == f"{python} is wrong"
     in_need = CausalgiaError(need=("give ", Setting(name, value)))
     assert str(in_need) == f"give {python}"
-    assert error_in_shell(error) == f"{shell} is wrong"
-    assert error_in_shell(in_need) == f"give {shell}"
+    assert in_shell(error) == f"{shell} is wrong"
+    assert in_shell(in_need) == f"give {shell}"
 
 
 def test_a_key_of_a_trial_file_is_written_as_toml_everywhere():
@@ -225,7 +225,7 @@ def test_a_key_of_a_trial_file_is_written_as_toml_everywhere():
     assert str(error).endswith(
         "it is the probability of the interval, not its error: give ci_prob = 0.8"
     )
-    assert error_in_shell(error) == str(error)
+    assert in_shell(error) == str(error)
 
 
 def test_all_parts_of_a_message_are_in_order():
@@ -243,7 +243,7 @@ def test_all_parts_of_a_message_are_in_order():
         "for example rope=(-1, 1); or none"
     )
     set_options(OPTIONS)
-    assert error_in_shell(error) == (
+    assert in_shell(error) == (
         "trial.toml: [analysis]: --rope 1 is one number, not --target units; give two; "
         "for example --rope=-1,1; or none"
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 import causalgia
+from causalgia.cli.command_groups import LazyTyper, RopeCommand
 from causalgia.cli.folder import (
     answer_files,
     check_folder_free,
@@ -33,7 +34,6 @@ from causalgia.cli.folder import (
     write_text,
 )
 from causalgia.cli.mpra_commands import bench
-from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.option_groups import (
     AnalysisOptions,
     DeviceOption,
@@ -52,6 +52,7 @@ from causalgia.cli.options import (
 from causalgia.cli.output import echo, emit, output, patient, record
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_motifs, score_variants
+from causalgia.cli.shell_words import in_shell
 from causalgia.cli.skill_command import write_skill
 from causalgia.cli.tables import (
     effects_text,

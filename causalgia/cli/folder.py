@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from causalgia.attributes import has
-from causalgia.cli.one_line_errors import StoppedError
+from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.option_groups import Printed
 from causalgia.cli.output import echo
 from causalgia.cli.tables import (

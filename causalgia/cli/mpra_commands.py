@@ -13,6 +13,7 @@ import typer
 
 from causalgia.attributes import about, attributes
 from causalgia.choices import Target, requested_parts
+from causalgia.cli.command_groups import LazyTyper, RopeCommand
 from causalgia.cli.folder import (
     EVERY_ROW,
     NOTED,
@@ -51,7 +52,6 @@ from causalgia.cli.mpra_tables import (
     virtual_effects,
     with_quality,
 )
-from causalgia.cli.one_line_errors import LazyTyper, RopeCommand, in_shell
 from causalgia.cli.option_groups import (
     DeviceOption,
     ForceOption,
@@ -60,6 +60,7 @@ from causalgia.cli.option_groups import (
     SentencesOption,
 )
 from causalgia.cli.output import echo, record, records
+from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import (
     effects_frame,
     print_parts,

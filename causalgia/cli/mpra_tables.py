@@ -13,9 +13,9 @@ import typer
 from causalgia.attributes import About, about
 from causalgia.checks import nearest
 from causalgia.cli.folder import check_usable
-from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
+from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
     CausalgiaError,

@@ -19,6 +19,7 @@ from causalgia.choices import (
     VARIANT_SKIPS,
     requested_parts,
 )
+from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.folder import (
     as_other_trial,
     check_usable,
@@ -29,7 +30,6 @@ from causalgia.cli.folder import (
     write_effects,
     write_text,
 )
-from causalgia.cli.one_line_errors import StoppedError, in_shell
 from causalgia.cli.option_groups import (
     ArmsOption,
     DaskOption,
@@ -42,6 +42,7 @@ from causalgia.cli.option_groups import (
 )
 from causalgia.cli.options import dask_client, load_predictor_spec
 from causalgia.cli.output import echo, output, record, records
+from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import (
     print_answers,
     print_parts,

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalgia.cli.one_line_errors import in_shell
 from causalgia.cli.option_groups import Printed
 from causalgia.cli.output import (
     echo,
@@ -18,6 +17,7 @@ from causalgia.cli.output import (
     record_files,
     records,
 )
+from causalgia.cli.shell_words import in_shell
 from causalgia.inputs import to_csv
 
 if TYPE_CHECKING:

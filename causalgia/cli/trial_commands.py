@@ -21,7 +21,6 @@ from causalgia.cli.folder import (
     run_in_folder,
     write_answer,
 )
-from causalgia.cli.one_line_errors import error_in_shell, in_shell
 from causalgia.cli.option_groups import (
     DaskOption,
     DeviceOption,
@@ -37,6 +36,7 @@ from causalgia.cli.options import (
     trial_seed,
 )
 from causalgia.cli.output import echo, record, records
+from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import print_parts, print_written
 from causalgia.errors import (
     DesignError,
@@ -437,7 +437,7 @@ def _trial_file_deviations(
     except DesignError as error:
         return (
             [],
-            f"{SPEC} cannot be read here and was not compared: {error_in_shell(error)}",
+            f"{SPEC} cannot be read here and was not compared: {in_shell(error)}",
         )
     return locked.differences(here, where=SPEC), ""
 

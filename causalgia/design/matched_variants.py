@@ -26,14 +26,8 @@ from causalgia.design.null_variant_draws import (
     draw_in_finite,
     draw_in_genome,
 )
-from causalgia.errors import (
-    ArgumentOf,
-    DesignError,
-    SequenceError,
-    Setting,
-    Wording,
-    quoted,
-)
+from causalgia.errors import ArgumentOf, DesignError, SequenceError, Setting, quoted
+from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import encode, reverse_complement
 from causalgia.sequences.fasta import Source
 from causalgia.sequences.genome import Genome

@@ -32,12 +32,12 @@ from causalgia.checks import (
 from causalgia.errors import (
     CausalgiaError,
     ProtocolError,
-    Wording,
     comma_list,
     quoted,
     reason_of,
 )
 from causalgia.inputs import check_no_pipe, parse_toml, read_text
+from causalgia.mentions import Wording
 
 FORMAT = 1
 _CHECKSUM_LINE = re.compile(r'sha256 = "([0-9a-f]{64})"')

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from causalgia.choices import BASES
-from causalgia.errors import Parts, SequenceError, Setting, Wording, quoted
+from causalgia.errors import Parts, SequenceError, Setting, quoted
+from causalgia.mentions import Wording
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_int, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
-from causalgia.errors import SequenceError, Setting, Wording, quoted
+from causalgia.errors import SequenceError, Setting, quoted
+from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import (
     CODES,
     COMPLEMENT_CODES,

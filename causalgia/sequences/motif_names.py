@@ -20,11 +20,11 @@ from causalgia.errors import (
     CausalgiaError,
     MissingExtraError,
     SequenceError,
-    Wording,
     install_command,
     quoted,
 )
 from causalgia.inputs import is_file
+from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import IUPAC
 from causalgia.sequences.motifs import Motif, read_motifs
 

@@ -19,13 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import check_text_or_none, in_list
 from causalgia.choices import BASES
-from causalgia.errors import (
-    CausalgiaWarning,
-    SequenceError,
-    Wording,
-    caller_stacklevel,
-    quoted,
-)
+from causalgia.errors import CausalgiaWarning, SequenceError, caller_stacklevel, quoted
+from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.types import Tokens

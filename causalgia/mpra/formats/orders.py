@@ -15,14 +15,8 @@ import xarray as xr
 
 from causalgia import store
 from causalgia.attributes import attributes
-from causalgia.errors import (
-    LibraryError,
-    OutcomesError,
-    Wording,
-    quoted,
-    reason_of,
-    shell_word,
-)
+from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of, shell_word
+from causalgia.mentions import Wording
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
 from causalgia.mpra.formats.igvf import to_igvf
