@@ -435,7 +435,7 @@ def discover(
     expected_places(expected, named or {})
     if named is not None and find_spec("memelite") is None:
         raise MissingExtraError(
-            f"motifs= needs memelite: {install_command('attribution')}"
+            f"``motifs=`` needs memelite: {install_command('attribution')}"
         )
     if named is not None:
         check_enough_targets(len(named))
@@ -443,7 +443,7 @@ def discover(
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(
             f"{folder}: is a file, and proposals and outcomes are kept in a folder; "
-            "give another store="
+            "give another ``store=``"
         )
     check_flag(keep_n, "keep_n", error=SequenceError)
     given = _as_given(sequences, keep_n=keep_n)
@@ -725,7 +725,7 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
             cure=(
                 f"give {_LEAST_SEQUENCES} or more, or test given motifs: ",
                 Wording(
-                    "cg.experiments.kmer_screen(motifs=...)",
+                    "``cg.experiments.kmer_screen(motifs=...)``",
                     shell="causalgia init --experiment kmer_screen screen.toml",
                 ),
             ),

@@ -421,7 +421,7 @@ def strands(found: xr.DataArray) -> Finding:
     return Finding(
         name,
         "note",
-        f"{text}; where the task has no strand, rc_average=True averages both",
+        f"{text}; where the task has no strand, ``rc_average=True`` averages both",
     )
 
 
@@ -463,7 +463,7 @@ def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
         "memory",
         "warn",
         f"{text}, with their units more than this machine has: keep them on disk, "
-        "cg.run(..., store=)",
+        "``cg.run(..., store=)``",
     )
 
 
@@ -475,7 +475,8 @@ def batch_size(found: Throughput) -> Finding:
         return Finding(
             name,
             "ok",
-            "1: above 50 kb sequences go one at a time; batch_size= puts more together",
+            "1: above 50 kb sequences go one at a time; ``batch_size=`` puts more "
+            "together",
         )
     if found.batch_size not in found.by_batch:
         return Finding(
@@ -498,7 +499,7 @@ def batch_size(found: Throughput) -> Finding:
         f"{best:,}, the best {tried}, is {gain:.1f} times as fast as "
         f"{found.batch_size:,}, which is in use"
     )
-    return Finding(name, "note", f"{text}: batch_size={best}")
+    return Finding(name, "note", f"{text}: ``batch_size={best}``")
 
 
 def incremental_path(found: IncrementalGain) -> Finding:

@@ -253,7 +253,7 @@ def match(
             from memelite import tomtom
     except ImportError as error:
         raise MissingExtraError(
-            f"cg.attribution.match needs memelite: {install_command('attribution')}"
+            f"``cg.attribution.match`` needs memelite: {install_command('attribution')}"
         ) from error
     from scipy.stats import false_discovery_control
 
@@ -266,7 +266,7 @@ def match(
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
         raise AttributionError(
-            f"trim={quoted(trim)}; give bits from 0 up to 2, such as 0.25"
+            f"``trim={quoted(trim)}``; give bits from 0 up to 2, such as 0.25"
         )
     # a column of no information at all has no Tomtom score
     held = [
@@ -366,7 +366,7 @@ def expected_places(
     names = as_names(expected)
     if not names:
         raise AttributionError(
-            f"expected={quoted(expected)}; give names of motifs, such as "
+            f"``expected={quoted(expected)}``; give names of motifs, such as "
             "['CTCF', 'ZNF143'], or leave it out"
         )
     spellings = [
@@ -393,12 +393,12 @@ def expected_places(
             several = [part for part in re.split(r"[\s,;|+]+", name) if part]
             if len(several) > 1:
                 raise AttributionError(
-                    f"expected=: the database has no motif {quoted(name)}; did you mean a "
-                    f"list, expected={quoted(several)}?"
+                    f"``expected=``: the database has no motif {quoted(name)}; did you "
+                    f"mean a list, ``expected={quoted(several)}``?"
                 )
             known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
             raise AttributionError(
-                f"expected=: the database has no motif {quoted(name)}"
+                f"``expected=``: the database has no motif {quoted(name)}"
                 + nearest(
                     name,
                     known,
@@ -661,7 +661,7 @@ def attention(
                 "positions of the sequence: ",
                 error.replace(cure=""),
             ),
-            cure="propose pairs by cg.attribution.interactions alone",
+            cure="propose pairs by ``cg.attribution.interactions`` alone",
         ) from error
     bases = start + step * np.arange(n_places) + (width - 1) // 2
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})

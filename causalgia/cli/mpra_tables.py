@@ -306,8 +306,8 @@ def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
     for name, place in named:
         if name in found:
             raise OutcomesError(
-                f"{name}={place}: {found[name]} is replicate {quoted(name)} already; "
-                "give each file its own name"
+                f"``{name}={place}``: {found[name]} is replicate {quoted(name)} "
+                "already; give each file its own name"
             )
         found[name] = Path(place)
     return named_files(found)

@@ -197,7 +197,7 @@ def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
         raise DesignError(
             f"variant {quoted(windows.names[0])} alone, in its own context, is one "
             "number: there is nothing to estimate it from; give more variants, or rank "
-            "it among matched ones: cg.experiments.variant_screen"
+            "it among matched ones: ``cg.experiments.variant_screen``"
         )
     if (
         len(np.unique(windows.reference, axis=0)) == 1
@@ -205,9 +205,9 @@ def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
         and rope.strip().endswith("sd")
     ):
         raise DesignError(
-            f"all variants have one reference window, so that rope={quoted(rope)} of "
-            "its sd has no width; give the effects that are too small to matter, "
-            "rope=(-0.1, 0.1)"
+            f"all variants have one reference window, so that ``rope={quoted(rope)}`` "
+            "of its sd has no width; give the effects that are too small to matter, "
+            "``rope=(-0.1, 0.1)``"
         )
 
 

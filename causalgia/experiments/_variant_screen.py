@@ -207,14 +207,14 @@ def _check_null(null: object) -> None:
     if isinstance(null, MatchedVariants):
         return
     other = (
-        "; cg.experiments.variants_across_contexts averages over sequences of a null "
-        "model"
+        "; ``cg.experiments.variants_across_contexts`` averages over sequences of a "
+        "null model"
         if isinstance(null, NullModel)
         else ""
     )
     raise DesignError(
-        f"null={quoted(null)} is not a null model of variants, such as "
-        f"cg.MatchedVariants(of='genome'){other}"
+        f"``null={quoted(null)}`` is not a null model of variants, such as "
+        f"``cg.MatchedVariants(of='genome')``{other}"
     )
 
 

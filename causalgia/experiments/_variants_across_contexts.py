@@ -227,13 +227,13 @@ def _check_alleles_fit(
             raise DesignError(
                 f"variant {quoted(variant.name)}: both alleles read "
                 f"{quoted(reference)} with their flanks (an indel in a repeat); "
-                + ways_out("give a longer flank=", "drop it", skip="unchanged")
+                + ways_out("give a longer ``flank=``", "drop it", skip="unchanged")
             )
         if len(reference) >= length:
             raise DesignError(
                 f"variant {quoted(variant.name)}: its allele and flanks have "
                 f"{len(reference)} bases, and backgrounds {length}: none of their "
-                "bases is left; give a shorter flank=, or longer backgrounds"
+                "bases is left; give a shorter ``flank=``, or longer backgrounds"
             )
 
 
@@ -276,13 +276,13 @@ def _check_null(null: object) -> None:
     if isinstance(null, NullModel):
         return
     other = (
-        "; cg.experiments.variant_screen ranks variants among matched ones"
+        "; ``cg.experiments.variant_screen`` ranks variants among matched ones"
         if isinstance(null, MatchedVariants)
         else ""
     )
     raise DesignError(
-        f"null={quoted(null)} is not a null model of sequences, such as "
-        f"cg.Uniform(length=200){other}"
+        f"``null={quoted(null)}`` is not a null model of sequences, such as "
+        f"``cg.Uniform(length=200)``{other}"
     )
 
 

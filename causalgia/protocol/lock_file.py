@@ -174,7 +174,7 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
 _LOCK_CURE = (
     "take the copy that was registered, or write a new lock with ",
     Wording(
-        "`causalgia lock` or cg.Protocol(...).lock(path)",
+        "`causalgia lock` or ``cg.Protocol(...).lock(path)``",
         shell="causalgia lock trial.toml --out new_lock.toml",
     ),
 )

@@ -104,7 +104,7 @@ def encode(
     """
     if not isinstance(strings, Iterable):
         raise SequenceError(
-            f"strings={quoted(strings)} is not a sequence; give one string such as "
+            f"``strings={quoted(strings)}`` is not a sequence; give one string such as "
             "'ACGT', or a list of such"
         )
     records = [strings] if isinstance(strings, str) else list(strings)
@@ -163,8 +163,8 @@ def stack_letters(
                 Setting("length", int(lengths.min())),
                 " takes the middle of each",
                 Wording(
-                    " (read_fasta, cg.sequences.middle_windows), or give windows of a "
-                    "genome (from_bed)",
+                    " (read_fasta, ``cg.sequences.middle_windows``), or give windows "
+                    "of a genome (from_bed)",
                     shell="",
                 ),
             ),
@@ -190,7 +190,9 @@ def letter_tokens(
         If letters are to be drawn and `rng` is missing.
     """
     if ambiguous not in ("refuse", "draw"):
-        msg = f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse' or 'draw'"
+        msg = (
+            f"``ambiguous={quoted(ambiguous)}`` is not a choice; use 'refuse' or 'draw'"
+        )
         raise SequenceError(msg)
     key = root_key(rng) if ambiguous == "draw" else None  # type: ignore[arg-type]  # None is root_key's to refuse
     codes = CODES[letters]
@@ -227,9 +229,9 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
         cure = (
             "drop the record, or choose ",
             Wording(
-                "ambiguous='draw' with rng= (in encode, cg.read_sequences or from_bed; "
-                "in a trial file of = {file = 'x.fa', ambiguous = 'draw'}; --ambiguous "
-                "draw)",
+                "``ambiguous='draw'`` with ``rng=`` (in encode, ``cg.read_sequences`` "
+                "or from_bed; in a trial file of = {file = 'x.fa', ambiguous = "
+                "'draw'}; --ambiguous draw)",
                 shell="--ambiguous draw (in a trial file of = {file = 'x.fa', "
                 "ambiguous = 'draw'})",
             ),
@@ -307,8 +309,8 @@ def channel_order(alphabet: str) -> tuple[int, int, int, int]:
     letters = alphabet.upper().replace("U", "T")
     if sorted(letters) != sorted(BASES):
         msg = (
-            f"alphabet={quoted(alphabet)} is not an arrangement of the four letters A, "
-            "C, G, T (or U)"
+            f"``alphabet={quoted(alphabet)}`` is not an arrangement of the four "
+            "letters A, C, G, T (or U)"
         )
         raise SequenceError(msg)
     a, b, c, d = (BASES.index(letter) for letter in letters)
@@ -381,7 +383,7 @@ def tokens(
     if array.ndim not in (2, 3) or array.shape[axis] != 4:
         msg = (
             f"one-hot of shape {array.shape} has no 4 channels where "
-            f"layout={quoted(layout)} puts them"
+            f"``layout={quoted(layout)}`` puts them"
         )
         raise SequenceError(msg)
     hot = array == 1
@@ -401,8 +403,8 @@ def tokens(
 def _channel_axis(layout: str) -> int:
     if layout not in ("NCL", "NLC"):
         msg = (
-            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or "
-            "'NLC' for (n, length, 4)"
+            f"``layout={quoted(layout)}`` is not a choice; use 'NCL' for (n, 4, "
+            "length) or 'NLC' for (n, length, 4)"
         )
         raise SequenceError(msg)
     return -2 if layout == "NCL" else -1

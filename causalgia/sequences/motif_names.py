@@ -165,7 +165,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
             if name is None
             else f"{len(chosen)} motifs called {quoted(name)}"
         )
-        msg = f"{path}: has {flaw}; choose one with name=: {shown}"
+        msg = f"{path}: has {flaw}; choose one with ``name=``: {shown}"
         raise SequenceError(msg)
     return chosen[0]
 
@@ -173,7 +173,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
 def _check_no_name(name: str | None, what: str) -> None:
     if name is not None:
         msg = (
-            f"name={quoted(name)} chooses a motif of a file, or names a table's; "
+            f"``name={quoted(name)}`` chooses a motif of a file, or names a table's; "
             f"{what} is neither: leave it out"
         )
         raise SequenceError(msg)
@@ -351,8 +351,8 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
     )
     if taxon is not None and taxon not in known:
         msg = (
-            f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None searches "
-            "them all"
+            f"``taxon={quoted(taxon)}``; {release} has {', '.join(known)}; None "
+            "searches them all"
         )
         raise SequenceError(msg)
     identified = _IDENTIFIER.fullmatch(what)
@@ -368,7 +368,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
             shown = ", ".join(x.identifier for x in versions)
             msg = (
                 f"{quoted(what)} is not in {release}, which has {shown}; give one of "
-                "them, or another release="
+                "them, or another ``release=``"
             )
             raise SequenceError(msg)
         return found[0]
@@ -381,7 +381,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
         names = ", ".join(x.place for x in found)
         raise SequenceError(
             f"{quoted(what)} names factors of several taxa: {names}; give one "
-            "identifier, or taxon="
+            "identifier, or ``taxon=``"
         )
     return found[0] if found else None  # that of the lowest accession
 
@@ -394,7 +394,9 @@ def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoRetur
     among = "" if taxon is None else f" among {taxon}"
     near = _near(what, taxon, release, widely=not elsewhere)
     known = (
-        [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
+        [f"it names {elsewhere}: give an identifier, or ``taxon=``"]
+        if elsewhere
+        else []
     )
     cure = (
         "; ".join([*known, *([f"did you mean {near}?"] if near else [])])
@@ -562,13 +564,13 @@ def named_motifs(
         return of_file
     if isinstance(motifs, str) or not isinstance(motifs, Iterable):
         alone = (
-            f"; one motif is given as {argument}=[{quoted(motifs)}]"
+            f"; one motif is given as ``{argument}=[{quoted(motifs)}]``"
             if isinstance(motifs, str) and motifs
             else ""
         )
         raise error(
-            f"{argument}={quoted(motifs)} is no list of motifs; give a file, a mapping "
-            f"name -> motif, a list, or 'JASPAR'{alone}"
+            f"``{argument}={quoted(motifs)}`` is no list of motifs; give a file, a "
+            f"mapping name -> motif, a list, or 'JASPAR'{alone}"
         )
     if isinstance(motifs, Mapping):
         named = {str(name): motif(of, taxon=taxon) for name, of in motifs.items()}
@@ -583,7 +585,7 @@ def named_motifs(
             )
         named = dict(zip(names, made, strict=True))
     if not named:
-        raise error(f"{argument}= has no motif; leave it out, or give one or more")
+        raise error(f"``{argument}=`` has no motif; leave it out, or give one or more")
     return named
 
 
@@ -623,11 +625,12 @@ def _pyjaspar(what: str = "") -> Any:
     except ImportError as error:
         is_string = what.isascii() and what and set(what.upper()) <= set(IUPAC)
         instead: str | Wording = (
-            f"as a string of IUPAC letters it is cg.sequences.Motif.from_iupac({quoted(what)})"
+            "as a string of IUPAC letters it is "
+            f"``cg.sequences.Motif.from_iupac({quoted(what)})``"
             if is_string
             else Wording(
-                "a motif can also be a string, cg.motif('AGATAAG'), or a file, "
-                "cg.motif('gata1.meme')",
+                "a motif can also be a string, ``cg.motif('AGATAAG')``, or a file, "
+                "``cg.motif('gata1.meme')``",
                 shell='a motif can also be a string, "AGATAAG", or one of a file, '
                 '{file = "motifs.meme", motif = "GATA1"}',
             )
@@ -661,7 +664,7 @@ def as_release(release: str | None, what: str = "") -> str:
         return str(pyjaspar.JASPAR_LATEST_RELEASE)
     if release not in pyjaspar.jaspar_releases:
         msg = (
-            f"release={quoted(release)}; pyjaspar {pyjaspar.__version__} has "
+            f"``release={quoted(release)}``; pyjaspar {pyjaspar.__version__} has "
             f"{', '.join(pyjaspar.jaspar_releases)}"
         )
         raise SequenceError(msg)

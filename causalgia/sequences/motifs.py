@@ -143,7 +143,7 @@ class Motif:
                 argument="seqlets",
                 value=self.seqlets,
                 need="are not the seqlets of a motif",
-                cure="leave them out, or take them from cg.read_patterns",
+                cure="leave them out, or take them from ``cg.read_patterns``",
             )
         rows = _as_motif_table(
             self.probabilities, f"motif {quoted(self.name)}: probabilities"
@@ -221,7 +221,7 @@ class Motif:
         """
         if not (math.isfinite(base) and base > 1):
             msg = (
-                f"motif {quoted(name)}: base={quoted(base)}; log-odds have a base "
+                f"motif {quoted(name)}: ``base={quoted(base)}``; log-odds have a base "
                 "above 1, such as 2 (bits) or math.e (nats)"
             )
             raise SequenceError(msg)
@@ -330,8 +330,8 @@ class Motif:
         prior = _background(background)
         if not (math.isfinite(pseudocount) and pseudocount >= 0):
             msg = (
-                f"pseudocount={quoted(pseudocount)}; give a finite number that is not "
-                "negative"
+                f"``pseudocount={quoted(pseudocount)}``; give a finite number that is "
+                "not negative"
             )
             raise SequenceError(msg)
         smoothed = (np.array(self.probabilities) + pseudocount * prior) / (
@@ -341,7 +341,7 @@ class Motif:
             at = int(np.argwhere(smoothed <= 0)[0, 0])
             msg = (
                 f"motif {quoted(self.name)}: a base has probability 0 at position "
-                f"{at}; give pseudocount=, such as 0.01"
+                f"{at}; give ``pseudocount=``, such as 0.01"
             )
             raise SequenceError(msg)
         scores: NDArray[np.float64] = np.log2(smoothed / prior)
@@ -810,7 +810,7 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
             raise SequenceError(
                 need=f"{place}is followed by a sequence, and motifs are read here",
                 cure=Wording(
-                    "read sequences by cg.read_sequences(path)",
+                    "read sequences by ``cg.read_sequences(path)``",
                     shell="give a file of motifs, such as motifs.meme",
                 ),
             )
@@ -1072,8 +1072,8 @@ def _of_log_odds(rows: Rows, place: str) -> Rows:
     raise SequenceError(
         f"{place} has negative numbers, as log-odds do, but they do not give "
         "probabilities: with equal base frequencies, those of a position sum to 1 "
-        "neither in nats nor in bits; give counts or probabilities (HOCOMOCO's pcm, say), or "
-        "cg.sequences.Motif.from_pwm(name, rows, background=, base=)"
+        "neither in nats nor in bits; give counts or probabilities (HOCOMOCO's pcm, "
+        "say), or ``cg.sequences.Motif.from_pwm(name, rows, background=, base=)``"
     )
 
 

@@ -326,7 +326,7 @@ def decide_posterior(tree: Any, request: Request) -> xr.Dataset:
             "the law of effects is learned, and there "
             f"{'is' if effects.sizes['contrast'] == 1 else 'are'} "
             f"{effects.sizes['contrast']}",
-            cure="decide by tests: cg.decide(estimates, ...)",
+            cure="decide by tests: ``cg.decide(estimates, ...)``",
         )
     share = as_rare(request.rare, effects)
     errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)

@@ -81,9 +81,10 @@ def as_evidence(x: Any) -> Given:
     ):
         is_shown = data is None or isinstance(data, Mapping)
         raise DecisionError(
-            "cg.decide takes estimates (of cg.estimate or cg.from_effects, or a table "
-            "with columns 'effect' and 'se'), a posterior (of cg.infer) or effects (of "
-            f"cg.contrast), not {quoted(data) if is_shown else type(data).__name__}"
+            "``cg.decide`` takes estimates (of ``cg.estimate`` or ``cg.from_effects``, "
+            "or a table with columns 'effect' and 'se'), a posterior (of ``cg.infer``) "
+            "or effects (of ``cg.contrast``), not "
+            f"{quoted(data) if is_shown else type(data).__name__}"
         )
     return Given("posterior", data)
 
@@ -173,14 +174,14 @@ def _as_error(error: Any, kind: str) -> Any:
             argument="error",
             value=error,
             need="is of tests, and this is a posterior",
-            cure=f"give the estimates: cg.decide(estimates, error={quoted(error)})",
+            cure=f"give the estimates: ``cg.decide(estimates, error={quoted(error)})``",
         )
     if kind != "posterior" and error == "posterior":
         raise DecisionError(
             argument="error",
             value="posterior",
-            need="takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...), or "
-            "cg.Analysis(error='posterior')",
+            need="takes a posterior: ``cg.decide(cg.infer(estimates, rng=0), ...)``, or "
+            "``cg.Analysis(error='posterior')``",
         )
     return error
 
@@ -193,19 +194,20 @@ def _check_shrinkage(shrink: Any, kind: str) -> None:
         raise DecisionError(
             argument="shrink",
             value=shrink,
-            need="is not a cg.Shrinkage",
-            cure="for example shrink=cg.Shrinkage(law='normal'), or None for no "
+            need="is not a ``cg.Shrinkage``",
+            cure="for example ``shrink=cg.Shrinkage(law='normal')``, or None for no "
             "hierarchical effect sizes",
         )
     if shrink is not None and shrink.moderate is not None:
         raise DecisionError(
-            f"shrink=cg.Shrinkage(moderate={shrink.moderate}) is of the variances, which "
-            "are estimated already: cg.estimate(effects, moderate=), or cg.Analysis"
+            f"``shrink=cg.Shrinkage(moderate={shrink.moderate})`` is of the variances, "
+            "which are estimated already: ``cg.estimate(effects, moderate=)``, or "
+            "``cg.Analysis``"
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
         raise DecisionError(
             argument="shrink",
             value=shrink,
             need="is of estimates, and this is a posterior, which has its law and "
-            "prior: cg.infer(estimates, law=, prior=)",
+            "prior: ``cg.infer(estimates, law=, prior=)``",
         )

@@ -102,7 +102,7 @@ def _check_changed(windows: VariantWindows) -> None:
             f"{windows.reference.shape[1]} bases (an indel in a repeat that reaches the "
             "window's end); "
             + ways_out(
-                "give a longer length=, or another align=",
+                "give a longer ``length=``, or another ``align=``",
                 "drop it",
                 skip="unchanged",
             )

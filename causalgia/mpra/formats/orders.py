@@ -81,7 +81,7 @@ def to_fasta(
     else:
         if sequence != "insert":
             raise LibraryError(
-                f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or "
+                f"``sequence={quoted(sequence)}``: a FASTA is of 'oligo' (to order) or "
                 "'insert' (to map reads to)"
             )
         rows = construct_table(library, str(path))
@@ -193,7 +193,7 @@ def _names_and_oligos(
                 f"{path}: {quoted(one)} and {quoted(other)} have one barcode, "
                 f"{barcodes[again[0]]} ({again.size:,} are given again): their counts "
                 "cannot be distinguished. Give each oligo its own barcode; "
-                "cg.mpra.library assigns them"
+                "``cg.mpra.library`` assigns them"
             )
     return names, oligos
 
@@ -319,7 +319,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         raise LibraryError(
             need=f"{path}: no such file",
             cure=Wording(
-                "cg.mpra.write_library(library, folder) writes it",
+                "``cg.mpra.write_library(library, folder)`` writes it",
                 shell="make the library with: causalgia mpra design trial.toml --out "
                 f"{'library' if place.is_dir() else shell_word(place)}",
             ),
@@ -330,7 +330,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
             cure=f"give the folder that it lies in, {quoted(str(path.parent))}"
             if (path.parent / LIBRARY).is_file()
             else Wording(
-                "give the one that cg.mpra.write_library(library, folder) wrote",
+                "give the one that ``cg.mpra.write_library(library, folder)`` wrote",
                 shell="give the one that causalgia mpra design wrote",
             ),
         )

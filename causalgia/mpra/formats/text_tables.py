@@ -51,9 +51,9 @@ def check_names(names: Sequence[str], place: str) -> None:
     if odd:
         more = f" and {len(odd) - NAMES_SHOWN:,} more" if len(odd) > NAMES_SHOWN else ""
         raise LibraryError(
-            f"{place}: {', '.join(map(quoted, odd[:NAMES_SHOWN]))}{more}: a name begins "
-            "with a letter and has letters, digits and + = _ . : - only; rename "
-            "(cg.mpra.vendor_name writes other characters as =HH)"
+            f"{place}: {', '.join(map(quoted, odd[:NAMES_SHOWN]))}{more}: a name "
+            "begins with a letter and has letters, digits and + = _ . : - only; rename "
+            "(``cg.mpra.vendor_name`` writes other characters as =HH)"
         )
     if len(set(names)) < len(names):
         seen: set[str] = set()
@@ -202,8 +202,8 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         raise LibraryError(f"{path} is a folder; give the path of a file")
     if path.exists() and not overwrite:
         raise LibraryError(
-            f"{path} exists already; choose another place, or overwrite=True to write "
-            "over it"
+            f"{path} exists already; choose another place, or ``overwrite=True`` to "
+            "write over it"
         )
     if not path.parent.is_dir():
         raise LibraryError(
