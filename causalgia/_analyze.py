@@ -177,9 +177,9 @@ def _of_fields(
     if analysis is not None:
         name = next(iter(plain))
         raise DesignError(
-            need=("analyze: ", Setting("analysis"), f" and {name}= are two plans"),
+            need=("analyze: ", Setting("analysis"), f" and ``{name}=`` are two plans"),
             cure=(
-                f"give {name}= to cg.Analysis(...), or leave ",
+                f"give ``{name}=`` to ``cg.Analysis(...)``, or leave ",
                 Setting("analysis"),
                 " out",
             ),
@@ -492,15 +492,15 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
     if analysis is None:
         raise OutcomesError(
             "these outcomes have no stored analysis; give one: "
-            "cg.Analysis(control='...', rope=(lower, upper)), or these fields beside the "
-            "outcomes"
+            "``cg.Analysis(control='...', rope=(lower, upper))``, or these fields "
+            "beside the outcomes"
         )
     if not isinstance(analysis, Analysis):
         raise OutcomesError(
             argument="analysis",
             value=analysis,
-            need="is not a cg.Analysis",
-            cure="for example cg.Analysis(control='...', rope=0)",
+            need="is not a ``cg.Analysis``",
+            cure="for example ``cg.Analysis(control='...', rope=0)``",
         )
     analysis = (
         analysis if analysis.asks else analysis.asking(_stored_question(outcomes))
@@ -520,7 +520,7 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             raise ContrastError(
                 "these are effects already, and the analysis asks for another "
                 f"{' and '.join(differ)}; leave {' and '.join(differ)} as it was, or "
-                "keep the outcomes: cg.run(..., keep='outcomes')"
+                "keep the outcomes: ``cg.run(..., keep='outcomes')``"
             )
     if not analysis.asks:
         arms = (
@@ -559,16 +559,16 @@ def check_rope(analysis: Analysis) -> None:
                 (
                     "ranks each variant among matched null variants, which are part of "
                     "the experiment and not of its outcomes: use "
-                    "experiment.analyze(outcomes) of the cg.experiments.variants(...) "
-                    "that cg.run was given (for a folder: repeat the command that wrote "
-                    "it), or another "
+                    "experiment.analyze(outcomes) of the "
+                    "``cg.experiments.variants(...)`` that ``cg.run`` was given (for a "
+                    "folder: repeat the command that wrote it), or another "
                 ),
                 Setting("rope"),
             ),
         )
     if analysis.rope is None:
         raise DecisionError(
-            "the analysis has no rope: say rope=(lower, upper) on the scale of the "
+            "the analysis has no rope: say ``rope=(lower, upper)`` on the scale of the "
             "effects, 'placebo' (with 40 placebos), sd of the control arm such as "
             "'0.2 sd', or 0 for direction alone"
         )
@@ -666,7 +666,7 @@ def _estimate_from_moments(moments: xr.Dataset, analysis: Analysis) -> xr.Datase
                 argument=name,
                 value=value,
                 need="needs the values of every unit, and these are moments",
-                cure="run the trial with keep='outcomes' or keep='effects'",
+                cure="run the trial with ``keep='outcomes'`` or ``keep='effects'``",
             )
     return estimate(_with_families(moments, analysis), ci_prob=analysis.ci_prob)
 

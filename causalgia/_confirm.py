@@ -142,14 +142,14 @@ def confirm(
     whole = load_design(screen) if design is None else _check_screen(design, screen)
     if not isinstance(predictor, Predictor):
         raise PredictorError(
-            f"predictor={type(predictor).__name__} is not a predictor; give the one of "
-            "the screen"
+            f"``predictor={type(predictor).__name__}`` is not a predictor; give the "
+            "one of the screen"
         )
     expected = about(screen, predictor.fingerprint).predictor_fingerprint
     if predictor.fingerprint != expected and not other_predictor:
         raise PredictorError(
             f"the predictor {predictor.fingerprint} is not the one of the screen, "
-            f"{expected}; give that one, or say other_predictor=True for a "
+            f"{expected}; give that one, or say ``other_predictor=True`` for a "
             "confirmation on another"
         )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
@@ -158,7 +158,7 @@ def confirm(
     null, units = _fresh_null_model(whole)
     if whole.blocks not in (None, "parent"):
         raise DesignError(
-            "blocks= of the screen labels its own units; confirm a screen without "
+            "``blocks=`` of the screen labels its own units; confirm a screen without "
             "blocks, or by 'parent'"
         )
     if n_units is None:
@@ -205,14 +205,14 @@ def confirm(
 def _check_screen(design: object, screen: xr.Dataset) -> Design:
     if not isinstance(design, Design):
         raise DesignError(
-            f"design={quoted(design)} is not a cg.Design; give the one that the screen "
-            "was run with"
+            f"``design={quoted(design)}`` is not a ``cg.Design``; give the one that "
+            "the screen was run with"
         )
     if design.fingerprint != about(screen, design.fingerprint).design_fingerprint:
         raise DesignError(
-            f"design= has the fingerprint {design.fingerprint}, and the screen was run "
-            f"with {about(screen).design_fingerprint}; give that one, or leave "
-            "design= out"
+            f"``design=`` has the fingerprint {design.fingerprint}, and the screen was "
+            f"run with {about(screen).design_fingerprint}; give that one, or leave "
+            "``design=`` out"
         )
     return design
 
@@ -226,8 +226,8 @@ def _selected_names(
     if isinstance(select, xr.Dataset):
         if "verdict" not in select:
             raise DecisionError(
-                "select= is a Dataset without 'verdict'; give names, or decisions from "
-                "cg.analyze"
+                "``select=`` is a Dataset without 'verdict'; give names, or decisions "
+                "from ``cg.analyze``"
             )
         verdicts = select["verdict"].transpose("contrast", ...).to_numpy().astype(str)
         directional = (
@@ -235,7 +235,7 @@ def _selected_names(
         )
         if not directional.any():
             raise DecisionError(
-                "select= has no verdict of a direction ('increases', 'decreases', "
+                "``select=`` has no verdict of a direction ('increases', 'decreases', "
                 "'higher', 'lower'), so nothing is left to confirm"
             )
         return [str(name) for name in select["contrast"].to_numpy()[directional]]
@@ -244,7 +244,7 @@ def _selected_names(
         raise DesignError(
             argument="select",
             need=(
-                "takes names of arms or contrasts, or decisions of cg.analyze, not "
+                "takes names of arms or contrasts, or decisions of ``cg.analyze``, not "
                 f"{type(select).__name__}"
             ),
             example=list(known)[:2],
@@ -252,7 +252,7 @@ def _selected_names(
     names = list(dict.fromkeys(given))
     if not names:
         raise DesignError(
-            "select= names nothing; give names of arms or contrasts, or decisions"
+            "``select=`` names nothing; give names of arms or contrasts, or decisions"
         )
     return names
 
@@ -267,8 +267,8 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
     for name in names:
         if name not in known:
             raise DesignError(
-                f"select= names {quoted(name)}, which is not an arm or contrast of the "
-                f"screen{nearest(name, known)}"
+                f"``select=`` names {quoted(name)}, which is not an arm or contrast of "
+                f"the screen{nearest(name, known)}"
             )
         wanted |= (
             {arm for arm, weight in contrasts[name].items() if weight}
@@ -277,7 +277,7 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
         )
     if not wanted - set(_controls(design, analysis)):
         raise DesignError(
-            f"select= names only controls of the screen ({', '.join(names)}); name "
+            f"``select=`` names only controls of the screen ({', '.join(names)}); name "
             "arms to confirm"
         )
     # placebos identical to a selected motif must not be part of its reference

@@ -435,7 +435,7 @@ def discover(
     expected_places(expected, named or {})
     if named is not None and find_spec("memelite") is None:
         raise MissingExtraError(
-            "motifs= needs memelite: pip install 'causalgia[attribution]'"
+            "``motifs=`` needs memelite: pip install 'causalgia[attribution]'"
         )
     if named is not None:
         check_enough_targets(len(named))
@@ -443,7 +443,7 @@ def discover(
     if folder is not None and folder.exists() and not folder.is_dir():
         raise StoreError(
             f"{folder}: is a file, and proposals and outcomes are kept in a folder; "
-            "give another store="
+            "give another ``store=``"
         )
     check_flag(keep_n, "keep_n", error=SequenceError)
     given = _as_given(sequences, keep_n=keep_n)
@@ -718,8 +718,8 @@ def _split(of: Sequences) -> tuple[DinucleotideShuffle, DinucleotideShuffle]:
     if len(of) < _LEAST_SEQUENCES:
         raise SequenceError(
             f"too few different sequences ({len(of):,}) to propose on one half and "
-            f"test on the other; give {_LEAST_SEQUENCES} or more, or test given motifs: "
-            "cg.experiments.kmer_screen(motifs=...)"
+            f"test on the other; give {_LEAST_SEQUENCES} or more, or test given "
+            "motifs: ``cg.experiments.kmer_screen(motifs=...)``"
         )
     whole = DinucleotideShuffle(of=of, keep_n=of.ambiguous is not None)
     n_parents = len(set(whole.parent_names))

@@ -53,9 +53,9 @@ __all__ = ["Analysis", "AnalysisFields", "Contrasts", "with_fields"]
 _RENAMED = {
     "adjust": "it is the error rate of verdicts: error = 'fdr', 'fwer' or 'each'",
     "level": "it is ci_prob, the probability of every interval",
-    "law": "it belongs to shrink: cg.Shrinkage(law=), or [analysis.shrink]",
-    "prior": "it belongs to shrink: cg.Shrinkage(prior=), or [analysis.shrink]",
-    "moderate": "it belongs to shrink: cg.Shrinkage(moderate=), or [analysis.shrink]",
+    "law": "it belongs to shrink: ``cg.Shrinkage(law=)``, or [analysis.shrink]",
+    "prior": "it belongs to shrink: ``cg.Shrinkage(prior=)``, or [analysis.shrink]",
+    "moderate": "it belongs to shrink: ``cg.Shrinkage(moderate=)``, or [analysis.shrink]",
     "exchangeable": "label the contrasts by a coordinate 'exchangeable' instead",
 }
 """Keys that a plan had, with what took their place."""
@@ -299,7 +299,7 @@ class Analysis:
                     Setting("across", "task"),
                     ", where one law holds for all contrasts in all tasks",
                 ),
-                cure=(f"leave {name}= or ", Setting("across"), " out"),
+                cure=(f"leave ``{name}=`` or ", Setting("across"), " out"),
             )
 
     def check(
@@ -436,8 +436,8 @@ class Analysis:
         if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBOS:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of "
-                f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add "
-                f"arms with cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS}) or "
+                f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add arms with "
+                f"``cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS})`` or "
                 f"[placebos], of = pattern, at = and n = {LEAST_PLACEBOS}"
             )
         if tasks is None or not is_by_task(self.rope):
@@ -736,8 +736,8 @@ def _plan_from_json(text: str) -> Analysis:
         return Analysis.from_json(text)
     except CausalgiaError as error:
         raise OutcomesError(
-            f"attrs['analysis'] is {quoted(text)}, and the JSON of a cg.Analysis is "
-            f"needed ({error}); set it, .assign_attrs(analysis=plan.to_json()), or "
+            f"attrs['analysis'] is {quoted(text)}, and the JSON of a ``cg.Analysis`` "
+            f"is needed ({error}); set it, .assign_attrs(analysis=plan.to_json()), or "
             "drop it"
         ) from error
 

@@ -179,7 +179,7 @@ class Shrinkage:
                 places=("Shrinkage",),
                 argument="prior",
                 value=self.prior,
-                need="is not a cg.Prior",
+                need="is not a ``cg.Prior``",
             )
         if self.prior == Prior():
             object.__setattr__(self, "prior", None)

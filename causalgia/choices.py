@@ -182,7 +182,7 @@ INTERVAL_SKIPS = ("N", "edge", "chromosome", "repeated", "summit", "malformed")
 RECORD_SKIPS = ("N", "length", "empty", "repeated")
 VERDICTS = get_args(Verdict)
 RENAMED_ERRORS = {
-    "auto": "leave error= out, or 'fdr'",
+    "auto": "leave ``error=`` out, or 'fdr'",
     "bh": "'fdr'",
     "holm": "'fwer'",
     "bootstrap_t": "'fwer'",
@@ -264,8 +264,8 @@ LEAST_MATCHED_NULLS = 19
 
 PLACEBO_ROPES = ("placebo", "placebo outliers")
 NO_TAIL = (
-    "rope='placebo tail' is no longer a region; rope='placebo outliers' finds motifs "
-    "beyond the range of random sequences"
+    "``rope='placebo tail'`` is no longer a region; ``rope='placebo outliers'`` finds "
+    "motifs beyond the range of random sequences"
 )
 
 

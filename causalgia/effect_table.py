@@ -165,9 +165,8 @@ def selected_tasks(
     patterns = as_names(task)
     if not patterns:
         raise ContrastError(
-            f"{place}{argument}={quoted(task)} is not a task; give a name, a pattern "
-            'such as "DNASE:*", or a list of '
-            "them"
+            f"``{place}{argument}={quoted(task)}`` is not a task; give a name, a "
+            'pattern such as "DNASE:*", or a list of them'
         )
     there, found = set(known), dict[str, None]()
     for pattern in patterns:
@@ -178,7 +177,9 @@ def selected_tasks(
         )
         if not names:
             hint = nearest(
-                pattern, known, then=f"say {argument}= one of {tasks_for_errors(known)}"
+                pattern,
+                known,
+                then=f"say ``{argument}=`` one of {tasks_for_errors(known)}",
             )
             raise ContrastError(f"{place}task {quoted(pattern)} is not there{hint}")
         found |= dict.fromkeys(names)

@@ -681,8 +681,8 @@ def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
             argument="contrasts",
             value=text,
             need="takes all arms, which are not known to an analysis",
-            cure="name the contrasts, or give cg.contrast(outcomes, "
-            f"contrasts={quoted(text)})",
+            cure="name the contrasts, or give ``cg.contrast(outcomes, "
+            f"contrasts={quoted(text)})``",
         )
     try:
         found = read_hypothesis(text, names_in(text, of=of), of=of)

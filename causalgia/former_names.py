@@ -197,10 +197,10 @@ def former_arguments(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         for name in kwargs:
             if name not in known and (new := new_name(name, known)):
-                raise DesignError(f"{function.__name__}: {name}= is {new}= now")
+                raise DesignError(f"{function.__name__}: ``{name}=`` is ``{new}=`` now")
             if name not in known and name in later:
                 raise ArgumentError(
-                    f"{function.__name__}: there is no {name}= yet: {later[name]}"
+                    f"{function.__name__}: there is no ``{name}=`` yet: {later[name]}"
                 )
         return function(*args, **kwargs)
 

@@ -272,7 +272,7 @@ def no_network(head: bytes) -> str:
     'is HDF5, as Keras writes; read it with cg.predict.from_keras_h5'
     """
     if head.startswith(b"\x89HDF"):
-        return "is HDF5, as Keras writes; read it with cg.predict.from_keras_h5"
+        return "is HDF5, as Keras writes; read it with ``cg.predict.from_keras_h5``"
     if head.startswith((b"PK\3\4", b"\x80")):  # torch's, Keras's and NumPy's
         inside = _of_archive(head) if head.startswith(b"PK") else ""
         return f"{inside}; give the file of weights" if inside else ""

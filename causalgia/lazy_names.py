@@ -332,7 +332,7 @@ def wrong_arguments(
     ):
         others = [one.name for one in named if one.kind is one.KEYWORD_ONLY]
         cure = (
-            f"name the others, such as {others[0]}="
+            f"name the others, such as ``{others[0]}=``"
             if others
             else "leave the others out"
         )

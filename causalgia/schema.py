@@ -137,7 +137,7 @@ def validate(
     ):
         raise OutcomesError(
             "effects: neither 'ice' (crossover) nor 'outcome' and 'assigned' "
-            "(parallel); use cg.contrast"
+            "(parallel); use ``cg.contrast``"
         )
     for row in SCHEMA:
         if kind not in row.datasets:
@@ -159,10 +159,10 @@ def validate(
 
 
 OF_MAPS = (
-    "these are maps of cg.attribute, and a position of a map has no estimate; average "
-    "them over the instances of a motif, cg.attribution.average(maps, 'TGCATG'), or "
-    "test the motifs that they suggest: cg.propose(maps, predictor=..., rng=0) and "
-    "cg.experiments.proposals"
+    "these are maps of ``cg.attribute``, and a position of a map has no estimate; "
+    "average them over the instances of a motif, ``cg.attribution.average(maps, "
+    "'TGCATG')``, or test the motifs that they suggest: ``cg.propose(maps, "
+    "predictor=..., rng=0)`` and ``cg.experiments.proposals``"
 )
 
 
@@ -237,9 +237,9 @@ def check_no_average_map(estimates: object, call: str) -> None:
         raise OutcomesError(
             f"{call}: these are averages of maps, and a position of a motif has an "
             "interval and no probability (docs/decisions/0022): read lower and upper, "
-            "cg.simultaneous(average, method='dunnett') for all positions together, or "
-            "test the letters of a motif by a trial, "
-            "cg.experiments.motif_mutagenesis(null, motif=...)"
+            "``cg.simultaneous(average, method='dunnett')`` for all positions "
+            "together, or test the letters of a motif by a trial, "
+            "``cg.experiments.motif_mutagenesis(null, motif=...)``"
         )
 
 
@@ -261,10 +261,10 @@ def check_no_positions(dataset: xr.Dataset, kind: str) -> None:
     if "position" in dataset.dims:
         raise OutcomesError(
             f"{kind}: they have a dim 'position', and one number for each task is "
-            "needed here; read windows of the track out, cg.TorchPredictor(..., "
-            "track=, reduce=[cg.Window('TSS', -50, 50)]), or take one position, "
-            ".isel(position=...). Curves have cg.contrast, cg.estimate, "
-            "cg.simultaneous(over='position') and cg.report"
+            "needed here; read windows of the track out, ``cg.TorchPredictor(..., "
+            "track=, reduce=[cg.Window('TSS', -50, 50)])``, or take one position, "
+            ".isel(position=...). Curves have ``cg.contrast``, ``cg.estimate``, "
+            "``cg.simultaneous(over='position')`` and ``cg.report``"
         )
 
 
@@ -279,11 +279,11 @@ def _gaps_allowed(dataset: xr.Dataset, kind: Kind, gaps: bool) -> bool:
     if not has_gaps(dataset):
         return False
     if not gaps:
-        takes = "cg.estimate takes these effects, and what follows it its estimates"
+        takes = "``cg.estimate`` takes these effects, and what follows it its estimates"
         takes = (
             takes
             if kind == "effects"
-            else "cg.contrast and cg.analyze take this table as it is"
+            else "``cg.contrast`` and ``cg.analyze`` take this table as it is"
         )
         raise OutcomesError(
             f"{kind}: {gaps_in_words(dataset)}, so that some units have no individual "
@@ -307,19 +307,19 @@ def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
     )
     if kind in ("effects", "outcomes") and "ace" in dataset:
         return (
-            "; these are estimates already: give them to cg.adjust, cg.infer or "
-            "cg.decide"
+            "; these are estimates already: give them to ``cg.adjust``, ``cg.infer`` "
+            "or ``cg.decide``"
         )
     if kind == "outcomes" and contrasted:
         return (
-            "; these are effects already: give them to cg.estimate. Other contrasts of "
-            "arms or tasks need the outcomes: run the trial without keep=, or with an "
-            "analysis that asks for them"
+            "; these are effects already: give them to ``cg.estimate``. Other "
+            "contrasts of arms or tasks need the outcomes: run the trial without "
+            "``keep=``, or with an analysis that asks for them"
         )
     if kind == "effects" and "outcome" in dataset and not contrasted:
         return (
             "; these are outcomes: contrast them first, effects = "
-            "cg.contrast(outcomes, control=...)"
+            "``cg.contrast(outcomes, control=...)``"
         )
     if kind == "estimates" and (contrasted or "outcome" in dataset):
         kinds, given = (
@@ -327,7 +327,9 @@ def _reason_and_cure(dataset: xr.Dataset, lacking: str, kind: Kind) -> str:
             if contrasted
             else ("outcomes", "cg.contrast(outcomes, control=...)")
         )
-        return f"; these are {kinds}: estimate first, estimates = cg.estimate({given})"
+        return (
+            f"; these are {kinds}: estimate first, estimates = ``cg.estimate({given})``"
+        )
     return f"; a Dataset from {_MAKERS[kind]} has it"
 
 
@@ -340,7 +342,7 @@ def check_dataset(dataset: object, kind: Kind) -> None:
         near = (
             nearest(str(kind), kinds) or f"; use one of {', '.join(map(quoted, kinds))}"
         )
-        raise OutcomesError(f"kind={quoted(kind)} is not a kind of Dataset{near}")
+        raise OutcomesError(f"``kind={quoted(kind)}`` is not a kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
             f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one "
@@ -350,21 +352,21 @@ def check_dataset(dataset: object, kind: Kind) -> None:
 
 _MAKERS: dict[Kind, str] = {
     "sequences": "null.sample",
-    "outcomes": "cg.run or cg.from_frame",
-    "effects": "cg.contrast",
-    "moments": 'cg.run(..., keep="moments")',
-    "estimates": "cg.estimate or cg.from_effects",
-    "decisions": "cg.decide",
-    "tipping": "cg.tipping_point",
-    "library": "cg.mpra.library",
-    "counts": "cg.mpra.read_counts",
-    "attributions": "cg.attribute",
-    "sites": "cg.attribution.against_trial",
-    "proposals": "cg.propose",
-    "filters": "cg.attribution.filters",
-    "matches": "cg.attribution.match",
-    "attention": "cg.attribution.attention",
-    "refutations": "cg.refute",
+    "outcomes": "``cg.run`` or ``cg.from_frame``",
+    "effects": "``cg.contrast``",
+    "moments": '``cg.run(..., keep="moments")``',
+    "estimates": "``cg.estimate`` or ``cg.from_effects``",
+    "decisions": "``cg.decide``",
+    "tipping": "``cg.tipping_point``",
+    "library": "``cg.mpra.library``",
+    "counts": "``cg.mpra.read_counts``",
+    "attributions": "``cg.attribute``",
+    "sites": "``cg.attribution.against_trial``",
+    "proposals": "``cg.propose``",
+    "filters": "``cg.attribution.filters``",
+    "matches": "``cg.attribution.match``",
+    "attention": "``cg.attribution.attention``",
+    "refutations": "``cg.refute``",
 }
 
 
@@ -482,7 +484,7 @@ def _validate_counts(counts: xr.Dataset) -> None:
             "counts: 'oligo_index' has "
             f"{place.max() if place.min() >= 0 else place.min()}, and there are "
             f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: "
-            "cg.mpra.filter, or arm_names="
+            "``cg.mpra.filter``, or ``arm_names=``"
         )
 
 

@@ -467,8 +467,8 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
             f"save writes an xarray Dataset, and this is {type(dataset).__name__}; "
-            "make one of a table with cg.from_frame (outcomes) or cg.from_effects "
-            "(effects with standard errors)"
+            "make one of a table with ``cg.from_frame`` (outcomes) or "
+            "``cg.from_effects`` (effects with standard errors)"
         )
     target = Path(path)
     _check_attrs(dataset, target)
@@ -638,7 +638,7 @@ def save_h5ad(table: xr.Dataset, path: str | Path) -> Path:
         known = ", ".join(VERDICT_CODES)
         raise OutcomesError(
             f"{path}: verdict {quoted(odd[0])} is not one of {known}; give what "
-            "cg.decide returns"
+            "``cg.decide`` returns"
         )
     try:
         return write_netcdf(Path(path), lambda place: _fill_h5ad(table, place))

@@ -373,7 +373,7 @@ def write_bigwig(
     if column not in _CURVE_COLUMNS or column not in curves:
         known = ", ".join(quoted(name) for name in _CURVE_COLUMNS if name in curves)
         raise OutcomesError(
-            f"column={quoted(column)} is not one of the curves' columns: {known}"
+            f"``column={quoted(column)}`` is not one of the curves' columns: {known}"
         )
     if "model" in curves[column].dims:
         raise OutcomesError(
@@ -387,19 +387,19 @@ def write_bigwig(
         is_whole(size) and size > 0 for size in chrom_sizes.values()
     ):
         raise ContrastError(
-            f"chrom_sizes={quoted(chrom_sizes)} is not a mapping of chromosomes to "
+            f"``chrom_sizes={quoted(chrom_sizes)}`` is not a mapping of chromosomes to "
             "their lengths, such as {'chr1': 248_956_422}; of a file: dict((c, int(n)) "
             "for c, n in (line.split()[:2] for line in open('hg38.chrom.sizes')))"
         )
     if chromosome not in chrom_sizes:
         raise ContrastError(
-            f"chromosome {quoted(chromosome)} is not in chrom_sizes=, which has "
+            f"chromosome {quoted(chromosome)} is not in ``chrom_sizes=``, which has "
             f"{_few(chrom_sizes)}"
         )
     if not is_whole(origin):
         raise ContrastError(
-            f"origin={quoted(origin)} is not a base of the chromosome, a whole number "
-            "from 0 on"
+            f"``origin={quoted(origin)}`` is not a base of the chromosome, a whole "
+            "number from 0 on"
         )
     if (np.diff(positions_of(curves)) <= 0).any():
         raise OutcomesError(
@@ -412,7 +412,7 @@ def write_bigwig(
     )
     if starts[0] < 0 or starts[-1] + width > chrom_sizes[chromosome]:
         raise ContrastError(
-            f"origin={origin:,}: the curve would go from {starts[0]:,} to "
+            f"``origin={origin:,}``: the curve would go from {starts[0]:,} to "
             f"{starts[-1] + width:,}, outside {chromosome} of "
             f"{chrom_sizes[chromosome]:,} bp"
         )
@@ -442,8 +442,8 @@ def write_bigwig(
 def _check_curves(curves: xr.Dataset) -> None:
     if not (has_positions(curves) and "ace" in curves):
         raise OutcomesError(
-            "these are not curves: estimates with a dim 'position', from cg.estimate "
-            "or cg.simultaneous"
+            "these are not curves: estimates with a dim 'position', from "
+            "``cg.estimate`` or ``cg.simultaneous``"
         )
 
 
@@ -469,7 +469,7 @@ def _chosen(dim: str, name: str | None, there: list[Any]) -> Any:
             else f"{dim} {quoted(name)} is not there"
         )
         raise ContrastError(
-            f"{problem}, and a bigWig file holds one curve; say {dim}= one of "
+            f"{problem}, and a bigWig file holds one curve; say ``{dim}=`` one of "
             f"{_few(there)}"
         )
     return name

@@ -459,7 +459,7 @@ def trial_report(
     ):
         if value not in words:
             raise OutcomesError(
-                f"{name}={quoted(value)} is neither {quoted(words[0])} nor "
+                f"``{name}={quoted(value)}`` is neither {quoted(words[0])} nor "
                 f"{quoted(words[1])}"
             )
     if keeps_effects(dataset) or "outcome" in getattr(dataset, "data_vars", ()):

@@ -174,7 +174,8 @@ def _check_numbers(estimates: xr.Dataset) -> None:
     if not 0.5 <= ci_prob < 1:
         raise OutcomesError(
             f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a probability "
-            "from 0.5 to below 1; take the Dataset as cg.estimate or cg.decide returned it"
+            "from 0.5 to below 1; take the Dataset as ``cg.estimate`` or ``cg.decide`` "
+            "returned it"
         )
     wrong = {
         name: (estimates[name] < 0) | (estimates[name] > 1)
@@ -221,7 +222,7 @@ def check_not_draws(given: Any) -> None:
     if draws or (trees and "posterior" in given):
         raise OutcomesError(
             "a posterior holds draws, and a report or a figure is of verdicts; decide "
-            "first: cg.decide(posterior, rope=(-0.1, 0.1))"
+            "first: ``cg.decide(posterior, rope=(-0.1, 0.1))``"
         )
 
 

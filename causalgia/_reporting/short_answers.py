@@ -124,5 +124,5 @@ def every_row(rows: str) -> bool:
         If `rows` is neither ``"summary"`` nor ``"all"``.
     """
     if rows not in ("summary", "all"):
-        raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
+        raise OutcomesError(f"``rows={quoted(rows)}`` is neither 'summary' nor 'all'")
     return rows == "all"

@@ -72,7 +72,7 @@ def size_report(found: xr.Dataset, *, rows: str = "summary") -> ReportText:
     34 units show that an effect of 0.5 differs from none, with a probability of 0.81.
     """
     if not is_size(found):
-        raise OutcomesError("no plan: give the result of cg.sample_size(...)")
+        raise OutcomesError("no plan: give the result of ``cg.sample_size(...)``")
     parts = size_parts(found, every_row=all_rows(rows))
     return ReportText(parts.text(), parts.html())
 

@@ -105,7 +105,9 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
             return kept_effects.with_summary(raw, state)
         if "ice" not in raw and running_moments.has_moments(state):
             return running_moments.moments_dataset(raw, state)
-    raise StoreError(f"{place}: not finished; the same cg.run(..., store=) resumes it")
+    raise StoreError(
+        f"{place}: not finished; the same ``cg.run(..., store=)`` resumes it"
+    )
 
 
 def protocol_marks(path: Path) -> dict[str, Any] | None:

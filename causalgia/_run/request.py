@@ -169,13 +169,13 @@ class RunRequest:
             check_flag(getattr(self, name), name, error=DesignError)
         if isinstance(self.real, bool) and self.real:
             raise DesignError(
-                "real=True: source sequences are predicted unasked; give sequences, "
-                "'parents', or False for none"
+                "``real=True``: source sequences are predicted unasked; give "
+                "sequences, 'parents', or False for none"
             )
         if self.same_answers and self.path is None:
             raise DesignError(
-                "same_answers= is about the answers that a store keeps; give store=, "
-                "or leave it out"
+                "``same_answers=`` is about the answers that a store keeps; give "
+                "``store=``, or leave it out"
             )
         check_design(self.design, self.predictor, "run(design, predictor)")
         check_predictor(self.predictor, "run(design, predictor)")
@@ -187,7 +187,8 @@ class RunRequest:
         if self.analysis is not None:
             if not isinstance(self.analysis, Analysis):
                 raise DesignError(
-                    f"analysis= takes a cg.Analysis, not {type(self.analysis).__name__}"
+                    "``analysis=`` takes a ``cg.Analysis``, not "
+                    f"{type(self.analysis).__name__}"
                 )
             if self.until is not None and self.analysis.tasks is not None:
                 raise DesignError(
@@ -233,9 +234,9 @@ class RunRequest:
         if rope is not None and "position" in self.predictor.dims:
             raise DesignError(
                 f"[analysis]: rope = {quoted(rope)} is for verdicts on one number for "
-                "each task, and the predictor answers a track; leave rope= out "
-                "(cg.simultaneous(over='position') gives the band of a curve), or read "
-                "a window: reduce=[cg.Window(...)]"
+                "each task, and the predictor answers a track; leave ``rope=`` out "
+                "(``cg.simultaneous(over='position')`` gives the band of a curve), or "
+                "read a window: reduce=[``cg.Window(...)``]"
             )
 
     def _check_outcomes(self, analysis: Analysis) -> None:
@@ -255,7 +256,7 @@ class RunRequest:
             raise DesignError(
                 f"[analysis]: target = {quoted(analysis.target)} needs the answers of "
                 "two or more predictors, and there is one; run the trial on "
-                "cg.Ensemble([...]), or leave target= out"
+                "``cg.Ensemble([...])``, or leave ``target=`` out"
             )
         if (
             analysis.across is not None
@@ -280,7 +281,7 @@ class RunRequest:
         if not isinstance(until, Until):
             raise DesignError(
                 argument="until",
-                need="takes cg.Precision(half_width=) or cg.Decided(rope=), not "
+                need="takes ``cg.Precision(half_width=)`` or ``cg.Decided(rope=)``, not "
                 f"{quoted(until)}",
             )
         if self.design.assignment != "crossover":
@@ -294,7 +295,7 @@ class RunRequest:
                 argument="until",
                 need="monitors one number for each task, and the predictor answers a "
                 "track",
-                cure="watch a window of it: reduce=[cg.Window(...)]",
+                cure="watch a window of it: reduce=[``cg.Window(...)``]",
             )
         # which refuses units that are too few to decide anything
         until.schedule(self.design.n_units)
@@ -346,7 +347,7 @@ class RunRequest:
                 raise DesignError(
                     "[analysis]: target = 'parents' needs two or more units of each "
                     f"parent, and {lone:,} of them would have one; draw more units of "
-                    "them (n_units=), or leave target= out"
+                    "them (``n_units=``), or leave ``target=`` out"
                 )
         given = self.real is not None and self.real is not False
         if given and (notes := overlap_notes(self.design, self.predictor, self.real)):
@@ -456,17 +457,17 @@ def contrast_request(
     ContrastError
         If the scale is impossible for the predictor's answers.
     """
-    prefix = f"keep={quoted(keep)}"
+    prefix = f"``keep={quoted(keep)}``"
     if design.assignment != "crossover":
         raise DesignError(
-            f"{prefix}: a parallel trial has no individual effects; leave keep= out: "
-            "cg.run then holds one outcome a unit"
+            f"{prefix}: a parallel trial has no individual effects; leave ``keep=`` "
+            "out: ``cg.run`` then holds one outcome a unit"
         )
     request = (analysis or Analysis()).asking(design.analysis_fields)
     if not request.asks:
         raise DesignError(
-            f"{prefix}: the design names no contrasts; make it with cg.Design(..., "
-            "contrasts=...), or say analysis="
+            f"{prefix}: the design names no contrasts; make it with ``cg.Design(..., "
+            "contrasts=...)``, or say ``analysis=``"
         )
     needs_units = {"scale": request.scale in OF_MEANS}
     if keep == "moments":
@@ -478,15 +479,15 @@ def contrast_request(
         }
     for name in (name for name, needed in needs_units.items() if needed):
         raise DesignError(
-            f"{prefix}: {name}={quoted(getattr(request, name))} of the analysis needs "
-            f"the outcomes of all units at once; leave keep= out, or leave {name}= out "
-            "of the analysis (of an experiment: dataclasses.replace(experiment, "
-            "analysis=...))"
+            f"{prefix}: ``{name}={quoted(getattr(request, name))}`` of the analysis "
+            "needs the outcomes of all units at once; leave ``keep=`` out, or leave "
+            f"``{name}=`` out of the analysis (of an experiment: "
+            "dataclasses.replace(experiment, analysis=...))"
         )
     if keep == "moments" and design.n_units < 2:
         raise DesignError(
             f"{prefix}: one unit gives no standard error; draw more units, or leave "
-            "keep= out"
+            "``keep=`` out"
         )
     if request.scale != "identity":
         check_not_log(request.scale, predictor.scale)
@@ -517,14 +518,14 @@ def _task_weights(
     if "position" in predictor.dims:
         raise DesignError(
             f"{prefix}: contrasts between tasks of curves are taken of outcomes; leave "
-            "keep= out, or read a window: reduce=[cg.Window(...)]"
+            "``keep=`` out, or read a window: reduce=[``cg.Window(...)``]"
         )
     known = known_tasks(predictor)
     if known is None:
         raise DesignError(
             f"{prefix}: the analysis compares tasks, and those of this predictor have "
             "no names before its first "
-            'answer; give it tasks=["K562", ...], or leave keep= out'
+            'answer; give it ``tasks=["K562", ...]``, or leave ``keep=`` out'
         )
     return as_comparable_tasks(analysis, predictor, known)
 

@@ -231,13 +231,13 @@ def attribute(
     if over_baselines:
         if n_baselines < 2:
             raise AttributionError(
-                "n_baselines=1: one baseline gives no standard error; take 2 or more, "
-                "such as 64"
+                "``n_baselines=1``: one baseline gives no standard error; take 2 or "
+                "more, such as 64"
             )
         if rng is None:
             raise AttributionError(
                 "baselines are drawn at random, and a seed must be explicit: give "
-                "rng=0, say"
+                "``rng=0``, say"
             )
         null, key = as_null(baselines, of), root_key(rng)
         draw = draws_of(null, of, n_baselines, derive(key, "baselines"))
@@ -298,8 +298,8 @@ def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> Non
     more = ", ..." * (len(equal) > _EQUAL_NAMES_SHOWN)
     warnings.warn(
         f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that "
-        f"their scores are 0 whatever the network: {names}{more}; give baselines= that "
-        f"differ, such as cg.Uniform(length={of.length})",
+        f"their scores are 0 whatever the network: {names}{more}; give ``baselines=`` "
+        f"that differ, such as ``cg.Uniform(length={of.length})``",
         DegenerateWarning,
         stacklevel=caller_stacklevel(),
     )
@@ -310,8 +310,8 @@ def check_no_track(predictor: Predictor) -> None:
     if predictor.dims[0] != "task":
         raise PredictorError(
             "the predictor answers with a dim position, and a map is of one number for "
-            "each task; read windows of the track out: cg.TorchPredictor(..., track=, "
-            "reduce=[cg.Window('TSS', -50, 50)])"
+            "each task; read windows of the track out: ``cg.TorchPredictor(..., "
+            "track=, reduce=[cg.Window('TSS', -50, 50)])``"
         )
 
 
@@ -579,28 +579,29 @@ def _of_incomplete(
     if hooked:
         named = in_list([quoted(one) for one in hooked])
         return says + (
-            f"and {most} is the most; the network changes its gradients by backward hooks, "
-            f"on {named}: remove them (handle.remove() of what register_full_backward_hook "
-            "returned), or take method='ism', which needs answers alone"
+            f"and {most} is the most; the network changes its gradients by backward "
+            f"hooks, on {named}: remove them (handle.remove() of what "
+            "register_full_backward_hook returned), or take ``method='ism'``, which "
+            "needs answers alone"
         )
     if scores.completeness_se is not None:
         why = (
             f"more than chance over {scores.n_baselines} baselines (standard error "
             f"{scores.completeness_se[worst]:.2g}): the answer changes on a short part "
-            "of the lines; take method='integrated_gradients', or more n_baselines"
+            "of the lines; take ``method='integrated_gradients'``, or more n_baselines"
         )
     elif unruled:
         why = (
             f"and {most} is the most; operations without a rule of DeepLIFT: "
-            f"{', '.join(unruled)}; take method='integrated_gradients'"
+            f"{', '.join(unruled)}; take ``method='integrated_gradients'``"
         )
     else:
         points = f" with {_MOST_PATH_POINTS:,} points on each line" * (
             method == "integrated_gradients"
         )
         why = (
-            f"and {most} is the most{points}; take method='ism', which needs answers "
-            "alone"
+            f"and {most} is the most{points}; take ``method='ism'``, which needs "
+            "answers alone"
         )
     if others:
         listed = ", ".join(quoted(one) for one, _ in others)

@@ -187,8 +187,8 @@ def interactions(
         raise AttributionError(
             f"{len(units.row):,} units with {len(table):,} pairs, {len(known):,} tasks "
             f"and {len(predictor.parts)} predictors are {n_numbers:,} interactions, "
-            f"and {_MOST_NUMBERS:,} is the most; give tasks=, fewer positions=, or "
-            "fewer sequences"
+            f"and {_MOST_NUMBERS:,} is the most; give ``tasks=``, fewer "
+            "``positions=``, or fewer sequences"
         )
     n_answers = len(units.row) * (1 + 3 * len(names) + 9 * len(table))
     with meter(n_answers * len(predictor.parts), show=progress) as done:
@@ -251,12 +251,13 @@ def _requested(
     """
     if positions is not None and pairs is not None:
         raise AttributionError(
-            "positions= asks for all their pairs, and pairs= for some; give one of them"
+            "``positions=`` asks for all their pairs, and ``pairs=`` for some; give "
+            "one of them"
         )
     if pairs is None:
         if positions is None and not width:
             raise AttributionError(
-                "starts without positions=; say which, counted from each start: "
+                "starts without ``positions=``; say which, counted from each start: "
                 "range(-10, 20), say"
             )
         names = np.sort(
@@ -267,7 +268,7 @@ def _requested(
         _check_once([(int(name),) for name in names], "positions")
         if len(names) < 2:
             raise AttributionError(
-                f"positions={names.tolist()}: a pair needs two; give two or more"
+                f"``positions={names.tolist()}``: a pair needs two; give two or more"
             )
         n_pairs = len(names) * (len(names) - 1) // 2
         _check_number(n_pairs, len(names))
@@ -284,7 +285,7 @@ def _requested(
         )
     if not listed:
         raise AttributionError(
-            "pairs=[] is empty; give such as [(8, 28), (9, 28)], or positions="
+            "``pairs=[]`` is empty; give such as [(8, 28), (9, 28)], or ``positions=``"
         )
     ordered = sorted((min(pair), max(pair)) for pair in listed)
     _check_once(ordered, "pairs")
@@ -296,7 +297,7 @@ def _requested(
 def _as_list(values: Any, name: str) -> list[Any]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise AttributionError(
-            f"{name}={quoted(values)} is not a list; give such as [(8, 28)], or "
+            f"``{name}={quoted(values)}`` is not a list; give such as [(8, 28)], or "
             "positions=range(8, 36)"
         )
     return list(values)
@@ -327,7 +328,7 @@ def _check_number(n_pairs: int, n_positions: int) -> None:
             f"{n_positions:,} positions have {n_pairs:,} pairs, "
             f"{9 * n_pairs + 3 * n_positions + 1:,} answers for each sequence, and "
             f"{_MOST_PAIRS:,} pairs are the most; give fewer positions, such as those "
-            "where a map is large: positions=range(100, 200), or pairs="
+            "where a map is large: positions=range(100, 200), or ``pairs=``"
         )
 
 
@@ -570,9 +571,9 @@ def dfim(
     every = 3**width <= n_exchanges
     if rng is None and not every:
         raise AttributionError(
-            f"source=({start}, {stop}) has {3**width:,} exchanges, of which "
+            f"``source=({start}, {stop})`` has {3**width:,} exchanges, of which "
             f"{n_exchanges:,} are drawn at random, and a seed must be explicit: give "
-            "rng=0, say"
+            "``rng=0``, say"
         )
     key = None if rng is None else root_key(rng)
     edits = _edits(
@@ -635,27 +636,28 @@ def _as_source(source: object, length: int) -> tuple[int, int]:
         and len(source) != 2
     ):
         raise AttributionError(
-            f"source={quoted(source)} has {len(source):,} entries, and a site is at "
-            "one place, the same in all sequences; give a position such as 20, or (16, "
-            "24): cut sequences around a site that moves, or make one call for each "
-            "place"
+            f"``source={quoted(source)}`` has {len(source):,} entries, and a site is "
+            "at one place, the same in all sequences; give a position such as 20, or "
+            "(16, 24): cut sequences around a site that moves, or make one call for "
+            "each place"
         )
     try:
         start, stop = as_span((source, int(source) + 1) if is_whole(source) else source)
     except DesignError as error:
         raise error.at(
-            f"source={quoted(source)} is not a site",
+            f"``source={quoted(source)}`` is not a site",
             then="; give a position such as 20, or (16, 24)",
             error=AttributionError,
         ) from error
     if stop > length:
         raise AttributionError(
-            f"source=({start}, {stop}) leaves the sequences, which have {length:,} bp"
+            f"``source=({start}, {stop})`` leaves the sequences, which have {length:,} "
+            "bp"
         )
     if stop - start == length:
         raise AttributionError(
-            f"source=({start}, {stop}) is the whole sequence, and no base is left to "
-            "map"
+            f"``source=({start}, {stop})`` is the whole sequence, and no base is left "
+            "to map"
         )
     return start, stop
 

@@ -252,7 +252,7 @@ def propose_in_stages(
         null_share = _NULL_SHARE if null_share is None else null_share
         if not is_real(null_share) or not 0 < null_share < 1:
             raise AttributionError(
-                f"null_share={quoted(null_share)} must be a share between 0 and 1, "
+                f"``null_share={quoted(null_share)}`` must be a share between 0 and 1, "
                 f"such as {_NULL_SHARE}"
             )
         limits["null_share"] = float(null_share)
@@ -403,7 +403,7 @@ def requested_methods(method: object) -> tuple[str, ...]:
     if wrong or not names:
         listed = ", ".join(map(quoted, known))
         raise AttributionError(
-            f"method={quoted(method)} is not a method"
+            f"``method={quoted(method)}`` is not a method"
             + nearest(
                 str((wrong or [""])[0]),
                 [*known, "all"],
@@ -426,15 +426,15 @@ def _check_settings(
     """
     if seqlets is not None and methods != ("seqlets",):
         raise AttributionError(
-            f"seqlets= are given, and method={quoted(method)} calls its own; leave one "
-            "of them out"
+            f"``seqlets=`` are given, and ``method={quoted(method)}`` calls its own; "
+            "leave one of them out"
         )
     if "modisco" in methods and method != "all":
         check_modisco()
     if seqlets is None and set(_OF_WINDOWS).intersection(methods):
         return
     who = (
-        "seqlets= are given"
+        "``seqlets=`` are given"
         if seqlets is not None
         else f"{quoted(method)} has no null maps"
     )
@@ -444,8 +444,8 @@ def _check_settings(
     ):
         if value is not None:
             raise AttributionError(
-                f"{name}={quoted(value)} is of windows on null maps, and {who}; leave "
-                f"{name}= out"
+                f"``{name}={quoted(value)}`` is of windows on null maps, and {who}; "
+                f"leave ``{name}=`` out"
             )
 
 
@@ -461,7 +461,7 @@ def _of_filters(
     if not networks:
         raise PredictorError(
             f"{type(predictor).__name__} has no layers; leave 'filters' out of "
-            "method=, or wrap the network in cg.TorchPredictor(...)"
+            "``method=``, or wrap the network in ``cg.TorchPredictor(...)``"
         )
     from causalgia.attribution.layers import filter_groups
 
@@ -509,7 +509,7 @@ def _of_all_bases(maps: xr.Dataset) -> NDArray[np.float64]:
             value="modisco",
             need=f"compares all four bases, and these maps ({about(maps).method}) "
             "have only the observed base",
-            cure="give maps of cg.attribute(..., method='ism')",
+            cure="give maps of ``cg.attribute(..., method='ism')``",
         )
     mean = score.mean("model") if "model" in score.dims else score
     values: NDArray[np.float64] = (
@@ -529,8 +529,8 @@ def _as_maps(
 ) -> xr.Dataset:
     if (attributions is None) == (sequences is None):
         raise AttributionError(
-            "give maps, cg.propose(attributions, predictor=...), or sequences=, of "
-            "which maps are made; "
+            "give maps, ``cg.propose(attributions, predictor=...)``, or "
+            "``sequences=``, of which maps are made; "
             f"{'neither is given' if sequences is None else 'both are given'}"
         )
     if attributions is None:
@@ -542,12 +542,12 @@ def _as_maps(
     if about(maps, None).predictor != predictor.fingerprint:
         raise AttributionError(
             f"the maps are of the predictor {about(maps, '?').predictor}, and "
-            f"predictor= is {predictor.fingerprint}; give the one that was mapped"
+            f"``predictor=`` is {predictor.fingerprint}; give the one that was mapped"
         )
     if about(maps).method == "dfim":
         raise AttributionError(
             "feature interaction maps are of sequences with one site at one place, "
-            "which null sequences do not have; give maps of cg.attribute"
+            "which null sequences do not have; give maps of ``cg.attribute``"
         )
     if has(maps).baselines_fingerprint and not called:
         default = DinucleotideShuffle(of=_sequences_of(maps))
@@ -556,7 +556,7 @@ def _as_maps(
                 "the maps have baselines from "
                 f"{about(maps, 'a null model').baselines}, and maps of null "
                 "sequences are compared with those over dinucleotide shuffles of each; "
-                "leave baselines= out of cg.attribute"
+                "leave ``baselines=`` out of ``cg.attribute``"
             )
     return maps
 
@@ -567,9 +567,10 @@ def _check_read_maps(maps: xr.Dataset, predictor: Predictor, *, called: bool) ->
     """
     if not called:
         raise AttributionError(
-            f"the maps were read from {about(maps, 'a file').source}, and this method also "
-            "needs maps of null sequences by the same program; use method='modisco', "
-            "or seqlets=, or give sequences= instead of maps"
+            f"the maps were read from {about(maps, 'a file').source}, and this method "
+            "also needs maps of null sequences by the same program; use "
+            "``method='modisco'``, or ``seqlets=``, or give ``sequences=`` instead of "
+            "maps"
         )
     others = [
         task for task in maps["task"].to_numpy().tolist() if task not in predictor.tasks
@@ -578,7 +579,7 @@ def _check_read_maps(maps: xr.Dataset, predictor: Predictor, *, called: bool) ->
         raise AttributionError(
             f"the maps are of the task {quoted(others[0])}, and the predictor has "
             f"{quoted(list(predictor.tasks))}; say which by "
-            "cg.attribution.read_attributions(..., task=)"
+            "``cg.attribution.read_attributions(..., task=)``"
         )
 
 
@@ -596,7 +597,7 @@ def _as_width(width: object, methods: tuple[str, ...], length: int) -> int:
     )
     if not 4 <= number <= most:
         raise AttributionError(
-            f"width={number}: windows have 4 to {most} positions in sequences of "
+            f"``width={number}``: windows have 4 to {most} positions in sequences of "
             f"{length:,}{' with method=' + quoted('kmer') if 'kmer' in methods else ''}; "
             "give one of these"
         )
@@ -608,12 +609,12 @@ def _as_null(null: object, maps: xr.Dataset) -> NullModel:
         return DinucleotideShuffle(of=_sequences_of(maps))
     if not isinstance(null, NullModel):
         raise AttributionError(
-            f"null={quoted(null)} is not a null model; give one such as "
-            "cg.Uniform(length=...), or leave null= out"
+            f"``null={quoted(null)}`` is not a null model; give one such as "
+            "``cg.Uniform(length=...)``, or leave ``null=`` out"
         )
     if null.length != maps.sizes["position"]:
         raise AttributionError(
-            f"null= draws sequences of {null.length:,} bp, and the maps have "
+            f"``null=`` draws sequences of {null.length:,} bp, and the maps have "
             f"{maps.sizes['position']:,}; give a null model of that length"
         )
     return null

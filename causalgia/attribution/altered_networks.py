@@ -108,15 +108,15 @@ class Nullified(TorchPredictor):
         part = as_layer(whole.module, layer, side)
         if ablation not in get_args(Ablation):
             raise AttributionError(
-                f"ablation={quoted(ablation)}; use 'zero', 'mean' or 'resample'"
+                f"``ablation={quoted(ablation)}``; use 'zero', 'mean' or 'resample'"
             )
         if (ablation == "zero") != (sequences is None):
             cure = (
-                "leave sequences= out"
+                "leave ``sequences=`` out"
                 if ablation == "zero"
-                else "give sequences=, such as null.sample(200, rng=0)"
+                else "give ``sequences=``, such as null.sample(200, rng=0)"
             )
-            raise AttributionError(f"ablation={quoted(ablation)}: {cure}")
+            raise AttributionError(f"``ablation={quoted(ablation)}``: {cure}")
         end = "out" if side == "output" else "in"
         found = [
             getattr(part, name, None)
@@ -193,8 +193,8 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
     )
     if not known:
         raise AttributionError(
-            f'names={quoted(names)}; give one name for each channel in their order, "" '
-            "for none"
+            f"``names={quoted(names)}``; give one name for each channel in their "
+            'order, "" for none'
         )
     _check_names(len(known), n, layer)
     found: list[Any] = []
@@ -209,8 +209,8 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
             others = sorted({*known} - {""})
             hint = nearest(channel, others, most=3) or "."
             raise AttributionError(
-                f"channels={quoted(channel)} is not the name of a channel{hint} They "
-                f"are {quoted(others)}"
+                f"``channels={quoted(channel)}`` is not the name of a channel{hint} "
+                f"They are {quoted(others)}"
             )
         found += numbers
     return found
@@ -219,9 +219,8 @@ def _by_number(channels: Any, names: Any, n: int | None, layer: str) -> Any:
 def _check_names(n_names: int | None, n: int | None, layer: str) -> None:
     if n_names is not None and n is not None and n_names != n:
         raise AttributionError(
-            f'names={n_names} names; give one name for each channel in their order, "" '
-            f"for none, and {quoted(layer)} "
-            f"has {n}"
+            f"``names={n_names}`` names; give one name for each channel in their "
+            f'order, "" for none, and {quoted(layer)} has {n}'
         )
 
 
@@ -237,14 +236,14 @@ def _as_channels(channels: Any) -> tuple[int, ...]:
     given = _listed(channels)
     if any(isinstance(c, str) for c in given):
         raise AttributionError(
-            f"channels={quoted(channels)} is a name, and names= has none; give the "
-            "names of the channels, such as names=[f'unit {k}' for k in range(100)], "
-            "or a number"
+            f"``channels={quoted(channels)}`` is a name, and ``names=`` has none; give "
+            "the names of the channels, such as names=[f'unit {k}' for k in "
+            "range(100)], or a number"
         )
     wrong = [c for c in given if not is_whole(c) or c < 0]
     if wrong or not given or len(set(given)) < len(given):
         raise AttributionError(
-            f"channels={quoted(channels)}; give a channel, 0 or more, or a list of "
+            f"``channels={quoted(channels)}``; give a channel, 0 or more, or a list of "
             "different ones, such as [3, 7]"
         )
     return tuple(sorted(int(c) for c in given))
@@ -339,8 +338,8 @@ class _WithoutChannels(nn.Module):
         shape = (len(x), len(self.channels), *by_channel.shape[2:])
         if by_channel[0, 0].numel() != values.shape[2]:
             raise AttributionError(
-                f"ablation='resample': layer {quoted(self.layer)} answers at "
-                f"{by_channel[0, 0].numel()} places, and to sequences= at "
+                f"``ablation='resample'``: layer {quoted(self.layer)} answers at "
+                f"{by_channel[0, 0].numel()} places, and to ``sequences=`` at "
                 f"{values.shape[2]}; give sequences of the length of the units"
             )
         tokens = x.argmax(1 if self.layout == "NCL" else 2)
@@ -434,7 +433,7 @@ def randomized(predictor: Predictor, *, n_draws: int = 5, rng: RNG) -> Ensemble:
         raise AttributionError(
             f"{type(whole.module).__name__} {why}; weights are torch.nn.Parameter (a "
             "buffer is not shuffled), or compare with a network of your own: "
-            "cg.Ensemble({'intact': ..., 'other': ...}, differ_by='architectures')"
+            "``cg.Ensemble({'intact': ..., 'other': ...}, differ_by='architectures')``"
         )
     members: dict[str, Predictor] = {"intact": whole}
     for draw in range(1, n_draws + 1):
@@ -461,7 +460,7 @@ def _shuffled(network: nn.Module, key: int) -> nn.Module:
             made = copied_network(network)
     except PredictorError as error:
         raise error.at(
-            then="; build it anew and load its weights (cg.predict.load_weights); "
+            then="; build it anew and load its weights (``cg.predict.load_weights``); "
             "of weight normalizations, that of torch.nn.utils.parametrizations can be "
             "copied, and the older torch.nn.utils.weight_norm cannot"
         ) from error

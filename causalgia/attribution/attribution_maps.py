@@ -95,7 +95,7 @@ def read_attributions(
     place = Path(path) if isinstance(path, str | PathLike) else None
     if place is None:
         raise AttributionError(
-            f"path={quoted(path)} is not a path; give that of one file, such as "
+            f"``path={quoted(path)}`` is not a path; give that of one file, such as "
             "'contributions.h5'"
         )
     with open_regular_file(place, SequenceError) as file:
@@ -154,11 +154,11 @@ def _dataset(
         elif (np.count_nonzero(score, axis=2) <= 1).all():
             row, at = (int(k) for k in np.argwhere((score != 0) & ~there)[0][:2])
             raise AttributionError(
-                f"{about(attrs).source}: each position has the score of one base, and in "
-                f"sequence {row}, at position {at}, that base is not the sequence's "
+                f"{about(attrs).source}: each position has the score of one base, and "
+                f"in sequence {row}, at position {at}, that base is not the sequence's "
                 f"{'ACGT'[of.tokens[row, at]]}: these maps are of other sequences, or "
                 "in another order; give the sequences that were explained, in the "
-                "order of the maps, as sequences="
+                "order of the maps, as ``sequences=``"
             )
     dims = (
         ("unit", "position", "base", "task")
@@ -204,7 +204,7 @@ def _hdf5_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path) -> str:
     if key is not None and key not in arrays:
         raise AttributionError(
-            f"{path}: key={quoted(key)} is not there; the file has the arrays "
+            f"{path}: ``key={quoted(key)}`` is not there; the file has the arrays "
             f"{quoted(sorted(arrays))}"
         )
     if key is not None:
@@ -213,7 +213,7 @@ def _score_name(arrays: Mapping[str, NDArray[Any]], key: str | None, path: Path)
     others = [name for name in arrays if name not in _SEQUENCES]
     if known is None and len(others) != 1:
         what = (
-            f"has the arrays {quoted(sorted(arrays))}; say which are scores by key="
+            f"has the arrays {quoted(sorted(arrays))}; say which are scores by ``key=``"
             if others
             else "has no scores"
         )
@@ -235,14 +235,14 @@ def _explained_sequences(
     if name is None:
         raise AttributionError(
             f"{path}: has scores and no sequences; give those that were explained, "
-            "sequences="
+            "``sequences=``"
         )
     tokens: Tokens = as_letters(arrays[name], None, f"{path}: {name}")
     if (tokens > 3).any():
         row, at = (int(k) for k in np.argwhere(tokens > 3)[0])
         raise AttributionError(
             f"{path}: {name}: sequence {row} has no base at position {at}; leave that "
-            "sequence out, or give sequences="
+            "sequence out, or give ``sequences=``"
         )
     return Sequences(tokens, tuple(range(len(tokens))))
 
@@ -262,9 +262,9 @@ def _check_same(of: Sequences, array: NDArray[Any], place: str) -> None:
         row, at = (int(k) for k in wrong[0])
         raise AttributionError(
             f"{place}: sequence {row} has {'ACGT'[tokens[row, at]]} at position {at}, "
-            f"and sequences= has {'ACGT'[of.tokens[row, at]]} "
+            f"and ``sequences=`` has {'ACGT'[of.tokens[row, at]]} "
             f"({len(set(wrong[:, 0].tolist())):,} of {len(tokens):,} sequences "
-            "differ): leave sequences= out, or give those that were explained, in "
+            "differ): leave ``sequences=`` out, or give those that were explained, in "
             "their order"
         )
 
@@ -442,8 +442,8 @@ def find_aligned(
     if isinstance(anchor, str | Motif):
         if width is not None:
             raise AttributionError(
-                f"width={quoted(width)} goes with starts, and {_named(anchor)} has its "
-                "own: leave it"
+                f"``width={quoted(width)}`` goes with starts, and {_named(anchor)} has "
+                "its own: leave it"
             )
         return find_instances(
             maps["observed"].to_numpy(),
@@ -453,14 +453,14 @@ def find_aligned(
         )
     if threshold is not None:
         raise AttributionError(
-            f"threshold={quoted(threshold)} is for a motif's score; leave it out"
+            f"``threshold={quoted(threshold)}`` is for a motif's score; leave it out"
         )
     n, length = maps.sizes["unit"], maps.sizes["position"]
     if isinstance(anchor, Instances):
         found = anchor
         if width is not None:
             raise AttributionError(
-                f"width={quoted(width)} goes with starts; instances have width "
+                f"``width={quoted(width)}`` goes with starts; instances have width "
                 f"{found.width}"
             )
         if not both_strands:
@@ -476,14 +476,14 @@ def find_aligned(
         starts = np.asarray(anchor)
         if starts.shape != (n,) or starts.dtype.kind not in "iu":
             raise AttributionError(
-                f"anchor= is an array of {starts.dtype} and shape {starts.shape}; give "
-                f"a string, a motif, or one whole number for each of {n:,} sequences: "
-                "where it starts"
+                f"``anchor=`` is an array of {starts.dtype} and shape {starts.shape}; "
+                f"give a string, a motif, or one whole number for each of {n:,} "
+                "sequences: where it starts"
             )
         if width is None:
             raise AttributionError(
-                "starts without width=; say how many bases from each start, such as "
-                "width=8"
+                "starts without ``width=``; say how many bases from each start, such "
+                "as ``width=8``"
             )
         rows = np.arange(n)
         found = Instances(
@@ -651,7 +651,7 @@ def against_trial(
     if about(attributions, None).method != "ism":
         raise AttributionError(
             f"maps by {quoted(about(attributions, None).method)} do not say what a "
-            "substitution changes; give those of cg.attribute(..., method='ism')"
+            "substitution changes; give those of ``cg.attribute(..., method='ism')``"
         )
     names = [str(name) for name in estimates["contrast"].to_numpy()]
     if (contrast is None and len(names) != 1) or (
@@ -660,10 +660,10 @@ def against_trial(
         problem = (
             "the estimates have several contrasts"
             if contrast is None
-            else f"contrast={quoted(contrast)} is not one"
+            else f"``contrast={quoted(contrast)}`` is not one"
         )
         raise AttributionError(
-            f"{problem}; say contrast= one of {', '.join(map(quoted, names[:8]))}"
+            f"{problem}; say ``contrast=`` one of {', '.join(map(quoted, names[:8]))}"
         )
     effect = estimates.isel(contrast=0 if contrast is None else names.index(contrast))
     tasks = attributions["task"].to_numpy().tolist()
@@ -676,8 +676,8 @@ def against_trial(
         )
     if not {"lower", "upper"} <= set(effect.variables):
         raise AttributionError(
-            "the estimates have no intervals (one unit, or target='units'); run more "
-            "units"
+            "the estimates have no intervals (one unit, or ``target='units'``); run "
+            "more units"
         )
     found = find_aligned(
         attributions,

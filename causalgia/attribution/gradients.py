@@ -38,9 +38,9 @@ from causalgia.predict.torch_predictor import TorchPredictor
 from causalgia.types import Tokens
 
 NO_GRADIENT = (
-    "no gradient of the answers reaches the sequence: the network, or reduce=, "
-    "detaches it, is quantized, leaves torch or counts letters; take method='ism', which needs "
-    "answers alone"
+    "no gradient of the answers reaches the sequence: the network, or ``reduce=``, "
+    "detaches it, is quantized, leaves torch or counts letters; take ``method='ism'``, "
+    "which needs answers alone"
 )
 
 
@@ -56,7 +56,7 @@ def check_finite_slopes(gradient: torch.Tensor) -> None:
             f"the slope of answer {task} in base {'ACGT'[base]} at position {position} "
             f"is {gradient[row, position, base, task].item()}, such as that of a "
             "square root, a logarithm or a norm at 0; add a small number such as 1e-6 "
-            "inside of it, or take method='ism', which needs answers alone"
+            "inside of it, or take ``method='ism'``, which needs answers alone"
         )
 
 
@@ -73,7 +73,7 @@ def backward_errors(also: str = "") -> Iterator[None]:
         raise AttributionError(
             f"the network cannot be differentiated as it is: {first_line(error)}; "
             f"write operations in place, such as h += x, as h = h + x{also}; or take "
-            "method='ism', which needs answers alone"
+            "``method='ism'``, which needs answers alone"
         ) from error
 
 
@@ -723,8 +723,9 @@ def _check_open_to_rules(network: nn.Module) -> None:
     """Raise AttributionError if operations of a network are hidden from rules."""
     if any(".quantized." in type(part).__module__ for part in network.modules()):
         raise AttributionError(
-            f"a layer of {type(network).__name__} is quantized, and has no gradient; give "
-            "the network in float32, or take method='ism', which needs answers alone"
+            f"a layer of {type(network).__name__} is quantized, and has no gradient; "
+            "give the network in float32, or take ``method='ism'``, which needs "
+            "answers alone"
         )
     made_by = (
         "TorchScript"
@@ -735,9 +736,9 @@ def _check_open_to_rules(network: nn.Module) -> None:
     )
     if made_by:
         raise AttributionError(
-            f"{type(network).__name__} was made by {made_by}, and DeepLIFT has rules for "
-            "the layers of a torch.nn.Module alone; give the network from which it was "
-            "made, or take method='integrated_gradients'"
+            f"{type(network).__name__} was made by {made_by}, and DeepLIFT has rules "
+            "for the layers of a torch.nn.Module alone; give the network from which it "
+            "was made, or take ``method='integrated_gradients'``"
         )
 
 

@@ -237,7 +237,8 @@ def match(
             from memelite import tomtom
     except ImportError as error:
         raise MissingExtraError(
-            "cg.attribution.match needs memelite: pip install 'causalgia[attribution]'"
+            "``cg.attribution.match`` needs memelite: pip install "
+            "'causalgia[attribution]'"
         ) from error
     from scipy.stats import false_discovery_control
 
@@ -250,7 +251,7 @@ def match(
     tables = [_columns(one) for one in (*targets.values(), *beside.values())]
     if not is_real(trim) or not 0 <= trim < 2:
         raise AttributionError(
-            f"trim={quoted(trim)}; give bits from 0 up to 2, such as 0.25"
+            f"``trim={quoted(trim)}``; give bits from 0 up to 2, such as 0.25"
         )
     # a column of no information at all has no Tomtom score
     held = [
@@ -349,7 +350,7 @@ def expected_places(
     names = as_names(expected)
     if not names:
         raise AttributionError(
-            f"expected={quoted(expected)}; give names of motifs, such as "
+            f"``expected={quoted(expected)}``; give names of motifs, such as "
             "['CTCF', 'ZNF143'], or leave it out"
         )
     spellings = [
@@ -376,12 +377,12 @@ def expected_places(
             several = [part for part in re.split(r"[\s,;|+]+", name) if part]
             if len(several) > 1:
                 raise AttributionError(
-                    f"expected=: the database has no motif {quoted(name)}; did you mean a "
-                    f"list, expected={quoted(several)}?"
+                    f"``expected=``: the database has no motif {quoted(name)}; did you "
+                    f"mean a list, ``expected={quoted(several)}``?"
                 )
             known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
             raise AttributionError(
-                f"expected=: the database has no motif {quoted(name)}"
+                f"``expected=``: the database has no motif {quoted(name)}"
                 + nearest(
                     name,
                     known,
@@ -515,8 +516,8 @@ def _by_name(motifs: Any, argument: str) -> dict[str, Motif]:
     if isinstance(motifs, str) or not isinstance(motifs, Mapping | Sequence):
         known = ", or 'JASPAR'" if argument == "database" else ""
         raise AttributionError(
-            f"{argument}={quoted(motifs)}; give filters from cg.attribution.filters, a "
-            f"list of motifs, or name -> motif{known}"
+            f"``{argument}={quoted(motifs)}``; give filters from "
+            f"``cg.attribution.filters``, a list of motifs, or name -> motif{known}"
         )
     made = [
         motif(one)
@@ -661,7 +662,7 @@ def attention(
                 "positions of the sequence: ",
                 error.replace(cure=""),
             ),
-            cure="propose pairs by cg.attribution.interactions alone",
+            cure="propose pairs by ``cg.attribution.interactions`` alone",
         ) from error
     bases = start + step * np.arange(n_places) + (width - 1) // 2
     found = xr.Dataset({"attention": (("unit", "query", "key"), weights)})

@@ -53,7 +53,7 @@ def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
     cure = (
         f"take one of its members, such as {call}(predictor.members[0], ...)"
         if isinstance(predictor, Predictor) and predictor.models is not None
-        else "wrap a network in cg.TorchPredictor(...)"
+        else "wrap a network in ``cg.TorchPredictor(...)``"
     )
     raise PredictorError(f"{call}: {type(predictor).__name__} has no layers; {cure}")
 
@@ -93,7 +93,8 @@ def as_layer(
     """
     if side not in get_args(Side):
         raise AttributionError(
-            f"side={quoted(side)}; use 'output', or 'input' for what the layer is given"
+            f"``side={quoted(side)}``; use 'output', or 'input' for what the layer is "
+            "given"
         )
     _check_has_layers(network)
     known: dict[str, nn.Module] = {
@@ -111,8 +112,8 @@ def as_layer(
         )
         near = nearest(str(layer), names) or ""
         raise AttributionError(
-            f"layer={quoted(layer)} is not a layer of {type(network).__name__}{near}; "
-            f"{has}"
+            f"``layer={quoted(layer)}`` is not a layer of "
+            f"{type(network).__name__}{near}; {has}"
         )
     _check_has_layers(known[layer])
     return known[layer]
@@ -562,7 +563,7 @@ def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side
     if first is None:
         raise AttributionError(
             f"{type(network.module).__name__} calls no nn.Conv1d or nn.Conv2d, whose "
-            "channels would be filters; leave 'filters' out of method="
+            "channels would be filters; leave 'filters' out of ``method=``"
         )
     at: tuple[str, Side] = (called[first][0], "output")
     channels = called[first][3][:2]

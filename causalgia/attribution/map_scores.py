@@ -348,9 +348,9 @@ def as_explained(sequences: Any, skip: Skip = ()) -> Sequences:
     if as_skip(skip, RECORD_SKIPS, what="records"):
         if not isinstance(sequences, str | PathLike):
             raise SequenceError(
-                f"skip={quoted(skip)} leaves records of a file out, and sequences= is "
-                "none; leave those sequences out of what you give, or read them from a "
-                "FASTA file"
+                f"``skip={quoted(skip)}`` leaves records of a file out, and "
+                "``sequences=`` is none; leave those sequences out of what you give, "
+                "or read them from a FASTA file"
             )
         return read_fasta(sequences, skip=skip)
     if not isinstance(sequences, xr.Dataset):
@@ -386,20 +386,20 @@ def as_null(baselines: object, of: Sequences) -> NullModel:
     if baselines is None and of.length < _LEAST_SHUFFLED:
         raise AttributionError(
             f"sequences of {of.length} bp have no shuffles, the default baselines; "
-            f"give baselines=cg.Uniform(length={of.length})"
+            f"give ``baselines=cg.Uniform(length={of.length})``"
         )
     if baselines is None:
         return DinucleotideShuffle(of=of)
     if not isinstance(baselines, NullModel):
         raise AttributionError(
-            f"baselines={quoted(baselines)} is not a null model, and a row of zeros or "
-            "of quarters is not a sequence; give one such as "
-            "cg.DinucleotideShuffle(of=sequences) or cg.Uniform(length=...), or leave "
-            "baselines= out"
+            f"``baselines={quoted(baselines)}`` is not a null model, and a row of "
+            "zeros or of quarters is not a sequence; give one such as "
+            "``cg.DinucleotideShuffle(of=sequences)`` or ``cg.Uniform(length=...)``, "
+            "or leave ``baselines=`` out"
         )
     if baselines.length != of.length:
         raise AttributionError(
-            f"baselines= draws sequences of {baselines.length:,} bp, and those to "
+            f"``baselines=`` draws sequences of {baselines.length:,} bp, and those to "
             f"explain have {of.length:,}; they replace each other base by base: give a "
             "null model of that length"
         )

@@ -306,7 +306,7 @@ def windows_of_table(
 
     if not isinstance(table, pd.DataFrame):
         raise AttributionError(
-            f"seqlets= is a {type(table).__name__}; give a DataFrame with "
+            f"``seqlets=`` is a {type(table).__name__}; give a DataFrame with "
             f"{', '.join(_PLACE_COLUMNS)}, such as that of "
             "tangermeme.seqlet.recursive_seqlets"
         )
@@ -322,16 +322,16 @@ def windows_of_table(
         beyond = np.flatnonzero((values < least) | (values > most))
         if len(beyond):
             raise AttributionError(
-                f"seqlets=: row {beyond[0]} has {name} {values[beyond[0]]}, and the "
-                f"maps are of {n:,} sequences of {length:,} bp; give the maps on which "
-                "the seqlets were called, or leave the row out"
+                f"``seqlets=``: row {beyond[0]} has {name} {values[beyond[0]]}, and "
+                f"the maps are of {n:,} sequences of {length:,} bp; give the maps on "
+                "which the seqlets were called, or leave the row out"
             )
     narrow = np.flatnonzero(end - start < NARROWEST_MOTIF)
     if len(narrow):
         raise AttributionError(
-            f"seqlets=: row {narrow[0]} is from {start[narrow[0]]} to "
-            f"{end[narrow[0]]}, and motifs have {NARROWEST_MOTIF} positions or more; leave "
-            f"it out, seqlets[seqlets.end - seqlets.start >= {NARROWEST_MOTIF}]"
+            f"``seqlets=``: row {narrow[0]} is from {start[narrow[0]]} to "
+            f"{end[narrow[0]]}, and motifs have {NARROWEST_MOTIF} positions or more; "
+            f"leave it out, seqlets[seqlets.end - seqlets.start >= {NARROWEST_MOTIF}]"
         )
     places = np.stack([unit, start, end, _task_of_each(table, tasks)], axis=1)
     # a place that is listed twice is one seqlet
@@ -350,14 +350,14 @@ def _whole_numbers(table: pd.DataFrame, name: str) -> NDArray[np.int64]:
     if name not in table.columns:
         have = [str(column) for column in table.columns]
         raise AttributionError(
-            f"seqlets= has no column {quoted(name)}"
+            f"``seqlets=`` has no column {quoted(name)}"
             f"{nearest(name, have, then=f'it has {quoted(have)}')}. Rename them by "
             f"seqlets.rename(columns={{...: {quoted(name)}}})"
         )
     column = table[name].to_numpy()
     if column.dtype.kind not in "iu" and len(column):
         raise AttributionError(
-            f"seqlets=: column {quoted(name)} is of {column.dtype}, and places are "
+            f"``seqlets=``: column {quoted(name)} is of {column.dtype}, and places are "
             f"whole numbers; see seqlets[{quoted(name)}].head(), and convert it by "
             ".astype(int)"
         )
@@ -368,8 +368,8 @@ def _task_of_each(table: pd.DataFrame, tasks: list[str]) -> NDArray[np.int64]:
     if "task" not in table.columns:
         if len(tasks) > 1:
             raise AttributionError(
-                f"seqlets= has no column 'task', and the maps have {quoted(tasks)}; "
-                "say on which the seqlets were called: "
+                "``seqlets=`` has no column 'task', and the maps have "
+                f"{quoted(tasks)}; say on which the seqlets were called: "
                 f"seqlets.assign(task={quoted(tasks[0])})"
             )
         return np.zeros(len(table), dtype=np.int64)
@@ -377,7 +377,7 @@ def _task_of_each(table: pd.DataFrame, tasks: list[str]) -> NDArray[np.int64]:
     other = next((task for task in named if task not in tasks), None)
     if other is not None:
         raise AttributionError(
-            f"seqlets=: task {quoted(other)} is not one of the maps"
+            f"``seqlets=``: task {quoted(other)} is not one of the maps"
             f"{nearest(other, tasks, then=f'they have {quoted(tasks)}')}"
         )
     return np.array([tasks.index(task) for task in named], dtype=np.int64)
@@ -438,7 +438,7 @@ def modisco_groups(
     if tokens.shape[1] <= _LONGER_THAN:
         raise AttributionError(
             f"patterns of modisco have {_LONGER_THAN} positions, and sequences "
-            f"{tokens.shape[1]}; use method='seqlets'"
+            f"{tokens.shape[1]}; use ``method='seqlets'``"
         )
     one_hot = np.eye(4, dtype=np.float32)[tokens]
     found = []
@@ -456,7 +456,7 @@ def modisco_groups(
             raise AttributionError(
                 f"modisco-lite stopped in task {task} ({type(error).__name__}: "
                 f"{error}): it takes some hundred seqlets that are not all alike; give "
-                "more sequences, or use method='seqlets'"
+                "more sequences, or use ``method='seqlets'``"
             ) from error
         for pattern in [one for patterns in signs for one in patterns or []]:
             found += _groups_of(

@@ -176,14 +176,14 @@ def calibrate(
     )
     if not is_whole(n_trials) or n_trials < LEAST_TRIALS:
         raise EstimateError(
-            f"n_trials={quoted(n_trials)}: {LEAST_TRIALS} or more are needed, and "
+            f"``n_trials={quoted(n_trials)}``: {LEAST_TRIALS} or more are needed, and "
             "1,000 give useful bands"
         )
     simulator_of(predictor_or_simulator)  # raises PredictorError
     if not isinstance(analysis, Analysis | None):
         raise DesignError(
-            f"analysis={quoted(analysis)} is not a cg.Analysis; for example "
-            "cg.Analysis(control='...', rope=(-0.1, 0.1))"
+            f"``analysis={quoted(analysis)}`` is not a ``cg.Analysis``; for example "
+            "``cg.Analysis(control='...', rope=(-0.1, 0.1))``"
         )
     _check_truth(truth)
     request = (
@@ -421,17 +421,17 @@ def _check_truth(truth: Any) -> None:
             else f"is a {type(truth).__name__}"
         )
         raise EstimateError(
-            f"truth= {what}; give the true ACE as an xarray.DataArray of numbers with "
-            "dims and coordinates contrast and task, as predictor.true_ace(design, "
-            "control=...) does for the zoo"
+            f"``truth=`` {what}; give the true ACE as an xarray.DataArray of numbers "
+            "with dims and coordinates contrast and task, as "
+            "predictor.true_ace(design, control=...) does for the zoo"
         )
     for dim in ("contrast", "task"):
         if dim not in truth.coords:
-            raise EstimateError(f"truth= has no coordinate {dim}; name each {dim}")
+            raise EstimateError(f"``truth=`` has no coordinate {dim}; name each {dim}")
     if not np.isfinite(truth.to_numpy()).all():
         raise EstimateError(
-            "truth= has values that are not finite; leave truth= out where it is not "
-            "known"
+            "``truth=`` has values that are not finite; leave ``truth=`` out where it "
+            "is not known"
         )
 
 
@@ -722,7 +722,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
     raise PredictorError(
         "calibrate(design, predictor_or_simulator): "
         f"{type(predictor_or_simulator).__name__} is neither a predictor nor a "
-        "function simulator(design, rng=) that returns outcomes as cg.run does"
+        "function simulator(design, rng=) that returns outcomes as ``cg.run`` does"
     )
 
 
@@ -734,7 +734,7 @@ def repeat_trial(
     if not isinstance(outcomes, xr.Dataset):
         raise OutcomesError(
             f"the simulator returned {type(outcomes).__name__}; it must return "
-            "outcomes as cg.run or cg.from_frame do"
+            "outcomes as ``cg.run`` or ``cg.from_frame`` do"
         )
     return outcomes
 

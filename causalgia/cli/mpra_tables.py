@@ -179,9 +179,9 @@ def counts_question(
         if len(known) == 1:
             raise ContrastError(
                 f"there is one arm, {quoted(known[0])}, and nothing to compare it "
-                "with; cg.mpra.quality(counts) looks for faults of the counts, and "
-                "cg.mpra.calls(counts) finds the oligos that are more active than the "
-                "negative controls"
+                "with; ``cg.mpra.quality(counts)`` looks for faults of the counts, and "
+                "``cg.mpra.calls(counts)`` finds the oligos that are more active than "
+                "the negative controls"
             )
         raise ContrastError(
             f"which arm is the control? give --control, one of {comma_list(known)}; or "
@@ -301,8 +301,8 @@ def count_files(given: Sequence[Path]) -> Path | dict[str, Path]:
     for name, place in named:
         if name in found:
             raise OutcomesError(
-                f"{name}={place}: {found[name]} is replicate {quoted(name)} already; "
-                "give each file its own name"
+                f"``{name}={place}``: {found[name]} is replicate {quoted(name)} "
+                "already; give each file its own name"
             )
         found[name] = Path(place)
     return named_files(found)

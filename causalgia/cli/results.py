@@ -166,9 +166,9 @@ def open(path: str | os.PathLike[str]) -> Any:
         if place.is_dir() and not is_store(place):
             raise StoreError(
                 f"{place}: holds no trial on disk, nor any of "
-                f"{', '.join(f for fs in _FILES_OF_RESULT.values() for f in fs)}; cg.run(..., "
-                "store=) makes a trial on disk, and causalgia run trial.toml --out "
-                f"{shell_word(place)} such a folder"
+                f"{', '.join(f for fs in _FILES_OF_RESULT.values() for f in fs)}; "
+                "``cg.run(..., store=)`` makes a trial on disk, and causalgia run "
+                f"trial.toml --out {shell_word(place)} such a folder"
             )
     return open_store(path)
 
@@ -177,8 +177,8 @@ def _containing_folder(file: Path) -> str:
     """Return a hint naming the folder of the trial that contains a file."""
     for folder in file.parents:
         if Results(folder).contents or is_store(folder):
-            return f"and a trial is opened by its folder: cg.open('{folder}')"
+            return f"and a trial is opened by its folder: ``cg.open('{folder}')``"
     return (
-        "and in no folder of a trial; open the folder that cg.run(..., store=) or "
+        "and in no folder of a trial; open the folder that ``cg.run(..., store=)`` or "
         "causalgia run --out made"
     )

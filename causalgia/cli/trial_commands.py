@@ -187,8 +187,8 @@ def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
     if protocol.trial is None:
         raise ProtocolError(
             f"{path} was locked in Python and holds no trial file; run it there: "
-            "cg.Protocol.read(path).run(design, predictor); or give the trial file, "
-            "too: causalgia run trial.toml --protocol lock.toml"
+            "``cg.Protocol.read(path).run(design, predictor)``; or give the trial "
+            "file, too: causalgia run trial.toml --protocol lock.toml"
         )
     try:
         return parse_spec(

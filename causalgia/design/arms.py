@@ -65,13 +65,13 @@ class Arm:
         if not isinstance(self.intervention, Intervention):
             raise DesignError(
                 f"arm {quoted(self.name)}: {quoted(self.intervention)} is not an "
-                "intervention, such as cg.Embed(...)"
+                "intervention, such as ``cg.Embed(...)``"
             )
         try:
             pairs = dict(self.levels)
         except (TypeError, ValueError) as error:
             raise DesignError(
-                f"arm {quoted(self.name)}: levels={quoted(self.levels)} must be a "
+                f"arm {quoted(self.name)}: ``levels={quoted(self.levels)}`` must be a "
                 "mapping factor -> level"
             ) from error
         object.__setattr__(
@@ -173,7 +173,7 @@ def factorial(
     """
     if not factors:
         raise DesignError(
-            "factorial: name at least one factor, such as {'A': cg.Embed(...)}"
+            "factorial: name at least one factor, such as {'A': ``cg.Embed(...)``}"
         )
     arms = []
     for levels in product((0, 1), repeat=len(factors)):
@@ -200,15 +200,15 @@ def as_arms(arms: Mapping[str, Intervention] | Sequence[Arm]) -> tuple[Arm, ...]
     else:
         if not isinstance(arms, Iterable):
             raise DesignError(
-                "arms= takes a mapping name -> intervention or a sequence of cg.Arm, "
-                f"not {quoted(arms)}"
+                "``arms=`` takes a mapping name -> intervention or a sequence of "
+                f"``cg.Arm``, not {quoted(arms)}"
             )
         made = tuple(arms)
         for arm in made:
             if not isinstance(arm, Arm):
                 raise DesignError(
-                    "arms= takes a mapping name -> intervention or a sequence of "
-                    f"cg.Arm, not {quoted(arm)}"
+                    "``arms=`` takes a mapping name -> intervention or a sequence of "
+                    f"``cg.Arm``, not {quoted(arm)}"
                 )
     for name, times in Counter(arm.name for arm in made).items():
         if times > 1:
@@ -232,8 +232,8 @@ def check_blocks(labels: NDArray[Any] | None, *, n_units: int, n_arms: int) -> N
         return
     if labels.shape != (n_units,):
         raise DesignError(
-            f"blocks= must be None, 'parent', or {n_units} labels, one for each unit; "
-            f"not {labels.shape}"
+            f"``blocks=`` must be None, 'parent', or {n_units} labels, one for each "
+            f"unit; not {labels.shape}"
         )
     names, sizes = np.unique(labels, return_counts=True)
     if sizes.min() < n_arms:

@@ -355,8 +355,8 @@ class Design(Choice):
         null: object = self.null
         if not isinstance(null, NullModel):
             raise DesignError(
-                f"null={shown(null)} is not a null model, such as "
-                "cg.Uniform(length=200)"
+                f"``null={shown(null)}`` is not a null model, such as "
+                "``cg.Uniform(length=200)``"
             )
         object.__setattr__(self, "arms", as_arms(self.arms))
         object.__setattr__(self, "n_units", as_count(self.n_units, "n_units"))
@@ -364,8 +364,8 @@ class Design(Choice):
             labels = np.asarray(self.blocks)
             if labels.ndim != 1 or labels.dtype.kind not in "iufUTOb":
                 raise DesignError(
-                    f"blocks={quoted(self.blocks)} must be None, 'parent', or a label "
-                    "for each unit"
+                    f"``blocks={quoted(self.blocks)}`` must be None, 'parent', or a "
+                    "label for each unit"
                 )
             object.__setattr__(self, "blocks", tuple(labels.tolist()))
         object.__setattr__(self, "reserve", as_share(self.reserve, "reserve"))
@@ -395,7 +395,7 @@ class Design(Choice):
             "parallel",
         ):
             raise DesignError(
-                f"assignment={quoted(self.assignment)} must be 'crossover' or "
+                f"``assignment={quoted(self.assignment)}`` must be 'crossover' or "
                 "'parallel'"
             )
         if self.assignment == "parallel":
@@ -403,8 +403,8 @@ class Design(Choice):
             return
         if self.blocks is not None:
             raise DesignError(
-                "blocks= is for assignment='parallel'; in a crossover every unit is "
-                "its own block"
+                "``blocks=`` is for ``assignment='parallel'``; in a crossover every "
+                "unit is its own block"
             )
         seen: dict[Intervention, str] = {}
         for arm in self.named_arms:
@@ -413,7 +413,7 @@ class Design(Choice):
                     f"arms {quoted(seen[arm.intervention])} and {quoted(arm.name)} are "
                     f"the same intervention {arm.intervention}: their individual "
                     "effects are 0 by construction; for an A/A trial use "
-                    "assignment='parallel'"
+                    "``assignment='parallel'``"
                 )
             seen[arm.intervention] = arm.name
 
@@ -427,7 +427,7 @@ class Design(Choice):
             raise DesignError(
                 f"all {self.n_units:,} units would be one sequence: "
                 f"{self.drawn.describe()} reach no other; use a null model that varies "
-                "(more parents, a smaller k), or n_units=1"
+                "(more parents, a smaller k), or ``n_units=1``"
             )
         if distinct < backgrounds / 2:
             warnings.warn(
@@ -594,5 +594,5 @@ def check_design(value: object, second: object, call: str) -> None:
         )
         raise DesignError(
             f"{call}: the first argument is {type(value).__name__}, not a "
-            f"cg.Design{swapped}"
+            f"``cg.Design``{swapped}"
         )

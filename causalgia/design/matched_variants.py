@@ -119,20 +119,20 @@ class MatchedVariants(Choice):
                 raise error.at(
                     ArgumentOf("MatchedVariants", "of"),
                     then="; or give 'genome', 'variants' or a null model such as "
-                    "cg.Uniform(...)",
+                    "``cg.Uniform(...)``",
                     error=DesignError,
                 ) from error
         object.__setattr__(self, "match", _as_keys(self.match))
         object.__setattr__(self, "min_nulls", as_count(self.min_nulls, "min_nulls"))
         if self.min_nulls < LEAST_MATCHED_NULLS:
             raise DesignError(
-                f"min_nulls={self.min_nulls}: a p of .05 takes a stratum of "
+                f"``min_nulls={self.min_nulls}``: a p of .05 takes a stratum of "
                 f"{LEAST_MATCHED_NULLS} null variants; give "
-                f"min_nulls={LEAST_MATCHED_NULLS} or more"
+                f"``min_nulls={LEAST_MATCHED_NULLS}`` or more"
             )
         if not is_whole(self.seed) or self.seed < 0:
             raise DesignError(
-                f"seed={quoted(self.seed)} is not a whole number of at least 0"
+                f"``seed={quoted(self.seed)}`` is not a whole number of at least 0"
             )
 
     @property
@@ -280,9 +280,10 @@ class MatchedVariants(Choice):
         if 2 * self.flank + 1 > length:
             most = length - 1 + length % 2
             raise DesignError(
-                f"match='context:{2 * self.flank + 1}' is wider than the windows of "
-                f"{length} bases; give a context of at most {most}, such as "
-                f"'context:3', or longer windows, length={2 * self.flank + 1} or more"
+                f"``match='context:{2 * self.flank + 1}'`` is wider than the windows "
+                f"of {length} bases; give a context of at most {most}, such as "
+                f"'context:3', or longer windows, ``length={2 * self.flank + 1}`` or "
+                "more"
             )
         matched = _variants_to_match(changes, n_null, key)
         wanted = Wanted(changes, matched, self.matched, length, windows.align, key)
@@ -384,7 +385,7 @@ def _as_keys(match: Any) -> tuple[str, ...]:
         kinds.append(kind)
     if len(set(kinds)) < len(kinds) or (not given and match != ()):
         raise DesignError(
-            f"match={quoted(match)}: name different keys, such as ('substitution', "
+            f"``match={quoted(match)}``: name different keys, such as ('substitution', "
             "'context:3', 'length')"
         )
     return given
@@ -408,15 +409,16 @@ def _in_a_sequence(n_null: int, n_sequences: int) -> int:
             )
         )
         fewer = (
-            f"n_null={most:,}, more sequences, or "
+            f"``n_null={most:,}``, more sequences, or "
             if most >= LEAST_MATCHED_NULLS
             else ""
         )
         short = "" if fewer else f", and a rank needs {LEAST_MATCHED_NULLS}"
         raise DesignError(
-            f"n_null={n_null:,} null variants in {n_sequences:,} sequences: several in "
-            f"a sequence are not independent, so there are {why}{short}; give "
-            f"{fewer}of='genome' or a null model, which have a sequence for each"
+            f"``n_null={n_null:,}`` null variants in {n_sequences:,} sequences: "
+            f"several in a sequence are not independent, so there are {why}{short}; "
+            f"give ``{fewer}of='genome'`` or a null model, which have a sequence for "
+            "each"
         )
     return -(-n_null // n_sequences)
 

@@ -425,8 +425,8 @@ class Genomic(FromParents):
         )
         if len(names) != (n := len(self.parents_given)) or not known:
             raise DesignError(
-                f"Genomic: parent={quoted(self.parent)} must name the parent of each "
-                f"of the {n:,} sequences, in order"
+                f"Genomic: ``parent={quoted(self.parent)}`` must name the parent of "
+                f"each of the {n:,} sequences, in order"
             )
         object.__setattr__(self, "parent", tuple(map(str, names)))
 
@@ -435,11 +435,11 @@ class Genomic(FromParents):
             raise DesignError(
                 f"Genomic: {n_units:,} units from {len(self.parents_given):,} "
                 f"sequences x {self.n_draws} draws: ask for at most "
-                f"{self.available:,}, give more sequences, or raise n_draws="
+                f"{self.available:,}, give more sequences, or raise ``n_draws=``"
             )
         if n_units % self.n_draws:
             raise DesignError(
-                f"Genomic(n_draws={self.n_draws}): n_units={n_units} must be a "
+                f"Genomic(n_draws={self.n_draws}): ``n_units={n_units}`` must be a "
                 f"multiple of {self.n_draws}"
             )
 

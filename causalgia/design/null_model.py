@@ -170,8 +170,8 @@ class NullModel(Choice):
             If its units are independent draws, which are always fresh.
         """
         raise DesignError(
-            f"reserve={reserve}: {self.describe()} are drawn anew for every trial, and "
-            "have no parents to reserve; leave reserve= out"
+            f"``reserve={reserve}``: {self.describe()} are drawn anew for every trial, "
+            "and have no parents to reserve; leave ``reserve=`` out"
         )
 
     def log_reachable(self, n_units: int) -> float:  # noqa: ARG002
@@ -220,8 +220,8 @@ class NullModel(Choice):
             tokens = self.draw(units, key=key, n_units=n_units)
         except MemoryError as error:
             raise DesignError(
-                f"n_units={n_units:,}: sequences of {self.length:,} bp do not fit into "
-                "memory; draw fewer"
+                f"``n_units={n_units:,}``: sequences of {self.length:,} bp do not fit "
+                "into memory; draw fewer"
             ) from error
         parents = self.parents(units, key=key, n_units=n_units)
         dataset = xr.Dataset(
@@ -333,9 +333,9 @@ class FromParents(FromSequences):
         n_reserved = round(n * reserve)
         if not 1 <= n_reserved < n:
             raise DesignError(
-                f"reserve={reserve} of {n:,} sequences reserves {n_reserved:,}; both "
-                "the trial and its confirmation need one or more: give more sequences, "
-                "or another share"
+                f"``reserve={reserve}`` of {n:,} sequences reserves {n_reserved:,}; "
+                "both the trial and its confirmation need one or more: give more "
+                "sequences, or another share"
             )
         key = derive(int(self.fingerprint, 16), "reserve")
         order = np.argsort(

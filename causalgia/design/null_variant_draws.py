@@ -413,7 +413,7 @@ def _with_windows(
             f"{len(found.missing):,} of {n:,} null variants found no place: a window "
             f"of {wanted.length} bases for a change of {len(change.removed)} to "
             f"{len(change.added)} bases, without N and off the places taken; give "
-            "fewer (n_null=), or more or longer sequences (of=)"
+            "fewer (``n_null=``), or more or longer sequences (``of=``)"
         )
     reference, alternate = (np.zeros((n, wanted.length), np.uint8) for _ in range(2))
     droppable = [key for key in wanted.keys if key != "length"]

@@ -51,10 +51,10 @@ class Patterned(Intervention):
 
     def __post_init__(self) -> None:
         if not isinstance(self.strand, str) or self.strand not in ("+", "-"):
-            raise DesignError(f"strand={quoted(self.strand)} must be '+' or '-'")
+            raise DesignError(f"``strand={quoted(self.strand)}`` must be '+' or '-'")
         if self.instance not in ("sample", "consensus"):
             raise DesignError(
-                f"instance={quoted(self.instance)} must be 'sample' or 'consensus'"
+                f"``instance={quoted(self.instance)}`` must be 'sample' or 'consensus'"
             )
         object.__setattr__(self, "at", as_position(self.at, "at"))
         object.__setattr__(

@@ -131,13 +131,13 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
     if not isinstance(pattern, str):
         raise DesignError(
             f"a pattern is a string or a Motif, not {type(pattern).__name__}; "
-            "cg.motif() makes a Motif of a table or a path"
+            "``cg.motif()`` makes a Motif of a table or a path"
         )
     try:
         return Pattern(parse_iupac(pattern)[0])
     except SequenceError as error:
         by_name = (
-            f"; a motif by its name or file is cg.motif({quoted(pattern)})"
+            f"; a motif by its name or file is ``cg.motif({quoted(pattern)})``"
             if pattern
             else ""
         )

@@ -71,26 +71,26 @@ class Sited(Intervention):
         if not isinstance(null, Genomic):
             raise DesignError(
                 f"{self.kind} has a site for each of {rows:,} sequences, and "
-                f"{null.describe()} are others; use null=cg.Genomic(of=those "
-                "sequences)"
+                f"{null.describe()} are others; use ``null=cg.Genomic(of=those "
+                "sequences)``"
             )
         given = len(null.parents_given)
         if given != rows:
             raise DesignError(
                 f"{self.kind} has {rows:,} sites and the null model {given:,} "
                 "sequences to draw from; give a site for each sequence, in their "
-                "order, and no reserve="
+                "order, and no ``reserve=``"
             )
         if null.n_draws != self.n_draws:
             raise DesignError(
-                f"{self.kind} has n_draws={self.n_draws} and the null model "
-                f"n_draws={null.n_draws}; make them equal"
+                f"{self.kind} has ``n_draws={self.n_draws}`` and the null model "
+                f"``n_draws={null.n_draws}``; make them equal"
             )
         if n_units != rows * self.n_draws:
             raise DesignError(
                 f"{self.kind} is for every sequence in the given order: {rows:,} x "
                 f"{self.n_draws} draws = {rows * self.n_draws:,} units, not "
-                f"n_units={n_units:,}"
+                f"``n_units={n_units:,}``"
             )
 
     def for_draws(self, n_draws: int) -> Intervention:
@@ -315,7 +315,7 @@ class EmbedEach(Sited):
         if len(places) != len(motifs):
             raise DesignError(
                 f"{self.kind}: {len(motifs):,} motifs and {len(places):,} positions in "
-                "at=; give one each"
+                "``at=``; give one each"
             )
         object.__setattr__(self, "at", places)
 
@@ -367,7 +367,7 @@ def _as_list_per_sequence(values: object, name: str, one: str) -> list[Any]:
         or not len(values)
     ):
         raise DesignError(
-            f"{name}={shown(values)} must be a list with a {one} for each sequence"
+            f"``{name}={shown(values)}`` must be a list with a {one} for each sequence"
         )
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
@@ -392,7 +392,7 @@ def _spans(listed: list[Any], n_draws: int) -> tuple[Any, ...]:
         )
     if n_draws % (n := turns.pop()):
         raise DesignError(
-            f"spans: each sequence has {n} spans and n_draws={n_draws}; give a "
+            f"spans: each sequence has {n} spans and ``n_draws={n_draws}``; give a "
             f"multiple of {n} draws"
         )
     return tuple(
@@ -406,7 +406,7 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     motif = fill.upper().replace("U", "T") if isinstance(fill, str) else ""
     if not motif or not set(motif) <= set(BASES):
         raise DesignError(
-            f"ablate_each: fill={shown(fill)} must be one of {', '.join(FILLS)}, a "
+            f"ablate_each: ``fill={shown(fill)}`` must be one of {', '.join(FILLS)}, a "
             "base, or a motif of the spans' width"
         )
     other = next(
@@ -415,7 +415,7 @@ def _fill(fill: object, sites: tuple[Span, ...]) -> str:
     )
     if len(motif) > 1 and other:
         raise DesignError(
-            f"ablate_each: fill={shown(fill)} has {len(motif)} bases and span {other} "
-            "another width"
+            f"ablate_each: ``fill={shown(fill)}`` has {len(motif)} bases and span "
+            f"{other} another width"
         )
     return motif

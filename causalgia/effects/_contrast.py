@@ -384,7 +384,8 @@ def as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
         )
     if "arm" not in outcomes.dims:
         raise OutcomesError(
-            "outcomes: no dim 'arm'; a Dataset from cg.run or cg.from_frame has it"
+            "outcomes: no dim 'arm'; a Dataset from ``cg.run`` or ``cg.from_frame`` "
+            "has it"
         )
     outcomes = in_memory(
         outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None
@@ -477,7 +478,7 @@ def _parallel_effects(
     if "assigned" not in outcomes:
         raise OutcomesError(
             "outcomes: neither a dim 'arm' of the outcome nor a coordinate 'assigned'; "
-            "use cg.from_frame"
+            "use ``cg.from_frame``"
         )
     known = set(arms)
     assigned = outcomes["assigned"].to_numpy().astype(str)

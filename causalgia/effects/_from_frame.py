@@ -238,7 +238,7 @@ def _as_table(
     for name, column in [*columns, *(("covariates", column) for column in covariates)]:
         if not isinstance(column, str):
             raise OutcomesError(
-                f"{name}= takes the name of a column as text, not "
+                f"``{name}=`` takes the name of a column as text, not "
                 f"{type(column).__name__}"
             )
         if column not in table.columns:

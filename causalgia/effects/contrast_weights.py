@@ -74,8 +74,8 @@ def requested_weights(
     if len(given) != 1:
         listed = ", ".join(map(quoted, arms[:12])) + (", ..." if len(arms) > 12 else "")
         raise ContrastError(
-            "no contrast was given: say control=, contrasts= or interaction=; the arms "
-            f"are {listed}"
+            "no contrast was given: say ``control=``, ``contrasts=`` or "
+            f"``interaction=``; the arms are {listed}"
             if not given
             else (
                 f"{' and '.join(f'{name}=' for name in given)} are given; they ask "
@@ -149,8 +149,8 @@ def weights_as_given(
             else f"is {type(contrasts).__name__}, not a mapping or text"
         )
         raise ContrastError(
-            f'{argument}= {what}; for example {argument}={{"A minus B": {{"A": 1, "B": '
-            '-1}} or "A - B"'
+            f'``{argument}=`` {what}; for example ``{argument}={{"A minus B": {{"A": '
+            '1, "B": -1}}`` or "A - B"'
         )
     names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
@@ -212,7 +212,7 @@ def _texts_by_name(
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
             raise ContrastError(
-                f"{argument}= names {quoted(duplicates[0])} twice; leave one out"
+                f"``{argument}=`` names {quoted(duplicates[0])} twice; leave one out"
             )
         rows |= more
     return rows
@@ -231,7 +231,7 @@ def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
         raise ContrastError(
             f"contrast {quoted(text)}: {of}s are compared with each other, and the "
             "right side must be 0; a contrast is compared with a number by "
-            "cg.estimation.hypotheses(estimates, ...)"
+            "``cg.estimation.hypotheses(estimates, ...)``"
         )
     return found.terms
 
@@ -319,8 +319,8 @@ def _interaction_weights(
     )
     if len(factors) < 2 or len(set(factors)) < len(factors):
         raise ContrastError(
-            f"interaction={quoted(factors)}: name two or more different factors, for "
-            'example ["A", "B"]'
+            f"``interaction={quoted(factors)}``: name two or more different factors, "
+            'for example ["A", "B"]'
         )
     high = [_at_high_level(outcomes, factor) for factor in factors]
     members: dict[tuple[int, ...], str] = {}
@@ -358,7 +358,7 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     if not on_arm:
         raise ContrastError(
             f"interaction: no factor {quoted(factor)}, because the arms have no "
-            "factors; make the arms with cg.factorial, or "
+            "factors; make the arms with ``cg.factorial``, or "
             f'give their levels: outcomes.assign_coords({factor}=("arm", [0, 1, ...]))'
         )
     if factor not in on_arm:
@@ -375,7 +375,7 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     if len(levels) != 2:
         raise ContrastError(
             f"interaction: factor {quoted(factor)} has the levels {levels}; two are "
-            "needed, use contrasts= for more"
+            "needed, use ``contrasts=`` for more"
         )
     return np.array(
         [
@@ -461,13 +461,14 @@ def dose_contrasts(
     arms, x = list(doses), np.array(list(doses.values()))
     if len(set(doses.values())) < 2:
         raise ContrastError(
-            f"along={quoted(along)}: a response to a dose needs two or more doses, and "
-            f"there is {x[0]:g} alone"
+            f"``along={quoted(along)}``: a response to a dose needs two or more doses, "
+            f"and there is {x[0]:g} alone"
         )
     if kind == "slope":
         if degree is not None:
             raise ContrastError(
-                "degree= is for kind='orthonormal' and 'equally_spaced'; leave it out"
+                "``degree=`` is for ``kind='orthonormal'`` and 'equally_spaced'; leave "
+                "it out"
             )
         away = centered(x)[1]
         return {"slope": _weights_by_arm(arms, away / (away @ away))}
@@ -476,13 +477,14 @@ def dose_contrasts(
             a for a, d in doses.items() if list(doses.values()).count(d) > 1
         )
         raise ContrastError(
-            f"kind={quoted(kind)}: arm {quoted(duplicate)} shares its dose "
+            f"``kind={quoted(kind)}``: arm {quoted(duplicate)} shares its dose "
             f"{doses[duplicate]:g} with another; drop one arm"
         )
     if kind == "consecutive":
         if degree is not None:
             raise ContrastError(
-                "degree= is for kind='orthonormal' and 'equally_spaced'; leave it out"
+                "``degree=`` is for ``kind='orthonormal'`` and 'equally_spaced'; leave "
+                "it out"
             )
         return {f"{b} minus {a}": {b: 1.0, a: -1.0} for a, b in pairwise(arms)}
     makers: dict[str, Callable[[], Array]] = {
@@ -493,8 +495,8 @@ def dose_contrasts(
     }
     if kind not in makers:
         raise ContrastError(
-            f"kind={quoted(kind)} is not one of 'slope', 'orthonormal', 'consecutive', "
-            "'equally_spaced'"
+            f"``kind={quoted(kind)}`` is not one of 'slope', 'orthonormal', "
+            "'consecutive', 'equally_spaced'"
         )
     rows = makers[kind]()
     names = (*_ORDERS, *(f"degree {j}" for j in range(len(_ORDERS) + 1, len(rows) + 1)))
@@ -519,7 +521,7 @@ def _doses(
                 if outcomes[c].dims == ("arm",) and c != "arm"
             ]
             raise ContrastError(
-                f"along={quoted(along)} is not a coordinate on the arms; there are "
+                f"``along={quoted(along)}`` is not a coordinate on the arms; there are "
                 f"{', '.join(there) or 'none'}"
             )
         names, values = (
@@ -546,7 +548,7 @@ def _doses(
         if not (v is None or v is pd.NA or v == "" or v != v)
     }
     if not found:
-        raise ContrastError(f"along={quoted(along)}: no arm has a dose")
+        raise ContrastError(f"``along={quoted(along)}``: no arm has a dose")
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
@@ -567,7 +569,7 @@ def _as_degree(degree: int | None, n: int) -> int:
         return n - 1
     if not is_whole(degree) or not 1 <= degree < n:
         raise ContrastError(
-            f"degree={quoted(degree)}: {n} doses have polynomials of degree 1 to "
+            f"``degree={quoted(degree)}``: {n} doses have polynomials of degree 1 to "
             f"{n - 1}"
         )
     return int(degree)

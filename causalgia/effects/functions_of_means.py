@@ -319,7 +319,7 @@ def of_four_means(
             argument="scale",
             value=name,
             need=f"divides by {float(np.min(below)):.4g}, which must be positive",
-            cure="use the additive interaction (scale='identity')",
+            cure="use the additive interaction (``scale='identity'``)",
         )
     away = y - mean[:, None]
     slopes = np.stack(gradient)[:, None]
@@ -408,7 +408,7 @@ def check_scale_of_means(
             argument="scale",
             value=scale,
             need="is an interaction of two factors",
-            cure='give interaction=["A", "B"]',
+            cure='give ``interaction=["A", "B"]``',
         )
     if not crossover:
         raise ContrastError(
@@ -546,7 +546,7 @@ def _as_ceiling(ceiling: float | None) -> float:
     """Return the largest outcome as a float, or raise ContrastError."""
     if not is_real(ceiling) or not np.isfinite(ceiling):
         raise ContrastError(
-            f"ceiling={quoted(ceiling)} is not a number; give the largest outcome "
+            f"``ceiling={quoted(ceiling)}`` is not a number; give the largest outcome "
             "there can be"
         )
     return float(ceiling)

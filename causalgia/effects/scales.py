@@ -347,7 +347,7 @@ def stored_task_weights(estimates: xr.Dataset) -> dict[str, dict[str, float]]:
         ):
             raise ContrastError(
                 f"attrs['{ATTRIBUTE}'] holds no weights of tasks for {quoted(name)}; "
-                "estimate again (cg.contrast)"
+                "estimate again (``cg.contrast``)"
             )
     return weights
 
@@ -439,8 +439,8 @@ def check_one_task_scale(weights: Weights, scales: Mapping[str, str]) -> None:
                     f"contrast {quoted(name)}: task {quoted(first)} is on "
                     f"{quoted(scales[first])} and task {quoted(task)} on "
                     f"{quoted(scales[task])}, which cannot be subtracted; use "
-                    "scale='sd' (effects in sd of the control arm of each task), or "
-                    "scale='log' for positive outcomes"
+                    "``scale='sd'`` (effects in sd of the control arm of each task), "
+                    "or ``scale='log'`` for positive outcomes"
                 )
 
 
@@ -557,8 +557,8 @@ def requested_model_weights(
         raise ContrastError(
             "these are outcomes of one predictor",
             cure="run the predictors that are compared on the same units: "
-            "cg.run(design, cg.Ensemble({'intact': ..., 'without 3': ...}), "
-            "rng=)",
+            "``cg.run(design, cg.Ensemble({'intact': ..., 'without 3': ...}), "
+            "rng=)``",
         )
     if "arm" not in outcomes["outcome"].dims:
         raise ContrastError(

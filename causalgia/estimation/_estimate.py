@@ -231,7 +231,7 @@ def estimate(
             argument="task_correlation",
             value=True,
             need=": the effects have the dim 'position'",
-            cure="select one, or read a cg.Window",
+            cure="select one, or read a ``cg.Window``",
         )
     listed = (
         ()
@@ -471,7 +471,7 @@ def _by_the_rule(
 def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the columns and attrs of estimates from one unit, and warn."""
     # effects on these units need several draws of a random arm
-    or_fixed = "" if uses_random_arms(effects).any() else ", or ask target='units'"
+    or_fixed = "" if uses_random_arms(effects).any() else ", or ask ``target='units'``"
     warnings.warn(
         "one unit: the effects have no standard error, p and interval; draw more "
         f"units{or_fixed}",
@@ -646,8 +646,8 @@ def covariance(
         if "se" in as_estimates(estimates):
             raise EstimateError(
                 "the estimates have standard errors alone, and how they vary together "
-                "is not known; take them from cg.estimate, or give their covariance: "
-                "cg.from_effects(estimates, covariance=)"
+                "is not known; take them from ``cg.estimate``, or give their "
+                "covariance: ``cg.from_effects(estimates, covariance=)``"
             )
         raise EstimateError(
             "the estimates have neither 'covariance' nor 'factor': one unit gives "
@@ -811,9 +811,8 @@ def _size_note(effects: xr.Dataset, request: Request) -> str | None:
         f"correlation of rank and log size {float(correlation[at]):.2f}): the mean "
         f"over units, {over_units:.3g}, and the mean over {name}s, "
         f"{over_clusters:.3g}, are two different estimands, and intervals of the first "
-        "cover less than their nominal "
-        f'level where few {name}s have most of the units; weights="clusters" estimates '
-        "the second"
+        f"cover less than their nominal level where few {name}s have most of the "
+        'units; ``weights="clusters"`` estimates the second'
     )
     warnings.warn(sentence, ClusterSizeWarning, stacklevel=caller_stacklevel())
     return sentence

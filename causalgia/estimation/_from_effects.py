@@ -149,8 +149,8 @@ def from_effects(
         beside["task_correlation"] = task_correlation
         if named := [name for name, value in beside.items() if value is not None]:
             raise EstimateError(
-                f"from_effects: {named[0]}= beside a fitted model, which says it; give "
-                "arrays, or the model alone"
+                f"from_effects: ``{named[0]}=`` beside a fitted model, which says it; "
+                "give arrays, or the model alone"
             )
         return from_effects(**_coefficients_of(estimates), ci_prob=ci_prob)
     if isinstance(estimates, pd.DataFrame | xr.Dataset):
@@ -158,8 +158,8 @@ def from_effects(
         named = [name for name, value in beside.items() if value is not None]
         if named:
             raise EstimateError(
-                f"from_effects: {named[0]}= beside a table, whose columns say it; add "
-                f"a column {quoted(named[0])}, or give arrays"
+                f"from_effects: ``{named[0]}=`` beside a table, whose columns say it; "
+                f"add a column {quoted(named[0])}, or give arrays"
             )
         if isinstance(estimates, xr.Dataset) and "ace" in estimates:
             raise EstimateError(
@@ -174,15 +174,15 @@ def from_effects(
         )
     if task_correlation is not None:
         raise EstimateError(
-            "from_effects: task_correlation= is for a table with several tasks; give a "
-            "DataFrame with the columns contrast, task, effect and se, or a Dataset "
-            "with effect and se (contrast, task)"
+            "from_effects: ``task_correlation=`` is for a table with several tasks; "
+            "give a DataFrame with the columns contrast, task, effect and se, or a "
+            "Dataset with effect and se (contrast, task)"
         )
     if estimates is None:
         raise EstimateError(
-            "from_effects: estimates=None; give the effects and their standard errors, "
-            "from_effects([1.2, 0.1], se=[0.3, 0.2]), or a table with columns 'effect' "
-            "and 'se'"
+            "from_effects: ``estimates=None``; give the effects and their standard "
+            "errors, from_effects([1.2, 0.1], se=[0.3, 0.2]), or a table with columns "
+            "'effect' and 'se'"
         )
     return _estimates_of_tasks(
         {TASK: _as_given_effects(estimates, se, covariance, df, names, {})},
@@ -214,7 +214,7 @@ def _coefficients_of(fit: Any) -> dict[str, Any]:
         raise EstimateError(
             f"from_effects: the coefficients of this {type(fit).__name__} have shape "
             f"{values.shape} and their covariance {matrix.shape}; give the effects of "
-            "one equation as arrays, with covariance="
+            "one equation as arrays, with ``covariance=``"
         )
     names = (
         params.index
@@ -258,8 +258,8 @@ def _as_given_effects(
     )
     if se is None and covariance is None:
         raise EstimateError(
-            "give se= (independent errors) or covariance=; or both, which then have to "
-            "agree"
+            "give ``se=`` (independent errors) or ``covariance=``; or both, which then "
+            "have to agree"
         )
     matrix = None if covariance is None else _as_covariance(covariance, labels)
     errors = _as_standard_errors(se, matrix, labels)
@@ -411,7 +411,8 @@ def check_not_decisions(table: xr.Dataset) -> None:
     if "verdict" in table:
         raise EstimateError(
             "these are decisions, which keep no p-values and no covariance; give the "
-            "estimates that they were made of, from cg.estimate or cg.from_effects"
+            "estimates that they were made of, from ``cg.estimate`` or "
+            "``cg.from_effects``"
         )
 
 
@@ -589,19 +590,19 @@ def _not_estimates_message(table: Any) -> str:
         if "contrast" in table.dims and (
             {"ice", "assigned"} & set(table.variables) or has_gaps(table)
         ):
-            return "these are effects; give estimates = cg.estimate(effects)"
+            return "these are effects; give estimates = ``cg.estimate(effects)``"
         if "outcome" in table:
             return (
                 "these are outcomes; contrast them first: effects = "
-                "cg.contrast(outcomes, control=...), and then estimates = "
-                "cg.estimate(effects)"
+                "``cg.contrast(outcomes, control=...)``, and then estimates = "
+                "``cg.estimate(effects)``"
             )
         if {"score", "observed"} <= {*table.variables}:
             return OF_MAPS
         if "ice_mean" in table:
             return (
                 "these are moments of effects; estimate them first: estimates = "
-                "cg.estimate(moments)"
+                "``cg.estimate(moments)``"
             )
         described = (
             f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
@@ -618,9 +619,9 @@ def _not_estimates_message(table: Any) -> str:
     else:
         described = type(table).__name__
     return (
-        "take them from cg.estimate or cg.from_effects, or give a table with columns "
-        "'effect' and 'se' ('estimate' and 'std_error' will do, or a covariance), not "
-        f"{described}"
+        "take them from ``cg.estimate`` or ``cg.from_effects``, or give a table with "
+        "columns 'effect' and 'se' ('estimate' and 'std_error' will do, or a "
+        f"covariance), not {described}"
     )
 
 
@@ -705,13 +706,13 @@ def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
     if least < -1e-9 * n:
         raise EstimateError(
             "the matrix is not a covariance (least eigenvalue of its correlation "
-            f"{least:.2g}); check it, or give se= alone"
+            f"{least:.2g}); check it, or give ``se=`` alone"
         )
     if not least > 1e-12 * n:
         raise EstimateError(
             f"the covariance of the {n} effects is singular (least eigenvalue of the "
             f"correlation {least:.2g}): some contrast is a sum of others; leave it "
-            "out, or give se= alone"
+            "out, or give ``se=`` alone"
         )
     return (matrix + matrix.T) / 2
 
@@ -781,7 +782,7 @@ def check_covariance(estimates: xr.Dataset) -> None:
             raise EstimateError(
                 f"the covariance of the {n} effects has negative eigenvalues (least of "
                 f"the correlation {least:.2g}), and no estimates vary like that; take "
-                "it as cg.estimate gave it, or repair it where it arose"
+                "it as ``cg.estimate`` gave it, or repair it where it arose"
             )
 
 

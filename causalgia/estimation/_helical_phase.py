@@ -195,7 +195,7 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
         raise EstimateError(
             "the phase of each unit needs the ICE of a crossover, and in a parallel "
             "trial each unit shows one arm; "
-            'run the design with assignment="crossover"'
+            'run the design with ``assignment="crossover"``'
         )
     on_contrast = [
         str(c)
@@ -204,8 +204,8 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     ]
     if distance not in on_contrast or effects[distance].dtype.kind not in "fiu":
         raise EstimateError(
-            f"distance={quoted(distance)}: no numeric coordinate of that name on the "
-            f"contrasts; there are {', '.join(on_contrast) or 'none'}; give one: "
+            f"``distance={quoted(distance)}``: no numeric coordinate of that name on "
+            f"the contrasts; there are {', '.join(on_contrast) or 'none'}; give one: "
             f"effects.assign_coords({distance}=('contrast', [...]))"
         )
     x = effects[distance].to_numpy().astype(np.float64)
@@ -266,14 +266,14 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     """
     if trend not in _LEAST_DISTANCES:
         raise EstimateError(
-            f"trend={quoted(trend)} is not one of "
+            f"``trend={quoted(trend)}`` is not one of "
             f"{', '.join(map(quoted, (*_DEGREES, 'natural_spline_4', 'decay')))}"
         )
     points, least = len(np.unique(x)), _LEAST_DISTANCES[trend]
     if points <= least + 2:
         raise EstimateError(
-            f"trend={quoted(trend)} with a wave needs {least + 3} or more distances, "
-            f"and there are {points}; add distances, or use a simpler trend"
+            f"``trend={quoted(trend)}`` with a wave needs {least + 3} or more "
+            f"distances, and there are {points}; add distances, or use a simpler trend"
         )
     if trend in _DEGREES:
         return np.column_stack(
@@ -296,9 +296,9 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     Q, R = np.linalg.qr(columns)
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
         raise EstimateError(
-            f"trend={quoted(trend)}: {np.ptp(x):g} from the nearest to the farthest "
-            f"distance is too short for a period of {period:g}; add distances, or use "
-            "a simpler trend"
+            f"``trend={quoted(trend)}``: {np.ptp(x):g} from the nearest to the "
+            f"farthest distance is too short for a period of {period:g}; add "
+            "distances, or use a simpler trend"
         )
     return np.asarray(Q)
 

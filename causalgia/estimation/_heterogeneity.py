@@ -232,13 +232,14 @@ def individual_effects(effects: xr.Dataset, what: str) -> Array:
         raise EstimateError(
             f"{what} needs the individual effects (ICE) of a crossover, and in a "
             "parallel trial each unit shows one "
-            'arm; run the design with assignment="crossover"'
+            'arm; run the design with ``assignment="crossover"``'
         )
     scale = about(effects, None).transform
     if scale in OF_MEANS:
         raise EstimateError(
-            f"{what} needs individual effects, and scale={quoted(scale)} has influence "
-            "values of a function of means; use scale='identity' or scale='log'"
+            f"{what} needs individual effects, and ``scale={quoted(scale)}`` has "
+            "influence values of a function of means; use ``scale='identity'`` or "
+            "``scale='log'``"
         )
     if effects.sizes["unit"] < 3:
         raise EstimateError(

@@ -156,7 +156,7 @@ def hypotheses(
             raise EstimateError(
                 argument="ci_prob",
                 need="is for intervals, and effects have none",
-                cure="give it to cg.estimate instead",
+                cure="give it to ``cg.estimate`` instead",
             )
         return _combine_effects(validate(estimates, "effects", gaps=True), hypothesis)
     table = as_estimates(estimates)
@@ -167,8 +167,8 @@ def hypotheses(
             argument="target",
             value=target,
             need="draws two populations, and the error of a combination needs the "
-            "units: cg.estimate(cg.estimation.hypotheses(effects, ...), "
-            f"target={quoted(target)})",
+            "units: ``cg.estimate(cg.estimation.hypotheses(effects, ...), "
+            f"target={quoted(target)})``",
         )
     _check_not_ratio(table)
     system = as_system(hypothesis, _distinct_labels(table))
@@ -176,7 +176,7 @@ def hypotheses(
         raise EstimateError(
             f"{len(system.names)} hypotheses of estimates: a covariance is formed for "
             f"{MAX_COVARIANCE} at most; test fewer ('reference'), or combine the "
-            "effects: cg.estimate(cg.estimation.hypotheses(effects, ...))"
+            "effects: ``cg.estimate(cg.estimation.hypotheses(effects, ...))``"
         )
     return _combine_estimates(
         table, system, about(table, 0.95).ci_prob if ci_prob is None else ci_prob
@@ -370,9 +370,9 @@ def _check_not_ratio(table: xr.Dataset) -> None:
     if null_value(table) != 0:
         raise ContrastError(
             "the effects are ratios "
-            f"(scale={quoted(about(table, 'ratio').transform)}), and no effect "
+            f"(``scale={quoted(about(table, 'ratio').transform)}``), and no effect "
             "is 1: sums of ratios have no plain limits; take them by "
-            "cg.contrast(..., scale='log_of_means'), where ratios of ratios are "
+            "``cg.contrast(..., scale='log_of_means')``, where ratios of ratios are "
             "differences"
         )
 
@@ -462,9 +462,9 @@ def _hypothesis_covariance(
         raise EstimateError(
             f"hypothesis {quoted(system.names[j])}: the covariance of {quoted(one)} "
             f"and {quoted(other)} is not known, and contrasts of one trial are "
-            "correlated; give it, cg.from_effects(effect, covariance=...), or "
+            "correlated; give it, ``cg.from_effects(effect, covariance=...)``, or "
             "np.diag(se**2) where errors are independent, or give the effects of "
-            "cg.contrast"
+            "``cg.contrast``"
         )
     return None
 
@@ -484,7 +484,7 @@ def _hypothesis_errors(V: Array | None, se: Array, H: Array, system: System) -> 
             f"hypothesis {quoted(system.names[j])}: under this covariance its variance "
             "is 0 within rounding, although its contrasts vary: they determine each "
             "other; leave it out, or combine the effects: "
-            "cg.estimation.hypotheses(effects, ...)"
+            "``cg.estimation.hypotheses(effects, ...)``"
         )
     return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
@@ -592,9 +592,9 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
     if about(effects, "").transform in OF_MEANS:
         _check_not_ratio(effects)
         raise ContrastError(
-            f"effects on scale={quoted(about(effects).transform)} are functions of "
+            f"effects on ``scale={quoted(about(effects).transform)}`` are functions of "
             "means and have no value for each unit; combine their estimates: "
-            "cg.estimation.hypotheses(cg.estimate(effects), ...)"
+            "``cg.estimation.hypotheses(cg.estimate(effects), ...)``"
         )
     system = as_system(hypothesis, _distinct_labels(effects))
     out = effects.drop_dims("contrast")
@@ -606,7 +606,7 @@ def _combine_effects(effects: xr.Dataset, hypothesis: Any) -> xr.Dataset:
             f"hypothesis {quoted(name)} compares with a number, and "
             f"{'a table with gaps' if has_gaps(effects) else 'a parallel trial'} has "
             "no effects of units to take it from; combine the estimates: "
-            "cg.estimation.hypotheses(cg.estimate(effects), ...)"
+            "``cg.estimation.hypotheses(cg.estimate(effects), ...)``"
         )
     out = _with_arm_weights(out.assign_coords(contrast=system.names), effects, system.H)
     if "control_sd" in effects:

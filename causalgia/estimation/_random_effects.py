@@ -312,7 +312,8 @@ def _decorrelate(
 ) -> _Decorrelated:
     if (variance is None) == (covariance is None):
         raise EstimateError(
-            "give either variance= (independent errors) or covariance=, and not both"
+            "give either ``variance=`` (independent errors) or ``covariance=``, and "
+            "not both"
         )
     if variance is not None:
         v = _as_finite_array(variance, "variance")
@@ -337,12 +338,12 @@ def _decorrelate(
     if v[0] <= 1e-12 * len(y) * v[-1]:
         what = f"least eigenvalue {v[0]:.2g}"
         raise EstimateError(
-            f"the matrix is not a covariance ({what}); check it, or give variance= "
+            f"the matrix is not a covariance ({what}); check it, or give ``variance=`` "
             "alone"
             if v[0] < -1e-9 * len(y) * v[-1]
             else (
                 f"the covariance is singular ({what}): some effect is a sum of others; "
-                "leave it out, or give variance= alone"
+                "leave it out, or give ``variance=`` alone"
             )
         )
     return _Decorrelated(U.T @ y, U.T @ X, v, U)

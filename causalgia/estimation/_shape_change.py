@@ -115,7 +115,7 @@ def shape_change(
     """
     if divergence not in get_args(Divergence):
         raise EstimateError(
-            f"divergence={quoted(divergence)} is not one of "
+            f"``divergence={quoted(divergence)}`` is not one of "
             f"{', '.join(map(quoted, get_args(Divergence)))}"
         )
     ci_prob = as_ci_prob(ci_prob)
@@ -128,7 +128,7 @@ def shape_change(
     if not np.isfinite(out).all():
         raise OutcomesError(
             "an arm's track is 0 everywhere but in one cluster, and without it there "
-            "is no shape; draw more units, or choose between= where all have counts"
+            "is no shape; draw more units, or choose ``between=`` where all have counts"
         )
     if n_clusters < 5:
         raise EstimateError(
@@ -208,13 +208,13 @@ def _profiles(
     if keeps_effects(outcomes):
         raise OutcomesError(
             "shape_change needs the tracks of all arms, and these are effects of "
-            "contrasts; run the trial with keep='outcomes', or leave keep= out"
+            "contrasts; run the trial with ``keep='outcomes'``, or leave ``keep=`` out"
         )
     validate(outcomes, "outcomes", positions=True)
     if "position" not in outcomes.dims:
         raise OutcomesError(
             "shape_change needs outcomes with a dim 'position', of a predictor that "
-            "answers a track: cg.TorchPredictor(..., track=cg.Track(...)), without "
+            "answers a track: ``cg.TorchPredictor(..., track=cg.Track(...))``, without "
             "windows"
         )
     if "arm" not in outcomes["outcome"].dims:
@@ -235,8 +235,8 @@ def _profiles(
         isinstance(between, tuple | list) and [*map(is_real, between)] == [True] * 2
     ):
         raise EstimateError(
-            f"between={quoted(between)}: give the first position and the one after the "
-            "last, such as (-50, 50)"
+            f"``between={quoted(between)}``: give the first position and the one after "
+            "the last, such as (-50, 50)"
         )
     which = (
         np.ones(len(at), bool)
@@ -245,8 +245,8 @@ def _profiles(
     )
     if which.sum() < 2:
         raise EstimateError(
-            f"between={quoted(between)} holds {which.sum()} positions; a shape needs "
-            "two or more"
+            f"``between={quoted(between)}`` holds {which.sum()} positions; a shape "
+            "needs two or more"
         )
     order = [control, *(arm for arm in arms if arm != control)]
     chosen = in_memory(outcomes[["outcome"]].isel(position=which))["outcome"].sel(

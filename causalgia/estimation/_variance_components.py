@@ -129,7 +129,7 @@ def variance_components(
     if "ace" in source:
         raise EstimateError(
             "these are estimates, in which the units are averaged away; give the "
-            "effects of cg.contrast behind them"
+            "effects of ``cg.contrast`` behind them"
         )
     if "ice" in source:
         return _components_of_effects(validate(source, "effects"), instance)
@@ -137,12 +137,12 @@ def variance_components(
         validate(source, "effects")
         raise EstimateError(
             "a parallel trial has no individual effects; give its outcomes without "
-            "control="
+            "``control=``"
         )
     if instance is not None:
         raise EstimateError(
-            f"instance={quoted(instance)} groups effects; give control= too, or the "
-            "effects"
+            f"``instance={quoted(instance)}`` groups effects; give ``control=`` too, "
+            "or the effects"
         )
     outcomes = validate(source, "outcomes")
     _check_units(outcomes)
@@ -200,8 +200,8 @@ def _instances_by_motif(
         where = np.flatnonzero([value == motif for value in motifs])
         if len(where) < 2:
             raise EstimateError(
-                f"instance={quoted(instance)}: {motif!s} has one instance, contrast "
-                f"{labels[where[0]]!s}; leave it out, or add instances"
+                f"``instance={quoted(instance)}``: {motif!s} has one instance, "
+                f"contrast {labels[where[0]]!s}; leave it out, or add instances"
             )
         yield motif, where
 
@@ -224,8 +224,8 @@ def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
                 )
         return [values[0] for values in motifs]
     raise EstimateError(
-        f"instance={quoted(instance)} is not a coordinate on the contrasts or arms; "
-        f'give one: effects.assign_coords({instance}=("contrast", [...]))'
+        f"``instance={quoted(instance)}`` is not a coordinate on the contrasts or "
+        f'arms; give one: effects.assign_coords({instance}=("contrast", [...]))'
     )
 
 

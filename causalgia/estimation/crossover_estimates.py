@@ -260,8 +260,9 @@ def _check_two_units_each(strata: Grouping, why: str, how: str = "") -> None:
     if lone.size:
         raise EstimateError(
             f"{why} needs the spread within each {strata.name}, and {lone.size} "
-            f"{strata.name}s have only one unit (first: {quoted(strata.labels[lone[0]])}); draw two or more "
-            f"units of each{how and f' ({how})'}, or use target='population'"
+            f"{strata.name}s have only one unit (first: "
+            f"{quoted(strata.labels[lone[0]])}); draw two or more units of "
+            f"each{how and f' ({how})'}, or use ``target='population'``"
         )
 
 
@@ -302,8 +303,8 @@ def _estimate_units(
             need=(
                 (
                     f": contrast {effects['contrast'].to_numpy()[k]!s} has an arm that "
-                    "draws something of its own, which needs two or more draws of every "
-                    "unit: null=cg.Genomic(of=..., n_draws=2), or use "
+                    "draws something of its own, which needs two or more draws of "
+                    "every unit: ``null=cg.Genomic(of=..., n_draws=2)``, or use "
                 ),
                 Setting("target", "population"),
             ),
@@ -374,8 +375,9 @@ def _estimate_crossed(
     )
     if prior is None and request.moderate:
         raise EstimateError(
-            "moderate=True takes three or more predictors and contrasts, and there are "
-            f"{effects.sizes['model']} and {effects.sizes['contrast']}; leave it out"
+            "``moderate=True`` takes three or more predictors and contrasts, and there "
+            f"are {effects.sizes['model']} and {effects.sizes['contrast']}; leave it "
+            "out"
         )
     moderation = "" if prior is None else _moderation_clause(prior, levels_noun)
     if request.target == NEXT:
@@ -419,11 +421,12 @@ def _one_level_message(target: str) -> str:
     if target == "population x replicates":
         return (
             "one replicate shows no variance between replicates; measure two or more, "
-            "or use target='population' for this one alone"
+            "or use ``target='population'`` for this one alone"
         )
     return (
-        f"target={quoted(target)} needs the answers of two or more predictors on a dim "
-        "'model'; run the trial on cg.Ensemble([...]), or use target='population'"
+        f"``target={quoted(target)}`` needs the answers of two or more predictors on a "
+        "dim 'model'; run the trial on ``cg.Ensemble([...])``, or use "
+        "``target='population'``"
     )
 
 
@@ -567,7 +570,7 @@ def placebos_as_levels(effects: xr.Dataset) -> xr.Dataset:
             f"there are {len(rows)}",
             cure=(
                 (
-                    "add arms with cg.placebos(pattern, at=, n_placebos=40) to a "
+                    "add arms with ``cg.placebos(pattern, at=, n_placebos=40)`` to a "
                     "crossover, or use "
                 ),
                 Setting("target", "population"),
@@ -660,7 +663,7 @@ def needs_units_error(what: str) -> EstimateError:
     """Return the error for a request that needs the ICE of every unit."""
     return EstimateError(
         f"{what} needs the ICE of every unit, and these are moments of them; run the "
-        'trial with keep="effects"'
+        'trial with ``keep="effects"``'
     )
 
 
@@ -727,12 +730,12 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     check_crossover_request(request)
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
-            raise needs_units_error(f"{name}={quoted(getattr(request, name))}")
+            raise needs_units_error(f"``{name}={quoted(getattr(request, name))}``")
     cluster = analysis_in_attrs(moments.attrs).cluster
     by = about(moments, "unit").cluster
     alone = ("none", "parent") if cluster != "none" else ("none",)
     if request.cluster not in ("auto", cluster, by, *(alone if by == "unit" else ())):
-        raise needs_units_error(f"cluster={quoted(request.cluster)}")
+        raise needs_units_error(f"``cluster={quoted(request.cluster)}``")
     return replace(
         request, cluster=cluster if request.cluster == "auto" else request.cluster
     )

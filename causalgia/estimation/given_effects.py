@@ -550,7 +550,7 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
         if not holds.all():
             first = int(np.argwhere(~holds)[0, 0])
             which = "" if contrasts is None else f" of contrast {contrasts[first]!s}"
-            raise EstimateError(f"task_correlation={which}: the matrix {why}")
+            raise EstimateError(f"``task_correlation={which}``: the matrix {why}")
     negative = np.asarray(np.linalg.eigvalsh(stack)[:, 0] < -_SYMMETRIC * size)
     if negative.any():
         which = (
@@ -559,8 +559,8 @@ def check_correlations(stack: Array, contrasts: Any) -> None:
             else f" of contrast {contrasts[int(np.argmax(negative))]!s}"
         )
         raise EstimateError(
-            f"task_correlation={which}: the matrix has a negative eigenvalue, and no "
-            "errors correlate like that; estimate it from complete data"
+            f"``task_correlation={which}``: the matrix has a negative eigenvalue, and "
+            "no errors correlate like that; estimate it from complete data"
         )
 
 
@@ -594,7 +594,7 @@ def task_columns_of(estimates: xr.Dataset) -> dict[str, xr.DataArray]:
         if missing:
             raise EstimateError(
                 f"task {missing[0]!s} has a row in task_correlation and no column; "
-                "select from the estimates as cg.estimate gave them, "
+                "select from the estimates as ``cg.estimate`` gave them, "
                 "estimates.sel(task=[...])"
             )
         return {

@@ -284,7 +284,7 @@ def from_incomplete(
         return _of_arms(frame, columns, control, scale, ci_prob)
     if model is not None and placebos is not None:
         raise EstimateError(
-            "give one of model= (units by predictors) and placebos= (units by "
+            "give one of ``model=`` (units by predictors) and ``placebos=`` (units by "
             "placebos), not both"
         )
     table = _as_cell_table(frame, columns)
@@ -469,7 +469,7 @@ def _check_arms(table: pd.DataFrame, control: str, placebos: list[str] | None) -
         len(set(placebos)) < LEAST_CROSSED_PLACEBOS or control in placebos
     ):
         raise EstimateError(
-            f"placebos= names {len(set(placebos))} "
+            f"``placebos=`` names {len(set(placebos))} "
             f"placebos{' and the control' if control in placebos else ''}; the class "
             f"takes {LEAST_CROSSED_PLACEBOS} or more besides the control"
         )

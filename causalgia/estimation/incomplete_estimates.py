@@ -157,7 +157,7 @@ def contrasts_of_arms(
                 "the outcomes of a unit differ by less than 1e-5 of what units differ "
                 "by, which hides how effects vary "
                 "between parents; subtract its mean from each unit, or use "
-                "cluster='none'"
+                "``cluster='none'``"
             )
         noise = 0.0 if exact else inside.variance
         covariance = noise * inside.inverse + inside.of_levels

@@ -73,7 +73,7 @@ def joint_test(
     null = null_value(table)
     if contrast is not None and len(contrast) == 0:
         raise EstimateError(
-            "no contrast is named; give one or more, or leave contrast= out for all"
+            "no contrast is named; give one or more, or leave ``contrast=`` out for all"
         )
     V = _selected_covariance(table, contrast)
     names = list(V["contrast"].to_numpy())
@@ -230,8 +230,8 @@ def randomization_test(
         )
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
         raise EstimateError(
-            f"treated={quoted(values.tolist())} is not True or False for each unit; "
-            f"say treated=arm == {quoted('name')}"
+            f"``treated={quoted(values.tolist())}`` is not True or False for each "
+            f"unit; say treated=arm == {quoted('name')}"
         )
     treated = values.astype(bool)
     codes = (
@@ -369,13 +369,13 @@ def _tail_shares(observed: float, blocks: Iterator[Array]) -> RandomizationTest:
 def _check_randomization(treated: Mask, parts: list[Codes], statistic: str) -> None:
     if statistic not in ("difference", "welch_t"):
         raise EstimateError(
-            f"statistic={quoted(statistic)} is neither 'difference' nor 'welch_t'"
+            f"``statistic={quoted(statistic)}`` is neither 'difference' nor 'welch_t'"
         )
     least = 1 if statistic == "difference" else 2
     if statistic == "welch_t" and len(parts) > 1:
         raise EstimateError(
-            "statistic='welch_t' is for trials without blocks; use "
-            "statistic='difference'"
+            "``statistic='welch_t'`` is for trials without blocks; use "
+            "``statistic='difference'``"
         )
     for b, part in enumerate(parts):
         n = int(treated[part].sum())
@@ -421,8 +421,8 @@ def _as_codes(codes: Any, name: str, n: int) -> Codes:
         found := np.unique(values), np.arange(len(found))
     ):
         raise EstimateError(
-            f"{name}={quoted(values.tolist())} is not a whole number from 0 to G - 1 "
-            f"for each unit, no group empty; say {name}=pandas.factorize(labels)[0]"
+            f"``{name}={quoted(values.tolist())}`` is not a whole number from 0 to G - "
+            f"1 for each unit, no group empty; say {name}=pandas.factorize(labels)[0]"
         )
     return values.astype(np.intp)
 
@@ -431,8 +431,8 @@ def _check_enumerable(n: int, what: str) -> None:
     if n > MAX_ASSIGNMENTS:
         raise EstimateError(
             f"there are {n:.3g} {what}, more than the {MAX_ASSIGNMENTS:,} that are "
-            "enumerated; use the t of cg.estimate, or draw flips: "
-            "cg.adjust(effects, method='sign_flip', rng=)"
+            "enumerated; use the t of ``cg.estimate``, or draw flips: "
+            "``cg.adjust(effects, method='sign_flip', rng=)``"
         )
 
 
@@ -510,7 +510,7 @@ def interaction_across_scales(
     """
     if isinstance(scales, str) or len(set(scales)) < 2:
         raise EstimateError(
-            f"scales={quoted(scales)}: give two or more different scales, such as "
+            f"``scales={quoted(scales)}``: give two or more different scales, such as "
             "'identity', 'log_of_means'"
         )
     found = [

@@ -161,7 +161,7 @@ def errors_in_variables(
         raise EstimateError(
             "y_covariance is singular: some combination of y has no error, and no "
             "weight follows from that; allow for scatter about the line with "
-            "scatter=True"
+            "``scatter=True``"
         )
     extra = points.scatter() if scatter else 0.0
     quantile = (
@@ -200,7 +200,7 @@ def _as_coordinates(values: npt.ArrayLike, name: str) -> Array:
     try:
         found = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise EstimateError(f"{name}={quoted(values)} are not numbers") from error
+        raise EstimateError(f"``{name}={quoted(values)}`` are not numbers") from error
     if found.ndim != 1 or not np.isfinite(found).all():
         raise EstimateError(
             f"{name} are one list of finite numbers; leave out points that have none"

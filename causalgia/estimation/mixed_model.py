@@ -345,7 +345,7 @@ def reml(
     """
     if ddf not in ("satterthwaite", "kenward_roger"):
         raise EstimateError(
-            f"ddf={quoted(ddf)} is neither 'satterthwaite' nor 'kenward_roger'"
+            f"``ddf={quoted(ddf)}`` is neither 'satterthwaite' nor 'kenward_roger'"
         )
     table = respond(mixed_layout(X, groups), y)
     if table.scale == 0:
@@ -450,8 +450,8 @@ def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
     q = len(at.ratio)
     if q > 3_000:
         raise EstimateError(
-            f"{q} random effects are too many for ddf='kenward_roger'; use "
-            "ddf='satterthwaite'"
+            f"{q} random effects are too many for ``ddf='kenward_roger'``; use "
+            "``ddf='satterthwaite'``"
         )
     P, Q = _moment_matrices(at)
     traces = _traces(at)

@@ -128,7 +128,7 @@ def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
     if "weight" not in effects:
         raise EstimateError(
             "effects of a parallel trial have no 'weight (contrast, arm)'; use "
-            "cg.contrast"
+            "``cg.contrast``"
         )
     names = tuple(str(a) for a in effects["arm"].to_numpy())
     column = {name: j for j, name in enumerate(names)}
@@ -224,7 +224,9 @@ def _estimate_with_blocks(
     for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
         arm = trial.names[trial.used[a]]
         cure = f"drop that {block.name}" + (
-            "" if least == 1 else ", put more units in it, or use target='population'"
+            ""
+            if least == 1
+            else ", put more units in it, or use ``target='population'``"
         )
         raise EstimateError(
             f"{block.name} {quoted(block.labels[b])} has {counts[b, trial.used[a]]} "
@@ -295,9 +297,9 @@ def _clusters_of_blocks(block: Grouping, request: Request) -> Grouping:
         return by_block
     raise EstimateError(
         f"{larger.name}s and {block.name}s cross, so {block.name}s are not independent "
-        f"draws: use target='units' (these {block.name}s), drop the {block.name}s "
+        f"draws: use ``target='units'`` (these {block.name}s), drop the {block.name}s "
         f"(drop_vars({quoted(block.name)})) to cluster by {larger.name}, or "
-        f"cluster='none' where {larger.name}s do not matter"
+        f"``cluster='none'`` where {larger.name}s do not matter"
     )
 
 
@@ -361,7 +363,7 @@ def _estimate_with_clusters(
                 f"all units of arm {quoted(trial.names[a])} share the one "
                 f"{groups.name} {quoted(groups.labels[int(np.argmax(has[a]))])}, so "
                 f"the spread between {groups.name}s is unknown; draw from more of "
-                "them, or use target='units'"
+                "them, or use ``target='units'``"
             )
     n_clusters = np.array(
         [has[w != 0].any(axis=0).sum() for w in trial.W], dtype=np.intp

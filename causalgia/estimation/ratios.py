@@ -223,9 +223,9 @@ def _check_clear_of_zero(
             f"contrast {effects['contrast'].to_numpy()[k]!s}, task "
             f"{effects['task'].to_numpy()[t]!s}: {what} is {away[at]:.3g} standard "
             f"errors from 0, and limits at {ci_prob:.4g} with {df[at]:.3g} degrees of "
-            f"freedom need {need[at]:.3g}, so scale={quoted(scale)} has no trustworthy "
-            "limits; draw more units, or use scale='log_of_means' or the additive "
-            "scale='identity'"
+            f"freedom need {need[at]:.3g}, so ``scale={quoted(scale)}`` has no "
+            "trustworthy limits; draw more units, or use ``scale='log_of_means'`` or "
+            "the additive ``scale='identity'``"
         )
 
 
@@ -292,7 +292,7 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
     if name not in effects.coords or "weight" not in effects:
         return
     blocks, weight = (
-        grouping(effects, name, f"block={quoted(name)}"),
+        grouping(effects, name, f"``block={quoted(name)}``"),
         effects["weight"].transpose("contrast", "arm"),
     )
     expected = (

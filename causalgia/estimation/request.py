@@ -61,7 +61,7 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
             argument="cluster",
             value=cluster,
             need="groups units, and these are estimates",
-            cure="give it to cg.estimate",
+            cure="give it to ``cg.estimate``",
         )
 
 
@@ -91,9 +91,9 @@ class Request:
             )
         if self.moderate is not None and self.target not in OVER_PREDICTORS:
             raise EstimateError(
-                f"moderate={self.moderate} is of the variance between predictors, "
-                f"which target={quoted(self.target)} lacks; leave moderate= out, or "
-                "use target='next predictor'"
+                f"``moderate={self.moderate}`` is of the variance between predictors, "
+                f"which ``target={quoted(self.target)}`` lacks; leave ``moderate=`` "
+                "out, or use ``target='next predictor'``"
             )
 
     @property
@@ -384,7 +384,7 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
                 ),
                 Setting("target"),
                 (
-                    " out for the mean over elements, or use cg.mpra.fit for each "
+                    " out for the mean over elements, or use ``cg.mpra.fit`` for each "
                     "element's effect"
                 ),
             ),
@@ -393,7 +393,7 @@ def as_target(effects: xr.Dataset, target: Target | None) -> Target:
         raise EstimateError(
             argument="target",
             value=target,
-            need="is for measured activities, from cg.mpra.activity",
+            need="is for measured activities, from ``cg.mpra.activity``",
             cure=("leave ", Setting("target"), " out"),
         )
     return target
@@ -441,8 +441,8 @@ def check_has_errors(estimates: xr.Dataset) -> None:
             value="units",
             need=": the effects on exactly these units are known, and nothing is "
             "sampled: there is no test, no p and no interval",
-            cure="use ace as it is, or claim more: cg.estimate(effects, "
-            "target='population')",
+            cure="use ace as it is, or claim more: ``cg.estimate(effects, "
+            "target='population')``",
         )
 
 

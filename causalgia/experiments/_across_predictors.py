@@ -262,7 +262,7 @@ def _decide_predictors(
     if rng is None:
         raise DecisionError(
             "the share among estimates is one among draws of their posterior; give "
-            "rng=, such as rng=0"
+            "``rng=``, such as ``rng=0``"
         )
     se = estimates["se"] if "se" in estimates else xr.ones_like(estimates["ace"])
     exact = (se == 0).all([dim for dim in se.dims if dim != "contrast"]).to_numpy()
@@ -486,8 +486,8 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
     if any(same) or len(set(seeds)) < len(seeds):
         raise OutcomesError(
             "some predictors share units, or the seed of their units, and others do "
-            "not; run one experiment with one rng= for all, or each predictor with an "
-            "rng= of its own"
+            "not; run one experiment with one ``rng=`` for all, or each predictor with "
+            "an ``rng=`` of its own"
         )
     return False
 

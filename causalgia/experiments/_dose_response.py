@@ -201,7 +201,7 @@ def dose_response(
     numbers = tuple(sorted(as_count(n, "copies") for n in listed))
     if not numbers or len(set(numbers)) < len(numbers):
         raise DesignError(
-            f"copies={shown(copies)}: give one or more different numbers of copies"
+            f"``copies={shown(copies)}``: give one or more different numbers of copies"
         )
     places = (
         centered_starts(
@@ -213,8 +213,8 @@ def dose_response(
     places = as_positions(places, "at")
     if max(numbers) > len(places):
         raise DesignError(
-            f"copies={max(numbers)} and at= has {len(places)} places; give a place for "
-            "each copy"
+            f"``copies={max(numbers)}`` and ``at=`` has {len(places)} places; give a "
+            "place for each copy"
         )
     places = places[: max(numbers)]
     written = _SitesOfLadder(max(ladder, key=ladder.__getitem__), places, beside)

@@ -153,8 +153,8 @@ def flanks(
     at = as_start(at, "at", null.length, len(core))
     if at < width:
         raise DesignError(
-            f"at={at}: {width} bases to the left of the core are needed for its flank; "
-            f"at={width} or more"
+            f"``at={at}``: {width} bases to the left of the core are needed for its "
+            f"flank; ``at={width}`` or more"
         )
     drawn = _sample_flanks(
         core, width, as_count(n_flanks, "n_flanks", least=_FEWEST_FLANKS)
@@ -202,8 +202,8 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
 
     if n < _FEWEST_FLANKS:
         raise DesignError(
-            f"n_flanks={n}: three or more pairs of flanks are needed to say how they "
-            "differ"
+            f"``n_flanks={n}``: three or more pairs of flanks are needed to say how "
+            "they differ"
         )
     found: dict[Flank, None] = {}
     for attempt in range(_ATTEMPTS):
@@ -224,8 +224,8 @@ def _sample_flanks(core: str, width: int, n: int) -> list[Flank]:
         if len(found) >= n:
             return list(found)[:n]
     raise DesignError(
-        f"n_flanks={n}: only {len(found):,} pairs of flanks of {width} bases without "
-        f"another {core} were found; ask for fewer, or a greater width="
+        f"``n_flanks={n}``: only {len(found):,} pairs of flanks of {width} bases "
+        f"without another {core} were found; ask for fewer, or a greater ``width=``"
     )
 
 

@@ -154,8 +154,8 @@ def arrangement_screen(
     )
     if len(gaps) != 2 or gaps[0] == gaps[1]:
         raise DesignError(
-            f"spacing={quoted(spacing)}: give two different numbers of bases between "
-            "the sites: near, far"
+            f"``spacing={quoted(spacing)}``: give two different numbers of bases "
+            "between the sites: near, far"
         )
     _check_pair_fits(null, sites, gaps)
     screen = fraction(len(_GRAMMAR), generators)
@@ -301,8 +301,8 @@ def _as_two_motifs(patterns: Any, name: str) -> tuple[Pattern, Pattern]:
     )
     if len(listed) != 2:
         raise DesignError(
-            f"{name}={quoted(patterns)}: give the two motifs that this site may be, "
-            "such as ('GATA', 'CACC')"
+            f"``{name}={quoted(patterns)}``: give the two motifs that this site may "
+            "be, such as ('GATA', 'CACC')"
         )
     low, high = (as_string_or_motif(pattern, name) for pattern in listed)
     return low, high
@@ -320,7 +320,7 @@ def _check_pair_fits(
     needed = max(map(len, patterns[:2])) + max(map(len, patterns[2:])) + max(gaps)
     if needed > null.length:
         raise DesignError(
-            f"spacing={gaps}: two sites and {max(gaps)} bases between them take "
+            f"``spacing={gaps}``: two sites and {max(gaps)} bases between them take "
             f"{needed} bases, and backgrounds have {null.length}; bring them nearer, "
             "or use longer backgrounds"
         )
@@ -355,8 +355,8 @@ def _grammar_arm(
 def _as_interventions(factors: Any) -> dict[str, Intervention]:
     if not isinstance(factors, Mapping) or not factors:
         raise DesignError(
-            f"factors={quoted(factors)}: name at least one, such as {{'A': "
-            "cg.Embed('GATA', at=10)}"
+            f"``factors={quoted(factors)}``: name at least one, such as {{'A': "
+            "``cg.Embed('GATA', at=10)``}"
         )
     interventions = {
         str(name): intervention_from_dict(value)
@@ -372,7 +372,7 @@ def _as_interventions(factors: Any) -> dict[str, Intervention]:
     if wrong:
         raise DesignError(
             f"factors: {quoted(wrong[0])} is {quoted(interventions[wrong[0]])}, no "
-            "intervention such as cg.Embed('GATA', at=10)"
+            "intervention such as ``cg.Embed('GATA', at=10)``"
         )
     return interventions
 
@@ -630,14 +630,15 @@ def fraction(n_factors: int, generators: Sequence[str] = ()) -> Fraction:
     """
     if not is_whole(n_factors) or not 1 <= n_factors <= len(LETTERS):
         raise DesignError(
-            f"n_factors={quoted(n_factors)} must be a whole number from 1 to "
+            f"``n_factors={quoted(n_factors)}`` must be a whole number from 1 to "
             f"{len(LETTERS)}"
         )
     if isinstance(generators, str) or not all(
         isinstance(text, str) for text in generators
     ):
         raise DesignError(
-            f"generators={quoted(generators)} must be a list such as ['E=ABC', 'F=BCD']"
+            f"``generators={quoted(generators)}`` must be a list such as ['E=ABC', "
+            "'F=BCD']"
         )
     made = _parse_generators(generators, int(n_factors))
     base = [i for i in range(n_factors) if i not in dict(made)]
@@ -697,7 +698,9 @@ def aliases(
     {'A': (), 'B': (), 'C': (), 'D': (), 'AB': ('CD',), 'AC': ('BD',), 'AD': ('BC',)}
     """
     if not is_whole(order) or order < 1:
-        raise DesignError(f"order={quoted(order)} must be a whole number of at least 1")
+        raise DesignError(
+            f"``order={quoted(order)}`` must be a whole number of at least 1"
+        )
     strings = fraction(n_factors, generators).strings(int(order))
     return {str(effect): tuple(map(str, others)) for effect, others in strings.items()}
 

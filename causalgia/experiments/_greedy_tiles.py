@@ -241,11 +241,11 @@ def greedy_tiles(
     null = as_tile_sequences(sequences, n_draws, 0)
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
-        raise DesignError(f"goal={quoted(goal)} must be 'lower' or 'raise'")
+        raise DesignError(f"``goal={quoted(goal)}`` must be 'lower' or 'raise'")
     if as_count(n_rounds, "n_rounds") > len(spans):
         raise DesignError(
-            f"n_rounds={n_rounds}: there are {len(spans)} tiles to choose from; give "
-            "more tiles"
+            f"``n_rounds={n_rounds}``: there are {len(spans)} tiles to choose from; "
+            "give more tiles"
         )
     if null.n_draws < 2:
         raise DesignError(

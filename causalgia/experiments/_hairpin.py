@@ -139,7 +139,7 @@ def hairpin(
     )
     if bases < _LEAST_LOOP:
         raise DesignError(
-            f"loop={bases}: a hairpin turns over {_LEAST_LOOP} bases or more"
+            f"``loop={bases}``: a hairpin turns over {_LEAST_LOOP} bases or more"
         )
     if start is not None:
         left = as_position(start, "start")
@@ -211,27 +211,28 @@ class _Fold:
         """
         if self.loop < self.width:
             raise DesignError(
-                f"loop={self.loop} cannot hold {self._name}; it takes {self.width} "
+                f"``loop={self.loop}`` cannot hold {self._name}; it takes {self.width} "
                 "bases or more"
             )
         first, last = self.left + self.stem, self.right - self.width
         if not first <= self.at <= last:
             raise DesignError(
                 f"{self._name} at {self.at} is not in the loop from {first} to "
-                f"{self.right} of the hairpin that starts at {self.left}; at={first} "
-                f"to {last} fit, and start=None puts the loop where the motif is"
+                f"{self.right} of the hairpin that starts at {self.left}; "
+                f"``at={first}`` to {last} fit, and ``start=None`` puts the loop where "
+                "the motif is"
             )
         stop = self.right + self.stem
         if stop - self.left > length:
             raise DesignError(
                 f"a hairpin with a stem of {self.stem} and a loop of {self.loop} has "
                 f"{2 * self.stem + self.loop} bases, more than the {length}-bp "
-                "background; shorten stem= or loop="
+                "background; shorten ``stem=`` or ``loop=``"
             )
         if self.left < 0 or stop > length:
             raise DesignError(
                 f"{self._name} at {self.at} puts the hairpin at {self.left} to {stop}, "
-                f"outside the {length}-bp background; at={self.at - self.left} to "
+                f"outside the {length}-bp background; ``at={self.at - self.left}`` to "
                 f"{length - stop + self.at} fit"
             )
 
@@ -287,7 +288,8 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
         arms.append(pattern.source)
     if len(arms) != 2:
         raise DesignError(
-            f"stem={quoted(stem)}: a stem has two arms, or is a number of base pairs"
+            f"``stem={quoted(stem)}``: a stem has two arms, or is a number of base "
+            "pairs"
         )
     if len(arms[0]) != len(arms[1]):
         raise DesignError(

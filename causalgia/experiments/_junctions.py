@@ -108,8 +108,8 @@ def junctions(
     n = design.n_units if n_units is None else as_count(n_units, "n_units")
     if n > design.n_units:
         raise DesignError(
-            f"n_units={n:,}: the design has {design.n_units:,} units; ask for at most "
-            "so many"
+            f"``n_units={n:,}``: the design has {design.n_units:,} units; ask for at "
+            "most so many"
         )
     units = draw_backgrounds(design, 0, n, key=root_key(rng))
     columns = [
@@ -155,8 +155,8 @@ def motifs_with_thresholds(
     )
     if not isinstance(values, Iterable):
         raise DesignError(
-            f"motifs={quoted(motifs)} is not a string, a Motif, or a list or mapping of "
-            "these; for example motifs=['AGATAAG']"
+            f"``motifs={quoted(motifs)}`` is not a string, a Motif, or a list or "
+            "mapping of these; for example ``motifs=['AGATAAG']``"
         )
     patterns = [as_string_or_motif(one, "motifs") for one in values]
     names = (
@@ -196,8 +196,8 @@ def _junction_shares(
     if len(origin) != after.shape[1]:
         raise DesignError(
             f"arm {quoted(arm.name)}: {arm.intervention} gives {after.shape[1]} bases "
-            f"of {length}, and which of them are new is known only for cg.Insert and "
-            "cg.Delete; leave the arm out"
+            f"of {length}, and which of them are new is known only for ``cg.Insert`` "
+            "and ``cg.Delete``; leave the arm out"
         )
     spans = _written_spans(arm.intervention, length, units.ids)
     found = motif_changes(

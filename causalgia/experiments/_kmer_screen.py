@@ -191,7 +191,7 @@ def kmer_screen(
 
 def _as_alphabet(letters: object) -> str:
     if letters not in ("ACGU", "ACGT"):
-        raise DesignError(f"letters={quoted(letters)} must be 'ACGU' or 'ACGT'")
+        raise DesignError(f"``letters={quoted(letters)}`` must be 'ACGU' or 'ACGT'")
     return str(letters)
 
 
@@ -206,8 +206,8 @@ def _as_screened_kmers(
         width = width or _USUAL_K
         if width > _LARGEST_K:
             raise DesignError(
-                f"k={width}: all {4**width:,} k-mers are too many; k is at most "
-                f"{_LARGEST_K}, or give motifs="
+                f"``k={width}``: all {4**width:,} k-mers are too many; k is at most "
+                f"{_LARGEST_K}, or give ``motifs=``"
             )
         return tuple(map("".join, product(letters, repeat=width)))
     listed = as_strings(kmers, "motifs")
@@ -219,8 +219,8 @@ def _as_screened_kmers(
         )
     if width not in (None, widths[0]):
         raise DesignError(
-            f"k={width}, and the k-mers have {widths[0]} bases; leave k out where "
-            "motifs= are given"
+            f"``k={width}``, and the k-mers have {widths[0]} bases; leave k out where "
+            "``motifs=`` are given"
         )
     return listed
 

@@ -178,8 +178,8 @@ def knock_in(
     }
     if more["placebo"] == 1:
         raise DesignError(
-            f"placebo={shown(placebo)} reads as {as_pattern(pattern).label} wherever "
-            "it is written; give a string without it"
+            f"``placebo={shown(placebo)}`` reads as {as_pattern(pattern).label} "
+            "wherever it is written; give a string without it"
         )
     return replace(
         experiment, entry=replace(KNOCK_IN, read=partial(_read_knock_in, place, more))
@@ -194,8 +194,8 @@ def _control_intervention(
     letters = as_pattern(placebo)
     if len(letters) != width:
         raise DesignError(
-            f"placebo={shown(placebo)} has {len(letters)} bases and the motif {width}; "
-            "give a string of that width"
+            f"``placebo={shown(placebo)}`` has {len(letters)} bases and the motif "
+            f"{width}; give a string of that width"
         )
     return Embed(letters.source, at=at)
 

@@ -223,8 +223,9 @@ def motif_pair(
     far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
     if far > center:
         raise DesignError(
-            f"distances: {far} upstream of at={center} leaves the {null.length:,}-bp "
-            "background; use shorter distances, another at=, or a longer background"
+            f"distances: {far} upstream of ``at={center}`` leaves the "
+            f"{null.length:,}-bp background; use shorter distances, another ``at=``, "
+            "or a longer background"
         )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
     labels = as_pattern(motif).label, as_pattern(other).label
@@ -270,7 +271,7 @@ def _as_choices(
     odd = [value for value in chosen if value not in known]
     if odd or not chosen or len(set(chosen)) < len(chosen):
         raise DesignError(
-            f"{name}={quoted(values)} must be different ones of "
+            f"``{name}={quoted(values)}`` must be different ones of "
             f"{', '.join(map(quoted, known))}"
         )
     return chosen
@@ -304,9 +305,9 @@ def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> 
         if palindrome and len({strand[index] for strand in strands}) > 1:
             once = [strand for strand in strands if strand[index] == strands[0][index]]
             raise DesignError(
-                f"{name}={quoted(pattern.label)} reads the same on both strands, so "
-                f"that orientations={list(strands)} define some cells twice; give "
-                f"orientations={once}"
+                f"``{name}={quoted(pattern.label)}`` reads the same on both strands, "
+                f"so that ``orientations={list(strands)}`` define some cells twice; "
+                f"give ``orientations={once}``"
             )
 
 
@@ -545,8 +546,8 @@ def _motifs_on_strands(
     """Return name with strand -> motif and strand; a palindrome is listed once."""
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
         raise DesignError(
-            f"motifs={quoted(motifs)} must name two motifs or more, such as {{'Nanog': "
-            "'AGCCATCA', ...}"
+            f"``motifs={quoted(motifs)}`` must name two motifs or more, such as "
+            "{'Nanog': 'AGCCATCA', ...}"
         )
     found: dict[str, tuple[str | Motif, Any]] = {}
     for name, given in motifs.items():

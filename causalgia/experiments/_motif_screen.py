@@ -242,8 +242,8 @@ def _as_motif_list(motifs: MotifList, taxon: str | None) -> dict[str, Motif]:
         return named_motifs(motifs)
     if not isinstance(motifs, Iterable):
         raise SequenceError(
-            f"motifs={quoted(motifs)} is no list of motifs; give a file, a mapping name "
-            "-> motif, a list, or 'JASPAR'"
+            f"``motifs={quoted(motifs)}`` is no list of motifs; give a file, a mapping "
+            "name -> motif, a list, or 'JASPAR'"
         )
     made = [motif(one, taxon=taxon) for one in motifs]
     names = [one.name for one in made]
@@ -254,7 +254,7 @@ def _as_motif_list(motifs: MotifList, taxon: str | None) -> dict[str, Motif]:
             "names of your own"
         )
     if not made:
-        raise DesignError("motifs= has no motif; give one or more")
+        raise DesignError("``motifs=`` has no motif; give one or more")
     return dict(zip(names, made, strict=True))
 
 

@@ -90,15 +90,15 @@ def null_models(
         )
     if not isinstance(nulls, Mapping) or len(nulls) < 2:
         raise DesignError(
-            "nulls= names two null models or more: {'uniform': cg.Uniform(...), "
-            "'profile': ...}"
+            "``nulls=`` names two null models or more: {'uniform': "
+            "``cg.Uniform(...)``, 'profile': ...}"
         )
     experiments: dict[str, Experiment] = {}
     for name, null in nulls.items():
         if not isinstance(null, NullModel):
             raise DesignError(
                 f"null {quoted(name)}: {type(null).__name__} is not a null model, such "
-                "as cg.Uniform(length=41)"
+                "as ``cg.Uniform(length=41)``"
             )
         if null.length != experiment.null.length:
             raise DesignError(

@@ -132,8 +132,8 @@ def occlusion(
     )
     if null.n_draws > 1:
         raise DesignError(
-            f"sequences: Genomic(n_draws={null.n_draws}); give n_draws={null.n_draws} "
-            "to the occlusion instead"
+            f"sequences: Genomic(n_draws={null.n_draws}); give "
+            f"``n_draws={null.n_draws}`` to the occlusion instead"
         )
     n_draws = as_count(n_draws, "n_draws")
     listed = (
@@ -145,7 +145,7 @@ def occlusion(
     )
     if not listed or len(set(listed)) < len(listed):
         raise DesignError(
-            f"fills={shown(fills)}: name one or more different fills, such as "
+            f"``fills={shown(fills)}``: name one or more different fills, such as "
             "['uniform', 'shuffle']"
         )
     fills = tuple(map(str, listed))
@@ -155,7 +155,7 @@ def occlusion(
             argument="rope",
             value=rope,
             need=": the untreated outcome of one sequence has no sd",
-            cure="give rope=(lower, upper)",
+            cure="give ``rope=(lower, upper)``",
         )
     rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}

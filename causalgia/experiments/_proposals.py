@@ -126,7 +126,7 @@ def proposals(
     if not motifs:
         raise DesignError(
             "the proposals have no pattern, and there is nothing to test; propose with "
-            "a larger null_share="
+            "a larger ``null_share=``"
         )
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
@@ -139,7 +139,7 @@ def proposals(
     if start + width > null.length:
         raise DesignError(
             f"a motif of {width} bases at {start} does not fit into the "
-            f"{null.length:,}-bp background; move at=, or take longer backgrounds"
+            f"{null.length:,}-bp background; move ``at=``, or take longer backgrounds"
         )
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _USUAL_UNITS
@@ -200,9 +200,10 @@ def check_fresh_parents(null: NullModel, looked_at: frozenset[str]) -> None:
     ]
     if same:
         raise DesignError(
-            f"null=: {len(same):,} of {len(given):,} sequences proposed the motifs, "
-            f"such as {quoted(same[0])}, and a trial is on fresh ones; propose on one "
-            "part of the sequences and test on the other, as cg.discover does"
+            f"``null=``: {len(same):,} of {len(given):,} sequences proposed the "
+            f"motifs, such as {quoted(same[0])}, and a trial is on fresh ones; propose "
+            "on one part of the sequences and test on the other, as ``cg.discover`` "
+            "does"
         )
 
 
@@ -226,7 +227,7 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
             raise OutcomesError(
                 f"{same:,} of {design.n_units:,} backgrounds of this trial proposed "
                 "the motifs: the same null model with the same seed draws the same "
-                f"sequences; run it with another one, rng={int(seed) + 1}"
+                f"sequences; run it with another one, ``rng={int(seed) + 1}``"
             )
 
 

@@ -150,7 +150,7 @@ def site_pairs(
     } <= set(table.coords):
         raise DesignError(
             "these effects are not of pairs of positions; give those of "
-            "cg.attribution.interactions"
+            "``cg.attribution.interactions``"
         )
     looked_at = frozenset(table["sequence_fingerprint"].to_numpy().tolist())
     check_fresh_parents(null, looked_at)
@@ -164,7 +164,7 @@ def site_pairs(
         if start + wide > null.length:
             raise DesignError(
                 f"{pair.name} takes {wide} bases from {start} on, and the backgrounds "
-                f"have {null.length:,}; move at=, or take longer backgrounds"
+                f"have {null.length:,}; move ``at=``, or take longer backgrounds"
             )
         one, other = (
             Embed(pair.first, at=start),
@@ -288,7 +288,7 @@ def _proposed(table: xr.Dataset, n_pairs: int, task: str | None) -> list[_Pair]:
             "no two sites interact: all interactions are 0, or are between bases of "
             "one site (3 bp or less apart), so that there is nothing to test; give "
             "sequences that have both sites, or test given motifs: "
-            "cg.experiments.motif_pair"
+            "``cg.experiments.motif_pair``"
         )
     return pairs
 

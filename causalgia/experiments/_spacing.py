@@ -270,14 +270,14 @@ class _SitePair:
         if left < 0 or max(left + len(self.first), right + len(self.second)) > length:
             raise DesignError(
                 f"sites at distance {distance} about {self.center} start at {left} and "
-                f"{right}, and one leaves the {length}-bp background; move center= or "
-                "leave the distance out"
+                f"{right}, and one leaves the {length}-bp background; move ``center=`` "
+                "or leave the distance out"
             )
         if distance < len(self.first) and self.beside.placebos:
             raise DesignError(
                 f"sites overlap at distance {distance}, and no placebo can stand for "
                 "one of them alone; give distances of "
-                f"{len(self.first)} or more, or control='untreated'"
+                f"{len(self.first)} or more, or ``control='untreated'``"
             )
         if distance <= len(self.first):
             self._check_merged(distance)

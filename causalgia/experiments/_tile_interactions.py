@@ -139,7 +139,7 @@ def tile_interactions(
     promoter = as_protected_spans(tss, null.length, spans)
     check_shufflable(spans, k)
     if context not in ("own", "shuffled"):
-        raise DesignError(f"context={quoted(context)} must be 'own' or 'shuffled'")
+        raise DesignError(f"``context={quoted(context)}`` must be 'own' or 'shuffled'")
     blocks = (
         cut_into_blocks(null.length, [*spans, *promoter])
         if context == "shuffled"

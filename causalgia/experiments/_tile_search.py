@@ -202,19 +202,19 @@ def _check_search_arguments(
 ) -> None:
     if fill not in FILLS:
         raise DesignError(
-            f"fill={quoted(fill)} must be one of {', '.join(FILLS)}: an error is "
+            f"``fill={quoted(fill)}`` must be one of {', '.join(FILLS)}: an error is "
             "between random replacements"
         )
     if as_count(min_width, "min_width") < _LEAST_WIDTH_OF_FILL[fill]:
         raise DesignError(
-            f"min_width={min_width}: fill={quoted(fill)} changes nothing below "
+            f"``min_width={min_width}``: ``fill={quoted(fill)}`` changes nothing below "
             f"{_LEAST_WIDTH_OF_FILL[fill]} bp; use 'uniform'"
         )
     narrow = min(roots, key=lambda span: span[1] - span[0])
     if narrow[1] - narrow[0] < min_width:
         raise DesignError(
-            f"tile {span_name(narrow)} is narrower than min_width={min_width}; widen "
-            "it, or lower min_width"
+            f"tile {span_name(narrow)} is narrower than ``min_width={min_width}``; "
+            "widen it, or lower min_width"
         )
     if not is_real(alpha) or not 0 < alpha < 1:
         raise DesignError(

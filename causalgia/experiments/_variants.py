@@ -279,8 +279,8 @@ def variants(
     """
     if schema != "vcf" and not isinstance(vcf, str | PathLike):
         raise DesignError(
-            f"schema={quoted(schema)} is for a file, and variants were given: leave it "
-            "out"
+            f"``schema={quoted(schema)}`` is for a file, and variants were given: "
+            "leave it out"
         )
     reasons = as_skip(skip, VARIANT_SKIPS, what="variants")
     given = (
@@ -292,13 +292,13 @@ def variants(
     matched = isinstance(null, MatchedVariants)
     if n_null != _N_NULL and not matched:
         raise DesignError(
-            f"n_null={n_null} is for null=cg.MatchedVariants(of=...): leave it out, or "
-            "give that null"
+            f"``n_null={n_null}`` is for ``null=cg.MatchedVariants(of=...)``: leave it "
+            "out, or give that null"
         )
     if tail and not matched:
         raise DesignError(
-            "tail=True is for null=cg.MatchedVariants(of=...): leave it out, or give "
-            "that null"
+            "``tail=True`` is for ``null=cg.MatchedVariants(of=...)``: leave it out, "
+            "or give that null"
         )
     check_flag(tail, "tail", error=DesignError)
     if matched and is_placebo_rope(rope):
@@ -315,28 +315,29 @@ def variants(
         raise DesignError(
             argument="rope",
             value="matched",
-            need="needs matched variants: give null=cg.MatchedVariants(of='genome'), "
+            need="needs matched variants: give ``null=cg.MatchedVariants(of='genome')``, "
             "say",
         )
     if isinstance(null, NullModel):
         for name, setting in (("align", align), ("read_out", read_out)):
             if setting is not None:
                 raise DesignError(
-                    f"{name}={quoted(setting)} is for variants in their own contexts; "
-                    "in sampled ones both alleles are in the middle: leave it out"
+                    f"``{name}={quoted(setting)}`` is for variants in their own "
+                    "contexts; in sampled ones both alleles are in the middle: leave "
+                    "it out"
                 )
     rope = ("matched" if matched else "0.2 sd") if rope is None else rope
     if null is None or isinstance(null, MatchedVariants):
         for name, value in (("flank", flank), ("n_units", n_units)):
             if value is not None:
                 raise DesignError(
-                    f"{name}={value} is for sampled contexts: give null=, such as "
-                    "cg.Uniform(length=200); in its own context each variant is one "
-                    "unit with all bases of its window"
+                    f"``{name}={value}`` is for sampled contexts: give ``null=``, such "
+                    "as ``cg.Uniform(length=200)``; in its own context each variant is "
+                    "one unit with all bases of its window"
                 )
         if length is None:
             raise DesignError(
-                "length= is missing: give the bases of a window, as many as the "
+                "``length=`` is missing: give the bases of a window, as many as the "
                 "predictor reads"
             )
         found = windows_of_list(
@@ -358,14 +359,14 @@ def variants(
         return _own_context_experiment(found, distances, rope)
     if not isinstance(null, NullModel):
         raise DesignError(
-            f"null={quoted(null)} is not a null model, such as "
-            "cg.MatchedVariants(of='genome') for variants in their own contexts, or "
-            "cg.Uniform(length=200) for sampled ones; None: own contexts alone"
+            f"``null={quoted(null)}`` is not a null model, such as "
+            "``cg.MatchedVariants(of='genome')`` for variants in their own contexts, "
+            "or ``cg.Uniform(length=200)`` for sampled ones; None: own contexts alone"
         )
     if length not in (None, null.length):
         raise DesignError(
-            f"length={length} and backgrounds of {null.length} bases: leave length= "
-            "out, or make them equal"
+            f"``length={length}`` and backgrounds of {null.length} bases: leave "
+            "``length=`` out, or make them equal"
         )
     flank = _FLANK if flank is None else as_position(flank, "flank")
     return _sampled_context_experiment(
@@ -465,7 +466,7 @@ def _check_changed(windows: VariantWindows) -> None:
             f"{windows.reference.shape[1]} bases (an indel in a repeat that reaches the "
             "window's end); "
             + ways_out(
-                "give a longer length=, or another align=",
+                "give a longer ``length=``, or another ``align=``",
                 "drop it",
                 skip="unchanged",
             )
@@ -477,7 +478,7 @@ def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
         raise DesignError(
             f"variant {quoted(windows.names[0])} alone, in its own context, is one "
             "number: there is nothing to estimate it from; give more variants, or "
-            "null= to sample contexts, such as cg.Uniform(length=...)"
+            "``null=`` to sample contexts, such as ``cg.Uniform(length=...)``"
         )
     if (
         len(np.unique(windows.reference, axis=0)) == 1
@@ -485,9 +486,9 @@ def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
         and rope.strip().endswith("sd")
     ):
         raise DesignError(
-            f"all variants have one reference window, so that rope={quoted(rope)} of "
-            "its sd has no width; give the effects that are too small to matter, "
-            "rope=(-0.1, 0.1)"
+            f"all variants have one reference window, so that ``rope={quoted(rope)}`` "
+            "of its sd has no width; give the effects that are too small to matter, "
+            "``rope=(-0.1, 0.1)``"
         )
 
 
@@ -629,14 +630,14 @@ def _check_alleles_fit(
             raise DesignError(
                 f"variant {quoted(variant.name)}: both alleles read "
                 f"{quoted(reference)} with their flanks (an indel in a repeat); "
-                + ways_out("give a longer flank=", "drop it", skip="unchanged")
+                + ways_out("give a longer ``flank=``", "drop it", skip="unchanged")
             )
         if len(reference) >= length:
             raise DesignError(
                 f"variant {quoted(variant.name)}: its allele and flanks have "
                 f"{len(reference)} bases, and backgrounds {length}: none of their "
-                "bases is left; give a shorter flank=, or null=None for the variants' "
-                "own contexts"
+                "bases is left; give a shorter ``flank=``, or ``null=None`` for the "
+                "variants' own contexts"
             )
 
 

@@ -123,7 +123,7 @@ def concordance_parts(
     if "noise_ceiling" not in concordance:
         raise OutcomesError(
             "no concordance: there is no 'noise_ceiling'; give "
-            "cg.mpra.concordance(virtual, measured)"
+            "``cg.mpra.concordance(virtual, measured)``"
         )
     lost = parse_json(
         str(about(concordance, None).lost),

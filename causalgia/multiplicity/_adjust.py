@@ -301,7 +301,7 @@ def _adjust_p_values(given: Any, method: str, family: str | None) -> Any:
             value=method,
             need=f"needs {needs}, and p-values alone have none",
             cure=(
-                "give effects from cg.contrast or estimates, or use ",
+                "give effects from ``cg.contrast`` or estimates, or use ",
                 Setting("method", "holm"),
                 " or 'bh'",
             ),
@@ -412,7 +412,7 @@ def _estimates_table(given: Any, cluster: str) -> xr.Dataset:
     if isinstance(given, pd.DataFrame) and "effect" not in given and "p" in given:
         raise OutcomesError(
             "the table has no column 'effect'; to adjust its p-values alone: "
-            "cg.adjust(table['p'])"
+            "``cg.adjust(table['p'])``"
         )
     if not isinstance(given, xr.Dataset):
         return as_estimates(given) if hasattr(given, "columns") else given
@@ -541,8 +541,8 @@ def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
         check_not_decisions(estimates)
         check_has_errors(estimates)
         raise EstimateError(
-            "the estimates have no p-values; take them from cg.estimate or "
-            "cg.from_effects"
+            "the estimates have no p-values; take them from ``cg.estimate`` or "
+            "``cg.from_effects``"
         )
     p = estimates["p"]
     if "contrast" not in p.dims or p.dtype.kind != "f":
@@ -619,7 +619,7 @@ def check_nearly_independent(table: xr.Dataset, members: Codes) -> None:
             "tasks (or models) has the same units in each, whose correlation the "
             "estimates do not say",
             cure=(
-                "take each task as a family (family=None), or use ",
+                "take each task as a family (``family=None``), or use ",
                 Setting("method", "bh"),
             ),
         )

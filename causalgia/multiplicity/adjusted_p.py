@@ -268,7 +268,7 @@ def hierarchical_q(
     """
     values, codes = _as_p_values(p), np.asarray(family_codes)
     if within not in ("bh", "holm"):
-        raise EstimateError(f"within={quoted(within)} is neither 'bh' nor 'holm'")
+        raise EstimateError(f"``within={quoted(within)}`` is neither 'bh' nor 'holm'")
     _check_rate("alpha", alpha)
     if codes.shape != values.shape:
         raise EstimateError(
@@ -338,7 +338,7 @@ def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
 
 def _check_rate(name: str, value: Any) -> None:
     if not is_real(value) or not 0 < value < 1:
-        raise EstimateError(f"{name}={quoted(value)} is not between 0 and 1")
+        raise EstimateError(f"``{name}={quoted(value)}`` is not between 0 and 1")
 
 
 def _as_p_values(p: npt.ArrayLike) -> Array:
@@ -378,13 +378,13 @@ def _null_share(p: Array, pi0: Pi0) -> float:
     if isinstance(pi0, str):
         if pi0 not in _PI0_METHODS:
             raise EstimateError(
-                f"pi0={quoted(pi0)} is not one of "
+                f"``pi0={quoted(pi0)}`` is not one of "
                 f"{', '.join(map(quoted, _PI0_METHODS))}, nor a number"
             )
         found = _PI0_METHODS[pi0](p)
         return min(1.0, found if found > 0 else _pi0_adaptive(p))
     if isinstance(pi0, bool) or not 0 < pi0 <= 1:
-        raise EstimateError(f"pi0={quoted(pi0)} is not above 0 and at most 1")
+        raise EstimateError(f"``pi0={quoted(pi0)}`` is not above 0 and at most 1")
     return float(pi0)
 
 

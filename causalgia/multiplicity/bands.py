@@ -265,14 +265,14 @@ def _as_curves(estimates: Any, over: str) -> xr.Dataset | None:
         return estimates if over == "position" else None
     if over == "contrast":
         raise EstimateError(
-            "these are curves, with a dim 'position'; say over='position' for the band "
-            "of a curve, or select one position: .isel(position=...)"
+            "these are curves, with a dim 'position'; say ``over='position'`` for the "
+            "band of a curve, or select one position: .isel(position=...)"
         )
     raise EstimateError(
         argument="over",
         value="position",
         need="needs effects with a dim 'position', of a predictor that answers a "
-        "track: cg.TorchPredictor(..., track=cg.Track(...))",
+        "track: ``cg.TorchPredictor(..., track=cg.Track(...))``",
     )
 
 
@@ -320,7 +320,7 @@ def _choose_band(
                     Setting("method"),
                     (
                         " out (Bonferroni's t), or run a crossover: "
-                        "cg.Design(assignment='crossover')"
+                        "``cg.Design(assignment='crossover')``"
                     ),
                 ),
             )
@@ -611,11 +611,11 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
         alpha = float(select)
         if "p_adjusted" not in estimates:
             raise EstimateError(
-                f"select={alpha:g} asks for p_adjusted, which cg.adjust(estimates, "
-                "method='bh') adds"
+                f"``select={alpha:g}`` asks for p_adjusted, which "
+                "``cg.adjust(estimates, method='bh')`` adds"
             )
         if not 0 < alpha < 1:
-            raise EstimateError(f"select={alpha:g} is not between 0 and 1")
+            raise EstimateError(f"``select={alpha:g}`` is not between 0 and 1")
         return np.asarray(
             estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy()
             <= alpha

@@ -160,7 +160,7 @@ def bootstrap_t_max(
     if len(sizes) < MIN_CLUSTERS:
         raise EstimateError(
             f"{len(sizes)} clusters are too few to resample: {MIN_CLUSTERS} or more "
-            "are needed; draw more, or use method='dunnett'"
+            "are needed; draw more, or use ``method='dunnett'``"
         )
     observed, sums = _observed_statistics(ice, cluster, len(sizes), ci_prob)
     sums = sums[descending_order(observed.t)]
@@ -478,8 +478,8 @@ def missed_share(n: float) -> float:
     """
     if not n > 0:
         raise EstimateError(
-            f"n={quoted(n)} backgrounds: the share that they may miss needs at least "
-            "one"
+            f"``n={quoted(n)}`` backgrounds: the share that they may miss needs at "
+            "least one"
         )
     return min(3 / n, 1.0)
 
@@ -508,7 +508,7 @@ def missed_share_sentence(share: float) -> str:
     """
     if not 0 < share <= 1:
         raise EstimateError(
-            f"share={quoted(share)} of the backgrounds is not above 0 and at most 1"
+            f"``share={quoted(share)}`` of the backgrounds is not above 0 and at most 1"
         )
     return (
         f"effects on fewer than {rough_percent(share)} of backgrounds could be missed"

@@ -245,17 +245,18 @@ class JointEstimates:
         if several and ("factor" in e or "covariance" in e):
             cure = {
                 "parallel": (
-                    "give the estimates whose cluster= is a coordinate of unit "
+                    "give the estimates whose ``cluster=`` is a coordinate of unit "
                     "numbers, or "
                 ),
                 INCOMPLETE: "",  # each task has a mixed model of its own
             }.get(
-                str(about(e, None).assignment), "give the effects of cg.contrast, or "
+                str(about(e, None).assignment),
+                "give the effects of ``cg.contrast``, or ",
             )
             raise EstimateError(
                 "the estimates do not say how tasks (or models) correlate, which one "
                 f"family over them needs; {cure}take each task as a family "
-                "(family=None)"
+                "(``family=None``)"
             )
         if "covariance" not in e:
             return None
@@ -306,10 +307,10 @@ def _check_ratios(joint: JointEstimates, ci_prob: float) -> None:
         )
         raise EstimateError(
             f"contrast {name!s}: {why}; its own interval is Fieller's, and there is "
-            "none for a family. Use scale='identity', leave the contrast out, or "
-            "adjust p: cg.adjust(estimates, method='holm')"
+            "none for a family. Use ``scale='identity'``, leave the contrast out, or "
+            "adjust p: ``cg.adjust(estimates, method='holm')``"
             + (
-                "; or draw more units, or use scale='log_of_means'"
+                "; or draw more units, or use ``scale='log_of_means'``"
                 if found.ace[at] > 0
                 else ""
             )
@@ -338,7 +339,7 @@ def _as_correlation(covariance: Array) -> Array:
         raise EstimateError(
             f"a variance of the estimates is {sd.min() ** 2:g}, too near the least "
             "float to tell how they correlate; measure the outcome in a smaller unit, "
-            "or give the effects from cg.contrast"
+            "or give the effects from ``cg.contrast``"
         )
     return np.clip(covariance / sd / sd[:, None], -1.0, 1.0)
 

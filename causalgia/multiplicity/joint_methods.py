@@ -206,7 +206,7 @@ def warn_of_skewness(units: Units) -> float:
             f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint "
             f"symmetry: with {units.n_clusters} independent units, below {ENOUGH} "
             f"skew^2 = {ENOUGH * largest**2:.0f}, they reject too often; use "
-            "method='bootstrap_t'",
+            "``method='bootstrap_t'``",
             SkewnessWarning,
             stacklevel=caller_stacklevel(),
         )
@@ -333,8 +333,9 @@ def sign_flip_max_t(
         "greater",
     ):
         raise EstimateError(
-            f"statistic={quoted(statistic)}, alternative={quoted(alternative)}: give "
-            "'studentized' or 'mean', and 'two-sided' or 'greater'"
+            f"``statistic={quoted(statistic)}``, "
+            f"``alternative={quoted(alternative)}``: give 'studentized' or 'mean', and "
+            "'two-sided' or 'greater'"
         )
     ice, cluster = as_ice_array(ice, cluster)
     n_clusters = len(ice) if cluster is None else int(cluster.max()) + 1
@@ -548,8 +549,8 @@ def sup_t(
     if factor is None:
         raise EstimateError(
             "the estimates do not say how positions correlate, which the band of a "
-            "curve needs; give estimates from cg.estimate(effects), or the effects "
-            "from cg.contrast"
+            "curve needs; give estimates from ``cg.estimate(effects)``, or the effects "
+            "from ``cg.contrast``"
         )
     if vary.any():
         differing[vary] = n_differing(factor)

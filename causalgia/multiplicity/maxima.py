@@ -141,7 +141,7 @@ def against_maxima(
     rank = int(np.ceil(ci_prob * (n_draws + (not exact)) * (1 - 1e-12)))
     if rank > n_draws:
         raise EstimateError(
-            f"{n_draws} draws are too few for ci_prob={ci_prob:g}; take "
+            f"{n_draws} draws are too few for ``ci_prob={ci_prob:g}``; take "
             f"{int(np.ceil(ci_prob / (1 - ci_prob)))} or more"
         )
     critical = float(maxima[rank - 1])
@@ -272,8 +272,8 @@ def check_count(n_draws: int, argument: str) -> None:
     """Raise unless the number of draws is a whole number from 1 to 10^8."""
     if not is_draws(n_draws):
         raise EstimateError(
-            f"{argument}={quoted(n_draws)} is not a number of draws, 1 to "
-            f"{MOST_DRAWS:,}; for example {argument}=9_999"
+            f"``{argument}={quoted(n_draws)}`` is not a number of draws, 1 to "
+            f"{MOST_DRAWS:,}; for example ``{argument}=9``_999"
         )
 
 
@@ -285,8 +285,8 @@ def check_enough_draws(n_draws: int, ci_prob: float, argument: str) -> None:
     needed = int(np.ceil(ci_prob / (1 - ci_prob) * (1 - 1e-12)))
     if n_draws < needed:
         raise EstimateError(
-            f"{argument}={n_draws} is too few for ci_prob={ci_prob:g}; take {needed} "
-            "or more"
+            f"``{argument}={n_draws}`` is too few for ``ci_prob={ci_prob:g}``; take "
+            f"{needed} or more"
         )
 
 

@@ -327,9 +327,9 @@ def _solve_critical(
     gap = 1e-3 * (high - low) + 1e-6
     if not inside(low - gap) < ci_prob < inside(high + gap):
         raise EstimateError(
-            f"df={df:g}: the tails of a t of so few degrees of freedom are too long "
-            f"for its maximum over {n} contrasts to be integrated; draw more units, or "
-            "adjust with method='holm'"
+            f"``df={df:g}``: the tails of a t of so few degrees of freedom are too "
+            f"long for its maximum over {n} contrasts to be integrated; draw more "
+            "units, or adjust with ``method='holm'``"
         )
     from scipy.optimize import brentq
 

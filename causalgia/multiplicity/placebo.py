@@ -34,8 +34,8 @@ _ONE_EFFECT = 1e-4
 def _add_arms(n: int) -> str:
     """Return how a trial comes to this number of placebos."""
     return (
-        f"add arms with cg.placebos(pattern, at=, n_placebos={n}), or mark contrasts "
-        "by a bool coordinate is_placebo"
+        f"add arms with ``cg.placebos(pattern, at=, n_placebos={n})``, or mark "
+        "contrasts by a bool coordinate is_placebo"
     )
 
 
@@ -411,7 +411,8 @@ def _rank_p_values(values: Array, placebos: Mask) -> Array:
 def _check_n_placebos(n: int, share: Any) -> None:
     if not is_real(share) or not 0 < float(share) < 1:
         raise EstimateError(
-            f"share={quoted(share)} is not between 0 and 1; for example share=0.95"
+            f"``share={quoted(share)}`` is not between 0 and 1; for example "
+            "``share=0.95``"
         )
     needed = max(LEAST_IN_A_REGION, math.ceil(round(2 / (1 - float(share)), 9)) - 1)
     if n < needed:

@@ -111,8 +111,8 @@ def rope_region(rope: Any, effects: xr.Dataset, null: float) -> Region:
             argument="rope",
             value="matched",
             need="is the range of matched null variants, which these effects have none "
-            "of: it belongs to cg.experiments.variants(..., "
-            "null=cg.MatchedVariants(of=...))",
+            "of: it belongs to ``cg.experiments.variants(..., "
+            "null=cg.MatchedVariants(of=...))``",
             cure=("else ", *WAYS),
         )
     tasks = [str(task) for task in ace["task"].to_numpy()] if "task" in ace.dims else []
@@ -131,16 +131,16 @@ def _range_label(low: float, high: float) -> str:
 
 def _region_in_sd(parsed: Rope, effects: xr.Dataset, null: float) -> Region:
     rope, n_sd = parsed.value, parsed.n_sd
-    numbers = f"give two numbers: rope=({null - 0.1:g}, {null + 0.1:g})"
+    numbers = f"give two numbers: ``rope=({null - 0.1:g}, {null + 0.1:g})``"
     if "control_sd" not in effects:
         why, scale = (
-            "which cg.contrast adds and a table of effects lacks",
+            "which ``cg.contrast`` adds and a table of effects lacks",
             about(effects, None).transform,
         )
         if scale in _WITHOUT_SD:
             why = (
-                f"and scale={quoted(scale)} is a function of four means, of which none "
-                "is in sd of an outcome"
+                f"and ``scale={quoted(scale)}`` is a function of four means, of which "
+                "none is in sd of an outcome"
             )
         raise DecisionError(
             argument="rope",
@@ -340,7 +340,9 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
         if len(names) == 1
         else f"tasks {', '.join(map(quoted, names))}"
     )
-    them = "its estimates are kept; for a verdict give two numbers, rope=(-0.1, 0.1)"
+    them = (
+        "its estimates are kept; for a verdict give two numbers, ``rope=(-0.1, 0.1)``"
+    )
     parsed = Rope.parse(rope)
     if parsed.kind == "placebo outliers":
         why = "all effects there are one"
@@ -352,8 +354,8 @@ def left_out_sentence(estimates: xr.Dataset, chosen: list[Any], rope: Any) -> st
     else:
         why = "the control's outcomes do not vary there"
     return (
-        f"no verdict on {which}: {why}, so that rope={quoted(parsed.value)} has no width; "
-        f"{them}"
+        f"no verdict on {which}: {why}, so that ``rope={quoted(parsed.value)}`` has no "
+        f"width; {them}"
     )
 
 

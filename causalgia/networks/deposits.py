@@ -122,7 +122,7 @@ def _file(name: str, file: dict[str, str]) -> Path:
     if mirror and "://" not in mirror:
         if not Path(mirror).is_dir():
             raise PredictorError(
-                f"{MIRROR}={quoted(mirror)} is not a folder; give one that has the "
+                f"``{MIRROR}={quoted(mirror)}`` is not a folder; give one that has the "
                 f"file {name}/{file['file']}, or unset it to download from the deposit"
             )
         path = Path(mirror) / name / file["file"]

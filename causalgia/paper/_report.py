@@ -58,20 +58,21 @@ _IN_ROWS = (
 _ON_REQUEST = ("arms", "sentences", "notes")
 
 _TAKES = (
-    "report takes outcomes (cg.run, cg.from_frame), effects (cg.contrast), estimates "
-    "(cg.estimate, cg.from_effects), decisions (cg.decide) and results of cg.mpra "
-    "(library, read_counts, filter, quality, fit, concordance, power, cheapest)"
+    "report takes outcomes (``cg.run``, ``cg.from_frame``), effects (``cg.contrast``), "
+    "estimates (``cg.estimate``, ``cg.from_effects``), decisions (``cg.decide``) and "
+    "results of ``cg.mpra`` (library, read_counts, filter, quality, fit, concordance, "
+    "power, cheapest)"
 )
 _INSTEAD = {
-    "Design": "run it first: outcomes = cg.run(design, predictor, rng=0)",
+    "Design": "run it first: outcomes = ``cg.run(design, predictor, rng=0)``",
     "Experiment": "run it first: print(experiment.analyze(cg.run(experiment, predictor, rng=0)))",
-    "Analysis": "it is a plan: give it to cg.run(..., analysis=), and report the outcomes",
+    "Analysis": "it is a plan: give it to ``cg.run(..., analysis=)``, and report the outcomes",
     "DataFrame": (
-        "make a Dataset of it first: cg.from_frame for outcomes, cg.from_effects for "
-        "effects with se"
+        "make a Dataset of it first: ``cg.from_frame`` for outcomes, "
+        "``cg.from_effects`` for effects with se"
     ),
-    "str": "read the file first: cg.open(path), or cg.store.load(path, 'outcomes')",
-    "Results": "report one of its parts: cg.report(results.outcomes)",
+    "str": "read the file first: ``cg.open(path)``, or ``cg.store.load(path, 'outcomes')``",
+    "Results": "report one of its parts: ``cg.report(results.outcomes)``",
 }
 """Class of what is no result of a trial -> what to do instead."""
 
@@ -226,12 +227,13 @@ def report(
     if path is not None:
         if requested:
             raise OutcomesError(
-                f"{requested[0]}=True is for text; a page has all of it: leave it out"
+                f"``{requested[0]}=True`` is for text; a page has all of it: leave it "
+                "out"
             )
         if rows != "summary":
             raise OutcomesError(
-                f"rows={quoted(rows)} is for text; a page has the summary, and cg.tidy "
-                "every row"
+                f"``rows={quoted(rows)}`` is for text; a page has the summary, and "
+                "``cg.tidy`` every row"
             )
         return _page(
             dataset,
@@ -248,8 +250,8 @@ def report(
     ):
         if part is not None:
             raise OutcomesError(
-                f"{name}= is a part of a page; say where to write it: "
-                "path='report.html'"
+                f"``{name}=`` is a part of a page; say where to write it: "
+                "``path='report.html'``"
             )
     more = {"order": order, "arms": arms, "sentences": sentences, "notes": notes}
     text = _text(dataset, rows, task, **more)
@@ -317,7 +319,7 @@ def _text(
         )
     if rows != "summary" and name not in _IN_ROWS:
         raise OutcomesError(
-            f"rows={quoted(rows)} is for placebos and elements, and this Dataset "
+            f"``rows={quoted(rows)}`` is for placebos and elements, and this Dataset "
             "has none"
         )
     from causalgia.mpra import text_reports
@@ -367,13 +369,13 @@ def _page(
 
     if not isinstance(path, str | PathLike):
         raise OutcomesError(
-            f"path={quoted(path)} is not a path; give one that ends in .html: "
-            "path='report.html'"
+            f"``path={quoted(path)}`` is not a path; give one that ends in .html: "
+            "``path='report.html'``"
         )
     page = Path(path)
     if page.suffix.lower() not in (".html", ".htm"):
         raise OutcomesError(
-            f"path={quoted(str(path))}: a page ends in .html; cg.table writes "
+            f"``path={quoted(str(path))}``: a page ends in .html; ``cg.table`` writes "
             "Markdown, LaTeX and CSV"
         )
     about: dict[str, Any] = {
@@ -386,13 +388,13 @@ def _page(
     )
     if outcomes is not None and not of_trial:
         raise OutcomesError(
-            "outcomes= has no outcomes; give those of cg.run(design, predictor) that "
-            "the effects are of"
+            "``outcomes=`` has no outcomes; give those of ``cg.run(design, "
+            "predictor)`` that the effects are of"
         )
     if not isinstance(diagnostics, xr.Dataset | None):
         raise OutcomesError(
-            f"diagnostics={quoted(diagnostics)} is not a Dataset; give "
-            "posterior['diagnostics'] of cg.infer"
+            f"``diagnostics={quoted(diagnostics)}`` is not a Dataset; give "
+            "posterior['diagnostics'] of ``cg.infer``"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "details"):
         about |= {
@@ -754,7 +756,8 @@ def _refuted(refutation: Any) -> list[Item]:
         refutation.variables
     ):
         raise OutcomesError(
-            "refutation= takes the checks of cg.refute(outcomes, predictor, rng=0)"
+            "``refutation=`` takes the checks of ``cg.refute(outcomes, predictor, "
+            "rng=0)``"
         )
 
     def stated(text: str) -> Callable[[xr.Dataset], str]:

@@ -76,8 +76,9 @@ _FIRST_OF_TABLE = (
 _COLUMN_OF_DIM = {"contrast": "term"}
 _POSTERIOR_LEVEL = 0.95
 _TAKES = (
-    "tidy takes estimates (cg.estimate, cg.from_effects), decisions (cg.decide), a "
-    "posterior (cg.infer), a fit (cg.mpra.fit) or the answer of an experiment"
+    "tidy takes estimates (``cg.estimate``, ``cg.from_effects``), decisions "
+    "(``cg.decide``), a posterior (``cg.infer``), a fit (``cg.mpra.fit``) or the "
+    "answer of an experiment"
 )
 
 
@@ -171,9 +172,9 @@ def tidy(
         return _frame(found, of_draws=True)
     if "ace" not in x:
         first = (
-            "cg.estimate(x)"
+            "``cg.estimate(x)``"
             if keeps_effects(x)
-            else "cg.estimate(cg.contrast(outcomes, control=...))"
+            else "``cg.estimate(cg.contrast(outcomes, control=...))``"
         )
         cure = (
             f"estimate first: {first}"
@@ -367,11 +368,11 @@ def table(
     """
     if format not in get_args(Format):
         raise OutcomesError(
-            f"format={quoted(format)} is not one of "
+            f"``format={quoted(format)}`` is not one of "
             f"{', '.join(map(quoted, get_args(Format)))}"
         )
     if rows not in get_args(Rows):
-        raise OutcomesError(f"rows={quoted(rows)} is neither 'summary' nor 'all'")
+        raise OutcomesError(f"``rows={quoted(rows)}`` is neither 'summary' nor 'all'")
     effects: Any = x if isinstance(x, xr.Dataset) else getattr(x, "decisions", x)
     if format == "csv":
         return ReportText(to_csv(tidy(effects, task=task), index=False))
@@ -390,7 +391,8 @@ def _great_tables(header: list[str], lines: list[list[str]], notes: list[str]) -
         from great_tables import GT, html as as_html
     except ImportError as missing:
         raise MissingExtraError(
-            "format='great_tables' needs great_tables: pip install 'causalgia[tables]'"
+            "``format='great_tables'`` needs great_tables: pip install "
+            "'causalgia[tables]'"
         ) from missing
     shown = [
         [

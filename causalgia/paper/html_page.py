@@ -723,8 +723,8 @@ def _checks(
         refutations.variables
     ):
         raise OutcomesError(
-            f"refutations={quoted(refutations)} are not checks (check): "
-            f"{', '.join(_CHECK)}; give those of cg.refute"
+            f"``refutations={quoted(refutations)}`` are not checks (check): "
+            f"{', '.join(_CHECK)}; give those of ``cg.refute``"
         )
     rows = []
     for i, name in enumerate(refutations["check"].to_numpy()):
@@ -737,7 +737,8 @@ def _checks(
         if status not in _LIGHTS:
             raise OutcomesError(
                 f"status {quoted(status)} of the check {quoted(str(name))} is not one "
-                f"of {', '.join(map(quoted, _LIGHTS))}; give the checks of cg.refute"
+                f"of {', '.join(map(quoted, _LIGHTS))}; give the checks of "
+                "``cg.refute``"
             )
         rows.append(
             {
@@ -783,7 +784,7 @@ def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str
         if missing:
             raise OutcomesError(
                 f"the diagnostics have no {', '.join(sorted(missing))}; give "
-                "posterior['diagnostics'] of cg.infer"
+                "posterior['diagnostics'] of ``cg.infer``"
             )
         from causalgia.posterior.posterior_tree import convergence_failures
 

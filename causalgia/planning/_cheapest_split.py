@@ -185,8 +185,8 @@ def _pilot_components(pilot: Any, target: str | None) -> tuple[xr.Dataset, bool]
         return pilot, False
     if "ice" not in pilot:
         raise EstimateError(
-            "cheapest_split needs individual effects: cg.contrast of a crossover, or "
-            "its components"
+            "cheapest_split needs individual effects: ``cg.contrast`` of a crossover, "
+            "or its components"
         )
     return variance_components(
         placebos_as_levels(pilot) if target == _CROSSED else pilot
@@ -202,8 +202,8 @@ def _as_limit(value: int | None, name: str, least: int) -> float:
         return np.inf
     if not is_whole(value) or value < least:
         raise EstimateError(
-            f"{name}={quoted(value)}: give an integer of at least {least}, or None for "
-            "no limit"
+            f"``{name}={quoted(value)}``: give an integer of at least {least}, or None "
+            "for no limit"
         )
     return float(value)
 

@@ -156,20 +156,23 @@ def sample_size(
     """
     if half_width is None and rope is None and true_effect is None:
         raise EstimateError(
-            "no goal is given: say half_width= (interval), rope= (verdict) or "
-            "true_effect= (test)"
+            "no goal is given: say ``half_width=`` (interval), ``rope=`` (verdict) or "
+            "``true_effect=`` (test)"
         )
     wanted = as_probability(assurance, "assurance")
     if half_width is not None:
         if not (rope is None and true_effect is None):
-            other = "true_effect= (a test)" if rope is None else "rope= (a verdict)"
+            other = (
+                "``true_effect=`` (a test)" if rope is None else "``rope=`` (a verdict)"
+            )
             raise EstimateError(
-                f"half_width= (an interval) and {other} are two goals; give one of them"
+                f"``half_width=`` (an interval) and {other} are two goals; give one of "
+                "them"
             )
         if wanted != _USUAL_ASSURANCE or rare != "auto" or n_contrasts is not None:
             raise EstimateError(
-                "assurance=, rare= and n_contrasts= are of verdicts and tests; "
-                "half_width= asks for none of them"
+                "``assurance=``, ``rare=`` and ``n_contrasts=`` are of verdicts and "
+                "tests; ``half_width=`` asks for none of them"
             )
         return _units_for_half_width(
             read_pilot(pilot, sd),
@@ -384,8 +387,8 @@ def _units_for_half_width(plan: Pilot, half_width: float, ci_prob: float) -> xr.
         raise EstimateError(
             f"{plan.name(never)}: no number of units reaches a half width of "
             f"{half_width:g}, because {plan.floor_df + 1:g} predictors alone leave "
-            f"{floor:.3g}; train more predictors (cg.planning.cheapest_split says how "
-            "many), or restrict the claim to one of the dim 'model'"
+            f"{floor:.3g}; train more predictors (``cg.planning.cheapest_split`` says "
+            "how many), or restrict the claim to one of the dim 'model'"
         )
     return _units_dataset(
         plan,
@@ -480,12 +483,12 @@ def _as_goal(
     at = _as_effect(plan, true_effect)
     if n_contrasts is not None and (not is_whole(n_contrasts) or n_contrasts < 1):
         raise EstimateError(
-            f"n_contrasts={quoted(n_contrasts)} is not a number of rows, 1 or more"
+            f"``n_contrasts={quoted(n_contrasts)}`` is not a number of rows, 1 or more"
         )
     if n_contrasts is not None and rope is None:
         raise EstimateError(
-            "n_contrasts= is of the q of verdicts; give rope= too (rope=0 for "
-            "directions)"
+            "``n_contrasts=`` is of the q of verdicts; give ``rope=`` too (``rope=0`` "
+            "for directions)"
         )
     source = effects_if_outcomes(pilot) if isinstance(pilot, xr.Dataset) else None
     share = as_rare(rare, xr.Dataset() if source is None else source)
@@ -555,16 +558,18 @@ def _as_effect(plan: Pilot, true_effect: float | None) -> float | None:
     """Return an effect on the pilot's scale."""
     if true_effect is None and plan.ace is None:
         raise EstimateError(
-            "sd= does not tell the size of the effect; give true_effect= (to plan for) "
-            "beside sd=, or a pilot instead"
+            "``sd=`` does not tell the size of the effect; give ``true_effect=`` (to "
+            "plan for) beside ``sd=``, or a pilot instead"
         )
     if true_effect is None:
         return None
     if not is_real(true_effect) or not np.isfinite(float(true_effect)):
-        raise EstimateError(f"true_effect={quoted(true_effect)} is not a finite number")
+        raise EstimateError(
+            f"``true_effect={quoted(true_effect)}`` is not a finite number"
+        )
     if plan.ratio is not None and true_effect <= 0:
         raise EstimateError(
-            f"true_effect={quoted(true_effect)}: {true_effect:g} is not a ratio of "
+            f"``true_effect={quoted(true_effect)}``: {true_effect:g} is not a ratio of "
             "means, which is above 0; no effect is 1"
         )
     return float(plan.put(np.asarray(true_effect, dtype=np.float64)))
@@ -582,13 +587,13 @@ def _check_reached(plan: Pilot, clusters: Array, goal: Goal, assurance: float) -
     elif plan.still[never].any() and not plan.bounded[never].all():
         cure = (
             "all units of the pilot answer alike, and it does not show how large an "
-            "individual effect can be; give the effects (cg.contrast), or a pilot "
+            "individual effect can be; give the effects (``cg.contrast``), or a pilot "
             "whose units differ"
         )
     elif point:
         cure = (
             f"the effect is {plan.null:g} (or too near it), which is no effect; plan "
-            "for another true_effect="
+            "for another ``true_effect=``"
         )
     elif at_end:
         cure = (
@@ -762,12 +767,12 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
     if pilot is None and sd is None:
         raise EstimateError(
             "no pilot is given; give effects, estimates, or a table with effect, se "
-            "and n_units, or instead sd= (the sd of the ICE)"
+            "and n_units, or instead ``sd=`` (the sd of the ICE)"
         )
     if pilot is not None and sd is not None:
         raise EstimateError(
-            "a pilot and sd= are given, and the pilot has an sd of its own; leave one "
-            "of them out"
+            "a pilot and ``sd=`` are given, and the pilot has an sd of its own; leave "
+            "one of them out"
         )
     if sd is not None:
         one, variance = np.ones(()), np.asarray(as_variance(sd, "sd"))
@@ -787,8 +792,8 @@ def read_pilot(pilot: Any, sd: float | None) -> Pilot:
     pilot = effects_if_outcomes(pilot)
     if isinstance(pilot, xr.Dataset) and "component" in pilot.dims:
         raise EstimateError(
-            "variance components are a pilot of cg.planning.cheapest_split; here give "
-            "the effects they are of"
+            "variance components are a pilot of ``cg.planning.cheapest_split``; here "
+            "give the effects they are of"
         )
     if isinstance(pilot, xr.Dataset):
         check_no_positions(pilot, "the pilot")
@@ -831,7 +836,7 @@ def effects_if_outcomes(pilot: Any) -> Any:
     ):
         raise EstimateError(
             "the pilot is outcomes, and keeps no analysis that says what is "
-            "contrasted; give cg.contrast(outcomes, control='...')"
+            "contrasted; give ``cg.contrast(outcomes, control='...')``"
         )
     return contrast(pilot, **analysis.contrasting)
 
@@ -848,7 +853,7 @@ def _about_no_effect(pilot: Pilot, source: xr.Dataset) -> Pilot:
     if (ratio <= 0).any():
         raise EstimateError(
             f"{pilot.name(ratio <= 0)}: the pilot's ratio of means is not above 0, so "
-            "that it has no logarithm to plan on; contrast with scale='identity'"
+            "that it has no logarithm to plan on; contrast with ``scale='identity'``"
         )
     on_log = replace(
         pilot, ace=np.log(ratio), se=pilot.se / ratio, null=null, ratio=ratio
@@ -877,7 +882,7 @@ def _with_units(pilot: Any) -> xr.Dataset:
         raise EstimateError(
             "the pilot does not say how many units its standard errors rest on; add a "
             "column n_units (estimates.assign(n_units=500)), or give the effects, or "
-            "sd="
+            "``sd=``"
         )
     counts = np.broadcast_to(
         np.asarray(units, dtype=np.int64).reshape(-1, 1), estimates["ace"].shape
@@ -891,10 +896,10 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
         cure = (
             "give the effects"
             if "predictors" in target
-            else "estimate with target='population'"
+            else "estimate with ``target='population'``"
         )
         raise EstimateError(
-            f"a pilot for target={quoted(target)} does not show the gain from more "
+            f"a pilot for ``target={quoted(target)}`` does not show the gain from more "
             f"units; {cure}"
         )
     if "se" not in estimates:
@@ -930,7 +935,7 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
         raise EstimateError(
             f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, "
             "or the ratio is negative, so that nothing can be predicted for a larger "
-            "trial; draw more units, or contrast with scale='log_of_means'"
+            "trial; draw more units, or contrast with ``scale='log_of_means'``"
         )
     return replace(_about_no_effect(pilot, estimates), source=estimates)
 

@@ -311,8 +311,8 @@ def detectable(
     level = as_ci_prob(ci_prob)
     if not 1 - level < power < 1:
         raise EstimateError(
-            f"power={quoted(power)} is not between {1 - level:g} (which no effect has) "
-            "and 1; try power=0.8"
+            f"``power={quoted(power)}`` is not between {1 - level:g} (which no effect "
+            "has) and 1; try ``power=0.8``"
         )
     se, df = np.broadcast_arrays(
         np.asarray(se, dtype=np.float64), np.asarray(df, dtype=np.float64)
@@ -392,7 +392,7 @@ def as_positive(value: Any, name: str) -> float:
     """
     number = is_real(value)
     if not number or not 0 < float(value) < np.inf:
-        raise EstimateError(f"{name}={quoted(value)} is not a positive number")
+        raise EstimateError(f"``{name}={quoted(value)}`` is not a positive number")
     return float(value)
 
 
@@ -411,7 +411,7 @@ def as_variance(sd: Any, name: str) -> float:
     value = as_positive(sd, name)
     if value >= np.sqrt(np.finfo(float).max):
         raise EstimateError(
-            f"{name}={quoted(sd)} has a square beyond float64; divide it, and the "
+            f"``{name}={quoted(sd)}`` has a square beyond float64; divide it, and the "
             "effects beside it, by a constant"
         )
     return value**2
@@ -433,7 +433,7 @@ def as_probability(value: Any, name: str) -> float:
     number = is_real(value)
     if not number or not 0 < float(value) < 1:
         raise EstimateError(
-            f"{name}={quoted(value)} is not between 0 and 1; for example "
-            f"{name}={_EXAMPLES.get(name, 0.8)}"
+            f"``{name}={quoted(value)}`` is not between 0 and 1; for example "
+            f"``{name}={_EXAMPLES.get(name, 0.8)}``"
         )
     return float(value)

@@ -270,7 +270,7 @@ def _check_quality(quality: xr.Dataset, name: str, figure: str) -> None:
     ):
         raise CountsError(
             f"{figure}: no {quoted(name)} by oligo here; give what "
-            "cg.mpra.quality(counts) returns"
+            "``cg.mpra.quality(counts)`` returns"
         )
 
 
@@ -345,8 +345,8 @@ def concordance(
     """
     if not isinstance(table, xr.Dataset) or "noise_ceiling" not in table:
         raise OutcomesError(
-            "concordance: no such table; take one from cg.mpra.concordance(virtual, "
-            "measured)"
+            "concordance: no such table; take one from ``cg.mpra.concordance(virtual, "
+            "measured)``"
         )
     one = _select_contrast(table, contrast)
     axes = axes_or_new(ax, 5.2, 4.4)
@@ -438,7 +438,7 @@ def _select_contrast(table: xr.Dataset, contrast: str | None) -> xr.Dataset:
             else f"contrast {quoted(contrast)} is not there"
         )
         raise ContrastError(
-            f"concordance: {problem}; say contrast= one of "
+            f"concordance: {problem}; say ``contrast=`` one of "
             f"{', '.join(map(quoted, names))}"
         )
     return table.isel(contrast=names.index(contrast))

@@ -201,8 +201,8 @@ def band(
     if not has_positions(curves) or "model" in curves["ace"].dims:
         raise OutcomesError(
             "band draws estimates (contrast, position, task): of a predictor with "
-            "track=, and of one model, .sel(model=...), or target='population x "
-            "predictors'"
+            "``track=``, and of one model, .sel(model=...), or ``target='population x "
+            "predictors'``"
         )
     task = as_task(curves, task, "band")
     names = [str(name) for name in curves["contrast"].to_numpy()]
@@ -221,7 +221,7 @@ def band(
             else f"{len(wanted)} contrasts are too many"
         )
         raise ContrastError(
-            f"band: {problem}; say contrast= up to {len(MODELS)} of "
+            f"band: {problem}; say ``contrast=`` up to {len(MODELS)} of "
             f"{', '.join(map(quoted, names[:8]))}"
         )
     axes, at = (
@@ -569,7 +569,7 @@ def _draw_points(
 def _draw_line(axes: Axes, places: list[float], line: tuple[float, float]) -> None:
     if len(line) != 2 or not np.isfinite(np.asarray(line, dtype=float)).all():
         raise ContrastError(
-            f"against: line={quoted(line)} must be an intercept and a slope, two "
+            f"against: ``line={quoted(line)}`` must be an intercept and a slope, two "
             "finite numbers"
         )
     ends = np.array([min(places), max(places)])
@@ -707,7 +707,7 @@ def tipping_point(
             else f"contrast {quoted(contrast)} is not there"
         )
         raise ContrastError(
-            f"tipping_point: {problem}; say contrast= one of "
+            f"tipping_point: {problem}; say ``contrast=`` one of "
             f"{', '.join(map(quoted, names[:12]))}"
         )
     one = found.isel(

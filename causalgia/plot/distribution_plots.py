@@ -106,7 +106,7 @@ def raincloud(
     if not isinstance(effects, xr.Dataset) or "ice" not in effects:
         raise OutcomesError(
             "raincloud: there are no effects of single units; give those of "
-            "cg.contrast(outcomes, control=...)"
+            "``cg.contrast(outcomes, control=...)``"
         )
     if "model" in effects["ice"].dims:
         raise OutcomesError(
@@ -209,7 +209,7 @@ def boxes(
     if not isinstance(outcomes, xr.Dataset) or "outcome" not in outcomes:
         raise OutcomesError(
             "boxes: there are no outcomes of single units; give those of "
-            "cg.run(design, predictor)"
+            "``cg.run(design, predictor)``"
         )
     validate(outcomes, "outcomes")
     if "model" in outcomes["outcome"].dims:
@@ -305,8 +305,9 @@ def power_curve(
         isinstance(p, xr.Dataset) and "power" in p and has(p).n_units for p in found
     ):
         raise EstimateError(
-            "power_curve: give results of cg.planning.power, one for each number of "
-            "units: [cg.planning.power(pilot, n_units=n) for n in (50, 100, 200)]"
+            "power_curve: give results of ``cg.planning.power``, one for each number "
+            "of units: [``cg.planning.power(pilot, n_units=n)`` for n in (50, 100, "
+            "200)]"
         )
     questions = {about(plan, "").question for plan in found}
     if len(questions) > 1:
@@ -389,7 +390,7 @@ def _chosen(
             else f"no {what} is given"
         )
         raise ContrastError(
-            f"{figure}: {problem}; say {what}= some of "
+            f"{figure}: {problem}; say ``{what}=`` some of "
             f"{', '.join(map(quoted, known[:8]))}"
         )
     return wanted
@@ -535,7 +536,7 @@ def null_shift(samples: xr.Dataset, *, task: str | None = None) -> Axes:
     } <= set(samples.variables):
         raise OutcomesError(
             "null_shift: these are not two samples; give "
-            "cg.refutation.null_and_real(claim)"
+            "``cg.refutation.null_and_real(claim)``"
         )
     task = as_task(samples, task, "null_shift")
     figure = new_figure(PAGE, 4.0)
@@ -654,7 +655,7 @@ def ranks(
     found = np.asarray(values)
     if not is_whole(n_draws) or n_draws < 1:
         raise EstimateError(
-            f"ranks: n_draws={quoted(n_draws)} is not a number of draws; a whole "
+            f"ranks: ``n_draws={quoted(n_draws)}`` is not a number of draws; a whole "
             "number from 1"
         )
     if found.ndim != 1 or len(found) < _LEAST_RANKS or found.dtype.kind not in "iu":

@@ -134,7 +134,7 @@ def forest(
     """
     if sort not in ("size", "given"):
         raise ContrastError(
-            f"forest: sort={quoted(sort)} is neither 'size' nor 'given'"
+            f"forest: ``sort={quoted(sort)}`` is neither 'size' nor 'given'"
         )
     estimates = as_reportable(estimates)
     if (
@@ -178,8 +178,8 @@ def _rows_of_tasks(
         raise ContrastError(
             f"forest: {estimates.sizes['task']:,} tasks and "
             f"{estimates.sizes['contrast']:,} contrasts are {drawn:,} rows, and a "
-            f"picture shows {_MOST_ASKED}; give a narrower pattern as task=, or fewer "
-            "contrasts: estimates.sel(contrast=[...])"
+            f"picture shows {_MOST_ASKED}; give a narrower pattern as ``task=``, or "
+            "fewer contrasts: estimates.sel(contrast=[...])"
         )
     if not several and drawn:
         heading = (

@@ -193,20 +193,21 @@ def interaction_map(
     ):
         raise ContrastError(
             "interaction_map: the contrasts are not pairs of positions; give estimates "
-            "of cg.attribution.interactions"
+            "of ``cg.attribution.interactions``"
         )
     task = as_task(table, task, "interaction_map")
     if "model" in table["ace"].dims:
         names = table["model"].to_numpy().tolist()
         if model not in names:
             raise ContrastError(
-                "interaction_map: there are several models; say model= one of "
+                "interaction_map: there are several models; say ``model=`` one of "
                 f"{', '.join(map(quoted, names[:8]))}"
             )
         table = table.sel(model=model)
     elif model is not None:
         raise ContrastError(
-            f"interaction_map: there is no dim model; leave model={quoted(model)} out"
+            f"interaction_map: there is no dim model; leave ``model={quoted(model)}`` "
+            "out"
         )
     table = table.sel(task=task)
     pairs = np.stack([table["first"].to_numpy(), table["second"].to_numpy()], axis=1)
@@ -307,7 +308,9 @@ def sharing(
     [[1.0, 0.8], [0.8, 1.0]]
     """
     if by not in ("size", "sign"):
-        raise ContrastError(f"sharing: by={quoted(by)} is neither 'size' nor 'sign'")
+        raise ContrastError(
+            f"sharing: ``by={quoted(by)}`` is neither 'size' nor 'sign'"
+        )
     found = tree_group(posterior, "sharing", "same_size", "same_sign", "n_either")
     share = found[f"same_{by}"].transpose("task", "task_").to_numpy()
     grid = np.where(
@@ -365,7 +368,7 @@ def _grid_cells(
         number = row.get(value)
         if isinstance(number, str) or number is None or not np.isfinite(number):
             raise ContrastError(
-                f"heatmap: value={quoted(value)} of {quoted(row['contrast'])} is "
+                f"heatmap: ``value={quoted(value)}`` of {quoted(row['contrast'])} is "
                 f"{quoted(number)}, no finite number; choose another variable"
             )
         cells[place] = float(number), format_effect(row)[0] if value == "ace" else ""

@@ -390,7 +390,7 @@ def map_logo(
         )
         if not np.array_equal(table["observed"], other["observed"]):
             raise OutcomesError(
-                "map_logo: minus= is of another sequence; give maps of the same one"
+                "map_logo: ``minus=`` is of another sequence; give maps of the same one"
             )
         if (what, method) != (theirs := _measured(of)):
             one, another = (
@@ -479,7 +479,7 @@ def average_logo(
     } <= set(average.variables):
         raise OutcomesError(
             "average_logo: no average of maps by base; give one from "
-            "cg.attribution.average, by a method with bases"
+            "``cg.attribution.average``, by a method with bases"
         )
     table = average.isel(
         task=[_place(average, "task", as_task(average, task, "average_logo"))]
@@ -580,7 +580,7 @@ def _select(
     if dim not in table.dims:
         if name is not None:
             raise ContrastError(
-                f"{figure}: {dim}={quoted(name)}, and the maps have no dim {dim}; "
+                f"{figure}: ``{dim}={quoted(name)}``, and the maps have no dim {dim}; "
                 "leave it out"
             )
         return table
@@ -591,10 +591,10 @@ def _select(
         lacking = (
             "several, and one is drawn"
             if name is None
-            else f"{dim}={quoted(name)} is not there"
+            else f"``{dim}={quoted(name)}`` is not there"
         )
         some = ", ".join(map(quoted, known[:5])) + (", ..." if len(known) > 5 else "")
-        raise ContrastError(f"{figure}: {lacking}; say {dim}= one of {some}")
+        raise ContrastError(f"{figure}: {lacking}; say ``{dim}=`` one of {some}")
     return table.isel({dim: known.index(name)})
 
 
@@ -607,7 +607,7 @@ def _as_span(span: Any, length: int) -> tuple[int, int]:
         start, stop = 0, -1
     if not 0 <= start < stop <= length:
         raise ContrastError(
-            f"map_logo: span={quoted(span)} is not a range of {length:,} positions; "
-            f"such as (0, {length})"
+            f"map_logo: ``span={quoted(span)}`` is not a range of {length:,} "
+            f"positions; such as (0, {length})"
         )
     return start, stop

@@ -192,12 +192,12 @@ def as_task(table: xr.Dataset, task: str | Sequence[str] | None, figure: str) ->
         return tasks[0]
     if task is None:
         raise ContrastError(
-            f"{figure}: several tasks; say task= one of {tasks_for_errors(tasks)}"
+            f"{figure}: several tasks; say ``task=`` one of {tasks_for_errors(tasks)}"
         )
     found = selected_tasks(tasks, task, place=f"{figure}: ")
     if len(found) > 1:
         raise ContrastError(
-            f"{figure}: task={quoted(task)} is {len(found):,} tasks, "
+            f"{figure}: ``task={quoted(task)}`` is {len(found):,} tasks, "
             f"{', '.join(map(quoted, found[:2]))}, ..., and this figure is of one; "
             "name one, or draw several by forest(task=)"
         )

@@ -328,7 +328,7 @@ def _evidence(one: xr.Dataset) -> tuple[Array, Array, str]:
     else:
         raise OutcomesError(
             "volcano: there are neither p-values nor lfsr; estimate with two or more "
-            "units, or cg.decide(estimates, rope=...)"
+            "units, or ``cg.decide(estimates, rope=...)``"
         )
     return (
         ace,
@@ -415,8 +415,8 @@ def equivalence(
     one = _of_one_predictor(table, task, "equivalence")
     if "verdict" not in one or "lower" not in one:
         raise OutcomesError(
-            "equivalence: there are no verdicts with intervals; cg.decide(estimates, "
-            "rope=(-0.1, 0.1)) gives them"
+            "equivalence: there are no verdicts with intervals; ``cg.decide(estimates, "
+            "rope=(-0.1, 0.1))`` gives them"
         )
     low, high = _rope_of(one)
     n = one.sizes["contrast"]
@@ -499,14 +499,14 @@ def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
             ends = []
         if len(ends) != 2:
             raise OutcomesError(
-                f"equivalence: rope={quoted(about(one, None).rope)} is not a region; "
-                "decide with one: cg.decide(estimates, rope=(-0.1, 0.1))"
+                f"equivalence: ``rope={quoted(about(one, None).rope)}`` is not a "
+                "region; decide with one: ``cg.decide(estimates, rope=(-0.1, 0.1))``"
             )
         low, high = np.full(shape, ends[0]), np.full(shape, ends[1])
     if (low >= high).all():
         raise OutcomesError(
             "equivalence: the rope is a point, inside which nothing lies; decide with "
-            "a region: cg.decide(estimates, rope=(-0.1, 0.1))"
+            "a region: ``cg.decide(estimates, rope=(-0.1, 0.1))``"
         )
     return low, high
 

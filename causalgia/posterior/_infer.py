@@ -225,8 +225,8 @@ def infer(
     """
     if log_likelihood != "auto" and not isinstance(log_likelihood, bool):
         raise InferenceError(
-            f"log_likelihood={quoted(log_likelihood)} is not one of True, False and "
-            "'auto'"
+            f"``log_likelihood={quoted(log_likelihood)}`` is not one of True, False "
+            "and 'auto'"
         )
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
@@ -317,14 +317,14 @@ def _check_estimates(estimates: EstimateTable, prior: object, family: object) ->
         raise InferenceError(
             "these are distances between shapes (shape_change), never negative, and a "
             "law of effects about a mean does not hold for them; rank them among "
-            "placebos: cg.multiplicity.placebo_rank(estimates)"
+            "placebos: ``cg.multiplicity.placebo_rank(estimates)``"
         )
     if not isinstance(prior, Prior):
         raise InferenceError(
             argument="prior",
             value=prior,
             need="is not a prior",
-            cure="give cg.Prior(tau_scale=0.5), or leave it out",
+            cure="give ``cg.Prior(tau_scale=0.5)``, or leave it out",
         )
     if isinstance(family, str) and family in LAWS and family not in estimates:
         raise InferenceError(
@@ -341,12 +341,12 @@ def _wants_log_likelihood(
     closed = all(has_log_likelihood(family, law, engine) for family in families)
     if choice is True and not closed:
         raise InferenceError(
-            "log_likelihood=True: leave-one-out needs draws of the law and a closed "
-            "form given the law. Predictors as a level have none, and neither have the "
-            "Student-t, or the spike and slab of fewer than 30 effects, where shared "
-            "errors were sampled. Use law='two_scales' or 'normal' (with predictors, "
-            "first cg.estimate(effects, target='population x predictors')), or leave "
-            "log_likelihood= out"
+            "``log_likelihood=True``: leave-one-out needs draws of the law and a "
+            "closed form given the law. Predictors as a level have none, and neither "
+            "have the Student-t, or the spike and slab of fewer than 30 effects, where "
+            "shared errors were sampled. Use ``law='two_scales'`` or 'normal' (with "
+            "predictors, first ``cg.estimate(effects, target='population x "
+            "predictors')``), or leave ``log_likelihood=`` out"
         )
     slow = law == "spike_and_slab" and any(
         q.noise.whole is not None and len(q.rows) > _MOST_WHOLE for q in families
@@ -460,7 +460,7 @@ def _check_null_value(table: xr.Dataset) -> None:
             need=": its standard errors are those of a prediction for one more "
             "network, not those of an effect",
             cure=(
-                "use cg.decide(estimates, ...), or estimate ",
+                "use ``cg.decide(estimates, ...)``, or estimate ",
                 Setting("target", "population x predictors"),
                 " and then infer",
             ),
@@ -470,14 +470,15 @@ def _check_null_value(table: xr.Dataset) -> None:
         return
     scale = about(table, "this scale").transform
     there = (
-        "contrast on scale='log_of_means', where no effect is 0, and infer those; or "
+        "contrast on ``scale='log_of_means'``, where no effect is 0, and infer those; "
+        "or "
         if scale == "ratio"
         else ""
     )
     cure = (
-        f"{there}decide without a hierarchical model: cg.decide(estimates, ..., "
-        "error='fdr') or, from the effects, error='fwer' (in an analysis: "
-        "cg.Analysis(..., error='fdr'))"
+        f"{there}decide without a hierarchical model: ``cg.decide(estimates, ..., "
+        "error='fdr')`` or, from the effects, ``error='fwer'`` (in an analysis: "
+        "``cg.Analysis(..., error='fdr')``)"
     )
     raise InferenceError(
         f"on {scale} no effect is {null:g}, and the hierarchical model assumes 0: "
@@ -498,10 +499,10 @@ def _check_magnitude(table: xr.Dataset, families: list[FamilyData], law: str) ->
             task = table["task"].to_numpy()[family.task]
             raise InferenceError(
                 f"task {task!s}: a standard error of {se:.3g} is too far from the "
-                f"scale of the prior (tau_scale={scale:.3g} in its unit); divide "
+                f"scale of the prior (``tau_scale={scale:.3g}`` in its unit); divide "
                 "effects and standard errors by a constant first, or give a prior on "
-                f"their scale: prior=cg.Prior(mu_sd={20 * se:.3g}, "
-                f"tau_scale={10 * se:.3g}, standardized=False)"
+                f"their scale: ``prior=cg.Prior(mu_sd={20 * se:.3g}, "
+                f"tau_scale={10 * se:.3g}, standardized=False)``"
             )
 
 
@@ -513,16 +514,17 @@ def _check_kinds(
     """
     if exchangeable not in (None, True, False):
         raise InferenceError(
-            f"exchangeable={quoted(exchangeable)} is not one of True, False and None"
+            f"``exchangeable={quoted(exchangeable)}`` is not one of True, False and "
+            "None"
         )
     cure = (
-        "cg.decide(estimates, ...) tests each by itself; or give each kind a family of "
-        "its own, family='...'"
+        "``cg.decide(estimates, ...)`` tests each by itself; or give each kind a "
+        "family of its own, ``family='...'``"
     )
     if exchangeable is False and any(len(members) > 1 for members in rows):
         raise InferenceError(
-            "exchangeable=False: the effects differ in kind, and a law treats them as "
-            f"alike; {cure}"
+            "``exchangeable=False``: the effects differ in kind, and a law treats them "
+            f"as alike; {cure}"
         )
     if exchangeable or "weight" not in table:
         return
@@ -534,9 +536,10 @@ def _check_kinds(
         )
         if pair is not None:
             raise InferenceError(
-                "the effects of a family are treated as draws from one law, and contrasts "
-                f"{quoted(pair[0])} and {quoted(pair[1])} are of different kinds: the "
-                f"weights of their arms differ; {cure}, or say exchangeable=True"
+                "the effects of a family are treated as draws from one law, and "
+                f"contrasts {quoted(pair[0])} and {quoted(pair[1])} are of different "
+                f"kinds: the weights of their arms differ; {cure}, or say "
+                "``exchangeable=True``"
             )
 
 
@@ -565,9 +568,9 @@ def _check_across(across: object, requested: dict[str, Any]) -> None:
             name == "engine" and value == "exact"
         ):
             raise InferenceError(
-                f"{name}={quoted(value)} is for the law of effects in one task, and "
-                f"across='task' has a law of all tasks together; leave {name}= out, or "
-                "across="
+                f"``{name}={quoted(value)}`` is for the law of effects in one task, "
+                "and ``across='task'`` has a law of all tasks together; leave "
+                f"``{name}=`` out, or ``across=``"
             )
 
 

@@ -434,8 +434,8 @@ def _as_periods(periods: npt.ArrayLike | None) -> Array:
         or not (np.isfinite(grid) & (grid > 0)).all()
     ):
         raise InferenceError(
-            f"periods={quoted(periods)} must be positive numbers, such as [9.5, 10.0, "
-            "10.5, 11.0]; None asks for no period"
+            f"``periods={quoted(periods)}`` must be positive numbers, such as [9.5, "
+            "10.0, 10.5, 11.0]; None asks for no period"
         )
     return grid.astype(np.float64)
 

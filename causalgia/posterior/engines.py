@@ -117,7 +117,7 @@ def check_choice(value: object, known: tuple[str, ...], name: str) -> None:
     if not isinstance(value, str) or value not in known:
         hint = nearest(quoted(value), known)
         raise InferenceError(
-            f"{name}={quoted(value)} is not one of {', '.join(known)}{hint}"
+            f"``{name}={quoted(value)}`` is not one of {', '.join(known)}{hint}"
         )
 
 
@@ -196,10 +196,10 @@ def choose_engine(engine: str, law: str, noise: Noise) -> str:
     has_exact = law == "normal" or noise.whole is None
     if engine == "exact" and not has_exact:
         raise InferenceError(
-            f"engine='exact': law={quoted(law)} has no exact path with a known "
-            "covariance of more than one factor; use engine='nuts', law='normal', or "
-            "leave the covariance out (estimates.drop_vars('covariance')): then errors "
-            "are taken as independent"
+            f"``engine='exact'``: ``law={quoted(law)}`` has no exact path with a known "
+            "covariance of more than one factor; use ``engine='nuts'``, "
+            "``law='normal'``, or leave the covariance out "
+            "(estimates.drop_vars('covariance')): then errors are taken as independent"
         )
     return ("exact" if has_exact else "nuts") if engine == "auto" else engine
 
@@ -509,9 +509,9 @@ def _fit_family(
         return _fit_exactly(family, law, n_draws=n_draws, key=own)
     if family.by_predictor is not None:
         raise InferenceError(
-            f"predictors as a level of law={quoted(law)} need the exact engine, which "
-            "a whole covariance has for law='normal' alone; use that, or "
-            "cg.estimate(effects, target='population x predictors') first"
+            f"predictors as a level of ``law={quoted(law)}`` need the exact engine, "
+            "which a whole covariance has for ``law='normal'`` alone; use that, or "
+            "``cg.estimate(effects, target='population x predictors')`` first"
         )
     return fit_by_nuts(family, law, n_draws=n_draws, key=own)
 

@@ -141,7 +141,7 @@ def normal_scores(effect: Array, se: Array, df: Array) -> Array:
     if not (df > 0).all():
         at = tuple(np.argwhere(~(df > 0))[0])
         raise InferenceError(
-            f"contrast {at[-1]}: df {df[at]:g} is not positive; df=None is normal"
+            f"contrast {at[-1]}: df {df[at]:g} is not positive; ``df=None`` is normal"
         )
     t = np.minimum(
         np.abs(effect / se), -special.stdtrit(df, special.ndtr(-_SURE_SCORE))

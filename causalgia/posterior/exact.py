@@ -397,8 +397,8 @@ def linear_part(design: Design | None, noise: Noise) -> LinearPart:
     """
     if noise.whole is not None:
         raise InferenceError(
-            "a whole covariance is exact under law='normal' alone; take engine='nuts' "
-            "for this law, or law='normal'"
+            "a whole covariance is exact under ``law='normal'`` alone; take "
+            "``engine='nuts'`` for this law, or ``law='normal'``"
         )
     size = len(noise.variances)
     center = np.empty((size, 0)) if design is None else design.columns
@@ -468,7 +468,7 @@ def shared_mode(
                 peaked,
             )
     raise InferenceError(
-        "factor scores or covariates found no mode in 500 steps; take engine='nuts'"
+        "factor scores or covariates found no mode in 500 steps; take ``engine='nuts'``"
     )
 
 

@@ -234,8 +234,8 @@ def _prior_unit(part: xr.Dataset, task: int, prior: Prior) -> float:
     if not unit > 0:
         raise InferenceError(
             "control_sd is 0: the control arm does not vary, so the prior has no unit; "
-            "give one on the scale of the effects, such as prior=cg.Prior(tau_scale=1, "
-            "standardized=False)"
+            "give one on the scale of the effects, such as "
+            "``prior=cg.Prior(tau_scale=1, standardized=False)``"
         )
     return unit
 
@@ -337,7 +337,7 @@ def contrast_coordinate(estimates: xr.Dataset, name: object, what: str) -> xr.Da
     if not isinstance(name, str) or name not in known:
         hint = nearest(quoted(name), known) or "; add one with estimates.assign_coords"
         raise InferenceError(
-            f"{what}={quoted(name)} is not a coordinate on contrast; there are "
+            f"``{what}={quoted(name)}`` is not a coordinate on contrast; there are "
             f"{', '.join(sorted(known))}{hint}"
         )
     return estimates[name]
@@ -412,7 +412,7 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
     if values.dtype.kind not in "fiub":
         raise InferenceError(
             f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give "
-            f"numbers, or family={quoted(name)}"
+            f"numbers, or ``family={quoted(name)}``"
         )
     numbers = values.astype(np.float64)
     if not np.isfinite(numbers).all():

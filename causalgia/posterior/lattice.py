@@ -443,8 +443,8 @@ def _refine_cells(
         table = _halve_cells(density, table, rough, live, cut)
     raise InferenceError(
         "the posterior of the law is too irregular to integrate over cells of a grid; "
-        "use law='normal' or "
-        "law='student_t'"
+        "use ``law='normal'`` or "
+        "``law='student_t'``"
     )
 
 

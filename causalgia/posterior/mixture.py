@@ -274,7 +274,9 @@ def _center_design(
     n: int, mode: str, covariates: Array | None, prior: Prior
 ) -> Design | None:
     if mode not in ("zero", "estimate"):
-        raise InferenceError(f"mode={quoted(mode)} is neither 'zero' nor 'estimate'")
+        raise InferenceError(
+            f"``mode={quoted(mode)}`` is neither 'zero' nor 'estimate'"
+        )
     whole = fixed_effects_design(n, covariates, prior)
     if mode == "estimate":
         return whole
@@ -349,13 +351,13 @@ def _alternate_maxima(
             if not mode.peaked:
                 raise InferenceError(
                     "the effects do not settle the center or a factor score: its "
-                    "posterior is not peaked; use engine='nuts'"
+                    "posterior is not peaked; use ``engine='nuts'``"
                 )
             return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
     raise InferenceError(
         "weights and center did not converge in 1,000 iterations; use "
-        "law='normal' or engine='nuts'"
+        "``law='normal'`` or ``engine='nuts'``"
     )
 
 
@@ -579,7 +581,7 @@ def mixture_weights(log_density: Array, prior_count: Array) -> MixtureWeights:
     """
     if not (prior_count >= 1).all():
         raise InferenceError(
-            f"prior_count={prior_count.tolist()} holds a count below 1; 1 leaves a "
+            f"``prior_count={prior_count.tolist()}`` holds a count below 1; 1 leaves a "
             "weight alone"
         )
     row_top = log_density.max(axis=1)

@@ -136,7 +136,7 @@ def prior_conflict(
 def _spread_sentence(of: str, prior: Prior, cure: float) -> str:
     return (
         f"the spread of the {of}, lies where the prior gives less than 1 % "
-        f"(Prior(tau_scale={prior.tau_scale:.3g}): tau_scale={cure:.1g} would not)"
+        f"(Prior(tau_scale={prior.tau_scale:.3g}): ``tau_scale={cure:.1g}`` would not)"
     )
 
 

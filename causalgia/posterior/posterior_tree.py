@@ -168,7 +168,7 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
         return {name: tree[name] for name in tree.groups()}
     raise InferenceError(
         "a posterior is an xarray DataTree or an arviz InferenceData, not "
-        f"{type(tree).__name__}; take one from cg.infer"
+        f"{type(tree).__name__}; take one from ``cg.infer``"
     )
 
 
@@ -191,14 +191,14 @@ def tree_group(tree: Tree, group: str, *names: str) -> xr.Dataset:
     if group not in found:
         raise InferenceError(
             f"the tree has no group {quoted(group)}, only "
-            f"{', '.join(sorted(found)) or 'nothing'}; take one from cg.infer"
+            f"{', '.join(sorted(found)) or 'nothing'}; take one from ``cg.infer``"
         )
     for name in names:
         if name not in found[group]:
             raise InferenceError(
                 f"the group {quoted(group)} has no variable {quoted(name)}, only "
                 f"{', '.join(map(str, found[group].data_vars))}; take one from "
-                f"cg.infer, or rename yours to {quoted(name)}"
+                f"``cg.infer``, or rename yours to {quoted(name)}"
             )
     return found[group]
 
@@ -208,9 +208,9 @@ MIN_ESS = 400
 _LISTED = 5
 _LIMITS = {"rhat": "above 1.01", "ess_bulk": "below 400", "ess_tail": "below 400"}
 _CURES = (
-    "ask for more n_draws=, a narrower prior (prior=cg.Prior(tau_scale=...)), "
-    "engine='exact' where it exists, or accept_unconverged=True to see them as they "
-    "are"
+    "ask for more ``n_draws=``, a narrower prior (``prior=cg.Prior(tau_scale=...)``), "
+    "``engine='exact'`` where it exists, or ``accept_unconverged=True`` to see them as "
+    "they are"
 )
 
 
@@ -351,8 +351,8 @@ def check_n_draws(n_draws: int, accepted: bool) -> None:
     """
     if n_draws < MIN_ESS and not accepted:
         raise ConvergenceError(
-            f"n_draws={n_draws} cannot give an effective sample size of {MIN_ESS}; ask "
-            "for n_draws=4000 (the default), or accept_unconverged=True"
+            f"``n_draws={n_draws}`` cannot give an effective sample size of {MIN_ESS}; "
+            "ask for ``n_draws=4000`` (the default), or ``accept_unconverged=True``"
         )
 
 

@@ -154,8 +154,8 @@ def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
             value="task",
             need=": the estimates have the dim 'model'",
             cure="take one predictor, estimates.isel(model=0), or estimate over "
-            "predictors: cg.estimate(effects, target='population x predictors', "
-            "task_correlation=True)",
+            "predictors: ``cg.estimate(effects, target='population x predictors', "
+            "task_correlation=True)``",
         )
     n, size = estimates.sizes["contrast"], estimates.sizes["task"]
     if size < 2:
@@ -170,8 +170,8 @@ def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
             argument="across",
             value="task",
             need=f": {n} contrast{'s' * (n != 1)} cannot show which effects tasks share",
-            cure=f"{LEAST_TO_SHARE} or more are needed. Without it, cg.infer(estimates, "
-            "...) and cg.decide(estimates, ...) treat each task by itself",
+            cure=f"{LEAST_TO_SHARE} or more are needed. Without it, ``cg.infer(estimates, "
+            "...)`` and ``cg.decide(estimates, ...)`` treat each task by itself",
         )
     if size > MOST_TASKS:
         raise InferenceError(
@@ -180,7 +180,7 @@ def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
             need=f": {size:,} tasks, and {MOST_TASKS:,} are possible: each contrast "
             "needs the eigenvectors of a matrix of tasks by tasks, and the time "
             "grows with the cube of their number. Choose tasks, "
-            "estimates.sel(task=[...]), or average similar ones before cg.contrast",
+            "estimates.sel(task=[...]), or average similar ones before ``cg.contrast``",
             cure=(
                 "without ",
                 Setting("across"),
@@ -189,9 +189,9 @@ def _check_sizes(estimates: xr.Dataset, n_draws: int) -> None:
         )
     if n_draws * n * size > _MOST_DRAWN:
         fit = _MOST_DRAWN // (n * size) // CHAINS * CHAINS
-        cure = f"n_draws={fit}" if fit >= CHAINS else "fewer contrasts at a time"
+        cure = f"``n_draws={fit}``" if fit >= CHAINS else "fewer contrasts at a time"
         raise InferenceError(
-            f"n_draws={n_draws:,} of {n * size:,} effects take "
+            f"``n_draws={n_draws:,}`` of {n * size:,} effects take "
             f"{8 * n_draws * n * size / 2**30:.0f} GiB; give {cure} (means, standard "
             "deviations and lfsr are exact and need no draws)"
         )

@@ -109,7 +109,7 @@ def spike_and_slab(
     ):
         raise InferenceError(
             f"spike_and_slab takes independent noise or at most {MOST_FACTORS} "
-            "loadings; for others take engine='nuts', or normal"
+            "loadings; for others take ``engine='nuts'``, or normal"
         )
     if has_flat_tau(prior):
         raise InferenceError(
@@ -118,8 +118,8 @@ def spike_and_slab(
         )
     if not (np.isfinite(weight).all() and min(weight) >= 1):
         raise InferenceError(
-            f"weight={quoted(weight)}: both parameters of the Beta prior are at least "
-            "1; (1, 1) is flat"
+            f"``weight={quoted(weight)}``: both parameters of the Beta prior are at "
+            "least 1; (1, 1) is flat"
         )
     unit = noise_unit(noise)
     model = _scaled_model(

@@ -119,8 +119,8 @@ def student(
     check_effects(effect, noise)
     if not (np.isfinite(nu) and nu > 0):
         raise InferenceError(
-            f"nu={quoted(nu)} is not a number of degrees of freedom; try nu=4, or "
-            "law='normal'"
+            f"``nu={quoted(nu)}`` is not a number of degrees of freedom; try ``nu=4``, "
+            "or ``law='normal'``"
         )
     unit = noise_unit(noise)
     here, prior_here = rescale_noise(noise, unit), rescale_prior(prior, unit)
@@ -508,13 +508,14 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
             ):
                 raise InferenceError(
                     "the effects do not settle a coefficient or factor score: its "
-                    "posterior is not peaked; use engine='nuts'"
+                    "posterior is not peaked; use ``engine='nuts'``"
                 )
         if density[:, [0, -1]].max() < density.max() - _EDGE_NATS:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)
         reach_y, steps = 1.5 * reach_y, steps + 10
     raise InferenceError(
-        "the posterior of mu has no end: give a prior of mu that ends, such as mu_sd=10"
+        "the posterior of mu has no end: give a prior of mu that ends, such as "
+        "``mu_sd=10``"
     )
 
 

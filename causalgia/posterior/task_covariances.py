@@ -495,8 +495,8 @@ def task_errors(estimates: xr.Dataset) -> TaskErrors:
             value="task",
             need=": the correlation of the errors between tasks is not known, and "
             "treating them as independent would give false signs. From units: "
-            "cg.estimate(effects, task_correlation=True)",
-            cure="from elsewhere: cg.from_effects(table, task_correlation=...), a "
+            "``cg.estimate(effects, task_correlation=True)``",
+            cure="from elsewhere: ``cg.from_effects(table, task_correlation=...)``, a "
             "matrix over tasks (np.eye(T) says that they are independent)",
         )
     names = [

@@ -123,7 +123,7 @@ def two_scales(
     unit = median_se(noise) if unit is None else unit
     if not (np.isfinite(unit) and unit > 0):
         raise InferenceError(
-            f"unit={quoted(unit)} is not a positive number; leave it out for the "
+            f"``unit={quoted(unit)}`` is not a positive number; leave it out for the "
             "median standard error"
         )
     center = fixed_effects_design(

@@ -215,7 +215,7 @@ def _read_archive(
     """
     if config is not None:
         raise PredictorError(
-            f"{place}: a .keras archive has its own graph; leave config= out"
+            f"{place}: a .keras archive has its own graph; leave ``config=`` out"
         )
     from causalgia.store import check_hdf5
 
@@ -366,7 +366,7 @@ def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None)
                 if newer
                 else "weights alone"
             )
-            cure = "give config=, the JSON file of the network's graph"
+            cure = "give ``config=``, the JSON file of the network's graph"
             raise PredictorError(
                 f"{path}: holds {what}, without the graph of layers; {cure}, "
                 f"{SAVE_AGAIN}"
@@ -378,7 +378,7 @@ def _text_of_graph(file: Any, path: Path, config: str | os.PathLike[str] | None)
         return config
     if not isinstance(config, str | os.PathLike):
         raise PredictorError(
-            f"config={quoted(config)} is neither JSON text nor a path; give "
+            f"``config={quoted(config)}`` is neither JSON text nor a path; give "
             "json.dumps(config)"
         )
     return read_bytes(config, PredictorError, most=_MOST_CONFIG).decode(
@@ -440,7 +440,7 @@ def _input_order(config: dict[str, Any], source: Path) -> tuple[int, ...]:
             f"{source}: input {quoted(config.get('name'))} has shape {quoted(shape)}: "
             f"{why}. An image of sequences has one axis of positions, one of the 4 "
             "bases and one of size 1, such as (null, 4, 1): say it in the graph, "
-            "config=, or wrap Keras' own predict in cg.FunctionPredictor"
+            "``config=``, or wrap Keras' own predict in ``cg.FunctionPredictor``"
         )
     return orders[0]
 
@@ -462,7 +462,7 @@ class KerasNetwork(torch.nn.Module):
                 f"{source}: has {len(graph.inputs)} inputs, "
                 f"{', '.join(map(quoted, graph.inputs[:4]))}; a network of one "
                 "sequence is read: fix the others in Keras, or wrap its predict in "
-                "cg.FunctionPredictor"
+                "``cg.FunctionPredictor``"
             )
         self._source, self._graph = source, graph
         known = {*SAME, *MERGES, *PLAIN, *WEIGHTED, "InputLayer", "Concatenate"}
@@ -483,7 +483,7 @@ class KerasNetwork(torch.nn.Module):
             )
             raise PredictorError(
                 f"{source}: layer {quoted(odd.name)} ({quoted(odd.kind)}) {why}, or "
-                "wrap Keras' own predict in cg.FunctionPredictor"
+                "wrap Keras' own predict in ``cg.FunctionPredictor``"
             )
         if (first := graph.layers.get(graph.inputs[0])) is None:
             raise PredictorError(
@@ -548,7 +548,7 @@ class KerasNetwork(torch.nn.Module):
             raise PredictorError(
                 f"{self._source}: layer {quoted(layer.name)} ({layer.kind}) cannot be "
                 f"read: {error}; rebuild it in PyTorch and load its arrays, or wrap "
-                "Keras' own predict in cg.FunctionPredictor"
+                "Keras' own predict in ``cg.FunctionPredictor``"
             ) from error
         except (
             LookupError,
@@ -604,7 +604,8 @@ class KerasStep(torch.nn.Module):
             raise PredictorError(
                 f"layer {quoted(self.config.get('name'))} ({self.kind}) is given "
                 f"{xs[0].ndim} axes, not {axes}: does the file say the shape of its "
-                "input? Give config=, the JSON of model.to_json() of a built network"
+                "input? Give ``config=``, the JSON of model.to_json() of a built "
+                "network"
             )
         return self._layer()(xs)
 

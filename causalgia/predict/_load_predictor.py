@@ -139,7 +139,7 @@ class _LoadRequest:
     def _again(self, fingerprint: str) -> Predictor:
         cure = (
             "every machine must see the same files; or give "
-            "cg.predict.PredictorFactory(a function they have installed)"
+            "``cg.predict.PredictorFactory(a function they have installed)``"
         )
         try:
             made = load_predictor(**vars(self), announce=_ignore_line)
@@ -159,12 +159,12 @@ class _LoadRequest:
         if self.weights is not None:
             msg = (
                 f"{self.factory} holds its weights, and "
-                f"weights={quoted(str(self.weights))} were given; leave them out"
+                f"``weights={quoted(str(self.weights))}`` were given; leave them out"
             )
             raise PredictorError(msg)
         if self.device not in _ONNX_PROVIDERS:
             msg = (
-                f"{self.factory}: device={quoted(self.device)} is not for ONNX "
+                f"{self.factory}: ``device={quoted(self.device)}`` is not for ONNX "
                 f"Runtime; use {', '.join(_ONNX_PROVIDERS)}"
             )
             raise PredictorError(msg)
@@ -267,7 +267,7 @@ def _make(
     if weights is None and needs:
         msg = (
             f"{where} takes {quoted(needs[0].name)} and no weights were given; give "
-            "weights='net.safetensors'"
+            "``weights='net.safetensors'``"
         )
         raise PredictorError(msg)
     if len(needs) > 1:
@@ -278,8 +278,8 @@ def _make(
         raise PredictorError(msg)
     if weights is not None and not Path(weights).is_file():
         msg = (
-            f"weights={quoted(str(weights))}: no such file (looked in {Path.cwd()}); "
-            "check the path"
+            f"``weights={quoted(str(weights))}``: no such file (looked in "
+            f"{Path.cwd()}); check the path"
         )
         raise PredictorError(msg)
     by_path, place = (
@@ -310,7 +310,7 @@ def _make(
     if not _is_torch_module(made):
         msg = (
             f"{where} takes no argument and returned a {type(made).__name__}: "
-            f"weights={quoted(str(weights))} has no use"
+            f"``weights={quoted(str(weights))}`` has no use"
         )
         raise PredictorError(msg)
     from causalgia.predict.torch_exports import load_weights
@@ -433,13 +433,13 @@ def _as_ready_predictor(
         if own is None:
             msg = (
                 f"{factory} returned {quoted(made)}, which has no use for "
-                f"{name}={quoted(plain)}; leave it out, or say it there"
+                f"``{name}={quoted(plain)}``; leave it out, or say it there"
             )
             raise PredictorError(msg)
         if plain != own and not (name == "device" and plain == own.partition(":")[0]):
             msg = (
-                f"{factory} returned a predictor with {name}={quoted(own)}, and "
-                f"{name}={quoted(plain)} was asked for; use one"
+                f"{factory} returned a predictor with ``{name}={quoted(own)}``, and "
+                f"``{name}={quoted(plain)}`` was asked for; use one"
             )
             raise PredictorError(msg)
     return made
@@ -500,8 +500,8 @@ def _channel_order(
         raise PredictorError(msg)
     if alphabet is not None and alphabet != own:
         msg = (
-            f"alphabet={quoted(alphabet)}, but {path} says ALPHABET = {quoted(own)}; "
-            "find out which is true and correct the other"
+            f"``alphabet={quoted(alphabet)}``, but {path} says ALPHABET = "
+            f"{quoted(own)}; find out which is true and correct the other"
         )
         raise PredictorError(msg)
     say(f"predictor: one-hot rows {own} (ALPHABET of {path.name})")
@@ -534,15 +534,15 @@ def split_factory(factory: object) -> tuple[Path, str]:
     file, colon, name = text.rpartition(":") if isinstance(text, str) else ("", "", "")
     if not colon or not file or not name.isidentifier():
         msg = (
-            f"factory={quoted(factory)}; write 'file.py:function', such as "
+            f"``factory={quoted(factory)}``; write 'file.py:function', such as "
             "'my_net.py:load', or 'net.onnx'"
         )
         raise PredictorError(msg)
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":
         msg = (
-            f"factory={quoted(str(factory))}: there is no Python file {path} (looked "
-            f"in {Path.cwd()}); check the path"
+            f"``factory={quoted(str(factory))}``: there is no Python file {path} "
+            f"(looked in {Path.cwd()}); check the path"
         )
         raise PredictorError(msg)
     return path, name

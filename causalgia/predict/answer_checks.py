@@ -21,8 +21,8 @@ from causalgia.errors import (
 )
 
 _GENERAL = (
-    "give reduce= to turn the network's output into one number per sequence and task, "
-    "for example reduce=lambda y: y.sum(-1)"
+    "give ``reduce=`` to turn the network's output into one number per sequence and "
+    "task, for example reduce=lambda y: y.sum(-1)"
 )
 
 
@@ -57,17 +57,17 @@ def place_columns(
     if n_columns != len(names):
         what = "heads" if heads else "tasks"
         msg = (
-            f"the network has {n_columns} outputs and {what}= names {len(names)}: "
-            f"{quoted(list(names))}; name each output in heads= and pick some of them "
-            "in tasks="
+            f"the network has {n_columns} outputs and ``{what}=`` names {len(names)}: "
+            f"{quoted(list(names))}; name each output in ``heads=`` and pick some of "
+            "them in ``tasks=``"
         )
         raise PredictorError(msg)
     wanted = tasks or names
     absent = [task for task in wanted if task not in names]
     if absent:
         raise PredictorError(
-            f"task {quoted(absent[0])} is not among heads={quoted(list(names))}; "
-            "tasks= picks heads by name"
+            f"task {quoted(absent[0])} is not among ``heads={quoted(list(names))}``; "
+            "``tasks=`` picks heads by name"
         )
     return [names.index(task) for task in wanted], wanted
 
@@ -104,7 +104,7 @@ def as_answers(
     if tasks is not None and table.shape[1] != len(tasks):
         n = table.shape[1]
         msg = (
-            f"the network has {n} output{'s' * (n != 1)} and tasks= names "
+            f"the network has {n} output{'s' * (n != 1)} and ``tasks=`` names "
             f"{len(tasks)}: {quoted(list(tasks))}; name each output"
         )
         raise PredictorError(msg)
@@ -124,7 +124,7 @@ def as_numbers(values: object) -> NDArray[Any]:
         answers = np.asarray(values)
     except Exception as error:
         cure = (
-            "return net(x).detach().numpy(), or use cg.TorchPredictor(net)"
+            "return net(x).detach().numpy(), or use ``cg.TorchPredictor(net)``"
             if getattr(values, "requires_grad", False)
             else "return numpy"
         )
@@ -143,7 +143,8 @@ def as_numbers(values: object) -> NDArray[Any]:
     if answers.dtype.kind != "f":
         msg = (
             f"the answer, a {type(values).__name__}, holds {answers.dtype}, not real "
-            "numbers; give reduce= to turn the output into (n,) or (n, tasks) numbers"
+            "numbers; give ``reduce=`` to turn the output into (n,) or (n, tasks) "
+            "numbers"
         )
         raise PredictorError(msg)
     return answers
@@ -183,9 +184,9 @@ def abridged(names: Sequence[str]) -> str:
 _MOST_VALUES = 10_000_000
 _LOAD = "net.load_state_dict(torch.load(path, weights_only=True))"
 _CURE_OF_OUTPUT = (
-    "give reduce=, a function of what the network returns, for example reduce=lambda "
-    "y: y[1] for the second of a tuple, reduce=lambda y: y.sum(-1) for total counts of "
-    "a profile, or track=cg.Track(axis=-1) to keep its positions"
+    "give ``reduce=``, a function of what the network returns, for example "
+    "reduce=lambda y: y[1] for the second of a tuple, reduce=lambda y: y.sum(-1) for "
+    "total counts of a profile, or ``track=cg.Track(axis=-1)`` to keep its positions"
 )
 
 
@@ -234,8 +235,8 @@ def what_instead_of_network(value: object) -> str:
     cure = "FunctionPredictor takes any callable"
     if isinstance(value, list | tuple):
         cure = (
-            "several networks are an ensemble: cg.Ensemble([cg.TorchPredictor(net), "
-            "...])"
+            "several networks are an ensemble: ``cg.Ensemble([cg.TorchPredictor(net), "
+            "...])``"
         )
     return f"{' '.join(quoted(value).split())}; {cure}"
 
@@ -284,7 +285,7 @@ def cure_of_shape(
     if len(parts) > 1 and all(one[:1] == (n_rows,) and len(one) < 3 for one in parts):
         return (
             "give reduce=lambda y: torch.cat([head.reshape(len(head), -1) for head in "
-            "y], 1), which makes columns of the heads, and their names in tasks="
+            "y], 1), which makes columns of the heads, and their names in ``tasks=``"
         )
     return _CURE_OF_OUTPUT
 
@@ -313,8 +314,8 @@ def cure_of_track(value: object, n_rows: int) -> str:
             f"{shapes[tracks[0]]}"
         )
     return (
-        "give reduce=, a function of what the network returns, that makes one tensor "
-        "of it"
+        "give ``reduce=``, a function of what the network returns, that makes one "
+        "tensor of it"
     )
 
 
@@ -353,7 +354,7 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
     ):
         words = re.findall(r"'(\w+)'", text.rpartition(": ")[2])[:5] or ["other"]
         given = ", ".join(
-            f"{word}={word}" if "keyword-only" in text else word for word in words
+            f"``{word}={word}``" if "keyword-only" in text else word for word in words
         )
         named = " and ".join(f"a {word}" for word in words)
         return (
@@ -363,7 +364,7 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
     others = _other_inputs(layers)
     if others and ("NoneType" in text or "missing value for argument" in text):
         listed = ", ".join(map(quoted, others))
-        given = ", ".join(f"{word}={word}" for word in others)
+        given = ", ".join(f"``{word}={word}``" for word in others)
         return (
             f"It takes {listed} as well: give a module whose forward(x) returns net(x, "
             f"{given}), with values of your choice"
@@ -384,9 +385,9 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
                 "torch.export.Dim('n', min=1)},)), with x of two rows"
             )
         return (
-            f"It was exported for {size} places of axis {axis} alone: give sequences of "
-            "the length for which it was exported, or name that axis in dynamic_shapes= "
-            "of torch.export.export"
+            f"It was exported for {size} places of axis {axis} alone: give sequences "
+            "of the length for which it was exported, or name that axis in "
+            "``dynamic_shapes=`` of torch.export.export"
         )
     lacks = re.search(r"'numpy.ndarray' object has no attribute '(\w+)'", text)
     if lacks is not None and hasattr(str, lacks[1]):
@@ -421,7 +422,8 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
         word in text for word in ("conv", "linear", "invalid combination", "Tensor")
     ):
         return (
-            "It is a PyTorch network, and got a numpy array: use cg.TorchPredictor(net)"
+            "It is a PyTorch network, and got a numpy array: use "
+            "``cg.TorchPredictor(net)``"
         )
     return ""
 
@@ -490,7 +492,7 @@ def check_not_constant(
         ):
             one = f"reduce=lambda y: y[{':, ' * axis}0]"
             raise PredictorError(
-                f"reduce= gives {first.flat[0]:.4g} for every sequence: the output "
+                f"``reduce=`` gives {first.flat[0]:.4g} for every sequence: the output "
                 f"{values.shape} is a softmax over axis {axis}, which adds up to 1; "
                 f"take some of it, such as {one}, or return the logits"
             )

@@ -34,8 +34,8 @@ bits.
 """
 SAME_TWICE = (
     "answers the same batch differently when asked twice: something random is left on. "
-    "Turn dropout off (F.dropout(..., training=self.training), never training=True) or "
-    "fix the predictor's own random numbers"
+    "Turn dropout off (F.dropout(..., training=self.training), never "
+    "``training=True``) or fix the predictor's own random numbers"
 )
 MIDWAY = (
     "answers the same batch differently when asked twice: its answers changed midway. "
@@ -43,14 +43,14 @@ MIDWAY = (
 )
 _DEPENDS = (
     "the answer depends on its batch mates. Put batch norm into eval mode "
-    "(track_running_stats=True, no .train() in forward), and take out any mean, "
+    "(``track_running_stats=True``, no .train() in forward), and take out any mean, "
     "softmax or scaling over the batch"
 )
 MATES = "answers a sequence differently {how}: " + _DEPENDS
 DYNAMIC = (
     "the network is quantized dynamically, so that each batch is scaled by its own "
     "largest value, and answers depend on batch mates. Give the network in float32, or "
-    "quantize it statically; batch_size=1 leaves its rounding alone"
+    "quantize it statically; ``batch_size=1`` leaves its rounding alone"
 )
 CHANGED = (
     "answers otherwise than when the trial began: outcomes from before and after the "
@@ -515,7 +515,7 @@ def contrast_deviation(
     sizes = {name: len(as_token_rows(tokens)) for name, tokens in tokens_by_arm.items()}
     if len(sizes) < 2 or len(set(sizes.values())) > 1 or min(sizes.values()) < 2:
         msg = (
-            f"arms= has units by arm {sizes}; give two arms or more, the control "
+            f"``arms=`` has units by arm {sizes}; give two arms or more, the control "
             "first, of the same units"
         )
         raise EstimateError(msg)

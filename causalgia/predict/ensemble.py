@@ -80,7 +80,7 @@ class Ensemble(Predictor):
     ) -> None:
         if differ_by not in get_args(Members):
             msg = (
-                f"differ_by={quoted(differ_by)} is not one of "
+                f"``differ_by={quoted(differ_by)}`` is not one of "
                 f"{', '.join(map(quoted, get_args(Members)))}: say what another member "
                 "would be"
             )
@@ -88,9 +88,9 @@ class Ensemble(Predictor):
         if isinstance(predictors, str | PathLike):
             raise PredictorError(
                 f"an Ensemble takes predictors, and {quoted(str(predictors))} is a "
-                "path; make one of each file, cg.Ensemble({path.stem: load(path) for "
-                "path in sorted(folder.glob('*'))}), where load builds the network and "
-                "gives it the weights of the file"
+                "path; make one of each file, ``cg.Ensemble({path.stem: load(path) for "
+                "path in sorted(folder.glob('*'))})``, where load builds the network "
+                "and gives it the weights of the file"
             )
         self.differ_by: Members = differ_by
         self.members, names = _as_members(predictors, names)
@@ -292,7 +292,7 @@ class Ensemble(Predictor):
         raise PredictorError(
             f"model {quoted(name)} answers {_track_in_words(member)}, "
             f"{quoted(self.models[0])} {_track_in_words(first)}; give all members the "
-            "same track="
+            "same ``track=``"
         )
 
     def _check_agreement(self) -> None:
@@ -324,7 +324,7 @@ def _as_members(
     if isinstance(predictors, Mapping):
         if names is not None:
             msg = (
-                f"names={quoted(list(names))} and the dict's own keys "
+                f"``names={quoted(list(names))}`` and the dict's own keys "
                 f"{quoted(list(predictors))} both name the models; give one of them"
             )
             raise PredictorError(msg)
@@ -334,7 +334,7 @@ def _as_members(
     cure = (
         "use a single one as it is"
         if isinstance(predictors, Predictor)
-        else "wrap each in cg.FunctionPredictor"
+        else "wrap each in ``cg.FunctionPredictor``"
     )
     msg = (
         "an Ensemble takes a list of predictors, at least two, not a "

@@ -137,12 +137,14 @@ class FunctionPredictor(SinglePredictor):
         try:
             chosen = np.dtype(dtype)
         except TypeError as error:
-            msg = f"dtype={quoted(dtype)} is not a dtype; use 'float32' or 'float64'"
+            msg = (
+                f"``dtype={quoted(dtype)}`` is not a dtype; use 'float32' or 'float64'"
+            )
             raise PredictorError(msg) from error
         if chosen.kind not in "fiub":
             msg = (
-                f"dtype={quoted(dtype)} cannot hold a one-hot array; use 'float32' or "
-                "'float64'"
+                f"``dtype={quoted(dtype)}`` cannot hold a one-hot array; use 'float32' "
+                "or 'float64'"
             )
             raise PredictorError(msg)
         self.dtype = chosen
@@ -254,7 +256,7 @@ class FunctionPredictor(SinglePredictor):
         except MemoryError as error:
             msg = (
                 f"the callable ran out of memory on an input of shape {x.shape}; give "
-                f"it fewer sequences at once: batch_size={max(1, len(batch) // 2)} "
+                f"it fewer sequences at once: ``batch_size={max(1, len(batch) // 2)}`` "
                 f"(now {self.resolve_batch_size(batch.shape[1])})"
             )
             raise PredictorError(msg) from error
@@ -279,7 +281,7 @@ class FunctionPredictor(SinglePredictor):
             self.fn(np.ascontiguousarray(x[:1].transpose(0, 2, 1)))
         except (Exception, SystemExit):
             return ""
-        return f"It takes {shape_in_words(other)}: give layout={quoted(other)}"
+        return f"It takes {shape_in_words(other)}: give ``layout={quoted(other)}``"
 
 
 _MADE: dict[str, Predictor] = {}
@@ -388,7 +390,7 @@ class PredictorFactory(Predictor):
         if not isinstance(made, Predictor):
             msg = (
                 f"{quoted(self)}: the function returned a {type(made).__name__}; "
-                "return cg.TorchPredictor(...) or the like"
+                "return ``cg.TorchPredictor(...)`` or the like"
             )
             raise PredictorError(msg)
         # before any prediction: a network may count its calls

@@ -494,7 +494,7 @@ OWN_ACTIVATION = {"LSTM", "GRU", "Bidirectional"}
 
 SAVE_AGAIN = (
     "in Keras 3 model.save('net.keras'), in Keras 2 model.save('net.h5'); or "
-    "model.to_json() for config= and model.save_weights('net.weights.h5')"
+    "model.to_json() for ``config=`` and model.save_weights('net.weights.h5')"
 )
 _MOST_LAYERS = 10_000
 _NESTED = ("Sequential", "Model", "Functional")
@@ -572,7 +572,7 @@ def _graph(kind: Any, config: Any, source: Path) -> KerasGraph:
         raise PredictorError(
             f"{source}: is a {quoted(kind)}, a class of its own whose code is not "
             "read; only Sequential and functional networks can be: rebuild it from "
-            "layers in Keras, or wrap its predict in cg.FunctionPredictor"
+            "layers in Keras, or wrap its predict in ``cg.FunctionPredictor``"
         )
     layers = {
         row["config"].get("name", row.get("name")): KerasLayer(

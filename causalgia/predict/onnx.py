@@ -174,8 +174,8 @@ class OnnxPredictor(SinglePredictor):
         requested, rows = as_batch_size(batch_size), self.graph.rows
         if rows is not None and requested not in ("auto", rows):
             raise PredictorError(
-                f"batch_size={requested}, but {self.graph.name} takes {rows} sequences "
-                "at once; leave batch_size= out"
+                f"``batch_size={requested}``, but {self.graph.name} takes {rows} "
+                "sequences at once; leave ``batch_size=`` out"
             )
         self.batch_size = rows or requested
         identity = (
@@ -263,8 +263,8 @@ class OnnxPredictor(SinglePredictor):
         absent = [provider for provider in self.providers if provider not in available]
         if absent:
             msg = (
-                f"providers={quoted(list(self.providers))}: {absent[0]} is not there; "
-                f"available: {', '.join(available)}"
+                f"``providers={quoted(list(self.providers))}``: {absent[0]} is not "
+                f"there; available: {', '.join(available)}"
             )
             raise PredictorError(msg)
         options = onnxruntime.SessionOptions()
@@ -347,8 +347,8 @@ class OnnxPredictor(SinglePredictor):
             if self.heads is not None:
                 outputs_there = _list_outputs(value)
                 msg = (
-                    "heads= names the columns of one output, and there are "
-                    f"{outputs_there}; pick outputs with tasks="
+                    "``heads=`` names the columns of one output, and there are "
+                    f"{outputs_there}; pick outputs with ``tasks=``"
                 )
                 raise PredictorError(msg)
             names = self._tasks or tuple(map(str, value))
@@ -369,7 +369,7 @@ class OnnxPredictor(SinglePredictor):
             msg = (
                 f"{self._path.name} failed on an input of shape {x.shape} "
                 f"({self.layout}, {x.dtype}): {first_line(error)}. Its input is "
-                f"{self.graph.described}; check their length and layout="
+                f"{self.graph.described}; check their length and ``layout=``"
             )
             raise PredictorError(msg) from error
         return dict(zip(self.graph.outputs, answers, strict=True))
@@ -381,7 +381,7 @@ class OnnxPredictor(SinglePredictor):
 def _as_n_threads(n_threads: object) -> int:
     if not is_whole(n_threads) or n_threads < 1:
         msg = (
-            f"n_threads={quoted(n_threads)}; give a whole number of at least 1, or "
+            f"``n_threads={quoted(n_threads)}``; give a whole number of at least 1, or "
             "None for ONNX Runtime's own choice"
         )
         raise PredictorError(msg)
@@ -402,7 +402,7 @@ def _reduced(output: object, reduce: Callable[[Any], Any]) -> object:
             if isinstance(output, Mapping)
             else _shape_or_type(output)
         )
-        msg = f"reduce= failed on the network's output, {what}: {first_line(error)}"
+        msg = f"``reduce=`` failed on the network's output, {what}: {first_line(error)}"
         raise PredictorError(msg) from error
 
 
@@ -410,15 +410,15 @@ def _task_column(value: Mapping[str, object], name: str, n_rows: int) -> NDArray
     if name not in value:
         msg = (
             f"the network has no output {quoted(name)}; it has {_list_outputs(value)}, "
-            "and tasks= picks outputs by name"
+            "and ``tasks=`` picks outputs by name"
         )
         raise PredictorError(msg)
     column = _as_task_table(value[name], n_rows, f"the network's output {quoted(name)}")
     if column.shape[1] != 1:
         msg = (
             f"the network's output {quoted(name)} has {column.shape[1]} columns and an "
-            "output is one task; give reduce=, for example reduce=lambda y: "
-            f"y[{quoted(name)}] and name its columns in tasks="
+            "output is one task; give ``reduce=``, for example reduce=lambda y: "
+            f"y[{quoted(name)}] and name its columns in ``tasks=``"
         )
         raise PredictorError(msg)
     return column
@@ -434,8 +434,8 @@ def _as_task_table(value: object, n_rows: int, what: str) -> NDArray[Any]:
         return value.reshape(n_rows, -1)
     msg = (
         f"{what} for {n_rows} sequences is {_shape_or_type(value)}, not ({n_rows},) or "
-        f"({n_rows}, tasks); give reduce=, for example reduce=lambda y: y.sum(-1) for "
-        "total counts of a profile"
+        f"({n_rows}, tasks); give ``reduce=``, for example reduce=lambda y: y.sum(-1) "
+        "for total counts of a profile"
     )
     raise PredictorError(msg)
 
@@ -515,12 +515,12 @@ def read_graph(
         msg = (
             f"{description}: rounding errors of half precision do not cancel in a "
             "contrast, and no number of units removes them; export it in float32, or "
-            "accept it with dtype='float16'"
+            "accept it with ``dtype='float16'``"
         )
         raise PredictorError(msg)
     if dtype not in (None, own):
         raise PredictorError(
-            f"{description}, and dtype={quoted(dtype)} was asked for; leave it out"
+            f"{description}, and ``dtype={quoted(dtype)}`` was asked for; leave it out"
         )
     return Graph(
         name=name,
@@ -547,7 +547,8 @@ def _layout(
     """Return the layout as given, or the one that the shape of the input implies."""
     if requested not in ("NCL", "NLC", "auto"):
         raise PredictorError(
-            f"layout={quoted(requested)} is not a choice; use 'NCL', 'NLC' or 'auto'"
+            f"``layout={quoted(requested)}`` is not a choice; use 'NCL', 'NLC' or "
+            "'auto'"
         )
     sides: dict[Layout, int | None] = {"NCL": first, "NLC": second}
     possible: list[Layout] = [
@@ -562,7 +563,7 @@ def _layout(
         return sure[0]
     if requested == "auto" and possible:
         raise PredictorError(
-            f"{description}, which may be either layout; give layout='NCL' (n, 4, "
+            f"{description}, which may be either layout; give ``layout='NCL'`` (n, 4, "
             "length) or 'NLC'"
         )
     cure = (
@@ -570,7 +571,7 @@ def _layout(
         if not possible
         else "give the other layout"
     )
-    raise PredictorError(f"{description} and layout={quoted(requested)}: {cure}")
+    raise PredictorError(f"{description} and ``layout={quoted(requested)}``: {cure}")
 
 
 _SEQUENCES_COMPARED = 12
@@ -640,8 +641,8 @@ def export_onnx(
 
     if not is_whole(length) or length < 1:
         raise PredictorError(
-            f"length={quoted(length)}; give the letters of a sequence, a whole number "
-            "of at least 1"
+            f"``length={quoted(length)}``; give the letters of a sequence, a whole "
+            "number of at least 1"
         )
     predictor = (
         network

@@ -322,7 +322,7 @@ class SinglePredictor(Predictor):
         self.rc_average = rc_average
         if layout not in ("NCL", "NLC"):
             msg = (
-                f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, "
+                f"``layout={quoted(layout)}`` is not a choice; use 'NCL' for (n, 4, "
                 "length) or 'NLC' for (n, length, 4)"
             )
             raise PredictorError(msg)
@@ -330,9 +330,9 @@ class SinglePredictor(Predictor):
             self._order = channel_order(alphabet)
         except (SequenceError, AttributeError) as error:
             msg = (
-                f"alphabet={quoted(alphabet)} is not the network's channel order; give "
-                "the four letters in the order of its input rows, such as 'ACGT' or "
-                "'ACTG'"
+                f"``alphabet={quoted(alphabet)}`` is not the network's channel order; "
+                "give the four letters in the order of its input rows, such as 'ACGT' "
+                "or 'ACTG'"
             )
             raise PredictorError(msg) from error
         # whether answers have half precision; known after the first
@@ -358,8 +358,8 @@ class SinglePredictor(Predictor):
         """
         if self._tasks is None:
             msg = (
-                "the outputs have no names before the first answer; give tasks=, or "
-                "predict a sequence first"
+                "the outputs have no names before the first answer; give ``tasks=``, "
+                "or predict a sequence first"
             )
             raise PredictorError(msg)
         return self._tasks
@@ -574,7 +574,7 @@ def as_nonempty_text(value: object, name: str, meaning: str) -> str:
         If it is not text, or blank.
     """
     if not isinstance(value, str) or not value.strip():
-        msg = f"{name}={quoted(value)} must be a text that is not empty: {meaning}"
+        msg = f"``{name}={quoted(value)}`` must be a text that is not empty: {meaning}"
         raise PredictorError(msg)
     return value
 
@@ -591,8 +591,8 @@ def as_scale_in_words(value: object, name: str, meaning: str) -> str:
     text = as_nonempty_text(value, name, meaning)
     if not text.isprintable():
         msg = (
-            f"{name}={quoted(text)} holds a line end or another character that cannot "
-            "be printed; leave it out"
+            f"``{name}={quoted(text)}`` holds a line end or another character that "
+            "cannot be printed; leave it out"
         )
         raise PredictorError(msg)
     return text
@@ -631,7 +631,7 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
             argument="scale",
             value=scale,
             need="differs between tasks, and their names are not given",
-            cure="give them, tasks=['K562', ...], or one scale for all",
+            cure="give them, ``tasks=['K562', ...]``, or one scale for all",
         )
     if isinstance(scale, Mapping):
         unknown = [
@@ -707,7 +707,8 @@ def as_batch_size(value: object) -> int | Literal["auto"]:
         return "auto"
     if not is_whole(value) or value < 1:
         msg = (
-            f"batch_size={quoted(value)}; give a whole number of at least 1, or 'auto'"
+            f"``batch_size={quoted(value)}``; give a whole number of at least 1, or "
+            "'auto'"
         )
         raise PredictorError(msg)
     return int(value)
@@ -738,7 +739,8 @@ def check_predictor(value: object, call: str) -> None:
     if not isinstance(value, Predictor):
         raise PredictorError(
             f"{call}: {type(value).__name__} is not a predictor; wrap a network in "
-            "cg.TorchPredictor(...), any other callable in cg.FunctionPredictor(...)"
+            "``cg.TorchPredictor(...)``, any other callable in "
+            "``cg.FunctionPredictor(...)``"
         )
 
 

@@ -131,7 +131,7 @@ class BatchSizes:
             cure = (
                 "take shorter ones"
                 if self._device.type == "cpu"
-                else "use device='cpu'"
+                else "use ``device='cpu'``"
             )
             msg = (
                 f"one sequence of length {length} does not fit into the memory of "
@@ -225,9 +225,9 @@ _LENGTHS_COMPILED = 8
 runs eagerly.
 """
 _NO_COMPILER = (
-    "compile=True needs a C++ compiler on a CPU and none was found (looked for {}); "
-    "install one (apt install g++, or conda install cxx-compiler), name it in the "
-    "environment variable CXX, or leave compile= out"
+    "``compile=True`` needs a C++ compiler on a CPU and none was found (looked for "
+    "{}); install one (apt install g++, or conda install cxx-compiler), name it in the "
+    "environment variable CXX, or leave ``compile=`` out"
 )
 
 
@@ -247,8 +247,8 @@ def forward_pass(
     """
     if channels_last and compiled:
         msg = (
-            "channels_last=True and compile=True exclude each other: a compiler lays "
-            "memory out itself; choose one"
+            "``channels_last=True`` and ``compile=True`` exclude each other: a "
+            "compiler lays memory out itself; choose one"
         )
         raise PredictorError(msg)
     if compiled:
@@ -276,7 +276,7 @@ class ChannelsLast:
             answer = self.module(x)
         if not turning.convolutions:
             msg = (
-                "channels_last=True found no one-dimensional convolution in the "
+                "``channels_last=True`` found no one-dimensional convolution in the "
                 "forward pass that it could run in that layout (a scripted network "
                 "hides its own); leave it out"
             )
@@ -303,8 +303,8 @@ class Compiled:
         self._shapes.add(x.shape)
         if len(self._shapes) > _LENGTHS_COMPILED:
             msg = (
-                f"compile=True serves {_LENGTHS_COMPILED} lengths of sequence, one compilation "
-                "each; leave it out for more"
+                f"``compile=True`` serves {_LENGTHS_COMPILED} lengths of sequence, one "
+                "compilation each; leave it out for more"
             )
             raise PredictorError(msg)
         try:
@@ -317,8 +317,8 @@ class Compiled:
             ):
                 raise
             msg = (
-                "compile=True: torch.compile cannot compile this network "
-                f"({first_line(error)}); leave compile= out"
+                "``compile=True``: torch.compile cannot compile this network "
+                f"({first_line(error)}); leave ``compile=`` out"
             )
             raise PredictorError(msg) from error
 
@@ -467,16 +467,16 @@ def read_columns(
     if isinstance(value, Mapping):
         if heads is not None:
             raise PredictorError(
-                "heads= names the columns of a tensor, but the network returns "
-                f"{describe_output(value)}; pick keys with tasks="
+                "``heads=`` names the columns of a tensor, but the network returns "
+                f"{describe_output(value)}; pick keys with ``tasks=``"
             )
         names = as_distinct_names(list(value), "key") if tasks is None else tasks
         missing = [name for name in names if name not in value]
         if missing:
             msg = (
                 f"the network's output has no key {quoted(missing[0])}; it returns "
-                f"{describe_output(value)}. tasks= names keys; a number that is read "
-                "out of one is given by reduce=, such as reduce=lambda y: "
+                f"{describe_output(value)}. ``tasks=`` names keys; a number that is "
+                "read out of one is given by ``reduce=``, such as reduce=lambda y: "
                 f"y[{quoted(next(iter(value)))}].flatten(1).sum(1)"
             )
             raise PredictorError(msg)
@@ -498,7 +498,7 @@ def reduced_output(
         reduced = output if reduce is None else reduce(output)
         if not isinstance(reduced, np.ndarray):
             return reduced
-        what = "reduce= gives" if reduce is not None else "the network's output is"
+        what = "``reduce=`` gives" if reduce is not None else "the network's output is"
         given = "" if reduce is not None else "give reduce=torch.from_numpy, or "
         raise PredictorError(
             f"{what} a numpy array {reduced.shape}, and TorchPredictor reads tensors; "
@@ -508,7 +508,7 @@ def reduced_output(
         raise
     except Exception as error:
         msg = (
-            f"reduce= failed on the network's output, {describe_output(output)}: "
+            f"``reduce=`` failed on the network's output, {describe_output(output)}: "
             f"{first_line(error)}"
         )
         raise PredictorError(msg) from error
@@ -530,8 +530,8 @@ def _one_column(value: object, n_rows: int, key: str) -> torch.Tensor:
 def _as_table(value: object, n_rows: int, what: str) -> torch.Tensor:
     if isinstance(value, torch.Tensor) and value.layout is not torch.strided:
         msg = (
-            f"{what} is a sparse tensor ({value.layout}); give reduce=, for example "
-            "reduce=lambda y: y.to_dense()"
+            f"{what} is a sparse tensor ({value.layout}); give ``reduce=``, for "
+            "example reduce=lambda y: y.to_dense()"
         )
         raise PredictorError(msg)
     if (

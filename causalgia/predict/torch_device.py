@@ -85,8 +85,8 @@ def choose_device(
         torch.zeros(1, device=chosen)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         msg = (
-            f"device={quoted(str(device))} cannot be used here; available: "
-            f"{', '.join(_available())} (or device='auto')"
+            f"``device={quoted(str(device))}`` cannot be used here; available: "
+            f"{', '.join(_available())} (or ``device='auto'``)"
         )
         raise PredictorError(msg) from error
     return chosen
@@ -109,7 +109,7 @@ def device_of_worker(k: int, n_devices: int) -> str:
     if n_devices < 1 or k < 0:
         msg = (
             f"worker {k} of a machine with {n_devices} GPUs has none; count workers "
-            "from 0, or use device='cpu'"
+            "from 0, or use ``device='cpu'``"
         )
         raise PredictorError(msg)
     return f"cuda:{k % n_devices}"
@@ -134,8 +134,8 @@ def worker_number() -> int | None:
         return int(name) if name.isdecimal() else None
     if not value.isdecimal():
         msg = (
-            f"CAUSALGIA_WORKER={quoted(value)} must be a worker's number, counted from "
-            "0"
+            f"``CAUSALGIA_WORKER={quoted(value)}`` must be a worker's number, counted "
+            "from 0"
         )
         raise PredictorError(msg)
     return int(value)
@@ -176,8 +176,8 @@ def input_dtype(
         found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
         if not isinstance(found, torch.dtype) or not found.is_floating_point:
             msg = (
-                f"dtype={quoted(dtype)} is not a floating torch dtype; use 'float32' "
-                "or 'float64'"
+                f"``dtype={quoted(dtype)}`` is not a floating torch dtype; use "
+                "'float32' or 'float64'"
             )
             raise PredictorError(msg)
         return found
@@ -193,7 +193,7 @@ def input_dtype(
     if own in HALF:
         msg = (
             f"the network's weights are {own}: {NOT_CANCELLED}; use module.float(), or "
-            f"accept it with dtype={quoted(str(own).removeprefix('torch.'))}"
+            f"accept it with ``dtype={quoted(str(own).removeprefix('torch.'))}``"
         )
         raise PredictorError(msg)
     return own
@@ -245,8 +245,8 @@ class _Switches:
         with self._turning:
             if threading.get_ident() in self._inside and tf32 != self._tf32:
                 msg = (
-                    f"a network with tf32={self._tf32} asks one with tf32={tf32}; give "
-                    "both the same"
+                    f"a network with ``tf32={self._tf32}`` asks one with "
+                    f"``tf32={tf32}``; give both the same"
                 )
                 raise PredictorError(msg)
             self._turning.wait_for(lambda: not self._inside or tf32 == self._tf32)
@@ -308,7 +308,7 @@ def in_full_precision(forward: Callable[[], Value]) -> Value:
         msg = (
             f"the network computes in {name} inside its forward pass (autocast, or "
             f".to({name})): {NOT_CANCELLED}; take that out, or accept it with "
-            "dtype='float32' (the dtype of its input) given explicitly"
+            "``dtype='float32'`` (the dtype of its input) given explicitly"
         )
         raise PredictorError(msg)
     return value
@@ -425,9 +425,9 @@ def lock_of(module: torch.nn.Module) -> threading.RLock:
 
 
 _COPY = (
-    "what it holds beside tensors and layers (a lock, a file, a hook) it must make anew "
-    "in __deepcopy__(self, memo), or build in forward; a trial and method='ism' need no "
-    "copy"
+    "what it holds beside tensors and layers (a lock, a file, a hook) it must make "
+    "anew in __deepcopy__(self, memo), or build in forward; a trial and "
+    "``method='ism'`` need no copy"
 )
 
 

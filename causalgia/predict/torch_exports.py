@@ -56,15 +56,15 @@ def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
     """
     if not isinstance(predictor, TorchPredictor):
         raise PredictorError(
-            f"{type(predictor).__name__} gives no gradients; method='ism', 'occlusion' "
-            "and 'shapley' need answers alone, and a network in PyTorch is wrapped by "
-            "cg.TorchPredictor"
+            f"{type(predictor).__name__} gives no gradients; ``method='ism'``, "
+            "'occlusion' and 'shapley' need answers alone, and a network in PyTorch is "
+            "wrapped by ``cg.TorchPredictor``"
         )
     if predictor.dims != ("task",):
         raise PredictorError(
             "the predictor answers with a dim position, and a map is of one number for "
-            "each task; read windows of the track out: cg.TorchPredictor(..., track=, "
-            "reduce=[cg.Window('TSS', -50, 50)])"
+            "each task; read windows of the track out: ``cg.TorchPredictor(..., "
+            "track=, reduce=[cg.Window('TSS', -50, 50)])``"
         )
 
     def answers(one_hot: torch.Tensor) -> torch.Tensor:

@@ -209,8 +209,8 @@ class TorchPredictor(SinglePredictor):
         if missing:
             known = quoted(list(self.heads or ()))
             raise PredictorError(
-                f"task {quoted(missing[0])} is not among heads={known}; tasks= picks "
-                "heads by name"
+                f"task {quoted(missing[0])} is not among ``heads={known}``; ``tasks=`` "
+                "picks heads by name"
             )
         self.module = module
         self.dtype = input_dtype(module, dtype)
@@ -648,7 +648,7 @@ class TorchPredictor(SinglePredictor):
             self.module(x[:1].transpose(1, 2).contiguous())
         except (Exception, SystemExit):
             return ""
-        return f"It takes {shape_in_words(other)}: give layout={quoted(other)}"
+        return f"It takes {shape_in_words(other)}: give ``layout={quoted(other)}``"
 
     def _one_hot(self, tokens: torch.Tensor) -> torch.Tensor:
         order = torch.tensor(self._order, dtype=torch.uint8, device=tokens.device)

@@ -162,14 +162,14 @@ class Window:
             is_whole(self.start) and is_whole(self.stop) and self.start < self.stop
         ):
             raise PredictorError(
-                f"window {quoted(self.name)}: start={quoted(self.start)}, "
-                f"stop={quoted(self.stop)}; give two whole numbers of bp, the first "
-                "position and the one after the last"
+                f"window {quoted(self.name)}: ``start={quoted(self.start)}``, "
+                f"``stop={quoted(self.stop)}``; give two whole numbers of bp, the "
+                "first position and the one after the last"
             )
         if self.reduce not in get_args(Reduction):
             raise PredictorError(
-                f"window {quoted(self.name)}: reduce={quoted(self.reduce)} is not one "
-                f"of {', '.join(map(quoted, get_args(Reduction)))}"
+                f"window {quoted(self.name)}: ``reduce={quoted(self.reduce)}`` is not "
+                f"one of {', '.join(map(quoted, get_args(Reduction)))}"
             )
 
     def bins(self, track: Track, n: int) -> slice:
@@ -185,7 +185,7 @@ class Window:
             raise PredictorError(
                 f"window {quoted(self.name)}: {self.start} to {self.stop} bp leaves "
                 f"the track, which has positions {first} to {last} "
-                f"(origin={track.origin}, {n:,} bins of {track.bin} bp); move the "
+                f"(``origin={track.origin}``, {n:,} bins of {track.bin} bp); move the "
                 "window, or say where position 0 is: Track(origin=)"
             )
         for end in (self.start, self.stop):
@@ -218,8 +218,8 @@ def split_reduce(
     """
     if track is not None and not isinstance(track, Track):
         raise PredictorError(
-            f"track={quoted(track)} is not a Track; write track=cg.Track(axis=-1, "
-            "origin=0, bin=1)"
+            f"``track={quoted(track)}`` is not a Track; write "
+            "``track=cg.Track(axis=-1, origin=0, bin=1)``"
         )
     if isinstance(reduce, Window):
         reduce = (reduce,)
@@ -231,16 +231,16 @@ def split_reduce(
         or not all(isinstance(one, Window) for one in reduce)
     ):
         raise PredictorError(
-            f"reduce={quoted(reduce)} is neither a function of the network's output "
-            "nor windows of a track, such as reduce=[cg.Window('TSS', -50, 50, "
-            "reduce='log sum')]"
+            f"``reduce={quoted(reduce)}`` is neither a function of the network's "
+            "output nor windows of a track, such as reduce=[``cg.Window('TSS', -50, "
+            "50, reduce='log sum')``]"
         )
     windows = tuple(reduce)
     if track is None:
         raise PredictorError(
             f"window {quoted(windows[0].name)} reads a track, and the predictor has "
-            "none; say which axis of the output it is: track=cg.Track(axis=-1, "
-            "origin=...)"
+            "none; say which axis of the output it is: ``track=cg.Track(axis=-1, "
+            "origin=...)``"
         )
     names = [window.name for window in windows]
     twice = next((name for name in names if names.count(name) > 1), None)
@@ -351,7 +351,8 @@ class TrackAnswers:
             raise PredictorError(
                 f"the network answers a track of {n_positions} positions after one of "
                 f"{self.n_positions}; the arms of a trial need tracks of one length: "
-                "use interventions that keep the length (cg.Embed, not cg.Insert)"
+                "use interventions that keep the length (``cg.Embed``, not "
+                "``cg.Insert``)"
             )
         if self.tasks is None:
             self._check_opposite(names)

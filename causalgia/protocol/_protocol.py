@@ -193,14 +193,15 @@ class Protocol:
                 "none was given" if planned is None else f"not {type(planned).__name__}"
             )
             raise DesignError(
-                f"Protocol(design, analysis): {what}: give a cg.Analysis(control=, "
-                "rope=)"
+                f"Protocol(design, analysis): {what}: give a ``cg.Analysis(control=, "
+                "rope=)``"
             )
         requested = planned.asking(design.analysis_fields)
         if not requested.asks:
             raise DesignError(
-                "the analysis of a protocol asks for no contrasts: say control=, "
-                "contrasts= or interaction= in cg.Analysis, or contrasts= in cg.Design"
+                "the analysis of a protocol asks for no contrasts: say ``control=``, "
+                "``contrasts=`` or ``interaction=`` in ``cg.Analysis``, or "
+                "``contrasts=`` in ``cg.Design``"
             )
         facts = _predictor_facts(predictor)
         check_analysis(requested, design, facts["tasks"])
@@ -752,7 +753,7 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
     if isinstance(predictor, str):
         if not (predictor.removesuffix("~").isalnum() and predictor.isascii()):
             raise PredictorError(
-                f"predictor={quoted(predictor)} is not a fingerprint: give "
+                f"``predictor={quoted(predictor)}`` is not a fingerprint: give "
                 "predictor.fingerprint, or the predictor itself"
             )
         unknown: dict[str, Any] = {
@@ -763,9 +764,9 @@ def _predictor_facts(predictor: object) -> dict[str, Any]:
         return {"predictor_fingerprint": predictor, **unknown}
     if not isinstance(predictor, Predictor):
         raise PredictorError(
-            f"predictor={shown(predictor)} is not a predictor: wrap it, such as "
-            "cg.FunctionPredictor(f, tasks=[...], scale=...), or give the fingerprint "
-            "of one"
+            f"``predictor={shown(predictor)}`` is not a predictor: wrap it, such as "
+            "``cg.FunctionPredictor(f, tasks=[...], scale=...)``, or give the "
+            "fingerprint of one"
         )
     return {
         "predictor_fingerprint": predictor.fingerprint,
@@ -811,7 +812,7 @@ def _as_rule_text(until: object) -> str | None:
     if not isinstance(until, Precision | Decided):
         raise DesignError(
             argument="until",
-            need="takes cg.Precision(half_width=) or cg.Decided(rope=), not "
+            need="takes ``cg.Precision(half_width=)`` or ``cg.Decided(rope=)``, not "
             f"{quoted(until)}",
         )
     text = until.stored_text()
@@ -851,5 +852,5 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
     ) as error:
         raise ProtocolError(
             f"until = {quoted(text)} is not a stopping rule that can be written down; "
-            "give cg.Precision or cg.Decided with numbers and text"
+            "give ``cg.Precision`` or ``cg.Decided`` with numbers and text"
         ) from error

@@ -215,8 +215,8 @@ def verify(
             else ""
         )
         raise ProtocolError(
-            "verify takes the lock first, as a path or a locked cg.Protocol, not "
-            f"{type(lock).__name__}{swapped}: cg.verify('lock.toml', outcomes)"
+            "verify takes the lock first, as a path or a locked ``cg.Protocol``, not "
+            f"{type(lock).__name__}{swapped}: ``cg.verify('lock.toml', outcomes)``"
         )
     protocol = path if isinstance(path, Protocol) else Protocol.read(path)
     if protocol.locked is None:
@@ -234,7 +234,7 @@ def verify(
     if not isinstance(results, str | os.PathLike):
         raise OutcomesError(
             "verify takes a Dataset of a trial or the folder of its results, not "
-            f"{type(results).__name__}: cg.verify('lock.toml', outcomes)"
+            f"{type(results).__name__}: ``cg.verify('lock.toml', outcomes)``"
         )
     folder = Path(results)
     found: dict[str, xr.Dataset] = {}

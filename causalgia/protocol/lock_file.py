@@ -171,7 +171,7 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
 
 _LOCK_CURE = (
     "take the copy that was registered, or write a new lock with `causalgia lock` or "
-    "cg.Protocol(...).lock(path)"
+    "``cg.Protocol(...).lock(path)``"
 )
 
 

@@ -279,7 +279,7 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
         return list(CHECKS)
     if not isinstance(checks, Iterable):
         raise DesignError(
-            f"checks={quoted(checks)} is not a list of names; give one, such as "
+            f"``checks={quoted(checks)}`` is not a list of names; give one, such as "
             "['beyond_placebos']"
         )
     given = [checks] if isinstance(checks, str) else list(checks)
@@ -288,9 +288,9 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
         if not isinstance(name, str) or name not in CHECKS:
             known = list(CHECKS)
             near = nearest(str(name), known) or f"; use one of {', '.join(known)}"
-            raise DesignError(f"checks={quoted(name)} is not a check{near}")
+            raise DesignError(f"``checks={quoted(name)}`` is not a check{near}")
     if not names:
-        raise DesignError("checks= names no check; leave it out for all")
+        raise DesignError("``checks=`` names no check; leave it out for all")
     return list(dict.fromkeys(names))
 
 

@@ -168,13 +168,13 @@ class Claim:
         if self.outcomes.sizes["unit"] < 2:
             raise OutcomesError(
                 "the trial has 1 unit, whose effect has no standard error; run it with "
-                "more, n_units=100"
+                "more, ``n_units=100``"
             )
         if self.predictor is not None and not isinstance(self.predictor, Predictor):
             raise PredictorError(
-                f"predictor={quoted(self.predictor)} is not a predictor; give the one "
-                "of the trial, such as a cg.TorchPredictor, or None for the checks "
-                "that predict nothing"
+                f"``predictor={quoted(self.predictor)}`` is not a predictor; give the "
+                "one of the trial, such as a ``cg.TorchPredictor``, or None for the "
+                "checks that predict nothing"
             )
         expected = about(self.outcomes, None).predictor_fingerprint
         if self.predictor is not None and expected not in (
@@ -198,7 +198,7 @@ class Claim:
             if self.motifs is not None:
                 motifs_with_thresholds(self.motifs, None)
         except CausalgiaError as error:
-            raise error.at("motifs=...", error=DesignError) from error
+            raise error.at("``motifs=...``", error=DesignError) from error
         if self.positive is None:
             return
         try:
@@ -212,7 +212,9 @@ class Claim:
         except CausalgiaError as error:
             cure = f"name a motif with {N_PLACEBOS} other orders of its letters"
             raise error.at(
-                f"positive={quoted(self.positive)}", then=f"; {cure}", error=DesignError
+                f"``positive={quoted(self.positive)}``",
+                then=f"; {cure}",
+                error=DesignError,
             ) from error
 
     @cached_property
@@ -379,8 +381,9 @@ class Claim:
             n = max(n, least)
         if n < least:
             raise NotApplicableError(
-                f"it takes {least * a_unit:,} predictions, beyond its {100 * share:.0f} % of "
-                f"the trial's {self.budget:,}; ask for it by name: checks=[...]"
+                f"it takes {least * a_unit:,} predictions, beyond its "
+                f"{100 * share:.0f} % of the trial's {self.budget:,}; ask for it by "
+                "name: ``checks=[...]``"
             )
         if self.shared.get("only needed"):
             raise NeededPredictions(n * a_unit)
@@ -415,7 +418,7 @@ class Claim:
         if self.units is None:
             raise NotApplicableError(
                 "the units of the trial cannot be drawn again from its seed; run it "
-                "with rng= a whole number"
+                "with ``rng=`` a whole number"
             )
         return self.units
 
@@ -472,11 +475,11 @@ class Claim:
         try:
             found = as_sequences(self.real)
         except SequenceError as error:
-            raise error.at("real=...", error=DesignError) from error
+            raise error.at("``real=...``", error=DesignError) from error
         if self.design is not None and found.length != self.design.null.length:
             raise DesignError(
-                f"real= has sequences of {found.length} bp and the backgrounds have "
-                f"{self.design.null.length}; cut them alike"
+                f"``real=`` has sequences of {found.length} bp and the backgrounds "
+                f"have {self.design.null.length}; cut them alike"
             )
         return found
 

@@ -383,7 +383,7 @@ def _other_nulls(claim: Claim, design: Design) -> dict[str, NullModel]:
     real = claim.real_sequences
     if real is None:
         raise NotApplicableError(
-            "no real sequences were given to make other null models of: real="
+            "no real sequences were given to make other null models of: ``real=``"
         )
     made: dict[str, Any] = {
         "dinucleotide shuffles": lambda: DinucleotideShuffle(of=real),

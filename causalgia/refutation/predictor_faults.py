@@ -367,7 +367,8 @@ def _beside_copies(claim: Claim) -> list[Finding]:
     claimed, predictor = claim.check_claimed(), claim.check_predictor()
     if not _is_network(predictor):
         raise NotApplicableError(
-            "it shuffles the parameters of one network of layers, a cg.TorchPredictor"
+            "it shuffles the parameters of one network of layers, a "
+            "``cg.TorchPredictor``"
         )
     from causalgia.attribution import randomized
 
@@ -483,7 +484,7 @@ def _members(claim: Claim) -> list[Finding]:
 
     if "model" not in claim.outcomes["outcome"].dims:
         raise NotApplicableError(
-            "there is one predictor; run the trial on a cg.Ensemble of retrained "
+            "there is one predictor; run the trial on a ``cg.Ensemble`` of retrained "
             "networks"
         )
     claimed = claim.check_claimed()

@@ -103,7 +103,7 @@ def encode(
     """
     if not isinstance(strings, Iterable):
         raise SequenceError(
-            f"strings={quoted(strings)} is not a sequence; give one string such as "
+            f"``strings={quoted(strings)}`` is not a sequence; give one string such as "
             "'ACGT', or a list of such"
         )
     records = [strings] if isinstance(strings, str) else list(strings)
@@ -157,8 +157,8 @@ def stack_letters(
         msg = (
             f"{_source_prefix(source)}record {quoted(names[odd])} has {lengths[odd]} "
             f"letters and record {quoted(names[0])} has {first}; cut all to one "
-            f"length: length={lengths.min()} takes the middle of each (read_fasta, "
-            "cg.sequences.middle_windows), or give windows of a genome (from_bed)"
+            f"length: ``length={lengths.min()}`` takes the middle of each (read_fasta, "
+            "``cg.sequences.middle_windows``), or give windows of a genome (from_bed)"
         )
         raise SequenceError(msg)
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
@@ -182,7 +182,9 @@ def letter_tokens(
         If letters are to be drawn and `rng` is missing.
     """
     if ambiguous not in ("refuse", "draw"):
-        msg = f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse' or 'draw'"
+        msg = (
+            f"``ambiguous={quoted(ambiguous)}`` is not a choice; use 'refuse' or 'draw'"
+        )
         raise SequenceError(msg)
     key = root_key(rng) if ambiguous == "draw" else None  # type: ignore[arg-type]  # None is root_key's to refuse
     codes = CODES[letters]
@@ -217,8 +219,8 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
     is_ambiguous = _is_iupac(letter)
     if is_ambiguous:
         cure = (
-            "drop the record, or choose ambiguous='draw' with rng= (in encode, "
-            "cg.read_sequences or from_bed; in a trial file of = {file = 'x.fa', "
+            "drop the record, or choose ``ambiguous='draw'`` with ``rng=`` (in encode, "
+            "``cg.read_sequences`` or from_bed; in a trial file of = {file = 'x.fa', "
             "ambiguous = 'draw'}; --ambiguous draw) to draw it uniformly from "
             f"{IUPAC[letter.upper()]}"
         )
@@ -294,8 +296,8 @@ def channel_order(alphabet: str) -> tuple[int, int, int, int]:
     letters = alphabet.upper().replace("U", "T")
     if sorted(letters) != sorted(BASES):
         msg = (
-            f"alphabet={quoted(alphabet)} is not an arrangement of the four letters A, "
-            "C, G, T (or U)"
+            f"``alphabet={quoted(alphabet)}`` is not an arrangement of the four "
+            "letters A, C, G, T (or U)"
         )
         raise SequenceError(msg)
     a, b, c, d = (BASES.index(letter) for letter in letters)
@@ -359,7 +361,7 @@ def tokens(
     if array.ndim not in (2, 3) or array.shape[axis] != 4:
         msg = (
             f"one-hot of shape {array.shape} has no 4 channels where "
-            f"layout={quoted(layout)} puts them"
+            f"``layout={quoted(layout)}`` puts them"
         )
         raise SequenceError(msg)
     hot = array == 1
@@ -379,8 +381,8 @@ def tokens(
 def _channel_axis(layout: str) -> int:
     if layout not in ("NCL", "NLC"):
         msg = (
-            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length) or "
-            "'NLC' for (n, length, 4)"
+            f"``layout={quoted(layout)}`` is not a choice; use 'NCL' for (n, 4, "
+            "length) or 'NLC' for (n, length, 4)"
         )
         raise SequenceError(msg)
     return -2 if layout == "NCL" else -1

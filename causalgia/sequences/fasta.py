@@ -276,8 +276,8 @@ def as_sequences(of: Source) -> Sequences:
         if of.ambiguous is not None:
             at = int((of.ambiguous > 0).any(axis=1).argmax())
             raise SequenceError(
-                f"sequence {quoted(of.names[at])} has letters that are not bases, which "
-                "only shuffles and discover accept, with keep_n=True"
+                f"sequence {quoted(of.names[at])} has letters that are not bases, "
+                "which only shuffles and discover accept, with ``keep_n=True``"
             )
         return of
     if isinstance(of, str):
@@ -306,7 +306,7 @@ def as_sequences(of: Source) -> Sequences:
             msg = (
                 f"an array of shape {array.shape} and type {array.dtype} looks "
                 "one-hot; give tokens (n, length): "
-                f"cg.sequences.tokens({given}{', layout=' + quoted('NLC') if last else ''}) "
+                f"``cg.sequences.tokens({given}{', layout=' + quoted('NLC') if last else ''})`` "
                 "makes them"
             )
             raise SequenceError(msg)
@@ -317,8 +317,8 @@ def as_sequences(of: Source) -> Sequences:
     ):
         return _from_strings(list(of))
     msg = (
-        f"of= cannot be {type(of).__name__}; give strings, the path of a FASTA file, "
-        "or an array of tokens (n, length)"
+        f"``of=`` cannot be {type(of).__name__}; give strings, the path of a FASTA "
+        "file, or an array of tokens (n, length)"
     )
     raise SequenceError(msg)
 
@@ -412,8 +412,8 @@ def read_letters(
     """
     if ambiguous not in get_args(ReadAmbiguous):
         raise SequenceError(
-            f"ambiguous={quoted(ambiguous)} is not a choice; use 'refuse', 'draw' or "
-            "'keep'"
+            f"``ambiguous={quoted(ambiguous)}`` is not a choice; use 'refuse', 'draw' "
+            "or 'keep'"
         )
     keep = ambiguous == "keep"
     tokens = letter_tokens(
@@ -533,8 +533,8 @@ def read_fasta(
     """
     if not isinstance(path, str | PathLike):
         raise SequenceError(
-            f"path={quoted(path)} is not a path; give that of one FASTA file, such as "
-            "'peaks.fa'"
+            f"``path={quoted(path)}`` is not a path; give that of one FASTA file, such "
+            "as 'peaks.fa'"
         )
     return _read_records(path, length, ambiguous, rng, skip)
 
@@ -602,8 +602,8 @@ def middle_windows(of: Source, length: int) -> Sequences:
     odd = next((x for x in strings if not isinstance(x, str)), None)
     if odd is not None:
         raise SequenceError(
-            f"of= has {quoted(odd)}, which is not a string; give strings, a mapping "
-            "from names to strings, or the path of a FASTA file"
+            f"``of=`` has {quoted(odd)}, which is not a string; give strings, a "
+            "mapping from names to strings, or the path of a FASTA file"
         )
     labels = range(len(strings)) if names is None else names
     cure = "take a smaller one, or leave that sequence out"
@@ -621,8 +621,8 @@ def _middles(
     short = next((i for i, x in enumerate(records) if len(x) < length), None)
     if short is not None:
         raise SequenceError(
-            f"{place}record {quoted(names[short])} has {len(records[short]):,} letters, "
-            f"and length= is {length:,}; {cure}"
+            f"{place}record {quoted(names[short])} has {len(records[short]):,} "
+            f"letters, and ``length=`` is {length:,}; {cure}"
         )
     return [x[(at := len(x) // 2 - length // 2) : at + length] for x in records]
 
@@ -849,14 +849,15 @@ def _raise_no_header(lead: bytes, source: str) -> NoReturn:
     words = line.split()
     if len(words) >= 3 and words[1].isdigit() and words[2].isdigit():
         what = (
-            "looks like BED: cg.read_sequences(path, genome=, length=) cuts its windows"
+            "looks like BED: ``cg.read_sequences(path, genome=, length=)`` cuts its "
+            "windows"
         )
     elif re.match(rb"@(HD|SQ|RG|PG|CO)\t", line):
         what = "looks like SAM: 'samtools fasta' converts it"
     else:
         begins = {
             b"@": "looks like FASTQ: convert it to FASTA",
-            b"MEME": "looks like motifs: cg.read_patterns(path) reads them",
+            b"MEME": "looks like motifs: ``cg.read_patterns(path)`` reads them",
         }
         what = next(
             (kind for head, kind in begins.items() if line.startswith(head)),

@@ -448,12 +448,12 @@ def read_bed(
     """
     if not is_whole(length) or not 1 <= length < 2**62:
         msg = (
-            f"length={quoted(length)}: windows have a whole number of bases, at least "
-            "1 and at most a chromosome's"
+            f"``length={quoted(length)}``: windows have a whole number of bases, at "
+            "least 1 and at most a chromosome's"
         )
         raise SequenceError(msg)
     if center not in ("middle", "summit"):
-        msg = f"center={quoted(center)} is not a choice; use 'middle' or 'summit'"
+        msg = f"``center={quoted(center)}`` is not a choice; use 'middle' or 'summit'"
         raise SequenceError(msg)
     text = read_text(path)
     check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
@@ -487,7 +487,7 @@ def read_bed(
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
     summits = (
-        ", or give center='summit' if they are several summits of one peak"
+        ", or give ``center='summit'`` if they are several summits of one peak"
         if center == "middle"
         else ""
     )
@@ -570,14 +570,14 @@ def _summit(columns: list[str], width: int) -> int:
     if len(columns) < 10:
         msg = (
             f"{len(columns)} columns, so no summit (column 10 of narrowPeak); "
-            "use center='middle'"
+            "use ``center='middle'``"
         )
         raise SequenceError(msg)
     summit = parse_int(columns[9], SequenceError, source="summit")
     if not 0 <= summit < width:
         msg = (
             f"summit {summit} is outside the interval of {width} bases (-1: "
-            "not called); " + ways_out("use center='middle'", skip="summit")
+            "not called); " + ways_out("use ``center='middle'``", skip="summit")
         )
         raise SequenceError(msg, code="summit")
     return summit
@@ -590,6 +590,7 @@ def _strand(columns: list[str]) -> Literal["+", "-"]:
     if strand == "-":
         return "-"
     msg = (
-        f"strand {quoted(strand)} is neither '+' nor '-' (column 6); use stranded=False"
+        f"strand {quoted(strand)} is neither '+' nor '-' (column 6); use "
+        "``stranded=False``"
     )
     raise SequenceError(msg)

@@ -155,7 +155,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
             if name is None
             else f"{len(chosen)} motifs called {quoted(name)}"
         )
-        msg = f"{path}: has {flaw}; choose one with name=: {shown}"
+        msg = f"{path}: has {flaw}; choose one with ``name=``: {shown}"
         raise SequenceError(msg)
     return chosen[0]
 
@@ -163,7 +163,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
 def _check_no_name(name: str | None, what: str) -> None:
     if name is not None:
         msg = (
-            f"name={quoted(name)} chooses a motif of a file, or names a table's; "
+            f"``name={quoted(name)}`` chooses a motif of a file, or names a table's; "
             f"{what} is neither: leave it out"
         )
         raise SequenceError(msg)
@@ -341,8 +341,8 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
     )
     if taxon is not None and taxon not in known:
         msg = (
-            f"taxon={quoted(taxon)}; {release} has {', '.join(known)}; None searches "
-            "them all"
+            f"``taxon={quoted(taxon)}``; {release} has {', '.join(known)}; None "
+            "searches them all"
         )
         raise SequenceError(msg)
     identified = _IDENTIFIER.fullmatch(what)
@@ -358,7 +358,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
             shown = ", ".join(x.identifier for x in versions)
             msg = (
                 f"{quoted(what)} is not in {release}, which has {shown}; give one of "
-                "them, or another release="
+                "them, or another ``release=``"
             )
             raise SequenceError(msg)
         return found[0]
@@ -371,7 +371,7 @@ def find_profile(what: str, *, taxon: str | None, release: str) -> Profile | Non
         names = ", ".join(x.place for x in found)
         raise SequenceError(
             f"{quoted(what)} names factors of several taxa: {names}; give one "
-            "identifier, or taxon="
+            "identifier, or ``taxon=``"
         )
     return found[0] if found else None  # that of the lowest accession
 
@@ -384,7 +384,9 @@ def raise_unknown_name(what: str, *, taxon: str | None, release: str) -> NoRetur
     among = "" if taxon is None else f" among {taxon}"
     near = _near(what, taxon, release, widely=not elsewhere)
     known = (
-        [f"it names {elsewhere}: give an identifier, or taxon="] if elsewhere else []
+        [f"it names {elsewhere}: give an identifier, or ``taxon=``"]
+        if elsewhere
+        else []
     )
     cure = (
         "; ".join([*known, *([f"did you mean {near}?"] if near else [])])
@@ -544,11 +546,13 @@ def named_motifs(motifs: Mapping[str, Any] | str | PathLike[str]) -> dict[str, M
         named = {str(name): motif(of) for name, of in motifs.items()}
     else:
         raise SequenceError(
-            f"motifs={quoted(motifs)} is neither a dict, name -> motif, nor the path "
-            "of a MEME file, nor 'JASPAR'"
+            f"``motifs={quoted(motifs)}`` is neither a dict, name -> motif, nor the "
+            "path of a MEME file, nor 'JASPAR'"
         )
     if not named:
-        raise SequenceError("motifs= has no motif; leave it out, or give one or more")
+        raise SequenceError(
+            "``motifs=`` has no motif; leave it out, or give one or more"
+        )
     return named
 
 
@@ -565,10 +569,11 @@ def _pyjaspar(what: str = "") -> Any:
     except ImportError as error:
         is_string = what.isascii() and what and set(what.upper()) <= set(IUPAC)
         instead = (
-            f"as a string of IUPAC letters it is cg.sequences.Motif.from_iupac({quoted(what)})"
+            "as a string of IUPAC letters it is "
+            f"``cg.sequences.Motif.from_iupac({quoted(what)})``"
             if is_string
-            else "a motif can also be a string, cg.motif('AGATAAG'), or a file, "
-            "cg.motif('gata1.meme')"
+            else "a motif can also be a string, ``cg.motif('AGATAAG')``, or a file, "
+            "``cg.motif('gata1.meme')``"
         )
         raise MissingExtraError(
             f"{quoted(what) if what else 'JASPAR'} is looked up in pyjaspar, which is "
@@ -596,7 +601,7 @@ def as_release(release: str | None, what: str = "") -> str:
         return str(pyjaspar.JASPAR_LATEST_RELEASE)
     if release not in pyjaspar.jaspar_releases:
         msg = (
-            f"release={quoted(release)}; pyjaspar {pyjaspar.__version__} has "
+            f"``release={quoted(release)}``; pyjaspar {pyjaspar.__version__} has "
             f"{', '.join(pyjaspar.jaspar_releases)}"
         )
         raise SequenceError(msg)

@@ -71,13 +71,13 @@ def strength_ladder(
     best = int(steps.max(axis=1).sum())
     if not is_whole(n_steps) or n_steps < 2:
         msg = (
-            f"n_steps={quoted(n_steps)}; a ladder has a whole number of strings, at "
-            "least 2"
+            f"``n_steps={quoted(n_steps)}``; a ladder has a whole number of strings, "
+            "at least 2"
         )
         raise SequenceError(msg)
     if not np.isfinite(weakest) or weakest * PER_BIT >= best:
         msg = (
-            f"motif {quoted(motif.name)}: weakest={quoted(weakest)} bits, and its "
+            f"motif {quoted(motif.name)}: ``weakest={quoted(weakest)}`` bits, and its "
             f"consensus has {best / PER_BIT:g}; give a number below that"
         )
         raise SequenceError(msg)
@@ -92,7 +92,7 @@ def strength_ladder(
                 f"motif {quoted(motif.name)}: no string scores within half a step "
                 f"({apart / 2 / PER_BIT:.3g} bits) of rung {rung}, which aims at "
                 f"{aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: "
-                "ask for fewer strings, or change weakest="
+                "ask for fewer strings, or change ``weakest=``"
             )
             raise SequenceError(msg)
     return tuple(
@@ -235,8 +235,8 @@ def cutoff(motif: Motif, threshold: float) -> int:
     """
     if not is_real(threshold) or not 0 < threshold < 1:
         msg = (
-            f"threshold={quoted(threshold)} is a p-value, above 0 and below 1, such as "
-            "1e-4"
+            f"``threshold={quoted(threshold)}`` is a p-value, above 0 and below 1, "
+            "such as 1e-4"
         )
         raise SequenceError(msg)
     steps = step_scores(motif)
@@ -246,10 +246,10 @@ def cutoff(motif: Motif, threshold: float) -> int:
         # two digits, rounded up, so that the p-value meets it
         unit = 10.0 ** (math.floor(math.log10(least)) - 1)
         msg = (
-            f"motif {quoted(motif.name)} is too short for threshold={threshold:g}: its "
-            f"best string has p-value {least:.3g}; give "
-            f"threshold={math.ceil(least / unit) * unit:.2g}, or scan for its string "
-            f"{quoted(motif.consensus)}"
+            f"motif {quoted(motif.name)} is too short for ``threshold={threshold:g}``: "
+            f"its best string has p-value {least:.3g}; give "
+            f"``threshold={math.ceil(least / unit) * unit:.2g}``, or scan for its "
+            f"string {quoted(motif.consensus)}"
         )
         raise SequenceError(msg)
     return int(steps.min(axis=1).sum()) + int(
@@ -395,7 +395,7 @@ def _iupac_scoring(
     """
     if threshold is not None:
         msg = (
-            f"threshold={quoted(threshold)} is for a motif's score; the string "
+            f"``threshold={quoted(threshold)}`` is for a motif's score; the string "
             f"{quoted(letters)} is found exactly: leave it out"
         )
         raise SequenceError(msg)

@@ -216,7 +216,7 @@ class Motif:
         """
         if not (math.isfinite(base) and base > 1):
             msg = (
-                f"motif {quoted(name)}: base={quoted(base)}; log-odds have a base "
+                f"motif {quoted(name)}: ``base={quoted(base)}``; log-odds have a base "
                 "above 1, such as 2 (bits) or math.e (nats)"
             )
             raise SequenceError(msg)
@@ -325,8 +325,8 @@ class Motif:
         prior = _background(background)
         if not (math.isfinite(pseudocount) and pseudocount >= 0):
             msg = (
-                f"pseudocount={quoted(pseudocount)}; give a finite number that is not "
-                "negative"
+                f"``pseudocount={quoted(pseudocount)}``; give a finite number that is "
+                "not negative"
             )
             raise SequenceError(msg)
         smoothed = (np.array(self.probabilities) + pseudocount * prior) / (
@@ -336,7 +336,7 @@ class Motif:
             at = int(np.argwhere(smoothed <= 0)[0, 0])
             msg = (
                 f"motif {quoted(self.name)}: a base has probability 0 at position "
-                f"{at}; give pseudocount=, such as 0.01"
+                f"{at}; give ``pseudocount=``, such as 0.01"
             )
             raise SequenceError(msg)
         scores: NDArray[np.float64] = np.log2(smoothed / prior)
@@ -801,7 +801,7 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
         sequence = rows and all(set(row.upper()) <= set("ACGTUN") for _, row in rows)
         msg = f"{path}: line {number}: {quoted(head)} " + (
             "is followed by a sequence, and this is a door for motifs: "
-            "cg.read_sequences(path)"
+            "``cg.read_sequences(path)``"
             if sequence
             else f"and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, G, T"
         )
@@ -1060,8 +1060,8 @@ def _of_log_odds(rows: Rows, place: str) -> Rows:
     raise SequenceError(
         f"{place} has negative numbers, as log-odds do, but they do not give "
         "probabilities: with equal base frequencies, those of a position sum to 1 "
-        "neither in nats nor in bits; give counts or probabilities (HOCOMOCO's pcm, say), or "
-        "cg.sequences.Motif.from_pwm(name, rows, background=, base=)"
+        "neither in nats nor in bits; give counts or probabilities (HOCOMOCO's pcm, "
+        "say), or ``cg.sequences.Motif.from_pwm(name, rows, background=, base=)``"
     )
 
 

@@ -113,37 +113,37 @@ def read_patterns(
     """
     if not isinstance(path, str | PathLike):
         raise SequenceError(
-            f"path={quoted(path)} is not a path; give that of one file, such as "
+            f"``path={quoted(path)}`` is not a path; give that of one file, such as "
             "'modisco.h5'"
         )
     if trim is not None and (not is_real(trim) or not 0 <= trim <= 1):
         raise SequenceError(
-            f"trim={quoted(trim)} is not a share of the largest contribution, from 0 "
-            "to 1; such as 0.3"
+            f"``trim={quoted(trim)}`` is not a share of the largest contribution, from "
+            "0 to 1; such as 0.3"
         )
     with open_regular_file(path, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
     if not is_hdf5 and trim is not None:
         raise SequenceError(
-            f"{path}: trim={quoted(trim)} goes with tfmodisco's HDF5, which has "
+            f"{path}: ``trim={quoted(trim)}`` goes with tfmodisco's HDF5, which has "
             "contributions, and this is text; leave it out, and cut a motif by "
-            "cg.sequences.Motif(motif.name, motif.probabilities[1:-1])"
+            "``cg.sequences.Motif(motif.name, motif.probabilities[1:-1])``"
         )
     if not is_hdf5 and is_hit_table(path):
         if (genome is None) == (regions is None):
             raise SequenceError(
-                f"{path}: hits have places and no bases; give genome= (a FASTA file) "
-                "or regions= (FiNeMo's "
+                f"{path}: hits have places and no bases; give ``genome=`` (a FASTA "
+                "file) or ``regions=`` (FiNeMo's "
                 f"regions.npz){', not both' if genome is not None else ''}"
             )
         return hit_motifs(path, genome=genome, regions=regions)
     for name, value in (("genome", genome), ("regions", regions)):
         if value is not None:
             raise SequenceError(
-                f"{path}: {name}= goes with FiNeMo's hits, and "
+                f"{path}: ``{name}=`` goes with FiNeMo's hits, and "
                 f"{'this is HDF5' if is_hdf5 else 'these are none'}: hits.tsv names "
                 "its columns chr, start, end, motif_name, strand, and hits.bed has six "
-                f"and no header; leave {name}= out for motifs"
+                f"and no header; leave ``{name}=`` out for motifs"
             )
     return (
         _read_modisco(Path(path), 0.3 if trim is None else float(trim))
@@ -187,7 +187,7 @@ def _what_else(names: list[str]) -> str:
     if "obs" in names and "var" in names:
         return (
             "is an AnnData file, which holds regions and no motifs; write them as BED "
-            "for cg.read_sequences"
+            "for ``cg.read_sequences``"
         )
     if names and {"shap", "raw"} & set(names):
         return "holds contributions; run tfmodisco on them, and give the file it writes"
@@ -510,7 +510,7 @@ def _in_genome(
             if hit.chromosome in _NO_CHROMOSOME:
                 raise SequenceError(
                     f"{place}: the hit has no chromosome (FiNeMo was given no peaks); "
-                    "give regions=, its regions.npz"
+                    "give ``regions=``, its regions.npz"
                 )
             letters = records.letters(hit.chromosome, hit.start, hit.stop, place=place)
             one_hot = np.eye(5)[np.minimum(CODES[np.frombuffer(letters, np.uint8)], 4)][
@@ -593,7 +593,7 @@ class _Regions:
                 )
                 raise SequenceError(
                     f"{place}: {what} {self.path}; give hits.tsv with its own regions, "
-                    "or genome="
+                    "or ``genome=``"
                 )
             row = self.rows[hit.region]
             placed = hit.chromosome not in _NO_CHROMOSOME
@@ -601,7 +601,7 @@ class _Regions:
                 raise SequenceError(
                     f"{place}: is a place on {quoted(hit.chromosome)}, and {self.path} "
                     "does not say where its regions begin (start); make them with the "
-                    "peaks, or give genome="
+                    "peaks, or give ``genome=``"
                 )
             first = hit.start - (
                 int(self.starts[row]) if placed and self.starts is not None else 0

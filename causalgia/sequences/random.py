@@ -347,8 +347,8 @@ def as_parents(
     rows = np.arange(n_units) if parent is None else np.asarray(parent)
     if parent is None and n_units != n_parents:
         msg = (
-            f"{n_units} units but {n_parents} sequences; give parent=, the row of each "
-            "unit"
+            f"{n_units} units but {n_parents} sequences; give ``parent=``, the row of "
+            "each unit"
         )
         raise SequenceError(msg)
     if rows.shape != (n_units,) or (n_units and rows.dtype.kind not in "iu"):
@@ -442,8 +442,8 @@ def over_rows(
     """
     if threads is not None and threads < 1:
         msg = (
-            f"threads={threads}: at least one thread does the work; leave it out to "
-            "use every core"
+            f"``threads={threads}``: at least one thread does the work; leave it out "
+            "to use every core"
         )
         raise SequenceError(msg)
     wanted = threads if threads is not None else available_cores()

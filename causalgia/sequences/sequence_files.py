@@ -132,7 +132,7 @@ def read_sequences(
     """
     if not isinstance(path, str | PathLike):
         raise SequenceError(
-            f"path={quoted(path)} is not a path; give that of one file, such as "
+            f"``path={quoted(path)}`` is not a path; give that of one file, such as "
             "'peaks.fa'"
         )
     kind = _kind_of_file(path, with_genome=genome is not None)
@@ -149,8 +149,8 @@ def read_sequences(
             continue
         if given and kind != file:
             raise SequenceError(
-                f"{path}: {given[0]}= is for {_SAID[file]}, and this is {_SAID[kind]}; "
-                "leave it out"
+                f"{path}: ``{given[0]}=`` is for {_SAID[file]}, and this is "
+                f"{_SAID[kind]}; leave it out"
             )
     if kind == "FASTA":
         return read_fasta(path, length=length, ambiguous=ambiguous, rng=rng, skip=skip)
@@ -176,8 +176,8 @@ def read_sequences(
         )
         return Sequences(read, names, None, skipped, spelled)
     arguments = {
-        "genome": "genome= (its FASTA file)",
-        "length": "length= (that of the network's input)",
+        "genome": "``genome=`` (its FASTA file)",
+        "length": "``length=`` (that of the network's input)",
     }
     missing = [words for name, words in arguments.items() if of_bed[name] is None]
     if genome is None or length is None:
@@ -218,15 +218,15 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
         )
     if head == _HDF5:
         raise SequenceError(
-            f"{path}: is HDF5, which has no one layout for sequences; cg.read_patterns "
-            "reads the patterns of tfmodisco; of other files take the array "
-            "(h5py.File(path)[name][:]) and give its tokens"
+            f"{path}: is HDF5, which has no one layout for sequences; "
+            "``cg.read_patterns`` reads the patterns of tfmodisco; of other files take "
+            "the array (h5py.File(path)[name][:]) and give its tokens"
         )
     text = text_head(path).lstrip()
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
-            f"{path}: is VCF; cg.sequences.read_variants reads variants, and "
-            "cg.experiments.variants tests them"
+            f"{path}: is VCF; ``cg.sequences.read_variants`` reads variants, and "
+            "``cg.experiments.variants`` tests them"
         )
     lines = (line.split() for line in text.decode("utf-8", "replace").splitlines())
     first = next(
@@ -254,7 +254,7 @@ def _array_name(
             else "one array without a name"
         )
         raise SequenceError(
-            f"{path}: key={quoted(key)} is not there; the file has {held}"
+            f"{path}: ``key={quoted(key)}`` is not there; the file has {held}"
         )
     if key is not None:
         return key
@@ -263,7 +263,7 @@ def _array_name(
     if _OF_FINEMO in arrays:
         return _OF_FINEMO
     raise SequenceError(
-        f"{path}: has the arrays {quoted(sorted(arrays))}; say which by key="
+        f"{path}: has the arrays {quoted(sorted(arrays))}; say which by ``key=``"
     )
 
 
@@ -308,14 +308,14 @@ def as_letters(
         return array.astype(np.uint8)
     if layout not in (None, "NCL", "NLC"):
         raise SequenceError(
-            f"layout={quoted(layout)} is not a choice; use 'NCL' for (n, 4, length), "
-            "'NLC' for (n, length, 4)"
+            f"``layout={quoted(layout)}`` is not a choice; use 'NCL' for (n, 4, "
+            "length), 'NLC' for (n, length, 4)"
         )
     axis = {"NCL": 1, "NLC": 2}.get(str(layout)) or _channel_axis(array.shape, place)
     if array.shape[axis] != 4:
         raise SequenceError(
             f"{place}: shape {array.shape} has no 4 channels where "
-            f"layout={quoted(layout)} puts them"
+            f"``layout={quoted(layout)}`` puts them"
         )
     hot = np.moveaxis(array, axis, 2)
     tokens = np.full(hot.shape[:2], 4, dtype=np.uint8)
@@ -341,7 +341,7 @@ def _channel_axis(shape: tuple[int, ...], place: str) -> int:
     if len(found) == 1:
         return found[0]
     why = (
-        "fits both layouts; say layout='NCL' or layout='NLC'"
+        "fits both layouts; say ``layout='NCL'`` or ``layout='NLC'``"
         if found
         else "has no axis of 4 channels (A, C, G, T)"
     )

@@ -77,13 +77,13 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
             near = nearest(str(reason), known)
             words = ", ".join(map(quoted, known))
             raise SequenceError(
-                f"skip={quoted(reason)} is no reason to leave {what} out"
+                f"``skip={quoted(reason)}`` is no reason to leave {what} out"
                 f"{near or f'; there are {words}'}"
             )
     return frozenset(known if everything else chosen)
 
 
-_TAKES_SKIP: ContextVar[bool] = ContextVar("takes skip=", default=False)
+_TAKES_SKIP: ContextVar[bool] = ContextVar("takes ``skip=``", default=False)
 
 
 def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -126,7 +126,7 @@ def or_left_out(reason: str) -> str:
     function that was called can.
     """
     there = _TAKES_SKIP.get()
-    return f", or leave such lines out by skip={quoted(reason)}" if there else ""
+    return f", or leave such lines out by ``skip={quoted(reason)}``" if there else ""
 
 
 def parsed_or_left_out(

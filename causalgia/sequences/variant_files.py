@@ -70,14 +70,14 @@ class Variant:
     def __post_init__(self) -> None:
         if not isinstance(self.chromosome, str) or not self.chromosome.strip():
             msg = (
-                f"chromosome={quoted(self.chromosome)}; give its name in the genome, "
-                "such as 'chr1'"
+                f"``chromosome={quoted(self.chromosome)}``; give its name in the "
+                "genome, such as 'chr1'"
             )
             raise SequenceError(msg)
         at = self.position
         if (type(at) is not int and not is_whole(at)) or at < 0:
             msg = (
-                f"position={quoted(at)} on {self.chromosome}; give a whole number, "
+                f"``position={quoted(at)}`` on {self.chromosome}; give a whole number, "
                 "counted from 0 (POS - 1 of a VCF)"
             )
             raise SequenceError(msg)
@@ -208,7 +208,7 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
     ):
         raise SequenceError(
             f"{path}: ID is the end of each variant, as in a BED file, which counts "
-            "from 0; give schema='bed' (cg.sequences.read_variants)"
+            "from 0; give ``schema='bed'`` (``cg.sequences.read_variants``)"
         )
     return _each_once(found, skipped, reasons, path)
 
@@ -354,8 +354,8 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     odd = [x for x in chosen if not isinstance(x, Variant)]
     if not chosen or odd:
         msg = (
-            "variants= takes a VCF file, or Variant values as read_vcf() gives them, "
-            f"at least one, not {quoted(odd[0] if odd else chosen)}"
+            "``variants=`` takes a VCF file, or Variant values as read_vcf() gives "
+            f"them, at least one, not {quoted(odd[0] if odd else chosen)}"
         )
         raise SequenceError(msg)
     twice = [
@@ -436,8 +436,8 @@ def read_variants(
     if schema not in SCHEMAS:
         known = ", ".join(map(quoted, SCHEMAS))
         raise SequenceError(
-            f"schema={quoted(schema)} is not one of {known}; it names the columns of "
-            "the file"
+            f"``schema={quoted(schema)}`` is not one of {known}; it names the columns "
+            "of the file"
         )
     if schema == "vcf":
         return read_vcf(path, skip=skip)
@@ -463,7 +463,7 @@ def read_variants(
     check_any_left(len(found), skipped, str(path))
     if not found:
         raise SequenceError(
-            f"{path}: no variants; schema={quoted(schema)} has the columns "
+            f"{path}: no variants; ``schema={quoted(schema)}`` has the columns "
             f"{_column_names(schema)}"
         )
     return _each_once(found, skipped, reasons, path)
@@ -494,7 +494,7 @@ def _schema_row(line: str, schema: str) -> tuple[str, int, str, str, str]:
     if len(cells) != len(_COLUMNS_OF_SCHEMA[schema]):
         raise SequenceError(
             f"{len(cells)} columns separated by tabs, and "
-            f"schema={quoted(schema)} has {len(_COLUMNS_OF_SCHEMA[schema])}: "
+            f"``schema={quoted(schema)}`` has {len(_COLUMNS_OF_SCHEMA[schema])}: "
             f"{_column_names(schema)}; give the schema that the file has"
         )
     row = dict(zip(_COLUMNS_OF_SCHEMA[schema], cells, strict=True))
@@ -502,7 +502,7 @@ def _schema_row(line: str, schema: str) -> tuple[str, int, str, str, str]:
     position = parse_int(row["position"], SequenceError, source="position")
     if position < first:
         raise SequenceError(
-            f"position {position}; schema={quoted(schema)} counts from {first}"
+            f"position {position}; ``schema={quoted(schema)}`` counts from {first}"
         )
     if "end" in row:
         end = parse_int(row["end"], SequenceError, source="end")
@@ -647,7 +647,7 @@ def check_alleles(
         cure = (
             f"it has all alleles one base to the {side}, so that positions seem to be "
             f"counted from {counted} and were taken as counted from {taken}; "
-            "schema='bed' counts from 0, the other schemas from 1"
+            "``schema='bed'`` counts from 0, the other schemas from 1"
         )
     place = f"{variant.chromosome}:{variant.position} (counted from 0)"
     msg = (

@@ -184,7 +184,7 @@ def variant_windows(
     _check_windows_fit(chosen, length)
     if align not in ALIGNS:
         msg = (
-            f"align={quoted(align)} is neither 'left' nor 'right', the side of an "
+            f"``align={quoted(align)}`` is neither 'left' nor 'right', the side of an "
             "indel that keeps its place, nor 'read_out', the side of the window's "
             "middle"
         )
@@ -421,7 +421,7 @@ def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
     if long is not None:
         msg = (
             f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; "
-            + ways_out("give length= of at least that", "drop it", skip="long")
+            + ways_out("give ``length=`` of at least that", "drop it", skip="long")
         )
         raise SequenceError(msg)
 
@@ -429,7 +429,8 @@ def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
 def _check_length(length: int) -> None:
     if not is_whole(length) or length < 1:
         msg = (
-            f"length={quoted(length)}: windows have a whole number of bases, at least 1"
+            f"``length={quoted(length)}``: windows have a whole number of bases, at "
+            "least 1"
         )
         raise SequenceError(msg)
 
@@ -488,7 +489,7 @@ def _check_inside(
         msg = (
             f"{len(outside):,} of {len(variants):,} variants lie so near an end of "
             f"their chromosome that a window of {length:,} bases leaves it: {shown}; "
-            + ways_out("drop them", "give a shorter length=", skip="edge")
+            + ways_out("drop them", "give a shorter ``length=``", skip="edge")
         )
         raise SequenceError(msg)
 
@@ -764,7 +765,7 @@ def _placed(
             f"({far}{', ...' if len(outside) > 5 else ''}); "
             + ways_out(
                 "leave them out",
-                "give sites nearer to them (read_out=) or a longer length=",
+                "give sites nearer to them (``read_out=``) or a longer ``length=``",
                 skip="read_out",
             )
         )
@@ -834,32 +835,33 @@ def _of_table(table: Any, n: int) -> tuple[NDArray[np.int64], Mask]:
     )
     if columns is None:
         raise SequenceError(
-            f"read_out={quoted(table)} is neither a file nor a table: give a BED file "
-            "of sites, or a table with the columns 'position' (counted from 0) and "
-            "'strand', a row for each variant"
+            f"``read_out={quoted(table)}`` is neither a file nor a table: give a BED "
+            "file of sites, or a table with the columns 'position' (counted from 0) "
+            "and 'strand', a row for each variant"
         )
     if "position" not in columns:
         raise SequenceError(
-            "read_out= has no column 'position', the site of each variant counted from "
-            f"0; its columns are {', '.join(map(quoted, columns)) or 'none'}: rename "
-            "the one that has it"
+            "``read_out=`` has no column 'position', the site of each variant counted "
+            f"from 0; its columns are {', '.join(map(quoted, columns)) or 'none'}: "
+            "rename the one that has it"
         )
     positions = list(table["position"])
     strands = list(table["strand"]) if "strand" in columns else ["+"] * len(positions)
     if len(positions) != n or len(strands) != n:
         raise SequenceError(
-            f"read_out= has {len(positions):,} rows, and there are {n:,} variants; "
+            f"``read_out=`` has {len(positions):,} rows, and there are {n:,} variants; "
             "give each variant its row, in their order"
         )
     for row, (position, strand) in enumerate(zip(positions, strands, strict=True)):
         if not is_whole(position) or position < 0:
             raise SequenceError(
-                f"read_out=, row {row}: position={quoted(position)} is not a whole "
-                "number, counted from 0"
+                f"``read_out=``, row {row}: ``position={quoted(position)}`` is not a "
+                "whole number, counted from 0"
             )
         if strand not in ("+", "-"):
             raise SequenceError(
-                f"read_out=, row {row}: strand={quoted(strand)} is neither '+' nor '-'"
+                f"``read_out=``, row {row}: ``strand={quoted(strand)}`` is neither '+' "
+                "nor '-'"
             )
     return np.array([int(x) for x in positions], np.int64), np.array(
         [x == "-" for x in strands], bool

@@ -60,7 +60,8 @@ def sequence_critical(
     if not 0 < alpha < 1 or not min_clusters >= 1 or not (size >= 1).all():
         raise EstimateError(
             "a confidence sequence needs 0 < alpha < 1, and n and min_clusters of 1 or "
-            f"more; not alpha={quoted(alpha)}, min_clusters={quoted(min_clusters)}"
+            f"more; not ``alpha={quoted(alpha)}``, "
+            f"``min_clusters={quoted(min_clusters)}``"
         )
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
     r = size / min_clusters * spread
@@ -169,7 +170,7 @@ def clusters_for_rare(rare: float, *, alpha: float) -> int:
     if not 0 < rare < 1 or not 0 < alpha < 1:
         raise EstimateError(
             "clusters_for_rare takes rare and alpha between 0 and 1, not "
-            f"rare={quoted(rare)}, alpha={quoted(alpha)}"
+            f"``rare={quoted(rare)}``, ``alpha={quoted(alpha)}``"
         )
     return int(np.ceil(np.log(alpha / 2) / np.log1p(-rare)))
 

@@ -157,20 +157,21 @@ def load_design(outcomes: xr.Dataset) -> Design:
     text = unpack_text(outcomes, "design")
     if text is None:
         raise OutcomesError(
-            "these outcomes carry no design; give the design of the screen as design="
+            "these outcomes carry no design; give the design of the screen as "
+            "``design=``"
         )
     try:
         design = Design.from_json(text)
     except CausalgiaError as error:
         raise OutcomesError(
             f"the design kept with the outcomes cannot be read ({error}); give it as "
-            "design="
+            "``design=``"
         ) from error
     if design.fingerprint != about(outcomes, design.fingerprint).design_fingerprint:
         raise OutcomesError(
             "the design kept with the outcomes is not the one that was run: a file of "
             "sequences that it names has changed; give the design of the screen as "
-            "design="
+            "``design=``"
         )
     return design
 
@@ -238,8 +239,8 @@ def check_matched_region(analysis: Analysis, design: Design) -> None:
     if is_matched_rope(analysis.rope) and not hasattr(design, "matched"):
         raise DesignError(
             "[analysis]: rope = 'matched' is the range of matched null variants, which "
-            "this design has none of: it belongs to cg.experiments.variants(..., "
-            "null=cg.MatchedVariants(...)); give two numbers, '0.2 sd' or 0"
+            "this design has none of: it belongs to ``cg.experiments.variants(..., "
+            "null=cg.MatchedVariants(...))``; give two numbers, '0.2 sd' or 0"
         )
 
 

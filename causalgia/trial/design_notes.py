@@ -403,8 +403,8 @@ def _real_tokens(design: Design, real: Any) -> NDArray[np.uint8]:
     if isinstance(real, str) and real == "parents":
         if not isinstance(design.null, FromSequences):
             raise DesignError(
-                f"real='parents': {design.null.describe()} have none; give sequences: "
-                "real=[...]"
+                f"``real='parents'``: {design.null.describe()} have none; give "
+                "sequences: ``real=[...]``"
             )
         given: Sequences = design.null.parents_given
     else:

@@ -270,10 +270,10 @@ def _bytes_needed(design: Design, tasks: int) -> int:
 def _memory_error(design: Design, tasks: int) -> DesignError:
     n, gib = design.n_units, _bytes_needed(design, tasks) / 2**30
     return DesignError(
-        f"n_units={n:,}: units of {design.null.length:,} bp and their outcomes would "
-        f"take {gib:,.1f} GiB, more than this machine's memory; keep them on disk with "
-        "store=, or ask for fewer units: the standard error shrinks only with the "
-        "square root of n_units"
+        f"``n_units={n:,}``: units of {design.null.length:,} bp and their outcomes "
+        f"would take {gib:,.1f} GiB, more than this machine's memory; keep them on "
+        "disk with ``store=``, or ask for fewer units: the standard error shrinks only "
+        "with the square root of n_units"
     )
 
 
@@ -546,7 +546,7 @@ def take_over_answers(
             cure=(
                 "give another path as ",
                 Setting("store"),
-                " (keep='outcomes' and ",
+                " (``keep='outcomes'`` and ",
                 Setting("keep", "effects"),
                 " can be continued with another predictor)",
             ),

@@ -176,10 +176,10 @@ def as_real_sequences(design: Design, real: Any) -> Sequences:
     try:
         given = as_sequences(real)
     except SequenceError as error:
-        raise error.at("real=...", error=DesignError) from error
+        raise error.at("``real=...``", error=DesignError) from error
     if given.length != design.null.length:
         raise DesignError(
-            f"real= has sequences of {given.length} bp and the backgrounds have "
+            f"``real=`` has sequences of {given.length} bp and the backgrounds have "
             f"{design.null.length}; cut them alike"
         )
     return given

@@ -378,8 +378,8 @@ class Trial:
             return ""
         return (
             f". This arm changes the length from {own:,} to {length:,}: a network of "
-            "one length needs cg.Embed, which overwrites, or a cg.Delete added to a "
-            "cg.Insert"
+            "one length needs ``cg.Embed``, which overwrites, or a ``cg.Delete`` added "
+            "to a ``cg.Insert``"
         )
 
     @property

@@ -258,9 +258,9 @@ def _kind_of_evidence(x: Any) -> _Kind:
             quoted(x) if x is None or isinstance(x, Mapping) else f"{type(x).__name__}"
         )
         raise DecisionError(
-            "cg.decide takes estimates (of cg.estimate or cg.from_effects, or a table "
-            "with columns 'effect' and 'se'), a posterior (of cg.infer) or effects (of "
-            f"cg.contrast), not {what}"
+            "``cg.decide`` takes estimates (of ``cg.estimate`` or ``cg.from_effects``, "
+            "or a table with columns 'effect' and 'se'), a posterior (of ``cg.infer``) "
+            f"or effects (of ``cg.contrast``), not {what}"
         )
     return "posterior"
 
@@ -289,14 +289,14 @@ def _as_error(error: Any, kind: _Kind) -> Any:
             argument="error",
             value=error,
             need="is of tests, and this is a posterior",
-            cure=f"give the estimates: cg.decide(estimates, error={quoted(error)})",
+            cure=f"give the estimates: ``cg.decide(estimates, error={quoted(error)})``",
         )
     if kind != "posterior" and error == "posterior":
         raise DecisionError(
             argument="error",
             value="posterior",
-            need="takes a posterior: cg.decide(cg.infer(estimates, rng=0), ...), or "
-            "cg.Analysis(error='posterior')",
+            need="takes a posterior: ``cg.decide(cg.infer(estimates, rng=0), ...)``, or "
+            "``cg.Analysis(error='posterior')``",
         )
     return error
 
@@ -309,21 +309,22 @@ def _check_shrinkage(shrink: Any, kind: _Kind) -> None:
         raise DecisionError(
             argument="shrink",
             value=shrink,
-            need="is not a cg.Shrinkage",
-            cure="for example shrink=cg.Shrinkage(law='normal'), or None for no "
+            need="is not a ``cg.Shrinkage``",
+            cure="for example ``shrink=cg.Shrinkage(law='normal')``, or None for no "
             "hierarchical effect sizes",
         )
     if shrink is not None and shrink.moderate is not None:
         raise DecisionError(
-            f"shrink=cg.Shrinkage(moderate={shrink.moderate}) is of the variances, which "
-            "are estimated already: cg.estimate(effects, moderate=), or cg.Analysis"
+            f"``shrink=cg.Shrinkage(moderate={shrink.moderate})`` is of the variances, "
+            "which are estimated already: ``cg.estimate(effects, moderate=)``, or "
+            "``cg.Analysis``"
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
         raise DecisionError(
             argument="shrink",
             value=shrink,
             need="is of estimates, and this is a posterior, which has its law and "
-            "prior: cg.infer(estimates, law=, prior=)",
+            "prior: ``cg.infer(estimates, law=, prior=)``",
         )
 
 
@@ -431,7 +432,7 @@ def decide_posterior(
             "the law of effects is learned, and there "
             f"{'is' if effects.sizes['contrast'] == 1 else 'are'} "
             f"{effects.sizes['contrast']}",
-            cure="decide by tests: cg.decide(estimates, ...)",
+            cure="decide by tests: ``cg.decide(estimates, ...)``",
         )
     share = as_rare(rare, effects)
     errors = np.maximum(1 - np.maximum(posterior.above, posterior.below), 0.0)

@@ -174,8 +174,8 @@ def _as_probabilities(values: Any) -> Array:
         probs = np.asarray([float(p) for p in values])
     except (TypeError, ValueError, OverflowError):
         raise EstimateError(
-            f"quantiles={quoted(values)} are not probabilities; for example "
-            "quantiles=(0.05, 0.5, 0.95)"
+            f"``quantiles={quoted(values)}`` are not probabilities; for example "
+            "``quantiles=(0.05, 0.5, 0.95)``"
         ) from None
     if (
         not len(probs)
@@ -183,7 +183,7 @@ def _as_probabilities(values: Any) -> Array:
         or len(set(probs.tolist())) < len(probs)
     ):
         raise EstimateError(
-            f"quantiles={quoted(values)}: give different numbers between 0 and 1; for "
-            "example 0.95"
+            f"``quantiles={quoted(values)}``: give different numbers between 0 and 1; "
+            "for example 0.95"
         )
     return probs

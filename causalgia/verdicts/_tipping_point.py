@@ -265,8 +265,8 @@ def _requested_effects(
     ):
         raise OutcomesError(
             "tipping_point weights the units again, and these are estimates, which "
-            "have none: give the outcomes of cg.run (or the effects of cg.contrast) "
-            "that they were made from"
+            "have none: give the outcomes of ``cg.run`` (or the effects of "
+            "``cg.contrast``) that they were made from"
         )
     if (
         isinstance(outcomes, xr.Dataset)
@@ -326,7 +326,7 @@ def _region_in_numbers(
             argument="rope",
             value=rope.value,
             need="differs between the members of an ensemble",
-            cure="give rope=(lower, upper), or the outcomes of one member",
+            cure="give ``rope=(lower, upper)``, or the outcomes of one member",
         )
     found = rope_region(rope, whole, null_value(whole))
     names = whole["contrast"].to_numpy().astype(str).tolist()
@@ -397,7 +397,7 @@ def _unit_values(outcomes: xr.Dataset, by: Any) -> tuple[Array, str]:
     if not np.isfinite(values).all():
         i = int(np.argmax(~np.isfinite(values)))
         raise EstimateError(
-            f"unit {unit_name(outcomes, i)}: by= is {values[i]}; repair it"
+            f"unit {unit_name(outcomes, i)}: ``by=`` is {values[i]}; repair it"
         )
     if (values == values[0]).all():
         raise EstimateError(

@@ -147,9 +147,9 @@ def check_largest(largest: Any, estimates: xr.Dataset) -> None:
         for dim, i in coordinates.items()
     ]
     raise DecisionError(
-        f"largest={quoted(largest)} is less than an individual effect that was seen: "
-        f"{float(seen.max()):.4g} ({', '.join(names)}); state a bound that holds for "
-        "every background, or leave largest= out"
+        f"``largest={quoted(largest)}`` is less than an individual effect that was "
+        f"seen: {float(seen.max()):.4g} ({', '.join(names)}); state a bound that holds "
+        "for every background, or leave ``largest=`` out"
     )
 
 

@@ -261,13 +261,13 @@ def _as_draws(ace: xr.DataArray, ci_prob: float) -> xr.DataArray:
         )
     if ace.size == 0:
         raise DecisionError(
-            "the posterior has no draws or no effects; the selection before cg.decide "
-            "left none"
+            "the posterior has no draws or no effects; the selection before "
+            "``cg.decide`` left none"
         )
     n = ace.sizes["chain"] * ace.sizes["draw"]
     if n * (1 - ci_prob) < 1:
         enough = (
-            f"give ci_prob={np.floor(1000 * (1 - 10 / n)) / 1000:g} or less, or "
+            f"give ``ci_prob={np.floor(1000 * (1 - 10 / n)) / 1000:g}`` or less, or "
             if n > _FEW_DRAWS
             else "give "
         )
@@ -275,7 +275,7 @@ def _as_draws(ace: xr.DataArray, ci_prob: float) -> xr.DataArray:
         needed = max(4_000, 4 * int(np.ceil(2.5 / (1 - ci_prob) - 1e-6)))
         raise DecisionError(
             f"{n:,} draws cannot resolve an error of {1 - ci_prob:.2g}; {enough}more "
-            f"draws: cg.infer(..., n_draws={needed})"
+            f"draws: ``cg.infer(..., n_draws={needed})``"
         )
     return ace.transpose("chain", "draw", "contrast", "task")
 

@@ -140,8 +140,8 @@ def infer_exchangeable(
     if across is not None:
         if len(rows) < LEAST_TO_SHARE or estimates.sizes["task"] < 2:
             return (
-                f"across='task' takes {LEAST_TO_SHARE} exchangeable contrasts in two "
-                "tasks or more"
+                f"``across='task'`` takes {LEAST_TO_SHARE} exchangeable contrasts in "
+                "two tasks or more"
             )
         how = {"across": across}
     part = estimates.isel(

@@ -82,16 +82,17 @@ def check_client(client: object) -> None:
     if not isinstance(client, distributed.Client):
         cure = "connect first: client=distributed.Client('tcp://scheduler:8786')"
         raise ClusterError(
-            f"client= takes a distributed.Client, not {type(client).__name__}; {cure}"
+            f"``client=`` takes a distributed.Client, not {type(client).__name__}; "
+            f"{cure}"
         )
     if client.asynchronous:
         raise ClusterError(
-            "client= is asynchronous; give one made by distributed.Client(address), "
-            "outside a coroutine"
+            "``client=`` is asynchronous; give one made by "
+            "distributed.Client(address), outside a coroutine"
         )
     if client.status != "running":
         raise ClusterError(
-            f"client= is {client.status}, not connected to a cluster; make a new "
+            f"``client=`` is {client.status}, not connected to a cluster; make a new "
             "distributed.Client"
         )
     _check_workers(client)

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 _USER_MODULE = "causalgia_user_"
 FACTORY = (
     "give a factory, which builds it once on each worker: "
-    "cg.predict.PredictorFactory(build), where build() opens what it needs and returns "
-    "the predictor"
+    "``cg.predict.PredictorFactory(build)``, where build() opens what it needs and "
+    "returns the predictor"
 )
 
 
@@ -182,7 +182,7 @@ DASK_CAUSALGIA__TIME_LIMIT.
 """
 _ROOM = (
     "give workers more memory (fewer of them on a machine), or the predictor a smaller "
-    "batch_size="
+    "``batch_size=``"
 )
 
 
@@ -406,8 +406,8 @@ def _time_limit() -> float:
         limit = float("nan")
     if not limit > 0:
         raise ClusterError(
-            f"{TIME_LIMIT}={quoted(setting)} in Dask's configuration is not a time; "
-            "for example '10 minutes'"
+            f"``{TIME_LIMIT}={quoted(setting)}`` in Dask's configuration is not a "
+            "time; for example '10 minutes'"
         )
     return limit
 
@@ -464,7 +464,7 @@ prepared meanwhile.
 
 
 _ENDED = ", which ends a program; let it raise an Exception, which says what is wrong"
-_UNSENT = "; the same call without client= raises it here"
+_UNSENT = "; the same call without ``client=`` raises it here"
 
 
 class RaisedError(Exception):
@@ -587,7 +587,7 @@ def _load_work(data: bytes, origin: Origin) -> Work:
     except Exception as error:
         cure = (
             "install there what it needs, or give a factory that finds it: "
-            "cg.predict.PredictorFactory(build)"
+            "``cg.predict.PredictorFactory(build)``"
         )
         raise ClusterError(
             f"a worker could not load {origin.what} ({one_line(error)}); {cure}"

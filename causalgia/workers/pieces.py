@@ -206,8 +206,8 @@ class _Pieces:
         except BaseException as error:
             name, raised = error.__notes__[-1], one_line(error)
             msg = (
-                f"{name}: {raised}, raised on a worker; the same call without client= "
-                "raises it here"
+                f"{name}: {raised}, raised on a worker; the same call without "
+                "``client=`` raises it here"
             )
             raise ClusterError(msg) from error
         return _Packed.of(found), time.perf_counter() - start

@@ -131,8 +131,8 @@ def true_ace(
     if not hasattr(oracle, "true_ace"):
         raise PredictorError(
             f"true_ace(design, oracle): the effects of {type(oracle).__name__} have no "
-            "closed form here; give a cg.zoo.Oracle, such as "
-            "cg.zoo.oracle('gata1_like')"
+            "closed form here; give a ``cg.zoo.Oracle``, such as "
+            "``cg.zoo.oracle('gata1_like')``"
         )
     request = requested_contrasts(design, control, contrasts)
     n_units = as_int(n_units, "n_units", least=2)
@@ -198,8 +198,8 @@ def requested_contrasts(
 ) -> ContrastRequest:
     if control is not None and contrasts is not None:
         raise ContrastError(
-            "give control= or contrasts=, not both: contrasts name the arms that they "
-            "subtract"
+            "give ``control=`` or ``contrasts=``, not both: contrasts name the arms "
+            "that they subtract"
         )
     if control is not None:
         return _contrasts_with_control(control, design, "as given")

@@ -68,8 +68,8 @@ class Site:
         """
         if strand not in ("+", "-", "both"):
             raise PredictorError(
-                f"motif {quoted(motif)}: strand={quoted(strand)} must be '+', '-' or "
-                "'both'"
+                f"motif {quoted(motif)}: ``strand={quoted(strand)}`` must be '+', '-' "
+                "or 'both'"
             )
         forward, backward = (
             _base_sets(motif),

@@ -145,7 +145,7 @@ class Oracle(Predictor):
             "length": None if length is None else as_int(length, "length"),
         }
         if link not in ("identity", "exp"):
-            raise PredictorError(f"link={quoted(link)} must be 'identity' or 'exp'")
+            raise PredictorError(f"``link={quoted(link)}`` must be 'identity' or 'exp'")
         for name, value in values.items():
             object.__setattr__(self, name, value)
 

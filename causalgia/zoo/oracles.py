@@ -395,7 +395,8 @@ class Imprint:
         object.__setattr__(self, "heights", heights)
         if not is_whole(self.flank):
             raise PredictorError(
-                f"Imprint: flank={quoted(self.flank)} is not a whole number of bases"
+                f"Imprint: ``flank={quoted(self.flank)}`` is not a whole number of "
+                "bases"
             )
 
     def turned(self, task: str) -> Imprint:
@@ -491,7 +492,7 @@ class ProfileOracle(Predictor):
         if self.track.bin != 1:
             raise PredictorError(
                 f"a profile oracle answers single bases, not bins of {self.track.bin}; "
-                "leave bin= out"
+                "leave ``bin=`` out"
             )
         self.baseline = as_number(baseline, "baseline")
         self._tasks = as_distinct_names(
@@ -632,8 +633,8 @@ class ProfileOracle(Predictor):
             name = design.arm_names[int(np.argmin(share))]
             raise PredictorError(
                 f"arm {quoted(name)} on {design.null.describe()} has no closed form; "
-                "use a null model of independent positions, cg.Uniform(length=...), "
-                "and fixed motifs"
+                "use a null model of independent positions, "
+                "``cg.Uniform(length=...)``, and fixed motifs"
             )
         return means, request
 

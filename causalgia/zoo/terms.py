@@ -346,7 +346,8 @@ class Gate(Term):
         )
         if self.logic not in ("and", "or"):
             raise PredictorError(
-                f"gate {self.motifs}: logic={quoted(self.logic)} must be 'and' or 'or'"
+                f"gate {self.motifs}: ``logic={quoted(self.logic)}`` must be 'and' or "
+                "'or'"
             )
         self.sites()
 

@@ -185,7 +185,7 @@ def load(
         for argument in (argument for argument, given in requested.items() if given):
             raise PredictorError(
                 f"no networks were trained on {quoted(name)}: its oracle is one "
-                f"predictor; leave {argument}= out, or load one of "
+                f"predictor; leave ``{argument}=`` out, or load one of "
                 f"{', '.join(map(quoted, STORIES))}"
             )
         return oracle(name)
@@ -199,7 +199,8 @@ def load(
         which = -1
     if which not in range(MEMBERS):
         raise PredictorError(
-            f"member={quoted(member)} must be a whole number from 0 to {MEMBERS - 1}"
+            f"``member={quoted(member)}`` must be a whole number from 0 to "
+            f"{MEMBERS - 1}"
         )
     from causalgia.predict import TorchPredictor, load_weights
     from causalgia.zoo.torch_networks import NETWORKS

@@ -405,7 +405,7 @@ def variant_frame(answer: Answer) -> pd.DataFrame:
     if "variants" not in answer.findings:
         raise OutcomesError(
             "the answer has no finding 'variants': it is that of "
-            "cg.experiments.variants with keep='outcomes' or 'effects'"
+            "``cg.experiments.variants`` with ``keep='outcomes'`` or 'effects'"
         )
     table = answer.findings["variants"]
     frame = table.to_dataframe().reset_index()
@@ -473,7 +473,7 @@ def write_variants(
         )
     if like is not None and ending != ".vcf":
         raise OutcomesError(
-            f"like={quoted(str(like))} is for a VCF file, and {target} is a table; "
+            f"``like={quoted(str(like))}`` is for a VCF file, and {target} is a table; "
             "leave it out"
         )
     frame = variant_frame(answer)

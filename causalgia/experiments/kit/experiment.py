@@ -167,13 +167,13 @@ class Experiment(Design):
         super().__post_init__()
         if self.named_contrasts is None:
             raise DesignError(
-                f"experiment {quoted(self.entry.name)}: give contrasts= that answer "
-                "its question"
+                f"experiment {quoted(self.entry.name)}: give ``contrasts=`` that "
+                "answer its question"
             )
         if self.analysis.asks:
             raise DesignError(
                 f"experiment {quoted(self.entry.name)}: its contrasts are its own; "
-                "leave control, contrasts and interaction out of analysis="
+                "leave control, contrasts and interaction out of ``analysis=``"
             )
         if self.analysis.rope is None:
             raise DesignError(
@@ -185,7 +185,8 @@ class Experiment(Design):
         if self.n_units < 2 and self.analysis.target != "units":
             raise DesignError(
                 f"experiment {quoted(self.entry.name)} of one unit: an error needs two "
-                "or more, drawn or given; take more (n_units=, n_draws= or sequences)"
+                "or more, drawn or given; take more (``n_units=``, ``n_draws=`` or "
+                "sequences)"
             )
         between = self.analysis.target not in (
             "units",

@@ -158,7 +158,7 @@ class MatchedTrial(Experiment):
         if "ice" not in outcomes and "outcome" not in outcomes:
             raise OutcomesError(
                 "these are moments, and each variant is ranked by its own effect; keep "
-                "the effects: cg.run(..., keep='effects')"
+                "the effects: ``cg.run(..., keep='effects')``"
             )
         from causalgia.effects import contrast
 
@@ -216,10 +216,11 @@ class MatchedTrial(Experiment):
         needed = ceil(round(1 / self._alpha, 9)) - 1
         if fewest < needed:
             raise EstimateError(
-                f"ci_prob={self.analysis.ci_prob:g} needs {needed:,} null variants in each "
-                f"stratum, so that a p of {self._alpha:g} is possible, and one has "
-                f"{fewest:,}: draw more (n_null=), or give ci_prob="
-                f"{floor(1000 * (1 - 1 / (fewest + 1)) + 1e-9) / 1000:g} or less"
+                f"``ci_prob={self.analysis.ci_prob:g}`` needs {needed:,} null variants "
+                f"in each stratum, so that a p of {self._alpha:g} is possible, and one "
+                f"has {fewest:,}: draw more (``n_null=``), or give "
+                f"``ci_prob={floor(1000 * (1 - 1 / (fewest + 1)) + 1e-9) / 1000:g}`` "
+                "or less"
             )
 
     def _estimates(self, ice: xr.DataArray, effects: xr.Dataset) -> xr.Dataset:
@@ -417,7 +418,7 @@ def check_every_variant(effects: xr.Dataset, n: int) -> None:
     if not np.array_equal(effects["unit"].to_numpy(), np.arange(n)):
         raise OutcomesError(
             f"{effects.sizes['unit']:,} units that are not the {n:,} of the experiment "
-            "in their order, and each is a variant: analyze the outcomes as cg.run "
+            "in their order, and each is a variant: analyze the outcomes as ``cg.run`` "
             "gave them, and select variants from the answer"
         )
 

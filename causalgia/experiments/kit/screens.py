@@ -114,7 +114,7 @@ def random_placebos(
         )
     if n < LEAST_PLACEBOS or n > left:
         raise DesignError(
-            f"n_placebos={n}: give {LEAST_PLACEBOS} or more, and at most {others}"
+            f"``n_placebos={n}``: give {LEAST_PLACEBOS} or more, and at most {others}"
         )
     found: dict[str, None] = {}
     attempt, spelling, lengths = (

@@ -86,7 +86,7 @@ class SiteControl:
                     site.pattern, at=site.at, strand=site.strand, instance=site.instance
                 )
             except DesignError as error:
-                raise error.at(then="; or give control='untreated'") from error
+                raise error.at(then="; or give ``control='untreated'``") from error
         return done
 
     def present(self, sites: Sequence[Embed], which: Collection[int]) -> Intervention:

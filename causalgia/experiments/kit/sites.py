@@ -49,8 +49,8 @@ def as_null_model(null: object) -> NullModel:
         else f"a value of type {type(null).__name__}"
     )
     raise DesignError(
-        f"null={what} is not a null model, such as cg.Uniform(length=200); sequences "
-        "are one as cg.Genomic(of=...)"
+        f"``null={what}`` is not a null model, such as ``cg.Uniform(length=200)``; "
+        "sequences are one as ``cg.Genomic(of=...)``"
     )
 
 
@@ -64,7 +64,7 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     """
     if isinstance(values, str):
         raise DesignError(
-            f"{name}={quoted(values)} is text; give "
+            f"``{name}={quoted(values)}`` is text; give "
             + ("a position counted from 0, or a list" if least == 1 else "positions")
             + " such as [4, 12]"
         )
@@ -72,12 +72,12 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
     places = tuple(as_position(value, name) for value in listed)
     if len(places) < least:
         raise DesignError(
-            f"{name}={quoted(values)}: give {least} position{'s' if least > 1 else ''} "
-            "or more"
+            f"``{name}={quoted(values)}``: give {least} "
+            f"position{'s' if least > 1 else ''} or more"
         )
     if len(set(places)) < len(places):
         raise DesignError(
-            f"{name}={quoted(values)} names a position twice; name each once"
+            f"``{name}={quoted(values)}`` names a position twice; name each once"
         )
     return places
 
@@ -167,7 +167,7 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
     ('UGCAUG', 'AGCAUG')
     """
     if not isinstance(values, Iterable) or isinstance(values, Mapping):
-        raise DesignError(f"{name}={quoted(values)} is not a list of strings")
+        raise DesignError(f"``{name}={quoted(values)}`` is not a list of strings")
     patterns = []
     for value in [values] if isinstance(values, str) else values:
         if (
@@ -180,7 +180,7 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
         patterns.append(as_pattern(value))
     if len(patterns) < least:
         raise DesignError(
-            f"{name}={quoted(values)}: {least} strings or more are needed"
+            f"``{name}={quoted(values)}``: {least} strings or more are needed"
         )
     count = Counter(pattern.reads for pattern in patterns)
     twice = [pattern.label for pattern in patterns if count[pattern.reads] > 1]
@@ -338,7 +338,7 @@ def motif_sites(
 
 
 def _threshold_advice(pattern: str | Motif, how: str) -> str:
-    return "" if isinstance(pattern, str) else f", or a {how} threshold="
+    return "" if isinstance(pattern, str) else f", or a {how} ``threshold=``"
 
 
 def _draw_placebo_starts(free: list[Ints], n_draws: int) -> Ints:
@@ -519,7 +519,7 @@ def as_genomic(sequences: Any, name: str) -> Genomic:
     if isinstance(sequences, NullModel):
         raise DesignError(
             f"{name}: {sequences.describe()} are not real sequences; give these (a "
-            "FASTA file, strings, tokens), or cg.Genomic(of=...)"
+            "FASTA file, strings, tokens), or ``cg.Genomic(of=...)``"
         )
     try:
         return Genomic(of=as_sequences(sequences))
@@ -648,7 +648,7 @@ def nearest_window(
     needed = cutoff(pattern, threshold)  # type: ignore[arg-type]  # a motif, as checked above
     return (
         f"{where} scores {score / PER_BIT:.2f} bits of the {needed / PER_BIT:.2f} of "
-        f"threshold={threshold:g}"
+        f"``threshold={threshold:g}``"
     )
 
 

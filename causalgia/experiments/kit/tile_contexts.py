@@ -63,14 +63,14 @@ def as_tile_sequences(
         return null
     if null.n_draws == 1:
         raise DesignError(
-            "one sequence and n_draws=1: an error needs two shuffles of it or more; "
-            "give n_draws=10"
+            "one sequence and ``n_draws=1``: an error needs two shuffles of it or "
+            "more; give ``n_draws=10``"
         )
     if fixed_control and isinstance(rope, str) and rope.strip().endswith("sd"):
         raise DesignError(
-            f"one sequence: its own outcome is one number, so that rope={quoted(rope)} "
-            "of its sd has no width; give the effects that are too small to matter, "
-            "rope=(-0.1, 0.1)"
+            "one sequence: its own outcome is one number, so that "
+            f"``rope={quoted(rope)}`` of its sd has no width; give the effects that "
+            "are too small to matter, ``rope=(-0.1, 0.1)``"
         )
     return null
 
@@ -137,13 +137,13 @@ def as_span_inside(value: Any, name: str, length: int) -> Span:
         raise error.at(name) from error
     if stop > length:
         raise DesignError(
-            f"{name}={start}-{stop} leaves the sequence of {length:,} bp; the last "
+            f"``{name}={start}``-{stop} leaves the sequence of {length:,} bp; the last "
             f"valid stop is {length}"
         )
     if stop - start == length:
         raise DesignError(
-            f"{name}={start}-{stop} is the whole sequence, and leaves no context; give "
-            "a part of it"
+            f"``{name}={start}``-{stop} is the whole sequence, and leaves no context; "
+            "give a part of it"
         )
     return start, stop
 
@@ -159,7 +159,9 @@ def as_spans_inside(
     ((0, 10), (20, 30))
     """
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise DesignError(f"{name}={quoted(values)} must be a list of (start, stop)")
+        raise DesignError(
+            f"``{name}={quoted(values)}`` must be a list of (start, stop)"
+        )
     spans = tuple(as_span_inside(value, name, length) for value in values)
     if len(spans) < least:
         raise DesignError(
@@ -238,7 +240,7 @@ def as_tiles_and_protected(
     width = published if tile_width is None else as_count(tile_width, "tile_width")
     if width >= length:
         raise DesignError(
-            f"tile_width={width:,} is the whole sequence of {length:,} bp or more; "
+            f"``tile_width={width:,}`` is the whole sequence of {length:,} bp or more; "
             "give a narrower tile"
         )
     pieces = (
@@ -286,7 +288,7 @@ def shuffle_spans(spans: Iterable[Span], k: int) -> Intervention:
     do(x[0:10] ~ scrambled (k = 2), x[20:30] ~ scrambled (k = 2))
     """
     if as_count(k, "k") > 10:
-        raise DesignError(f"k={k} must be a whole number from 1 to 10")
+        raise DesignError(f"``k={k}`` must be a whole number from 1 to 10")
     shuffles: Intervention = Untreated()
     for start, stop in spans:
         shuffles = shuffles + Scramble((start, stop), k=min(k, stop - start))
@@ -310,7 +312,7 @@ def check_shufflable(spans: Iterable[Span], k: int) -> None:
             raise DesignError(
                 f"{span_name(span)} has {width} bp: a shuffle that keeps its {k}-let "
                 f"counts leaves it as it is; widen it to {2 * k} bp or more by another "
-                "width or tiles=" + (", or give a smaller k" if k > 1 else "")
+                "width or ``tiles=``" + (", or give a smaller k" if k > 1 else "")
             )
 
 
@@ -345,8 +347,8 @@ def check_task(predictor: object, task: str | None) -> None:
         name = quoted(predictor) if isinstance(predictor, str) else "'gata1_like'"
         raise PredictorError(
             f"{type(predictor).__name__} is not a predictor; one of the zoo is "
-            f"cg.zoo.oracle({name}), wrap a network in cg.TorchPredictor(...), any "
-            "other callable in cg.FunctionPredictor(...)"
+            f"``cg.zoo.oracle({name})``, wrap a network in ``cg.TorchPredictor(...)``, "
+            "any other callable in ``cg.FunctionPredictor(...)``"
         )
     try:
         tasks = predictor.tasks
@@ -467,8 +469,8 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
         if second[0] < first[1]:
             raise DesignError(
                 f"at: a copy of {width} bp at {second[0]} overlaps {span_name(first)} "
-                f"(another copy, or tile={span_name(own)} itself); keep places {width} "
-                "bp or more apart, so that all arms share their context"
+                f"(another copy, or ``tile={span_name(own)}`` itself); keep places "
+                f"{width} bp or more apart, so that all arms share their context"
             )
     (promoter,) = as_protected_spans(tss, null.length, apart, "tile and copies")
     return TileContext(null.length, own, promoter, listed, k)

@@ -387,7 +387,7 @@ def pairing_gain(outcomes: xr.Dataset, experiment: Design) -> xr.Dataset:
     if experiment.named_contrasts is None or experiment.assignment != "crossover":
         raise DesignError(
             "pairing is of the named contrasts of a crossover; give its design, with "
-            "contrasts="
+            "``contrasts=``"
         )
     rows = {name: dict(row) for name, row in experiment.named_contrasts.items()}
     outcomes = _of_planned_tasks(outcomes)

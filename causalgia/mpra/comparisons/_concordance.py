@@ -160,8 +160,8 @@ def concordance(
     ci_prob, alpha = as_ci_prob(ci_prob), as_probability(alpha, "alpha")
     if alpha >= 0.5:
         raise EstimateError(
-            f"alpha={alpha:g} is an error rate of 0.5 or more; alpha=0.05 goes with a "
-            "level of 0.95"
+            f"``alpha={alpha:g}`` is an error rate of 0.5 or more; ``alpha=0.05`` goes "
+            "with a level of 0.95"
         )
     n_bins = as_int(n_bins, "n_bins", error=EstimateError)
     sides = (
@@ -250,7 +250,7 @@ def _contrasts_without_spread(
     """
     if named or not others:
         cure = (
-            "name the others: pairs={...}"
+            "name the others: ``pairs={...}``"
             if others
             else "compare elements that do differ"
         )
@@ -399,7 +399,7 @@ def _concat_contrasts(parts: Mapping[str, xr.Dataset]) -> xr.Dataset:
             raise EstimateError(
                 f"the contrasts are of different elements ({quoted(name)} has "
                 f"{part.sizes['element']:,}, {len(common):,} are in every contrast); "
-                f"compare one at a time: pairs={{{quoted(name)}: '...'}}"
+                f"compare one at a time: ``pairs={{{quoted(name)}: '...'}}``"
             )
     most = max(part.sizes["bin"] for part in parts.values())
     whole = {

@@ -162,8 +162,8 @@ def prediction_powered(
     conditions["population"] = check_population(virtual, library, measured)
     if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
         raise OutcomesError(
-            "virtual: no effects of units (ice); give cg.contrast(outcomes, "
-            "control=...)"
+            "virtual: no effects of units (ice); give ``cg.contrast(outcomes, "
+            "control=...)``"
         )
     ice = select_task(validate(virtual, "effects"), task)["ice"]
     f = ice.mean("model") if "model" in ice.dims else ice
@@ -273,8 +273,8 @@ def _measured_effects(measured: Any) -> xr.DataArray:
         )
     else:
         raise OutcomesError(
-            "measured: no effects of units; give cg.contrast of activities, or a fit "
-            "(cg.mpra.fit)"
+            "measured: no effects of units; give ``cg.contrast`` of activities, or a "
+            "fit (``cg.mpra.fit``)"
         )
     if not np.isfinite(found.to_numpy()).all():
         raise OutcomesError(
@@ -305,7 +305,7 @@ def _match_units(f: xr.DataArray, y: xr.DataArray) -> _MeasuredUnits:
             f"{int((places < 0).sum()):,} of {len(names):,} measured units were not "
             f"predicted (such as {quoted(names[places < 0][0])}{other}); the virtual "
             "trial has to have them too, by the same names (its first unit is "
-            f"{quoted(predicted[0])}): cg.mpra.virtual_trial"
+            f"{quoted(predicted[0])}): ``cg.mpra.virtual_trial``"
         )
     if not len(names):
         raise EstimateError(
@@ -493,7 +493,7 @@ def check_training(trained: bool | None) -> str:
             "condition 'predictor not trained on them': a predictor is too good on "
             "units that it was trained on, and the others are not corrected for that; "
             "measure units that it has not seen, or give the classical interval: "
-            "cg.estimate"
+            "``cg.estimate``"
         )
     if trained is None:
         return "not stated: whether the predictor was trained on the measured units"
@@ -518,8 +518,8 @@ def check_population(
     """
     if library is not None and not isinstance(library, xr.Dataset):
         raise EstimateError(
-            f"library={type(library).__name__}: give what was ordered, from "
-            "cg.mpra.library"
+            f"``library={type(library).__name__}``: give what was ordered, from "
+            "``cg.mpra.library``"
         )
     null = about(virtual, None).null_fingerprint
     for name, other in (("library", library), ("measured effects", measured)):
@@ -541,8 +541,8 @@ def check_population(
             f"condition 'same constraints': {format_share(redrawn, 1)} of the "
             "library's units were redrawn to meet its rules, and the units of the "
             "virtual trial met other rules or none; make a larger library by the same "
-            "rules, predict all of it (cg.mpra.virtual_trial), and order units of it "
-            "at random"
+            "rules, predict all of it (``cg.mpra.virtual_trial``), and order units of "
+            "it at random"
         )
     if not null or not has(library).null_fingerprint:
         silent = "virtual trial" if not null else "library"
@@ -565,9 +565,10 @@ def _check_same_draw(virtual: xr.Dataset, library: xr.Dataset | None) -> None:
     if ours[0] and theirs[0] and ours[0] != theirs[0] and ours[1] != theirs[1]:
         raise EstimateError(
             "condition 'the same units': the virtual trial is of a library drawn with "
-            f"rng={ours[1]}, and what was ordered was drawn with rng={theirs[1]}, so "
-            "that units of one name are other sequences; predict the library that the "
-            "ordered one is a part of: cg.mpra.virtual_trial"
+            f"``rng={ours[1]}``, and what was ordered was drawn with "
+            f"``rng={theirs[1]}``, so that units of one name are other sequences; "
+            "predict the library that the ordered one is a part of: "
+            "``cg.mpra.virtual_trial``"
         )
 
 

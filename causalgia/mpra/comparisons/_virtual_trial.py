@@ -187,12 +187,13 @@ def design_arms(library: xr.Dataset) -> tuple[Arm, ...]:
     if text is None:
         raise OutcomesError(
             "the library carries no design, so its arms are not known; take it from "
-            "cg.mpra.library"
+            "``cg.mpra.library``"
         )
     plain = parse_json(text, OutcomesError, source="the library's design")
     if not isinstance(plain, dict) or not isinstance(plain.get("arms"), dict):
         raise OutcomesError(
-            "the library's design names no arms; take the library from cg.mpra.library"
+            "the library's design names no arms; take the library from "
+            "``cg.mpra.library``"
         )
     return tuple(Arm.from_dict(name, plain) for name, plain in plain["arms"].items())
 
@@ -225,8 +226,8 @@ def _element_and_arm_codes(
 def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     if isinstance(flanks, str):
         raise LibraryError(
-            f"flanks={quoted(flanks)}: give two, the letters to the left and to the "
-            "right: ('ACGT', 'ACGT')"
+            f"``flanks={quoted(flanks)}``: give two, the letters to the left and to "
+            "the right: ('ACGT', 'ACGT')"
         )
     try:
         left, right = (
@@ -236,9 +237,9 @@ def _add_flanks(inserts: Names, flanks: tuple[str, str]) -> Tokens:
     except (SequenceError, TypeError, ValueError) as error:
         odd = {letter for text in (*flanks, *inserts) for letter in str(text).upper()}
         raise LibraryError(
-            f"flanks={quoted(flanks)} and inserts are letters A, C, G, T, and there is "
-            f"{', '.join(map(quoted, sorted(odd - set('ACGT'))))}; write one of the "
-            "four there"
+            f"``flanks={quoted(flanks)}`` and inserts are letters A, C, G, T, and "
+            f"there is {', '.join(map(quoted, sorted(odd - set('ACGT'))))}; write one "
+            "of the four there"
         ) from error
     n = len(tokens)
     return np.concatenate(

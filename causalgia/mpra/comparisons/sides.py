@@ -84,7 +84,7 @@ def effects_by_element(
     if task is not None and not of_trial:
         raise ContrastError(
             f"{side}: these effects by element are of one task already; leave "
-            f"task={quoted(task)} out"
+            f"``task={quoted(task)}`` out"
         )
     if of_trial:
         check_named(source["unit"].to_numpy(), f"{side}: unit {{}} has no name")
@@ -114,8 +114,8 @@ def effects_by_element(
     else:
         raise OutcomesError(
             f"{side}: {type(source).__name__} has no effects by element; give effects "
-            "of a trial (cg.contrast), a fit (cg.mpra.fit), or a DataFrame with "
-            "columns element, effect and se"
+            "of a trial (``cg.contrast``), a fit (``cg.mpra.fit``), or a DataFrame "
+            "with columns element, effect and se"
         )
     return _as_valid_table(table, side)
 
@@ -135,8 +135,8 @@ def check_not_parallel(effects: Any, side: Side) -> None:
     ):
         raise OutcomesError(
             f"{side}: in a parallel trial each unit is under one arm, so that none has "
-            "an effect of its own; compare the averages (cg.estimate of both sides), "
-            "or order and predict a crossover"
+            "an effect of its own; compare the averages (``cg.estimate`` of both "
+            "sides), or order and predict a crossover"
         )
 
 
@@ -144,8 +144,8 @@ def _trial_table(effects: xr.Dataset, side: Side, task: str | None) -> pd.DataFr
     if side == "measured":
         raise EstimateError(
             "measured: effects of units have no standard errors of their own, and "
-            "replicates share their barcodes; take them from cg.mpra.fit(counts, "
-            "control=)"
+            "replicates share their barcodes; take them from ``cg.mpra.fit(counts, "
+            "control=)``"
         )
     effects = select_task(validate(effects, "effects"), task)
     ice = effects["ice"]
@@ -174,7 +174,7 @@ def select_task(effects: xr.Dataset, task: str | None) -> xr.Dataset:
     if task is None and len(tasks) > 1:
         raise ContrastError(
             f"virtual: there are the tasks {', '.join(tasks)}; say which one was "
-            "measured: task="
+            "measured: ``task=``"
         )
     if task is not None and str(task) not in tasks:
         hint = nearest(str(task), tasks, then=f"it has {', '.join(tasks)}")
@@ -224,7 +224,7 @@ def fit_replicate_noise(fit: xr.Dataset) -> list[SharedNoise]:
             "measured: the fit was changed (its 'replicate_shift' has other dims than "
             "contrast and replicate, or attrs['replicate_df'] is absent), so the noise "
             "that replicates share is not known; fit all counts together, or use each "
-            "fit as cg.mpra.fit returned it"
+            "fit as ``cg.mpra.fit`` returned it"
         )
     shift = fit["replicate_shift"].transpose("contrast", "replicate").to_numpy()
     within, df = fit["replicate_within"].to_numpy(), float(about(fit).replicate_df)
@@ -496,7 +496,7 @@ def match_contrasts(
     raise ContrastError(
         f"virtual contrasts {', '.join(of_virtual)} and measured contrasts "
         f"{', '.join(of_measured)} share no name; name them alike, or say which belong "
-        f"together: pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
+        f"together: ``pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}``"
     )
 
 
@@ -631,7 +631,7 @@ def _check_enough_elements(
             raise OutcomesError(
                 f"{len(both)} elements are both virtual and measured; measured element "
                 f"{quoted(names[1])} is not in the virtual trial{other}. Predict the "
-                "library that was measured: cg.mpra.virtual_trial"
+                "library that was measured: ``cg.mpra.virtual_trial``"
             )
         raise OutcomesError(
             f"{len(both)} elements are both virtual (first: {quoted(names[0])}) and "

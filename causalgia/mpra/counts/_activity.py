@@ -133,7 +133,7 @@ def check_oligos_observed(
     raise CountsError(
         f"element {quoted(element)}, arm {quoted(arm)}: no barcode with DNA in "
         f"replicate {replicate}{as_in}; leave such elements out, in every arm: "
-        "cg.mpra.filter(counts, min_barcodes=1)"
+        "``cg.mpra.filter(counts, min_barcodes=1)``"
     )
 
 
@@ -379,7 +379,7 @@ def _select_oligos(
                 f"element {quoted(row.name)} has no oligo in arm "
                 f"{', '.join(map(quoted, absent))}, and {len(ragged) - 1:,} more "
                 "elements lack some arm; say which are compared: "
-                f"arm_names={quoted([n for n in names if n not in absent])}"
+                f"``arm_names={quoted([n for n in names if n not in absent])}``"
             )
     complete = has == len(names)
     control = np.isin(groups[wide.index].to_numpy(), CONTROLS)
@@ -389,7 +389,7 @@ def _select_oligos(
     if not complete.any():
         raise CountsError(
             f"no element has an oligo under every one of {', '.join(names)}; ask for "
-            "fewer: arm_names=[...]"
+            "fewer: ``arm_names=[...]``"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
@@ -431,8 +431,8 @@ def no_element_with_two(names: Sequence[str]) -> str:
     return (
         f"no element has oligos under two of {', '.join(names)}, so that none has an "
         "effect. Where arms share their backgrounds, let the side table give those one "
-        "name of an element. cg.mpra.calls(counts) says which oligos are more active "
-        "than the negative controls (group 'negative' of the side table)"
+        "name of an element. ``cg.mpra.calls(counts)`` says which oligos are more "
+        "active than the negative controls (group 'negative' of the side table)"
     )
 
 

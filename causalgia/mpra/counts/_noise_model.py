@@ -114,27 +114,27 @@ class NoiseModel:
             as_number(value, name, least=0, error=EstimateError)
         if self.p_silent >= 1:
             raise EstimateError(
-                f"p_silent={quoted(self.p_silent)} is not a probability below 1"
+                f"``p_silent={quoted(self.p_silent)}`` is not a probability below 1"
             )
         if self.missing is not None and self.missing >= 1:
             raise EstimateError(
-                f"missing={quoted(self.missing)} is not a probability below 1"
+                f"``missing={quoted(self.missing)}`` is not a probability below 1"
             )
         if not 0 < self.recovery <= 1:
             raise EstimateError(
-                f"recovery={quoted(self.recovery)} is not a share above 0 and at most "
-                "1; for example recovery=0.8"
+                f"``recovery={quoted(self.recovery)}`` is not a share above 0 and at "
+                "most 1; for example ``recovery=0.8``"
             )
         if self.plasmid is not None and not isinstance(self.plasmid, bool | np.bool_):
             raise EstimateError(
-                f"plasmid={quoted(self.plasmid)}: True where one DNA library serves "
-                "all replicates, else False"
+                f"``plasmid={quoted(self.plasmid)}``: True where one DNA library "
+                "serves all replicates, else False"
             )
         if self.sd_count is not None and (beside := self.counting_values()):
             raise EstimateError(
-                f"sd_count={quoted(self.sd_count)} is the whole counting noise, so "
+                f"``sd_count={quoted(self.sd_count)}`` is the whole counting noise, so "
                 f"{', '.join(beside)} would have no effect; leave sd_count out and "
-                "give depth=, or leave the others out"
+                "give ``depth=``, or leave the others out"
             )
 
     def counting_values(self) -> dict[str, float]:
@@ -161,13 +161,13 @@ def as_noise(noise: object, *, with_pilot: bool) -> NoiseModel:
         return NoiseModel()
     if not isinstance(noise, NoiseModel):
         pilot = (
-            "components of a pilot are given as pilot="
+            "components of a pilot are given as ``pilot=``"
             if with_pilot
             else "write the sds of a pilot there"
         )
         raise EstimateError(
-            f"noise= is a {type(noise).__name__}; give "
-            f"cg.mpra.NoiseModel(sd_barcode=...); {pilot}"
+            f"``noise=`` is a {type(noise).__name__}; give "
+            f"``cg.mpra.NoiseModel(sd_barcode=...)``; {pilot}"
         )
     return noise
 
@@ -330,14 +330,14 @@ def _as_simulated_noise(noise: NoiseModel) -> NoiseModel:
     of_planning = ("sd_count", "tau", "sd_common", "recovery", "barcode_dispersion")
     if noise.missing is not None:
         raise CountsError(
-            f"missing={quoted(noise.missing)} of the noise is for planning; give "
-            "p_missing= of simulate"
+            f"``missing={quoted(noise.missing)}`` of the noise is for planning; give "
+            "``p_missing=`` of simulate"
         )
     for name in of_planning:
         if getattr(noise, name) != NoiseModel.__dataclass_fields__[name].default:
             raise CountsError(
-                f"{name}={quoted(getattr(noise, name))} is for planning; leave it out "
-                "of simulated noise"
+                f"``{name}={quoted(getattr(noise, name))}`` is for planning; leave it "
+                "out of simulated noise"
             )
     return replace(
         noise,
@@ -471,7 +471,7 @@ def _side_table_and_barcodes(
     )
     if not n.any():
         raise CountsError(
-            f"n_barcodes={quoted(n_barcodes)} leaves no oligo a barcode; give 1 or "
+            f"``n_barcodes={quoted(n_barcodes)}`` leaves no oligo a barcode; give 1 or "
             "more to some oligo"
         )
     letters = _random_barcodes(
@@ -489,8 +489,8 @@ def _barcode_numbers(
         mean = np.array(np.nan)
     if mean.shape not in ((), (n,)) or not np.isfinite(mean).all() or (mean < 0).any():
         raise CountsError(
-            f"n_barcodes= takes one number above 0, for example n_barcodes=10, or "
-            f"one for each of the {n} oligos, 0 or more"
+            "``n_barcodes=`` takes one number above 0, for example ``n_barcodes=10``, "
+            f"or one for each of the {n} oligos, 0 or more"
         )
     mean = np.broadcast_to(mean, n)
     if least is not None:
@@ -499,8 +499,8 @@ def _barcode_numbers(
         )
     if (mean != np.floor(mean)).any():
         raise CountsError(
-            "n_barcodes= holds fractions; with min_barcodes= it is the mean of a "
-            "Poisson draw"
+            "``n_barcodes=`` holds fractions; with ``min_barcodes=`` it is the mean of "
+            "a Poisson draw"
         )
     return mean.astype(np.int64)
 

@@ -566,9 +566,9 @@ def _check_one_cell_type(
         kinds = "; ".join(f"{kind}: {', '.join(of)}" for kind, of in by_type.items())
         first = next(iter(by_type.values()))
         raise CountsError(
-            f"{path}: conditions= gives the columns {len(by_type)} cell types ({kinds}), "
-            "which are not replicates of one another; read one at a time, "
-            f"replicates={quoted(first)}"
+            f"{path}: ``conditions=`` gives the columns {len(by_type)} cell types "
+            f"({kinds}), which are not replicates of one another; read one at a time, "
+            f"``replicates={quoted(first)}``"
         )
 
 
@@ -755,7 +755,7 @@ def _check_unique_cells(
             "most barcodes are of two oligos or more, as where conditions (cells, "
             "treatments) are rows of one table. Each is a library of its own: write "
             "a table of each, fit it by itself, and compare the fits: "
-            "cg.mpra.concordance(fit, fit)"
+            "``cg.mpra.concordance(fit, fit)``"
             if len(elsewhere) > _MOST_ASSIGNED_TWICE * len(first)
             else "drop the barcodes that are assigned twice"
         )

@@ -112,7 +112,8 @@ def calls(
     """
     if tail not in get_args(Tail):
         raise CountsError(
-            f"tail={quoted(tail)} is neither 'rank' (the law of the negatives) nor 't'"
+            f"``tail={quoted(tail)}`` is neither 'rank' (the law of the negatives) nor "
+            "'t'"
         )
     by_replicate, n = oligo_activity(validate(counts, "counts"), method)
     check_oligos_observed(counts, n, np.arange(len(n)))

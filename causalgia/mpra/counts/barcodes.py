@@ -421,7 +421,8 @@ def filter(
     validate(counts, "counts")
     if min_dna is None and outliers is None and min_barcodes is None:
         raise CountsError(
-            "no rule; give min_dna=, outliers= or min_barcodes=, for example min_dna=10"
+            "no rule; give ``min_dna=``, ``outliers=`` or ``min_barcodes=``, for "
+            "example ``min_dna=10``"
         )
     rules: dict[str, Any] = {
         "min_dna": min_dna,
@@ -521,13 +522,13 @@ def _filter_few_barcodes(
         rest = arm[compared & (n >= least)].tolist()
         arms = (
             f"; or compare the {len(rest):,} of {int(compared.sum()):,} arms that have "
-            f"{least}: arm_names=[{', '.join(map(quoted, rest[:_ARMS_NAMED]))}"
-            f"{', ...' if len(rest) > _ARMS_NAMED else ''}]"
+            f"{least}: ``arm_names=[{', '.join(map(quoted, rest[:_ARMS_NAMED]))}"
+            f"{', ...' if len(rest) > _ARMS_NAMED else ''}]``"
             if len(each) == 1 and len(rest) > 1
             else ""
         )
         raise CountsError(
-            f"min_barcodes={least} leaves no element: "
+            f"``min_barcodes={least}`` leaves no element: "
             f"{_lower(int(each.max(initial=0)), 'min_barcodes')}{arms}"
         )
     barcodes = dropped[counts["oligo_index"].to_numpy()]
@@ -550,7 +551,9 @@ def _lower(most: int, name: str) -> str:
             "none has a barcode that was observed; check the barcodes and the columns of "
             "counts with causalgia.mpra.quality"
         )
-    return f"the arm with the fewest has {most} at most; give {name}={most} or fewer"
+    return (
+        f"the arm with the fewest has {most} at most; give ``{name}={most}`` or fewer"
+    )
 
 
 def read_filters(counts: xr.Dataset) -> list[dict[str, Any]]:
@@ -583,7 +586,7 @@ def _keep_barcodes(
     """
     if not barcodes.any():
         raise CountsError(
-            f"{rule['rule']}={rule['value']} leaves no barcode at all; "
+            f"``{rule['rule']}={rule['value']}`` leaves no barcode at all; "
             f"{cure or 'give a larger ' + rule['rule']}, or check by "
             "causalgia.mpra.quality that the columns are counts of these barcodes"
         )
@@ -675,11 +678,13 @@ def split_duplicates(
     if n_oligos is not None:
         as_int(n_oligos, "n_oligos", error=CountsError)
     if not len(enough) or (n_oligos is not None and n_oligos > len(enough)):
-        wanted = "" if n_oligos is None else f", and n_oligos={n_oligos} are asked for"
+        wanted = (
+            "" if n_oligos is None else f", and ``n_oligos={n_oligos}`` are asked for"
+        )
         raise CountsError(
             f"{len(enough)} of {len(tests)} test oligos have the {2 * min_barcodes} "
             f"barcodes of two halves of {min_barcodes}{wanted}; ask for fewer, or for "
-            "smaller halves (min_barcodes=)"
+            "smaller halves (``min_barcodes=``)"
         )
     key = root_key(rng)
     chosen = enough

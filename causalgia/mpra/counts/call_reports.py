@@ -68,7 +68,9 @@ def describe_calls(
     None of 40 oligos is more active than the 20 negative controls (q <= 0
     """
     if not 0 < q < 1:
-        raise OutcomesError(f"q={quoted(q)} is a false discovery rate, between 0 and 1")
+        raise OutcomesError(
+            f"``q={quoted(q)}`` is a false discovery rate, between 0 and 1"
+        )
     table = calls_table(found)
     called = (table["q"] <= q).to_numpy()
     n, n_tested = int(called.sum()), int(table["q"].notna().sum())

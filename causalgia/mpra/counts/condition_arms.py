@@ -80,25 +80,23 @@ def check_arms_of_one_library(
         if what:
             raise CountsError(
                 f"arms {names} share {what}, as two conditions of the same oligos do; "
-                "each is a library of its own, and the difference between the libraries "
-                "would be added to every effect. Fit each condition alone (its own "
-                "counts, arms by allele or motif), and compare the fits: "
-                "cg.mpra.concordance(fit, fit). A "
-                "contrast of four arms, (b in B - a in B) - (b in A - a in A), is free of "
-                "it"
+                "each is a library of its own, and the difference between the "
+                "libraries would be added to every effect. Fit each condition alone "
+                "(its own counts, arms by allele or motif), and compare the fits: "
+                "``cg.mpra.concordance(fit, fit)``. A contrast of four arms, (b in B - "
+                "a in B) - (b in A - a in A), is free of it"
             )
         if apart := _depths_apart(
             counts, oligos[:, first], oligos[:, second], len(pairs)
         ):
             one, other, change, error = apart
             raise CountsError(
-                f"arms {names} are separate libraries: from replicate {one} to {other} the "
-                f"ratio of their DNA changes by a factor of {2**change:.2f} (log2 "
-                f"{change:.2f}, standard error {error:.2f}), and in one library it would "
-                "stay the same. The difference between the libraries would be added to "
-                "every effect. Fit each by itself, with arms by allele or motif, and "
-                "compare the fits: "
-                "cg.mpra.concordance(fit, fit)"
+                f"arms {names} are separate libraries: from replicate {one} to {other} "
+                f"the ratio of their DNA changes by a factor of {2**change:.2f} (log2 "
+                f"{change:.2f}, standard error {error:.2f}), and in one library it "
+                "would stay the same. The difference between the libraries would be "
+                "added to every effect. Fit each by itself, with arms by allele or "
+                "motif, and compare the fits: ``cg.mpra.concordance(fit, fit)``"
             )
 
 

@@ -155,9 +155,10 @@ def read_table_bytes(path: Path) -> bytes:
     text = read_bytes(path, CountsError, unpack=True)
     if text.startswith(b"\x80"):
         raise CountsError(
-            f"{path}: is a pickle of Python, as MPRAflow and esMPRA keep the barcodes of "
-            "oligos, and is not read, because it may run code. If you trust it, write "
-            f"it as text, and give that as assignment=: {_UNPICKLED.format(path=path)}"
+            f"{path}: is a pickle of Python, as MPRAflow and esMPRA keep the barcodes "
+            "of oligos, and is not read, because it may run code. If you trust it, "
+            "write it as text, and give that as ``assignment=``: "
+            f"{_UNPICKLED.format(path=path)}"
         )
     if why := no_text(text[:512]):
         raise CountsError(f"{path}: {why}")
@@ -279,7 +280,7 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
         If it has no such columns, or a barcode is assigned to two oligos.
     """
     if isinstance(table, pd.DataFrame):
-        where, names = "assignment=", [str(name) for name in table.columns]
+        where, names = "``assignment=``", [str(name) for name in table.columns]
         rows = table.astype(str).to_numpy().tolist()
     elif isinstance(table, str | Path):
         where = str(table)
@@ -294,8 +295,8 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
                 names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
     else:
         raise CountsError(
-            f"assignment= is a {type(table).__name__}; give a path or a DataFrame with "
-            "the columns barcode and oligo_name"
+            f"``assignment=`` is a {type(table).__name__}; give a path or a DataFrame "
+            "with the columns barcode and oligo_name"
         )
     places = [
         [i for i, name in enumerate(names) if name.strip().lower() in known]
@@ -361,7 +362,7 @@ def read_conditions(
             rows = conditions.astype(str).to_numpy().tolist()
         elif not isinstance(conditions, str | Path):
             raise CountsError(
-                f"conditions= is a {type(conditions).__name__}; give a path, a "
+                f"``conditions=`` is a {type(conditions).__name__}; give a path, a "
                 "DataFrame of two columns, or a mapping of columns to DNA or their "
                 "cell type"
             )
@@ -372,8 +373,8 @@ def read_conditions(
             del rows[0]  # names of the columns, as R writes them
         if any(len(row) != 2 for row in rows):
             raise CountsError(
-                f"conditions= has {len(rows[0])} columns; it has two: a column of the "
-                "counts, and DNA or the cell type of its RNA"
+                f"``conditions=`` has {len(rows[0])} columns; it has two: a column of "
+                "the counts, and DNA or the cell type of its RNA"
             )
         known = {str(name): str(what) for name, what in rows}
     known = {
@@ -383,8 +384,8 @@ def read_conditions(
     if "DNA" not in known.values() or set(known.values()) == {"DNA"}:
         lone = "DNA" if "DNA" in known.values() else in_list(sorted({*known.values()}))
         raise CountsError(
-            f"conditions=: all columns are of {lone}; mark those of the plasmids with "
-            "DNA, and the others with their cell type"
+            f"``conditions=``: all columns are of {lone}; mark those of the plasmids "
+            "with DNA, and the others with their cell type"
         )
     return known
 
@@ -448,7 +449,7 @@ def read_any_table(
         raise CountsError(
             f"{at}: no column of oligos among {', '.join(header)[:200]}; "
             "name it oligo_name, or give the table of barcodes and their oligos, "
-            "assignment="
+            "``assignment=``"
         )
     if roles.replicate is not None:
         cells["replicate"] = np.array(columns[roles.replicate], dtype=object)
@@ -500,7 +501,7 @@ def _without_header(
         raise CountsError(
             f"{path}: barcode, DNA and RNA without a header, as MPRAflow writes them, "
             "say nothing of oligos; give the table of barcodes and their oligos, "
-            "assignment="
+            "``assignment=``"
         )
     lines = _lines_of(path, read, first=1)
     barcode, dna, rna = map(list, zip(*rows, strict=True))
@@ -534,7 +535,7 @@ def named_oligos(table: CountTable, assignment: Assignment | None) -> CountTable
     if assignment is None:
         raise CountsError(
             f"{table.lines}: there are barcodes and no names of oligos; give the table "
-            "of barcodes and their oligos, assignment="
+            "of barcodes and their oligos, ``assignment=``"
         )
     return _typed(_assigned(table, assignment))
 
@@ -640,7 +641,7 @@ def _roles_of(
                 roles.left_out.append(name)
             else:
                 raise CountsError(
-                    f"{at}: column {quoted(name)} is not in conditions=, which has "
+                    f"{at}: column {quoted(name)} is not in ``conditions=``, which has "
                     f"{', '.join(conditions)[:200]}; add it there, or leave it out of "
                     "the table"
                 )
@@ -651,8 +652,8 @@ def _roles_of(
     absent = [name for name in conditions or () if name not in header]
     if absent:
         raise CountsError(
-            f"{at}: conditions= has {quoted(absent[0])}, which is no column; there are "
-            f"{', '.join(header)[:200]}"
+            f"{at}: ``conditions=`` has {quoted(absent[0])}, which is no column; there "
+            f"are {', '.join(header)[:200]}"
         )
     if conditions is None:
         roles.counts = paired_replicates(roles.counts)
@@ -718,13 +719,13 @@ def _kind_and_replicate(name: str, columns: Sequence[str], at: str) -> tuple[str
         what = "RNA" if kinds else "DNA or RNA"
         raise CountsError(
             f"{at}: no column says {what} (one is {quoted(name)}); give "
-            "conditions=, a table that says of each column whether it is DNA, or its "
-            "cell type (MPRAmodel's condition table), or rename columns "
+            "``conditions=``, a table that says of each column whether it is DNA, or "
+            "its cell type (MPRAmodel's condition table), or rename columns "
             "dna_count_<replicate> and rna_count_<replicate>"
         )
     raise CountsError(
         f"{at}: column {quoted(name)} is not a count of DNA or RNA; leave it out or "
-        "rename it, or say in conditions= which columns are DNA"
+        "rename it, or say in ``conditions=`` which columns are DNA"
     )
 
 

@@ -113,8 +113,8 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         side = side.loc[:, used].apply(from_column)
     else:
         raise CountsError(
-            f"side_table= is a {type(side_table).__name__}; give a path, a DataFrame, "
-            "or a library"
+            f"``side_table=`` is a {type(side_table).__name__}; give a path, a "
+            "DataFrame, or a library"
         )
     return _side_columns(side, where)
 

@@ -176,6 +176,7 @@ def _floor_that_helps(counts: xr.Dataset, most: float) -> str:
             left = format_share(deeper.sizes["barcode"] / counts.sizes["barcode"])
             return (
                 ", or keep the barcodes with DNA enough, of which few are lost: "
-                f"cg.mpra.filter(counts, min_dna={floor}) leaves {left} of the barcodes"
+                f"``cg.mpra.filter(counts, min_dna={floor})`` leaves {left} of the "
+                "barcodes"
             )
     return ""

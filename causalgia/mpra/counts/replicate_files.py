@@ -50,7 +50,7 @@ def named_files(
         what = type(files if wrong is None else wrong).__name__
         raise CountsError(
             f"read_counts reads files, not {what}; for arrays of counts use "
-            "cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)"
+            "``cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)``"
         )
     paths = [Path(one) for one in given]
     twice = next((one for i, one in enumerate(paths) if one in paths[:i]), None)

@@ -113,8 +113,8 @@ def from_labels(rows: Sequence[Sequence[str]], where: str) -> pd.DataFrame:
     if rows and all(_BARCODE.fullmatch(str(row[0])) for row in rows[:20]):
         raise CountsError(
             f"{where} begins with barcodes, as {quoted(rows[0][0])}: it says which "
-            "oligo a barcode is of, and not what an oligo is; give it as assignment=, "
-            "and a table oligo_name element arm as side_table="
+            "oligo a barcode is of, and not what an oligo is; give it as "
+            "``assignment=``, and a table oligo_name element arm as ``side_table=``"
         )
     labels = {str(row[1]) for row in rows}
     group = {label: _group_of(label, where) for label in labels}

@@ -146,7 +146,7 @@ def average(
             f"average: element {_element_name(fitted, i)}, contrast "
             f"{quoted(fitted['contrast'].to_numpy()[k])} has the effect "
             f"{effect[i, k]:g} with the standard error {se[i, k]:g}; leave the element "
-            "out, or take the fit as cg.mpra.fit returned it"
+            "out, or take the fit as ``cg.mpra.fit`` returned it"
         )
     ace, error, df, tau = (
         _plain_means(effect, se, codes)
@@ -247,8 +247,8 @@ def _without_controls(fitted: Any, by: str | None) -> tuple[Any, list[str]]:
         return fitted, []
     if of_bench.all():
         raise EstimateError(
-            "average: all elements are control oligos; by='group' averages each kind "
-            "of them"
+            "average: all elements are control oligos; ``by='group'`` averages each "
+            "kind of them"
         )
     names, n = np.unique(groups[of_bench], return_counts=True)
     kinds = " and ".join(
@@ -273,8 +273,8 @@ def _element_groups(
         or "element" not in fitted["se"].dims
     ):
         raise OutcomesError(
-            "average: no effects of elements; take them from cg.mpra.fit(counts, "
-            "control=...)"
+            "average: no effects of elements; take them from ``cg.mpra.fit(counts, "
+            "control=...)``"
         )
     known = sorted(
         str(n)
@@ -283,7 +283,7 @@ def _element_groups(
     )
     if by is not None and by not in known:
         raise OutcomesError(
-            f"average: by={quoted(by)} is not a coordinate on element; there are "
+            f"average: ``by={quoted(by)}`` is not a coordinate on element; there are "
             f"{', '.join(known) or 'none'}; add one with "
             "fitted.assign_coords(motif=('element', names))"
         )

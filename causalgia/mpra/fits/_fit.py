@@ -195,7 +195,7 @@ def fit(
     if method not in _FIT_METHODS:
         removed = REMOVED.get(f"causalgia.mpra.fit(method={quoted(method)})")
         raise EstimateError(
-            f"method={quoted(method)} is not one of "
+            f"``method={quoted(method)}`` is not one of "
             f"{', '.join(map(quoted, get_args(Method)))}"
             + (f"; {removed}" if removed else "")
         )

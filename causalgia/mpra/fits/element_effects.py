@@ -74,8 +74,9 @@ class FitRequest:
 
 _ONE_ARM = (
     "an effect compares two arms; verdicts on the activity of a single arm come later. "
-    "Today, cg.mpra.calls(counts) says which oligos are more active than the negative "
-    "controls, and cg.mpra.activity(counts) gives the log2(RNA/DNA) of each element"
+    "Today, ``cg.mpra.calls(counts)`` says which oligos are more active than the "
+    "negative controls, and ``cg.mpra.activity(counts)`` gives the log2(RNA/DNA) of "
+    "each element"
 )
 
 
@@ -113,9 +114,9 @@ def fit_request(
         raise ContrastError(
             "each element has one arm, as in a parallel library, so that no element "
             "has an effect of its own; the average over elements is "
-            "cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...)). Where "
-            "arms share their backgrounds, let the side table give those one name of "
-            "an element"
+            "``cg.estimate(cg.contrast(cg.mpra.activity(counts), control=...))``. "
+            "Where arms share their backgrounds, let the side table give those one "
+            "name of an element"
         )
     all_arms = arm_names is None and contrasts is None
     alone = _arms_without_control(counts, control) if all_arms else ()
@@ -137,7 +138,7 @@ def fit_request(
                 f"element {quoted(first.name)} has no oligo in arm "
                 f"{', '.join(map(quoted, absent))}, and {int(some.sum()) - 1:,} more "
                 "elements lack some arm; say which are compared: "
-                f"arm_names={quoted(there)}"
+                f"``arm_names={quoted(there)}``"
             )
     if int((places >= 0).sum(axis=1).max()) < 2 <= len(names):
         raise ContrastError(no_element_with_two(names))
@@ -185,7 +186,8 @@ def _contrast_weights(
 ) -> dict[str, dict[str, float]]:
     if (control is None) == (contrasts is None):
         raise ContrastError(
-            f"give control= (one of {', '.join(known)}) or contrasts=, and not both"
+            f"give ``control=`` (one of {', '.join(known)}) or ``contrasts=``, and not "
+            "both"
         )
     if isinstance(arms, str):
         raise ContrastError(
@@ -302,8 +304,8 @@ def _check_dna_read(counts: xr.Dataset, request: FitRequest) -> None:
     as_in = f", as in {more:,} more oligo{'s' * (more != 1)}" if more else ""
     raise CountsError(
         f"element {quoted(request.elements[e])}, arm {quoted(request.arms[a])}: no "
-        f"barcode with DNA is left{as_in}; "
-        "leave such elements out, in every arm: cg.mpra.filter(counts, min_barcodes=1)"
+        f"barcode with DNA is left{as_in}; leave such elements out, in every arm: "
+        "``cg.mpra.filter(counts, min_barcodes=1)``"
     )
 
 
@@ -571,8 +573,8 @@ def combine_layers(
     if not all(layer.df.any() for layer in barcode):
         raise EstimateError(
             "no element has two barcodes in an arm, and one barcode has no spread; use "
-            "more barcodes, or method='hierarchical', which fits sums of oligos for "
-            "these barcodes"
+            "more barcodes, or ``method='hierarchical'``, which fits sums of oligos "
+            "for these barcodes"
         )
     if not replicate.df.any():
         raise EstimateError(

@@ -386,13 +386,13 @@ def _check_options(
         map(is_whole, offsets)
     ):
         raise LibraryError(
-            f"offsets={quoted(offsets)}: give whole numbers of bases in a list; (0,) "
-            "is the middle"
+            f"``offsets={quoted(offsets)}``: give whole numbers of bases in a list; "
+            "(0,) is the middle"
         )
     if not len(offsets) or len(set(offsets)) < len(offsets):
         raise LibraryError(
-            f"offsets={quoted(tuple(offsets))}: give at least one, each once; (0,) is "
-            "the middle"
+            f"``offsets={quoted(tuple(offsets))}``: give at least one, each once; (0,) "
+            "is the middle"
         )
 
 
@@ -408,7 +408,9 @@ def _check_alleles_fit(
                     f"of {allele_width(variant)} bases reaches beyond the insert of "
                     f"{insert_length}; "
                     + ways_out(
-                        "give longer inserts, smaller offsets=", "drop it", skip="long"
+                        "give longer inserts, smaller ``offsets=``",
+                        "drop it",
+                        skip="long",
                     )
                 )
 
@@ -452,7 +454,7 @@ def _cut_windows(
             f"offset {tile.offset:+d} (an indel in a repeat that reaches the insert's "
             "end); "
             + ways_out(
-                "give other offsets=, longer inserts", "drop it", skip="unchanged"
+                "give other ``offsets=``, longer inserts", "drop it", skip="unchanged"
             )
         )
     return windows
@@ -481,8 +483,8 @@ def read_variants(
         odd = next((x for x in variants if not isinstance(x, Variant)), None)
         if odd is not None or any(x is None for x in variants):
             raise LibraryError(
-                f"variants: {quoted(odd)} is not a cg.sequences.Variant; give these, a "
-                "VCF file or a table"
+                f"variants: {quoted(odd)} is not a ``cg.sequences.Variant``; give "
+                "these, a VCF file or a table"
             )
         return variants
     table = given.rename(columns=lambda name: str(name).lower().removeprefix("#"))
@@ -612,7 +614,7 @@ def accession_of(chromosome: str, assembly: str | None) -> str:
     if name not in rows:
         raise LibraryError(
             f"chromosome {quoted(chromosome)} has no accession in {assembly}; leave "
-            "assembly= out to keep chromosomes' names"
+            "``assembly=`` out to keep chromosomes' names"
         )
     return str(rows[name])
 

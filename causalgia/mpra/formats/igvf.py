@@ -98,9 +98,9 @@ def igvf_table(
         return _OF_COUNTS[format](data)
     if library is None or (counts is None and format != "reporter_genomic_element"):
         needed = (
-            "library="
+            "``library=``"
             if format == "reporter_genomic_element"
-            else "counts= and library="
+            else "``counts=`` and ``library=``"
         )
         raise CountsError(
             f"{format} needs {needed}: the library of variant tiles that was ordered, "
@@ -130,7 +130,7 @@ def igvf_table(
     if contrast is None and len(known) > 1:
         raise CountsError(
             f"the fit has {len(known)} contrasts, {', '.join(map(quoted, known))}: say "
-            "contrast="
+            "``contrast=``"
         )
     table = variants(
         data, counts, library, contrast=str(known[0]) if contrast is None else contrast

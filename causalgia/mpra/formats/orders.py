@@ -80,7 +80,7 @@ def to_fasta(
     else:
         if sequence != "insert":
             raise LibraryError(
-                f"sequence={quoted(sequence)}: a FASTA is of 'oligo' (to order) or "
+                f"``sequence={quoted(sequence)}``: a FASTA is of 'oligo' (to order) or "
                 "'insert' (to map reads to)"
             )
         rows = construct_table(library, str(path))
@@ -192,7 +192,7 @@ def _names_and_oligos(
                 f"{path}: {quoted(one)} and {quoted(other)} have one barcode, "
                 f"{barcodes[again[0]]} ({again.size:,} are given again): their counts "
                 "cannot be distinguished. Give each oligo its own barcode; "
-                "cg.mpra.library assigns them"
+                "``cg.mpra.library`` assigns them"
             )
     return names, oligos
 
@@ -316,12 +316,13 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
         ) from error
     if not there:
         raise LibraryError(
-            f"{path}: no such file; cg.mpra.write_library(library, folder) writes it"
+            f"{path}: no such file; ``cg.mpra.write_library(library, folder)`` writes "
+            "it"
         )
     if path.name != LIBRARY and path.suffix in _TEXT:
         raise LibraryError(
             f"{path}: is a table, and a library is read from the folder that "
-            "cg.mpra.write_library(library, folder) wrote"
+            "``cg.mpra.write_library(library, folder)`` wrote"
         )
     try:
         return store.load(path, "library")

@@ -203,8 +203,8 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
         raise LibraryError(f"{path} is a folder; give the path of a file")
     if path.exists() and not overwrite:
         raise LibraryError(
-            f"{path} exists already; choose another place, or overwrite=True to write "
-            "over it"
+            f"{path} exists already; choose another place, or ``overwrite=True`` to "
+            "write over it"
         )
     if not path.parent.is_dir():
         raise LibraryError(

@@ -194,7 +194,8 @@ def library(
     """
     if not isinstance(design, Design):
         raise LibraryError(
-            f"a library is made from a cg.Design, not from a {type(design).__name__}"
+            "a library is made from a ``cg.Design``, not from a "
+            f"{type(design).__name__}"
         )
     rules = as_instance(OligoRules() if rules is None else rules, OligoRules, "rules")
     controls = as_instance(
@@ -210,8 +211,8 @@ def library(
     check_barcode_kind(of, synthesized=synthesized)
     if barcode_rules is not None and not synthesized:
         raise LibraryError(
-            "barcode_rules= are of synthesized barcodes, and those of this library are "
-            "random; leave barcode_rules= out"
+            "``barcode_rules=`` are of synthesized barcodes, and those of this library "
+            "are random; leave ``barcode_rules=`` out"
         )
     oligo_rules = rules.of_construct(of)
     tag_rules = _tag_rules(barcode_rules, of, oligo_rules) if synthesized else None
@@ -300,8 +301,8 @@ def as_instance(value: object, kind: type[T], name: str) -> T:
     causalgia.errors.LibraryError: controls=100 is of type int; give cg.mpra.Controls(...)
     """
     if not isinstance(value, kind):
-        what = f"{name}={quoted(value)} is of type {type(value).__name__}"
-        raise LibraryError(f"{what}; give cg.mpra.{kind.__name__}(...)")
+        what = f"``{name}={quoted(value)}`` is of type {type(value).__name__}"
+        raise LibraryError(f"{what}; give ``cg.mpra``.{kind.__name__}(...)")
     return value
 
 
@@ -317,8 +318,8 @@ def _tag_rules(
     )
     if any(given.flanks):
         raise LibraryError(
-            f"barcode_rules= has flanks={given.flanks}, but the letters beside a "
-            "barcode are those of the oligo; leave flanks out"
+            f"``barcode_rules=`` has ``flanks={given.flanks}``, but the letters beside "
+            "a barcode are those of the oligo; leave flanks out"
         )
     sites = [rule.enzyme for rule in oligo_rules if isinstance(rule, SiteCount)]
     ends = [

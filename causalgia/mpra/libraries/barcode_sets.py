@@ -70,30 +70,31 @@ class BarcodeRules:
             as_int(getattr(self, name), name, error=LibraryError)
         if not 4 <= self.length <= LONGEST:
             raise LibraryError(
-                f"barcodes of length={self.length}: they have 4 to {LONGEST} letters"
+                f"barcodes of ``length={self.length}``: they have 4 to {LONGEST} "
+                "letters"
             )
         if not isinstance(self.all_four_bases, bool | np.bool_):
             raise LibraryError(
-                f"all_four_bases={quoted(self.all_four_bases)} is neither True nor "
+                f"``all_four_bases={quoted(self.all_four_bases)}`` is neither True nor "
                 "False"
             )
         if not isinstance(self.distance, str) or self.distance not in KINDS:
             raise LibraryError(
-                f"distance={quoted(self.distance)} is not a choice; use one of "
+                f"``distance={quoted(self.distance)}`` is not a choice; use one of "
                 f"{', '.join(map(quoted, KINDS))}"
             )
         most = largest_distance(self.length, self.distance)
         if self.min_distance > most:
             raise LibraryError(
-                f"min_distance={self.min_distance} is not between 1 and {most}, the "
-                f"most for {self.length} nt; make barcodes longer (length=)"
+                f"``min_distance={self.min_distance}`` is not between 1 and {most}, "
+                f"the most for {self.length} nt; make barcodes longer (``length=``)"
             )
         if not isinstance(self.flanks, tuple | list) or [
             isinstance(x, str) for x in self.flanks
         ] != [True, True]:
             raise LibraryError(
-                f"flanks={quoted(self.flanks)} is not a pair; give the letters before "
-                "and after each barcode"
+                f"``flanks={quoted(self.flanks)}`` is not a pair; give the letters "
+                "before and after each barcode"
             )
         object.__setattr__(self, "gc", as_share_range(self.gc, "gc"))
         for name, what in (
@@ -109,8 +110,8 @@ class BarcodeRules:
         fewest, most = self.gc_counts
         if fewest > most:
             raise LibraryError(
-                f"gc={self.gc}: no barcode of {self.length} nt has such a share; widen "
-                "it"
+                f"``gc={self.gc}``: no barcode of {self.length} nt has such a share; "
+                "widen it"
             )
 
     @property
@@ -172,7 +173,9 @@ def _as_bases(text: str, where: str) -> str:
     try:
         return decode(encode(text))[0]
     except SequenceError as error:
-        raise error.at(f"{where}= has {quoted(text)}", error=LibraryError) from error
+        raise error.at(
+            f"``{where}=`` has {quoted(text)}", error=LibraryError
+        ) from error
 
 
 def _mirna_seed(text: str) -> str:
@@ -182,8 +185,8 @@ def _mirna_seed(text: str) -> str:
         return letters
     if len(letters) < _SEED_LENGTHS.start:
         raise LibraryError(
-            f"seeds= has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', or "
-            "the whole miRNA"
+            f"``seeds=`` has {quoted(text)}; give a seed of 6 to 8 letters, 5' to 3', "
+            "or the whole miRNA"
         )
     return letters[_MIRNA_SEED]
 
@@ -361,8 +364,8 @@ def _too_few_message(
     return (
         f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} "
         f"distance {rules.min_distance} were found; {every} {passed:,} strings tried, "
-        f"refused for {reasons}; make barcodes longer (length={rules.length + 1}), ask "
-        "for a smaller min_distance=, or relax the rule that refused most"
+        f"refused for {reasons}; make barcodes longer (``length={rules.length + 1}``), "
+        "ask for a smaller ``min_distance=``, or relax the rule that refused most"
     )
 
 
@@ -570,8 +573,8 @@ def exchange_barcodes(
             raise LibraryError(
                 f"{used + bad.size:,} of {len(row) + used:,} barcodes break a rule in "
                 f"their oligo, most often: {rule.name}. {rule.cure.capitalize()}; or "
-                "put other letters between insert and barcode: adapters=(left, "
-                "junction, right)"
+                "put other letters between insert and barcode: ``adapters=(left, "
+                "junction, right)``"
             )
         mine[bad] = left[used : used + bad.size]
         used += bad.size

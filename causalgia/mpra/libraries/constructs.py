@@ -116,7 +116,7 @@ class Construct:
         if around >= oligo_length:
             what = "adapters, junction and barcode" if barcode_length else "adapters"
             raise LibraryError(
-                f"oligo_length={oligo_length} leaves no insert: the {what} take "
+                f"``oligo_length={oligo_length}`` leaves no insert: the {what} take "
                 f"{around} bases; order longer oligos"
             )
         return oligo_length - around
@@ -250,8 +250,8 @@ def construct(adapters: Adapters) -> Construct:
     parts = list(adapters) if isinstance(adapters, tuple | list) else []
     if len(parts) not in (2, 3) or not all(isinstance(part, str) for part in parts):
         raise LibraryError(
-            f"adapters={quoted(adapters)}: give the name of a construct, (left, right) "
-            "or (left, junction, right) as letters"
+            f"``adapters={quoted(adapters)}``: give the name of a construct, (left, "
+            "right) or (left, junction, right) as letters"
         )
     left, *junction, right = map(_as_adapter, parts)
     barcodes = "synthesized" if junction else "random"
@@ -357,7 +357,7 @@ def site(name_or_letters: str) -> Site:
     """
     if not isinstance(name_or_letters, str) or not name_or_letters:
         raise LibraryError(
-            f"avoid= has {quoted(name_or_letters)}; a site is an enzyme such as "
+            f"``avoid=`` has {quoted(name_or_letters)}; a site is an enzyme such as "
             "'EcoRI' or letters such as 'GAATTC'"
         )
     if all(letter.upper() in IUPAC for letter in name_or_letters):

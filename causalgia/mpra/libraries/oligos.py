@@ -370,8 +370,8 @@ def draw_scrambles(
     raise LibraryError(
         f"scramble {bad[0]}: not one of {n_redraws + 1} dinucleotide shuffles of "
         f"backgrounds was good; broken most often: {worst}. Relax the rule, or give "
-        "negative controls of your own: controls=cg.mpra.Controls(n_scrambles=0, "
-        "negatives=...)"
+        "negative controls of your own: ``controls=cg.mpra.Controls(n_scrambles=0, "
+        "negatives=...)``"
     )
 
 
@@ -385,8 +385,8 @@ def sample_pairs(n: int, n_oligos: int, *, key: int) -> Ints:
     """
     if n > n_oligos:
         raise LibraryError(
-            f"n_duplicates={n}: the design has {n_oligos} oligos to order twice; ask "
-            "for at most that many, or for none: n_duplicates=0"
+            f"``n_duplicates={n}``: the design has {n_oligos} oligos to order twice; "
+            "ask for at most that many, or for none: ``n_duplicates=0``"
         )
     words = random_words(
         derive(key, "duplicate"), np.arange(n_oligos, dtype=np.uint64), 1

@@ -94,8 +94,8 @@ class Controls:
                 value, bytes
             ):
                 raise LibraryError(
-                    f"{name}={quoted(value)} are not sequences; give strings, names -> "
-                    "strings, or the path of a FASTA file; () for none"
+                    f"``{name}={quoted(value)}`` are not sequences; give strings, "
+                    "names -> strings, or the path of a FASTA file; () for none"
                 )
 
 
@@ -174,28 +174,29 @@ def check_barcode_kind(of: Construct, *, synthesized: bool) -> None:
     """
     if synthesized and of.barcodes == "random":
         raise LibraryError(
-            f"barcodes_per_oligo= with adapters={quoted(of.name)}: its barcodes are "
-            "random and added by PCR; a synthesized one would be next to the insert, "
-            "with no site to put the reporter between them; leave barcodes_per_oligo= "
-            "out, or choose a construct of synthesized barcodes, 'melnikov'"
+            f"``barcodes_per_oligo=`` with ``adapters={quoted(of.name)}``: its "
+            "barcodes are random and added by PCR; a synthesized one would be next to "
+            "the insert, with no site to put the reporter between them; leave "
+            "``barcodes_per_oligo=`` out, or choose a construct of synthesized "
+            "barcodes, 'melnikov'"
             if of.name
             else (
-                "barcodes_per_oligo= with adapters=(left, right): the reporter is put "
-                "between insert and barcode; give the letters between them, "
-                "adapters=(left, junction, right) ('' where insert and barcode are "
+                "``barcodes_per_oligo=`` with ``adapters=(left, right)``: the reporter "
+                "is put between insert and barcode; give the letters between them, "
+                "``adapters=(left, junction, right)`` ('' where insert and barcode are "
                 "transcribed together)"
             )
         )
     if not synthesized and of.barcodes == "synthesized":
         named = (
-            f"adapters={quoted(of.name)}"
+            f"``adapters={quoted(of.name)}``"
             if of.name
-            else "adapters=(left, junction, right)"
+            else "``adapters=(left, junction, right)``"
         )
         raise LibraryError(
             f"{named}: its barcodes are synthesized with the oligo; say how many of "
-            "each insert, barcodes_per_oligo=10, or choose adapters=(left, right), "
-            "whose barcodes are added later"
+            "each insert, ``barcodes_per_oligo=10``, or choose ``adapters=(left, "
+            "right)``, whose barcodes are added later"
         )
 
 
@@ -229,9 +230,9 @@ def order_numbers(
     """
     if controls.n_duplicates and not barcodes:
         raise LibraryError(
-            f"n_duplicates={controls.n_duplicates}: an oligo under two names needs "
-            "synthesized barcodes to tell them apart; leave n_duplicates= out, and "
-            "split the barcodes of the counts at random (cg.mpra.split_duplicates)"
+            f"``n_duplicates={controls.n_duplicates}``: an oligo under two names needs "
+            "synthesized barcodes to tell them apart; leave ``n_duplicates=`` out, and "
+            "split the barcodes of the counts at random (``cg.mpra.split_duplicates``)"
         )
     most = _PROMOTER_TIMES * barcodes if fillable else 0
     promoter = (
@@ -240,8 +241,8 @@ def order_numbers(
     if promoter and not fillable:
         cure = (
             "it is ordered where the junction carries two cloning sites, between which "
-            "a filler is cut out: name them, rules=cg.mpra.OligoRules(avoid={'KpnI': "
-            "1, 'XbaI': 1})"
+            "a filler is cut out: name them, ``rules=cg.mpra.OligoRules(avoid={'KpnI': "
+            "1, 'XbaI': 1})``"
             if barcodes
             else (
                 "this construct adds barcodes by PCR, so no promoter-only oligo is "
@@ -249,9 +250,9 @@ def order_numbers(
             )
         )
         raise LibraryError(
-            f"n_promoter_only={promoter}: an oligo without insert is so short that PCR "
-            "prefers it. Clone the promoter alone by itself, "
-            f"controls=cg.mpra.Controls(n_promoter_only=0); {cure}"
+            f"``n_promoter_only={promoter}``: an oligo without insert is so short that "
+            "PCR prefers it. Clone the promoter alone by itself, "
+            f"``controls=cg.mpra.Controls(n_promoter_only=0)``; {cure}"
         )
     test = design.n_units * (
         len(design.named_arms) if design.assignment == "crossover" else 1
@@ -296,20 +297,21 @@ def fit_insert_length(
             raise LibraryError(
                 f"arm {quoted(arm.name)} makes inserts of {length} bp from backgrounds "
                 f"of {design.null.length}: oligos of one pool have one length, or PCR "
-                "prefers the short ones; keep the length in the arm, as cg.Delete(...) "
-                "+ cg.Insert(filler, at=...) does, or use cg.Ablate or cg.Scramble"
+                "prefers the short ones; keep the length in the arm, as "
+                "``cg.Delete(...)`` + ``cg.Insert(filler, at=...)`` does, or use "
+                "``cg.Ablate`` or ``cg.Scramble``"
             )
     if design.null.length != left:
         raise LibraryError(
-            f"oligo_length={oligo_length} leaves {left} bp for the insert "
+            f"``oligo_length={oligo_length}`` leaves {left} bp for the insert "
             f"({oligo_length} - {' - '.join(taken)}), and the design's backgrounds "
             f"have {design.null.length}; use length {left}, or "
-            f"oligo_length={oligo_length - left + design.null.length}"
+            f"``oligo_length={oligo_length - left + design.null.length}``"
         )
     if isinstance(design.drawn, Genomic) and design.drawn.n_draws > 1:
         raise LibraryError(
             f"Genomic(n_draws={design.drawn.n_draws}): arms that draw nothing would be "
-            "one oligo for all draws of a sequence; use n_draws=1"
+            "one oligo for all draws of a sequence; use ``n_draws=1``"
         )
     return left
 
@@ -349,7 +351,7 @@ def check_order_limits(
         )
         raise LibraryError(
             f"{numbers.oligos:,} oligos ({numbers.words}) are more than "
-            f"max_oligos={most:,}: {fits}"
+            f"``max_oligos={most:,}``: {fits}"
         )
     return (
         None
@@ -444,8 +446,8 @@ def draw_units(
         unit, why = next(iter(blocks.dropped.items()))
         text = (
             f"{len(blocks.dropped):,} of {design.n_units:,} units are in no arm of the "
-            f"library: no draw of them met the rules. Unit {unit}: {why}. cg.report "
-            "names the others, and the shift from the null model"
+            f"library: no draw of them met the rules. Unit {unit}: {why}. "
+            "``cg.report`` names the others, and the shift from the null model"
         )
         warnings.warn(text, CausalgiaWarning, stacklevel=caller_stacklevel())
     return blocks

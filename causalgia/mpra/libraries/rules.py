@@ -350,8 +350,8 @@ def as_share_range(pair: Any, name: str) -> tuple[float, float]:
         if 0 <= low <= high <= 1:
             return low, high
     raise LibraryError(
-        f"{name}={quoted(pair)} is not a pair of shares: two numbers between 0 and 1, "
-        "the lowest first; 0.25 is 25 per cent"
+        f"``{name}={quoted(pair)}`` is not a pair of shares: two numbers between 0 and "
+        "1, the lowest first; 0.25 is 25 per cent"
     )
 
 
@@ -359,14 +359,14 @@ def _as_strings_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
     given = (motifs,) if isinstance(motifs, str | Motif) else motifs
     if not isinstance(given, Iterable) or isinstance(given, bytes):
         raise LibraryError(
-            f"motifs={quoted(motifs)}: give strings or motifs as text, or a list of "
-            "such; () for none"
+            f"``motifs={quoted(motifs)}``: give strings or motifs as text, or a list "
+            "of such; () for none"
         )
     found = tuple(given)
     for one in found:
         if not isinstance(one, Motif) and (not isinstance(one, str) or not one):
             raise LibraryError(
-                f"motifs= has {quoted(one)}, neither a string nor a Motif; give "
+                f"``motifs=`` has {quoted(one)}, neither a string nor a Motif; give "
                 "strings such as 'CACGTG'"
             )
         if isinstance(one, str):
@@ -374,7 +374,7 @@ def _as_strings_or_motifs(motifs: Any) -> tuple[str | Motif, ...]:
                 parse_iupac(one)
             except SequenceError as error:
                 raise error.at(
-                    f"motifs= has {quoted(one)}",
+                    f"``motifs=`` has {quoted(one)}",
                     then="; give strings such as 'CACGTG'",
                     error=LibraryError,
                 ) from error
@@ -452,13 +452,13 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
             f"itself ({total} in the constant parts, {rule.intended} intended), so "
             "every oligo would be cut there; choose another enzyme or another adapter; "
             "if it is meant to be cut there, "
-            f"rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})"
+            f"``rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})``"
         )
     if total < rule.intended:
         raise LibraryError(
             f"{rule.intended} site(s) {rule.enzyme} ({rule.letters}) are intended in "
             f"the constant parts and {total} are there; correct the adapters, or how "
-            "often the site is meant, rules=cg.mpra.OligoRules(avoid=...)"
+            "often the site is meant, ``rules=cg.mpra.OligoRules(avoid=...)``"
         )
 
 
@@ -566,10 +566,10 @@ class RuleChecker:
         if not good.size:
             rule = self.rules[int(broken.sum(axis=1).argmax())]
             raise LibraryError(
-                f"n_promoter_only=: not one of {_FILLERS} fillers of {length} bases "
-                f"between {before} and {after} was good; broken most often: "
+                f"``n_promoter_only=``: not one of {_FILLERS} fillers of {length} "
+                f"bases between {before} and {after} was good; broken most often: "
                 f"{rule.name}. Order no promoter alone, "
-                f"controls=cg.mpra.Controls(n_promoter_only=0), or {rule.cure}"
+                f"``controls=cg.mpra.Controls(n_promoter_only=0)``, or {rule.cure}"
             )
         filled = replace(
             self.construct, junction=before + decode(fillers[good[0]])[0] + after

@@ -89,8 +89,8 @@ class PlannedLibrary:
             object.__setattr__(self, "prices", read_prices(self.prices))
         elif not isinstance(self.prices, PriceList | None):
             raise EstimateError(
-                f"prices= is a {type(self.prices).__name__}; give the path of a price "
-                "list in TOML"
+                f"``prices=`` is a {type(self.prices).__name__}; give the path of a "
+                "price list in TOML"
             )
 
     @property
@@ -263,12 +263,14 @@ class CandidateSplits:
         can = np.isfinite(n)
         if not can.any():
             limits = [
-                f"{name}=" for name in ("budget", "max_oligos") if name in self.target
+                f"``{name}=``"
+                for name in ("budget", "max_oligos")
+                if name in self.target
             ]
             cure = f"raise {' or '.join(limits)}, " if limits else ""
             raise EstimateError(
                 f"no split reaches the target: {cure}ask for less, or allow more: "
-                "n_barcodes=, n_replicates= or depth="
+                "``n_barcodes=``, ``n_replicates=`` or ``depth=``"
             )
         n = np.where(can, n, _LEAST_BACKGROUNDS)
         wide, price = self.half_width(n), self.price(n)
@@ -386,8 +388,8 @@ def cheapest(
     library = PlannedLibrary() if library is None else library
     if not isinstance(library, PlannedLibrary):
         raise EstimateError(
-            f"library= is a {type(library).__name__}; give "
-            "cg.mpra.PlannedLibrary(n_controls=...)"
+            f"``library=`` is a {type(library).__name__}; give "
+            "``cg.mpra.PlannedLibrary(n_controls=...)``"
         )
     target = _as_target(half_width, true_effect, assurance, budget, max_oligos)
     B, R, depths = (
@@ -400,7 +402,7 @@ def cheapest(
     )
     if (np.round(B) != B).any():
         raise EstimateError(
-            f"n_barcodes={quoted(n_barcodes)}: give whole numbers of at least 1"
+            f"``n_barcodes={quoted(n_barcodes)}``: give whole numbers of at least 1"
         )
     B, R, depths = (axis.ravel() for axis in np.meshgrid(B, R, depths, indexing="ij"))
     if library.n_elements is None:
@@ -457,7 +459,8 @@ def _as_target(
 ) -> dict[str, float]:
     if half_width is not None and true_effect is not None:
         raise EstimateError(
-            "give half_width= (an interval) or true_effect= (a test), and not both"
+            "give ``half_width=`` (an interval) or ``true_effect=`` (a test), and not "
+            "both"
         )
     if is_real(true_effect):
         true_effect = abs(true_effect)
@@ -474,8 +477,8 @@ def _as_target(
     }
     if not found:
         raise EstimateError(
-            "give a goal (half_width= or true_effect=) or a limit (budget= or "
-            "max_oligos=)"
+            "give a goal (``half_width=`` or ``true_effect=``) or a limit (``budget=`` "
+            "or ``max_oligos=``)"
         )
     return found | (
         {"assurance": as_probability(assurance, "assurance")}
@@ -494,7 +497,7 @@ def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
         names = [str(name) for name in pilot["contrast"].to_numpy()]
         raise EstimateError(
             f"the pilot has several contrasts ({', '.join(names)}); give the "
-            f"components of one, arm_names={[names[0]]}"
+            f"components of one, ``arm_names={[names[0]]}``"
         )
     return pilot.isel(contrast=0)
 

@@ -42,8 +42,8 @@ def check_pilot(pilot: Any) -> None:
         or not set(_OF_PILOT) <= set(pilot.variables)
     ):
         raise EstimateError(
-            "pilot: no variance components; give cg.mpra.components(counts, "
-            "control=...)"
+            "pilot: no variance components; give ``cg.mpra.components(counts, "
+            "control=...)``"
         )
 
 
@@ -57,11 +57,11 @@ def _noise_with(name: str, noise: NoiseModel) -> str:
     'noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)'
     """
     given = [
-        f"{field.name}={quoted(getattr(noise, field.name))}"
+        f"``{field.name}={quoted(getattr(noise, field.name))}``"
         for field in fields(noise)
         if getattr(noise, field.name) != field.default
     ]
-    return f"noise=cg.mpra.NoiseModel({', '.join([*given, f'{name}=...'])})"
+    return f"``noise=cg.mpra.NoiseModel({', '.join([*given, f'{name}=...'])})``"
 
 
 def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
@@ -76,8 +76,8 @@ def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
         raise EstimateError(
             "tau is not given: the sd of the effect between backgrounds, usually the "
             "largest part of the error of an average; take it from a pilot "
-            f"(cg.mpra.components) or a virtual trial, or give {_noise_with('tau', noise)}"
-            ", 0 if all are alike"
+            "(``cg.mpra.components``) or a virtual trial, or give "
+            f"{_noise_with('tau', noise)}, 0 if all are alike"
         )
 
 
@@ -102,8 +102,8 @@ def layers_at_depth(
         if beside := noise.counting_values():
             name, value = next(iter(beside.items()))
             raise EstimateError(
-                f"noise=cg.mpra.NoiseModel({name}={quoted(value)}) gives the counting "
-                f"noise, as does pilot=; leave {name} out"
+                f"``noise=cg.mpra.NoiseModel({name}={quoted(value)})`` gives the "
+                f"counting noise, as does ``pilot=``; leave {name} out"
             )
     plasmid = (
         bool(about(pilot).plasmid)
@@ -172,7 +172,7 @@ def _given_or_pilot_sd(name: str, noise: NoiseModel, pilot: xr.Dataset | None) -
     raise EstimateError(
         f"{name} is not given: the sd of log2 activity between "
         f"{name.removeprefix('sd_')}s; take it from a pilot, "
-        "pilot=cg.mpra.components(counts, control=...), or give "
+        "``pilot=cg.mpra.components(counts, control=...)``, or give "
         f"{_noise_with(name, noise)}, "
         + ("0.3 to 1.0" if name == "sd_barcode" else "about 0.15")
     )
@@ -187,8 +187,8 @@ def _counting_variances(
     if noise.sd_count is not None:
         if depth is not None:
             raise EstimateError(
-                f"noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)}) gives "
-                "the counting noise, and so does depth=; give one of them"
+                f"``noise=cg.mpra.NoiseModel(sd_count={quoted(noise.sd_count)})`` "
+                "gives the counting noise, and so does ``depth=``; give one of them"
             )
         return float(noise.sd_count) ** 2, 0.0
     if pilot is not None:
@@ -202,8 +202,8 @@ def _counting_variances(
         return rna + more_rna, dna + more_dna
     if depth is None:
         raise EstimateError(
-            "the counting noise is not given: say depth= (mean reads per barcode) or "
-            + _noise_with("sd_count", noise)
+            "the counting noise is not given: say ``depth=`` (mean reads per barcode) "
+            "or " + _noise_with("sd_count", noise)
         )
     counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
     silent = (

@@ -116,7 +116,7 @@ def as_contrast(contrast: object) -> PlannedContrast:
         raise EstimateError(
             argument="contrast",
             need=f"is a {type(contrast).__name__}",
-            cure="give cg.mpra.PlannedContrast(alpha=0.05)",
+            cure="give ``cg.mpra.PlannedContrast(alpha=0.05)``",
         )
     return contrast
 
@@ -228,8 +228,8 @@ def power(
     contrast, noise = as_contrast(contrast), as_noise(noise, with_pilot=True)
     if (true_effect is None) == (virtual is None):
         raise EstimateError(
-            "give true_effect= (on log2) or virtual= (effects of a virtual trial, with "
-            "slope=)"
+            "give ``true_effect=`` (on log2) or ``virtual=`` (effects of a virtual "
+            "trial, with ``slope=``)"
         )
     spread = None
     if virtual is not None:
@@ -257,9 +257,9 @@ def power(
         )
         if (n < 2).any():
             raise EstimateError(
-                f"n_backgrounds={quoted(n_backgrounds)}: {float(n.min()):.2g} of them "
-                "would keep two barcodes in every arm, and an average needs 2; plan "
-                "more backgrounds, or more barcodes"
+                f"``n_backgrounds={quoted(n_backgrounds)}``: {float(n.min()):.2g} of "
+                "them would keep two barcodes in every arm, and an average needs 2; "
+                "plan more backgrounds, or more barcodes"
             )
     error = design_error(layers, inverse, R, n)
     alpha = contrast.level(size, error)
@@ -336,17 +336,17 @@ def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
         or not np.isfinite(numbers).all()
     ):
         raise EstimateError(
-            f"{name}={quoted(value)}: give a number, or a list of numbers"
+            f"``{name}={quoted(value)}``: give a number, or a list of numbers"
         )
     whole = numbers.dtype.kind in "iu" or (numbers == np.round(numbers)).all()
     if name in ("n_replicates", "n_backgrounds") and not (
         whole and (numbers >= least).all()
     ):
         raise EstimateError(
-            f"{name}={quoted(value)}: give whole numbers of at least {least:g}"
+            f"``{name}={quoted(value)}``: give whole numbers of at least {least:g}"
         )
     if (numbers <= least).any() and name not in ("n_replicates", "n_backgrounds"):
-        raise EstimateError(f"{name}={quoted(value)}: give numbers above {least:g}")
+        raise EstimateError(f"``{name}={quoted(value)}``: give numbers above {least:g}")
     numbers = numbers.astype(np.float64)
     return (
         xr.DataArray(numbers)
@@ -439,8 +439,8 @@ def mean_inverse_barcodes(
         total = share[enough].sum()
         if total == 0:
             raise EstimateError(
-                f"n_barcodes={n:g} with recovery={recovery:g}: no oligo has the "
-                f"{LEAST} barcodes that it needs; plan more of them"
+                f"``n_barcodes={n:g}`` with ``recovery={recovery:g}``: no oligo has "
+                f"the {LEAST} barcodes that it needs; plan more of them"
             )
         inverse[i], lost[i] = (
             (share[enough] / numbers[enough]).sum() / total,
@@ -647,9 +647,9 @@ def virtual_effects(
     check_dataset(pilot, "effects")
     if slope is None:
         raise EstimateError(
-            "slope= is missing: the measured log2 effect for one unit of the virtual "
-            "one; take it from cg.mpra.concordance of an earlier library, or give 1 "
-            "where the predictor's outcome is log2 activity"
+            "``slope=`` is missing: the measured log2 effect for one unit of the "
+            "virtual one; take it from ``cg.mpra.concordance`` of an earlier library, "
+            "or give 1 where the predictor's outcome is log2 activity"
         )
     slope = as_number(slope, "slope", error=EstimateError)
     if "ice" in pilot:
@@ -668,7 +668,7 @@ def virtual_effects(
         )
     raise EstimateError(
         "the virtual pilot has no ice, and no ace with se and n_units; give effects "
-        "from cg.contrast"
+        "from ``cg.contrast``"
     )
 
 

@@ -31,8 +31,8 @@ Data: TypeAlias = "bytes | memoryview"
 _RESUMABLE = "what was committed before is kept, and the same call continues from there"
 _FULL = f"free some space, or raise the quota: {_RESUMABLE}"
 _CLOSED: Parts = (
-    "make it readable and writable (to read it alone, cg.open), or give another path "
-    "as ",
+    "make it readable and writable (to read it alone, ``cg.open``), or give another "
+    "path as ",
     Setting("store"),
 )
 _ELSEWHERE: Parts = ("give another path as ", Setting("store"))

@@ -121,7 +121,7 @@ class Manifest:
             raise StoreError(
                 f"{path}: written in version {quoted(content['version'])} of the "
                 f"layout, this library reads version {FORMAT}; use the library that "
-                "wrote it, or give another path as store="
+                "wrote it, or give another path as ``store=``"
             )
         if mark != content_hash(content):
             return None
@@ -239,8 +239,8 @@ class Manifest:
 
 
 _SAME_ANSWERS = (
-    "; if the predictor gives the same answers, same_answers=True checks some stored "
-    "answers and continues the trial"
+    "; if the predictor gives the same answers, ``same_answers=True`` checks some "
+    "stored answers and continues the trial"
 )
 
 
@@ -384,7 +384,7 @@ def _there_and_now(there: str | None, now: str | None) -> str:
     return "{} there, {} now".format(*quoted_apart(there, now))
 
 
-_REPAIR = "the same cg.run(..., store=) makes again what is damaged, and that alone"
+_REPAIR = "the same ``cg.run(..., store=)`` makes again what is damaged, and that alone"
 
 
 def open_archive(path: str | Path) -> xr.Dataset:
@@ -481,7 +481,7 @@ def _read_manifest_and_log(path: Path) -> tuple[Manifest, dict[Slab, Record]]:
     """Return the manifest and the newest record of each slab."""
     if not is_store(path):
         raise StoreError(
-            f"{path}: no trial is stored there; cg.run(..., store=) makes one"
+            f"{path}: no trial is stored there; ``cg.run(..., store=)`` makes one"
         )
     check_no_links(path)
     manifest, log = read_manifest(path), control(path) / "log"
@@ -505,7 +505,7 @@ def _check_finished(path: Path, grid: Grid, log: dict[Slab, Record]) -> None:
     n = sum(grid.n_units_of(chunk, turns) for chunk, turns in shared.items())
     raise StoreError(
         f"{path}: not finished, {n:,} of {grid.n_units:,} units are done; the same "
-        "cg.run(..., store=) resumes it"
+        "``cg.run(..., store=)`` resumes it"
     )
 
 
