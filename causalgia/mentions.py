@@ -204,9 +204,9 @@ def _in_python(parts: Iterable[Any]) -> str:
 _writer: ContextVar[Writer] = ContextVar("writer", default=_in_python)
 
 
-def in_words(text: str) -> str:
-    """Return a text with its mentions in the words of who reads it at once: those of the
-    shell in a command, and else those of Python.
+def in_words(message: str | Iterable[Any]) -> str:
+    """Return a text, or the parts of an error, with mentions in the words of who reads it
+    at once: those of the shell in a command, and else those of Python.
 
     Texts that are stored are written by `plain`.
 
@@ -215,7 +215,8 @@ def in_words(text: str) -> str:
     >>> in_words("give ``rope=``")
     'give rope='
     """
-    return _writer.get()(with_mentions(text))
+    parts = with_mentions(message) if isinstance(message, str) else message
+    return _writer.get()(parts)
 
 
 @contextmanager

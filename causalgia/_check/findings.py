@@ -17,6 +17,7 @@ from causalgia._check.cost import Cost, Throughput
 from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.attributes import about
 from causalgia.errors import FallbackWarning, quoted
+from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.predict.answer_digits import (
     half_precision_in_words,
@@ -160,6 +161,9 @@ class Finding:
     name: str
     state: State
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", in_words(self.text))
 
     def __str__(self) -> str:
         return f"{self.state:<4}  {self.name:<23}  {self.text}"
@@ -421,7 +425,7 @@ def strands(found: xr.DataArray) -> Finding:
     return Finding(
         name,
         "note",
-        f"{text}; where the task has no strand, rc_average=True averages both",
+        f"{text}; where the task has no strand, ``rc_average=True`` averages both",
     )
 
 
@@ -462,7 +466,7 @@ def memory(found: Throughput, held: int, *, fits: bool) -> Finding:
     return Finding(
         "memory",
         "warn",
-        f"{text}, with their units more than this machine has: store='trial.zarr'",
+        f"{text}, with their units more than this machine has: ``store='trial.zarr'``",
     )
 
 
@@ -474,7 +478,8 @@ def batch_size(found: Throughput) -> Finding:
         return Finding(
             name,
             "ok",
-            "1: above 50 kb sequences go one at a time; batch_size= puts more together",
+            "1: above 50 kb sequences go one at a time; ``batch_size=`` puts more "
+            "together",
         )
     if found.batch_size not in found.by_batch:
         return Finding(
@@ -497,7 +502,7 @@ def batch_size(found: Throughput) -> Finding:
         f"{best:,}, the best {tried}, is {gain:.1f} times as fast as "
         f"{found.batch_size:,}, which is in use"
     )
-    return Finding(name, "note", f"{text}: batch_size={best}")
+    return Finding(name, "note", f"{text}: ``batch_size={best}``")
 
 
 def incremental_path(found: IncrementalGain) -> Finding:

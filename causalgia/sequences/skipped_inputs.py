@@ -83,7 +83,7 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
     return frozenset(known if everything else chosen)
 
 
-_TAKES_SKIP: ContextVar[bool] = ContextVar("takes ``skip=``", default=False)
+_TAKES_SKIP: ContextVar[bool] = ContextVar("takes skip=", default=False)
 
 
 def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
