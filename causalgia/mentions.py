@@ -104,6 +104,12 @@ class Mention(str):
         return Mention(names[name] + self[len(name) :]) if name in names else self
 
 
+class InPython(Mention):
+    """Words of a way that Python has and the shell has not, which does not print them."""
+
+    __slots__ = ()
+
+
 class Unread(str):
     """A value in a mention that is not of plain Python: an expression, a long text that
     was cut, a number with commas.
@@ -180,6 +186,32 @@ def with_mentions(text: str) -> tuple[str, ...]:
     return tuple(
         Mention(piece) if k % 2 else piece for k, piece in enumerate(pieces) if piece
     )
+
+
+def with_marked_calls(text: str) -> str:
+    """Return a text that was stored in the words of Python with marks around its calls,
+    which all begin with ``cg.``.
+
+    Examples
+    --------
+    >>> print(with_marked_calls("use cg.Genomic(of=(...)) or cg.mpra.fit."))
+    use ``cg.Genomic(of=(...))`` or ``cg.mpra.fit``.
+    """
+    before, *after = text.split("cg.")
+    marked = before
+    for piece in after:
+        names = piece.split("(", 1)[0]
+        end = next(
+            (i for i, c in enumerate(names) if not (c.isalnum() or c in "_.")),
+            len(names),
+        )
+        while names[:end].endswith("."):
+            end -= 1
+        if end == len(names) < len(piece):  # the name goes up to a parenthesis
+            _, parentheses, _ = split_at_commas(piece[end:])
+            end += len(parentheses)
+        marked += f"{MARK}cg.{piece[:end]}{MARK}{piece[end:]}" if end else f"cg.{piece}"
+    return marked
 
 
 def plain(text: str) -> str:

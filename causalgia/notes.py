@@ -20,7 +20,7 @@ from causalgia.checks import in_list
 from causalgia.choices import BASES, COMPLEMENT
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
-from causalgia.mentions import plain
+from causalgia.mentions import in_words, plain, with_marked_calls
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -499,6 +499,19 @@ def notes_of(dataset: xr.Dataset) -> list[str]:
     (['10 parents'], [])
     """
     return [line for line in about(dataset, "").notes.split("\n") if line]
+
+
+def notes_to_read(dataset: xr.Dataset) -> list[str]:
+    """Return the notes of a Dataset for who reads them at once: calls are those of
+    Python, or in a command those of the shell.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> notes_to_read(xr.Dataset(attrs={"notes": "repeat it on cg.Genomic(of=...)"}))
+    ['repeat it on cg.Genomic(of=...)']
+    """
+    return [in_words(with_marked_calls(note)) for note in notes_of(dataset)]
 
 
 def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:

@@ -21,6 +21,7 @@ from causalgia.errors import (
 )
 from causalgia.mentions import (
     CallMention,
+    InPython,
     Mention,
     Unread,
     literal,
@@ -129,6 +130,8 @@ def parts_in_shell(parts: Iterable[Any], *, of_predictor: bool = False) -> str:
         if isinstance(part, Setting) and not part.in_toml:
             shown = _setting(part.name, part.value, of_predictor=of_predictor)
             words.append(str(part) if shown is None else shown)
+        elif isinstance(part, InPython):
+            continue
         elif isinstance(part, Mention):
             goes_on = after[:1] == " " and after[1:2].isalpha()
             words.append(_mention(part, of_predictor=of_predictor, goes_on=goes_on))

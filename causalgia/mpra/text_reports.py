@@ -30,7 +30,7 @@ from causalgia.mpra.fits.fit_reports import (
     measured_parts as measured_parts,
 )
 from causalgia.mpra.libraries.constructs import data_table
-from causalgia.notes import notes_of
+from causalgia.notes import notes_to_read
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
@@ -203,7 +203,7 @@ def concordance_parts(
             f"{about(concordance).measured_scale}."
         ],
         each=sentences,
-        notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
+        notes=[*more_notes, *(f"Note: {note}." for note in notes_to_read(concordance))],
         requested=requested,
         every_row=every,
         pointers={"noted": noted},
