@@ -207,6 +207,32 @@ def with_mentions(text: str) -> tuple[str, ...]:
     )
 
 
+def with_marked_calls(text: str) -> str:
+    """Return a text that was stored in the words of Python with marks around its calls,
+    which all begin with ``cg.``.
+
+    Examples
+    --------
+    >>> print(with_marked_calls("use cg.Genomic(of=(...)) or cg.mpra.fit."))
+    use ``cg.Genomic(of=(...))`` or ``cg.mpra.fit``.
+    """
+    before, *after = text.split("cg.")
+    marked = before
+    for piece in after:
+        names = piece.split("(", 1)[0]
+        end = next(
+            (i for i, c in enumerate(names) if not (c.isalnum() or c in "_.")),
+            len(names),
+        )
+        while names[:end].endswith("."):
+            end -= 1
+        if end == len(names) < len(piece):  # the name goes up to a parenthesis
+            _, parentheses, _ = split_at_commas(piece[end:])
+            end += len(parentheses)
+        marked += f"{MARK}cg.{piece[:end]}{MARK}{piece[end:]}" if end else f"cg.{piece}"
+    return marked
+
+
 def plain(text: str) -> str:
     """Return a text with its mentions as Python writes them.
 
@@ -229,9 +255,9 @@ def _in_python(parts: Iterable[Any]) -> str:
 _writer: ContextVar[Writer] = ContextVar("writer", default=_in_python)
 
 
-def in_words(text: str) -> str:
-    """Return a text with its mentions in the words of who reads it at once: those of the
-    shell in a command, and else those of Python.
+def in_words(message: str | Iterable[Any]) -> str:
+    """Return a text, or the parts of an error, with mentions in the words of who reads it
+    at once: those of the shell in a command, and else those of Python.
 
     Texts that are stored are written by `plain`.
 
@@ -240,7 +266,8 @@ def in_words(text: str) -> str:
     >>> in_words("give ``rope=``")
     'give rope='
     """
-    return _writer.get()(with_mentions(text))
+    parts = with_mentions(message) if isinstance(message, str) else message
+    return _writer.get()(parts)
 
 
 @contextmanager

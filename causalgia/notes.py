@@ -20,6 +20,7 @@ from causalgia.checks import in_list
 from causalgia.choices import BASES, COMPLEMENT
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
+from causalgia.mentions import in_words, plain, with_marked_calls
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -467,7 +468,7 @@ def _reverse_complement_note(one: list[Edit], other: list[Edit]) -> str:
 
 def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
     """Return the Dataset with sentences added to ``attrs["notes"]``, each once, one a
-    line.
+    line, in the words of Python.
 
     Verbs pass attrs on to their results, and `causalgia.report` prints each line as
     "Note: ...".
@@ -483,7 +484,7 @@ def with_notes(dataset: xr.Dataset, *sentences: str) -> xr.Dataset:
     """
     known = notes_of(dataset)
     lines = dict.fromkeys(
-        [*known, *(" ".join(sentence.split()) for sentence in sentences)]
+        [*known, *(" ".join(plain(sentence).split()) for sentence in sentences)]
     )
     return dataset.assign_attrs(notes="\n".join(lines)) if lines else dataset
 
@@ -498,6 +499,19 @@ def notes_of(dataset: xr.Dataset) -> list[str]:
     (['10 parents'], [])
     """
     return [line for line in about(dataset, "").notes.split("\n") if line]
+
+
+def notes_to_read(dataset: xr.Dataset) -> list[str]:
+    """Return the notes of a Dataset for who reads them at once: calls are those of
+    Python, or in a command those of the shell.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> notes_to_read(xr.Dataset(attrs={"notes": "repeat it on cg.Genomic(of=...)"}))
+    ['repeat it on cg.Genomic(of=...)']
+    """
+    return [in_words(with_marked_calls(note)) for note in notes_of(dataset)]
 
 
 def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:

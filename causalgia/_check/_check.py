@@ -51,6 +51,7 @@ from causalgia.errors import (
     PredictorError,
     quoted,
 )
+from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.predict.answer_comparisons import asks_one_by_one
 from causalgia.predict.ensemble import reference_of
@@ -219,12 +220,13 @@ class _CheckRun:
         try:
             return measure()
         except PredictorError as error:
-            reported = str(error) in {finding.text for finding in self.findings}
+            why = in_words(error.parts)
+            reported = why in {finding.text for finding in self.findings}
             not_measured = Finding(
                 name, "note", "not measured: the predictor does not answer, see above"
             )
             self.findings.append(
-                not_measured if reported else Finding(name, "FAIL", str(error))
+                not_measured if reported else Finding(name, "FAIL", why)
             )
             return None
 
@@ -256,7 +258,9 @@ class _CheckRun:
             PredictorError
         ) as error:  # a trial does not ask for the other strand: no failure
             self.findings.append(
-                Finding("strand symmetry", "note", f"not measured: {error}")
+                Finding(
+                    "strand symmetry", "note", f"not measured: {in_words(error.parts)}"
+                )
             )
             return
         self.findings.append(findings.strands(asymmetry))

@@ -17,6 +17,7 @@ from causalgia._check.cost import Cost, Throughput
 from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.attributes import about
 from causalgia.errors import FallbackWarning, quoted
+from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.predict.answer_digits import (
     half_precision_in_words,
@@ -160,6 +161,9 @@ class Finding:
     name: str
     state: State
     text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", in_words(self.text))
 
     def __str__(self) -> str:
         return f"{self.state:<4}  {self.name:<23}  {self.text}"

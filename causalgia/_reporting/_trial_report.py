@@ -51,7 +51,7 @@ from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import parse_json
-from causalgia.notes import notes_of
+from causalgia.notes import notes_to_read
 from causalgia.numerics.moments import ENOUGH
 from causalgia.schema import keeps_effects, validate
 
@@ -163,7 +163,7 @@ def estimand(estimates: xr.Dataset) -> str:
     cautions = about(attrs, "").caution.split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
-        for note in notes_of(estimates)
+        for note in notes_to_read(estimates)
     ]
     sentences += [verdicts, *trial_history(history)]
     sentences += [f"Note: {note[:1].upper()}{note[1:]}." for note in notes if note]

@@ -76,7 +76,7 @@ from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import wide as wide
-from causalgia.notes import notes_of
+from causalgia.notes import notes_to_read
 from causalgia.schema import keeps_effects
 
 _ROWS_OF_ANSWER = 20
@@ -583,7 +583,7 @@ def foot_lines(
     left: list[str] = []
     cautions = verdict_cautions(effects) if decided else []
     withheld = [
-        f"N{note[1:]}." for note in notes_of(effects) if note.startswith(_LACKING)
+        f"N{note[1:]}." for note in notes_to_read(effects) if note.startswith(_LACKING)
     ]
     always = [
         *also,
@@ -690,7 +690,7 @@ def note_lines(effects: xr.Dataset) -> list[str]:
     cautions = about(attrs, "").caution.split("; ")
     notes = [
         "; ".join(part for part in note.rstrip(".").split("; ") if part not in cautions)
-        for note in notes_of(effects)
+        for note in notes_to_read(effects)
     ]
     return [
         *([f"{facts[0].upper()}{facts[1:]}."] if facts else []),

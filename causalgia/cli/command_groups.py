@@ -228,7 +228,8 @@ def _print_error(message: str, code: int) -> int:
 def _warnings_as_lines() -> Iterator[None]:
     def show(message: Warning | str, *where: object, **more: object) -> None:
         del where, more
-        typer.echo(f"warning: {' '.join(in_shell(message).split())}", err=True)
+        shown = message if isinstance(message, CausalgiaWarning) else str(message)
+        typer.echo(f"warning: {' '.join(in_shell(shown).split())}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", CausalgiaWarning)

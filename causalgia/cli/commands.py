@@ -52,7 +52,6 @@ from causalgia.cli.options import (
 from causalgia.cli.output import echo, emit, output, patient, record
 from causalgia.cli.report_command import report_folder
 from causalgia.cli.sequence_commands import discover_motifs, score_variants
-from causalgia.cli.shell_words import in_shell
 from causalgia.cli.skill_command import write_skill
 from causalgia.cli.tables import (
     effects_text,
@@ -348,7 +347,7 @@ def check(
         design = replace(design, contrasts=str(control))
     found = check_trial(design, predictor)
     record(ok=lambda: bool(found.ok))
-    echo(in_shell(str(found)))
+    echo(str(found))
     code = 0 if found.ok else 1
     # tasks of a network without names are known after its first answer
     check_tasks(spec, predictor, spec_file)
@@ -515,7 +514,7 @@ def show(
     if (folder / LIBRARY).is_file() and not (folder / OUTCOMES).exists():
         from causalgia import mpra, report
 
-        echo(in_shell(report(mpra.read_library(folder), task=task)))
+        echo(report(mpra.read_library(folder), task=task))
         echo(
             "\n"
             f"Next: causalgia mpra predict trial.toml --design {shell_word(folder)} "
@@ -529,7 +528,7 @@ def show(
         echo()
         if (folder / FIT).is_file():
             if (folder / ANSWER).is_file():
-                echo(in_shell(read_text(folder / ANSWER, OutcomesError)))
+                echo(read_text(folder / ANSWER, OutcomesError))
             else:
                 echo(f"The verdicts on the elements are in {EFFECTS}.")
             echo(

@@ -60,7 +60,6 @@ from causalgia.cli.option_groups import (
     SentencesOption,
 )
 from causalgia.cli.output import echo, record, records
-from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import (
     effects_frame,
     print_parts,
@@ -146,7 +145,7 @@ def design(spec_file: _Trial, out: OutOption, force: ForceOption = False) -> Non
         library = mpra.library(spec.design, rng=spec.rng, **spec.options)
         library = library.assign_attrs(name=spec.name, analysis=spec.analysis.to_json())
         written = mpra.write_library(library, out, overwrite=force)
-    echo(in_shell(report(library)))
+    echo(report(library))
     echo()
     print_written(out, *(path.name for path in written))
     echo(
@@ -629,7 +628,7 @@ def calls(
     )
     table = calls_table(found)
     record(calls=lambda: records(table))
-    echo(in_shell(text))
+    echo(text)
     echo()
     if out is not None:
         with output_folder(out) as folder:

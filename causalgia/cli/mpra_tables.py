@@ -15,7 +15,6 @@ from causalgia.checks import nearest
 from causalgia.cli.folder import check_usable
 from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
-from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
     CausalgiaError,
@@ -661,7 +660,7 @@ def quality_text(quality: xr.Dataset, counts: xr.Dataset) -> str:
     from causalgia.mpra.text_reports import describe_quality
 
     found = describe_quality(quality, arms=True, notes=True)
-    return in_shell(f"{found}\n\n{report(counts)}\n")
+    return f"{found}\n\n{report(counts)}\n"
 
 
 def with_quality(

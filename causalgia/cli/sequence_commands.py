@@ -42,7 +42,6 @@ from causalgia.cli.option_groups import (
 )
 from causalgia.cli.options import dask_client, load_predictor_spec
 from causalgia.cli.output import echo, output, record, records
-from causalgia.cli.shell_words import in_shell
 from causalgia.cli.tables import (
     print_answers,
     print_parts,
@@ -670,7 +669,7 @@ def score_variants(
         + "."
     )
     for line in experiment.notes:
-        echo(in_shell(f"Note: {line}."))
+        echo(f"Note: {line}.")
     with output_folder(place) as folder, dask_client(dask, workers) as client:
         answer = _answer(
             experiment,

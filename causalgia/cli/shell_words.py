@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from typing import Any
 
 from causalgia.errors import (
-    NOT_GIVEN,
     CausalgiaError,
     CausalgiaWarning,
     PredictorError,
@@ -20,6 +19,7 @@ from causalgia.errors import (
     as_message,
 )
 from causalgia.mentions import (
+    NOT_GIVEN,
     CallMention,
     Mention,
     Unread,

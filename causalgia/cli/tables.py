@@ -17,7 +17,6 @@ from causalgia.cli.output import (
     record_files,
     records,
 )
-from causalgia.cli.shell_words import in_shell
 from causalgia.inputs import to_csv
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def with_sentences(decisions: xr.Dataset, answer: Answer) -> xr.Dataset:
 def print_parts(parts: AnswerParts) -> None:
     """Print an answer, folded where it goes to a terminal, and a blank line."""
     fold = sys.stdout.isatty() or "COLUMNS" in os.environ
-    echo(in_shell(parts.text(terminal_width(), fold=fold)))
+    echo(parts.text(terminal_width(), fold=fold))
     echo()
 
 

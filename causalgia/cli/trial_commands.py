@@ -355,7 +355,7 @@ def reproduce_trial(folder: _Results, device: DeviceOption = None) -> None:
     )
     found = compare_runs(first, again.assign_attrs(machine_attrs()))
     record(ok=lambda: bool(found.identical and found.differs is None))
-    echo(in_shell(str(found)))
+    echo(str(found))
     raise typer.Exit(0 if found.identical and found.differs is None else 1)
 
 

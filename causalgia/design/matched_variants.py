@@ -380,7 +380,7 @@ def _as_keys(match: Any) -> tuple[str, ...]:
         )
         if not known:
             raise DesignError(
-                f"match: {quoted(one)} is not one of 'substitution', 'context:3' (an "
+                f"``match``: {quoted(one)} is not one of 'substitution', 'context:3' (an "
                 "odd number of bases, the changed one in their middle), 'distance', "
                 "'length'"
             )

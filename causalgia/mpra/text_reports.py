@@ -17,6 +17,7 @@ from causalgia.checks import in_list
 from causalgia.choices import requested_parts
 from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
+from causalgia.mentions import in_words
 from causalgia.mpra.counts._quality import (
     counts_in_words as counts_in_words,
     describe_counts as describe_counts,
@@ -29,7 +30,7 @@ from causalgia.mpra.fits.fit_reports import (
     measured_parts as measured_parts,
 )
 from causalgia.mpra.libraries.constructs import data_table
-from causalgia.notes import notes_of
+from causalgia.notes import notes_to_read
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import encode
 from causalgia.sequences.composition import iupac_hits
@@ -202,7 +203,7 @@ def concordance_parts(
             f"{about(concordance).measured_scale}."
         ],
         each=sentences,
-        notes=[*more_notes, *(f"Note: {note}." for note in notes_of(concordance))],
+        notes=[*more_notes, *(f"Note: {note}." for note in notes_to_read(concordance))],
         requested=requested,
         every_row=every,
         pointers={"noted": noted},
@@ -496,15 +497,19 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     lines = [f"{len(arms):,} oligos of {about(library).oligo_length} nt: {shown}"]
     if "positive" not in groups:
         lines.append(
-            "no positive control: give sequences that are active in your cells, "
-            "controls=cg.mpra.Controls(positives=...)"
+            in_words(
+                "no positive control: give sequences that are active in your cells, "
+                "``controls=cg.mpra.Controls(positives=...)``"
+            )
         )
     if "barcode" not in library:
         lines.append(
-            "no A/A pair and no promoter alone: barcodes are random, so for an A/A "
-            "comparison split the barcodes of an oligo at random "
-            "(cg.mpra.split_duplicates of the counts), and clone the promoter by "
-            "itself"
+            in_words(
+                "no A/A pair and no promoter alone: barcodes are random, so for an A/A "
+                "comparison split the barcodes of an oligo at random "
+                "(``cg.mpra.split_duplicates`` of the counts), and clone the promoter "
+                "by itself"
+            )
         )
     elif "promoter" not in groups:
         lines.append("no promoter alone: clone it by itself")
@@ -549,9 +554,9 @@ def _plan_lines(library: xr.Dataset) -> list[str]:
             about(attrs, "...").barcodes_per_oligo,
             about(attrs).n_replicates,
         )
-        call = (
-            f"cg.mpra.power(true_effect, n_barcodes={barcodes}, "
-            f"n_replicates={replicates}, n_backgrounds={n}, ...)"
+        call = in_words(
+            f"``cg.mpra.power(true_effect, n_barcodes={barcodes}, "
+            f"n_replicates={replicates}, n_backgrounds={n}, ...)``"
         )
         parts.append(f"{replicates} replicates planned, whose power is that of {call}")
     if has(attrs).max_oligos:
@@ -644,8 +649,10 @@ def _uncounted_sites(library: xr.Dataset) -> list[str]:
         if n and not rules & {f"site {enzyme}", f"site {recognized}"}:
             found[enzyme] = n
     return [
-        f"the adapters carry {', '.join(found)}, and inserts may too: where the "
-        f"protocol cuts there, give rules=cg.mpra.OligoRules(avoid={found})"
+        in_words(
+            f"the adapters carry {', '.join(found)}, and inserts may too: where the "
+            f"protocol cuts there, give ``rules=cg.mpra.OligoRules(avoid={found})``"
+        )
     ] * bool(found)
 
 

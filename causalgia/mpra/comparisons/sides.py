@@ -23,6 +23,7 @@ from causalgia.errors import (
     comma_list,
     quoted,
 )
+from causalgia.mentions import Wording
 from causalgia.mpra.comparisons.prediction_powered_means import (
     SharedNoise,
     excess_replicate_noise,
@@ -493,10 +494,13 @@ def match_contrasts(
         return shared
     if len(of_virtual) == len(of_measured) == 1:
         return {of_measured[0]: of_virtual[0]}
+    pair = f"pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
     raise ContrastError(
-        f"virtual contrasts {', '.join(of_virtual)} and measured contrasts "
-        f"{', '.join(of_measured)} share no name; name them alike, or say which belong "
-        f"together: ``pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}``"
+        need=(
+            f"virtual contrasts {', '.join(of_virtual)} and measured contrasts "
+            f"{', '.join(of_measured)} share no name; name them alike",
+            Wording(f", or say which belong together: {pair}"),
+        )
     )
 
 

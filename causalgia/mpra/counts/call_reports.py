@@ -9,7 +9,7 @@ import xarray as xr
 from causalgia._reporting.text_tables import laid_out
 from causalgia.attributes import about
 from causalgia.errors import OutcomesError, quoted
-from causalgia.notes import notes_of
+from causalgia.notes import notes_to_read
 
 _ROWS = 20
 _DEFAULT_Q = 0.05
@@ -96,7 +96,7 @@ def describe_calls(
         text += ["", *laid_out([_HEADER, *lines], words)]
     if n > len(shown):
         text.append(f"Not shown: {n - len(shown):,} more; {pointer} shows every oligo.")
-    own = notes_of(found)
+    own = notes_to_read(found)
     text += [
         "",
         "Activity: mean log2(RNA/DNA) over replicates; SE: of other barcodes of the "

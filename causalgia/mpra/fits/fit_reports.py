@@ -39,7 +39,7 @@ from causalgia.mpra.counts._quality import counts_in_words, describe_quality
 from causalgia.mpra.counts.counts_table import CONTROLS
 from causalgia.mpra.fits._average import average
 from causalgia.multiplicity import weighted_bh
-from causalgia.notes import notes_of
+from causalgia.notes import notes_to_read
 from causalgia.types import Array, Mask
 
 _FIT_FDR = 0.05
@@ -377,7 +377,7 @@ def notes_of_fit(fit: xr.Dataset) -> list[str]:
             for arm in by_arm["arm"].to_numpy()
         )
         lines.append(f"Cells counted as silent, not as weak: {shares}.")
-    return [*lines, *(f"Note: {note}." for note in notes_of(fit))]
+    return [*lines, *(f"Note: {note}." for note in notes_to_read(fit))]
 
 
 def _compared(fit: xr.Dataset) -> list[str]:
