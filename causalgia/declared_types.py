@@ -326,8 +326,10 @@ def _fits_array(value: Any, dtype: Any) -> bool | None:
         array = np.asarray(value)
     except Exception:  # what another library's object raises
         return False
+    if not array.ndim and inner[:1] != (np.floating,):  # ArrayLike takes a number
+        return False
     if array.dtype.kind == "O":
-        return False if not array.ndim or kinds else None
+        return False if kinds else None
     return array.dtype.kind in kinds if kinds and array.size else True
 
 

@@ -233,6 +233,8 @@ def estimate(
             need=": the effects have the dim 'position'",
             cure="select one, or read a ``cg.Window``",
         )
+    if isinstance(covariates, xr.Coordinates):
+        covariates = tuple(map(str, covariates))
     names = as_names(covariates) or ()
     if covariates is not None and not names:
         raise EstimateError(
