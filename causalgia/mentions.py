@@ -60,7 +60,7 @@ class Mention(str):
     ('run', (('', '...'), ('store', '')))
     """
 
-    def __reduce__(self) -> tuple[type[Mention], tuple[str]]:
+    def __reduce__(self) -> tuple[type[Mention], tuple[str, ...]]:
         return type(self), (str(self),)
 
     @cached_property

@@ -53,7 +53,7 @@ def test_there_are_ten_pitfalls():
 
 def test_the_signatures_are_those_of_this_version():
     text = skill_text()
-    for name in ("spacing", "motif_screen", "variants"):
+    for name in ("spacing", "motif_screen", "variant_screen"):
         takes = inspect.signature(getattr(cg.experiments, name)).parameters
         shown = text.rpartition(f"cg.experiments.{name}(")[2].partition("\ncg.")[0]
         assert [one for one in takes if not re.search(rf"\b{one}\b", shown)] == []
