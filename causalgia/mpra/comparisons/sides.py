@@ -494,7 +494,7 @@ def match_contrasts(
         return shared
     if len(of_virtual) == len(of_measured) == 1:
         return {of_measured[0]: of_virtual[0]}
-    pair = f"``pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}``"
+    pair = f"pairs={{{quoted(of_measured[0])}: {quoted(of_virtual[0])}}}"
     raise ContrastError(
         need=(
             f"virtual contrasts {', '.join(of_virtual)} and measured contrasts "
