@@ -412,7 +412,7 @@ def _with_task_columns(
             by_unit = estimate(
                 each,
                 cluster=_EACH,
-                covariates=request.covariates,
+                covariates=request.covariates or None,
                 task_correlation=True,
             )
         columns = by_unit[["task_correlation", "shared_covariance"]]
