@@ -422,13 +422,15 @@ def null_from_dict(plain: Any) -> NullModel:
     """
     if not isinstance(plain, Mapping):
         raise DesignError(
-            'null: a table such as {kind = "uniform", length = 200}, not '
-            f"{quoted(plain)}"
+            places=("null",),
+            need='a table such as {kind = "uniform", length = 200}, not '
+            f"{quoted(plain)}",
         )
     kind = plain.get("kind")
     if not isinstance(kind, str) or kind not in NULL_MODELS:
         raise DesignError(
-            f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}"
+            places=("null",),
+            need=f"kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}",
         )
     options = {key: value for key, value in plain.items() if key != "kind"}
     try:

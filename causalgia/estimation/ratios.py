@@ -292,7 +292,7 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
     if name not in effects.coords or "weight" not in effects:
         return
     blocks, weight = (
-        grouping(effects, name, f"``block={quoted(name)}``"),
+        grouping(effects, name, f"block={quoted(name)}"),
         effects["weight"].transpose("contrast", "arm"),
     )
     expected = (

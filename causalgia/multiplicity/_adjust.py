@@ -547,8 +547,8 @@ def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     p = estimates["p"]
     if "contrast" not in p.dims or p.dtype.kind != "f":
         raise OutcomesError(
-            f"estimates: 'p' has dims {p.dims} and dtype {p.dtype}, not floats on the "
-            "dim contrast"
+            f"``estimates``: 'p' has dims {p.dims} and dtype {p.dtype}, not floats on "
+            "the dim contrast"
         )
     if p.size == 0:
         raise EstimateError(
