@@ -52,8 +52,10 @@ def limits_of_means(
         From `contrast` on a scale of means.
     answer
         Its ACEs; for a parallel ratio, relative to ``ratio``.
-    request, ci_prob
+    request
         Arguments of `estimate`.
+    ci_prob
+        Probability of the intervals.
     estimator
         The estimator of the answer.
 

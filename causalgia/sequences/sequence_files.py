@@ -88,11 +88,13 @@ def read_sequences(
     layout
         One-hot: ``"NCL"`` for (n, 4, length) or ``"NLC"`` for (n, length, 4); taken
         from the shape unless both have 4. Channels are A, C, G, T.
-    ambiguous, rng
+    ambiguous
         ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four
         quarters) by `rng`; ``"keep"`` is for shuffles with ``keep_n=True``, in which
         they keep their places; by default they are refused, as in
         `causalgia.sequences.encode`.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
     skip
         Reasons for which records, intervals or rows are left out, and listed in
         ``skipped`` of what is returned, instead of refused: those of

@@ -629,8 +629,10 @@ def check_draw(
     f, f_rest
         Predictions of measured units and of the others, shapes ``(n, contrast)`` and
         ``(N, contrast)``.
-    cluster, cluster_rest
-        As in `random_draw_test`.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
+    cluster_rest
+        Those of the others, shape ``(N,)``.
     names
         Of the contrasts.
 
