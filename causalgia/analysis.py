@@ -117,8 +117,10 @@ class Analysis:
         Scale on which effects are taken: ``"identity"``, ``"log"``, ``"log2"`` or
         ``"logit"``, applied to every outcome; or a function of means, as in
         `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
-    cluster, block, covariates, target, weights
-        As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
+    cluster
+        Units that vary together. ``"none"`` treats units as independent.
+    block, covariates, target, weights
+        As in `causalgia.estimate`.
     ci_prob
         Probability of the intervals. From 0.5 to below 1; verdicts have the error rate
         ``1 - ci_prob``.

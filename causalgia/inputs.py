@@ -449,10 +449,6 @@ def parse_toml(
             )
     try:
         plain = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as reason:
-        what, _, where = str(reason).rpartition(" (at ")
-        at = f"{where.rstrip(')')}: " if what else ""
-        raise error(f"{place}{at}not valid TOML: {what or reason}") from reason
     except (RecursionError, ValueError) as reason:
         raise error(f"{place}not valid TOML: {_parse_failure(reason)}") from reason
     _check_plain(plain, error, place)

@@ -689,8 +689,8 @@ def estimate_from_moments(
         moments.variables
     ):
         raise OutcomesError(
-            "moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep "
-            "all variables"
+            "``moments``: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; "
+            "keep all variables"
         )
     n, by = (
         int(moments["n_units"].to_numpy().max()),

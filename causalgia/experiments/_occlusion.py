@@ -132,7 +132,7 @@ def occlusion(
     )
     if null.n_draws > 1:
         raise DesignError(
-            f"sequences: Genomic(n_draws={null.n_draws}); give "
+            f"``sequences``: Genomic(n_draws={null.n_draws}); give "
             f"``n_draws={null.n_draws}`` to the occlusion instead"
         )
     n_draws = as_count(n_draws, "n_draws")

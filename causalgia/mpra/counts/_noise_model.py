@@ -434,7 +434,7 @@ def _side_table_and_barcodes(
         for one in table[name]:
             if not is_text(one) and not is_whole(one):
                 raise CountsError(
-                    f"activity: {name} {quoted(one)} is not text; name each {name}"
+                    f"``activity``: {name} {quoted(one)} is not text; name each {name}"
                 )
     if "oligo_name" not in table.columns:
         table = table.assign(

@@ -42,7 +42,7 @@ def check_pilot(pilot: Any) -> None:
         or not set(_OF_PILOT) <= set(pilot.variables)
     ):
         raise EstimateError(
-            "pilot: no variance components; give ``cg.mpra.components(counts, "
+            "``pilot``: no variance components; give ``cg.mpra.components(counts, "
             "control=...)``"
         )
 
