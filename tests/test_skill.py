@@ -59,6 +59,20 @@ def test_the_signatures_are_those_of_this_version():
         assert [one for one in takes if not re.search(rf"\b{one}\b", shown)] == []
 
 
+def test_without_torch_the_skill_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr(
+        cg,
+        "__getattr__",
+        lambda name: getattr(cg.predict, name),
+    )
+    monkeypatch.delitem(vars(cg), "TorchPredictor", raising=False)
+    monkeypatch.delitem(vars(cg.predict), "TorchPredictor", raising=False)
+    text = skill_text()
+    assert "cg.TorchPredictor: needs pip install 'causalgia[torch]'" in text
+    assert "cg.FunctionPredictor(fn, *," in text
+
+
 def test_the_skill_is_printed_and_installed_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert invoke("skill").stdout.strip() == skill_text().strip()
