@@ -354,7 +354,7 @@ def infer_and_decide(
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
     if note:
-        warnings.warn(note, DegenerateWarning, stacklevel=caller_stacklevel())
+        warnings.warn(DegenerateWarning(note), stacklevel=caller_stacklevel())
     return Steps(
         effects,
         _with_analysis_attrs(estimates, attrs),
@@ -596,7 +596,7 @@ def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
             f"the analysis differs from the one kept with the outcomes in {fields}: "
             "its results are exploratory"
         )
-        warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
+        warnings.warn(ExploratoryWarning(text), stacklevel=caller_stacklevel())
     exploratory = ", ".join(
         filter(None, (about(outcomes, "").protocol_deviations, fields))
     )

@@ -439,8 +439,7 @@ class Analysis:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of "
                 f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add arms with "
-                f"``cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS})`` or "
-                f"[placebos], of = pattern, at = and n = {LEAST_PLACEBOS}"
+                f"``cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS})``"
             )
         if tasks is None or not is_by_task(self.rope):
             return

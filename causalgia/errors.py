@@ -541,7 +541,7 @@ class CausalgiaError(Exception):
         need = _flat(self.need)
         words: list[str | Setting] = []
         for place in self.places:
-            words += [place, ": "]
+            words += [*with_mentions(place), ": "]
         if self.argument:
             words.append(Setting(self.argument, self.value, self.in_toml))
             begins = str(need[0])[:1] if need else ""
@@ -591,7 +591,7 @@ class CausalgiaError(Exception):
         ... )
         "trial.toml: arm 'A': position 9 is beyond the sequence"
         """
-        if places and self.text().startswith(f"{places[-1]}: "):
+        if places and self.text().startswith(f"{plain(places[-1])}: "):
             places = places[:-1]  # a user's own arm may say its name
         return self.replace(
             places=(*places, *self.places),

@@ -289,7 +289,7 @@ def _refusal(
     of one that names the argument of an inner call.
     """
     is_inner = isinstance(error, ArgumentError) and error.code == "type"
-    if isinstance(error, CausalgiaError | MemoryError) and not is_inner:
+    if isinstance(error, CausalgiaError | MemoryError | Warning) and not is_inner:
         return None
     if isinstance(error, TypeError) and (
         wrong := wrong_arguments(function, args, kwargs)

@@ -181,3 +181,15 @@ def test_raises_mark_what_they_mention():
         for text in unmarked(path.read_text())
     }
     assert not found
+
+
+def test_a_warning_is_made_before_it_is_given_so_that_filters_see_its_words():
+    """`warnings.filterwarnings(message=)` reads the text that `warn` is given."""
+    wrong = []
+    for path in sorted(Path(cg.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+                made = ast.unparse(node.args[0]).partition("(")[0]
+                if len(node.args) > 1 or not made.endswith(("Warning", "category")):
+                    wrong.append(f"{path.name}:{node.lineno}: {made}")
+    assert wrong == []

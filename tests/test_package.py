@@ -124,7 +124,7 @@ def test_without_torch_everything_else_is_there():
     )
     first, second = fresh(code).splitlines()
     assert first == "False False Uniform"
-    assert second.endswith("pip install 'causalgia[torch]'")
+    assert "pip install 'causalgia[torch]' (in a clone:" in second
 
 
 @pytest.mark.torch

@@ -431,9 +431,10 @@ class Design(Choice):
             )
         if distinct < backgrounds / 2:
             warnings.warn(
-                f"{self.drawn.describe()}: only about {distinct:,} distinct sequences "
-                f"for {self.n_units:,} units",
-                DegenerateWarning,
+                DegenerateWarning(
+                    f"{self.drawn.describe()}: only about {distinct:,} distinct sequences "
+                    f"for {self.n_units:,} units"
+                ),
                 stacklevel=caller_stacklevel(),
             )
 

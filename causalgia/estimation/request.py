@@ -281,10 +281,11 @@ def check_clusters(
     check_two_clusters(groups, n_clusters, narrower)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
-            f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals "
-            "may cover less than their nominal level when clusters are skewed; draw "
-            "from more of them",
-            FewClustersWarning,
+            FewClustersWarning(
+                f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals "
+                "may cover less than their nominal level when clusters are skewed; draw "
+                "from more of them"
+            ),
             stacklevel=caller_stacklevel(),
         )
 
