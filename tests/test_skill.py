@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import subprocess
 import sys
 from importlib.resources import files
 
@@ -59,16 +60,14 @@ def test_the_signatures_are_those_of_this_version():
         assert [one for one in takes if not re.search(rf"\b{one}\b", shown)] == []
 
 
-def test_without_torch_the_skill_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.setattr(
-        cg,
-        "__getattr__",
-        lambda name: getattr(cg.predict, name),
+def test_without_torch_the_skill_names_the_extra():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from causalgia.cli.skill_command import skill_text; print(skill_text())"
     )
-    monkeypatch.delitem(vars(cg), "TorchPredictor", raising=False)
-    monkeypatch.delitem(vars(cg.predict), "TorchPredictor", raising=False)
-    text = skill_text()
+    text = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert "cg.TorchPredictor: needs pip install 'causalgia[torch]'" in text
     assert "cg.FunctionPredictor(fn, *," in text
 
