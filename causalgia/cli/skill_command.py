@@ -16,7 +16,7 @@ import typer
 from causalgia.cli.folder import check_link, make_folder, write_text
 from causalgia.cli.option_groups import ForceOption
 from causalgia.cli.output import echo, emit, record_files
-from causalgia.errors import OutcomesError
+from causalgia.errors import MissingExtraError, OutcomesError, install_command
 
 SKILL = "SKILL.md"
 _PLACE_OF_SIGNATURES = "<!-- signatures -->"
@@ -91,7 +91,10 @@ def _signatures() -> Iterator[str]:
     import causalgia as cg
 
     for verb in _VERBS:
-        yield signature_line(f"cg.{verb}", getattr(cg, verb))
+        try:
+            yield signature_line(f"cg.{verb}", getattr(cg, verb))
+        except MissingExtraError:
+            yield f"cg.{verb}: needs {install_command('torch')}"
     for name in (*(str(entry) for entry in cg.experiments.entries()), *_EXPERIMENTS):
         call = getattr(cg.experiments, name)
         yield signature_line(f"cg.experiments.{name}", call)
