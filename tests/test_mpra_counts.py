@@ -626,6 +626,10 @@ def test_barcodes_are_those_of_a_library_where_it_has_them():
             "its log2 is not a number between -30 and 30",
         ),
         ({"activity": truth()[:0]}, "activity is not a table with rows"),
+        (
+            {"activity": xr.Dataset({"outcome": ("unit", [1.0])})},
+            r"element, arm and log2; of outcomes: virtual\['outcome'\]",
+        ),
         ({"n_replicates": "three"}, "n_replicates='three' must be a whole number"),
         ({"n_barcodes": "many"}, "n_barcodes= takes one number"),
         ({"min_barcodes": 2.5}, "min_barcodes=2.5 must be a whole number"),
