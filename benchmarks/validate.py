@@ -266,21 +266,32 @@ def opening(judgment: xr.Dataset, sections: list[str]) -> str:
     )[:5]
     lines = [
         _PROMISED,
-        f"**Held**: {len(promised) - broken:,} of {len(promised):,} promises lie in "
-        f"their bands, {broken:,} do not. {len(over):,} rates are past their bound, "
-        f"{by_chance:,} of these by no more than chance. {claims.count('fails'):,} rows "
-        f"show methods known to fail, {claims.count('reported'):,} have no promise.",
-        _missed_in_words(far),
-        _not_yet({row["row"].item() for row in rows}),
+        f"**Held**: {len(promised):,} promises were counted. {len(promised) - broken:,} "
+        f"held, as far as chance allows to tell; {broken:,} did not. "
+        f"{len(over):,} rates are past their bound, {by_chance:,} of these by no more "
+        f"than chance. A further {claims.count('fails'):,} rows show methods known to "
+        f"fail, and {claims.count('reported'):,} promise nothing.",
     ]
+    if worst:
+        lines.append(
+            f"\n**Worst**: {float(worst[0]['value']):.2g}, where "
+            f"{worst[0]['claim'].item()} {float(worst[0]['nominal']):.2g} is promised "
+            f"({worst[0]['row'].item()}): the next are listed below."
+        )
+    lines.append(_missed_in_words(far))
     if given_up:
         past = max(given_up, key=lambda row: float(row["value"]))
         lines.append(
-            f"**Impossible**: {len(given_up):,} rows about so few units of so skewed "
-            "effects that no rule knows their tails have no promise; the worst is "
-            f"{float(past['value']):.3f} ({past['row'].item()})."
+            "**No promise**: units so few, of effects so skewed, that no rule knows "
+            f"their tails: {len(given_up):,} rows, the worst {float(past['value']):.2g} "
+            f"({past['row'].item()}).\n"
         )
-    lines += ["The five worst rows of all that promise a rate:", ""]
+    lines += [
+        _not_yet({row["row"].item() for row in rows}).lstrip("\n"),
+        "## The five worst rows of all that promise a rate\n",
+        "*n* units, *K* effects in one table; the law is that of the effects of units.",
+        "",
+    ]
     lines += [
         f"{i}. {row['row'].item()}: {float(row['value']):.4f}, promised "
         f"{row['claim'].item()} {float(row['nominal']):.4g}"
@@ -311,9 +322,9 @@ def _missed_in_words(far: list[xr.Dataset]) -> str:
     shares = np.array([float(row["value"]) for row in far])
     worst = far[int(shares.argmax())]
     return (
-        "\n**Missed**: of effects 8 standard errors beyond their bound and of two "
-        f"bounds or more, {100 * np.median(shares):.2g} % have no verdict in the middle "
-        f"one of {len(far)} cells, {100 * shares.max():.2g} % in the worst "
+        "\n**Missed**: effects that large which had no verdict: "
+        f"{100 * np.median(shares):.2g} % in the middle one of {len(far)} settings, "
+        f"{100 * shares.max():.2g} % in the worst "
         f"({worst['row'].item().split(':')[0]}).\n"
     )
 
@@ -345,9 +356,11 @@ def _line(row: xr.Dataset) -> str:
     )
 
 
-_PROMISED = """**Promised**: a printed interval holds its effect with a probability of 95 %; of the directions in
-a table at most 5 % are false on average, and of its negligibles; an effect of two bounds, 8 standard errors beyond its
-bound, has a verdict; no other row, task or door changes what is said of a row.
+_PROMISED = """Trials whose true effects are known were simulated, analyzed as a user would, and their false statements counted.
+
+**Promised**: a 95 % interval contains its effect in 95 of 100 trials. Of the rows of a table that "increase" or
+"decrease", at most 5 % are false on average, and of the "negligible" ones. An effect of two bounds or more that lies 8
+standard errors beyond its bound has a verdict. No other row, task or way of calling changes what is said of a row.
 """
 _HEAD = """
 ## How to read the tables

@@ -29,9 +29,10 @@ def types_of_parameters(_app, _what, _name, obj, _options, lines: list[str]) -> 
         return
     for at in _parameter_lines(lines):
         names = [one.lstrip("*") for one in lines[at].split(", ")]
-        types = {annotation(parameters[one]) for one in names if one in parameters}
-        if len(types) == 1 and (written := types.pop()):
-            lines[at] = f"{lines[at]} : {written}"
+        types = [annotation(parameters[one]) for one in names if one in parameters]
+        if len(types) == len(names) and all(types):
+            # of one type: once; else those of all, in their order
+            lines[at] += f" : {'; '.join(types if len(set(types)) > 1 else types[:1])}"
 
 
 def _parameter_lines(lines: list[str]) -> Iterator[int]:
@@ -44,7 +45,8 @@ def _parameter_lines(lines: list[str]) -> Iterator[int]:
 
 
 def annotation(parameter: inspect.Parameter) -> str:
-    """Return the annotation of a parameter as a reader writes it, with its default.
+    """Return the annotation of a parameter as a reader writes it, with its default;
+    arrays and Series of any type without it.
 
     Examples
     --------
@@ -57,7 +59,7 @@ def annotation(parameter: inspect.Parameter) -> str:
     written = parameter.annotation
     text = written if isinstance(written, str) else inspect.formatannotation(written)
     text = re.sub(r"\b(?:typing|collections\.abc|numpy|np\.typing)\.", "", text)
-    text = " ".join(text.split())
+    text = re.sub(r"\b(NDArray|Series|Index)\[Any\]", r"\1", " ".join(text.split()))
     default = parameter.default
     if isinstance(default, bool | int | float | str) and default != "":
         text += f", default {default!r}"
@@ -95,6 +97,9 @@ def _page_of(env, text: str) -> tuple[str, str]:
         return (path[1], "") if path[1] in env.found_docs else ("", "")
     name = _CODE.match(text)
     found = name and env.domains["py"].objects.get(f"causalgia.{name[1].rstrip('.')}")
+    room = name and text.startswith(("cg.", "causalgia.")) and f"api/{name[1]}"
+    if not found and room in env.found_docs:
+        return room, ""
     return (found.docname, f"#{found.node_id}") if found else ("", "")
 
 
