@@ -100,7 +100,8 @@ $(BARE)/.installed: pyproject.toml constraints.txt
 # Old packages beside new ones deprecate each other; whether ours is deprecated, the other legs say.
 test-lowest: $(LOWEST)/.installed
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba $(LOWEST)/bin/python -m pytest -n $(PROCESSES) -W ignore::DeprecationWarning -m 'not torch and not long' \
-		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py
+		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py \
+		tests/test_networks.py tests/test_tidy_tables.py
 
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)

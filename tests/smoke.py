@@ -43,7 +43,7 @@ def main() -> None:
     assert cg.open(folder / "results").decisions["verdict"].size
     assert "cg.experiments.spacing(" in command(folder, "skill")
     assert "deepstarr" in str(cg.networks.list())
-    table = cg.from_effects([1.0, 2.0, 0.1], se=[0.1, 0.1, 0.1])
+    table = cg.from_effects([1.0, 2.0, *[0.1, -0.1] * 5], se=[0.1] * 12)
     decided = cg.decide(cg.infer(table, rng=0), rope=(-0.5, 0.5))
     assert decided["verdict"].values.ravel().tolist()[:2] == ["increases"] * 2
     for name in cg.__all__:

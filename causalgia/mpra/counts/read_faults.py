@@ -550,8 +550,8 @@ def find_oligos_without_rna(counts: xr.Dataset, sums: xr.Dataset) -> list[Findin
         f"{'their elements' if n > 1 else 'its element'} out of the side table "
         "(``drop_unknown=True``) if not"
     )
-    names = tuple(counts["replicate"].to_numpy().astype(str))
-    return [Finding("no_rna", names, in_words(says))]
+    all_replicates = tuple(counts["replicate"].to_numpy().astype(str))
+    return [Finding("no_rna", all_replicates, in_words(says))]
 
 
 def _below_a_gap(activity: Array, low: Mask, some: Mask) -> Mask:
