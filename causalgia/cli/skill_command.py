@@ -16,7 +16,12 @@ import typer
 from causalgia.cli.folder import check_link, make_folder, write_text
 from causalgia.cli.option_groups import ForceOption
 from causalgia.cli.output import echo, emit, record_files
-from causalgia.errors import MissingExtraError, OutcomesError, install_command
+from causalgia.errors import (
+    MissingExtraError,
+    OutcomesError,
+    install_command,
+    quoted,
+)
 
 SKILL = "SKILL.md"
 _PLACE_OF_SIGNATURES = "<!-- signatures -->"
@@ -86,7 +91,7 @@ def signature_line(name: str, call: Callable[..., Any]) -> str:
         elif one.default is one.empty:
             parts.append(one.name)
         else:
-            default = repr(one.default).replace(" ", _KEPT)
+            default = quoted(one.default).replace(" ", _KEPT)
             shown = default if len(default) <= _DEFAULT_LETTERS else "..."
             parts.append(f"{one.name}={shown}")
     return f"{name}({', '.join(parts)})"
