@@ -551,7 +551,7 @@ def check_rope(analysis: Analysis) -> None:
     >>> check_rope(Analysis(control="placebo"))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: the analysis has no rope: say rope=(lower, upper) on the scale of the effects, ...
+    causalgia.errors.DecisionError: the analysis has no rope: say rope=(-0.1, 0.1) on the scale of the effects, ...
     """
     if is_matched_rope(analysis.rope):
         raise DecisionError(
@@ -570,7 +570,7 @@ def check_rope(analysis: Analysis) -> None:
         )
     if analysis.rope is None:
         raise DecisionError(
-            "the analysis has no rope: say ``rope=(lower, upper)`` on the scale of the "
+            "the analysis has no rope: say ``rope=(-0.1, 0.1)`` on the scale of the "
             "effects, 'placebo' (with 40 placebos), sd of the control arm such as "
             "'0.2 sd', or 0 for direction alone"
         )

@@ -155,7 +155,7 @@ def occlusion(
             argument="rope",
             value=rope,
             need=": the untreated outcome of one sequence has no sd",
-            cure="give ``rope=(lower, upper)``",
+            cure="give ``rope=(-0.1, 0.1)``",
         )
     rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}

@@ -334,7 +334,7 @@ def _region_in_numbers(
             argument="rope",
             value=rope.value,
             need="differs between the members of an ensemble",
-            cure="give ``rope=(lower, upper)``, or the outcomes of one member",
+            cure="give ``rope=(-0.1, 0.1)``, or the outcomes of one member",
         )
     found = rope_region(rope, whole, null_value(whole))
     names = whole["contrast"].to_numpy().astype(str).tolist()
