@@ -269,7 +269,7 @@ def no_network(head: bytes) -> str:
     >>> no_network(b"\x1f\x8b\x08")
     'is compressed by gzip; unpack it with gunzip'
     >>> no_network(b"\x89HDF\r\n")
-    'is HDF5, as Keras writes; read it with cg.predict.from_keras_h5'
+    'is HDF5, as Keras writes; read it with ``cg.predict.from_keras_h5``'
     """
     if head.startswith(b"\x89HDF"):
         return "is HDF5, as Keras writes; read it with ``cg.predict.from_keras_h5``"

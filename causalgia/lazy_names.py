@@ -315,7 +315,7 @@ def wrong_arguments(
     >>> wrong_arguments(screen, ("GATA",), {"n": 20})
     "screen: there is no argument 'n'; did you mean 'n_units'?"
     >>> wrong_arguments(screen, ("GATA", 1, 2), {})
-    'screen: 3 arguments are given by position, and only the first 2 may be; name the others, such as n_units='
+    'screen: 3 arguments are given by position, and only the first 2 may be; name the others, such as ``n_units=``'
     >>> wrong_arguments(screen, ("GATA", 1), {"null": 1})
     "screen: 'null' is given twice, by position and by name; give it once"
     """
