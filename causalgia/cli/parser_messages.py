@@ -86,7 +86,7 @@ def system_message(error: MemoryError | OSError) -> str:
     """
     if isinstance(error, MemoryError):
         return (
-            f"not enough memory ({str(error).rstrip(".") or 'none is left'}); ask for "
+            f"not enough memory ({str(error) or 'none is left'}); ask for "
             "less: fewer units, arms or oligos"
         )
     culprit = f"{error.filename}: " if error.filename is not None else ""
