@@ -173,6 +173,10 @@ BAD_TABLES = {
     ),
     "a cell more": (bad("\t8\n", "\t8\t1\n"), r"line 5: 7 cells under a header of 6"),
     "blank line": (bad("CCC", "\nCCC"), r"line 3 is blank; leave it out"),
+    "blank line, of a Mac": (
+        bad("CCC", "\nCCC").replace("\n", "\r"),
+        r"line 3 is blank; leave it out",
+    ),
     "more reads than are exact": (
         bad("\t7\t", "\t99999999999999999999\t"),
         r"line 4: dna_count_1 .* is 1e\+20.*2\^53",
