@@ -245,7 +245,7 @@ def test_a_machine_without_memory_or_space_is_one_line(monkeypatch, trial, resul
     wrongs = (
         (
             MemoryError("Unable to allocate 7 TiB."),
-            "not enough memory (Unable to allocate 7 TiB.); ask for less",
+            "not enough memory (Unable to allocate 7 TiB); ask for less",
         ),
         (MemoryError(), "not enough memory (none is left)"),
         (

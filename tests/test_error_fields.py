@@ -48,6 +48,8 @@ OF_OTHER_LIBRARIES = {
     ("errors.py", "_lines_of"),
     # click
     ("cli/parser_messages.py", "parser_message"),
+    # the system's or NumPy's words about memory, which may end a sentence
+    ("cli/parser_messages.py", "system_message"),
     # HDF5
     ("store.py", "_as_damage_error"),
     # PyTorch
