@@ -37,7 +37,6 @@ OF_THE_DATA = {
     ("mpra.library", "oligo_length"): "the adapters take their bases of it",
     ("mpra.variant_tiles", "insert_length"): "the alleles and offsets need more",
     ("sequences.read_variants", "schema"): "one file has one of the schemas",
-    ("Decided.schedule", "n_units"): "a verdict takes more, by rare and ci_prob",
     ("Copy", "at"): "a copy may not overlap its source",
     ("experiments.motif_pair", "distances"): "the motifs are longer",
     ("experiments.motif_pairs", "distances"): "the motifs are longer",
