@@ -56,8 +56,8 @@ from causalgia.verdicts.evidence import (
 )
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
 from causalgia.verdicts.rare_effects import as_rare
-from causalgia.verdicts.request import Request, as_evidence, as_request
 from causalgia.verdicts.shrinkage import shrink_effects
+from causalgia.verdicts.verdict_request import Request, as_evidence, as_request
 from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 
 _N_DRAWS = 9_999
