@@ -70,23 +70,30 @@ def df_with_shared_noise(
     >>> df_with_shared_noise(1.0, 29.0, [0.0, 0.1, 1.0, 100.0], 0.1, 87.0, 4).round(1)
     array([29. , 29. ,  9.8,  3.1])
     """
-    S, df, E, W, df_W, R = np.broadcast_arrays(
-        *(
-            np.asarray(x, dtype=np.float64)
-            for x in (spread, df, between, within, df_within, n_replicates)
-        )
+    S, df, E, W, df_W, R = (
+        np.asarray(x, dtype=np.float64)
+        for x in (spread, df, between, within, df_within, n_replicates)
     )
     least = np.minimum(df, R - 1)
     error2 = S + np.maximum(E - W, 0.0)
     squares = S**2 / df + E**2 / np.maximum(R - 1, 1) + W**2 / df_W
     welch = np.where(squares > 0, error2**2, df) / np.where(squares > 0, squares, 1.0)
     many = np.where(E > W, np.maximum(welch, least), df)
+    few = R <= MOST_WIDE
+    if not few.any():
+        return many
+    # before the arguments are stretched: quantiles of t cost most
     own, wide = t_quantile(df, _LEVEL), t_quantile(least, _LEVEL)
     limit2 = S * own**2 + np.maximum(E * wide**2 - W * own**2, 0.0)
     known = error2 > 0
     ratio = np.sqrt(np.where(known, limit2, own**2) / np.where(known, error2, 1.0))
-    inside = (ratio > own * (1 + 1e-9)) & (ratio < wide)
-    found = special.stdtridf(_LEVEL, np.where(inside, ratio, 2.0))
-    found = np.clip(found, least, np.minimum(df, _LARGEST_DF))
-    few = np.where(inside, found, np.where(ratio < wide, df, least))
-    return np.where(R > MOST_WIDE, many, few)
+    found = np.where(ratio < wide, df, least)
+    inside = few & (ratio > own * (1 + 1e-9)) & (ratio < wide)
+    if inside.any():
+        highest = np.minimum(df, _LARGEST_DF)
+        low, high, ratio = (
+            np.broadcast_to(x, inside.shape)[inside] for x in (least, highest, ratio)
+        )
+        found = np.array(np.broadcast_to(found, inside.shape))
+        found[inside] = np.clip(special.stdtridf(_LEVEL, ratio), low, high)
+    return np.where(few, found, many)

@@ -201,7 +201,8 @@ class CandidateSplits:
 
         With its error known a split needs fewer backgrounds than with one that the fit
         estimates, so that their price is the least it can have; splits are solved in
-        the order of that price, until it exceeds the price of one that was solved.
+        the order of that price, until it exceeds the price of one that was solved, and
+        no split is tried with more backgrounds than that price and the limits allow.
         """
         known = replace(self, error_known=True)
         low = least_integer(known._reaches_target, start)
@@ -212,15 +213,28 @@ class CandidateSplits:
         order = np.argsort(least, kind="stable")
         for first in range(0, len(order), _PLANS_A_BLOCK):
             some = order[first : first + _PLANS_A_BLOCK]
-            if not least[some[0]] <= best or not np.isfinite(least[some[0]]):
+            some = some[np.isfinite(least[some]) & (least[some] <= best)]
+            if not len(some):
                 break
             part = self._of(some)
-            n[some] = least_integer(part._reaches_target, np.minimum(low[some], MOST))
-            there = np.isfinite(n[some])
-            price = part.price(np.where(there, n[some], _LEAST_BACKGROUNDS))
-            within = there & part._within_limits(np.where(there, n[some], 1.0))
-            best = min(best, float(price[within].min(initial=np.inf)))
+            most = part._most_within(best, np.minimum(low[some], MOST))
+            can = part._reaches_target(most)
+            if not can.any():
+                continue
+            some, most = some[can], most[can]
+            part, fewest = self._of(some), np.minimum(low[some], MOST)
+            n[some] = least_integer(part._reaches_target, fewest, most=most)
+            best = min(best, float(part.price(n[some]).min()))
         return n
+
+    def _most_within(self, price: float, fewest: Array) -> Array:
+        """Return the most backgrounds of each split that cost no more, within the
+        limits, as `fewest` do.
+        """
+        too_many = least_integer(
+            lambda n: (self.price(n) > price) | ~self._within_limits(n), fewest
+        )
+        return np.clip(too_many - 1, fewest, MOST)
 
     def _of(self, places: NDArray[np.int64]) -> CandidateSplits:
         """Return some of the splits."""
