@@ -390,9 +390,15 @@ def mean_inverse_present(inverse: Values, share: Values) -> Values:
     """
     if not isinstance(share, xr.DataArray) and share == 1:
         return inverse
+    mean: Values = xr.apply_ufunc(_mean_inverse_present, inverse, share)
+    return mean
+
+
+def _mean_inverse_present(inverse: Any, share: Any) -> Any:
+    """Return the mean of arrays without names, whose sums of many terms are fast."""
     B, absent = 1 / inverse, 1 - share
     none = absent**B
-    total: Values = 0.0
+    total = 0.0
     for t, w in zip((_NODES + 1) / 2, _WEIGHTS / 2, strict=True):
         total = total + w / t * ((absent + share * t) ** B - none)
     return total / (1 - none)
@@ -418,10 +424,10 @@ def mean_inverse_cells(replicates: Values, missing: float) -> tuple[Values, Valu
 
     seen = 1 - missing**R
     cells = 1 / (R * (1 - missing))
-    for i in np.argwhere(R <= _MOST_REPLICATES):
-        at = tuple(i)
-        n = np.arange(1.0, R[at] + 1)
-        cells[at] = (stats.binom(R[at], 1 - missing).pmf(n) / n).sum() / seen[at]
+    for few in np.unique(R[R <= _MOST_REPLICATES]):  # many splits have the same
+        n, here = np.arange(1.0, few + 1), few == R
+        present = stats.binom.pmf(n, few, 1 - missing)
+        cells[here] = (present / n).sum() / seen[here]
     return (
         labeled.copy(data=cells.reshape(labeled.shape)),
         labeled.copy(data=seen.reshape(labeled.shape)),
