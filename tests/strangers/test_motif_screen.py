@@ -157,7 +157,7 @@ def test_a_network_that_learned_nothing_names_nothing(kind, shared):
         np.array(GATA),
         GATA,
         cg.motif(GATA, name="one"),
-        {base: column for base, column in zip("ACGT", np.transpose(GATA), strict=True)},
+        dict(zip("ACGT", np.transpose(GATA), strict=True)),
     ],
     ids=["array", "table", "motif", "letters"],
 )
@@ -217,3 +217,29 @@ def test_a_given_region_is_not_called_the_range_of_random_sequences():
     answer = screen({"R": "TGCATG", "G": "GGGCGG"}, rope="0.2 sd", n_placebos=40)
     assert "0.2 sd of the control arm" in answer.details[0]
     assert "range of random sequences" not in answer.sentences[0] + answer.details[0]
+
+
+@pytest.mark.rotating(3)
+def test_two_versions_of_a_matrix_are_one_family_by_letters():
+    """Decision 40: of 146 pairs none was split, and .013 of pairs of two classes were
+    merged.
+    """
+    pytest.importorskip("pyjaspar")
+    from causalgia.sequences.motif_names import core_motifs, factor_class
+
+    older = {str(x.identifier)[:6]: x for x in core_motifs(release="JASPAR2020")}
+    pairs = [
+        (one, older[str(one.identifier)[:6]])
+        for one in core_motifs(release="JASPAR2024")
+        if str(one.identifier)[:6] in older
+        and older[str(one.identifier)[:6]].probabilities != one.probabilities
+        and 6 <= len(motif_core(one)) <= 20
+        and factor_class(one).tf_class
+    ]
+    chosen = np.random.default_rng(0).choice(len(pairs), 40, replace=False)
+    listed = [motif_core(x) for k in chosen for x in pairs[k]]
+    family = np.array(motif_families(listed))
+    assert (family[::2] == family[1::2]).mean() >= 0.95
+    kind = np.array([factor_class(pairs[k][0]).tf_class for k in chosen])
+    other = kind[:, None] != kind
+    assert (family[::2, None] == family[::2])[other].mean() <= 0.03

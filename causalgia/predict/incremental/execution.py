@@ -260,7 +260,8 @@ class ControlBlock:
         inside = np.minimum(letters, length - 1)
         old = self._tokens[rows[places], inside]
         new = np.where(inside == letters, tokens[places, inside], old)
-        return (old << 2) | new
+        pairs: Tokens = (old << 2) | new
+        return pairs
 
 
 class _Chunk:
