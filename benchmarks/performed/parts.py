@@ -310,7 +310,7 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "bare forwards",
             "screen / bare forwards",
             AT_MOST,
-            0.25,
+            0.15,
         ),
     ),
     "catalogue": (
