@@ -349,9 +349,10 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
         ``task``, so that a family is the elements of one contrast. Or a Dataset with
         ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its dim x
         naming the contrasts; or a DataFrame with columns ``effect`` and ``se`` (and
-        ``df``), its index (or a column ``contrast``) naming the contrasts. Several
-        tasks are a second dim ``task`` of effect and se, or a column ``task`` of a long
-        table, each with the same contrasts. Other columns become coordinates on
+        ``df``), its index (or a column ``contrast``, or else the only column of text
+        that differs in each row, with a note) naming the contrasts. Several tasks are a
+        second dim ``task`` of effect and se, or a column ``task`` of a long table, each
+        with the same contrasts. Other columns become coordinates on
         contrast, which may name families, or variables if they have the name of one,
         such as ``n_units``.
 
