@@ -818,3 +818,37 @@ def test_columns_of_a_table_may_have_the_names_of_results(name: str) -> None:
             verdicts["verdict"], cg.decide(other, rope=(-0.3, 0.3))["verdict"]
         )
         assert not (verdicts["lfsr"] == 9.0).any()
+
+
+def test_a_table_without_names_takes_its_only_column_of_distinct_texts():
+    """Contrasts were numbered from 0 in silence beside a column of genes."""
+    table = pd.DataFrame({"gene": ["a", "b"], "effect": [1.0, 2.0], "se": [0.5, 0.5]})
+    found = from_effects(table)
+    assert found["contrast"].values.tolist() == ["a", "b"]
+    assert found.attrs["notes"] == "contrasts are named after the column 'gene'"
+    # the same genes in each task
+    both = pd.concat([table.assign(task="x"), table.assign(task="y")])
+    found = from_effects(both.reset_index(drop=True))
+    assert found["contrast"].values.tolist() == ["a", "b"]
+    assert from_effects(both)["contrast"].values.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "names", "noted"),
+    [
+        ({"gene": ["a", "a"]}, [0, 1], False),
+        ({"gene": ["a", "b"], "id": ["x", "y"]}, [0, 1], True),
+        ({"gene": ["a", "b"], "contrast": ["x", "y"]}, ["x", "y"], False),
+        ({"gene": ["a", "b"], "term": ["x", "y"]}, ["x", "y"], False),
+        ({"kind": [3, 4]}, [0, 1], False),
+    ],
+)
+def test_other_tables_keep_the_names_that_they_had(columns, names, noted):
+    table = pd.DataFrame(columns | {"effect": [1.0, 2.0], "se": [0.5, 0.5]})
+    found = from_effects(table)
+    assert found["contrast"].values.tolist() == names
+    assert ("rename the column" in found.attrs.get("notes", "")) == noted
+    named = from_effects(
+        table.set_axis(["p", "q"]).drop(columns="contrast", errors="ignore")
+    )
+    assert named["contrast"].values.tolist() == ["p", "q"]

@@ -809,3 +809,30 @@ def test_the_paragraph_of_ranked_variants_has_ranks_and_no_intervals(
         contrast=int(abs(answer.decisions["ace"].sel(task="a")).argmax("contrast"))
     )
     assert f"among {int(largest['n_matched']):,} matched variants)" in found
+
+
+def test_effects_within_the_rounding_of_answers_are_none(tmp_path):
+    """A region of ±1.208e-14 was printed where 95 % of null variants have no effect."""
+    (tmp_path / "genome.fa").write_text(
+        ">chr1\n" + "ACGTTGCCAT" * 4 + "AGATAAGCTC" + "ACGTTGCCAT" * 4
+    )
+    (tmp_path / "two.vcf").write_text("chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n")
+    null = cg.MatchedVariants(
+        of=cg.Uniform(length=40), match=("substitution", "length"), min_nulls=39
+    )
+    experiment = cg.experiments.variant_screen(
+        tmp_path / "two.vcf", tmp_path / "genome.fa", length=40, null=null, n_null=500
+    )
+
+    def shaken(x):  # 40 roundings beside an answer of 1
+        grown = (x[:, :-3].argmax(-1) * np.arange(1, 38)).sum(axis=1) % 7 * 1e-15
+        holds = (x[:, :, 1][:, 20:24].sum(axis=1) == 0) * 0.5
+        return 1 + holds + grown
+
+    predictor = cg.FunctionPredictor(shaken, layout="NLC", scale="score")
+    answer = experiment.analyze(cg.run(experiment, predictor, rng=0, progress=False))
+    table = answer.findings["variants"]
+    sizes = np.abs(answer.findings["null variants"].to_array().to_numpy())
+    assert 0 < np.min(sizes[sizes > 0]) < 1e-14
+    assert set(np.abs(table["effect"].to_numpy()).ravel()) <= {0.0, 0.5}
+    assert "e-1" not in str(answer)

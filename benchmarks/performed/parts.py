@@ -297,6 +297,22 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "words",
         ),
     ),
+    "motif_screen": (
+        Target(
+            "which of 1,165 motifs a network of fly enhancers reads, 500 backgrounds",
+            "60 s",
+            "processor time / 60 s",
+            AT_MOST,
+            1,
+        ),
+        Target(
+            "the same: 2,380 arms, random sequences and verdicts included",
+            "bare forwards",
+            "screen / bare forwards",
+            AT_MOST,
+            0.15,
+        ),
+    ),
     "catalogue": (
         Target(
             "4,096 words x 1,000 units, to estimates",

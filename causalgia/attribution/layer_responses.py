@@ -33,6 +33,7 @@ from causalgia.sequences.motif_names import (
     FactorClass,
     MotifList,
     factor_class,
+    is_jaspar,
     jaspar_motifs,
     named_motifs,
 )
@@ -258,7 +259,7 @@ def match(
     from scipy.stats import false_discovery_control
 
     queries = _by_name(motifs, "motifs")
-    of_jaspar = isinstance(database, str) and database == "JASPAR"
+    of_jaspar = is_jaspar(database)
     targets = _by_name(database, "database", taxon)
     places = expected_places(expected, targets)
     check_enough_targets(len(targets))

@@ -217,10 +217,11 @@ def discover_motifs(
     from causalgia._reporting.discovery_answers import discovery_parts
     from causalgia.plot import save_figure
     from causalgia.sequences import read_sequences
+    from causalgia.sequences.motif_names import is_jaspar
     from causalgia.sequences.skipped_inputs import skip_sentence, skipped_table
     from causalgia.trial_file import read_predictor_spec
 
-    if str(motifs).upper() == "JASPAR" and not Path(str(motifs)).is_file():
+    if is_jaspar(str(motifs)):
         motifs = Path("JASPAR")
     check_usable(out)
     goes_on = (out / UNFINISHED).is_dir()  # stopped, perhaps among its result files

@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import as_ci_prob
+from causalgia.checks import as_ci_prob, in_list
 from causalgia.effect_table import has_gaps
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.effect_intervals import by_the_rule
@@ -96,7 +96,9 @@ def from_effects(
         same order. Or a table with the columns ``effect`` and ``se`` (or ``estimate``
         and ``std_error``), as in `as_estimates`, of pandas or of another library with
         ``to_pandas()``; then only `ci_prob` and `task_correlation` may be given as
-        well. Or the fit of a model in statsmodels: its coefficients, by their names,
+        well. Contrasts have the names of its column ``contrast`` or ``term`` or of its
+        index; of a table without these, those of its only column of text that differs
+        in each row, with a note. Or the fit of a model in statsmodels: its coefficients, by their names,
         with their covariance, and its residual degrees of freedom where it has t tests;
         then only `ci_prob` may be given as well.
     se
@@ -279,7 +281,9 @@ def _as_given_effects(
     return GivenEffects(labels, ace, errors, freedom, matrix, beside)
 
 
-def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Dataset:
+def _estimates_of_tasks(
+    tasks: dict[Any, GivenEffects], ci_prob: float, *notes: str
+) -> xr.Dataset:
     """Return the estimates of all tasks, with p and limits, in one Dataset."""
     effects = stack_tasks(tasks)
     t = (effects.effect.ravel(), effects.se.ravel(), effects.df.ravel())
@@ -325,7 +329,7 @@ def _estimates_of_tasks(tasks: dict[Any, GivenEffects], ci_prob: float) -> xr.Da
                 for n, x in by_the_rule(made, ci_prob).items()
             }
         )
-    return as_result(made, "estimates")
+    return as_result(made, "estimates", *notes)
 
 
 def as_estimates(table: EstimateTable) -> xr.Dataset:
@@ -345,9 +349,10 @@ def as_estimates(table: EstimateTable) -> xr.Dataset:
         ``task``, so that a family is the elements of one contrast. Or a Dataset with
         ``effect (x)`` and ``se (x)`` (and ``df``) or ``covariance (x, y)``, its dim x
         naming the contrasts; or a DataFrame with columns ``effect`` and ``se`` (and
-        ``df``), its index (or a column ``contrast``) naming the contrasts. Several
-        tasks are a second dim ``task`` of effect and se, or a column ``task`` of a long
-        table, each with the same contrasts. Other columns become coordinates on
+        ``df``), its index (or a column ``contrast``, or else the only column of text
+        that differs in each row, with a note) naming the contrasts. Several tasks are a
+        second dim ``task`` of effect and se, or a column ``task`` of a long table, each
+        with the same contrasts. Other columns become coordinates on
         contrast, which may name families, or variables if they have the name of one,
         such as ``n_units``.
 
@@ -426,11 +431,55 @@ def _estimates_of_columns(table: Any, ci_prob: float = 0.95) -> xr.Dataset:
         *table.columns
     }:  # to be decided anew
         table = table.drop(columns=list(_ON_DECISIONS & {*table.columns}))
+    table, notes = _with_names(table)
     tables = split_by_task(table)
     tables = {TASK: table} if tables is None else tables
     return _estimates_of_tasks(
-        {task: _read_task(one) for task, one in tables.items()}, ci_prob
+        {task: _read_task(one) for task, one in tables.items()}, ci_prob, *notes
     )
+
+
+def _with_names(table: Any) -> tuple[Any, list[str]]:
+    """Return a table with contrasts named after its only column of text that differs
+    in each row (of a task), if nothing else names them; with a note on that.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"gene": ["a", "b"], "effect": [1.0, 2.0], "se": 1.0})
+    >>> named, notes = _with_names(table)
+    >>> named["contrast"].tolist(), notes
+    (['a', 'b'], ["contrasts are named after the column 'gene'"])
+    >>> _with_names(table.assign(id=["x", "y"]))[1][0][:46]
+    "contrasts are numbered: 'gene' and 'id' may be"
+    """
+    if (
+        not isinstance(table, pd.DataFrame)
+        or not table.columns.is_unique
+        or {"contrast", "term"} & {*table.columns}
+        or table.index.name is not None
+        or not pd.api.types.is_integer_dtype(table.index)
+    ):
+        return table, []
+    task = [table["task"]] if "task" in table else []
+    others = _VARIABLES | _NOT_COLUMNS | _ON_DECISIONS
+    texts = [
+        name
+        for name in table.columns
+        if name not in others
+        and len(table)
+        and all(isinstance(value, str) for value in table[name])
+        and not pd.concat([*task, table[name]], axis=1).duplicated().any()
+    ]
+    if len(texts) == 1:
+        note = f"contrasts are named after the column {quoted(texts[0])}"
+        return table.assign(contrast=table[texts[0]]), [note]
+    if not texts:
+        return table, []
+    shown = in_list([quoted(name) for name in texts])
+    return table, [
+        f"contrasts are numbered: {shown} may be their names; rename the column that "
+        "has them to 'contrast'"
+    ]
 
 
 def estimates_of_elements(fitted: xr.Dataset) -> xr.Dataset:

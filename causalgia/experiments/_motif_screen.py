@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import about
 from causalgia.checks import as_count, in_list
-from causalgia.choices import DIRECTIONS
+from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._kmer_screen import draw_kmer_screen
@@ -82,11 +82,11 @@ def motif_screen(
     motif of the largest effect (`causalgia.sequences.motif_alignments.motif_families`);
     the answer names families. `causalgia.discover` merges the strings that it proposes
     by the effects that their letters carry, which are not among the outcomes of a
-    screen. For matrices of a database they would not do better: of the 89 and 79 motifs
-    of JASPAR's vertebrates that a network of fly enhancers reads in its two tasks (500
-    backgrounds), letters make 8 and 7 families, with 50 % and 46 % of pairs of one
-    JASPAR family apart and 5 % and 6 % of pairs of two classes together; effects make 8
-    and 6, with 55 % and 48 % apart and 12 % and 14 % together.
+    screen. For matrices of a database they would not do better: of two motifs of one
+    JASPAR family, 30 families to a network that adds up how well matrices bind, letters
+    part .19 and effects .17 where it reads one of the two (64 pairs), .34 and .42 where
+    it reads both (120 pairs), and either merges .006 to .008 of the pairs of two
+    classes.
 
     Parameters
     ----------
@@ -169,9 +169,18 @@ def motif_screen(
         at,
         width,
         f"motif {quoted(widest)}: its core of {width} bases",
-        "move at=, or take longer backgrounds",
+        "take longer backgrounds, or leave the motif out"
+        if width > null.length
+        else "move ``at=``, or take longer backgrounds",
     )
     n_placebos = as_count(n_placebos, "n_placebos")
+    narrowest = min(cores, key=lambda name: len(cores[name]))
+    if (n_strings := 4 ** len(cores[narrowest])) < LEAST_PLACEBOS:
+        raise DesignError(
+            f"motif {quoted(narrowest)}: its core of {len(cores[narrowest])} bases is "
+            f"compared with {LEAST_PLACEBOS} random sequences of its width, and there "
+            f"are {n_strings}; leave the motif out"
+        )
     arms, classes = list[Arm](), dict[str, int]()
     spelled = {name: core.consensus for name, core in cores.items()}
     first = dict[str, str]()  # motifs of one core share its arm
@@ -322,19 +331,14 @@ def _sentence(rows: xr.Dataset, region: str) -> str:
     """Return how many motifs and families are read, and the largest of these."""
     directed = np.isin(rows["verdict"].to_numpy(), DIRECTIONS)
     n, of = int(directed.sum()), f"{len(directed):,} motifs"
-    from causalgia._reporting.verdict_sentences import plus_minus
-
-    beyond = (
-        "the range of random sequences of about their width"
-        if "placebos" in region
-        else plus_minus(region)
-    )
+    beyond = _region_in_words(region, " of about their width")
     order = np.argsort(-np.abs(rows["ace"].to_numpy()), kind="stable")
     if not n:
-        largest = _motif_in_words(rows.isel(contrast=int(order[0])))
+        row = rows.isel(contrast=int(order[0]))
+        where = "inside it" if row["inside"] else "beyond it, but undecided"
         return (
-            f"none of {of} has an effect beyond {beyond}; the largest is {largest}, "
-            "inside it."
+            f"none of {of} has an effect beyond {beyond}; the largest is "
+            f"{_motif_in_words(row)}, {where}."
         )
     leaders = rows["family"].to_numpy()
     first = [int(i) for i in order if directed[i] and _leads(rows, int(i))]
@@ -351,6 +355,14 @@ def _sentence(rows: xr.Dataset, region: str) -> str:
     have = "has an effect" if n == 1 else "have effects"
     largest = "" if len(first) <= _MOTIFS_IN_ANSWER else "the largest "
     return f"{n:,} of {of}, {families}, {have} beyond {beyond}: {largest}{named}."
+
+
+def _region_in_words(region: str, width: str = "") -> str:
+    """Return what effects are compared with: random sequences, or given limits."""
+    from causalgia._reporting.verdict_sentences import plus_minus
+
+    of_random = f"the range of random sequences{width}"
+    return of_random if "placebos" in region else plus_minus(region)
 
 
 def _leads(rows: xr.Dataset, i: int) -> bool:
@@ -390,12 +402,17 @@ def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
     out = np.isin(decisions["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
     families = f"families: {'; '.join(texts)}" if texts else "no family"
     families += f"; and {more:,} more" if more > 0 else ""
-    within = f"{inside.sum():,} motifs lie inside of the range of random sequences"
+    n_in, n_out = int(inside.sum()), int(out)
+    n_left = int((~inside & ~directed).sum())
+    region = about(decisions).rope
+    ends = f"between {low.min():.3g} and {high.max():.3g} by their width; "
     return (
-        f"{families}. {within} ({n_random:,} in all, between {low.min():.3g} and "
-        f"{high.max():.3g} by their width; {out:,} of them pass the same threshold), "
-        f"{(~inside & ~directed).sum():,} beyond it are undecided"
-    ) + "."
+        f"{families}. {n_in:,} motif{' lies' if n_in == 1 else 's lie'} inside of "
+        f"{_region_in_words(region)} ({n_random:,} "
+        + ("in all, " + ends if "placebos" in region else "random sequences; ")
+        + f"{n_out:,} of them pass{'es' * (n_out == 1)} the same threshold), "
+        f"{n_left:,} beyond it {'is' if n_left == 1 else 'are'} undecided."
+    )
 
 
 def _family_in_words(

@@ -881,7 +881,7 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
     for i in range(len(narrow)):
         _copy(at, state[i, 1:])
         _inverse_sd_kernel(noise, narrow[i], wide[i], roots)
-        v, width = 1e3, 0.0
+        v, width, gain = 1e3, 0.0, -1.0
         for turn in range(
             int(one) - 1, len(x)
         ):  # -1: the mode; then from the middle to one end, then to the other
@@ -890,21 +890,23 @@ def _integrate_share_kernel(  # type: ignore[no-untyped-def]
                 _copy(at, value[i, middle])
             here = state[i, 0] if turn < 0 else v + width * np.sinh(x[s])
             free, tolerance = (1.0, 1e-3) if turn < 0 else (0.0, 1e-2)
-            here, gain = _newton_ascent(
-                effect,
-                count,
-                columns,
-                precision,
-                roots,
-                at,
-                here,
-                free,
-                tolerance,
-                work,
-                step,
-                matrix,
-                row,
-            )
+            # the middle is the mode, whose sums, step and factor are there
+            if not (turn == 0 and x[s] == 0.0 and 0.0 <= gain < tolerance):
+                here, gain = _newton_ascent(
+                    effect,
+                    count,
+                    columns,
+                    precision,
+                    roots,
+                    at,
+                    here,
+                    free,
+                    tolerance,
+                    work,
+                    step,
+                    matrix,
+                    row,
+                )
             if turn < 0:
                 p = 1 / (1 + np.exp(-here))
                 v, width = here, 1 / np.sqrt(max(row[4], 2 * p * (1 - p), 0.02))

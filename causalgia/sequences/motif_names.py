@@ -558,10 +558,15 @@ def named_motifs(
     >>> list(named_motifs(["AGATAAG", "GATA1"]))
     ['AGATAAG', 'GATA1']
     """
-    if isinstance(motifs, str) and motifs == "JASPAR":
+    if is_jaspar(motifs):
         return jaspar_motifs(taxon)
     if (of_file := motifs_of_file(motifs)) is not None:
         return of_file
+    if _is_one_motif(motifs):
+        raise error(
+            f"``{argument}=`` is one motif, and a list of motifs is needed: give it "
+            f"with a name, ``{argument}={{'motif 1': motif}}``"
+        )
     if isinstance(motifs, str) or not isinstance(motifs, Iterable):
         alone = (
             f"; one motif is given as ``{argument}=[{quoted(motifs)}]``"
@@ -585,8 +590,53 @@ def named_motifs(
             )
         named = dict(zip(names, made, strict=True))
     if not named:
-        raise error(f"``{argument}=`` has no motif; leave it out, or give one or more")
+        raise error(f"``{argument}=`` has no motif; give one or more")
     return named
+
+
+def is_jaspar(motifs: object) -> bool:
+    """Return whether motifs are those of JASPAR: its name in any case, unless a file
+    is called so.
+
+    Examples
+    --------
+    >>> is_jaspar("JASPAR"), is_jaspar("jaspar"), is_jaspar(["JASPAR"])
+    (True, True, False)
+    """
+    return isinstance(motifs, str) and (
+        motifs == "JASPAR" or (motifs.upper() == "JASPAR" and not is_file(motifs))
+    )
+
+
+def _is_one_motif(what: object) -> bool:
+    """Return whether a value is one motif, or its table, where a list is expected.
+
+    Examples
+    --------
+    >>> (
+    ...     _is_one_motif(np.eye(4)),
+    ...     _is_one_motif({"A": [1], "C": [0], "G": [0], "T": [0]}),
+    ... )
+    (True, True)
+    >>> _is_one_motif([np.eye(4)]), _is_one_motif({"A": "GATAAG"}), _is_one_motif(["A"])
+    (False, False, False)
+    """
+    if isinstance(what, Motif):
+        return True
+    if isinstance(what, Mapping):
+        letters = {str(x).upper().replace("U", "T") for x in what}
+        return letters == set(BASES) and not any(
+            isinstance(x, str) for x in what.values()
+        )
+    if isinstance(what, list | tuple):
+        return bool(what) and all(
+            isinstance(row, list | tuple)
+            and row
+            and not np.ndim(row[0])
+            and isinstance(row[0], int | float)
+            for row in what
+        )
+    return getattr(what, "ndim", 0) == 2
 
 
 def motifs_of_file(what: object) -> dict[str, Motif] | None:

@@ -289,7 +289,7 @@ class Motif:
         """The most probable base at each position; among equals the first of A, C, G,
         T.
         """
-        return "".join(BASES[int(np.argmax(row))] for row in self.probabilities)
+        return "".join(BASES[k] for k in np.argmax(self.probabilities, axis=1))
 
     @property
     def information(self) -> NDArray[np.float64]:

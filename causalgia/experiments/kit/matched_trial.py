@@ -238,6 +238,8 @@ class MatchedTrial(Experiment):
             if "floor" in effects
             else 0.0
         )
+        # differences within the rounding of answers are none
+        values = np.where(np.abs(values) <= floor, 0.0, values)
         self._check_level()
         found = rank_among_matched(
             values[:k],
@@ -249,7 +251,8 @@ class MatchedTrial(Experiment):
         )
         columns: dict[str, Any] = {"ace": values[:k], "se": np.zeros(values[:k].shape)}
         columns |= {"p_matched": found.p, "q_matched": found.q, "n_matched": found.n}
-        columns |= {"matched_lower": -found.limit, "matched_upper": found.limit}
+        limit = np.where(found.limit <= floor, 0.0, found.limit)
+        columns |= {"matched_lower": -limit, "matched_upper": limit}
         if k >= LEAST_FOR_A_LAW:
             flat = found.p.reshape(k, -1)
             columns["lfdr_matched"] = np.column_stack(

@@ -120,13 +120,12 @@ class Runner:
         letters = torch.from_numpy(tokens.T.copy()).to(self.make["device"])
         return (letters.unsqueeze(2) == self._order).to(self.make["dtype"])
 
-    def replacements(self, old: Tokens, new: Tokens) -> torch.Tensor:
-        """Return how the one-hot rows of tokens (rows, width) change, (width, rows, 4).
-
-        It is read from a table of the 16 pairs of letters.
+    def replacements(self, pairs: Tokens) -> torch.Tensor:
+        """Return how the one-hot rows of edits change, (width, rows, 4): a table is read
+        at pairs of letters (width, rows), 4 times the old one plus the new one.
         """
-        pairs = self.index((old.T.astype(np.int64, order="C") << 2) | new.T)
-        return self._replaced.index_select(0, pairs.view(-1)).view(*pairs.shape, 4)
+        index = self.index(pairs.astype(np.int64, order="C"))
+        return self._replaced.index_select(0, index.view(-1)).view(*index.shape, 4)
 
     def index(self, places: Ints) -> torch.Tensor:
         """Return an index on the device."""
@@ -243,17 +242,26 @@ class ControlBlock:
                 _MOST_EDITS,
             )
         )
+        starts, units = group.starts[order], rows[group.places[order]]
+        pairs = self._pairs(group, tokens, rows, order)
         for first in range(0, len(order), at_once):
-            mine = order[first : first + at_once]
-            starts, places = group.starts[mine], group.places[mine]
-            letters = starts[:, None] + np.arange(width)
-            inside = np.minimum(letters, tokens.shape[1] - 1)
-            old, new = (
-                self._tokens[rows[places, None], inside],
-                tokens[places[:, None], inside],
-            )
-            new = np.where(inside == letters, new, old)
-            yield _Chunk(self, starts, rows[places], runner.replacements(old, new))
+            part = slice(first, first + at_once)
+            change = runner.replacements(pairs[:, part])
+            yield _Chunk(self, starts[part], units[part], change)
+
+    def _pairs(
+        self, group: EditGroup, tokens: Tokens, rows: Ints, order: Ints
+    ) -> Tokens:
+        """Return the letters of edits before and after, (width, m), as 4 times the one
+        plus the other; behind the end of a sequence both are one.
+        """
+        places, length = group.places[order], tokens.shape[1]
+        letters = np.arange(group.width)[:, None] + group.starts[order]
+        inside = np.minimum(letters, length - 1)
+        old = self._tokens[rows[places], inside]
+        new = np.where(inside == letters, tokens[places, inside], old)
+        pairs: Tokens = (old << 2) | new
+        return pairs
 
 
 class _Chunk:
