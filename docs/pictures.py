@@ -1,7 +1,11 @@
-"""The two pictures of README, drawn from what its examples run: python docs/pictures.py."""
+"""The two pictures of README, drawn from what its examples run, and the picture that
+the example of a guide draws: ``python docs/pictures.py``, or with names of guides.
+"""
 
 from __future__ import annotations
 
+import doctest
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,12 @@ from matplotlib.patches import FancyBboxPatch
 import causalgia as cg
 
 FOLDER = Path(__file__).parent / "pictures"
+GUIDES = {
+    "tipping_point": "tipping_point",
+    "pairs_of_positions": "interaction_map",
+    "profiles_and_footprints": "band",
+}
+"""Guides whose result is a picture, and the function that draws it."""
 BASES = {"A": "#3d8c40", "C": "#2c5fa8", "G": "#d08b1c", "T": "#c0392b"}
 INK, PAPER, TREATED = "#333333", "#f5f4f0", "#fbe3d6"
 
@@ -117,10 +127,34 @@ def screen(decisions: Any) -> plt.Figure:
     return figure
 
 
-def main() -> None:
-    """Draw both."""
+def of_guide(guide: str) -> plt.Figure:
+    """Return the picture that the examples of a guide draw, up to its first."""
+    text = (FOLDER.parent / "howto" / f"{guide}.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        shown = example.source
+        if example.exc_msg is None:
+            exec(compile(shown, guide, "single"), names)  # the page's own
+        if f"cg.plot.{GUIDES[guide]}(" in shown:
+            return names["axes"].figure
+    raise LookupError(f"docs/howto/{guide}.md draws no cg.plot.{GUIDES[guide]}")
+
+
+def main(guides: list[str]) -> None:
+    """Draw those of the guides named, or all."""
     mpl.rcParams["savefig.dpi"] = 150
     FOLDER.mkdir(exist_ok=True)
+    for guide in guides or GUIDES:
+        figure = of_guide(guide)
+        name = Path(guide).name
+        figure.savefig(FOLDER / f"{name}.png", facecolor="white", bbox_inches="tight")
+        plt.close("all")
+    if not guides:
+        of_readme()
+
+
+def of_readme() -> None:
+    """Draw both of README."""
     peaks = cg.Uniform(length=200).sample(100, rng=1)["sequence"]
     arms = {
         "placebo": cg.Placebo("AGATAAG", at=96),
@@ -147,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
