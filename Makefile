@@ -17,13 +17,15 @@ ELSEWHERE = $(patsubst %,tests/test_%.py,across_tasks analysis archive check cli
 	plot_catalogue predict predict_factory predict_loading records reference_stats reporting run samplers shuffles spec \
 	staircase store stored tables vector_math verdicts workers zoo)
 LOWEST = .venv-lowest
+# extras at their lower bounds; torch's is left out with what stands on it (2.4 comes with gigabytes of CUDA)
+LOWEST_EXTRAS = bigwig dask jaspar modisco networks nutpie onnx tables
 # pytest runs a process on each core; BLAS or numba with threads of its own in each would only wait for the others
 # kernels that one numba compiled are kept apart from another's: it does not load the other's safely while both write
 ONE_THREAD = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 # where this is set, each process that a test starts compiles every module that it imports again, and so does each worker of pytest
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo quick test suite rotating doctest validate compiled compiled-bare coverage test-bare test-lowest constraints-lowest explore fuzz mutants lint docs bench clean
+.PHONY: setup demo quick test suite rotating doctest validate compiled compiled-bare coverage test-bare test-lowest test-wheel constraints-lowest explore fuzz mutants lint docs bench clean
 
 setup: $(VENV)/.installed
 
@@ -98,19 +100,33 @@ $(BARE)/.installed: pyproject.toml constraints.txt
 # Old packages beside new ones deprecate each other; whether ours is deprecated, the other legs say.
 test-lowest: $(LOWEST)/.installed
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(LOWEST)/numba $(LOWEST)/bin/python -m pytest -n $(PROCESSES) -W ignore::DeprecationWarning -m 'not torch and not long' \
-		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py
+		tests/test_package.py tests/test_staircase.py tests/test_plot.py tests/test_cli.py tests/test_archive.py \
+		tests/test_networks.py tests/test_tidy_tables.py
 
 $(LOWEST)/.installed: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints-lowest.txt -e '.[jaspar]' --group test
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints-lowest.txt -e ".[$$(echo $(LOWEST_EXTRAS) | tr ' ' ,)]" --group test
 	@touch $@
+
+# The wheel, and the sdist, each installed alone in a new environment: what they need is what they declare, and what they hold is whole.
+WHEEL = .venv-wheel
+test-wheel:
+	rm -rf $(WHEEL) dist && $(PYTHON) -m venv $(WHEEL)
+	$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip build hatchling
+	$(WHEEL)/bin/python -m build --no-isolation --outdir dist
+	$(WHEEL)/bin/python -m pip uninstall --quiet --disable-pip-version-check --yes build hatchling
+	for made in dist/*.whl dist/*.tar.gz; do \
+		$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt --force-reinstall --no-deps "$$made" && \
+		$(WHEEL)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt "$$made" && \
+		(cp tests/smoke.py $(WHEEL) && cd $(WHEEL) && $(ONE_THREAD) bin/python -I smoke.py) || exit 1; \
+	done
 
 constraints-lowest:
 	$(PYTHON) -m venv $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade uv
 	$(LOWEST)/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --no-header --no-annotate \
-		pyproject.toml --extra jaspar --group test --output-file constraints-lowest.txt
+		pyproject.toml $(addprefix --extra ,$(LOWEST_EXTRAS)) --group test --output-file constraints-lowest.txt
 
 # Properties by examples that the gate does not try: others each time, 1,000 of each rather than 60.
 explore: setup
@@ -140,4 +156,4 @@ bench: setup
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) $(BARE) $(LOWEST) docs/_build demo
+	rm -rf $(VENV) $(BARE) $(LOWEST) $(WHEEL) dist docs/_build demo

@@ -10,6 +10,11 @@ contestants in turn.
 
     python benchmarks/incremental.py [--quick] [--network DeepSTARR] [--units 256]
 
+With `--screen`, instead, the parts of `cg.experiments.motif_screen` with all JASPAR
+motifs of vertebrates: processor time, once, of a network of DeepSTARR's size.
+
+    python benchmarks/incremental.py --screen [--units 500]
+
 tangermeme is a peer and no dependency of ours: `pip install tangermeme==1.6.0` beside
 causalgia to include it.
 """
@@ -18,6 +23,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -91,6 +98,33 @@ def compared(name: str, *, quick: bool, n_units: int | None = None) -> dict[str,
     return found
 
 
+def screen(n_units: int) -> None:
+    """Print how many motifs and arms a screen of JASPAR has, and the processor time of
+    its parts.
+    """
+    size = SIZES["DeepSTARR"]
+    predictor = cg.TorchPredictor(
+        size.load(), tasks=["dev", "hk"], device="cpu", incremental=True
+    )
+    load, times = os.getloadavg()[0], [time.process_time()]
+    experiment = cg.experiments.motif_screen(
+        "JASPAR", cg.Uniform(length=size.length), n_units=n_units
+    )
+    times.append(time.process_time())
+    results = cg.run(experiment, predictor, rng=0, progress=False)
+    times.append(time.process_time())
+    answer = experiment.analyze(results)
+    times.append(time.process_time())
+    make, run, analyze = np.diff(times)
+    print(
+        f"{answer.findings['motifs'].sizes['motif']:,} motifs, "
+        f"{len(experiment.named_arms):,} arms, {n_units:,} units, "
+        f"load of the machine at the start {load:.1f}\n"
+        f"make {make:.1f} s, run {run:.1f} s, analyze {analyze:.1f} s, "
+        f"total {times[-1] - times[0]:.1f} s"
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Run the benchmark, print it and return the ratios."""
     parser = argparse.ArgumentParser(
@@ -101,8 +135,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
         "--network", choices=NAMES, action="append", help="only this one"
     )
     parser.add_argument("--units", type=int, help="so many units")
+    parser.add_argument(
+        "--screen", action="store_true", help="a screen of JASPAR's motifs instead"
+    )
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
+    if options.screen:
+        screen(options.units or 500)
+        return {}
     found: dict[str, float] = {}
     for name in options.network or NAMES:
         found |= compared(name, quick=options.quick, n_units=options.units)

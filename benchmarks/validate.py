@@ -356,7 +356,8 @@ def _line(row: xr.Dataset) -> str:
     )
 
 
-_PROMISED = """Trials whose true effects are known were simulated, analyzed as a user would, and their false statements counted.
+_PROMISED = """Trials whose true effects are known were simulated, analyzed as a user would, and their false statements
+counted.
 
 **Promised**: a 95 % interval contains its effect in 95 of 100 trials. Of the rows of a table that "increase" or
 "decrease", at most 5 % are false on average, and of the "negligible" ones. An effect of two bounds or more that lies 8

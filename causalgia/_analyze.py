@@ -354,7 +354,7 @@ def infer_and_decide(
     # may warn (exploratory), so after everything that may raise
     attrs = analysis_attrs(stored, requested)
     if note:
-        warnings.warn(note, DegenerateWarning, stacklevel=caller_stacklevel())
+        warnings.warn(DegenerateWarning(note), stacklevel=caller_stacklevel())
     return Steps(
         effects,
         _with_analysis_attrs(estimates, attrs),
@@ -551,7 +551,7 @@ def check_rope(analysis: Analysis) -> None:
     >>> check_rope(Analysis(control="placebo"))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: the analysis has no rope: say rope=(lower, upper) on the scale of the effects, ...
+    causalgia.errors.DecisionError: the analysis has no rope: say rope=(-0.1, 0.1) on the scale of the effects, ...
     """
     if is_matched_rope(analysis.rope):
         raise DecisionError(
@@ -570,7 +570,7 @@ def check_rope(analysis: Analysis) -> None:
         )
     if analysis.rope is None:
         raise DecisionError(
-            "the analysis has no rope: say ``rope=(lower, upper)`` on the scale of the "
+            "the analysis has no rope: say ``rope=(-0.1, 0.1)`` on the scale of the "
             "effects, 'placebo' (with 40 placebos), sd of the control arm such as "
             "'0.2 sd', or 0 for direction alone"
         )
@@ -596,7 +596,7 @@ def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:
             f"the analysis differs from the one kept with the outcomes in {fields}: "
             "its results are exploratory"
         )
-        warnings.warn(text, ExploratoryWarning, stacklevel=caller_stacklevel())
+        warnings.warn(ExploratoryWarning(text), stacklevel=caller_stacklevel())
     exploratory = ", ".join(
         filter(None, (about(outcomes, "").protocol_deviations, fields))
     )

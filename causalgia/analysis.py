@@ -117,8 +117,10 @@ class Analysis:
         Scale on which effects are taken: ``"identity"``, ``"log"``, ``"log2"`` or
         ``"logit"``, applied to every outcome; or a function of means, as in
         `causalgia.contrast` (except ``"bliss"``, which needs further arguments).
-    cluster, block, covariates, target, weights
-        As in `causalgia.estimate`; ``cluster="none"`` treats units as independent.
+    cluster
+        Units that vary together. ``"none"`` treats units as independent.
+    block, covariates, target, weights
+        As in `causalgia.estimate`.
     ci_prob
         Probability of the intervals. From 0.5 to below 1; verdicts have the error rate
         ``1 - ci_prob``.
@@ -439,8 +441,7 @@ class Analysis:
             raise DesignError(
                 f"[analysis]: rope = {quoted(self.rope)} needs contrasts of "
                 f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add arms with "
-                f"``cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS})`` or "
-                f"[placebos], of = pattern, at = and n = {LEAST_PLACEBOS}"
+                f"``cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS})``"
             )
         if tasks is None or not is_by_task(self.rope):
             return

@@ -105,7 +105,8 @@ class _Names(dict[str, Any]):
 
     def __init__(self, function: Any) -> None:
         self._module = getattr(function, "__module__", "") or ""
-        super().__init__(getattr(function, "__globals__", {}))
+        # those of the function itself, which others may have wrapped
+        super().__init__(getattr(inspect.unwrap(function), "__globals__", {}))
 
     def __missing__(self, name: str) -> Any:
         if name in vars(builtins):
@@ -119,9 +120,14 @@ class _Names(dict[str, Any]):
                 pass
         if module := _modules_for_checkers(self._module).get(name):
             return importlib.import_module(module)
-        for home, held in list(sys.modules.items()):
-            if home.startswith("causalgia.") and name in vars(held):
-                return vars(held)[name]
+        # a name within an alias, of the module where that is written: if there is one
+        others = [
+            vars(held)[name]
+            for home, held in list(sys.modules.items())
+            if home.startswith("causalgia.") and name in vars(held)
+        ]
+        if others and all(one is others[0] for one in others):
+            return others[0]
         raise KeyError(name)
 
 

@@ -168,7 +168,8 @@ def message_line(error: BaseException) -> str:
     >>> message_line(ValueError("missing keys:\n  a\n  b")), message_line(KeyError())
     ('missing keys: a b', 'KeyError')
     """
-    return " ".join(_text_of(error).split()) or type(error).__name__
+    words = (word for line in _lines_of(error) for word in line.split())
+    return " ".join(words) or type(error).__name__
 
 
 def first_words(error: BaseException) -> str:
@@ -180,19 +181,7 @@ def first_words(error: BaseException) -> str:
     >>> first_words(ValueError("cannot be read\n in detail")), first_words(KeyError())
     ('cannot be read', 'KeyError')
     """
-    return (_text_of(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def call_failure(error: TypeError) -> str:
-    """Return what Python says of a call with arguments that do not fit, without the
-    name of what was called.
-
-    Examples
-    --------
-    >>> call_failure(TypeError("Uniform.__init__() missing 1 required argument"))
-    'missing 1 required argument'
-    """
-    return str(error).split("__init__() ")[-1]
+    return (_lines_of(error) or [type(error).__name__])[0]
 
 
 class ArgumentOf(str):
@@ -319,12 +308,13 @@ def first_line(error: BaseException) -> str:
     return kind if text == kind else f"{kind}: {text[:300]}"
 
 
-def _text_of(error: BaseException) -> str:
-    """Return the message of an exception; empty if its `__str__` fails."""
+def _lines_of(error: BaseException) -> list[str]:
+    """Return the lines of the message of an exception; none if its `__str__` fails."""
     try:
-        return str(error)
+        text = str(error)
     except Exception:
-        return ""
+        return []
+    return text.strip().splitlines()
 
 
 def as_message(text: object) -> str:
@@ -541,7 +531,7 @@ class CausalgiaError(Exception):
         need = _flat(self.need)
         words: list[str | Setting] = []
         for place in self.places:
-            words += [place, ": "]
+            words += [*with_mentions(place), ": "]
         if self.argument:
             words.append(Setting(self.argument, self.value, self.in_toml))
             begins = str(need[0])[:1] if need else ""
@@ -591,7 +581,7 @@ class CausalgiaError(Exception):
         ... )
         "trial.toml: arm 'A': position 9 is beyond the sequence"
         """
-        if places and self.text().startswith(f"{places[-1]}: "):
+        if places and self.text().startswith(f"{plain(places[-1])}: "):
             places = places[:-1]  # a user's own arm may say its name
         return self.replace(
             places=(*places, *self.places),

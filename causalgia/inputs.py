@@ -269,7 +269,7 @@ def no_network(head: bytes) -> str:
     >>> no_network(b"\x1f\x8b\x08")
     'is compressed by gzip; unpack it with gunzip'
     >>> no_network(b"\x89HDF\r\n")
-    'is HDF5, as Keras writes; read it with cg.predict.from_keras_h5'
+    'is HDF5, as Keras writes; read it with ``cg.predict.from_keras_h5``'
     """
     if head.startswith(b"\x89HDF"):
         return "is HDF5, as Keras writes; read it with ``cg.predict.from_keras_h5``"
@@ -449,10 +449,6 @@ def parse_toml(
             )
     try:
         plain = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as reason:
-        what, _, where = str(reason).rpartition(" (at ")
-        at = f"{where.rstrip(')')}: " if what else ""
-        raise error(f"{place}{at}not valid TOML: {what or reason}") from reason
     except (RecursionError, ValueError) as reason:
         raise error(f"{place}not valid TOML: {_parse_failure(reason)}") from reason
     _check_plain(plain, error, place)

@@ -289,7 +289,7 @@ def _refusal(
     of one that names the argument of an inner call.
     """
     is_inner = isinstance(error, ArgumentError) and error.code == "type"
-    if isinstance(error, CausalgiaError | MemoryError) and not is_inner:
+    if isinstance(error, CausalgiaError | MemoryError | Warning) and not is_inner:
         return None
     if isinstance(error, TypeError) and (
         wrong := wrong_arguments(function, args, kwargs)
@@ -315,7 +315,7 @@ def wrong_arguments(
     >>> wrong_arguments(screen, ("GATA",), {"n": 20})
     "screen: there is no argument 'n'; did you mean 'n_units'?"
     >>> wrong_arguments(screen, ("GATA", 1, 2), {})
-    'screen: 3 arguments are given by position, and only the first 2 may be; name the others, such as n_units='
+    'screen: 3 arguments are given by position, and only the first 2 may be; name the others, such as ``n_units=``'
     >>> wrong_arguments(screen, ("GATA", 1), {"null": 1})
     "screen: 'null' is given twice, by position and by name; give it once"
     """

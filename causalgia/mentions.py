@@ -118,8 +118,8 @@ class Wording(Mention):
     shell: str
 
     def __new__(cls, python: str, shell: str = "") -> Wording:
-        self = super().__new__(cls, python)
-        self.shell = shell
+        self = super().__new__(cls, plain(python))
+        self.shell = plain(shell)
         return self
 
     def __reduce__(self) -> tuple[type[Wording], tuple[str, ...]]:

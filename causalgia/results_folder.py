@@ -8,18 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
-
-from causalgia import store
-from causalgia._run._run import open_store
-from causalgia.attributes import has
 from causalgia.errors import OutcomesError, StoreError, shell_word
-from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets
-from causalgia.trial.archive import place_of
-from causalgia.trial.archive.files import on_disk
-from causalgia.trial.archive.manifest import is_store
 
 if TYPE_CHECKING:
+    import xarray as xr
+
+    from causalgia.posterior.posterior_tree import Tree
     from causalgia.trial_file import TrialSpec
 
 
@@ -55,6 +49,8 @@ def load_outcomes(folder: Path) -> xr.Dataset:
     StoreError
         If its trial on disk is unfinished or damaged.
     """
+    from causalgia import store
+
     if not (folder / STORE).exists():
         if not (folder / OUTCOMES).is_file():
             if (folder / LIBRARY).is_file():
@@ -96,6 +92,8 @@ def load_outcomes(folder: Path) -> xr.Dataset:
                 f"{shell_word(folder)}"
             )
         return store.load(folder / OUTCOMES, "outcomes")
+    from causalgia._run._run import open_store
+    from causalgia.attributes import has
     from causalgia.trial_file import read_spec
 
     found = open_store(folder / STORE)
@@ -165,6 +163,8 @@ class Results:
     @cached_property
     def estimates(self) -> xr.Dataset:
         """Average causal effects with standard errors."""
+        from causalgia import store
+
         return store.load(
             self._file(ESTIMATES, f"causalgia estimate {self.folder}"), "estimates"
         )
@@ -172,6 +172,8 @@ class Results:
     @cached_property
     def decisions(self) -> xr.Dataset:
         """Effects with their verdicts."""
+        from causalgia import store
+
         return store.load(
             self._file(DECISIONS, f"causalgia analyze {self.folder}"), "decisions"
         )
@@ -179,6 +181,9 @@ class Results:
     @cached_property
     def posterior(self) -> Tree:
         """Draws, as a DataTree."""
+        from causalgia import store
+        from causalgia.posterior.posterior_tree import as_tree, tree_datasets
+
         path = self._file(
             POSTERIOR, f"causalgia analyze {self.folder} --error local --keep-draws"
         )
@@ -242,6 +247,11 @@ def open(path: str | os.PathLike[str]) -> Any:
     >>> cg.open(path).identical(effects)
     True
     """
+    from causalgia._run._run import open_store
+    from causalgia.trial.archive import place_of
+    from causalgia.trial.archive.files import on_disk
+    from causalgia.trial.archive.manifest import is_store
+
     place = place_of(path)
     with on_disk(place):
         if place.is_file():
@@ -261,6 +271,8 @@ def open(path: str | os.PathLike[str]) -> Any:
 
 def _containing_folder(file: Path) -> str:
     """Return a hint naming the folder of the trial that contains a file."""
+    from causalgia.trial.archive.manifest import is_store
+
     for folder in file.parents:
         if Results(folder).contents or is_store(folder):
             return f"and a trial is opened by its folder: ``cg.open('{folder}')``"

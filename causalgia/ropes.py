@@ -86,10 +86,10 @@ class Rope:
         Parameters
         ----------
         rope
-            Two numbers, the lower first; 0, the direction alone; for each task two
-            numbers; ``"0.2 sd"``; ``"placebo"``, ``"placebo outliers"``;
-            ``"matched"``; a `Rope`; or numbers in a text, as on a command line:
-            ``"-0.1,0.1"``, ``"0"``, ``"K562=-0.1,0.1;HepG2=-1,1"``.
+            Region of practical equivalence. Two numbers, the lower first; 0, the
+            direction alone; for each task two numbers; ``"0.2 sd"``; ``"placebo"``,
+            ``"placebo outliers"``; ``"matched"``; a `Rope`; or numbers in a text, as on
+            a command line: ``"-0.1,0.1"``, ``"0"``, ``"K562=-0.1,0.1;HepG2=-1,1"``.
         null
             No effect, for the cure of an error: 1 for ratios.
         fixed
@@ -318,7 +318,7 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     Parameters
     ----------
     rope
-        ``(lower, upper)``.
+        Region of practical equivalence. ``(lower, upper)``.
     null
         No effect: 1 for ratios, which the rope then has to contain; about 0 a rope may
         lie on one side.

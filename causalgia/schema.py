@@ -475,13 +475,13 @@ def _validate_counts(counts: xr.Dataset) -> None:
             and (counts[name].to_numpy() < 0).any()
         ):
             raise OutcomesError(
-                f"counts: {quoted(name)} has {counts[name].to_numpy().min()}, and "
+                f"``counts``: {quoted(name)} has {counts[name].to_numpy().min()}, and "
                 "reads are counted from 0; give the counts as they were read"
             )
     place = counts["oligo_index"].to_numpy() if "oligo_index" in counts else np.zeros(0)
     if place.size and not 0 <= place.min() <= place.max() < counts.sizes["oligo"]:
         raise OutcomesError(
-            "counts: 'oligo_index' has "
+            "``counts``: 'oligo_index' has "
             f"{place.max() if place.min() >= 0 else place.min()}, and there are "
             f"{counts.sizes['oligo']:,} oligos; select them with their barcodes: "
             "``cg.mpra.filter``, or ``arm_names=``"

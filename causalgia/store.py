@@ -157,7 +157,7 @@ def check_hdf5_installed() -> None:
             raise MissingExtraError(
                 need=f"netCDF and HDF5 files need {name}, which cannot be imported here "
                 f"({error})",
-                cure="pip install --force-reinstall h5py h5netcdf",
+                cure="pip install h5py h5netcdf",
             ) from error
 
 

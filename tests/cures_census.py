@@ -111,7 +111,7 @@ def by_harness(rooms: set[str]) -> tuple[set[str], set[str]]:
             continue
         if rooms and not rooms & {*value.__module__.split(".")}:
             continue
-        for one in trials(name, value):
+        for one in trials(name, value, many=True):
             reached |= {*sites(one.error)}
             if one.offer is not None and one.after is None:
                 taken |= {*sites(one.error)}

@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import xarray as xr
+from described_values import (
+    is_of_a_kind,
+    names_listed,
+    parts_restored,
+    without_rows,
+)
 from working_calls import Call, working_calls
+from wrong_arguments import OF_ANY_KIND, near
 
 import causalgia as cg
 from causalgia.errors import NOT_GIVEN, ArgumentError, CausalgiaError, Setting
+from causalgia.mentions import Mention, Unread
 
 PACKAGE = Path(cg.__file__).parent
 OUT = object()
@@ -58,6 +68,36 @@ def wrong_values(right: Any) -> Iterator[Any]:
         yield right.tolist()
 
 
+def many_wrong_values(right: Any) -> Iterator[Any]:
+    """Yield the values of `wrong_values`, those that are nearly right, and those of many
+    kinds.
+    """
+    yield from wrong_values(right)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield from _with_one_missing(right)
+        for _, wrong in near(right):
+            yield wrong
+    for make in OF_ANY_KIND.values():
+        yield make()
+
+
+def _with_one_missing(right: Any) -> Iterator[Any]:
+    """Yield tables and Datasets in which one value is missing, or one row is twice."""
+    if isinstance(right, pd.DataFrame) and len(right):
+        yield pd.concat([right, right.iloc[:1]], ignore_index=True)
+        for column in list(right)[:6]:
+            values = right[column].astype(object).copy()
+            values.iloc[-1] = None
+            yield right.assign(**{str(column): values.infer_objects()})
+    elif isinstance(right, xr.Dataset):
+        for name, one in right.data_vars.items():
+            if one.dtype.kind == "f" and one.ndim:
+                values = one.to_numpy().copy()
+                values[(-1,) * one.ndim] = np.nan
+                yield right.assign({name: one.copy(data=values)})
+
+
 def _literal(text: str) -> Any:
     """Return the longest beginning of a text that is a literal of Python, or OUT."""
     for end in sorted(
@@ -79,9 +119,38 @@ def settings_in_words(text: str, names: set[str]) -> Iterator[tuple[str, Any]]:
     ):
         if found[1] in names and (value := _literal(found[2])) is not OUT:
             yield found[1], value
-    for found in re.finditer(r"(?:leave|drop|without) (\w+)=(?: out|[\s;,.]|$)", text):
+    for found in re.finditer(
+        r"(?:leave|drop|without|leave out|nothing for) (\w+)=(?: out|[\s;,.]|$)", text
+    ):
         if found[1] in names:
             yield found[1], OUT
+
+
+def settings_of_mentions(
+    error: CausalgiaError, names: set[str]
+) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of the mentions of arguments after the first semicolon, where
+    an error says what to do.
+    """
+    begun = False
+    for part in error.parts:
+        if begun and isinstance(part, Mention) and part.argument in names:
+            value = part.value
+            if part.call is not None:
+                value = _evaluated(part.partition("=")[2])
+            if not isinstance(value, Unread) and value not in (NOT_GIVEN, OUT):
+                yield part.argument, value
+        begun |= not isinstance(part, Mention) and ";" in str(part)
+
+
+def _evaluated(text: str) -> Any:
+    """Return what a call in a message makes, or OUT if it leaves something to fill in."""
+    if re.search(r"\.\.\.|=[,)]", text):
+        return OUT
+    try:
+        return eval(text, {"cg": cg})
+    except Exception:
+        return OUT
 
 
 def values_in_words(text: str) -> Iterator[Any]:
@@ -120,8 +189,10 @@ def in_place_of(wrong: Any, right: Any, offered: Any) -> Any:
         return {offered: one} if changed else dict.fromkeys(right, offered)
     listed = isinstance(right, list | tuple) and isinstance(wrong, list | tuple)
     if isinstance(offered, str) and listed and len(wrong):
-        known = set(right)
-        return [one if one in known else offered for one in wrong]
+        known = list(right)
+        return [
+            one if isinstance(one, str) and one in known else offered for one in wrong
+        ]
     named = isinstance(wrong, str) and re.findall(r"[\w.]+", wrong)
     if isinstance(offered, str) and named and len(named) > 1 and isinstance(right, str):
         unknown = [one for one in named if one not in re.findall(r"[\w.]+", right)]
@@ -152,6 +223,28 @@ def offers(
         for value in values_in_words(text):
             if isinstance(value, str) or abs(value) < _LARGEST:
                 yield {argument: in_place_of(wrong, right, value)}
+
+
+def described_offers(
+    error: CausalgiaError, altered: str, wrong: Any, right: Any, names: set[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield the changes that an error offers in mentions, or describes: to leave an
+    argument out, to give a value of a kind, a part that is missing, one of some names.
+    """
+    text = str(error)
+    for name, value in settings_of_mentions(error, names):
+        yield {name: value}
+    about = error.argument == altered or (not error.argument and altered in text)
+    if about and altered in names:
+        if re.search(r"(?:leave|drop) it(?: out)?\b", text):
+            yield {altered: OUT}
+        for value in names_listed(text, right):
+            yield {altered: value}
+        for part in (parts_restored(wrong, right, text), without_rows(wrong, text)):
+            if part is not None:
+                yield {altered: part}
+        if is_of_a_kind(text, right) and not is_of_a_kind(text, wrong):
+            yield {altered: right}
 
 
 def site(error: BaseException) -> str:
@@ -195,25 +288,43 @@ class Trial:
         )
 
 
-def trials(name: str, value: Any) -> Iterator[Trial]:
+def trials(name: str, value: Any, *, many: bool = False) -> Iterator[Trial]:
     """Yield what the errors of a public callable offer, applied to the calls of its
-    examples, with each argument wrong in turn.
+    examples, with each argument wrong in turn; with `many` in more ways, each error
+    once, and the arguments too that the examples leave as they are.
     """
     done = set()
+    done_errors: set[tuple[str, str]] = set()
     for call in working_calls(value):
         names = {
             key
             for key, one in inspect.signature(call.function).parameters.items()
             if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
         }
-        for argument, right in call.given.items():
+        given = dict(call.given)
+        if many:
+            for key, one in inspect.signature(call.function).parameters.items():
+                if key in names and one.default is not one.empty:
+                    given.setdefault(key, one.default)
+        for argument, right in given.items():
             if (argument, type(right)) in done or argument.startswith("_"):
                 continue
             done.add((argument, type(right)))
-            for wrong in wrong_values(right):
+            for wrong in (many_wrong_values if many else wrong_values)(right):
                 error = _refusal(call, {**call.given, argument: wrong})
-                if isinstance(error, CausalgiaError):
-                    yield from _applied(name, call, argument, wrong, error, names)
+                if not isinstance(error, CausalgiaError):
+                    continue
+                place = (argument, site(error))
+                if many and place in done_errors:
+                    continue
+                for one in _applied(
+                    *(name, call, argument, wrong, right, error, names), many=many
+                ):
+                    if one.offer is not None and one.after is None:
+                        done_errors.add(place)
+                    yield one
+            if argument not in call.given:
+                continue
             shorter = argument[:-1] if len(argument) > 3 else f"{argument}s"
             if shorter not in names:
                 left = {k: v for k, v in call.given.items() if k != argument}
@@ -245,19 +356,25 @@ def _applied(
     call: Call,
     argument: str,
     wrong: Any,
+    right: Any,
     error: CausalgiaError,
     names: set[str],
+    *,
+    many: bool,
 ) -> Iterator[Trial]:
     """Yield the trials of one error; where a value is taken and another argument is
     refused then, what that error offers for it is applied as well.
     """
     given = {**call.given, argument: wrong}
-    right = call.given[argument]
+    made = [*offers(error, argument, wrong, right, names)]
+    if many:
+        made += described_offers(error, argument, wrong, right, names)
     offered = [
         offer
-        for offer in offers(error, argument, wrong, right, names)
+        for offer in made
         if not isinstance(value := offer.get(argument), list | tuple)
         or len({*map(str, value)}) == len(value)
+        or value is right
         or value == right
     ]
     if not offered:
@@ -285,7 +402,12 @@ def _unless_gone(error: Exception | None) -> Exception | None:
 def _refusal(call: Call, given: Mapping[str, Any]) -> Exception | None:
     """Return the error with which a call is refused, or None."""
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            np.errstate(all="ignore"),
+        ):
             warnings.simplefilter("ignore")
             call.function(*call.args, **given)
     except Exception as error:

@@ -779,7 +779,9 @@ def test_a_missing_jaspar_is_cured_in_the_words_of_the_shell(way, here):
         patch.setitem(sys.modules, "pyjaspar", None)
         core_motifs.cache_clear()
         text = shell_refusal(f"{MOTIFS} --motifs jaspar")
-        found = re.search(r"(pip install 'causalgia\[jaspar\]'); or give (.*)$", text)
+        found = re.search(
+            r"(pip install 'causalgia\[jaspar\]') \(in [^)]*\); or give (.*)$", text
+        )
         assert found, text
         assert found[2] == "a file of motifs, such as motifs.meme"
         if way == "a file":

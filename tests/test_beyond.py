@@ -134,7 +134,6 @@ def test_another_contrast_is_marked(kept, asked, named):
             None,
         ),
         ({"cluster": "none"}, {"cluster": "none"}, None),
-        ({}, {"covariates": ()}, None),
         ({}, {"ci_prob": 0.9}, "ci_prob"),
         ({"ci_prob": 0.9}, {}, "ci_prob"),
         ({"target": "parents", "cluster": "none"}, {}, "cluster, target"),

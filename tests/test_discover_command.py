@@ -331,7 +331,9 @@ def test_n_keeps_its_place_or_is_drawn(given, tmp_path):
     peaks.write_text("".join(f">{k}\n{row}\n" for k, row in enumerate(rows)))
     args = ("discover", network, "--sequences", peaks, "--n-units", 20)
     args = (*args, "--method", "seqlets", "--notes")
-    refused(*args, "--out", tmp_path / "none", said="or keep_n=True to keep its place")
+    refused(
+        *args, "--out", tmp_path / "none", said="or --ambiguous keep to keep its place"
+    )
     kept = call(*args, "--out", tmp_path / "kept", "--ambiguous", "keep").stdout
     assert "41 of 81 sequences have letters that are not bases, such as N" in kept
     assert "1 of 81 sequences are copies of others" in kept

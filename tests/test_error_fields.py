@@ -12,6 +12,7 @@ import pytest
 import causalgia as cg
 from causalgia.checks import as_ci_prob, as_int, check_draws, check_flag
 from causalgia.cli.shell_words import in_shell, set_options
+from causalgia.design.arms import intervention_from_dict, null_from_dict
 from causalgia.errors import (
     NOT_GIVEN,
     ArgumentOf,
@@ -41,25 +42,18 @@ EDITS = {
     *("removeprefix", "removesuffix", "strip", "lstrip", "rstrip"),
     *("startswith", "endswith", "find", "index"),
 }
-READERS = ("str", "_text_of", "first_words", "message_line")
+READERS = ("str", "_lines_of", "first_words", "message_line")
 OF_OTHER_LIBRARIES = {
     # how a message of any library is made one line
-    ("errors.py", "message_line"),
-    ("errors.py", "first_words"),
-    # Python: arguments that do not fit
-    ("errors.py", "call_failure"),
-    # tomllib
-    ("inputs.py", "parse_toml"),
+    ("errors.py", "_lines_of"),
     # click
     ("cli/parser_messages.py", "parser_message"),
-    # memory that Python lacks
+    # the system's or NumPy's words about memory, which may end a sentence
     ("cli/parser_messages.py", "system_message"),
-    # NumPy and HDF5
-    ("sequences/sequence_files.py", "load_arrays"),
+    # HDF5
     ("store.py", "_as_damage_error"),
     # PyTorch
-    ("predict/answer_checks.py", "code_of_failure"),
-    ("predict/answer_checks.py", "cure_of_failure"),
+    ("predict/answer_checks.py", "causes_of_failure"),
 }
 
 
@@ -347,3 +341,30 @@ def test_places_move_from_a_class_to_its_table():
     assert isinstance(place, ArgumentOf)
     assert (place.owner, place.argument) == ("Genomic", "of")
     assert pickle.loads(pickle.dumps(found.value)).places[0].argument == "of"
+
+
+@pytest.mark.parametrize(
+    ("read", "plain", "message"),
+    [
+        (null_from_dict, {"kind": "uniform"}, "null 'uniform': 'length' is missing"),
+        (
+            null_from_dict,
+            {"kind": "uniform", "length": 9, "lenght": 1},
+            "null 'uniform': there is no key 'lenght'; did you mean 'length'?",
+        ),
+        (
+            intervention_from_dict,
+            {"embed": "GATA", "at": 3, "strnd": "-"},
+            "embed: there is no key 'strnd'; did you mean 'strand'?",
+        ),
+        (
+            intervention_from_dict,
+            {"delete": [3, 5], "zzz": 1},
+            "delete: there is no key 'zzz'; it takes delete",
+        ),
+    ],
+)
+def test_keys_of_a_table_are_compared_with_the_signature(read, plain, message):
+    with pytest.raises(DesignError) as found:
+        read(plain)
+    assert str(found.value).startswith(message)

@@ -186,6 +186,7 @@ def test_names_come_from_labels() -> None:
             "se has masked numbers",
         ),
         ({"estimates": ["1", "2"], "se": 1.0}, "effect does not hold numbers alone"),
+        ({"estimates": {"a": 1.0}, "se": 1.0}, "give a pandas Series of it"),
         ({"estimates": [1, 2], "se": 1.0, "names": [np.nan, 1]}, "name 0 is missing"),
         ({"estimates": [1, 2], "se": 1.0, "names": ["a", None]}, "name 1 is missing"),
         (

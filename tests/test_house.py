@@ -125,6 +125,14 @@ def f(a, rope, rng):
     assert wordings([source(text)], "rng") == ["A seed, 5."]
 
 
+@pytest.mark.parametrize("argument", ["rope", "ci_prob", "rng", "cluster"])
+def test_an_argument_has_three_first_sentences_at_most(argument):
+    package = [Source(path, path.read_text("utf-8"), tree(path)) for path in FILES]
+    found = wordings(package, argument)
+    assert len(found) >= 30
+    assert len(set(found)) <= 3
+
+
 def promised() -> dict[str, list[str]]:
     """Return the names in ``__all__`` of the root and of each room."""
     return {

@@ -194,7 +194,7 @@ def test_a_tile_moves_where_its_first_place_is_scrambled_afterwards():
         (lambda: intervention_from_dict({"copy": [3, 5]}), "copy needs at"),
         (
             lambda: intervention_from_dict({"copy": [3, 5], "at": 9, "fill": "A"}),
-            "there is no argument 'fill'; it takes span",
+            "copy: there is no key 'fill'; it takes copy, at, strand",
         ),
         (
             lambda: intervention_from_dict({"ablate_each": [[3, 5]]}),

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy.special import ndtr
 
 import causalgia as cg
-from causalgia.estimation import _from_effects
+from causalgia import analysis
 from causalgia.posterior import two_scales as law
 from causalgia.posterior.error_covariance import Noise, noises_of
 
@@ -36,7 +36,9 @@ def table(n_tasks: int, n_contrasts: int = 3) -> pd.DataFrame:
 def test_a_long_table_is_read_as_its_tasks_are(monkeypatch):
     frame, validated = table(40), []
     monkeypatch.setattr(
-        _from_effects, "validate", lambda found, kind: validated.append(kind) or found
+        analysis,
+        "validate",
+        lambda found, kind, **_: validated.append(kind) or found,
     )
     found = cg.from_effects(frame)
     assert validated == ["estimates"]  # once, whatever the number of tasks

@@ -9,10 +9,13 @@ import warnings
 from pathlib import Path
 
 import pytest
+import typer
 import xarray as xr
 
 import causalgia as cg
 from causalgia._check.findings import Finding
+from causalgia.arguments import TABLES
+from causalgia.cli.commands import app
 from causalgia.cli.shell_words import (
     in_shell,
     parts_in_shell,
@@ -181,3 +184,77 @@ def test_raises_mark_what_they_mention():
         for text in unmarked(path.read_text())
     }
     assert not found
+
+
+def test_a_warning_is_made_before_it_is_given_so_that_filters_see_its_words():
+    """`warnings.filterwarnings(message=)` reads the text that `warn` is given."""
+    wrong = []
+    for path in sorted(Path(cg.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+                made = ast.unparse(node.args[0]).partition("(")[0]
+                if len(node.args) > 1 or not made.endswith(("Warning", "category")):
+                    wrong.append(f"{path.name}:{node.lineno}: {made}")
+    assert wrong == []
+
+
+def option_names():
+    """Return the arguments that are options of some command."""
+    program = typer.main.get_command(app)
+    bench = [f"mpra {name}" for name in program.lazy["mpra"].lazy]
+    return {
+        option.removeprefix("--").replace("-", "_")
+        for command in [*program.lazy, *bench]
+        for option in program.options_of(command) or ()
+        if option.startswith("--")
+    }
+
+
+def bare_names(source, names):
+    """Return the texts in raises that begin with the bare name of an argument."""
+    return [
+        text
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Raise) and node.exc is not None
+        for text in texts_of(node.exc)
+        if (begin := re.match(r"([a-z]\w*): ", text)) and begin[1] in names
+    ]
+
+
+def test_a_bare_name_is_found():
+    assert bare_names("raise E('rope: it is a point')", {"rope"})
+    assert bare_names("raise E(need=f'rope: {x} is a point')", {"rope"})
+    assert not bare_names("raise E(f'``rope``: {x} is a point')", {"rope"})
+    assert not bare_names("raise E('volcano: there are no verdicts')", {"rope"})
+
+
+def test_raises_that_begin_with_an_argument_mark_its_name():
+    names = {name for table in TABLES.values() for name in table} | option_names()
+    assert {"interaction", "n_units", "contrasts", "min_dna", "pilot"} <= names
+    found = {
+        f"{path.relative_to(PACKAGE)}: {text}"
+        for path in PACKAGE.rglob("*.py")
+        for text in bare_names(path.read_text(), names)
+    }
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("options", "shell"),
+    [
+        ([], "contrasts"),
+        (["--contrasts"], "--contrasts"),
+        (["--contrast"], "--contrast"),
+    ],
+)
+def test_a_message_that_begins_with_an_argument_begins_with_its_option(options, shell):
+    set_options(options)
+    with pytest.raises(DesignError) as found:
+        cg.Design(
+            null=cg.Uniform(length=20),
+            arms={"0": cg.Untreated(), "A": cg.Embed("GATA", at=3)},
+            n_units=2,
+            contrasts="B",
+        )
+    assert str(found.value).startswith("contrasts: the control 'B' is not an arm")
+    assert in_shell(found.value).startswith(f"{shell}: the control 'B' is not an arm")

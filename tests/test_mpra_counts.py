@@ -173,6 +173,10 @@ BAD_TABLES = {
     ),
     "a cell more": (bad("\t8\n", "\t8\t1\n"), r"line 5: 7 cells under a header of 6"),
     "blank line": (bad("CCC", "\nCCC"), r"line 3 is blank; leave it out"),
+    "blank line, of a Mac": (
+        bad("CCC", "\nCCC").replace("\n", "\r"),
+        r"line 3 is blank; leave it out",
+    ),
     "more reads than are exact": (
         bad("\t7\t", "\t99999999999999999999\t"),
         r"line 4: dna_count_1 .* is 1e\+20.*2\^53",
@@ -626,6 +630,10 @@ def test_barcodes_are_those_of_a_library_where_it_has_them():
             "its log2 is not a number between -30 and 30",
         ),
         ({"activity": truth()[:0]}, "activity is not a table with rows"),
+        (
+            {"activity": xr.Dataset({"outcome": ("unit", [1.0])})},
+            r"element, arm and log2; of outcomes: virtual\['outcome'\]",
+        ),
         ({"n_replicates": "three"}, "n_replicates='three' must be a whole number"),
         ({"n_barcodes": "many"}, "n_barcodes= takes one number"),
         ({"min_barcodes": 2.5}, "min_barcodes=2.5 must be a whole number"),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from offers import Trial, trials
+from offers import Trial, settings_of_mentions, trials
 from working_calls import methods, public
 
 import causalgia as cg
@@ -82,6 +82,46 @@ def test_what_an_error_offers_is_taken(name, value, tmp_path, monkeypatch):
         if one.after is not None and (name, one.argument) not in OF_THE_DATA
     ]
     assert not refused, "\n".join(refused[:3])
+
+
+TRIED_IN_MANY_WAYS = (
+    *("adjust", "estimate", "estimation.covariance", "estimation.from_incomplete"),
+    *("estimation.sign_flip_test", "estimation.variance_components"),
+    *("multiplicity.placebo_rank", "multiplicity.rank_intervals"),
+    *("posterior.as_arviz", "posterior.posterior_predictive"),
+)
+
+
+@pytest.mark.rotating
+@pytest.mark.parametrize("name", TRIED_IN_MANY_WAYS)
+def test_a_cure_of_each_error_is_taken(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused: dict[str, Trial] = {}
+    taken = set()
+    for one in trials(name, dict(callables())[name], many=True):
+        if one.offer is not None:
+            taken |= {str(one.error)} if one.after is None else set()
+            refused.setdefault(str(one.error), one)
+    left = [str(one) for error, one in refused.items() if error not in taken]
+    assert taken
+    assert not left, "\n".join(left[:3])
+
+
+@pytest.mark.parametrize(
+    ("argument", "what", "error"),
+    [
+        ("rope", {"rope": (-0.1, 0.1)}, "give ``rope=(-0.1, 0.1)``"),
+        (
+            "prior",
+            {"prior": cg.Prior(tau_scale=2.0)},
+            "``prior=cg.Prior(tau_scale=2.0)``",
+        ),
+    ],
+)
+def test_a_mention_is_an_offer(argument, what, error):
+    cure = cg.errors.DesignError(f"too wide; {error}")
+    assert dict(settings_of_mentions(cure, {argument})) == what
+    assert not dict(settings_of_mentions(cure, {"other"}))
 
 
 def test_offers_are_read(tmp_path, monkeypatch):

@@ -124,7 +124,9 @@ def test_without_torch_everything_else_is_there():
     )
     first, second = fresh(code).splitlines()
     assert first == "False False Uniform"
-    assert second.endswith("pip install 'causalgia[torch]'")
+    assert second.endswith(
+        ": pip install 'causalgia[torch]' (in a clone: pip install '.[torch]')"
+    )
 
 
 @pytest.mark.torch

@@ -932,7 +932,7 @@ def test_a_plan_for_a_predictor_counts_the_backgrounds_that_rare_effects_need() 
     few, enough = (power(pilot, n_units=n, **ask)["power"].item() for n in (298, 299))
     assert few < 0.01
     assert enough > 0.99
-    with pytest.raises(DecisionError, match="rare=2 is neither"):
+    with pytest.raises(DecisionError, match="rare=2 must be a share"):
         sample_size(pilot, rare=2, **ask)
 
 

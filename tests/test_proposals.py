@@ -917,7 +917,11 @@ def test_natural_sequences_as_null_overlap_with_themselves():
             SequenceError,
             "90 sequences are shuffles of 12",
         ),
-        (lambda s: cg.discover(rbfox1, s, rng=0, motifs=3), SequenceError, "MEME"),
+        (
+            lambda s: cg.discover(rbfox1, s, rng=0, motifs=3),
+            SequenceError,
+            "give a file, a mapping",
+        ),
         (
             lambda s: cg.discover(rbfox1, planted(40, "TGCATG"), rng=0, method=None),
             AttributionError,

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import subprocess
 import sys
 from importlib.resources import files
 
@@ -57,6 +58,18 @@ def test_the_signatures_are_those_of_this_version():
         takes = inspect.signature(getattr(cg.experiments, name)).parameters
         shown = text.rpartition(f"cg.experiments.{name}(")[2].partition("\ncg.")[0]
         assert [one for one in takes if not re.search(rf"\b{one}\b", shown)] == []
+
+
+def test_without_torch_the_skill_names_the_extra():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from causalgia.cli.skill_command import skill_text; print(skill_text())"
+    )
+    text = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert "cg.TorchPredictor: needs pip install 'causalgia[torch]'" in text
+    assert "cg.FunctionPredictor(fn, *," in text
 
 
 def test_the_skill_is_printed_and_installed_once(tmp_path, monkeypatch):

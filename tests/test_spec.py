@@ -510,7 +510,10 @@ WRONG_VALUES = [
     (MINIMAL + "[analysis]\nci_prob = '95 %'\n", "ci_prob = '95 %' is not a number"),
     (MINIMAL.replace("n_units = 20", ""), "a trial needs 'n_units'"),
     (MINIMAL.replace("rng = 0", ""), "a trial needs 'rng'"),
-    (MINIMAL.replace("rng = 0", "rng = "), "line 3, column 7: not valid TOML"),
+    (
+        MINIMAL.replace("rng = 0", "rng = "),
+        "not valid TOML: Invalid value (at line 3, column 7)",
+    ),
 ]
 
 

@@ -318,5 +318,9 @@ def test_two_columns_for_one_number_have_to_agree(verb: Any, name: str) -> None:
 def test_a_table_says_everything_itself() -> None:
     with pytest.raises(EstimateError, match="se= beside a table"):
         cg.from_effects(OURS, 0.5)
+    with pytest.raises(EstimateError, match="add a column 'contrast'"):
+        cg.from_effects(OURS.reset_index(drop=True), names=["x", "y"])
+    named = cg.from_effects(OURS.assign(contrast=[f"motif {i}" for i in OURS.index]))
+    assert named["contrast"].values.tolist() == [f"motif {i}" for i in OURS.index]
     with pytest.raises(EstimateError, match="estimates already"):
         cg.from_effects(cg.from_effects(OURS))

@@ -1043,7 +1043,7 @@ def test_tasks_without_a_verdict_are_named() -> None:
     )
     assert one.startswith(
         "no verdict on task 'y': the control's outcomes do not vary there, so that "
-        "rope='0.2 sd'"
+        "``rope='0.2 sd'``"
     )
     assert two.startswith("no verdict on tasks 'x', 'z': ")
     assert "the placebos there vary no more" in left_out_sentence(

@@ -173,9 +173,9 @@ def _check_numbers(estimates: xr.Dataset) -> None:
     ci_prob = about(estimates, 0.95).ci_prob
     if not 0.5 <= ci_prob < 1:
         raise OutcomesError(
-            f"estimates: attrs['ci_prob'] is {quoted(ci_prob)}, and not a probability "
-            "from 0.5 to below 1; take the Dataset as ``cg.estimate`` or ``cg.decide`` "
-            "returned it"
+            f"``estimates``: attrs['ci_prob'] is {quoted(ci_prob)}, and not a "
+            "probability from 0.5 to below 1; take the Dataset as ``cg.estimate`` or "
+            "``cg.decide`` returned it"
         )
     wrong = {
         name: (estimates[name] < 0) | (estimates[name] > 1)
@@ -203,7 +203,7 @@ def _check_numbers(estimates: xr.Dataset) -> None:
                 for dim, i in zip(where.dims, place, strict=True)
             )
             raise OutcomesError(
-                f"estimates: {quoted(name)} is "
+                f"``estimates``: {quoted(name)} is "
                 f"{estimates[name].to_numpy()[tuple(place)]!s} at {labels}, which no "
                 f"estimate is ({_MEANT[name]}); repair it where it arose"
             )

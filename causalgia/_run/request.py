@@ -844,4 +844,4 @@ def warn_constant_tasks(constant: list[int], found: xr.Dataset) -> None:
             f"task '{task}': the predictor gives the same answer for every unit under "
             "every arm"
         )
-        warnings.warn(text, DegenerateWarning, stacklevel=caller_stacklevel())
+        warnings.warn(DegenerateWarning(text), stacklevel=caller_stacklevel())

@@ -297,10 +297,11 @@ def _warn_of_equal_baselines(draw: Draw, of: Sequences, n_baselines: int) -> Non
     names = ", ".join(quoted(str(of.names[row])) for row in equal[:_EQUAL_NAMES_SHOWN])
     more = ", ..." * (len(equal) > _EQUAL_NAMES_SHOWN)
     warnings.warn(
-        f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that "
-        f"their scores are 0 whatever the network: {names}{more}; give ``baselines=`` "
-        f"that differ, such as ``cg.Uniform(length={of.length})``",
-        DegenerateWarning,
+        DegenerateWarning(
+            f"{len(equal):,} of {len(of):,} sequences equal all their baselines, so that "
+            f"their scores are 0 whatever the network: {names}{more}; give ``baselines=`` "
+            f"that differ, such as ``cg.Uniform(length={of.length})``"
+        ),
         stacklevel=caller_stacklevel(),
     )
 

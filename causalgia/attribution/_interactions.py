@@ -280,8 +280,8 @@ def _requested(
     ]
     if odd := [pair for pair in listed if len(pair) != 2 or pair[0] == pair[1]]:
         raise AttributionError(
-            f"pairs: {odd[0]} is not a pair of two positions; give such as [(8, 28), "
-            "(9, 28)]"
+            f"``pairs``: {odd[0]} is not a pair of two positions; give such as [(8, "
+            "28), (9, 28)]"
         )
     if not listed:
         raise AttributionError(
@@ -307,8 +307,8 @@ def _as_whole_numbers(values: Any, name: str) -> NDArray[np.int64]:
     listed = _as_list(values, name)
     if odd := [value for value in listed if not is_whole(value)]:
         raise AttributionError(
-            f"{name}: {quoted(odd[0])} is not a position; give whole numbers, counted "
-            "from 0"
+            f"``{name}``: {quoted(odd[0])} is not a position; give whole numbers, "
+            "counted from 0"
         )
     return np.asarray(listed, np.int64)
 
@@ -318,7 +318,7 @@ def _check_once(pairs: Sequence[tuple[int, ...]], name: str) -> None:
     for one in pairs:
         if one in seen:
             what = str(one[0]) if len(one) == 1 else f"{one} (in either order)"
-            raise AttributionError(f"{name}: {what} appears twice; give each once")
+            raise AttributionError(f"``{name}``: {what} appears twice; give each once")
         seen.add(one)
 
 

@@ -24,7 +24,7 @@ from causalgia.attribution.seqlets import (
 )
 from causalgia.checks import nearest
 from causalgia.design import Uniform
-from causalgia.errors import AttributionError, PredictorError, quoted
+from causalgia.errors import AttributionError, PredictorError, first_words, quoted
 from causalgia.predict import Predictor
 from causalgia.predict.torch_device import (
     exact_float32,
@@ -421,11 +421,9 @@ def filter_sites(
                 f"layer {quoted(layer)} reads windows of {width} bp, and none lies "
                 f"within sequences of {of.length} bp; give longer sequences"
             )
-        block = (
-            block[:, :, inside]
-            if activation is None
-            else activation(block[:, :, inside])
-        )
+        block = block[:, :, inside]
+        if activation is not None:
+            block = _activated(block, activation)
         peak = block.max((0, 2))
         maximum = np.maximum(maximum, peak) if len(maximum) else peak
         unit, channel, place = np.nonzero((block > maximum[:, None] / 2) & (block > 0))
@@ -516,6 +514,28 @@ def filter_groups(
         )
         found.append((windows, group_of(np.arange(len(unit)), windows.letters)))
     return found
+
+
+def _activated(
+    block: NDArray[np.float64],
+    activation: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Return a user's function of the values of a layer, of the same shape."""
+    try:
+        made = np.asarray(activation(block), dtype=np.float64)
+    except Exception as error:
+        raise AttributionError(
+            f"``activation=`` fails on an array of shape {block.shape}: "
+            f"{first_words(error)}; give a function of arrays, such as "
+            "``activation=lambda x: np.maximum(x, 0)``"
+        ) from error
+    if made.shape != block.shape:
+        raise AttributionError(
+            f"``activation=`` makes of an array of shape {block.shape} one of "
+            f"{made.shape}; give a function of each value, such as "
+            "``activation=lambda x: np.maximum(x, 0)``"
+        )
+    return made
 
 
 def first_activation(network: TorchPredictor, tokens: Tokens) -> tuple[str, Side]:

@@ -19,6 +19,7 @@ from causalgia.analysis_values import Prior
 from causalgia.attributes import attributes
 from causalgia.calibration.binomial_bands import (
     Row,
+    check_alpha,
     mean_row,
     rank_row,
     rate_table,
@@ -179,6 +180,7 @@ def calibrate(
             f"``n_trials={quoted(n_trials)}``: {LEAST_TRIALS} or more are needed, and "
             "1,000 give useful bands"
         )
+    check_alpha(alpha)
     simulator_of(predictor_or_simulator)  # raises PredictorError
     if not isinstance(analysis, Analysis | None):
         raise DesignError(

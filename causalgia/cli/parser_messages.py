@@ -10,6 +10,7 @@ from typing import Any
 from causalgia.checks import nearest_key
 from causalgia.choices import RENAMED_ERRORS
 from causalgia.cli.shell_words import in_shell
+from causalgia.errors import first_words
 from causalgia.former_names import LATER
 
 _PLAIN_MESSAGES = {  # message of the parser -> plain message
@@ -85,10 +86,8 @@ def system_message(error: MemoryError | OSError) -> str:
     missing file.
     """
     if isinstance(error, MemoryError):
-        return (
-            f"not enough memory ({str(error).rstrip('.') or 'none is left'}); ask for "
-            "less: fewer units, arms or oligos"
-        )
+        what = first_words(error).rstrip(".") if error.args else "none is left"
+        return f"not enough memory ({what}); ask for less: fewer units, arms or oligos"
     culprit = f"{error.filename}: " if error.filename is not None else ""
     if isinstance(error, FileNotFoundError):
         return f"{culprit}{error.strerror or error}; check the path"

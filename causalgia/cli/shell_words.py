@@ -125,13 +125,15 @@ def in_shell(message: str | CausalgiaError | CausalgiaWarning) -> str:
 def parts_in_shell(parts: Iterable[Any], *, of_predictor: bool = False) -> str:
     """Return the parts of a message in the words of the shell."""
     parts = list(parts)
-    words = []
+    words: list[str] = []
     for part, after in zip(parts, [*map(str, parts[1:]), ""], strict=True):
         if isinstance(part, Setting) and not part.in_toml:
             shown = _setting(part.name, part.value, of_predictor=of_predictor)
             words.append(str(part) if shown is None else shown)
         elif isinstance(part, Wording):
             words.append(part.shell)
+        elif isinstance(part, Mention) and part.isidentifier() and words[-1:] == [": "]:
+            words.append(str(part))  # of a file, where it is a key
         elif isinstance(part, Mention):
             goes_on = after[:1] == " " and after[1:2].isalpha()
             words.append(_mention(part, of_predictor=of_predictor, goes_on=goes_on))

@@ -16,7 +16,12 @@ import typer
 from causalgia.cli.folder import check_link, make_folder, write_text
 from causalgia.cli.option_groups import ForceOption
 from causalgia.cli.output import echo, emit, record_files
-from causalgia.errors import OutcomesError
+from causalgia.errors import (
+    MissingExtraError,
+    OutcomesError,
+    install_command,
+    quoted,
+)
 
 SKILL = "SKILL.md"
 _PLACE_OF_SIGNATURES = "<!-- signatures -->"
@@ -30,6 +35,7 @@ _VERBS = (
     "Placebo",
     "TorchPredictor",
     "FunctionPredictor",
+    "Ensemble",
     "load_predictor",
     "run",
     "contrast",
@@ -38,6 +44,7 @@ _VERBS = (
     "decide",
     "analyze",
     "report",
+    "table",
     "tidy",
     "check",
     "refute",
@@ -45,6 +52,7 @@ _VERBS = (
     "discover",
     "attribute",
     "sample_size",
+    "Precision",
     "tipping_point",
     "from_frame",
     "from_effects",
@@ -54,9 +62,11 @@ _BENCH = (
     "library",
     "write_library",
     "virtual_trial",
+    "simulate",
     "read_counts",
     "quality",
     "fit",
+    "average",
     "calls",
     "concordance",
     "power",
@@ -81,7 +91,7 @@ def signature_line(name: str, call: Callable[..., Any]) -> str:
         elif one.default is one.empty:
             parts.append(one.name)
         else:
-            default = repr(one.default).replace(" ", _KEPT)
+            default = quoted(one.default).replace(" ", _KEPT)
             shown = default if len(default) <= _DEFAULT_LETTERS else "..."
             parts.append(f"{one.name}={shown}")
     return f"{name}({', '.join(parts)})"
@@ -91,7 +101,10 @@ def _signatures() -> Iterator[str]:
     import causalgia as cg
 
     for verb in _VERBS:
-        yield signature_line(f"cg.{verb}", getattr(cg, verb))
+        try:
+            yield signature_line(f"cg.{verb}", getattr(cg, verb))
+        except MissingExtraError:
+            yield f"cg.{verb}: needs {install_command('torch')}"
     for name in (*(str(entry) for entry in cg.experiments.entries()), *_EXPERIMENTS):
         call = getattr(cg.experiments, name)
         yield signature_line(f"cg.experiments.{name}", call)

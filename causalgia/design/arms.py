@@ -4,6 +4,7 @@ assignment of units to them.
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +14,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from causalgia.checks import nearest_key
 from causalgia.design.intervention import Intervention, Untreated, steps_of
 from causalgia.design.null_distributions import NULL_MODELS
 from causalgia.design.null_model import NullModel, reads
 from causalgia.design.pattern_interventions import Embed, FixedPlacebo, Insert, Placebo
 from causalgia.design.per_sequence_interventions import AblateEach, EmbedEach
 from causalgia.design.span_interventions import Ablate, Copy, Delete, Mutate, Scramble
-from causalgia.errors import DesignError, SequenceError, call_failure, quoted
+from causalgia.errors import DesignError, SequenceError, message_line, quoted
 from causalgia.notes import Edit
 from causalgia.streams import derive
 from causalgia.variables import RESERVED
@@ -403,7 +405,29 @@ def intervention_from_dict(plain: Any) -> Intervention:
         )
         return read(dict(plain))
     except TypeError as error:
-        raise DesignError(call_failure(error), places=(verbs[0],)) from error
+        kind = INTERVENTIONS.get(verbs[0], Untreated)
+        raise DesignError(
+            places=(verbs[0],), need=_misfit(error, kind, plain, first=verbs[0])
+        ) from error
+
+
+def _misfit(
+    error: TypeError, kind: type, plain: Mapping[str, Any], first: str = ""
+) -> str:
+    """Return which key of a table an intervention or null model does not take or lacks,
+    and what Python says of it if it is neither; `first` is the key of the first
+    argument, if it has another name.
+    """
+    takes = dict(inspect.signature(kind).parameters)
+    names = [first or next(iter(takes), ""), *list(takes)[1:]]
+    for key in plain:
+        if key not in names:
+            hint = nearest_key(key, names) or f"; it takes {', '.join(names)}"
+            return f"there is no key {quoted(key)}{hint}"
+    for name, one in zip(names, takes.values(), strict=True):
+        if one.default is one.empty and name not in plain:
+            return f"{quoted(name)} is missing; give {name} ="
+    return message_line(error)
 
 
 @reads(NullModel)
@@ -422,16 +446,20 @@ def null_from_dict(plain: Any) -> NullModel:
     """
     if not isinstance(plain, Mapping):
         raise DesignError(
-            'null: a table such as {kind = "uniform", length = 200}, not '
-            f"{quoted(plain)}"
+            places=("null",),
+            need='a table such as {kind = "uniform", length = 200}, not '
+            f"{quoted(plain)}",
         )
     kind = plain.get("kind")
     if not isinstance(kind, str) or kind not in NULL_MODELS:
         raise DesignError(
-            f"null: kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}"
+            places=("null",),
+            need=f"kind = {quoted(kind)} must be one of {', '.join(NULL_MODELS)}",
         )
     options = {key: value for key, value in plain.items() if key != "kind"}
     try:
         return NULL_MODELS[kind](**options)
     except TypeError as error:
-        raise DesignError(call_failure(error), places=(f"null '{kind}'",)) from error
+        raise DesignError(
+            places=(f"null '{kind}'",), need=_misfit(error, NULL_MODELS[kind], options)
+        ) from error

@@ -116,7 +116,7 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
                 or "; give another contrast by weights: {'A - B': {'A': 1, 'B': -1}}"
             )
             raise DesignError(
-                f"contrasts: the control {quoted(given)} is not an arm{hint}"
+                f"``contrasts``: the control {quoted(given)} is not an arm{hint}"
             )
         return Contrasts(
             tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given)
@@ -431,9 +431,10 @@ class Design(Choice):
             )
         if distinct < backgrounds / 2:
             warnings.warn(
-                f"{self.drawn.describe()}: only about {distinct:,} distinct sequences "
-                f"for {self.n_units:,} units",
-                DegenerateWarning,
+                DegenerateWarning(
+                    f"{self.drawn.describe()}: only about {distinct:,} distinct sequences "
+                    f"for {self.n_units:,} units"
+                ),
                 stacklevel=caller_stacklevel(),
             )
 
@@ -568,7 +569,8 @@ class Design(Choice):
                 )
         if not isinstance(plain["arms"], Mapping):
             raise DesignError(
-                f"arms: a table of arms by name, not {quoted(plain['arms'])}"
+                places=("arms",),
+                need=f"a table of arms by name, not {quoted(plain['arms'])}",
             )
         rest = {key: plain[key] for key in ("n_units", *_OPTIONS) if key in plain}
         arms = [Arm.from_dict(name, arm) for name, arm in plain["arms"].items()]

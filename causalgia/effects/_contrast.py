@@ -382,12 +382,12 @@ def as_outcomes(outcomes: xr.Dataset) -> xr.Dataset:
     validate(outcomes, "outcomes", positions=curves, gaps=not curves)
     if outcomes.sizes["unit"] == 0:
         raise OutcomesError(
-            "outcomes: no units; the selection before contrast left none"
+            "``outcomes``: no units; the selection before contrast left none"
         )
     if "arm" not in outcomes.dims:
         raise OutcomesError(
-            "outcomes: no dim 'arm'; a Dataset from ``cg.run`` or ``cg.from_frame`` "
-            "has it"
+            "``outcomes``: no dim 'arm'; a Dataset from ``cg.run`` or "
+            "``cg.from_frame`` has it"
         )
     outcomes = in_memory(
         outcomes, but="unit" if "arm" in outcomes["outcome"].dims else None
@@ -479,8 +479,8 @@ def _parallel_effects(
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     if "assigned" not in outcomes:
         raise OutcomesError(
-            "outcomes: neither a dim 'arm' of the outcome nor a coordinate 'assigned'; "
-            "use ``cg.from_frame``"
+            "``outcomes``: neither a dim 'arm' of the outcome nor a coordinate "
+            "'assigned'; use ``cg.from_frame``"
         )
     known = set(arms)
     assigned = outcomes["assigned"].to_numpy().astype(str)

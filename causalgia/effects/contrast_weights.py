@@ -327,16 +327,16 @@ def _interaction_weights(
             continue
         if cell in members:
             raise ContrastError(
-                f"interaction: arms {quoted(members[cell])} and {quoted(arm)} are both "
-                f"the cell {_cell_label(factors, cell)}; drop one of them, or name "
-                "every factor that tells them apart"
+                f"``interaction``: arms {quoted(members[cell])} and {quoted(arm)} are "
+                f"both the cell {_cell_label(factors, cell)}; drop one of them, or "
+                "name every factor that tells them apart"
             )
         members[cell] = arm
     weights = {}
     for cell in product((0, 1), repeat=len(factors)):
         if cell not in members:
             raise ContrastError(
-                f"interaction: no arm has the cell {_cell_label(factors, cell)}; a "
+                f"``interaction``: no arm has the cell {_cell_label(factors, cell)}; a "
                 f"factorial needs all 2^{len(factors)} arms"
             )
         weights[members[cell]] = float((-1) ** (len(cell) - sum(cell)))
@@ -354,13 +354,13 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     ]
     if not on_arm:
         raise ContrastError(
-            f"interaction: no factor {quoted(factor)}, because the arms have no "
+            f"``interaction``: no factor {quoted(factor)}, because the arms have no "
             "factors; make the arms with ``cg.factorial``, or "
             f'give their levels: outcomes.assign_coords({factor}=("arm", [0, 1, ...]))'
         )
     if factor not in on_arm:
         raise ContrastError(
-            f"interaction: no factor {quoted(factor)} on the arms; the coordinates "
+            f"``interaction``: no factor {quoted(factor)} on the arms; the coordinates "
             f"there are {listed(on_arm)}"
         )
     values = outcomes[factor].to_numpy().tolist()
@@ -371,8 +371,8 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     )
     if len(levels) != 2:
         raise ContrastError(
-            f"interaction: factor {quoted(factor)} has the levels {levels}; two are "
-            "needed, use ``contrasts=`` for more"
+            f"``interaction``: factor {quoted(factor)} has the levels {levels}; two "
+            "are needed, use ``contrasts=`` for more"
         )
     return np.array(
         [

@@ -412,7 +412,7 @@ def _with_task_columns(
             by_unit = estimate(
                 each,
                 cluster=_EACH,
-                covariates=request.covariates,
+                covariates=request.covariates or None,
                 task_correlation=True,
             )
         columns = by_unit[["task_correlation", "shared_covariance"]]
@@ -467,9 +467,10 @@ def _one_unit(effects: xr.Dataset) -> tuple[dict[str, Any], dict[str, str]]:
     # effects on these units need several draws of a random arm
     or_fixed = "" if uses_random_arms(effects).any() else ", or ask ``target='units'``"
     warnings.warn(
-        "one unit: the effects have no standard error, p and interval; draw more "
-        f"units{or_fixed}",
-        DegenerateWarning,
+        DegenerateWarning(
+            "one unit: the effects have no standard error, p and interval; draw more "
+            f"units{or_fixed}"
+        ),
         stacklevel=caller_stacklevel(),
     )
     ace = effects["ice"].to_numpy()[0].astype(np.float64)
@@ -498,10 +499,11 @@ def _answer_columns(
         # half of the units of a parallel trial have the treatment
         most, of_n = (6, "3/(n/2)") if parallel else (3, "3/n")
         warnings.warn(
-            f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
-            f"independent units, but up to {of_n} = {min(most / n, 1):.2g} of the "
-            "population may still differ (95 %)",
-            DegenerateWarning,
+            DegenerateWarning(
+                f"{n_exact} of {exact.size} {of_what} {do} not vary at all over {over} "
+                f"independent units, but up to {of_n} = {min(most / n, 1):.2g} of the "
+                "population may still differ (95 %)"
+            ),
             stacklevel=caller_stacklevel(),
         )
     trailing = [1] * (e.ace.ndim - 1)
@@ -808,5 +810,5 @@ def _size_note(effects: xr.Dataset, request: Request) -> str | None:
         f"cover less than their nominal level where few {name}s have most of the "
         'units; ``weights="clusters"`` estimates the second'
     )
-    warnings.warn(sentence, ClusterSizeWarning, stacklevel=caller_stacklevel())
+    warnings.warn(ClusterSizeWarning(sentence), stacklevel=caller_stacklevel())
     return sentence

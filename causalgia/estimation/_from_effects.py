@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -34,6 +34,8 @@ from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
 from causalgia.types import Array, EstimateTable, HasCoefficients, HasToPandas
 
 TASK = "effect"
+_COLUMN_OF = {"names": "contrast"}
+"""Argument -> the column of a table that holds it, where it has another name."""
 
 _ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
 _VARIABLES = frozenset(
@@ -160,7 +162,8 @@ def from_effects(
         if named:
             raise EstimateError(
                 f"from_effects: ``{named[0]}=`` beside a table, whose columns say it; "
-                f"add a column {quoted(named[0])}, or give arrays"
+                f"add a column {quoted(_COLUMN_OF.get(named[0], named[0]))}, or give "
+                "arrays"
             )
         if isinstance(estimates, xr.Dataset) and "ace" in estimates:
             raise EstimateError(
@@ -627,6 +630,11 @@ def _not_estimates_message(table: Any) -> str:
 
 
 def _as_floats(values: Any, name: str) -> Array:
+    if isinstance(values, Mapping):
+        raise EstimateError(
+            f"{name} is a mapping of names to numbers; give a pandas Series of it, whose "
+            "index names the contrasts, or its values with ``names=``"
+        )
     if np.ma.is_masked(values):
         raise EstimateError(
             f"{name} has masked numbers; leave those contrasts out, or fill them in"

@@ -99,7 +99,8 @@ def helical_phase(
     periods
         Periods of the scan; None: 9.0 to 12.0 by 0.1.
     cluster
-        As in `estimate`.
+        Units that vary together. ``"auto"``, ``"none"`` or a coordinate, as in
+        `estimate`.
 
     Returns
     -------
@@ -447,7 +448,7 @@ def permuted_wave(
     x, y, base, period
         As in `mean_curve_wave`.
     rng
-        Generator of the permutations.
+        Seed (0 is a seed), Generator or SeedSequence. The permutations are drawn by it.
     n
         Number of permutations; p is at least ``1 / (n + 1)``.
 

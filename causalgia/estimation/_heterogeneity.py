@@ -116,8 +116,10 @@ def share_of(
     ----------
     event
         Shape ``(n, ...)``.
-    cluster, ci_prob
-        As in `sd_of`.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
+    ci_prob
+        Probability of the intervals.
 
     Examples
     --------
@@ -170,8 +172,10 @@ def quantile_of(
         Individual causal effects, shape ``(n, ...)``.
     prob
         Probability of the quantile.
-    cluster, ci_prob
-        As in `sd_of`.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
+    ci_prob
+        Probability of the intervals.
 
     Returns
     -------
@@ -272,8 +276,12 @@ def modification(
     by
         Numeric coordinates on the units, such as ``"gc"`` or a parent's measured
         activity, in one joint regression.
-    cluster, ci_prob
-        As in `estimate`; CR2 with Satterthwaite degrees of freedom.
+    cluster
+        Units that vary together. ``"auto"``, ``"none"`` or a coordinate, as in
+        `estimate`.
+    ci_prob
+        Probability of the intervals. They are by CR2 with Satterthwaite degrees of
+        freedom.
 
     Returns
     -------
@@ -454,9 +462,9 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
     ]
     if name not in on_unit:
         raise EstimateError(
-            f"{argument}: no numeric coordinate of that name on the units; there are "
-            f"{', '.join(on_unit) or 'none'}; for anything else give its values, one "
-            "number for each unit"
+            f"``{argument}``: no numeric coordinate of that name on the units; there "
+            f"are {', '.join(on_unit) or 'none'}; for anything else give its values, "
+            "one number for each unit"
         )
     values = effects[name].to_numpy().astype(np.float64)
     if not np.isfinite(values).all():

@@ -60,7 +60,7 @@ def shape_change(
         First position, and the one after the last, of the profile; None: the whole
         track.
     cluster
-        As in `estimate`. They are left out together.
+        Units that vary together. They are left out together.
     ci_prob
         Probability of the intervals.
 

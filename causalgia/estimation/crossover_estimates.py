@@ -63,7 +63,7 @@ NEXT = "next predictor"
 
 def estimate_crossover(effects: xr.Dataset, request: Request) -> Answer:
     """Estimate the ACE of every contrast over the requested target, from ICE."""
-    check_crossover_request(request)
+    check_crossover_request(effects, request)
     if is_unclustered_population(effects, request):
         return _estimate_unclustered(effects)
     ice = ice_without_rounding(effects)
@@ -130,19 +130,29 @@ def _estimate_unclustered(effects: xr.Dataset) -> Answer:
     )
 
 
-def check_crossover_request(request: Request) -> None:
+def check_crossover_request(effects: xr.Dataset, request: Request) -> None:
     """Raise EstimateError where a request names blocks or covariates, which are for
     parallel trials.
     """
     if request.block is not None:
+        is_coordinate = (
+            isinstance(request.block, str)
+            and request.block in effects.coords
+            and effects[request.block].dims == ("unit",)
+        )
+        as_cluster: tuple[str | Setting, ...] = (
+            (
+                f" out or, where units of one {request.block} depend on each other, use ",
+                Setting("cluster", request.block),
+            )
+            if is_coordinate
+            else (" out",)
+        )
         raise EstimateError(
             argument="block",
             value=request.block,
             need="is for parallel trials: in a crossover every unit is its own block",
-            cure=(
-                f"where units of one {request.block} depend on each other, use ",
-                Setting("cluster", request.block),
-            ),
+            cure=("leave ", Setting("block"), *as_cluster),
         )
     if request.covariates:
         raise EstimateError(
@@ -158,7 +168,7 @@ def check_one_unit(effects: xr.Dataset, request: Request) -> None:
     """Raise EstimateError where a request is impossible with one unit: for crossed
     targets.
     """
-    check_crossover_request(request)
+    check_crossover_request(effects, request)
     clusters(effects, request)
     if request.target == "parents":
         parents_as_strata(effects)
@@ -689,8 +699,8 @@ def estimate_from_moments(
         moments.variables
     ):
         raise OutcomesError(
-            "moments: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; keep "
-            "all variables"
+            "``moments``: no 'n_units', or neither 'ice_correlation' nor 'ice_sum'; "
+            "keep all variables"
         )
     n, by = (
         int(moments["n_units"].to_numpy().max()),
@@ -727,7 +737,7 @@ def _request_for_moments(moments: xr.Dataset, request: Request) -> Request:
     """Return a request with ``cluster="auto"`` replaced by the cluster of the trial's
     analysis.
     """
-    check_crossover_request(request)
+    check_crossover_request(moments, request)
     for name, default in (("target", "population"), ("weights", "units")):
         if getattr(request, name) != default:
             raise needs_units_error(f"``{name}={quoted(getattr(request, name))}``")

@@ -318,9 +318,10 @@ def from_incomplete(
     if out["exact"].any():
         exact = out["exact"]
         warnings.warn(
-            f"{int(exact.sum())} of {exact.size} contrasts do not vary at all over "
-            "their cells: their intervals are points",
-            DegenerateWarning,
+            DegenerateWarning(
+                f"{int(exact.sum())} of {exact.size} contrasts do not vary at all over "
+                "their cells: their intervals are points"
+            ),
             stacklevel=caller_stacklevel(),
         )
     what = "predictors" if placebos is None else "placebos"

@@ -399,10 +399,11 @@ def estimate_incomplete(
         )
     if (se == 0).any():
         warnings.warn(
-            f"{int((se == 0).sum())} of {se.size} effects (contrast by task) do not "
-            "vary at all inside units: their "
-            "intervals are points",
-            DegenerateWarning,
+            DegenerateWarning(
+                f"{int((se == 0).sum())} of {se.size} effects (contrast by task) do not "
+                "vary at all inside units: their "
+                "intervals are points"
+            ),
             stacklevel=caller_stacklevel(),
         )
     factor = np.stack([_factor(one.covariance) for one in found], axis=2)

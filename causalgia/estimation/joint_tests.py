@@ -463,8 +463,11 @@ def interaction_across_scales(
         Names of two or more two-level factors, as in `contrast`.
     scales
         Two or more scales of `contrast`.
-    cluster, ci_prob
-        As in `estimate`.
+    cluster
+        Units that vary together. ``"auto"``, ``"none"`` or a coordinate, as in
+        `estimate`.
+    ci_prob
+        Probability of the intervals.
 
     Returns
     -------

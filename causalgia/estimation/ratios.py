@@ -52,8 +52,10 @@ def limits_of_means(
         From `contrast` on a scale of means.
     answer
         Its ACEs; for a parallel ratio, relative to ``ratio``.
-    request, ci_prob
+    request
         Arguments of `estimate`.
+    ci_prob
+        Probability of the intervals.
     estimator
         The estimator of the answer.
 
@@ -292,7 +294,7 @@ def _check_equal_blocks(effects: xr.Dataset, request: Request) -> None:
     if name not in effects.coords or "weight" not in effects:
         return
     blocks, weight = (
-        grouping(effects, name, f"``block={quoted(name)}``"),
+        grouping(effects, name, f"block={quoted(name)}"),
         effects["weight"].transpose("contrast", "arm"),
     )
     expected = (

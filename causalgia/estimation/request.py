@@ -175,7 +175,7 @@ def grouping(effects: xr.Dataset, name: str, argument: str) -> Grouping:
     on_unit = [str(c) for c in effects.coords if effects[c].dims == ("unit",)]
     if not isinstance(name, str) or name not in on_unit:
         raise EstimateError(
-            f"{argument}: no coordinate {quoted(name)} on the units; there are "
+            f"``{argument}``: no coordinate {quoted(name)} on the units; there are "
             f"{', '.join(on_unit) or 'none'}"
         )
     codes, labels = pd.factorize(effects[name].to_numpy())
@@ -204,9 +204,10 @@ def _check_names_groups(
         first = measured.index(True)
         what = "block" if argument.startswith("block") else "cluster"
         raise EstimateError(
-            f"{argument}: unit {unit_name(effects, int(np.argmax(codes == first)))} "
-            f"has {quoted(name)} {float(labels[first]):g}, and a {what} is a group of "
-            "units; give a coordinate of names or whole numbers"
+            f"``{argument}``: unit "
+            f"{unit_name(effects, int(np.argmax(codes == first)))} has {quoted(name)} "
+            f"{float(labels[first]):g}, and a {what} is a group of units; give a "
+            "coordinate of names or whole numbers"
         )
 
 
@@ -281,10 +282,11 @@ def check_clusters(
     check_two_clusters(groups, n_clusters, narrower)
     if n_clusters < FEW_CLUSTERS:
         warnings.warn(
-            f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals "
-            "may cover less than their nominal level when clusters are skewed; draw "
-            "from more of them",
-            FewClustersWarning,
+            FewClustersWarning(
+                f"{n_clusters} clusters ({groups.name}): below {FEW_CLUSTERS}, intervals "
+                "may cover less than their nominal level when clusters are skewed; draw "
+                "from more of them"
+            ),
             stacklevel=caller_stacklevel(),
         )
 

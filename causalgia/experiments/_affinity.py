@@ -145,7 +145,7 @@ def affinity(
     )
     if len(set(measured)) == 1:
         raise DesignError(
-            f"kd: all motifs have the one K_D {measured[0]:g}, and a line needs "
+            f"``kd``: all motifs have the one K_D {measured[0]:g}, and a line needs "
             "different ones"
         )
     labels = {"log10_kd": dict(zip(listed, map(math.log10, measured), strict=True))}
@@ -204,7 +204,7 @@ def _as_positive_by_motif(
         twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
         if twice:
             raise DesignError(
-                f"{name}: {', '.join(twice[:3])} appears twice (U is T); name each "
+                f"``{name}``: {', '.join(twice[:3])} appears twice (U is T); name each "
                 "motif once"
             )
     listed: list[Any] = []

@@ -371,7 +371,7 @@ def _as_interventions(factors: Any) -> dict[str, Intervention]:
     ]
     if wrong:
         raise DesignError(
-            f"factors: {quoted(wrong[0])} is {quoted(interventions[wrong[0]])}, no "
+            f"``factors``: {quoted(wrong[0])} is {quoted(interventions[wrong[0]])}, no "
             "intervention such as ``cg.Embed('GATA', at=10)``"
         )
     return interventions
@@ -732,7 +732,7 @@ def _parse_generators(
     for (factor, word), text in zip(made, generators, strict=True):
         if factors.count(factor) > 1:
             raise DesignError(
-                f"generators: {LETTERS[factor]} is generated twice; generate each "
+                f"``generators``: {LETTERS[factor]} is generated twice; generate each "
                 "factor once"
             )
         circular = sorted(word.factors & set(factors))

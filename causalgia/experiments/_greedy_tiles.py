@@ -138,8 +138,8 @@ def _candidates(
     left = [span for span in spans if span not in before]
     if not left:
         raise DesignError(
-            f"chosen: all {len(spans)} tiles are chosen, and none is left; give more "
-            "tiles, or stop"
+            f"``chosen``: all {len(spans)} tiles are chosen, and none is left; give "
+            "more tiles, or stop"
         )
     as_spans_inside([*left, *before], "tiles and chosen", null.length)
     check_shufflable([*left, *before], k)

@@ -283,7 +283,7 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     for pattern in map(as_pattern, stem):
         if not isinstance(pattern.source, str) or pattern.random:
             raise DesignError(
-                f"stem: {quoted(pattern.label)} is not a string of A C G T (U)"
+                f"``stem``: {quoted(pattern.label)} is not a string of A C G T (U)"
             )
         arms.append(pattern.source)
     if len(arms) != 2:

@@ -174,7 +174,7 @@ def motifs_with_thresholds(
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice or not names:
         raise DesignError(
-            "motifs: "
+            "``motifs``: "
             f"{f'{quoted(twice[0])} appears twice' if twice else 'there is none'}; "
             "give each once"
         )

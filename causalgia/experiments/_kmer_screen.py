@@ -214,7 +214,7 @@ def _as_screened_kmers(
     widths = sorted({len(kmer) for kmer in listed})
     if len(widths) > 1:
         raise DesignError(
-            f"motifs: they have {' and '.join(map(str, widths))} bases, and random "
+            f"``motifs``: they have {' and '.join(map(str, widths))} bases, and random "
             "sequences are of one width; screen each width by itself"
         )
     if width not in (None, widths[0]):

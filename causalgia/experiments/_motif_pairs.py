@@ -224,7 +224,7 @@ def motif_pair(
     far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
     if far > center:
         raise DesignError(
-            f"distances: {far} upstream of ``at={center}`` leaves the "
+            f"``distances``: {far} upstream of ``at={center}`` leaves the "
             f"{null.length:,}-bp background; use shorter distances, another ``at=``, "
             "or a longer background"
         )
@@ -289,9 +289,10 @@ def _as_distances(
         width = len(as_pattern(upstream))
         if order in orders and min(reach) < width:
             raise DesignError(
-                f"distances: {min(reach)} is shorter than the {which} motif ({width} "
-                f"bases), which lies upstream in orders = {quoted(order)}: the sites "
-                f"would collide; distances are between starts, {width} or more"
+                f"``distances``: {min(reach)} is shorter than the {which} motif "
+                f"({width} bases), which lies upstream in orders = {quoted(order)}: "
+                f"the sites would collide; distances are between starts, {width} or "
+                "more"
             )
     return reach
 
@@ -486,7 +487,7 @@ def motif_pairs(
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
     if min(reach) < len(as_pattern(sites[wide][0])):
         raise DesignError(
-            f"distances: {min(reach)} is shorter than {quoted(wide[:-1])} "
+            f"``distances``: {min(reach)} is shorter than {quoted(wide[:-1])} "
             f"({len(as_pattern(sites[wide][0]))} bases): the sites would collide; "
             "distances are between starts"
         )
@@ -561,11 +562,11 @@ def _motifs_on_strands(
     found: dict[str, tuple[str | Motif, Any]] = {}
     for name, given in motifs.items():
         if not isinstance(name, str) or not name.strip():
-            raise DesignError(f"motifs: the name {quoted(name)} is empty")
+            raise DesignError(f"``motifs``: the name {quoted(name)} is empty")
         if name.endswith(("+", "-")):
             raise DesignError(
-                f"motifs: the name {quoted(name)} ends in a strand, which is written "
-                "behind names; rename it"
+                f"``motifs``: the name {quoted(name)} ends in a strand, which is "
+                "written behind names; rename it"
             )
         motif = _as_pair_motif(given, f"motifs: {name}")
         pattern = as_pattern(motif)

@@ -233,8 +233,7 @@ def agreement(
     for task, row in low.items():
         if row["tau"] < min_tau:
             warnings.warn(
-                _agreement_sentence(task, row, min_tau),
-                NullModelWarning,
+                NullModelWarning(_agreement_sentence(task, row, min_tau)),
                 stacklevel=caller_stacklevel(),
             )
     return table

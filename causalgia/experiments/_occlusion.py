@@ -132,7 +132,7 @@ def occlusion(
     )
     if null.n_draws > 1:
         raise DesignError(
-            f"sequences: Genomic(n_draws={null.n_draws}); give "
+            f"``sequences``: Genomic(n_draws={null.n_draws}); give "
             f"``n_draws={null.n_draws}`` to the occlusion instead"
         )
     n_draws = as_count(n_draws, "n_draws")
@@ -155,7 +155,7 @@ def occlusion(
             argument="rope",
             value=rope,
             need=": the untreated outcome of one sequence has no sd",
-            cure="give ``rope=(lower, upper)``",
+            cure="give ``rope=(-0.1, 0.1)``",
         )
     rows = null.parents_given.tokens[sites.found.row]
     arms, left = [Arm(CONTROL, Untreated())], {}

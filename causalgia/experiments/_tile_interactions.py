@@ -132,8 +132,8 @@ def tile_interactions(
     spans = as_spans_inside(tiles, "tiles", null.length, least=2)
     if len(spans) > MOST_TILES:
         raise DesignError(
-            f"tiles: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; give "
-            f"{MOST_TILES} or fewer, such as those that "
+            f"``tiles``: {len(spans)} are 2^{len(spans)} = {2 ** len(spans):,} arms; "
+            f"give {MOST_TILES} or fewer, such as those that "
             "causalgia.experiments.greedy_tiles chose"
         )
     promoter = as_protected_spans(tss, null.length, spans)

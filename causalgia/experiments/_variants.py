@@ -50,18 +50,14 @@ def variants(
     ]
     given = [
         *(_in_call(value) for value in (vcf, fasta)),
-        *(
-            f"``{name}={_in_call(settings[name])}``"
-            for name in settings
-            if name in takes
-        ),
-        *(f"``{name}=...``" for name in needed),
+        *(f"{name}={_in_call(settings[name])}" for name in settings if name in takes),
+        *(f"{name}=..." for name in needed),
     ]
     left = [f"``{name}=``" for name in settings if name not in takes]
     does_not = f" It has no {in_list(left)}." if left else ""
     raise DesignError(
-        f"variants is three experiments now: did you mean ``cg.experiments``."
-        f"{function.__name__}({', '.join(given)})?{does_not}"
+        "variants is three experiments now: did you mean "
+        f"``cg.experiments.{function.__name__}({', '.join(given)})``?{does_not}"
     )
 
 

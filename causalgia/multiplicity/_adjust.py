@@ -160,7 +160,7 @@ def adjust(
         Number of flips of ``"sign_flip"``. All 2^G flips of G clusters are used if G is
         at most 14 or 2^G at most `n_flips`.
     cluster
-        As in `estimate`. For effects: these units are resampled or flipped together.
+        Units that vary together. For effects: these are resampled or flipped together.
     rng
         Seed (0 is a seed), Generator or SeedSequence. For ``"bootstrap_t"`` and random
         flips.
@@ -547,8 +547,8 @@ def _p_of_estimates(estimates: xr.Dataset) -> xr.DataArray:
     p = estimates["p"]
     if "contrast" not in p.dims or p.dtype.kind != "f":
         raise OutcomesError(
-            f"estimates: 'p' has dims {p.dims} and dtype {p.dtype}, not floats on the "
-            "dim contrast"
+            f"``estimates``: 'p' has dims {p.dims} and dtype {p.dtype}, not floats on "
+            "the dim contrast"
         )
     if p.size == 0:
         raise EstimateError(

@@ -529,7 +529,8 @@ def hierarchical_p(p: npt.ArrayLike, parents: Codes, sizes: npt.ArrayLike) -> Ar
         or not ((above < np.arange(above.size)) & (above >= -1)).all()
     ):
         raise EstimateError(
-            "parents: give for each node the number of an earlier one, or -1 for a root"
+            "``parents``: give for each node the number of an earlier one, or -1 for a "
+            "root"
         )
     above, size = above.astype(np.int64), np.asarray(sizes, dtype=np.float64)
     if above.shape != values.shape[:1] or size.shape != above.shape:

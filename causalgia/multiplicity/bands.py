@@ -106,7 +106,7 @@ def simultaneous(
         Resamples of ``"bootstrap_t"``, draws of ``"sup_t"``. No other method uses it:
         ``"dunnett"`` integrates, or simulates 65,535 draws.
     cluster
-        As in `estimate`. For effects: these units are resampled together.
+        Units that vary together. For effects: these are resampled together.
     rng
         Seed (0 is a seed), Generator or SeedSequence. Needed by ``"bootstrap_t"``, and
         so by ``"auto"`` from 20 clusters on. ``"dunnett"`` integrates with a fixed seed

@@ -203,11 +203,12 @@ def warn_of_skewness(units: Units) -> float:
         largest = max(largest, float(np.abs(skewness(residuals)).max()))
     if units.n_clusters < ENOUGH * largest**2:
         warnings.warn(
-            f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint "
-            f"symmetry: with {units.n_clusters} independent units, below {ENOUGH} "
-            f"skew^2 = {ENOUGH * largest**2:.0f}, they reject too often; use "
-            "``method='bootstrap_t'``",
-            SkewnessWarning,
+            SkewnessWarning(
+                f"the ICE have skewness up to {largest:.2g}, and sign flips suppose joint "
+                f"symmetry: with {units.n_clusters} independent units, below {ENOUGH} "
+                f"skew^2 = {ENOUGH * largest**2:.0f}, they reject too often; use "
+                "``method='bootstrap_t'``"
+            ),
             stacklevel=caller_stacklevel(),
         )
     return largest

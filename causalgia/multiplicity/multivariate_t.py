@@ -161,8 +161,12 @@ def equicoordinate(
     ----------
     correlation
         Their correlation, shape ``(K, K)``.
-    df, ci_prob, alternative, rng
+    df, alternative
         As in `multivariate_t_max`, whose `critical` this is.
+    ci_prob
+        Probability of the intervals.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
 
     Raises
     ------

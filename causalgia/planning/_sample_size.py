@@ -211,8 +211,13 @@ def power(
 
     Parameters
     ----------
-    pilot, sd, true_effect, rope, ci_prob, n_contrasts, rare
+    pilot, sd, true_effect, n_contrasts, rare
         As in `sample_size`.
+    rope
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads.
+    ci_prob
+        Probability of the intervals.
     n_units
         Units of the new trial.
 
@@ -258,8 +263,10 @@ def minimal_detectable_effect(
 
     Parameters
     ----------
-    pilot, sd, ci_prob
+    pilot, sd
         As in `sample_size`.
+    ci_prob
+        Probability of the intervals.
     n_units
         Units of the new trial.
     power

@@ -126,8 +126,8 @@ def verdict_probability(
     center, spread, se, df
         Broadcast against each other.
     rope
-        Region of practical equivalence in numbers; 0 for a direction alone; or two
-        arrays, the ends of regions, broadcast against these (equal for a direction
+        Region of practical equivalence. It is in numbers; 0 for a direction alone; or
+        two arrays, the ends of regions, broadcast against these (equal for a direction
         alone).
     ci_prob
         Probability of the intervals.

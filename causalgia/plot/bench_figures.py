@@ -126,8 +126,8 @@ def replicates(
     names = [str(name) for name in quality["replicate"].to_numpy()]
     if len(names) < 2:
         raise CountsError(
-            "replicates: there is one replicate, and two are drawn against each other; "
-            "draw dna_counts"
+            "``replicates``: there is one replicate, and two are drawn against each "
+            "other; draw dna_counts"
         )
     pair = (
         names[0] if first is None else str(first),
@@ -136,7 +136,8 @@ def replicates(
     for name in pair:
         if name not in names:
             raise CountsError(
-                f"replicates: no replicate {quoted(name)}; there are {', '.join(names)}"
+                f"``replicates``: no replicate {quoted(name)}; there are "
+                f"{', '.join(names)}"
             )
     axes = axes_or_new(ax, 4.2, 4.2)
     x, y = (quality["activity"].to_numpy()[:, names.index(name)] for name in pair)

@@ -214,11 +214,11 @@ def band(
         else list(contrast)
     )
     unknown = [name for name in wanted if name not in names]
-    if unknown or len(wanted) > len(MODELS):
+    if unknown or not 0 < len(wanted) <= len(MODELS):
         problem = (
             f"contrast {quoted(unknown[0])} is not there"
             if unknown
-            else f"{len(wanted)} contrasts are too many"
+            else f"{len(wanted)} contrasts are too {'many' if wanted else 'few'}"
         )
         raise ContrastError(
             f"band: {problem}; say ``contrast=`` up to {len(MODELS)} of "

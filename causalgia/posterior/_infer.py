@@ -620,7 +620,6 @@ def _warn_of_conflict(table: xr.Dataset, families: list[FamilyData], law: str) -
         if conflict:
             task = table["task"].to_numpy()[family.task]
             warnings.warn(
-                f"task {task!s}: {conflict}",
-                PriorConflictWarning,
+                PriorConflictWarning(f"task {task!s}: {conflict}"),
                 stacklevel=caller_stacklevel(),
             )

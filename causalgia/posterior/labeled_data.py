@@ -411,7 +411,7 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
     values = contrast_coordinate(estimates, name, "covariates").to_numpy()
     if values.dtype.kind not in "fiub":
         raise InferenceError(
-            f"covariates: {quoted(name)} holds {values.dtype} and no numbers; give "
+            f"``covariates``: {quoted(name)} holds {values.dtype} and no numbers; give "
             f"numbers, or ``family={quoted(name)}``"
         )
     numbers = values.astype(np.float64)

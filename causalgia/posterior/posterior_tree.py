@@ -393,7 +393,7 @@ def check_convergence(
         text = "the draws have not converged: " + "; ".join(failures)
         if not accepted:
             raise ConvergenceError(f"{text}; {_CURES}")
-        warnings.warn(text, ConvergenceWarning, stacklevel=stacklevel + 1)
+        warnings.warn(ConvergenceWarning(text), stacklevel=stacklevel + 1)
     return dict(diagnostics.attrs) | {
         "converged": "no" if failures else "yes",
         "unconverged": "; ".join(failures),

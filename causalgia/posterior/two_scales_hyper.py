@@ -641,6 +641,69 @@ def _log_of_product(density):  # type: ignore[no-untyped-def]
     return np.log(product) + (exponent - 1023 * len(density)) / LOG2E
 
 
+@njit(
+    nogil=True,
+    fastmath=True,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+)
+def _add_products(  # type: ignore[no-untyped-def]
+    columns, start, stop, weights, scaled, matrix
+):
+    """Add the weighted products of columns, (m, n), below the diagonal and on it.
+
+    Eight sums at a time stay in registers: six runs of memory are read for them.
+    """
+    m, n = len(matrix), len(weights)
+    for j in range(0, m - 1, 2):
+        upper, lower = columns[j, start:stop], columns[j + 1, start:stop]
+        for k in range(n):
+            scaled[0, k] = weights[k] * upper[k]
+            scaled[1, k] = weights[k] * lower[k]
+        a, b = scaled[0], scaled[1]
+        for h in range(0, j - 2, 4):
+            first, second = columns[h, start:stop], columns[h + 1, start:stop]
+            third, fourth = columns[h + 2, start:stop], columns[h + 3, start:stop]
+            a1 = a2 = a3 = a4 = b1 = b2 = b3 = b4 = 0.0
+            for k in range(n):
+                x, y = a[k], b[k]
+                a1 += x * first[k]
+                a2 += x * second[k]
+                a3 += x * third[k]
+                a4 += x * fourth[k]
+                b1 += y * first[k]
+                b2 += y * second[k]
+                b3 += y * third[k]
+                b4 += y * fourth[k]
+            matrix[j, h] += a1
+            matrix[j, h + 1] += a2
+            matrix[j, h + 2] += a3
+            matrix[j, h + 3] += a4
+            matrix[j + 1, h] += b1
+            matrix[j + 1, h + 1] += b2
+            matrix[j + 1, h + 2] += b3
+            matrix[j + 1, h + 3] += b4
+        for h in range((j + 1) // 4 * 4, j + 2):
+            other, a1, b1 = columns[h, start:stop], 0.0, 0.0
+            for k in range(n):
+                a1 += a[k] * other[k]
+                b1 += b[k] * other[k]
+            if h <= j:
+                matrix[j, h] += a1
+            matrix[j + 1, h] += b1
+    if m % 2:
+        last = columns[m - 1, start:stop]
+        for k in range(n):
+            scaled[0, k] = weights[k] * last[k]
+        a = scaled[0]
+        for h in range(m):
+            other, a1 = columns[h, start:stop], 0.0
+            for k in range(n):
+                a1 += a[k] * other[k]
+            matrix[m - 1, h] += a1
+
+
 @njit(nogil=True, fastmath=True, error_model="numpy", forceinline=True)
 def _row_sums(  # type: ignore[no-untyped-def]
     effect, count, columns, precision, roots, p, value, curved, gradient, matrix, out
@@ -662,13 +725,13 @@ def _row_sums(  # type: ignore[no-untyped-def]
     for k in range(len(count)):
         size += count[k]
         single = single and count[k] == 1
-    rest, density, scores, weights, scaled = (
-        np.empty(_RUN),
+    rest, density, scores, weights = (
         np.empty(_RUN),
         np.empty(_RUN),
         np.empty(_RUN),
         np.empty(_RUN),
     )
+    scaled = np.empty((2, _RUN))
     for start in range(0, len(effect), _RUN):
         stop = min(start + _RUN, len(effect))
         n = stop - start
@@ -693,28 +756,7 @@ def _row_sums(  # type: ignore[no-untyped-def]
             for k in range(n):
                 slope += column[k] * scores[k]
             gradient[j] += slope
-            for k in range(n):
-                scaled[k] = weights[k] * column[k]
-            # four sums at a time: each row is read once for them
-            for h in range(0, j - 2, 4):
-                first, second = columns[h, start:stop], columns[h + 1, start:stop]
-                third, fourth = columns[h + 2, start:stop], columns[h + 3, start:stop]
-                one = two = three = four = 0.0
-                for k in range(n):
-                    y = scaled[k]
-                    one += y * first[k]
-                    two += y * second[k]
-                    three += y * third[k]
-                    four += y * fourth[k]
-                matrix[j, h] += one
-                matrix[j, h + 1] += two
-                matrix[j, h + 2] += three
-                matrix[j, h + 3] += four
-            for h in range((j + 1) // 4 * 4, j + 1):
-                other, curve = columns[h, start:stop], 0.0
-                for k in range(n):
-                    curve += scaled[k] * other[k]
-                matrix[j, h] += curve
+        _add_products(columns, start, stop, weights[:n], scaled, matrix)
     total = sums[0]
     for j in range(m):
         gradient[j] -= precision[j] * value[j]

@@ -375,10 +375,11 @@ def _check_against_file(
             )
     if none:
         warnings.warn(
-            f"{where}: no parameter of the network that it returned is in {place}: it may "
-            "have random weights; load them in that function, net.load_state_dict("
-            "torch.load(path, weights_only=True)), and return net",
-            CausalgiaWarning,
+            CausalgiaWarning(
+                f"{where}: no parameter of the network that it returned is in {place}: it may "
+                "have random weights; load them in that function, net.load_state_dict("
+                "torch.load(path, weights_only=True)), and return net"
+            ),
             stacklevel=caller_stacklevel(),
         )
 

@@ -331,10 +331,42 @@ def code_of_failure(error: BaseException) -> str:
     ... )
     'batch norm'
     """
-    text = str(error)
-    if "out of memory" in text or "can't allocate memory" in text:
-        return "memory"
-    return "batch norm" if "more than 1 value per channel" in text else ""
+    causes = causes_of_failure(error)
+    return next((code for code in ("memory", "batch norm") if code in causes), "")
+
+
+_CAUSES = {  # what PyTorch, NumPy and Python say of a call of a network
+    "memory": r"out of memory|can't allocate memory",
+    "batch norm": "more than 1 value per channel",
+    "arguments": r"[\w>]\(\) missing \d+ required (positional|keyword-only)(.*)",
+    "no value": "NoneType|missing value for argument",
+    "dict": "invalid data type 'str'",
+    "exported size": r"size\(\)\[(\d)\] == (\d+)|shape\[(\d)\] to be equal to (\d+)",
+    "method of array": r"'numpy.ndarray' object has no attribute '(\w+)'",
+    "indices": "indices",
+    "channels": r"to have (\d+) channels, but got 4 channels",
+    "array": r"(?s)\A(?=.*numpy\.ndarray).*(conv|linear|invalid combination|Tensor)",
+}
+
+
+def causes_of_failure(error: BaseException) -> dict[str, re.Match[str]]:
+    """Return the known causes of a call of a network that failed, each with what its
+    message says of it: the one place where messages of PyTorch are read, which has
+    types for few of its errors.
+
+    Examples
+    --------
+    >>> causes = causes_of_failure(
+    ...     RuntimeError("expected input to have 6 channels, but got 4 channels")
+    ... )
+    >>> {cause: found[1] for cause, found in causes.items()}
+    {'channels': '6'}
+    """
+    return {
+        cause: found
+        for cause, pattern in _CAUSES.items()
+        if (found := re.search(pattern, str(error)))
+    }
 
 
 def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
@@ -348,13 +380,12 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
     ... )
     "It takes 'signal' as well: give a module whose forward(x) returns net(x, signal), with a signal of your choice"
     """
-    text, layers = str(error), list(layers)
-    if isinstance(error, TypeError) and re.search(
-        r"(forward|<lambda>|\w+)\(\) missing \d", text
-    ):
-        words = re.findall(r"'(\w+)'", text.rpartition(": ")[2])[:5] or ["other"]
+    causes, layers = causes_of_failure(error), list(layers)
+    if isinstance(error, TypeError) and (lacks := causes.get("arguments")):
+        words = re.findall(r"'(\w+)'", lacks[2])[:5] or ["other"]
         given = ", ".join(
-            f"``{word}={word}``" if "keyword-only" in text else word for word in words
+            f"``{word}={word}``" if lacks[1] == "keyword-only" else word
+            for word in words
         )
         named = " and ".join(f"a {word}" for word in words)
         return (
@@ -362,21 +393,19 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             f"forward(x) returns net(x, {given}), with {named} of your choice"
         )
     others = _other_inputs(layers)
-    if others and ("NoneType" in text or "missing value for argument" in text):
+    if others and "no value" in causes:
         listed = ", ".join(map(quoted, others))
         given = ", ".join(f"``{word}={word}``" for word in others)
         return (
             f"It takes {listed} as well: give a module whose forward(x) returns net(x, "
             f"{given}), with values of your choice"
         )
-    if "invalid data type 'str'" in text:
+    if "dict" in causes:
         return (
             "It takes a dict: give a module whose forward(x) returns net({'x': x}), "
             "with the key that it reads"
         )
-    if at := re.search(
-        r"size\(\)\[(\d)\] == (\d+)|shape\[(\d)\] to be equal to (\d+)", text
-    ):
+    if at := causes.get("exported size"):
         axis, size = at[1] or at[3], at[2] or at[4]
         if axis == "0":
             return (
@@ -389,15 +418,15 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             "of the length for which it was exported, or name that axis in "
             "``dynamic_shapes=`` of torch.export.export"
         )
-    lacks = re.search(r"'numpy.ndarray' object has no attribute '(\w+)'", text)
-    if lacks is not None and hasattr(str, lacks[1]):
+    method = causes.get("method of array")
+    if method is not None and hasattr(str, method[1]):
         return (
             "It takes text: give lambda x: f(cg.sequences.decode(x.argmax(1))), whose "
             "argument is a list of sequences"
         )
     # the first of each kind
     kinds = {type(layer).__name__: layer for layer in reversed([*layers])}
-    if "Embedding" in kinds and "indices" in text:
+    if "Embedding" in kinds and "indices" in causes:
         return (
             "It takes tokens: give a module whose forward(x) returns "
             "net(ids[x.argmax(1)]), with ids = torch.tensor([...]), the numbers of A, "
@@ -410,7 +439,7 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             "It is two-dimensional: give a module whose forward(x) returns "
             f"net(x.unsqueeze({axis})), {shape}"
         )
-    wanted = re.search(r"to have (\d+) channels, but got 4 channels", text)
+    wanted = causes.get("channels")
     if wanted is not None and int(wanted[1]) > 4:
         more = int(wanted[1]) - 4
         return (
@@ -418,9 +447,7 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             "forward(x) returns net(torch.cat([x, extra], 1)), such as extra = "
             f"torch.zeros_like(x[:, :{more}])"
         )
-    if "numpy.ndarray" in text and any(
-        word in text for word in ("conv", "linear", "invalid combination", "Tensor")
-    ):
+    if "array" in causes:
         return (
             "It is a PyTorch network, and got a numpy array: use "
             "``cg.TorchPredictor(net)``"

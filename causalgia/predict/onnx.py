@@ -657,6 +657,11 @@ def export_onnx(
     )
     truth = predictor.predict(tokens)
     target = Path(path)
+    if not target.name or "\0" in target.name:
+        raise PredictorError(
+            f"``path={quoted(str(path))}`` is not a name of a file; give a path such as "
+            "net.onnx"
+        )
     draft = target.with_name(f".{target.name}.draft")
     try:
         write_onnx(predictor, draft, tokens[:_SEQUENCES_TRACED])

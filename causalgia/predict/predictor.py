@@ -639,14 +639,14 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
         ]
         if unknown:
             raise PredictorError(
-                f"scale: {quoted(unknown[0])} is not a "
+                f"``scale``: {quoted(unknown[0])} is not a "
                 f"task{nearest(str(unknown[0]), tasks)}"
             )
         missing = [task for task in tasks if task not in scale]
         if missing:
             raise PredictorError(
-                f"scale: task {quoted(missing[0])} has none; give one for each task, "
-                "or one text for all of them"
+                f"``scale``: task {quoted(missing[0])} has none; give one for each "
+                "task, or one text for all of them"
             )
         scale = [scale[task] for task in tasks]
     if len(scale) != len(tasks):

@@ -143,7 +143,7 @@ class BatchSizes:
             torch.cuda.empty_cache()
         what = f"{size} sequences of length {length} at once"
         msg = f"out of memory on {self._device} with {what}; going on with {size // 2}"
-        warnings.warn(msg, CausalgiaWarning, stacklevel=caller_stacklevel())
+        warnings.warn(CausalgiaWarning(msg), stacklevel=caller_stacklevel())
 
 
 def _as_fixed_batch_size(size: object) -> int:

@@ -444,9 +444,10 @@ class Protocol:
             write_protocol_marks(place_of(store), marks)
         if found:
             warnings.warn(
-                "deviations from the protocol, whose results are exploratory: "
-                f"{'; '.join(map(str, found))}",
-                ExploratoryWarning,
+                ExploratoryWarning(
+                    "deviations from the protocol, whose results are exploratory: "
+                    f"{'; '.join(map(str, found))}"
+                ),
                 stacklevel=caller_stacklevel(),
             )
         return outcomes.assign_attrs(marks)

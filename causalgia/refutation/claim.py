@@ -35,6 +35,7 @@ from causalgia.errors import (
 )
 from causalgia.estimation import estimate
 from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
+from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.schema import check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
@@ -63,6 +64,9 @@ none.
 
 class NotApplicableError(Exception):
     """A check that has nothing to say about a claim; the message is the reason."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(in_words(message))
 
 
 class NeededPredictions(Exception):  # noqa: N818 - an answer, by which a check stops before it predicts

@@ -405,8 +405,10 @@ def read_letters(
     ----------
     letters, names
         Bytes (n, length), and the names of the records.
-    ambiguous, rng
+    ambiguous
         As in `read_fasta`.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
     source
         The file, for errors.
     minus
@@ -503,9 +505,11 @@ def read_fasta(
         Bases to take from the middle of each record, which has at least as many; a
         record of n bases gives those from ``n // 2 - length // 2`` on, the rule of
         `from_bed`. None: records must have one length.
-    ambiguous, rng
+    ambiguous
         As in `encode`; ``"keep"`` is for the ``of=`` of shuffles with ``keep_n=True``,
         in which such letters keep their places.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
     skip
         Reasons for which records are left out, and listed in ``skipped`` of what is
         returned, instead of refused: ``"N"`` (a letter that is no base), ``"length"``

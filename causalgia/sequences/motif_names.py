@@ -580,8 +580,8 @@ def named_motifs(
         twice = next((x for i, x in enumerate(names) if x in names[:i]), None)
         if twice is not None:
             raise error(
-                f"{argument}: two motifs are called {quoted(twice)}; give a mapping "
-                "name -> motif, with names of your own"
+                f"``{argument}``: two motifs are called {quoted(twice)}; give a "
+                "mapping name -> motif, with names of your own"
             )
         named = dict(zip(names, made, strict=True))
     if not named:

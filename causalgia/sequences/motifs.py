@@ -684,10 +684,11 @@ def _account_for_empty(empty: list[Line], of: int, path: str) -> None:
     more = len(empty) - _EMPTY_NAMED
     listed = in_list(names) + (f" and {more:,} more" if more > 0 else "")
     warnings.warn(
-        f"{path}: line {number}: {len(empty):,} of {of:,} motifs "
-        f"ha{'s' if len(empty) == 1 else 've'} no position and "
-        f"{'is' if len(empty) == 1 else 'are'} left out: {listed}",
-        CausalgiaWarning,
+        CausalgiaWarning(
+            f"{path}: line {number}: {len(empty):,} of {of:,} motifs "
+            f"ha{'s' if len(empty) == 1 else 've'} no position and "
+            f"{'is' if len(empty) == 1 else 'are'} left out: {listed}"
+        ),
         stacklevel=caller_stacklevel(),
     )
 

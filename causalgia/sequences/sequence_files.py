@@ -7,7 +7,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,7 @@ from causalgia.streams import RNG
 # float64 pack by less than 130
 _FREE_ZIP_BYTES = 2**28
 _ZIP_RATIO = 200
+_LONGEST_HEADER = 1 << 16  # of an array, in bytes
 _NPY, _ZIP, _HDF5 = b"\x93NUMPY", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _BIGWIG = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 _LETTER_OF_TOKEN = np.frombuffer(b"ACGTN", np.uint8)
@@ -87,11 +88,13 @@ def read_sequences(
     layout
         One-hot: ``"NCL"`` for (n, 4, length) or ``"NLC"`` for (n, length, 4); taken
         from the shape unless both have 4. Channels are A, C, G, T.
-    ambiguous, rng
+    ambiguous
         ``"draw"`` draws the letters N (in one-hot: positions of four zeros or four
         quarters) by `rng`; ``"keep"`` is for shuffles with ``keep_n=True``, in which
         they keep their places; by default they are refused, as in
         `causalgia.sequences.encode`.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence.
     skip
         Reasons for which records, intervals or rows are left out, and listed in
         ``skipped`` of what is returned, instead of refused: those of
@@ -396,6 +399,7 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
     {'': (1, 4, 2)}
     """
     with open_regular_file(path, SequenceError) as file:
+        objects = False
         try:
             head = file.read(512)
             first = head[:6]
@@ -424,6 +428,7 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                         "that is meant, save the arrays by np.savez, which does not "
                         "pack them"
                     )
+            objects = _holds_objects(file)
             file.seek(0)
             found = np.load(file, allow_pickle=False)
             arrays = (
@@ -457,15 +462,47 @@ def load_arrays(path: FilePath) -> dict[str, NDArray[Any]]:
                 f"{path}: does not fit into the memory that is free; split the file"
             ) from error
         except Exception as error:  # damaged files raise any exception
-            why = first_words(error)
-            objects = (
-                "it holds Python objects, which are never opened: "
-                if "pickle" in why or "Object" in why
-                else ""
-            )
+            of = "it holds Python objects, which are never opened: " if objects else ""
             raise SequenceError(
-                f"{path}: {objects}no NumPy arrays can be read ({why}); save them anew"
+                f"{path}: {of}no NumPy arrays can be read ({first_words(error)}); save "
+                "them anew"
             ) from error
+
+
+def _holds_objects(file: BinaryIO) -> bool:
+    """Return whether an array in a file of NumPy arrays is of Python objects, as the
+    header of the array says.
+    """
+    file.seek(0)
+    if file.read(4) != _ZIP:
+        file.seek(0)
+        return _is_of_objects(file.read(_LONGEST_HEADER))
+    with zipfile.ZipFile(file) as packed:
+        for name in packed.namelist():
+            with packed.open(name) as array:
+                if _is_of_objects(array.read(_LONGEST_HEADER)):
+                    return True
+    return False
+
+
+def _is_of_objects(data: bytes) -> bool:
+    """Return whether the bytes that an array begins with say that it is of objects.
+
+    Examples
+    --------
+    >>> from io import BytesIO
+    >>> held = [np.zeros(2), np.array([None]), np.zeros(2, "f8, O")]
+    >>> files = [BytesIO() for _ in held]
+    >>> for file, array in zip(files, held):
+    ...     np.save(file, array)
+    >>> [_is_of_objects(file.getvalue()) for file in files]
+    [False, True, True]
+    """
+    if not data.startswith(_NPY):
+        return False
+    end = 10 if data[6:7] == b"\x01" else 12  # the length has 2 bytes, later 4
+    length = int.from_bytes(data[8:end], "little")
+    return b"'|O'" in data[end : end + length]
 
 
 def _check_size(size: int, path: FilePath) -> None:

@@ -114,7 +114,7 @@ def ways_out(*cures: str, skip: str) -> str:
     ... def read(path, *, skip=()):
     ...     return ways_out("drop it", skip="edge")
     >>> read("peaks.bed")
-    "drop it, or leave such lines out by skip='edge'"
+    "drop it, or leave such lines out by ``skip='edge'``"
     """
     if left_out := or_left_out(skip):
         return ", ".join(cures) + left_out

@@ -411,7 +411,7 @@ class Decided(Rule):
         >>> Decided(rope=(-0.1, 0.1), rare=0.05).schedule(200)
         [100, 125, 157, 197, 200]
         """
-        n_units = as_count(n_units, "n_units")
+        n_units = as_count(n_units, "n_units", least=self._first_look)
         if n_units < self._first_look:
             raise DecisionError(
                 need=(

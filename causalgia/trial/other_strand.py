@@ -103,9 +103,11 @@ def oriented_arms(
         label = label if step.strand == "+" else reverse_complement_iupac(label)
         other = Arm(f"{pair[0].name} on the other strand", turned)
         found.setdefault(spelled, OrientedArms(pair[1], pair[0], other, label))
+        if len(found) > MOST_MOTIFS:
+            return ()
     n_needed = len(found) * 3 * N_UNITS
     n_own = design.n_units * (len(arms) if design.assignment == "crossover" else 1)
-    if len(found) > MOST_MOTIFS or n_own < SHARE * n_needed:
+    if n_own < SHARE * n_needed:
         return ()
     return tuple(found.values())
 
@@ -129,8 +131,10 @@ def _string_of(step: Embed) -> str:
     """Return the fixed string that a step writes, in A, C, G, T; empty for one that is
     drawn.
     """
+    if step.random:
+        return ""
     letters: str = step.edit().letters
-    return "" if step.random else letters
+    return letters
 
 
 def other_strand_notes(arms: tuple[OrientedArms, ...], trial: Trial) -> tuple[str, ...]:

@@ -243,8 +243,7 @@ def warn_constant(outcome: xr.DataArray) -> None:
         )
         first = low.isel(task=int(constant.argmax())).to_numpy().flat[0]
         warnings.warn(
-            text + softmax_hint(float(first)),
-            DegenerateWarning,
+            DegenerateWarning(text + softmax_hint(float(first))),
             stacklevel=caller_stacklevel(),
         )
 

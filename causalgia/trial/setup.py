@@ -158,7 +158,7 @@ class TrialSetup:
         if name:
             note = half_precision_in_words(name)
             self._add_notes(note)
-            warnings.warn(note, CausalgiaWarning, stacklevel=caller_stacklevel())
+            warnings.warn(CausalgiaWarning(note), stacklevel=caller_stacklevel())
 
     @property
     def frame(self) -> xr.Dataset:
@@ -320,7 +320,7 @@ def check_distinct(trial: Trial) -> None:
         f"{design.drawn.describe()}: only {distinct:,} of the first {most:,} units are "
         "distinct sequences"
     )
-    warnings.warn(text, DegenerateWarning, stacklevel=caller_stacklevel())
+    warnings.warn(DegenerateWarning(text), stacklevel=caller_stacklevel())
 
 
 def open_or_create(

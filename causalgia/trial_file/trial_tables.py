@@ -621,8 +621,8 @@ def _check_other_tables(
     if "n_units" in table and "n_units" not in takes:
         several = " and its draws" if "n_draws" in takes else ""
         raise DesignError(
-            f"n_units: experiment '{kind}' has the units of its sequences{several}; "
-            "leave n_units out"
+            f"``n_units``: experiment '{kind}' has the units of its "
+            f"sequences{several}; leave n_units out"
         )
     if table.get("n_units", 2) < 2:
         raise DesignError(

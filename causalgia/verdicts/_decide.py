@@ -56,8 +56,8 @@ from causalgia.verdicts.evidence import (
 )
 from causalgia.verdicts.posterior_evidence import Shrunken, summarize_posterior
 from causalgia.verdicts.rare_effects import as_rare
-from causalgia.verdicts.request import Request, as_evidence, as_request
 from causalgia.verdicts.shrinkage import shrink_effects
+from causalgia.verdicts.verdict_request import Request, as_evidence, as_request
 from causalgia.verdicts.verdict_rule import UNDECIDED, Rows, Verdicts, rule
 
 _N_DRAWS = 9_999
@@ -128,9 +128,12 @@ def decide(
     shrink
         Law and prior of the hierarchical effect sizes that stand beside estimates of 10
         or more exchangeable contrasts of a task; None leaves them out.
-    cluster, rng
-        For effects: the units that are resampled together, as in `causalgia.estimate`;
-        and the seed of a simultaneous band.
+    cluster
+        Units that vary together. For effects: these are resampled together, as in
+        `causalgia.estimate`.
+    rng
+        Seed (0 is a seed), Generator or SeedSequence. For effects: that of a
+        simultaneous band.
 
     Returns
     -------

@@ -52,7 +52,8 @@ def heterogeneity(
     quantiles
         Probabilities of the quantiles.
     cluster
-        As in `estimate`.
+        Units that vary together. ``"auto"``, ``"none"`` or a coordinate, as in
+        `estimate`.
     ci_prob
         Probability of the intervals.
 

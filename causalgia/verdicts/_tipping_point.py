@@ -104,10 +104,18 @@ def tipping_point(
         in their order; or a function that makes these of the outcomes:
         ``lambda y: y["outcome"].sel(arm="placebo", task="K562")`` is the activity of
         the control arm.
-    rope, ci_prob, rare, cluster, scale
-        As in `causalgia.decide`, `causalgia.estimate` and `causalgia.contrast`; None:
-        those of the stored analysis. A `rope` in sd of the control arm, or of placebos,
-        is that of the null model that was run, all along the curve.
+    rope
+        Region of practical equivalence, in every form that `causalgia.Rope.parse`
+        reads. None: that of the stored analysis. In sd of the control arm, or of
+        placebos, it is that of the null model that was run, all along the curve.
+    ci_prob
+        Probability of the intervals. None: that of the stored analysis.
+    rare
+        As in `causalgia.decide`; None: that of the stored analysis.
+    cluster
+        Units that vary together. None: those of the stored analysis.
+    scale
+        As in `causalgia.contrast`; None: that of the stored analysis.
 
     Returns
     -------
@@ -326,7 +334,7 @@ def _region_in_numbers(
             argument="rope",
             value=rope.value,
             need="differs between the members of an ensemble",
-            cure="give ``rope=(lower, upper)``, or the outcomes of one member",
+            cure="give ``rope=(-0.1, 0.1)``, or the outcomes of one member",
         )
     found = rope_region(rope, whole, null_value(whole))
     names = whole["contrast"].to_numpy().astype(str).tolist()

@@ -245,7 +245,7 @@ def _results(
             for category, text in dict.fromkeys(given):
                 if (category, text) not in heard:
                     heard.add((category, text))
-                    warnings.warn(text, category, stacklevel=caller_stacklevel())
+                    warnings.warn(category(text), stacklevel=caller_stacklevel())
             yield job, found
     finally:
         sending.end()

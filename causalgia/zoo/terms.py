@@ -122,7 +122,7 @@ class MotifCount(Linear):
             raise PredictorError(
                 argument="gain",
                 value=self.gain,
-                need=f"of motif '{self.motif}' is no factor of its windows",
+                need=f"of motif {quoted(self.motif)} is no factor of its windows",
                 cure="give a zoo.Slope, zoo.Peak or another, or leave it out",
             )
 

@@ -301,11 +301,11 @@ MORE_READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "a null model": ("x.fa", lambda x: cg.Shuffle(of=x)),
     "variants": (
         "x.vcf",
-        lambda x: cg.experiments.variants(x, genome_beside(x), length=20),
+        lambda x: cg.experiments.variant_effects(x, genome_beside(x), length=20),
     ),
     "genome of variants": (
         "x.fa",
-        lambda x: cg.experiments.variants(list_beside(x, "vcf"), x, length=20),
+        lambda x: cg.experiments.variant_effects(list_beside(x, "vcf"), x, length=20),
     ),
     "tiles of variants": (
         "x.vcf",

@@ -176,7 +176,9 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
             or not set(value.upper()) <= {*BASES, "U"}
         ):
             shown = value.name if isinstance(value, Motif) else value
-            raise DesignError(f"{name}: {quoted(shown)} is not a string of A C G T (U)")
+            raise DesignError(
+                f"``{name}``: {quoted(shown)} is not a string of A C G T (U)"
+            )
         patterns.append(as_pattern(value))
     if len(patterns) < least:
         raise DesignError(
@@ -186,7 +188,7 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
     twice = [pattern.label for pattern in patterns if count[pattern.reads] > 1]
     if twice:
         raise DesignError(
-            f"{name}: {', '.join(twice[:3])} is given twice; name each string once"
+            f"``{name}``: {', '.join(twice[:3])} is given twice; name each string once"
         )
     return tuple(pattern.label for pattern in patterns)
 
@@ -290,15 +292,15 @@ def motif_sites(
             tokens, names, pattern, P_VALUE if threshold is None else threshold
         )
         raise DesignError(
-            f"motif: none of {len(tokens):,} sequences has an instance of {label}: "
+            f"``motif``: none of {len(tokens):,} sequences has an instance of {label}: "
             f"{near}"
         )
     sequence = tuple(str(names[row]) for row in found.row.tolist())
     if len(found) == 1:
         raise DesignError(
-            f"motif: there is one instance of {label}, in {quoted(sequence[0])}, among "
-            f"{len(tokens):,} sequences, and an average needs two or more; give more "
-            f"sequences{_threshold_advice(pattern, 'higher')}"
+            f"``motif``: there is one instance of {label}, in {quoted(sequence[0])}, "
+            f"among {len(tokens):,} sequences, and an average needs two or more; give "
+            f"more sequences{_threshold_advice(pattern, 'higher')}"
         )
     everywhere = find_instances(tokens, pattern, threshold=threshold, overlapping=True)
     starts, free = np.arange(tokens.shape[1] - found.width + 1), []
@@ -314,7 +316,7 @@ def motif_sites(
     )
     if full is not None:
         raise DesignError(
-            f"motif: sequence {quoted(full)} has no {found.width} bases without an "
+            f"``motif``: sequence {quoted(full)} has no {found.width} bases without an "
             f"instance of {label}, for a placebo span; drop it, or take longer "
             f"sequences{_threshold_advice(pattern, 'lower')}"
         )
@@ -518,7 +520,7 @@ def as_genomic(sequences: Any, name: str) -> Genomic:
         return sequences
     if isinstance(sequences, NullModel):
         raise DesignError(
-            f"{name}: {sequences.describe()} are not real sequences; give these (a "
+            f"``{name}``: {sequences.describe()} are not real sequences; give these (a "
             "FASTA file, strings, tokens), or ``cg.Genomic(of=...)``"
         )
     try:
@@ -557,8 +559,8 @@ def check_no_overlap(negatives: Genomic, positives: Genomic) -> None:
     if shared:
         (first, of), n = shared[0], len({row for row, _ in shared})
         raise DesignError(
-            f"negatives: {n:,} of {len(negative):,} overlap the positives: the first, "
-            f"{quoted(negative.names[first])}, has the letters of "
+            f"``negatives``: {n:,} of {len(negative):,} overlap the positives: the "
+            f"first, {quoted(negative.names[first])}, has the letters of "
             f"{quoted(positive.names[of])} (read on either strand); take them out of "
             "one of the two sets"
         )

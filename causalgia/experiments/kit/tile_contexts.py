@@ -165,11 +165,11 @@ def as_spans_inside(
     spans = tuple(as_span_inside(value, name, length) for value in values)
     if len(spans) < least:
         raise DesignError(
-            f"{name}: {least} or more are needed, and there are {len(spans)}"
+            f"``{name}``: {least} or more are needed, and there are {len(spans)}"
         )
     for first, second in pairwise(sorted(spans)):
         _check_disjoint(
-            first, second, f"{name}: {span_name(first)} and {span_name(second)}"
+            first, second, f"``{name}``: {span_name(first)} and {span_name(second)}"
         )
     return spans
 
@@ -192,7 +192,8 @@ def as_protected_spans(
         _check_disjoint(
             span,
             promoter,
-            f"{name}: {span_name(span)} and the protected tss={span_name(promoter)}",
+            f"``{name}``: {span_name(span)} and the protected "
+            f"tss={span_name(promoter)}",
         )
     return (promoter,)
 
@@ -456,7 +457,8 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
     own = as_span_inside(tile, "tile", null.length)
     if tss is None:
         raise DesignError(
-            "tss: give the (start, stop) that the tile acts on; it is kept in every arm"
+            "``tss``: give the (start, stop) that the tile acts on; it is kept in "
+            "every arm"
         )
     check_shufflable([own], k)
     listed, width = as_positions(at, "at", least=2), own[1] - own[0]
@@ -468,9 +470,10 @@ def tile_context(null: Genomic, *, tile: Any, at: Any, tss: Any, k: int) -> Tile
     for first, second in pairwise(apart):
         if second[0] < first[1]:
             raise DesignError(
-                f"at: a copy of {width} bp at {second[0]} overlaps {span_name(first)} "
-                f"(another copy, or ``tile={span_name(own)}`` itself); keep places "
-                f"{width} bp or more apart, so that all arms share their context"
+                f"``at``: a copy of {width} bp at {second[0]} overlaps "
+                f"{span_name(first)} (another copy, or ``tile={span_name(own)}`` "
+                f"itself); keep places {width} bp or more apart, so that all arms "
+                "share their context"
             )
     (promoter,) = as_protected_spans(tss, null.length, apart, "tile and copies")
     return TileContext(null.length, own, promoter, listed, k)

@@ -219,7 +219,7 @@ def concordance(
         )
     )
     for sentence in left_out:
-        warnings.warn(sentence, DegenerateWarning, stacklevel=caller_stacklevel())
+        warnings.warn(DegenerateWarning(sentence), stacklevel=caller_stacklevel())
     fits = [_TWO_FITS] if two_fits else []
     if fits:
         attrs = {**attrs, **attributes(of_two_fits=1)}

@@ -163,7 +163,7 @@ def prediction_powered(
     conditions["population"] = check_population(virtual, library, measured)
     if not isinstance(virtual, xr.Dataset) or "ice" not in virtual:
         raise OutcomesError(
-            "virtual: no effects of units (ice); give ``cg.contrast(outcomes, "
+            "``virtual``: no effects of units (ice); give ``cg.contrast(outcomes, "
             "control=...)``"
         )
     ice = select_task(validate(virtual, "effects"), task)["ice"]
@@ -258,7 +258,8 @@ def _measured_effects(measured: Any) -> xr.DataArray:
         ice = validate(measured, "effects")["ice"]
         if ice.sizes["task"] != 1:
             raise ContrastError(
-                "measured: there are several tasks; give one: measured.sel(task=[...])"
+                "``measured``: there are several tasks; give one: "
+                "measured.sel(task=[...])"
             )
         ice = ice.isel(task=0, drop=True)
         found = ice if "model" in ice.dims else ice.expand_dims("model")
@@ -274,13 +275,13 @@ def _measured_effects(measured: Any) -> xr.DataArray:
         )
     else:
         raise OutcomesError(
-            "measured: no effects of units; give ``cg.contrast`` of activities, or a "
-            "fit (``cg.mpra.fit``)"
+            "``measured``: no effects of units; give ``cg.contrast`` of activities, or "
+            "a fit (``cg.mpra.fit``)"
         )
     if not np.isfinite(found.to_numpy()).all():
         raise OutcomesError(
-            "measured: an effect is not finite; leave the unit out, or repair it where "
-            "it arose"
+            "``measured``: an effect is not finite; leave the unit out, or repair it "
+            "where it arose"
         )
     return found
 
@@ -628,8 +629,10 @@ def check_draw(
     f, f_rest
         Predictions of measured units and of the others, shapes ``(n, contrast)`` and
         ``(N, contrast)``.
-    cluster, cluster_rest
-        As in `random_draw_test`.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
+    cluster_rest
+        Those of the others, shape ``(N,)``.
     names
         Of the contrasts.
 

@@ -115,9 +115,10 @@ def powered_mean(
         Predictions of N others of the same population, shape ``(N,)``.
     lam
         Weight of the predictions; None tunes it.
-    cluster, cluster_rest
-        Cluster of each unit, 0 to G - 1, shapes ``(n,)`` and ``(N,)``; None: each is
-        its own.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
+    cluster_rest
+        Those of the others, shape ``(N,)``.
 
     Raises
     ------
@@ -383,8 +384,10 @@ def classical_reason(
         Measurement and prediction of n units, shape ``(n,)``.
     f_rest
         Predictions of N others, shape ``(N,)``.
-    cluster, cluster_rest
-        Cluster of each unit, 0 to G - 1; None: each is its own.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
+    cluster_rest
+        Those of the others, shape ``(N,)``.
 
     Examples
     --------
@@ -541,9 +544,10 @@ def random_draw_test(
     f, f_rest
         Predictions of the n measured units and of the N others, shapes ``(n, K)`` and
         ``(N, K)`` of K contrasts, or ``(n,)`` and ``(N,)`` of one.
-    cluster, cluster_rest
-        Cluster of each unit, 0 to G - 1 on each side; None: each is its own. No cluster
-        is on both sides.
+    cluster
+        Cluster of each unit, 0 to G - 1, shape ``(n,)``. None: each is its own.
+    cluster_rest
+        Those of the others, 0 to G - 1 anew. No cluster is on both sides.
 
     Returns
     -------

@@ -611,7 +611,7 @@ def _check_probabilities(values: Array, name: str, measured: pd.DataFrame) -> No
     if not good.all():
         i = int(np.argmin(good))
         raise OutcomesError(
-            f"measured: {name} of element {quoted(measured['element'].iloc[i])} is "
+            f"``measured``: {name} of element {quoted(measured['element'].iloc[i])} is "
             f"{values[i]}, no probability"
         )
 

@@ -410,6 +410,25 @@ def _negative_binomial(
     return rng.poisson(mean)
 
 
+_TABLE_OF = {
+    "library": (
+        "; of a library: library[['element', 'arm', 'group', 'oligo_name']]"
+        ".to_dataframe().assign(log2=...)"
+    ),
+    "outcomes": (
+        "; of outcomes: virtual['outcome'].sel(task=..., drop=True)"
+        ".to_dataframe('log2').reset_index().rename(columns={'unit': 'element'})"
+    ),
+}
+"""What a Dataset is -> how it becomes a table of activities."""
+
+
+def _kind_of(given: Any) -> str:
+    if not isinstance(given, xr.Dataset):
+        return ""
+    return "outcomes" if "outcome" in given else "library" if "oligo" in given else ""
+
+
 def _side_table_and_barcodes(
     activity: pd.DataFrame, n_barcodes: Any, least: int | None, key: int
 ) -> tuple[pd.DataFrame, Ints, NDArray[np.str_]]:
@@ -419,7 +438,7 @@ def _side_table_and_barcodes(
     if not isinstance(activity, pd.DataFrame) or len(activity) == 0:
         raise CountsError(
             "activity is not a table with rows; give a DataFrame, a row an oligo: "
-            "element, arm and log2"
+            f"element, arm and log2{_TABLE_OF.get(_kind_of(activity), '')}"
         )
     absent = [
         name for name in ("element", "arm", "log2") if name not in activity.columns
@@ -434,7 +453,7 @@ def _side_table_and_barcodes(
         for one in table[name]:
             if not is_text(one) and not is_whole(one):
                 raise CountsError(
-                    f"activity: {name} {quoted(one)} is not text; name each {name}"
+                    f"``activity``: {name} {quoted(one)} is not text; name each {name}"
                 )
     if "oligo_name" not in table.columns:
         table = table.assign(

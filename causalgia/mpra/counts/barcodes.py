@@ -448,7 +448,7 @@ def filter(
             counts,
             ~(below | unknown),
             {"rule": "min_dna", "value": min_dna, **lost},
-            cure=f"give min_dna={int(mean[n > 0].max(initial=0))} or less",
+            cure=f"give ``min_dna={int(mean[n > 0].max(initial=0))}`` or less",
         )
     if outliers is not None:
         outlying = np.abs(barcode_z(counts)) > outliers

@@ -204,7 +204,9 @@ def read_cells(text: bytes, path: Path) -> Cells:
     CountsError
         If the first line has none of them, or lines differ in their cells.
     """
-    read = without_comments(text.decode().removeprefix("\ufeff"), HEADER_NAMES)
+    # each end of a line is one, as for the reader of cells: rows have the number of theirs
+    lines = io.StringIO(text.decode().removeprefix("\ufeff"), newline=None).read()
+    read = without_comments(lines, HEADER_NAMES)
     numbers = read.numbers or list(range(1, read.text.count("\n") + 2))
     first = read.text.partition("\n")[0]
     separator = separator_of(first)

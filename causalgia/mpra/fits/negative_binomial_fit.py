@@ -343,12 +343,13 @@ def _check_equal_spread(products: Array, se: Array, request: FitRequest) -> None
             )
     if len(products) < LEAST_ELEMENTS:
         warnings.warn(
-            f"``method='nb'`` with {len(products)} element(s): from fewer than "
-            f"{LEAST_ELEMENTS} it cannot be seen whether the barcodes of one arm "
-            "spread more than those of another, and then p < .05 in up to .17 of true "
-            "nulls. Use ``method='two_way'``, unless it is the reads of one arm that "
-            "are noisier",
-            BarcodeNoiseWarning,
+            BarcodeNoiseWarning(
+                f"``method='nb'`` with {len(products)} element(s): from fewer than "
+                f"{LEAST_ELEMENTS} it cannot be seen whether the barcodes of one arm "
+                "spread more than those of another, and then p < .05 in up to .17 of true "
+                "nulls. Use ``method='two_way'``, unless it is the reads of one arm that "
+                "are noisier"
+            ),
             stacklevel=caller_stacklevel(),
         )
 

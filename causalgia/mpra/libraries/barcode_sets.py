@@ -441,7 +441,7 @@ def barcode_balance(
         raise LibraryError(
             argument="arm",
             value=arm,
-            need="holds no whole numbers of at least 0, one an arm",
+            need="holds no numbers of arms (0, 1, ...), one a barcode",
             cure="number the arms by pandas.factorize(names)[0]",
         )
     as_int(n_permutations, "n_permutations", error=LibraryError)

@@ -449,7 +449,7 @@ def draw_units(
             f"library: no draw of them met the rules. Unit {unit}: {why}. "
             "``cg.report`` names the others, and the shift from the null model"
         )
-        warnings.warn(text, CausalgiaWarning, stacklevel=caller_stacklevel())
+        warnings.warn(CausalgiaWarning(text), stacklevel=caller_stacklevel())
     return blocks
 
 

@@ -197,7 +197,7 @@ class CandidateSplits:
 
     def _fewest_of_cheap_splits(self, start: Array) -> Array:
         """Return the fewest backgrounds that reach the target, inf in splits that are
-        dearer than another one for certain.
+        beyond a limit, or dearer than another one, for certain.
 
         With its error known a split needs fewer backgrounds than with one that the fit
         estimates, so that their price is the least it can have; splits are solved in
@@ -205,7 +205,9 @@ class CandidateSplits:
         """
         known = replace(self, error_known=True)
         low = least_integer(known._reaches_target, start)
-        least = np.where(np.isfinite(low), self.price(np.minimum(low, MOST)), np.inf)
+        at_least = np.minimum(low, MOST)
+        may_be = np.isfinite(low) & self._within_limits(at_least)
+        least = np.where(may_be, self.price(at_least), np.inf)
         n, best = np.full(len(start), np.inf), np.inf
         order = np.argsort(least, kind="stable")
         for first in range(0, len(order), _PLANS_A_BLOCK):

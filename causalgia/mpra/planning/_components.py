@@ -42,7 +42,7 @@ def check_pilot(pilot: Any) -> None:
         or not set(_OF_PILOT) <= set(pilot.variables)
     ):
         raise EstimateError(
-            "pilot: no variance components; give ``cg.mpra.components(counts, "
+            "``pilot``: no variance components; give ``cg.mpra.components(counts, "
             "control=...)``"
         )
 
@@ -54,10 +54,10 @@ def _noise_with(name: str, noise: NoiseModel) -> str:
     Examples
     --------
     >>> _noise_with("tau", NoiseModel(sd_barcode=0.4))
-    'noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)'
+    '``noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)``'
     """
     given = [
-        f"``{field.name}={quoted(getattr(noise, field.name))}``"
+        f"{field.name}={quoted(getattr(noise, field.name))}"
         for field in fields(noise)
         if getattr(noise, field.name) != field.default
     ]

@@ -57,6 +57,8 @@ class Runner:
         self._columns = columns
         self.make: dict[str, Any] = {"dtype": dtype, "device": device}
         self._order = torch.tensor(order, dtype=torch.uint8, device=device)
+        alone = self.one_hot(np.arange(4, dtype=np.uint8)[:, None])[0]
+        self._replaced = (alone[None] - alone[:, None]).view(16, 4)
         sizes = [
             n * c
             for n, c, used in zip(
@@ -117,6 +119,14 @@ class Runner:
         # torch warns of what is read-only
         letters = torch.from_numpy(tokens.T.copy()).to(self.make["device"])
         return (letters.unsqueeze(2) == self._order).to(self.make["dtype"])
+
+    def replacements(self, old: Tokens, new: Tokens) -> torch.Tensor:
+        """Return how the one-hot rows of tokens (rows, width) change, (width, rows, 4).
+
+        It is read from a table of the 16 pairs of letters.
+        """
+        pairs = self.index((old.T.astype(np.int64, order="C") << 2) | new.T)
+        return self._replaced.index_select(0, pairs.view(-1)).view(*pairs.shape, 4)
 
     def index(self, places: Ints) -> torch.Tensor:
         """Return an index on the device."""
@@ -243,9 +253,7 @@ class ControlBlock:
                 tokens[places[:, None], inside],
             )
             new = np.where(inside == letters, new, old)
-            yield _Chunk(
-                self, starts, rows[places], runner.one_hot(new) - runner.one_hot(old)
-            )
+            yield _Chunk(self, starts, rows[places], runner.replacements(old, new))
 
 
 class _Chunk:
@@ -306,8 +314,9 @@ class _Chunk:
             if number in network.wanted_changes:
                 change = out
                 if number in network.wanted_values or isinstance(step, Nonlinear):
+                    control = self._control(number, touched)
                     change = Stretch(
-                        out.at(touched) - self._control(number, touched), touched
+                        torch.sub(out.at(touched), control, out=control), touched
                     )
                 self._fill_outside(number, change, 0.0)
                 self._changes[number] = change

@@ -233,7 +233,7 @@ class Incremental:
                 "``incremental=True``: edits are predicted by full passes, because "
                 f"{runner}"
             )
-            warnings.warn(text, FallbackWarning, stacklevel=caller_stacklevel())
+            warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
             self._warned = runner
         return 0
 
@@ -332,8 +332,7 @@ class Incremental:
                 )
                 self._deviating[length] = why
                 warnings.warn(
-                    f"{why}; full passes are used throughout",
-                    FallbackWarning,
+                    FallbackWarning(f"{why}; full passes are used throughout"),
                     stacklevel=caller_stacklevel(),
                 )
         return self._trusted[length]
@@ -419,7 +418,7 @@ class Incremental:
                 f"by {off:.1e} sd from the full pass (tolerated are {tolerated:.1e}); "
                 "full passes are used for them"
             )
-            warnings.warn(text, FallbackWarning, stacklevel=caller_stacklevel())
+            warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
         return WidthResult(
             length, width, off, tolerated, share, chosen=off <= tolerated
         )
@@ -570,7 +569,7 @@ class IncrementalSession:
                     f"out of memory on {self._predictor.device} with control passes "
                     "kept; edits take full passes"
                 )
-                warnings.warn(text, FallbackWarning, stacklevel=caller_stacklevel())
+                warnings.warn(FallbackWarning(text), stacklevel=caller_stacklevel())
             return self._predictor.predict(tokens)
         answers = self._predictor._by_position(as_storable(_to_numpy(made)))
         check_finite(

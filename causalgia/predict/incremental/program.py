@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import torch
 from torch import fx
 
-from causalgia.predict.incremental.channel_padding import pad_channels
 from causalgia.predict.incremental.graph import (
     LocalValue,
     Reader,
@@ -18,6 +17,7 @@ from causalgia.predict.incremental.graph import (
     layer_label,
     read_graph,
 )
+from causalgia.predict.incremental.padded_channels import pad_channels
 from causalgia.predict.incremental.trace import (
     FlatLayout,
     NotLocalError,

@@ -644,7 +644,7 @@ def _warn_damaged(path: Path, damaged: Sequence[str], n_units: int) -> None:
         f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units "
         "are made again"
     )
-    warnings.warn(text, DamageWarning, stacklevel=caller_stacklevel())
+    warnings.warn(DamageWarning(text), stacklevel=caller_stacklevel())
 
 
 class Lock:
