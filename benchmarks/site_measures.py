@@ -7,11 +7,11 @@ short of a goal; with ``--check`` it fails where a goal is missed.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -20,10 +20,17 @@ from bs4 import BeautifulSoup, Tag
 
 ANY_TYPE = frozenset(
     {
+        "causalgia.FunctionPredictor(fn)",
+        "causalgia.FunctionPredictor(reduce)",
+        "causalgia.OnnxPredictor(reduce)",
+        "causalgia.TorchPredictor(reduce)",
         "causalgia.load_predictor(**settings)",
+        "causalgia.predict.from_keras_h5(reduce)",
     }
 )
-"""Parameters whose values are of any type, because another library takes them."""
+"""Parameters that take what a network answers, or settings of a file of the user: their
+values are of any type.
+"""
 MADE_BY_SPHINX = frozenset({"genindex", "py-modindex", "search"})
 WITHOUT_SIDEBAR = MADE_BY_SPHINX | {"index", "404"}
 _LOADED = {"script": "src", "img": "src", "iframe": "src", "link": "href"}
@@ -34,10 +41,11 @@ _NAME = re.compile(
 
 
 class Page(NamedTuple):
-    """A page: its name without ``.html``, and its tree."""
+    """A page: its name without ``.html``, its tree, and the places on it."""
 
     name: str
     tree: BeautifulSoup
+    places: frozenset[str]
 
     @property
     def article(self) -> Tag:
@@ -52,12 +60,16 @@ def pages(site: Path) -> list[Page]:
         for path in site.rglob("*.html")
         if not path.relative_to(site).parts[0].startswith("_")
     )
+    trees = {
+        path: BeautifulSoup(path.read_text("utf-8"), "html.parser") for path in paths
+    }
     return [
         Page(
             path.relative_to(site).with_suffix("").as_posix(),
-            BeautifulSoup(path.read_text("utf-8"), "html.parser"),
+            tree,
+            frozenset(str(tag["id"]) for tag in tree.select("[id]")),
         )
-        for path in paths
+        for path, tree in trees.items()
     ]
 
 
@@ -93,15 +105,11 @@ def names_in_code(page: Page, objects: frozenset[str]) -> Iterator[tuple[str, st
         if code.find_parent("a"):
             yield found[1], "link"
         elif code.find_parent(["h1", "h2", "h3", "h4", "summary"]) or (
-            f"causalgia.{found[1]}" in _anchors_of(page)
+            f"causalgia.{found[1]}" in page.places
         ):
             yield found[1], "here"
         else:
             yield found[1], "plain"
-
-
-def _anchors_of(page: Page) -> set[str]:
-    return {str(tag["id"]) for tag in page.tree.select("[id]")}
 
 
 def public_names(site: Path) -> frozenset[str]:
@@ -118,8 +126,12 @@ def public_names(site: Path) -> frozenset[str]:
     )
 
 
-def broken_links(site: Path, page: Page) -> Iterator[str]:
-    """Yield links within the site that lead to no file, or to no place on its page."""
+def broken_links(
+    site: Path, page: Page, places: Mapping[str, frozenset[str]]
+) -> Iterator[str]:
+    """Yield links within the site that lead to no file, or to no place on its page, of
+    those that each page has.
+    """
     for link in page.tree.select("a[href]"):
         target = urlsplit(str(link["href"]))
         if target.scheme or target.netloc:
@@ -127,16 +139,9 @@ def broken_links(site: Path, page: Page) -> Iterator[str]:
         here = site / f"{page.name}.html"
         path = (here.parent / unquote(target.path)).resolve() if target.path else here
         place = unquote(target.fragment)
-        if not path.is_file() or (
-            place and path.suffix == ".html" and place not in _places(path)
-        ):
+        name = os.path.relpath(path.with_suffix(""), site.resolve())
+        if not path.is_file() or (place and place not in places.get(name, {place})):
             yield str(link["href"])
-
-
-@cache
-def _places(path: Path) -> frozenset[str]:
-    tree = BeautifulSoup(path.read_text("utf-8"), "html.parser")
-    return frozenset(str(tag["id"]) for tag in tree.select("[id]"))
 
 
 def other_hosts(page: Page) -> Iterator[str]:
@@ -197,8 +202,11 @@ def measures(site: Path, readme: Path) -> dict[str, tuple[int, int | None, list[
         if len(image.get("alt", "")) < 10 or image["alt"] == image.get("src")
     ]
     sidebars = [page.name for page in read if empty_sidebars(page)]
+    places = {page.name: page.places for page in read}
     broken = [
-        f"{page.name}: {one}" for page in read for one in broken_links(site, page)
+        f"{page.name}: {one}"
+        for page in read
+        for one in broken_links(site, page, places)
     ]
     hosts = [f"{page.name}: {url}" for page in read for url in other_hosts(page)]
     hosts += styles_of_other_hosts(site)

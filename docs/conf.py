@@ -79,6 +79,8 @@ intersphinx_mapping = (
 
 html_theme = "pydata_sphinx_theme"
 html_title = "causalgia"
+# where the site is served, for the page of missing addresses; none: at the root
+html_baseurl = os.environ.get("DOCS_URL", "")
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

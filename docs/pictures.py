@@ -1,5 +1,5 @@
-"""The two pictures of README, drawn from what its examples run, and the picture that
-the example of a guide draws: ``python docs/pictures.py``, or with names of guides.
+"""The pictures of README and of the pages, each drawn by what its examples run:
+``python docs/pictures.py``, or with names of pages, ``howto/tipping_point``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,25 @@ from matplotlib.patches import FancyBboxPatch
 import causalgia as cg
 
 FOLDER = Path(__file__).parent / "pictures"
-GUIDES = {
-    "tipping_point": "tipping_point",
-    "pairs_of_positions": "interaction_map",
-    "profiles_and_footprints": "band",
+PAGES = {
+    "tutorial": ("cg.plot.forest",),
+    "howto/many_tasks": ("axes = cg.plot.forest",),
+    "howto/maps_and_trials": ("cg.plot.average_logo",),
+    "howto/mpra_counts": ("cg.plot.replicates",),
+    "howto/mpra_virtual_and_measured": ("cg.plot.concordance",),
+    "howto/pairs_of_positions": ("cg.plot.interaction_map",),
+    "howto/profiles_and_footprints": ("cg.plot.band",),
+    "howto/read_a_report": (
+        "cg.plot.equivalence",
+        "cg.plot.raincloud",
+        "cg.plot.volcano",
+    ),
+    "howto/share_across_tasks": ("cg.plot.sharing",),
+    "howto/tipping_point": ("cg.plot.tipping_point",),
+    "howto/what_a_network_carries": ("cg.plot.logo",),
+    "howto/what_a_network_reads": ("found.draw",),
 }
-"""Guides whose result is a picture, and the function that draws it."""
+"""Pages whose result is a picture, and the calls in their examples that draw one."""
 BASES = {"A": "#3d8c40", "C": "#2c5fa8", "G": "#d08b1c", "T": "#c0392b"}
 INK, PAPER, TREATED = "#333333", "#f5f4f0", "#fbe3d6"
 
@@ -127,29 +140,37 @@ def screen(decisions: Any) -> plt.Figure:
     return figure
 
 
-def of_guide(guide: str) -> plt.Figure:
-    """Return the picture that the examples of a guide draw, up to its first."""
-    text = (FOLDER.parent / "howto" / f"{guide}.md").read_text(encoding="utf-8")
+def of_page(page: str) -> dict[str, plt.Figure]:
+    """Return the pictures that the examples of a page draw, by the names of their files."""
+    text = (FOLDER.parent / f"{page}.md").read_text(encoding="utf-8")
+    calls, stem = PAGES[page], Path(page).name
     names: dict[str, Any] = {}
+    drawn: dict[str, plt.Figure] = {}
     for example in doctest.DocTestParser().get_examples(text):
-        shown = example.source
+        if len(drawn) == len(calls):
+            break
         if example.exc_msg is None:
-            exec(compile(shown, guide, "single"), names)  # the page's own
-        if f"cg.plot.{GUIDES[guide]}(" in shown:
-            return names["axes"].figure
-    raise LookupError(f"docs/howto/{guide}.md draws no cg.plot.{GUIDES[guide]}")
+            exec(compile(example.source, page, "exec"), names)  # the page's own
+        for call in calls:
+            if f"{call}(" in example.source:
+                name = f"{stem}_{call.rpartition('.')[2]}" if len(calls) > 1 else stem
+                drawn[name] = np.ravel(names["axes"])[0].figure
+    if len(drawn) < len(calls):
+        raise LookupError(f"docs/{page}.md draws {sorted(drawn)} of {calls}")
+    return drawn
 
 
-def main(guides: list[str]) -> None:
-    """Draw those of the guides named, or all."""
+def main(pages: list[str]) -> None:
+    """Draw those of the pages named, or all."""
     mpl.rcParams["savefig.dpi"] = 150
     FOLDER.mkdir(exist_ok=True)
-    for guide in guides or GUIDES:
-        figure = of_guide(guide)
-        name = Path(guide).name
-        figure.savefig(FOLDER / f"{name}.png", facecolor="white", bbox_inches="tight")
+    for page in pages or PAGES:
+        for name, figure in of_page(page).items():
+            figure.savefig(
+                FOLDER / f"{name}.png", facecolor="white", bbox_inches="tight"
+            )
         plt.close("all")
-    if not guides:
+    if not pages:
         of_readme()
 
 

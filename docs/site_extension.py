@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 try:  # the examples below run where the site is not built
     from docutils import nodes
@@ -297,10 +298,30 @@ def formula(self, node) -> None:
     raise nodes.SkipNode
 
 
+def root_of(url: str) -> str:
+    """Return what the links of the page for missing addresses are relative to: a server
+    shows it at any depth, so they begin at the root of the site.
+
+    Examples
+    --------
+    >>> root_of(""), root_of("https://example.org/causalgia")
+    ('/404.html', '/causalgia/404.html')
+    """
+    return f"{urlsplit(url).path.rstrip('/')}/404.html"
+
+
+def place_missing_page(app, page: str, _template, context: dict, _doctree) -> None:
+    """Let the links of the page for missing addresses begin at the root."""
+    if page == "404":
+        base = f'<base href="{root_of(app.config.html_baseurl)}" />'
+        context["metatags"] = base + context.get("metatags", "")
+
+
 def setup(app) -> dict[str, bool]:
     """Connect them."""
     app.connect("autodoc-process-docstring", types_of_parameters, priority=400)
     app.connect("autodoc-process-signature", signature_as_written)
     app.connect("doctree-resolved", link_names)
+    app.connect("html-page-context", place_missing_page)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
