@@ -25,7 +25,8 @@ ANY_TYPE = frozenset(
         "causalgia.OnnxPredictor(reduce)",
         "causalgia.TorchPredictor(reduce)",
         "causalgia.load_predictor(**settings)",
-        "causalgia.predict.from_keras_h5(reduce)",
+        "causalgia.predict.from_keras_h5(scale, alphabet, device, batch_size, reduce, "
+        "rc_average, track)",
     }
 )
 """Parameters that take what a network answers, or settings of a file of the user: their

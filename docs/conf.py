@@ -44,6 +44,7 @@ templates_path = ["_templates"]
 autosummary_generate = True
 autodoc_typehints = "signature"
 default_role = "autolink"
+python_maximum_signature_line_length = 70
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False

@@ -94,6 +94,7 @@ def _as_written(declared) -> str:
     text = declared if is_text else inspect.formatannotation(declared)
     text = re.sub(r"\b(?:typing|collections\.abc|numpy|np\.typing)\.", "", text)
     text = re.sub(r"\b(?:npt\.)?(NDArray|DTypeLike|ArrayLike)\b", r"\1", text)
+    text = re.sub(r"\bnp\.ndarray\[Any, Any\]", "NDArray", text)
     text = re.sub(r"\[(?=\s)|(?<=\s)\]", lambda found: found[0].strip(), text)
     return re.sub(r"\b(NDArray|Series|Index)\[Any\]", r"\1", " ".join(text.split()))
 
@@ -232,6 +233,10 @@ def link_names(app, doctree, docname: str) -> None:
     """Make each name in code font a link to its page, and the path of each page too,
     except in headings and links.
     """
+    for block in list(doctree.findall(nodes.literal_block)):
+        if block.rawsource == block.astext():  # an example ends in an empty line
+            block.rawsource = block.rawsource.rstrip("\n")
+            block.children = [nodes.Text(block.rawsource)]
     for listed in list(doctree.findall(nodes.classifier)):
         _link_classes(app, listed, docname)
     for written in list(doctree.findall(_is_code)):

@@ -32,9 +32,13 @@ _PLAIN = frozenset((*BASES, "U"))
 _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
 
 #: what `motif` takes
-MotifLike: TypeAlias = "str | PathLike[str] | Motif | ArrayLike | Mapping[str, Sequence[float]]"
+MotifLike: TypeAlias = (
+    "str | PathLike[str] | Motif | ArrayLike | Mapping[str, Sequence[float]]"
+)
 #: a file, a mapping name -> motif, a list, or "JASPAR"
-MotifList: TypeAlias = "str | PathLike[str] | Mapping[str, MotifLike] | Iterable[MotifLike]"
+MotifList: TypeAlias = (
+    "str | PathLike[str] | Mapping[str, MotifLike] | Iterable[MotifLike]"
+)
 
 
 def motif(
