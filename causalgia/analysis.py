@@ -13,6 +13,7 @@ from causalgia.analysis_values import (
     Contrasts,
     InText,
     Shrinkage,
+    Shrinking,
     as_comparable,
     as_frozen,
     as_plain,
@@ -83,7 +84,7 @@ class AnalysisFields(TypedDict, total=False):
     error: Error
     rare: float | str | None
     largest: float | None
-    shrink: Shrinkage | Mapping[str, Any]
+    shrink: Shrinkage | Shrinking
 
 
 @former_fields(_RENAMED)
@@ -180,7 +181,7 @@ class Analysis:
     error: Error = "fdr"
     rare: float | str | None = "auto"
     largest: float | None = None
-    shrink: Shrinkage | Mapping[str, Any] = Shrinkage()  # noqa: RUF009 - frozen
+    shrink: Shrinkage | Shrinking = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if isinstance(self.rope, Rope):

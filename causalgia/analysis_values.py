@@ -164,7 +164,7 @@ class Shrinkage:
     """
 
     law: Law = "auto"
-    prior: Prior | Mapping[str, Any] | None = None
+    prior: Prior | Mapping[str, str | float] | None = None
     moderate: bool | None = None
 
     def __post_init__(self) -> None:
@@ -216,6 +216,8 @@ class Shrinkage:
 
 
 Contrasts: TypeAlias = "Mapping[str, Mapping[str, float]] | tuple[tuple[str, tuple[tuple[str, float], ...]], ...]"
+Shrinking: TypeAlias = "Mapping[str, str | bool | Prior | Mapping[str, str | float]]"
+"""A table of the settings of `Shrinkage`."""
 InText: TypeAlias = "Mapping[str, Mapping[str, float] | str] | Sequence[str] | str"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -80,7 +80,13 @@ class Rope:
     value: Any
 
     @classmethod
-    def parse(cls, rope: Any, null: float = 0.0, *, fixed: bool = False) -> Rope:
+    def parse(
+        cls,
+        rope: RopeLike | Sequence[float] | None,
+        null: float = 0.0,
+        *,
+        fixed: bool = False,
+    ) -> Rope:
         """Return the region that is asked for.
 
         Parameters
@@ -242,7 +248,7 @@ class Rope:
         return str(self.value)
 
 
-def is_rope(value: object) -> bool:
+def is_rope(value: Any) -> bool:
     """Return whether a value, such as one read from TOML, is a region of practical
     equivalence.
 

@@ -44,6 +44,7 @@ templates_path = ["_templates"]
 autosummary_generate = True
 autodoc_typehints = "signature"
 default_role = "autolink"
+python_maximum_signature_line_length = 70
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
@@ -79,6 +80,8 @@ intersphinx_mapping = (
 
 html_theme = "pydata_sphinx_theme"
 html_title = "causalgia"
+# where the site is served, for the page of missing addresses; none: at the root
+html_baseurl = os.environ.get("DOCS_URL", "")
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

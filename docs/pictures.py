@@ -1,7 +1,11 @@
-"""The two pictures of README, drawn from what its examples run: python docs/pictures.py."""
+"""The pictures of README and of the pages, each drawn by what its examples run:
+``python docs/pictures.py``, or with names of pages, ``howto/tipping_point``.
+"""
 
 from __future__ import annotations
 
+import doctest
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,25 @@ from matplotlib.patches import FancyBboxPatch
 import causalgia as cg
 
 FOLDER = Path(__file__).parent / "pictures"
+PAGES = {
+    "tutorial": ("cg.plot.forest",),
+    "howto/many_tasks": ("axes = cg.plot.forest",),
+    "howto/maps_and_trials": ("cg.plot.average_logo",),
+    "howto/mpra_counts": ("cg.plot.replicates",),
+    "howto/mpra_virtual_and_measured": ("cg.plot.concordance",),
+    "howto/pairs_of_positions": ("cg.plot.interaction_map",),
+    "howto/profiles_and_footprints": ("cg.plot.band",),
+    "howto/read_a_report": (
+        "cg.plot.equivalence",
+        "cg.plot.raincloud",
+        "cg.plot.volcano",
+    ),
+    "howto/share_across_tasks": ("cg.plot.sharing",),
+    "howto/tipping_point": ("cg.plot.tipping_point",),
+    "howto/what_a_network_carries": ("cg.plot.logo",),
+    "howto/what_a_network_reads": ("found.draw",),
+}
+"""Pages whose result is a picture, and the calls in their examples that draw one."""
 BASES = {"A": "#3d8c40", "C": "#2c5fa8", "G": "#d08b1c", "T": "#c0392b"}
 INK, PAPER, TREATED = "#333333", "#f5f4f0", "#fbe3d6"
 
@@ -117,10 +140,42 @@ def screen(decisions: Any) -> plt.Figure:
     return figure
 
 
-def main() -> None:
-    """Draw both."""
+def of_page(page: str) -> dict[str, plt.Figure]:
+    """Return the pictures that the examples of a page draw, by the names of their files."""
+    text = (FOLDER.parent / f"{page}.md").read_text(encoding="utf-8")
+    calls, stem = PAGES[page], Path(page).name
+    names: dict[str, Any] = {}
+    drawn: dict[str, plt.Figure] = {}
+    for example in doctest.DocTestParser().get_examples(text):
+        if len(drawn) == len(calls):
+            break
+        if example.exc_msg is None:
+            exec(compile(example.source, page, "exec"), names)  # the page's own
+        for call in calls:
+            if f"{call}(" in example.source:
+                name = f"{stem}_{call.rpartition('.')[2]}" if len(calls) > 1 else stem
+                drawn[name] = np.ravel(names["axes"])[0].figure
+    if len(drawn) < len(calls):
+        raise LookupError(f"docs/{page}.md draws {sorted(drawn)} of {calls}")
+    return drawn
+
+
+def main(pages: list[str]) -> None:
+    """Draw those of the pages named, or all."""
     mpl.rcParams["savefig.dpi"] = 150
     FOLDER.mkdir(exist_ok=True)
+    for page in pages or PAGES:
+        for name, figure in of_page(page).items():
+            figure.savefig(
+                FOLDER / f"{name}.png", facecolor="white", bbox_inches="tight"
+            )
+        plt.close("all")
+    if not pages:
+        of_readme()
+
+
+def of_readme() -> None:
+    """Draw both of README."""
     peaks = cg.Uniform(length=200).sample(100, rng=1)["sequence"]
     arms = {
         "placebo": cg.Placebo("AGATAAG", at=96),
@@ -147,4 +202,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -78,7 +78,7 @@ print(
 # be computed exactly and drawn beside the estimates. The gray band is the central 95 %
 # of the forty placebos; the lowest and the highest of them lie outside it.
 
-# %%
+# %% mystnb={"image": {"alt": "A row for each arm in K562: its estimated effect with its interval, and the true effect"}}
 truth = oracle.true_ace(design, control="untreated")
 print(
     "how the truth was computed:", sorted(set(truth["method"].values.ravel().tolist()))
@@ -153,7 +153,7 @@ print(f"{exact} of {len(pairs)} interactions are exact")
 # standard error is not 0, a few backgrounds contain a site of their own where a motif
 # is written, or overlapping its edge.
 
-# %%
+# %% mystnb={"image": {"alt": "The interaction of GATA and the E-box against their distance: a point with its interval for every second base from 10 to 60, and a line at 0"}}
 from matplotlib.figure import Figure
 
 figure = Figure(figsize=(6.5, 2.8), layout="constrained")
@@ -241,8 +241,8 @@ print(
     share.to_pandas().round(2).to_dict(),
 )
 
-# %%
+# %% mystnb={"image": {"alt": "A row for each motif in the first task: its effect with its interval, beside the range of the placebos"}}
 forest(real_estimates, task=predictor.tasks[0]).figure
 
-# %%
+# %% mystnb={"image": {"alt": "A row for each motif in the last task: its effect with its interval, beside the range of the placebos"}}
 forest(real_estimates, task=predictor.tasks[-1]).figure

@@ -155,7 +155,7 @@ low, high = np.quantile(
     ),
 }
 
-# %%
+# %% mystnb={"image": {"alt": "Points of true effects against their estimates: raw in gray, shrunken in blue, with the diagonal"}}
 figure, axes = plt.subplots(figsize=(5, 4))
 axes.axline((0, 0), slope=1, color="0.8", lw=1)
 axes.scatter(screen["effect"], truth, s=4, color="0.7", label="raw")

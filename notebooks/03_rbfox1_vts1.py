@@ -75,7 +75,7 @@ def ask(experiment, predictor):
 # random sequences, by a normal law of their central 80 %, so that the few random
 # sequences with most of the motif do not widen it.
 
-# %%
+# %% mystnb={"image": {"alt": "The effects of 4,096 k-mers in order of size: most lie within the range of random sequences, few far above it"}}
 screening = cg.experiments.kmer_screen(n_units=20, n_placebos=400)
 screen = cg.run(screening, network, rng=0, progress=False)
 found = screening.analyze(screen, rng=0)
@@ -93,7 +93,7 @@ found.draw().figure
 # their errors are. Running the 400 best motifs again on three hundred fresh backgrounds
 # separates the two:
 
-# %%
+# %% mystnb={"image": {"alt": "The effect on fresh units against the effect in the screen, for the 400 best motifs, with the diagonal"}}
 estimates = found.estimates.isel(task=0)
 raw = estimates["ace"].isel(contrast=~estimates["is_placebo"].values)
 best = raw.sortby(raw, ascending=False)[:400]
@@ -157,7 +157,7 @@ print(chosen[columns].to_dataframe()[columns].round(2).to_string())
 # The next experiment makes every single-base change of UGCAUG. In the logo, the heights
 # are effects. Each changed motif is compared with UGCAUG on the same backgrounds.
 
-# %%
+# %% mystnb={"image": {"alt": "A logo of UGCAUG, the heights of its letters the effects of their changes"}}
 answer = ask(cg.experiments.motif_mutagenesis(n_units=300), network)
 answer.draw().figure
 
@@ -174,7 +174,7 @@ answer.draw().figure
 # effect of one site, count as negligible; this region was chosen before the outcomes
 # were seen.
 
-# %%
+# %% mystnb={"image": {"alt": "The effect of the motif at each of its positions, with intervals, falling slightly towards the 3' end"}}
 SMALL = (-0.2, 0.2)
 
 
@@ -194,7 +194,7 @@ answer.draw().figure
 # %% [markdown]
 # ## Do copies add up?
 
-# %%
+# %% mystnb={"image": {"alt": "The effect of one, two and three copies, with intervals, rising along a line"}}
 copies = cg.experiments.copies(n_units=300, rope=SMALL)
 answer = ask(of_retrained(copies), rbfox1)
 answer.draw().figure
@@ -237,7 +237,7 @@ print(
 # an arm with one site alone. After these are subtracted, what remains depends on the
 # distance and not on the positions.
 
-# %%
+# %% mystnb={"image": {"alt": "The interaction of two sites at each distance, with intervals: below 0 at four and six bases, about 0 at nine"}}
 answer = ask(of_retrained(cg.experiments.spacing(n_units=300, rope=SMALL)), rbfox1)
 answer.draw().figure
 
@@ -261,7 +261,7 @@ print(
 # The dissociation constants of seven motifs were measured by Auweter et al. (2006,
 # [doi:10.1038/sj.emboj.7600918](https://doi.org/10.1038/sj.emboj.7600918)).
 
-# %%
+# %% mystnb={"image": {"alt": "The effect of each of seven motifs against its dissociation constant on a logarithmic axis, falling along a line"}}
 answer = ask(cg.experiments.affinity(log10_kd_se=0.1, n_units=300), network)
 answer.draw().figure
 
@@ -274,7 +274,7 @@ answer.draw().figure
 # line is the distribution of the effect of one of the seven motifs over three hundred
 # backgrounds.
 
-# %%
+# %% mystnb={"image": {"alt": "For each of seven motifs the cumulative distribution of its effect over sequences: steep curves at different places, with short tails"}}
 ice = cg.contrast(
     cg.run(cg.experiments.affinity(n_units=300), network, rng=0, progress=False)
 )["ice"].isel(task=0)
@@ -301,7 +301,7 @@ figure
 # shows whether either end has a bias, and whether the bias changes the effect of the
 # motif.
 
-# %%
+# %% mystnb={"image": {"alt": "The effects of GCGCGC at either end, and of the motif with and without it, each with its interval and the region of equivalence"}}
 answer = ask(
     of_retrained(
         cg.experiments.composition_bias(
@@ -365,7 +365,7 @@ print(
 )
 print(f"in truth: {biased} of {len(factors)}, {biased / len(factors):.3f}")
 
-# %%
+# %% mystnb={"image": {"alt": "The effects of GCGCGC for 244 simulated factors in order of size, with intervals and a gray region of equivalence around 0"}}
 ordered = by_factor.isel(task=0).sortby("ace")
 figure = Figure(figsize=(6.4, 2.8), layout="constrained")
 axes = figure.subplots()
@@ -387,7 +387,7 @@ figure
 # another position, the motif is also written in the open at that position. Its effect
 # in the fold is compared with its effect at the *same* position without the fold.
 
-# %%
+# %% mystnb={"image": {"alt": "The effect of the motif in the open, in the loop and in the stem, each with its interval"}}
 answer = ask(of_retrained(cg.experiments.hairpin(n_units=300, rope=SMALL)), vts1)
 answer.draw().figure
 
@@ -446,7 +446,7 @@ for control in ("untreated", "placebo"):
 # four filters with the most sites. (A logo of about thirty sites looks informative by
 # chance alone; these have more.)
 
-# %%
+# %% mystnb={"image": {"alt": "Logos of the sites of four filters, in bits"}}
 exponential = cg.zoo.load("rbfox1_like", architecture="exponential", member=1)
 filters = cg.attribution.filters(
     exponential, "second", cg.Uniform(length=41).sample(5_000, rng=0), side="input"

@@ -257,7 +257,7 @@ for name, outcomes in knocked.items():
         rows[name, task] = row
 print(pd.DataFrame(rows).T.round(3).to_string())
 
-# %%
+# %% mystnb={"image": {"alt": "For each task a row for each motif: its effect minus placebo in every network, and over networks in black"}}
 figure = Figure(figsize=(7, 3.2), layout="constrained")
 for axes, task in zip(
     figure.subplots(1, 2, sharex=True, sharey=True), TASKS, strict=True
@@ -346,7 +346,7 @@ print(
 # their effects; the networks of DeepSTARR agree only in part on *which* of them matter
 # most.
 
-# %%
+# %% mystnb={"image": {"alt": "For each instance in its peak the effect of its occlusion in every network, ordered by the mean: the networks agree only in part"}}
 instances = lost.findings["instances"].sel(task="dev")
 order = instances["effect"].sel(contrast="uniform").mean("model").argsort().to_numpy()
 names = [
@@ -438,7 +438,7 @@ for first, second in (("GATA", "GATA"), ("AP-1", "GATA"), ("Dref", "Dref")):
         f"{gain:.1f} times as large"
     )
 
-# %%
+# %% mystnb={"image": {"alt": "The interaction of two motifs against their distance, a panel for each pair and task, a line for each network and a black one over networks"}}
 figure = Figure(figsize=(8, 4.6), layout="constrained")
 grid = figure.subplots(2, 3, sharex=True, sharey=True)
 for column, (name, (alone, together)) in enumerate(curves.items()):

@@ -122,7 +122,7 @@ print(
 # every replicate, and barcodes share noise within a replicate. The result is a table of
 # counts by barcode.
 
-# %%
+# %% mystnb={"image": {"alt": "A point for each oligo, its activity in one replicate against that in another, along the line on which both are equal"}}
 nature = pd.Series(-0.1 + 1.3 * ice + rng.normal(0, 0.25, len(ice)), index=units)
 truth = nature.mean()
 oligos = (
@@ -168,7 +168,7 @@ print(
 # %% [markdown]
 # ## Predicted and measured effects
 
-# %%
+# %% mystnb={"image": {"alt": "A point for each element, its measured against its virtual effect, with a line and its band"}}
 agreement = cg.mpra.concordance(virtual, fit)
 print(cg.report(agreement))
 cg.plot.concordance(agreement).figure

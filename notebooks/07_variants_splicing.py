@@ -207,7 +207,7 @@ print(table.round(3))
 # The null distribution shows why a z-score would fail here: nearly all null variants
 # have no effect, and a few, which hit or create a site by chance, have large ones.
 
-# %%
+# %% mystnb={"image": {"alt": "The share of variants with at least a given change, on logarithmic axes: a curve for matched null variants, for variants elsewhere and for those that break a GT or AG"}}
 null = (
     answer.findings["null variants"]["effect"].squeeze("task").isel(model=0).to_numpy()
 )

@@ -66,7 +66,7 @@ outcomes["outcome"].sizes
 # The effect has an estimate at every position. Of two hundred separate 95 % intervals,
 # ten are expected to miss the true value; the 95 % band covers the whole curve at once.
 
-# %%
+# %% mystnb={"image": {"alt": "The band of a footprint: a dip below zero at the motif, a shoulder on either side, and zero elsewhere"}}
 effects = cg.contrast(outcomes)
 band = cg.simultaneous(effects, over="position", rng=7)
 print(cg.report(band))
@@ -281,7 +281,7 @@ print(cg.report(each).split("\n\n")[1])
 # A figure can be limited to a selection of tasks, here the brain tissues, by a pattern,
 # and tissues in which RBFOX is known to act or to be absent.
 
-# %%
+# %% mystnb={"image": {"alt": "A row for each of the selected tissues: its effect with its interval, and the region of equivalence"}}
 chosen = cg.plot.forest(
     each, task=["*Brain", "*Muscle", "*Heart", "Liver", "Testis", "*Skin"]
 )

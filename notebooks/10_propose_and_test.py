@@ -54,7 +54,7 @@ proposing, testing = tokens[:100], tokens[100:]
 # effect. The logo shows the contribution of each observed base, relative to the mean of
 # the other three.
 
-# %%
+# %% mystnb={"image": {"alt": "The map of one sequence as a logo: the letters of the motif are tall, many others small"}}
 maps = cg.attribute(proposing, network, method="ism")
 cg.plot.map_logo(maps, unit=0).figure
 
@@ -63,7 +63,7 @@ cg.plot.map_logo(maps, unit=0).figure
 # was planted? The figure compares the largest score of each sequence among those with
 # UGCAUG, those with AGAAUG, and random ones, some of which contain a motif by chance:
 
-# %%
+# %% mystnb={"image": {"alt": "Cumulative shares of sequences by their largest score: a curve for those with UGCAUG, those with AGAAUG, and random ones"}}
 plain = cg.attribute(cg.Uniform(length=41).sample(100, rng=2), network, method="ism")
 largest = {
     "UGCAUG": cg.attribution.contributions(maps).isel(unit=slice(0, None, 2)),
@@ -105,7 +105,7 @@ print(f"{len(words)} motifs:", *words)
 # random sequences show the effect of writing any letters at this position; a motif is
 # confirmed only if its effect lies beyond theirs.
 
-# %%
+# %% mystnb={"image": {"alt": "The effects of the proposed motifs with their intervals, and the range of random sequences"}}
 trial = cg.experiments.proposals(
     proposed, cg.DinucleotideShuffle(of=testing), n_units=200
 )
@@ -165,7 +165,7 @@ for name, place in sites.items():
 # effect of both beyond the sum of each alone, is about 2 if both are needed, -2 if one
 # is enough, and 0 if they add up.
 
-# %%
+# %% mystnb={"image": {"alt": "Three panels, AND, OR and sum: the outcome without and with GATA, a line without and one with CACCC; parallel for the sum alone"}}
 arms = cg.factorial(
     {"GATA": cg.Embed("AGATAAGG", at=8), "CACCC": cg.Embed("CCACACCC", at=28)}
 )

@@ -21,10 +21,10 @@ def cells(text: str) -> list[tuple[bool, str]]:
 
     Examples
     --------
-    >>> cells("# %% [markdown]\\n# # A\\n\\n# %%\\nx = 1\\n")
+    >>> cells("# %% [markdown]\\n# # A\\n\\n# %% mystnb={}\\nx = 1\\n")
     [(True, '# # A\\n\\n'), (False, 'x = 1\\n')]
     """
-    parts = re.split(r"^# %%( \[markdown\])?\n", text, flags=re.MULTILINE)[1:]
+    parts = re.split(r"^# %%( \[markdown\])?.*\n", text, flags=re.MULTILINE)[1:]
     return [
         (bool(kind), source)
         for kind, source in zip(parts[::2], parts[1::2], strict=True)

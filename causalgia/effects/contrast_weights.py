@@ -37,7 +37,7 @@ from causalgia.types import Array
 from causalgia.variables import RESERVED
 
 Weights: TypeAlias = dict[str, dict[str, float]]
-Contrasts: TypeAlias = Mapping[str, Mapping[Any, float] | str] | Sequence[str] | str
+Contrasts: TypeAlias = Mapping[str, Mapping[str, float] | str] | Sequence[str] | str
 """Type of ``contrasts=``: weights of arms by name, or text in the names of arms."""
 _ORDERS = ("linear", "quadratic", "cubic", "quartic", "quintic")
 
@@ -405,7 +405,7 @@ def weight_matrix(weights: Weights, arms: list[str]) -> sparse.csr_array:
 
 
 def dose_contrasts(
-    outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any],
+    outcomes: xr.Dataset | Mapping[str, float] | pd.Series[float],
     *,
     along: str = "copies",
     kind: Literal["slope", "orthonormal", "consecutive", "equally_spaced"] = "slope",
@@ -507,7 +507,7 @@ def _weights_by_arm(arms: list[str], weights: Array) -> dict[str, float]:
 
 
 def _doses(
-    outcomes: xr.Dataset | Mapping[Any, float] | pd.Series[Any], along: str
+    outcomes: xr.Dataset | Mapping[str, float] | pd.Series[float], along: str
 ) -> dict[str, float]:
     """Return arm -> dose, in the order of the doses."""
     if isinstance(outcomes, xr.Dataset):

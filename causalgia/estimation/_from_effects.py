@@ -74,7 +74,7 @@ def from_effects(
     se: npt.ArrayLike | None = None,
     covariance: npt.ArrayLike | None = None,
     df: npt.ArrayLike | None = None,
-    names: Sequence[Any]
+    names: Sequence[str | float | pd.Timestamp]
     | npt.NDArray[Any]
     | pd.Index[Any]
     | pd.Series[Any]

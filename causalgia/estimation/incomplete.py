@@ -170,7 +170,7 @@ def from_incomplete(
     unit: str,
     control: str | float,
     model: str | None = None,
-    placebos: Sequence[Any] | None = None,
+    placebos: Sequence[str | float] | None = None,
     parent: str | None = None,
     task: str | None = None,
     scale: str = "outcome",

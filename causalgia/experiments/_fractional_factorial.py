@@ -173,7 +173,7 @@ def arrangement_screen(
 def fractional_factorial(
     null: NullModel = Uniform(length=41),  # noqa: B008 - a frozen value
     *,
-    factors: Mapping[str, Intervention | Mapping[str, Any]] | None = None,
+    factors: Mapping[str, Intervention | Mapping[str, object]] | None = None,
     generators: Sequence[str] = (),
     n_units: int = 1_000,
     rope: RopeLike = "0.2 sd",

@@ -25,7 +25,7 @@ from causalgia.posterior.labeled_data import (
 from causalgia.posterior.mixture import effect_se_dependence
 from causalgia.posterior.posterior_tree import Tree, as_tree, tree_datasets, tree_group
 from causalgia.streams import RNG, derive, root_key
-from causalgia.types import Array, EstimateTable
+from causalgia.types import Array, EstimateTable, PosteriorGroups
 
 _RARE = 0.01
 _NODES = 400
@@ -296,7 +296,7 @@ def _draw_from_prior(
     return mu, tau, ace, ace + draw_errors(family.noise, n_draws, generator)
 
 
-def posterior_predictive(posterior: Tree, *, rng: RNG) -> Tree:
+def posterior_predictive(posterior: PosteriorGroups, *, rng: RNG) -> Tree:
     """Add replicated estimates: each draw of the effects, measured again with the
     standard errors that were used.
 

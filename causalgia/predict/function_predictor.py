@@ -106,7 +106,7 @@ class FunctionPredictor(SinglePredictor):
 
     def __init__(
         self,
-        fn: Callable[[NDArray[Any]], Any],
+        fn: Callable[[NDArray[np.float32]], Any],
         *,
         tasks: Sequence[str] | None = None,
         scale: Scale = "outcome",

@@ -31,12 +31,18 @@ from causalgia.sequences.motifs import Motif, read_motifs
 _PLAIN = frozenset((*BASES, "U"))
 _SUFFIXES = (".meme", ".jaspar", ".pfm", ".txt", ".gz")
 
+#: what `motif` takes
+MotifLike: TypeAlias = (
+    "str | PathLike[str] | Motif | ArrayLike | Mapping[str, Sequence[float]]"
+)
 #: a file, a mapping name -> motif, a list, or "JASPAR"
-MotifList: TypeAlias = "str | PathLike[str] | Mapping[str, Any] | Iterable[Any]"
+MotifList: TypeAlias = (
+    "str | PathLike[str] | Mapping[str, MotifLike] | Iterable[MotifLike]"
+)
 
 
 def motif(
-    what: str | PathLike[str] | Motif | ArrayLike | Mapping[str, Sequence[float]],
+    what: MotifLike,
     *,
     taxon: str | None = "vertebrates",
     release: str | None = None,

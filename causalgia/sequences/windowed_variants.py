@@ -674,7 +674,7 @@ def changed_windows(
     return wide[:, offset : offset + length].copy(), alternate
 
 
-ReadOut: TypeAlias = "str | PathLike[str] | Mapping[str, Sequence[Any]]"
+ReadOut: TypeAlias = "str | PathLike[str] | Mapping[str, Sequence[int] | Sequence[str]]"
 """Sites in a BED or narrowPeak file, or a table with the columns ``position`` and, if
 need be, ``strand``.
 """
