@@ -116,7 +116,7 @@ def as_contrast(contrast: object) -> PlannedContrast:
         raise EstimateError(
             argument="contrast",
             need=f"is a {type(contrast).__name__}",
-            cure="give ``cg.mpra.PlannedContrast(alpha=0.05)``",
+            cure="give ``contrast=cg.mpra.PlannedContrast(alpha=0.05)``",
         )
     return contrast
 
