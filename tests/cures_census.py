@@ -243,7 +243,7 @@ def _how_cured(refused: Refused) -> tuple[str, list[str]]:
         tried: set[str] = set()
         for level, offer in made:
             key = f"{level.name} {list(offer)} {list(offer.values())!r}"[:300]
-            if key in tried or len(tried) > 25:
+            if key in tried or len(tried) > 40:
                 continue
             tried.add(key)
             outcome = _in_time(applied_cures.applied, refused, level, offer)
@@ -342,7 +342,11 @@ def _settings_in_words(refused: Refused, text: str) -> Iterator[tuple[str, Any]]
             part = parts_restored(wrong, right, text)
             if part is not None:
                 yield name, part
-            if is_of_a_kind(text, right) or sets_apart(text, wrong, right):
+            if (
+                is_of_a_kind(text, right)
+                or _is_named(name, text)
+                or sets_apart(text, wrong, right)
+            ):
                 yield name, right
 
 
