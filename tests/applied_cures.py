@@ -39,8 +39,8 @@ LARGEST = 1e5  # offered sizes above are not tried
 
 LONG = {
     *("adjust", "analyze", "attribute", "cheapest", "check", "confirm", "discover"),
-    *("export_onnx", "from_torch", "infer", "library", "power", "propose", "refute"),
-    *("report", "run", "run_models", "sample_size", "split_duplicates", "tile_search"),
+    *("export_onnx", "infer", "library", "power", "propose", "refute"),
+    *("report", "run", "sample_size", "split_duplicates", "tile_search"),
     *("tipping_point", "calibrate", "greedy_tiles", "null_models"),
 }
 """Functions that work for seconds once nothing is refused: their offers are applied by
@@ -155,7 +155,7 @@ def _is_outermost(frame: Any) -> bool:
 
 
 @contextlib.contextmanager
-def noted() -> Iterator[Notes]:
+def refusals_noted() -> Iterator[Notes]:
     """Note the public calls that are refused in the body."""
     notes = Notes()
     lazy_names._refusal = notes  # type: ignore[assignment]
@@ -165,7 +165,7 @@ def noted() -> Iterator[Notes]:
         lazy_names._refusal = _refusal
 
 
-def said(error: CausalgiaError, level: Level) -> Iterator[tuple[str, Any]]:
+def settings_offered(error: CausalgiaError, level: Level) -> Iterator[tuple[str, Any]]:
     """Yield name and value of the settings that an error tells to give, in its fields and
     its mentions.
     """
@@ -199,12 +199,12 @@ def _of_call(call: CallMention, level: Level) -> Iterator[tuple[str, Any]]:
                 yield name, read
 
 
-def offers_said(refused: Refused) -> Iterator[tuple[Level, dict[str, Any]]]:
+def offers_made(refused: Refused) -> Iterator[tuple[Level, dict[str, Any]]]:
     """Yield what an error offers, with the call that takes it; at last all together, if
     it offers several.
     """
     together: dict[str, Any] = {}
-    for name, value in said(refused.error, refused.levels[0]):
+    for name, value in settings_offered(refused.error, refused.levels[0]):
         level = taker(refused, name)
         if level is None or value is OUT or is_large(value):
             continue
@@ -287,7 +287,8 @@ def made_again(level: Level, offer: dict[str, Any]) -> Any:
         owner = given[first]
         kind = owner if isinstance(owner, type) else type(owner)
         return kind(*bound.args[1:], **bound.kwargs)
-    return level.function(*bound.args, **bound.kwargs)
+    public = lazy_names._NAMING.get(level.function, level.function)
+    return public(*bound.args, **bound.kwargs)
 
 
 def applied(refused: Refused, level: Level, offer: dict[str, Any]) -> Outcome:
@@ -346,7 +347,7 @@ def not_cured(notes: Notes, root: Path) -> list[str]:
                 continue
             outcomes = [
                 applied(refused, level, offer)
-                for level, offer in offers_said(refused)
+                for level, offer in offers_made(refused)
                 if not LONG & set(level.name.split("."))
             ]
             again = [one for one in outcomes if one.outcome == AGAIN]

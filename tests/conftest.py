@@ -78,7 +78,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Apply what the refusals that a test meets offer, once its body has ended."""
-    with applied_cures.noted() as notes:
+    with applied_cures.refusals_noted() as notes:
         yield
     if notes.refused:
         found = applied_cures.not_cured(notes, item.config.rootpath)

@@ -45,7 +45,7 @@ class _File(NamedTuple):
     content: bytes
 
 
-def _kept(value: Any) -> Any:
+def _copied(value: Any) -> Any:
     try:
         path = Path(value) if isinstance(value, str | Path) else None
         if path is not None and path.is_file() and path.stat().st_size < _LARGEST_FILE:
@@ -71,7 +71,9 @@ def _noting(function: Any) -> Any:
             bound = inspect.signature(function).bind(*args, **kwargs).arguments
         except TypeError:
             return answer
-        held.append({k: _kept(v) for k, v in bound.items() if k not in ("self", "cls")})
+        held.append(
+            {k: _copied(v) for k, v in bound.items() if k not in ("self", "cls")}
+        )
         return answer
 
     call._notes = True  # type: ignore[attr-defined]
@@ -237,7 +239,7 @@ def _how_cured(refused: Refused) -> tuple[str, list[str]]:
     """
     again = []
     for how, made in (
-        ("said", applied_cures.offers_said(refused)),
+        ("in a field or a mention", applied_cures.offers_made(refused)),
         ("in words", offers_in_words(refused)),
     ):
         tried: set[str] = set()
@@ -249,7 +251,10 @@ def _how_cured(refused: Refused) -> tuple[str, list[str]]:
             outcome = _in_time(applied_cures.applied, refused, level, offer)
             if outcome is None or outcome.outcome == ACCEPTED:
                 return how, []
-            if how == "said" and outcome.outcome == applied_cures.AGAIN:
+            if (
+                how == "in a field or a mention"
+                and outcome.outcome == applied_cures.AGAIN
+            ):
                 again.append(f"{refused.places[0]}: {outcome}")
     return "", again
 
@@ -556,7 +561,12 @@ def count(records: Mapping[str, str], rooms: set[str], *, left_too: bool) -> Non
 def _ORDER(what: str) -> tuple[int, str]:
     order = (
         *("raises", "without a cure (a fact, or a cure made elsewhere)", "name a cure"),
-        *("applied by a test, and accepted", "    said", "    in words", "    by hand"),
+        *(
+            "applied by a test, and accepted",
+            "    in a field or a mention",
+            "    in words",
+            "    by hand",
+        ),
         *("    harness", "no program can apply it", *(f"    {k}" for k in BY_OTHERS)),
         *("left", "    reached by a test"),
     )
