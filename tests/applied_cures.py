@@ -171,21 +171,35 @@ def settings_offered(error: CausalgiaError, level: Level) -> Iterator[tuple[str,
     """
     if error.argument and error.example is not NOT_GIVEN:
         yield error.argument, error.example
-    begun = False
+    begun, before = False, ""
     for part in error.parts:
-        if isinstance(part, Setting):
-            if begun and part.value is not NOT_GIVEN:
-                yield part.name, part.value
-        elif not isinstance(part, Mention):
-            begun |= ";" in str(part)
-        elif part.argument:
-            value = part.value
-            if part.call is not None:
-                value = _evaluated(part.partition("=")[2])
-            if begun and not isinstance(value, Unread) and value is not NOT_GIVEN:
-                yield part.argument, value
-        elif part.call is not None:
+        name, value = _name_and_value(part)
+        if not name and isinstance(part, Mention) and part.call is not None:
             yield from _of_call(part.call, level)
+        elif begun and name and _LEFT_OUT.search(before):
+            yield name, OUT
+        elif begun and name and value is not NOT_GIVEN:
+            yield name, value
+        if isinstance(part, str) and not isinstance(part, Mention):
+            begun |= ";" in part
+            if str(part).strip() not in ("and", "or", ","):
+                before = str(part)
+
+
+_LEFT_OUT = re.compile(r"\b(?:leave|drop|leave out|drop the) ?$")
+
+
+def _name_and_value(part: object) -> tuple[str, Any]:
+    """Return the setting that a part of a message is; ("", NOT_GIVEN) for a text."""
+    if isinstance(part, Setting):
+        return part.name, part.value
+    if not isinstance(part, Mention):
+        return "", NOT_GIVEN
+    value = part.value
+    if part.argument and part.call is not None:
+        value = _evaluated(part.partition("=")[2])
+    unknown = isinstance(value, Unread) or value is OUT
+    return part.argument, NOT_GIVEN if unknown else value
 
 
 def _of_call(call: CallMention, level: Level) -> Iterator[tuple[str, Any]]:
@@ -206,7 +220,7 @@ def offers_made(refused: Refused) -> Iterator[tuple[Level, dict[str, Any]]]:
     together: dict[str, Any] = {}
     for name, value in settings_offered(refused.error, refused.levels[0]):
         level = taker(refused, name)
-        if level is None or value is OUT or is_large(value):
+        if level is None or is_large(value):
             continue
         yield level, {name: value}
         if level is refused.levels[0]:

@@ -137,6 +137,21 @@ BY_OTHERS = {
     "the laboratory or who sent the data": re.compile(
         r"laborator|order longer|who made|sequencing|whoever|vendor"
     ),
+    "more data: units, replicates, sequences, draws": re.compile(
+        r"(?:draw|run|use|give|take|add|assign|plan|sample|measure|make|select|order) "
+        r"(?:\w+ ){0,2}?(?:more|longer|two|three|several|other|others|another)\b"
+        r"|sample (?:it )?again|needs? (?:two|three|more)|two or more are needed"
+    ),
+    "what only the user knows: a name, a value that is wrong or missing": re.compile(
+        r"rename|name (?:it|them|each|one|the)\b|give (?:it|each|them) (?:\w+ ){0,3}names?\b"
+        r"|names? of its own|fill (?:it|them) in|\bcorrect\b|repair|as they were counted"
+        r"|write (?:it|them) (?:one|as)|must be the same|unique|cast it|which is meant"
+    ),
+    "the result of another call, which the user has": re.compile(
+        r"(?:give|take|select) (?:\w+ ){0,6}(?:of|from|as) ``cg\."
+        r"|give what ``cg\.|take (?:it|one|them) (?:\w+ )?(?:by|from) ``cg\."
+        r"|give (?:those|the \w+) (?:that|they|of)\b|select (?:the same|them|on both)"
+    ),
 }
 """Cures that a program cannot apply to the call, by what has to be done."""
 
