@@ -50,7 +50,7 @@ def _copied(value: Any) -> Any:
         path = Path(value) if isinstance(value, str | Path) else None
         if path is not None and path.is_file() and path.stat().st_size < _LARGEST_FILE:
             return _File(path.name, path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, MemoryError):
         pass
     return value.copy() if type(value) in (dict, list) else value
 
@@ -206,8 +206,11 @@ class Census:
     was accepted, and how it was applied.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.records: dict[str, str] = {}
+        if path.is_file():
+            self.records |= json.loads(path.read_text())
         self.not_cured: list[str] = []
         self.pending: list[Refused] = []
 
@@ -217,11 +220,15 @@ class Census:
             if source and (how != "reached" or source not in self.records):
                 self.records[source] = how
 
+    def save(self) -> None:
+        self.path.write_text(json.dumps(self.records, indent=1, sort_keys=True))
+
     def by_hand(self, error: CausalgiaError) -> None:
         self.note(tuple(sites(error)), "by hand")
 
     def count(self, notes: Notes, root: Path) -> list[str]:
         """Apply what refusals say and what their words mean; stands for `not_cured`."""
+        before = len(self.records)
         with applied_cures.in_a_folder(root):
             for refused in notes.refused:
                 self.note(refused.places, "reached")
@@ -234,6 +241,8 @@ class Census:
                 else:
                     self.not_cured += again
                     self.pending.append(refused)
+        if len(self.records) > before:  # should the file not come to its end
+            self.save()
         return []
 
     def try_again(self, root: Path) -> None:
@@ -597,10 +606,7 @@ def main() -> None:
     reader.add_argument("--left", action="store_true")
     reader.add_argument("--records", type=Path, default=Path("cures.json"))
     given = reader.parse_args()
-    path = given.records.absolute()
-    census = Census()
-    if path.is_file():
-        census.records = json.loads(path.read_text())
+    census = Census(given.records.absolute())
     files = given.files
     if files is None:
         files = [] if given.count is not None or given.harness else _files()
@@ -612,13 +618,13 @@ def main() -> None:
         marks = "not long and not browser and not rotating"
         pytest.main([str(file), "-m", marks, *options])
         census.try_again(ROOT)
-        path.write_text(json.dumps(census.records, indent=1, sort_keys=True))
+        census.save()
     for one in census.not_cured:
         print(f"does not cure: {one}")
     if given.harness:
         os.chdir(tempfile.mkdtemp())
         by_harness(census, set(given.count or ()))
-        path.write_text(json.dumps(census.records, indent=1, sort_keys=True))
+        census.save()
     count(census.records, set(given.count or ()), left_too=given.left)
 
 
