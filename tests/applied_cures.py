@@ -176,6 +176,9 @@ def settings_offered(error: CausalgiaError, level: Level) -> Iterator[tuple[str,
         name, value = _name_and_value(part)
         if not name and isinstance(part, Mention) and part.call is not None:
             yield from _of_call(part.call, level)
+            made = _evaluated(part) if part.call.name[:1].isupper() else OUT
+            if begun and error.argument and made is not OUT:
+                yield error.argument, made
         elif begun and name and _LEFT_OUT.search(before):
             yield name, OUT
         elif begun and name and value is not NOT_GIVEN:
@@ -218,10 +221,12 @@ def offers_made(refused: Refused) -> Iterator[tuple[Level, dict[str, Any]]]:
     it offers several.
     """
     together: dict[str, Any] = {}
+    seen: set[tuple[str, str]] = set()
     for name, value in settings_offered(refused.error, refused.levels[0]):
         level = taker(refused, name)
-        if level is None or is_large(value):
+        if level is None or is_large(value) or (name, repr(value)) in seen:
             continue
+        seen.add((name, repr(value)))
         yield level, {name: value}
         if level is refused.levels[0]:
             together.setdefault(name, value)
@@ -254,16 +259,16 @@ def _holder(level: Level, name: str) -> str | None:
                 return key
         elif key == name and one.kind is not one.VAR_POSITIONAL:
             return ""
+    with_field = [
+        (key, field.default is not getattr(one, name, None))
+        for key, one in bound.arguments.items()
+        if dataclasses.is_dataclass(one) and not isinstance(one, type)
+        for field in dataclasses.fields(one)
+        if field.name == name and field.init
+    ]
+    # one that was given goes before one that is left at its default
     return next(
-        (
-            key
-            for key, one in bound.arguments.items()
-            if dataclasses.is_dataclass(one) and not isinstance(one, type)
-            if any(
-                field.name == name and field.init for field in dataclasses.fields(one)
-            )
-        ),
-        None,
+        (key for key, _ in sorted(with_field, key=lambda one: not one[1])), None
     )
 
 

@@ -86,6 +86,18 @@ def test_the_error_of_an_inner_call_is_noted_once_with_both_calls():
     assert applied_cures.taker(one, "no such name") is None
 
 
+def test_the_setting_that_was_given_is_changed_where_two_arguments_have_it():
+    @naming_arguments
+    def both(first: Plan, second: Plan) -> int:
+        return inner(first.n or 1) + inner(second.n)
+
+    with refusals_noted() as notes, pytest.raises(DesignError):
+        both(Plan(), Plan(-1))
+    (one,) = notes.refused
+    (offer,) = applied_cures.offers_made(one)
+    assert applied_cures.applied(one, *offer).outcome == applied_cures.ACCEPTED
+
+
 def test_what_is_caught_within_a_call_is_no_refusal():
     @naming_arguments
     def caught() -> int:

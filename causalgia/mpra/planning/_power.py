@@ -89,7 +89,7 @@ class PlannedContrast:
                 argument="alpha",
                 value=self.alpha,
                 need=("and ", Setting("q", self.q), " are two error rates of one test"),
-                cure="give one of the two",
+                cure="leave ``alpha=`` or ``q=`` out",
             )
 
     @property
