@@ -8,6 +8,7 @@ not cure, and the test fails (`not_cured`); `cures_census` counts what was appli
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import inspect
@@ -342,15 +343,19 @@ def in_a_folder(root: Path) -> Iterator[None]:
     former = Path.cwd()
     pyplot = sys.modules.get("matplotlib.pyplot")
     figures = set(pyplot.get_fignums()) if pyplot else set()
-    with tempfile.TemporaryDirectory() as folder:
-        if former == root:
-            os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(former)
-            for number in set(pyplot.get_fignums()) - figures if pyplot else ():
-                pyplot.close(number)
+    if former == root:  # nothing is removed here, where a test may have its own `os`
+        os.chdir(tempfile.mkdtemp(dir=_FOLDERS.name))
+    try:
+        yield
+    finally:
+        os.chdir(former)
+        for number in set(pyplot.get_fignums()) - figures if pyplot else ():
+            pyplot.close(number)
+
+
+_FOLDERS = tempfile.TemporaryDirectory()
+"""Where calls write that are made again; removed when the process ends."""
+atexit.register(_FOLDERS.cleanup)
 
 
 def not_cured(notes: Notes, root: Path) -> list[str]:
