@@ -183,7 +183,11 @@ def settings_offered(error: CausalgiaError, level: Level) -> Iterator[tuple[str,
         elif begun and name and _LEFT_OUT.search(before):
             yield name, OUT
         elif begun and name and value is not NOT_GIVEN:
-            yield name, value
+            # "; schema='original' has the columns ..." says what was given
+            bound = level.bound()
+            is_given = bound and repr(bound.arguments.get(name)) == repr(value)
+            if not (is_given and before.endswith("; ")):
+                yield name, value
         if isinstance(part, str) and not isinstance(part, Mention):
             begun |= ";" in part
             if str(part).strip() not in ("and", "or", ","):

@@ -35,6 +35,8 @@ def inner(n: int, *, least: int = 1) -> int:
 def outer(plan: Plan, *, least: int = 1, way: str = "") -> int:
     if way == "wrong":
         raise DesignError(f"``way={way!r}`` is no way; give ``way='wrong'``")
+    if way == "known":
+        raise DesignError("no columns; ``way='known'`` has the columns a, b")
     if way == "short":
         raise DesignError("too short; give ``cg.outer(..., way='long')``")
     if way == "two":
@@ -69,6 +71,7 @@ def test_a_cure_that_is_refused_again_is_found(given, again):
     [
         pytest.param({}, id="a field of an argument"),
         pytest.param({"way": "short"}, id="a call"),
+        pytest.param({"way": "known"}, id="a statement"),
         pytest.param({"way": "two"}, id="two settings"),
     ],
 )
