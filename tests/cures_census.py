@@ -604,7 +604,8 @@ def main() -> None:
     reader.add_argument("--harness", action="store_true")
     reader.add_argument("--count", nargs="*", metavar="ROOM")
     reader.add_argument("--left", action="store_true")
-    reader.add_argument("--records", type=Path, default=Path("cures.json"))
+    records = Path(tempfile.gettempdir()) / "causalgia_cures.json"
+    reader.add_argument("--records", type=Path, default=records)
     given = reader.parse_args()
     census = Census(given.records.absolute())
     files = given.files
