@@ -359,15 +359,16 @@ def wrong_arguments(
         one.kind is one.VAR_POSITIONAL for one in all_
     ):
         others = [one.name for one in named if one.kind is one.KEYWORD_ONLY]
+        few = len(by_place)
+        too_many = "it" if given - few == 1 and not few else "the others"
         cure = (
-            f"name the others, such as ``{others[0]}=``"
+            f"name {too_many}, such as ``{others[0]}=``"
             if others
-            else "leave the others out"
+            else f"leave {too_many} out"
         )
-        return (
-            f"{what}: {given} arguments are given by position, and only the first "
-            f"{len(by_place)} may be; {cure}"
-        )
+        given_so = "an argument is" if given == 1 else f"{given} arguments are"
+        first = f"only the first{f' {few}' if few > 1 else ''}" if few else "none"
+        return f"{what}: {given_so} given by position, and {first} may be; {cure}"
     held = [one.name for one in by_place[:given]]
     for name in held:
         if name in kwargs:

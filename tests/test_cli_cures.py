@@ -211,7 +211,7 @@ def test_one_error_rate_of_a_planned_test():
         "0.1",
         "--alpha",
         "0.05",
-        said="--alpha 0.05 and --q 0.1 are two error rates of one test; give one",
+        said="--alpha 0.05 and --q 0.1 are two error rates of one test; leave --alpha or --q out",
     )
     assert "Error rate of the two-sided test" in " ".join(
         call("mpra", "power", "--help").stdout.split()

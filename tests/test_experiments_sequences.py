@@ -404,7 +404,7 @@ def test_occlusion_refuses_before_anything_is_predicted(sampled):
         occlusion(sampled, motif="GATTA1X")
     with pytest.raises(DesignError, match="are not real sequences"):
         occlusion(cg.Uniform(length=50), motif="AGATAA")
-    with pytest.raises(DesignError, match="give n_draws=2 to the occlusion"):
+    with pytest.raises(DesignError, match="of the occlusion: give it n_draws=2"):
         occlusion(cg.Genomic(of=sampled, n_draws=2), motif="AGATAA")
     for fills in ((), ["uniform", "uniform"], 3):
         with pytest.raises(DesignError, match="fills="):

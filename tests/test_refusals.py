@@ -777,7 +777,7 @@ def test_the_number_of_draws_that_is_advised_suffices() -> None:
 
 def test_a_law_is_no_family() -> None:
     with pytest.raises(
-        InferenceError, match="family='normal' is a law, .*did you mean law='normal'"
+        InferenceError, match="family='normal' is a law, .*and give law='normal'"
     ):
         cg.infer(SCREENED, family="normal", rng=0)  # type: ignore[arg-type]
 

@@ -702,7 +702,7 @@ def test_choices_that_do_not_go_together_are_refused() -> None:
     estimates, tree = cg.from_effects([0.0], [1.0]), posterior(np.zeros((400, 1)))
     for x, choice, said in (
         (estimates, {"error": "posterior"}, "takes a posterior: cg.decide"),
-        (tree, {"error": "fdr"}, "is of tests, and this is a posterior; give the est"),
+        (tree, {"error": "fdr"}, "a posterior; leave error= out, or give the est"),
         (tree, {"error": "fwer"}, r"cg.decide\(estimates, error='fwer'\)"),
         (tree, {"error": "each"}, "is of tests"),
         (

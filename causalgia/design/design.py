@@ -111,9 +111,12 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
         given = dict(given)
     if isinstance(given, str):
         if given not in known:
-            hint = (
-                nearest(given, sorted(known))
-                or "; give another contrast by weights: {'A - B': {'A': 1, 'B': -1}}"
+            row = {arm: (1, -1)[i] for i, arm in enumerate(arms[:2])}
+            hint = nearest(given, sorted(known)) or (
+                f"; give another contrast by weights: ``contrasts="
+                f"{ {' - '.join(row): row}!r}``"
+                if len(row) > 1
+                else ""
             )
             raise DesignError(
                 f"``contrasts``: the control {quoted(given)} is not an arm{hint}"

@@ -148,9 +148,10 @@ def weights_as_given(
             if is_empty
             else f"is {type(contrasts).__name__}, not a mapping or text"
         )
+        row = _difference(known)
         raise ContrastError(
-            f'``{argument}=`` {what}; for example ``{argument}={{"A minus B": {{"A": '
-            '1, "B": -1}}`` or "A - B"'
+            f"``{argument}=`` {what}; for example ``{argument}="
+            f"{ {' minus '.join(row): row}!r}``"
         )
     names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
@@ -169,6 +170,11 @@ def weights_as_given(
     if any(isinstance(row, str) for row in rows.values()):
         check_distinct({name: Linear(row, 0.0) for name, row in found.items()})
     return found
+
+
+def _difference(known: Sequence[str]) -> dict[str, int]:
+    """Return the difference of the last of some names and the first, as an example."""
+    return {known[-1]: 1} | {one: -1 for one in known[:1] if len(known) > 1}
 
 
 def duplicate_notes(weights: Weights) -> list[str]:
@@ -247,7 +253,7 @@ def _as_contrast_weights(
     if not isinstance(weights, Mapping):
         raise ContrastError(
             f"contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for "
-            'example {"A": 1, "B": -1}'
+            f"example {_difference(known)}"
         )
     for weighted, value in weights.items():
         if of != "task" or not matched(str(weighted), known):
@@ -315,8 +321,8 @@ def _interaction_weights(
     names = as_names(factors) or ()
     if len(names) < 2 or len(set(names)) < len(names):
         raise ContrastError(
-            f"``interaction={quoted(factors)}``: name two or more different factors, "
-            'for example ["A", "B"]'
+            f"``interaction={quoted(factors)}``: name two or more different factors"
+            f"{_two_factors(outcomes)}"
         )
     factors = list(names)
     high = [_at_high_level(outcomes, factor) for factor in factors]
@@ -343,15 +349,26 @@ def _interaction_weights(
     return {":".join(factors): weights}
 
 
-def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
-    """Return 1 for arms at the high level of a factor, 0 at its reference, -1 without a
-    level.
-    """
-    on_arm = [
+def _on_arm(outcomes: xr.Dataset) -> list[str]:
+    """Return the coordinates of arms that may be factors."""
+    return [
         str(c)
         for c in outcomes.coords
         if outcomes[c].dims == ("arm",) and c not in RESERVED
     ]
+
+
+def _two_factors(outcomes: xr.Dataset) -> str:
+    """Return the first two factors of outcomes as an example, or "" without two."""
+    factors = [one for one in _on_arm(outcomes) if len(set(outcomes[one].values)) == 2]
+    return f"; for example ``interaction={factors[:2]}``" if len(factors) > 1 else ""
+
+
+def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
+    """Return 1 for arms at the high level of a factor, 0 at its reference, -1 without a
+    level.
+    """
+    on_arm = _on_arm(outcomes)
     if not on_arm:
         raise ContrastError(
             f"``interaction``: no factor {quoted(factor)}, because the arms have no "

@@ -357,7 +357,7 @@ def check_scale_of_means(
     >>> check_scale_of_means("bpnet", None, None, True, "counts")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; give interaction=["A", "B"]
+    causalgia.errors.ContrastError: scale='bpnet' is an interaction of two factors; name the two in interaction=
     """
     if not isinstance(scale, str):
         raise ContrastError(
@@ -408,7 +408,7 @@ def check_scale_of_means(
             argument="scale",
             value=scale,
             need="is an interaction of two factors",
-            cure='give ``interaction=["A", "B"]``',
+            cure="name the two in ``interaction=``",
         )
     if not crossover:
         raise ContrastError(

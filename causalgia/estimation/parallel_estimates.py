@@ -76,7 +76,9 @@ def estimate_parallel(effects: xr.Dataset, request: Request) -> Answer:
             value="clusters",
             need="needs the ICE of a crossover",
             cure=(
-                "in a parallel trial ",
+                "leave ",
+                Setting("weights"),
+                " out; in a parallel trial ",
                 Setting("block", "parent"),
                 " weighs each parent once",
             ),

@@ -48,7 +48,8 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
     >>> check_cluster_name("parent", of_units=False)
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates; give it to cg.estimate
+    causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates; give it to
+    cg.estimate, and leave it out here
     """
     if not isinstance(cluster, str):
         raise EstimateError(
@@ -61,7 +62,7 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
             argument="cluster",
             value=cluster,
             need="groups units, and these are estimates",
-            cure="give it to ``cg.estimate``",
+            cure="give it to ``cg.estimate``, and leave it out here",
         )
 
 

@@ -130,12 +130,13 @@ def occlusion(
         as_genomic(sequences, "sequences"),
         as_string_or_motif(motif, "motif"),
     )
-    if null.n_draws > 1:
-        raise DesignError(
-            f"``sequences``: Genomic(n_draws={null.n_draws}); give "
-            f"``n_draws={null.n_draws}`` to the occlusion instead"
-        )
     n_draws = as_count(n_draws, "n_draws")
+    if null.n_draws not in (1, n_draws):
+        raise DesignError(
+            f"``sequences``: Genomic(n_draws={null.n_draws}); the draws are of the "
+            f"occlusion: give it ``n_draws={null.n_draws}``"
+        )
+    null = replace(null, n_draws=1)
     listed = (
         (fills,)
         if isinstance(fills, str)

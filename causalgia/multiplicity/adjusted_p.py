@@ -345,9 +345,9 @@ def _as_p_values(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64)
     wrong = (values < 0) | (values > 1)
     if values.ndim != 1 or np.isnan(values).all():
+        what = "no number" if np.isnan(values).all() else f"shape {values.shape}"
         raise EstimateError(
-            f"p has shape {values.shape} and {int((~np.isnan(values)).sum())} numbers; "
-            "give shape (K,)"
+            f"``p`` has {what}; give a list of p-values, ``p=[0.01, 0.2]``"
         )
     if wrong.any():
         raise EstimateError(

@@ -325,14 +325,19 @@ def _check_estimates(estimates: EstimateTable, prior: object, family: object) ->
             argument="prior",
             value=prior,
             need="is not a prior",
-            cure="give ``cg.Prior(tau_scale=0.5)``, or leave it out",
+            cure="give ``prior=cg.Prior(tau_scale=0.5)``, or leave it out",
         )
     if isinstance(family, str) and family in LAWS and family not in estimates:
         raise InferenceError(
             argument="family",
             value=family,
             need=("is a law, and ", Setting("family"), " is a coordinate on contrast"),
-            cure=("did you mean ", Setting("law", family), "?"),
+            cure=(
+                "leave ",
+                Setting("family"),
+                " out, and give ",
+                Setting("law", family),
+            ),
         )
 
 

@@ -333,7 +333,7 @@ def check_proper(n: int, center: Design, prior: Prior) -> None:
         raise InferenceError(
             f"{n} effect{'s' * (n > 1)} with a flat prior of tau give no proper "
             f"posterior: it takes {2 + lost} or more; give a prior that ends, such as "
-            "Prior(tau='half_t')"
+            "``prior=cg.Prior(tau='half_t')``"
         )
 
 

@@ -249,7 +249,7 @@ def prior_predictive(
     if np.isinf(prior.mu_sd):
         raise InferenceError(
             "a flat prior of mu cannot be drawn from; give mu_sd a number, such as "
-            "Prior(mu_sd=10)"
+            "``prior=cg.Prior(mu_sd=10)``"
         )
     key = root_key(rng)
     families = list(

@@ -607,7 +607,7 @@ def sample_slab(
     if has_flat_tau(prior):
         raise InferenceError(
             "a slab with a flat prior of tau has no posterior: it may be empty; give "
-            "one that ends, such as Prior(tau='half_t')"
+            "one that ends, such as ``prior=cg.Prior(tau='half_t')``"
         )
     split, unit = as_factors(noise), noise_unit(noise)
     assert split.loadings is not None  # for mypy: `as_factors` made them

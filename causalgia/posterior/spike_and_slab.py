@@ -114,7 +114,7 @@ def spike_and_slab(
     if has_flat_tau(prior):
         raise InferenceError(
             "a slab with a flat prior of tau has no posterior: it may be empty; give "
-            "one that ends, such as Prior(tau='half_t')"
+            "one that ends, such as ``prior=cg.Prior(tau='half_t')``"
         )
     if not (np.isfinite(weight).all() and min(weight) >= 1):
         raise InferenceError(

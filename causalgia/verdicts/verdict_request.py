@@ -174,7 +174,8 @@ def _as_error(error: Any, kind: str) -> Any:
             argument="error",
             value=error,
             need="is of tests, and this is a posterior",
-            cure=f"give the estimates: ``cg.decide(estimates, error={quoted(error)})``",
+            cure="leave ``error=`` out, or give the estimates: "
+            f"``cg.decide(estimates, error={quoted(error)})``",
         )
     if kind != "posterior" and error == "posterior":
         raise DecisionError(

@@ -683,7 +683,7 @@ def _check_oligos_known(
         other = other_library(name, side["oligo_name"])
         cure: tuple[str | Setting, ...] = (
             ("give the side table of the library that was measured",)
-            if other
+            if other or unknown.all()
             else (
                 "add its row there, or leave such rows out (",
                 Setting("drop_unknown", True),

@@ -149,14 +149,14 @@ def as_weights(weights: Any) -> tuple[float, ...]:
             argument="weights",
             value=weights,
             need=": give numbers that sum to 0",
-            cure="(-1, 1) is a difference of two arms",
+            cure="``weights=(-1, 1)`` is a difference of two arms",
         )
     if len(numbers) < 2 or not np.isclose(sum(numbers), 0) or not numbers.any():
         raise EstimateError(
             argument="weights",
             value=weights,
             need="do not sum to 0",
-            cure="(-1, 1) is a difference of two arms",
+            cure="``weights=(-1, 1)`` is a difference of two arms",
         )
     return tuple(numbers.tolist())
 

@@ -89,7 +89,7 @@ class PlannedContrast:
                 argument="alpha",
                 value=self.alpha,
                 need=("and ", Setting("q", self.q), " are two error rates of one test"),
-                cure="give one of the two",
+                cure="leave ``alpha=`` or ``q=`` out",
             )
 
     @property
@@ -116,7 +116,7 @@ def as_contrast(contrast: object) -> PlannedContrast:
         raise EstimateError(
             argument="contrast",
             need=f"is a {type(contrast).__name__}",
-            cure="give ``cg.mpra.PlannedContrast(alpha=0.05)``",
+            cure="give ``contrast=cg.mpra.PlannedContrast(alpha=0.05)``",
         )
     return contrast
 
