@@ -723,6 +723,7 @@ def _spaced() -> xr.Dataset:
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("case", CASES)
 def test_the_cure_of_an_estimate_is_applied_and_succeeds(case):
     apply, holds = CASES[case]

@@ -98,6 +98,7 @@ def test_raw_counts_are_given_as_advised():
     assert verdicts(again(counts, *reads(counts))) == []
 
 
+@pytest.mark.rotating(3)
 def test_a_replicate_is_left_out_in_the_shell_as_advised(tmp_path, monkeypatch):
     """The advice is in the words of the command, whose option is then given."""
     monkeypatch.chdir(tmp_path)

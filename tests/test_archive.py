@@ -252,6 +252,7 @@ def test_a_file_and_its_copy_damaged_are_refused(store):
         begun(store)
 
 
+@pytest.mark.rotating(3)
 def test_a_folder_in_the_place_of_a_file_is_refused_by_open_and_run_until_it_is_moved_away(
     store, finished
 ):

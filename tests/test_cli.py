@@ -214,6 +214,7 @@ def test_a_folder_in_the_place_of_a_file_is_one_line(trial, results):
     assert "the figure cannot be written" in found.stderr
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", ["$", "$1$", "\\\\frac{$x_1$", "a$^2", "日本 $"])
 def test_names_are_written_as_they_are(trial, tmp_path, name):
     trial.write_text(QUICK.replace("[arms.GATA1]", f'[arms."{name}"]'))
@@ -541,6 +542,7 @@ def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
     assert "exploratory" not in verdicts(tmp_path / "out").attrs
 
 
+@pytest.mark.rotating(3)
 def test_analyze_infers_and_keeps_draws_where_asked(trial, tmp_path):
     results = tmp_path / "many"
     trial.write_text(MANY)
@@ -557,6 +559,7 @@ def test_analyze_infers_and_keeps_draws_where_asked(trial, tmp_path):
     assert "No verdicts yet. Next: causalgia analyze" in call("show", results).stdout
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("said", "rope"),
@@ -629,6 +632,7 @@ def test_help_names_every_way():
         assert name in words
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_an_analysis_changed_after_the_outcomes_is_said(results):
     path = results / "trial.toml"
@@ -653,6 +657,7 @@ def test_an_analysis_changed_after_the_outcomes_is_said(results):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 def test_interactions_and_contrasts_go_through(trial, tmp_path):
     arms = "".join(
@@ -967,6 +972,7 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch, results):
         call("show", results)
 
 
+@pytest.mark.rotating(3)
 def test_the_program_itself_leaves_no_traceback(tmp_path):
     program = [sys.executable, "-m", "causalgia"]
     (tmp_path / "trial.toml").write_text("n_unit = 3")
@@ -991,6 +997,7 @@ def test_the_program_itself_leaves_no_traceback(tmp_path):
     assert (found.returncode, found.stderr) == (0, b"")
 
 
+@pytest.mark.rotating(3)
 def test_a_reader_that_goes_away_stops_no_figure(results):
     for command in ("show", "estimate"):
         read, write = os.pipe()
@@ -1022,6 +1029,7 @@ def test_the_program_is_declared():
     assert project["scripts"]["causalgia"] == "causalgia.cli:main"
 
 
+@pytest.mark.rotating(3)
 def test_what_was_written_is_opened(trial, results, tmp_path):
     opened = cg.open(results)
     assert opened.contents == ("outcomes",)

@@ -994,6 +994,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("asked", CURES, ids=lambda asked: " ".join(asked[1:])[:80])
 def test_cures_are_in_the_words_of_the_command_line(folder, tmp_path, asked):
     places = {name: folder / name for name in ("LIB", "virtual", "measured")} | {

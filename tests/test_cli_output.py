@@ -54,6 +54,7 @@ def test_analyze_writes_its_effects_and_its_answer_for_the_shell(analyzed):
     assert "notes: causalgia show --notes." in answer
 
 
+@pytest.mark.rotating(3)
 def test_every_column_of_tidy_on_request(results):
     call("analyze", results, "--all-columns")
     found, tidy = table(results / "effects.tsv"), cg.tidy(cg.open(results).decisions)
@@ -61,6 +62,7 @@ def test_every_column_of_tidy_on_request(results):
     assert set(found) == {*tidy, *EFFECT_COLUMNS}
 
 
+@pytest.mark.rotating(3)
 def test_estimates_have_a_table_until_there_are_verdicts(results):
     call("estimate", results)
     assert table(results / "effects.tsv")["verdict"].isna().all()
@@ -70,6 +72,7 @@ def test_estimates_have_a_table_until_there_are_verdicts(results):
     assert (results / "effects.tsv").read_bytes() == before
 
 
+@pytest.mark.rotating(3)
 def test_an_answer_of_an_experiment_is_written_for_the_shell(tmp_path):
     call("init", "--experiment", "flanks", tmp_path / "flanks.toml")
     said = call("run", tmp_path / "flanks.toml", "--out", tmp_path / "out").stdout
@@ -115,6 +118,7 @@ def document(*args, code=0):
     return json.loads(found)
 
 
+@pytest.mark.rotating(3)
 def test_json_has_the_text_the_numbers_and_the_files(results):
     said = call("analyze", results).stdout
     found = document("analyze", results)
@@ -172,6 +176,7 @@ def test_every_command_can_print_json_and_be_quiet(path):
     assert {"--json", "--quiet", "-q"} <= options
 
 
+@pytest.mark.rotating(3)
 def test_a_quiet_command_prints_nothing_and_writes_the_same(results):
     said = call("analyze", results, "-q")
     assert (said.stdout, said.stderr) == ("", "")
@@ -216,6 +221,7 @@ def test_what_a_shell_completes():
     assert {"--install-completion", "--show-completion"} <= options
 
 
+@pytest.mark.rotating(3)
 def test_a_page_of_other_results_is_moved_to_the_first_free_name(results):
     call("analyze", results)
     call("report", results)
@@ -241,6 +247,7 @@ def test_no_line_is_broken_in_a_pipe(capsys):
     assert any(line.startswith(NAME.strip()) for line in said.splitlines())
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("command", "code"),

@@ -46,6 +46,7 @@ def page(folder):
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
+@pytest.mark.rotating(3)
 def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     assert call("report", folder).stdout == f"Wrote {folder / 'report.html'}\n"
     assert "No effect has been estimated yet" in page(folder).text()
@@ -286,6 +287,7 @@ def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_
     )
 
 
+@pytest.mark.rotating(3)
 def test_checks_and_pages_of_a_trial_do_not_outlive_it(tmp_path):
     """After a run of another seed with --force the page reported the checks of the
     former trial as this one's.

@@ -38,6 +38,7 @@ def given(tmp_path):
     return network, peaks
 
 
+@pytest.mark.rotating(3)
 def test_words_pairs_and_sites_are_written(given, tmp_path):
     network, peaks = given
     out = tmp_path / "motifs"

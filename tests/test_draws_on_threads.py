@@ -92,6 +92,7 @@ def test_a_background_does_not_depend_on_cores_or_batches(name, monkeypatch):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", RANDOM)
 def test_what_an_intervention_draws_does_not_depend_on_cores_or_batches(
     name, monkeypatch

@@ -209,6 +209,7 @@ def test_the_order_of_units_changes_nothing(order: list[int]) -> None:
     same(estimate(effects), estimate(effects.isel(unit=order)))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @given(st.permutations(range(60)), st.sampled_from(["plain", "lin", "block"]))
 def test_the_order_of_units_changes_nothing_in_a_parallel_trial(
@@ -1196,6 +1197,7 @@ def test_a_negative_component_of_units_is_cut_off() -> None:
 # doors
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("size", "shift"),

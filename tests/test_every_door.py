@@ -71,6 +71,7 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("verb", LEVELS)
 def test_every_verb_takes_the_same_levels(verb: str) -> None:
     _takes("ci_prob", *FORMS["ci_prob"], LEVELS[verb])
@@ -137,6 +138,7 @@ def test_every_verb_takes_the_same_weights(verb: str) -> None:
     _takes("weights", ["units", np.str_("units")], FORMS["weights"][1], WEIGHTS[verb])
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("verb", CLUSTERS)
 def test_every_verb_takes_the_same_clusters(verb: str) -> None:
     taken = ["auto", "none", "batch", np.str_("batch")]
@@ -175,6 +177,7 @@ REFUSED += [{-0.3, 0.3}, (False, True), [], object(), 1j, "", " ", "=", ";", ","
 REFUSED += ["0.3,-0.3", "0.1,0.2,0.3", "K562=-1,1", "K562=wide;HepG2=-1,1", "nan,1"]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("verb", REGIONS)
 def test_every_verb_takes_the_same_regions(verb: str) -> None:
     for region in TAKEN:
@@ -265,6 +268,7 @@ LISTS += [pd.Index(LISTS[0]), pd.Series(LISTS[0]), DECISIONS["task"]]
 LISTS += [dict.fromkeys(LISTS[0]).keys(), np.array(LISTS[0], dtype=object)]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("verb", NAMES)
 def test_every_verb_takes_the_same_lists_of_names(verb: str) -> None:
     for names in LISTS:

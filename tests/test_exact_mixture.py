@@ -349,6 +349,7 @@ DEGENERATE = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("case", DEGENERATE)
 @pytest.mark.parametrize("build", ["zero", "estimate", "spike_and_slab"])
 def test_degenerate_input_is_answered(case: str, build: str) -> None:
@@ -379,6 +380,7 @@ def test_an_outlier_is_left_alone() -> None:
     assert answer.shrinkage[-1] < 1e-3
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
 @pytest.mark.parametrize("build", [mixture, spike_and_slab])
@@ -587,6 +589,7 @@ def test_normal_family_agrees_when_the_truth_is_normal() -> None:
     assert np.sqrt(np.mean((mine.mean - other.mean) ** 2)) < 0.05
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("loading", [0.3, 1.0, 2.0])
 def test_one_effect_does_not_tell_a_shared_error_from_its_own(loading: float) -> None:
     """The noise of one estimate is one number: evidence, moments and rates do not

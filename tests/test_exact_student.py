@@ -80,6 +80,7 @@ def test_there_are_at_least_24_nodes_and_they_reach_the_outliers() -> None:
     assert far.weight.sum() == pytest.approx(1)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_hyperparameters_at_10_000_with_outliers() -> None:
     """tau is seen to 1 %: rows a little wrong add up to many posterior sd here, and
@@ -220,6 +221,7 @@ def hyper_by_grid(effect: Array, se: float, prior: Prior) -> tuple[float, float,
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("effect", "se", "prior"),
@@ -366,6 +368,7 @@ def is_finite(answer: Exact) -> None:
     assert (answer.lfdr == 0).all()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("case", DEGENERATE)
 @pytest.mark.parametrize(
     "prior",
@@ -376,6 +379,7 @@ def test_degenerate_input_is_answered(case: str, prior: Prior) -> None:
     is_finite(student(effect, Noise(se**2), prior))
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
 @pytest.mark.parametrize("n", [10, 60])

@@ -140,6 +140,7 @@ def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
 # --- number ---------------------------------------------------------------------------
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", COUNTING)
 def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(
     name,
@@ -158,6 +159,7 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
     assert level.sel(arm="3 copies") > 1
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
     said = placed(name).sentences[0]
@@ -168,6 +170,7 @@ def test_where_the_counted_sites_are_does_not_matter(name):
 # --- place ----------------------------------------------------------------------------
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", LOCALIZATION)
 def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
     low, high = truth()["grammars"]["localization"]["centre"]
@@ -321,6 +324,7 @@ def test_a_bias_of_composition_that_was_not_there_is_not_found():
         assert verdict(answer, "motif") == "increases"
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", NOTHING)
 def test_nothing_is_found_in_networks_that_learned_nothing(name):
     known = truth()["networks"][name]

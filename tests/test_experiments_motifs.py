@@ -921,6 +921,7 @@ ALL = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", ALL)
 def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 120})

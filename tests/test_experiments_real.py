@@ -61,6 +61,7 @@ def shuffles(shared):
     )
 
 
+@pytest.mark.rotating(3)
 def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
     network = load(shared, "deepstarr")
     for word, motif in ((AP1, "AP-1"), (GATA, "GATA"), (DREF, "Dref")):

@@ -126,6 +126,7 @@ def check_texts(axes):
             assert not a.padded(-1).overlaps(b.padded(-1)), (a, b)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", ROOM)
 def test_a_picture_says_what_it_is_of_and_looks_as_it_did(name):
     with rc_context(DEFAULT):
@@ -203,6 +204,7 @@ def test_a_null_shift_has_the_numbers_of_the_checks():
         )
 
 
+@pytest.mark.rotating(3)
 def test_the_band_of_ranks_holds_all_uniform_ones_as_often_as_it_says():
     at = np.arange(1, 100) / 100
     low, high = simultaneous_limits(400, at, 0.95)

@@ -298,6 +298,7 @@ def len_of(x):
     return n
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.filterwarnings(
     "ignore:Using padding='same' with even kernel lengths:UserWarning"
 )
@@ -434,6 +435,7 @@ def random_network(rng, length):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("seed", range(25))
 def test_random_towers_and_spans(seed):
     torch.manual_seed(seed)
@@ -1284,6 +1286,7 @@ def test_a_parameter_of_the_networks_own_is_a_constant():
     assert "in full from" not in predictor.incremental_report()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.real
 @pytest.mark.skipif(
     not SHARED.exists(), reason="the real networks are not beside the repository"

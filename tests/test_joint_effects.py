@@ -64,6 +64,7 @@ TRUTHS = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(("truth", "said"), TRUTHS.items(), ids=str)
 def test_a_pair_is_named_by_the_signs_of_its_parts(truth, said):
     answer = pair(network(*truth))

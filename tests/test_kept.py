@@ -185,6 +185,7 @@ def kept(
     return cg.run(design, predictor, rng=3, progress=False, keep=keep, store=store)  # type: ignore[arg-type]
 
 
+@pytest.mark.rotating(3)
 def test_effects_are_those_of_contrast_bit_for_bit(case, tmp_path):
     design, predictor, scale = case
     whole = held(design, predictor, scale)
@@ -195,6 +196,7 @@ def test_effects_are_those_of_contrast_bit_for_bit(case, tmp_path):
     xr.testing.assert_identical(cg.open(tmp_path / "trial.zarr").load(), whole)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_moments_are_estimated_as_effects_are(case, tmp_path):
     design, predictor, scale = case

@@ -134,6 +134,7 @@ def test_the_table_has_every_extra_and_each_case_is_in_it():
     assert {call for _, call in rows_of_the_page()} == set(CASES)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 @pytest.mark.parametrize(("extra", "call"), rows_of_the_page())
 def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(
@@ -161,6 +162,7 @@ def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(
     assert re.search(rf"in a clone: pip install '\.\[(\w+,)*{extra}\]'", lines[0])
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", ["h5py", "h5netcdf"])
 def test_without_hdf5_a_file_of_results_says_so(tmp_path, name):
     code = f"{START}{AFTER}"

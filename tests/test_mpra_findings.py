@@ -461,6 +461,7 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
     assert "check which barcodes and samples their columns are of" in told(found)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     "settings",
     [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}],

@@ -618,6 +618,7 @@ class TestPublicTables:
         fits = [cg.mpra.fit(one, control="A") for one in (sums, plain)]
         np.testing.assert_array_equal(fits[0]["se"], fits[1]["se"])
 
+    @pytest.mark.rotating(3)
     def test_of_a_plasmid_pool_as_published(self, shared):
         folder = shared / "data" / "mpra" / "crx_rho_library1"
         labels = pd.read_csv(folder / "barcode_counts.tsv.gz", sep="\t")["label"]

@@ -105,6 +105,7 @@ def test_a_file_whose_checksum_is_cut_is_damaged(ours, lost):
         store.load(ours, "outcomes")
 
 
+@pytest.mark.rotating(3)
 def test_a_file_that_another_program_edits_is_foreign(ours):
     with h5py.File(ours, "r+") as file:
         file.attrs["scale"] = "other"
@@ -113,10 +114,12 @@ def test_a_file_that_another_program_edits_is_foreign(ours):
     assert b"causalgia blake2b" not in data[-store.SEAL :]
 
 
+@pytest.mark.rotating(3)
 def test_a_foreign_file_is_read(foreign):
     assert store.load(foreign, "outcomes").identical(outcomes())
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.usefixtures("no_hdf5")
 @pytest.mark.parametrize(
     "data",
@@ -129,6 +132,7 @@ def test_a_foreign_file_that_is_none_is_found_in_the_child(tmp_path, data):
         store.load(path, "outcomes")
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.usefixtures("no_hdf5")
 def test_a_file_that_keeps_hdf5_busy_for_ever_is_given_up(tmp_path, monkeypatch):
@@ -183,6 +187,7 @@ REACHING = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("sealed", [False, True], ids=["foreign", "under a checksum"])
 @pytest.mark.parametrize("change", REACHING)
 def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sealed):

@@ -228,6 +228,7 @@ def test_units_that_networks_answer_differently_do_not_count_twice(J, most):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("J", [2, 3, 4])
 @pytest.mark.parametrize("between", [0.0, 0.1, 0.6])
 def test_it_covers_the_next_network_over_the_population(J, between):

@@ -25,6 +25,7 @@ def one_stratum(m, k):
     return Strata(np.zeros(k, np.int64), (np.arange(m),), ((),))
 
 
+@pytest.mark.rotating(3)
 def test_the_probability_is_averaged_over_the_posterior_of_shape_and_scale():
     """Against scipy's density and survival function, summed over the same grid."""
     null = np.sort(np.random.default_rng(0).exponential(size=10_000) ** 1.5)
@@ -58,6 +59,7 @@ def test_anderson_and_darling_s_statistic_is_that_of_scipy():
     assert anderson_darling(x / x.mean()) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.rotating(3)
 def test_a_law_that_holds_is_refused_in_one_of_twenty():
     rng = np.random.default_rng(1)
     refused = [

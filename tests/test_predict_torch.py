@@ -365,6 +365,7 @@ def test_a_network_may_ask_a_predictor_of_itself():
     )
 
 
+@pytest.mark.rotating(3)
 def test_networks_are_forgotten_with_their_locks():
     net = Count()
     cg.TorchPredictor(net, device="cpu").predict(TOKENS)
@@ -687,6 +688,7 @@ print(cg.TorchPredictor(Net(), reduce=lambda y: y * 2).fingerprint)
 """
 
 
+@pytest.mark.rotating(3)
 def test_fingerprint_is_the_same_in_every_process(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(_SCRIPT)

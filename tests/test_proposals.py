@@ -1308,6 +1308,7 @@ def test_the_answer_says_where_pairs_were_tested():
     assert any(one.endswith(says) for one in found.notes)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     ("curves", "reads"),
     [(np.exp, "synergistic"), (np.tanh, "saturating"), (np.positive, "")],

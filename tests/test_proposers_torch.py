@@ -122,6 +122,7 @@ def test_filters_of_each_member_are_proposed():
     assert any("CGGAA" in word for word in words)
 
 
+@pytest.mark.rotating(3)
 def test_words_that_several_methods_propose_are_one_and_say_so():
     rows, network = planted(60, WORD), predictor(nn.ReLU())
     alone = {
@@ -192,6 +193,7 @@ def test_the_null_share_is_of_null_maps():
         )
 
 
+@pytest.mark.rotating(3)
 def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
     found = cg.discover(predictor(nn.ReLU()), planted(80, WORD), n_units=60, rng=0)
     first = found.confirmed.iloc[0]

@@ -65,6 +65,7 @@ def test_a_plan_says_the_question_of_an_experiment(tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 def test_from_a_plan_to_a_reproduction(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     assert str(own) not in lock.read_text()
@@ -79,6 +80,7 @@ def test_from_a_plan_to_a_reproduction(own):
     assert "exploratory" not in call("show", out).output.lower()
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("stored", [(), ("--store", "--keep", "effects")])
 def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_protocol_is(
     own, stored
@@ -145,6 +147,7 @@ def test_a_sealed_lock_verifies_where_its_files_are_not(own, tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_trial_file_that_deviates_is_run_and_labeled(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     (own / "trial.toml").write_text(
@@ -221,6 +224,7 @@ def test_a_trial_file_that_was_changed_after_the_run_is_found(own, old, new, nam
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_locked_trial_on_disk_is_resumed_and_verified(own, monkeypatch):
     lock, out, memory = own / "locks" / "lock.toml", own / "results", own / "memory"
     times = iter(

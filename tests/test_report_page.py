@@ -528,6 +528,7 @@ def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     assert page.all("svg", role="img")[0]["aria-label"].startswith(answer.question)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     "kind", ["outcomes", "concordance", "counts", "quality", "library"]
 )
@@ -893,6 +894,7 @@ class TestInABrowser:
             == "none"
         )
 
+    @pytest.mark.rotating(3)
     @pytest.mark.parametrize("name", list(PAGES))
     def test_one_screen_has_question_answer_and_figure(self, name, browser, page_of):
         """Today's finding lay below the first screen."""
@@ -1009,6 +1011,7 @@ def test_numbers_that_no_estimate_has_are_not_printed(tmp_path, name, value, sai
             use(changed)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("value", ["x", 2, 0.0, float("nan")])
 def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
     estimates = cg.estimate(cg.contrast(trial(), control="untreated"))

@@ -143,6 +143,7 @@ def test_the_set_is_the_published_one(word: str) -> None:
     assert len(same_counts(word, 2)) == PUBLISHED[word]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize(("word", "k"), ENUMERATED)
 def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
@@ -153,6 +154,7 @@ def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "k"), [(w, k) for w, k in ENUMERATED if k == 2 and len(w) > 2]
@@ -173,6 +175,7 @@ def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("word", [w for w, k in ENUMERATED if k == 2])
 def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
@@ -190,6 +193,7 @@ def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 def test_all_last_exit_trees_have_their_share() -> None:
     """Four hubs with unequal exits: all 16 tree shapes occur, against the enumerated
@@ -399,6 +403,7 @@ def test_the_parents_are_left_alone() -> None:
     np.testing.assert_array_equal(tokens, before)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize("k", [2, 3])
 def test_seqpro_draws_from_the_same_distribution(k: int) -> None:

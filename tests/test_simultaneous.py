@@ -222,6 +222,7 @@ def test_bootstrap_bands_of_arms_with_one_control() -> None:
 # ---- the verb
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
 def test_the_band_is_estimates_with_wider_limits(method: str) -> None:
     effects = effects_of(NULL)
@@ -438,6 +439,7 @@ def test_joint_tests_of_ratios_ask_about_1(method: Any) -> None:
     np.testing.assert_allclose(found["p_adjusted"], same["p_adjusted"], atol=1e-9)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
 def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(

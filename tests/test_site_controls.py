@@ -342,6 +342,7 @@ TWO = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", TWO)
 def test_sites_of_which_one_is_enough_are_so_where_the_sequence_had_one(name):
     """Either site makes 1, together 1: the interaction is -1. In sequences that have the

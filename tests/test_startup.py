@@ -126,6 +126,7 @@ def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
     assert not {f"causalgia.{room}" for room in rooms} & loaded
 
 
+@pytest.mark.rotating(3)
 def test_show_of_an_analyzed_trial_loads_nothing_that_computes_either(analyzed):
     loaded = loaded_by(analyzed, "show", "results")
     assert (
@@ -148,6 +149,7 @@ def test_show_of_an_analyzed_trial_loads_nothing_that_computes_either(analyzed):
     )
 
 
+@pytest.mark.rotating(3)
 def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(folder):
     loaded = loaded_by(folder, "analyze", "results")
     assert not {"statsmodels", "scipy.stats", "torch", "zarr", "pymc", "arviz"} & loaded
@@ -162,6 +164,7 @@ def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(f
     )
 
 
+@pytest.mark.rotating(3)
 def test_analyze_by_tests_loads_no_posterior(folder):
     loaded = loaded_by(folder, "analyze", "results")
     assert (
@@ -175,12 +178,14 @@ def test_analyze_by_tests_loads_no_posterior(folder):
     )
 
 
+@pytest.mark.rotating(3)
 def test_analyze_of_results_in_memory_loads_no_cluster(folder):
     assert not {"distributed", "zarr", "causalgia.workers.clusters"} & loaded_by(
         folder, "analyze", "results"
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_command_does_not_look_through_what_it_loaded_for_garbage(analyzed):
     code = (
         "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count(), "
@@ -196,6 +201,7 @@ def test_a_command_does_not_look_through_what_it_loaded_for_garbage(analyzed):
     assert walks == 0
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("trial", ["trial.toml", "shuffled.toml"])
 def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(
     folder, trial
@@ -224,6 +230,7 @@ def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(
     )
 
 
+@pytest.mark.rotating(3)
 def test_a_module_of_kernels_loads_no_numba():
     code = (
         "import sys, causalgia.sequences.dinucleotide_shuffle, "

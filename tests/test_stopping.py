@@ -120,6 +120,7 @@ def draws(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.nda
     return rng.standard_normal(shape)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("kind", ["normal", "exponential", "lognormal", "rare"])
 def test_decided_raises_no_more_false_alarms_than_nominal(kind):
     """An effect of 0, of which the direction alone is asked, up to 4,000 clusters;
@@ -584,6 +585,7 @@ def test_the_how_to_has_the_figures_of_the_validation_page():
 # the trial
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     "until",
     [

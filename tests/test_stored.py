@@ -133,6 +133,7 @@ CASES = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("case", CASES)
 def test_a_stored_trial_is_the_one_in_memory(case, tmp_path):
     made, predictor = CASES[case]
@@ -150,6 +151,7 @@ def test_any_reader_of_zarr_opens_it(tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError, MemoryError])
 @pytest.mark.parametrize("last", [107, 157, 227])  # 59 of which are of source sequences
 def test_what_was_answered_is_kept_when_a_trial_stops(last, stop, tmp_path):

@@ -229,6 +229,7 @@ def test_a_client_of_threads_asks_one_at_a_time() -> None:
         require_same(list(through(threads, begun)), begun)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.torch
 def test_a_trained_network_answers_the_same_bits(client: Any) -> None:
     from causalgia.zoo import load

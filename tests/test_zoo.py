@@ -576,6 +576,7 @@ def backgrounds(length: int, *, rna_like: bool) -> list[str]:
     ]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.once
 @pytest.mark.parametrize("null", ["uniform", "profile", "markov"])
 @pytest.mark.parametrize(

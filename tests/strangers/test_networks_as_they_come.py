@@ -121,6 +121,7 @@ ASKS: dict[str, Callable[[Any], object]] = {
 }
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_any_network_runs_or_is_refused_by_name(kind):
