@@ -393,6 +393,4 @@ def test_the_line_holds_whether_or_not_the_function_takes_the_weights(
     load_predictor(
         f"{file}:load", weights=weights, tasks=["a"], scale="x", announce=said.append
     )
-    assert said == [
-        f"predictor: importing {file} and calling load; weights: {weights}"
-    ]
+    assert said == [f"predictor: importing {file} and calling load; weights: {weights}"]
