@@ -313,7 +313,9 @@ if not real:
             "log2": np.column_stack([nature, np.zeros(400)]).ravel(),
         }
     )
-    crx = cg.mpra.simulate(of_enhancers, n_barcodes=3, n_replicates=3, rng=6)
+    crx = cg.mpra.simulate(of_enhancers, n_barcodes=10, n_replicates=3, rng=6)
+    in_all = (crx["dna"] > 0).all("replicate") & crx["rna_observed"].all("replicate")
+    crx = crx.isel(barcode=np.flatnonzero(in_all))
     effects = cg.mpra.fit(crx, control="MUT-allCrxSites", arm_names=["WT"])
     print(cg.report(cg.mpra.average(effects, by=None)))
 
