@@ -1091,6 +1091,19 @@ def has(dataset: object) -> _Presence:
     return _Presence(getattr(dataset, "attrs", dataset))
 
 
+def of_sequences(dataset: object) -> bool:
+    """Return whether results are known to be of sequences: predicted for draws of a null
+    model, or measured on oligos. Units of a table of one's own may be anything.
+
+    Examples
+    --------
+    >>> of_sequences({"null_kind": "uniform"}), of_sequences({"scale": "mmHg"})
+    (True, False)
+    """
+    here = has(dataset)
+    return any((here.predictor_fingerprint, here.null, here.null_kind, here.effect_on))
+
+
 def attributes(**values: Any) -> dict[str, Any]:
     """Return a table of attributes, for ``attrs=`` or ``assign_attrs``.
 

@@ -298,7 +298,9 @@ def test_what_is_confounded_is_said() -> None:
     np.testing.assert_allclose(
         alone["variance"][0, :, 0], ice[:, :, 0].var(axis=0, ddof=1)
     )
-    assert "one predictor" in alone.attrs["not_identified"]
+    assert "one predictor" not in alone.attrs["not_identified"]  # a table has none
+    predicted = effects_of(ice).assign_attrs(null_kind="uniform")
+    assert "one predictor" in variance_components(predicted).attrs["not_identified"]
     shared = variance_components(effects_of(ice, parent=("unit", np.arange(60) // 3)))
     assert list(shared["component"].values) == ["parent", "background + residual"]
     one = variance_components(effects_of(ice, parent=("unit", np.zeros(60, dtype=int))))

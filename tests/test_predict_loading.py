@@ -367,3 +367,30 @@ def test_an_edit_of_the_same_size_in_the_same_second_is_seen(tmp_path):
             ).predict(TOKENS)[:, 0]
         )
     np.testing.assert_allclose(found, [(letter == TOKENS).mean(1) for letter in (0, 1)])
+
+
+@pytest.mark.parametrize("arguments", ["path", ""])
+def test_the_line_holds_whether_or_not_the_function_takes_the_weights(
+    tmp_path, arguments
+):
+    pytest.importorskip("torch")
+    file = write(
+        tmp_path / "net.py",
+        f"""
+        import torch
+        def load({arguments}):
+            net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8, 1))
+            {"net.load_state_dict(torch.load(path))" if arguments else ""}
+            return net
+        """,
+    )
+    import torch
+
+    weights = tmp_path / "net.pt"
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(8, 1))
+    torch.save(net.state_dict(), weights)
+    said = []
+    load_predictor(
+        f"{file}:load", weights=weights, tasks=["a"], scale="x", announce=said.append
+    )
+    assert said == [f"predictor: importing {file} and calling load; weights: {weights}"]

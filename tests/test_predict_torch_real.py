@@ -96,8 +96,9 @@ def test_what_is_said_on_loading(capsys):
     folder = MODELS / "gabpa_chip"
     load_predictor(f"{folder / 'arch.py'}:load", weights=folder / "model.safetensors")
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(
-        f"predictor: importing {folder / 'arch.py'} and calling load("
+    assert said[0] == (
+        f"predictor: importing {folder / 'arch.py'} and calling load; weights: "
+        f"{folder / 'model.safetensors'}"
     )
     assert said[1:] == [
         "predictor: tasks gabpa_logit (TASKS of arch.py)",

@@ -348,3 +348,36 @@ def test_an_experiment_verifies_after_its_run(name, tmp_path):
         "As locked: outcomes, estimates, decisions"
         in call("verify", out, "--protocol", lock).output
     )
+
+
+def test_an_edited_table_beside_the_verdicts_is_found(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", "--protocol", lock, "--out", out)
+    call("analyze", out)
+    table = out / "effects.tsv"
+    written = table.read_text()
+    name, task, estimate = written.splitlines()[1].split("\t")[:3]
+    table.write_text(written.replace(estimate, str(float(estimate) + 0.5), 1))
+    text = call("verify", out, "--protocol", lock, code=1).output
+    assert f"effects.tsv: estimate of {name}, {task}: locked {estimate}" in text
+    table.write_text("\n".join(written.splitlines()[:-1]) + "\n")
+    text = call("verify", out, "--protocol", lock, code=1).output
+    assert "effects.tsv: rows" in text
+    table.write_text(written)
+    assert "As locked" in call("verify", out, "--protocol", lock).output
+
+
+def test_of_many_deviations_the_first_are_printed():
+    from causalgia.protocol import Deviation
+    from causalgia.protocol._verify import Verification
+
+    protocol = type("Lock", (), {"sha256": "0" * 64, "locked": "then"})()
+    rows = tuple(
+        Deviation(where="trial.toml", what=f"arm {i}", there="a", here="b")
+        for i in range(43)
+    )
+    text = str(Verification(protocol=protocol, compared=("outcomes",), deviations=rows))
+    assert text.startswith("43 deviations in outcomes")
+    assert "arm 19" in text
+    assert "arm 20:" not in text
+    assert "and 23 more" in text

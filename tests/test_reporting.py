@@ -631,7 +631,7 @@ def test_every_decision_has_a_sentence():
         rope=(-0.2, 0.2),
     )
     text = report(many, sentences=True)
-    assert all(f", m{i}, over" in text for i in range(30))
+    assert all(f", m{i}: " in text for i in range(30))
     assert "would be needed" not in text
 
 

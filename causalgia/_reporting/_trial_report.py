@@ -319,8 +319,11 @@ def quote_if_spaced(name: str) -> str:
 
 def population_text(estimates: xr.Dataset) -> str:
     """Return the population of the average effects as a clause: ", over uniform random
-    sequences of 200 bp".
+    sequences of 200 bp"; empty for effects as given, of which none is known.
     """
+    here = has(estimates)
+    if not (here.null or here.target or "n_units" in estimates):
+        return ""
     null, units = _null_model_text(estimates), "units"
     draws = null
     if about(estimates, None).null_kind == "genomic":

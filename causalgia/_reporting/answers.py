@@ -68,7 +68,7 @@ from causalgia._reporting.verdict_sentences import (
     usual_range_note,
     verdict_cautions,
 )
-from causalgia.attributes import about, has
+from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS, requested_parts
 from causalgia.effect_table import has_gaps, select_tasks, tasks_in_table
@@ -95,7 +95,7 @@ _NOT_BESIDE = ("contrast", "task", "n", "ACE")
 _ONE_PARENT_EACH = ("shuffle", "dinucleotide_shuffle", "klet_shuffle", "genomic")
 _ASSIGNED = {
     "crossover": "every arm on each",
-    "parallel": "each arm on sequences of its own",
+    "parallel": "each arm on {units} of its own",
 }
 
 
@@ -728,6 +728,7 @@ def _setting(effects: xr.Dataset) -> str:
     where = _population(effects)
     assigned = str(about(attrs, None).assignment or "")
     assigned = _ASSIGNED.get(assigned, "" if has_gaps(effects) else assigned)
+    assigned = assigned.format(units="sequences" if of_sequences(attrs) else "units")
     parts = [part for part in (compared, on_tasks, where, assigned) if part]
     if not parts:
         return ""

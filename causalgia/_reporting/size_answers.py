@@ -16,7 +16,7 @@ from causalgia.errors import OutcomesError
 
 _HEADING_OF_VARIABLE = {
     "n_units": "units",
-    "n_clusters": "source sequences",
+    "n_clusters": "clusters",
     "half_width": "half width",
     "assurance": "probability",
     "power": "power",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -44,11 +44,13 @@ from causalgia.errors import (
     ProtocolError,
     shell_word,
 )
+from causalgia.inputs import read_text
 from causalgia.results_folder import (
     DECISIONS,
     ESTIMATES,
     REFUTATION,
     SPEC,
+    TABLE,
     load_outcomes,
 )
 
@@ -293,8 +295,9 @@ def verify_results(
     """Compare the results in a folder with their lock, and name every deviation; the
     exit code is then 1.
 
-    Estimates and verdicts are computed again from the outcomes, so that edited numbers
-    are found.
+    Estimates and verdicts are computed again from the outcomes, and effects.tsv is
+    compared with them, so that edited numbers are found. answer.txt, figures and pages
+    are not compared: causalgia show and report make them anew.
 
     Example:   causalgia verify results --protocol lock.toml
     """
@@ -303,6 +306,8 @@ def verify_results(
     from causalgia.protocol import Protocol, verify
 
     locked = Protocol.read(protocol)
+    if folder.is_file():
+        load_outcomes(folder)  # names the folder that it lies in
     if not folder.is_dir():
         raise OutcomesError(
             f"{folder} is not a folder; make it with: causalgia run --protocol "
@@ -310,7 +315,8 @@ def verify_results(
         )
     found = verify(locked, folder)
     of_file, note = _trial_file_deviations(locked, folder)
-    found = replace(found, deviations=(*found.deviations, *of_file))
+    of_table = _table_deviations(folder)
+    found = replace(found, deviations=(*found.deviations, *of_file, *of_table))
     record(ok=lambda: found.ok)
     echo(str(found))
     if note:
@@ -440,6 +446,67 @@ def _trial_file_deviations(
             f"{SPEC} cannot be read here and was not compared: {in_shell(error)}",
         )
     return locked.differences(here, where=SPEC), ""
+
+
+def _table_deviations(folder: Path) -> list[Deviation]:
+    """Return the first cell of the table in a folder, in each of its columns, that is
+    not that of the estimates or decisions beside it.
+    """
+    from io import StringIO
+
+    import numpy as np
+    import pandas as pd
+
+    from causalgia import store
+    from causalgia.cli.tables import effects_text
+    from causalgia.effect_table import has_positions
+    from causalgia.protocol import Deviation
+
+    name = DECISIONS if (folder / DECISIONS).is_file() else ESTIMATES
+    if not (folder / TABLE).is_file() or not (folder / name).is_file():
+        return []
+    kind: Literal["decisions", "estimates"] = (
+        "decisions" if name == DECISIONS else "estimates"
+    )
+    effects = store.load(folder / name, kind)
+    if has_positions(effects):
+        return []
+    again = pd.read_csv(
+        StringIO(effects_text(effects, all_columns=True)), sep="\t", quotechar='"'
+    )
+    try:
+        here = pd.read_csv(StringIO(read_text(folder / TABLE, OutcomesError)), sep="\t")
+    except ValueError as error:  # of pandas: no columns, ragged lines
+        return [
+            Deviation(
+                where=TABLE, what="table", there=f"that of {name}", here=str(error)
+            )
+        ]
+    if len(here) != len(again):
+        rows = (f"{len(again):,} of {name}", f"{len(here):,}")
+        return [Deviation(where=TABLE, what="rows", there=rows[0], here=rows[1])]
+    found = []
+    for column in (column for column in again if column in here):
+        one, other = here[column], again[column]
+        if all(map(pd.api.types.is_numeric_dtype, (one, other))):
+            differ = ~np.isclose(one, other, rtol=1e-9, atol=0, equal_nan=True)
+        else:
+            differ = (one.astype(str) != other.astype(str)).to_numpy()
+        if differ.any():
+            row, n = int(differ.argmax()), int(differ.sum())
+            place = ", ".join(
+                str(again[label][row]) for label in ("term", "task") if label in again
+            )
+            found.append(
+                Deviation(
+                    where=TABLE,
+                    what=f"{column} of {place}"
+                    + (f" and {n - 1:,} more" if n > 1 else ""),
+                    there=f"{other[row]} in {name}",
+                    here=str(one[row]),
+                )
+            )
+    return found
 
 
 def refute_trial(

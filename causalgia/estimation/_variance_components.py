@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from causalgia.attributes import attributes
+from causalgia.attributes import attributes, of_sequences
 from causalgia.effects import contrast
 from causalgia.errors import (
     EstimateError,
@@ -37,6 +37,12 @@ _REMEDY = {
     "predictor": "train more predictors",
     "instance": "add instances of the motif",
 }
+_REMEDY_OF_TABLE = _REMEDY | {
+    "background": "measure more units",
+    "parent": "add parents (more units of the same ones do not help)",
+    "predictor": "add models",
+}
+"""For a table of one's own, whose units need not be sequences."""
 
 
 def variance_components(
@@ -107,6 +113,7 @@ def variance_components(
     >>> effects = xr.Dataset(
     ...     {"ice": (("unit", "contrast", "task", "model"), ice)},
     ...     coords={"contrast": ["GATA1"], "task": ["K562"]},
+    ...     attrs={"null_kind": "uniform"},
     ... )
     >>> components = variance_components(effects)
     >>> components["component"].values
@@ -268,7 +275,7 @@ def _components_dataset(
     )
     alone = (
         ()
-        if "predictor" in known.groups
+        if "predictor" in known.groups or not of_sequences(source)
         else ("one predictor shows no variance between predictors",)
     )
     notes = (*known.notes, *alone)
@@ -320,13 +327,15 @@ def _with_attrs(out: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
                 "information, normal theory"
             ),
             at_zero=", ".join(zero),
-            buy_next=_buy_next(out),
+            buy_next=_buy_next(
+                out, _REMEDY if of_sequences(source) else _REMEDY_OF_TABLE
+            ),
         )
     )
     return out
 
 
-def _buy_next(out: xr.Dataset) -> str:
+def _buy_next(out: xr.Dataset, remedies: Mapping[str, str]) -> str:
     median = out["in_ace"].median(("contrast", "task")).to_numpy()
     if not median.any():
         return "nothing varies: more units or predictors change nothing"
@@ -334,10 +343,10 @@ def _buy_next(out: xr.Dataset) -> str:
     mains = dict.fromkeys(
         part
         for part in name.replace(" + residual", "").split("_by_")
-        if part in _REMEDY
+        if part in remedies
     )
-    what = " or ".join(_REMEDY[part] for part in mains) or " or ".join(
-        _REMEDY[part]
+    what = " or ".join(remedies[part] for part in mains) or " or ".join(
+        remedies[part]
         for part in ("background", "predictor", "instance")
         if part in out["component"].to_numpy()
     )

@@ -27,7 +27,7 @@ from causalgia._reporting.verdict_sentences import (
     region_in_words,
     tipping_report,
 )
-from causalgia.attributes import about, has
+from causalgia.attributes import about, has, of_sequences
 from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
@@ -447,14 +447,16 @@ def _check_reportable(given: Any) -> None:
 
 
 class Item(NamedTuple):
-    """A line of the checklist: its section, what a paper reports, what produces it, and
-    how a result tells it.
+    """A line of the checklist: its section, what a paper reports, what produces it, how
+    a result tells it, and whether it is of a network, or of a trial on one, alone.
     """
 
     section: str
     what: str
     made_by: str
     found: Callable[[xr.Dataset], str]
+    of_network: bool = False
+    of_trial: bool = False
 
 
 def _attribute(name: str) -> Callable[[xr.Dataset], str]:
@@ -578,26 +580,36 @@ ITEMS = (
         "cell",
         "you",
         _author,
+        of_network=True,
     ),
     Item(
         "Design",
         "the network: architecture, training data, held-out performance",
         "you",
         _author,
+        of_network=True,
     ),
     Item(
         "Design",
         "the weights, by their fingerprint",
         "`cg.run`",
         _attribute("predictor_fingerprint"),
+        of_network=True,
     ),
     Item(
         "Design",
         "the null model of the backgrounds",
         "`cg.Design(null=)`",
         _attribute("null"),
+        of_trial=True,
     ),
-    Item("Design", "every arm, in do-notation", "`cg.Design(arms=)`", _interventions),
+    Item(
+        "Design",
+        "every arm, in do-notation",
+        "`cg.Design(arms=)`",
+        _interventions,
+        of_trial=True,
+    ),
     Item(
         "Design",
         "the control, and why it is the right one",
@@ -669,19 +681,25 @@ ITEMS = (
         "placebos: how large the effects of rearranged letters are",
         "`cg.placebos`",
         _placebo,
+        of_trial=True,
     ),
 )
 _LAST = (
-    Item("Reproduction", "versions and seed", "`cg.run`", _software),
+    Item("Reproduction", "versions and seed", "`cg.run`", _software, of_trial=True),
     Item(
         "Reproduction",
         "the design, in one file",
         "`causalgia reproduce`",
         _attribute("design_fingerprint"),
+        of_trial=True,
     ),
 )
 _REFUTE = Item(
-    "Refutation", "how the finding could have been wrong", "`cg.refute`", _author
+    "Refutation",
+    "how the finding could have been wrong",
+    "`cg.refute`",
+    _author,
+    of_trial=True,
 )
 
 
@@ -738,16 +756,16 @@ def _line(item: Item, effects: xr.Dataset | None) -> list[str]:
     made_by = item.made_by.replace("`", "")
     if effects is None:
         return [item.section, item.what, made_by]
-    measured = about(effects, None).effect_on == "measured activity"
-    if measured and ("network" in item.what or item.what.startswith("the weights")):
-        return [
-            item.section,
-            item.what,
-            "does not apply: these effects were measured",
-            made_by,
-        ]
-    found = item.found(effects) or ("say it" if item.made_by == "you" else "missing")
-    return [item.section, item.what, printable(found), made_by]
+    absent = "say it" if item.made_by == "you" else "missing"
+    what = item.what
+    if about(effects, None).effect_on == "measured activity":
+        if item.of_network:
+            absent = "does not apply: these effects were measured"
+    elif not of_sequences(effects):
+        if item.of_network or item.of_trial:
+            absent = "does not apply to a table that no network made"
+        what = what.replace("backgrounds", "units")
+    return [item.section, what, printable(item.found(effects) or absent), made_by]
 
 
 def _refuted(refutation: Any) -> list[Item]:

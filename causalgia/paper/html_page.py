@@ -38,7 +38,7 @@ from causalgia._reporting.verdict_sentences import (
     check_value,
     is_decided,
 )
-from causalgia.attributes import about, has
+from causalgia.attributes import about, has, of_sequences
 from causalgia.choices import VERDICTS
 from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
 from causalgia.errors import OutcomesError, printable, quoted, reason_of
@@ -715,8 +715,11 @@ def _checks(
         ]
     if refutations is None:
         doubts.append(
-            "No checks were given: cg.refute(outcomes, predictor, rng=0), or causalgia "
-            "refute, runs those of a claim."
+            "These effects are of a table, which does not say how units came to their "
+            "arms: they are causal where that was at random."
+            if "ace" in result and not of_sequences(result)
+            else "No checks were given: cg.refute(outcomes, predictor, rng=0), or "
+            "causalgia refute, runs those of a claim."
         )
         return {"checks": [], "lights": [], "doubts": doubts}
     if not isinstance(refutations, xr.Dataset) or not {"check", *_CHECK} <= set(

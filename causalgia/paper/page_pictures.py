@@ -16,8 +16,8 @@ import xarray as xr
 
 from causalgia import plot
 from causalgia._reporting.effect_rows import largest_tasks
-from causalgia.attributes import about
-from causalgia.effect_table import has_positions, tasks_in_table
+from causalgia.attributes import about, has
+from causalgia.effect_table import has_gaps, has_positions, tasks_in_table
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.plot.forest_plot import forest_of_tasks
@@ -281,18 +281,26 @@ def outcome_pictures(
     where they were kept.
 
     Of more than 20,000 units the first are drawn, and of more than four tasks the first
-    four, which captions say.
+    four, and of a table with gaps the units that have every arm; captions say so.
     """
     name = next((name for name in ("outcome", "ice") if name in outcomes), None)
     if name is None or has_positions(outcomes) or "model" in outcomes[name].dims:
         return []
-    tasks, n = tasks_in_table(outcomes), outcomes.sizes["unit"]
+    tasks, whole = tasks_in_table(outcomes), ""
+    if has_gaps(outcomes):
+        every = outcomes.sizes["unit"]
+        outcomes = outcomes.dropna("unit")
+        whole = f"; the {outcomes.sizes['unit']:,} of {every:,} units with every arm"
+    n = outcomes.sizes["unit"]
+    if not n:
+        return []
     outcomes = outcomes.isel(unit=slice(_UNITS_DRAWN))
     some = (
         f"; the first {_TASKS_DRAWN} of {len(tasks):,} tasks are drawn"
         if len(tasks) > _TASKS_DRAWN
         else ""
     )
+    some += whole
     some += f"; the first {_UNITS_DRAWN:,} of {n:,} units" if n > _UNITS_DRAWN else ""
     each = outcomes if name == "ice" else _units(outcomes, effects)
     of_all = int((~is_placebo(effects)).sum()) if effects is not None else 0
@@ -301,20 +309,17 @@ def outcome_pictures(
         if each is not None and of_all > _MOST_CLOUDS
         else ""
     )
+    predicted = has(outcomes).predictor_fingerprint
+    what = "Predictions" if predicted else "Outcomes"
+    unit = "sequence" if predicted else "unit"
     found = []
     for task in tasks[:_TASKS_DRAWN]:
         if name == "outcome":
-            axes = plot.boxes(outcomes, task=task)
-            found.append(
-                drawn(
-                    axes, f"Predictions of each arm over sequences; task {task}{some}."
-                )
-            )
+            caption = f"{what} of each arm over {unit}s; task {task}{some}."
+            found.append(drawn(plot.boxes(outcomes, task=task), caption))
         if each is not None:
-            axes = plot.raincloud(each, task=task)
-            found.append(
-                drawn(axes, f"Effect on each sequence (ICE); task {task}{some}{few}.")
-            )
+            caption = f"Effect on each {unit} (ICE); task {task}{some}{few}."
+            found.append(drawn(plot.raincloud(each, task=task), caption))
     return found
 
 

@@ -248,12 +248,9 @@ def boxes(
             zorder=3,
         )
     axes.scatter([], [], s=8, color=GRAY, label="unit beyond the whiskers")
-    _finish_rows(
-        axes,
-        names,
-        values,
-        f"prediction on {shortened(about(outcomes, 'the outcome').scale)}",
-    )
+    scale = shortened(about(outcomes, "the outcome").scale)
+    predicted = has(outcomes).predictor_fingerprint
+    _finish_rows(axes, names, values, f"prediction on {scale}" if predicted else scale)
     some = (
         f"first {_ROWS_OF_CLOUDS} of {len(names):,} arms"
         if len(names) > _ROWS_OF_CLOUDS

@@ -181,10 +181,10 @@ class _LoadRequest:
     def load(self, say: Announce) -> Predictor:
         """Import the file, call the function, and wrap the result."""
         path, name = split_factory(self.factory)
-        say(
-            f"predictor: importing {path} and calling "
-            f"{name}({'' if self.weights is None else self.weights})"
-        )
+        # whether it takes their path is known only once the file was imported
+        call = f"{name}()" if self.weights is None else name
+        weights = "" if self.weights is None else f"; weights: {self.weights}"
+        say(f"predictor: importing {path} and calling {call}{weights}")
         with neighbors_importable(path):
             module = import_file(path)
             made = _make(

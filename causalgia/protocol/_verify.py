@@ -101,9 +101,13 @@ class Verification:
             unseen = {"estimates", "decisions"}.issuperset(self.compared)
             return f"As locked: {what} ({lock})." + (f"\n{_UNSEEN}" if unseen else "")
         n = len(self.deviations)
-        rows = [f"- {one}" for one in self.deviations]
+        rows = [f"- {one}" for one in self.deviations[:_DEVIATIONS_SHOWN]]
+        if n > len(rows):
+            rows.append(
+                f"- and {n - len(rows):,} more: cg.verify(...).deviations has all"
+            )
         end = (
-            f"Exploratory: {', '.join(self.exploratory)}."
+            f"Exploratory: {_some(self.exploratory)}."
             if self.exploratory
             else "Nothing becomes exploratory."
         )
@@ -112,6 +116,15 @@ class Verification:
         )
 
     __repr__ = __str__
+
+
+_DEVIATIONS_SHOWN = 20
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _DEVIATIONS_SHOWN
+    shown = ", ".join(names[:_DEVIATIONS_SHOWN])
+    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
