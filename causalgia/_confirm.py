@@ -18,7 +18,6 @@ from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
     LEAST_TO_SHRINK,
-    is_placebo_rope,
 )
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
@@ -179,7 +178,7 @@ def confirm(
     placebos = {
         arm.name for arm in remaining if arm.intervention.kind == "fixed_placebo"
     }
-    rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
+    rows = analysis.weights_by_contrast if _is_against_placebos(analysis) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(again.arm_names)}
     planned = _confirmation_analysis(
         analysis,
@@ -304,7 +303,7 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
     placebos = [
         name
         for name, kind in kinds.items()
-        if kind == "fixed_placebo" and is_placebo_rope(analysis.rope)
+        if kind == "fixed_placebo" and _is_against_placebos(analysis)
     ]
     if analysis.control is not None:
         return [analysis.control, *placebos]
@@ -313,6 +312,10 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
     return [
         name for name, kind in kinds.items() if kind in CONTROLS
     ] + placebos or design.arm_names[:1]
+
+
+def _is_against_placebos(analysis: Analysis) -> bool:
+    return analysis.region is not None and analysis.region.of_placebos
 
 
 def _fresh_null_model(design: Design) -> tuple[NullModel, str]:

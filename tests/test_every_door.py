@@ -399,8 +399,18 @@ def test_matched_variants_are_asked_for_before_anything_is_predicted() -> None:
 
 def test_the_region_of_a_probability_is_in_numbers() -> None:
     chance: Any = verdict_probability
-    assert chance(0.4, 0.1, 0.1, 99, rope=0) == chance(0.4, 0.1, 0.1, 99, rope=(0, 0))
-    for wrong in ("0.2 sd", BY_TASK, (0.2, -0.2), (np.nan, 1), ("-1", "1"), None):
+    both = chance(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2))
+    assert chance(0.4, 0.1, 0.1, 99, rope="-0.2,0.2") == both
+    assert chance(0.4, 0.1, 0.1, 99, rope=cg.Rope.parse((-0.2, 0.2))) == both
+    for wrong in (
+        "0.2 sd",
+        BY_TASK,
+        (0.2, -0.2),
+        (np.nan, 1),
+        ("-1", "1"),
+        None,
+        (0, 0),
+    ):
         with pytest.raises(DecisionError, match="rope"):
             chance(0.4, 0.1, 0.1, 99, rope=wrong)
 

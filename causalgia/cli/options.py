@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from causalgia.attributes import about
-from causalgia.choices import NO_TAIL, RENAMED_ERRORS
+from causalgia.choices import RENAMED_ERRORS
 from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
 from causalgia.results_folder import SPEC
 
@@ -45,8 +45,6 @@ def folder_analysis(
 
     if (now := RENAMED_ERRORS.get(str(options.get("error")))) is not None:
         raise DesignError(f"--error {options['error']} has another name: {now}")
-    if str(options.get("rope", "")).strip() == "placebo tail":
-        raise DesignError(NO_TAIL)
     if options.get("family") == "all":
         raise DesignError(
             "--family all is the default, all rows of the table; leave it out"

@@ -533,9 +533,10 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
         yield from _compared_values(
             found["estimates"], lambda a: estimate_effects(outcomes, a)[1], "estimates"
         )
-    if "decisions" in found and not str(
-        analysis_in_attrs(found["decisions"].attrs).rope
-    ).startswith("matched"):
+    if "decisions" in found:
+        region = analysis_in_attrs(found["decisions"].attrs).region
+        if region is not None and region.kind == "matched":
+            return
         is_answer = has(found["decisions"]).answer
         key = derive(root_key(seed), "steps") if is_answer else seed
         yield from _compared_values(

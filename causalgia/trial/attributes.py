@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 import causalgia
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
-from causalgia.choices import is_matched_rope
 from causalgia.design import Arm, Design
 from causalgia.errors import (
     CausalgiaError,
@@ -236,12 +235,14 @@ def check_matched_region(analysis: Analysis, design: Design) -> None:
     ...
     causalgia.errors.DesignError: [analysis]: rope = 'matched' is the range of matched null variants, ...
     """
-    if is_matched_rope(analysis.rope) and not hasattr(design, "matched"):
-        raise DesignError(
-            "[analysis]: rope = 'matched' is the range of matched null variants, which "
-            "this design has none of: it belongs to ``cg.experiments.variant_screen``; "
-            "give two numbers, '0.2 sd' or 0"
-        )
+    region = analysis.region
+    if region is None or region.kind != "matched" or hasattr(design, "matched"):
+        return
+    raise DesignError(
+        "[analysis]: rope = 'matched' is the range of matched null variants, which "
+        "this design has none of: it belongs to ``cg.experiments.variant_screen``; "
+        "give two numbers, '0.2 sd' or 0"
+    )
 
 
 def check_analysis(
