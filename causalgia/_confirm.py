@@ -24,7 +24,7 @@ from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, Seed, derive
 from causalgia.trial.attributes import load_design
 
 if TYPE_CHECKING:
@@ -187,18 +187,18 @@ def confirm(
         and isinstance(again.null, FromParents)
         and again.n_units >= 2 * len(again.null.parents_given),
     )
+    seed = Seed.parse(rng)
     outcomes = run(
         again,
         predictor,
-        rng=derive(root_key(rng), "confirm"),
+        rng=derive(seed.key, "confirm"),
         analysis=planned,
         client=client,
     )
     confirms = (
         f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     )
-    seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    return outcomes.assign_attrs(confirms=confirms, rng=seed)
+    return outcomes.assign_attrs(confirms=confirms, rng=str(seed))
 
 
 def _check_screen(design: object, screen: xr.Dataset) -> Design:

@@ -83,14 +83,16 @@ def folder_experiment(folder: Path) -> Experiment | None:
 
 def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
     """Return the given seed, or the numeric seed of the trial."""
+    from causalgia.streams import Seed
+
     if rng is not None:
         return rng
-    seed = about(outcomes, "").rng
-    if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
+    seed = Seed.stored(about(outcomes, "").rng)
+    if seed is None:
         raise DesignError(
             "the outcomes have no numeric seed; give --rng 0 (or any other)"
         )
-    return int(seed)
+    return int(seed.words)
 
 
 def dask_client(

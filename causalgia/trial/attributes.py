@@ -27,7 +27,7 @@ from causalgia.errors import (
 )
 from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
-from causalgia.streams import RNG
+from causalgia.streams import Seed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -102,12 +102,11 @@ def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
 
 
 def trial_attributes(
-    design: Design, predictor: Predictor, fingerprint: str, rng: RNG
+    design: Design, predictor: Predictor, fingerprint: str, seed: Seed
 ) -> dict[str, Any]:
     """Return the attributes that identify a trial: design, null model, predictor, seed
     and versions.
     """
-    seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     optional: dict[str, Any] = (
         {"reserved": f"{design.reserved.describe()}, never used by this trial"}
         if design.reserved
@@ -126,7 +125,7 @@ def trial_attributes(
         "null_fingerprint": design.null.fingerprint,
         "design_fingerprint": design.fingerprint,
         "predictor_fingerprint": fingerprint,
-        "rng": seed,
+        "rng": str(seed),
         "causalgia": causalgia.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
