@@ -139,37 +139,74 @@ def wordings(files: Iterable[Source], argument: str) -> list[str]:
     return found
 
 
-_FORMS_OF_A_ROPE = ("is_placebo_rope", "is_matched_rope", "is_by_task", "is_rope")
+_TEXT_METHODS = {"strip", "startswith", "endswith", "split", "isdigit", "isdecimal"}
 
 
-def finding_the_form_of_a_rope(file: Source) -> list[str]:
-    """Return the functions that test what a region is: its type, its text or a number,
-    beside the parser, `Rope.parse`.
+def finding_the_form(file: Source, *names: str) -> list[str]:
+    """Return the functions that find out what a value of one of these names is: they
+    test its type (also by a function ``is_...``), compare it with a constant other than
+    None, or search its text.
+
+    A value that was parsed answers by its attributes (``rope.kind == "sd"``), which are
+    not counted.
     """
     return [
         node.name
         for node in ast.walk(file.tree)
-        if isinstance(node, ast.FunctionDef) and any(map(_tests_rope, ast.walk(node)))
+        if isinstance(node, ast.FunctionDef)
+        and any(_finds_form(one, names) for one in ast.walk(node))
     ]
 
 
-def _tests_rope(node: ast.AST) -> bool:
+def _finds_form(node: ast.AST, names: tuple[str, ...]) -> bool:
     if isinstance(node, ast.Call):
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        of_type = name == "isinstance" and _is_rope(node.args[0])
-        return of_type or name in _FORMS_OF_A_ROPE
-    return (
-        isinstance(node, ast.Compare)
-        and _is_rope(node.left)
-        and any(
-            isinstance(x, ast.Constant) and x.value is not None
-            for x in node.comparators
-        )
-    )
+        if isinstance(node.func, ast.Attribute):
+            of_text = node.func.attr in _TEXT_METHODS
+            return of_text and _name_of(node.func.value) in names
+        of_type = bool(re.fullmatch(r"isinstance|type|is_\w+", _name_of(node.func)))
+        return of_type and bool(node.args) and _name_of(node.args[0]) in names
+    if not isinstance(node, ast.Compare):
+        return False
+    if isinstance(node.ops[0], ast.In | ast.NotIn):
+        return _name_of(node.left) in names and any(map(_is_constant, node.comparators))
+    sides = [node.left, *node.comparators]
+    return any(_name_of(x) in names for x in sides) and any(map(_is_constant, sides))
 
 
-def _is_rope(node: ast.AST) -> bool:
-    return getattr(node, "attr", getattr(node, "id", "")) == "rope"
+def _name_of(node: ast.AST) -> str:
+    """Return the last name of an expression: ``rope`` of ``self.rope``."""
+    if isinstance(node, ast.NamedExpr):
+        return node.target.id
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+def _is_constant(node: ast.AST) -> bool:
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return any(map(_is_constant, node.elts))
+    if isinstance(node, ast.Name):
+        return node.id.isupper()
+    return isinstance(node, ast.Constant) and node.value is not None
+
+
+PARSED_IN = {
+    "a region": (("rope", "region"), "ropes.py"),
+    "a seed": (("rng", "seed"), "streams.py"),
+    "a list of contrasts": (("contrasts",), "effects/contrast_weights.py"),
+    "a target": (("target",), "choices.py"),
+    "a cluster": (("cluster",), "estimation/request.py"),
+}
+"""What is parsed at the door -> the names that it has, and the file that parses it."""
+
+
+def finders(files: Iterable[Source], what: str) -> list[str]:
+    """Return the functions outside the parser that find out what something is."""
+    names, parser = PARSED_IN[what]
+    return [
+        f"{file.path.relative_to(PACKAGE)}: {name}"
+        for file in files
+        if file.path != PACKAGE / parser
+        for name in finding_the_form(file, *names)
+    ]
 
 
 def public_names(file: Source) -> list[str]:
@@ -241,6 +278,15 @@ _WORDINGS_THEN = {
 }
 
 
+_FINDERS_THEN = {
+    "a region": ("25", "0"),
+    "a seed": ("12", "-"),
+    "a list of contrasts": ("4", "-"),
+    "a target": ("51", "-"),
+    "a cluster": ("16", "-"),
+}
+
+
 def table(files: list[Source]) -> list[Measure]:
     """Return the rows of the table: what was measured when the goals were set, and what
     is measured now.
@@ -256,18 +302,18 @@ def table(files: list[Source]) -> list[Measure]:
     rooms = [n for room, n in names.items() if re.fullmatch(r"[a-z]\w*", room)]
     regex_module = PACKAGE / "cli" / "one_line_errors.py"
     places = sum(len(edits_of_errors(file)) for file in files)
-    of_ropes = sum(
-        len(finding_the_form_of_a_rope(x)) for x in files if x.path.name != "ropes.py"
-    )
     skipped = sum(
         "# fmt: skip" in line for file in files for line in file.text.splitlines()
     )
     return [
-        Measure(
-            "functions outside `ropes.py` that find out what a region is",
-            "14",
-            of_ropes,
-            "0",
+        *(
+            Measure(
+                f"functions outside the parser that find out what {what} is",
+                then,
+                len(finders(files, what)),
+                goal,
+            )
+            for what, (then, goal) in _FINDERS_THEN.items()
         ),
         *(
             Measure(

@@ -21,7 +21,7 @@ from causalgia.analysis import (
     with_fields,
 )
 from causalgia.attributes import about, attributes, has
-from causalgia.choices import LEAST_TO_SHRINK, is_matched_rope
+from causalgia.choices import LEAST_TO_SHRINK
 from causalgia.effects import contrast
 from causalgia.errors import (
     ContrastError,
@@ -345,7 +345,7 @@ def infer_and_decide(
         with_note,
     )
 
-    rope = Rope.parse(requested.rope)
+    rope = Rope.parse(requested.region)
     tasks = tasks_that_vary(estimates, rope)
     note = left_out_sentence(estimates, tasks, rope)
     posterior, decisions = _posterior_and_decisions(
@@ -553,7 +553,7 @@ def check_rope(analysis: Analysis) -> None:
     ...
     causalgia.errors.DecisionError: the analysis has no rope: say rope=(-0.1, 0.1) on the scale of the effects, ...
     """
-    if is_matched_rope(analysis.rope):
+    if analysis.region is not None and analysis.region.kind == "matched":
         raise DecisionError(
             argument="rope",
             value="matched",

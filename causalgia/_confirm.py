@@ -18,14 +18,13 @@ from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
     LEAST_TO_SHRINK,
-    is_placebo_rope,
 )
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
 from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
 from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, Seed, derive
 from causalgia.trial.attributes import load_design
 
 if TYPE_CHECKING:
@@ -179,7 +178,7 @@ def confirm(
     placebos = {
         arm.name for arm in remaining if arm.intervention.kind == "fixed_placebo"
     }
-    rows = analysis.weights_by_contrast if is_placebo_rope(analysis.rope) else {}
+    rows = analysis.weights_by_contrast if _is_against_placebos(analysis) else {}
     here = {name: row for name, row in rows.items() if set(row) <= set(again.arm_names)}
     planned = _confirmation_analysis(
         analysis,
@@ -188,18 +187,18 @@ def confirm(
         and isinstance(again.null, FromParents)
         and again.n_units >= 2 * len(again.null.parents_given),
     )
+    seed = Seed.parse(rng)
     outcomes = run(
         again,
         predictor,
-        rng=derive(root_key(rng), "confirm"),
+        rng=derive(seed.key, "confirm"),
         analysis=planned,
         client=client,
     )
     confirms = (
         f"{units}; selected from the trial {whole.fingerprint}: {', '.join(names)}"
     )
-    seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
-    return outcomes.assign_attrs(confirms=confirms, rng=seed)
+    return outcomes.assign_attrs(confirms=confirms, rng=str(seed))
 
 
 def _check_screen(design: object, screen: xr.Dataset) -> Design:
@@ -304,7 +303,7 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
     placebos = [
         name
         for name, kind in kinds.items()
-        if kind == "fixed_placebo" and is_placebo_rope(analysis.rope)
+        if kind == "fixed_placebo" and _is_against_placebos(analysis)
     ]
     if analysis.control is not None:
         return [analysis.control, *placebos]
@@ -313,6 +312,10 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
     return [
         name for name, kind in kinds.items() if kind in CONTROLS
     ] + placebos or design.arm_names[:1]
+
+
+def _is_against_placebos(analysis: Analysis) -> bool:
+    return analysis.region is not None and analysis.region.of_placebos
 
 
 def _fresh_null_model(design: Design) -> tuple[NullModel, str]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import Field, dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from causalgia.analysis_values import (
@@ -17,7 +17,6 @@ from causalgia.analysis_values import (
     as_comparable,
     as_frozen,
     as_plain,
-    is_by_task,
 )
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
@@ -29,7 +28,6 @@ from causalgia.choices import (
     Error,
     Scale,
     Target,
-    is_placebo_rope,
 )
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, Setting, quoted
 from causalgia.expressions import (
@@ -184,8 +182,6 @@ class Analysis:
     shrink: Shrinkage | Shrinking = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
-        if isinstance(self.rope, Rope):
-            object.__setattr__(self, "rope", self.rope.value)
         plain = {
             field.name: as_plain(field.name, getattr(self, field.name))
             for field in fields(self)
@@ -207,26 +203,9 @@ class Analysis:
                 places=("Analysis",),
             )
         self._check_kinds(plain["contrasts"])
-        regions = (
-            plain["rope"].values()
-            if isinstance(plain["rope"], dict)
-            else [plain["rope"]]
-        )
-        for region in regions if self.scale == "ratio" else []:
-            if isinstance(region, list) and not region[0] <= 1 <= region[1]:
-                raise DesignError(
-                    places=("Analysis",),
-                    argument="rope",
-                    value=region,
-                    need=(
-                        "does not contain 1, which is no effect on ",
-                        Setting("scale", "ratio", in_toml=True),
-                    ),
-                    example=(0.9, 1.1),
-                    in_toml=True,
-                )
         for name, value in plain.items():
             object.__setattr__(self, name, as_frozen(name, value))
+        self._check_region_of_ratios()
         self._check_prediction()
         self._check_sharing()
 
@@ -259,6 +238,24 @@ class Analysis:
                 cure=("use ", Setting("error", "fdr")),
             )
 
+    def _check_region_of_ratios(self) -> None:
+        """Raise DesignError for a region of ratios that does not contain no effect."""
+        if self.scale != "ratio" or self.region is None:
+            return
+        for low, high in self.region.stated_ends:
+            if not low <= 1 <= high:
+                raise DesignError(
+                    places=("Analysis",),
+                    argument="rope",
+                    value=[low, high],
+                    need=(
+                        "does not contain 1, which is no effect on ",
+                        Setting("scale", "ratio", in_toml=True),
+                    ),
+                    example=(0.9, 1.1),
+                    in_toml=True,
+                )
+
     def _check_prediction(self) -> None:
         """Raise DesignError if a method for the effect in a new network resamples units
         or needs a posterior.
@@ -288,9 +285,10 @@ class Analysis:
         """
         if self.across is None:
             return
+        of_placebos = self.region is not None and self.region.of_placebos
         others = {
             "shrink": replace(self.shrink, moderate=None) == Shrinkage(),  # type: ignore[type-var]
-            "rope": not (self.error == "posterior" and is_placebo_rope(self.rope)),
+            "rope": not (self.error == "posterior" and of_placebos),
             "scale": self.scale != "ratio",
             "target": self.target != "next predictor",
         }
@@ -433,23 +431,26 @@ class Analysis:
     def _check_rope(
         self, placebos: Sequence[str] | None, tasks: Sequence[str] | None
     ) -> None:
+        region = self.region
+        if region is None:
+            return
         n = None  # the number of contrasts of a single placebo
         if placebos is not None and self.contrasts is None and self.interaction is None:
             n = len(set(placebos) - {str(self.control)})
         elif placebos is not None:
             n = len(fixed_placebo_contrasts(self.weights_by_contrast, set(placebos)))
-        if is_placebo_rope(self.rope) and n is not None and n < LEAST_PLACEBOS:
+        if region.of_placebos and n is not None and n < LEAST_PLACEBOS:
             raise DesignError(
-                f"[analysis]: rope = {quoted(self.rope)} needs contrasts of "
+                f"[analysis]: rope = {quoted(region.value)} needs contrasts of "
                 f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add arms with "
                 f"``cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS})``"
             )
-        if tasks is None or not is_by_task(self.rope):
+        if tasks is None or region.kind != "by task":
             return
-        for task in self.region:
+        for task in region.argument:
             _check_known(task, tasks, "[analysis.rope]: names", "task")
         for task in tasks:
-            if task not in self.region:
+            if task not in region.argument:
                 raise DesignError(
                     f"[analysis.rope]: there is no region for the task {quoted(task)}; "
                     "give one for each task"
@@ -506,12 +507,12 @@ class Analysis:
         question |= {"interaction": self.interaction, "scale": self.scale}
         return question | {"tasks": self.weights_by_task_contrast or None}
 
-    @property
-    def region(self) -> Any:
-        """The ROPE as argument of `causalgia.decide`; a mapping if it is given by
-        task.
+    @cached_property
+    def region(self) -> Rope | None:
+        """The region of practical equivalence as a `causalgia.Rope`; None without
+        one.
         """
-        return dict(self.rope) if is_by_task(self.rope) else self.rope  # type: ignore[arg-type]  # pairs, checked above
+        return None if self.rope is None else Rope.parse(self.rope)
 
     @property
     def fingerprint(self) -> str:
@@ -662,12 +663,6 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
             raise DesignError(
                 need=f"there is no {quoted(key)}", cure=_RENAMED[key], places=(place,)
             )
-    if isinstance(rope := table.get("rope"), str) and rope.strip() == "placebo tail":
-        raise DesignError(
-            need="there is no rope = 'placebo tail'",
-            cure="use 'placebo outliers'",
-            places=(place,),
-        )
     if isinstance(family := table.get("family"), str) and family == "all":
         raise DesignError(
             argument="family",

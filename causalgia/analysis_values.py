@@ -21,13 +21,14 @@ from causalgia.checks import (
 from causalgia.choices import LAWS, Law
 from causalgia.errors import (
     CausalgiaError,
+    DecisionError,
     DesignError,
     InferenceError,
     Setting,
     quoted,
 )
 from causalgia.expressions import weights_in_text
-from causalgia.ropes import Rope, is_rope
+from causalgia.ropes import Rope
 
 TAUS = ("half_t", "half_normal", "half_cauchy", "uniform")
 
@@ -231,19 +232,30 @@ def as_plain(name: str, value: Any) -> Any:
         return "none"
     if value is None:
         return None
-    if name == "rope" and is_rope(value):
-        region = Rope.parse(value).value
-        if is_by_task(region):
-            return {task: list(ends) for task, ends in region}
-        return list(region) if isinstance(region, tuple) else region
-    if name == "rope" and isinstance(value, Mapping):  # shown in the error
-        return {str(task): as_plain("", ends) for task, ends in value.items()}
+    if name == "rope":
+        return _plain_region(value)
     if name == "shrink":
         return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
         return _plain_weights(name, value) or value
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
+    return _plain_list(value)
+
+
+def _plain_region(value: Any) -> Any:
+    """Return a region in TOML types; what is none in those of an error, which shows
+    it.
+    """
+    try:
+        return Rope.parse(value).to_plain()
+    except DecisionError:
+        if isinstance(value, Mapping):
+            return {str(task): _plain_list(ends) for task, ends in value.items()}
+        return _plain_list(value)
+
+
+def _plain_list(value: Any) -> Any:
     if getattr(value, "ndim", None) == 0 and not isinstance(value, np.generic):
         return value  # an array of one number is neither a number nor a list
     if isinstance(value, Iterable) and not isinstance(
@@ -342,15 +354,6 @@ def as_comparable(name: str, value: Any) -> Any:
         }
     if name in ("interaction", "covariates"):
         return frozenset(frozen or ())
-    if name == "rope" and isinstance(plain, dict):
-        return dict(frozen)
+    if name == "rope" and plain is not None:
+        return Rope.parse(plain).argument
     return None if name == "shrink" and frozen == Shrinkage() else frozen
-
-
-def is_by_task(rope: object) -> bool:
-    """Return whether a frozen region is given by task."""
-    return (
-        isinstance(rope, tuple)
-        and bool(rope)
-        and all(isinstance(x, tuple) and len(x) == 2 for x in rope)
-    )

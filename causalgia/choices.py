@@ -263,35 +263,6 @@ LEAST_MATCHED_NULLS = 19
 """
 
 PLACEBO_ROPES = ("placebo", "placebo outliers")
-NO_TAIL = (
-    "``rope='placebo tail'`` is no longer a region; ``rope='placebo outliers'`` finds "
-    "motifs beyond the range of random sequences"
-)
-
-
-def is_placebo_rope(rope: object) -> bool:
-    """Return whether placebos define the region: ``"placebo"`` or
-    ``"placebo outliers"``.
-
-    Examples
-    --------
-    >>> [is_placebo_rope(rope) for rope in ("placebo", "placebo outliers", "0.2 sd", 0)]
-    [True, True, False, False]
-    """
-    return isinstance(rope, str) and rope.strip() in PLACEBO_ROPES
-
-
-def is_matched_rope(rope: object) -> bool:
-    """Return whether matched null variants define the region: ``"matched"``.
-
-    Examples
-    --------
-    >>> is_matched_rope("matched"), is_matched_rope("placebo")
-    (True, False)
-    """
-    return isinstance(rope, str) and rope.strip() == "matched"
-
-
 ROPE_IN_WORDS = (
     'two numbers, the lower first (or by task), "placebo", "placebo outliers", sd of '
     'the control arm such as "0.2 sd", or 0'

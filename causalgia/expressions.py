@@ -240,6 +240,23 @@ def unpacked_texts(value: Any) -> Any:
     return texts if all(isinstance(text, str) for text in texts) else value
 
 
+def with_tables(value: Any) -> Any:
+    """Return the pairs of contrast and weights, in which an analysis plan holds them,
+    as mappings; other values unchanged.
+
+    Examples
+    --------
+    >>> with_tables((("d", (("K562", 1.0), ("HepG2", -1.0))),))
+    {'d': {'K562': 1.0, 'HepG2': -1.0}}
+    """
+    if not isinstance(value, tuple) or not value:
+        return value
+    try:
+        return {name: dict(row) for name, row in value}
+    except (TypeError, ValueError):
+        return value
+
+
 def matched(pattern: str, known: Iterable[str]) -> list[str]:
     """Return the names that a pattern stands for: itself if it is a name, else those
     that it matches.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from causalgia.checks import as_number, four_digits, is_real
-from causalgia.choices import NO_TAIL, PLACEBO_ROPES
+from causalgia.choices import PLACEBO_ROPES
 from causalgia.errors import (
+    CausalgiaError,
     DecisionError,
     Part,
     Setting,
@@ -86,6 +87,7 @@ class Rope:
         null: float = 0.0,
         *,
         fixed: bool = False,
+        error: type[CausalgiaError] = DecisionError,
     ) -> Rope:
         """Return the region that is asked for.
 
@@ -100,11 +102,13 @@ class Rope:
             No effect, for the cure of an error: 1 for ratios.
         fixed
             Whether the region has to be in numbers, which need no data.
+        error
+            Type of the error.
 
         Raises
         ------
         DecisionError
-            If it is none of these.
+            If it is none of these (or `error`, of another kind).
 
         Examples
         --------
@@ -117,13 +121,16 @@ class Rope:
         ...
         causalgia.errors.DecisionError: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
         """
-        if fixed:
-            try:
-                return cls.parse(rope, null).fixed()
-            except DecisionError as error:
-                if error.code != "no region":
-                    raise
-                raise error.replace(cure=IN_NUMBERS) from None
+        try:
+            parsed = cls._parsed(rope, null)
+            return parsed.fixed() if fixed else parsed
+        except DecisionError as found:
+            in_numbers = fixed and found.code == "no region"
+            cured = found.replace(cure=IN_NUMBERS) if in_numbers else found
+            raise cured.replace(error=error) from None
+
+    @classmethod
+    def _parsed(cls, rope: Any, null: float) -> Rope:
         if isinstance(rope, Rope):
             return rope
         if rope is None:
@@ -191,6 +198,44 @@ class Rope:
         """The half width in sd of the control arm, of a region in sd."""
         found = _IN_SD.fullmatch(str(self.value))
         return float(found[1]) if found else math.nan
+
+    @property
+    def stated_ends(self) -> tuple[Ends, ...]:
+        """The two ends that it states, of each task if it is by task; none for a
+        region whose ends need data, and for a direction.
+
+        Examples
+        --------
+        >>> Rope.parse((-0.1, 0.1)).stated_ends, Rope.parse("placebo").stated_ends
+        (((-0.1, 0.1),), ())
+        """
+        if self.kind == "by task":
+            return tuple(ends for _, ends in self.value)
+        return (self.value,) if self.kind == "numbers" else ()
+
+    @property
+    def argument(self) -> Any:
+        """The region as users write it in Python: two numbers, a mapping by task, 0 or
+        the text.
+
+        Examples
+        --------
+        >>> Rope.parse("K562=-0.1,0.1").argument, Rope.parse("-1,1").argument
+        ({'K562': (-0.1, 0.1)}, (-1.0, 1.0))
+        """
+        return dict(self.value) if self.kind == "by task" else self.value
+
+    def to_plain(self) -> Any:
+        """Return the region in the types of TOML and JSON, which `parse` reads.
+
+        Examples
+        --------
+        >>> Rope.parse((-0.1, 0.1)).to_plain(), Rope.parse("K562=-1,1").to_plain()
+        ([-0.1, 0.1], {'K562': [-1.0, 1.0]})
+        """
+        if self.kind == "by task":
+            return {task: list(ends) for task, ends in self.value}
+        return list(self.value) if self.kind == "numbers" else self.value
 
     def fixed(self) -> Rope:
         """Return this region, whose ends need no data.
@@ -305,7 +350,15 @@ def _of_name(rope: str) -> Rope:
     if name in PLACEBO_ROPES or name == "matched":
         return Rope(name, name)  # type: ignore[arg-type]  # one of the names
     if name == "placebo tail":
-        raise DecisionError(NO_TAIL)
+        raise DecisionError(
+            argument="rope",
+            value=name,
+            need="is no longer a region",
+            cure=(
+                Setting("rope", "placebo outliers"),
+                " finds motifs beyond the range of random sequences",
+            ),
+        )
     found = _IN_SD.fullmatch(rope)
     if found is None or not 0 < float(found[1]) < math.inf:
         raise DecisionError(

@@ -10,6 +10,7 @@ in `sequences`.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -18,6 +19,82 @@ from causalgia.checks import is_whole
 from causalgia.errors import RandomnessError, quoted
 
 RNG: TypeAlias = "int | np.integer | np.random.Generator | np.random.SeedSequence"
+
+
+_MOST_DIGITS = 78
+"""Digits of 2^256, below which seeds lie."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """The source of all random draws of one call, parsed once.
+
+    Attributes
+    ----------
+    key
+        The 64-bit root key of the draws.
+    words
+        As results store it: the whole number; or ``"Generator"``, ``"SeedSequence"``,
+        whose draws cannot be repeated from a result.
+
+    Examples
+    --------
+    >>> str(Seed.parse(7)), str(Seed.parse(np.random.SeedSequence(7)))
+    ('7', 'SeedSequence')
+    """
+
+    key: int
+    words: str
+
+    @classmethod
+    def parse(cls, rng: RNG | Seed) -> Seed:
+        """Return the seed that is given; a `Generator` is advanced by one draw.
+
+        Raises
+        ------
+        RandomnessError
+            If it is none of these, such as None or a bool: a seed must be explicit.
+
+        Examples
+        --------
+        >>> Seed.parse(7) == Seed.parse(np.int64(7)) == Seed.parse(Seed.parse(7))
+        True
+        """
+        if isinstance(rng, Seed):
+            return rng
+        if isinstance(rng, np.random.Generator):
+            key = int(rng.integers(0, 2**64, dtype=np.uint64))
+            return cls(key, type(rng).__name__)
+        if isinstance(rng, np.random.SeedSequence):
+            key = int(rng.generate_state(1, np.uint64)[0])
+            return cls(key, type(rng).__name__)
+        if is_whole(rng) and 0 <= rng < 2**256:
+            sequence = np.random.SeedSequence(int(rng))
+            key = int(sequence.generate_state(1, np.uint64)[0])
+            return cls(key, str(int(rng)))
+        raise RandomnessError(
+            argument="rng",
+            need="takes a non-negative int (below 2^256), a numpy Generator or a "
+            f"SeedSequence, not {quoted(rng)}",
+            example=0,
+        )
+
+    @classmethod
+    def stored(cls, words: str) -> Seed | None:
+        """Return the seed that a result was made with, from its attribute ``rng``; None
+        if that is not a number.
+
+        Examples
+        --------
+        >>> Seed.stored("7") == Seed.parse(7), Seed.stored("Generator")
+        (True, None)
+        """
+        if not (words.isascii() and words.isdecimal() and len(words) <= _MOST_DIGITS):
+            return None
+        return cls.parse(int(words)) if int(words) < 2**256 else None
+
+    def __str__(self) -> str:
+        return self.words
 
 
 def root_key(rng: RNG) -> int:
@@ -36,18 +113,7 @@ def root_key(rng: RNG) -> int:
     >>> root_key(0) == root_key(0), root_key(0) == root_key(1)
     (True, False)
     """
-    if isinstance(rng, np.random.Generator):
-        return int(rng.integers(0, 2**64, dtype=np.uint64))
-    if isinstance(rng, np.random.SeedSequence):
-        return int(rng.generate_state(1, np.uint64)[0])
-    if is_whole(rng) and 0 <= rng < 2**256:
-        return int(np.random.SeedSequence(int(rng)).generate_state(1, np.uint64)[0])
-    raise RandomnessError(
-        argument="rng",
-        need="takes a non-negative int (below 2^256), a numpy Generator or a "
-        f"SeedSequence, not {quoted(rng)}",
-        example=0,
-    )
+    return Seed.parse(rng).key
 
 
 def derive(key: int, *purpose: str | int) -> int:

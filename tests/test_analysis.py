@@ -446,9 +446,10 @@ def test_what_is_kept_with_the_outcomes_is_what_was_asked():
 def test_a_rope_may_be_said_by_task():
     ask = Analysis(rope={"K562": (-1, 1), "HepG2": [-2, 2]})
     assert ask.rope == (("K562", (-1.0, 1.0)), ("HepG2", (-2.0, 2.0)))
-    assert ask.region == {"K562": (-1.0, 1.0), "HepG2": (-2.0, 2.0)}
-    assert Analysis(rope=(-1, 1)).region == (-1.0, 1.0)
-    assert Analysis(rope="placebo").region == "placebo"
+    assert ask.region is not None
+    assert ask.region.argument == {"K562": (-1.0, 1.0), "HepG2": (-2.0, 2.0)}
+    assert Analysis(rope=(-1, 1)).region == cg.Rope("numbers", (-1.0, 1.0))
+    assert Analysis(rope="placebo").region == cg.Rope.parse("placebo")
     with pytest.raises(DesignError, match=re.escape("rope = [0.1, -0.1] is reversed")):
         Analysis(rope=(0.1, -0.1))
 

@@ -1,5 +1,5 @@
-"""One parser for a level, a region, a target, clusters and names, and one answer to a
-former name, in every verb that takes them, in a trial file and in the shell.
+"""One parser for a level, a region, a target, clusters, names, seeds and contrasts, and
+one answer to a former name, in every verb that takes them, in a trial file and in the shell.
 """
 
 from __future__ import annotations
@@ -18,9 +18,16 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.analysis import with_fields
-from causalgia.errors import CausalgiaError, DecisionError, DesignError, EstimateError
+from causalgia.errors import (
+    CausalgiaError,
+    DecisionError,
+    DesignError,
+    EstimateError,
+    RandomnessError,
+)
 from causalgia.multiplicity.tost import equivalence
 from causalgia.planning.power_functions import t_power, verdict_probability
+from causalgia.streams import Seed
 from causalgia.trial_file import read_spec
 
 _DRAWS = np.random.default_rng(5).gamma(2.0, 1.0, size=(60, 4, 2))
@@ -403,10 +410,118 @@ def test_matched_variants_are_asked_for_before_anything_is_predicted() -> None:
 
 def test_the_region_of_a_probability_is_in_numbers() -> None:
     chance: Any = verdict_probability
-    assert chance(0.4, 0.1, 0.1, 99, rope=0) == chance(0.4, 0.1, 0.1, 99, rope=(0, 0))
-    for wrong in ("0.2 sd", BY_TASK, (0.2, -0.2), (np.nan, 1), ("-1", "1"), None):
+    both = chance(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2))
+    assert chance(0.4, 0.1, 0.1, 99, rope="-0.2,0.2") == both
+    assert chance(0.4, 0.1, 0.1, 99, rope=cg.Rope.parse((-0.2, 0.2))) == both
+    for wrong in (
+        "0.2 sd",
+        BY_TASK,
+        (0.2, -0.2),
+        (np.nan, 1),
+        ("-1", "1"),
+        None,
+        (0, 0),
+    ):
         with pytest.raises(DecisionError, match="rope"):
             chance(0.4, 0.1, 0.1, 99, rope=wrong)
+
+
+SEEDS: dict[str, Callable[[Any], Any]] = {
+    "run": lambda r: cg.run(DESIGN, SHARE, rng=r, progress=False),
+    "sample": lambda r: cg.Uniform(length=20).sample(3, rng=r),
+    "infer": lambda r: cg.infer(LABELED, law="normal", n_draws=400, rng=r),
+    "simultaneous": lambda r: cg.simultaneous(EFFECTS, n_draws=99, rng=r),
+    "adjust": lambda r: cg.adjust(EFFECTS, method="bootstrap_t", n_draws=99, rng=r),
+    "analyze": lambda r: cg.analyze(OUTCOMES, control="ctrl", rope=0, rng=r),
+}
+ONE_SEED = [7, np.int64(7), np.uint8(7), Seed.parse(7)]
+NO_SEEDS = [-1, 1.5, 7.0, "7", True, None, [7], np.array(7), 2**256, np.nan]
+
+
+def _values(made: Any) -> list[Any]:
+    sets = (
+        [g.to_dataset() for g in made.subtree] if hasattr(made, "subtree") else [made]
+    )
+    return [x.to_numpy().tolist() for one in sets for x in one.data_vars.values()]
+
+
+@pytest.mark.parametrize("verb", SEEDS)
+def test_every_verb_takes_the_same_seeds(verb: str) -> None:
+    for wrong in NO_SEEDS:
+        with pytest.raises(RandomnessError, match="rng"):
+            SEEDS[verb](wrong)
+    first, *others = [repr(_values(SEEDS[verb](seed))) for seed in ONE_SEED]
+    assert [other == first for other in others] == [True] * len(others)
+    SEEDS[verb](np.random.SeedSequence(7))
+    rng = np.random.default_rng(7)
+    SEEDS[verb](rng)
+    once = np.random.default_rng(7)
+    once.integers(0, 2**64, dtype=np.uint64)
+    assert rng.bit_generator.state == once.bit_generator.state  # one draw, and no more
+
+
+def test_a_result_says_its_seed_in_one_way() -> None:
+    of_type = np.random.default_rng(7)
+    for seed, words in ((np.int64(7), "7"), (of_type, "Generator"), (2**255, None)):
+        words = str(2**255) if words is None else words
+        assert cg.run(DESIGN, SHARE, rng=seed).attrs["rng"] == words
+        assert cg.simultaneous(EFFECTS, n_draws=99, rng=seed).attrs["seed"] == words
+        kept = Seed.stored(words)
+        assert (None if kept is None else kept.words) == (
+            words if words.isdecimal() else None
+        )
+    for text in ("", "-7", "7.0", "\u00b2", "\u0667", "SeedSequence", str(2**256)):
+        assert Seed.stored(text) is None
+
+
+WEIGHTS_OF = {"a - b": {"a": 1.0, "b": -1.0}}
+CONTRASTS: dict[str, Callable[[Any], dict[str, dict[str, float]]]] = {
+    "contrast": lambda c: _weights_in(cg.contrast(OUTCOMES, contrasts=c)),
+    "analyze": lambda c: _weights_in(
+        cg.analyze(OUTCOMES, contrasts=c, rope=0, rng=0, shrink={})
+    ),
+    "plan": lambda c: cg.Analysis(contrasts=c).weights_by_contrast,
+    "trial file": lambda c: cg.Analysis.from_dict({"contrasts": c}).weights_by_contrast,
+    "refute": lambda c: cg.refutation.Claim(OUTCOMES, rng=0, contrasts=c).weights,
+}
+
+
+def _weights_in(made: xr.Dataset) -> dict[str, dict[str, float]]:
+    ace = cg.contrast(OUTCOMES, contrasts=WEIGHTS_OF)["ice"].mean("unit")
+    answers = made["ice"].mean("unit") if "ice" in made else made["ace"]
+    np.testing.assert_allclose(answers.to_numpy(), ace.to_numpy())
+    return {str(name): WEIGHTS_OF["a - b"] for name in answers["contrast"].to_numpy()}
+
+
+ONE_CONTRAST: list[Any] = ["a - b", "a-b", ["a - b"], ("a - b",), np.array(["a - b"])]
+ONE_CONTRAST += [{"a - b": "a - b"}, WEIGHTS_OF, {"a - b": {"a": 1, "b": np.int64(-1)}}]
+ONE_CONTRAST += [cg.Analysis(contrasts="a - b").contrasts]
+NO_CONTRASTS: list[Any] = [
+    "",
+    [],
+    {},
+    3,
+    True,
+    {"d": {"a": 1, "b": 1}},
+    {"d": {}},
+    "a -",
+]
+NO_CONTRASTS += [{"a - b"}, ["a - b", 3], {"d": 3}, {"": "a - b"}, (("d", 3),), [["a"]]]
+NO_CONTRASTS += [
+    {"d": {"a": "1", "b": -1}},
+    {"d": {"a": np.nan, "b": -1}},
+    ["a - b"] * 2,
+]
+
+
+@pytest.mark.parametrize("verb", CONTRASTS)
+def test_every_verb_takes_the_same_contrasts(verb: str) -> None:
+    for contrasts in ONE_CONTRAST:
+        found = CONTRASTS[verb](contrasts)
+        assert [dict(row) for row in found.values()] == [WEIGHTS_OF["a - b"]], contrasts
+    for wrong in NO_CONTRASTS:
+        with pytest.raises(CausalgiaError):
+            CONTRASTS[verb](wrong)
 
 
 def _with_a_level() -> list[Any]:

@@ -29,6 +29,7 @@ from house_measures import (
     Source,
     constants_of_many_values,
     edits_of_errors,
+    finders,
     public_names,
     wordings,
 )
@@ -80,6 +81,20 @@ def test_a_private_constant_has_one_name_for_one_thing():
     """
     package = [Source(path, path.read_text("utf-8"), tree(path)) for path in FILES]
     assert len(constants_of_many_values(package)) <= 5
+
+
+def test_a_region_and_a_seed_are_parsed_once():
+    package = [Source(path, path.read_text("utf-8"), tree(path)) for path in FILES]
+    assert len(finders(package, "a region")) <= 2
+    assert len(finders(package, "a seed")) <= 2
+    for text in (
+        "isinstance(rope, str)",
+        "rope == 0",
+        "is_x(self.rope)",
+        "rope.strip()",
+    ):
+        assert finders([source(f"def f():\n    {text}")], "a region")
+    assert not finders([source("def f():\n    rope.kind == 'sd'")], "a region")
 
 
 def test_constants_of_many_values_are_found_in_tuples_too():

@@ -492,7 +492,7 @@ def test_too_few_effects_show_no_law_that_could_decide():
         ({"exchangeable": True}, "coordinate 'exchangeable'"),
         ({"error": "bh"}, "has another name: 'fdr'"),
         ({"error": "local"}, "has another name: 'posterior'"),
-        ({"rope": "placebo tail"}, "use 'placebo outliers'"),
+        ({"rope": "placebo tail"}, "rope = 'placebo outliers' finds"),
         ({"family": "all"}, "leave it out"),
     ],
 )

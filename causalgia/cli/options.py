@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from causalgia.attributes import about
-from causalgia.choices import NO_TAIL, RENAMED_ERRORS
+from causalgia.choices import RENAMED_ERRORS
 from causalgia.errors import CausalgiaError, ClusterError, DesignError, printable
 from causalgia.results_folder import SPEC
 
@@ -45,8 +45,6 @@ def folder_analysis(
 
     if (now := RENAMED_ERRORS.get(str(options.get("error")))) is not None:
         raise DesignError(f"--error {options['error']} has another name: {now}")
-    if str(options.get("rope", "")).strip() == "placebo tail":
-        raise DesignError(NO_TAIL)
     if options.get("family") == "all":
         raise DesignError(
             "--family all is the default, all rows of the table; leave it out"
@@ -85,14 +83,16 @@ def folder_experiment(folder: Path) -> Experiment | None:
 
 def trial_seed(outcomes: xr.Dataset, rng: int | None) -> int:
     """Return the given seed, or the numeric seed of the trial."""
+    from causalgia.streams import Seed
+
     if rng is not None:
         return rng
-    seed = about(outcomes, "").rng
-    if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
+    seed = Seed.stored(about(outcomes, "").rng)
+    if seed is None:
         raise DesignError(
             "the outcomes have no numeric seed; give --rng 0 (or any other)"
         )
-    return int(seed)
+    return int(seed.words)
 
 
 def dask_client(

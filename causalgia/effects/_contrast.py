@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy import sparse
 
-from causalgia.analysis import Analysis, analysis_in_attrs, as_result, exploratory_attrs
+from causalgia.analysis import Analysis, analysis_in_attrs, as_result
 from causalgia.attributes import About, has
 from causalgia.checks import as_names
 from causalgia.choices import Scale
@@ -224,8 +224,9 @@ class _Question(NamedTuple):
         Weights of the tasks, if contrasts between tasks are estimated.
     as_planned
         Whether the contrasts of arms are those of the stored analysis or design.
-    deviations
-        The attribute ``exploratory``, if the question differs from the stored analysis.
+    settings
+        The fields of an `Analysis` that the question was given by; those that the
+        stored analysis has otherwise are exploratory.
     """
 
     control: str | None
@@ -233,7 +234,7 @@ class _Question(NamedTuple):
     weights: Weights
     tasks: TaskWeights | None
     as_planned: bool
-    deviations: dict[str, str]
+    settings: dict[str, Any]
 
 
 def _as_question(
@@ -277,9 +278,8 @@ def _as_question(
         if as_planned
         else dict(zip(("control", "contrasts", "interaction"), question, strict=True))
     )
-    requested["tasks"] = _tasks_for_plan(plan, over)
-    deviations = exploratory_attrs(outcomes.attrs, **requested, scale=scale)
-    return _Question(control, interaction, weights, over, as_planned, deviations)
+    settings = requested | {"tasks": _tasks_for_plan(plan, over), "scale": scale}
+    return _Question(control, interaction, weights, over, as_planned, settings)
 
 
 def _effects(
@@ -292,7 +292,7 @@ def _effects(
     """Return the effects of outcomes without positions; `over` are the weights of their
     tasks.
     """
-    control, interaction, weights, of_tasks, as_planned, deviations = question
+    control, interaction, weights, of_tasks, as_planned, settings = question
     arms, on, crossover = (
         names_of_arms(outcomes),
         measured_on(outcomes),
@@ -345,9 +345,9 @@ def _effects(
     effects.attrs |= effect_attrs(
         on, weights, scale, assignment, control, interaction, of_tasks
     )
-    effects.attrs |= sd_attrs(sd_of, W) | deviations
+    effects.attrs |= sd_attrs(sd_of, W)
     effects = effects.assign(sources)
-    return as_result(effects, "effects", *sentences, gaps=True)
+    return as_result(effects, "effects", *sentences, settings=settings, gaps=True)
 
 
 def names_of_arms(outcomes: xr.Dataset) -> list[str]:

@@ -31,6 +31,7 @@ from causalgia.expressions import (
     name_alone,
     read_hypothesis,
     unpacked_texts,
+    with_tables,
 )
 from causalgia.numerics.moments import centered
 from causalgia.types import Array
@@ -133,7 +134,7 @@ def weights_as_given(
     arms and models sum to zero.
     """
     argument = "contrasts" if of == "arm" else f"{of}s"
-    contrasts = unpacked_texts(contrasts)
+    contrasts = with_tables(unpacked_texts(contrasts))
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if (
         isinstance(texts, list | tuple)

@@ -16,7 +16,7 @@ from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
 from causalgia.former_names import former_arguments
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_dataset, validate
-from causalgia.streams import RNG
+from causalgia.streams import RNG, Seed
 from causalgia.types import EstimateTable, PosteriorGroups
 from causalgia.workers import mapped
 
@@ -482,7 +482,9 @@ def _share_units(tables: Mapping[str, xr.Dataset]) -> bool:
     if all(same):
         return True
     seeds = [
-        seed for table in tables.values() if (seed := about(table, "").rng).isdigit()
+        seed.words
+        for table in tables.values()
+        if (seed := Seed.stored(about(table, "").rng)) is not None
     ]
     if any(same) or len(set(seeds)) < len(seeds):
         raise OutcomesError(

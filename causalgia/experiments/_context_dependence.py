@@ -16,6 +16,7 @@ from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
+from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
 from causalgia.experiments.kit.tile_contexts import (
@@ -28,7 +29,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words, rows_by_task
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.types import Array
 
@@ -111,7 +112,8 @@ def context_dependence(
     >>> print(answer.sentences[0])
     Task outcome: element 72-78 depends on its context: (wild type - element alone) / ...
     """
-    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region, fixed_control=True)
     span = as_span_inside(element, "element", null.length)
     context = [block for block in cut_into_blocks(null.length, [span]) if block != span]
     check_shufflable(context, k)
@@ -121,7 +123,7 @@ def context_dependence(
         n_units=null.available,
         contrasts=WILD_TYPE,
         entry=CONTEXT_DEPENDENCE,
-        analysis=tile_analysis(null, rope),
+        analysis=tile_analysis(null, region),
         labels={"element": {CONTRAST: span_name(span)}},
     )
 

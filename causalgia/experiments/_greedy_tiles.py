@@ -39,7 +39,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.former_names import former_arguments
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 from causalgia.streams import RNG, derive, root_key
 
@@ -111,7 +111,8 @@ def greedy_round(
     >>> experiment.arm_names
     ['chosen shuffled', '0-30', '60-90']
     """
-    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=not len(chosen))
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region, fixed_control=not len(chosen))
     spans, before = _candidates(null, tiles, chosen, k)
     control = CHOSEN if before else WILD_TYPE
     arms = [
@@ -124,7 +125,7 @@ def greedy_round(
         n_units=null.available,
         contrasts=control,
         entry=GREEDY_ROUND,
-        analysis=tile_analysis(null, rope),
+        analysis=tile_analysis(null, region),
         labels=span_coordinates(spans),
     )
 
@@ -238,7 +239,7 @@ def greedy_tiles(
     from causalgia.effects import contrast
     from causalgia.estimation import estimate
 
-    null = as_tile_sequences(sequences, n_draws, 0)
+    null = as_tile_sequences(sequences, n_draws, Rope.parse(0))
     spans, _ = _candidates(null, tiles, (), k)
     if goal not in ("lower", "raise"):
         raise DesignError(f"``goal={quoted(goal)}`` must be 'lower' or 'raise'")

@@ -14,6 +14,7 @@ import numpy as np
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Genomic, Untreated
 from causalgia.design.intervention import Span
+from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import (
     Entry,
@@ -32,7 +33,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import effect_in_words
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ def necessity(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles, 2 are needed (60-120: -3.6...; 120-180: -3.5...), 2 are negligible.
     """
-    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region, fixed_control=True)
     spans, _ = as_tiles_and_protected(
         null.length, tile_width=tile_width, tiles=tiles, tss=tss
     )
@@ -129,7 +131,7 @@ def necessity(
         for span in spans
     ]
     return _tile_experiment(
-        null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, rope, spans
+        null, [Arm(WILD_TYPE, Untreated()), *arms], WILD_TYPE, NECESSITY, region, spans
     )
 
 
@@ -194,7 +196,8 @@ def sufficiency(
     >>> print(answer.sentences[0])
     Task outcome: of 4 tiles, 2 are sufficient (60-120: 3...; 120-180: 3...), 2 are ...
     """
-    null = as_tile_sequences(sequences, n_draws, rope)
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region)
     spans, promoter = as_tiles_and_protected(
         null.length, tile_width=tile_width, tiles=tiles, tss=tss
     )
@@ -217,7 +220,7 @@ def sufficiency(
         [Arm(NOTHING, shuffle_spans(context, k)), *alone],
         NOTHING,
         SUFFICIENCY,
-        rope,
+        region,
         spans,
     )
 
@@ -227,7 +230,7 @@ def _tile_experiment(
     arms: list[Arm],
     control: str,
     entry: Entry,
-    rope: RopeLike,
+    region: Rope,
     spans: Sequence[Span],
 ) -> Experiment:
     return Experiment(
@@ -236,7 +239,7 @@ def _tile_experiment(
         n_units=null.available,
         contrasts=control,
         entry=entry,
-        analysis=tile_analysis(null, rope),
+        analysis=tile_analysis(null, region),
         labels=span_coordinates(spans),
     )
 

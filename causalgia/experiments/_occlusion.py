@@ -151,10 +151,12 @@ def occlusion(
         )
     fills = tuple(map(str, listed))
     sites = motif_sites(null, pattern, threshold, n_draws=n_draws)
-    if sites.n_with == 1 and isinstance(rope, str):
+    analysis = Analysis(rope=rope)
+    region = analysis.region
+    if sites.n_with == 1 and region is not None and not region.is_fixed:
         raise DesignError(
             argument="rope",
-            value=rope,
+            value=region.value,
             need=": the untreated outcome of one sequence has no sd",
             cure="give ``rope=(-0.1, 0.1)``",
         )
@@ -192,7 +194,7 @@ def occlusion(
         n_units=len(rows) * n_draws,
         contrasts=contrasts,
         entry=replace(OCCLUSION, read=partial(_read_occlusion, sites)),
-        analysis=Analysis(rope=rope),
+        analysis=analysis,
         labels=labels,
     )
 

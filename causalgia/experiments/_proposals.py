@@ -26,7 +26,7 @@ from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_iupac
 from causalgia.sequences.fasta import sequence_fingerprints
-from causalgia.streams import derive, root_key
+from causalgia.streams import Seed, derive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -215,10 +215,10 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
         found.experiment,
         found.steps.estimates if found.outcomes is None else found.outcomes,
     )
-    seed = about(source, "").rng
-    if seed.isdecimal() and not isinstance(design.drawn, FromParents):
+    seed = Seed.stored(about(source, "").rng)
+    if seed is not None and not isinstance(design.drawn, FromParents):
         units = np.arange(design.n_units, dtype=np.uint64)
-        key = derive(root_key(int(seed)), "null")
+        key = derive(seed.key, "null")
         drawn = sequence_fingerprints(
             design.drawn.draw(units, key=key, n_units=design.n_units)
         )
@@ -227,7 +227,7 @@ def check_fresh_draws(found: TrialResults, looked_at: frozenset[str]) -> None:
             raise OutcomesError(
                 f"{same:,} of {design.n_units:,} backgrounds of this trial proposed "
                 "the motifs: the same null model with the same seed draws the same "
-                f"sequences; run it with another one, ``rng={int(seed) + 1}``"
+                f"sequences; run it with another one, ``rng={int(seed.words) + 1}``"
             )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
+from causalgia.errors import DesignError
 from causalgia.experiments._copies import copies_in_words, copy_contrasts, read_copies
 from causalgia.experiments.kit.answer import profile_along
 from causalgia.experiments.kit.experiment import Entry, Experiment
@@ -15,7 +16,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
     tile_context,
 )
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 
 CONTEXT = "context alone"
@@ -88,7 +89,8 @@ def tile_copies(
     >>> print(answer.sentences[0])
     Task outcome: 3 copies of the tile are saturating (less than the sum of 3 positive effects): from none ...
     """
-    null = as_tile_sequences(sequences, n_draws, rope)
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     return Experiment(
         null=null,
@@ -110,7 +112,7 @@ def tile_copies(
         n_units=null.available,
         contrasts=copy_contrasts(context.at, control=CONTEXT),
         entry=TILE_COPIES,
-        analysis=tile_analysis(null, rope),
+        analysis=tile_analysis(null, region),
         labels={
             "copies": {copies_in_words(n): n for n in range(1, len(context.at) + 1)}
         },

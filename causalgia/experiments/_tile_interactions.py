@@ -38,7 +38,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_analysis,
 )
 from causalgia.experiments.kit.variance import DOES, effect_in_words
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
@@ -128,7 +128,8 @@ def tile_interactions(
     >>> answer.decisions["verdict"].values.ravel().tolist()
     ['negligible', 'negligible', 'increases', 'increases']
     """
-    null = as_tile_sequences(sequences, n_draws, rope)
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region)
     spans = as_spans_inside(tiles, "tiles", null.length, least=2)
     if len(spans) > MOST_TILES:
         raise DesignError(
@@ -165,7 +166,7 @@ def tile_interactions(
         n_units=null.available,
         contrasts={**terms, TOGETHER: {_intact_tiles_name(spans): 1.0, NONE: -1.0}},
         entry=TILE_INTERACTIONS,
-        analysis=tile_analysis(null, rope),
+        analysis=tile_analysis(null, region),
         labels={"order": {_term_name(some): len(some) for some in sets if some}},
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from causalgia.design import Arm, Genomic
 from causalgia.design.intervention import Span
+from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import (
     Entry,
@@ -23,7 +24,7 @@ from causalgia.experiments.kit.tile_contexts import (
     tile_context,
 )
 from causalgia.experiments.kit.variance import effect_in_words, per_unit
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Source
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def tile_placement(
     >>> print(answer.sentences[0])
     Task outcome: the effect of tile 0-60, averaged over both orientations, falls with ...
     """
-    null = as_tile_sequences(sequences, n_draws, rope)
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region)
     context = tile_context(null, tile=tile, at=at, tss=tss, k=k)
     forward = {at: f"at {at}" for at in context.at}
     # its own copy is not reversed
@@ -144,7 +146,7 @@ def tile_placement(
         n_units=null.available,
         contrasts=_placement_contrasts(context, forward, turned),
         entry=TILE_PLACEMENT,
-        analysis=tile_analysis(null, rope),
+        analysis=tile_analysis(null, region),
         labels={
             "place": places,
             "distance": {name: context.distance(at) for name, at in places.items()},

@@ -13,7 +13,6 @@ import numpy as np
 
 from causalgia.attributes import attributes
 from causalgia.checks import as_count, is_real
-from causalgia.choices import is_placebo_rope
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS
@@ -153,15 +152,16 @@ def tile_search(
     """
     import xarray as xr
 
-    null = as_tile_sequences(sequences, n_draws, rope, fixed_control=True)
+    region = Rope.parse(rope, error=DesignError)
+    null = as_tile_sequences(sequences, n_draws, region, fixed_control=True)
     roots = (
         ((0, null.length),)
         if tiles is None
         else as_spans_inside(tiles, "tiles", null.length)
     )
-    _check_search_arguments(roots, min_width, fill, alpha, rope)
+    _check_search_arguments(roots, min_width, fill, alpha, region)
     check_task(predictor, task)
-    search = _Search(null, predictor, fill, rope, root_key(rng), client)
+    search = _Search(null, predictor, fill, region, root_key(rng), client)
     nodes = [Node(span, 0, -1) for span in roots]
     p, tables, new = np.empty(0), list[xr.Dataset](), list(range(len(nodes)))
     while new:
@@ -198,7 +198,7 @@ class Node(NamedTuple):
 
 
 def _check_search_arguments(
-    roots: Sequence[Span], min_width: int, fill: str, alpha: float, rope: object
+    roots: Sequence[Span], min_width: int, fill: str, alpha: float, rope: Rope
 ) -> None:
     if fill not in FILLS:
         raise DesignError(
@@ -220,10 +220,10 @@ def _check_search_arguments(
         raise DesignError(
             argument="alpha", value=alpha, need="must be a number between 0 and 1"
         )
-    if is_placebo_rope(rope):
+    if rope.of_placebos:
         raise DesignError(
             argument="rope",
-            value=rope,
+            value=rope.value,
             need="needs placebos, and a search has none",
             cure=("give ", Setting("rope", (-0.1, 0.1))),
         )
@@ -236,7 +236,7 @@ class _Search:
     null: Genomic
     predictor: Predictor
     fill: str
-    rope: RopeLike
+    rope: Rope
     key: int
     client: Client | None
 
@@ -285,7 +285,7 @@ class _Search:
             warnings.simplefilter("ignore", DegenerateWarning)
             found = estimate(contrast(outcomes), target=target)
         chosen = as_task(outcomes["task"].to_numpy(), task)
-        inside = rope_region(Rope.parse(self.rope), found, null_value(found))
+        inside = rope_region(self.rope, found, null_value(found))
         tests = one_sided_p(found, inside.lower, inside.upper)
         p = np.minimum(1.0, 2 * np.minimum(tests.above, tests.below))
         agreeing = 2.0 ** (1.0 - found["n_clusters"].to_numpy())

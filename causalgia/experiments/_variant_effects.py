@@ -36,7 +36,7 @@ from causalgia.experiments.kit.own_contexts import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.listed_variants import ListedVariants
 from causalgia.sequences.skipped_inputs import Skip, takes_skip
@@ -177,8 +177,9 @@ def variant_effects(
         align=align,
     )
     windows = own.windows
-    _check_own_contexts(windows, rope)
     loci = window_loci(windows)
+    analysis = Analysis(rope=rope, cluster="auto" if len(set(loci)) > 1 else "none")
+    _check_own_contexts(windows, analysis.region)
     return Experiment(
         null=Genomic(of=Sequences(windows.reference, windows.names), parent=loci),
         arms=arms_of(*replaced_strings(windows)),
@@ -188,11 +189,11 @@ def variant_effects(
             VARIANT_EFFECTS,
             read=partial(_read_own_contexts, own.listed, own.distances, len(set(loci))),
         ),
-        analysis=Analysis(rope=rope, cluster="auto" if len(set(loci)) > 1 else "none"),
+        analysis=analysis,
     )
 
 
-def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
+def _check_own_contexts(windows: VariantWindows, rope: Rope | None) -> None:
     if len(windows) == 1:
         raise DesignError(
             f"variant {quoted(windows.names[0])} alone, in its own context, is one "
@@ -201,11 +202,11 @@ def _check_own_contexts(windows: VariantWindows, rope: RopeLike) -> None:
         )
     if (
         len(np.unique(windows.reference, axis=0)) == 1
-        and isinstance(rope, str)
-        and rope.strip().endswith("sd")
+        and rope is not None
+        and rope.kind == "sd"
     ):
         raise DesignError(
-            f"all variants have one reference window, so that ``rope={quoted(rope)}`` "
+            f"all variants have one reference window, so that ``rope={quoted(rope.value)}`` "
             "of its sd has no width; give the effects that are too small to matter, "
             "``rope=(-0.1, 0.1)``"
         )

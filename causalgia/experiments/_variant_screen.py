@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.analysis import Analysis
 from causalgia.checks import check_flag
-from causalgia.choices import Align, Schema, is_placebo_rope
+from causalgia.choices import Align, Schema
 from causalgia.design import Genomic, MatchedVariants, NullModel
 from causalgia.errors import DesignError, Setting, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment
@@ -155,7 +155,8 @@ def variant_screen(
     """
     _check_null(null)
     check_flag(tail, "tail", error=DesignError)
-    if is_placebo_rope(rope):
+    analysis = Analysis(rope=rope, target="units")
+    if analysis.region is not None and analysis.region.of_placebos:
         raise DesignError(
             argument="rope",
             value=rope,
@@ -191,7 +192,7 @@ def variant_screen(
         n_units=len(labels),
         contrasts=CONTRAST,
         entry=VARIANT_SCREEN,
-        analysis=Analysis(rope=rope, target="units"),
+        analysis=analysis,
         variants=own.listed.first_listed,
         listed=own.listed,
         matched=null,

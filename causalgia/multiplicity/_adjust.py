@@ -35,7 +35,7 @@ from causalgia.estimation.request import (
 )
 from causalgia.inputs import as_pandas
 from causalgia.multiplicity.adjusted_p import hierarchical_q, stepwise, storey_q
-from causalgia.multiplicity.bands import key_of_method, seed_label
+from causalgia.multiplicity.bands import seed_of_method
 from causalgia.multiplicity.families import (
     JointEstimates,
     as_joint_estimates,
@@ -482,14 +482,14 @@ def _adjust_jointly(
     rng: RNG | None,
 ) -> tuple[xr.Dataset, dict[str, Any]]:
     table = joint.estimates
-    attrs: dict[str, Any] = attributes(
-        adjust=method, seed=seed_label(rng), family=family_label(family, table["ace"])
-    )
     units = None if method == "dunnett" else units_to_resample(joint, method)
     needs_rng = units is not None and (
         method == "bootstrap_t" or not enumerates(units.n_clusters, n_flips)
     )
-    key = key_of_method(method, rng, draws=needs_rng)
+    seed = seed_of_method(method, rng, draws=needs_rng)
+    attrs: dict[str, Any] = attributes(
+        adjust=method, seed=str(seed), family=family_label(family, table["ace"])
+    )
     se, shape = joint.numbers("se"), table["ace"].shape
     single, down = np.empty_like(se), np.empty_like(se)
     if method == "bootstrap_t":
@@ -498,7 +498,7 @@ def _adjust_jointly(
         attrs |= attributes(skewness=warn_of_skewness(units), n_flips=n_flips)
     for members in families(table, family, shape):
         if units is None:
-            result = by_multivariate_t(joint, members, ci_prob=_CI_PROB, key=key)
+            result = by_multivariate_t(joint, members, ci_prob=_CI_PROB, key=seed.key)
         elif method == "bootstrap_t":
             result = by_bootstrap(
                 units,
@@ -506,11 +506,11 @@ def _adjust_jointly(
                 se=se[members],
                 ci_prob=_CI_PROB,
                 n_draws=n_draws,
-                key=key,
+                key=seed.key,
             )
         else:
             flips = sign_flip_max_t(
-                units.of(members), units.cluster, n_flips=n_flips, rng=key
+                units.of(members), units.cluster, n_flips=n_flips, rng=seed.key
             )
             single[members] = flips.p_step_down
             continue

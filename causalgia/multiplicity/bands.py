@@ -5,6 +5,7 @@ effects.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ from causalgia.multiplicity.joint_methods import (
 from causalgia.multiplicity.tost import unbounded_column
 from causalgia.notes import with_notes
 from causalgia.schema import annotate
-from causalgia.streams import RNG, root_key
+from causalgia.streams import RNG, Seed
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
 
@@ -195,7 +196,7 @@ def simultaneous(
     check_cluster_name(cluster, of_units=has_effects(effects))
     joint = as_joint_estimates(effects, cluster, ci_prob)
     used, why = _choose_band(joint, method, curves=curves is not None)
-    key = key_of_method(used, rng, draws=used == "bootstrap_t")
+    seed = seed_of_method(used, rng, draws=used == "bootstrap_t")
     table = joint.estimates
     if curves is not None:
         sets, label = (
@@ -218,7 +219,7 @@ def simultaneous(
             se[members],
             ci_prob,
             n_draws,
-            key,
+            seed.key,
             curve=curves is not None,
         )
     rarity = {} if curves is None else _rarity_columns(joint, sets)
@@ -233,9 +234,7 @@ def simultaneous(
     }
     columns |= ({"unbounded": open_ends} if open_ends.any() else {}) | rarity
     out = table.assign({name: (ace.dims, values) for name, values in columns.items()})
-    out.attrs |= attributes(
-        band=used, family=label, ci_prob=ci_prob, seed=seed_label(rng)
-    )
+    out.attrs |= attributes(band=used, family=label, ci_prob=ci_prob, seed=str(seed))
     out.attrs |= attributes(n_draws=n_draws) if used in ("bootstrap_t", "sup_t") else {}
     out.attrs |= (
         # the families of an analysis: None is the whole table, "task" those of a band
@@ -453,16 +452,16 @@ def band_limits(
     )
 
 
-def key_of_method(method: str, rng: RNG | None, *, draws: bool) -> int:
-    """Return the root key of a method; one that draws at random needs a seed.
+def seed_of_method(method: str, rng: RNG | None, *, draws: bool) -> Seed:
+    """Return the seed of a method; one that draws at random needs one.
 
     Examples
     --------
-    >>> key_of_method("dunnett", None, draws=False) == key_of_method(
-    ...     "bootstrap_t", 0, draws=True
-    ... )
-    True
-    >>> key_of_method("bootstrap_t", None, draws=True)
+    >>> str(seed_of_method("bootstrap_t", 0, draws=True))
+    '0'
+    >>> str(seed_of_method("dunnett", None, draws=False))
+    'none'
+    >>> seed_of_method("bootstrap_t", None, draws=True)
     Traceback (most recent call last):
     ...
     causalgia.errors.RandomnessError: method='bootstrap_t' draws at random and needs a seed; for example rng=0
@@ -474,16 +473,7 @@ def key_of_method(method: str, rng: RNG | None, *, draws: bool) -> int:
             need="draws at random and needs a seed",
             cure=("for example ", Setting("rng", 0)),
         )
-    return root_key(0 if rng is None else rng)
-
-
-def seed_label(rng: RNG | None) -> str:
-    """Return the name of a source of randomness in attrs: the seed, a type, or
-    "none".
-    """
-    if rng is None:
-        return "none"
-    return str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
+    return replace(Seed.parse(0), words="none") if rng is None else Seed.parse(rng)
 
 
 def _check_band_method(method: str) -> None:

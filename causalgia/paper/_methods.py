@@ -43,6 +43,7 @@ from causalgia.estimation.request import null_value
 from causalgia.inputs import parse_json
 from causalgia.notes import notes_of
 from causalgia.paper.citations import Work, uses_skewness, works
+from causalgia.streams import Seed
 
 if TYPE_CHECKING:
     from causalgia.experiments import Answer
@@ -613,11 +614,8 @@ def _software(attrs: Mapping[Any, Any]) -> list[str]:
         "causalgia "
         f"{about(attrs, causalgia.__version__).causalgia}{f' ({versions})' if versions else ''}"
     )
-    seed = (
-        f", seed {about(attrs).rng}"
-        if about(attrs, "").rng.lstrip("-").isdigit()
-        else ""
-    )
+    stored = Seed.stored(about(attrs, "").rng)
+    seed = "" if stored is None else f", seed {stored}"
     return [
         f"Computed with {ran}{seed}{f'; fingerprints: {prints}' if prints else ''}."
     ]

@@ -43,7 +43,7 @@ from causalgia.planning.power_functions import (
     as_variance,
     detectable,
     least_integer,
-    verdict_probability,
+    verdict_chances,
 )
 from causalgia.ropes import IN_NUMBERS, Rope, RopeLike
 from causalgia.schema import check_no_positions
@@ -434,8 +434,8 @@ def _verdict_chance(plan: Pilot, clusters: Array, goal: Goal) -> Array:
     # a test is the classical one; intervals of means alone are unions with Hall's
     n = clusters if goal.label and plan.of_units else np.full_like(clusters, np.inf)
     if goal.at is not None:
-        chance = verdict_probability(
-            goal.at, se, se, df, rope=ends, ci_prob=level, negligible=enough, n=n
+        chance = verdict_chances(
+            goal.at, se, se, df, ends, ci_prob=level, negligible=enough, n=n
         )
         return _with_still(plan, clusters, goal, np.asarray(chance))
     assert plan.ace is not None  # _as_effect
@@ -452,9 +452,8 @@ def _verdict_chance(plan: Pilot, clusters: Array, goal: Goal) -> Array:
         _WEIGHTS / 2,
     )
     spread = np.sqrt(plan.se**2 + se**2) * scale
-    chance = verdict_probability(
-        *(plan.ace, spread, se * scale, df),
-        rope=ends,
+    chance = verdict_chances(
+        *(plan.ace, spread, se * scale, df, ends),
         ci_prob=level,
         negligible=enough,
         n=n,
@@ -556,7 +555,7 @@ def _as_region(plan: Pilot, rope: Any) -> tuple[Array, Array, str]:
             cure="no effect is 1",
         )
     one = (lower == lower.flat[0]).all() and (upper == upper.flat[0]).all()
-    plain = one and not isinstance(rope, str)
+    plain = one and parsed.is_fixed
     label = f"({lower.flat[0]:g}, {upper.flat[0]:g})" if plain else found.label
     return lower, upper, label
 

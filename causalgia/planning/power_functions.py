@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import special
 
 from causalgia.checks import as_ci_prob, is_real
-from causalgia.errors import DecisionError, EstimateError, quoted
+from causalgia.errors import EstimateError, quoted
 from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import NORMAL, t_quantile, untransformed
 from causalgia.ropes import Rope, RopeLike
@@ -108,7 +108,7 @@ def verdict_probability(
     se: npt.ArrayLike,
     df: npt.ArrayLike,
     *,
-    rope: RopeLike | tuple[npt.ArrayLike, npt.ArrayLike],
+    rope: RopeLike,
     ci_prob: float = 0.95,
     negligible: npt.ArrayLike = True,
     n: npt.ArrayLike = np.inf,
@@ -126,9 +126,7 @@ def verdict_probability(
     center, spread, se, df
         Broadcast against each other.
     rope
-        Region of practical equivalence. It is in numbers; 0 for a direction alone; or
-        two arrays, the ends of regions, broadcast against these (equal for a direction
-        alone).
+        Region of practical equivalence. It is in numbers, or 0 for a direction alone.
     ci_prob
         Probability of the intervals.
     negligible
@@ -163,7 +161,36 @@ def verdict_probability(
     >>> verdict_probability(0.4, 0.1, 0.1, 99, rope=(-0.2, 0.2)).round(4)
     np.float64(0.5082)
     """
-    ci_prob, ends = as_ci_prob(ci_prob), _ends(rope)
+    level, region = as_ci_prob(ci_prob), Rope.parse(rope, fixed=True)
+    ((low, high),) = region.ends(["effect"])
+    ends = np.asarray(low), np.asarray(high)
+    return verdict_chances(
+        center, spread, se, df, ends, ci_prob=level, negligible=negligible, n=n
+    )
+
+
+def verdict_chances(
+    center: npt.ArrayLike,
+    spread: npt.ArrayLike,
+    se: npt.ArrayLike,
+    df: npt.ArrayLike,
+    ends: tuple[Array, Array],
+    *,
+    ci_prob: float,
+    negligible: npt.ArrayLike,
+    n: npt.ArrayLike,
+) -> Array:
+    """Return what `verdict_probability` returns, of a region for each effect: the two
+    `ends`, equal for a direction alone.
+
+    Examples
+    --------
+    >>> ends = np.array([-0.2, 0.0]), np.array([0.2, 0.0])
+    >>> verdict_chances(
+    ...     0.4, 0.1, 0.1, 99, ends, ci_prob=0.95, negligible=True, n=np.inf
+    ... ).round(4)
+    array([0.5082, 0.9773])
+    """
     arrays = np.broadcast_arrays(
         *(np.asarray(x, dtype=np.float64) for x in (center, spread, se, df, *ends, n))
     )
@@ -186,22 +213,6 @@ def verdict_probability(
         )
         chance = chance + weight * (beyond + np.where(negligible, inside, 0.0))
     return np.asarray(chance)[()]
-
-
-def _ends(rope: Any) -> tuple[Array, Array]:
-    """Return the two ends of regions, of one or of one for each effect."""
-    pair = isinstance(rope, tuple | list) and len(rope) == 2
-    if pair and all(is_real(end) or isinstance(end, np.ndarray) for end in rope):
-        low, high = (np.asarray(end, dtype=np.float64) for end in rope)
-        if not (low <= high).all():
-            raise DecisionError(
-                argument="rope",
-                value=rope,
-                need="is reversed, or not of numbers",
-                cure="give the lower end first",
-            )
-        return low, high
-    return tuple(map(np.asarray, Rope.parse(rope, fixed=True).ends(["effect"])[0]))  # type: ignore[return-value]  # two
 
 
 def _hall_coefficients(n: Array) -> list[tuple[Array, float]]:

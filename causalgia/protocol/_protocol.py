@@ -633,8 +633,8 @@ class Protocol:
         on = f", on {scale}" if scale and estimand != self.estimand else ""
         verdicts = (
             "No verdict: no region of practical equivalence"
-            if plan.rope is None
-            else f"Verdicts: against {plan.region}; error rate {plan.error}, "
+            if plan.region is None
+            else f"Verdicts: against {plan.region.argument}; error rate {plan.error}, "
             f"{1 - plan.ci_prob:.3g}"
         )
         until = "" if self.until is None else f" Until {self.stopping_rule()}."
@@ -685,7 +685,7 @@ class Protocol:
                 f"  units      {self.n_units:,}{until}, {self.assignment}, "
                 f"{len(self.arms):,} arms, seed {self.rng}",
                 f"  contrasts  {shown_contrasts}{more}",
-                f"  rope       {plan.region}; error rate {plan.error}, intervals of "
+                f"  rope       {plan.region and plan.region.argument}; error rate {plan.error}, intervals of "
                 f"{plan.ci_prob:.4g}",
                 f"  predictor  {self.predictor_fingerprint}",
             ]

@@ -40,7 +40,7 @@ from causalgia.protocol.lock_file import (
     differences,
     name_differences,
 )
-from causalgia.streams import derive, root_key
+from causalgia.streams import Seed, derive
 
 _KIND_OF_FILE = {
     "outcomes.nc": "outcomes",
@@ -537,8 +537,8 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
     Each is computed by the analysis that it names, so that only edited numbers differ.
     """
     outcomes = found["outcomes"]
-    seed = _as_whole(about(outcomes, None).rng)
-    if not isinstance(seed, int) or not {"outcome", "ice", "ice_mean"} & set(
+    seed = Seed.stored(about(outcomes, "").rng)
+    if seed is None or not {"outcome", "ice", "ice_mean"} & set(
         map(str, outcomes.data_vars)
     ):
         return
@@ -546,11 +546,12 @@ def _recomputed(found: dict[str, xr.Dataset]) -> Iterator[Deviation]:
         yield from _compared_values(
             found["estimates"], lambda a: estimate_effects(outcomes, a)[1], "estimates"
         )
-    if "decisions" in found and not str(
-        analysis_in_attrs(found["decisions"].attrs).rope
-    ).startswith("matched"):
+    if "decisions" in found:
+        region = analysis_in_attrs(found["decisions"].attrs).region
+        if region is not None and region.kind == "matched":
+            return
         is_answer = has(found["decisions"]).answer
-        key = derive(root_key(seed), "steps") if is_answer else seed
+        key = derive(seed.key, "steps") if is_answer else int(seed.words)
         yield from _compared_values(
             found["decisions"],
             lambda a: steps(outcomes, a, rng=key).decisions,

@@ -39,7 +39,7 @@ from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.schema import check_no_positions, validate
 from causalgia.sequences.fasta import Sequences, Source, as_sequences
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, Seed, derive, root_key
 from causalgia.trial.attributes import apply_arm, load_design
 from causalgia.trial.turns import DrawnUnits, draw_backgrounds
 from causalgia.types import Array, Tokens
@@ -400,16 +400,16 @@ class Claim:
         """The backgrounds of the trial, drawn again from its seed; None if they are not
         those of the outcomes.
         """
-        seed, design = about(self.outcomes, "").rng, self.design
+        seed, design = Seed.stored(about(self.outcomes, "").rng), self.design
         n = self.outcomes.sizes["unit"]
         if (
             design is None
-            or not seed.isdigit()
+            or seed is None
             or "gc" not in self.outcomes.coords
             or n > design.n_units
         ):
             return None
-        drawn = draw_backgrounds(design, 0, n, key=root_key(int(seed)))
+        drawn = draw_backgrounds(design, 0, n, key=seed.key)
         return (
             drawn
             if np.allclose(drawn.gc, self.outcomes["gc"].to_numpy(), rtol=0, atol=1e-6)

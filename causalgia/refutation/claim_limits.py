@@ -226,7 +226,8 @@ def _nearest_turn(claim: Claim) -> list[Finding]:
         raise NotApplicableError(
             "the units have no GC content; a column gc of the table is one"
         )
-    rope = claim.analysis.region if isinstance(claim.analysis.region, tuple) else 0
+    region = claim.analysis.region
+    rope = region if region is not None and region.kind == "numbers" else 0
     names = list(dict.fromkeys(name for name, _ in claimed))
     rows = {name: claim.weights[name] for name in names}
     try:

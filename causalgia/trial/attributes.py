@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 import causalgia
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
-from causalgia.choices import is_matched_rope
 from causalgia.design import Arm, Design
 from causalgia.errors import (
     CausalgiaError,
@@ -28,7 +27,7 @@ from causalgia.errors import (
 )
 from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
-from causalgia.streams import RNG
+from causalgia.streams import Seed
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -103,12 +102,11 @@ def arm_coordinates(arms: tuple[Arm, ...]) -> dict[str, Any]:
 
 
 def trial_attributes(
-    design: Design, predictor: Predictor, fingerprint: str, rng: RNG
+    design: Design, predictor: Predictor, fingerprint: str, seed: Seed
 ) -> dict[str, Any]:
     """Return the attributes that identify a trial: design, null model, predictor, seed
     and versions.
     """
-    seed = str(int(rng)) if isinstance(rng, int | np.integer) else type(rng).__name__
     optional: dict[str, Any] = (
         {"reserved": f"{design.reserved.describe()}, never used by this trial"}
         if design.reserved
@@ -127,7 +125,7 @@ def trial_attributes(
         "null_fingerprint": design.null.fingerprint,
         "design_fingerprint": design.fingerprint,
         "predictor_fingerprint": fingerprint,
-        "rng": seed,
+        "rng": str(seed),
         "causalgia": causalgia.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
@@ -236,12 +234,14 @@ def check_matched_region(analysis: Analysis, design: Design) -> None:
     ...
     causalgia.errors.DesignError: [analysis]: rope = 'matched' is the range of matched null variants, ...
     """
-    if is_matched_rope(analysis.rope) and not hasattr(design, "matched"):
-        raise DesignError(
-            "[analysis]: rope = 'matched' is the range of matched null variants, which "
-            "this design has none of: it belongs to ``cg.experiments.variant_screen``; "
-            "give two numbers, '0.2 sd' or 0"
-        )
+    region = analysis.region
+    if region is None or region.kind != "matched" or hasattr(design, "matched"):
+        return
+    raise DesignError(
+        "[analysis]: rope = 'matched' is the range of matched null variants, which "
+        "this design has none of: it belongs to ``cg.experiments.variant_screen``; "
+        "give two numbers, '0.2 sd' or 0"
+    )
 
 
 def check_analysis(

@@ -38,7 +38,7 @@ from causalgia.predict import Predictor
 from causalgia.predict.answer_digits import half_precision_in_words
 from causalgia.predict.predictor import LONG
 from causalgia.schema import annotate
-from causalgia.streams import RNG, root_key
+from causalgia.streams import RNG, Seed
 from causalgia.trial.archive import UNIT, Archive, Field
 from causalgia.trial.attributes import (
     analysis_json,
@@ -211,15 +211,16 @@ def set_up_trial(
         If a client is given that has no workers, or the predictor cannot be sent to
         them.
     """
+    seed = Seed.parse(rng)
     # a network may count its calls
-    attrs = trial_attributes(design, predictor, predictor.fingerprint, rng)
+    attrs = trial_attributes(design, predictor, predictor.fingerprint, seed)
     if analysis is not None:
         attrs.update(attributes(analysis=analysis_json(analysis, design)))
     edits, requested = (
         edits_of_arms(design.named_arms),
         (analysis or Analysis()).asking(design.analysis_fields),
     )
-    trial = Trial(design, predictor, root_key(rng))
+    trial = Trial(design, predictor, seed.key)
     with explain_memory_error(design):
         notes = [
             *design.drawn.notes(design.n_units),

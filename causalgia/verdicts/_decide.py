@@ -27,7 +27,7 @@ from causalgia.estimation.effect_intervals import independent_draws
 from causalgia.estimation.ratios import open_ended
 from causalgia.estimation.request import FEW_CLUSTERS, check_cluster_name, null_value
 from causalgia.former_names import former_arguments
-from causalgia.multiplicity.bands import band_limits, seed_label
+from causalgia.multiplicity.bands import band_limits
 from causalgia.multiplicity.families import (
     JointEstimates,
     Units,
@@ -40,7 +40,7 @@ from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
-from causalgia.streams import RNG, root_key
+from causalgia.streams import RNG, Seed
 from causalgia.types import (
     Array,
     Codes,
@@ -412,11 +412,11 @@ def _by_band(
                 Setting("rng", 0),
             ),
         )
-    units, key = units_to_resample(joint, "bootstrap_t"), root_key(rng)
+    units, seed = units_to_resample(joint, "bootstrap_t"), Seed.parse(rng)
     ci_prob = request.ci_prob
     over = row_families(joint.estimates, request.family)[0]
     tested = bootstrap_by_family(
-        joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=key
+        joint, units, over, ci_prob=ci_prob, n_draws=_N_DRAWS, key=seed.key
     )
     lower, upper, open_ends = band_limits(
         joint.estimates, joint.working_scale(ci_prob), tested.half_width, ci_prob
@@ -428,7 +428,7 @@ def _by_band(
     p_verdict = out["p_verdict"].transpose(*dims).to_numpy()
     label = about(out).rope
     region = Region(low, high, label, of_placebos=request.rope.of_placebos)
-    q = band_error(joint, region, ci_prob=ci_prob, family=over, key=key)
+    q = band_error(joint, region, ci_prob=ci_prob, family=over, key=seed.key)
     still = joint.numbers("se").reshape(lower.shape) == 0
     for name, limit in (
         ("lower", lower),
@@ -461,7 +461,7 @@ def _by_band(
     columns["more_units"] = more
     return out.assign(
         {name: (dims, values) for name, values in columns.items()}
-    ).assign_attrs(band="bootstrap_t", seed=seed_label(rng), n_draws=_N_DRAWS)
+    ).assign_attrs(band="bootstrap_t", seed=str(seed), n_draws=_N_DRAWS)
 
 
 def _decisions_dataset(

@@ -36,7 +36,7 @@ from causalgia.inputs import as_html
 from causalgia.schema import check_dataset
 from causalgia.sequences import Sequences
 from causalgia.sequences.skipped_inputs import skip_sentence
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, Seed, derive, root_key
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -262,14 +262,15 @@ class Experiment(Design):
 
         self.check_outcomes(outcomes)
         if rng is None:
-            seed = about(outcomes, "").rng
-            if not (seed.isdecimal() and len(seed) <= 78):  # 2^256 has as many digits
+            stored = Seed.stored(about(outcomes, "").rng)
+            if stored is None:
                 raise OutcomesError(
                     "these outcomes have no numeric seed; give one: analyze(outcomes, "
                     "rng=0)"
                 )
-            rng = int(seed)
-        key = root_key(rng)
+            key = stored.key
+        else:
+            key = root_key(rng)
         apply_verbs = steps_from if "ace" in outcomes else steps
         classes: Any = self.labels.get("placebo_class")
         requested = self.analysis.asking(self.analysis_fields)

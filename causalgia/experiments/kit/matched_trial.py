@@ -16,7 +16,7 @@ from causalgia._reporting import p_clause
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import in_list
-from causalgia.choices import LEAST_FOR_A_LAW, is_matched_rope, vocabulary
+from causalgia.choices import LEAST_FOR_A_LAW, vocabulary
 from causalgia.design import MatchedVariants
 from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError
 from causalgia.experiments.kit.answer import Answer, largest_contrasts
@@ -306,7 +306,8 @@ class MatchedTrial(Experiment):
         from causalgia.multiplicity.regions import rope_region
 
         effect = estimates["ace"]
-        of_matched = is_matched_rope(self.analysis.rope)
+        rope = Rope.parse(self.analysis.region)
+        of_matched = rope.kind == "matched"
         if of_matched:
             low, high = (estimates[f"matched_{side}"] for side in ("lower", "upper"))
             share = f"{100 * (1 - self._alpha):g} %"
@@ -320,7 +321,7 @@ class MatchedTrial(Experiment):
                 of_region = estimates.assign(
                     control_sd=sd.broadcast_like(effect).transpose(*effect.dims)
                 )
-            region = rope_region(Rope.parse(self.analysis.rope), of_region, 0.0)
+            region = rope_region(rope, of_region, 0.0)
             low, high = (effect.copy(data=end) for end in (region.lower, region.upper))
             label = region.label
         found = estimates["q_matched"] <= self._alpha
@@ -389,7 +390,7 @@ class MatchedTrial(Experiment):
             sentence = f"{which} {effects} than matched variants (q <= {rate}{sizes})"
         counts = Counter(rows["verdict"].to_numpy().tolist())
         words = [word for word in vocabulary(counts) if counts[word]]
-        if is_matched_rope(self.analysis.rope):
+        if Rope.parse(self.analysis.region).kind == "matched":
             rest = [
                 f"{_how_many(counts[word], n)} {_VERDICTS[word]}"
                 for word in words

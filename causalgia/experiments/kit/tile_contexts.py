@@ -22,7 +22,7 @@ from causalgia.design.intervention import Span
 from causalgia.errors import DesignError, PredictorError, quoted
 from causalgia.experiments.kit.sites import as_positions
 from causalgia.predict import Predictor
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope
 
 if TYPE_CHECKING:
     pass
@@ -32,7 +32,7 @@ _SHUFFLED = 4  # least bases that a dinucleotide shuffle can change
 
 
 def as_tile_sequences(
-    sequences: Any, n_draws: int, rope: RopeLike, *, fixed_control: bool = False
+    sequences: Any, n_draws: int, rope: Rope, *, fixed_control: bool = False
 ) -> Genomic:
     """Return the null model of given sequences, each with `n_draws` consecutive units.
 
@@ -43,15 +43,14 @@ def as_tile_sequences(
     n_draws
         Shuffles of each sequence.
     rope
-        Region of practical equivalence, in every form that `causalgia.Rope.parse`
-        reads.
+        Region of practical equivalence.
     fixed_control
         Whether the control arm has no random part, so that its outcomes do not vary for
         a single sequence.
 
     Examples
     --------
-    >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, (-0.1, 0.1)).n_draws
+    >>> as_tile_sequences(["ACGTAC", "TTGACA"], 10, Rope.parse(0)).n_draws
     10
     """
     null = (
@@ -66,16 +65,16 @@ def as_tile_sequences(
             "one sequence and ``n_draws=1``: an error needs two shuffles of it or "
             "more; give ``n_draws=10``"
         )
-    if fixed_control and isinstance(rope, str) and rope.strip().endswith("sd"):
+    if fixed_control and rope.kind == "sd":
         raise DesignError(
             "one sequence: its own outcome is one number, so that "
-            f"``rope={quoted(rope)}`` of its sd has no width; give the effects that "
+            f"``rope={quoted(rope.value)}`` of its sd has no width; give the effects that "
             "are too small to matter, ``rope=(-0.1, 0.1)``"
         )
     return null
 
 
-def tile_analysis(null: Genomic, rope: RopeLike) -> Analysis:
+def tile_analysis(null: Genomic, rope: Rope) -> Analysis:
     """Return the analysis of a tile experiment.
 
     Several sequences are a sample of a population; a single one is the target itself,
@@ -84,7 +83,8 @@ def tile_analysis(null: Genomic, rope: RopeLike) -> Analysis:
 
     Examples
     --------
-    >>> tile_analysis(as_tile_sequences(["ACGTAC"], 10, 0), 0).target
+    >>> direction = Rope.parse(0)
+    >>> tile_analysis(as_tile_sequences(["ACGTAC"], 10, direction), direction).target
     'parents'
     """
     alone = len(set(null.parent_names)) == 1
@@ -96,9 +96,9 @@ def population_text(null: Genomic) -> str:
 
     Examples
     --------
-    >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, 0))
+    >>> population_text(as_tile_sequences(["ACGTAC", "TTGACA"], 10, Rope.parse(0)))
     'over the population that these 2 sequences represent, 10 draws of each'
-    >>> population_text(as_tile_sequences(["ACGTAC"], 10, 0))
+    >>> population_text(as_tile_sequences(["ACGTAC"], 10, Rope.parse(0)))
     'in this one sequence, over 10 draws'
     """
     n = len(set(null.parent_names))

@@ -64,7 +64,7 @@ from causalgia.mpra.libraries.rules import (
     default_flags,
 )
 from causalgia.sequences.alphabet import decode, reverse_complement_iupac
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, Seed, derive
 from causalgia.trial.attributes import store_design
 from causalgia.types import Array, Tokens
 
@@ -201,7 +201,8 @@ def library(
     controls = as_instance(
         Controls() if controls is None else controls, Controls, "controls"
     )
-    key, of = root_key(rng), construct(adapters)
+    seed, of = Seed.parse(rng), construct(adapters)
+    key = seed.key
     n_barcodes = (
         0
         if barcodes_per_oligo is None
@@ -269,7 +270,7 @@ def library(
         "vendor": vendor,
         "pool_size": pool_size,
     }
-    attrs = library_attributes(design, of, rng) | {
+    attrs = library_attributes(design, of, seed) | {
         **attributes(oligo_length=int(oligo_length), rules=json.dumps(checker.names)),
         **{name: value for name, value in order.items() if value is not None},
     }
@@ -512,7 +513,7 @@ def library_dataset(drawn: DrawnLibrary, attrs: dict[str, Any]) -> xr.Dataset:
 
 
 def library_attributes(
-    design: Design, construct: Construct, rng: RNG
+    design: Design, construct: Construct, seed: Seed
 ) -> dict[str, Any]:
     """Return the attributes that identify a library: design, null model, construct,
     seed and versions.
@@ -532,9 +533,7 @@ def library_attributes(
         "left": construct.left,
         "junction": construct.junction,
         "right": construct.right,
-        "rng": str(int(rng))
-        if isinstance(rng, int | np.integer)
-        else type(rng).__name__,
+        "rng": str(seed),
         "causalgia": causalgia.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
