@@ -459,7 +459,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             **arguments(
                 cure_in(
                     refusal(cg.infer, many(), rng=0, family="normal"),
-                    r"did you mean (law='normal')\?",
+                    r"leave family= out, and give (law='normal')",
                 )
             ),
         ),
@@ -469,8 +469,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda: cured(
             cg.infer,
             {"estimates": many(), "rng": 0, "prior": "flat"},
-            r"give (cg.Prior\(tau_scale=0.5\))",
-            fill={"cg.Prior": "prior=cg.Prior"},
+            r"give (prior=cg.Prior\(tau_scale=0.5\))",
         ),
         lambda found: "posterior" in found,
     ),
@@ -496,8 +495,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
                 "law": "normal",
                 "prior": cg.Prior(tau="uniform", tau_scale=np.inf),
             },
-            r"such as (Prior\(tau='half_t'\))",
-            fill={"Prior": "prior=cg.Prior"},
+            r"such as (prior=cg.Prior\(tau='half_t'\))",
         ),
         lambda found: np.isfinite(found["posterior"]["ace"]).all(),
     ),
