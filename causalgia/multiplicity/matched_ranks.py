@@ -117,8 +117,8 @@ def match_strata(
             raise EstimateError(
                 f"a stratum has {mine[of_null].sum()} nulls with all keys dropped but "
                 f"{quoted(names[-1])}, and ranks with a region need "
-                f"{LEAST_MATCHED_NULLS}: draw more nulls (``n_null=``; ``of='genome'`` "
-                f"and null models have any number), or leave {quoted(names[-1])} out "
+                f"{LEAST_MATCHED_NULLS}: draw more nulls (``n_null=``; a genome and "
+                f"null models have any number), or leave {quoted(names[-1])} out "
                 "of ``match=``"
             )
         found.append((mine, codes.shape[1] - 1))

@@ -60,9 +60,9 @@ def sequence_critical(
     size = _as_finite(n_clusters, "n_clusters")
     if not 0 < alpha < 1 or not min_clusters >= 1 or not (size >= 1).all():
         raise EstimateError(
-            "a confidence sequence needs 0 < alpha < 1, and n and min_clusters of 1 or "
-            f"more; not ``alpha={quoted(alpha)}``, "
-            f"``min_clusters={quoted(min_clusters)}``"
+            f"``alpha={quoted(alpha)}`` and ``min_clusters={quoted(min_clusters)}``: a "
+            "confidence sequence needs 0 < alpha < 1, min_clusters of 1 or more, and 1 "
+            "cluster or more at each look"
         )
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
     r = size / min_clusters * spread
