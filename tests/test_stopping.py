@@ -870,9 +870,9 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (
             lambda: sequence_critical(0, alpha=0.05),
             EstimateError,
-            "n and min_clusters of 1 or more",
+            "each look must have 1 cluster or more",
         ),
-        (lambda: sequence_critical(10, alpha=0), EstimateError, "0 < alpha < 1"),
+        (lambda: sequence_critical(10, alpha=0), EstimateError, "alpha=0 must lie between 0 and 1"),
         (
             lambda: confidence_sequence(0, 1, 10, ci_prob=0.05),
             EstimateError,

@@ -58,11 +58,15 @@ def sequence_critical(
     array([3.035, 3.242])
     """
     size = _as_finite(n_clusters, "n_clusters")
-    if not 0 < alpha < 1 or not min_clusters >= 1 or not (size >= 1).all():
+    if not 0 < alpha < 1:
+        raise EstimateError(f"``alpha={quoted(alpha)}`` must lie between 0 and 1")
+    if not min_clusters >= 1:
         raise EstimateError(
-            f"``alpha={quoted(alpha)}`` and ``min_clusters={quoted(min_clusters)}``: a "
-            "confidence sequence needs 0 < alpha < 1, min_clusters of 1 or more, and 1 "
-            "cluster or more at each look"
+            f"``min_clusters={quoted(min_clusters)}`` must be 1 or more"
+        )
+    if not (size >= 1).all():
+        raise EstimateError(
+            f"``n_clusters={quoted(n_clusters)}``: each look must have 1 cluster or more"
         )
     spread = -2 * np.log(alpha) + np.log1p(-2 * np.log(alpha))
     r = size / min_clusters * spread
