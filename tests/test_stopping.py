@@ -872,7 +872,11 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
             EstimateError,
             "each look must have 1 cluster or more",
         ),
-        (lambda: sequence_critical(10, alpha=0), EstimateError, "alpha=0 must lie between 0 and 1"),
+        (
+            lambda: sequence_critical(10, alpha=0),
+            EstimateError,
+            "alpha=0 must lie between 0 and 1",
+        ),
         (
             lambda: confidence_sequence(0, 1, 10, ci_prob=0.05),
             EstimateError,
