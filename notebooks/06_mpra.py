@@ -168,7 +168,7 @@ print(
 # %% [markdown]
 # ## Predicted and measured effects
 
-# %% mystnb={"image": {"alt": "A point for each element, its measured against its virtual effect, with a line and its band"}}
+# %% mystnb={"image": {"alt": "A point for each element, its measured against its virtual effect, with its interval, the means of bins, a fitted line in a band, and two elements off the line by name"}}
 agreement = cg.mpra.concordance(virtual, fit)
 print(cg.report(agreement))
 cg.plot.concordance(agreement).figure

@@ -470,7 +470,7 @@ def test_given_sequences_are_dropped_in_every_arm_and_recorded():
     assert int(library["n_draws"]) == 12
     assert sorted(set(library["unit"].values)) == [0, 1, 2, 4, 6, 7, 9, 10, 11]
     assert library["why"].to_series().to_dict() == {
-        3: "site EcoRI in arm untreated, GATA1",
+        3: "site EcoRI in arms untreated, GATA1",
         5: "equal arms in arm GATA1",
         8: "repeated insert in arm untreated",
     }
@@ -514,7 +514,7 @@ def test_a_given_sequence_is_not_drawn_anew_for_an_arm_that_never_changes():
     with pytest.warns(CausalgiaWarning, match="1 of 40 units"):
         library = bare(design, avoid="GGCC")
     assert library["why"].to_series().to_dict() == {
-        7: "site GGCC in arm untreated, random"
+        7: "site GGCC in arms untreated, random"
     }
     assert (
         int(library["n_draws"])
@@ -540,7 +540,7 @@ def test_shuffles_of_a_parent_that_cannot_meet_the_rules_are_dropped_in_every_ar
     told = library["why"].to_series().to_dict()
     first = min(told)  # every second unit, from the first or the second one
     assert (
-        told[first] == "GC outside 0.3-1 in arm untreated, GATA1 (the last of 6 draws)"
+        told[first] == "GC outside 0.3-1 in arms untreated, GATA1 (the last of 6 draws)"
     )
     assert list(told) == list(range(first, 20, 2))
     cg.mpra.write_library(library, tmp_path / "LIB")

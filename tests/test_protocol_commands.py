@@ -367,6 +367,31 @@ def test_an_edited_table_beside_the_verdicts_is_found(own):
     assert "As locked" in call("verify", out, "--protocol", lock).output
 
 
+def test_a_table_is_not_compared_with_verdicts_that_deviate(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", "--protocol", lock, "--out", out)
+    call("analyze", out)
+    decisions = cg.open(out).decisions
+    cg.store.save(decisions.assign(ace=2 * decisions["ace"]), out / "decisions.nc")
+    text = call("verify", out, "--protocol", lock, code=1).output
+    assert text.startswith("1 deviation in")
+    assert "effects.tsv was not compared: the decisions beside it deviate." in text
+
+
+@pytest.mark.parametrize("store", [(), ("--store",)])
+def test_a_trial_without_a_plan_is_that_of_the_call_and_comes_again(tmp_path, store):
+    trial, out = tmp_path / "trial.toml", tmp_path / "results"
+    trial.write_text(QUICK.split("[analysis]")[0])
+    call("run", trial, "--out", out, *store)
+    assert "have the same bits" in call("reproduce", out).output
+    outcomes = cg.open(out).outcomes
+    if store:  # the same trial in Python goes on with the store of the command
+        spec = read_spec(trial)
+        predictor = load_spec_predictor(spec, trial, None)
+        again = cg.run(spec.design, predictor, rng=3, store=out / "trial.zarr")
+        assert again["outcome"].equals(outcomes["outcome"])
+
+
 def test_of_many_deviations_the_first_are_printed():
     from causalgia.protocol import Deviation
     from causalgia.protocol._verify import Verification

@@ -924,7 +924,7 @@ def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -
         ),
         (
             lambda: cg.infer(pd.DataFrame({"estimate": [1.0], "stderr": [0.1]}), rng=0),
-            "a DataFrame without 'se', with ",
+            r"this one has 'stderr'; rename: table.rename\(columns={'stderr': 'se'}\)",
         ),
         (lambda: cg.decide(MOMENTS, rope=0), r"estimates = cg.estimate\(moments\)"),
         (lambda: cg.adjust(MOMENTS), r"estimates = cg.estimate\(moments\)"),

@@ -565,7 +565,15 @@ def analyze(
         write_page(folder / PAGE, page_parts(folder))
         print_written(folder, *written)
         if FIT in tables:
-            echo(f"Next: causalgia mpra compare virtual {shell_word(out)}")
+            compare = f"causalgia mpra compare virtual {shell_word(out)}"
+            predicted = (
+                ""
+                if Path("virtual").is_dir()
+                else "causalgia mpra predict trial.toml --design "
+                f"{shell_word(library_folder)} --out virtual, and then "
+            )
+            if not predicted or library_folder.is_dir():
+                echo(f"Next: {predicted}{compare}")
 
 
 class CallTail(StrEnum):

@@ -315,12 +315,18 @@ def verify_results(
         )
     found = verify(locked, folder)
     of_file, note = _trial_file_deviations(locked, folder)
-    of_table = _table_deviations(folder)
+    beside = _beside_table(folder)
+    notes = [note]
+    if any(one.where == beside for one in found.deviations):
+        of_table = []  # it can only be compared with numbers that are as locked
+        notes.append(f"{TABLE} was not compared: the {beside} beside it deviate.")
+    else:
+        of_table = _table_deviations(folder)
     found = replace(found, deviations=(*found.deviations, *of_file, *of_table))
     record(ok=lambda: found.ok)
     echo(str(found))
-    if note:
-        echo(note)
+    for line in filter(None, notes):
+        echo(line)
     raise typer.Exit(0 if found.ok else 1)
 
 
@@ -448,6 +454,15 @@ def _trial_file_deviations(
     return locked.differences(here, where=SPEC), ""
 
 
+def _beside_table(folder: Path) -> Literal["decisions", "estimates"] | None:
+    """Return what the table of a folder was written from; None without either."""
+    if not (folder / TABLE).is_file():
+        return None
+    if (folder / DECISIONS).is_file():
+        return "decisions"
+    return "estimates" if (folder / ESTIMATES).is_file() else None
+
+
 def _table_deviations(folder: Path) -> list[Deviation]:
     """Return the first cell of the table in a folder, in each of its columns, that is
     not that of the estimates or decisions beside it.
@@ -462,12 +477,10 @@ def _table_deviations(folder: Path) -> list[Deviation]:
     from causalgia.effect_table import has_positions
     from causalgia.protocol import Deviation
 
-    name = DECISIONS if (folder / DECISIONS).is_file() else ESTIMATES
-    if not (folder / TABLE).is_file() or not (folder / name).is_file():
+    kind = _beside_table(folder)
+    if kind is None:
         return []
-    kind: Literal["decisions", "estimates"] = (
-        "decisions" if name == DECISIONS else "estimates"
-    )
+    name = DECISIONS if kind == "decisions" else ESTIMATES
     effects = store.load(folder / name, kind)
     if has_positions(effects):
         return []

@@ -428,8 +428,8 @@ def _as_cube(
         (
             counts > 1,
             "more than once",
-            "average them, or name the column that tells them apart (task=, model=, "
-            "unit=)",
+            f"average them (up to {int(counts.max(initial=0)):,} rows a cell), or name "
+            "the column that tells them apart (task=, model=, unit=)",
         ),
         ((counts == 0) & (not gaps), "nowhere", _cure_of_a_gap(axes)),
     ):

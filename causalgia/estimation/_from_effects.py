@@ -19,6 +19,7 @@ from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import (
     GivenEffects,
     aligned_covariance,
+    columns_to_rename,
     contrast_names,
     shared_labels,
     split_by_task,
@@ -671,6 +672,13 @@ def _not_estimates_message(table: Any) -> str:
         )
     else:
         described = type(table).__name__
+    renamed = columns_to_rename(known) if isinstance(table, pd.DataFrame) else {}
+    if {*renamed.values(), *known} >= {"effect", "se"}:
+        theirs = " and ".join(map(quoted, renamed))
+        return (
+            "a table with columns 'effect' and 'se' is needed, and this one has "
+            f"{theirs}; rename: ``table.rename(columns={renamed})``"
+        )
     return (
         "take them from ``cg.estimate`` or ``cg.from_effects``, or give a table with "
         "columns 'effect' and 'se' ('estimate' and 'std_error' will do, or a "

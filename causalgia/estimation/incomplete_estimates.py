@@ -322,8 +322,10 @@ def check_request(request: Request) -> None:
             value=request.block,
             need="is for parallel trials: here units are compared with themselves",
             cure=(
-                f"where units of one {request.block} depend on each other, use ",
-                Setting("cluster", request.block),
+                "leave ",
+                Setting("block"),
+                " out; what units that depend on each other share is named by ",
+                Setting("cluster"),
             ),
         )
     if request.covariates:

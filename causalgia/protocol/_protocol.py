@@ -199,9 +199,8 @@ class Protocol:
         requested = planned.asking(design.analysis_fields)
         if not requested.asks:
             raise DesignError(
-                "the analysis of a protocol asks for no contrasts: say ``control=``, "
-                "``contrasts=`` or ``interaction=`` in ``cg.Analysis``, or "
-                "``contrasts=`` in ``cg.Design``"
+                "the analysis of a protocol asks for no contrasts: give ``control=``, "
+                "``contrasts=`` or ``interaction=``"
             )
         facts = _predictor_facts(predictor)
         check_analysis(requested, design, facts["tasks"])

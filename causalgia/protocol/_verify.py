@@ -18,7 +18,7 @@ import xarray as xr
 from causalgia import store
 from causalgia._analyze import estimate_effects, steps
 from causalgia._run._run import open_store
-from causalgia.analysis import Analysis, analysis_in_attrs
+from causalgia.analysis import Analysis, analysis_in_attrs, stored_analysis
 from causalgia.analysis_values import as_plain
 from causalgia.attributes import about, has
 from causalgia.design import Design
@@ -774,8 +774,11 @@ def compare_runs(first: xr.Dataset, second: xr.Dataset) -> Reproduction:
 def _first_difference(first: xr.Dataset, second: xr.Dataset) -> str | None:
     for attr, what in _MADE_OF.items():
         then, now = first.attrs.get(attr), second.attrs.get(attr)
-        if then != now:
-            return f"{what}, {then} then and {now} now"
+        if then == now:
+            continue
+        if attr == "analysis" and stored_analysis(first) == stored_analysis(second):
+            continue  # "{}" and none at all are both a trial without a plan
+        return f"{what}, {then} then and {now} now"
     for name in _COORDINATES:
         if (name in first.variables) != (name in second.variables):
             return f"coordinate {name}, which one run has and the other has not"

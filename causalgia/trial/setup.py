@@ -214,8 +214,10 @@ def set_up_trial(
     seed = Seed.parse(rng)
     # a network may count its calls
     attrs = trial_attributes(design, predictor, predictor.fingerprint, seed)
-    if analysis is not None:
-        attrs.update(attributes(analysis=analysis_json(analysis, design)))
+    # an empty plan, which a trial file without [analysis] is, is none at all
+    planned = "" if analysis is None else analysis_json(analysis, design)
+    if planned not in ("", Analysis().to_json()):
+        attrs.update(attributes(analysis=planned))
     edits, requested = (
         edits_of_arms(design.named_arms),
         (analysis or Analysis()).asking(design.analysis_fields),

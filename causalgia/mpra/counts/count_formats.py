@@ -650,7 +650,9 @@ def _roles_of(
         elif is_no_count(name):
             roles.left_out.append(name)
         else:
-            roles.counts[name] = _kind_and_replicate(name, others, at)
+            roles.counts[name] = _kind_and_replicate(
+                name, others, at, oligos_known=roles.oligo is not None
+            )
     absent = [name for name in conditions or () if name not in header]
     if absent:
         raise CountsError(
@@ -707,7 +709,9 @@ def _set_names(header: Sequence[str], at: str, roles: _Roles) -> None:
             roles.left_out += [name for name in some if name != (named or some)[0]]
 
 
-def _kind_and_replicate(name: str, columns: Sequence[str], at: str) -> tuple[str, str]:
+def _kind_and_replicate(
+    name: str, columns: Sequence[str], at: str, *, oligos_known: bool
+) -> tuple[str, str]:
     """Return dna or rna, and the replicate that a column is of."""
     place = kind_of_column(name)
     if place is not None:
@@ -724,6 +728,12 @@ def _kind_and_replicate(name: str, columns: Sequence[str], at: str) -> tuple[str
             "``conditions=``, a table that says of each column whether it is DNA, or "
             "its cell type (MPRAmodel's condition table), or rename columns "
             "dna_count_<replicate> and rna_count_<replicate>"
+        )
+    if not oligos_known:
+        raise CountsError(
+            f"{at}: column {quoted(name)} is not a count of DNA or RNA, and no column is "
+            "called oligo_name; if it names the oligo of each row, rename it oligo_name; "
+            "otherwise leave it out"
         )
     raise CountsError(
         f"{at}: column {quoted(name)} is not a count of DNA or RNA; leave it out or "

@@ -25,7 +25,13 @@ from causalgia.checks import as_int
 from causalgia.design import Design, Genomic
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import FromParents
-from causalgia.errors import CausalgiaWarning, LibraryError, caller_stacklevel, quoted
+from causalgia.errors import (
+    CausalgiaWarning,
+    LibraryError,
+    caller_stacklevel,
+    comma_list,
+    quoted,
+)
 from causalgia.mpra.libraries.constructs import Construct, pool_size_for, vendor
 from causalgia.mpra.libraries.rules import RuleChecker, first_duplicates
 from causalgia.sequences.fasta import Source
@@ -576,7 +582,7 @@ class _Drawing:
             found |= {rule: broken[:, unit] for rule, broken in repeats.items()}
             names = np.asarray(self._design.arm_names)
             reasons = "; ".join(
-                f"{rule} in arm {', '.join(names[arms])}"
+                f"{rule} in arm{'s' * bool(arms.sum() > 1)} {comma_list(names[arms])}"
                 for rule, arms in found.items()
                 if arms.any()
             )

@@ -67,7 +67,10 @@ class SiteCount:
     enzyme: str
     letters: str
     intended: int = 0
-    cure: str = "let another enzyme cut, or allow other backgrounds"
+    cure: str = (
+        "let another enzyme cut, which ``rules=cg.mpra.OligoRules(avoid=...)`` names, or "
+        "allow other backgrounds"
+    )
 
     @property
     def name(self) -> str:
@@ -100,7 +103,10 @@ class BlockedSite:
     enzyme: str
     methylation: str
     strings: tuple[str, ...]
-    cure: str = "put other letters beside the site, or let another enzyme cut"
+    cure: str = (
+        "put other letters beside the site, or let another enzyme cut, which "
+        "``rules=cg.mpra.OligoRules(avoid=...)`` names"
+    )
 
     @property
     def name(self) -> str:
@@ -121,7 +127,7 @@ class Homopolymers:
 
     longest: int = 10
     cure: str = (
-        "allow longer runs, rules=cg.mpra.OligoRules(homopolymer=...), or choose a "
+        "allow longer runs, ``rules=cg.mpra.OligoRules(homopolymer=...)``, or choose a "
         "null model with fewer"
     )
 
@@ -140,7 +146,7 @@ class GCContent:
     low: float = 0.25
     high: float = 0.65
     cure: str = (
-        "widen rules=cg.mpra.OligoRules(gc=...), or choose a null model of another GC "
+        "widen ``rules=cg.mpra.OligoRules(gc=...)``, or choose a null model of another GC "
         "content"
     )
 
@@ -185,7 +191,7 @@ class SimpleRepeats:
 
     share: float = 0.25
     cure: str = (
-        "allow more, rules=cg.mpra.OligoRules(repeats=...), or mask repeats in the "
+        "allow more, ``rules=cg.mpra.OligoRules(repeats=...)``, or mask repeats in the "
         "sequences of the backgrounds"
     )
 
