@@ -264,16 +264,36 @@ def _naming(function: Any) -> Any:
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
             except Exception as error:
                 refusal = _refusal(error, function, args, kwargs)
                 if refusal is None:
                     raise
+            else:
+                _name_in_results(result)
+                return result
             raise refusal
 
         call._names_arguments = True  # type: ignore[attr-defined]
         _NAMING[function] = call
     return _NAMING[function]
+
+
+_KINDS_OF_RESULTS: set[type] = set()
+
+
+def _name_in_results(result: object) -> None:
+    """Name arguments in the methods of what a call returns, or of the first item of a
+    collection: its class may never be looked up by name.
+    """
+    if isinstance(result, dict) and result:
+        result = next(iter(result.values()))
+    elif isinstance(result, list | tuple) and result and not _is_ours(type(result)):
+        result = result[0]
+    kind = type(result)
+    if kind not in _KINDS_OF_RESULTS:
+        _KINDS_OF_RESULTS.add(kind)
+        naming_arguments(kind)
 
 
 def _refusal(

@@ -19,6 +19,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
+import causalgia._analyze
 from causalgia import _reporting
 from causalgia.errors import ContrastError, OutcomesError
 from causalgia.estimation import interaction_across_scales, joint_test

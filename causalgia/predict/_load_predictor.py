@@ -252,6 +252,12 @@ def _make(
     say: Announce,
 ) -> Any:
     # say whether a function takes the path of the weights
+    if _is_torch_module(function):
+        msg = (
+            f"{where} is a network, not a function that returns one; write a function: "
+            f"def load(): return {where.rpartition(':')[2]}"
+        )
+        raise PredictorError(msg)
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (ValueError, TypeError) as error:
@@ -283,8 +289,10 @@ def _make(
             f"{Path.cwd()}); check the path"
         )
         raise PredictorError(msg)
+    # what the class of a network may take is its own: its size, say
+    takes_path = needs if _is_class_of_networks(function) else takes
     by_path, place = (
-        weights is not None and bool(takes),
+        weights is not None and bool(takes_path),
         None if weights is None else Path(weights).absolute(),
     )
     if place is not None:  # a pointer or a web page is named before the network's code
@@ -293,6 +301,12 @@ def _make(
     began = time.perf_counter()
     made = call_factory(function, where, weights if by_path else None)
     seconds = time.perf_counter() - began
+    if isinstance(made, type):
+        msg = (
+            f"{where} returned the class {quoted(made.__name__)}, not a network; end it "
+            f"with return {made.__name__}()"
+        )
+        raise PredictorError(msg)
     networks = [] if say is _ignore_line else _networks_of(made)
     for i, network in enumerate(networks):
 
@@ -420,6 +434,15 @@ def _networks_of(made: Any) -> list[Any]:
 def _is_torch_module(made: Any) -> bool:
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(made, torch.nn.Module)
+
+
+def _is_class_of_networks(function: object) -> bool:
+    torch = sys.modules.get("torch")
+    return (
+        torch is not None
+        and isinstance(function, type)
+        and issubclass(function, torch.nn.Module)
+    )
 
 
 def _as_ready_predictor(

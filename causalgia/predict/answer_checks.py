@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from causalgia.errors import (
     PredictorError,
     first_line as first_line,
+    message_line,
     one_line as one_line,
     quoted,
 )
@@ -362,10 +363,11 @@ def causes_of_failure(error: BaseException) -> dict[str, re.Match[str]]:
     >>> {cause: found[1] for cause, found in causes.items()}
     {'channels': '6'}
     """
+    text = message_line(error)  # the error of a network may have no text
     return {
         cause: found
         for cause, pattern in _CAUSES.items()
-        if (found := re.search(pattern, str(error)))
+        if (found := re.search(pattern, text))
     }
 
 

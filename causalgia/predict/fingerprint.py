@@ -232,7 +232,7 @@ class _Reader:
 
     def _network(self, value: Any) -> Iterator[bytes]:
         # the original of one that torch.compile wraps
-        network = getattr(value, "_orig_mod", value)
+        network = value._modules.get("_orig_mod") or value
         yield b"network"
         yield from self.structure(network)
         named = [

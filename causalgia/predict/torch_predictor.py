@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
-from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -183,12 +182,20 @@ class TorchPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         _check_module(module)
-        tensors = chain(module.named_parameters(), module.named_buffers())
+        tensors = [*module.named_parameters(), *module.named_buffers()]
         lazy = [name for name, tensor in tensors if is_lazy(tensor)]
         if lazy:
             msg = (
                 f"the network's {lazy[0]} has no shape yet (a lazy layer); send one "
                 "batch through it, or load its weights, before it is wrapped"
+            )
+            raise PredictorError(msg)
+        absent = [name for name, tensor in tensors if tensor.is_meta]
+        if absent:
+            msg = (
+                f"the network's {absent[0]} has a shape but no values (device 'meta', "
+                f"{len(absent)} of {len(tensors)} tensors); load them by "
+                "net.load_state_dict(weights, assign=True)"
             )
             raise PredictorError(msg)
         super().__init__(

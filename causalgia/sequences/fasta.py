@@ -643,6 +643,11 @@ def _without_flawed_records(
 ) -> Sequences:
     """Return the records of a FASTA text without those that `reasons` leave out."""
     names, bodies = parse_fasta(text, source=source, empty="empty" in reasons)
+    lines = [
+        number
+        for number, line in enumerate(text.split(b"\n"), start=1)
+        if line.startswith(b">")
+    ]
     usual = Counter(map(len, filter(None, bodies))).most_common(1)
     most = usual[0][0] if usual else 0
     whole = bodies
@@ -654,14 +659,14 @@ def _without_flawed_records(
     usable, seen, skipped = list[int](), set[str](), list[Skipped]()
     for i, (name, body) in enumerate(zip(names, bodies, strict=True)):
         flaws = {
-            "empty": not body and "no letters",
+            "empty": (not name and "no name") or (not body and "no letters"),
             "repeated": name in seen and "a record before has this name",
             "length": _wrong_length(len(body), most, length),
             "N": "N" in reasons and flaw_of_letters(body, ambiguous),
         }
         why = next((x for x, detail in flaws.items() if detail and x in reasons), "")
         if why:
-            skipped.append(Skipped(name, why, str(flaws[why]), i + 1))
+            skipped.append(Skipped(name, why, str(flaws[why]), lines[i]))
         else:
             usable.append(i)
             seen.add(name)
@@ -809,7 +814,7 @@ def parse_fasta(
     text: bytes, *, source: str, empty: bool = False
 ) -> tuple[tuple[str, ...], list[bytes]]:
     """Return the names and the letters of the records of a FASTA text, without their
-    line ends; `empty` says whether a record may lack letters.
+    line ends; `empty` says whether a record may lack letters or a name.
 
     Raises
     ------
@@ -834,7 +839,7 @@ def parse_fasta(
     )
     letters = [body.translate(None, b"\n\t ") for body in bodies]
     for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
-        if not name or not (letter or empty):
+        if not empty and not (name and letter):
             line = sum(chunk.count(b"\n") + 1 for chunk in chunks[: i + 1])
             flaw = (
                 f"record {quoted(name)} has no letters"
@@ -842,10 +847,7 @@ def parse_fasta(
                 else "record has no name after '>'"
             )
             cure = "complete or drop it"
-            msg = (
-                f"{source}: line {line}: {flaw}; "
-                f"{ways_out(cure, skip='empty') if name else cure}"
-            )
+            msg = f"{source}: line {line}: {flaw}; {ways_out(cure, skip='empty')}"
             raise SequenceError(msg)
     return names, letters
 

@@ -576,11 +576,12 @@ def _summit(columns: list[str], width: int) -> int:
         raise SequenceError(msg)
     summit = parse_int(columns[9], SequenceError, source="summit")
     if not 0 <= summit < width:
-        msg = (
-            f"summit {summit} is outside the interval of {width} bases (-1: "
-            "not called); " + ways_out("use ``center='middle'``", skip="summit")
+        raise SequenceError(
+            need=f"summit {summit} is outside the interval of {width} bases (-1: not "
+            "called)",
+            cure=ways_out("use ``center='middle'``", skip="summit"),
+            code="summit",
         )
-        raise SequenceError(msg, code="summit")
     return summit
 
 

@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -186,9 +187,16 @@ class Motif:
             and pseudocount >= 0
             and totals.min() > 0
         ):
+            usable = (
+                np.isfinite(table).all(1) & (table.min(1) >= 0) & (totals[:, 0] > 0)
+            )
+            at = int(np.argmin(usable))
+            values = " ".join(f"{x:g}" for x in table[at] - pseudocount)
             msg = (
                 f"motif {quoted(name)}: counts are finite and not negative, and each "
-                "position has some; correct the matrix"
+                f"position has some, but position {at} has {values}"
+                + (f" and ``pseudocount={pseudocount:g}``" if pseudocount else "")
+                + "; correct the matrix"
             )
             raise SequenceError(msg)
         return cls(name, (table / totals).tolist(), identifier, source)
@@ -877,7 +885,11 @@ def _columns_named(text: str) -> list[int]:
     """
     words = [word.replace("U", "T") for word in map(str.upper, _words(text))]
     first = words[:1]
-    at = 1 if first and first[0] in _NUMBERED else 0
+    numbered = first and (
+        first[0] in _NUMBERED
+        or (len(words) == len(BASES) + 1 and first[0] not in _NAME_FIELDS)
+    )
+    at = 1 if numbered else 0
     named = words[at : at + len(BASES)]
     if sorted(named) != list(BASES) or (at == 0 and len(words) > len(BASES)):
         return []
@@ -926,7 +938,9 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
                 facts, domain = {}, {}
             continue
         rows = []
-        while at < len(lines) and re.match(r"[-+.]?\d", lines[at][1]):
+        if not min(columns):
+            columns = _after_numbers(columns, lines[at:], path)
+        while at < len(lines) and re.match(_NUMBER_BEGINS, lines[at][1]):
             cells = _words(lines[at][1])
             row = _parse_numbers(" ".join(cells[i] for i in columns if i < len(cells)))
             if len(row) != len(BASES):
@@ -962,6 +976,38 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
         yield replace(matrix, tf_class=of[0], tf_family=of[1])
         facts, domain = {}, {}
     _account_for_empty(empty, len(empty) + n_filled, path)
+
+
+_NUMBER_BEGINS = r"[\"']?[-+.]?\d"
+
+
+def _after_numbers(columns: list[int], lines: list[Line], path: str) -> list[int]:
+    """Return the places of A, C, G and T in rows under their names alone: one further
+    where each row begins with its number, as tables of pandas and R do.
+
+    Raises
+    ------
+    SequenceError
+        If rows have five numbers of which the first do not count positions.
+    """
+    rows = [
+        (number, _parse_numbers(" ".join(_words(text))))
+        for number, text in takewhile(
+            lambda line: re.match(_NUMBER_BEGINS, line[1]), lines
+        )
+    ]
+    number, longer = next(
+        ((n, row) for n, row in rows if len(row) > len(BASES)), (0, ())
+    )
+    if not longer:
+        return columns
+    firsts = [row[0] for _, row in rows if len(row) == len(BASES) + 1]
+    if firsts in [[*range(k, k + len(rows))] for k in (0, 1)]:
+        return [i + 1 for i in columns]
+    raise SequenceError(
+        f"{path}: line {number}: {len(longer)} numbers under four names; name the "
+        "columns as in 'PO A C G T', or leave A, C, G, T alone"
+    )
 
 
 def _begins_another(text: str) -> bool:
@@ -1022,9 +1068,11 @@ def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
     """
     number, head = lines[0]
     rows = tuple(_parse_numbers(text) for _, text in lines[1:])
+    numbered = _without_numbers(rows, f"{path}: line {number}: {quoted(head)}")
+    rows = numbered or rows
     if not rows or any(len(row) != len(BASES) for row in rows):
         return None
-    if len(rows) == len(BASES):
+    if len(rows) == len(BASES) and not numbered:
         sides = (rows, tuple(zip(*rows, strict=True)))
         by_row, by_column = map(
             _are_log_odds if min(map(min, rows)) < 0 else _have_one_sum, sides
@@ -1048,6 +1096,33 @@ def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
             f"{path}: line {number}: a matrix without a name; write '>ID NAME'"
         )
     return _of_positions(rows, " ".join(rest) or identifier, identifier, path, number)
+
+
+def _without_numbers(rows: Rows, place: str) -> Rows:
+    """Return rows of five numbers, of which the first counts positions, without these; no
+    rows where they are others, or the counts of A, C, G and T at five positions.
+
+    Raises
+    ------
+    SequenceError
+        If four rows may be either.
+    """
+    if any(len(row) != len(BASES) + 1 for row in rows) or [
+        row[0] for row in rows
+    ] not in [[*range(k, k + len(rows))] for k in (0, 1)]:
+        return ()
+    rest = tuple(row[1:] for row in rows)
+    if len(rows) != len(BASES):
+        return rest
+    fits = _are_log_odds if min(map(min, rows)) < 0 else _have_one_sum
+    as_positions, as_bases = fits(rest), fits(tuple(zip(*rows, strict=True)))
+    if as_positions == as_bases:
+        raise SequenceError(
+            f"{place}: four rows of five numbers, the first of them a count, so that "
+            "rows could be positions with their numbers, or bases; write the letters of "
+            "the rows ('A [ 1 3 2 14 5 ]') or the columns' names ('PO A C G T')"
+        )
+    return rest if as_positions else ()
 
 
 def _of_positions(

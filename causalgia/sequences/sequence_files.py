@@ -147,9 +147,11 @@ def read_sequences(
     }
     of_arrays = {"key": key, "layout": layout}
     for others, file in ((of_bed, "BED"), (of_arrays, "arrays")):
-        given = [name for name, value in others.items() if value is not None]
-        if kind == "FASTA" and given == ["length"]:
-            continue
+        given = [
+            name
+            for name, value in others.items()
+            if value is not None and not (kind == "FASTA" and name == "length")
+        ]
         if given and kind != file:
             raise SequenceError(
                 f"{path}: ``{given[0]}=`` is for {_SAID[file]}, and this is "

@@ -136,8 +136,8 @@ def parsed_or_left_out(
     reasons: frozenset[str],
     skipped: list[Skipped],
 ) -> Parsed | None:
-    """Return what a line says; None if it cannot be parsed and ``"malformed"`` is among
-    the reasons, for which it is left out.
+    """Return what a line says; None if it cannot be parsed and ``"malformed"``, or the
+    code of the error, is among the reasons, for which it is left out.
 
     Raises
     ------
@@ -147,10 +147,12 @@ def parsed_or_left_out(
     try:
         return parse()
     except SequenceError as error:
-        if "malformed" not in reasons:
+        reason = error.code if error.code in reasons else "malformed"
+        if reason not in reasons:
             cure = "" if error.code else or_left_out("malformed")
             raise error.at(place, then=cure) from error
-        skipped.append(Skipped(f"line {number}", "malformed", error.text(), number))
+        detail = SequenceError(need=error.need) if error.cure else error
+        skipped.append(Skipped(f"line {number}", reason, detail.text(), number))
         return None
 
 

@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,3 +127,36 @@ def test_an_error_inside_of_a_call_stays_what_it_is():
 
     with pytest.raises(TypeError, match="of the user's own"):
         naming_arguments(fails)(3)
+
+
+def test_methods_of_what_a_call_returns_name_the_argument(tmp_path):
+    """The class itself may never be looked up by name: each in a process of its own."""
+    script = """
+import numpy as np
+import causalgia as cg
+from causalgia.errors import ArgumentError
+tokens = np.zeros((1, 60), np.uint8)
+for call in (
+    lambda: cg.zoo.oracle("gata1_like").predict(x=tokens),
+    lambda: cg.zoo.oracle("gata1_like").true_ace(desing=None),
+    lambda: cg.sequences.read_motifs("m.txt")["m"].reverse_complement(strand=1),
+):
+    try:
+        call()
+    except ArgumentError as error:
+        print(error)
+"""
+    (tmp_path / "m.txt").write_text(">m\n5 5 0 0\n0 0 0 10\n10 0 0 0\n")
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(cg.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.split(";")[0] for line in ran.stdout.splitlines()] == [
+        "Oracle.predict: there is no argument 'x'",
+        "Oracle.true_ace: there is no argument 'desing'",
+        "Motif.reverse_complement: there is no argument 'strand'",
+    ]

@@ -5,7 +5,9 @@ user's report.
 from __future__ import annotations
 
 import math
+import re
 
+import numpy as np
 import pytest
 
 import causalgia as cg
@@ -147,3 +149,64 @@ def test_a_matrix_that_is_the_same_either_way_is_read(tmp_path):
     path = tmp_path / "box.txt"
     path.write_text(">box\n20 0 0 0\n0 0 20 0\n0 20 0 0\n0 0 0 20\n")
     assert read_motifs(path)["box"].consensus == "AGCT"
+
+
+WITH_NUMBERS = [[4, 5, 87, 4], [90, 4, 3, 3], [2, 3, 2, 93], [95, 1, 2, 2]]
+
+
+def numbered_rows(sep: str, start: int) -> str:
+    return "".join(
+        sep.join(map(str, (i, *row))) + "\n"
+        for i, row in enumerate(WITH_NUMBERS, start)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\tA\tC\tG\tT\n" + numbered_rows("\t", 0),
+        ",A,C,G,T\n" + numbered_rows(",", 0),
+        "idx,A,C,G,T\n" + numbered_rows(",", 1),
+        '"A" "C" "G" "T"\n' + re.sub(r"(?m)^(\d)", r'"\1"', numbered_rows(" ", 1)),
+        ">m\n" + numbered_rows("\t", 1),
+        numbered_rows(" ", 0),
+    ],
+    ids=["pandas", "pandas, csv", "named", "R", "under a name", "alone"],
+)
+def test_numbers_of_positions_are_no_counts(tmp_path, text):
+    """What `DataFrame.to_csv` of pandas and `write.table` of R write."""
+    (tmp_path / "m.txt").write_text(text)
+    (motif,) = cg.sequences.read_motifs(tmp_path / "m.txt").values()
+    assert motif.consensus == "GATA"
+    np.testing.assert_allclose(motif.probabilities, np.array(WITH_NUMBERS) / 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("A\tC\tG\tT\n7.5\t1\t2\t3\t4\n", "5 numbers under four names"),
+        (
+            ">m\n1 2 2 9 9\n2 3 3 9 9\n3 4 5 5 9\n4 8 8 2 2\n",
+            "the first of them a count",
+        ),
+    ],
+    ids=["five numbers", "either"],
+)
+def test_numbers_that_may_be_either_are_refused(tmp_path, text, words):
+    (tmp_path / "m.txt").write_text(text)
+    with pytest.raises(SequenceError, match=words):
+        cg.sequences.read_motifs(tmp_path / "m.txt")
+
+
+def test_five_positions_of_which_the_first_counts_up_are_read_by_base(tmp_path):
+    rows = [[1, 8, 0, 0, 5], [2, 1, 0, 9, 1], [3, 1, 0, 1, 2], [4, 0, 10, 0, 2]]
+    text = "\n".join(" ".join(map(str, row)) for row in rows)
+    (tmp_path / "m.txt").write_text(f">m\n{text}\n")
+    (motif,) = cg.sequences.read_motifs(tmp_path / "m.txt").values()
+    assert motif.consensus == "TATCA"
+
+
+def test_the_position_without_counts_is_named(tmp_path):
+    (tmp_path / "m.txt").write_text(">m\n1 2 3 4\n5 5 0 0\n0 0 0 0\n1 1 1 1\n1 1 1 1\n")
+    with pytest.raises(SequenceError, match="position 2 has 0 0 0 0"):
+        cg.sequences.read_motifs(tmp_path / "m.txt")

@@ -231,3 +231,47 @@ def test_an_exported_program_is_refused_and_its_module_runs():
         cg.TorchPredictor(program, tasks=["a", "b"], device="cpu")
     cured = cg.TorchPredictor(program.module(), tasks=["a", "b"], device="cpu")
     assert cg.run(DESIGN, cured, rng=0, progress=False).sizes["unit"] == 4
+
+
+class WordlessError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+class FailsWithoutWords(Whole):
+    def forward(self, x: Any) -> Any:
+        raise WordlessError
+
+
+class AnyAttributeIsAKey(Whole):
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
+def test_an_error_that_cannot_be_written_is_named_by_its_type():
+    predictor = cg.TorchPredictor(FailsWithoutWords(), tasks=["a", "b"], device="cpu")
+    with pytest.raises(PredictorError, match="refused an input .*: WordlessError"):
+        cg.run(DESIGN, predictor, rng=0, progress=False)
+
+
+def test_a_class_that_raises_another_error_for_attributes_is_checked():
+    predictor = cg.TorchPredictor(AnyAttributeIsAKey(), tasks=["a", "b"], device="cpu")
+    whole = cg.TorchPredictor(Whole(), tasks=["a", "b"], device="cpu")
+    assert cg.check(DESIGN, predictor).verdict == cg.check(DESIGN, whole).verdict
+
+
+def test_a_network_without_values_is_refused_and_runs_once_loaded():
+    with torch.device("meta"):
+        net = Whole()
+    with pytest.raises(PredictorError, match=r"no values .*4 of 4.* assign=True"):
+        cg.TorchPredictor(net, tasks=["a", "b"])
+    net.load_state_dict(Whole().state_dict(), assign=True)
+    loaded = cg.TorchPredictor(net, tasks=["a", "b"], device="cpu")
+    whole = cg.TorchPredictor(Whole(), tasks=["a", "b"], device="cpu")
+    first, second = (
+        cg.run(DESIGN, each, rng=0, progress=False) for each in (loaded, whole)
+    )
+    assert (first["outcome"] == second["outcome"]).all()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import causalgia as cg
-from causalgia.errors import CausalgiaWarning
+from causalgia.errors import CausalgiaWarning, PredictorError
 
 torch = pytest.importorskip("torch")
 CODE = """
@@ -164,3 +164,31 @@ def test_a_network_with_its_weights_has_no_note(folder, name, weights):
     printed, found = load(folder, name, weights)
     assert not found
     assert "random" not in printed
+
+
+def test_a_class_of_networks_and_a_network_are_no_functions(folder):
+    """A class takes sizes, not the path of weights; a module is not a function."""
+    code = """
+import torch
+class Net(torch.nn.Module):
+    def __init__(self, n_channels=2):
+        super().__init__()
+        self.line = torch.nn.Linear(4, n_channels)
+    def forward(self, x): return self.line(x.mean(2))
+net = Net()
+def load(): return Net
+"""
+    (folder / "own.py").write_text(code)
+    space: dict[str, object] = {}
+    exec(code, space)
+    net = space["net"]
+    torch.save(net.state_dict(), folder / "own.pt")
+    options = {"tasks": ["a", "b"], "scale": "z", "announce": None}
+    loaded = cg.load_predictor(
+        f"{folder}/own.py:Net", weights=folder / "own.pt", **options
+    )
+    assert torch.equal(loaded.module.line.weight, net.line.weight)
+    with pytest.raises(PredictorError, match=r"def load\(\): return net"):
+        cg.load_predictor(f"{folder}/own.py:net", **options)
+    with pytest.raises(PredictorError, match=r"end it with return Net\(\)"):
+        cg.load_predictor(f"{folder}/own.py:load", **options)

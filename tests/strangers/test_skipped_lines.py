@@ -8,7 +8,7 @@ import pytest
 from test_cli import call
 
 import causalgia as cg
-from causalgia.errors import CausalgiaError
+from causalgia.errors import CausalgiaError, SequenceError
 from causalgia.sequences import read_fasta, read_sequences, read_variants
 from causalgia.sequences.fasta import from_bed
 from causalgia.sequences.variant_files import read_vcf
@@ -152,7 +152,9 @@ def test_records_of_fasta_and_rows_of_arrays(folder):
     path.write_text(">a\nACGT\n>b\nACNT\n>c\nACGTA\n>d\n>e\nTTTT\n>a\nCCCC\n")
     found = read_fasta(path, skip="all")
     assert found.names == ("a", "e")
-    assert [x.reason for x in found.skipped] == ["N", "length", "empty", "repeated"]
+    assert [(x.line, x.reason) for x in found.skipped] == [
+        *((3, "N"), (5, "length"), (7, "empty"), (10, "repeated"))
+    ]
     null = cg.DinucleotideShuffle(of=found)
     assert "Skipped: 4 of 6 sequences" in null.notes(10)[0]
     np.save(folder / "x.npy", np.eye(5, 4)[[[0, 1, 2, 3], [0, 4, 2, 3]]])
@@ -273,3 +275,30 @@ def test_an_indel_in_a_repeat_that_its_insert_does_not_show(folder):
         ["v5", "unchanged", 8]
     ]
     assert tiles.n_units == 2 * len(GOOD[:5])
+
+
+def test_records_without_a_name_and_summits_outside_are_left_out(folder):
+    path = folder / "n.fa"
+    path.write_text(">a\nACGT\nACGT\n>\nCCCCCCCC\n\n>d desc\n>b\nTTTT\nGGGG\n")
+    with pytest.raises(SequenceError, match=r"no name after '>'.*skip='empty'"):
+        read_fasta(path)
+    found = read_fasta(path, skip="empty")
+    assert found.names == ("a", "b")
+    assert [(x.line, x.detail) for x in found.skipped] == [
+        *((4, "no name"), (7, "no letters"))
+    ]
+    with pytest.raises(SequenceError, match="center= is for BED or narrowPeak"):
+        read_sequences(path, length=4, center="summit")
+    peaks = folder / "p.narrowPeak"
+    rows = [
+        f"c\t{50 + i}\t60\tp\t0\t.\t1\t1\t1\t{at}\n" for i, at in enumerate((3, 70))
+    ]
+    peaks.write_text("".join(rows))
+    options = {"genome": folder / "g.fa", "length": 10, "center": "summit"}
+    with pytest.raises(SequenceError, match="skip='summit'"):
+        read_sequences(peaks, **options)
+    found = read_sequences(peaks, skip="summit", **options)
+    assert len(found.names) == 1
+    assert [(x.reason, x.detail[:9]) for x in found.skipped] == [
+        ("summit", "summit 70")
+    ]

@@ -49,7 +49,7 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         again, the network has hooks, a forward pass of its own or layers that define
         ``__eq__``, or it cannot be copied or traced for another reason.
     """
-    network = getattr(module, "_orig_mod", module)
+    network = module._modules.get("_orig_mod") or module
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
     if (
