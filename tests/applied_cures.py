@@ -359,7 +359,7 @@ def in_a_folder(root: Path) -> Iterator[None]:
 
 _FOLDERS = tempfile.TemporaryDirectory()
 """Where calls write that are made again; removed when the process ends."""
-os.chmod(_FOLDERS.name, 0o777)  # a test may be another user by then
+Path(_FOLDERS.name).chmod(0o777)  # a test may be another user by then
 atexit.register(_FOLDERS.cleanup)
 
 

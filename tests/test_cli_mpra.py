@@ -830,7 +830,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
         "a",
         "--out",
         "{out}",
-    ): "add its row there",
+    ): "give the side table of the library that was measured",
     (
         "mpra",
         "power",
