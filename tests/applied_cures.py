@@ -32,6 +32,7 @@ from causalgia.errors import (
     CausalgiaError,
     Setting,
     TrialInterruptedError,
+    quoted,
 )
 from causalgia.mentions import CallMention, Mention, Unread
 
@@ -185,7 +186,7 @@ def settings_offered(error: CausalgiaError, level: Level) -> Iterator[tuple[str,
         elif begun and name and value is not NOT_GIVEN:
             # "; schema='original' has the columns ..." says what was given
             bound = level.bound()
-            is_given = bound and repr(bound.arguments.get(name)) == repr(value)
+            is_given = bound and quoted(bound.arguments.get(name)) == quoted(value)
             if not (is_given and before.endswith("; ")):
                 yield name, value
         if isinstance(part, str) and not isinstance(part, Mention):
@@ -229,9 +230,9 @@ def offers_made(refused: Refused) -> Iterator[tuple[Level, dict[str, Any]]]:
     seen: set[tuple[str, str]] = set()
     for name, value in settings_offered(refused.error, refused.levels[0]):
         level = taker(refused, name)
-        if level is None or is_large(value) or (name, repr(value)) in seen:
+        if level is None or is_large(value) or (name, quoted(value)) in seen:
             continue
-        seen.add((name, repr(value)))
+        seen.add((name, quoted(value)))
         yield level, {name: value}
         if level is refused.levels[0]:
             together.setdefault(name, value)

@@ -408,7 +408,7 @@ def test_scales_whose_no_effect_is_not_0_are_refused_with_their_cure() -> None:
 
 @pytest.mark.parametrize("prior", ["x", {"tau_scale": 1.0}, None, Prior])
 def test_what_is_no_prior_is_refused_at_the_door(prior: Any) -> None:
-    with pytest.raises(InferenceError, match=r"is not a prior; give cg\.Prior"):
+    with pytest.raises(InferenceError, match=r"is not a prior; give prior=cg\.Prior"):
         infer(from_effects([1.0, 2.0], se=0.5), prior=prior, rng=0)
 
 

@@ -732,7 +732,7 @@ def test_words_and_factors_match_themselves():
     # beside the columns of JASPAR
     np.testing.assert_allclose(np.log10(few["match_p"][0]), of_all, rtol=0.05)
     with pytest.raises(AttributionError, match="JASPAR"):
-        cg.attribution.match(["GATA1"], "jaspar")
+        cg.attribution.match(["GATA1"], "jasper")
     with pytest.raises(AttributionError, match="two motifs"):
         cg.attribution.match(["GATA1", "GATA1"])
 

@@ -718,8 +718,12 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
                 "the simulator is called as simulator(design, rng=seed) and cannot be "
                 f"({error}); define it so"
             ) from error
-        except ValueError:  # a callable without a signature is tried as it is
-            pass
+        except ValueError as error:
+            raise PredictorError(
+                f"{quoted(simulator)} does not say which arguments it takes; the "
+                "simulator is called as simulator(design, rng=seed): define a function "
+                "that calls it"
+            ) from error
         return simulator
     raise PredictorError(
         "calibrate(design, predictor_or_simulator): "

@@ -114,7 +114,7 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
             row = {arm: (1, -1)[i] for i, arm in enumerate(arms[:2])}
             hint = nearest(given, sorted(known)) or (
                 f"; give another contrast by weights: ``contrasts="
-                f"{ {' - '.join(row): row}!r}``"
+                f"{quoted({' - '.join(row): row})}``"
                 if len(row) > 1
                 else ""
             )

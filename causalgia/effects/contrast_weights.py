@@ -152,7 +152,7 @@ def weights_as_given(
         row = _difference(known)
         raise ContrastError(
             f"``{argument}=`` {what}; for example ``{argument}="
-            f"{ {' minus '.join(row): row}!r}``"
+            f"{quoted({' minus '.join(row): row})}``"
         )
     names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
