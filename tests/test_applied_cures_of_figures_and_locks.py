@@ -227,7 +227,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
                 **arguments(
                     cure_in(
                         refusal(protocol, analysis=cg.Analysis(rope=0)),
-                        r"say (control=),",
+                        r"give (control=),",
                         {"control=": "control='none'"},
                     )
                 )

@@ -21,6 +21,7 @@ from causalgia.errors import MissingExtraError
 
 PACKAGE = Path(cg.__file__).parent
 OF_OTHERS = {
+    "assign": "torch's load_state_dict",
     "base_compiledir": "pytensor",
     "dynamic_shapes": "torch.export.export",
     "min": "torch.export.Dim",

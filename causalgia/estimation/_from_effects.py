@@ -640,6 +640,7 @@ def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
 
 def _not_estimates_message(table: Any) -> str:
     """Return how to obtain estimates from the argument."""
+    known, renamed = [], {}
     if isinstance(table, xr.Dataset):
         if "contrast" in table.dims and (
             {"ice", "assigned"} & set(table.variables) or has_gaps(table)
@@ -662,7 +663,8 @@ def _not_estimates_message(table: Any) -> str:
             f"a Dataset with {', '.join(map(str, table.variables)) or 'nothing'}"
         )
     elif isinstance(table, pd.DataFrame):
-        known = with_effect_columns(table).columns
+        known = [*with_effect_columns(table).columns]
+        renamed = columns_to_rename(known)
         lacks = " and ".join(
             quoted(name) for name in ("effect", "se") if name not in known
         )
@@ -672,7 +674,6 @@ def _not_estimates_message(table: Any) -> str:
         )
     else:
         described = type(table).__name__
-    renamed = columns_to_rename(known) if isinstance(table, pd.DataFrame) else {}
     if {*renamed.values(), *known} >= {"effect", "se"}:
         theirs = " and ".join(map(quoted, renamed))
         return (

@@ -232,7 +232,8 @@ class _Reader:
 
     def _network(self, value: Any) -> Iterator[bytes]:
         # the original of one that torch.compile wraps
-        network = value._modules.get("_orig_mod") or value
+        parts = value._modules  # of TorchScript, no dict
+        network = parts["_orig_mod"] if "_orig_mod" in parts else value  # noqa: SIM401
         yield b"network"
         yield from self.structure(network)
         named = [

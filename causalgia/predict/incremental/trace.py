@@ -49,7 +49,8 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         again, the network has hooks, a forward pass of its own or layers that define
         ``__eq__``, or it cannot be copied or traced for another reason.
     """
-    network = module._modules.get("_orig_mod") or module
+    parts = module._modules  # of TorchScript, no dict
+    network = parts["_orig_mod"] if "_orig_mod" in parts else module  # noqa: SIM401
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
     if (
