@@ -50,7 +50,8 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         ``__eq__``, or it cannot be copied or traced for another reason.
     """
     parts = module._modules  # of TorchScript, no dict
-    network = parts["_orig_mod"] if "_orig_mod" in parts else module  # noqa: SIM401
+    wrapped = parts["_orig_mod"] if "_orig_mod" in parts else None  # noqa: SIM401
+    network = module if wrapped is None else wrapped
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
     if (
