@@ -566,14 +566,13 @@ def analyze(
         print_written(folder, *written)
         if FIT in tables:
             compare = f"causalgia mpra compare virtual {shell_word(out)}"
-            predicted = (
-                ""
-                if Path("virtual").is_dir()
-                else "causalgia mpra predict trial.toml --design "
-                f"{shell_word(library_folder)} --out virtual, and then "
-            )
-            if not predicted or library_folder.is_dir():
-                echo(f"Next: {predicted}{compare}")
+            if Path("virtual").is_dir():
+                echo(f"Next: {compare}")
+            elif library_folder.is_dir():
+                echo(
+                    "Next: causalgia mpra predict trial.toml --design "
+                    f"{shell_word(library_folder)} --out virtual, and then {compare}"
+                )
 
 
 class CallTail(StrEnum):

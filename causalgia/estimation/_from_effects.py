@@ -640,7 +640,6 @@ def _as_text_or_numbers(column: Any) -> npt.NDArray[Any]:
 
 def _not_estimates_message(table: Any) -> str:
     """Return how to obtain estimates from the argument."""
-    known, renamed = [], {}
     if isinstance(table, xr.Dataset):
         if "contrast" in table.dims and (
             {"ice", "assigned"} & set(table.variables) or has_gaps(table)
@@ -665,6 +664,12 @@ def _not_estimates_message(table: Any) -> str:
     elif isinstance(table, pd.DataFrame):
         known = [*with_effect_columns(table).columns]
         renamed = columns_to_rename(known)
+        if {*renamed.values(), *known} >= {"effect", "se"}:
+            theirs = " and ".join(map(quoted, renamed))
+            return (
+                "a table with columns 'effect' and 'se' is needed, and this one has "
+                f"{theirs}; rename: ``table.rename(columns={renamed})``"
+            )
         lacks = " and ".join(
             quoted(name) for name in ("effect", "se") if name not in known
         )
@@ -674,12 +679,6 @@ def _not_estimates_message(table: Any) -> str:
         )
     else:
         described = type(table).__name__
-    if {*renamed.values(), *known} >= {"effect", "se"}:
-        theirs = " and ".join(map(quoted, renamed))
-        return (
-            "a table with columns 'effect' and 'se' is needed, and this one has "
-            f"{theirs}; rename: ``table.rename(columns={renamed})``"
-        )
     return (
         "take them from ``cg.estimate`` or ``cg.from_effects``, or give a table with "
         "columns 'effect' and 'se' ('estimate' and 'std_error' will do, or a "

@@ -137,6 +137,14 @@ def structure_of(network: Any) -> bytes:
         return _qualified_name(type(network))
 
 
+def uncompiled(network: Any) -> Any:
+    """Return the network that `torch.compile` wraps, or else the given one; no attribute
+    is asked for, which a network may answer with code of its own.
+    """
+    parts = network._modules  # in TorchScript no dict: it has no `get`
+    return parts["_orig_mod"] if "_orig_mod" in parts else network  # noqa: SIM401
+
+
 class _Reader:
     """One traversal of a value; values in progress are remembered, so that cycles end.
 
@@ -231,9 +239,7 @@ class _Reader:
         return (b"weights",)
 
     def _network(self, value: Any) -> Iterator[bytes]:
-        # the original of one that torch.compile wraps
-        parts = value._modules  # of TorchScript, no dict
-        network = parts["_orig_mod"] if "_orig_mod" in parts else value  # noqa: SIM401
+        network = uncompiled(value)
         yield b"network"
         yield from self.structure(network)
         named = [

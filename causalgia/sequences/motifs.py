@@ -1001,13 +1001,20 @@ def _after_numbers(columns: list[int], lines: list[Line], path: str) -> list[int
     )
     if not longer:
         return columns
-    firsts = [row[0] for _, row in rows if len(row) == len(BASES) + 1]
-    if firsts in [[*range(k, k + len(rows))] for k in (0, 1)]:
+    if _are_numbered([row for _, row in rows]):
         return [i + 1 for i in columns]
     raise SequenceError(
         f"{path}: line {number}: {len(longer)} numbers under four names; name the "
         "columns as in 'PO A C G T', or leave A, C, G, T alone"
     )
+
+
+def _are_numbered(rows: Sequence[Sequence[float]]) -> bool:
+    """Return whether each row has a number for each base behind that of its position,
+    counted from 0 or 1.
+    """
+    firsts = [row[0] for row in rows if len(row) == len(BASES) + 1]
+    return firsts in [[*range(k, k + len(rows))] for k in (0, 1)]
 
 
 def _begins_another(text: str) -> bool:
@@ -1107,9 +1114,7 @@ def _without_numbers(rows: Rows, place: str) -> Rows:
     SequenceError
         If four rows may be either.
     """
-    if any(len(row) != len(BASES) + 1 for row in rows) or [
-        row[0] for row in rows
-    ] not in [[*range(k, k + len(rows))] for k in (0, 1)]:
+    if not _are_numbered(rows):
         return ()
     rest = tuple(row[1:] for row in rows)
     if len(rows) != len(BASES):

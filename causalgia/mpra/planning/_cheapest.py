@@ -218,7 +218,7 @@ class CandidateSplits:
                 break
             part = self._of(some)
             most = part._most_within(best, np.minimum(low[some], MOST))
-            can = part._reaches_target(most)
+            can = part._reaches_target(most)  # else fewer do not, either
             if not can.any():
                 continue
             some, most = some[can], most[can]
@@ -228,8 +228,8 @@ class CandidateSplits:
         return n
 
     def _most_within(self, price: float, fewest: Array) -> Array:
-        """Return the most backgrounds of each split that cost no more, within the
-        limits, as `fewest` do.
+        """Return the most backgrounds of each split within the limits that cost no more
+        than a price, and no fewer than `fewest`.
         """
         too_many = least_integer(
             lambda n: (self.price(n) > price) | ~self._within_limits(n), fewest

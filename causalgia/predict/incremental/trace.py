@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from causalgia.checks import is_installed
 from causalgia.errors import PredictorError, quoted
-from causalgia.predict.fingerprint import structure_of
+from causalgia.predict.fingerprint import structure_of, uncompiled
 from causalgia.predict.predictor import first_line
 from causalgia.predict.torch_device import OperationWatch, copied_network
 
@@ -49,9 +49,7 @@ def trace_network(module: torch.nn.Module, sample: torch.Tensor) -> fx.GraphModu
         again, the network has hooks, a forward pass of its own or layers that define
         ``__eq__``, or it cannot be copied or traced for another reason.
     """
-    parts = module._modules  # of TorchScript, no dict
-    wrapped = parts["_orig_mod"] if "_orig_mod" in parts else None  # noqa: SIM401
-    network = module if wrapped is None else wrapped
+    network: torch.nn.Module = uncompiled(module)
     if isinstance(network, torch.jit.ScriptModule):
         raise NotLocalError("a TorchScript network has no layers to look into")
     if (
