@@ -74,7 +74,7 @@ def curve_report(curves: xr.Dataset) -> str:
     ...     },
     ... )
     >>> print(curve_report(band))
-    Effect: ACE on counts, each arm minus placebo, over the population that the units were drawn from.
+    Effect: ACE on counts, each arm minus placebo.
     4 positions, -1 to 2 bp; 95 % band over all positions of a curve (sup-t).
     <BLANKLINE>
     GATA1: differs at 2 of 4 positions, above at 0 to 1; largest change 3.00 [2.50, 3.50] at 1.
