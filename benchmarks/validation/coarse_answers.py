@@ -144,12 +144,66 @@ def heads(spread: str) -> Callable[[Rng, int], np.ndarray]:
     return trials
 
 
+#: format -> rounding of a head
+HEADS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "bfloat16": _bfloat16,
+    "float16": lambda y: y.astype(np.float16).astype(np.float32),
+    "float8 (e4m3)": lambda y: _float8(y, 3, -6),
+}
+
+
+def positive_heads(name: str) -> Callable[[Rng, int], np.ndarray]:
+    """Whether the sum or mean in float32 of 2 to 8 heads, whose answers have a mean of
+    1 to 10 and an sd of a tenth to a half of that, is noted: most answers of a head are
+    of one or two binades.
+    """
+
+    def trials(rng: Rng, n_trials: int) -> np.ndarray:
+        rows = []
+        for i in range(n_trials):
+            center = float(10 ** rng.uniform(0, 1))
+            one = float(np.log2(center) + rng.uniform(-3.32, -1))
+            some = [network(rng, (one, one)) for _ in range(int(rng.integers(2, 9)))]
+
+            def both(
+                x: np.ndarray,
+                some: list[Answers] = some,
+                center: float = center,
+                take: Callable[..., np.ndarray] = (np.sum, np.mean)[i % 2],
+            ) -> np.ndarray:
+                heads = [HEADS[name](of(x) + np.float32(center)) for of in some]
+                return take(heads, axis=0)
+
+            rows.append(noted(of_function(both), rng))
+        return np.array(rows, dtype=bool)
+
+    return trials
+
+
+def _sum_of_shares(rng: Rng) -> Answers:
+    """Return shares of two bases in windows of a power of 2, of 8 to 32 bases, added
+    with weights of 1, 2 or 4.
+    """
+    widths, weights = 2 ** rng.integers(3, 6, size=2), 2 ** rng.integers(3, size=2)
+    bases = rng.integers(4, size=2)
+
+    def of(x: np.ndarray) -> np.ndarray:
+        parts = [
+            w * x[:, b, :n].mean(axis=1)
+            for w, b, n in zip(weights, bases, widths, strict=True)
+        ]
+        return np.asarray(parts[0] + parts[1])
+
+    return of
+
+
 def _exact_heads(rng: Rng) -> Answers:
     some = [network(rng) for _ in range(int(rng.integers(2, 9)))]
     return lambda x: np.mean([of(x) for of in some], axis=0)
 
 
 EXACT["means of 2 to 8 networks"] = _exact_heads
+EXACT["shares in windows of a power of 2, weighted and added"] = _sum_of_shares
 
 
 def exact(name: str) -> Callable[[Rng, int], np.ndarray]:
@@ -194,6 +248,18 @@ CHECKS = [
             quick=20,
         )
         for spread in SPREADS
+    ),
+    *(
+        Check(
+            _SECTION,
+            f"sums and means of 2 to 8 positive heads in {name}: noted",
+            positive_heads(name),
+            0.95,
+            "reported" if "float8" in name else "at least",
+            full=100,
+            quick=20,
+        )
+        for name in HEADS
     ),
     *(
         Check(

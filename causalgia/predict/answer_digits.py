@@ -4,6 +4,8 @@ steps before they were handed on in a longer format.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +37,10 @@ _NUMBERS_IN_MEAN = (1, 3, 5, 7)  # a power of 2 times these changes no bit
 _FEW_BITS = (
     "have few binary digits, as the mean or sum of several numbers in half precision"
 )
+_COARSEST_PLACE = -4  # binary: steps of 1/16
+_LEAST_STEPS = 256  # numbers with the 8 bits of bfloat16 have so many in the last half
+_LEAST_DISPERSION = 1.5  # of the variance of counts to their mean
+_LEVEL_OF_ODD = 1e-5
 _LEAST_SUMS = 0.6  # of the answers
 _MOST_AT_FLOOR = 0.4  # of the sums; multiples of one step have .75
 
@@ -133,6 +139,8 @@ def _steps_of(values: NDArray[np.float64]) -> str:
         return ""
     if n := _significant_digits(used):
         return f"have {n} significant digits"
+    if _are_sums_on_a_lattice(values[np.isfinite(values)]):
+        return _FEW_BITS
     if _are_shares(used):
         return ""
     slack = 2.0**-23 * np.abs(used)  # of float32
@@ -218,6 +226,65 @@ def _are_means_of_halves(used: NDArray[np.float64]) -> bool:
         lowest = last[few] + np.log2((bits & -bits).astype(np.float64)).astype(int)
         return bool((lowest <= lowest.min() + 1).mean() <= _MOST_AT_FLOOR)
     return False
+
+
+def _are_sums_on_a_lattice(values: NDArray[np.float64]) -> bool:
+    """Return whether values are as means or sums of a few numbers of similar size in
+    half precision, or in 8 bits: times 1, 3, 5 or 7 they are whole multiples of a power
+    of 2, but neither counts nor shares.
+
+    Numbers of one binade have one last digit, and so have their sums. Counts have that
+    as well, and shares of a power of 2, and are told from sums in two ways. Multiples
+    of 1/16 or of a finer step, 256 steps or more in size and some of them above 1, that
+    vary more than a count of positions does, are no counts and no shares: the variance
+    of a count is at most its mean. Or else the last digit is set in fewer of the larger
+    values than of the smaller ones, as summands of several binades leave it; of counts
+    half are odd, whatever their size.
+    """
+    size = np.unique(np.abs(values[values != 0]))
+    if len(size) < 2 * _LEAST_ANSWERS:
+        return False
+    for n in _NUMBERS_IN_MEAN:
+        total = n * size
+        last = int(np.frexp(total[-1])[1]) - _BITS_OF_SUM
+        whole = np.rint(np.ldexp(total, -last))
+        if (np.abs(np.ldexp(whole, last) - total) > n * 2.0**-24 * total).any():
+            continue
+        multiple = int(np.gcd.reduce(whole.astype(np.int64)))
+        last += multiple.bit_length() - 1
+        if multiple & (multiple - 1) or last > 0:
+            return False  # of another step, such as a percentage, or whole numbers
+        steps = (whole / multiple).astype(np.int64)
+        counted = values * n / np.ldexp(1.0, last)
+        neither = (
+            last <= _COARSEST_PLACE
+            and steps[-1] >= _LEAST_STEPS
+            and size[-1] > 1
+            and counted.var() > _LEAST_DISPERSION * np.abs(counted.mean())
+        )
+        return bool(neither or _fewer_are_odd_among_large(steps))
+    return False
+
+
+def _fewer_are_odd_among_large(steps: NDArray[np.int64]) -> bool:
+    """Return whether fewer are odd in the upper than in the lower half of different
+    ascending whole numbers, by Fisher's exact test.
+
+    Examples
+    --------
+    >>> _fewer_are_odd_among_large(np.arange(200))
+    False
+    >>> _fewer_are_odd_among_large(np.r_[np.arange(64), np.arange(64, 192, 2)])
+    True
+    """
+    n, n_upper = len(steps), len(steps) // 2
+    odd = steps % 2 == 1
+    n_odd, n_odd_upper = int(odd.sum()), int(odd[-n_upper:].sum())
+    ways = sum(
+        math.comb(n_odd, k) * math.comb(n - n_odd, n_upper - k)
+        for k in range(n_odd_upper + 1)
+    )
+    return ways < _LEVEL_OF_ODD * math.comb(n, n_upper)
 
 
 def _are_shares(used: NDArray[np.float64]) -> bool:

@@ -252,3 +252,63 @@ def test_a_grid_of_many_float32_steps_is_still_one():
     digits = AnswerDigits()
     digits.add((np.rint(answers / 4.1e-7) * 4.1e-7 + 0.0123).astype(np.float32))
     assert "on a grid" in digits.steps
+
+
+SUMS: dict[str, tuple[Any, float, float, int]] = {
+    # rounding, mean and sd of a head, number of heads
+    "two in bfloat16, of one binade": (bfloat16, 3.0, 0.3, 2),
+    "two in bfloat16, of two binades": (bfloat16, 8.0, 1.0, 2),
+    "three in bfloat16, of one binade": (bfloat16, -5.5, 0.6, 3),
+    "two in float16": (float16, 3.0, 0.3, 2),
+    "five in float16": (float16, 100.0, 10.0, 5),
+    "two in e4m3": (lambda y: float8(y, 3, -6), 0.0, 2.0, 2),
+    "two in e5m2": (lambda y: float8(y, 2, -14), 0.0, 2.0, 2),
+}
+
+
+@pytest.mark.parametrize("take", [np.sum, np.mean])
+@pytest.mark.parametrize("kind", SUMS)
+def test_sums_and_means_of_heads_are_noted(kind, take):
+    # sums of numbers of one binade are multiples of one step, as shares are
+    rounded, center, spread, n = SUMS[kind]
+    rng = np.random.default_rng(0)
+    shared = rng.normal(size=256)
+    heads = [
+        rounded((center + spread * (shared + rng.normal(size=256))).astype(np.float32))
+        for _ in range(n)
+    ]
+    digits = AnswerDigits()
+    digits.add(take(heads, axis=0).astype(np.float32)[:, None])
+    assert "mean or sum of several numbers" in digits.steps
+
+
+def test_the_sum_of_two_heads_is_noted_by_check():
+    def both(x: np.ndarray) -> np.ndarray:
+        y = scores(x) / 3
+        return bfloat16(1.5 + y) + bfloat16(1.5 - y[::-1] / 2)
+
+    found = str(cg.check(DESIGN, cg.FunctionPredictor(both, tasks=["a"], scale="z")))
+    assert "have few binary digits, as the mean or sum of several numbers" in found
+
+
+EXACT_STEPS: dict[str, Any] = {
+    "twice a share of 512": lambda c, d: 2 * c / 512,
+    "two shares of 256": lambda c, d: (c + d) / 256,
+    "difference of shares": lambda c, d: (c - d) / 512,
+    "percentage of 64": lambda c, d: 100 * c / 64,
+    "weighted counts": lambda c, d: 0.25 * c + 0.125 * d + 1,
+    "eighths": lambda c, d: (3 * c - d) / 8,
+    "pairs": lambda c, d: c * (c - 1) / 2,
+    "capped": lambda c, d: np.minimum(c, 170) / 128,
+    "mean of three counts": lambda c, d: (c + d + 1) / 3,
+}
+
+
+@pytest.mark.parametrize("kind", EXACT_STEPS)
+def test_weighted_counts_and_shares_are_not_noted_as_sums(kind):
+    rng = np.random.default_rng(6)
+    for share in (0.1, 0.25, 0.4):
+        c, d = rng.binomial(512, share, size=(2, 400)).astype(np.float32)
+        digits = AnswerDigits()
+        digits.add(np.asarray(EXACT_STEPS[kind](c, d))[:, None])
+        assert "binary digits" not in digits.steps
