@@ -83,6 +83,7 @@ from causalgia.experiments.kit.joint_effects import (
     scales_tried,
 )
 from causalgia.mentions import Wording
+from causalgia.notes import strand_cautions
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate
@@ -558,6 +559,7 @@ def discover(
             placebos=placebo_sentences(answer.decisions),
             apart=apart,
         ),
+        *strand_cautions(outcomes),
         *_member_sentences(predictor),
         *alike,
         *_exact_sentences(answer.decisions, n_fresh),

@@ -30,6 +30,8 @@ LONGEST_ATTRIBUTE = 30_000
 """Most characters of a text stored as an attribute; netCDF-4 allows 64 KB of
 attributes.
 """
+OTHER_STRAND = "on the other strand: "
+"""How the note begins on motifs whose reverse complement has a larger effect."""
 Sites: TypeAlias = tuple[tuple[int, int], ...]
 
 _GC, _SINGLE, _SUBSTITUTED = 0.25, 0.4, 2
@@ -512,6 +514,24 @@ def notes_to_read(dataset: xr.Dataset) -> list[str]:
     ['repeat it on cg.Genomic(of=...)']
     """
     return [in_words(with_marked_calls(note)) for note in notes_of(dataset)]
+
+
+def strand_cautions(dataset: xr.Dataset) -> list[str]:
+    """Return a sentence if a motif has a larger effect as its reverse complement: the
+    first clause of the note on it.
+
+    Examples
+    --------
+    >>> import xarray as xr
+    >>> note = f"{OTHER_STRAND}TGCATG has a larger effect (3.6 against 0.8); embed it"
+    >>> strand_cautions(xr.Dataset(attrs={"notes": note}))
+    ['Caution: on the other strand: TGCATG has a larger effect (3.6 against 0.8).']
+    """
+    return [
+        f"Caution: {note.partition('; ')[0]}."
+        for note in notes_of(dataset)
+        if note.startswith(OTHER_STRAND)
+    ]
 
 
 def without_notes(dataset: xr.Dataset, sentences: Iterable[str]) -> xr.Dataset:

@@ -76,7 +76,7 @@ from causalgia.effects.scales import stored_task_weights, task_weights_in_words
 from causalgia.errors import NAMES_SHOWN, OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.inputs import wide as wide
-from causalgia.notes import notes_to_read
+from causalgia.notes import notes_to_read, strand_cautions
 from causalgia.schema import keeps_effects
 
 _ROWS_OF_ANSWER = 20
@@ -581,7 +581,8 @@ def foot_lines(
         )
     first = [line for line in first if line]
     left: list[str] = []
-    cautions = verdict_cautions(effects) if decided else []
+    cautions = strand_cautions(effects)
+    cautions += verdict_cautions(effects) if decided else []
     withheld = [
         f"N{note[1:]}." for note in notes_to_read(effects) if note.startswith(_LACKING)
     ]

@@ -166,6 +166,10 @@ def run_trial(
             answered = write_answer(spec.design.analyze(outcomes, rng=spec.rng), folder)
         print_written(out, *written, *answered)
         return
+    from causalgia.notes import strand_cautions
+
+    for sentence in strand_cautions(outcomes):
+        echo(sentence)
     print_written(out, *written)
     echo(next_step(spec.analysis, out))
 

@@ -1,9 +1,9 @@
 """Effects of embedded motifs on the other strand, on a few units of a trial.
 
 A network of an RNA, or of one strand of DNA, reads a motif in one orientation. Whoever
-embeds the reverse complement finds a small effect, and nothing says why. A trial of a
-few embedded motifs therefore predicts their reverse complements on its first units, and
-a note says where one of them has a larger effect.
+embeds the reverse complement finds a small effect, and nothing says why. A trial of
+embedded motifs therefore predicts their reverse complements on its first units, and a
+note says where one of them has a larger effect.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 from scipy.special import stdtr
 
 from causalgia.analysis import Analysis
-from causalgia.design import Arm, Design, Embed
-from causalgia.design.intervention import steps_of
+from causalgia.design import Arm, Design, Embed, FixedPlacebo, Insert
+from causalgia.design.intervention import Sequential, steps_of
 from causalgia.errors import CausalgiaError, message_line, quoted
+from causalgia.notes import OTHER_STRAND
 from causalgia.predict import Predictor
 from causalgia.predict.predictor import LONG
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -27,10 +28,11 @@ from causalgia.trial.source_sequences import named_contrasts
 from causalgia.trial.turns import Trial
 from causalgia.types import Array
 
-MOST_MOTIFS, N_UNITS, SHARE = 3, 16, 10
-"""Motifs and units that are looked at, and how many times their predictions the trial
-makes itself, at least.
+N_UNITS, SHARE = 16, 10
+"""Units that are looked at, and how many times their predictions the trial makes
+itself, at least.
 """
+MOTIFS_NAMED = 3
 _ANSWER_RATIO = 2.0  # of the larger difference to the mean
 _SDS_OF_CONTROL = 0.5
 _NOTE_LEVEL = 0.01
@@ -53,15 +55,40 @@ class OrientedArms:
         return reverse_complement_iupac(self.spelled)
 
 
+@dataclass(frozen=True)
+class _Larger:
+    """Task -> effects of a motif and of its reverse complement, the latter larger; the
+    largest difference first.
+    """
+
+    arms: OrientedArms
+    sizes: Mapping[int, tuple[float, float]]
+
+    @property
+    def task(self) -> int:
+        return next(iter(self.sizes))
+
+    @property
+    def gain(self) -> float:
+        own, turned = self.sizes[self.task]
+        return abs(turned) - abs(own)
+
+    @property
+    def in_words(self) -> str:
+        own, turned = self.sizes[self.task]
+        return f"{turned:.3g} against {own:.3g}"
+
+
 def oriented_arms(
     design: Design, predictor: Predictor, analysis: Analysis
 ) -> tuple[OrientedArms, ...]:
     """Return the arms of a trial whose motif is looked at on the other strand.
 
-    They embed one fixed string, which is no palindrome and whose reverse complement no
-    arm embeds, and a contrast compares them with one other arm. There are none in a
-    trial of more than three such strings, which a screen is; of a track, of long
-    sequences, or of fewer predictions than ten times those that this takes.
+    One of their steps embeds a fixed string, which is no palindrome and whose reverse
+    complement no arm embeds. Each is compared with the other arm of its contrast; where
+    no contrast of two arms has it, with the first arm that embeds nothing. There are
+    none in a trial of a track, of long sequences, or of fewer predictions than ten times
+    those that this takes.
 
     Examples
     --------
@@ -78,34 +105,38 @@ def oriented_arms(
     ... )
     >>> found = oriented_arms(design, cg.zoo.oracle("rbfox1_like"), cg.Analysis())
     >>> [(x.motif.name, x.reversed) for x in found]
-    []
-    >>> asking = cg.Analysis(control="untreated")
-    >>> found = oriented_arms(design, cg.zoo.oracle("rbfox1_like"), asking)
-    >>> [(x.motif.name, x.reversed) for x in found]
     [('A', 'CAUGCA')]
     """
     if "position" in predictor.dims or design.null.length > LONG:
         return ()
     arms = {arm.name: arm for arm in design.named_arms}
     strings = {_string_of(x) for arm in arms.values() for x in _embeds(arm)}
+    pairs = [
+        pair
+        for weights in named_contrasts(design, analysis).values()
+        if (pair := _pair(weights, arms)) is not None
+    ]
+    compared = {motif.name for _, motif in pairs}
+    if (plain := next((x for x in arms.values() if not _embeds(x)), None)) is not None:
+        pairs += [(plain, arm) for arm in arms.values() if arm.name not in compared]
     found = dict[str, OrientedArms]()
-    for weights in named_contrasts(design, analysis).values():
-        pair = _pair(weights, arms)
-        steps = () if pair is None else steps_of(pair[0].intervention)
-        if pair is None or len(steps) != 1 or not isinstance(steps[0], Embed):
+    for control, motif in pairs:
+        if len(_embeds(motif)) != 1:
             continue
-        step = steps[0]
+        (step,) = _embeds(motif)
         spelled = _string_of(step)
         if not spelled or reverse_complement_iupac(spelled) in strings:
             continue
         turned = replace(step, strand="-" if step.strand == "+" else "+")
+        steps = [turned if x is step else x for x in steps_of(motif.intervention)]
         label = step.written.consensus
         label = label if step.strand == "+" else reverse_complement_iupac(label)
-        other = Arm(f"{pair[0].name} on the other strand", turned)
-        found.setdefault(spelled, OrientedArms(pair[1], pair[0], other, label))
-        if len(found) > MOST_MOTIFS:
-            return ()
-    n_needed = len(found) * 3 * N_UNITS
+        other = Arm(
+            f"{motif.name} on the other strand",
+            steps[0] if len(steps) == 1 else Sequential(tuple(steps)),
+        )
+        found.setdefault(spelled, OrientedArms(control, motif, other, label))
+    n_needed = (2 * len(found) + len({x.control for x in found.values()})) * N_UNITS
     n_own = design.n_units * (len(arms) if design.assignment == "crossover" else 1)
     if n_own < SHARE * n_needed:
         return ()
@@ -115,19 +146,24 @@ def oriented_arms(
 def _pair(
     weights: Mapping[str, float], arms: Mapping[str, Arm]
 ) -> tuple[Arm, Arm] | None:
-    """Return the two arms of a difference."""
+    """Return the two arms of a difference, the one with weight -1 first."""
     used = {name: weight for name, weight in weights.items() if weight}
     if sorted(used.values()) != [-1.0, 1.0] or not used.keys() <= arms.keys():
         return None
-    first, second = sorted(used, key=lambda name: -used[name])
-    return arms[first], arms[second]
+    control, motif = sorted(used, key=lambda name: used[name])
+    return arms[control], arms[motif]
 
 
-def _embeds(arm: Arm) -> list[Embed]:
-    return [step for step in steps_of(arm.intervention) if isinstance(step, Embed)]
+def _embeds(arm: Arm) -> list[Embed | Insert]:
+    """Return the steps of an arm that write a motif, not a placebo."""
+    return [
+        step
+        for step in steps_of(arm.intervention)
+        if isinstance(step, Embed | Insert) and not isinstance(step, FixedPlacebo)
+    ]
 
 
-def _string_of(step: Embed) -> str:
+def _string_of(step: Embed | Insert) -> str:
     """Return the fixed string that a step writes, in A, C, G, T; empty for one that is
     drawn.
     """
@@ -138,7 +174,8 @@ def _string_of(step: Embed) -> str:
 
 
 def other_strand_notes(arms: tuple[OrientedArms, ...], trial: Trial) -> tuple[str, ...]:
-    """Return a note for each motif whose reverse complement has a larger effect.
+    """Return a note on the motifs whose reverse complement has a larger effect, if any,
+    and one on each that could not be predicted.
 
     It is noted where, in the first units, its mean effect is at least twice as large
     and at least half of a standard deviation of the control's answers, and larger by a
@@ -148,32 +185,40 @@ def other_strand_notes(arms: tuple[OrientedArms, ...], trial: Trial) -> tuple[st
         return ()
     n = min(N_UNITS, trial.design.n_units)
     units = trial.draw(0, n)
-    notes = []
+    controls = dict[Arm, Array]()
+    notes, larger = list[str](), list[_Larger]()
     for each in arms:
         try:
-            control, motif, other = _answers(each, trial, units)
+            if each.control not in controls:
+                (controls[each.control],) = _answers([each.control], trial, units)
+            motif, other = _answers([each.motif, each.other], trial, units)
         except CausalgiaError as error:
             notes.append(
                 f"{quoted(each.spelled)} could not be predicted on the other strand: "
                 f"{message_line(error)}"
             )
             continue
-        sizes = _larger_on_the_other(control, motif, other, len(arms))
-        if sizes:
-            notes.append(_note(each, sizes, trial.predictor.tasks, n))
+        control = controls[each.control]
+        if sizes := _larger_on_the_other(control, motif, other, len(arms)):
+            larger.append(_Larger(each, sizes))
+    if len(larger) > 1:
+        notes.append(_note_of_several(larger, len(arms), trial.predictor.tasks, n))
+    else:
+        notes += [_note(x, trial.predictor.tasks, n) for x in larger]
     return tuple(notes)
 
 
-def _answers(each: OrientedArms, trial: Trial, units: Any) -> tuple[Array, ...]:
-    """Return the answers (n, tasks) under each of the three arms, the mean of several
-    predictors.
-    """
-    edited = [
-        apply_arm(arm, units.tokens, units.ids, trial.key)
-        for arm in (each.control, each.motif, each.other)
-    ]
-    found = [np.asarray(trial.predictor.predict(x), np.float64) for x in edited]
-    return tuple(x if x.ndim == 2 else x.mean(axis=2) for x in found)
+def _answers(arms: list[Arm], trial: Trial, units: Any) -> list[Array]:
+    """Return the answers (n, tasks) under each arm, the mean of several predictors."""
+    edited = [apply_arm(arm, units.tokens, units.ids, trial.key) for arm in arms]
+    if len({x.shape for x in edited}) == 1:
+        together = np.asarray(
+            trial.predictor.predict(np.concatenate(edited)), np.float64
+        )
+        found = np.split(together, len(arms))
+    else:
+        found = [np.asarray(trial.predictor.predict(x), np.float64) for x in edited]
+    return [x if x.ndim == 2 else x.mean(axis=2) for x in found]
 
 
 def _larger_on_the_other(
@@ -209,18 +254,32 @@ def _larger_on_the_other(
     }
 
 
-def _note(
-    each: OrientedArms,
-    sizes: Mapping[int, tuple[float, float]],
-    tasks: tuple[str, ...],
-    n: int,
-) -> str:
-    task = next(iter(sizes))
-    own, turned = sizes[task]
-    more = f" and in {len(sizes) - 1:,} other tasks" if len(sizes) > 1 else ""
+def _note(found: _Larger, tasks: tuple[str, ...], n: int) -> str:
+    more = (
+        f" and in {len(found.sizes) - 1:,} other tasks" if len(found.sizes) > 1 else ""
+    )
+    each = found.arms
     return (
-        f"the reverse complement of {each.spelled}, {each.reversed}, has a larger effect "
-        f"({turned:.3g} against {own:.3g} in task {tasks[task]}{more}, on the first {n} "
-        f"units): the answer of arm {quoted(each.motif.name)} depends on the strand; if "
-        "the motif was written for the other one, embed it with strand='-'"
+        f"{OTHER_STRAND}the reverse complement of {each.spelled}, {each.reversed}, has a "
+        f"larger effect ({found.in_words} in task {tasks[found.task]}{more}, on the "
+        f"first {n} units); the answer of arm {quoted(each.motif.name)} depends on the "
+        "strand: if the motif was written for the other one, embed it with strand='-'"
+    )
+
+
+def _note_of_several(
+    found: list[_Larger], n_motifs: int, tasks: tuple[str, ...], n: int
+) -> str:
+    named = sorted(found, key=lambda x: -x.gain)[:MOTIFS_NAMED]
+    shown = "; ".join(
+        f"{x.arms.spelled} (arm {quoted(x.arms.motif.name)}: {x.in_words} in task "
+        f"{tasks[x.task]})"
+        for x in named
+    )
+    more = len(found) - len(named)
+    return (
+        f"{OTHER_STRAND}{len(found):,} of {n_motifs:,} motifs have a larger effect as "
+        f"their reverse complement, on the first {n} units; {shown}"
+        f"{f'; and {more:,} more' if more else ''}: answers of these arms depend on the "
+        "strand; embed those that were written for the other one with strand='-'"
     )
