@@ -153,7 +153,7 @@ def test_options_that_do_not_go_with_the_file(tmp_path: Path) -> None:
         (npy, {"layout": "LCN"}, "layout='LCN' is not a choice"),
         (npy, {"layout": "NLC"}, "no 4 channels where layout='NLC' puts them"),
         (bed, {"key": "x"}, "key= is for NumPy arrays"),
-        (bed, {}, r"give genome= \(its FASTA file\) and length= "),
+        (bed, {}, r"give genome= \(its FASTA or .2bit file\) and length= "),
         (bed, {"genome": fasta}, r"give length= \(that of the network"),
     ):
         with pytest.raises(SequenceError, match=message):

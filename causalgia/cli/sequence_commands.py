@@ -434,7 +434,9 @@ def score_variants(
     out: OutOption,
     genome: Annotated[
         Path | None,
-        typer.Option("--genome", metavar="FASTA", help="The reference genome."),
+        typer.Option(
+            "--genome", metavar="FASTA", help="The reference genome, FASTA or .2bit."
+        ),
     ] = None,
     predictor: Annotated[
         Path | None,

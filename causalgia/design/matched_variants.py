@@ -266,7 +266,7 @@ class MatchedVariants(Choice):
             How many: one in each sequence, or up to ten where there are 1,000 sequences
             or more.
         genome
-            The FASTA file of the variants, for ``of="genome"`` and ``of="variants"``.
+            The FASTA or .2bit file of the variants, for ``of="genome"`` and ``of="variants"``.
 
         Raises
         ------

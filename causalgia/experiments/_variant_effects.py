@@ -84,7 +84,7 @@ def variant_effects(
         A VCF file or another table (`schema`), plain or gzip-compressed, or variants as
         `causalgia.sequences.read_variants` gives them.
     fasta
-        The reference genome; case is ignored.
+        The reference genome, FASTA or .2bit; case is ignored.
     length
         Bases of each window, the predictor's input.
     schema

@@ -80,7 +80,7 @@ def variants_across_contexts(
         A VCF file or another table (`schema`), plain or gzip-compressed, or variants as
         `causalgia.sequences.read_variants` gives them.
     fasta
-        The reference genome; case is ignored.
+        The reference genome, FASTA or .2bit; case is ignored.
     null
         The null model of the contexts, such as ``cg.Uniform(length=200)``.
     flank

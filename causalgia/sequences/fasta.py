@@ -735,6 +735,7 @@ def from_bed(
 
     Ambiguous letters are refused, drawn or kept, as in `read_fasta`.
 
+    The genome may be a .2bit file, of which the windows alone are read.
     A plain FASTA is indexed in memory by one scan and only the windows are read; a
     gzip-compressed one is read whole. No file is written, and an index beside the FASTA
     is ignored.

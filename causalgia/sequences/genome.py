@@ -1,12 +1,12 @@
 """Windows of a genome: random access to a plain FASTA by offset arithmetic, as with a
-.fai index.
+.fai index, or to .2bit.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -32,24 +32,26 @@ from causalgia.sequences.text_files import (
     numbered_lines,
     read_text,
 )
+from causalgia.sequences.two_bit import TwoBitRecord, is_two_bit, two_bit_records
 
 _FIRST_STEP = 1 << 10  # bytes that are searched first
 _LARGEST_FILE = 1 << 38
 
 
 class Genome:
-    """The chromosomes of a FASTA file, as a context manager.
+    """The chromosomes of a FASTA or .2bit file, as a context manager.
 
     A plain file is read in parts: one scan finds the headers, and a chromosome whose
     lines have one width is read by arithmetic on offsets. A chromosome with uneven
     lines is read whole, as is a gzip-compressed file. The scan is made once in a
     process; an index beside the file (``samtools faidx genome.fa``), not older than the
-    file and true to its headers, takes its place.
+    file and true to its headers, takes its place. Of .2bit the index and the parts that
+    are asked for are read; its masked bases are lower-case letters, as in FASTA.
 
     Parameters
     ----------
     path
-        A FASTA file.
+        A FASTA or .2bit file, which its first bytes tell.
 
     Raises
     ------
@@ -61,11 +63,17 @@ class Genome:
     def __init__(self, path: str | PathLike[str]) -> None:
         if not isinstance(path, str | PathLike):
             raise SequenceError(
-                f"the genome is {quoted(path)}; give the path of a FASTA file"
+                f"the genome is {quoted(path)}; give the path of a FASTA or .2bit file"
             )
         self.path = path
         self._close = ExitStack()
-        self._data: bytes | _File = (
+        self._data: bytes | _File
+        self._records: Mapping[str, _Record | TwoBitRecord]
+        if is_two_bit(path):
+            self._data = packed = self._opened()
+            self._records = two_bit_records(path, packed)
+            return
+        self._data = (
             read_text(path)
             if is_gzip(path) or _has_other_line_ends(path)
             else self._on_disk()
@@ -134,6 +142,11 @@ class Genome:
         self._close.close()
 
     def _on_disk(self) -> _File:
+        data = self._opened()
+        check_text(data[:BYTES_A_READ], self.path)
+        return data
+
+    def _opened(self) -> _File:
         file = self._close.enter_context(open_regular_file(self.path, SequenceError))
         size = os.fstat(file.fileno()).st_size
         if size > _LARGEST_FILE:
@@ -141,9 +154,7 @@ class Genome:
                 f"{self.path}: has {size:,} bytes, more than any genome; give a FASTA "
                 "file"
             )
-        data = _File(self.path, file, size)
-        check_text(data[:BYTES_A_READ], self.path)
-        return data
+        return _File(self.path, file, size)
 
     def _headers(self) -> Iterator[int]:
         for first in range(0, len(self._data), BYTES_A_READ):
@@ -184,7 +195,7 @@ class Genome:
         """Number of bases of each chromosome, in the order of the file."""
         return {name: record.length for name, record in self._records.items()}
 
-    def _record(self, chromosome: str, place: str) -> _Record:
+    def _record(self, chromosome: str, place: str) -> _Record | TwoBitRecord:
         record = self._records.get(chromosome)
         if record is None:
             near = [

@@ -72,8 +72,8 @@ def read_patterns(
         the largest (by default 0.3) are cut off; 0 keeps all. The whole pattern stays
         in ``motif.seqlets``.
     genome
-        FiNeMo: the FASTA file with the chromosomes of the hits; the motif is the base
-        frequency of the hits' strings.
+        FiNeMo: the FASTA or .2bit file with the chromosomes of the hits; the motif is the
+        base frequency of the hits' strings.
     regions
         FiNeMo: ``regions.npz``, the regions in which hits were called, instead of a
         genome.
@@ -140,7 +140,7 @@ def read_patterns(
         if (genome is None) == (regions is None):
             raise SequenceError(
                 f"{path}: hits have places and no bases; give ``genome=`` (a FASTA "
-                "file) or ``regions=`` (FiNeMo's "
+                "or .2bit file) or ``regions=`` (FiNeMo's "
                 f"regions.npz){', not both' if genome is not None else ''}"
             )
         return hit_motifs(path, genome=genome, regions=regions)

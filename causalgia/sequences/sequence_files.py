@@ -76,8 +76,8 @@ def read_sequences(
     path
         The file.
     genome, length
-        BED: the FASTA file of the genome, and the bases of each window; both are
-        required. FASTA of records of unequal lengths: `length` bases from the middle of
+        BED: the FASTA or .2bit file of the genome, and the bases of each window; both
+        are required. FASTA of records of unequal lengths: `length` bases from the middle of
         each, as in `causalgia.sequences.read_fasta`.
     center, stranded
         BED: as in `causalgia.sequences.from_bed`; ``center="summit"`` takes column 10
@@ -181,7 +181,7 @@ def read_sequences(
         )
         return Sequences(read, names, None, skipped, spelled)
     arguments = {
-        "genome": "``genome=`` (its FASTA file)",
+        "genome": "``genome=`` (its FASTA or .2bit file)",
         "length": "``length=`` (that of the network's input)",
     }
     missing = [words for name, words in arguments.items() if of_bed[name] is None]

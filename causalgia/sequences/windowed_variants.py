@@ -139,7 +139,7 @@ def variant_windows(
         A VCF file, or its variants as `read_vcf` gives them: at least one, with
         different names.
     fasta
-        The genome, plain or gzip-compressed.
+        The genome: FASTA, plain or gzip-compressed, or .2bit.
     length
         Bases of each window, at least as many as the longest allele.
     starts

@@ -233,7 +233,7 @@ def variant_tiles(
         ``chrom pos ref alt`` and optionally ``id``, `pos` counted from 1; or variants
         as from `causalgia.sequences.variant_files.read_vcf`.
     fasta
-        The genome; lower case is read as upper case.
+        The genome, FASTA or .2bit; lower case is read as upper case.
     insert_length
         Bases of an insert: the oligo without adapters and barcode.
     offsets
