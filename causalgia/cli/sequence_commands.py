@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -49,6 +50,7 @@ from causalgia.cli.tables import (
     with_sentences,
 )
 from causalgia.errors import (
+    CausalgiaError,
     DesignError,
     OutcomesError,
     StoreError,
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     from causalgia.ropes import Rope
     from causalgia.sequences import Variant
     from causalgia.sequences.alphabet import Ambiguous
+    from causalgia.sequences.skipped_inputs import Skipped
 
 
 PAIRS, SITES, PROPOSALS = "pairs.tsv", "sites.bed", "proposals.nc"
@@ -210,15 +213,13 @@ def discover_motifs(
 
     Example:   causalgia discover net.toml --sequences peaks.fa --motifs JASPAR --out motifs
     """
-    import pandas as pd
-
     from causalgia import store
     from causalgia._discover import discover
     from causalgia._reporting.discovery_answers import discovery_parts
     from causalgia.plot import save_figure
     from causalgia.sequences import read_sequences
     from causalgia.sequences.motif_names import is_jaspar
-    from causalgia.sequences.skipped_inputs import skip_sentence, skipped_table
+    from causalgia.sequences.skipped_inputs import skip_sentence
     from causalgia.trial_file import read_predictor_spec
 
     if is_jaspar(str(motifs)):
@@ -235,17 +236,18 @@ def discover_motifs(
     place, sequences = out.absolute(), sequences.absolute()
     motifs = motifs if motifs is None or motifs == Path("JASPAR") else motifs.absolute()
     predictor = load_predictor_spec(read_predictor_spec(network), network, device)
-    given = (
-        read_sequences(
-            sequences,
-            length=length,
-            ambiguous=cast("Ambiguous", ambiguous),
-            rng=rng,
-            skip=_words(skip),
+    with _skipped_listed(place):
+        given = (
+            read_sequences(
+                sequences,
+                length=length,
+                ambiguous=cast("Ambiguous", ambiguous),
+                rng=rng,
+                skip=_words(skip),
+            )
+            if skip or ambiguous != "refuse" or length is not None
+            else sequences
         )
-        if skip or ambiguous != "refuse" or length is not None
-        else sequences
-    )
     skipped = () if isinstance(given, Path) else given.skipped
     with output_folder(place) as folder, results_of_page(place, DECISIONS):
         if force:
@@ -283,8 +285,7 @@ def discover_motifs(
         written = [MOTIFS, FAMILIES, PAIRS, SITES, PROPOSALS]
         (folder / SKIPPED).unlink(missing_ok=True)
         if skipped:
-            listed = pd.DataFrame(skipped_table(skipped))
-            write_text(folder / SKIPPED, to_csv(listed, index=False, tabs=True))
+            _write_skipped(folder, skipped)
             written.append(SKIPPED)
         for name in (LOGOS, PICTURE, DECISIONS):  # that --force writes over
             (folder / name).unlink(missing_ok=True)
@@ -616,81 +617,113 @@ def score_variants(
     }
     # a predictor may change the working folder
     place, vcf = out.absolute(), calls.absolute()
-    if calls.suffix.lower() == ".toml":
-        given = _options_set(
-            ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS]
-        )
-        if given:
-            raise DesignError(
-                f"{given[0]} beside {calls}: the file defines the variants and their "
-                "ranking; write it there"
+    with _skipped_listed(place):
+        if calls.suffix.lower() == ".toml":
+            given = _options_set(
+                ctx, [name for name in ctx.params if name not in _TRIAL_OPTIONS]
             )
-        experiment, loaded, calls, schema = _of_trial_file(calls, device)
-        vcf = calls
-        _check_own_files(place, calls, force=force)
-    elif genome is None or predictor is None or length is None:
-        missing = [
-            motifs for name, motifs in _NEEDED.items() if ctx.params[name] is None
-        ]
-        raise DesignError(
-            f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in "
-            "its tables"
-        )
-    else:
-        _check_own_files(out, calls, force=force)
-        reasons = _reasons(skip, mismatches=skip_mismatches)
-        chosen = _variants_of(calls, schema, genome, skip=reasons)
-        if null == "none" and (
-            given := _options_set(ctx, ["match", "n_null", "min_nulls", "tail", "rng"])
-        ):
+            if given:
+                raise DesignError(
+                    f"{given[0]} beside {calls}: the file defines the variants and their "
+                    "ranking; write it there"
+                )
+            experiment, loaded, calls, schema = _of_trial_file(calls, device)
+            vcf = calls
+            _check_own_files(place, calls, force=force)
+        elif genome is None or predictor is None or length is None:
+            missing = [
+                motifs for name, motifs in _NEEDED.items() if ctx.params[name] is None
+            ]
             raise DesignError(
-                f"{given[0]} is of null variants, and --null none has none: leave one "
-                "of them out"
+                f"{calls}: give {' and '.join(missing)}, or a trial.toml that has them in "
+                "its tables"
             )
-        settings: dict[str, Any] = {
-            "length": length,
-            "read_out": read_out,
-            "align": align,
-            "skip": reasons,
-        }
-        if rope is not None:
-            settings["rope"] = _region(rope, null)
-        experiment_of: Callable[..., Experiment] = variant_effects
-        if null != "none":
-            experiment_of = variant_screen
-            settings["null"] = _null_model(null, match, min_nulls, rng)
-            settings |= {"n_null": n_null, "tail": tail}
-        at = genome.absolute()
-        loaded = load_predictor_spec(read_predictor_spec(predictor), predictor, device)
-        experiment = experiment_of(chosen, at, **settings)
-    listed = listed_of(experiment)
-    n = experiment.n_units if listed is None else len(listed.listed)
-    n_skipped = 0 if listed is None else len(listed.skipped)
-    echo(
-        f"{n:,} variant{'s' * (n != 1)} of {calls}"
-        + (f", {n_skipped:,} skipped" if n_skipped else "")
-        + "."
-    )
-    for line in experiment.notes:
-        echo(f"Note: {line}.")
-    with output_folder(place) as folder, dask_client(dask, workers) as client:
-        answer = _answer(
-            experiment,
-            loaded,
-            folder,
-            request,
-            client=client,
-            same_answers=same_answers,
-            force=force,
+        else:
+            _check_own_files(out, calls, force=force)
+            reasons = _reasons(skip, mismatches=skip_mismatches)
+            chosen = _variants_of(calls, schema, genome, skip=reasons)
+            if null == "none" and (
+                given := _options_set(
+                    ctx, ["match", "n_null", "min_nulls", "tail", "rng"]
+                )
+            ):
+                raise DesignError(
+                    f"{given[0]} is of null variants, and --null none has none: leave one "
+                    "of them out"
+                )
+            settings: dict[str, Any] = {
+                "length": length,
+                "read_out": read_out,
+                "align": align,
+                "skip": reasons,
+            }
+            if rope is not None:
+                settings["rope"] = _region(rope, null)
+            experiment_of: Callable[..., Experiment] = variant_effects
+            if null != "none":
+                experiment_of = variant_screen
+                settings["null"] = _null_model(null, match, min_nulls, rng)
+                settings |= {"n_null": n_null, "tail": tail}
+            at = genome.absolute()
+            loaded = load_predictor_spec(
+                read_predictor_spec(predictor), predictor, device
+            )
+            experiment = experiment_of(chosen, at, **settings)
+        listed = listed_of(experiment)
+        n = experiment.n_units if listed is None else len(listed.listed)
+        n_skipped = 0 if listed is None else len(listed.skipped)
+        echo(
+            f"{n:,} variant{'s' * (n != 1)} of {calls}"
+            + (f", {n_skipped:,} skipped" if n_skipped else "")
+            + "."
         )
-        written = _write(
-            answer,
-            folder,
-            vcf if schema == "vcf" else None,
-            experiment.notes,
-            Printed(all_rows=all_rows, sentences=sentences, notes=notes),
-        )
-    print_written(out, STORE, *written)
+        for line in experiment.notes:
+            echo(f"Note: {line}.")
+        with output_folder(place) as folder, dask_client(dask, workers) as client:
+            answer = _answer(
+                experiment,
+                loaded,
+                folder,
+                request,
+                client=client,
+                same_answers=same_answers,
+                force=force,
+            )
+            written = _write(
+                answer,
+                folder,
+                vcf if schema == "vcf" else None,
+                experiment.notes,
+                Printed(all_rows=all_rows, sentences=sentences, notes=notes),
+            )
+        print_written(out, STORE, *written)
+
+
+@contextmanager
+def _skipped_listed(folder: Path) -> Iterator[None]:
+    """Write what was left out to skipped.tsv also where an error follows."""
+    from causalgia.sequences.skipped_inputs import listing_skipped
+
+    with listing_skipped() as skipped:
+        try:
+            yield
+        except CausalgiaError:
+            if skipped:
+                with output_folder(folder):
+                    _write_skipped(folder, list(skipped))
+                print_written(folder, SKIPPED)
+            raise
+
+
+def _write_skipped(folder: Path, skipped: Sequence[Skipped]) -> None:
+    """Write the table of what was left out, in the order of the file."""
+    import pandas as pd
+
+    from causalgia.sequences.skipped_inputs import skipped_table
+
+    in_order = sorted(skipped, key=lambda x: x.line)
+    rows = pd.DataFrame(skipped_table(in_order))
+    write_text(folder / SKIPPED, to_csv(rows, index=False, tabs=True))
 
 
 def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:
@@ -737,11 +770,24 @@ def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
             raise OutcomesError(
                 f"{path} is the list of variants itself; choose another --out"
             )
+        if name == SKIPPED and _is_own_list(path):
+            continue
         if path.exists() and not force and not (out / STORE).exists():
             raise OutcomesError(
                 f"{out} holds another {name} already; choose another --out, or --force "
                 "to write over it"
             )
+
+
+def _is_own_list(path: Path) -> bool:
+    """Return whether a file begins as `_write_skipped` does: a run that then failed may
+    have left it alone in its folder.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        columns = file.readline().decode("utf-8", "replace").strip().split("\t")
+    return {"name", "reason"} <= set(columns)
 
 
 def _reasons(skip: str, *, mismatches: bool) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from causalgia.experiments.kit.own_contexts import (
 )
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
+from causalgia.mentions import Wording
 from causalgia.ropes import Rope, RopeLike
 from causalgia.sequences.fasta import Sequences
 from causalgia.sequences.listed_variants import ListedVariants
@@ -196,9 +197,17 @@ def variant_effects(
 def _check_own_contexts(windows: VariantWindows, rope: Rope | None) -> None:
     if len(windows) == 1:
         raise DesignError(
-            f"variant {quoted(windows.names[0])} alone, in its own context, is one "
-            "number: there is nothing to estimate it from; give more variants, or rank "
-            "it among matched ones: ``cg.experiments.variant_screen``"
+            need=(
+                f"variant {quoted(windows.names[0])} alone, in its own context, is one "
+                "number: there is nothing to estimate it from"
+            ),
+            cure=(
+                "give more variants, or rank it among matched ones",
+                Wording(
+                    ": ``cg.experiments.variant_screen``",
+                    shell=": leave --null none out",
+                ),
+            ),
         )
     if (
         len(np.unique(windows.reference, axis=0)) == 1

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 
@@ -182,10 +183,37 @@ def skip_sentence(skipped: Sequence[Skipped], n_used: int, what: str) -> str:
     return f"Skipped: {n:,} of {n + n_used:,} {what} ({skip_counts(skipped)})"
 
 
+_LISTED: ContextVar[dict[Skipped, None] | None] = ContextVar("listed", default=None)
+
+
+@contextmanager
+def listing_skipped() -> Iterator[dict[Skipped, None]]:
+    """Gather what is left out by the readers that the body calls, so that it can be
+    listed even where nothing is left to run or an error follows.
+
+    Examples
+    --------
+    >>> with listing_skipped() as skipped:
+    ...     check_any_left(3, [Skipped("rs1", "edge")], "calls.vcf")
+    >>> [one.name for one in skipped]
+    ['rs1']
+    """
+    listed = dict[Skipped, None]()
+    token = _LISTED.set(listed)
+    try:
+        yield listed
+    finally:
+        _LISTED.reset(token)
+
+
 def check_any_left(
     n_used: int, skipped: Sequence[Skipped], place: str, what: str = "variants"
 ) -> None:
-    """Raise SequenceError if everything was left out."""
+    """Raise SequenceError if everything was left out; what was is gathered by
+    `listing_skipped`.
+    """
+    if (listed := _LISTED.get()) is not None:
+        listed.update(dict.fromkeys(skipped))
     if not n_used and skipped:
         first = skipped[0]
         raise SequenceError(

@@ -302,3 +302,62 @@ def test_records_without_a_name_and_summits_outside_are_left_out(folder):
     assert [(x.reason, x.detail[:9]) for x in found.skipped] == [
         ("summit", "summit 70")
     ]
+
+
+USABLE = {"none": [], "one": GOOD[6:7], "two": GOOD[6:8]}
+
+
+@pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
+@pytest.mark.parametrize("usable", USABLE)
+def test_reasons_are_listed_also_where_nothing_comes_of_the_rest(folder, usable):
+    # nothing to run; one number; answers that do not vary
+    rows = [BAD[x] for x in ("symbolic", "edge", "N", "unchanged")] + USABLE[usable]
+    path, net, out = folder / "v.vcf", folder / "net.toml", folder / "o"
+    vcf(path, enumerate(rows))
+    net.write_text('[predictor]\nzoo = "gata1_like"\n')
+    command = (
+        *("variants", path, "--genome", folder / "g.fa", "--predictor", net),
+        *("--length", 61, "--skip", "all", "--out", out),
+    )
+    refused = call(*command, "--null", "none", code=2)
+    assert "Wrote skipped.tsv in " in refused.output
+    listed = [x.split("\t") for x in (out / "skipped.tsv").read_text().splitlines()]
+    at = listed[0].index("reason")
+    assert [x[at] for x in listed[1:]] == ["symbolic", "edge", "N", "unchanged"]
+    # the list is no reason to refuse the next run
+    again = call(*command, "--null", "none", code=2)
+    assert "already" not in again.output
+    if usable == "one":
+        assert "leave --null none out" in refused.output
+
+
+def test_a_file_of_the_user_with_that_name_is_left_alone(folder):
+    path, net, out = folder / "v.vcf", folder / "net.toml", folder / "o"
+    vcf(path, enumerate([*GOOD, BAD["symbolic"]]))
+    net.write_text('[predictor]\nzoo = "gata1_like"\n')
+    out.mkdir()
+    (out / "skipped.tsv").write_text("mine\n")
+    refused = call(
+        *("variants", path, "--genome", folder / "g.fa", "--predictor", net),
+        *("--length", 61, "--skip", "all", "--null", "none", "--out", out),
+        code=2,
+    )
+    assert "already" in refused.output
+    assert (out / "skipped.tsv").read_text() == "mine\n"
+
+
+def test_discover_lists_what_it_skips_where_nothing_is_left(folder):
+    net, out = folder / "net.toml", folder / "o"
+    net.write_text('[predictor]\nzoo = "additive"\n')
+    (folder / "x.fa").write_text(">a\n" + "ACNGT" * 9 + "\n>b\n" + "NACGT" * 9 + "\n")
+    refused = call(
+        *("discover", net, "--sequences", folder / "x.fa", "--skip", "N"),
+        *("--out", out),
+        code=2,
+    )
+    assert "Wrote skipped.tsv in " in refused.output
+    text = (out / "skipped.tsv").read_text()
+    assert [line.split("\t")[:2] for line in text.splitlines()[1:]] == [
+        ["a", "N"],
+        ["b", "N"],
+    ]
