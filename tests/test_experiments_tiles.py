@@ -639,6 +639,10 @@ def test_draws_that_agree_exactly_say_what_others_could_add() -> None:
             "protected tss=8-20 overlap",
         ),
         (lambda s: necessity(s, tiles=[(0, 3)]), "leaves it as it is"),
+        (
+            lambda s: necessity(s, tiles={"core": (0, 10)}),
+            r"must be a list of \(start, stop\)",
+        ),
         (lambda s: necessity(s, tiles=[(0, 20)], k=11), "k"),
         (lambda s: sufficiency(s, tile_width=100), "whole sequence"),
         (

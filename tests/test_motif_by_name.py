@@ -439,6 +439,20 @@ def test_ladders_that_cannot_be_are_refused(gata1):
         strength_ladder(gata1, 3, weakest=-500)
 
 
+@pytest.mark.parametrize(
+    ("letters", "n", "weakest"),
+    [("AGATAAG", 5, 0.0), ("GATA", 6, 0.0), ("GATA", 3, -500.0), ("A", 2, -500.0)],
+)
+def test_the_cure_of_a_ladder_that_cannot_be_is_a_ladder(letters, n, weakest):
+    motif = Motif.from_iupac(letters)
+    with pytest.raises(SequenceError) as refusal:
+        strength_ladder(motif, n, weakest=weakest)
+    cure = re.search(r"give (n_steps|weakest)=(-?[\d.]+)", str(refusal.value))
+    name, value = cure[1], float(cure[2])
+    n, weakest = (int(value), weakest) if name == "n_steps" else (n, value)
+    assert len(strength_ladder(motif, n, weakest=weakest)) == n
+
+
 def test_a_ladder_of_the_other_strand_is_the_ladder_reversed_in_score(gata1):
     plus, minus = (
         strength_ladder(gata1, 6),

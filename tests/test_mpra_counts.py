@@ -145,6 +145,11 @@ BAD_TABLES = {
         bad("GGG\tb", "GGG\tz"),
         r"counts.tsv, line 4: oligo 'z' is not in the side table.*add its row",
     ),
+    "oligo with other marks": (
+        bad("GGG\tb", "GGG\tB:"),
+        r"oligo 'B:' is not in the side table.*; it has 'b'; write the names of the "
+        r"oligos alike",
+    ),
     "barcode of two oligos": (
         bad("GGG\tb", "AAA\tb"),
         r"line 4: barcode AAA is of oligo 'a' and of oligo 'b' \(first in line "

@@ -4,6 +4,7 @@ and a real pilot.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -486,6 +487,19 @@ def test_an_average_whose_spread_nobody_knows_is_refused() -> None:
     assert cheapest(half_width=1.0, n_elements=10, **noise)["n_elements"].item() == 10
 
 
+def test_one_message_names_all_of_the_noise_that_lacks() -> None:
+    """What it says to give is all that the call needs."""
+    shape = {"n_backgrounds": 30, "n_barcodes": 8, "n_replicates": 3}
+    with pytest.raises(EstimateError) as refused:
+        cg.mpra.power(0.3, **shape)
+    cure = str(refused.value).partition("or give ")[2]
+    lacking = re.findall(r"(\w+)=\.\.\.", cure)
+    assert lacking == ["sd_barcode", "sd_replicate", "tau"]
+    assert "depth=" in cure
+    noise = cg.mpra.NoiseModel(**dict.fromkeys(lacking, 0.3))
+    assert 0 < cg.mpra.power(0.3, **shape, noise=noise, depth=50)["power"].item() < 1
+
+
 @pytest.mark.parametrize("name", ["sd_abundance", "disp_rna", "disp_dna", "p_silent"])
 def test_counting_is_not_described_twice(name: str) -> None:
     pilot = cg.mpra.components(simulated(30, 7), control="control")
@@ -626,12 +640,14 @@ def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
     [
         (
             {},
-            r"sd_barcode is not given.* or give "
-            r"noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\.\)",
+            r"sd_barcode is not given.*, nor sd_replicate .*, nor the counting noise; "
+            r".* or give noise=cg\.mpra\.NoiseModel\(sd_barcode=\.\.\., "
+            r"sd_replicate=\.\.\.\) and depth=",
         ),
         (
             {"sd_barcode": 0.5},
-            r"NoiseModel\(sd_barcode=0\.5, sd_replicate=\.\.\.\), about 0\.15",
+            r"sd_replicate is not given \(.*, about 0\.15\), nor the counting noise.* "
+            r"or give noise=cg\.mpra\.NoiseModel\(sd_barcode=0\.5, sd_replicate=",
         ),
         (
             {"sd_barcode": 0.5, "sd_replicate": 0.1},

@@ -171,6 +171,16 @@ def test_heads_are_picked_by_name():
         cg.TorchPredictor(Count(), tasks=["a", "c"]).predict(TOKENS)
 
 
+def test_a_number_is_no_name_of_a_head_and_what_takes_one_is_said():
+    with pytest.raises(PredictorError) as refused:
+        cg.TorchPredictor(Count(), heads=1)
+    assert "heads=1 is a number" in str(refused.value)
+    cure = "lambda y: y[:, 1]"
+    assert f"reduce={cure} one column" in str(refused.value)
+    second = cg.TorchPredictor(Count(), reduce=eval(cure), tasks=["c"])
+    np.testing.assert_array_equal(second.predict(TOKENS), counts("C"))
+
+
 def test_dict_outputs_are_picked_by_key():
     net = Returns(
         lambda x: {

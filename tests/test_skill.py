@@ -1,6 +1,9 @@
 """The skill for assistants names only calls and arguments that exist."""
 
+import ast
+import contextlib
 import inspect
+import operator
 import re
 import subprocess
 import sys
@@ -13,6 +16,7 @@ from typer.testing import CliRunner
 import causalgia as cg
 from causalgia import cli
 from causalgia.cli.skill_command import skill_text
+from causalgia.sequences.alphabet import decode
 
 
 def invoke(*words):
@@ -30,15 +34,116 @@ def calls_of_the_catalogue():
     return re.findall(r"`([a-z_]+)(\([^`]*\))?`", table)
 
 
-@pytest.mark.parametrize(("name", "arguments"), calls_of_the_catalogue())
-def test_a_call_of_the_table_exists_and_takes_what_is_given(name, arguments):
-    if name in ("q", "verdict"):
-        return
-    takes = inspect.signature(getattr(cg.experiments, name)).parameters
-    assert set(re.findall(r"[(,]\s*(\w+)=", arguments)) <= set(takes)
-    in_order = [one.name for one in takes.values() if one.kind is not one.KEYWORD_ONLY]
-    words = re.findall(r"[(,] *([a-z_]+)(?=[,)])", arguments)
-    assert [one for one in words if one not in in_order] == []
+def code_in_text():
+    """Return each expression in code font outside of the fenced examples."""
+    text = re.sub(r"(?s)```.*?```", "", TEXT)
+    spans = {" ".join(one.split()) for one in re.findall(r"`([^`]+)`", text)}
+    expressions = []
+    for span in sorted(spans):
+        with contextlib.suppress(SyntaxError):
+            tree = ast.parse(span.partition(" = ")[2] or span, mode="eval")
+            expressions += [(span, tree)]
+    return expressions
+
+
+def calls_in_text():
+    """Return each call of the text, with the calls inside of others."""
+    for span, tree in code_in_text():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func)
+            if name.startswith("cg.") or hasattr(cg.experiments, name):
+                yield pytest.param(name, node, id=f"{name} of {span}"[:60])
+
+
+@pytest.mark.parametrize(("name", "node"), list(calls_in_text()))
+def test_a_call_of_the_text_takes_what_is_given(name, node):
+    place = name.removeprefix("cg.") if "cg." in name else f"experiments.{name}"
+    call = operator.attrgetter(place)(cg)
+    takes = inspect.signature(call)
+    values = [object()] * len(node.args)
+    in_order = [
+        one.name
+        for one in takes.parameters.values()
+        if one.kind is not one.KEYWORD_ONLY
+    ]
+    words = [one.id for one in node.args if isinstance(one, ast.Name)]
+    if place.startswith("experiments."):
+        assert [one for one in words if one not in in_order] == []
+    takes.bind_partial(*values, **{one.arg: object() for one in node.keywords})
+
+
+@pytest.fixture(scope="module")
+def of_the_text(tmp_path_factory):
+    """Return what the calls of the table name: an oracle, sequences, a trial."""
+    null, oracle = cg.Uniform(length=200), cg.zoo.oracle("gata1_like")
+    folder = tmp_path_factory.mktemp("skill")
+    sequences = decode(null.sample(40, rng=0)["sequence"].to_numpy())
+    (folder / "peaks.fa").write_text(
+        "".join(f">p{i}\n{one}\n" for i, one in enumerate(sequences))
+    )
+    arms = {
+        "placebo": cg.Placebo("AGATAAG", at=96),
+        "GATA1": cg.Embed("AGATAAG", at=96),
+    }
+    design = cg.Design(null=null, arms=arms, n_units=100)
+    analysis = cg.Analysis(control="placebo", rope=(-0.1, 0.1))
+    outcomes = cg.run(design, oracle, rng=0, analysis=analysis)
+    estimates = cg.estimate(cg.contrast(outcomes, control="placebo"))
+    return folder, {
+        "cg": cg,
+        "null": null,
+        "predictor": oracle,
+        "sequences": sequences,
+        "motif": "AGATAAG",
+        "other": "TGACTCA",
+        "outcomes": outcomes,
+        "estimates": estimates,
+        "decisions": cg.decide(estimates, rope=(-0.1, 0.1)),
+        "experiment": cg.experiments.position(null, "AGATAAG", at=[20, 96], n_units=20),
+        "null_models": cg.experiments.null_models,
+        "motif_pair": cg.experiments.motif_pair,
+        "spacing": cg.experiments.spacing,
+        "tile_interactions": cg.experiments.tile_interactions,
+        "context_dependence": cg.experiments.context_dependence,
+    }
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "null_models(",
+        "tile_interactions(",
+        "context_dependence(",
+        "spacing(",
+        "motif_pair(",
+        "cg.attribute(",
+        "cg.mpra.power(",
+        "cg.sample_size(",
+        "cg.tipping_point(",
+        "cg.analyze(cg.confirm(",
+    ],
+)
+def test_a_call_of_the_text_runs_as_it_is_written(start, of_the_text, monkeypatch):
+    folder, names = of_the_text
+    monkeypatch.chdir(folder)
+    (tree,) = [tree for span, tree in code_in_text() if span.startswith(start)]
+    result = eval(compile(tree, start, "eval"), dict(names))
+    if start == "null_models(":
+        assert {
+            name: isinstance(one, cg.experiments.Experiment)
+            for name, one in result.items()
+        } == {
+            "uniform": True,
+            "peaks": True,
+        }
+    elif start == "cg.attribute(":
+        assert result.dims == ("unit", "position", "base", "task")
+    elif start == "cg.analyze(cg.confirm(":
+        assert "verdict" in result
+    else:
+        assert result is not None
 
 
 def test_every_experiment_of_the_catalogue_is_in_the_table():

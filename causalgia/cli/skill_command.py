@@ -31,6 +31,9 @@ _DEFAULT_LETTERS = 30  # a longer default is not shown
 _VERBS = (
     "Design",
     "Analysis",
+    "Uniform",
+    "DinucleotideShuffle",
+    "Genomic",
     "Embed",
     "Placebo",
     "TorchPredictor",
@@ -70,6 +73,8 @@ _BENCH = (
     "calls",
     "concordance",
     "power",
+    "NoiseModel",
+    "components",
 )
 
 
@@ -92,7 +97,8 @@ def signature_line(name: str, call: Callable[..., Any]) -> str:
             parts.append(one.name)
         else:
             default = quoted(one.default).replace(" ", _KEPT)
-            shown = default if len(default) <= _DEFAULT_LETTERS else "..."
+            written = len(default) <= _DEFAULT_LETTERS and not default.startswith("<")
+            shown = default if written else "..."
             parts.append(f"{one.name}={shown}")
     return f"{name}({', '.join(parts)})"
 

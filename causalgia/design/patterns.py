@@ -196,7 +196,7 @@ def merged_motif(first: str, second: str, distance: int) -> str:
                 places=("sites collide",),
                 need=f"at distance {distance}, {quoted(left)} and {quoted(right)} overlap "
                 f"and have {a} and {b} at base {offset} (counted from 0)",
-                cure="choose another distance",
+                cure=f"at a distance of {len(left)} or more they do not overlap",
             )
     merged = left + right[len(left) - distance :]
     return merged if "T" not in merged else merged.replace("U", "T")

@@ -296,6 +296,15 @@ class SinglePredictor(Predictor):
         reduce: Reduce = None,
         track: Track | None = None,
     ) -> None:
+        if is_whole(heads):
+            raise PredictorError(
+                argument="heads",
+                value=heads,
+                need="is a number, and heads are the names of all columns of the "
+                "network's output, in order",
+                cure=f"``reduce=lambda y: y[{heads}]`` takes one of several outputs, "
+                f"``reduce=lambda y: y[:, {heads}]`` one column",
+            )
         self.heads = None if heads is None else as_distinct_names(heads, "head")
         self._given_tasks = None if tasks is None else as_distinct_names(tasks, "task")
         self._given_scale = as_scale(scale, self._given_tasks)

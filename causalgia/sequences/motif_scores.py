@@ -81,20 +81,39 @@ def strength_ladder(
             f"consensus has {best / PER_BIT:g}; give a number below that"
         )
         raise SequenceError(msg)
-    aims = np.linspace(weakest * PER_BIT, best, n_steps)
     fewest = _fewest_changes(steps)
     lowest = int(steps.min(axis=1).sum())
-    apart = (best - weakest * PER_BIT) / (n_steps - 1)
-    scores = [_reached(fewest[-1], aim - lowest, apart) + lowest for aim in aims]
-    for rung, (aim, score) in enumerate(zip(aims, scores, strict=True)):
-        if abs(score - aim) >= apart / 2:
-            msg = (
-                f"motif {quoted(motif.name)}: no string scores within half a step "
-                f"({apart / 2 / PER_BIT:.3g} bits) of rung {rung}, which aims at "
-                f"{aim / PER_BIT:.3g} bits; the nearest scores {score / PER_BIT:.3g}: "
-                "ask for fewer strings, or change ``weakest=``"
-            )
-            raise SequenceError(msg)
+
+    def rungs(n: int, first: float) -> tuple[list[int], str]:
+        """Return the scores of n rungs from `first` bits, and which has no string."""
+        aims = np.linspace(first * PER_BIT, best, n)
+        apart = (best - first * PER_BIT) / (n - 1)
+        scores = [_reached(fewest[-1], aim - lowest, apart) + lowest for aim in aims]
+        for rung, (aim, score) in enumerate(zip(aims, scores, strict=True)):
+            if abs(score - aim) >= apart / 2:
+                return scores, (
+                    f"within half a step ({apart / 2 / PER_BIT:.3g} bits) of rung "
+                    f"{rung}, which aims at {aim / PER_BIT:.3g} bits; the nearest "
+                    f"scores {score / PER_BIT:.3g}"
+                )
+        return scores, ""
+
+    scores, lack = rungs(n_steps, weakest)
+    if lack:
+        nearest = round(scores[0] / PER_BIT, 1)
+        others = [(n_steps, nearest)] if nearest * PER_BIT < best else []
+        others += [(n, weakest) for n in range(n_steps - 1, 1, -1)]
+        reached = next((one for one in others if not rungs(*one)[1]), None)
+        cure = (
+            "give a matrix, whose strings have more different scores"
+            if reached is None
+            else f"give ``weakest={quoted(nearest)}``"
+            if reached[0] == n_steps
+            else f"give ``n_steps={reached[0]}``, or a matrix, whose strings have more "
+            "different scores"
+        )
+        msg = f"motif {quoted(motif.name)}: no string scores {lack}: {cure}"
+        raise SequenceError(msg)
     return tuple(
         (_spell(steps, fewest, score - lowest), score / PER_BIT) for score in scores
     )

@@ -158,7 +158,7 @@ def as_spans_inside(
     >>> as_spans_inside([[0, 10], [20, 30]], "tiles", 100)
     ((0, 10), (20, 30))
     """
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise DesignError(
             f"``{name}={quoted(values)}`` must be a list of (start, stop)"
         )

@@ -41,6 +41,7 @@ from causalgia.mpra.counts.counts_table import (
     counts_of,
     library_attrs,
     other_library,
+    other_spelling,
 )
 from causalgia.mpra.counts.experiment_files import (
     CountFiles,
@@ -680,9 +681,16 @@ def _check_oligos_known(
                     "the reference",
                 )
             )
-        other = other_library(name, side["oligo_name"])
+        spelling = other_spelling(name, side["oligo_name"])
+        other = (
+            f"; it has {quoted(spelling)}"
+            if spelling
+            else other_library(name, side["oligo_name"])
+        )
         cure: tuple[str | Setting, ...] = (
-            ("give the side table of the library that was measured",)
+            ("write the names of the oligos alike in both tables",)
+            if spelling
+            else ("give the side table of the library that was measured",)
             if other or unknown.all()
             else (
                 "add its row there, or leave such rows out (",

@@ -132,6 +132,25 @@ def library_attrs(arms: object) -> dict[str, Any]:
     )
 
 
+def other_spelling(name: str, known: Iterable[str]) -> str:
+    """Return the name in `known` that differs in the marks between words or in upper
+    and lower case alone, or an empty string.
+
+    Examples
+    --------
+    >>> other_spelling("u0.3fa2c1:GATA1", ["u0.3fa2c1_placebo", "u0.3fa2c1_GATA1"])
+    'u0.3fa2c1_GATA1'
+    >>> other_spelling("chr1-100-A", ["chr11_00_a"]), other_spelling("--", ["::"])
+    ('', '')
+    """
+    words = _words(name)
+    return next((one for one in known if words and _words(one) == words), "")
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W_]+", name.lower())
+
+
 def other_library(name: str, known: Iterable[str]) -> str:
     """Return a hint if `name` is known with another fingerprint, else an empty string.
 

@@ -22,7 +22,6 @@ from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import (
     Layers,
     check_pilot,
-    check_tau_known,
     layers_at_depth,
 )
 from causalgia.mpra.planning._power import (
@@ -421,11 +420,14 @@ def cheapest(
             f"``n_barcodes={quoted(n_barcodes)}``: give whole numbers of at least 1"
         )
     B, R, depths = (axis.ravel() for axis in np.meshgrid(B, R, depths, indexing="ij"))
-    if library.n_elements is None:
-        check_tau_known(noise, pilot)
     reads = xr.DataArray(depths, dims="split")
     layers = layers_at_depth(
-        noise, _pilot_of_one_contrast(pilot), contrast.weights, reads, reads
+        noise,
+        _pilot_of_one_contrast(pilot),
+        contrast.weights,
+        reads,
+        reads,
+        average=library.n_elements is None,
     )
     planned, place = np.unique(B, return_inverse=True)
     inverse, lost = (

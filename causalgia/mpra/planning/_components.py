@@ -47,13 +47,21 @@ def check_pilot(pilot: Any) -> None:
         )
 
 
-def _noise_with(name: str, noise: NoiseModel) -> str:
-    """Return the noise that lacks a field, with the fields that were given, as it is
+_UNKNOWN = {
+    "sd_barcode": "the sd of log2 activity between barcodes, 0.3 to 1.0",
+    "sd_replicate": "the sd of log2 activity between replicates, about 0.15",
+    "tau": "the sd of the effect between backgrounds, usually the largest part of the "
+    "error of an average; 0 if all are alike",
+}
+
+
+def _noise_with(names: list[str], noise: NoiseModel) -> str:
+    """Return the noise that lacks fields, with the fields that were given, as it is
     written in Python.
 
     Examples
     --------
-    >>> _noise_with("tau", NoiseModel(sd_barcode=0.4))
+    >>> _noise_with(["tau"], NoiseModel(sd_barcode=0.4))
     '``noise=cg.mpra.NoiseModel(sd_barcode=0.4, tau=...)``'
     """
     given = [
@@ -61,24 +69,61 @@ def _noise_with(name: str, noise: NoiseModel) -> str:
         for field in fields(noise)
         if getattr(noise, field.name) != field.default
     ]
-    return f"``noise=cg.mpra.NoiseModel({', '.join([*given, f'{name}=...'])})``"
+    lacking = [f"{name}=..." for name in names]
+    return f"``noise=cg.mpra.NoiseModel({', '.join([*given, *lacking])})``"
 
 
-def check_tau_known(noise: NoiseModel, pilot: xr.Dataset | None) -> None:
-    """Raise EstimateError where the sd between backgrounds is unknown; assuming 0 would
-    be optimistic.
+def check_noise_known(
+    noise: NoiseModel, pilot: xr.Dataset | None, *, counted: bool, average: bool
+) -> None:
+    """Raise EstimateError where neither the noise nor a pilot gives a part of it, with
+    all parts that lack; assuming 0 would be optimistic.
+
+    Parameters
+    ----------
+    noise, pilot
+        What is known.
+    counted
+        Whether a depth says what counting adds.
+    average
+        Whether an average over backgrounds is planned, so that its spread between them
+        matters.
 
     Examples
     --------
-    >>> check_tau_known(NoiseModel(tau=0.5), None)
+    >>> known = NoiseModel(sd_barcode=0.6, sd_replicate=0.15)
+    >>> check_noise_known(known, None, counted=True, average=False)
+    >>> check_noise_known(known, None, counted=False, average=False)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: the counting noise is not given: say depth= (mean ...
     """
-    if noise.tau is None and pilot is None:
-        raise EstimateError(
-            "tau is not given: the sd of the effect between backgrounds, usually the "
-            "largest part of the error of an average; take it from a pilot "
-            "(``cg.mpra.components``) or a virtual trial, or give "
-            f"{_noise_with('tau', noise)}, 0 if all are alike"
-        )
+    if pilot is not None:
+        return
+    lacking = [
+        name
+        for name in _UNKNOWN
+        if getattr(noise, name) is None and (average or name != "tau")
+    ]
+    uncounted = noise.sd_count is None and not counted
+    depth = "``depth=`` (mean reads per barcode)"
+    if not lacking:
+        if uncounted:
+            raise EstimateError(
+                f"the counting noise is not given: say {depth} or "
+                + _noise_with(["sd_count"], noise)
+            )
+        return
+    first, *more = lacking
+    need = f"{first} is not given ({_UNKNOWN[first]})" + "".join(
+        f", nor {name} ({_UNKNOWN[name]})" for name in more
+    )
+    them = "them" if more or uncounted else "it"
+    raise EstimateError(
+        f"{need}{', nor the counting noise' if uncounted else ''}; take {them} from a "
+        "pilot, ``pilot=cg.mpra.components(counts, control=...)``, or give "
+        f"{_noise_with(lacking, noise)}{f' and {depth}' if uncounted else ''}"
+    )
 
 
 def layers_at_depth(
@@ -87,9 +132,11 @@ def layers_at_depth(
     weights: tuple[float, ...],
     depth: xr.DataArray | None,
     depth_dna: xr.DataArray | None,
+    *,
+    average: bool,
 ) -> Layers:
     """Return the noise layers at a sequencing depth, for a contrast with these weights
-    of arms.
+    of arms, of an `average` over backgrounds or of one element.
 
     Raises
     ------
@@ -110,6 +157,7 @@ def layers_at_depth(
         if noise.plasmid is None and pilot is not None
         else bool(noise.plasmid)
     )
+    check_noise_known(noise, pilot, counted=depth is not None, average=average)
     found: dict[str, float] = {
         name: _given_or_pilot_sd(name, noise, pilot) for name in _OF_PILOT
     }
@@ -167,15 +215,7 @@ def _given_or_pilot_sd(name: str, noise: NoiseModel, pilot: xr.Dataset | None) -
         return float(value)
     if pilot is not None:
         return float(pilot[name])
-    if name == "sd_noisiness":
-        return 0.0
-    raise EstimateError(
-        f"{name} is not given: the sd of log2 activity between "
-        f"{name.removeprefix('sd_')}s; take it from a pilot, "
-        "``pilot=cg.mpra.components(counts, control=...)``, or give "
-        f"{_noise_with(name, noise)}, "
-        + ("0.3 to 1.0" if name == "sd_barcode" else "about 0.15")
-    )
+    return 0.0  # sd_noisiness: `check_noise_known` has refused the others
 
 
 def _counting_variances(
@@ -200,11 +240,6 @@ def _counting_variances(
             float(pilot["reads_dna"]) / depth_dna - 1
         )
         return rna + more_rna, dna + more_dna
-    if depth is None:
-        raise EstimateError(
-            "the counting noise is not given: say ``depth=`` (mean reads per barcode) "
-            "or " + _noise_with("sd_count", noise)
-        )
     counted = counting_variance(depth, noise.disp_rna, noise.sd_abundance)
     silent = (
         silent_variance(depth, noise.p_silent, noise.sd_abundance)

@@ -23,7 +23,6 @@ from causalgia.mpra.planning._components import (
     Layers,
     as_weights,
     check_pilot,
-    check_tau_known,
     layers_at_depth,
 )
 from causalgia.mpra.planning.average_tests import AverageVariances
@@ -239,7 +238,14 @@ def power(
         size = as_grid("true_effect", true_effect, -np.inf)
     reads = None if depth is None else as_grid("depth", depth, 0)
     reads_dna = reads if depth_dna is None else as_grid("depth_dna", depth_dna, 0)
-    layers = layers_at_depth(noise, pilot, contrast.weights, reads, reads_dna)
+    layers = layers_at_depth(
+        noise,
+        pilot,
+        contrast.weights,
+        reads,
+        reads_dna,
+        average=n_backgrounds is not None and spread is None,
+    )
     layers = (
         layers
         if spread is None or noise.tau is not None
@@ -250,8 +256,6 @@ def power(
     inverse, lost = recovered_barcodes(B, noise)
     n = None
     if n_backgrounds is not None:
-        if spread is None:
-            check_tau_known(noise, pilot)
         n = as_grid("n_backgrounds", n_backgrounds, 2) * (1 - lost) ** float(
             contrast.n_compared
         )
