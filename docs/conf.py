@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ exclude_patterns = [
     "*.py",
     "_schema_table.md",
     "_attribute_table.md",
+    "_experiment_cards.md",
     "howto/_*.md",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".py": "myst-nb"}
@@ -46,6 +48,7 @@ autodoc_typehints = "signature"
 default_role = "autolink"
 python_maximum_signature_line_length = 70
 autodoc_member_order = "bysource"
+toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 
@@ -123,7 +126,23 @@ def attribute_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def experiment_cards() -> str:
+    """Return a card for each experiment of the catalogue's page: its picture, its name
+    and its question, linked to its place there.
+    """
+    page = (HERE / "catalogue.md").read_text(encoding="utf-8")
+    cards = [
+        f":::{{grid-item-card}} `{name}`\n:link: catalogue-{name}\n:link-type: ref\n"
+        f":img-top: {path}\n:img-alt: The figure of {name}\n{question}\n:::\n"
+        for name, question, path in re.findall(
+            r"(?m)^!\[(\w+): ([^]]+)\]\((catalogue/[^)]+)\)$", page
+        )
+    ]
+    return "::::{grid} 1 2 2 3\n:gutter: 2\n\n" + "".join(cards) + "::::\n"
+
+
 (HERE / "_schema_table.md").write_text(schema_table())
+(HERE / "_experiment_cards.md").write_text(experiment_cards())
 (HERE / "_attribute_table.md").write_text(attribute_table())
 import api_pages  # noqa: E402
 import llms_txt  # noqa: E402

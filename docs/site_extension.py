@@ -31,6 +31,10 @@ _OF_LIBRARIES = {
     "torch": "torch",
 }
 """Names by which other libraries are imported, and their own."""
+_PRE = re.compile(r'(?<=<span class="pre">)[^<]{16,}(?=</span>)')
+_BREAK = re.compile(r"(?<!\bcg\.)(?<=[._(,/])(?=\w)")
+_NO_CALL = frozenset({"contrast", "methods", "motif", "placebos", "table"})
+"""Names of the root that, written alone, are columns, dims, or tables of a trial file."""
 _CODE = re.compile(r"^(?:cg\.|causalgia\.)?([A-Za-z_][\w.]*)(?:\(.*\))?$", re.DOTALL)
 
 
@@ -245,13 +249,16 @@ def link_names(app, doctree, docname: str) -> None:
             inside = inside.parent
         if inside is not None or isinstance(written.parent, nodes.title):
             continue
-        page, place = _page_of(app.env, written.astext())
+        text = written.astext()
+        if docname == "schema" and text.isidentifier():  # a variable, or an attribute
+            continue
+        page, place = _page_of(app.env, text)
         if page in ("", docname):
             continue
         uri = app.builder.get_relative_uri(docname, page) + place
         link = nodes.reference("", "", refuri=uri, internal=True)
         written.parent.replace(written, link)
-        link += nodes.literal("", written.astext())
+        link += nodes.literal("", text)
 
 
 def _link_classes(app, listed, docname: str) -> None:
@@ -280,12 +287,32 @@ def _page_of(env, text: str) -> tuple[str, str]:
     """Return the page of a name or path, and the place on it; both empty if none."""
     if path := re.fullmatch(r"docs/([\w/-]+)\.md", text):
         return (path[1], "") if path[1] in env.found_docs else ("", "")
+    if text in _NO_CALL:
+        return "", ""
     name = _CODE.match(text)
     found = name and env.domains["py"].objects.get(f"causalgia.{name[1].rstrip('.')}")
     room = name and text.startswith(("cg.", "causalgia.")) and f"api/{name[1]}"
     if not found and room in env.found_docs:
         return room, ""
     return (found.docname, f"#{found.node_id}") if found else ("", "")
+
+
+def may_break(html: str) -> str:
+    """Let a long name in code font break behind a dot, a bracket, an underscore, a
+    comma or a slash, as a reader would break it.
+
+    Examples
+    --------
+    >>> may_break('<span class="pre">cg.experiments.kmer_screen</span>')
+    '<span class="pre">cg.experiments.<wbr>kmer_<wbr>screen</span>'
+    """
+    return _PRE.sub(lambda found: _BREAK.sub("<wbr>", found[0]), html)
+
+
+def break_names(_app, _page, _template, context: dict, _doctree) -> None:
+    """Let the names of a page break."""
+    if "body" in context:
+        context["body"] = may_break(context["body"])
 
 
 def inline_formula(self, node) -> None:
@@ -328,5 +355,6 @@ def setup(app) -> dict[str, bool]:
     app.connect("autodoc-process-signature", signature_as_written)
     app.connect("doctree-resolved", link_names)
     app.connect("html-page-context", place_missing_page)
+    app.connect("html-page-context", break_names)
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

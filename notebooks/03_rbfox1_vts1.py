@@ -301,7 +301,7 @@ figure
 # shows whether either end has a bias, and whether the bias changes the effect of the
 # motif.
 
-# %% mystnb={"image": {"alt": "The effects of GCGCGC at either end, and of the motif with and without it, each with its interval and the region of equivalence"}}
+# %% mystnb={"image": {"alt": "The effects of the motif, of GCGCGC at either end, and of both beyond their sum, each with its interval: the motif far above 0, GCGCGC below it at the 3' end alone"}}
 answer = ask(
     of_retrained(
         cg.experiments.composition_bias(

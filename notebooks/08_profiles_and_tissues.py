@@ -66,7 +66,7 @@ outcomes["outcome"].sizes
 # The effect has an estimate at every position. Of two hundred separate 95 % intervals,
 # ten are expected to miss the true value; the 95 % band covers the whole curve at once.
 
-# %% mystnb={"image": {"alt": "The band of a footprint: a dip below zero at the motif, a shoulder on either side, and zero elsewhere"}}
+# %% mystnb={"image": {"alt": "Bands of the footprints of one site and of two: each site a dip below zero, a shoulder on either side, and zero elsewhere"}}
 effects = cg.contrast(outcomes)
 band = cg.simultaneous(effects, over="position", rng=7)
 print(cg.report(band))

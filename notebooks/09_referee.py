@@ -50,10 +50,11 @@ except (cg.errors.PredictorError, cg.errors.MissingExtraError) as error:
 fasta = Path("shared/data/sequences/fly_249/enhancers.fasta.gz")
 fasta = next((p / fasta for p in Path.cwd().parents if (p / fasta).is_file()), None)
 if fasta and length == 249:
-    enhancers = cg.read_sequences(fasta)
+    enhancers, origin = cg.read_sequences(fasta), fasta.name
 else:
     enhancers = cg.Uniform(length=length).sample(10, rng=0)["sequence"]
-print(f"tasks {', '.join(network.tasks)}; sequences: {fasta or 'ten random ones'}")
+    origin = "ten random ones"
+print(f"tasks {', '.join(network.tasks)}; sequences: {origin}")
 out = Path(tempfile.mkdtemp())
 
 # %% [markdown]

@@ -144,6 +144,28 @@ def test_measured_effects_are_pointed_at(analyzed):
     call(*shlex.split(shown.splitlines()[-1].partition(": causalgia ")[2]))
 
 
+def test_measured_effects_without_virtual_ones_lead_to_these_and_to_both(
+    bench, analyzed, monkeypatch
+):
+    """What `mpra analyze` prints last runs in the folder of the trial (two tasks here,
+    of which one was measured); where the virtual effects are there already, it goes to
+    the comparison.
+    """
+    folder, printed = analyzed
+    compare = f"causalgia mpra compare virtual {folder}"
+    predict = (
+        f"causalgia mpra predict trial.toml --design {bench / 'LIB'} --out virtual"
+    )
+    assert printed.splitlines()[-1] == f"Next: {predict}, and then {compare}"
+    monkeypatch.chdir(bench)
+    call(*shlex.split(predict)[1:])
+    compared = call(*shlex.split(compare)[1:], "--task", "K562").stdout
+    assert "measured" in compared
+    again = ("--design", bench / "LIB", "--out", folder, "--force")
+    shown = call("mpra", "analyze", bench / "counts.tsv.gz", *again).stdout
+    assert shown.splitlines()[-1] == f"Next: {compare}"
+
+
 @pytest.mark.parametrize("rope", ["abc", "placebo", "0.2 sd", "0.1,-0.1"])
 def test_a_region_of_the_bench_is_on_log2(bench, tmp_path, rope):
     asked = (
