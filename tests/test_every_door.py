@@ -663,6 +663,8 @@ def _weights_in(made: xr.Dataset) -> dict[str, dict[str, float]]:
 ONE_CONTRAST: list[Any] = ["a - b", "a-b", ["a - b"], ("a - b",), np.array(["a - b"])]
 ONE_CONTRAST += [{"a - b": "a - b"}, WEIGHTS_OF, {"a - b": {"a": 1, "b": np.int64(-1)}}]
 ONE_CONTRAST += [cg.Analysis(contrasts="a - b").contrasts]
+ONE_CONTRAST += [pd.Series(["a - b"]), pd.Index(["a - b"]), xr.DataArray(["a - b"])]
+ONE_CONTRAST += [{"a - b": 0}.keys(), pd.DataFrame(WEIGHTS_OF)]
 NO_CONTRASTS: list[Any] = [
     "",
     [],
@@ -686,6 +688,7 @@ def test_every_verb_takes_the_same_contrasts(verb: str) -> None:
     for contrasts in ONE_CONTRAST:
         found = CONTRASTS[verb](contrasts)
         assert [dict(row) for row in found.values()] == [WEIGHTS_OF["a - b"]], contrasts
+    assert CONTRASTS[verb](text for text in ["a - b"])
     for wrong in NO_CONTRASTS:
         with pytest.raises(CausalgiaError):
             CONTRASTS[verb](wrong)
