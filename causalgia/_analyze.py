@@ -551,7 +551,7 @@ def check_rope(analysis: Analysis) -> None:
     >>> check_rope(Analysis(control="placebo"))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DecisionError: the analysis has no rope: say rope=(-0.1, 0.1) on the scale of the effects, ...
+    causalgia.errors.DecisionError: a verdict compares an effect with a region of practical equivalence, ...
     """
     if analysis.region is not None and analysis.region.kind == "matched":
         raise DecisionError(
@@ -568,12 +568,7 @@ def check_rope(analysis: Analysis) -> None:
                 Setting("rope"),
             ),
         )
-    if analysis.rope is None:
-        raise DecisionError(
-            "the analysis has no rope: say ``rope=(-0.1, 0.1)`` on the scale of the "
-            "effects, 'placebo' (with 40 placebos), sd of the control arm such as "
-            "'0.2 sd', or 0 for direction alone"
-        )
+    Rope.parse(analysis.rope)
 
 
 def analysis_attrs(outcomes: xr.Dataset, analysis: Analysis) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -152,7 +152,8 @@ def confirm(
             "confirmation on another"
         )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
-    names = _selected_names(select, analysis.weights_by_contrast)
+    known = (*analysis.weights_by_contrast, *whole.arm_names)
+    names = _selected_names(select, [x for x in known if x != analysis.control])
     arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh_null_model(whole)
     if whole.blocks not in (None, "parent"):
@@ -217,7 +218,7 @@ def _check_screen(design: object, screen: xr.Dataset) -> Design:
 
 
 def _selected_names(
-    select: str | Iterable[str] | xr.Dataset, known: Iterable[str]
+    select: str | Iterable[str] | xr.Dataset, known: Sequence[str]
 ) -> list[str]:
     """Return the unique selected names, or the contrasts of decisions that have a
     direction.
@@ -242,10 +243,9 @@ def _selected_names(
     if given is None:
         raise DesignError(
             argument="select",
-            need=(
-                "takes names of arms or contrasts, or decisions of ``cg.analyze``, not "
-                f"{type(select).__name__}"
-            ),
+            value=select,
+            need="is neither names of arms or contrasts nor decisions of "
+            "``cg.analyze``",
             example=list(known)[:2],
         )
     names = list(dict.fromkeys(given))

@@ -20,7 +20,7 @@ from causalgia.analysis_values import (
 )
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_keys, check_table, nearest
+from causalgia.checks import check_keys, check_table, check_value, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
@@ -29,7 +29,13 @@ from causalgia.choices import (
     Scale,
     Target,
 )
-from causalgia.errors import CausalgiaError, DesignError, OutcomesError, Setting, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    DesignError,
+    OutcomesError,
+    Setting,
+    quoted,
+)
 from causalgia.expressions import (
     first_dependent,
     is_pattern,
@@ -159,7 +165,7 @@ class Analysis:
     >>> Analysis(control="placebo", rope=(0.1, -0.1))
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: Analysis: rope = [0.1, -0.1] is reversed; give the lower end first: rope = [-0.1, 0.1]
+    causalgia.errors.DesignError: Analysis: rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)
     """
 
     control: str | None = None
@@ -182,17 +188,23 @@ class Analysis:
     shrink: Shrinkage | Shrinking = Shrinkage()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
-        plain = {
-            field.name: as_plain(field.name, getattr(self, field.name))
-            for field in fields(self)
-        }
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {name: as_plain(name, value) for name, value in given.items()}
         table = {
             f.name: plain[f.name]
             for f in fields(self)
             if plain[f.name] is not None or f.default is not None
         }
         check_renamed(table, "Analysis")
-        check_table(table, "Analysis", ANALYSIS)
+        for name, value in table.items():
+            check_value(
+                value,
+                ANALYSIS,
+                name,
+                given=given[name],
+                places=("Analysis",),
+                in_toml=False,
+            )
         questions = [
             key for key in ("control", "contrasts", "interaction") if key in table
         ]
@@ -217,15 +229,7 @@ class Analysis:
             return
         rows = contrasts if isinstance(contrasts, Mapping) else {}
         if rows and len(rows) < LEAST_TO_SHRINK:
-            raise DesignError(
-                places=("Analysis",),
-                argument="error",
-                value="posterior",
-                need=f"takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from "
-                "which the law of effects is learned, and there "
-                f"{'is' if len(rows) == 1 else 'are'} {len(rows)}",
-                cure=("use ", Setting("error", "fdr")),
-            )
+            raise _too_few_to_shrink(len(rows))
         found = two_kinds((name, row.values()) for name, row in rows.items())
         if found is not None:
             raise DesignError(
@@ -247,13 +251,12 @@ class Analysis:
                 raise DesignError(
                     places=("Analysis",),
                     argument="rope",
-                    value=[low, high],
+                    value=(low, high),
                     need=(
                         "does not contain 1, which is no effect on ",
-                        Setting("scale", "ratio", in_toml=True),
+                        Setting("scale", "ratio"),
                     ),
                     example=(0.9, 1.1),
-                    in_toml=True,
                 )
 
     def _check_prediction(self) -> None:
@@ -336,23 +339,21 @@ class Analysis:
             If one is lacking; names the nearest.
         """
         if self.control is not None:
-            _check_known(self.control, arms, "[analysis]: control =", "arm")
+            _check_known(self.control, arms, "arm", "control")
         for name, weights in self.weights_by_contrast.items():
             for arm in weights:
-                _check_known(arm, arms, f"[analysis.contrasts]: '{name}' names", "arm")
+                _check_known(arm, arms, "arm", "contrasts", name)
         for factor in self.interaction or ():
-            _check_known(factor, factors, "[analysis]: interaction names", "factor")
+            _check_known(factor, factors, "factor", "interaction")
         if self.family not in (None, "task", "arm"):
-            _check_known(str(self.family), factors, "[analysis]: family =", "factor")
+            _check_known(str(self.family), factors, "factor", "family")
         self._check_units(units)
         for name, weights in (
             self.weights_by_task_contrast.items() if tasks is not None else ()
         ):
             for task in weights:
                 if not matched(task, tasks or ()):
-                    _check_known(
-                        task, tasks or (), f"[analysis.tasks]: '{name}' names", "task"
-                    )
+                    _check_known(task, tasks or (), "task", "tasks", name)
         names = self._names_of_tasks(tasks)
         self._check_rope(placebos, names)
         if self.across is not None:
@@ -361,11 +362,7 @@ class Analysis:
             others = set(arms) - {self.control}
             n = len(others - set(placebos or ())) or len(others)
             if n < LEAST_TO_SHRINK:
-                raise DesignError(
-                    f"[analysis]: error = 'posterior' takes {LEAST_TO_SHRINK} or more "
-                    "exchangeable contrasts, from which the law of effects is learned, "
-                    f"and there {'is' if n == 1 else 'are'} {n}; use error = 'fdr'"
-                )
+                raise _too_few_to_shrink(n)
 
     def _check_number(
         self,
@@ -380,25 +377,23 @@ class Analysis:
             else len(self.weights_by_contrast) or 1
         )
         if tasks is not None and len(tasks) < 2:
-            raise DesignError(
-                "[analysis]: across = 'task', and there is one task and nothing to "
-                "share; leave across out"
+            raise _of_tasks(
+                "needs two tasks or more, and there is one and nothing to share"
             )
         rows = self.weights_by_task_contrast
         if known is not None:
             rows = without_patterns(rows, known)
         if dependent := first_dependent(rows):
-            raise DesignError(
-                "[analysis]: across = 'task', and the contrast of tasks "
-                f"{quoted(dependent)} is a sum of those before it: its errors follow "
-                "from theirs, and nothing is shared with it. Leave this contrast out, "
-                "or leave across out"
+            raise _of_tasks(
+                f"takes no contrast of tasks that is a sum of those before it, as "
+                f"{quoted(dependent)} is: its errors follow from theirs, and nothing "
+                "is shared with it",
+                cure="leave this contrast out, or leave ``across=`` out",
             )
         if self.asks and n < LEAST_TO_SHARE:
-            raise DesignError(
-                f"[analysis]: across = 'task' takes {LEAST_TO_SHARE} contrasts, from "
-                "which it learns what tasks share, and there "
-                f"{'is' if n == 1 else 'are'} {n}; leave across out"
+            raise _of_tasks(
+                f"takes {LEAST_TO_SHARE} contrasts, from which it learns what tasks "
+                f"share, and there {'is' if n == 1 else 'are'} {n}"
             )
 
     def _names_of_tasks(self, tasks: Sequence[str] | None) -> Sequence[str] | None:
@@ -418,15 +413,13 @@ class Analysis:
         return list(without_patterns(self.weights_by_task_contrast, tasks))
 
     def _check_units(self, units: Sequence[str] | None) -> None:
-        named = [("covariates names", name) for name in self.covariates or ()]
-        named += (
-            [] if self.cluster in ("auto", "none") else [("cluster =", self.cluster)]
-        )
-        named += [] if self.block is None else [("block =", self.block)]
-        for place, name in named if units is not None else []:
-            _check_known(
-                name, units or (), f"[analysis]: {place}", "coordinate of the units"
-            )
+        named = [("covariates", name) for name in self.covariates or ()]
+        if self.cluster not in ("auto", "none"):
+            named.append(("cluster", self.cluster))
+        if self.block is not None:
+            named.append(("block", self.block))
+        for field, name in named if units is not None else []:
+            _check_known(name, units or (), "coordinate of the units", field)
 
     def _check_rope(
         self, placebos: Sequence[str] | None, tasks: Sequence[str] | None
@@ -441,19 +434,24 @@ class Analysis:
             n = len(fixed_placebo_contrasts(self.weights_by_contrast, set(placebos)))
         if region.of_placebos and n is not None and n < LEAST_PLACEBOS:
             raise DesignError(
-                f"[analysis]: rope = {quoted(region.value)} needs contrasts of "
-                f"{LEAST_PLACEBOS} or more placebos, and there are {n}; add arms with "
-                f"``cg.placebos(pattern, at=, n_placebos={LEAST_PLACEBOS})``"
+                places=("Analysis",),
+                argument="rope",
+                value=region.value,
+                need=f"needs contrasts of {LEAST_PLACEBOS} or more placebos, and there "
+                f"are {n}",
+                cure="add arms with ``cg.placebos(pattern, at=, "
+                f"n_placebos={LEAST_PLACEBOS})``",
             )
         if tasks is None or region.kind != "by task":
             return
         for task in region.argument:
-            _check_known(task, tasks, "[analysis.rope]: names", "task")
+            _check_known(task, tasks, "task", "rope")
         for task in tasks:
             if task not in region.argument:
                 raise DesignError(
-                    f"[analysis.rope]: there is no region for the task {quoted(task)}; "
-                    "give one for each task"
+                    need=f"there is no region for the task {quoted(task)}",
+                    cure="give one for each task",
+                    places=("Analysis", "rope"),
                 )
 
     @property
@@ -564,12 +562,12 @@ class Analysis:
         """
         if not isinstance(plain, dict):
             return cls(**check_table(plain, "[analysis]", ANALYSIS))
-        check_renamed(plain, "[analysis]")
-        check_keys(plain, "[analysis]", ANALYSIS)
         try:
+            check_renamed(plain, "Analysis")
+            check_keys(plain, "[analysis]", ANALYSIS)
             return cls(**plain)
         except DesignError as error:
-            raise error.moved("Analysis", "[analysis]") from error
+            raise error.in_file() from error
 
     @classmethod
     def from_json(cls, text: str) -> Analysis:
@@ -670,7 +668,6 @@ def check_renamed(table: Mapping[str, Any], place: str) -> None:
             need="is the default, all rows of the table",
             cure="leave it out",
             places=(place,),
-            in_toml=True,
         )
 
 
@@ -846,15 +843,48 @@ def as_result(
     return validate(annotate(marked), kind, positions=positions, gaps=gaps)
 
 
-def _check_known(name: str, known: Sequence[str], place: str, what: str) -> None:
-    if name not in known:
-        listed = ", ".join(f"'{name}'" for name in known[:12]) + (
-            ", ..." if len(known) > 12 else ""
+def _check_known(
+    name: str, known: Sequence[str], what: str, field: str, row: str = ""
+) -> None:
+    """Raise DesignError for a name in a field of the plan that a design lacks; `row` is
+    the contrast that names it.
+    """
+    if name in known:
+        return
+    listed = ", ".join(f"'{name}'" for name in known[:12]) + (
+        ", ..." if len(known) > 12 else ""
+    )
+    a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]
+    hint = nearest(
+        name,
+        known,
+        then=f"the {noun}s are {listed}" if known else f"there are no {noun}s",
+    )
+    need = f"which is not {a} {what}{hint}"
+    if row:
+        raise DesignError(
+            f"{quoted(row)} names {quoted(name)}, {need}", places=("Analysis", field)
         )
-        a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]
-        hint = nearest(
-            name,
-            known,
-            then=f"the {noun}s are {listed}" if known else f"there are no {noun}s",
-        )
-        raise DesignError(f"{place} {quoted(name)}, which is not {a} {what}{hint}")
+    if field in ("interaction", "covariates", "rope"):  # one name of several
+        raise DesignError(f"{field} names {quoted(name)}, {need}", places=("Analysis",))
+    raise DesignError(
+        places=("Analysis",), argument=field, value=name, need=f", {need}"
+    )
+
+
+def _too_few_to_shrink(n: int) -> DesignError:
+    return DesignError(
+        places=("Analysis",),
+        argument="error",
+        value="posterior",
+        need=f"takes {LEAST_TO_SHRINK} or more exchangeable contrasts, from which the "
+        f"law of effects is learned, and there {'is' if n == 1 else 'are'} {n}",
+        cure=("use ", Setting("error", "fdr")),
+    )
+
+
+def _of_tasks(need: str, cure: str = "leave ``across=`` out") -> DesignError:
+    """Return the error of a plan whose tasks cannot share strength."""
+    return DesignError(
+        places=("Analysis",), argument="across", value="task", need=need, cure=cure
+    )

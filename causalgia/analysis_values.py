@@ -20,6 +20,7 @@ from causalgia.checks import (
 )
 from causalgia.choices import LAWS, Law
 from causalgia.errors import (
+    ArgumentError,
     CausalgiaError,
     DecisionError,
     DesignError,
@@ -307,7 +308,7 @@ def as_frozen(name: str, value: Any) -> Any:
     if name == "shrink":
         try:
             return Shrinkage.from_dict(value)
-        except InferenceError as error:
+        except (InferenceError, ArgumentError) as error:
             raise error.at("Analysis", "shrink", error=DesignError) from error
     return tuple(value) if isinstance(value, list) else value
 

@@ -258,7 +258,11 @@ PREDICTOR: Arguments = {
         "The letters of the network's one-hot rows in order.",
         'such as `"ACTG"`.',
     ),
-    "tasks": Argument(are_texts, "a list of names", "A name for each output."),
+    "tasks": Argument(
+        lambda value: is_text(value) or are_texts(value),
+        "a list of names, or the name of one output",
+        "A name for each output.",
+    ),
     "scale": Argument(
         _is_scale_in_words,
         'text, such as "log counts", or text for each task: {K562 = "log '

@@ -188,12 +188,15 @@ def check_value(
     keys: Keys,
     key: str,
     *,
+    given: object = None,
     places: tuple[str, ...] = (),
     in_toml: bool = True,
     error: type[CausalgiaError] = DesignError,
 ) -> None:
     """Raise DesignError if a value is invalid for its key; `places` name the table in
     the message. Where the row of the key has a parser, the error is that of the parser.
+
+    `given` is the value as the user wrote it, where `value` was made from it.
 
     Examples
     --------
@@ -207,7 +210,7 @@ def check_value(
     is_valid, description = keys[key][:2]
     if (parse := getattr(keys[key], "parse", None)) is not None:
         try:
-            parse(value)
+            parse(value if given is None else given)
         except CausalgiaError as found:
             found = found.replace(places=(*places, *found.places), error=error)
             raise (found.as_key() if in_toml else found) from None
@@ -219,7 +222,7 @@ def check_value(
         )
         raise error(
             argument=key,
-            value=value,
+            value=value if given is None else given,
             need=f"must be {description}{hint}",
             places=places,
             in_toml=in_toml,

@@ -71,13 +71,20 @@ def contradiction(
                 argument=key,
                 value=given,
                 need=f"must be {_in_words(declared, names)}{_hint(given, declared, names)}",
-                places=(_name_of(function),),
+                places=(name_of(function),),
                 code=CODE,
             )
     return None
 
 
-def _name_of(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name by which users call a function, or a method of a class.
+
+    Examples
+    --------
+    >>> name_of(contradiction), name_of(str.format)
+    ('contradiction', 'str.format')
+    """
     parts = function.__qualname__.rpartition("<locals>.")[2].split(".")
     return ".".join(part for part in parts if part not in ("__init__", "__new__"))
 

@@ -219,18 +219,23 @@ def shell_word(value: object) -> str:
 
 
 def quoted(value: object) -> str:
-    r"""Return the repr of a value for a message: escaped, at most 80 characters; numpy
-    scalars as Python numbers.
+    r"""Return the repr of a value for a message: escaped, in one line of at most 80
+    characters; numpy scalars as Python numbers.
 
     Examples
     --------
     >>> quoted("\x1b[31m"), len(quoted("A" * 5_000))
     ("'\\x1b[31m'", 80)
+    >>> import numpy as np
+    >>> quoted(np.float64(0.9)), quoted(np.array(0.9)), quoted(np.eye(2))
+    ('0.9', 'array(0.9)', 'array([[1., 0.], [0., 1.]])')
     """
-    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
-        value = value.item()  # type: ignore[attr-defined]
+    value = _without_numpy(value)
     try:
-        return _cut(printable(repr(value)), _QUOTED_LETTERS)
+        words = printable(repr(value))
+        if "\n" in words:  # of an array, or of a table
+            words = " ".join(words.split())
+        return _cut(words, _QUOTED_LETTERS)
     except ValueError:  # Python converts no int of more than 4,300 digits
         return f"{type(value).__name__} with more digits than can be written"
     except RecursionError:
@@ -440,9 +445,17 @@ def _plain(value: object) -> object:
     """Return a value of plain Python as it is, and any other as the text that messages
     have of it, so that an error holds no data and can be sent to another process.
     """
-    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
-        value = value.item()  # type: ignore[attr-defined]
+    value = _without_numpy(value)
     return value if _is_plain(value) else _Written(quoted(value))
+
+
+def _without_numpy(value: object) -> object:
+    """Return a scalar of NumPy as the number or text of Python, and any other value, as
+    an array of one number, as it is.
+    """
+    kind = type(value)
+    scalar = kind.__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return value.item() if scalar and kind.__name__ != "ndarray" else value  # type: ignore[attr-defined]
 
 
 def _is_plain(value: Any, depth: int = 3) -> bool:
@@ -676,6 +689,23 @@ class CausalgiaError(Exception):
         """
         places = tuple(to if one == place else one for one in self.places)
         return self.replace(places=places, error=error)
+
+    def in_file(self) -> CausalgiaError:
+        """Return this error of a `causalgia.Analysis` as one of the table ``[analysis]``
+        of a trial file, with its arguments as keys.
+
+        Examples
+        --------
+        >>> str(
+        ...     DesignError(
+        ...         argument="rope", value=95, need="is odd", places=("Analysis",)
+        ...     ).in_file()
+        ... )
+        '[analysis]: rope = 95 is odd'
+        """
+        if "Analysis" not in self.places:
+            return self
+        return self.moved("Analysis", "[analysis]").as_key()
 
     def _fields(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _FIELDS}

@@ -24,7 +24,7 @@ from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
 from typing import Any, TypeAlias
 
-from causalgia.checks import nearest
+from causalgia.checks import as_names, nearest
 from causalgia.errors import ContrastError, DesignError, quoted
 
 Terms: TypeAlias = dict[str, float]
@@ -226,18 +226,23 @@ def name_alone(text: str) -> str:
 
 
 def unpacked_texts(value: Any) -> Any:
-    """Return an array of texts as a list of them; other values unchanged.
+    """Return several texts, in any form in which names are given, as a list of them,
+    and a table of weights as a mapping of its columns; other values unchanged.
 
     Examples
     --------
     >>> import numpy as np
+    >>> import pandas as pd
     >>> unpacked_texts(np.array(["K562", "HepG2"])), unpacked_texts("K562")
     (['K562', 'HepG2'], 'K562')
+    >>> unpacked_texts(pd.DataFrame({"d": {"K562": 1, "HepG2": -1}}))
+    {'d': {'K562': 1, 'HepG2': -1}}
     """
-    if not hasattr(value, "tolist") or getattr(value, "ndim", 0) != 1:
+    if isinstance(value, str):
         return value
-    texts = value.tolist()
-    return texts if all(isinstance(text, str) for text in texts) else value
+    if hasattr(value, "columns") and hasattr(value, "to_dict"):
+        return value.to_dict()
+    return list(as_names(value) or ()) or value
 
 
 def with_tables(value: Any) -> Any:

@@ -193,14 +193,15 @@ def naming_arguments(value: _C) -> _C:
     the value that is not of the declared type; of a class, which is changed in place, its
     construction and its public methods. Other values are returned as they are.
 
-    Nothing is looked at unless a call fails with an error that is not of this library.
+    Nothing is looked at unless a call fails with an error that is not of this library,
+    except flags: any value is true or false, and would be taken for it in silence.
 
     Raises
     ------
     ArgumentError
         When the function is called with an argument that it has not, or without one that
         it needs; or fails with an argument that is not of the type that its signature
-        declares (`causalgia.declared_types`).
+        declares (`causalgia.declared_types`); or a flag is neither True nor False.
 
     Examples
     --------
@@ -260,9 +261,12 @@ def _naming(function: Any) -> Any:
     if getattr(function, "_names_arguments", False):
         return function
     if function not in _NAMING:
+        flags = _flags_of(function)
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
+            if flags:
+                args, kwargs = _with_flags(function, flags, args, kwargs)
             try:
                 result = function(*args, **kwargs)
             except Exception as error:
@@ -277,6 +281,61 @@ def _naming(function: Any) -> Any:
         call._names_arguments = True  # type: ignore[attr-defined]
         _NAMING[function] = call
     return _NAMING[function]
+
+
+_FLAGS = {"bool": False, "bool | None": True}
+"""Declared types of a flag, and whether None is one of its values."""
+
+
+def _flags_of(function: FunctionType) -> dict[str, int]:
+    """Return the flags of a function, each with its position, or -1 where it is given
+    by name alone.
+    """
+    code = function.__code__
+    by_place = code.co_varnames[: code.co_argcount]
+    return {
+        name: by_place.index(name) if name in by_place else -1
+        for name, declared in function.__annotations__.items()
+        if declared in _FLAGS and name != "return"
+    }
+
+
+def _with_flags(
+    function: FunctionType,
+    flags: Mapping[str, int],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a call with its flags as Python has them; a flag of NumPy
+    is one.
+
+    Raises
+    ------
+    ArgumentError
+        If a flag is neither True nor False.
+    """
+    for name, place in flags.items():
+        by_name = name in kwargs
+        if not by_name and not 0 <= place < len(args):
+            continue
+        value = kwargs[name] if by_name else args[place]
+        none_too = _FLAGS[function.__annotations__[name]]
+        if isinstance(value, bool) or (value is None and none_too):
+            continue
+        if type(value).__name__ not in ("bool", "bool_"):  # of NumPy
+            from causalgia.declared_types import name_of
+
+            raise ArgumentError(
+                argument=name,
+                value=value,
+                need="is neither True nor False" + (", nor None" if none_too else ""),
+                places=(name_of(function),),
+            )
+        if by_name:
+            kwargs = {**kwargs, name: bool(value)}
+        else:
+            args = (*args[:place], bool(value), *args[place + 1 :])
+    return args, kwargs
 
 
 _KINDS_OF_RESULTS: set[type] = set()
@@ -342,6 +401,7 @@ def wrong_arguments(
     import inspect
 
     from causalgia.checks import nearest_key
+    from causalgia.declared_types import name_of
     from causalgia.former_names import REMOVED
 
     signature = inspect.signature(function)
@@ -351,13 +411,13 @@ def wrong_arguments(
         pass
     else:
         return ""
-    parts = function.__qualname__.rpartition("<locals>.")[2].split(".")
-    is_method = len(parts) > 1 and next(iter(signature.parameters), "") in (
+    what = name_of(function)
+    in_class = "." in function.__qualname__.rpartition("<locals>.")[2]
+    is_method = in_class and next(iter(signature.parameters), "") in (
         "self",
         "cls",
         "_cls",
     )
-    what = ".".join(part for part in parts if part not in ("__init__", "__new__"))
     all_ = list(signature.parameters.values())[is_method:]
     given = len(args) - is_method
     named = [

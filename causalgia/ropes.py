@@ -131,15 +131,21 @@ class Rope:
 
     @classmethod
     def _parsed(cls, rope: Any, null: float) -> Rope:
-        if isinstance(rope, Rope):
+        if isinstance(rope, Rope):  # one that was made by hand may be none
+            if cls._parsed(rope.value, null) != rope:
+                raise DecisionError(
+                    argument="rope",
+                    value=str(rope),
+                    need=f"is not a region of the kind {quoted(rope.kind)}",
+                    cure="make it by ``cg.Rope.parse(rope)``",
+                )
             return rope
         if rope is None:
             raise DecisionError(
-                need=(
-                    "a verdict compares an effect with a region of practical "
-                    "equivalence: ",
-                    *WAYS,
-                )
+                need="a verdict compares an effect with a region of practical "
+                "equivalence, and there is none",
+                cure=WAYS,
+                code="no region",
             )
         if isinstance(rope, str):
             rope = _numbers_of(rope)
@@ -169,8 +175,6 @@ class Rope:
                     ),
                 )
             return cls("direction", 0)
-        if isinstance(rope, tuple | list) and rope and all(map(_names_a_task, rope)):
-            rope = dict(rope)
         if isinstance(rope, Mapping):
             if not rope:
                 raise DecisionError(
@@ -180,7 +184,9 @@ class Rope:
                     cure=WAYS,
                     code="no region",
                 )
-            return cls("by task", tuple(_of_task(*item) for item in rope.items()))
+            return cls("by task", _of_tasks(tuple(rope.items())))
+        if isinstance(rope, tuple | list) and rope and all(map(_names_a_task, rope)):
+            return cls("by task", _of_tasks(rope))
         return cls("numbers", rope_ends(rope))
 
     @property
@@ -320,6 +326,27 @@ def _names_a_task(pair: object) -> bool:
     )
 
 
+def _of_tasks(pairs: Sequence[tuple[str, Any]]) -> tuple[tuple[str, Ends], ...]:
+    """Return the region of each task, which is named once."""
+    found = [_of_task(*pair) for pair in pairs]
+    names = [task for task, _ in found]
+    for i, task in enumerate(names):
+        if not task.strip():
+            raise DecisionError(
+                argument="rope",
+                value=dict(found),
+                need="has a region of a task without a name",
+                cure="name the task of each",
+            )
+        if task in names[:i]:
+            raise DecisionError(
+                argument="rope",
+                need=f"names the task {quoted(task)} twice",
+                cure="give one region for each task",
+            )
+    return tuple(found)
+
+
 def _of_task(task: Any, ends: Any, null: float = 0.0) -> tuple[str, Ends]:
     try:
         return str(task), rope_ends(ends, null)
@@ -334,7 +361,7 @@ def _numbers_of(text: str) -> Any:
     """
     if "=" in text:
         parts = [part.rpartition("=") for part in text.split(";") if part.strip()]
-        return {task.strip(): _numbers_of(ends) for task, _, ends in parts}
+        return [(task.strip(), _numbers_of(ends)) for task, _, ends in parts]
     try:
         numbers = [
             int(part) if part.lstrip("+-").isdecimal() else float(part)
@@ -358,6 +385,7 @@ def _of_name(rope: str) -> Rope:
                 Setting("rope", "placebo outliers"),
                 " finds motifs beyond the range of random sequences",
             ),
+            code="no region",
         )
     found = _IN_SD.fullmatch(rope)
     if found is None or not 0 < float(found[1]) < math.inf:

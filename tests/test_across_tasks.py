@@ -17,6 +17,7 @@ from scipy import special, stats
 import causalgia as cg
 from causalgia._analyze import steps
 from causalgia.errors import (
+    ArgumentError,
     ContrastError,
     DesignError,
     EstimateError,
@@ -920,7 +921,7 @@ def test_what_cannot_be_shared_is_refused():
         cg.infer(repeated, across="task", rng=1)
     with pytest.raises(EstimateError, match="several tasks"):
         cg.from_effects([1.0, 2.0], se=1.0, task_correlation=np.eye(2))
-    with pytest.raises(EstimateError, match="neither True nor False"):
+    with pytest.raises(ArgumentError, match="neither True nor False"):
         cg.estimate(units(n=10, n_contrasts=2), task_correlation="yes")
     with pytest.raises(EstimateError, match="GiB; take fewer tasks"):
         task_columns(
@@ -1375,7 +1376,7 @@ def test_tests_decide_and_shrunken_sizes_share_across_tasks():
             "rope='placebo' does not go with across='task'",
         ),
         ({"scale": "ratio", "rope": (0.9, 1.1)}, "scale='ratio' does not go"),
-        ({"across": "model"}, "across = 'model' must be one of"),
+        ({"across": "model"}, "across='model' must be one of"),
     ],
 )
 def test_a_plan_that_cannot_share_is_refused(settings, message):

@@ -170,8 +170,8 @@ def test_contrasts_are_weights_by_arm():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"control": ""}, "control = '' must be text that is not empty"),
-        ({"control": 3}, "control = 3 must be text"),
+        ({"control": ""}, "control='' must be text that is not empty"),
+        ({"control": 3}, "control=3 must be text"),
         (
             {"control": "a", "interaction": ["A", "B"]},
             "control and interaction ask different questions; keep one",
@@ -179,45 +179,45 @@ def test_contrasts_are_weights_by_arm():
         ({"contrasts": {"x": {"a": 1, "b": 1}}}, "weights that sum to 0"),
         ({"contrasts": {"x": {"a": 0, "b": 0}}}, "weights that sum to 0"),
         ({"contrasts": {"x": {"a": float("nan"), "b": -1}}}, "finite weights"),
-        ({"contrasts": 3}, "contrasts = 3 must be tables"),
+        ({"contrasts": 3}, "contrasts=3 must be tables"),
         (
             {"contrasts": {"1": {"a": 1, "b": -1}, 1: {"a": 1, "b": -1}}},
             "two contrasts have one name",
         ),
         ({"interaction": ["A"]}, "two or more different factors"),
         ({"interaction": ["A", "A"]}, "two or more different factors"),
-        ({"scale": "ln"}, "scale = 'ln' must be one of"),
-        ({"target": "people"}, "target = 'people' must be one of"),
-        ({"ci_prob": 95}, "ci_prob = 95 is not a number from 0.5"),
-        ({"ci_prob": True}, "ci_prob = True is not a number"),
+        ({"scale": "ln"}, "scale='ln' must be one of"),
+        ({"target": "people"}, "target='people' must be one of"),
+        ({"ci_prob": 95}, "ci_prob=95 is not a number from 0.5"),
+        ({"ci_prob": True}, "ci_prob=True is not a number"),
         ({"shrink": {"law": "ash"}}, "law='ash' is not one of"),
-        ({"family": 3}, "family = 3 must be"),
-        ({"family": "all"}, "family = 'all' is the default, all rows of the table"),
-        ({"error": "fdrr"}, "error = 'fdrr' must be one of"),
-        ({"error": "holm"}, "error = 'holm' has another name: 'fwer'"),
+        ({"family": 3}, "family=3 must be"),
+        ({"family": "all"}, "family='all' is the default, all rows of the table"),
+        ({"error": "fdrr"}, "error='fdrr' must be one of"),
+        ({"error": "holm"}, "error='holm' has another name: 'fwer'"),
         ({"error": "bayes_fdr"}, "has another name: 'posterior'"),
-        ({"largest": 0}, "largest = 0 must be a positive number"),
+        ({"largest": 0}, "largest=0 must be a positive number"),
         (
             {"rope": (0.1, -0.1)},
-            "rope = [0.1, -0.1] is reversed; give the lower end first: rope = [-0.1, 0.1]",
+            "rope=(0.1, -0.1) is reversed; give the lower end first: rope=(-0.1, 0.1)",
         ),
-        ({"rope": (0.1, 0.1)}, "rope = [0.1, 0.1] has no width"),
-        ({"rope": (0, float("inf"))}, "rope = [0, inf] has an end that"),
-        ({"rope": (float("nan"), 1)}, "rope = [nan, 1] has an end that"),
-        ({"rope": (1, 2, 3)}, "rope = [1, 2, 3] is not two numbers"),
-        ({"rope": {}}, "rope = {} names no task"),
+        ({"rope": (0.1, 0.1)}, "rope=(0.1, 0.1) has no width"),
+        ({"rope": (0, float("inf"))}, "rope=(0, inf) has an end that"),
+        ({"rope": (float("nan"), 1)}, "rope=(nan, 1) has an end that"),
+        ({"rope": (1, 2, 3)}, "rope=(1, 2, 3) is not two numbers"),
+        ({"rope": {}}, "rope={} names no task"),
         (
             {"rope": {"K562": (1, -1)}},
-            "task K562: rope = [1, -1] is reversed; give the lower end first",
+            "task K562: rope=(1, -1) is reversed; give the lower end first",
         ),
-        ({"rope": {"K562": 0}}, "task K562: rope = 0 is not two numbers"),
-        ({"rope": 0.1}, "rope = 0.1 is one number; a region has two ends"),
-        ({"rope": True}, "rope = True is not two numbers"),
-        ({"rope": False}, "rope = False is not two numbers"),
-        ({"rope": "small"}, "rope = 'small' is not a region"),
-        ({"rope": "0 sd"}, "rope = '0 sd' is not a region"),
-        ({"rope": "-1 sd"}, "rope = '-1 sd' is not a region"),
-        ({"shrink": "ash"}, "shrink = 'ash' must be a cg.Shrinkage, or a table"),
+        ({"rope": {"K562": 0}}, "task K562: rope=0 is not two numbers"),
+        ({"rope": 0.1}, "rope=0.1 is one number; a region has two ends"),
+        ({"rope": True}, "rope=True is not two numbers"),
+        ({"rope": False}, "rope=False is not two numbers"),
+        ({"rope": "small"}, "rope='small' is not a region"),
+        ({"rope": "0 sd"}, "rope='0 sd' is not a region"),
+        ({"rope": "-1 sd"}, "rope='-1 sd' is not a region"),
+        ({"shrink": "ash"}, "shrink='ash' must be a cg.Shrinkage, or a table"),
         (
             {"shrink": {"kind": "ash"}},
             "shrink: Shrinkage: there is no 'kind'; it takes law, prior, moderate",
@@ -307,27 +307,27 @@ def test_arms_that_a_design_lacks_are_refused():
     [
         (
             {"cluster": "zz"},
-            "cluster = 'zz', which is not a coordinate of the units; the coordinates "
+            "cluster='zz', which is not a coordinate of the units; the coordinates "
             "are 'parent', 'gc'$",
         ),
         (
             {"cluster": "gc"},
-            "cluster = 'gc' is a share of each unit's letters, and a cluster is a "
+            "cluster='gc' is a share of each unit's letters, and a cluster is a "
             "group of units",
         ),
         (
             {"family": "zz"},
-            "family = 'zz', which is not a factor; the factors are 'class'",
+            "family='zz', which is not a factor; the factors are 'class'",
         ),
-        ({"covariates": ["gc"]}, "covariates is for assignment = 'parallel'"),
+        ({"covariates": ["gc"]}, "covariates= is for assignment='parallel'"),
         (
             {"covariates": ["zz"]},
             "covariates names 'zz', which is not a coordinate of the units",
         ),
-        ({"block": "zz"}, "block = 'zz', which is not a coordinate of the units"),
+        ({"block": "zz"}, "block='zz', which is not a coordinate of the units"),
         (
             {"rope": "placebo"},
-            "rope = 'placebo' needs contrasts of 40 or more placebos, and there are 39",
+            "rope='placebo' needs contrasts of 40 or more placebos, and there are 39",
         ),
         (
             {"rope": {"zz": (-1, 1)}},
@@ -404,7 +404,7 @@ def test_a_factorial_that_is_none_is_refused_before_anything_is_predicted(levels
         )
     ]
     design = cg.Design(null=cg.Uniform(length=30), arms=arms, n_units=20)
-    with pytest.raises(DesignError, match=rf"\[analysis\]: interaction: {said}"):
+    with pytest.raises(DesignError, match=rf"Analysis: interaction: {said}"):
         cg.run(
             design,
             cg.zoo.oracle("gata1_like"),
@@ -450,7 +450,7 @@ def test_a_rope_may_be_said_by_task():
     assert ask.region.argument == {"K562": (-1.0, 1.0), "HepG2": (-2.0, 2.0)}
     assert Analysis(rope=(-1, 1)).region == cg.Rope("numbers", (-1.0, 1.0))
     assert Analysis(rope="placebo").region == cg.Rope.parse("placebo")
-    with pytest.raises(DesignError, match=re.escape("rope = [0.1, -0.1] is reversed")):
+    with pytest.raises(DesignError, match=re.escape("rope=(0.1, -0.1) is reversed")):
         Analysis(rope=(0.1, -0.1))
 
 
@@ -526,7 +526,7 @@ def test_a_posterior_of_fewer_than_ten_contrasts_is_refused():
 )
 def test_no_field_with_a_default_is_none(name):
     with pytest.raises(
-        DesignError, match=f"Analysis: {name} = None (must be|is not a number)"
+        DesignError, match=f"Analysis: {name}=None (must be|is not a number)"
     ):
         cg.Analysis(control="a", **{name: None})
 
@@ -586,13 +586,13 @@ def test_fields_take_the_place_of_those_of_the_plan_and_are_named_exploratory():
         ({"law": "normal"}, "^analyze: there is no 'law'; it belongs to shrink"),
         (
             {"control": "wt", "rope": (1, -1)},
-            r"^analyze: rope = \[1, -1\] is reversed; give the lower end first",
+            r"^analyze: rope=\(1, -1\) is reversed; give the lower end first",
         ),
         (
             {"control": "wt", "contrasts": "b - wt"},
             "^analyze: control and contrasts ask different questions; keep one",
         ),
-        ({"control": "wt", "error": "bh"}, "^analyze: error = 'bh' has another name"),
+        ({"control": "wt", "error": "bh"}, "^analyze: error='bh' has another name"),
     ],
 )
 def test_fields_that_are_no_analysis_are_refused(given, message):

@@ -622,7 +622,9 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
     refused("analyze", tmp_path / "no", said="is not a folder")
     trial.write_text(QUICK.replace("rope = [-0.1, 0.1]", ""))
     call("run", trial, "--out", tmp_path / "plain")
-    refused("analyze", tmp_path / "plain", said="the analysis has no rope: say")
+    refused(
+        "analyze", tmp_path / "plain", said="a verdict compares an effect with a region"
+    )
     assert not (tmp_path / "plain" / "estimates.nc").exists()
 
 

@@ -671,7 +671,8 @@ def test_the_reach_is_the_largest_effect_of_any_contrast_on_either_side() -> Non
 @pytest.mark.parametrize("of_units", [True, False])
 def test_clusters_are_named_by_text(of_units: bool) -> None:
     with pytest.raises(
-        EstimateError, match="cluster=3 is not 'auto', 'none' or a coordinate"
+        EstimateError,
+        match='cluster=3 must be "auto", "none", or the name of a coordinate',
     ):
         check_cluster_name(3, of_units=of_units)
 

@@ -14,6 +14,7 @@ from scipy.stats import false_discovery_control, kstest
 
 import causalgia as cg
 from causalgia.errors import (
+    ArgumentError,
     DecisionError,
     DesignError,
     EstimateError,
@@ -745,7 +746,7 @@ def test_moments_and_other_null_models_are_refused(
         cg.experiments.variant_screen(
             chosen, genome[0], length=LENGTH, null=matched, rope="placebo"
         )
-    with pytest.raises(DesignError, match="tail='no' is neither True nor False"):
+    with pytest.raises(ArgumentError, match="tail='no' is neither True nor False"):
         cg.experiments.variant_screen(
             chosen, genome[0], length=LENGTH, null=matched, tail="no"
         )

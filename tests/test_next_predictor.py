@@ -10,7 +10,13 @@ import xarray as xr
 from scipy import stats
 
 import causalgia as cg
-from causalgia.errors import DesignError, EstimateError, InferenceError, PredictorError
+from causalgia.errors import (
+    ArgumentError,
+    DesignError,
+    EstimateError,
+    InferenceError,
+    PredictorError,
+)
 from causalgia.estimation import mean_ice
 from causalgia.estimation.crossover import between_levels, crossed_mean, next_level
 from causalgia.estimation.standard_errors import moderate
@@ -295,7 +301,7 @@ def test_moderation_is_on_request_and_said():
             "moderate='yes' is neither True nor False",
         ),
     ):
-        with pytest.raises(EstimateError, match=message):
+        with pytest.raises((EstimateError, ArgumentError), match=message):
             cg.estimate(effects, **asked)
     with pytest.raises(
         EstimateError,

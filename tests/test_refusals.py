@@ -516,12 +516,12 @@ ONE_AMONG_OTHERS: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (
         lambda: cg.Analysis(control="c", ci_prob=0.05),
         DesignError,
-        "ci_prob = 0.05 is below 0.5",
+        "ci_prob=0.05 is below 0.5",
     ),
     (
         lambda: cg.Analysis(control=0.0),
         DesignError,
-        "control = 0.0 must be text that is not empty: the name of an arm",
+        "control=0.0 must be text that is not empty: the name of an arm",
     ),  # type: ignore[arg-type]
     (lambda: heterogeneity(MODIFIED, quantiles=(0.5, 1.0)), EstimateError, "quantiles"),
     (lambda: heterogeneity(MODIFIED, quantiles=(0.0, 0.5)), EstimateError, "quantiles"),
@@ -708,7 +708,7 @@ def test_two_units_of_each_parent_are_enough_for_new_shuffles_of_them() -> None:
 def test_a_level_that_no_verdict_takes_is_no_plan() -> None:
     with pytest.raises(
         DesignError,
-        match=r"ci_prob = 0.3 is below 0.5; it is the probability of the interval",
+        match=r"ci_prob=0.3 is below 0.5; it is the probability of the interval",
     ):
         cg.Analysis(ci_prob=0.3)
     with pytest.raises(DecisionError, match=r"ci_prob=0.3 is below 0.5"):

@@ -14,7 +14,12 @@ from typer.testing import CliRunner
 
 import causalgia as cg
 from causalgia.cli.commands import app
-from causalgia.errors import DesignError, StoreError, TrialInterruptedError
+from causalgia.errors import (
+    ArgumentError,
+    DesignError,
+    StoreError,
+    TrialInterruptedError,
+)
 from causalgia.trial.archive import Archive
 
 DESIGN = cg.Design(
@@ -224,7 +229,7 @@ def test_the_rounding_that_a_refusal_names_is_that_of_the_task(tmp_path):
 @pytest.mark.parametrize("said", ["yes", 1, None])
 def test_what_is_neither_true_nor_false_takes_over_nothing(tmp_path, said):
     with pytest.raises(
-        DesignError, match=f"same_answers={said!r} is neither True nor False"
+        ArgumentError, match=f"same_answers={said!r} is neither True nor False"
     ):
         cg.run(
             DESIGN,

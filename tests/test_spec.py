@@ -422,9 +422,9 @@ WRONG_VALUES = [
     ),
     (
         MINIMAL.replace(
-            'zoo = "gata1_like"', 'factory = "my_net.py:load"\ntasks = "K562"'
+            'zoo = "gata1_like"', 'factory = "my_net.py:load"\ntasks = ["K562", 3]'
         ),
-        "tasks = 'K562' must be a list",
+        "tasks = ['K562', 3] must be a list",
     ),
     (
         MINIMAL.replace(

@@ -359,7 +359,7 @@ def test_a_bench_table_is_analyzed_without_a_network():
         (
             cg.Analysis(control="placebo"),
             DecisionError,
-            "the analysis has no rope: say rope=",
+            "practical equivalence, and there is none; give rope=",
         ),
         (
             cg.Analysis(control="plcebo", rope=0),

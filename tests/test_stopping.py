@@ -790,7 +790,7 @@ def test_what_is_watched_is_said_kept_or_the_first_arm():
         (
             lambda: cg.Decided(rope=None),
             DecisionError,
-            "rope=None is not fixed beforehand",
+            "Decided: a verdict compares an effect with a region",
         ),
         (
             lambda: cg.Decided(rope="placebo"),

@@ -335,7 +335,7 @@ def test_an_analysis_is_frozen_and_written():
 @pytest.mark.parametrize(
     ("tasks", "message"),
     [
-        ({"K562": 1, "HepG2": -1}, "tasks = .* must be tables of task = weight"),
+        ({"K562": 1, "HepG2": -1}, "tasks=.* must be tables of task = weight"),
         (
             "K562 - HepG2 = 1",
             "tasks are compared with each other; its right side must be 0",
@@ -352,7 +352,7 @@ def test_an_analysis_of_no_contrast_is_refused(tasks, message):
 def test_an_unknown_task_is_refused_before_anything_is_predicted():
     with pytest.raises(
         DesignError,
-        match=r"\[analysis.tasks\]: 'K562 - Hepg2' names 'Hepg2', .* did you mean 'HepG2'",
+        match=r"Analysis: tasks: 'K562 - Hepg2' names 'Hepg2', .* did you mean 'HepG2'",
     ):
         cg.run(DESIGN, PREDICTOR, rng=0, analysis=replace(PLAN, tasks="K562 - Hepg2"))
 
@@ -366,7 +366,7 @@ def test_a_region_by_task_names_the_contrasts():
         == 0.1
     )
     with pytest.raises(
-        DesignError, match=r"\[analysis.rope\]: names 'K562', which is not a task"
+        DesignError, match=r"Analysis: rope names 'K562', which is not a task"
     ):
         cg.run(
             DESIGN, PREDICTOR, rng=0, analysis=replace(PLAN, rope={"K562": (-0.1, 0.1)})
@@ -921,7 +921,7 @@ def test_every_task_by_a_pattern_is_the_analysis_of_each_task():
 def test_a_plan_names_a_pattern_of_no_task_before_anything_is_predicted():
     with pytest.raises(
         DesignError,
-        match=r"\[analysis.tasks\]: 'RNA:\*' names 'RNA:\*', which is not a task",
+        match=r"Analysis: tasks: 'RNA:\*' names 'RNA:\*', which is not a task",
     ):
         cg.run(DESIGN, PREDICTOR, rng=0, analysis=replace(PLAN, tasks="RNA:*"))
     with pytest.raises(DesignError, match="no region for the task 'HepG2'"):

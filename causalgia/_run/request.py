@@ -233,10 +233,13 @@ class RunRequest:
         rope = getattr(self.analysis, "rope", None)
         if rope is not None and "position" in self.predictor.dims:
             raise DesignError(
-                f"[analysis]: rope = {quoted(rope)} is for verdicts on one number for "
-                "each task, and the predictor answers a track; leave ``rope=`` out "
-                "(``cg.simultaneous(over='position')`` gives the band of a curve), or "
-                "read a window: reduce=[``cg.Window(...)``]"
+                places=("Analysis",),
+                argument="rope",
+                value=rope,
+                need="is for verdicts on one number for each task, and the predictor "
+                "answers a track",
+                cure="leave ``rope=`` out (``cg.simultaneous(over='position')`` gives "
+                "the band of a curve), or read a window: reduce=[``cg.Window(...)``]",
             )
 
     def _check_outcomes(self, analysis: Analysis) -> None:
@@ -254,9 +257,12 @@ class RunRequest:
             check_not_log(analysis.scale, self.predictor.scale)
         if analysis.target in OVER_PREDICTORS and len(self.predictor.models or ()) < 2:
             raise DesignError(
-                f"[analysis]: target = {quoted(analysis.target)} needs the answers of "
-                "two or more predictors, and there is one; run the trial on "
-                "``cg.Ensemble([...])``, or leave ``target=`` out"
+                places=("Analysis",),
+                argument="target",
+                value=analysis.target,
+                need="needs the answers of two or more predictors, and there is one",
+                cure="run the trial on ``cg.Ensemble([...])``, or leave ``target=`` "
+                "out",
             )
         if (
             analysis.across is not None
@@ -264,9 +270,15 @@ class RunRequest:
             and self.predictor.models is not None
         ):
             raise DesignError(
-                "[analysis]: across = 'task' of several predictors takes their "
-                "average; say target = 'population x predictors', or run the trial on "
-                "one of them"
+                places=("Analysis",),
+                argument="across",
+                value="task",
+                need="of several predictors takes their average",
+                cure=(
+                    "say ",
+                    Setting("target", "population x predictors"),
+                    ", or run the trial on one of them",
+                ),
             )
         rope = getattr(self.until, "rope", None)
         if rope is not None:
@@ -345,9 +357,13 @@ class RunRequest:
             lone = int((np.bincount(pd.factorize(parents)[0]) < 2).sum())
             if lone:
                 raise DesignError(
-                    "[analysis]: target = 'parents' needs two or more units of each "
-                    f"parent, and {lone:,} of them would have one; draw more units of "
-                    "them (``n_units=``), or leave ``target=`` out"
+                    places=("Analysis",),
+                    argument="target",
+                    value="parents",
+                    need="needs two or more units of each parent, and "
+                    f"{lone:,} of them would have one",
+                    cure="draw more units of them (``n_units=``), or leave "
+                    "``target=`` out",
                 )
         given = self.real is not None and self.real is not False
         if given and (notes := overlap_notes(self.design, self.predictor, self.real)):

@@ -394,12 +394,12 @@ def expected_places(
             several = [part for part in re.split(r"[\s,;|+]+", name) if part]
             if len(several) > 1:
                 raise AttributionError(
-                    f"``expected=``: the database has no motif {quoted(name)}; did you "
+                    f"``expected``: the database has no motif {quoted(name)}; did you "
                     f"mean a list, ``expected={quoted(several)}``?"
                 )
             known = dict.fromkeys(_displayed(key, one) for key, one in targets.items())
             raise AttributionError(
-                f"``expected=``: the database has no motif {quoted(name)}"
+                f"``expected``: the database has no motif {quoted(name)}"
                 + nearest(
                     name,
                     known,

@@ -63,7 +63,10 @@ def folder_analysis(
             for key, value in plain.items()
             if key not in ("contrasts", "interaction")
         }
-    found = Analysis.from_dict({**plain, **options})
+    try:
+        found = Analysis(**{**plain, **options})
+    except DesignError as error:
+        raise error.moved("Analysis", "[analysis]") from error
     if not found.asks:
         raise DesignError(
             "which arm is the control? give --control NAME, or control = in [analysis] "
@@ -133,7 +136,7 @@ def check_tasks(spec: TrialSpec, predictor: Predictor, spec_file: Path) -> None:
             known_tasks(predictor),
         )
     except CausalgiaError as error:
-        raise error.at(str(spec_file), error=DesignError) from error
+        raise error.in_file().at(str(spec_file), error=DesignError) from error
 
 
 def load_spec_predictor(

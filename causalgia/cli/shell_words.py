@@ -118,6 +118,12 @@ def in_shell(message: str | CausalgiaError | CausalgiaWarning) -> str:
     """
     if isinstance(message, str):
         return parts_in_shell(with_mentions(message))
+    if isinstance(message, CausalgiaError) and "Analysis" in message.places:
+        if message.argument:  # a setting says where it is
+            places = tuple(place for place in message.places if place != "Analysis")
+            message = message.replace(places=places)
+        else:
+            message = message.moved("Analysis", "[analysis]")
     of_predictor = isinstance(message, PredictorError)
     return as_message(parts_in_shell(message.parts, of_predictor=of_predictor))
 

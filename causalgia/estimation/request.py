@@ -51,12 +51,7 @@ def check_cluster_name(cluster: object, *, of_units: bool) -> None:
     causalgia.errors.EstimateError: cluster='parent' groups units, and these are estimates; give it to
     cg.estimate, and leave it out here
     """
-    if not isinstance(cluster, str):
-        raise EstimateError(
-            argument="cluster",
-            value=cluster,
-            need="is not 'auto', 'none' or a coordinate of the units",
-        )
+    check_value(cluster, ANALYSIS, "cluster", in_toml=False, error=EstimateError)
     if not of_units and cluster not in ("auto", "none"):
         raise EstimateError(
             argument="cluster",

@@ -535,14 +535,8 @@ def as_distinct_names(names: object, what: str) -> tuple[str, ...]:
     Raises
     ------
     PredictorError
-        If they are a single string, empty, not strings, not printable, or not distinct.
+        If they are empty, not strings, not printable, or not distinct.
     """
-    if isinstance(names, str):
-        msg = (
-            f"{what}s are a sequence of names: write [{quoted(names)}], not "
-            f"{quoted(names)}"
-        )
-        raise PredictorError(msg)
     given = as_names(names)
     if not given or not all(map(str.strip, given)):
         msg = (

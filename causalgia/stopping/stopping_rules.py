@@ -364,17 +364,9 @@ class Decided(Rule):
     def __post_init__(self) -> None:
         super().__post_init__()
         try:
-            rope = None if self.rope is None else Rope.parse(self.rope, fixed=True)
+            rope = Rope.parse(self.rope, fixed=True)
         except DecisionError as error:
             raise error.at("Decided") from None
-        if rope is None or not rope.is_fixed:
-            raise DecisionError(
-                places=("Decided",),
-                argument="rope",
-                value=self.rope,
-                need="is not fixed beforehand for all effects",
-                cure="give two numbers (or two for each task), or 0",
-            )
         object.__setattr__(self, "rope", rope.value)
         level = as_ci_prob(self.ci_prob, places=("Decided",))
         object.__setattr__(self, "ci_prob", level)

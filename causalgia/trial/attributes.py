@@ -23,8 +23,10 @@ from causalgia.errors import (
     OutcomesError,
     PredictorError,
     SequenceError,
+    Setting,
     quoted,
 )
+from causalgia.mentions import Wording
 from causalgia.notes import LONGEST_ATTRIBUTE, pack_text, unpack_text
 from causalgia.predict import Predictor
 from causalgia.streams import Seed
@@ -187,10 +189,15 @@ def _check_factorial(factors: Sequence[str], arms: Sequence[Arm]) -> None:
         )
         if len(levels) != 2:
             raise DesignError(
-                f"[analysis]: interaction: factor {quoted(factor)} has the levels "
-                f"{quoted(levels)}, and two are needed; give levels to every arm of "
-                f"the factorial, {{{factor} = 0}} to those without it, or write the "
-                "weights of the arms as contrasts"
+                need=f"factor {quoted(factor)} has the levels {quoted(levels)}, and two "
+                "are needed",
+                cure=(
+                    "give levels to every arm of the factorial, ",
+                    Wording(f"{{'{factor}': 0}}", shell=f"{{{factor} = 0}}"),
+                    " to those without it, or write the weights of the arms as "
+                    "contrasts",
+                ),
+                places=("Analysis", "interaction"),
             )
         crossed.append(levels)
     for cell in product(*crossed):
@@ -210,8 +217,10 @@ def _check_factorial(factors: Sequence[str], arms: Sequence[Arm]) -> None:
                 for factor, level in zip(factors, cell, strict=True)
             )
             raise DesignError(
-                f"[analysis]: interaction: {what} the levels {of_cell}; a factorial "
-                f"has one arm for each combination of levels, 2^{len(factors)} in all"
+                need=f"{what} the levels {of_cell}",
+                cure="a factorial has one arm for each combination of levels, "
+                f"2^{len(factors)} in all",
+                places=("Analysis", "interaction"),
             )
 
 
@@ -232,15 +241,18 @@ def check_matched_region(analysis: Analysis, design: Design) -> None:
     >>> check_matched_region(cg.Analysis(rope="matched"), design)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: [analysis]: rope = 'matched' is the range of matched null variants, ...
+    causalgia.errors.DesignError: Analysis: rope='matched' is the range of matched null variants, ...
     """
     region = analysis.region
     if region is None or region.kind != "matched" or hasattr(design, "matched"):
         return
     raise DesignError(
-        "[analysis]: rope = 'matched' is the range of matched null variants, which "
-        "this design has none of: it belongs to ``cg.experiments.variant_screen``; "
-        "give two numbers, '0.2 sd' or 0"
+        places=("Analysis",),
+        argument="rope",
+        value="matched",
+        need="is the range of matched null variants, which this design has none of: it "
+        "belongs to ``cg.experiments.variant_screen``",
+        cure="give two numbers, '0.2 sd' or 0",
     )
 
 
@@ -274,7 +286,7 @@ def check_analysis(
     >>> check_analysis(cg.Analysis(control="untreated", cluster="chromosome"), design)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: [analysis]: cluster = 'chromosome', which is not a coordinate of the units; ...
+    causalgia.errors.DesignError: Analysis: cluster='chromosome', which is not a coordinate of the units; ...
     """
     blocks = () if design.blocks is None else ("block",)
     placebos = [
@@ -294,13 +306,18 @@ def check_analysis(
     for name in ("block", "covariates"):
         if design.assignment == "crossover" and getattr(analysis, name):
             raise DesignError(
-                f"[analysis]: {name} is for assignment = 'parallel'; in a crossover "
-                "each unit is compared with itself: leave it out"
+                places=("Analysis",),
+                argument=name,
+                need=("is for ", Setting("assignment", "parallel")),
+                cure="in a crossover each unit is compared with itself: leave it out",
             )
     for name in ("cluster", "block"):
         if getattr(analysis, name) == "gc":
             raise DesignError(
-                f"[analysis]: {name} = 'gc' is a share of each unit's letters, and a "
-                f"{name} is a group of units; give a coordinate of names or whole "
-                "numbers"
+                places=("Analysis",),
+                argument=name,
+                value="gc",
+                need=f"is a share of each unit's letters, and a {name} is a group of "
+                "units",
+                cure="give a coordinate of names or whole numbers",
             )

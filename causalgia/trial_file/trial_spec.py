@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from causalgia.analysis import Analysis
 from causalgia.arguments import PREDICTOR
-from causalgia.checks import Table, check_key, check_table
+from causalgia.checks import Table, as_names, check_key, check_table
 from causalgia.design import (
     Arm,
     Design,
@@ -103,8 +103,11 @@ class TrialSpec:
     mpra: Table = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        check_analysis(self.analysis, self.design)
-        check_matched_region(self.analysis, self.design)
+        try:
+            check_analysis(self.analysis, self.design)
+            check_matched_region(self.analysis, self.design)
+        except DesignError as error:
+            raise error.in_file() from error
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -385,7 +388,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
         design, analysis, _ = _build_design(with_absolute_paths(plain, folder))
         check_analysis(analysis, design)
     except CausalgiaError as error:
-        raise error.at(str(path), error=DesignError) from error
+        raise error.in_file().at(str(path), error=DesignError) from error
     name = plain.get("name", "trial")
     return LibrarySpec(
         name=name, design=design, rng=plain["rng"], analysis=analysis, options=options
@@ -432,7 +435,7 @@ def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
                 "needs only its name"
             )
     if "tasks" in table:
-        table["tasks"] = tuple(table["tasks"])
+        table["tasks"] = as_names(table["tasks"])
     if isinstance(table.get("scale"), list):
         table["scale"] = tuple(table["scale"])
     if "factory" in table:

@@ -496,8 +496,8 @@ class ExperimentSpec:
         ]
         try:
             experiment = build(self.kind, *arguments, settings=settings)
-        except CausalgiaError:
-            raise
+        except CausalgiaError as error:
+            raise error.in_file() from error
         except (TypeError, ValueError, AttributeError) as error:
             raise DesignError(
                 f"[experiment]: a setting is of the wrong type ({error}); `causalgia "

@@ -18,7 +18,6 @@ import numpy as np
 from causalgia.analysis import Analysis
 from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
-from causalgia.choices import ROPE_IN_WORDS
 from causalgia.design import Design, Genomic
 from causalgia.errors import (
     CausalgiaError,
@@ -33,6 +32,7 @@ from causalgia.experiments.kit.listed_rows import skipped_finding
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import FORMER_EXPERIMENTS
 from causalgia.inputs import as_html
+from causalgia.ropes import Rope
 from causalgia.schema import check_dataset
 from causalgia.sequences import Sequences
 from causalgia.sequences.skipped_inputs import skip_sentence
@@ -176,11 +176,10 @@ class Experiment(Design):
                 f"experiment {quoted(self.entry.name)}: its contrasts are its own; "
                 "leave control, contrasts and interaction out of ``analysis=``"
             )
-        if self.analysis.rope is None:
-            raise DesignError(
-                f"experiment {quoted(self.entry.name)}: without a ROPE there is no "
-                f"verdict; give {ROPE_IN_WORDS}"
-            )
+        try:
+            Rope.parse(self.analysis.rope, error=DesignError)
+        except DesignError as error:
+            raise error.at(f"experiment {quoted(self.entry.name)}") from None
         check_analysis(self.analysis.asking(self.analysis_fields), self)
         check_matched_region(self.analysis, self)
         if self.n_units < 2 and self.analysis.target != "units":
