@@ -15,7 +15,7 @@ import xarray as xr
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.effect_table import INCOMPLETE
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.notes import with_notes
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
@@ -352,8 +352,8 @@ def _as_finite_column(
     )
     if kind.kind in "cmM":
         raise OutcomesError(
-            f"column {quoted(column)} is {table[column].dtype}, not real numbers; give "
-            "numbers"
+            f"column {quoted(column)} is {table[column].dtype}, not real numbers; "
+            f"{_columns_of_numbers(table)}"
         )
     try:
         values = table[column].to_numpy(
@@ -365,9 +365,7 @@ def _as_finite_column(
         ValueError,
         ArithmeticError,
     ) as error:  # too large for a float, or a signaling NaN
-        raise OutcomesError(
-            f"column {quoted(column)} is not numeric ({error}); give numbers"
-        ) from error
+        raise not_numeric(table, column, error) from error
     bad = np.isinf(values) if gaps else ~np.isfinite(values)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
@@ -386,6 +384,55 @@ def _is_parallel(units: _Axis, arms: _Axis) -> bool:
     has = np.zeros((len(units.names), len(arms.names)), dtype=bool)
     has[units.codes, arms.codes] = True
     return bool((has.sum(axis=1) == 1).all() and len(units.names) > 1)
+
+
+def not_numeric(
+    table: pd.DataFrame, column: str, error: BaseException
+) -> OutcomesError:
+    """Return the error of a column that holds a value which is no number: it names the
+    row to leave out, or the columns that hold numbers.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"y": [0.1, "low"], "name": ["a", "b"], "gc": [0.4, 0.5]})
+    >>> print(not_numeric(table, "y", ValueError()))
+    column 'y' is not numeric: row 1 has 'low'; give a number, or leave the row out
+    >>> print(not_numeric(table, "name", ValueError()))
+    column 'name' is not numeric: row 0 has 'a'; name a column of numbers: 'gc'
+    """
+    bad = [
+        (row, value)
+        for row, value in zip(table.index, table[column], strict=True)
+        if not _is_number(value)
+    ]
+    where = f": row {bad[0][0]} has {quoted(bad[0][1])}" if bad else f" ({error})"
+    cure = (
+        "give a number, or leave the row out"
+        if 0 < len(bad) < len(table)
+        else _columns_of_numbers(table)
+    )
+    return OutcomesError(f"column {quoted(column)} is not numeric{where}; {cure}")
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError, ArithmeticError):
+        return value is None or value is pd.NA or value is pd.NaT
+    return True
+
+
+def _columns_of_numbers(table: pd.DataFrame) -> str:
+    found = [
+        quoted(name)
+        for name in table.columns
+        if isinstance(name, str)
+        and pd.api.types.is_numeric_dtype(table[name].dtype)
+        and not pd.api.types.is_complex_dtype(table[name].dtype)
+    ]
+    if not found:
+        return "give numbers"
+    return f"name a column of numbers: {' or '.join(found[:NAMES_SHOWN])}"
 
 
 def _check_arms_measured(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -165,13 +166,13 @@ def helical_phase(
         )
     flat = ice.reshape(*ice.shape[:2], -1)
     mean = centered(flat)[0][0]
-    waves = [
-        [mean_curve_wave(x, mean[:, r], base, period) for r in range(flat.shape[2])],
-        [
-            unitwise_wave(x, flat[..., r], base, period, codes)
-            for r in range(flat.shape[2])
-        ],
-    ]
+    waves: list[list[Wave]] = [[], []]
+    for r, at in enumerate(_column_names(effects)):
+        try:
+            waves[0].append(mean_curve_wave(x, mean[:, r], base, period))
+            waves[1].append(unitwise_wave(x, flat[..., r], base, period, codes))
+        except EstimateError as error:
+            raise error.at(*at, then="; leave it out" if flat.shape[2] > 1 else "")
     out = _waves_dataset(effects, waves, ice.shape[2:])
     trailing = effects["ice"].dims[2:]
     scan = np.stack(
@@ -187,6 +188,19 @@ def helical_phase(
     return out.assign_coords(period=grid).assign_attrs(
         dict(effects.attrs) | attrs | attributes(n_units=len(ice))
     )
+
+
+def _column_names(effects: xr.Dataset) -> list[tuple[str, ...]]:
+    """Return task (and model) of each column of the effects, as a message says it."""
+    dims = effects["ice"].dims[2:]
+    values = [
+        effects[dim].to_numpy() if dim in effects.coords else range(effects.sizes[dim])
+        for dim in dims
+    ]
+    return [
+        tuple(f"{dim} {quoted(one)}" for dim, one in zip(dims, column, strict=True))
+        for column in product(*values)
+    ]
 
 
 def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
@@ -272,9 +286,11 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
         )
     points, least = len(np.unique(x)), _LEAST_DISTANCES[trend]
     if points <= least + 2:
+        simpler = [one for one, n in _LEAST_DISTANCES.items() if points > n + 2]
+        cure = f"use ``trend={quoted(simpler[-1])}``, or " if simpler else ""
         raise EstimateError(
             f"``trend={quoted(trend)}`` with a wave needs {least + 3} or more "
-            f"distances, and there are {points}; add distances, or use a simpler trend"
+            f"distances, and there are {points}; {cure}add distances"
         )
     if trend in _DEGREES:
         return np.column_stack(
@@ -298,8 +314,8 @@ def trend_basis(x: Array, trend: str, *, period: float = _TURN) -> Array:
     if np.abs(np.diag(R)).min() < 1e-10 * np.sqrt(len(x)):
         raise EstimateError(
             f"``trend={quoted(trend)}``: {np.ptp(x):g} from the nearest to the "
-            f"farthest distance is too short for a period of {period:g}; add "
-            "distances, or use a simpler trend"
+            f"farthest distance is too short for a period of {period:g}; use "
+            "``trend='cubic'``, or add distances"
         )
     return np.asarray(Q)
 
@@ -481,8 +497,7 @@ def _wave_of_pair(
     amplitude, omega = float(np.hypot(a, b)), 2 * np.pi / period
     if amplitude == 0:
         raise EstimateError(
-            "cosine and sine are exactly 0 at every distance, so there is no phase; "
-            "drop that task"
+            "cosine and sine are exactly 0 at every distance, so there is no phase"
         )
     g, h = np.array([a, b]) / amplitude, np.array([-b, a]) / amplitude**2
     return Wave(

@@ -195,7 +195,7 @@ def as_system(hypothesis: Hypothesis, names: list[str]) -> System:
     """
     if hypothesis is None or (isinstance(hypothesis, Mapping) and not hypothesis):
         raise ContrastError(
-            "no hypothesis is given; for example \"b1 - b2 = 0\" or 'pairwise'"
+            f"no hypothesis is given; for example {quoted(_example(names))}"
         )
     if isinstance(hypothesis, Mapping):
         rows = {
@@ -219,6 +219,11 @@ def as_system(hypothesis: Hypothesis, names: list[str]) -> System:
     return System(
         list(rows), H, -np.array([row.constant for row in rows.values()]) + 0.0
     )
+
+
+def _example(names: list[str]) -> str:
+    """Return a hypothesis of a table's own contrasts, as a user writes it."""
+    return f"{' - '.join(map(backticked, names[:2][::-1]))} = 0"
 
 
 def _rows_from_text(texts: Any, names: list[str]) -> dict[str, Linear]:
@@ -311,7 +316,7 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
     except (TypeError, ValueError, OverflowError) as error:
         raise ContrastError(
             f"hypothesis {quoted(matrix)} is neither text, a mapping nor a matrix of "
-            "numbers; for example 'b1 - b2 = 0'"
+            f"numbers; for example {quoted(_example(names))}"
         ) from error
     if H.ndim != 2 or H.size == 0 or H.shape[1] != len(names):
         raise ContrastError(
@@ -325,8 +330,10 @@ def _rows_from_matrix(matrix: Any, names: list[str]) -> dict[str, Linear]:
     ]
     written = [_format_weights(row.terms) for row in rows] if labels is None else labels
     if len(set(written)) < len(written):
+        j = next(j for j, one in enumerate(written) if one in written[:j])
         raise ContrastError(
-            "two rows of the matrix of hypotheses are the same; leave one out"
+            f"rows {written.index(written[j])} and {j} of the matrix of hypotheses are "
+            f"the same; leave row {j} out"
         )
     return dict(zip(written, rows, strict=True))
 

@@ -287,10 +287,12 @@ def _design_matrix(
             "more effects"
         )
     size = np.linalg.norm(X, axis=0)
-    if (size == 0).any() or np.linalg.matrix_rank(X / size) < X.shape[1]:
-        raise EstimateError(
-            "the covariates are constant or sums of each other; leave those out"
-        )
+    for j in range(1, X.shape[1]):
+        if size[j] == 0 or np.linalg.matrix_rank(X[:, : j + 1] / size[: j + 1]) <= j:
+            raise EstimateError(
+                "the covariates are constant or sums of each other, beginning with "
+                f"column {j - 1}; leave it out"
+            )
     return y, X
 
 
@@ -320,17 +322,21 @@ def _decorrelate(
     V = as_finite_array(
         covariance, "covariance", "leave the contrast out", error=EstimateError
     )
-    if V.shape != (len(y), len(y)) or not np.allclose(V, V.T, rtol=1e-8, atol=0):
+    if V.shape != (len(y), len(y)):
         raise EstimateError(
-            f"covariance has shape {V.shape} or is not symmetric; give ({len(y)}, "
-            f"{len(y)})"
+            f"covariance has shape {V.shape}, and there are {len(y)} effects; give "
+            f"({len(y)}, {len(y)})"
+        )
+    if not np.allclose(V, V.T, rtol=1e-8, atol=0):
+        raise EstimateError(
+            "covariance is not symmetric; give (covariance + covariance.T) / 2 if it "
+            "should be"
         )
     v, U = np.linalg.eigh((V + V.T) / 2)
     if v[0] <= 1e-12 * len(y) * v[-1]:
         what = f"least eigenvalue {v[0]:.2g}"
         raise EstimateError(
-            f"the matrix is not a covariance ({what}); check it, or give ``variance=`` "
-            "alone"
+            f"the matrix is not a covariance ({what}); give ``variance=`` alone"
             if v[0] < -1e-9 * len(y) * v[-1]
             else (
                 f"the covariance is singular ({what}): some effect is a sum of others; "

@@ -597,6 +597,6 @@ def ace_se_df(estimates: xr.Dataset) -> tuple[Array, Array, Array]:
         )
         raise EstimateError(
             f"contrast {name!s}: se {se[wrong][0]:g} on {df[wrong][0]:g} df; se must "
-            "be at least 0 and df above 0"
+            "be at least 0 and df above 0; leave the contrast out"
         )
     return ace, se, df

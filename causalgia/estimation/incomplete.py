@@ -15,7 +15,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob
 from causalgia.effects import contrast
-from causalgia.effects._from_frame import factorized, from_frame
+from causalgia.effects._from_frame import factorized, from_frame, not_numeric
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
@@ -415,9 +415,7 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
     try:
         y = frame[columns.outcome].to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise OutcomesError(
-            f"column {quoted(columns.outcome)} is not numeric ({error}); give numbers"
-        ) from error
+        raise not_numeric(frame, columns.outcome, error) from error
     if not np.isfinite(y).all():
         raise OutcomesError(
             f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: "

@@ -22,7 +22,7 @@ from causalgia.errors import EstimateError, quoted
 from causalgia.estimation._estimate import covariance, estimate
 from causalgia.estimation._from_effects import as_estimates
 from causalgia.estimation.request import check_has_errors, contrast_labels, null_value
-from causalgia.estimation.standard_errors import wald_htz
+from causalgia.estimation.standard_errors import dependent_contrast, wald_htz
 from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import group_sums
 from causalgia.types import Array, Codes, EstimateTable, Mask
@@ -134,12 +134,9 @@ def _wald_test(ace: Array, V: Array, df: float | None) -> dict[str, float]:
         test = wald_htz(ace, V, df)
         return {"F": test.F, "df2": test.df2, "p": test.p}
     q, sd = len(ace), np.sqrt(np.diag(V))
-    if (sd == 0).any() or np.linalg.matrix_rank(
-        V / np.outer(sd, sd), hermitian=True
-    ) < q:
+    if which := dependent_contrast(V, sd):
         raise EstimateError(
-            f"the covariance of the {q} contrasts is singular; drop those that others "
-            "determine"
+            f"the covariance of the {q} contrasts is singular; drop {which}"
         )
     chi2 = float(ace / sd @ np.linalg.solve(V / np.outer(sd, sd), ace / sd))
     return {"F": chi2 / q, "p": float(special.chdtrc(q, chi2))}

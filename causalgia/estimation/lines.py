@@ -549,8 +549,8 @@ def errors_in_both(
     )
     if not scatter and (points.vy <= 0).any():
         raise EstimateError(
-            "a measured effect has no error, and no weight follows from that; give its "
-            "se"
+            f"a measured effect has no error (point {int(np.argmin(points.vy))}), and no "
+            "weight follows from that; leave the point out, or give its se"
         )
     extra = points.scatter() if scatter else 0.0
     slope = points.slope(extra)

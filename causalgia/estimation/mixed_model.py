@@ -28,6 +28,7 @@ from causalgia.types import Array, Codes
 FLOOR = 1e-10
 STEP = 1e-20
 MOST_STEPS = 200
+MOST_EXACT = 3_000  # random effects of a fit with Kenward and Roger's df
 
 
 @dataclass(frozen=True)
@@ -448,7 +449,7 @@ def _kenward_roger(at: Point, inverse: Array) -> tuple[Array, Array]:
     the expected information.
     """
     q = len(at.ratio)
-    if q > 3_000:
+    if q > MOST_EXACT:
         raise EstimateError(
             f"{q} random effects are too many for ``ddf='kenward_roger'``; use "
             "``ddf='satterthwaite'``"

@@ -138,10 +138,12 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
         )
     scale = np.abs(X).max(axis=0)
     Q, R = np.linalg.qr(X / np.where(scale > 0, scale, 1.0))
-    if len(X) < X.shape[1] or (np.abs(np.diag(R)) < 1e-10 * np.sqrt(len(X))).any():
+    left = np.abs(np.diag(R)) < 1e-10 * np.sqrt(len(X))
+    if len(X) < X.shape[1] or left.any():
+        j = int(np.argmax(left)) if left.any() else len(X)
         raise EstimateError(
-            "the design X has not full column rank; drop the columns that others "
-            "determine"
+            f"the design X has not full column rank; drop column {j}, which those "
+            "before it determine"
         )
     return Q, R * scale
 
@@ -265,12 +267,9 @@ def wald_htz(ace: Array, covariance: Array, eta: float) -> WaldTest:
             f"{eta:.1f}"
         )
     sd = np.sqrt(np.diag(covariance))
-    if (sd == 0).any() or np.linalg.matrix_rank(
-        covariance / np.outer(sd, sd), hermitian=True
-    ) < q:
+    if which := dependent_contrast(covariance, sd):
         raise EstimateError(
-            f"the covariance of the {q} contrasts is singular; drop those that others "
-            "determine"
+            f"the covariance of the {q} contrasts is singular; drop {which}"
         )
     F = (
         float(ace / sd @ np.linalg.solve(covariance / np.outer(sd, sd), ace / sd))
@@ -280,6 +279,29 @@ def wald_htz(ace: Array, covariance: Array, eta: float) -> WaldTest:
     return WaldTest(
         F=F, df1=q, df2=eta - q + 1, p=float(scipy.special.fdtrc(q, eta - q + 1, F))
     )
+
+
+def dependent_contrast(covariance: Array, sd: Array) -> str:
+    """Return the first contrast without which a singular covariance has a greater rank
+    for its size; "" if it is not singular.
+
+    Examples
+    --------
+    >>> covariance = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 1.0, 2.0]])
+    >>> dependent_contrast(covariance, np.sqrt(np.diag(covariance)))
+    'contrast 2, which those before it determine'
+    >>> dependent_contrast(np.eye(2), np.ones(2))
+    ''
+    """
+    if (sd == 0).any():
+        return f"contrast {int(np.argmin(sd))}, which has no variance"
+    R = covariance / np.outer(sd, sd)
+    if np.linalg.matrix_rank(R, hermitian=True) == len(R):
+        return ""
+    for k in range(1, len(R)):
+        if np.linalg.matrix_rank(R[: k + 1, : k + 1], hermitian=True) <= k:
+            return f"contrast {k}, which those before it determine"
+    return f"contrast {len(R) - 1}, which those before it determine"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, TypeAlias, cast, overload
 
 import numpy as np
@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import nearest
+from causalgia.checks import is_real, nearest
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import (
@@ -336,13 +336,21 @@ def _as_p_array(given: Any) -> Array:
         values = np.asarray(given)
         p = values.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
+        for k, one in enumerate(given if isinstance(given, Iterable) else ()):
+            if not is_real(_as_number(one)):
+                raise EstimateError(
+                    f"entry {k}: p is {quoted(one)}, not a number; leave it out"
+                ) from error
         raise EstimateError(
             f"p does not hold numbers alone ({error}); give p-values between 0 and 1"
         ) from error
     if values.dtype.kind in "bcmMUS":
-        raise EstimateError(
-            f"p has dtype {values.dtype}, not floats; give p-values between 0 and 1"
+        cure = (
+            "convert them: np.asarray(p, float)"
+            if values.dtype.kind in "US"
+            else "give p-values between 0 and 1"
         )
+        raise EstimateError(f"p has dtype {values.dtype}, not floats; {cure}")
     if p.ndim != 1 or not p.size:
         raise EstimateError(
             f"p has shape {p.shape}; give a list of K p-values, K at least 1"
@@ -365,6 +373,13 @@ def _as_p_array(given: Any) -> Array:
             f"entry {k}{named}: p is {p[k]:g}, not between 0 and 1; {cure}"
         )
     return p
+
+
+def _as_number(value: Any) -> Any:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _choose_method(given: Any, cluster: str) -> tuple[str, str | None]:

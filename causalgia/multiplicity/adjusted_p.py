@@ -384,7 +384,9 @@ def _null_share(p: Array, pi0: Pi0) -> float:
         found = _PI0_METHODS[pi0](p)
         return min(1.0, found if found > 0 else _pi0_adaptive(p))
     if isinstance(pi0, bool) or not 0 < pi0 <= 1:
-        raise EstimateError(f"``pi0={quoted(pi0)}`` is not above 0 and at most 1")
+        raise EstimateError(
+            f"``pi0={quoted(pi0)}`` is not above 0 and at most 1; for example ``pi0=1``"
+        )
     return float(pi0)
 
 

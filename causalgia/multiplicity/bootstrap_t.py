@@ -508,7 +508,8 @@ def missed_share_sentence(share: float) -> str:
     """
     if not 0 < share <= 1:
         raise EstimateError(
-            f"``share={quoted(share)}`` of the backgrounds is not above 0 and at most 1"
+            f"``share={quoted(share)}`` of the backgrounds is not above 0 and at most "
+            "1; for example ``share=0.01``"
         )
     return (
         f"effects on fewer than {rough_percent(share)} of backgrounds could be missed"

@@ -249,9 +249,21 @@ def _as_floats(values: npt.NDArray[np.generic]) -> Array:
     try:
         return values.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise EstimateError(
-            f"ice does not hold numbers alone ({error}); give floats"
-        ) from error
+        for place, one in np.ndenumerate(values):
+            if values.ndim == 2 and not _is_number(one):
+                raise EstimateError(
+                    f"unit {place[0]}, contrast {place[1]}: the ICE is {quoted(one)}; "
+                    "leave the unit out"
+                ) from error
+        raise EstimateError(f"ice does not hold numbers alone ({error})") from error
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
 
 
 def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:
@@ -273,7 +285,7 @@ def check_count(n_draws: int, argument: str) -> None:
     if not is_draws(n_draws):
         raise EstimateError(
             f"``{argument}={quoted(n_draws)}`` is not a number of draws, 1 to "
-            f"{MOST_DRAWS:,}; for example ``{argument}=9``_999"
+            f"{MOST_DRAWS:,}; for example ``{argument}=9_999``"
         )
 
 

@@ -452,9 +452,13 @@ def _as_positions(effect: Array, noise: Noise, x: Array) -> Array:
             f"{effect.size} points: an exact smooth profile takes 4 to {MOST_POINTS}; "
             "use a coarser grid of positions"
         )
-    if not np.isfinite(points).all() or np.ptp(points) == 0:
+    if not np.isfinite(points).all():
+        k = int(np.argmin(np.isfinite(points)))
+        raise InferenceError(f"x[{k}] is {points[k]:g}; leave the contrast out")
+    if np.ptp(points) == 0:
         raise InferenceError(
-            "x must be finite and not all equal: a profile needs different positions"
+            f"x is {points[0]:g} in all {len(points)} contrasts: a profile needs "
+            "different positions"
         )
     return points
 

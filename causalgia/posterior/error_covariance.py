@@ -333,8 +333,8 @@ def noises_of(estimates: xr.Dataset, *, factors: int | None = None) -> list[Nois
     """
     if "model" in estimates["ace"].dims:
         raise InferenceError(
-            "the estimates have the dim 'model'; take one predictor, or estimate over "
-            "predictors first"
+            "the estimates have the dim 'model'; take one predictor, "
+            "estimates.isel(model=0), or estimate over predictors first"
         )
     se = as_usable_se(estimates)
     effect = estimates["ace"].transpose("task", "contrast").to_numpy()

@@ -468,7 +468,8 @@ def shared_mode(
                 peaked,
             )
     raise InferenceError(
-        "factor scores or covariates found no mode in 500 steps; take ``engine='nuts'``"
+        f"factor scores or covariates found no mode in {_ASCENT_STEPS} steps; use "
+        "``law='normal'`` or ``engine='nuts'``"
     )
 
 

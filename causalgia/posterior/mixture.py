@@ -351,12 +351,13 @@ def _alternate_maxima(
             if not mode.peaked:
                 raise InferenceError(
                     "the effects do not settle the center or a factor score: its "
-                    "posterior is not peaked; use ``engine='nuts'``"
+                    "posterior is not peaked; use ``law='normal'`` or "
+                    "``engine='nuts'``"
                 )
             return _Fit(components, weights, mode)
         reached, coefficients = height, mode.value
     raise InferenceError(
-        "weights and center did not converge in 1,000 iterations; use "
+        f"weights and center did not converge in {_EM_ROUNDS:,} iterations; use "
         "``law='normal'`` or ``engine='nuts'``"
     )
 

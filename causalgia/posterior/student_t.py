@@ -508,7 +508,8 @@ def hyper_posterior(model: StudentModel) -> HyperPosterior:
             ):
                 raise InferenceError(
                     "the effects do not settle a coefficient or factor score: its "
-                    "posterior is not peaked; use ``engine='nuts'``"
+                    "posterior is not peaked; use ``law='normal'`` or "
+                    "``engine='nuts'``"
                 )
         if density[:, [0, -1]].max() < density.max() - _EDGE_NATS:
             return HyperPosterior(model, refine_by_spline(u, y, density), both)

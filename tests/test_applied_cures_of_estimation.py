@@ -1,0 +1,957 @@
+"""Errors of `causalgia.estimation`: the cure that each names is taken from its text and
+applied to the same call, and the answer is the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from cures import arguments, cure_in, cured, evaluated, refusal
+from test_applied_cures import (
+    design,
+    effects,
+    equal,
+    estimates,
+    four_arms,
+    of_three,
+    outcomes,
+    parallel,
+    positive,
+    run,
+)
+
+import causalgia as cg
+from causalgia.estimation import (
+    from_effects,
+    from_incomplete,
+    helical_phase,
+    hypotheses,
+    mixed_model,
+    random_effects,
+    shape_change,
+    variance_components,
+)
+from causalgia.estimation._helical_phase import trend_basis, unitwise_wave
+from causalgia.estimation._heterogeneity import check_rank
+from causalgia.estimation.effect_intervals import ace_se_df
+from causalgia.estimation.given_effects import contrast_names, task_columns
+from causalgia.estimation.incomplete_estimates import contrasts_of_arms
+from causalgia.estimation.joint_tests import randomization_test, sign_flip_test
+from causalgia.estimation.lines import errors_in_both, errors_in_variables
+from causalgia.estimation.mixed_model import reml
+from causalgia.estimation.standard_errors import regress, wald_htz
+
+E = np.array([1.0, 0.2, -0.4, 2.0])
+SE = np.array([0.3, 0.2, 0.25, 0.4])
+NAMES = list("abcd")
+GIVEN = from_effects(E, se=SE, names=NAMES)
+KNOWN = from_effects(E, covariance=np.diag(SE**2), names=NAMES)
+CASES: list[Callable[[], Any]] = []
+
+
+def case(one: Callable[[], Any]) -> Callable[[], Any]:
+    CASES.append(one)
+    return one
+
+
+def number_in(text: str, pattern: str) -> int:
+    return int(cure_in(text, pattern).replace(",", ""))
+
+
+def plain(table: xr.Dataset) -> Any:
+    return table["ace"].to_numpy().ravel()
+
+
+# ---- effects from elsewhere
+
+
+class Fit(SimpleNamespace):
+    """Coefficients of a model, as statsmodels names them."""
+
+    def cov_params(self) -> pd.DataFrame:
+        return pd.DataFrame(np.diag(SE[:2] ** 2), NAMES[:2], NAMES[:2])
+
+
+FIT = Fit(params=pd.Series(E[:2], NAMES[:2]), bse=SE[:2], df_resid=9.0)
+
+
+@case
+def a_fitted_model_and_its_errors() -> Any:
+    found = cured(
+        from_effects,
+        {"estimates": FIT, "se": SE[:2]},
+        r"(se)= beside a fitted model, .* or the model alone",
+    )
+    return np.allclose(found["se"].squeeze(), SE[:2])
+
+
+@case
+def errors_beside_a_table() -> Any:
+    table = pd.DataFrame({"contrast": NAMES, "effect": E})
+    column = cure_in(
+        refusal(from_effects, table, se=SE), r"add a column '(\w+)', or give arrays"
+    )
+    return np.allclose(from_effects(table.assign(**{column: SE}))["se"].squeeze(), SE)
+
+
+@case
+def degrees_of_freedom_beside_a_table() -> Any:
+    table = pd.DataFrame({"contrast": NAMES, "effect": E, "se": SE})
+    column = cure_in(refusal(from_effects, table, df=7), r"add a column '(\w+)'")
+    return (from_effects(table.assign(**{column: 7.0}))["df"] == 7).all()
+
+
+@case
+def estimates_given_once_more() -> Any:
+    cure_in(refusal(from_effects, GIVEN), r"(give them to the verb itself)")
+    return "p_adjusted" in cg.adjust(GIVEN, method="holm")
+
+
+@case
+def a_correlation_of_tasks_beside_arrays() -> Any:
+    columns = cure_in(
+        refusal(from_effects, E, se=SE, task_correlation=np.eye(2)),
+        r"give a DataFrame with the columns (.*), or",
+    )
+    values = {"contrast": ["a", "a", "b", "b"], "task": ["x", "y"] * 2}
+    values |= {"effect": E, "se": SE}
+    names = columns.replace(" and ", ", ").split(", ")
+    table = pd.DataFrame({name: values[name] for name in names})
+    rho = np.array([[1.0, 0.4], [0.4, 1.0]])
+    found = from_effects(table, task_correlation=rho)["task_correlation"]
+    return np.allclose(found, rho)
+
+
+@case
+def effects_by_name() -> Any:
+    given = dict(zip(NAMES, E, strict=True))
+    make = cure_in(refusal(from_effects, given, se=SE), r"give a pandas (Series) of it")
+    found = from_effects(getattr(pd, make)(given), se=SE)
+    return list(found["contrast"].values) == NAMES
+
+
+@case
+def a_name_that_is_missing() -> Any:
+    names = ["a", None, "c"]
+    k = number_in(refusal(contrast_names, names, 3), r"name (\d+) is missing; give one")
+    names[k] = "b"
+    return list(contrast_names(names, 3)) == ["a", "b", "c"]
+
+
+@case
+def correlations_of_many_tasks() -> Any:
+    rows = np.broadcast_to(np.ones((1, 1, 1)), (2, 300, 1_400))
+    named = cure_in(
+        refusal(task_columns, rows, np.arange(300), np.arange(1_400)),
+        r"take (fewer tasks), effects.sel\(task=\[...\]\)",
+    )
+    assert named == "fewer tasks"
+    found = task_columns(rows[:, :, :3], np.arange(300), np.arange(3))
+    return found["task_correlation"].shape == (300, 3, 3)
+
+
+@case
+def a_negative_error() -> Any:
+    table = GIVEN.assign(se=GIVEN["se"].where(GIVEN["contrast"] != "b", -1.0))
+    name = cure_in(refusal(ace_se_df, table), r"contrast (\w+): .*; leave the contrast")
+    left = ace_se_df(table.sel(contrast=table["contrast"] != name))
+    return np.allclose(left[1].ravel(), SE[[0, 2, 3]])
+
+
+# ---- helical phase
+
+D = np.arange(20, 44)
+
+
+def waves(distances: Any = D, tasks: int = 1, **coords: Any) -> xr.Dataset:
+    draw, d = np.random.default_rng(0), np.asarray(distances)
+    ice = np.cos(2 * np.pi * (d - 3.0) / 10.5) + draw.normal(size=(12, len(d)))
+    return xr.Dataset(
+        {"ice": (("unit", "contrast", "task"), np.repeat(ice[..., None], tasks, 2))},
+        coords={
+            "contrast": [f"c{i}" for i in range(len(d))],
+            "distance": ("contrast", d),
+            "task": [f"t{i}" for i in range(tasks)],
+        }
+        | coords,
+    )
+
+
+@case
+def the_phase_of_a_parallel_trial() -> Any:
+    arms = {"none": cg.Untreated()} | {
+        f"at {i}": cg.Embed("AGATAAG", at=i) for i in range(0, 24, 2)
+    }
+
+    def at(trial: xr.Dataset) -> xr.Dataset:
+        found = cg.contrast(trial, control="none")
+        places = [int(str(name).split()[1]) for name in found["contrast"].values]
+        return found.assign_coords(distance=("contrast", places))
+
+    named = cure_in(
+        refusal(helical_phase, at(run(design(arms=arms, assignment="parallel")))),
+        r'run the design with (assignment="\w+")',
+    )
+    found = helical_phase(at(run(design(arms=arms, **arguments(named)))))
+    return (found["amplitude"] > 0).all()
+
+
+@case
+def an_unknown_trend() -> Any:
+    found = cured(
+        helical_phase,
+        {"effects": waves(), "trend": "septic"},
+        r"is not one of ('linear')",
+        fill={"'linear'": "trend='linear'"},
+    )
+    return found.attrs["trend"] == "linear"
+
+
+@case
+def a_trend_of_few_distances() -> Any:
+    found = cured(
+        helical_phase,
+        {"effects": waves(D[:7]), "trend": "natural_spline_4"},
+        r"use (trend='\w+'), or add distances",
+    )
+    return found.attrs["trend"] == "cubic"
+
+
+@case
+def a_trend_of_fewer_distances() -> Any:
+    found = cured(
+        helical_phase, {"effects": waves(D[:6])}, r"use (trend='\w+'), or add distances"
+    )
+    return found.attrs["trend"] == "quadratic"
+
+
+@case
+def a_trend_of_close_distances() -> Any:
+    found = cured(
+        trend_basis,
+        {"x": np.linspace(20, 20.01, 12), "trend": "decay"},
+        r"too short .*; use (trend='\w+'), or add distances",
+    )
+    return found.shape == (12, 4)
+
+
+@case
+def a_wave_that_is_part_of_the_trend() -> Any:
+    at = np.arange(0, 120, 5.25)
+    said = refusal(helical_phase, waves(at), periods=[9.7])
+    assert cure_in(said, r"no multiples of half the period, or (another period)")
+    return np.isfinite(helical_phase(waves(at), period=9.7, periods=[9.7])["p"]).all()
+
+
+@case
+def a_task_without_a_wave() -> Any:
+    both = waves(tasks=2)
+    both["ice"][..., 1] = 0.0
+    task = cure_in(refusal(helical_phase, both), r"^task '(\w+)': .*; leave it out$")
+    left = both.sel(task=both["task"] != task)
+    return helical_phase(left)["phase_bp"].equals(helical_phase(waves())["phase_bp"])
+
+
+# ---- covariates and hypotheses
+
+
+@case
+def a_covariate_that_follows_from_others() -> Any:
+    x = np.random.default_rng(0).normal(size=(9, 2))
+    x, names = np.column_stack([x, x[:, 0] - x[:, 1]]), ("gc", "cpg", "sum")
+    named = cure_in(
+        refusal(check_rank, x, names, "the units"), r"'(\w+)' is collinear .*leave one"
+    )
+    left = [j for j, name in enumerate(names) if name != named]
+    check_rank(x[:, left], tuple(names[j] for j in left), "the units")
+    return named == "sum"
+
+
+@case
+def many_hypotheses_of_estimates() -> Any:
+    table = from_effects(np.arange(40.0), covariance=np.eye(40))
+    found = cured(
+        hypotheses,
+        {"estimates": table, "hypothesis": "pairwise"},
+        r"test fewer \(('reference')\)",
+        fill={"'reference'": "hypothesis='reference'"},
+    )
+    return found.sizes["contrast"] == 39
+
+
+@case
+def no_hypothesis() -> Any:
+    text = cure_in(refusal(hypotheses, KNOWN, None), r"for example '(.*)'$")
+    return np.allclose(plain(hypotheses(KNOWN, text)), E[1] - E[0])
+
+
+@case
+def no_hypothesis_of_names_with_spaces() -> Any:
+    table = KNOWN.drop_vars("covariance").assign_coords(
+        contrast=["motif one", "motif two", "c", "d"]
+    )
+    table = from_effects(
+        E, covariance=np.diag(SE**2), names=[str(n) for n in table["contrast"].values]
+    )
+    text = cure_in(refusal(hypotheses, table, {}), r"for example '(.*)'$")
+    return np.allclose(plain(hypotheses(table, text)), E[1] - E[0])
+
+
+@case
+def a_hypothesis_that_is_a_number_of_another_kind() -> Any:
+    text = cure_in(refusal(hypotheses, KNOWN, object()), r"for example '(.*)'$")
+    return np.allclose(plain(hypotheses(KNOWN, text)), E[1] - E[0])
+
+
+@case
+def a_matrix_of_another_width() -> Any:
+    n = number_in(
+        refusal(hypotheses, KNOWN, np.eye(3)), r"give \(hypotheses, (\d+) contrasts\)"
+    )
+    return np.allclose(plain(hypotheses(KNOWN, np.eye(n)[:1])), E[0])
+
+
+@case
+def two_equal_rows() -> Any:
+    H = np.array([[1.0, -1, 0, 0], [0, 0, 1, -1], [1, -1, 0, 0]])
+    j = number_in(refusal(hypotheses, KNOWN, H), r"leave row (\d+) out")
+    return np.allclose(plain(hypotheses(KNOWN, np.delete(H, j, 0))), [0.8, -2.4])
+
+
+@case
+def contrasts_that_determine_each_other() -> Any:
+    weights = {"a": {"GATA": 1, "none": -1}, "b": {"placebo": 1, "none": -1}}
+    weights |= {"c": {"GATA": 1, "placebo": -1}}
+    table = cg.estimate(cg.contrast(outcomes(), contrasts=weights))
+    texts = ["a = 0", "a - b - c = 0"]
+    named = cure_in(
+        refusal(hypotheses, table, texts), r"hypothesis '(.*?)': .*; leave it out, or"
+    )
+    found = hypotheses(table, [x for x in texts if x != named])
+    return np.allclose(plain(found), plain(table.sel(contrast=["a"])))
+
+
+@case
+def an_interval_of_effects() -> Any:
+    given = {"estimates": effects(), "hypothesis": "GATA - placebo = 0", "ci_prob": 0.9}
+    verb = cure_in(refusal(hypotheses, **given), r"give it to (cg.\w+) instead")
+    found = eval(verb, {"cg": cg})(
+        hypotheses(effects(), given["hypothesis"]), ci_prob=given["ci_prob"]
+    )
+    return found.attrs["ci_prob"] == 0.9
+
+
+@case
+def texts_and_weights() -> Any:
+    mixed = ["a - b = 0", [1.0, 0, 0, 0]]
+    cure_in(refusal(hypotheses, KNOWN, mixed), r"(give texts alone), or a matrix")
+    found = hypotheses(KNOWN, [one for one in mixed if isinstance(one, str)])
+    return np.allclose(plain(found), 0.8)
+
+
+@case
+def a_hypothesis_given_twice() -> Any:
+    texts = ["a - b = 0", "c = 0", "a - b = 0"]
+    named = cure_in(refusal(hypotheses, KNOWN, texts), r"'(.*)' is given twice.*leave")
+    once = [x for k, x in enumerate(texts) if x != named or texts.index(x) == k]
+    return np.allclose(plain(hypotheses(KNOWN, once)), [0.8, -0.4])
+
+
+# ---- random effects of contrasts
+
+
+@case
+def an_unknown_method() -> Any:
+    named = cure_in(
+        refusal(random_effects, E, SE**2, method="dl"), r"is not one of '\w+', ('\w+')"
+    )
+    found = random_effects(E, SE**2, method=eval(named))
+    return found.tau2 == random_effects(E, SE**2, method="ML").tau2
+
+
+@case
+def effects_of_two_dims() -> Any:
+    cure_in(refusal(random_effects, E[:, None], SE**2), r"(give one number for each)")
+    return np.allclose(
+        random_effects(E[:, None].ravel(), SE**2).beta, random_effects(E, SE**2).beta
+    )
+
+
+@case
+def covariates_of_fewer_effects() -> Any:
+    x = np.arange(3.0)
+    n = number_in(
+        refusal(random_effects, E, SE**2, covariates=x),
+        r"there are (\d+) effects; give one row",
+    )
+    return len(random_effects(E, SE**2, covariates=np.arange(float(n))).beta) == 2
+
+
+@case
+def covariates_that_are_sums() -> Any:
+    y, x = np.r_[E, E + 0.1], np.random.default_rng(0).normal(size=(8, 2))
+    given = np.column_stack([x, x.sum(axis=1)])
+    j = number_in(
+        refusal(random_effects, y, np.ones(8), covariates=given),
+        r"beginning with column (\d+); leave it out",
+    )
+    found = random_effects(y, np.ones(8), covariates=np.delete(given, j, 1))
+    return np.allclose(found.beta, random_effects(y, np.ones(8), covariates=x).beta)
+
+
+@case
+def a_variance_and_a_covariance() -> Any:
+    given = {"effect": E, "variance": SE**2, "covariance": np.diag(SE**2)}
+    named = cure_in(refusal(random_effects, **given), r"give either (\w+)=")
+    left = {k: v for k, v in given.items() if k in ("effect", named)}
+    return np.allclose(random_effects(**left).beta, random_effects(E, SE**2).beta)
+
+
+@case
+def a_covariance_of_another_shape() -> Any:
+    text = refusal(random_effects, E, covariance=np.eye(3))
+    shape = eval(cure_in(text, r"give (\(\d+, \d+\))"))
+    return random_effects(E, covariance=np.eye(*shape)).beta.shape == (1,)
+
+
+@case
+def a_covariance_that_is_not_symmetric() -> Any:
+    V = np.diag(SE**2)
+    V[0, 1] = 0.02
+    found = evaluated(
+        random_effects,
+        {"effect": E, "covariance": V},
+        r"give (\(covariance \+ covariance.T\) / 2)",
+    )
+    return np.isfinite(random_effects(E, covariance=found).beta).all()
+
+
+@case
+def a_matrix_that_is_no_covariance() -> Any:
+    V = np.diag(SE**2)
+    V[0, 1] = V[1, 0] = 0.09
+    named = cure_in(refusal(random_effects, E, covariance=V), r"give (\w+)= alone")
+    found = random_effects(E, **{named: np.diag(V)})
+    return np.allclose(found.beta, random_effects(E, SE**2).beta)
+
+
+@case
+def a_singular_covariance() -> Any:
+    V = np.full((4, 4), 0.04)
+    named = cure_in(
+        refusal(random_effects, E, covariance=V), r"leave it out, or give (\w+)= alone"
+    )
+    return np.isfinite(random_effects(E, **{named: np.diag(V)}).beta).all()
+
+
+# ---- shapes and components
+
+
+@cache
+def tracks(**given: Any) -> xr.Dataset:
+    arms = {
+        "control": cg.Placebo("AGATAAG", at=90),
+        "site": cg.Embed("AGATAAG", at=90),
+    }
+    plan = cg.Design(
+        null=cg.Uniform(length=200), arms=arms, n_units=12, contrasts="control"
+    )
+    return run(plan, cg.zoo.footprint(), **given)
+
+
+@case
+def an_unknown_divergence() -> Any:
+    named = cure_in(
+        refusal(shape_change, tracks(), control="control", divergence="kl"),
+        r"is not one of ('\w+')",
+    )
+    found = shape_change(tracks(), control="control", divergence=eval(named))
+    return (found["ace"] > 0).all()
+
+
+@case
+def shapes_of_effects() -> Any:
+    named = cure_in(
+        refusal(shape_change, tracks(keep="effects"), control="control"),
+        r"run the trial with (keep='\w+')",
+    )
+    found = shape_change(tracks(**arguments(named)), control="control")
+    return equal(found, shape_change(tracks(), control="control"))
+
+
+@case
+def shapes_of_an_unknown_control() -> Any:
+    found = cured(
+        shape_change,
+        {"outcomes": tracks(), "control": "none"},
+        r"the arms are ('control')",
+        fill={"'control'": "control='control'"},
+    )
+    return list(found["contrast"].values) == ["site"]
+
+
+@case
+def shapes_between_one_number() -> Any:
+    found = cured(
+        shape_change,
+        {"outcomes": tracks(), "control": "control", "between": 50},
+        r"such as (\(-50, 50\))",
+        fill={"(-50, 50)": "between=(-50, 50)"},
+    )
+    return (found["ace"] >= 0).all()
+
+
+@case
+def components_of_an_unknown_instance() -> Any:
+    table = cg.contrast(four_arms(), control="0")
+    made = evaluated(
+        variance_components,
+        {"outcomes_or_effects": table, "instance": "motif"},
+        r"give one: (effects.assign_coords\(motif=.*\))$",
+        fill={"...": "'x', 'x', 'x'"},
+        effects=table,
+    )
+    assert list(made["motif"].values) == ["x"] * 3
+    return np.isfinite(variance_components(made, instance="motif")["variance"]).all()
+
+
+@case
+def instances_of_outcomes() -> Any:
+    table = outcomes().assign_coords(motif=("arm", ["none", "G", "G"]))
+    named = cure_in(
+        refusal(variance_components, table, instance="motif"), r"give (control=) too"
+    )
+    found = variance_components(
+        table, instance="motif", **arguments(f"{named}'none'")
+    )
+    return np.isfinite(found["variance"]).all()
+
+
+# ---- estimates over predictors
+
+
+@case
+def a_predictive_interval_of_a_ratio() -> Any:
+    trial = abs(of_three()) + 1
+    given = {"effects": cg.contrast(trial, control="none", scale="ratio")}
+    said = refusal(cg.estimate, **given, target="next predictor")
+    scale = arguments(cure_in(said, r"use (scale='\w+'), whose limits"))
+    found = cg.estimate(
+        cg.contrast(trial, control="none", **scale), target="next predictor"
+    )
+    return (found["lower"] < found["upper"]).all()
+
+
+@case
+def moderation_of_two_predictors() -> Any:
+    two = cg.contrast(of_three().isel(model=[0, 1]), control="none")
+    given = {"effects": two, "target": "population x predictors", "moderate": True}
+    found = cured(cg.estimate, given, r"(moderate)=True takes .*; leave it out")
+    return np.isfinite(found["se"]).all()
+
+
+@case
+def one_network_under_two_names() -> Any:
+    twice = xr.concat(
+        [of_three(), of_three().isel(model=[0]).assign_coords(model=["copy"])], "model"
+    )
+    table = cg.contrast(twice, control="none")
+    named = cure_in(
+        refusal(cg.estimate, table, target="population x predictors"),
+        r"models '[^']*' and '([^']*)' gave .*; leave one of them out",
+    )
+    left = table.sel(model=table["model"] != named)
+    return equal(
+        cg.estimate(left, target="population x predictors"),
+        cg.estimate(
+            cg.contrast(of_three(), control="none"), target="population x predictors"
+        ),
+    )
+
+
+# ---- tables with missing cells
+
+CELLS = pd.DataFrame(
+    [(u, arm, m) for u in range(8) for arm in ("c", "A") for m in (0, 1, 2)],
+    columns=["unit", "arm", "model"],
+).assign(y=lambda x: np.random.default_rng(0).normal(size=len(x)))
+ROLES = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "c", "model": "model"}
+
+
+@case
+def predictors_and_placebos() -> Any:
+    named = cure_in(
+        refusal(from_incomplete, CELLS, **ROLES, placebos=["A"]), r"give one of (\w+)="
+    )
+    assert named == "model"
+    return np.isfinite(from_incomplete(CELLS, **ROLES)["se"]).all()
+
+
+@case
+def an_arm_of_too_many_digits() -> Any:
+    given = ROLES | {"control": 10**5_000}
+    kind = cure_in(refusal(from_incomplete, CELLS, **given), r"give (text) or a number")
+    assert kind == "text"
+    return np.isfinite(from_incomplete(CELLS, **given | {"control": "c"})["se"]).all()
+
+
+@case
+def a_cell_without_a_value() -> Any:
+    table = CELLS.assign(y=CELLS["y"].where(CELLS.index != 5))
+    row = number_in(refusal(from_incomplete, table, **ROLES), r"row (\d+): .*drop the")
+    found = from_incomplete(table.drop(index=row), **ROLES)
+    return equal(found, from_incomplete(CELLS.drop(index=5), **ROLES))
+
+
+@case
+def a_cell_with_words() -> Any:
+    table = CELLS.astype({"y": object})
+    table.loc[7, "y"] = "n.d."
+    row = number_in(
+        refusal(from_incomplete, table, **ROLES), r"row (\d+) has 'n.d.'; .*leave the"
+    )
+    found = from_incomplete(table.drop(index=row), **ROLES)
+    return equal(found, from_incomplete(CELLS.drop(index=7), **ROLES))
+
+
+@case
+def a_column_of_words() -> Any:
+    table = CELLS.assign(label="high")
+    found = cured(
+        from_incomplete,
+        ROLES | {"frame": table, "outcome": "label"},
+        r"name a column of numbers: .*('y')",
+        fill={"'y'": "outcome='y'"},
+    )
+    return equal(found, from_incomplete(CELLS, **ROLES))
+
+
+GAPS = pd.DataFrame(
+    {"unit": np.repeat(np.arange(12), 2), "arm": ["wt", "A"] * 12}
+).assign(y=lambda x: np.random.default_rng(1).normal(size=len(x)))
+
+
+def with_gaps(table: pd.DataFrame = GAPS, rows: Any = (3,), **given: Any) -> xr.Dataset:
+    table = table.assign(y=table["y"].where(~table.index.isin(rows)))
+    return cg.from_frame(table, outcome="y", arm="arm", unit="unit", **given)
+
+
+def of_gaps(**given: Any) -> xr.Dataset:
+    return cg.contrast(with_gaps(**given), control="wt")
+
+
+@case
+def units_with_one_arm_each() -> Any:
+    one_each = [0 if u % 2 else 1 for u in range(12)]
+    rows = [2 * u + k for u, k in enumerate(one_each)]
+    said = refusal(cg.estimate, of_gaps(rows=rows))
+    cure_in(said, r"or give each unit (one row and one arm) \(a parallel trial\)")
+    table = cg.from_frame(GAPS.drop(index=rows), outcome="y", arm="arm", unit="unit")
+    return np.isfinite(cg.estimate(cg.contrast(table, control="wt"))["se"]).all()
+
+
+@case
+def clusters_weighed_where_cells_are_missing() -> Any:
+    found = cured(
+        cg.estimate,
+        {"effects": of_gaps(), "weights": "clusters"},
+        r"leave (weights)= out",
+    )
+    return equal(found, cg.estimate(of_gaps()))
+
+
+@case
+def blocks_where_cells_are_missing() -> Any:
+    found = cured(
+        cg.estimate, {"effects": of_gaps(), "block": "batch"}, r"leave (block)= out"
+    )
+    return equal(found, cg.estimate(of_gaps()))
+
+
+@case
+def covariates_where_cells_are_missing() -> Any:
+    found = cured(
+        cg.estimate,
+        {"effects": of_gaps(), "covariates": ["gc"]},
+        r"leave (covariates)= out",
+    )
+    return equal(found, cg.estimate(of_gaps()))
+
+
+@case
+def an_arm_that_no_unit_has() -> Any:
+    three = pd.DataFrame(
+        {"unit": np.repeat(np.arange(10), 3), "arm": ["wt", "A", "B"] * 10}
+    ).assign(y=lambda x: np.random.default_rng(1).normal(size=len(x)))
+    gone = with_gaps(three, rows=[0, 4, 10]).isel(unit=slice(1, None))
+    gone["outcome"].loc[{"arm": "B"}] = np.nan
+    arm = cure_in(
+        refusal(cg.estimate, cg.contrast(gone, control="wt")),
+        r"arm '(\w+)' has no outcome .*; leave that arm",
+    )
+    left = gone.sel(arm=gone["arm"] != arm)
+    return np.isfinite(cg.estimate(cg.contrast(left, control="wt"))["se"]).all()
+
+
+@case
+def units_that_differ_by_far_more_than_their_outcomes() -> Any:
+    table = GAPS.assign(
+        y=GAPS["y"] + 1e7 * GAPS["unit"], family=(GAPS["unit"] % 4).astype(str)
+    )
+    found = of_gaps(table=table, parent="family")
+    cluster = cure_in(
+        refusal(cg.estimate, found), r"or use (cluster='none')"
+    )
+    return np.isfinite(cg.estimate(found, **arguments(cluster))["se"]).all()
+
+
+# ---- tests by randomization, and lines
+
+Y = np.array([1.0, 2.0, 3.0, 9.0, 4.0, 6.5])
+TREATED = np.array([False, False, True, True, False, True])
+
+
+@case
+def treatments_of_fewer_units() -> Any:
+    n = number_in(
+        refusal(randomization_test, Y, TREATED[:4]), r"there are (\d+) outcomes; give"
+    )
+    return 0 < randomization_test(Y, TREATED[:n]).p <= 1
+
+
+@case
+def treatments_by_name() -> Any:
+    arm = np.where(TREATED, "GATA", "none")
+    named = cure_in(
+        refusal(randomization_test, Y, arm), r"say (treated=arm == 'name')",
+        {"'name'": "'GATA'"},
+    )
+    found = randomization_test(Y, **arguments(named, arm=arm))
+    return found.p == randomization_test(Y, TREATED).p
+
+
+@case
+def outcomes_that_are_missing() -> Any:
+    y = np.r_[Y, np.nan]
+    cure_in(
+        refusal(randomization_test, y, np.r_[TREATED, True]),
+        r"(leave units without outcome out)",
+    )
+    has = np.isfinite(y)
+    found = randomization_test(y[has], np.r_[TREATED, True][has])
+    return found.p == randomization_test(Y, TREATED).p
+
+
+@case
+def flips_that_are_too_many() -> Any:
+    ice = effects().sel(contrast="GATA", task="K562")["ice"].to_numpy()
+    named = cure_in(
+        refusal(sign_flip_test, ice), r"or draw flips: (cg.adjust\(.*\))$",
+        {"rng=": "rng=0"},
+    )
+    found = eval(named, {"cg": cg, "effects": effects()})
+    return ((found["p_adjusted"] > 0) & (found["p_adjusted"] <= 1)).all()
+
+
+@case
+def points_without_a_place() -> Any:
+    x, y = np.array([0.0, 1.0, np.nan, 3.0, 4.0]), np.array([0.1, 0.9, 2.2, 2.8, 4.2])
+    cure_in(
+        refusal(errors_in_variables, x, y, y_covariance=np.full(5, 0.01)),
+        r"(leave out points that have none)",
+    )
+    has = np.isfinite(x)
+    found = errors_in_variables(x[has], y[has], y_covariance=np.full(4, 0.01))
+    return np.isclose(found.slope, 1, atol=0.1)
+
+
+@case
+def variances_of_fewer_points() -> Any:
+    x = np.arange(4.0)
+    n = number_in(
+        refusal(errors_in_variables, x, x, y_covariance=np.ones(3)), r"or (\d+) varianc"
+    )
+    return np.isclose(errors_in_variables(x, x, y_covariance=np.ones(n)).slope, 1)
+
+
+@case
+def a_point_without_an_error() -> Any:
+    at, v = np.arange(5.0), np.array([1.0, 1.0, 0.0, 1.0, 1.0])
+    one = np.ones(5)
+    k = number_in(
+        refusal(errors_in_both, at, at, one, v), r"\(point (\d+)\).* leave the point out"
+    )
+    at, one, v = (np.delete(values, k) for values in (at, one, v))
+    return np.isclose(errors_in_both(at, at, one, v).slope, 1)
+
+
+# ---- mixed models
+
+UNIT = np.repeat(np.arange(6), 4)
+ARM = np.tile([0, 0, 1, 1], 6)
+X = np.column_stack([np.ones(24), ARM])
+RESPONSE = np.random.default_rng(0).normal(size=24) + UNIT % 3
+
+
+def fitted(**given: Any) -> Any:
+    return reml(**{"y": RESPONSE, "X": X, "groups": {"unit": UNIT}} | given)
+
+
+@case
+def combinations_of_more_coefficients() -> Any:
+    said = refusal(fitted, combinations=np.eye(3))
+    p = number_in(said, r"give finite weights \(K, (\d+)\)")
+    return np.allclose(fitted(combinations=np.eye(p)).beta, fitted().beta)
+
+
+@case
+def kenward_and_roger_of_many_effects() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mixed_model, "MOST_EXACT", 5)
+        found = cured(fitted, {"ddf": "kenward_roger"}, r"use (ddf='\w+')")
+    return found.method == "satterthwaite"
+
+
+@case
+def groupings_that_cannot_be_separated() -> Any:
+    fixed = np.eye(6)[UNIT]
+    groups = {"unit": UNIT, "day": ARM + 2 * (UNIT % 3)}
+    text = refusal(fitted, X=fixed, groups=groups)
+    named = cure_in(text, r"the groupings '(\w+)', .*; leave one out")
+    left = {k: v for k, v in groups.items() if k != named}
+    return fitted(X=fixed, groups=left).names == ("day", "residual")
+
+
+@case
+def a_response_of_fewer_rows() -> Any:
+    n = number_in(refusal(fitted, y=RESPONSE[:9]), r"X has (\d+) rows; give one value")
+    return np.allclose(fitted(y=RESPONSE[:n]).beta, fitted().beta)
+
+
+@case
+def a_design_of_one_dim() -> Any:
+    said = refusal(fitted, X=np.ones(24))
+    assert cure_in(said, r"give finite numbers of shape (\(N, p\))") == "(N, p)"
+    return np.isclose(fitted(X=np.ones(24)[:, None]).beta[0], RESPONSE.mean())
+
+
+@case
+def no_groupings() -> Any:
+    named = cure_in(refusal(fitted, groups={}), r"for example (\{.*\})")
+    return fitted(groups=eval(named, {"codes": UNIT})).names == ("unit", "residual")
+
+
+@case
+def groupings_of_floats() -> Any:
+    n = number_in(
+        refusal(fitted, groups={"unit": UNIT / 2}), r"give (\d+) integers"
+    )
+    return len(UNIT) == n and np.isfinite(fitted(groups={"unit": UNIT}).se).all()
+
+
+@case
+def levels_that_do_not_begin_at_0() -> Any:
+    made = cure_in(refusal(fitted, groups={"unit": UNIT + 1}), r"use (pandas.factorize)")
+    codes = eval(made, {"pandas": pd})(UNIT + 1)[0]
+    return np.allclose(fitted(groups={"unit": codes}).beta, fitted().beta)
+
+
+@case
+def a_grouping_of_one_level() -> Any:
+    groups = {"unit": UNIT, "lab": np.zeros(24, int)}
+    named = cure_in(refusal(fitted, groups=groups), r"'(\w+)' has one level.*leave it")
+    groups.pop(named)
+    return np.allclose(fitted(groups=groups).beta, fitted().beta)
+
+
+@case
+def a_grouping_that_is_the_residual() -> Any:
+    groups = {"unit": UNIT, "row": np.arange(24)}
+    named = cure_in(refusal(fitted, groups=groups), r"'(\w+)' has one row.*leave it out")
+    groups.pop(named)
+    return np.allclose(fitted(groups=groups).beta, fitted().beta)
+
+
+@case
+def two_equal_groupings() -> Any:
+    groups = {"unit": UNIT, "again": 5 - UNIT}
+    named = cure_in(
+        refusal(fitted, groups=groups), r"and '(\w+)' are the same; leave one of them"
+    )
+    groups.pop(named)
+    return np.allclose(fitted(groups=groups).beta, fitted().beta)
+
+
+# ---- ratios and regressions
+
+
+@case
+def covariates_of_a_ratio() -> Any:
+    trial = parallel() ** 2 + 1
+    trial = trial.assign_attrs(parallel().attrs)
+    table = cg.contrast(trial, control="none", scale="ratio")
+    found = cured(
+        cg.estimate,
+        {"effects": table, "covariates": ["gc"]},
+        r"leave (covariates)= out, or use scale='identity'",
+    )
+    return equal(found, cg.estimate(table))
+
+
+@case
+def covariates_of_a_ratio_on_another_scale() -> Any:
+    trial = parallel() ** 2 + 1
+    trial = trial.assign_attrs(parallel().attrs)
+    said = refusal(
+        cg.estimate,
+        cg.contrast(trial, control="none", scale="ratio"),
+        covariates=["gc"],
+    )
+    scale = arguments(cure_in(said, r"or use (scale='\w+')"))
+    found = cg.estimate(
+        cg.contrast(trial, control="none", **scale), covariates=["gc"]
+    )
+    return np.isfinite(found["se"]).all()
+
+
+@case
+def a_design_without_an_intercept() -> Any:
+    c = np.array([0.0, 1.0])
+    cure_in(refusal(regress, X[:, ::-1], RESPONSE[:, None], c[::-1]), r"(put the inter)")
+    found = regress(X, RESPONSE[:, None], c).estimate
+    return np.isclose(
+        found, RESPONSE[ARM == 1].mean() - RESPONSE[ARM == 0].mean()
+    ).all()
+
+
+@case
+def a_design_with_a_column_that_others_determine() -> Any:
+    c, wide = np.array([0.0, 1.0]), np.column_stack([X, 1 - X[:, 1]])
+    said = refusal(regress, wide, RESPONSE[:, None], np.r_[c, 0.0])
+    j = number_in(said, r"drop column (\d+), which those before it determine")
+    found = regress(np.delete(wide, j, 1), RESPONSE[:, None], c).estimate
+    return np.allclose(found, regress(X, RESPONSE[:, None], c).estimate)
+
+
+@case
+def a_joint_test_of_contrasts_that_others_determine() -> Any:
+    L = np.array([[1.0, 0], [0, 1], [1, -1]])
+    ace, V = L @ [1.0, 0.5], L @ np.diag([0.04, 0.09]) @ L.T
+    k = number_in(
+        refusal(wald_htz, ace, V, 30.0),
+        r"drop contrast (\d+), which those before it determine",
+    )
+    found = wald_htz(np.delete(ace, k), np.delete(np.delete(V, k, 0), k, 1), 30.0)
+    return found.F == wald_htz(ace[:2], V[:2, :2], 30.0).F
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
+    assert case()
