@@ -65,14 +65,16 @@ class Genome:
             )
         self.path = path
         self._close = ExitStack()
-        self._data: bytes | _File = (
-            read_text(path)
-            if is_gzip(path) or _has_other_line_ends(path)
-            else self._on_disk()
-        )
+        with self._close:  # of a file that is refused
+            self._data: bytes | _File = (
+                read_text(path)
+                if is_gzip(path) or _has_other_line_ends(path)
+                else self._on_disk()
+            )
+            index = self._index()
+            self._close = self._close.pop_all()
         self._records = {
             name: _Record(self._data, body, stop, name, index)
-            for index in (self._index(),)
             for name, (body, stop) in index.places.items()
         }
 
