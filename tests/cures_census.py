@@ -2,6 +2,7 @@
 
     python tests/cures_census.py                     # the suite, a file at a time
     python tests/cures_census.py --files tests/test_estimate.py
+    python tests/cures_census.py --rotating          # and the tests that take turns
     python tests/cures_census.py --harness           # and wrong values, from examples
     python tests/cures_census.py --count mpra --left # no run: what the records say
 
@@ -119,14 +120,15 @@ CURE = re.compile(
     r"(?:[;:,] |\bor |^)(?:\w+ly )?(?:give|use|write|drop|leave|name|set|choose|take|pass|"
     r"run|make|save|add|check|draw|select|rename|wrap|load|put|keep|order|correct|"
     r"remove|try|plan|ask|read|move|open|say|start|repeat|order|convert|reduce|"
-    r"address|compare|split|state)\b"
+    r"address|compare|split|state)\b(?! <)"
     r"|did you mean|one of |for example|must be|at least|at most|it takes|is now\b"
 )
 BY_OTHERS = {
     "install something": re.compile(r"\binstall|pip |extra"),
     "a file that another program writes anew": re.compile(
         r"save (?:it|the|as)|export|download|git lfs|samtools|bcftools|convert|bgzip|"
-        r"sequence (?:them|it) again|UTF-8|make it anew|write it anew|unzip|gunzip"
+        r"sequence (?:them|it) again|UTF-8|(?:make|write) (?:it|the file) (?:anew|again)|"
+        r"unzip|gunzip"
     ),
     "a place on disk, or a machine": re.compile(
         r"permission|disk|memory|another (?:place|folder|machine)|workers?\b|client|GPU"
@@ -181,6 +183,7 @@ def raises() -> tuple[tuple[str, int, int, str, str], ...]:
             ]
             fields = {one.arg for one in node.exc.keywords}
             cure = " cure; give" if fields & {"cure", "example", "then"} else ""
+            cure += " install" * ("install_command(" in ast.unparse(node.exc))
             last = node.end_lineno or node.lineno
             source = f"{file}: {ast.unparse(node)}"
             found.append((file, node.lineno, last, " ".join(texts) + cure, source))
@@ -602,6 +605,7 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--files", nargs="*", type=Path)
     reader.add_argument("--harness", action="store_true")
+    reader.add_argument("--rotating", action="store_true")
     reader.add_argument("--count", nargs="*", metavar="ROOM")
     reader.add_argument("--left", action="store_true")
     records = Path(tempfile.gettempdir()) / "causalgia_cures.json"
@@ -617,9 +621,9 @@ def main() -> None:
         ACCEPTED_CALLS.clear()
         options = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header")
         # cases by hand take turns in the suite, and are all counted here
-        by_hand = file.name.startswith("test_applied_cures")
-        marks = "not long and not browser" + ("" if by_hand else " and not rotating")
-        os.environ["ROTATING"] = "all" if by_hand else ""
+        all_turns = given.rotating or file.name.startswith("test_applied_cures")
+        marks = "not long and not browser" + ("" if all_turns else " and not rotating")
+        os.environ["ROTATING"] = "all" if all_turns else ""
         pytest.main([str(file), "-m", marks, *options])
         census.try_again(ROOT)
         census.save()

@@ -851,6 +851,5 @@ def _rule_of_text(text: str | None) -> Precision | Decided | None:
         MemoryError,
     ) as error:
         raise ProtocolError(
-            f"until = {quoted(text)} is not a stopping rule that can be written down; "
-            "give ``cg.Precision`` or ``cg.Decided`` with numbers and text"
+            f"until = {quoted(text)} is not a stopping rule that can be written down"
         ) from error

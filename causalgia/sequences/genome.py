@@ -69,20 +69,22 @@ class Genome:
         self._close = ExitStack()
         self._data: bytes | _File
         self._records: Mapping[str, _Record | TwoBitRecord]
-        if is_two_bit(path):
-            self._data = packed = self._opened()
-            self._records = two_bit_records(path, packed)
-            return
-        self._data = (
-            read_text(path)
-            if is_gzip(path) or _has_other_line_ends(path)
-            else self._on_disk()
-        )
-        self._records = {
-            name: _Record(self._data, body, stop, name, index)
-            for index in (self._index(),)
-            for name, (body, stop) in index.places.items()
-        }
+        with self._close:  # of a file that is refused
+            if is_two_bit(path):
+                self._data = packed = self._opened()
+                self._records = two_bit_records(path, packed)
+            else:
+                self._data = (
+                    read_text(path)
+                    if is_gzip(path) or _has_other_line_ends(path)
+                    else self._on_disk()
+                )
+                index = self._index()
+                self._records = {
+                    name: _Record(self._data, body, stop, name, index)
+                    for name, (body, stop) in index.places.items()
+                }
+            self._close = self._close.pop_all()
 
     def _index(self) -> _Index:
         """Return where records are: as scanned before, as the .fai beside the file says,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -210,7 +211,7 @@ _SAID = {
 
 def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
     """Return what a file is, by its first bytes; text that is not FASTA is BED if there
-    is a genome to it.
+    is a genome to it, and arrays that were not saved as such if it is called so.
     """
     with open_regular_file(path, SequenceError) as file:
         head = file.read(8)
@@ -228,6 +229,8 @@ def _kind_of_file(path: FilePath, *, with_genome: bool) -> str:
             "the array (h5py.File(path)[name][:]) and give its tokens"
         )
     text = text_head(path).lstrip()
+    if Path(path).suffix in (".npy", ".npz") and not text.startswith(b">"):
+        return "arrays"
     if text.startswith(b"##fileformat=VCF"):
         raise SequenceError(
             f"{path}: is VCF; ``cg.sequences.read_variants`` reads variants, and "

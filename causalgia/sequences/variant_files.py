@@ -207,9 +207,16 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         x.name in (str(x.position + 2), str(x.position + 1 + len(x.reference)))
         for _, x in found
     ):
+        columns = _COLUMNS_OF_SCHEMA["bed"]
+        written = all(
+            line.count("\t") + 1 == len(columns)
+            for _, line in numbered_lines(text)
+            if not line.startswith("#")
+        )
+        anew = "" if written else f"write {_column_names('bed')}, and "
         raise SequenceError(
             f"{path}: ID is the end of each variant, as in a BED file, which counts "
-            "from 0; give ``schema='bed'`` (``cg.sequences.read_variants``)"
+            f"from 0; {anew}give ``schema='bed'`` (``cg.sequences.read_variants``)"
         )
     return _each_once(found, skipped, reasons, path)
 

@@ -163,7 +163,9 @@ class Rule:
             if getattr(self, f.name) != f.default
         }
         arguments = ", ".join(
-            f"{names.get(name, name)}={value!r}" for name, value in given.items()
+            f"{names.get(name, name)}={plain!r}"
+            for name, value in given.items()
+            for plain in (value.item() if isinstance(value, np.generic) else value,)
         )
         return f"{type(self).__name__}({arguments})"
 
