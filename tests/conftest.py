@@ -41,8 +41,21 @@ def pytest_collection_modifyitems(
 
 
 def pytest_collection_finish() -> None:
-    """Take what was collected out of garbage collection: thousands of tests and all
-    modules live to the end, and each full collection would look at them again.
+    _set_aside()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Set aside, once in a file, what its tests left: libraries that they imported, and
+    what they cached.
+    """
+    if nextitem is not None and nextitem.path != item.path:
+        _set_aside()
+
+
+def _set_aside() -> None:
+    """Take what lives now out of garbage collection: modules and thousands of tests
+    live to the end, and each full collection would look at them again.
     """
     gc.collect()
     gc.freeze()

@@ -8,6 +8,7 @@ holds both equal to the tree.
 from __future__ import annotations
 
 import ast
+import gc
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -98,10 +99,27 @@ HEAVY = {
 }
 
 
+def parsed(path: Path) -> ast.Module:
+    """Return what a file is parsed to."""
+    collects = gc.isenabled()
+    gc.disable()  # a tree has no garbage, and each collection would look at all of it
+    try:
+        return ast.parse(path.read_text(encoding="utf-8"))
+    finally:
+        if collects:
+            gc.enable()
+
+
 @cache
 def tree(path: Path) -> ast.Module:
     """Return what a file of the package is parsed to, once in each process."""
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return parsed(path)
+
+
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return the nodes of that tree, in the order of `ast.walk`."""
+    return tuple(ast.walk(tree(path)))
 
 
 def contracts() -> str:

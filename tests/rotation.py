@@ -12,10 +12,12 @@ import ast
 import os
 import subprocess
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from house import PACKAGE, nodes, parsed
 
 if TYPE_CHECKING:
     import pytest
@@ -39,9 +41,12 @@ def in_turn(n_parts: int) -> int:
     True
     """
     number = os.environ.get("SUITE_PART")
-    return (int(number) if number else int(_git("rev-parse", "HEAD") or "0", 16)) % (
-        n_parts
-    )
+    return (int(number) if number else _commit()) % n_parts
+
+
+@cache
+def _commit() -> int:
+    return int(_git("rev-parse", "HEAD") or "0", 16)
 
 
 def due(names: list[str], n_parts: int, file_of: Callable[[str], str]) -> list[str]:
@@ -127,20 +132,24 @@ def modules_of(file: str) -> frozenset[str]:
 @cache
 def _named_in(file: str) -> frozenset[str]:
     """Return the modules that define what a file names of the package."""
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    names = [
-        f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    ]
-    names += [
-        "causalgia." + ast.unparse(node).removeprefix("cg.")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node).startswith("cg.")
-    ]
+    path = ROOT / file
+    names = set[str]()
+    for node in nodes(path) if path.is_relative_to(PACKAGE) else ast.walk(parsed(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Attribute) and (attributes := _after_cg(node)):
+            names.add(".".join(["causalgia", *attributes]))
     homes = (_home(name) for name in names if name.startswith("causalgia."))
     return frozenset(home for home in homes if home)
+
+
+def _after_cg(node: ast.expr) -> list[str]:
+    """Return the attributes of ``cg.a.b``, and none of any other expression."""
+    found = []
+    while isinstance(node, ast.Attribute):
+        found.append(node.attr)
+        node = node.value
+    return found[::-1] if isinstance(node, ast.Name) and node.id == "cg" else []
 
 
 @cache
@@ -154,24 +163,22 @@ def _home(name: str) -> str | None:
         if (ROOT / path).with_suffix(".py").is_file():
             return path.with_suffix(".py").as_posix()
         if (ROOT / path / "__init__.py").is_file():
-            exported = dict(_exported(path.as_posix())).get(".".join(parts[n : n + 1]))
+            exported = _exported(path.as_posix()).get(".".join(parts[n : n + 1]))
             return _home(exported) if exported not in (None, name) else None
     return None
 
 
 @cache
-def _exported(room: str) -> tuple[tuple[str, str], ...]:
-    """Return what a room passes on, each with its dotted name where it is imported
+def _exported(room: str) -> dict[str, str]:
+    """Return what a room passes on: name -> its dotted name where it is imported
     from.
     """
-
-    def of(tree: ast.Module) -> Iterator[tuple[str, str]]:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                for alias in node.names:
-                    yield alias.asname or alias.name, f"{node.module}.{alias.name}"
-
-    return tuple(of(ast.parse((ROOT / room / "__init__.py").read_text("utf-8"))))
+    return {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in nodes(ROOT / room / "__init__.py")
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
 
 
 @cache

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from house import nodes
 
 import causalgia
 from causalgia.compiled import njit
@@ -321,15 +322,14 @@ def compiled_functions() -> dict[str, tuple[set[str], set[str]]]:
     """
     found = {}
     for path in Path(causalgia.__file__).parent.rglob("*.py"):
-        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         imports = [
             node
-            for node in nodes
+            for node in nodes(path)
             if isinstance(node, ast.ImportFrom)
             and (node.module or "").startswith("causalgia")
         ]
         ours = {alias.asname or alias.name for node in imports for alias in node.names}
-        functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+        functions = [node for node in nodes(path) if isinstance(node, ast.FunctionDef)]
         ours |= {node.name for node in functions}
         for node in functions:
             for option in node.decorator_list:

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from house import nodes
 
 import causalgia as cg
 
@@ -115,7 +116,7 @@ def definitions() -> dict[str, set[str]]:
         names = found.setdefault(
             path.parent.name if path.stem == "__init__" else path.stem, set()
         )
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             match node:
                 case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                     names.add(name)
@@ -147,7 +148,7 @@ def test_what_stands_between_backticks_is_there():
     files, wrong = definitions(), []
     known = set().union(*files.values())
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
                 continue
             for name in re.findall(

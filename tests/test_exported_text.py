@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from house import nodes
 from hypothesis import given, strategies as st
 from test_cli import call, refused
 
@@ -73,7 +74,7 @@ def test_a_table_holds_nothing_that_steers_a_terminal(steering):
 def test_tables_are_written_as_csv_in_one_place_alone():
     found = []
     for path in sorted(_PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and node.attr in _WRITERS:
                 found.append(path.relative_to(_PACKAGE).as_posix())
     assert set(found) == {"inputs.py"}, "write tables by causalgia.inputs.to_csv"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 import xarray as xr
+from house import nodes
 
 import causalgia as cg
 from causalgia._check.findings import Finding
@@ -159,11 +160,11 @@ NOT_LOOKED_AT = re.compile(r"``.*?``|\w\([^()]*\)", re.DOTALL)  # marks, other c
 EXEMPT = ("errors.py", "mentions.py", "lazy_names.py", "former_names.py")
 
 
-def unmarked(source):
+def unmarked(module_nodes):
     """Return what raises mention without marks."""
     return [
         text
-        for node in ast.walk(ast.parse(source))
+        for node in module_nodes
         if isinstance(node, ast.Raise) and node.exc is not None
         for text in texts_of(node.exc)
         if UNMARKED.search(NOT_LOOKED_AT.sub("", text))
@@ -171,9 +172,11 @@ def unmarked(source):
 
 
 def test_a_forgotten_mark_is_found():
-    assert unmarked("raise E('give budget= or cg.run(x)')")
-    assert unmarked("raise E(f'n_units={n} is none')")
-    assert not unmarked("raise E(f'``n_units={n}`` is none; see ``cg.run(x=1)``')")
+    assert unmarked(ast.walk(ast.parse("raise E('give budget= or cg.run(x)')")))
+    assert unmarked(ast.walk(ast.parse("raise E(f'n_units={n} is none')")))
+    assert not unmarked(
+        ast.walk(ast.parse("raise E(f'``n_units={n}`` is none; see ``cg.run(x=1)``')"))
+    )
 
 
 def test_raises_mark_what_they_mention():
@@ -181,7 +184,7 @@ def test_raises_mark_what_they_mention():
         f"{path.relative_to(PACKAGE)}: {text}"
         for path in PACKAGE.rglob("*.py")
         if path.name not in EXEMPT
-        for text in unmarked(path.read_text())
+        for text in unmarked(nodes(path))
     }
     assert not found
 
@@ -190,7 +193,7 @@ def test_a_warning_is_made_before_it_is_given_so_that_filters_see_its_words():
     """`warnings.filterwarnings(message=)` reads the text that `warn` is given."""
     wrong = []
     for path in sorted(Path(cg.__file__).parent.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
                 made = ast.unparse(node.args[0]).partition("(")[0]
                 if len(node.args) > 1 or not made.endswith(("Warning", "category")):
@@ -210,11 +213,11 @@ def option_names():
     }
 
 
-def bare_names(source, names):
+def bare_names(module_nodes, names):
     """Return the texts in raises that begin with the bare name of an argument."""
     return [
         text
-        for node in ast.walk(ast.parse(source))
+        for node in module_nodes
         if isinstance(node, ast.Raise) and node.exc is not None
         for text in texts_of(node.exc)
         if (begin := re.match(r"([a-z]\w*): ", text)) and begin[1] in names
@@ -222,10 +225,16 @@ def bare_names(source, names):
 
 
 def test_a_bare_name_is_found():
-    assert bare_names("raise E('rope: it is a point')", {"rope"})
-    assert bare_names("raise E(need=f'rope: {x} is a point')", {"rope"})
-    assert not bare_names("raise E(f'``rope``: {x} is a point')", {"rope"})
-    assert not bare_names("raise E('volcano: there are no verdicts')", {"rope"})
+    assert bare_names(ast.walk(ast.parse("raise E('rope: it is a point')")), {"rope"})
+    assert bare_names(
+        ast.walk(ast.parse("raise E(need=f'rope: {x} is a point')")), {"rope"}
+    )
+    assert not bare_names(
+        ast.walk(ast.parse("raise E(f'``rope``: {x} is a point')")), {"rope"}
+    )
+    assert not bare_names(
+        ast.walk(ast.parse("raise E('volcano: there are no verdicts')")), {"rope"}
+    )
 
 
 def test_raises_that_begin_with_an_argument_mark_its_name():
@@ -234,7 +243,7 @@ def test_raises_that_begin_with_an_argument_mark_its_name():
     found = {
         f"{path.relative_to(PACKAGE)}: {text}"
         for path in PACKAGE.rglob("*.py")
-        for text in bare_names(path.read_text(), names)
+        for text in bare_names(nodes(path), names)
     }
     assert not found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from house import nodes, tree
 
 import causalgia as cg
 from causalgia.errors import (
@@ -46,14 +47,15 @@ _CHECKED = {"kind", "', '.join(missing)"}
 """Values that a list was searched for before."""
 
 
-def _inside(
-    node: ast.AST, functions: tuple[str, ...] = ()
-) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:
-    if isinstance(node, ast.FunctionDef):
-        functions = (*functions, node.name)
-    yield node, functions
-    for child in ast.iter_child_nodes(node):
-        yield from _inside(child, functions)
+def _inside(module: ast.Module) -> Iterator[tuple[ast.AST, tuple[str, ...]]]:
+    """Yield each node with the names of the functions that it is in."""
+    rest: list[tuple[ast.AST, tuple[str, ...]]] = [(module, ())]
+    while rest:
+        node, functions = rest.pop()
+        if isinstance(node, ast.FunctionDef):
+            functions = (*functions, node.name)
+        yield node, functions
+        rest += [(child, functions) for child in ast.iter_child_nodes(node)]
 
 
 def _is_repr(node: ast.AST) -> bool:
@@ -67,7 +69,7 @@ def test_code_quotes_values_by_one_function_alone():
     for path in sorted(_PACKAGE.rglob("*.py")):
         name = path.relative_to(_PACKAGE).as_posix()
         allowed = _WRITES_CODE | _BOUNDED.get(name, set())
-        for node, functions in _inside(ast.parse(path.read_text())):
+        for node, functions in _inside(tree(path)):
             if _is_repr(node) and not allowed & set(functions):
                 found.append(f"{name}:{node.lineno}: {ast.unparse(node)}")  # type: ignore[attr-defined]
     assert not found, (
@@ -96,7 +98,7 @@ def _between_quotes(node: ast.AST) -> Iterator[str]:
 def test_errors_put_no_value_between_quotes_of_their_own():
     found = []
     for path in sorted(_PACKAGE.rglob("*.py")):
-        for raised, _ in _inside(ast.parse(path.read_text())):
+        for raised in nodes(path):
             if isinstance(raised, ast.Raise):
                 quotes = [
                     value

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from house import nodes, tree
 
 import causalgia as cg
 from causalgia import cli
@@ -60,9 +61,8 @@ def texts() -> tuple[tuple[str, str], ...]:
     """
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
-        tree = ast.parse(path.read_text())
         inside: set[int] = set()
-        for node in ast.walk(tree):
+        for node in nodes(path):
             if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
                 inside.add(id(node.value))
             if isinstance(node, ast.JoinedStr):
@@ -70,7 +70,7 @@ def texts() -> tuple[tuple[str, str], ...]:
                 found.append((path, node.lineno, _joined(node)))
         found += [
             (path, node.lineno, node.value)
-            for node in ast.walk(tree)
+            for node in nodes(path)
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and id(node) not in inside
@@ -170,7 +170,7 @@ def arguments_of_file(place: str) -> frozenset[str]:
     message is in: those that are imported from their module.
     """
     names = set()
-    for node in ast.parse((PACKAGE / place.partition(":")[0]).read_text("utf-8")).body:
+    for node in tree(PACKAGE / place.partition(":")[0]).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name[0] != "_":
             inner = node.body if isinstance(node, ast.ClassDef) else [node]
             for one in inner:

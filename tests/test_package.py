@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from house import FILES, tree
+from house import FILES, nodes
 
 import causalgia as cg
 from causalgia import errors
@@ -303,7 +303,7 @@ def imported() -> set[str]:
     """
     found = set()
     for path in FILES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             match node:
                 case ast.Import(names=names):
                     found |= {alias.name.partition(".")[0] for alias in names}
