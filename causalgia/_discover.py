@@ -560,9 +560,9 @@ def discover(
             rate=1 - float(about(answer.decisions).ci_prob),
             placebos=placebo_sentences(answer.decisions),
             apart=apart,
+            n_members=len(predictor.models or ()),
         ),
         *strand_cautions(outcomes),
-        *_member_sentences(predictor),
         *alike,
         *_exact_sentences(answer.decisions, n_fresh),
     ]
@@ -977,18 +977,6 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
         f"{what} a larger one: {', '.join(strings)}."
         for strings, what in kinds
         if strings
-    ]
-
-
-def _member_sentences(predictor: Predictor) -> list[str]:
-    """Return a sentence on what q and the interval are of, where the predictor is an
-    ensemble.
-    """
-    if predictor.models is None:
-        return []
-    return [
-        f"A motif is confirmed if it is in more than half of the {len(predictor.models)} "
-        "networks; effect, interval and q are those of the median network."
     ]
 
 
