@@ -144,6 +144,7 @@ _OF_PAIRS = (
     *("interaction", "lower", "upper", "reads", "same_sign"),
 )
 _NO_BASE = 4
+_EFFECT = ("ace", "lower", "upper")
 _OF_SITES = ("sequence", "start", "stop", "motif", "strand")
 
 
@@ -397,8 +398,10 @@ def discover(
     curve of untreated answers of .95 or more, or .05 or less), the result says so:
     effects are then measured on sequences unlike those given.
 
-    With several members ``q`` is that of the median member (the third smallest of
-    five), and the interval is over units and members. Confirmed motifs that are shifted
+    With several members effect, interval and ``q`` are those of the median member (each
+    the third of five; of an even number the weaker of the two in the middle), so that
+    interval and verdict are one; ``members`` counts those that agree, and the answer of
+    `causalgia.experiments.proposals` has the mean over members. Confirmed motifs that are shifted
     copies of a larger one (``GTGACTCA`` and ``TGACTCAC``), or differ from it by one
     letter (``variant_of``) or are of its ``family``, on either strand, are left out of
     the pairs: a network
@@ -522,9 +525,8 @@ def discover(
             progress=progress,
         )
     answer = trial.analyze(outcomes, rng=derive(key, "analysis"))
-    over = answer.findings.get("over predictors", answer.decisions)
     both_strands = bool(about(proposed).both_strands)
-    table = _table(answer.decisions, over, proposed)
+    table = _table(answer.decisions, proposed)
     table, matched = _with_names(table, proposed, named, expected)
     table["variant_of"] = _variants(table, both_strands=both_strands)
     effects = _effects_by_base(
@@ -558,9 +560,9 @@ def discover(
             rate=1 - float(about(answer.decisions).ci_prob),
             placebos=placebo_sentences(answer.decisions),
             apart=apart,
+            n_members=len(predictor.models or ()),
         ),
         *strand_cautions(outcomes),
-        *_member_sentences(predictor),
         *alike,
         *_exact_sentences(answer.decisions, n_fresh),
     ]
@@ -790,11 +792,9 @@ def _sites(
     return pd.DataFrame(rows, columns=list(_OF_SITES))
 
 
-def _table(
-    decisions: xr.Dataset, over: xr.Dataset, proposed: xr.Dataset
-) -> pd.DataFrame:
+def _table(decisions: xr.Dataset, proposed: xr.Dataset) -> pd.DataFrame:
     """Return a row for each motif and task, with a verdict where more than half of the
-    members agree.
+    members agree, and effect, interval and q of the median member.
     """
     import pandas as pd
 
@@ -809,37 +809,28 @@ def _table(
             strings, proposed["proposed_by"].to_numpy(), strict=True
         )
     }
-    verdicts, q = decisions["verdict"], decisions["q"]
-    if "model" not in verdicts.dims:
-        verdicts, q = (
-            verdicts.expand_dims(model=1, axis=-1),
-            q.expand_dims(model=1, axis=-1),
-        )
-    majority = verdicts.sizes["model"] // 2 + 1
+    each = decisions[["verdict", "q", *_EFFECT]]
+    if "model" not in each.dims:
+        each = each.expand_dims("model")
+    majority = each.sizes["model"] // 2 + 1
     rows = []
     for letters in dict.fromkeys(strings):
         for task in decisions["task"].to_numpy().tolist():
-            labels = verdicts.sel(contrast=letters, task=task).to_numpy().tolist()
+            row = each.sel(contrast=letters, task=task)
+            labels = row["verdict"].to_numpy().tolist()
             verdict = next(
                 (one for one in (*DIRECTED, "within") if labels.count(one) >= majority),
                 "",
             )
-            row = over.sel(contrast=letters, task=task)
-            if verdict in DIRECTED and (float(row["ace"]) > 0) != (verdict == "higher"):
-                verdict = ""  # the mean over members has the sign of the others
+            median = {name: _median(row[name].to_numpy(), verdict) for name in _EFFECT}
+            if verdict in DIRECTED and (median["ace"] > 0) != (verdict == "higher"):
+                verdict = ""  # beyond random sequences that act more than it does
             rows.append(
                 {
                     "consensus": letters,
                     "task": task,
-                    **{
-                        column: float(row[column])
-                        for column in ("ace", "lower", "upper")
-                    },
-                    "q": float(
-                        np.sort(q.sel(contrast=letters, task=task).to_numpy())[
-                            majority - 1
-                        ]
-                    ),
+                    **median,
+                    "q": float(np.sort(row["q"].to_numpy())[majority - 1]),
                     "verdict": verdict or "undecided",
                     "members": max(labels.count(one) for one in DIRECTED),
                     "sequences": counts[letters],
@@ -849,6 +840,23 @@ def _table(
     table = pd.DataFrame(rows)
     order = np.lexsort((-table["ace"].abs(), ~table["verdict"].isin(DIRECTED)))
     return table.iloc[order].reset_index(drop=True)
+
+
+def _median(values: NDArray[np.float64], verdict: str) -> float:
+    """Return the value of the median member; of an even number of them the one in the
+    middle that is nearer to the other direction, or to 0 where there is no direction.
+
+    More than half of lower limits lie above a bound exactly where this one does.
+
+    Examples
+    --------
+    >>> _median(np.array([3.0, 1.0, 2.0, 0.5]), "higher"), _median(np.zeros(3), "")
+    (1.0, 0.0)
+    """
+    lower, upper = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]].tolist()
+    if verdict not in DIRECTED:
+        return float(min(lower, upper, key=abs))
+    return float(lower if verdict == "higher" else upper)
 
 
 def _effects_by_base(
@@ -969,19 +977,6 @@ def _largest(table: pd.DataFrame, *, both_strands: bool) -> tuple[list[str], lis
         f"{what} a larger one: {', '.join(strings)}."
         for strings, what in kinds
         if strings
-    ]
-
-
-def _member_sentences(predictor: Predictor) -> list[str]:
-    """Return a sentence on what q and the interval are of, where the predictor is an
-    ensemble.
-    """
-    if predictor.models is None:
-        return []
-    return [
-        f"A motif is confirmed if it is in more than half of the {len(predictor.models)} "
-        "networks; q is that of the median network, and the interval, over units and "
-        "networks, may include 0 where networks differ."
     ]
 
 

@@ -327,6 +327,7 @@ def foot_of_discovery(
     rate: float,
     placebos: Sequence[str],
     apart: Sequence[str],
+    n_members: int = 0,
 ) -> list[str]:
     """Return what stands under the table: how motifs were confirmed, and a caution where
     the network tells the backgrounds from real sequences.
@@ -339,10 +340,17 @@ def foot_of_discovery(
     Caution: the network tells untreated shuffles from real sequences (AUROC 1.00)...
     """
     also = "".join(f" {one}" for one in placebos)
+    if n_members:
+        also = (
+            f" in more than half of the {n_members} networks; effect, interval and q are "
+            f"those of the median network.{also}"
+        )
+    else:
+        also = f".{also}"
     lines = [
         f"On {n_units:,} shuffles of {n_fresh:,} sequences; motifs are from maps of "
         f"{n_proposing:,} others. Confirmed: an effect beyond those of random sequences "
-        f"of the same length (false discovery rate {rate:.2g}).{also}"
+        f"of the same length (false discovery rate {rate:.2g}){also}"
     ]
     if apart:
         area = re.search(r"AUROC [\d.]+", apart[0])

@@ -23,6 +23,7 @@ from causalgia.choices import BASES
 from causalgia.errors import CausalgiaWarning, SequenceError, caller_stacklevel, quoted
 from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import parse_iupac
+from causalgia.sequences.plain_matrices import without_plain_names
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.types import Tokens
 
@@ -453,7 +454,9 @@ def _background(background: Sequence[float]) -> NDArray[np.float64]:
 def read_motifs(path: str | PathLike[str]) -> dict[str, Motif]:
     r"""Read the motifs of a MEME (version 4 or 5), JASPAR, HOMER, TRANSFAC, CIS-BP,
     HOCOMOCO (pcm, pwm), UniPROBE, GimmeMotifs or Cluster-Buster text file, or a table
-    of four columns named A, C, G, T; plain or gzip-compressed.
+    of four columns named A, C, G, T; plain or gzip-compressed. Tables of numbers alone,
+    as spreadsheets, R and pandas write them (commas, semicolons, tabs or blanks; names
+    that only count rows or columns), are matrices without letters.
 
     The format is known by its content. Keys are the motifs' names; motifs that share a
     name are keyed by their identifiers instead. Among MEME text is what MEME itself
@@ -581,6 +584,8 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
         lines = _with_columns_named(lines)
     if any(_columns_named(text) for _, text in lines):
         return list(_headed_matrices(lines, str(path)))
+    lines = without_plain_names(lines, str(path))
+    number, first = lines[0]
     if not first.startswith(">") and any(_LETTERED.match(text) for _, text in lines):
         # UniPROBE and tables with a row for each base, under a name without a mark
         lines = [

@@ -1,0 +1,119 @@
+"""Motifs as tables of numbers alone: separated by commas, or written by R and pandas
+(issue 44, 11: only a general message).
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import causalgia as cg
+from causalgia.errors import SequenceError
+from causalgia.sequences import read_motifs
+
+COUNTS = np.array(
+    [[1, 3, 2, 14], [13, 0, 0, 7], [7, 1, 1, 11], [20, 0, 0, 0], [1, 2, 16, 1]]
+)
+SHARES = COUNTS / COUNTS.sum(axis=1, keepdims=True)
+
+
+def written(table: np.ndarray, separator: str) -> str:
+    return "".join(separator.join(map(str, row)) + "\n" for row in table.tolist())
+
+
+def as_r_writes(
+    table: np.ndarray, separator: str = " ", head: str = "V", rows: object = True
+) -> str:
+    """Return write.table's text; write.csv's with a comma."""
+    names = [f'"{head}{i + 1}"' for i in range(table.shape[1])]
+    first = ['""'] * bool(separator == "," and rows)
+    labels = range(1, len(table) + 1) if rows is True else rows or ()
+    lines = [separator.join([*first, *names])]
+    for i, row in enumerate(table.tolist()):
+        name = [f'"{list(labels)[i]}"'] if rows else []
+        lines.append(separator.join([*name, *map(str, row)]))
+    return "\n".join(lines) + "\n"
+
+
+def by_pandas(table: np.ndarray, **how: object) -> str:
+    return str(pd.DataFrame(table).to_csv(None, **how))
+
+
+FORMS = {
+    "commas": lambda x: written(x, ","),
+    "commas and blanks": lambda x: written(x, ", "),
+    "semicolons": lambda x: written(x, ";"),
+    "semicolons, decimal commas": lambda x: written(x, ";").replace(".", ","),
+    "tabs, decimal commas": lambda x: written(x, "\t").replace(".", ","),
+    "write.table": as_r_writes,
+    "write.table, tabs": lambda x: as_r_writes(x, "\t"),
+    "write.table, no quotes": lambda x: as_r_writes(x).replace('"', ""),
+    "write.table, no row names": lambda x: as_r_writes(x, rows=False),
+    "write.table of a data frame": lambda x: as_r_writes(x, head="X"),
+    "write.csv": lambda x: as_r_writes(x, ","),
+    "write.csv, no row names": lambda x: as_r_writes(x, ",", rows=False),
+    "to_csv": by_pandas,
+    "to_csv, no index": lambda x: by_pandas(x, index=False),
+    "to_csv, tabs": lambda x: by_pandas(x, sep="\t"),
+    "to_csv, neither": lambda x: by_pandas(x, index=False, header=False),
+    "under a name": lambda x: ">box\n" + written(x, ","),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("table", [COUNTS, SHARES], ids=["counts", "shares"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_numbers_alone_are_read_either_way(tmp_path, form, table, turned):
+    path = tmp_path / "box.csv"
+    path.write_text(FORMS[form](table.T if turned else table))
+    (motif,) = read_motifs(path).values()
+    assert motif.consensus == "TATAG"
+    assert motif.name == "box"
+    np.testing.assert_allclose(np.array(motif.probabilities), SHARES)
+    assert cg.motif(path).consensus == "TATAG"
+
+
+@pytest.mark.parametrize("form", sorted(set(FORMS) - {"to_csv, no index"}))
+def test_of_four_rows_and_columns_the_sums_tell(tmp_path, form):
+    path = tmp_path / "box.csv"
+    for table in (COUNTS[:4], COUNTS[:4].T):
+        path.write_text(FORMS[form](table))
+        assert cg.motif(path).consensus == "TATA"
+    path.write_text(FORMS[form](np.roll(np.eye(4, dtype=int), 1, axis=1)))
+    with pytest.raises(SequenceError, match="either could be positions"):
+        cg.motif(path)
+
+
+def test_rows_named_by_bases_keep_their_names(tmp_path):
+    path = tmp_path / "box.txt"
+    order = [3, 0, 2, 1]
+    path.write_text(as_r_writes(COUNTS.T[order], rows=["T", "A", "G", "C"]))
+    assert cg.motif(path).consensus == "TATAG"
+
+
+def test_a_first_line_that_may_be_a_head_is_asked_about(tmp_path):
+    path = tmp_path / "box.csv"
+    uneven = [[0, 1, 2, 3], [9, 1, 1, 1], [2, 14, 3, 1], [1, 1, 1, 30]]
+    path.write_text(written(np.array([*uneven, [4, 9, 1, 1]]), ","))
+    with pytest.raises(SequenceError, match="numbers of columns or a position") as e:
+        cg.motif(path)
+    assert "drop it" in str(e.value)
+    path.write_text("A,C,G,T\n" + path.read_text())  # the cure
+    assert cg.motif(path).consensus == "TACTC"
+    # of four rows of three numbers it is the row of A
+    path.write_text("0,1,2\n9,1,1\n2,14,3\n1,1,30\n")
+    assert cg.motif(path).consensus == "CGT"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,2,3,four\n1,2,3,4\n", "x,y,z,w\n1,2,3,4\n5,6,7,8\n", "1,2\n3,4\n", "a,b\n"],
+)
+def test_other_tables_are_refused(tmp_path, text):
+    path = tmp_path / "x.csv"
+    path.write_text(text)
+    with pytest.raises(SequenceError, match=re.escape(str(path))):
+        cg.motif(path)
