@@ -17,10 +17,12 @@ SUMMARY = """\
 > causal effect with its interval, a corrected p-value and a verdict about its size;
 > and order the same design as an MPRA.
 
-`import causalgia as cg`; the shell command is `causalgia`. `causalgia skill` prints
-which question is which call, ten pitfalls, and the signatures of the installed
-version: read it before you write code. Arguments that do not exist are refused.
-Examples of all pages run as they stand. The lists below are those of the site.
+`pip install .` in a clone; `import causalgia as cg`; the shell command is `causalgia`.
+`causalgia skill` prints which question is which call, ten pitfalls, and the signatures
+of the installed version (without an installation: `causalgia/cli/skill.md` of the
+repository, which has no signatures): read it before you write code. Arguments that do
+not exist are refused. Examples of all pages run as they stand. The lists below are
+those of the site.
 """
 _LINK = re.compile(r"^- \[([^]]+)\]\(([^)]+\.md)\): (.+)$")
 

@@ -106,6 +106,7 @@ def of_the_text(tmp_path_factory):
         "motif_pair": cg.experiments.motif_pair,
         "spacing": cg.experiments.spacing,
         "tile_interactions": cg.experiments.tile_interactions,
+        "tile_placement": cg.experiments.tile_placement,
         "context_dependence": cg.experiments.context_dependence,
     }
 
@@ -115,6 +116,7 @@ def of_the_text(tmp_path_factory):
     [
         "null_models(",
         "tile_interactions(",
+        "tile_placement(",
         "context_dependence(",
         "spacing(",
         "motif_pair(",

@@ -47,7 +47,7 @@ def check_pilot(pilot: Any) -> None:
         )
 
 
-_UNKNOWN = {
+_NOISE_TO_GIVE = {
     "sd_barcode": "the sd of log2 activity between barcodes, 0.3 to 1.0",
     "sd_replicate": "the sd of log2 activity between replicates, about 0.15",
     "tau": "the sd of the effect between backgrounds, usually the largest part of the "
@@ -102,7 +102,7 @@ def check_noise_known(
         return
     lacking = [
         name
-        for name in _UNKNOWN
+        for name in _NOISE_TO_GIVE
         if getattr(noise, name) is None and (average or name != "tau")
     ]
     uncounted = noise.sd_count is None and not counted
@@ -115,8 +115,8 @@ def check_noise_known(
             )
         return
     first, *more = lacking
-    need = f"{first} is not given ({_UNKNOWN[first]})" + "".join(
-        f", nor {name} ({_UNKNOWN[name]})" for name in more
+    need = f"{first} is not given ({_NOISE_TO_GIVE[first]})" + "".join(
+        f", nor {name} ({_NOISE_TO_GIVE[name]})" for name in more
     )
     them = "them" if more or uncounted else "it"
     raise EstimateError(
