@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -126,29 +125,15 @@ def attribute_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def experiment_cards() -> str:
-    """Return a card for each experiment of the catalogue's page: its picture, its name
-    and its question, linked to its place there.
-    """
-    page = (HERE / "catalogue.md").read_text(encoding="utf-8")
-    cards = [
-        f":::{{grid-item-card}} `{name}`\n:link: catalogue-{name}\n:link-type: ref\n"
-        f":img-top: {path}\n:img-alt: The figure of {name}\n{question}\n:::\n"
-        for name, question, path in re.findall(
-            r"(?m)^!\[(\w+): ([^]]+)\]\((catalogue/[^)]+)\)$", page
-        )
-    ]
-    return "::::{grid} 1 2 2 3\n:gutter: 2\n\n" + "".join(cards) + "::::\n"
-
-
 (HERE / "_schema_table.md").write_text(schema_table())
-(HERE / "_experiment_cards.md").write_text(experiment_cards())
 (HERE / "_attribute_table.md").write_text(attribute_table())
 import api_pages  # noqa: E402
+import experiment_cards  # noqa: E402
 import llms_txt  # noqa: E402
 import trial_file_tables  # noqa: E402
 
 api_pages.write()
+(HERE / "_experiment_cards.md").write_text(experiment_cards.text())
 trial_file_tables.write()
 # on the site, beside its pages; it links their texts, which Sphinx copies
 MADE = HERE / "_extra"

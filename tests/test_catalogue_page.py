@@ -45,6 +45,21 @@ def test_every_experiment_has_its_section_and_figure(name: str) -> None:
     assert len(figure) < maker.MOST_BYTES
 
 
+def test_every_experiment_has_a_card_with_its_figure_and_question() -> None:
+    sys.path.insert(0, str(maker.PAGE.parent))
+    import experiment_cards
+
+    cards = experiment_cards.text().split(":::{grid-item-card} ")[1:]
+    assert {card.split("`")[1] for card in cards} == set(entries())
+    for card in cards:
+        name = card.split("`")[1]
+        assert entries()[name].question in card
+        assert f":link: catalogue-{name}\n" in card
+        assert f"\n(catalogue-{name})=\n" in TEXT
+    section = (maker.PAGE.parent / "experiments.md").read_text(encoding="utf-8")
+    assert "{include} _experiment_cards.md" in section
+
+
 def test_the_page_is_what_was_found() -> None:
     assert maker.written(KEPT) == TEXT, (
         "run: python benchmarks/catalogue_page.py --write"

@@ -320,11 +320,11 @@ def _controls(controls: Results) -> str:
 
 _HEAD = """# The catalogue of experiments
 
-Written by `python benchmarks/catalogue_page.py`. Each experiment is one function, `cg.experiments.<name>(...)`,
-with the settings of its paper as defaults; `outcomes = cg.run(experiment, predictor, rng=0)` runs it, and
-`experiment.analyze(outcomes, rng=0)` gives the tables, sentences and figures below. Backgrounds are drawn letter by
-letter where an experiment takes a null model, and sites are compared with untreated backgrounds; over real sequences
-(`cg.Genomic`) the same calls compare them with placebos in their places."""
+Each experiment is one function, `cg.experiments.<name>(...)`, with the settings of its paper as defaults;
+`outcomes = cg.run(experiment, predictor, rng=0)` runs it, and `experiment.analyze(outcomes, rng=0)` gives the tables,
+sentences and figures below. Backgrounds are drawn letter by letter where an experiment takes a null model, and sites
+are compared with untreated backgrounds; over real sequences (`cg.Genomic`) the same calls compare them with placebos in
+their places. The page is written by `python benchmarks/catalogue_page.py`."""
 _OVERVIEW = """Each experiment is run on an oracle of the zoo, whose effects are known. An effect is a
 contrast in one task. z is (estimate - truth) / SE; by chance, the largest |z| of that many effects exceeds the bound
 with a probability of at most 1 in 10,000. A verdict is where the 95 % interval of an effect lies, if its q is at most
