@@ -352,7 +352,7 @@ def positions_of(curves: xr.Dataset) -> NDArray[Any]:
     if "position" not in curves.coords:
         raise OutcomesError(
             "the dim 'position' has no coordinate; give it the positions in bp: "
-            ".assign_coords()"
+            ".assign_coords(position=[...])"
         )
     at = curves["position"].to_numpy()
     if at.ndim and len(at) > 1 and not (at[1:] > at[:-1]).all():

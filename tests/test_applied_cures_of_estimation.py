@@ -18,12 +18,10 @@ from test_applied_cures import (
     design,
     effects,
     equal,
-    estimates,
     four_arms,
     of_three,
     outcomes,
     parallel,
-    positive,
     run,
 )
 
@@ -38,11 +36,10 @@ from causalgia.estimation import (
     shape_change,
     variance_components,
 )
-from causalgia.estimation._helical_phase import trend_basis, unitwise_wave
+from causalgia.estimation._helical_phase import trend_basis
 from causalgia.estimation._heterogeneity import check_rank
 from causalgia.estimation.effect_intervals import ace_se_df
 from causalgia.estimation.given_effects import contrast_names, task_columns
-from causalgia.estimation.incomplete_estimates import contrasts_of_arms
 from causalgia.estimation.joint_tests import randomization_test, sign_flip_test
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.mixed_model import reml
@@ -528,9 +525,7 @@ def instances_of_outcomes() -> Any:
     named = cure_in(
         refusal(variance_components, table, instance="motif"), r"give (control=) too"
     )
-    found = variance_components(
-        table, instance="motif", **arguments(f"{named}'none'")
-    )
+    found = variance_components(table, instance="motif", **arguments(f"{named}'none'"))
     return np.isfinite(found["variance"]).all()
 
 
@@ -706,9 +701,7 @@ def units_that_differ_by_far_more_than_their_outcomes() -> Any:
         y=GAPS["y"] + 1e7 * GAPS["unit"], family=(GAPS["unit"] % 4).astype(str)
     )
     found = of_gaps(table=table, parent="family")
-    cluster = cure_in(
-        refusal(cg.estimate, found), r"or use (cluster='none')"
-    )
+    cluster = cure_in(refusal(cg.estimate, found), r"or use (cluster='none')")
     return np.isfinite(cg.estimate(found, **arguments(cluster))["se"]).all()
 
 
@@ -730,7 +723,8 @@ def treatments_of_fewer_units() -> Any:
 def treatments_by_name() -> Any:
     arm = np.where(TREATED, "GATA", "none")
     named = cure_in(
-        refusal(randomization_test, Y, arm), r"say (treated=arm == 'name')",
+        refusal(randomization_test, Y, arm),
+        r"say (treated=arm == 'name')",
         {"'name'": "'GATA'"},
     )
     found = randomization_test(Y, **arguments(named, arm=arm))
@@ -753,7 +747,8 @@ def outcomes_that_are_missing() -> Any:
 def flips_that_are_too_many() -> Any:
     ice = effects().sel(contrast="GATA", task="K562")["ice"].to_numpy()
     named = cure_in(
-        refusal(sign_flip_test, ice), r"or draw flips: (cg.adjust\(.*\))$",
+        refusal(sign_flip_test, ice),
+        r"or draw flips: (cg.adjust\(.*\))$",
         {"rng=": "rng=0"},
     )
     found = eval(named, {"cg": cg, "effects": effects()})
@@ -786,7 +781,8 @@ def a_point_without_an_error() -> Any:
     at, v = np.arange(5.0), np.array([1.0, 1.0, 0.0, 1.0, 1.0])
     one = np.ones(5)
     k = number_in(
-        refusal(errors_in_both, at, at, one, v), r"\(point (\d+)\).* leave the point out"
+        refusal(errors_in_both, at, at, one, v),
+        r"\(point (\d+)\).* leave the point out",
     )
     at, one, v = (np.delete(values, k) for values in (at, one, v))
     return np.isclose(errors_in_both(at, at, one, v).slope, 1)
@@ -850,15 +846,15 @@ def no_groupings() -> Any:
 
 @case
 def groupings_of_floats() -> Any:
-    n = number_in(
-        refusal(fitted, groups={"unit": UNIT / 2}), r"give (\d+) integers"
-    )
+    n = number_in(refusal(fitted, groups={"unit": UNIT / 2}), r"give (\d+) integers")
     return len(UNIT) == n and np.isfinite(fitted(groups={"unit": UNIT}).se).all()
 
 
 @case
 def levels_that_do_not_begin_at_0() -> Any:
-    made = cure_in(refusal(fitted, groups={"unit": UNIT + 1}), r"use (pandas.factorize)")
+    made = cure_in(
+        refusal(fitted, groups={"unit": UNIT + 1}), r"use (pandas.factorize)"
+    )
     codes = eval(made, {"pandas": pd})(UNIT + 1)[0]
     return np.allclose(fitted(groups={"unit": codes}).beta, fitted().beta)
 
@@ -874,7 +870,9 @@ def a_grouping_of_one_level() -> Any:
 @case
 def a_grouping_that_is_the_residual() -> Any:
     groups = {"unit": UNIT, "row": np.arange(24)}
-    named = cure_in(refusal(fitted, groups=groups), r"'(\w+)' has one row.*leave it out")
+    named = cure_in(
+        refusal(fitted, groups=groups), r"'(\w+)' has one row.*leave it out"
+    )
     groups.pop(named)
     return np.allclose(fitted(groups=groups).beta, fitted().beta)
 
@@ -915,16 +913,16 @@ def covariates_of_a_ratio_on_another_scale() -> Any:
         covariates=["gc"],
     )
     scale = arguments(cure_in(said, r"or use (scale='\w+')"))
-    found = cg.estimate(
-        cg.contrast(trial, control="none", **scale), covariates=["gc"]
-    )
+    found = cg.estimate(cg.contrast(trial, control="none", **scale), covariates=["gc"])
     return np.isfinite(found["se"]).all()
 
 
 @case
 def a_design_without_an_intercept() -> Any:
     c = np.array([0.0, 1.0])
-    cure_in(refusal(regress, X[:, ::-1], RESPONSE[:, None], c[::-1]), r"(put the inter)")
+    cure_in(
+        refusal(regress, X[:, ::-1], RESPONSE[:, None], c[::-1]), r"(put the inter)"
+    )
     found = regress(X, RESPONSE[:, None], c).estimate
     return np.isclose(
         found, RESPONSE[ARM == 1].mean() - RESPONSE[ARM == 0].mean()

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 from cures import arguments, cure_in, cured, evaluated, refusal
-from test_applied_cures import estimates, many
+from test_applied_cures import many
 
 import causalgia as cg
-from causalgia.multiplicity import placebo_rank, selected_intervals, weighted_bh
+from causalgia.multiplicity import selected_intervals, weighted_bh
 from causalgia.multiplicity.adjusted_p import (
     fcr_ci_prob,
     hierarchical_q,
@@ -29,7 +28,7 @@ from causalgia.multiplicity.multivariate_t import equicoordinate, multivariate_t
 from causalgia.multiplicity.placebo import placebo_region
 
 P = np.array([0.01, 0.04, 0.03, 0.6])
-ICE = np.random.default_rng(0).normal(size=(12, 2)) + [0.5, 0.0]
+ICE = np.random.default_rng(0).normal([0.5, 0.0], size=(12, 2))
 CASES: list[Callable[[], Any]] = []
 
 
@@ -47,7 +46,9 @@ def number_in(text: str, pattern: str) -> int:
 
 @case
 def a_method_that_is_no_text() -> Any:
-    name = cure_in(refusal(cg.adjust, P, method=2), r"is not a text; one of auto, (\w+)")
+    name = cure_in(
+        refusal(cg.adjust, P, method=2), r"is not a text; one of auto, (\w+)"
+    )
     return np.allclose(cg.adjust(P, method=name), stepwise(P, name))
 
 
@@ -110,7 +111,10 @@ def two_tasks() -> xr.Dataset:
     draw = np.random.default_rng(3)
     dims = ("contrast", "task")
     table = xr.Dataset(
-        {"effect": (dims, draw.normal(size=(30, 2))), "se": (dims, np.full((30, 2), 0.3))},
+        {
+            "effect": (dims, draw.normal(size=(30, 2))),
+            "se": (dims, np.full((30, 2), 0.3)),
+        },
         {"contrast": [f"c{i}" for i in range(30)], "task": ["x", "y"]},
     )
     return cg.from_effects(table)
@@ -134,9 +138,7 @@ def _with_covariance(table: xr.Dataset) -> xr.Dataset:
 @case
 def storey_over_tasks_by_another_method() -> Any:
     given = {"estimates": _with_covariance(two_tasks()), "family": "all"}
-    found = cured(
-        cg.adjust, given | {"method": "storey"}, r"or use (method='bh')"
-    )
+    found = cured(cg.adjust, given | {"method": "storey"}, r"or use (method='bh')")
     return (found["p_adjusted"] <= 1).all()
 
 
@@ -382,7 +384,9 @@ def statistics_of_fewer_contrasts() -> Any:
 @case
 def degrees_of_freedom_below_0() -> Any:
     found = cured(
-        multivariate_t_max, {"t": np.ones(2), "factor": R, "df": -1}, r"example (df=\d+)"
+        multivariate_t_max,
+        {"t": np.ones(2), "factor": R, "df": -1},
+        r"example (df=\d+)",
     )
     right = multivariate_t_max(np.ones(2), R, df=20)
     return np.allclose(found.p_raw, right.p_raw)

@@ -172,7 +172,8 @@ def helical_phase(
             waves[0].append(mean_curve_wave(x, mean[:, r], base, period))
             waves[1].append(unitwise_wave(x, flat[..., r], base, period, codes))
         except EstimateError as error:
-            raise error.at(*at, then="; leave it out" if flat.shape[2] > 1 else "")
+            cure = "; leave it out" if flat.shape[2] > 1 else ""
+            raise error.at(*at, then=cure) from error
     out = _waves_dataset(effects, waves, ice.shape[2:])
     trailing = effects["ice"].dims[2:]
     scan = np.stack(

@@ -344,12 +344,8 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
         If a file and its copy are both damaged.
     """
     hurt, copies = damaged_static(path, manifest), _copies(path)
+    check_has_copies(path, manifest, hurt)
     for name in manifest.static.keys() & set(hurt):
-        if name not in copies or mark_of(copies[name]) != manifest.static[name]:
-            raise StoreError(
-                f"{path / name}: damaged, as is its copy; move the store away, and run "
-                "the trial anew"
-            )
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         replace(path / name, copies[name])
     if hurt:
@@ -359,6 +355,19 @@ def repair_static(path: Path, manifest: Manifest) -> list[str]:
             {name: read_small_file(path / name) for name in manifest.static},
         )
     return hurt
+
+
+def check_has_copies(path: Path, manifest: Manifest, hurt: list[str]) -> None:
+    """Raise StoreError where a file is damaged and its copy as well: no run repairs
+    it.
+    """
+    copies = _copies(path)
+    for name in sorted(manifest.static.keys() & set(hurt)):
+        if name not in copies or mark_of(copies[name]) != manifest.static[name]:
+            raise StoreError(
+                f"{path / name}: damaged, as is its copy; move the store away, and run "
+                "the trial anew"
+            )
 
 
 def _copies(path: Path) -> dict[str, bytes]:
@@ -424,6 +433,7 @@ def open_archive(path: str | Path) -> xr.Dataset:
         ]
         hurt += damaged_static(place, manifest)
         check_no_folders(place, hurt)
+        check_has_copies(place, manifest, hurt)
         if hurt:
             raise StoreError(f"{place}: damaged ({', '.join(hurt[:5])}); {_REPAIR}")
         grid, frame = manifest.grid, frame_of_store(place, manifest)

@@ -447,7 +447,7 @@ class Archive:
         if state is not None and state[0] > self.grid.n_turns:
             raise StoreError(
                 f"{self.path}: sums over {state[0]:,} turns of {self.grid.n_turns:,}; "
-                "move the store away"
+                "move the store away, and run the trial anew"
             )
         return state
 

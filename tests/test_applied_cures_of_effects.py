@@ -1,0 +1,478 @@
+"""Errors of effects, of analyses and of verdicts: the cure that each names is taken from
+its text and applied to the same call, and the answer is the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from cures import arguments, cure_in, cured, evaluated, refusal
+from test_applied_cures import (
+    ARMS,
+    STRINGS,
+    design,
+    effects,
+    equal,
+    estimates,
+    four_arms,
+    many,
+    network,
+    of_three,
+    outcomes,
+    run,
+)
+
+import causalgia as cg
+from causalgia._analyze import check_rope
+from causalgia.analysis_values import Prior
+from causalgia.effect_table import positions_of, selected_tasks
+from causalgia.estimation import dose_contrasts
+from causalgia.verdicts import _tipping_point, heterogeneity
+from causalgia.verdicts._tipping_point import tilt
+
+CASES: list[Callable[[], Any]] = []
+
+
+def case(one: Callable[[], Any]) -> Callable[[], Any]:
+    CASES.append(one)
+    return one
+
+
+TABLE = pd.DataFrame(
+    {
+        "unit": np.repeat(np.arange(6), 4),
+        "arm": ["wt", "wt", "A", "A"] * 6,
+        "task": ["x", "y"] * 12,
+        "gc": np.repeat(np.linspace(0.4, 0.5, 6), 4),
+    }
+).assign(y=lambda x: np.random.default_rng(0).normal(size=len(x)) + 5)
+ROLES = {"outcome": "y", "arm": "arm", "unit": "unit", "task": "task"}
+
+
+def framed(**given: Any) -> Any:
+    return cg.from_frame(**ROLES | {"frame": TABLE} | given)
+
+
+def with_gaps() -> xr.Dataset:
+    return framed(frame=TABLE.assign(y=TABLE["y"].where(TABLE.index != 9)))
+
+
+# ---- tables
+
+
+@case
+def tasks_compared_where_cells_are_missing() -> Any:
+    given = {"control": "wt", "tasks": {"x - y": {"x": 1, "y": -1}}}
+    said = refusal(cg.contrast, with_gaps(), **given)
+    made = cure_in(
+        said, r"or take the units with every cell: (outcomes.dropna\('\w+'\))"
+    )
+    found = cg.contrast(eval(made, {"outcomes": with_gaps()}), **given)
+    return found["ice"].sizes["unit"] == 5
+
+
+@case
+def tasks_one_by_one_where_cells_are_missing() -> Any:
+    given = {"control": "wt", "tasks": {"x - y": {"x": 1, "y": -1}}}
+    said = refusal(cg.contrast, with_gaps(), **given)
+    cure_in(said, r"(contrast each task by itself), or")
+    found = cg.estimate(cg.contrast(with_gaps(), control="wt"))
+    return list(found["task"].values) == ["x", "y"]
+
+
+@case
+def a_ratio_where_cells_are_missing() -> Any:
+    given = {"control": "wt", "scale": "ratio"}
+    said = refusal(cg.contrast, with_gaps(), **given)
+    scale = cure_in(said, r"use '\w+' or '(\w+)', or take")
+    made = cure_in(
+        said, r"or take the units with every cell: (outcomes.dropna\('\w+'\))"
+    )
+    whole = cg.contrast(eval(made, {"outcomes": with_gaps()}), **given)
+    assert whole.sizes["unit"] == 5
+    found = cg.estimate(cg.contrast(with_gaps(), **given | {"scale": scale}))
+    return np.isfinite(found["ace"]).all()
+
+
+@case
+def a_list_of_rows() -> Any:
+    rows = TABLE.to_dict("records")
+    made = cure_in(refusal(framed, frame=rows), r"make it a pandas (DataFrame) first")
+    return framed(frame=getattr(pd, made)(rows)).identical(framed())
+
+
+@case
+def a_column_of_dates() -> Any:
+    dated = TABLE.assign(when=pd.date_range("2026-01-01", periods=24))
+    said = refusal(framed, frame=dated, outcome="when")
+    names = cure_in(said, r"name a column of numbers: (.*)$").split(" or ")
+    assert "'y'" in names
+    return framed(frame=dated, outcome="y").identical(framed())
+
+
+@case
+def a_column_with_a_word() -> Any:
+    table = TABLE.astype({"y": object})
+    table.loc[table["unit"] == 2, "y"] = "low"
+    row = int(
+        cure_in(
+            refusal(framed, frame=table), r"row (\d+) has 'low'; .*leave the row out"
+        )
+    )
+    assert table.loc[row, "y"] == "low"
+    left = table[table["y"] != "low"].astype({"y": float})
+    return framed(frame=left).identical(framed(frame=TABLE[TABLE["unit"] != 2]))
+
+
+@case
+def an_arm_without_an_outcome_in_a_task() -> Any:
+    both = pd.concat([TABLE, TABLE[TABLE["arm"] == "A"].assign(arm="B")])
+    gone = both.assign(
+        y=both["y"].where((both["arm"] != "B") | (both["task"] != "y"))
+    ).reset_index(drop=True)
+    said = refusal(framed, frame=gone)
+    arm, task = (
+        cure_in(said, pattern)
+        for pattern in (
+            r"arm '(\w+)' has no",
+            r"of task '(\w+)'; leave that arm or that",
+        )
+    )
+    assert framed(frame=gone[gone["arm"] != arm]).sizes["arm"] == 2
+    return framed(frame=gone[gone["task"] != task]).sizes["arm"] == 3
+
+
+@case
+def a_covariate_that_is_the_outcome() -> Any:
+    said = refusal(framed, covariates=["y"])
+    cure_in(said, r"(name what came before)$")
+    return "gc" in framed(covariates=["gc"]).coords
+
+
+# ---- weights and scales
+
+
+@case
+def an_interaction_without_factors() -> Any:
+    made = evaluated(
+        cg.contrast,
+        {"outcomes": four_arms(), "interaction": ["motif", "site"]},
+        r"or give their levels: (outcomes.assign_coords\(.*\))$",
+        fill={"[0, 1, ...]": "[0, 1, 0, 1]"},
+    )
+    made = made.assign_coords(site=("arm", [0, 0, 1, 1]))
+    found = cg.contrast(made, interaction=["motif", "site"])
+    return found.sizes["contrast"] == 1
+
+
+@case
+def arms_of_one_dose() -> Any:
+    given = {"none": 0, "one": 1, "again": 1, "three": 3}
+    arm = cure_in(
+        refusal(dose_contrasts, given, kind="consecutive"), r"arm '(\w+)' shares .*drop"
+    )
+    left = {name: dose for name, dose in given.items() if name != arm}
+    return len(dose_contrasts(left, kind="consecutive")) == 2
+
+
+@case
+def an_unknown_kind_of_doses() -> Any:
+    found = cured(
+        dose_contrasts,
+        {"outcomes": {"none": 0, "one": 1}, "kind": "linear"},
+        r"is not one of ('slope')",
+        fill={"'slope'": "kind='slope'"},
+    )
+    return found == {"slope": {"none": -1.0, "one": 1.0}}
+
+
+@case
+def an_arm_of_two_doses() -> Any:
+    given = pd.Series([0, 1, 2, 3], ["none", "one", "one", "three"])
+    arm = cure_in(
+        refusal(dose_contrasts, given), r"arm '(\w+)' has more than one .*give one for"
+    )
+    once = given[~((given.index == arm) & given.index.duplicated())]
+    return set(dose_contrasts(once)["slope"]) == {"none", "one", "three"}
+
+
+@case
+def bliss_without_a_ceiling() -> Any:
+    trial = factorial()
+    given = {"outcomes": trial, "interaction": ["a", "b"], "scale": "bliss"}
+    named = cure_in(refusal(cg.contrast, **given), r"and (ceiling=) .* go together")
+    top = float(trial["outcome"].max()) * 2
+    found = cg.contrast(**given, **arguments(f"{named}{top}"))
+    return np.isfinite(cg.estimate(found)["ace"]).all()
+
+
+@case
+def a_ceiling_in_words() -> Any:
+    trial = factorial()
+    given = {"outcomes": trial, "interaction": ["a", "b"], "scale": "bliss"}
+    said = refusal(cg.contrast, **given, ceiling="max")
+    cure_in(said, r"give the (largest outcome) there can be$")
+    found = cg.contrast(**given, ceiling=float(trial["outcome"].max()) * 2)
+    return np.isfinite(cg.estimate(found)["ace"]).all()
+
+
+@cache
+def factorial() -> xr.Dataset:
+    y = np.array([[1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [5.0, 7.0]])
+    y = y + np.array([-0.25, 0.25, 0.0])[:, None, None]
+    levels = {"a": ("arm", [0, 0, 1, 1]), "b": ("arm", [0, 1, 0, 1])}
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), y)},
+        {"arm": ["0", "B", "A", "AB"], "task": ["x", "y"]} | levels,
+    )
+
+
+@case
+def an_interaction_between_tasks() -> Any:
+    given = {"outcomes": factorial(), "interaction": ["a", "b"], "scale": "bpnet"}
+    given |= {"tasks": {"x - y": {"x": 1, "y": -1}}}
+    found = cured(cg.contrast, given, r"leave (tasks)= out, or use scale=")
+    return list(found["task"].values) == ["x", "y"]
+
+
+@case
+def an_interaction_between_tasks_on_another_scale() -> Any:
+    given = {"outcomes": factorial(), "interaction": ["a", "b"], "scale": "bpnet"}
+    given |= {"tasks": {"x - y": {"x": 1, "y": -1}}}
+    found = cured(cg.contrast, given, r"out, or use (scale='\w+') or 'log_of_means'")
+    return np.allclose(found["ice"], (5 - 3 - 2 + 1) - (7 - 4 - 3 + 2))
+
+
+@case
+def models_of_a_parallel_trial() -> Any:
+    trio = cg.Ensemble({"m": network(0), "n": network(2)})
+    plan = design(assignment="parallel")
+    said = refusal(cg.contrast_models, run(plan, trio), models="pairwise")
+    left = arguments(cure_in(said, r"leave (assignment='\w+') out of the design"))
+    assert left == {"assignment": plan.assignment}
+    found = cg.contrast_models(run(design(), trio), models="pairwise")
+    return found.sizes["contrast"] >= 1
+
+
+@case
+def models_and_a_control() -> Any:
+    given = {"outcomes": of_three(), "control": "none", "models": "pairwise"}
+    named = cure_in(
+        refusal(cg.contrast_models, **given), r"and (models)= are given; .*give one of"
+    )
+    other = {k: v for k, v in given.items() if k != "control"}
+    assert cg.contrast_models(**other).sizes["contrast"] >= 3
+    one = {k: v for k, v in given.items() if k != named} | {"control": "model 0"}
+    return "ice" in cg.contrast_models(**one)
+
+
+# ---- effect tables
+
+
+@case
+def no_task() -> Any:
+    said = refusal(selected_tasks, ["DNASE:K562", "RNA:K562"], [])
+    pattern = cure_in(said, r'a pattern such as "(.*?)"')
+    return selected_tasks(["DNASE:K562", "RNA:K562"], pattern) == ["DNASE:K562"]
+
+
+@case
+def positions_without_a_coordinate() -> Any:
+    curves = xr.Dataset({"ace": ("position", [0.1, 0.2, 0.1])})
+    made = cure_in(
+        refusal(positions_of, curves),
+        r"the positions in bp: (\.assign_coords\(.*\))$",
+        {"[...]": "[-1, 0, 1]"},
+    )
+    return positions_of(eval(f"curves{made}")).tolist() == [-1, 0, 1]
+
+
+# ---- analyses
+
+
+def analyzed(**given: Any) -> Any:
+    return cg.analyze(**{"outcomes": outcomes(), "rng": 0} | given)
+
+
+@case
+def an_analysis_and_a_field() -> Any:
+    plan = cg.Analysis(control="none", rope=(-0.1, 0.1))
+    given = {"analysis": plan, "error": "each"}
+    said = refusal(analyzed, **given)
+    field = cure_in(
+        said, r"give (\w+)= to cg.Analysis\(\.\.\.\), or leave analysis= out"
+    )
+    found = analyzed(analysis=replace(plan, **{field: given[field]}))
+    alone = analyzed(control="none", rope=(-0.1, 0.1), error="each")
+    return found["verdict"].equals(alone["verdict"]) and equal(found, alone)
+
+
+@case
+def a_posterior_of_two_contrasts() -> Any:
+    given = {"control": "none", "rope": (-0.1, 0.1), "error": "posterior"}
+    found = cured(analyzed, given, r"use (error='fdr')$")
+    return "verdict" in found
+
+
+@case
+def a_rope_of_matched_variants() -> Any:
+    plan = cg.Analysis(control="none", rope="matched")
+    said = refusal(check_rope, plan)
+    named = cure_in(said, r"or another (rope=)$")
+    plan = replace(plan, **arguments(f"{named}(-0.1, 0.1)"))
+    check_rope(plan)
+    return "verdict" in analyzed(analysis=plan)
+
+
+@case
+def families_by_an_unknown_name() -> Any:
+    trial = outcomes().assign_coords(sort=("arm", ["a", "a", "b"]))
+    given = {"outcomes": trial, "control": "none", "rope": (-0.1, 0.1)}
+    name = cure_in(
+        refusal(analyzed, **given, family="class"), r"there are .*\b(sort)\b"
+    )
+    return "verdict" in analyzed(**given, family=name)
+
+
+@case
+def clusters_of_moments() -> Any:
+    plan = cg.Analysis(control="none", rope=(-0.1, 0.1), weights="clusters")
+    null = cg.DinucleotideShuffle(of=STRINGS)
+    trial = design(contrasts="none", null=null)
+    moments = run(trial, keep="moments")
+    said = refusal(analyzed, outcomes=moments, analysis=plan)
+    keep = arguments(cure_in(said, r"run the trial with (keep='\w+') or"))
+    found = analyzed(outcomes=run(trial, **keep), analysis=plan)
+    return np.isfinite(found["ace"]).all()
+
+
+@case
+def a_prediction_decided_by_a_posterior() -> Any:
+    given = {"control": "none", "target": "next predictor", "error": "posterior"}
+    said = refusal(cg.Analysis, **given)
+    for named in (r"use (error='\w+')", r"or (target='[\w ]+') for their mean"):
+        plan = cg.Analysis(**given | arguments(cure_in(said, named)))
+        assert plan.control == "none"
+    return True
+
+
+@case
+def tasks_that_share_nothing() -> Any:
+    plan = cg.Analysis(control="none", across="task")
+    said = refusal(run, design(), analysis=plan)
+    name = cure_in(said, r"takes \d+ contrasts, .*; leave (across) out$")
+    plan = replace(plan, **{name: None})
+    return run(design(), analysis=plan).sizes["unit"] == 60
+
+
+@case
+def a_rope_of_few_placebos() -> Any:
+    plan = cg.Analysis(control="none", rope="placebo")
+    said = refusal(run, design(n_units=20), analysis=plan)
+    made = cure_in(
+        said,
+        r"add arms with (cg.placebos\(.*\))$",
+        {"pattern": "'AGATAAG'", "at=": "at=10"},
+    )
+    arms = {**ARMS, **eval(made, {"cg": cg})}
+    found = run(design(arms=arms, n_units=20), analysis=plan)
+    return found.sizes["arm"] == len(ARMS) + 40
+
+
+@case
+def an_analysis_in_attrs_that_is_no_json() -> Any:
+    broken = outcomes().assign_attrs(analysis="{")
+    plan = cg.Analysis(control="none")
+    said = refusal(cg.contrast, broken)
+    made = cure_in(said, r"set it, (\.assign_attrs\(.*\)), or drop it$")
+    found = eval(f"broken{made}", {"broken": broken, "plan": plan})
+    return equal(cg.estimate(cg.contrast(found)), estimates())
+
+
+@case
+def an_unknown_prior_of_tau() -> Any:
+    found = cured(
+        Prior,
+        {"tau": "normal"},
+        r"is not one of (\w+)",
+        fill={"half_t": "tau='half_t'"},
+    )
+    return found == Prior(tau="half_t")
+
+
+@case
+def a_prior_without_a_scale() -> Any:
+    found = cured(Prior, {"tau_scale": np.inf, "tau": "half_t"}, r"(tau='uniform') can")
+    return found.tau == "uniform" and np.isinf(found.tau_scale)
+
+
+# ---- verdicts
+
+
+@case
+def a_posterior_of_few_contrasts() -> Any:
+    table = many().isel(contrast=slice(0, 4))
+    posterior = cg.infer(table, law="normal", rng=0, n_draws=400)
+    said = refusal(cg.decide, posterior, rope=(-0.5, 0.5), error="posterior")
+    verb = cure_in(said, r"decide by tests: (cg.decide\(estimates, \.\.\.\))$")
+    verb = verb.replace("...", "rope=(-0.5, 0.5)")
+    return "verdict" in eval(verb, {"cg": cg, "estimates": table})
+
+
+@case
+def equal_quantiles() -> Any:
+    given = {"effects": effects(), "quantiles": (0.95, 0.95)}
+    q = float(cure_in(refusal(heterogeneity, **given), r"for example (0.95)$"))
+    return float(heterogeneity(effects(), quantiles=(q,))["prob"].item()) == q
+
+
+@case
+def quantiles_in_words() -> Any:
+    found = cured(
+        heterogeneity,
+        {"effects": effects(), "quantiles": ("median",)},
+        r"for example (quantiles=\(.*\))$",
+    )
+    return found["prob"].values.tolist() == [0.05, 0.5, 0.95]
+
+
+Z = np.array([-1.2, -0.4, 0.1, 0.5, 1.0])
+
+
+@case
+def a_tilt_beyond_the_units() -> Any:
+    most = float(
+        cure_in(refusal(tilt, Z, 3.0), r"between \S+ and (\S+) sd; ask for less$")
+    )
+    found = tilt(Z, 0.9 * most)
+    return np.isclose(found.weights @ Z, 0.9 * most)
+
+
+@case
+def a_tilt_that_is_not_found() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_tipping_point, "_MOST_BISECTIONS", 2)
+        cure_in(refusal(tilt, Z, 0.9), r"was not found; (ask for less)$")
+        return np.isclose(tilt(Z, 1e-9).weights @ Z, 1e-9)
+
+
+@case
+def a_tilt_of_measured_activities() -> Any:
+    measured = of_three().assign_attrs(model_is="replicates")
+    given = {"contrast": "GATA - none", "rope": (-0.1, 0.1)}
+    said = refusal(cg.tipping_point, measured, **given)
+    cure_in(said, r"(use their estimates)$")
+    found = cg.estimate(cg.contrast(measured, contrasts=["GATA - none"]))
+    return "verdict" in cg.decide(found, rope=given["rope"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
+    assert np.all(case())
