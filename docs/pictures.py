@@ -15,6 +15,7 @@ import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
+from PIL import Image, ImageDraw
 
 import causalgia as cg
 
@@ -110,6 +111,29 @@ def trial(estimates: Any, words: list[str]) -> plt.Figure:
     return figure
 
 
+def stacked(picture: Path) -> Image.Image:
+    """Return the boxes of the picture of a trial one below the other, with arrows, for
+    a narrow page.
+    """
+    with Image.open(picture) as wide:
+        width, height = wide.size
+        boxes = [
+            wide.convert("RGB").crop((int(a * width), 15, int(b * width), height - 15))
+            for a, b in ((0.002, 0.268), (0.332, 0.648), (0.712, 0.998))
+        ]
+    across, gap = max(box.width for box in boxes), 50
+    tall = Image.new("RGB", (across, sum(box.height + gap for box in boxes)), "white")
+    drawn, top, middle = ImageDraw.Draw(tall), 0, across // 2
+    for box in boxes:
+        tall.paste(box, ((across - box.width) // 2, top))
+        top += box.height + gap
+        if box is not boxes[-1]:
+            drawn.line((middle, top - 44, middle, top - 18), fill=INK, width=4)
+            head = ((middle - 9, top - 20), (middle + 9, top - 20), (middle, top - 5))
+            drawn.polygon(head, fill=INK)
+    return tall.crop((0, 0, across, top - gap))
+
+
 def screen(decisions: Any) -> plt.Figure:
     """Return the picture of sixty words: raw and shrunken effects, by verdict."""
     table = cg.tidy(decisions).sort_values("estimate", ignore_index=True)
@@ -187,6 +211,7 @@ def of_readme() -> None:
     few = cg.Uniform(length=9).sample(4, rng=5)["sequence"].values
     words = ["".join("ACGT"[i] for i in row) for row in few]
     trial(estimates, words).savefig(FOLDER / "trial.png")
+    stacked(FOLDER / "trial.png").save(FOLDER / "trial_stacked.png", optimize=True)
     rng = np.random.default_rng(1)
     words = ["TGCATG", *map("".join, rng.choice(list("ACGT"), (59, 6)))]
     asked = cg.Design(

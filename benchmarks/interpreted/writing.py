@@ -436,8 +436,9 @@ def _longest(results: Results) -> str:
 
 _HEAD = """# Methods of interpretation against known truth
 
-Written by `python benchmarks/interpretation.py`. Your own method can be evaluated on the same cases by
-`interpretation(method)` of `benchmarks/interpreted`: see [how](howto/own_interpretation_method.md).
+Maps, marginalization and discovery, each where the truth is known: for choosing a method. Your own method can be
+evaluated on the same cases by `interpretation(method)` of `benchmarks/interpreted`: see
+[how](howto/own_interpretation_method.md). The page is written by `python benchmarks/interpretation.py`.
 
 A case is a set of sequences in which sites were planted, and networks that read them. The bases that are read are
 known from the oracle (`cg.zoo.read_by`) or from the simulation; the effect of a site is computed from predictions

@@ -10,8 +10,9 @@ WORKERS = 1_000
 
 _HEAD = """# What a large trial takes
 
-Written by `python benchmarks/scale_page.py` from figures measured on one machine: {machine}; {versions}. A
-*prediction* is the outcome of one unit under one arm: one sequence through the network. The trial is a control and
+Seconds, memory and disk by the size of a trial, measured by `python benchmarks/scale_page.py` on one machine:
+{machine}; {versions}.
+A *prediction* is the outcome of one unit under one arm: one sequence through the network. The trial is a control and
 {n_motifs} motifs, each against the control, with two tasks and answers in float32. Seconds are the processor's own, so
 that other work on the machine does not count. On other machines rates differ and bytes do not.
 

@@ -12,11 +12,11 @@ from performed.reasons import REASONS
 HERE = Path(__file__).resolve().parents[1]
 _HEAD = """# Performance
 
-Written by `python benchmarks/performance_page.py`. Most rows are ratios of two quantities that are measured in one
-process, in alternation (the median over repeats of the ratio within a repeat), so that they can be compared between
-machines; the others are seconds, sizes or counts on the machines listed below. Times are processor times of one thread,
-except where threads, disks or workers are measured. The time of a command is that of a fresh process, the minimum of
-repeats.
+What each step costs, beside a peer or beside what cannot be less. Most rows are ratios of two quantities that are
+measured in one process, in alternation (the median over repeats of the ratio within a repeat), so that they can be
+compared between machines; the others are seconds, sizes or counts on the machines listed below. Times are processor
+times of one thread, except where threads, disks or workers are measured. The time of a command is that of a fresh
+process, the minimum of repeats. The page is written by `python benchmarks/performance_page.py`.
 
 | what | against | target | measured | |
 |---|---|---|---:|---|
