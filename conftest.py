@@ -1,12 +1,16 @@
 """Where torch is not installed, the files about torch are not collected; where no GPU
-is, those about one are not.
+is, those about one are not. What lives to the end is looked at by no collection of
+garbage.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import sys
 from pathlib import Path
+
+import pytest
 
 # the page on methods of interpretation is about what is in benchmarks
 sys.path.append(str(Path(__file__).parent / "benchmarks"))
@@ -53,3 +57,25 @@ if importlib.util.find_spec("modiscolite") is None:
     collect_ignore_glob.append("tests/test_modisco.py")
 if not Path("/dev/nvidiactl").exists():
     collect_ignore_glob.append("tests/test_torch_cuda.py")
+
+
+def pytest_collection_finish() -> None:
+    """Set aside the modules and the tests."""
+    _set_aside()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Set aside, once in a file, what its tests left: libraries that they imported, and
+    what they cached.
+    """
+    if nextitem is not None and nextitem.path != item.path:
+        _set_aside()
+
+
+def _set_aside() -> None:
+    """Take what lives now out of garbage collection, whose every full round would look
+    at it again.
+    """
+    gc.collect()
+    gc.freeze()

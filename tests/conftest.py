@@ -4,7 +4,6 @@ repository where they exist.
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -38,27 +37,6 @@ def pytest_collection_modifyitems(
         config.hook.pytest_deselected(items=out)
         left_out = set(map(id, out))
         items[:] = [item for item in items if id(item) not in left_out]
-
-
-def pytest_collection_finish() -> None:
-    _set_aside()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Set aside, once in a file, what its tests left: libraries that they imported, and
-    what they cached.
-    """
-    if nextitem is not None and nextitem.path != item.path:
-        _set_aside()
-
-
-def _set_aside() -> None:
-    """Take what lives now out of garbage collection: modules and thousands of tests
-    live to the end, and each full collection would look at them again.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -704,7 +704,7 @@ def test_many_contrasts_bring_their_factor():
     assert one.shrinkage > 0.8  # contrasts have one correlation
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_an_error_that_contrasts_share_is_no_effect():
     effects = units(n=60, n_contrasts=300, size=10, r=0.6, control=1.0, seed=0)
@@ -1311,7 +1311,7 @@ def plan_of(n_words=40, **settings):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_plan_shares_across_tasks():
     design, predictor, plan = plan_of(error="posterior")
     assert cg.Analysis.from_toml(plan.to_toml()) == plan
@@ -1446,7 +1446,7 @@ def test_a_plan_that_shares_may_name_tasks_by_patterns():
     assert cg.Analysis(tasks=["`a` - b"])._names_of_tasks(None) == ["`a` - b"]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_one_family_over_tasks_of_a_large_parallel_trial_takes_its_units():

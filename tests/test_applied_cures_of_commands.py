@@ -758,7 +758,7 @@ def _renamed(file: str, old: str, new: str) -> None:
     Path(file).write_text(text)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("case", CASES)
 def test_the_shell_is_cured_as_it_says(case, here):
@@ -773,7 +773,7 @@ def test_the_shell_is_cured_as_it_says(case, here):
     assert holds()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("way", ["the package", "a file"])
 def test_a_missing_jaspar_is_cured_in_the_words_of_the_shell(way, here):

@@ -98,7 +98,7 @@ def test_raw_counts_are_given_as_advised():
     assert verdicts(again(counts, *reads(counts))) == []
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_replicate_is_left_out_in_the_shell_as_advised(tmp_path, monkeypatch):
     """The advice is in the words of the command, whose option is then given."""
     monkeypatch.chdir(tmp_path)
@@ -181,6 +181,7 @@ def test_channels_in_another_order_are_put_right_as_advised():
     assert status(found, "positive control") == "pass"
 
 
+@pytest.mark.rotating(3)
 def test_both_strands_are_averaged_as_advised():
     def gata(x: np.ndarray) -> np.ndarray:
         return x[:, 0].mean(1) + 2 * x[:, 2, AT]
@@ -256,6 +257,7 @@ def linear(x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), -1) @ WEIGHTS
 
 
+@pytest.mark.rotating(3)
 def test_half_precision_is_made_float32_as_advised():
     settings = {"tasks": ["a"], "fingerprint": "half"}
     half = cg.FunctionPredictor(

@@ -630,7 +630,7 @@ def converted() -> Any:
     return made("n.py:load", weights=line.split("'")[1])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("case", CASES)
 def test_the_cure_of_a_loader_is_applied_and_the_network_answers(case):
     apply, holds = CASES[case]

@@ -344,7 +344,7 @@ CASES: dict[str, Case] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("case", CASES)
 def test_the_shell_is_cured_as_it_says(case, here):
     command, cure, again, holds = CASES[case]

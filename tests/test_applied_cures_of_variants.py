@@ -115,7 +115,7 @@ def effects(folder: Path) -> pd.Series:
     return found.set_index("variant")["effect"].sort_index()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("case", CASES)
 def test_a_list_of_variants_is_cured_as_the_message_says(
     case, place, tmp_path, monkeypatch

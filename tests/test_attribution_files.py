@@ -52,7 +52,7 @@ def test_chrombpnet_gives_hypothetical_scores_and_their_sequences(tmp_path):
     np.testing.assert_allclose(projected["score"][..., 0], mean, atol=2e-3)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_files_of_chrombpnet_are_compressed_by_blosc():
     """A file that deepdish wrote, as ChromBPNet has it write its scores
     (tests/reference/finemo/make.py).
@@ -68,7 +68,7 @@ def test_the_files_of_chrombpnet_are_compressed_by_blosc():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_plugin_for_blosc_is_named_where_it_is_absent(tmp_path):
     (tmp_path / "hdf5plugin.py").write_text("raise ImportError('absent')\n")
     code = (
@@ -110,7 +110,7 @@ def test_hypothetical_scores_are_preferred(tmp_path):
     np.testing.assert_array_equal(read(both)["score"][..., 0], SCORES)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_bpnet_and_arrays_give_the_same_maps(tmp_path):
     bpnet = read(_h5(tmp_path / "b.h5", hyp_scores=SCORES, input_seqs=ONE_HOT))
     np.savez(

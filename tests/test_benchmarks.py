@@ -60,14 +60,14 @@ def test_benchmarks_measure_what_the_page_promises():
         assert all(0 <= value < float("inf") for value in figures.values()), name
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_benchmarks_run_by_name():
     said = run("run.py", "--quick", "imports", "maxt")
     assert "import causalgia" in said
     assert "== maxt" in said
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.torch
 def test_every_benchmark_is_there_to_be_run():
     """Those that this run does not measure can be imported."""

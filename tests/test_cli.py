@@ -98,6 +98,7 @@ def test_help_names_every_target():
     )
 
 
+@pytest.mark.rotating(3)
 def test_demo_agrees_with_the_truth(tmp_path):
     found = call("demo", "--out", tmp_path / "demo", "--n-units", 200)
     assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
@@ -139,7 +140,7 @@ def test_demo_agrees_with_the_truth(tmp_path):
     assert (spec.name, spec.design.n_units, spec.rng) == ("demo", 200, 0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_demo_writes_over_a_demo_alone(results, tmp_path):
     refused("demo", "--out", results, said=["holds outcomes already", "--force"])
@@ -313,6 +314,7 @@ def test_run_does_not_write_over_outcomes(trial, results):
         assert not (results / gone).exists()
 
 
+@pytest.mark.rotating(3)
 def test_estimate_gives_what_the_verbs_give(results):
     found = call("estimate", results)
     outcomes = store.load(results / "outcomes.nc", "outcomes")
@@ -348,7 +350,7 @@ def test_options_win_over_the_file(results):
     assert call("estimate", results, "--all").stdout.count("\nplacebo ") == 6
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_removed_results_are_named(trial, results):
     assert "Removed" not in call("analyze", results).stdout
@@ -366,7 +368,7 @@ def test_removed_results_are_named(trial, results):
     assert not (results / "posterior.nc").exists()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_a_page_of_other_results_is_moved_aside_and_one_of_the_same_results_kept(
     trial, results
@@ -412,7 +414,7 @@ def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written
     assert not (results / "report.html").exists()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
     out = tmp_path / "stored"
@@ -438,7 +440,7 @@ def test_what_a_deleted_trial_on_disk_left_is_removed(trial, tmp_path):
     assert "Moved report.html to report.1.html: " in said
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_findings_of_an_experiment_go_with_its_answer(tmp_path):
     call("init", "--experiment", "flanks", tmp_path / "flanks.toml")
@@ -451,7 +453,7 @@ def test_findings_of_an_experiment_go_with_its_answer(tmp_path):
     assert not list(out.glob("finding_*.csv"))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     motifs = ["".join(x) for x in itertools.product("AC", "GT", "AG", "ACT")][:22]
@@ -498,6 +500,7 @@ def verdicts(folder):
     return store.load(folder / "decisions.nc", "decisions")
 
 
+@pytest.mark.rotating(3)
 def test_analyze_gives_what_the_verb_gives(results):
     found = call("analyze", results, "--error", "each")
     outcomes = store.load(results / "outcomes.nc", "outcomes")
@@ -542,7 +545,7 @@ def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
     assert "exploratory" not in verdicts(tmp_path / "out").attrs
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_analyze_infers_and_keeps_draws_where_asked(trial, tmp_path):
     results = tmp_path / "many"
     trial.write_text(MANY)
@@ -659,7 +662,7 @@ def test_an_analysis_changed_after_the_outcomes_is_said(results):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_interactions_and_contrasts_go_through(trial, tmp_path):
     arms = "".join(
@@ -974,7 +977,7 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch, results):
         call("show", results)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_program_itself_leaves_no_traceback(tmp_path):
     program = [sys.executable, "-m", "causalgia"]
     (tmp_path / "trial.toml").write_text("n_unit = 3")
@@ -999,7 +1002,7 @@ def test_the_program_itself_leaves_no_traceback(tmp_path):
     assert (found.returncode, found.stderr) == (0, b"")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_reader_that_goes_away_stops_no_figure(results):
     for command in ("show", "estimate"):
         read, write = os.pipe()

@@ -78,7 +78,7 @@ def test_the_number_of_elements_printed_is_the_number_named(analyzed):
     assert "over these 120 rows" in foot
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_estimates_leave_the_verdicts_where_they_are(trial, results):
     trial.write_text(MANY)
     call("run", trial, "--out", results, "--force")
@@ -430,7 +430,7 @@ def test_an_empty_table_of_counts_is_said_to_be_empty(bench, tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_price_list_to_copy_is_where_the_error_says(tmp_path):
     (tmp_path / "prices.toml").write_text("")
     error = call(

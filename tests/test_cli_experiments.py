@@ -108,7 +108,7 @@ def not_drawn(answer, path, *, task=None):
     return Path(path)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", sorted(entries()))
 def test_the_file_of_each_runs_as_it_is(name, begun, tmp_path, monkeypatch):
     if name not in DRAWN:
@@ -170,6 +170,7 @@ def test_the_starter_says_every_default(tmp_path):
     assert read_spec(path).design == cg.experiments.copies()
 
 
+@pytest.mark.rotating(3)
 def test_run_answers_as_python_does(copies):
     folder, said = copies
     experiment = cg.experiments.copies(n_units=60)
@@ -190,7 +191,7 @@ def test_run_answers_as_python_does(copies):
     assert kept.attrs["design_fingerprint"] == experiment.fingerprint
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_show_has_the_sentences_and_analyze_answers_again(copies):
     folder, said = copies
     sentence = next(
@@ -332,7 +333,7 @@ def test_very_many_contrasts_are_not_all_printed(tmp_path):
     assert len(call("show", tmp_path / "results", "--all").stdout.splitlines()) > 208
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_long_answer_prints_its_largest():
     ace = np.random.default_rng(0).normal(size=(4_096, 1))
     table = cg.from_effects(ace[:, 0], 0.1, names=[f"w{i}" for i in range(4_096)])
@@ -357,7 +358,7 @@ def test_a_long_answer_prints_its_largest():
     assert largest_contrasts(wide).sizes == {"contrast": 3, "task": 40}
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_an_answer_is_drawn_task_by_task(tmp_path):
     experiment = cg.experiments.copies(
         cg.Uniform(length=60), motif="AGATAAG", n_units=600

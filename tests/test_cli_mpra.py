@@ -214,7 +214,7 @@ def test_a_contrast_without_spread_does_not_stop_the_others(tmp_path):
     refused(*asked, "--contrast", "B", said="contrast 'B': all virtual effects are 0.9")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_what_was_analyzed_is_said(folder, tmp_path):
     out = tmp_path / "out"
     said = call(
@@ -332,7 +332,7 @@ def test_power_from_a_pilot(folder):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     "verb",
     [("power", "--barcodes", "10"), ("cheapest", "--half-width", "0.2")],
@@ -613,7 +613,7 @@ def test_what_is_refused(folder, tmp_path):
     assert not (tmp_path / "y").exists()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_one_replicate_is_analyzed_and_said(folder, tmp_path):
     one = cg.mpra.simulate(truth(folder), n_barcodes=6, n_replicates=1, rng=5)
     path = cg.mpra.to_igvf(one, tmp_path / "one.tsv", "reporter_experiment_barcode")
@@ -633,7 +633,7 @@ def test_one_replicate_is_analyzed_and_said(folder, tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_hits_by_benjamini_hochberg_unless_the_posterior_is_asked_for(folder, tmp_path):
     asked = (
@@ -689,7 +689,7 @@ def _counted(rng, effects):
     return side, pd.DataFrame(rows)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
     called = effects = 0
@@ -720,7 +720,7 @@ def test_negatives_beside_as_many_large_effects_are_not_called(tmp_path):
     assert called <= 20
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_verdicts_without_one_false_are_fewer(folder, tmp_path):
     asked = (
@@ -1104,7 +1104,7 @@ def test_a_place_where_nothing_can_be_written_is_refused_first(
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
     pilot = (
         "--pilot",
@@ -1162,7 +1162,7 @@ def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     assert "backgrounds" in call(*asked, "--pilot-arms", "b").stdout
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_what_a_former_comparison_left_is_removed_and_named(tmp_path):
     effects = np.arange(30.0)
     table = pd.DataFrame(
@@ -1197,7 +1197,7 @@ def test_what_a_former_comparison_left_is_removed_and_named(tmp_path):
     }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_what_former_outcomes_of_the_bench_left_is_removed_and_named(folder, tmp_path):
     design = ("--design", folder / "LIB")
     virtual, out = tmp_path / "virtual", tmp_path / "measured"

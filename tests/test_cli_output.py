@@ -118,7 +118,7 @@ def document(*args, code=0):
     return json.loads(found)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_json_has_the_text_the_numbers_and_the_files(results):
     said = call("analyze", results).stdout
     found = document("analyze", results)
@@ -139,6 +139,7 @@ def test_json_has_the_text_the_numbers_and_the_files(results):
     assert found["effects"] == document("show", results)["effects"]
 
 
+@pytest.mark.rotating(3)
 def test_json_of_the_commands_that_check(results, trial):
     checks = document("refute", results, "--check", "degenerate draws")["checks"]
     assert [row["check"] for row in checks] == ["degenerate draws"]
@@ -221,7 +222,7 @@ def test_what_a_shell_completes():
     assert {"--install-completion", "--show-completion"} <= options
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_page_of_other_results_is_moved_to_the_first_free_name(results):
     call("analyze", results)
     call("report", results)

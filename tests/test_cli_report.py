@@ -46,7 +46,7 @@ def page(folder):
     return Page((folder / "report.html").read_text(encoding="utf-8"))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     assert call("report", folder).stdout == f"Wrote {folder / 'report.html'}\n"
     assert "No effect has been estimated yet" in page(folder).text()
@@ -70,7 +70,7 @@ def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     assert len(page(folder).all("figure")) == 5
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_convergence_of_kept_draws_is_on_the_page(tmp_path):
     (tmp_path / "trial.toml").write_text(MANY)
     folder = tmp_path / "out"
@@ -92,7 +92,7 @@ def test_text_for_a_paper_is_printed_or_written(folder, tmp_path):
     assert "HepG2" not in text.split(r"\end{table}")[0].split(r"\begin{tabular}")[1]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_checklist_is_filled_in_from_the_folder(folder, tmp_path):
     call("analyze", folder)
     printed = call("report", folder, "--checklist").stdout
@@ -124,7 +124,7 @@ def test_an_experiment_has_its_question_and_its_picture(tmp_path):
     assert "Picture of the experiment hairpin" in found.all("img")[0]["alt"]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_fit_and_a_comparison_have_pages(tmp_path):
     fitted, compared = tmp_path / "fitted", tmp_path / "compared"
     fitted.mkdir(), compared.mkdir()
@@ -179,7 +179,7 @@ def test_what_cannot_be_reported_is_said(folder, tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
     for analysis in ((), ("estimate",), ("analyze",)):
         if analysis:
@@ -208,7 +208,7 @@ def test_a_task_is_reported_alone_before_and_after_the_analysis(folder):
     assert "| 2 effects with interval" in one
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
     two = (
         EXPERIMENT.replace("hairpin", "copies")
@@ -232,7 +232,7 @@ def test_an_answer_on_one_task_has_its_sentences_alone(tmp_path):
     assert len(page(folder).all("img")) == 2
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp_path):
     """Verdicts of another seed, copied beside these outcomes, were shown and reported
     as theirs.
@@ -287,7 +287,7 @@ def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_checks_and_pages_of_a_trial_do_not_outlive_it(tmp_path):
     """After a run of another seed with --force the page reported the checks of the
     former trial as this one's.

@@ -243,7 +243,7 @@ def require_same(found: Any, here: Any) -> None:
         }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 def test_results_do_not_depend_on_workers(

@@ -90,7 +90,7 @@ def run_in(site: Path, code: str, folder: Path) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_an_installation_that_cannot_be_written_runs_uncached(read_only, tmp_path):
     done = run_in(read_only, _RUN, tmp_path)
     assert done.returncode == 0, done.stderr
@@ -103,7 +103,7 @@ def test_an_installation_that_cannot_be_written_runs_uncached(read_only, tmp_pat
     assert not list(read_only.rglob("*.nbi"))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_workers_of_such_an_installation_run_uncached_too(read_only, tmp_path):
     done = run_in(read_only, _RUN_ON_WORKERS, tmp_path)
@@ -117,7 +117,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # machine code is longe
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 @pytest.mark.parametrize(
     "code",
@@ -238,7 +238,7 @@ def test_a_kernel_keeps_its_name_its_words_and_its_source():
     assert pickle.loads(pickle.dumps(mix)) is mix
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_posterior_is_inferred_where_the_cache_folder_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     script = """
@@ -291,7 +291,7 @@ print(config.base_compiledir, config.compiledir, repr(config.cxx))
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     ("flags", "options"), [("", []), ("cxx=", []), ("", ["no home"])]
 )
@@ -346,7 +346,7 @@ def compiled_functions() -> dict[str, tuple[set[str], set[str]]]:
     return found
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_reordered_sums_are_optimized_in_one_place():
     """A kernel read from the cache and one compiled here then give the same bits
     (`compiled.njit`).

@@ -38,7 +38,7 @@ def given(tmp_path):
     return network, peaks
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_words_pairs_and_sites_are_written(given, tmp_path):
     network, peaks = given
     out = tmp_path / "motifs"
@@ -109,7 +109,7 @@ def test_words_pairs_and_sites_are_written(given, tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("stops_at", ["before the trial", "between trial and pairs"])
 def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
     network, peaks = given
@@ -188,7 +188,7 @@ def test_a_run_that_was_stopped_goes_on(given, tmp_path, monkeypatch, stops_at):
         assert whole.identical(resumed)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monkeypatch):
     network, peaks = given
     options = (
@@ -322,7 +322,7 @@ def test_the_middles_of_longer_sequences_are_taken(given, tmp_path):
     refused(*args, "--out", tmp_path / "none", "--length", 60, said="--length is 60")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_n_keeps_its_place_or_is_drawn(given, tmp_path):
     network, peaks = given
     rows = letters()

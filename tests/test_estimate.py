@@ -201,7 +201,7 @@ def test_leverage_is_the_largest_share_of_the_variance() -> None:
 # invariances
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @given(st.permutations(range(40)))
 def test_the_order_of_units_changes_nothing(order: list[int]) -> None:
@@ -209,7 +209,7 @@ def test_the_order_of_units_changes_nothing(order: list[int]) -> None:
     same(estimate(effects), estimate(effects.isel(unit=order)))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @given(st.permutations(range(60)), st.sampled_from(["plain", "lin", "block"]))
 def test_the_order_of_units_changes_nothing_in_a_parallel_trial(
@@ -914,7 +914,7 @@ def test_small_p_values_are_kept() -> None:
     assert 1e-300 < p < 1e-100
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 @given(st.integers(2, 6), st.integers(2, 30), st.booleans())
 def test_nothing_that_is_not_finite_travels(

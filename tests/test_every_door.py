@@ -188,7 +188,7 @@ REFUSED += [{-0.3, 0.3}, (False, True), [], object(), 1j, "", " ", "=", ";", ","
 REFUSED += ["0.3,-0.3", "0.1,0.2,0.3", "K562=-1,1", "K562=wide;HepG2=-1,1", "nan,1"]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("verb", REGIONS)
 def test_every_verb_takes_the_same_regions(verb: str) -> None:
     for region in TAKEN:

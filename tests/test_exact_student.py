@@ -80,7 +80,7 @@ def test_there_are_at_least_24_nodes_and_they_reach_the_outliers() -> None:
     assert far.weight.sum() == pytest.approx(1)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_hyperparameters_at_10_000_with_outliers() -> None:
     """tau is seen to 1 %: rows a little wrong add up to many posterior sd here, and

@@ -198,7 +198,7 @@ def test_the_answer_says_it_where_it_is_more_than_one_percent():
     assert not further(cg.experiments.spacing(n_units=200))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", OF_BACKGROUNDS)
 def test_a_region_that_cannot_be_is_refused_when_the_experiment_is_made(name):
     build = getattr(cg.experiments, name)

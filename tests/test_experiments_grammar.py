@@ -219,7 +219,7 @@ def together(answer) -> dict[tuple[str, str], set[int]]:
     return found
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     low, high = truth()["grammars"]["heterodimer"]["gap"]
@@ -324,7 +324,7 @@ def test_a_bias_of_composition_that_was_not_there_is_not_found():
         assert verdict(answer, "motif") == "increases"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", NOTHING)
 def test_nothing_is_found_in_networks_that_learned_nothing(name):
     known = truth()["networks"][name]
@@ -364,6 +364,7 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
         )
 
 
+@pytest.mark.rotating(3)
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}

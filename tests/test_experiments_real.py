@@ -124,6 +124,7 @@ def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does
         occlusion(str(enhancers), motif=DREF)
 
 
+@pytest.mark.rotating(3)
 def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(
     shared, shuffles
 ):
@@ -154,6 +155,7 @@ def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(
     assert float(sd) == pytest.approx(AP1_SD["dev"], abs=5e-3)
 
 
+@pytest.mark.rotating(3)
 def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_saturates_with_repeats(
     shared,
 ):
@@ -209,7 +211,7 @@ def test_a_site_of_gabpa_works_and_its_broken_core_does_not(shared):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     """The figures of docs/howto/what_a_network_carries.md."""
@@ -256,7 +258,7 @@ def test_the_units_of_explainn_that_are_named_after_fox_carry_its_site(shared):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_discovery_finds_the_factors_of_the_enhancer_network(shared):
     """Real regulatory sequences, 200 bp each, with the first 49 of the next one: the

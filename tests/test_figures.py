@@ -150,7 +150,7 @@ def test_names_of_two_hundred_letters_collide_nowhere(kind):
             assert not faults(axes.figure), axes
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("n", [1, 21, 5_000])
 @pytest.mark.filterwarnings("error")
 def test_any_number_of_arms_collides_nowhere(n):
@@ -167,7 +167,7 @@ def test_any_number_of_arms_collides_nowhere(n):
     assert not faults(plot.ranked(table, task="K562").figure)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("n", [1, 12, 919])
 def test_any_number_of_tasks_collides_nowhere(n):
     tasks = [f"DNASE: cell line number {i}" for i in range(n)]

@@ -50,7 +50,7 @@ def dragonn(shared):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.real
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

@@ -126,7 +126,7 @@ def check_texts(axes):
             assert not a.padded(-1).overlaps(b.padded(-1)), (a, b)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", ROOM)
 def test_a_picture_says_what_it_is_of_and_looks_as_it_did(name):
     with rc_context(DEFAULT):

@@ -293,7 +293,7 @@ def test_the_way_from_a_refused_table_is_said() -> None:
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("trials", [100, pytest.param(200, marks=pytest.mark.long)])
 def test_intervals_hold_for_both_populations(trials: int) -> None:
     """25 units by 8 levels, equal components, 30 % of the cells missing at random;

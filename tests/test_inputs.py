@@ -185,7 +185,7 @@ def bomb(mebibytes):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_bomb_is_refused_and_memory_stays_small(tmp_path):
     path = tmp_path / "bomb.fa.gz"
     path.write_bytes(bomb(1_024))
@@ -227,7 +227,7 @@ def test_a_text_that_packs_well_is_no_bomb(tmp_path):
     assert read_bytes(path, SequenceError, unpack=True) == plain[:1_000] + plain
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_arrays_that_unpack_to_far_more_than_any_sequences_are_refused(tmp_path):
     """By the sizes that the zip states: it is not unpacked, and zipfile reads no more
     than they say.

@@ -395,7 +395,7 @@ def test_requests_that_cannot_be_met_are_refused():
     assert given.sizes["contrast"] == 10
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     "method", ["ism", "occlusion", "gradient", "integrated_gradients", "deeplift"]
 )

@@ -740,7 +740,7 @@ print(before, peak(), estimates["se"].values.ravel().tolist())
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_units() -> None:
     n = 8_000_000  # outcomes of 92 MB

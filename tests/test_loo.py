@@ -82,7 +82,7 @@ def loo(posterior: Any) -> Any:
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     "law",
     [
@@ -100,7 +100,7 @@ def test_loo_is_what_leaving_out_gives(law: Any) -> None:
     assert (np.asarray(found.pareto_k) < 0.7).mean() > 0.9
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("law", "noise"),
@@ -250,7 +250,7 @@ def elpd_of(found: Any) -> np.ndarray:
     return np.asarray(found.elpd_i if hasattr(found, "elpd_i") else found.loo_i).ravel()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 def test_leave_one_out_of_many_effects_under_an_atom_is_what_leaving_out_gives() -> (
     None
@@ -272,7 +272,7 @@ def test_leave_one_out_of_many_effects_under_an_atom_is_what_leaving_out_gives()
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
     x = np.linspace(-2, 2, 40)
@@ -300,7 +300,7 @@ def test_under_an_atom_a_covariate_is_drawn_with_the_weights() -> None:
     assert (np.asarray(found.pareto_k) < 0.7).all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_under_an_atom_a_shared_error_is_drawn_with_the_weights() -> None:
     own, loading = np.full(40, 0.5), np.full((40, 1), np.sqrt(0.5))
@@ -315,7 +315,7 @@ def test_under_an_atom_a_shared_error_is_drawn_with_the_weights() -> None:
     assert (np.asarray(found.pareto_k) < 0.7).all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_under_an_atom_a_whole_covariance_conditions_on_the_other_estimates() -> None:
     """Against the density of one estimate under draws from the 39 others."""

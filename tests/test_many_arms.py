@@ -48,7 +48,7 @@ def both(monkeypatch):
     return whole, lazy
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_contrasts_of_65_536_arms_take_less_than_a_gib():
     given = outcomes(65_536, 3)

@@ -498,7 +498,7 @@ def test_probabilities_by_position_summed_over_classes_are_constant_too():
     run(cg.TorchPredictor(net, reduce=lambda y: y[:, 2].sum(1), tasks=["y"]))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("noise", [0.0, 1e-7])
 def test_a_softmax_that_is_summed_inside_the_network_is_said(noise):
     """The sum is 1 but for rounding, so no effect can be seen; answering one class is

@@ -34,7 +34,7 @@ def spelled(word):
     return min(word, reverse_complement_iupac(word))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_six_words_of_gata1_like_are_patterns_merged_by_reverse_complement():
     gata1, ebox, ap1, ets, hnf4, repressor = WORDS
@@ -153,7 +153,7 @@ def test_a_map_of_zeros_and_short_sequences():
         cg.propose(maps, predictor=nothing, method="modisco", rng=0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_a_file_that_modisco_lite_wrote_is_read(tmp_path):
     from modiscolite.io import save_hdf5

@@ -207,7 +207,7 @@ def many_motifs(n_units: int) -> cg.Design:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_beyond_512_contrasts_a_factor(monkeypatch):
     few = many_motifs(80)
     assert_same(estimated(few, RICH), held(few, RICH))
@@ -244,7 +244,7 @@ def test_random_groups_are_unbiased_for_the_covariance():
     assert np.abs(off).max() < 4
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_inference_on_random_groups_is_that_on_all_units(monkeypatch):
     monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)
@@ -282,7 +282,7 @@ def test_an_experiment_is_answered_from_its_moments():
     assert "exploratory" not in answer.decisions.attrs
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_units(monkeypatch):
     monkeypatch.setattr("causalgia._run.running_moments._BYTES_OF_GROUPS", 0)

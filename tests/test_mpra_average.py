@@ -78,7 +78,7 @@ def analyzed(counts: xr.Dataset, folder, *options: str) -> tuple[str, float, flo
     return said, float(lower), float(upper)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_negative_controls_are_no_backgrounds(tmp_path):
     """Half of the elements are negatives: their zeros had halved the average, .52 where
     it is 1.05.
@@ -180,7 +180,7 @@ def test_sums_do_not_shrink_in_a_parallel_library_and_have_no_note():
     assert found["se"].item() < 0.15
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_command_line_averages_the_fit(tmp_path):
     """A fifth of the cells is silent: the printed average was 1.60 where it is 2.00."""
     counts = counted(np.full(80, 2.0), p_silent=0.2)
@@ -211,7 +211,7 @@ def test_the_command_line_averages_the_fit(tmp_path):
     assert abs(found["ace"].item() - 2.0) < 4 * found["se"].item()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_controls_are_counted_apart_and_named_in_the_table(tmp_path):
     counts = counted(np.full(30, 3.0), 20)
     side = (
@@ -427,7 +427,7 @@ def counts_of_factorial(library: xr.Dataset) -> xr.Dataset:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_interaction_of_a_factorial_from_the_command_line(tmp_path):
     analysis = cg.Analysis(interaction=["A", "B"]).to_json()

@@ -84,7 +84,7 @@ def test_a_distance_is_the_one_of_the_textbook_recurrence(kind, length):
         ] == expected.tolist()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("length", "least"),
@@ -100,7 +100,7 @@ def test_a_word_that_is_too_near_an_earlier_one_is_always_found(kind, length, le
     assert 0 < (found >= 0).sum() < 300
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_pair_of_2000_barcodes_keeps_its_distance(kind):

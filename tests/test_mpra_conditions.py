@@ -60,7 +60,7 @@ class TestTwoFits:
         assert abs(line["slope"].item() - 1) < 0.2
         assert any("same barcodes" in note for note in notes_of(found))
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating
     def test_a_measured_folder_is_read_by_its_fit(self, fits, tmp_path):
         fits[0].to_netcdf(tmp_path / "fit.nc")
         found = virtual_effects(tmp_path, None, fits[1])

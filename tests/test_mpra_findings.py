@@ -715,7 +715,7 @@ def test_replicates_of_one_kind_are_read(tmp_path, names):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_command_line_reads_one_cell_type(tmp_path):
     path, _ = written(tmp_path, ["K562_1", "K562_2", "HepG2_1", "HepG2_2"])
     asked = (

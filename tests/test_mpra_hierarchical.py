@@ -374,7 +374,7 @@ def with_shared_noise(
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_noise_that_arms_share_in_a_replicate_moves_no_effect_and_widens_none():
     shared, plain, seen = [], [], []
     for seed in range(4):
@@ -410,7 +410,7 @@ def test_zeros_that_cannot_be_are_silent_and_zeros_that_can_be_are_counts():
     assert slope == pytest.approx(1.0, abs=0.1)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_reads_that_come_in_families_count_as_families():
     rows = {"hierarchical": [], "two_way": []}
@@ -563,7 +563,7 @@ def test_the_barcodes_of_one_real_oligo_do_not_differ(shared, library):
     assert np.mean(p < 0.001) < 0.001 + 4 * np.sqrt(0.001 * 0.999 / len(p))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.real
 def test_the_real_library_has_the_noise_that_was_found_in_it(shared):
     folder = shared / "reference" / "mpra_real" / "library1"

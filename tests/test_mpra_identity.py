@@ -329,7 +329,7 @@ def test_a_library_that_is_named_travels_through_counts_activities_and_fit(tmp_p
     assert library.attrs["library_fingerprint"] in table["info"][0]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_command_line_refuses_another_library(tmp_path):
     for seed in (1, 2):
         place = tmp_path / str(seed)
@@ -450,7 +450,7 @@ def test_rows_of_the_field_say_where_a_sequence_lies(genomic):
     assert table["info"].str.contains("enhancer 7").any()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_names_of_sequences_reach_effects_and_comparisons(genomic, tmp_path):
     cg.mpra.write_library(genomic, tmp_path / "LIB")
     cg.mpra.to_igvf(

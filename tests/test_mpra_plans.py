@@ -70,7 +70,7 @@ class TestAnAverage:
             limit.mean(), rel=0.02
         )
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating
     @pytest.mark.parametrize("seed", range(2))
     def test_two_replicates_reach_what_is_promised(self, seed):
         """By the true variances alone .90 was promised, where fits reach .8."""
@@ -138,6 +138,7 @@ class TestMissingCells:
     def test_the_share_is_that_of_the_pilot(self, pilot_and_fit):
         assert pilot_and_fit[0]["missing"].item() == pytest.approx(0.5, abs=0.03)
 
+    @pytest.mark.rotating(3)
     def test_the_error_that_is_planned_is_that_of_the_fit(self, pilot_and_fit):
         pilot, fitted = pilot_and_fit
         plan = cg.mpra.power(0.5, n_barcodes=8, n_replicates=3, pilot=pilot)

@@ -193,7 +193,7 @@ def test_mean_of_one_over_b_is_that_of_drawn_numbers(dispersion: float) -> None:
     assert abs(lost - (n < 2).mean()) < 4 * np.sqrt(lost / len(n))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(("planned", "recovery"), [(3.0, 0.7), (5.0, 0.4), (7.5, 0.9)])
 def test_lost_synthesized_barcodes_leave_some_oligos_with_too_few(
     planned: float, recovery: float
@@ -576,7 +576,7 @@ def test_cheapest_is_that_of_brute_force() -> None:
     assert found["half_width"] <= 0.2
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_fixed_number_of_oligos_goes_to_backgrounds_first() -> None:
     found = cheapest(max_oligos=2_400, **NOISE)
     assert found["n_oligos"] <= 2_400
@@ -613,7 +613,7 @@ def test_random_barcodes_cost_reads_and_not_oligos() -> None:
     assert found["n_barcodes"] > 30
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_price_list_of_ones_own(tmp_path: Path) -> None:
     text = (
         Path(cg.mpra.__file__)

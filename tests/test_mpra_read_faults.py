@@ -163,7 +163,7 @@ FAULTS: dict[str, tuple[Callable, dict, tuple[str, tuple[str, ...]]]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_in_every_table_and_no_other_is(name):
     how, settings, verdict = FAULTS[name]
@@ -188,7 +188,7 @@ SOUND = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("name", SOUND)
 def test_sound_reads_have_none_of_these_faults(name):
     found = Counter()
@@ -211,7 +211,7 @@ def test_arms_in_different_replicates_are_apart_and_not_shifted(dna_too):
     assert "replicate 1 has no RNA of 20 of 40 oligos (all of arm 'alt')" in says
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_replicates_of_a_third_of_the_reads_are_no_fault():
     for seed in range(N_TABLES):
         dna, rna, of = simulated(seed)
@@ -220,7 +220,7 @@ def test_replicates_of_a_third_of_the_reads_are_no_fault():
         assert verdicts(table(*less, of)) == []
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_two_sequencings_of_one_library_are_no_copy_of_a_part():
     for seed in range(N_TABLES):
         dna, rna, of = simulated(seed)
@@ -258,7 +258,7 @@ def test_what_is_found_is_said_with_its_cure(how, sentence, cure):
     assert text.startswith("No fault was found, but" if caution else "WRONG: ")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(("how", "at"), [(cut_off, 0.04), (few_identifiers, 0.05)])
 def test_the_slope_at_a_ceiling_is_the_one_that_effects_have(how, at):
     said, true = [], []

@@ -466,7 +466,7 @@ def invoke(*words: str):
 
 
 class TestFilesOfReplicatesInTheShell:
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating
     def test_are_read_as_in_python(self, tmp_path):
         files, options = one_file_each(tmp_path, "K562_{}_counts.tsv.gz")
         options += ["--out", str(tmp_path / "out"), "--drop-unknown", "--notes"]
@@ -618,7 +618,7 @@ class TestPublicTables:
         fits = [cg.mpra.fit(one, control="A") for one in (sums, plain)]
         np.testing.assert_array_equal(fits[0]["se"], fits[1]["se"])
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating
     def test_of_a_plasmid_pool_as_published(self, shared):
         folder = shared / "data" / "mpra" / "crx_rho_library1"
         labels = pd.read_csv(folder / "barcode_counts.tsv.gz", sep="\t")["label"]

@@ -114,12 +114,12 @@ def test_a_file_that_another_program_edits_is_foreign(ours):
     assert b"causalgia blake2b" not in data[-store.SEAL :]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_foreign_file_is_read(foreign):
     assert store.load(foreign, "outcomes").identical(outcomes())
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.usefixtures("no_hdf5")
 @pytest.mark.parametrize(
     "data",
@@ -132,7 +132,7 @@ def test_a_foreign_file_that_is_none_is_found_in_the_child(tmp_path, data):
         store.load(path, "outcomes")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 @pytest.mark.usefixtures("no_hdf5")
 def test_a_file_that_keeps_hdf5_busy_for_ever_is_given_up(tmp_path, monkeypatch):

@@ -233,7 +233,7 @@ def symbols():
     return sum(issubclass(type(found), torch.fx.Proxy) for found in gc.get_objects())
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("incremental", [False, True])
 @pytest.mark.parametrize("maker", MAKERS)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FallbackWarning")

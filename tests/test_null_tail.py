@@ -25,7 +25,7 @@ def one_stratum(m, k):
     return Strata(np.zeros(k, np.int64), (np.arange(m),), ((),))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_probability_is_averaged_over_the_posterior_of_shape_and_scale():
     """Against scipy's density and survival function, summed over the same grid."""
     null = np.sort(np.random.default_rng(0).exponential(size=10_000) ** 1.5)

@@ -81,7 +81,7 @@ def center_and_effects(model: Any, **point: Any) -> tuple[float, np.ndarray]:
     return float(mu), np.ravel(ace)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_spike_and_slab_given_factors_has_the_density_of_two_normals() -> None:
     effect, loadings, d = (
         np.array([3.0, -1.0, 0.5]),
@@ -149,7 +149,7 @@ def test_effects_given_weight_and_slab_are_those_of_two_normals() -> None:
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_strong_data_are_centered_and_weak_are_not() -> None:
     effect, noise, z = (
         np.array([5.0, -5.0]),
@@ -438,7 +438,7 @@ def test_few_effects_of_a_normal_law_have_densities_by_either_engine(
         assert has_log_likelihood(few, law, engine) == has
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 @pytest.mark.parametrize("covariates", [1, 2])
 def test_of_exact_draws_a_mixture_about_a_line_has_the_moments_of_the_exact_engine(
@@ -537,7 +537,7 @@ def random_table(seed: int) -> Any:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     ("seed", "law"), [(0, "normal"), (1, "student_t"), (2, "spike_and_slab")]
 )
@@ -562,7 +562,7 @@ def test_engines_agree(seed: int, law: Any) -> None:
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_few_effects_under_a_whole_covariance_are_a_spike_and_a_slab() -> None:
     shared = np.outer(SE, SE) * (0.5 + 0.5 * np.eye(8))  # contrasts with one control
     table = from_effects(Y, covariance=shared)
@@ -620,7 +620,7 @@ def test_a_mixture_under_a_whole_covariance_by_enumeration() -> None:
     np.testing.assert_allclose((ace == 0).mean(axis=0), zero / total, atol=0.03)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_unconverged_draws_can_be_accepted() -> None:
     with pytest.warns(ConvergenceWarning, match="ess_bulk of ace below 400"):
         tree = infer(

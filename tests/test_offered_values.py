@@ -66,7 +66,7 @@ def callables() -> Iterator[tuple[str, Any]]:
             yield from methods(name, value)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -457,7 +457,7 @@ def test_a_class_of_words_of_one_effect_leaves_the_verdicts_of_others_as_they_ar
     np.testing.assert_array_equal(found["p_verdict"][70:], alone["p_verdict"])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_random_words_are_hardly_ever_beyond_the_fences() -> None:
     """Of 400 placebos of a normal law, the extreme of 20,000 in 50 screens."""
     rng = np.random.default_rng(1)

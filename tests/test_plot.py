@@ -207,7 +207,7 @@ def test_many_contrasts_stay_legible(n):
     assert axes.figure.get_figheight() <= 15
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_figure_of_every_task_is_saved(tmp_path):
     for name, start in (("forest.png", b"\x89PNG"), ("forest.pdf", b"%PDF")):
         path = save_forest(
@@ -268,7 +268,7 @@ def test_a_figure_of_many_tasks_is_not_too_large(tmp_path):
     assert max(pixels.shape) <= 30_000
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_matplotlib_is_left_as_it_was():
     code = (
         "import sys, causalgia.plot, xarray as xr\n"

@@ -326,7 +326,7 @@ def drawn():
     ]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_every_figure_is_saved_and_takes_axes(tmp_path):
     for number, axes in enumerate(drawn()):
         path = plot.save_figure(axes, tmp_path / f"{number}.png")
@@ -352,7 +352,7 @@ def test_names_with_dollars_and_letters_that_the_font_lacks(tmp_path):
     plot.save_figure(plot.against(odd, x="step"), tmp_path / "odd.png")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_global_state_is_left_as_it_was():
     code = (
         "import sys, causalgia.plot as plot, xarray as xr\n"

@@ -375,7 +375,7 @@ def test_a_network_may_ask_a_predictor_of_itself():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_networks_are_forgotten_with_their_locks():
     net = Count()
     cg.TorchPredictor(net, device="cpu").predict(TOKENS)
@@ -604,7 +604,7 @@ assert [place.fp32_precision for place in places] == before, before
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.skipif(
     not hasattr(torch.backends.cudnn, "conv"),
     reason="torch before 2.9 has only the old switches",
@@ -698,7 +698,7 @@ print(cg.TorchPredictor(Net(), reduce=lambda y: y * 2).fingerprint)
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_fingerprint_is_the_same_in_every_process(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(_SCRIPT)

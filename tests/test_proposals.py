@@ -127,7 +127,7 @@ def test_seqlets_that_others_called_are_proposals():
     assert (decisions["verdict"] == "higher").all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_seqlets_of_tangermeme_are_proposals():
     called = pytest.importorskip("tangermeme.seqlet").recursive_seqlets
@@ -1194,7 +1194,7 @@ def with_both_words():
     return tokens
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_only_words_that_are_read_hold_where_a_background_has_one_of_them():
     """A shuffle has GATTACA in its middle: most wide random sequences take it away, all
     with the error of one unit.
@@ -1224,7 +1224,7 @@ def test_motifs_of_one_effect_in_all_units_of_few_sequences_are_found():
     ]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
     """Nearly all random sequences have one effect in that member, and none has in the
     two others.

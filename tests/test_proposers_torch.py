@@ -122,7 +122,7 @@ def test_filters_of_each_member_are_proposed():
     assert any("CGGAA" in word for word in words)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_words_that_several_methods_propose_are_one_and_say_so():
     rows, network = planted(60, WORD), predictor(nn.ReLU())
     alone = {
@@ -208,7 +208,7 @@ def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
     assert "without" not in str(one)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_modisco_proposes_beside_the_others():
     pytest.importorskip("modiscolite")

@@ -80,7 +80,7 @@ def test_from_a_plan_to_a_reproduction(own):
     assert "exploratory" not in call("show", out).output.lower()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("stored", [(), ("--store", "--keep", "effects")])
 def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_protocol_is(
     own, stored
@@ -147,7 +147,7 @@ def test_a_sealed_lock_verifies_where_its_files_are_not(own, tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_trial_file_that_deviates_is_run_and_labeled(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     (own / "trial.toml").write_text(
@@ -306,7 +306,7 @@ def test_mistakes_have_a_cure(own, tmp_path):
     refused("run", "--protocol", python, "--out", out, said="locked in Python")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("name", [None, *entries()])
 def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
@@ -331,7 +331,7 @@ def test_every_file_to_begin_with_locks_and_reads_back_equal(name, tmp_path):
     shutil.rmtree(tmp_path / "locks")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["copies", "motif_mutagenesis", "knock_in"])
 def test_an_experiment_verifies_after_its_run(name, tmp_path):
@@ -350,6 +350,7 @@ def test_an_experiment_verifies_after_its_run(name, tmp_path):
     )
 
 
+@pytest.mark.rotating(3)
 def test_an_edited_table_beside_the_verdicts_is_found(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)
@@ -367,6 +368,7 @@ def test_an_edited_table_beside_the_verdicts_is_found(own):
     assert "As locked" in call("verify", out, "--protocol", lock).output
 
 
+@pytest.mark.rotating(3)
 def test_a_table_is_not_compared_with_verdicts_that_deviate(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)

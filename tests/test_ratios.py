@@ -618,7 +618,7 @@ def test_estimators_of_other_means_are_refused() -> None:
         ratio_of(crossed, weights="clusters")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @given(st.integers(0, 10_000), st.floats(0.5, 20))
 def test_swapping_the_arms_inverts_ratio_and_limits(seed: int, offset: float) -> None:

@@ -36,7 +36,7 @@ def deepstarr(shared):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_known_motifs_stand_out_of_their_placebo_words_in_both_tasks(shared):
     enhancers = str(shared / "data/sequences/fly_249/enhancers.fasta.gz")

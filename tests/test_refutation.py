@@ -409,7 +409,7 @@ def parallel_table(
     return cg.from_frame(table, unit="unit", arm="arm", outcome="y")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_halves_of_a_parallel_trial_agree_within_error_and_differ_where_the_predictor_changed():
     rng = np.random.default_rng(8)
     sound = [Claim(parallel_table(rng), rng=1, control="arm 0") for _ in range(200)]

@@ -80,7 +80,7 @@ def test_refusals_name_their_cure(tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_the_default_set_reads_real_sequences(tmp_path):
     folder, real = folder_of(tmp_path, SCRAMBLE), tmp_path / "real.fa"

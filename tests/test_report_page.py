@@ -454,7 +454,7 @@ def test_the_rows_are_those_of_the_table(tmp_path):
     assert {"motif 0", "1.400"} <= set(shown)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_ten_thousand_effects_are_rows_of_a_script(tmp_path):
     rng = np.random.default_rng(0)
     table = cg.decide(
@@ -625,7 +625,7 @@ def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     assert "<pre>" in cg.paper.View(tipping)._repr_html_()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_page_of_one_task_has_nothing_of_the_others(tmp_path):
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=120)
@@ -802,7 +802,7 @@ class TestInABrowser:
             f"r.cells[{column}].innerText)"
         )
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating
     def test_all_pictures_are_there_and_the_table_sorts_and_filters(
         self, browser, tmp_path
     ):
@@ -894,7 +894,7 @@ class TestInABrowser:
             == "none"
         )
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating
     @pytest.mark.parametrize("name", list(PAGES))
     def test_one_screen_has_question_answer_and_figure(self, name, browser, page_of):
         """Today's finding lay below the first screen."""
@@ -956,7 +956,7 @@ class TestInABrowser:
         assert drawn
         assert min(drawn) > 200
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating
     @pytest.mark.long
     def test_ten_thousand_effects_page_by_page(self, browser, tmp_path):
         rng = np.random.default_rng(0)

@@ -76,7 +76,7 @@ def test_a_region_has_the_same_ends_in_every_verb(form: str, verb: str) -> None:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("form", FORMS)
 def test_a_plan_and_a_tipping_point_take_every_form(form: str) -> None:
     two = estimates().isel(contrast=[0, 1])

@@ -403,7 +403,7 @@ def test_the_parents_are_left_alone() -> None:
     np.testing.assert_array_equal(tokens, before)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.once
 @pytest.mark.parametrize("k", [2, 3])
 def test_seqpro_draws_from_the_same_distribution(k: int) -> None:

@@ -206,7 +206,7 @@ def test_a_shared_control_is_counted_and_independence_misses() -> None:
     assert error["ignored"] < low
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_bootstrap_bands_of_arms_with_one_control() -> None:
     rng, trials = np.random.default_rng(2), 60
     missed = 0

@@ -377,7 +377,7 @@ SAID = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("make", SAID, ids=name_of)
 def test_answers_say_that_effects_are_against_placebos_and_are_drawn(make, tmp_path):
     motif, settings = SAID[make]

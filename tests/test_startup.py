@@ -126,7 +126,7 @@ def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
     assert not {f"causalgia.{room}" for room in rooms} & loaded
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_show_of_an_analyzed_trial_loads_nothing_that_computes_either(analyzed):
     loaded = loaded_by(analyzed, "show", "results")
     assert (
@@ -185,7 +185,7 @@ def test_analyze_of_results_in_memory_loads_no_cluster(folder):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_command_does_not_look_through_what_it_loaded_for_garbage(analyzed):
     code = (
         "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count(), "
@@ -201,7 +201,7 @@ def test_a_command_does_not_look_through_what_it_loaded_for_garbage(analyzed):
     assert walks == 0
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("trial", ["trial.toml", "shuffled.toml"])
 def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(
     folder, trial

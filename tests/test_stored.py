@@ -383,7 +383,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 def test_a_process_that_is_killed_is_gone_on_with(tmp_path):
     (tmp_path / "killed.py").write_text(SCRIPT)

@@ -494,7 +494,7 @@ def test_estimates_in_another_unit_have_the_posterior_in_that_unit(
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize(("law", "n", "kind"), ASKED)
 def test_moments_and_draws_are_of_one_posterior(law: str, n: int, kind: str) -> None:
     fit, effect = posterior_of(law, n, kind, 4.0)

@@ -730,7 +730,7 @@ def test_a_picture_of_thousands_of_tasks_names_the_cure():
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_saved_picture_of_many_tasks_has_the_largest(tmp_path):
     from causalgia.plot.forest_plot import save_forest
 

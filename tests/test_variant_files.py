@@ -353,7 +353,7 @@ zoo = "gata1_like"
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp_path):
     """As the options of `causalgia variants` do."""
     (folder / "trial.toml").write_text(TRIAL)

@@ -168,6 +168,7 @@ def open_when(folder: Path, ready: Any) -> threading.Thread:
 # --- the same answers
 
 
+@pytest.mark.rotating(3)
 def test_outcomes_are_those_of_the_local_run(client: Any) -> None:
     begun, n = trial(weighted()), []
     found = list(through(client, begun, advance=n.append))
@@ -229,7 +230,7 @@ def test_a_client_of_threads_asks_one_at_a_time() -> None:
         require_same(list(through(threads, begun)), begun)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.torch
 def test_a_trained_network_answers_the_same_bits(client: Any) -> None:
     from causalgia.zoo import load
@@ -760,6 +761,7 @@ def test_a_worker_killed_during_the_run_changes_no_bit(
     require_same(found, begun)
 
 
+@pytest.mark.rotating(3)
 def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
     """Two workers are at work, and nothing ends until the third is."""
     begun = trial(held(tmp_path))
@@ -801,6 +803,7 @@ def test_a_job_that_kills_every_worker_is_named(
         list(through(client, begun))
 
 
+@pytest.mark.rotating(3)
 def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also with answers that were ready and not fetched: Dask calls what was lost with
     its worker done.
@@ -866,6 +869,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.rotating(3)
 def test_workers_end_with_a_process_that_is_killed() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT],

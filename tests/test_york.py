@@ -214,7 +214,7 @@ def _coverage(*, x_error, scatter, fitted_scatter, n):
     return held, np.array(slopes)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("x_error", "scatter", "fitted"),

@@ -166,7 +166,7 @@ def test_members_disagree_by_more_than_the_error_of_their_effects(
     assert max(largest) > 5
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @BOTH
 def test_ugcaug_is_first_among_its_neighbors_and_random_words(network: str) -> None:
     neighbors = {
@@ -306,7 +306,7 @@ def test_damaged_weights_are_refused(
         cg.zoo.load("rbfox1_like", member=0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_without_torch_the_card_is_there_and_loading_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"
@@ -336,7 +336,7 @@ def test_labels_are_the_oracles_answers_and_noise_of_the_sd_that_was_asked() -> 
     assert (simulate("vts1_like", 20_000, noise=0.5, key=4).tokens != data.tokens).any()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_the_script_gives_the_same_weights_twice_and_a_card_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,23 +18,23 @@ GROUPS = {
 pytest.importorskip("resource", reason="limits of a process are those of POSIX")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 @pytest.mark.parametrize("group", GROUPS)
 def test_inputs_end_in_errors_of_ours(group):
     run_limited(examples(40), *GROUPS[group])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_commands_end_in_errors_of_ours():
     run_limited(examples(200), "command_line")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_foreign_netcdf_ends_in_errors_of_ours():
     run_limited(examples(60), "netcdf_foreign")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_files_of_other_tools_in_hdf5_end_in_errors_of_ours():
     pytest.importorskip("torch")
     run_limited(examples(40), "modisco", "keras")

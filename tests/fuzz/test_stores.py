@@ -310,7 +310,7 @@ def put(contents: dict[str, bytes], store: Path) -> Path:
     return store
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_changed_stores_end_in_errors_of_ours_or_in_the_same_answers(
     made, tmp_path, examples, limited
 ):

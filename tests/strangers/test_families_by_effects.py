@@ -150,7 +150,7 @@ def test_a_motif_without_effects_of_single_letters_is_like_none():
     assert effect_families([some[:3], some]) != [0, 0]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating
 def test_a_discovery_without_a_database_has_a_family_for_each_factor():
     generator = np.random.default_rng(0)
     names = ["FOS::JUN", "FOXA1", "FOXO3", "GATA2"]
