@@ -315,7 +315,7 @@ def _controls(design: Design, analysis: Analysis) -> list[str]:
 
 
 def _is_against_placebos(analysis: Analysis) -> bool:
-    return analysis.region is not None and analysis.region.of_placebos
+    return analysis.has_placebo_region
 
 
 def _fresh_null_model(design: Design) -> tuple[NullModel, str]:

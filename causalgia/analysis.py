@@ -288,10 +288,9 @@ class Analysis:
         """
         if self.across is None:
             return
-        of_placebos = self.region is not None and self.region.of_placebos
         others = {
             "shrink": replace(self.shrink, moderate=None) == Shrinkage(),  # type: ignore[type-var]
-            "rope": not (self.error == "posterior" and of_placebos),
+            "rope": not (self.error == "posterior" and self.has_placebo_region),
             "scale": self.scale != "ratio",
             "target": self.target != "next predictor",
         }
@@ -511,6 +510,17 @@ class Analysis:
         one.
         """
         return None if self.rope is None else Rope.parse(self.rope)
+
+    @property
+    def has_placebo_region(self) -> bool:
+        """Whether effects are compared with the range of random sequences.
+
+        Examples
+        --------
+        >>> Analysis(rope="placebo").has_placebo_region, Analysis().has_placebo_region
+        (True, False)
+        """
+        return self.region is not None and self.region.of_placebos
 
     @property
     def fingerprint(self) -> str:

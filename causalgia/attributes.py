@@ -601,8 +601,10 @@ class About(Generic[Absent]):
     n_backgrounds = _whole(
         "plans of the bench", "cg.mpra.power", "number of backgrounds"
     )
-    n_barcodes = _whole(
-        "plans of the bench", "cg.mpra.power", "number of barcodes per oligo"
+    n_barcodes = _number(
+        "plans of the bench",
+        "cg.mpra.power",
+        "number of barcodes per oligo, or its mean",
     )
     n_replicates = _whole(
         "libraries, fits, plans of the bench",
@@ -829,8 +831,10 @@ class About(Generic[Absent]):
         "cg.mpra.prediction_powered",
         "conditions of the method, and whether they hold",
     )
-    controls_left_out = _text(
-        "estimates", "cg.mpra.prediction_powered", "controls that were left out"
+    controls_left_out = _whole(
+        "estimates",
+        "cg.mpra.prediction_powered",
+        "number of controls that were left out",
     )
     fallback = _json(
         "estimates",

@@ -149,6 +149,10 @@ def results(trial):
     positive = trial.assign(outcome=np.exp(trial["outcome"]))
     positive.attrs["scale"] = "counts"
     posterior = cg.infer(estimates, rng=0)
+    virtual = effects.sel(contrast=["GATA"], task=["K562"])
+    noise = np.random.default_rng(0).normal(0, 0.5, virtual["ice"].shape)
+    measured = virtual.assign(ice=virtual["ice"] + noise).isel(unit=slice(20))
+    powered = cg.mpra.prediction_powered(virtual, measured, trained_on_measured=False)
     return {
         "outcomes": trial,
         "effects": effects,
@@ -162,6 +166,15 @@ def results(trial):
         "posterior": posterior["posterior"].to_dataset(),
         "moments": posterior["moments"].to_dataset(),
         "plan": cg.sample_size(estimates, half_width=0.5),
+        "plan of the bench": cg.mpra.power(
+            0.5,
+            n_backgrounds=12,
+            n_barcodes=8.5,
+            depth=100,
+            n_replicates=3,
+            noise=cg.mpra.NoiseModel(sd_barcode=0.6, sd_replicate=0.15, tau=0.5),
+        ),
+        "powered": powered,
     }
 
 

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 import causalgia as cg
-from causalgia.errors import DecisionError, DesignError
+from causalgia.errors import DecisionError, DesignError, Setting
 from causalgia.multiplicity.regions import rope_region
 from causalgia.multiplicity.tost import equivalence
 from causalgia.ropes import Rope
@@ -175,3 +175,29 @@ def test_a_plan_takes_an_array_of_ends_and_refuses_one_of_a_number() -> None:
     for name in ("rope", "ci_prob", "largest"):
         with pytest.raises(DesignError, match=name):
             cg.Analysis(control="c", **{name: np.array(0.9)})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("one", "ends"),
+    [(1.5, (0.5, 1.5)), (1.9, (0.1, 1.9)), (2, (0.5, 2)), (4, (0.25, 4)), (0.25, None)],
+)
+def test_one_number_is_no_region_of_ratios_and_the_offer_is_one(
+    one: float, ends: tuple[float, float] | None
+) -> None:
+    """No end of a ratio is at 0 or below."""
+    with pytest.raises(DecisionError) as caught:
+        Rope.parse(one, null=1.0)
+    low, high = ends or (one, 2 - one)
+    assert f"rope=({low:g}, {high:g})" in str(caught.value)
+    assert 0 < low < 1 < high
+    assert Rope.parse((low, high)).ends(["K562"], null=1.0) == [(low, high)]
+
+
+def test_every_region_that_is_offered_is_one() -> None:
+    for fixed in (True, False):
+        with pytest.raises(DecisionError) as caught:
+            Rope.parse(None, fixed=fixed)
+        offers = [part for part in caught.value.cure if isinstance(part, Setting)]
+        assert len(offers) >= 2
+        for offer in offers:
+            assert Rope.parse(offer.value).to_plain() is not None

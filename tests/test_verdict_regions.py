@@ -647,3 +647,14 @@ def test_values_by_unit_are_taken_by_place_where_units_have_no_names() -> None:
     x[[3, 9]] = np.inf, np.nan
     with pytest.raises(EstimateError, match="unit 3: by= is inf; repair it"):
         cg.tipping_point(outcomes, control="none", by=x, rope=(-0.3, 0.7))
+
+
+@pytest.mark.parametrize("rope", [(-1, 1), 0, {"K562": (-1, 1), "dead": (-1, 1)}])
+def test_a_region_in_numbers_leaves_out_no_task_whose_control_is_constant(rope) -> None:
+    sd = xr.DataArray(
+        [[1.0, 0.0]], dims=("contrast", "task"), coords={"task": ["K562", "dead"]}
+    )
+    found = tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse(rope))
+    assert found == ["K562", "dead"]
+    found = tasks_that_vary(xr.Dataset({"control_sd": sd}), Rope.parse("0.2 sd"))
+    assert found == ["K562"]

@@ -27,7 +27,7 @@ from causalgia.experiments.kit.sites import as_null_model, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
-from causalgia.ropes import RopeLike
+from causalgia.ropes import Rope, RopeLike
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -416,17 +416,18 @@ def _region_text(
     """Return the text of the ROPE; one of random sequences is given relative to their
     mean, for each of their widths.
     """
-    rope = about(rows).rope
-    if "placebos" not in rope:
-        return f"effects from {rope}"
+    region = Rope.stored(about(rows).rope)
+    if region is None or not region.of_placebos:
+        return f"effects from {about(rows).rope}"
     low, high = rows["rope_lower"].to_numpy(), rows["rope_upper"].to_numpy()
     limits = [
         f"{low[of[0]] - m:.3g} to {high[of[0]] - m:.3g}"
         for of, m in zip(classes, mean, strict=True)
     ]
-    by_rank = rope.startswith("the central")
     what, how = (
-        ("central 95 %", "; directions by their ranks") if by_rank else ("range", "")
+        ("central 95 %", "; directions by their ranks")
+        if region.kind == "placebo"
+        else ("range", "")
     )
     if len(classes) == 1:
         return (

@@ -156,7 +156,7 @@ def variant_screen(
     _check_null(null)
     check_flag(tail, "tail", error=DesignError)
     analysis = Analysis(rope=rope, target="units")
-    if analysis.region is not None and analysis.region.of_placebos:
+    if analysis.has_placebo_region:
         raise DesignError(
             argument="rope",
             value=rope,

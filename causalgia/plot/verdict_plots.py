@@ -38,6 +38,7 @@ from causalgia.plot.style import (
     strip,
     write_heading,
 )
+from causalgia.ropes import Rope
 from causalgia.types import Array
 
 if TYPE_CHECKING:
@@ -493,16 +494,13 @@ def _rope_of(one: xr.Dataset) -> tuple[Array, Array]:
     if "rope_lower" in one:
         low, high = one["rope_lower"].to_numpy(), one["rope_upper"].to_numpy()
     else:
-        try:
-            ends = [float(end) for end in about(one).rope.split(" to ")]
-        except (KeyError, ValueError):
-            ends = []
-        if len(ends) != 2:
+        region = Rope.stored(about(one, "").rope)
+        if region is None or not region.stated_ends:
             raise OutcomesError(
                 f"equivalence: ``rope={quoted(about(one, None).rope)}`` is not a "
                 "region; decide with one: ``cg.decide(estimates, rope=(-0.1, 0.1))``"
             )
-        low, high = np.full(shape, ends[0]), np.full(shape, ends[1])
+        low, high = (np.full(shape, end) for end in region.stated_ends[0])
     if (low >= high).all():
         raise OutcomesError(
             "equivalence: the rope is a point, inside which nothing lies; decide with "

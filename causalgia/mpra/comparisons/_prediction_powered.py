@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from causalgia._reporting import format_share, p_clause
 from causalgia.analysis import as_result
-from causalgia.attributes import about, has
+from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.former_names import former_arguments
@@ -209,7 +209,7 @@ def prediction_powered(
     out = _estimates_dataset(answers, list(names), units, ci_prob)
     out = out.assign_attrs(
         _powered_attrs(virtual, measured, conditions, units, ci_prob),
-        controls_left_out=controls,
+        **attributes(controls_left_out=controls),
     )
     fallback = {
         name: a.reason for name, a in zip(names, answers, strict=True) if a.reason

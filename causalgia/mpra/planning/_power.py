@@ -120,6 +120,10 @@ def as_contrast(contrast: object) -> PlannedContrast:
     return contrast
 
 
+_WHOLE = ("n_replicates", "n_backgrounds")
+"""Settings of a plan that are whole numbers; barcodes have a mean."""
+
+
 def power(
     true_effect: Grid | None = None,
     *,
@@ -288,7 +292,7 @@ def power(
             **of_q,
             **attributes(question=question),
             **{
-                name: value.item()
+                name: int(value) if name in _WHOLE else value.item()
                 for name, value in {
                     "true_effect": size if virtual is None else None,
                     "n_backgrounds": None
@@ -343,13 +347,11 @@ def as_grid(name: str, value: Any, least: float) -> xr.DataArray:
             f"``{name}={quoted(value)}``: give a number, or a list of numbers"
         )
     whole = numbers.dtype.kind in "iu" or (numbers == np.round(numbers)).all()
-    if name in ("n_replicates", "n_backgrounds") and not (
-        whole and (numbers >= least).all()
-    ):
+    if name in _WHOLE and not (whole and (numbers >= least).all()):
         raise EstimateError(
             f"``{name}={quoted(value)}``: give whole numbers of at least {least:g}"
         )
-    if (numbers <= least).any() and name not in ("n_replicates", "n_backgrounds"):
+    if (numbers <= least).any() and name not in _WHOLE:
         raise EstimateError(f"``{name}={quoted(value)}``: give numbers above {least:g}")
     numbers = numbers.astype(np.float64)
     return (
