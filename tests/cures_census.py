@@ -141,13 +141,16 @@ BY_OTHERS = {
     ),
     "more data: units, replicates, sequences, draws": re.compile(
         r"(?:draw|run|use|give|take|add|assign|plan|sample|measure|make|select|order) "
-        r"(?:\w+ ){0,2}?(?:more|longer|two|three|several|other|others|another)\b"
+        r"(?:\w+ ){0,2}?(?:more|longer|two|three|several|other|others|another)\b(?! path)"
         r"|sample (?:it )?again|needs? (?:two|three|more)|two or more are needed"
+        r"|farther apart|p-values to estimate"
     ),
     "what only the user knows: a name, a value that is wrong or missing": re.compile(
-        r"rename|name (?:it|them|each|one|the)\b|give (?:it|each|them) (?:\w+ ){0,3}names?\b"
-        r"|names? of its own|fill (?:it|them) in|\bcorrect\b|repair|as they were counted"
-        r"|write (?:it|them) (?:one|as)|must be the same|unique|cast it|which is meant"
+        r"name (?:it|them|each|one|the)\b|give (?:it|each|them) (?:\w+ ){0,3}names?\b"
+        r"|names? of its own|\bcorrect\b|as they were counted"
+        r"|write (?:it|them) (?:one|as)|must be the same|cast it|which is meant"
+        # but "fill it in, or drop the row": the row can be dropped
+        r"|^(?!.*\b(?:leave|drop)\b).*(?:fill (?:it|them) in|repair)"
     ),
     "the result of another call, which the user has": re.compile(
         r"(?:give|take|select) (?:\w+ ){0,6}(?:of|from|as) ``cg\."

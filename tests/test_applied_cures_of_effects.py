@@ -473,6 +473,63 @@ def a_tilt_of_measured_activities() -> Any:
     return "verdict" in cg.decide(found, rope=given["rope"])
 
 
+# ---- names and rows of a table
+
+
+@case
+def a_row_without_an_arm() -> Any:
+    table = TABLE.assign(arm=TABLE["arm"].where(TABLE["unit"] != 2))
+    row = int(cure_in(refusal(framed, frame=table), r"row (\d+): .* or drop the row"))
+    assert pd.isna(table["arm"][row])
+    found = framed(frame=table[table["arm"].notna()])
+    return found.identical(framed(frame=TABLE[TABLE["unit"] != 2]))
+
+
+@case
+def an_outcome_that_is_infinite() -> Any:
+    table = TABLE.assign(y=TABLE["y"].where(TABLE.index != 9, np.inf))
+    unit = cure_in(
+        refusal(framed, frame=table), r"\(unit (\w+), .*or drop every row of that unit"
+    )
+    found = framed(frame=table[table["unit"].astype(str) != unit])
+    return found.identical(framed(frame=TABLE[TABLE["unit"] != 2]))
+
+
+@case
+def a_covariate_with_a_name_of_the_library() -> Any:
+    table = TABLE.assign(random=TABLE["gc"])
+    said = refusal(framed, frame=table, covariates=["random"])
+    name = cure_in(said, r"covariate '(\w+)': .*; rename the column$")
+    found = framed(frame=table.rename(columns={name: "content"}), covariates="content")
+    return np.allclose(found["content"], TABLE["gc"][::4])
+
+
+@case
+def a_column_that_appears_twice() -> Any:
+    twice = pd.concat([TABLE, TABLE[["y"]] + 1], axis=1)
+    name = cure_in(refusal(framed, frame=twice), r"'(\w+)' appears twice; rename one$")
+    names = list(twice.columns)
+    names[len(names) - 1 - names[::-1].index(name)] = "other"
+    return framed(frame=twice.set_axis(names, axis=1)).identical(framed())
+
+
+@case
+def an_arm_that_cannot_be_printed() -> Any:
+    table = TABLE.replace({"arm": {"A": "A\a"}})
+    name = cure_in(refusal(framed, frame=table), r"has ('.*'), which .*; rename it$")
+    return framed(frame=table.replace({"arm": {eval(name): "A"}})).identical(framed())
+
+
+@case
+def a_contrast_named_as_a_task() -> Any:
+    given = {"outcomes": framed(), "control": "wt"}
+    weights = {"x": {"x": 1, "y": -1}}
+    said = refusal(cg.contrast, **given, tasks=weights)
+    name = cure_in(said, r"the contrast '(\w+)' has the name of .*; rename it$")
+    found = cg.contrast(**given, tasks={f"{name} - y": weights[name]})
+    return list(found["task"].values) == ["x - y"]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

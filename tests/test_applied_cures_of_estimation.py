@@ -38,9 +38,15 @@ from causalgia.estimation import (
 )
 from causalgia.estimation._helical_phase import trend_basis
 from causalgia.estimation._heterogeneity import check_rank
+from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import ace_se_df
 from causalgia.estimation.given_effects import contrast_names, task_columns
-from causalgia.estimation.joint_tests import randomization_test, sign_flip_test
+from causalgia.estimation.joint_tests import (
+    _wald_test,
+    interaction_across_scales,
+    randomization_test,
+    sign_flip_test,
+)
 from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.standard_errors import regress, wald_htz
@@ -948,6 +954,121 @@ def a_joint_test_of_contrasts_that_others_determine() -> Any:
     )
     found = wald_htz(np.delete(ace, k), np.delete(np.delete(V, k, 0), k, 1), 30.0)
     return found.F == wald_htz(ace[:2], V[:2, :2], 30.0).F
+
+
+# ---- names, rows and tasks to leave out or to average
+
+
+@case
+def modification_by_nothing() -> Any:
+    found = cured(
+        cg.estimation.modification,
+        {"effects": effects(), "by": []},
+        r"such as (by='gc')",
+    )
+    return np.isfinite(found["p"]).any()
+
+
+@case
+def placebos_under_a_former_name() -> Any:
+    table = from_effects(E, se=SE, names=NAMES).assign_coords(
+        placebo_word=("contrast", [False, True, True, False])
+    )
+    said = refusal(is_placebo, table)
+    new = cure_in(said, r"placebo_word is (\w+) now; rename that coordinate")
+    renamed = table.rename(placebo_word=new)
+    return is_placebo(renamed).tolist() == [False, True, True, False]
+
+
+@case
+def a_name_that_appears_twice() -> Any:
+    names = ["a", "b", "a"]
+    name = cure_in(refusal(contrast_names, names, 3), r"the name '?(\w+)'? appears 2")
+    unique = [f"{one} {k}" if one == name else one for k, one in enumerate(names)]
+    return list(contrast_names(unique, 3)) == ["a 0", "b", "a 2"]
+
+
+@case
+def a_cell_that_was_measured_twice() -> Any:
+    twice = pd.concat([CELLS, CELLS.iloc[:6].assign(y=lambda x: x["y"] + 1)])
+    cure_in(refusal(from_incomplete, twice, **ROLES), r"; (average them), or")
+    keys = ["unit", "arm", "model"]
+    mean = twice.groupby(keys, sort=False, as_index=False)["y"].mean()
+    right = CELLS.assign(y=CELLS["y"] + 0.5 * (CELLS.index < 6))
+    return np.allclose(
+        plain(from_incomplete(mean, **ROLES)), plain(from_incomplete(right, **ROLES))
+    )
+
+
+@case
+def a_task_of_the_control_alone() -> Any:
+    table = pd.concat(
+        [CELLS.assign(task="x"), CELLS[CELLS["arm"] == "c"].assign(task="y")],
+        ignore_index=True,
+    )
+    roles = ROLES | {"task": "task"}
+    said = refusal(from_incomplete, table, **roles)
+    task = cure_in(said, r"task '(\w+)': only 'c' was measured; .* or drop it$")
+    found = from_incomplete(table[table["task"] != task], **roles)
+    return np.allclose(plain(found), plain(from_incomplete(CELLS, **ROLES)))
+
+
+@case
+def responses_that_are_missing() -> Any:
+    y = np.where(np.arange(24) == 5, np.nan, RESPONSE)
+    cure_in(refusal(fitted, y=y), r"; (leave those rows out) or")
+    has = np.isfinite(y)
+    found = fitted(y=y[has], X=X[has], groups={"unit": UNIT[has]})
+    return np.isfinite(found.beta).all()
+
+
+@case
+def an_arm_of_one_parent() -> Any:
+    trial = parallel()
+    arm = trial["assigned"].to_numpy().astype(str)
+    n = trial.sizes["unit"]
+    parent = np.where(arm == "GATA", "p", [f"q{i % 9}" for i in range(n)])
+    table = cg.contrast(trial.assign_coords(parent=("unit", parent)), control="none")
+    found = cured(cg.estimate, {"effects": table}, r"or use (target='units')$")
+    return np.isfinite(found["se"]).all()
+
+
+@case
+def one_scale() -> Any:
+    trial = four_arms().assign_coords(a=("arm", [0, 1, 0, 1]), b=("arm", [0, 0, 1, 1]))
+    trial = trial.assign(outcome=abs(trial["outcome"]) + 1)
+    given = {"outcomes": trial, "interaction": ["a", "b"]}
+    said = refusal(interaction_across_scales, **given, scales=["identity"])
+    scales = eval(f"[{cure_in(said, r'such as (.*)$')}]")
+    return interaction_across_scales(**given, scales=scales).sizes["scale"] == 2
+
+
+@case
+def a_maximum_that_is_not_found() -> Any:
+    draw = np.random.default_rng(5)
+    unit, day = draw.integers(0, 8, 60), draw.integers(0, 3, 60)
+    y = draw.normal(size=60) + draw.normal(size=8)[unit] + draw.normal(size=3)[day]
+    given = {"y": y, "X": np.ones((60, 1))}
+    groups = {"unit": unit, "day": day}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mixed_model, "MOST_STEPS", 6)
+        named = cure_in(
+            refusal(fitted, **given, groups=groups), r"the fewest levels, '(\w+)'$"
+        )
+        groups.pop(named)
+        return fitted(**given, groups=groups).names == ("unit", "residual")
+
+
+@case
+def a_known_covariance_of_contrasts_that_others_determine() -> Any:
+    L = np.array([[1.0, 0], [0, 1], [1, -1]])
+    ace, V = L @ [1.0, 0.5], L @ np.diag([0.04, 0.09]) @ L.T
+    k = number_in(
+        refusal(_wald_test, ace, V, None),
+        r"drop contrast (\d+), which those before it determine",
+    )
+    found = _wald_test(np.delete(ace, k), np.delete(np.delete(V, k, 0), k, 1), None)
+    return np.isclose(found["F"], (1 / 0.04 + 0.25 / 0.09) / 2)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)

@@ -26,6 +26,7 @@ from causalgia.multiplicity.joint_methods import sign_flip_max_t
 from causalgia.multiplicity.maxima import against_maxima
 from causalgia.multiplicity.multivariate_t import equicoordinate, multivariate_t_max
 from causalgia.multiplicity.placebo import placebo_region
+from causalgia.multiplicity.rank_sets import rank_intervals
 
 P = np.array([0.01, 0.04, 0.03, 0.6])
 ICE = np.random.default_rng(0).normal([0.5, 0.0], size=(12, 2))
@@ -442,6 +443,43 @@ def a_share_of_95() -> Any:
         placebo_region, {"estimates": with_placebos(), "share": 95}, r"(share=0.95)"
     )
     return found.equals(placebo_region(with_placebos(), share=0.95))
+
+
+@case
+def ice_that_is_missing() -> Any:
+    ice = np.where(np.arange(24).reshape(12, 2) == 7, np.nan, ICE)
+    unit = number_in(
+        refusal(sign_flip_max_t, ice), r"unit (\d+), contrast \d+: .*leave the unit out"
+    )
+    found = sign_flip_max_t(np.delete(ice, unit, 0))
+    return np.array_equal(found.p_raw, sign_flip_max_t(np.delete(ICE, 3, 0)).p_raw)
+
+
+@case
+def a_statistic_that_is_missing() -> Any:
+    t = np.array([1.0, np.nan])
+    cure_in(refusal(multivariate_t_max, t, R), r"(leave the contrast out) or")
+    has = np.isfinite(t)
+    found = multivariate_t_max(t[has], R[:, has])
+    return np.isclose(found.p_raw[0], 0.3173, atol=1e-3)
+
+
+@case
+def a_band_whose_ends_are_exchanged() -> Any:
+    band = cg.simultaneous(many(), method="bonferroni")
+    crossed = band.assign(lower=band["upper"], upper=band["lower"])
+    verb = cure_in(
+        refusal(rank_intervals, crossed), r"take the band as (cg\.\S+) returned"
+    )
+    found = rank_intervals(eval(verb, {"cg": cg})(many(), method="bonferroni"))
+    return (found["rank_lower"] <= found["rank_upper"]).all()
+
+
+@case
+def p_values_in_lists_of_their_own() -> Any:
+    said = refusal(cg.adjust, [[0.01], [0.2, 0.3]], method="holm")
+    named = cure_in(said, r"give a list of p-values, such as (\[.*\])$")
+    return np.allclose(cg.adjust(eval(named), method="holm"), [0.02, 0.2])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)

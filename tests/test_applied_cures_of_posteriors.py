@@ -442,6 +442,16 @@ def tasks_of_an_ensemble() -> Any:
     return np.corrcoef(mean.isel(task=0), true.ravel())[0, 1] > 0.9
 
 
+@case
+def a_covariate_named_twice() -> Any:
+    given = {"estimates": screen(), "law": "normal", "rng": 0, "n_draws": 400}
+    said = refusal(cg.infer, **given, covariates=["x", "x"])
+    none = eval(cure_in(said, r"name each .* once, or give (None)$"))
+    found = cg.infer(**given, covariates=none)["posterior"]
+    once = cg.infer(**given, covariates=["x"])["posterior"]
+    return "beta" in once and found.equals(cg.infer(**given)["posterior"])
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_of_a_posterior_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -17,13 +17,13 @@ import pytest
 from archive_trial import CALL, ENDS, FIELDS, FRAME, begun, carry_out, in_memory, values
 from cures import arguments, cure_in, cured, refusal
 from foreign_store import origin_of, put_static
-from test_applied_cures import ARMS, ORACLE, PLAIN, STRINGS, design, outcomes, run
+from test_applied_cures import ORACLE, STRINGS, answer, design, outcomes, run
 from test_archive import damage
 
 import causalgia as cg
 from causalgia.errors import DamageWarning
 from causalgia.trial.archive import Archive, files, layout, open_archive
-from causalgia.trial.archive.files import read_small_file, seal
+from causalgia.trial.archive.files import encode_values, read_small_file, seal
 from causalgia.trial.archive.layout import CONTROL, Grid
 from causalgia.trial.design_notes import overlap_notes
 
@@ -199,8 +199,6 @@ def a_store_on_another_system(folder: Path) -> Any:
 
 # ---- designs and analyses of a trial
 
-SCREEN = {"null": PLAIN, "n_units": 60, "arms": ARMS}
-
 
 @case
 def a_design_that_cannot_be_read(folder: Path) -> Any:
@@ -285,6 +283,89 @@ def more_turns_than_can_be_listed(folder: Path) -> Any:
     said = refusal(plan_turns, design(n_units=10**12), **given)
     most = number_in(said, r"at most ([\d,]+) units; ask for fewer")
     return plan_turns(design(n_units=most), **given).n_units == most
+
+
+# ---- a store that is continued with another predictor
+
+
+def continued(folder: Path, kept: str = "outcomes", **given: Any) -> Any:
+    """Run a trial, continue its store with another predictor, and go to another path."""
+    call = {"design": design(contrasts="none"), "keep": kept}
+    store = folder / "trial.zarr"
+    run(predictor=given.pop("first", ORACLE), store=store, **call)
+    call |= given
+    cure = r"give another path as (store=)"
+    named = cure_in(refusal(run, store=store, same_answers=True, **call), cure)
+    place = arguments(f"{named}folder / 'other.zarr'", folder=folder)
+    found = run(**call, **place).load()
+    right = run(**call)
+    name = "ice_mean" if kept == "moments" else "outcome"
+    return np.allclose(found[name], right[name])
+
+
+def other(change: Callable[[Any], Any], **given: Any) -> cg.FunctionPredictor:
+    """Return the network of the cases with changed answers."""
+    return cg.FunctionPredictor(
+        lambda x: change(answer(x)),
+        **{"tasks": ["K562", "HepG2"], "fingerprint": "other"} | given,
+    )
+
+
+@case
+def a_predictor_of_other_tasks(folder: Path) -> Any:
+    return continued(folder, predictor=other(abs, tasks=["K562", "MCF7"]))
+
+
+@case
+def a_predictor_on_another_scale(folder: Path) -> Any:
+    return continued(folder, predictor=other(lambda y: y, scale="count"))
+
+
+@case
+def a_predictor_with_other_answers(folder: Path) -> Any:
+    return continued(folder, predictor=other(lambda y: y + 1))
+
+
+@case
+def sums_of_another_predictor(folder: Path) -> Any:
+    return continued(folder, "moments", predictor=other(lambda y: y))
+
+
+# ---- names that cannot be stored
+
+
+@case
+def a_name_of_half_a_letter(folder: Path) -> Any:
+    names = np.array(["a", "b\ud800"])
+    name = cure_in(refusal(encode_values, names), r"^('.*') holds half .*; rename it$")
+    renamed = np.where(names == eval(name), "b", names)
+    return len(encode_values(renamed)) > 0
+
+
+@case
+def a_variable_named_as_a_file_of_zarr(folder: Path) -> Any:
+    name = cure_in(refusal(layout.node, "zarr.json"), r"as '(.*)'; rename the factor$")
+    return layout.node(f"{name} of the arm") == "zarr.json%20of%20the%20arm"
+
+
+@case
+def a_variable_of_half_a_letter(folder: Path) -> Any:
+    name = cure_in(refusal(layout.node, "b\ud800"), r"as ('.*'); rename the factor$")
+    return layout.node(eval(name)[:-1]) == "b"
+
+
+@case
+def a_screen_without_its_design(folder: Path) -> Any:
+    screen = run(design(contrasts="none"))
+    bare = screen.drop_vars("design", errors="ignore")
+    bare.attrs = {k: v for k, v in bare.attrs.items() if k != "design"}
+    given = {"predictor": ORACLE, "select": ["GATA"], "rng": 5}
+    named = cure_in(
+        refusal(cg.confirm, bare, **given),
+        r"give the design of the screen as (design=)",
+    )
+    place = arguments(f"{named}plan", plan=design(contrasts="none"))
+    return "GATA" in cg.confirm(bare, **given, **place)["arm"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)

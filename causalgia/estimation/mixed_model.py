@@ -231,9 +231,12 @@ def maximize(table: Table) -> Array:
         if np.array_equal(new.theta, at.theta):
             return np.asarray(at.theta)
         at = new
+    sizes = {
+        name: Z.shape[1] for name, Z in zip(layout.names, layout.blocks, strict=True)
+    }
     raise EstimateError(
         f"no maximum of the restricted likelihood after {MOST_STEPS} steps; leave out "
-        "a grouping with few levels"
+        f"the grouping with the fewest levels, {quoted(min(sizes, key=sizes.__getitem__))}"
     )
 
 

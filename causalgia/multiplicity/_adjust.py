@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import is_real, nearest
+from causalgia.checks import nearest
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import (
@@ -337,12 +337,13 @@ def _as_p_array(given: Any) -> Array:
         p = values.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         for k, one in enumerate(given if isinstance(given, Iterable) else ()):
-            if not is_real(_as_number(one)):
+            if np.isscalar(one) and not isinstance(given, str) and not _is_number(one):
                 raise EstimateError(
                     f"entry {k}: p is {quoted(one)}, not a number; leave it out"
                 ) from error
         raise EstimateError(
-            f"p does not hold numbers alone ({error}); give p-values between 0 and 1"
+            f"p does not hold numbers alone ({error}); give a list of p-values, such as "
+            "[0.01, 0.2]"
         ) from error
     if values.dtype.kind in "bcmMUS":
         cure = (
@@ -375,11 +376,12 @@ def _as_p_array(given: Any) -> Array:
     return p
 
 
-def _as_number(value: Any) -> Any:
+def _is_number(value: Any) -> bool:
     try:
-        return float(value)
+        float(value)
     except (TypeError, ValueError, OverflowError):
-        return None
+        return False
+    return True
 
 
 def _choose_method(given: Any, cluster: str) -> tuple[str, str | None]:
