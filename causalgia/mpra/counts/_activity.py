@@ -383,7 +383,7 @@ def _select_oligos(
     if not complete.any():
         raise CountsError(
             f"no element has an oligo under every one of {', '.join(names)}; ask for "
-            "fewer: ``arm_names=[...]``"
+            f"fewer: ``arm_names={quoted(_arms_together(wide >= 0))}``"
         )
     used = wide.index[complete]
     left_out = groups.drop(used).value_counts(sort=False)
@@ -412,6 +412,21 @@ def _as_arm_names(side: pd.DataFrame, arm_names: Sequence[str] | None) -> list[s
             cure=f"the arms are {', '.join(known)}",
         )
     return names
+
+
+def _arms_together(has: pd.DataFrame) -> list[str]:
+    """Return the two arms that most elements have both.
+
+    Examples
+    --------
+    >>> _arms_together(pd.DataFrame({"a": [True, True], "b": [0, 1], "c": [1, 1]}) > 0)
+    ['a', 'c']
+    """
+    both = has.to_numpy(np.int64).T @ has.to_numpy(np.int64)
+    np.fill_diagonal(both, 0)
+    names = [str(name) for name in has.columns]
+    first, second = np.unravel_index(int(both.argmax()), both.shape)
+    return [names[first], names[second]]
 
 
 def no_element_with_two(names: Sequence[str]) -> str:

@@ -24,7 +24,10 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import moderate_unequal
-from causalgia.mpra.counts._activity import no_element_with_two, parallel_oligos
+from causalgia.mpra.counts._activity import (
+    no_element_with_two,
+    parallel_oligos,
+)
 from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
 from causalgia.mpra.counts.condition_arms import check_arms_of_one_library
 from causalgia.types import Array, Ints, Mask
@@ -143,9 +146,20 @@ def fit_request(
     if int((places >= 0).sum(axis=1).max()) < 2 <= len(names):
         raise ContrastError(no_element_with_two(names))
     if not complete.any():
+        n_elements = {
+            name: int((places[[a for a in row if row[a]]] >= 0).all(axis=1).sum())
+            for name, row in weights.items()
+        }
+        name = max(n_elements, key=lambda one: n_elements[one])
+        if not n_elements[name]:
+            fewer = "and no contrast is of arms that one element has"
+        elif contrasts is None:
+            treated = [a for a in weights[name] if a != str(control)]
+            fewer = f"ask for fewer: ``arm_names={quoted(treated)}``"
+        else:
+            fewer = f"ask for fewer contrasts, such as {quoted(name)} alone"
         raise ContrastError(
-            f"no element has an oligo under every one of {', '.join(names)}; ask for "
-            "fewer arms"
+            f"no element has an oligo under every one of {', '.join(names)}; {fewer}"
         )
     elements, oligos = (
         places.index[complete].to_numpy().astype(str),
