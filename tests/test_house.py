@@ -17,7 +17,7 @@ from pathlib import Path
 import house
 import numpy as np
 import pytest
-from house import FILES, PACKAGE, tree
+from house import FILES, PACKAGE, nodes, tree
 from scipy import sparse
 from scipy.sparse import csgraph
 
