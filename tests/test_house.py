@@ -17,7 +17,7 @@ from pathlib import Path
 import house
 import numpy as np
 import pytest
-from house import FILES, PACKAGE, tree
+from house import FILES, PACKAGE, nodes, tree
 from scipy import sparse
 from scipy.sparse import csgraph
 
@@ -53,7 +53,7 @@ def test_names_are_words_of_the_field():
     """
     found = set()
     for path in FILES:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             name = _bound_name(node)
             if VAGUE & set(name.split("_")) or (
                 isinstance(node, ast.FunctionDef) and name.startswith(GUARDS)
