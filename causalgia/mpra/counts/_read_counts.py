@@ -680,9 +680,12 @@ def _check_oligos_known(
                     "the reference",
                 )
             )
-        other = other_library(name, side["oligo_name"])
+        in_other_case = _in_other_case(name, side["oligo_name"])
+        other = in_other_case or other_library(name, side["oligo_name"])
         cure: tuple[str | Setting, ...] = (
-            ("give the side table of the library that was measured",)
+            ("write names alike in both tables",)
+            if in_other_case
+            else ("give the side table of the library that was measured",)
             if other or unknown.all()
             else (
                 "add its row there, or leave such rows out (",
@@ -698,6 +701,16 @@ def _check_oligos_known(
             f"table{more}{other}",
             cure=cure,
         )
+
+
+def _in_other_case(name: str, known: pd.Series) -> str:
+    """Return a remark where the side table has an oligo's name in upper or lower case."""
+    same = known[known.astype(str).str.casefold() == name.casefold()]
+    if not len(same):
+        return ""
+    return (
+        f"; it has {quoted(str(same.iloc[0]))}, which differs in upper and lower case"
+    )
 
 
 def _arrange_rows(
