@@ -357,7 +357,10 @@ def wrong_arguments(
         "cls",
         "_cls",
     )
-    what = ".".join(part for part in parts if part not in ("__init__", "__new__"))
+    what = at = ".".join(part for part in parts if part not in ("__init__", "__new__"))
+    if is_method and args:  # the class of the user, not one that it is derived from
+        owner = args[0] if isinstance(args[0], type) else type(args[0])
+        what = ".".join([owner.__name__, *at.split(".")[1:]])
     all_ = list(signature.parameters.values())[is_method:]
     given = len(args) - is_method
     named = [
@@ -371,7 +374,7 @@ def wrong_arguments(
     names = [one.name for one in named if not one.name.startswith("_")]
     for name in kwargs:
         if name not in names and not any(one.kind is one.VAR_KEYWORD for one in all_):
-            removed = REMOVED.get(f"{function.__module__}.{what}: {name}")
+            removed = REMOVED.get(f"{function.__module__}.{at}: {name}")
             hint = f"; {removed}" if removed else nearest_key(name, names)
             takes = f"; it takes {', '.join(names)}" if names else "; it takes none"
             return f"{what}: there is no argument {quoted(name)}{hint or takes}"
