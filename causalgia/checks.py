@@ -276,6 +276,8 @@ def nearest(
     if new := new_name(name, names):
         return f"; {quoted(name)} is {quoted(new)} now" + (f"; {then}" if then else "")
     near = similar_names(name, names, most=most, cutoff=cutoff)
+    if (usual := _VALUES_BY_OTHER_WORDS.get(name.casefold())) in names:
+        near = [str(usual)]
     if not near:
         return f"; {then}" if then else ""
     return f"; did you mean {', '.join(map(quoted, near))}?" + (
@@ -301,7 +303,8 @@ _KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "position": ("at",),
     "positions": ("at",),
     "reference": ("genome", "control"),
-    "fasta": ("genome", "sequences", "path"),
+    "fasta": ("genome", "sequences", "path", "of"),
+    "names": ("tasks",),
     "spacings": ("distances",),
     "gap": ("distances",),
     "gaps": ("distances",),
@@ -309,7 +312,64 @@ _KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "verbose": ("progress",),
     "file": ("path",),
     "filename": ("path",),
+    "fname": ("path",),
+    "folder": ("path",),
+    "genome": ("fasta",),
+    "sequences": ("of",),
+    "seqs": ("sequences", "of"),
+    "window": ("length", "tile_width"),
+    "width": ("length", "tile_width"),
+    "seq_len": ("length",),
+    "input_length": ("length",),
+    "kmers": ("motifs",),
+    "words": ("motifs",),
+    "database": ("motifs",),
+    "motif_db": ("motifs",),
+    "species": ("taxon",),
+    "start": ("at",),
+    "pos": ("at",),
+    "motif": ("pattern", "motifs"),
+    "motif2": ("other",),
+    "second": ("other",),
+    "spacing": ("distances",),
+    "conf_level": ("ci_prob",),
+    "confidence_level": ("ci_prob",),
+    "ci": ("ci_prob",),
+    "level": ("ci_prob",),
+    "equivalence": ("rope",),
+    "margin": ("rope",),
+    "sesoi": ("rope",),
+    "baseline": ("control",),
+    "ref": ("control",),
+    "cuda": ("device",),
+    "gpu": ("device",),
+    "models": ("predictors",),
+    "pwm": ("probabilities", "what"),
+    "reps": ("n_trials", "n_replicates"),
+    "n_reps": ("n_replicates", "n_trials"),
+    "data": ("frame", "dataset", "estimates"),
+    "df": ("frame", "dataset", "estimates", "table"),
+    "y": ("outcome",),
+    "summit": ("center",),
+    "design": ("side_table",),
+    "min_count": ("min_dna",),
+    "min_counts": ("min_dna",),
+    "min_reads": ("min_dna",),
+    "kind": ("name",),
 }
+_VALUES_BY_OTHER_WORDS = {
+    "benjamini-hochberg": "bh",
+    "benjamini_hochberg": "bh",
+    "fdr_bh": "bh",
+    "fdr": "bh",
+    "benjamini-yekutieli": "by",
+    "benjamini_yekutieli": "by",
+    "fdr_by": "by",
+    "holm-bonferroni": "holm",
+}
+"""Methods of adjustment as other packages call them."""
+_NUMBERS_BEGIN = ("n_", "num_", "min_", "max_")
+_ALIKE, _SAME_START = 0.7, 3
 
 
 def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
@@ -326,7 +386,28 @@ def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
     """
     names = list(known)
     meant = [one for one in _KEYS_BY_OTHER_WORDS.get(key, ()) if one in names]
+    if not meant and not new_name(key, names):
+        names = [one for one in names if _may_be_meant(key, one)]
     return nearest(meant[0] if meant else key, names, cutoff=0.6, then=then)
+
+
+def _may_be_meant(key: str, known: str) -> bool:
+    """Return whether a key that is spelled like another may stand for it: a number for a
+    number only, and neither for words that share some letters by chance.
+
+    Examples
+    --------
+    >>> _may_be_meant("n_motifs", "motifs"), _may_be_meant("counts", "n_units")
+    (False, False)
+    >>> _may_be_meant("distance", "distances"), _may_be_meant("n_unit", "n_units")
+    (True, True)
+    """
+    if key.startswith(_NUMBERS_BEGIN) and not known.startswith(_NUMBERS_BEGIN):
+        return False
+    name, other = known.casefold(), key.casefold()
+    alike = difflib.SequenceMatcher(None, name, other).ratio()
+    part = len(other) > _SAME_START and other in name
+    return alike >= _ALIKE or part or name[:_SAME_START] == other[:_SAME_START]
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:

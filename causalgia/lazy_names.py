@@ -411,13 +411,16 @@ def wrong_arguments(
         pass
     else:
         return ""
-    what = name_of(function)
+    what = at = name_of(function)
     in_class = "." in function.__qualname__.rpartition("<locals>.")[2]
     is_method = in_class and next(iter(signature.parameters), "") in (
         "self",
         "cls",
         "_cls",
     )
+    if is_method and args:  # the class of the user, not one that it is derived from
+        owner = args[0] if isinstance(args[0], type) else type(args[0])
+        what = ".".join([owner.__name__, *at.split(".")[1:]])
     all_ = list(signature.parameters.values())[is_method:]
     given = len(args) - is_method
     named = [
@@ -431,7 +434,7 @@ def wrong_arguments(
     names = [one.name for one in named if not one.name.startswith("_")]
     for name in kwargs:
         if name not in names and not any(one.kind is one.VAR_KEYWORD for one in all_):
-            removed = REMOVED.get(f"{function.__module__}.{what}: {name}")
+            removed = REMOVED.get(f"{function.__module__}.{at}: {name}")
             hint = f"; {removed}" if removed else nearest_key(name, names)
             takes = f"; it takes {', '.join(names)}" if names else "; it takes none"
             return f"{what}: there is no argument {quoted(name)}{hint or takes}"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import causalgia as cg
@@ -85,7 +86,7 @@ def test_no_public_callable_answers_a_wrong_name_with_an_error_of_python():
         ),
         (
             lambda: cg.Uniform(length=60).sample(3, seed=1),
-            "NullModel.sample: there is no argument 'seed'; did you mean 'rng'?",
+            "Uniform.sample: there is no argument 'seed'; did you mean 'rng'?",
         ),
         (
             lambda: cg.Embed("ACGT", position=3),
@@ -160,3 +161,83 @@ for call in (
         "Oracle.true_ace: there is no argument 'desing'",
         "Motif.reverse_complement: there is no argument 'strand'",
     ]
+
+
+GUESSES = [
+    (cg.experiments.motif_pair, "spacing", "distances"),
+    (cg.experiments.motif_pair, "motif2", "other"),
+    (cg.experiments.motif_screen, "database", "motifs"),
+    (cg.experiments.motif_screen, "species", "taxon"),
+    (cg.experiments.kmer_screen, "kmers", "motifs"),
+    (cg.experiments.necessity, "window", "tile_width"),
+    (cg.experiments.variant_effects, "genome", "fasta"),
+    (cg.experiments.variant_effects, "window", "length"),
+    (cg.Embed, "motif", "pattern"),
+    (cg.Embed, "start", "at"),
+    (cg.Uniform, "seq_len", "length"),
+    (cg.Shuffle, "fasta", "of"),
+    (cg.Genomic, "sequences", "of"),
+    (cg.contrast, "baseline", "control"),
+    (cg.estimate, "conf_level", "ci_prob"),
+    (cg.decide, "equivalence", "rope"),
+    (cg.TorchPredictor, "cuda", "device"),
+    (cg.FunctionPredictor, "names", "tasks"),
+    (cg.Ensemble, "models", "predictors"),
+    (cg.calibrate, "reps", "n_trials"),
+    (cg.mpra.fit, "ref", "control"),
+    (cg.mpra.read_counts, "design", "side_table"),
+    (cg.mpra.filter, "min_count", "min_dna"),
+    (cg.mpra.variant_tiles, "length", "insert_length"),
+    (cg.from_frame, "data", "frame"),
+    (cg.from_frame, "y", "outcome"),
+    (cg.sequences.from_bed, "summit", "center"),
+    (cg.sequences.Motif, "pwm", "probabilities"),
+    (cg.zoo.oracle, "kind", "name"),
+]
+
+
+@pytest.mark.parametrize(("value", "guess", "meant"), GUESSES)
+def test_other_words_of_the_field_lead_to_the_argument(value, guess, meant):
+    with pytest.raises(ArgumentError, match=f"did you mean '{meant}'"):
+        value(**{guess: 1})
+
+
+@pytest.mark.parametrize(
+    ("value", "guess"),
+    [
+        (cg.experiments.copies, "counts"),  # not n_units
+        (cg.discover, "n_motifs"),  # not motifs
+        (cg.mpra.library, "n_barcodes"),  # not barcode_rules
+        (cg.mpra.power, "min_x"),
+    ],
+)
+def test_a_number_is_not_taken_for_something_else(value, guess):
+    with pytest.raises(ArgumentError, match="it takes ") as error:
+        value(**{guess: 1})
+    assert "did you mean" not in str(error.value)
+
+
+def test_a_method_is_named_after_the_class_of_the_user():
+    design = cg.Design(
+        null=cg.Uniform(length=20),
+        arms={"a": cg.Untreated(), "b": cg.Embed("ACG", at=3)},
+        n_units=4,
+    )
+    with pytest.raises(ArgumentError, match=r"^Design\.to_json: "):
+        design.to_json(indent=2)
+
+
+@pytest.mark.parametrize(
+    ("guess", "meant"),
+    [("benjamini-hochberg", "bh"), ("fdr_bh", "bh"), ("fdr_by", "by")],
+)
+def test_methods_of_other_packages_lead_to_the_same_method(guess, meant):
+    frame = pd.DataFrame(
+        [(i, arm, float(i % 3) + (arm == "b") * i) for i in range(9) for arm in "ab"],
+        columns=["unit", "arm", "y"],
+    )
+    effects = cg.contrast(
+        cg.from_frame(frame, outcome="y", arm="arm", unit="unit"), control="a"
+    )
+    with pytest.raises(CausalgiaError, match=f"did you mean '{meant}'"):
+        cg.adjust(cg.estimate(effects), method=guess)

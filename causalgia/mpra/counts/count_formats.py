@@ -31,6 +31,7 @@ from causalgia.mpra.counts.comment_lines import (
     separator_of,
     without_comments,
 )
+from causalgia.mpra.counts.side_formats import plain_column
 from causalgia.mpra.counts.variant_haplotypes import is_variant_file, read_haplotypes
 from causalgia.types import Ints, Mask
 
@@ -293,7 +294,8 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
         else:
             cells = read_cells(data, Path(table)).rows
             names, rows = cells[0], cells[1:]
-            if _BARCODE_NAME.fullmatch(names[0]) and len(names) > 1:
+            first = names[0].removesuffix(f"-{names[0].rpartition('-')[2]}")
+            if _BARCODE_NAME.fullmatch(first) and len(names) > 1:
                 names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
     else:
         raise CountsError(
@@ -301,7 +303,7 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
             "with the columns barcode and oligo_name"
         )
     places = [
-        [i for i, name in enumerate(names) if name.strip().lower() in known]
+        [i for i, name in enumerate(names) if plain_column(name) in known]
         for known in (BARCODE_COLUMNS, OLIGO_COLUMNS)
     ]
     if [len(one) for one in places] != [1, 1]:
@@ -312,6 +314,9 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
         )
     (barcode,), (oligo,) = places
     names = [row[barcode].upper() for row in rows]
+    wells = {found[1] if (found := _WELL.fullmatch(name)) else "" for name in names}
+    if len(wells) == 1:
+        names = [name.removesuffix(*wells) for name in names]
     taken_for = {
         one: name.partition(",")[0]
         for name in names
@@ -613,7 +618,7 @@ def _without_row_names(
     (['oligo', 'dna_1'], [['o1', '3']])
     """
     known = {*BARCODE_COLUMNS, *OLIGO_COLUMNS}
-    others = any(name.lower() in known for name in header)
+    others = any(plain_column(name) in known for name in header)
     if others or all(row[0].isdigit() for row in body):
         return header[1:], [row[1:] for row in body]
     return ["oligo_name", *header[1:]], body
@@ -696,8 +701,8 @@ def _set_names(header: Sequence[str], at: str, roles: _Roles) -> None:
         ("oligo", OLIGO_COLUMNS, "oligo_name"),
         ("replicate", _REPLICATE_COLUMNS, "replicate"),
     ):
-        some = [name for name in header if name.lower() in known]
-        named = [name for name in some if name.lower() == exact]
+        some = [name for name in header if plain_column(name) in known]
+        named = [name for name in some if plain_column(name) == exact]
         if len(some) > 1 and len(named) != 1:
             raise CountsError(
                 f"{at}: columns {in_list([quoted(one) for one in some])} may each be "
@@ -899,6 +904,13 @@ def clean_barcodes(
     if (upper != text).any():
         table.details.append("barcodes in lower case were read as upper case")
     wells = upper.str.extract(_WELL, expand=False)
+    if wells.notna().any() and wells.isna().any():
+        first = int(wells.notna().to_numpy().argmax())
+        raise CountsError(
+            f"{table.lines}: {int(wells.notna().sum()):,} of {len(wells):,} barcodes, such "
+            f"as {quoted(str(text.iloc[first]))}, end in the number of a sample (10x "
+            "Genomics) and the others do not; write all with it, or all without"
+        )
     if wells.notna().all() and len(wells):
         several = sorted(wells.unique().tolist())
         if len(several) > 1:

@@ -40,12 +40,26 @@ _POSITIVE = re.compile(
 )
 _CONTROL = re.compile(r"(?<![a-z])(controls?|ctrls?)(?![a-z])", re.IGNORECASE)
 _BARCODE = re.compile(r"[ACGTN]{6,}", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(r"[\s.-]+")
 _ALLELES = {"ref": "ref", "alt": "alt", "a": "ref", "b": "alt"}
 
 
+def plain_column(name: str) -> str:
+    """Return the name of a column in lower case, without white space at its ends, and
+    with ``_`` for blanks, points and hyphens inside, as R and spreadsheets write them.
+    """
+    return _BETWEEN_WORDS.sub("_", name.strip().lower())
+
+
 def lower_names(columns: Iterable[object]) -> list[str]:
-    """Return names of columns in lower case, without white space at their ends."""
-    return [str(name).strip().lower() for name in columns]
+    """Return names of columns as they are compared.
+
+    Examples
+    --------
+    >>> lower_names(["Oligo Name", "oligo.name", " ARM"])
+    ['oligo_name', 'oligo_name', 'arm']
+    """
+    return [plain_column(str(name)) for name in columns]
 
 
 def known_side_format(side: pd.DataFrame, where: str) -> pd.DataFrame | None:

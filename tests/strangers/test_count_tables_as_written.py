@@ -1,0 +1,142 @@
+"""Count tables of MPRAs as sequencers, spreadsheets and R write them: barcodes in lower case
+or with a sample's number, counts with commas, names of columns in another case (issue 44, 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import causalgia as cg
+from causalgia.errors import CountsError
+
+RNG = np.random.default_rng(0)
+OLIGOS = [f"e{i}_{arm}" for i in range(20) for arm in ("ref", "alt")]
+SIDE = pd.DataFrame(
+    [(name, *name.split("_")) for name in OLIGOS],
+    columns=["oligo_name", "element", "arm"],
+)
+
+
+def table() -> pd.DataFrame:
+    rows = []
+    for name in OLIGOS:
+        for _ in range(5):
+            barcode = "".join(RNG.choice(list("ACGT"), 12))
+            counts = RNG.poisson(2_000, 6) * np.tile([1, 1 + name.endswith("alt")], 3)
+            rows.append([barcode, name, *counts])
+    counts_of = [f"{kind}_count_{i}" for i in (1, 2, 3) for kind in ("dna", "rna")]
+    return pd.DataFrame(rows, columns=["barcode", "oligo_name", *counts_of])
+
+
+PLAIN = table()
+
+
+def counts_of(path: Path, **settings: Any) -> pd.DataFrame:
+    found = cg.mpra.read_counts(path, side_table=SIDE, **settings)
+    columns = {
+        "barcode": found["barcode"],
+        "oligo": found["oligo"][found["oligo_index"]],
+    }
+    for kind in ("dna", "rna"):
+        columns |= {f"{kind}_{i}": found[kind][:, i] for i in range(3)}
+    frame = pd.DataFrame({k: np.asarray(x) for k, x in columns.items()})
+    return frame.sort_values("barcode").reset_index(drop=True)
+
+
+def thousands(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(**{x: frame[x].map("{:,}".format) for x in frame.columns[2:]})
+
+
+def renamed(change: Callable[[str], str]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda frame: frame.rename(columns=change)
+
+
+CHANGES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "lower case": lambda x: x.assign(barcode=x.barcode.str.lower()),
+    "10x": lambda x: x.assign(barcode=x.barcode + "-1"),
+    "10x in lower case": lambda x: x.assign(barcode=x.barcode.str.lower() + "-1"),
+    "thousands": thousands,
+    "all of these": lambda x: thousands(
+        x.assign(barcode=x.barcode.str.lower() + "-1")
+    ).rename(columns=str.upper),
+    "heads in upper case": renamed(str.upper),
+    "heads with blanks": renamed(lambda name: name.replace("_", " ").title()),
+    "heads with points, by R": renamed(lambda name: name.replace("_", ".")),
+    "heads with hyphens": renamed(lambda name: name.replace("_", "-")),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_the_same_counts_are_read(tmp_path, kind, separator):
+    plain, changed = tmp_path / "plain.tsv", tmp_path / "changed.csv"
+    PLAIN.to_csv(plain, sep="\t", index=False)
+    CHANGES[kind](PLAIN).to_csv(changed, sep=separator, index=False)
+    pd.testing.assert_frame_equal(counts_of(changed), counts_of(plain))
+
+
+ASSIGNMENTS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "lower case": lambda x: x.assign(barcode=x.barcode.str.lower()),
+    "10x": lambda x: x.assign(barcode=x.barcode + "-1"),
+    "points in heads": renamed(lambda name: name.replace("_", ".")),
+}
+
+
+@pytest.mark.parametrize("kind", ASSIGNMENTS)
+@pytest.mark.parametrize("head", [True, False])
+@pytest.mark.parametrize("of_counts", ["plain", "10x"])
+def test_an_assignment_may_be_written_otherwise(tmp_path, kind, head, of_counts):
+    plain, path, pairs = (tmp_path / name for name in ("p.tsv", "c.tsv", "a.tsv"))
+    PLAIN.to_csv(plain, sep="\t", index=False)
+    counts = PLAIN.drop(columns="oligo_name")
+    if of_counts == "10x":
+        counts = counts.assign(barcode=counts.barcode + "-1")
+    counts.to_csv(path, sep="\t", index=False)
+    changed = ASSIGNMENTS[kind](PLAIN[["barcode", "oligo_name"]])
+    changed.to_csv(pairs, sep="\t", index=False, header=head)
+    found = counts_of(path, assignment=pairs)
+    pd.testing.assert_frame_equal(found, counts_of(plain))
+
+
+def test_a_side_table_may_have_blanks_and_points_in_heads(tmp_path):
+    path = tmp_path / "plain.tsv"
+    PLAIN.to_csv(path, sep="\t", index=False)
+    for between in (" ", "."):
+        side = SIDE.rename(columns=lambda x, b=between: x.replace("_", b).title())
+        found = cg.mpra.read_counts(path, side_table=side)
+        assert found["arm"].values.tolist() == SIDE["arm"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda x: x.assign(
+                barcode=[b + "-1" * (i % 2) for i, b in enumerate(x.barcode)]
+            ),
+            "100 of 200 barcodes, .* and the others do not; write all with it",
+        ),
+        (
+            lambda x: x.assign(
+                barcode=[f"{b}-{1 + i % 2}" for i, b in enumerate(x.barcode)]
+            ),
+            "-1 and -2, which number samples",
+        ),
+        (
+            lambda x: x.assign(oligo_name=x.oligo_name.str.upper()),
+            "it has 'e0_ref'; write the names of the oligos alike in both tables",
+        ),
+    ],
+    ids=["some with a number", "two samples", "oligos in another case"],
+)
+def test_what_cannot_be_read_is_named(tmp_path, change, says):
+    path = tmp_path / "x.tsv"
+    change(PLAIN).to_csv(path, sep="\t", index=False)
+    with pytest.raises(CountsError, match=says):
+        counts_of(path)
