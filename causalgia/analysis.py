@@ -376,17 +376,15 @@ class Analysis:
             else len(self.weights_by_contrast) or 1
         )
         if tasks is not None and len(tasks) < 2:
-            raise _of_tasks(
-                "needs two tasks or more, and there is one and nothing to share"
-            )
+            raise _of_tasks(", and there is one task and nothing to share")
         rows = self.weights_by_task_contrast
         if known is not None:
             rows = without_patterns(rows, known)
         if dependent := first_dependent(rows):
             raise _of_tasks(
-                f"takes no contrast of tasks that is a sum of those before it, as "
-                f"{quoted(dependent)} is: its errors follow from theirs, and nothing "
-                "is shared with it",
+                f", and the contrast of tasks {quoted(dependent)} is a sum of those "
+                "before it: its errors follow from theirs, and nothing is shared with "
+                "it",
                 cure="leave this contrast out, or leave ``across=`` out",
             )
         if self.asks and n < LEAST_TO_SHARE:

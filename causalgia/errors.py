@@ -704,7 +704,7 @@ class CausalgiaError(Exception):
         '[analysis]: rope = 95 is odd'
         """
         if "Analysis" not in self.places:
-            return self
+            return self.replace()  # another error, whose cause this one can be
         return self.moved("Analysis", "[analysis]").as_key()
 
     def _fields(self) -> dict[str, Any]:

@@ -1366,7 +1366,7 @@ def test_tests_decide_and_shrunken_sizes_share_across_tasks():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"error": "bh"}, "error = 'bh' has another name: 'fdr'"),
+        ({"error": "bh"}, "error='bh' has another name: 'fdr'"),
         (
             {"shrink": cg.Shrinkage(law="normal")},
             "shrink=.*does not go with across='task'",

@@ -663,7 +663,7 @@ def test_a_trial_of_tracks_plans_no_verdicts():
     )
     with pytest.raises(
         DesignError,
-        match=r"rope = \(-1.0, 1.0\) is for verdicts on one number.*answers a track",
+        match=r"rope=\(-1.0, 1.0\) is for verdicts on one number.*answers a track",
     ):
         cg.run(
             design,

@@ -378,3 +378,24 @@ def test_keys_of_a_table_are_compared_with_the_signature(read, plain, message):
     with pytest.raises(DesignError) as found:
         read(plain)
     assert str(found.value).startswith(message)
+
+
+@pytest.mark.parametrize("places", [("Analysis",), ("[null]",), ()])
+def test_an_error_in_a_file_is_another_one_than_its_cause(places) -> None:
+    """One that was its own cause would be walked for ever."""
+    error = DesignError(argument="rope", value=1, need="is odd", places=places)
+    assert error.in_file() is not error
+    in_python = error.text()
+    assert error.in_file().text() == (
+        "[analysis]: rope = 1 is odd" if "Analysis" in places else in_python
+    )
+    with pytest.raises(DesignError) as caught:
+        cg.Analysis.from_dict({"contrl": "a"})
+    assert caught.value.__cause__ is not caught.value
+
+
+def test_a_plan_is_refused_in_the_shell_by_its_settings() -> None:
+    with pytest.raises(DesignError) as caught:
+        cg.Analysis(rope=(1, -1))
+    set_options({})
+    assert in_shell(caught.value).startswith("rope = [1, -1] in [analysis] is reversed")

@@ -476,7 +476,7 @@ def test_the_edges_of_a_design_are_typed():
             cg.Uniform(length=length)
     with pytest.raises(DesignError, match="below 2\\^48"):
         cg.Embed("G", at=10**5_000)
-    with pytest.raises(DesignError, match="ci_prob = "):
+    with pytest.raises(DesignError, match="ci_prob="):
         cg.Analysis(ci_prob=10**5_000)
     with pytest.raises(InferenceError, match="mu_sd="):
         cg.Prior(mu_sd=10**5_000)

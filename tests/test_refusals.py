@@ -726,7 +726,7 @@ def test_a_region_of_ratios_contains_1(rope: Any) -> None:
     example = r"does not contain 1, which is no effect .*rope=\(0.9, 1.1\)"
     with pytest.raises(DecisionError, match=example):
         cg.decide(RATIOS, rope=rope)
-    in_plan = r"does not contain 1, which is no effect .*rope = \[0.9, 1.1\]"
+    in_plan = r"does not contain 1, which is no effect .*rope=\(0.9, 1.1\)"
     with pytest.raises(DesignError, match=in_plan):
         cg.Analysis(control="none", scale="ratio", rope=rope)
     inside = {"effect": (0.9, 1.1)} if isinstance(rope, dict) else (0.9, 1.1)

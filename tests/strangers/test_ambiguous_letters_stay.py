@@ -106,7 +106,7 @@ def test_a_trial_says_so_and_the_rest_is_refused(tmp_path):
     assert np.isfinite(outcomes["outcome"]).all()
     with pytest.raises(DesignError, match="keep_n=True"):
         cg.DinucleotideShuffle(of=TEXTS)
-    with pytest.raises(DesignError, match="keep_n='yes' is neither"):
+    with pytest.raises(CausalgiaError, match="keep_n='yes' is neither"):
         cg.Shuffle(of=TEXTS, keep_n="yes")
     with pytest.raises(
         DesignError, match="only shuffles and discover accept, with keep_n=True"
