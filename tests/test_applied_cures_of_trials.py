@@ -5,7 +5,6 @@ text and applied to the same call or the same store, and the answer is the right
 from __future__ import annotations
 
 import io
-import itertools
 import shutil
 import sys
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from test_applied_cures import ORACLE, STRINGS, answer, design, outcomes, run
 from test_archive import damage
 
 import causalgia as cg
-from causalgia.errors import DamageWarning, TrialInterruptedError
+from causalgia.errors import DamageWarning
 from causalgia.trial.archive import Archive, files, layout, open_archive
 from causalgia.trial.archive.files import encode_values, read_small_file, seal
 from causalgia.trial.archive.layout import CONTROL, Grid
@@ -367,30 +366,6 @@ def a_screen_without_its_design(folder: Path) -> Any:
     )
     place = arguments(f"{named}plan", plan=design(contrasts="none"))
     return "GATA" in cg.confirm(bare, **given, **place)["arm"]
-
-
-def interrupted(folder: Path, calls: int, **given: Any) -> Path:
-    """Begin a trial that Ctrl-C ends at a call of its predictor."""
-    answered = itertools.count(1)
-
-    def until(y: Any) -> Any:
-        if next(answered) == calls:
-            raise KeyboardInterrupt
-        return y
-
-    with pytest.raises(TrialInterruptedError):
-        run(predictor=other(until), store=folder / "trial.zarr", **given)
-    return folder / "trial.zarr"
-
-
-@case
-def a_store_without_any_answers(folder: Path) -> Any:
-    call = {"design": design(n_units=4_000)}
-    store = interrupted(folder, 2, **call)
-    said = refusal(run, store=store, same_answers=True, **call)
-    named = cure_in(said, r"no complete block .*; give another path as (store=)")
-    found = run(**call, **arguments(f"{named}folder / 'other.zarr'", folder=folder))
-    return found.sizes["unit"] == 4_000
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
