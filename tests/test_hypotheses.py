@@ -584,7 +584,8 @@ def test_what_effects_say_of_their_own_rounding_holds_for_their_difference() -> 
 
 def test_a_matrix_that_asks_twice_is_refused() -> None:
     with pytest.raises(
-        ContrastError, match="two rows of the matrix of hypotheses are the same"
+        ContrastError,
+        match="rows 0 and 1 of the matrix of hypotheses are the same; leave row 1",
     ):
         cg.estimation.hypotheses(
             cg.from_effects([1.0, 2.0], covariance=np.eye(2)),

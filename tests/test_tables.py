@@ -231,7 +231,7 @@ def test_labels_stay_with_p_values() -> None:
         ),
         ([], r"shape \(0,\)"),
         ([[0.1, 0.2]], r"shape \(1, 2\)"),
-        (["a"], "does not hold numbers alone"),
+        (["a"], "entry 0: p is .a., not a number; leave it out"),
         ([True, False], "dtype bool"),
         (np.ma.masked_array([0.1, 0.2], [True, False]), "masked"),
     ],
