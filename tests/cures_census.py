@@ -141,7 +141,7 @@ BY_OTHERS = {
     ),
     "more data: units, replicates, sequences, draws": re.compile(
         r"(?:draw|run|use|give|take|add|assign|plan|sample|measure|make|select|order) "
-        r"(?:\w+ ){0,3}?(?:more|longer|two|three|several|other|others|another)\b"
+        r"(?:\w+ ){0,3}?(?:more|longer|two|three|several|other|others|another)\b(?! path)"
         r"|sample (?:it )?again|needs? (?:two|three|more)|two or more are needed"
     ),
     "what only the user knows: a name, a value that is wrong or missing": re.compile(
