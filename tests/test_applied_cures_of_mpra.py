@@ -24,7 +24,7 @@ from test_applied_cures_of_the_bench import (
     side,
     simulated,
 )
-from test_mpra_design_table import row, written
+from test_mpra_design_table import counts_in, row, written
 from test_mpra_library import bare, pair
 from test_mpra_table_formats import (
     BARCODES,
@@ -253,15 +253,6 @@ def again(refused: Callable[[], Any], cure: str, cured: Callable[..., Any]) -> A
     found = re.search(cure, message)
     assert found, message
     return cured(*found.groups())
-
-
-ONE_COUNT = "".join(f"{b}\t{x[0]}\n" for b, x in zip(BARCODES, DNA, strict=True))
-
-
-def counts_file(text: str, path: str) -> Any:
-    write(HERE, "experiment.tsv", f"condition\treplicate\tcounts\nK562\t1\t{text}\n")
-    write(HERE, path, wide("barcode\toligo_name\tdna_count\trna_count\tdna\trna"))
-    return mpra.read_counts("experiment.tsv", side_table=SIDE)
 
 
 def half(name: str = "counts/1.tsv") -> None:
@@ -1210,11 +1201,6 @@ def has_control(name: str) -> Callable[[xr.Dataset], bool]:
     return lambda found: any(x.startswith(name) for x in found["element"].values)
 
 
-def without_design() -> xr.Dataset:
-    made = bare(pair(3))
-    return made.assign_attrs({"design": ""})
-
-
 def three_arms() -> xr.Dataset:
     frame = pd.DataFrame(
         [(f"e{i}", arm, 0.1 * i) for i in range(12) for arm in ALL],
@@ -1406,6 +1392,28 @@ MORE: dict[str, Case] = {
             of_arrays(found) and found["replicate"].values.tolist() == ["A", "B"]
         ),
     ),
+    "two names that are one in counts": (
+        lambda: again(
+            lambda: in_design(row("Plain 3", "test"), row("Plain_3", "test")),
+            r"oligos '(Plain 3)' and 'Plain_3' are both .*; rename one$",
+            lambda name: in_design(
+                row(f"Other {name}", "test"), row("Plain_3", "test")
+            ),
+        ),
+        lambda found: found["element"].values.tolist()[-1] == "Plain_3",
+    ),
+    "alleles that are no array": (
+        lambda: again(
+            lambda: in_design(
+                row("Plain_3", "test", spdi='["NC_1:3:A:G', allele='["ref"]')
+            ),
+            r"is neither (a JSON array of texts) nor NA; correct it$",
+            lambda _: in_design(
+                row("Plain_3", "test", spdi='["NC_1:3:A:G"]', allele='["ref"]')
+            ),
+        ),
+        lambda found: found["element"].values.tolist() == ["NC_1:3:A:G"],
+    ),
     "a contrast without a name": (
         lambda: then(
             mpra.fit,
@@ -1458,6 +1466,11 @@ MORE: dict[str, Case] = {
     ),
 }
 CHEAPEST_PILOT = {k: v for k, v in CHEAPEST.items() if k != "noise"}
+
+
+def in_design(*rows: list[str]) -> xr.Dataset:
+    table = counts_in(HERE, ["Plain_3"])
+    return mpra.read_counts(table, side_table=written(HERE, [*rows]))
 
 
 def infinite() -> xr.Dataset:

@@ -5,6 +5,7 @@ is given or written in their place, and what was meant is read.
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from cures import cure_in, cured, evaluated, refusal
 
 import causalgia as cg
 from causalgia import sequences, store
+from causalgia.errors import SequenceError
 from causalgia.sequences import (
     Motif,
     Variant,
@@ -1037,3 +1039,14 @@ CASES = LETTERS | ARRAYS | MOTIFS | PATTERNS | VARIANTS | MORE
 def test_the_cure_of_sequences_is_applied_and_succeeds(case: str) -> None:
     attempt, holds = CASES[case]
     assert holds(attempt())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc")
+def test_a_genome_that_is_refused_is_closed() -> None:
+    """It stayed open for as long as the error was held."""
+    write("odd.fa", "no record\n")
+    write("peaks.bed", PEAKS)
+    with pytest.raises(SequenceError, match="does not begin with a record") as error:
+        read_peaks_in_bed(genome="odd.fa")
+    files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
+    assert not any(one.endswith("odd.fa") for one in files), error
