@@ -169,6 +169,24 @@ def twice(name: str) -> Callable[[], None]:
     ).to_csv("twice.csv", index=False)
 
 
+def bench_tables() -> None:
+    """Write counts of a small library, in a table and a file a replicate."""
+    activity = pd.DataFrame(
+        [(f"e{i}", arm, 0.2 * i) for i in range(12) for arm in ("ref", "alt")],
+        columns=["element", "arm", "log2"],
+    )
+    counts = cg.mpra.simulate(
+        activity, n_barcodes=4, n_replicates=2, p_missing=0, rng=1
+    )
+    side = counts[["element", "arm", "group"]].to_dataframe().rename_axis("oligo_name")
+    side.to_csv("side.tsv", sep="\t")
+    cg.mpra.to_igvf(counts, "counts.tsv", "reporter_experiment_barcode")
+    table = pd.read_csv("counts.tsv", sep="\t")
+    for r in "12":
+        own = ["barcode", "oligo_name", f"dna_count_{r}", f"rna_count_{r}"]
+        table[own].to_csv(f"{r}.tsv", sep="\t", index=False)
+
+
 Case = tuple[
     Callable[[], Any], str, str, Callable[..., Any], str | None, Callable[[], bool]
 ]
@@ -336,6 +354,54 @@ CASES: dict[str, Case] = {
         lambda _: None,
         "{0} shuffles.toml --protocol locks/s.toml --out r",
         lambda: same("r", "shuffled"),
+    ),
+    "a link to nowhere": (
+        lambda: Path("r").symlink_to("gone"),
+        "run trial.toml --out r",
+        r"(r) is a link to gone, which is not there; remove it",
+        lambda path: Path(path).unlink(),
+        "run trial.toml --out {0}",
+        lambda: same("r"),
+    ),
+    "a folder below a file": (
+        nothing,
+        "run trial.toml --out trial.toml/r",
+        r"(choose another place)$",
+        lambda _: None,
+        "run trial.toml --out r",
+        lambda: same("r"),
+    ),
+    "a virtual trial as the measured one": (
+        nothing,
+        "mpra compare virtual.csv results --out c",
+        r"(give the folder of the measured trial), which is written by",
+        lambda _: None,
+        "mpra compare virtual.csv fitted --out c",
+        has("c/concordance.nc"),
+    ),
+    "a side table that is not there": (
+        bench_tables,
+        "mpra analyze counts.tsv --design gone --control ref --out x",
+        r"or (a side table of the oligos)$",
+        lambda _: None,
+        "mpra analyze counts.tsv --design side.tsv --control ref --out x",
+        has("x/fit.nc"),
+    ),
+    "some files of replicates with names": (
+        bench_tables,
+        "mpra analyze A=1.tsv 2.tsv --design side.tsv --control ref --out x",
+        r"(\S+): the other files are given as REPLICATE=FILE; name the replicate",
+        lambda _: None,
+        "mpra analyze A=1.tsv B={0} --design side.tsv --control ref --out x",
+        has("x/fit.nc"),
+    ),
+    "two files of a replicate": (
+        bench_tables,
+        "mpra analyze A=1.tsv A=2.tsv --design side.tsv --control ref --out x",
+        r"is replicate '(\w+)' already; give each file its own name$",
+        lambda _: None,
+        "mpra analyze {0}=1.tsv B=2.tsv --design side.tsv --control ref --out x",
+        has("x/fit.nc"),
     ),
     "a predictor that is not there": (
         lambda: call("analyze", "results", "--rope", "0"),

@@ -24,7 +24,7 @@ from test_applied_cures_of_the_bench import (
     side,
     simulated,
 )
-from test_mpra_design_table import row, written
+from test_mpra_design_table import counts_in, row, written
 from test_mpra_library import bare, pair
 from test_mpra_table_formats import (
     BARCODES,
@@ -253,15 +253,6 @@ def again(refused: Callable[[], Any], cure: str, cured: Callable[..., Any]) -> A
     found = re.search(cure, message)
     assert found, message
     return cured(*found.groups())
-
-
-ONE_COUNT = "".join(f"{b}\t{x[0]}\n" for b, x in zip(BARCODES, DNA, strict=True))
-
-
-def counts_file(text: str, path: str) -> Any:
-    write(HERE, "experiment.tsv", f"condition\treplicate\tcounts\nK562\t1\t{text}\n")
-    write(HERE, path, wide("barcode\toligo_name\tdna_count\trna_count\tdna\trna"))
-    return mpra.read_counts("experiment.tsv", side_table=SIDE)
 
 
 def half(name: str = "counts/1.tsv") -> None:
@@ -1179,7 +1170,335 @@ PLANS: dict[str, Case] = {
     ),
 }
 
-CASES = COMPARED | COUNTED | FITTED | LIBRARIES | PLANS
+
+# ---- what is called by another name, or is left out
+def igvf(path: str, **given: Any) -> Any:
+    return mpra.to_igvf(counts(), path, "reporter_experiment_barcode", **given)
+
+
+def renamed_column(old: str, new: str) -> str:
+    return wide(PLAIN).replace(old, new, 1)
+
+
+def odd_names() -> xr.Dataset:
+    found = bare(pair(3))
+    names = [one.replace("u", "u #") for one in found["name"].values]
+    return found.assign(name=("row", np.array(names, object)))
+
+
+def with_control(name: str) -> xr.Dataset:
+    return mpra.library(
+        pair(4),
+        oligo_length=90,
+        adapters=("AGGACCGGATCAACT", "CATTGCGTGAACCGA"),
+        rng=0,
+        controls=mpra.Controls(n_scrambles=0, negatives={name: CHROMOSOME[:60]}),
+        rules=LOOSE_RULES,
+    )
+
+
+def has_control(name: str) -> Callable[[xr.Dataset], bool]:
+    return lambda found: any(x.startswith(name) for x in found["element"].values)
+
+
+def three_arms() -> xr.Dataset:
+    frame = pd.DataFrame(
+        [(f"e{i}", arm, 0.1 * i) for i in range(12) for arm in ALL],
+        columns=["element", "arm", "log2"],
+    )
+    return simulated(frame)
+
+
+MORE: dict[str, Case] = {
+    "a table that is not UTF-8": (
+        lambda: again(
+            lambda: mpra.read_igvf(latin(), "side_table"),
+            r"(save it as UTF-8)$",
+            lambda _: mpra.read_igvf(
+                write(HERE, "s.tsv", Path("s.tsv").read_bytes().decode("latin-1")),
+                "side_table",
+            ),
+        ),
+        lambda found: found["element"].tolist() == ["\u00e9"],
+    ),
+    "a folder in place of a table": (
+        lambda: again(
+            lambda: (Path("out").mkdir(exist_ok=True), igvf("out")),
+            r"(\w+) is a folder; give the path of a file$",
+            lambda path: igvf(f"{path}/counts.tsv"),
+        ),
+        lambda path: Path("out/counts.tsv").is_file(),
+    ),
+    "a folder that is not there": (
+        lambda: again(
+            lambda: igvf("new/counts.tsv"),
+            r"(\w+) is not a folder; make it first",
+            lambda path: (Path(path).mkdir(), igvf("new/counts.tsv"))[1],
+        ),
+        lambda path: Path("new/counts.tsv").is_file(),
+    ),
+    "barcodes that are twice in a table": (
+        lambda: again(
+            lambda: mpra.read_igvf(
+                write(
+                    HERE, "c.tsv", COLUMNS + "\nA\ta\t1\t2\nC\ta\t1\t2\nA\ta\t9\t9\n"
+                ),
+                "reporter_experiment_barcode",
+            ),
+            r"lines \d+ and (\d+): barcode 'A' appears twice; drop or rename one",
+            lambda number: (
+                lambda lines: mpra.read_igvf(
+                    write(
+                        HERE,
+                        "c.tsv",
+                        "".join(x for i, x in enumerate(lines, 1) if i != int(number)),
+                    ),
+                    "reporter_experiment_barcode",
+                )
+            )(Path("c.tsv").read_text().splitlines(keepends=True)),
+        ),
+        lambda found: found["barcode"].tolist() == ["A", "C"],
+    ),
+    "names that vendors do not take": (
+        lambda: again(
+            lambda: to_csv(odd_names(), Path("a.csv")),
+            r"\((cg\.mpra\.vendor_name) writes other characters",
+            lambda named: to_csv(
+                odd_names().assign(
+                    name=(
+                        "row",
+                        np.array(
+                            [eval(named)(x) for x in odd_names()["name"].values], object
+                        ),
+                    )
+                ),
+                Path("a.csv"),
+            ),
+        ),
+        lambda path: len(pd.read_csv(path)) == 6,
+    ),
+    "oligos that are too long for a vendor": (
+        lambda: (
+            cure_in(
+                refusal(pool_size_for, 100, 290, of=vendor("agilent")),
+                r"or (choose another vendor)$",
+            ),
+            pool_size_for(100, 290, of=vendor("twist")),
+        )[1],
+        lambda size: size is None or size >= 100,
+    ),
+    "a number as adapters": (
+        lambda: cured(
+            mpra.library,
+            {"design": pair(3), "adapters": 5, "oligo_length": 90, "rng": 0}
+            | {"controls": mpra.Controls(n_scrambles=0)},
+            r"give the name of a construct, \((left, right)\) or",
+            fill={"left, right": "adapters=('AGGACCGGATCAACT', 'CATTGCGTGAACCGA')"},
+        ),
+        lambda found: {len(x) for x in found["oligo"].values} == {90},
+    ),
+    **{
+        f"a control called {name}": (
+            lambda name=name: again(
+                lambda: with_control(name),
+                r"(rename)",
+                lambda _: with_control("mine"),
+            ),
+            has_control("mine"),
+        )
+        for name in ("2nd control", "u0")
+    },
+    "a library without its design": (
+        lambda: evaluated(
+            lambda: mpra.virtual_trial(bare(pair(3)).drop_attrs(), oracle()),
+            {},
+            r"take it from (cg\.mpra\.library)$",
+        ),
+        lambda made: (
+            mpra.virtual_trial(
+                made(
+                    pair(3),
+                    oligo_length=90,
+                    adapters=("AGGACCGGATCAACT", "CATTGCGTGAACCGA"),
+                    rng=0,
+                    controls=mpra.Controls(n_scrambles=0),
+                ),
+                oracle(),
+            ).sizes["unit"]
+            == 3
+        ),
+    ),
+    "effects of units as measured": (
+        lambda: mpra.concordance(
+            VIRTUAL,
+            evaluated(
+                mpra.concordance,
+                {
+                    "virtual": VIRTUAL,
+                    "measured": cg.contrast(mpra.activity(counts()), control="ref"),
+                },
+                r"take them from (cg\.mpra\.fit\(counts, control=\))$",
+                fill={"control=": "control='ref'"},
+                counts=counts(),
+            ),
+            pairs={"alt": "effect"},
+        ),
+        lambda found: found.sizes["contrast"] == 1,
+    ),
+    "no row of counts": (
+        lambda: again(
+            lambda: read(PLAIN + "\n"),
+            r"(give the table of barcode counts)$",
+            lambda _: read(wide(PLAIN)),
+        ),
+        is_whole,
+    ),
+    "oligos by another name": (
+        lambda: again(
+            lambda: read(renamed_column("oligo_name", "CRS_id")),
+            r"column '(\w+)' .* rename it (oligo_name); otherwise leave it out$",
+            lambda old, new: read(
+                renamed_column("oligo_name", old).replace(old, new, 1)
+            ),
+        ),
+        is_whole,
+    ),
+    "no column of oligos, and an assignment": (
+        lambda: again(
+            lambda: read(without_oligos()),
+            r"or give the table of barcodes and their oligos, (assignment=)$",
+            lambda _: read(without_oligos(), assignment=ASSIGNED),
+        ),
+        is_whole,
+    ),
+    "columns without DNA or RNA": (
+        lambda: again(
+            lambda: read(wide("barcode\toligo_name\td1\tr1\td2\tr2")),
+            r"or rename columns (dna_count_)<replicate> and (rna_count_)<replicate>$",
+            lambda dna, rna: read(
+                wide(f"barcode\toligo_name\t{dna}1\t{rna}1\t{dna}2\t{rna}2")
+            ),
+        ),
+        is_whole,
+    ),
+    "names of other replicates": (
+        lambda: then(
+            mpra.counts_of,
+            {**CELLS, **ARRAYS, "replicates": ["A"]},
+            "name each replicate once",
+            replicates=["A", "B"],
+        ),
+        lambda found: (
+            of_arrays(found) and found["replicate"].values.tolist() == ["A", "B"]
+        ),
+    ),
+    "two names that are one in counts": (
+        lambda: again(
+            lambda: in_design(row("Plain 3", "test"), row("Plain_3", "test")),
+            r"oligos '(Plain 3)' and 'Plain_3' are both .*; rename one$",
+            lambda name: in_design(
+                row(f"Other {name}", "test"), row("Plain_3", "test")
+            ),
+        ),
+        lambda found: found["element"].values.tolist()[-1] == "Plain_3",
+    ),
+    "alleles that are no array": (
+        lambda: again(
+            lambda: in_design(
+                row("Plain_3", "test", spdi='["NC_1:3:A:G', allele='["ref"]')
+            ),
+            r"is neither (a JSON array of texts) nor NA; correct it$",
+            lambda _: in_design(
+                row("Plain_3", "test", spdi='["NC_1:3:A:G"]', allele='["ref"]')
+            ),
+        ),
+        lambda found: found["element"].values.tolist() == ["NC_1:3:A:G"],
+    ),
+    "a contrast without a name": (
+        lambda: then(
+            mpra.fit,
+            {"counts": counts(), "contrasts": {"": {"alt": 1, "ref": -1}}},
+            "give each a name, by which it is printed",
+            contrasts={"mine": {"alt": 1, "ref": -1}},
+        ),
+        lambda found: right(found) and found["contrast"].values.tolist() == ["mine"],
+    ),
+    "elements without a name": (
+        lambda: then(
+            simulated,
+            {"activity": table_of(None)},
+            "name each element",
+            activity=table_of("e0"),
+        ),
+        lambda found: found.sizes["oligo"] == 2,
+    ),
+    "an effect that is not finite": (
+        lambda: again(
+            lambda: of_a_fit(infinite()),
+            r"(leave the unit out)",
+            lambda _: of_a_fit(infinite().isel(element=slice(1, None))),
+        ),
+        lambda found: float(found["se"].item()) > 0,
+    ),
+    "several contrasts of a pilot": (
+        lambda: again(
+            lambda: mpra.cheapest(
+                **CHEAPEST_PILOT, pilot=mpra.components(three_arms(), control="ref")
+            ),
+            r"give the components of one, (arm_names=\[.*\])$",
+            lambda named: mpra.cheapest(
+                **CHEAPEST_PILOT,
+                pilot=eval(
+                    f"f(counts, control='ref', {named})",
+                    {"f": mpra.components, "counts": three_arms()},
+                ),
+            ),
+        ),
+        lambda best: best["n_oligos"].item() <= 4_000,
+    ),
+    "outcomes as virtual effects of a plan": (
+        lambda: again(
+            lambda: by_virtual(outcomes()),
+            r"give effects from (cg\.contrast)$",
+            lambda named: by_virtual(eval(named)(outcomes(), control="none")),
+        ),
+        lambda found: 0 < float(found["power"].mean()) <= 1,
+    ),
+}
+CHEAPEST_PILOT = {k: v for k, v in CHEAPEST.items() if k != "noise"}
+
+
+def in_design(*rows: list[str]) -> xr.Dataset:
+    table = counts_in(HERE, ["Plain_3"])
+    return mpra.read_counts(table, side_table=written(HERE, [*rows]))
+
+
+def infinite() -> xr.Dataset:
+    found = fitted().copy(deep=True)
+    found["ace"][0] = np.inf
+    return found
+
+
+def of_a_fit(measured: xr.Dataset) -> xr.Dataset:
+    virtual = effects(DRAWN)
+    virtual = virtual.assign_coords(unit=[f"e{i}" for i in range(len(DRAWN))])
+    return powered(virtual, measured, pairs={"alt": "GATA1"})
+
+
+def table_of(name: Any) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"element": [name] * 2, "arm": ["ref", "alt"], "log2": [0, 1.0]}
+    )
+
+
+def latin() -> Path:
+    path = Path("s.tsv")
+    text = "oligo_name\telement\tarm\tgroup\na\t\u00e9\tref\ttest\n"
+    path.write_bytes(text.encode("latin-1"))
+    return path
+
+
+CASES = COMPARED | COUNTED | FITTED | LIBRARIES | PLANS | MORE
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

@@ -109,3 +109,10 @@ def test_a_folder_without_outcomes_is_filled_as_it_says() -> None:
     text = refusal(cg.verify, "lock.toml", "r")
     call(*cure_in(text, r"make them with: causalgia (run .* --out r)$").split())
     assert cg.verify("lock.toml", "r").ok
+
+
+def test_a_lock_that_cannot_be_written_is_put_in_another_place() -> None:
+    Path("notes.txt").write_text("mine")
+    text = refusal(protocol().lock, "notes.txt/lock.toml")
+    assert cure_in(text, r"; (choose another place)$")
+    assert protocol().lock("lock.toml").locked is not None

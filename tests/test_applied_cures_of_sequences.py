@@ -5,6 +5,7 @@ is given or written in their place, and what was meant is read.
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from cures import cure_in, cured, evaluated, refusal
 
 import causalgia as cg
 from causalgia import sequences, store
+from causalgia.errors import SequenceError
 from causalgia.sequences import (
     Motif,
     Variant,
@@ -905,10 +907,146 @@ VARIANTS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     ),
 }
 
-CASES = LETTERS | ARRAYS | MOTIFS | PATTERNS | VARIANTS
+# ---- what is called by another name, or is left out
+MORE: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "one motif as a list": (
+        lambda: cured(
+            screen,
+            {"motifs": Motif("m", COUNTS_OF[0])},
+            r"with a name, (motifs=\{'motif 1': motif\})$",
+            motif=Motif("m", COUNTS_OF[0]),
+        ),
+        lambda made: "motif 1" in made.arm_names,
+    ),
+    "no motif": (
+        lambda: cured(
+            screen,
+            {"motifs": []},
+            r"(give one) or more$",
+            fill={"give one": f"motifs=['{WORD}']"},
+        ),
+        lambda made: WORD in made.arm_names,
+    ),
+    "numbers as seqlets of a motif": (
+        lambda: (
+            lambda given: (
+                cure_in(
+                    refusal(Motif, *given, seqlets=90), r"(leave them out), or take"
+                ),
+                Motif(*given),
+            )[1]
+        )(("m", COUNTS_OF[0])),
+        lambda motif: motif.consensus == "ACGT",
+    ),
+    **{
+        f"five numbers under four names, {cure}": (
+            lambda cure=cure, edit=edit: of_file(
+                "A\tC\tG\tT\n" + FIVE, lambda text, *_: edit(text), rf"({cure})"
+            ),
+            lambda motif: motif.consensus == "ACGT",
+        )
+        for cure, edit in {
+            r"name the columns as in 'PO A C G T'": lambda text: "PO\t" + text,
+            r"or leave A, C, G, T alone$": lambda text: re.sub(r"\n\d+ ", r"\n", text),
+        }.items()
+    },
+    "a number as a genome": (
+        lambda: (
+            write("peaks.bed", PEAKS),
+            cure_in(
+                refusal(read_peaks_in_bed, genome=5),
+                r"give (the path of a FASTA file)$",
+            ),
+            read_peaks_in_bed(genome="genome.fa"),
+        )[-1],
+        same,
+    ),
+    "arrays that are packed": (
+        lambda: (
+            np.savez_compressed("x.npz", x=np.zeros((400, 400), np.uint8)),
+            packed("x.npz"),
+        )[1],
+        lambda found: found.tokens.shape == (400, 400),
+    ),
+    "a file that was cut short": (
+        lambda: (
+            Path("whole.h5").write_bytes(Path(tfmodisco()).read_bytes()),
+            Path("modisco.h5").write_bytes(Path("whole.h5").read_bytes()[:900]),
+            cure_in(refusal(cg.read_patterns, "modisco.h5"), r"(make it anew)$"),
+            Path("modisco.h5").write_bytes(Path("whole.h5").read_bytes()),
+            cg.read_patterns("modisco.h5"),
+        )[-1],
+        lambda found: next(iter(found.values())).consensus == WORD,
+    ),
+    "strings of two lengths": (
+        lambda: (
+            cure_in(
+                refusal(edit_distance, TOKENS[0, :6], TOKENS[0, :5]),
+                r"(give two of one length)$",
+            ),
+            edit_distance(TOKENS[0, :6], TOKENS[0, :6]),
+        )[1],
+        lambda found: found == 0,
+    ),
+    "two fields of a name": (
+        lambda: (
+            lambda name: annotated_vcf(
+                CALLS[:1],
+                [InfoField(x, "Float", "d", [0.5]) for x in (name, name + "_2")],
+            )
+        )(
+            cure_in(
+                refusal(
+                    annotated_vcf, CALLS[:1], [InfoField("e", "Float", "d", [0.5])] * 2
+                ),
+                r"are called '(\w+)'; rename one$",
+            )
+        ),
+        lambda text: "e=0.5;e_2=0.5" in text,
+    ),
+    "sites by another name": (
+        lambda: (
+            lambda one: (lambda name, old: effects(one.rename(columns={old: name})))(
+                *re.search(
+                    r"no column '(\w+)'.* columns are '(\w+)': rename the one that has it",
+                    refusal(effects, one),
+                ).groups()
+            )
+        )(pd.DataFrame({"tss": [x + 2 for x in SITES]})),
+        lambda made: made.n_units == 3,
+    ),
+}
+FIVE = "".join(
+    f"{10 * i} {row}\n" for i, row in enumerate(shown(COUNTS).splitlines(), 3)
+)
+
+
+def packed(path: str) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequence_files, "_FREE_ZIP_BYTES", 1_000)
+        patch.setattr(sequence_files, "_ZIP_RATIO", 2)
+        text = refusal(cg.read_sequences, path)
+        save = eval(cure_in(text, r"save the arrays by (np\.savez), which"), {"np": np})
+        with np.load(path) as arrays:
+            save("y.npz", **arrays)
+        return cg.read_sequences("y.npz")
+
+
+CASES = LETTERS | ARRAYS | MOTIFS | PATTERNS | VARIANTS | MORE
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_cure_of_sequences_is_applied_and_succeeds(case: str) -> None:
     attempt, holds = CASES[case]
     assert holds(attempt())
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no /proc")
+def test_a_genome_that_is_refused_is_closed() -> None:
+    """It stayed open for as long as the error was held."""
+    write("odd.fa", "no record\n")
+    write("peaks.bed", PEAKS)
+    with pytest.raises(SequenceError, match="does not begin with a record") as error:
+        read_peaks_in_bed(genome="odd.fa")
+    files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
+    assert not any(one.endswith("odd.fa") for one in files), error
