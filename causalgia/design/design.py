@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
-from causalgia.checks import as_count, as_share, is_real, nearest, shown
+from causalgia.checks import (
+    as_count,
+    as_share,
+    is_real,
+    nearest,
+    nearest_key,
+    shown,
+)
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import Choice, NullModel
@@ -564,12 +571,11 @@ class Design(Choice):
                     f"a design needs {quoted(key)}; it has "
                     f"{', '.join(plain) or 'nothing'}"
                 )
+        known = ["null", "arms", "n_units", *_OPTIONS]
         for key in plain:
-            if key not in ("null", "arms", "n_units", *_OPTIONS):
-                raise DesignError(
-                    f"a design has no {quoted(key)}; it takes null, arms, n_units, "
-                    f"{', '.join(_OPTIONS)}"
-                )
+            if key not in known:
+                instead = nearest_key(str(key), known) or f"; it takes {', '.join(known)}"
+                raise DesignError(f"a design has no {quoted(key)}{instead}")
         if not isinstance(plain["arms"], Mapping):
             raise DesignError(
                 places=("arms",),

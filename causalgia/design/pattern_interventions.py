@@ -376,8 +376,8 @@ def placebos(
                 for motif in list(motifs)[:n_placebos]
             }
     raise DesignError(
-        f"placebos of {quoted(source.label)}: {n_placebos} distinct rearrangements "
-        "were not found; ask for fewer"
+        f"placebos of {quoted(source.label)}: {n_placebos:,} distinct rearrangements "
+        f"were not found; give ``n_placebos={len(motifs)}``"
     )
 
 

@@ -1,0 +1,295 @@
+"""Errors of designs, of arms and of null models: the cure that each names is taken from
+its text and applied to the same call, and the answer is the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from cures import cure_in, cured, evaluated, refusal
+from test_applied_cures import design, run
+
+import causalgia as cg
+from causalgia.design import (
+    EmbedEach,
+    intervention_from_dict,
+    merged_motif,
+    null_from_dict,
+)
+from causalgia.sequences import Motif
+
+CASES: list[Callable[[], Any]] = []
+TWO = {"first": "TTGATATT", "second": "CCGATACC"}
+
+
+def case(one: Callable[[], Any]) -> Callable[[], Any]:
+    CASES.append(one)
+    return one
+
+
+def number_in(text: str, pattern: str) -> int:
+    return int(cure_in(text, pattern).replace(",", ""))
+
+
+def names_in(text: str, pattern: str) -> list[str]:
+    return cure_in(text, pattern).split(", ")
+
+
+# ---- arms
+
+
+@case
+def no_factors() -> Any:
+    factors = evaluated(
+        cg.factorial,
+        {"factors": {}},
+        r"such as (\{'A': .*\})",
+        fill={"...": "'GATA', at=0"},
+    )
+    return [arm.name for arm in cg.factorial(factors)] == ["untreated", "A"]
+
+
+@case
+def labels_for_other_units() -> Any:
+    given = {"assignment": "parallel", "n_units": 12, "blocks": ["x", "y"] * 5}
+    n = number_in(refusal(design, **given), r"or (\d+) labels, one for each unit")
+    return len(design(**given | {"blocks": ["x", "y"] * (n // 2)}).blocks) == 12
+
+
+@case
+def labels_in_a_table() -> Any:
+    given = {"assignment": "parallel", "n_units": 12}
+    labels = np.array([["x", "y"]] * 6)
+    cure_in(refusal(design, **given, blocks=labels), r"or a (label for each unit)")
+    return len(design(**given, blocks=labels.ravel()).blocks) == 12
+
+
+@case
+def an_argument_beside_steps() -> Any:
+    step = {"embed": "GATA"}
+    text = refusal(intervention_from_dict, {"steps": [step], "at": 3})
+    name = cure_in(text, r"; (\w+) beside them would be lost: put it into a step")
+    found = intervention_from_dict({"steps": [step | {name: 3}]})
+    return found == cg.Embed("GATA", at=3)
+
+
+@case
+def an_arm_of_two_verbs() -> Any:
+    plain = {"embed": "GATA", "ablate": [3, 7], "at": 3}
+    text = refusal(intervention_from_dict, plain)
+    known = names_in(text, r"says one of (.*); here embed and ablate")
+    assert {"embed", "ablate"} < {*known}
+    del plain["ablate"]
+    return intervention_from_dict(plain) == cg.Embed("GATA", at=3)
+
+
+@case
+def an_unknown_kind_of_null_model() -> Any:
+    plain = {"kind": "uniforme", "length": 20}
+    kinds = names_in(refusal(null_from_dict, plain), r"must be one of (.*)")
+    (kind,) = (one for one in kinds if plain["kind"].startswith(one))
+    return null_from_dict(plain | {"kind": kind}) == cg.Uniform(length=20)
+
+
+def arm(level: object) -> cg.Arm:
+    return cg.Arm("near", cg.Embed("GATA", at=10), levels={"gap": level})
+
+
+@case
+def a_level_that_is_a_list() -> Any:
+    kinds = cure_in(refusal(arm, [1, 2]), r"must be a (string or a number)").split(
+        " or "
+    )
+    levels = {"string": "1 and 2", "a number": 1.5}
+    return [dict(arm(levels[one]).factors)["gap"] for one in kinds] == ["1 and 2", 1.5]
+
+
+@case
+def a_level_with_a_line_break() -> Any:
+    level = "5 bp\n"
+    cure_in(refusal(arm, level), r"of 'gap' must be (printable)")
+    return dict(arm(level.strip()).factors)["gap"] == "5 bp"
+
+
+@case
+def a_level_beyond_integers() -> Any:
+    power = number_in(refusal(arm, 2**70), r"must be below 2\^(\d+)")
+    return dict(arm(2**power - 1).factors)["gap"] == 2**power - 1
+
+
+# ---- designs as tables
+
+
+@case
+def an_unknown_key_of_a_design() -> Any:
+    plain = design().to_dict()
+    text = refusal(cg.Design.from_dict, plain | {"assigment": "crossover"})
+    name = cure_in(text, r"no 'assigment'; did you mean '(\w+)'")
+    return cg.Design.from_dict(plain | {name: "crossover"}) == design()
+
+
+@case
+def a_key_of_a_design_like_no_other() -> Any:
+    plain = design().to_dict()
+    text = refusal(cg.Design.from_dict, plain | {"xyz": 1})
+    assert names_in(text, r"no 'xyz'; it takes (.*)")[:3] == [
+        "null",
+        "arms",
+        "n_units",
+    ]
+    return cg.Design.from_dict(plain) == design()
+
+
+# ---- null models
+
+
+@case
+def k_mers_beyond_the_most() -> Any:
+    given = {"of": ["ACGT" * 10], "k": 12}
+    k = number_in(refusal(cg.KletShuffle, **given), r"k is at most (\d+)")
+    return cg.KletShuffle(**given | {"k": k}).k == k
+
+
+@case
+def k_mers_longer_than_the_parents() -> Any:
+    given = {"of": ["ACGTAC"], "k": 8}
+    text = refusal(cg.KletShuffle, **given)
+    most = number_in(text, r"parents have only (\d+) bp; choose k below that")
+    return cg.KletShuffle(**given | {"k": most - 1}).k == 5
+
+
+@case
+def units_that_are_no_multiple_of_the_draws() -> Any:
+    null = cg.Genomic(of=TWO, n_draws=3)
+    given = {"null": null, "arms": {"wt": cg.Untreated(), "G": cg.Embed("G", at=0)}}
+    text = refusal(design, **given, n_units=4)
+    return design(**given, n_units=number_in(text, r"a multiple of (\d+)")).n_units == 3
+
+
+# ---- interventions
+
+
+@case
+def more_placebos_than_a_motif_has() -> Any:
+    nearly = 1 - 3e-9
+    a, c = (nearly, *[1e-9] * 3), (1e-9, nearly, 1e-9, 1e-9)
+    given = {"pattern": Motif("AAC", (a, a, c)), "at": 3}
+    found = cured(cg.placebos, given | {"n_placebos": 3}, r"; give (n_placebos=\d+)")
+    return {*found} == {"placebo ACA", "placebo CAA"}
+
+
+@case
+def a_motif_none_of_whose_rearrangements_lacks_it() -> Any:
+    row = (1 - 3e-9, *[1e-9] * 3)
+    same = Motif("poly(A)", (row, row, row, row))
+    arms = {"none": cg.Untreated(), "placebo": cg.Placebo(same, at=3)}
+    text = refusal(run, design(arms=arms, n_units=4))
+    kind = getattr(cg, cure_in(text, r"use (\w+) instead"))
+    arms["placebo"] = kind((3, 7), fill="uniform")
+    return run(design(arms=arms, n_units=4)).sizes["arm"] == 2
+
+
+@case
+def a_placebo_of_iupac_letters() -> Any:
+    text = refusal(cg.Placebo, "WGATAR", at=3)
+    kinds = cure_in(text, r"give a (string of A C G T or a Motif), not IUPAC letters")
+    assert kinds
+    half = {"W": (0.5, 0, 0, 0.5), "R": (0.5, 0, 0.5, 0)}
+    rows = [half.get(b) or [float(b == x) for x in "ACGT"] for b in "WGATAR"]
+    of_strings = cg.Placebo("AGATAA", at=3)
+    return of_strings and cg.Placebo(Motif("GATA", tuple(map(tuple, rows))), at=3)
+
+
+@case
+def an_unknown_strand() -> Any:
+    text = refusal(cg.Embed, "GATAA", at=3, strand="minus")
+    strands = cure_in(text, r"must be ('.' or '.')").split(" or ")
+    made = [cg.Embed("GATAA", at=3, strand=one.strip("'")) for one in strands]
+    return [one.strand for one in made] == ["+", "-"]
+
+
+@case
+def an_unknown_instance() -> Any:
+    text = refusal(cg.Embed, cg.motif("CTCF"), at=3, instance="best")
+    name = cure_in(text, r"must be 'sample' or '(\w+)'")
+    return "consensus" in str(cg.Embed(cg.motif("CTCF"), at=3, instance=name))
+
+
+@case
+def the_name_of_a_motif() -> Any:
+    given = {"pattern": "CTCF", "at": 3}
+    motif = evaluated(cg.Embed, given, r"name or file is (cg.motif\('CTCF'\))")
+    return cg.Embed(motif, at=3).pattern.source == cg.motif("CTCF")
+
+
+@case
+def two_sites_that_differ_where_they_overlap() -> Any:
+    text = refusal(merged_motif, "GATA", "GATA", 2)
+    assert "have T and G at base 2" in text
+    distance = number_in(text, r"at a distance of (\d+) or more they do not overlap")
+    return merged_motif("GATA", "GATA", distance) == "GATAGATA"
+
+
+def alleles(n: int, **given: Any) -> cg.Design:
+    arms = {
+        name: EmbedEach([base] * n, at=3, **given)
+        for name, base in (("reference", "A"), ("alternate", "C"))
+    }
+    return cg.Design(null=cg.Genomic(of=TWO), arms=arms, n_units=2)
+
+
+@case
+def sites_for_other_sequences() -> Any:
+    text = refusal(alleles, 3)
+    n = number_in(text, r"the null model (\d+) sequences .*; give a site for each seq")
+    return len(alleles(n).named_arms) == 2
+
+
+@case
+def sites_beside_a_reserve() -> Any:
+    arms = {one.name: one.intervention for one in alleles(2).named_arms}
+    given = {"null": cg.Genomic(of=TWO), "arms": arms, "n_units": 2, "reserve": 0.5}
+    name = cure_in(refusal(cg.Design, **given), r"(reserve)=")
+    del given[name]
+    return cg.Design(**given) == alleles(2)
+
+
+@case
+def draws_that_differ_from_the_null_model() -> Any:
+    text = refusal(alleles, 2, n_draws=3)
+    n = number_in(text, r"the null model n_draws=(\d+); make them equal")
+    return alleles(2, n_draws=n).n_units == 2
+
+
+@case
+def units_beyond_the_sites() -> Any:
+    tokens, units = np.zeros((3, 8), np.uint8), np.arange(3, dtype=np.uint64)
+    text = refusal(EmbedEach(["C"] * 2, at=3).apply, tokens, units=units, key=0)
+    cure_in(text, r"; give a (site) for each sequence")
+    found = EmbedEach(["C"] * 3, at=3).apply(tokens, units=units, key=0)
+    return found[:, 3].tolist() == [1, 1, 1]
+
+
+@case
+def a_scramble_of_too_long_k_mers() -> Any:
+    given = {"span": (3, 9), "k": 11}
+    most = number_in(refusal(cg.Scramble, **given), r"whole number from 1 to (\d+)")
+    return cg.Scramble(**given | {"k": most}).k == 6
+
+
+@case
+def bases_without_positions() -> Any:
+    text = refusal(cg.Mutate, at=3, bases="AC")
+    n = number_in(text, r"1 position\(s\) but (\d+) base\(s\).*give one each")
+    found = cg.Mutate(at=range(3, 3 + n), bases="AC")
+    tokens, units = np.zeros((1, 8), np.uint8), np.arange(1, dtype=np.uint64)
+    made = found.apply(tokens, units=units, key=0)
+    return made.tolist() == [[0, 0, 0, 0, 1, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_the_cure_of_a_design_is_applied_and_succeeds(case):
+    assert np.all(case())

@@ -1,0 +1,350 @@
+"""Errors about predictors and their files: the cure that each names is taken from its
+text and applied to the same call, and the answer is the right one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cures import arguments, cure_in, cured, refusal
+
+import causalgia as cg
+from causalgia.predict.onnx import export_onnx
+from causalgia.predict.torch_device import copied_to
+from causalgia.predict.torch_exports import differentiable
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+TOKENS = np.random.default_rng(0).integers(0, 4, (5, 12), dtype=np.uint8)
+ONE_HOT = np.eye(4, dtype=np.float32)[TOKENS]
+CASES: list[Callable[[Path], Any]] = []
+
+
+def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    CASES.append(one)
+    return one
+
+
+class Profile(nn.Module):  # type: ignore[misc, name-defined]
+    """C and G at each position: two tasks."""
+
+    def forward(self, x: Any) -> Any:
+        return x[:, 1:3] * 2.0
+
+
+def of_track(**given: Any) -> cg.TorchPredictor:
+    settings = {"tasks": ["C", "G"], "device": "cpu", "track": cg.Track(origin=6)}
+    return cg.TorchPredictor(Profile(), **settings | given)
+
+
+def gc(x: Any) -> Any:
+    return x[:, 1:3].sum((1, 2))
+
+
+# ---- networks of Keras
+
+
+def keras(
+    folder: Path, *layers: Any, config: bool = True
+) -> tuple[Path, dict[str, Any]]:
+    """Save a network of layers, the first with the weights that pick out C."""
+    import h5py
+
+    graph = {
+        "class_name": "Sequential",
+        "config": {
+            "layers": [
+                {"class_name": kind, "config": {"name": kind, **settings}}
+                for kind, settings in layers
+            ]
+        },
+    }
+    path = folder / "net.h5"
+    with h5py.File(path, "w") as file:
+        if config:
+            file.attrs["model_config"] = json.dumps(graph)
+        kernel = np.zeros((3, 4, 1), np.float32)
+        kernel[1, 1] = 1
+        file["model_weights/Conv1D/Conv1D/kernel:0"] = kernel
+    return path, graph
+
+
+CONV = {"filters": 1, "kernel_size": [3], "use_bias": False, "activation": "linear"}
+
+
+def of_keras(path: Path, **given: Any) -> Any:
+    return cg.predict.from_keras_h5(path, device="cpu", **given).predict(TOKENS)
+
+
+def is_c(found: Any) -> bool:
+    return np.allclose(found, ONE_HOT[:, :, 1])
+
+
+@case
+def a_config_that_is_a_dict(folder: Path) -> Any:
+    layers = ("Conv1D", CONV | {"padding": "same"}), ("Flatten", {})
+    path, config = keras(folder, *layers, config=False)
+    text = refusal(of_keras, path, config=config)
+    made = cure_in(text, r"; give (json.dumps\(config\))")
+    return is_c(of_keras(path, config=eval(made, {"json": json, "config": config})))
+
+
+@case
+def a_config_that_is_empty(folder: Path) -> Any:
+    layers = ("Conv1D", CONV | {"padding": "same"}), ("Flatten", {})
+    path, config = keras(folder, *layers, config=False)
+    place = folder / "net.json"
+    place.write_text("")
+    text = refusal(of_keras, path, config=place)
+    cure_in(text, r"net.json: is empty; write it by (model.to_json\(\)) in Keras")
+    place.write_text(json.dumps(config))
+    return is_c(of_keras(path, config=place))
+
+
+@case
+def a_padding_that_keras_has_not(folder: Path) -> Any:
+    layers = ("Conv1D", CONV | {"padding": "reflect"}), ("Flatten", {})
+    text = refusal(of_keras, keras(folder, *layers)[0])
+    known = cure_in(text, r"is not one of (.*)").split(", ")
+    assert known == ["valid", "same", "causal"]
+    layers[0][1]["padding"] = known[1]
+    return is_c(of_keras(keras(folder, *layers)[0]))
+
+
+@case
+def a_rectifier_with_a_slope(folder: Path) -> Any:
+    first = "Conv1D", CONV | {"padding": "same"}
+    relu = {"negative_slope": 0.1}
+    text = refusal(of_keras, keras(folder, first, ("ReLU", relu), ("Flatten", {}))[0])
+    kind = cure_in(text, r"is not read; use (\w+)")
+    return is_c(of_keras(keras(folder, first, (kind, relu), ("Flatten", {}))[0]))
+
+
+# ---- ONNX
+
+
+def onnx(folder: Path, *, shape: Any = ("n", 4, 12), axis: int = 2) -> Path:
+    """Save a graph that counts the letters."""
+    made = pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    h, kind = made.helper, made.TensorProto.FLOAT
+    node = h.make_node("ReduceSum", ["x", "axes"], ["y"], keepdims=0)
+    axes = h.make_tensor("axes", made.TensorProto.INT64, [1], [axis])
+    graph = h.make_graph(
+        [node],
+        "graph",
+        [h.make_tensor_value_info("x", kind, shape)],
+        [h.make_tensor_value_info("y", kind, (shape[0], 4))],
+        [axes],
+    )
+    model = h.make_model(graph, opset_imports=[h.make_opsetid("", 18)], ir_version=9)
+    made.save(model, folder / "net.onnx")
+    return folder / "net.onnx"
+
+
+def is_counts(predictor: cg.OnnxPredictor) -> bool:
+    tokens = TOKENS[:, : predictor.length or 12]
+    return np.array_equal(predictor.predict(tokens), np.eye(4)[tokens].sum(1))
+
+
+@case
+def another_precision_than_that_of_the_graph(folder: Path) -> Any:
+    given = {"path": onnx(folder), "dtype": "float64"}
+    text = refusal(cg.OnnxPredictor, **given)
+    name = cure_in(text, r"and (dtype)='float64' was asked for; leave it out")
+    return is_counts(cg.OnnxPredictor(**{k: given[k] for k in given if k != name}))
+
+
+@case
+def an_unknown_layout(folder: Path) -> Any:
+    path = onnx(folder)
+    text = refusal(cg.OnnxPredictor, path, layout="channels_first")
+    names = cure_in(text, r"; use ('NCL', 'NLC' or 'auto')").replace(" or ", ", ")
+    first, _, auto = eval(names)
+    return [is_counts(cg.OnnxPredictor(path, layout=one)) for one in (first, auto)]
+
+
+@case
+def a_graph_of_either_layout(folder: Path) -> Any:
+    given = {"path": onnx(folder, shape=("n", 4, 4))}
+    return is_counts(cured(cg.OnnxPredictor, given, r"; give (layout='NCL')"))
+
+
+@case
+def a_batch_of_another_size_than_that_of_the_graph(folder: Path) -> Any:
+    given = {"path": onnx(folder, shape=(2, 4, 12)), "batch_size": 64}
+    text = refusal(cg.OnnxPredictor, **given)
+    del given[cure_in(text, r"takes 2 sequences at once; leave (batch_size)= out")]
+    return is_counts(cg.OnnxPredictor(**given))
+
+
+@case
+def a_folder_in_place_of_a_file(folder: Path) -> Any:
+    for needed in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(needed)
+    name = cure_in(
+        refusal(export_onnx, nn.Flatten(), "", length=12),
+        r"give a path such as (net.onnx)",
+    )
+    export_onnx(nn.Flatten(), folder / name, length=12)
+    found = cg.OnnxPredictor(folder / name).predict(TOKENS)
+    return np.array_equal(found, ONE_HOT.transpose(0, 2, 1).reshape(5, -1))
+
+
+# ---- scales
+
+
+@case
+def scales_of_tasks_without_names(_folder: Path) -> Any:
+    given = {"fn": lambda x: x.sum(2), "fingerprint": "counts"}
+    scale = ["counts", "shares", "counts", "counts"]
+    text = refusal(cg.FunctionPredictor, **given, scale=scale)
+    named = cure_in(text, r"give them, (tasks=\['K562', \.\.\.\])")
+    named = named.replace("...", "'HepG2', 'GM12878', 'A549'")
+    found = cg.FunctionPredictor(**given, scale=scale, **arguments(named))
+    one = cg.FunctionPredictor(**given, scale=scale[0])
+    return found.scale == tuple(scale) and one.scale == "counts"
+
+
+@case
+def a_task_without_a_scale(_folder: Path) -> Any:
+    given = {"fn": lambda x: x[:, :2].sum(2), "fingerprint": "n", "tasks": ["A", "C"]}
+    text = refusal(cg.FunctionPredictor, **given, scale={"A": "counts"})
+    task = cure_in(text, r"task '(\w+)' has none; give one for each task")
+    each = cg.FunctionPredictor(**given, scale={"A": "counts", task: "shares"})
+    cure_in(text, r"or (one text for all) of them")
+    same = cg.FunctionPredictor(**given, scale="counts")
+    return each.scale == ("counts", "shares") and same.scale == "counts"
+
+
+# ---- tracks
+
+
+@case
+def members_with_different_tracks(_folder: Path) -> Any:
+    binned = of_track(track=cg.Track(origin=6, bin=2), reduce=None)
+    text = refusal(cg.Ensemble, {"a": of_track(), "b": binned})
+    cure_in(text, r"give all members the same (track)=")
+    members = cg.Ensemble({"a": of_track(), "b": of_track()})
+    return members.predict(TOKENS).shape[0] == 5
+
+
+@case
+def gradients_of_a_track(_folder: Path) -> Any:
+    def enter(predictor: Any) -> Any:
+        with differentiable(predictor) as found:
+            return found
+
+    text = refusal(enter, of_track())
+    named = cure_in(text, r"TorchPredictor\(\.\.\., track=, (reduce=\[.*?\)\])\)")
+    named = named.replace("-50, 50", "-5, 5")
+    return enter(of_track(**arguments(named))) is not None
+
+
+@case
+def two_windows_of_one_name(_folder: Path) -> Any:
+    def of(*names: str) -> Any:
+        pairs = zip(names, (-5, 0), strict=True)
+        return of_track(reduce=[cg.Window(name, k, k + 5) for name, k in pairs])
+
+    name = cure_in(
+        refusal(of, "TSS", "TSS"), r"are named '(\w+)'; give each a name of its own"
+    )
+    return of(name, f"{name} 2").predict(TOKENS).shape == (5, 4)
+
+
+@case
+def windows_of_two_reductions(_folder: Path) -> Any:
+    windows = [cg.Window("TSS", -5, 5, reduce=one) for one in ("sum", "mean")]
+    text = refusal(of_track, reduce=windows)
+    cure_in(text, r"; make a (predictor) for each reduction")
+    sums, means = (of_track(reduce=[one]).predict(TOKENS) for one in windows)
+    return np.allclose(sums, 10 * means)
+
+
+@case
+def a_bin_of_no_bases(_folder: Path) -> Any:
+    text = refusal(cg.Track, bin=0)
+    least = int(cure_in(text, r"a whole number from (\d+) on"))
+    return of_track(track=cg.Track(origin=6, bin=least)).bin == 1
+
+
+@case
+def a_window_without_a_name(_folder: Path) -> Any:
+    text = refusal(cg.Window, "", -5, 5)
+    name = cure_in(text, r"give the read-out a name, such as '(\w+)'")
+    return of_track(reduce=[cg.Window(name, -5, 5)]).predict(TOKENS).shape == (5, 2)
+
+
+@case
+def a_pair_of_which_one_is_left_out(_folder: Path) -> Any:
+    given = {"track": cg.Track(origin=6, opposite=[("C", "G")]), "heads": ["C"]}
+    text = refusal(of_opposite, given | {"tasks": ["C", "T"]})
+    task = cure_in(text, r"names task '(\w)', which is not among .*both tasks")
+    found = of_opposite(given | {"tasks": ["C", task]})
+    return found.shape[0] == 5
+
+
+def of_opposite(given: dict[str, Any]) -> Any:
+    settings = {k: given[k] for k in ("track", "tasks")}
+    return of_track(**settings, rc_average=True).predict(TOKENS)
+
+
+@case
+def pairs_that_are_a_text(_folder: Path) -> Any:
+    text = refusal(cg.Track, origin=6, opposite="plus")
+    pairs = eval(cure_in(text, r"such as (\[\('plus', 'minus'\)\])"))
+    track = cg.Track(origin=6, opposite=pairs)
+    return of_track(track=track, tasks=["plus", "minus"]).predict(TOKENS).shape[0] == 5
+
+
+# ---- networks in torch
+
+
+class Held(nn.Module):  # type: ignore[misc, name-defined]
+    """A network with an attribute that is a function."""
+
+    def __init__(self, held: Any = None) -> None:
+        super().__init__()
+        self.mix = nn.Conv1d(4, 1, 1, bias=False)
+        self.held = held(self) if held else None
+
+    def as_method(self, x: Any) -> Any:
+        return self.mix(x).mean((1, 2))
+
+    def forward(self, x: Any) -> Any:
+        return self.held(x) if self.held else self.as_method(x)
+
+
+@case
+def a_function_that_uses_a_part_of_a_network(_folder: Path) -> Any:
+    outside = Held(lambda net: lambda x: net.mix(x).mean((1, 2)))
+    text = refusal(copied_to, outside, torch.device("cpu"))
+    cure_in(text, r"; make it a (method)")
+    net = Held()
+    copy = copied_to(net, torch.device("cpu"))
+    x = torch.from_numpy(ONE_HOT.transpose(0, 2, 1).copy())
+    return copy is not net and torch.equal(copy(x), net(x))
+
+
+@case
+def edits_of_other_backgrounds(_folder: Path) -> Any:
+    net = nn.Sequential(nn.Conv1d(4, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(20, 1))
+    predictor = cg.TorchPredictor(net, tasks=["a"], device="cpu")
+    edited = TOKENS.copy()
+    edited[:, 4] = 3 - edited[:, 4]
+    with predictor.incremental(TOKENS) as session:
+        text = refusal(session.answers, edited, np.arange(1, 6))
+        n = int(cure_in(text, r"give one of the (\d+) backgrounds for each of 5 edits"))
+        found = session.answers(edited, np.arange(n))
+    return np.allclose(found, predictor.predict(edited), atol=1e-5)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
+    assert np.all(case(tmp_path))
