@@ -453,7 +453,9 @@ def _trial_file_deviations(
     except DesignError as error:
         return (
             [],
-            f"{SPEC} cannot be read here and was not compared: {in_shell(error)}",
+            f"{SPEC} cannot be read here and was not compared: {in_shell(error)}. A file "
+            "that it names by the path of another machine is found if it lies beside "
+            f"{SPEC}.",
         )
     return locked.differences(here, where=SPEC), ""
 

@@ -430,14 +430,18 @@ def _independence_note(table: xr.Dataset, families: list[FamilyData]) -> list[st
 
 
 def _few_df_note(table: xr.Dataset) -> list[str]:
-    """Return a note where standard errors of few units are taken as known."""
+    """Return a note where standard errors have few degrees of freedom: they were
+    widened to normal scores (`noises_of`), and are then taken as known.
+    """
     df = typical_df(table)
     if table.sizes["contrast"] == 1 or df >= LEAST_DF:
         return []
     return [
-        f"the standard errors have {df:.3g} degrees of freedom (median) and were taken "
-        "as known: errors and intervals of the posterior are smaller than they should "
-        "be; cg.decide(estimates, ...) tests each effect by its own t"
+        f"the standard errors have {df:.3g} degrees of freedom (median): each was "
+        "widened until the normal p-value of its effect is that of its t, and then "
+        "taken as known; intervals of the posterior are still too short, and large "
+        "effects are shrunk more than they should be; cg.decide(estimates, ...) "
+        "tests each effect by its own t"
     ]
 
 

@@ -38,6 +38,7 @@ from causalgia.trial_file.trial_tables import (
     check_top,
     is_file_table,
     library_options,
+    place_of,
     read_experiment,
     sequences_of_file,
     with_absolute_paths,
@@ -456,11 +457,16 @@ def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
 
 
 def _existing(folder: Path, key: str, file: str) -> str:
-    path = folder / file
+    path = place_of(folder, file)
     if not path.is_file():
+        beside = (
+            f"put {path.name} beside the trial file, in {folder}, or "
+            if Path(file).is_absolute() and path.parent != folder
+            else ""
+        )
         raise DesignError(
             f"[predictor]: {key} = {quoted(file)}: no such file in {path.parent}; "
-            "correct the path"
+            f"{beside}correct the path"
         )
     return str(path)
 

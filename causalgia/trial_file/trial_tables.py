@@ -107,7 +107,7 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
         for key, value in table.items()
     }
     for key in (key for key in FILES if key in options):
-        path = folder / table[key]
+        path = place_of(folder, table[key])
         if not path.is_file():
             raise DesignError(
                 f"[mpra]: {key} = {quoted(table[key])}: no such file in {path.parent}; "
@@ -313,9 +313,35 @@ def with_absolute_paths(plain: Table, folder: Path) -> Table:
         }
     if "mpra" in plain:
         found["mpra"] = {
-            k: str(folder / v) if k in FILES else v for k, v in plain["mpra"].items()
+            k: str(place_of(folder, v)) if k in FILES else v
+            for k, v in plain["mpra"].items()
         }
     return found
+
+
+def place_of(folder: Path, file: str) -> Path:
+    """Return where a file that a trial file names is.
+
+    The trial file in a folder of results has absolute paths, of the machine of the run.
+    Where such a path leads nowhere, a file of the same name beside the trial file is
+    taken in its place: what a referee was sent. Fingerprints show whether it is the
+    same.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> results = Path(tempfile.mkdtemp())
+    >>> place_of(results, "/author/net.py") == Path("/author/net.py")
+    True
+    >>> _ = (results / "net.py").write_text("")
+    >>> place_of(results, "/author/net.py") == results / "net.py"
+    True
+    """
+    path = folder / file
+    if Path(file).is_absolute() and not is_file(path):
+        beside = folder / path.name
+        return beside if is_file(beside) else path
+    return path
 
 
 def _with_absolute_source(null: Table, folder: Path) -> Table:
@@ -330,7 +356,7 @@ def _with_absolute_source(null: Table, folder: Path) -> Table:
     if isinstance(of, str) and (
         re.fullmatch(r"[A-Za-z]+", of) is None or (folder / of).exists()
     ):
-        return {**null, "of": str(folder / of)}
+        return {**null, "of": str(place_of(folder, of))}
     return null
 
 
@@ -392,7 +418,7 @@ def _with_absolute_motif_files(plain: Any, folder: Path) -> Any:
     if not isinstance(plain, dict):
         return plain
     if set(plain) == {"file", "motif"} and isinstance(plain["file"], str):
-        return {**plain, "file": str(folder / plain["file"])}
+        return {**plain, "file": str(place_of(folder, plain["file"]))}
     return {
         key: _with_absolute_motif_files(value, folder) for key, value in plain.items()
     }
@@ -414,7 +440,7 @@ def _with_absolute_files(value: Any, folder: Path) -> Any:
     if not isinstance(value, str) or not value or re.fullmatch(r"[A-Za-z]+", value):
         return value
     return (
-        str(folder / value)
+        str(place_of(folder, value))
         if _ENDINGS.search(value) or is_file(folder / value)
         else value
     )

@@ -1,0 +1,77 @@
+"""From a newcomer with the wheel and the site alone: notes, warnings and messages met
+on the way.
+"""
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import causalgia as cg
+from causalgia.errors import DesignError
+from causalgia.trial_file import read_spec
+
+
+def test_errors_of_few_df_are_widened_and_the_note_says_so():
+    effect = np.linspace(-1.0, 2.0, 12)
+    table = pd.DataFrame({"effect": effect, "se": 0.2, "df": 4.0})
+    moments = cg.infer(table, rng=0)
+    decisions = cg.decide(moments, rope=(-0.25, 0.25))
+    text = " ".join(str(cg.report(decisions, notes=True)).split())
+    assert "widened until the normal p-value of its effect is that of its t" in text
+    assert (
+        "intervals of the posterior are still too short, and large effects are shrunk more than they should be"
+        in text
+    )
+    widened = moments["constant_data"]["se"].to_numpy().ravel()
+    assert (widened > 0.2).all()
+    assert widened.argmax() == 11  # the clearest
+
+
+def test_a_store_needs_no_other_package_and_warns_of_none():
+    code = """
+import sys
+sys.modules["google_crc32c"] = None
+from causalgia.trial.archive import files
+files._vlen()
+assert "numcodecs.checksum32" in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+
+
+def test_files_of_another_machine_are_found_beside_the_trial_file(tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "trial.toml").write_text(
+        """n_units = 2
+rng = 7
+[null]
+kind = "genomic"
+of = "/author/place/peaks.fa"
+[predictor]
+factory = "/author/place/published.py:load"
+weights = "/author/place/net.pt"
+[arms.untreated]
+[arms.GATA1]
+embed = "AGATAAG"
+at = 3
+"""
+    )
+    (results / "peaks.fa").write_text(">a\nACGTACGTACGTACGT\n>b\nGGGTACGTACGTACGT\n")
+    cure = f"put published.py beside the trial file, in {results}, or correct the path"
+    with pytest.raises(DesignError) as refused:
+        read_spec(results / "trial.toml")
+    assert cure in str(refused.value)
+    (results / "published.py").write_text("")
+    with pytest.raises(DesignError, match="net.pt': no such file in /author/place"):
+        read_spec(results / "trial.toml")
+    (results / "net.pt").write_text("")
+    spec = read_spec(results / "trial.toml")
+    assert spec.predictor.factory == f"{results / 'published.py'}:load"
+    assert spec.predictor.weights == str(results / "net.pt")
+    assert spec.design.named_arms
