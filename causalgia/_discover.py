@@ -144,7 +144,7 @@ _OF_PAIRS = (
     *("interaction", "lower", "upper", "reads", "same_sign"),
 )
 _NO_BASE = 4
-_EFFECT = ("ace", "lower", "upper")
+_EFFECT_COLUMNS = ("ace", "lower", "upper")
 _OF_SITES = ("sequence", "start", "stop", "motif", "strand")
 
 
@@ -809,7 +809,7 @@ def _table(decisions: xr.Dataset, proposed: xr.Dataset) -> pd.DataFrame:
             strings, proposed["proposed_by"].to_numpy(), strict=True
         )
     }
-    each = decisions[["verdict", "q", *_EFFECT]]
+    each = decisions[["verdict", "q", *_EFFECT_COLUMNS]]
     if "model" not in each.dims:
         each = each.expand_dims("model")
     majority = each.sizes["model"] // 2 + 1
@@ -822,7 +822,9 @@ def _table(decisions: xr.Dataset, proposed: xr.Dataset) -> pd.DataFrame:
                 (one for one in (*DIRECTED, "within") if labels.count(one) >= majority),
                 "",
             )
-            median = {name: _median(row[name].to_numpy(), verdict) for name in _EFFECT}
+            median = {
+                name: _median(row[name].to_numpy(), verdict) for name in _EFFECT_COLUMNS
+            }
             if verdict in DIRECTED and (median["ace"] > 0) != (verdict == "higher"):
                 verdict = ""  # beyond random sequences that act more than it does
             rows.append(

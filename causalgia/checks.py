@@ -369,7 +369,7 @@ _VALUES_BY_OTHER_WORDS = {
 }
 """Methods of adjustment as other packages call them."""
 _NUMBERS_BEGIN = ("n_", "num_", "min_", "max_")
-_ALIKE, _SAME_START = 0.7, 3
+_LEAST_RATIO_OF_KEYS, _LETTERS_IN_COMMON = 0.7, 3
 
 
 def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
@@ -406,8 +406,12 @@ def _may_be_meant(key: str, known: str) -> bool:
         return False
     name, other = known.casefold(), key.casefold()
     alike = difflib.SequenceMatcher(None, name, other).ratio()
-    part = len(other) > _SAME_START and other in name
-    return alike >= _ALIKE or part or name[:_SAME_START] == other[:_SAME_START]
+    part = len(other) > _LETTERS_IN_COMMON and other in name
+    return (
+        alike >= _LEAST_RATIO_OF_KEYS
+        or part
+        or name[:_LETTERS_IN_COMMON] == other[:_LETTERS_IN_COMMON]
+    )
 
 
 def check_keys(plain: Table, place: str, known: Iterable[str]) -> None:

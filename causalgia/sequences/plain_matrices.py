@@ -17,8 +17,8 @@ from causalgia.choices import BASES
 from causalgia.errors import SequenceError, quoted
 
 Line = tuple[int, str]
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-_COUNTED = re.compile(r"(?i:v|x|\.|col|var|pos|position)?[._ ]?(\d+)")
+_NUMBER_IN_CELL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_COUNTING_NAME = re.compile(r"(?i:v|x|\.|col|var|pos|position)?[._ ]?(\d+)")
 
 
 def without_plain_names(lines: list[Line], path: str) -> list[Line]:
@@ -55,10 +55,10 @@ def without_plain_names(lines: list[Line], path: str) -> list[Line]:
     head = rows[0][1:] if len(rows[0]) == width and not rows[0][0] else rows[0]
     of_rows = len(head) == width - 1  # the first of each row is its name
     numbers = [row[of_rows:] for row in body]
-    if not all(_NUMBER.fullmatch(cell) for row in numbers for cell in row):
+    if not all(_NUMBER_IN_CELL.fullmatch(cell) for row in numbers for cell in row):
         return lines
     if not _only_count(head):
-        if not all(_NUMBER.fullmatch(cell) for cell in rows[0]):
+        if not all(_NUMBER_IN_CELL.fullmatch(cell) for cell in rows[0]):
             return lines
         return [(at, " ".join(row)) for (at, _), row in zip(lines, rows, strict=True)]
     if len(rows[0]) == width and rows[0][0] and _are_numbers(head):
@@ -110,7 +110,7 @@ def _in_blanks(text: str) -> str:
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:
-    return all(_NUMBER.fullmatch(cell) for cell in cells)
+    return all(_NUMBER_IN_CELL.fullmatch(cell) for cell in cells)
 
 
 def _only_count(names: Sequence[str]) -> bool:
@@ -121,7 +121,7 @@ def _only_count(names: Sequence[str]) -> bool:
     >>> _only_count(["V1", "V2"]), _only_count(["0", "1"]), _only_count(["1", "3"])
     (True, True, False)
     """
-    found = [_COUNTED.fullmatch(name) for name in names]
+    found = [_COUNTING_NAME.fullmatch(name) for name in names]
     counts = [int(one[1]) for one in found if one is not None]
     return len(counts) == len(names) and counts in (
         list(range(len(names))),

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from causalgia.errors import SequenceError, quoted
 from causalgia.inputs import open_regular_file
 
-_SIGNATURE = 0x1A412743
-_WORD = 4  # bytes of a number
+_TWO_BIT_SIGNATURE = 0x1A412743
+_BYTES_OF_NUMBER = 4  # bytes of a number
 _HEADER_WORDS = 4
 _MOST_NAME = 255
 _BASES_OF_BYTE = np.frombuffer(b"TCAG", np.uint8)[
     (np.arange(256)[:, None] >> np.array([6, 4, 2, 0])) & 3
 ]
-_LOWER = 32  # from an upper-case letter to its lower case
+_TO_LOWER_CASE = 32  # from an upper-case letter to its lower case
 _MAKE_AGAIN = "make it again with faToTwoBit, or make FASTA of it with twoBitToFa"
 
 
@@ -44,7 +44,7 @@ class Bytes(Protocol):
 def is_two_bit(path: str | PathLike[str]) -> bool:
     """Say whether a file begins as .2bit does, in either byte order."""
     with open_regular_file(path, SequenceError) as file:
-        head = file.read(_WORD)
+        head = file.read(_BYTES_OF_NUMBER)
     return _byte_order(head) != ""
 
 
@@ -57,7 +57,10 @@ def _byte_order(head: bytes) -> str:
     ('<u4', '')
     """
     for order in ("<u4", ">u4"):
-        if len(head) == _WORD and int(np.frombuffer(head, order)[0]) == _SIGNATURE:
+        if (
+            len(head) == _BYTES_OF_NUMBER
+            and int(np.frombuffer(head, order)[0]) == _TWO_BIT_SIGNATURE
+        ):
             return order
     return ""
 
@@ -74,11 +77,13 @@ class TwoBitRecord:
 
     def _words(self, start: int, n: int) -> NDArray[np.int64]:
         """Return `n` numbers from a byte on."""
-        if start + _WORD * n > len(self.data):
+        if start + _BYTES_OF_NUMBER * n > len(self.data):
             raise damaged(
                 self.path, f"the record of {quoted(self.name)} leaves the file"
             )
-        found = np.frombuffer(self.data[start : start + _WORD * n], self.order)
+        found = np.frombuffer(
+            self.data[start : start + _BYTES_OF_NUMBER * n], self.order
+        )
         return found.astype(np.int64)
 
     def _blocks(self, start: int) -> tuple[NDArray[np.int64], int]:
@@ -86,7 +91,7 @@ class TwoBitRecord:
         first byte after them.
         """
         n = int(self._words(start, 1)[0])
-        starts, sizes = self._words(start + _WORD, 2 * n).reshape(2, n)
+        starts, sizes = self._words(start + _BYTES_OF_NUMBER, 2 * n).reshape(2, n)
         stops = starts + sizes
         ordered = (np.diff(starts) >= 0).all() and (np.diff(stops) >= 0).all()
         if not ordered or (n and stops[-1] > self.length):
@@ -95,7 +100,7 @@ class TwoBitRecord:
                 f"blocks of {quoted(self.name)} are out of order, or leave its "
                 f"{self.length:,} bases",
             )
-        return np.stack([starts, stops]), start + _WORD * (1 + 2 * n)
+        return np.stack([starts, stops]), start + _BYTES_OF_NUMBER * (1 + 2 * n)
 
     @cached_property
     def length(self) -> int:
@@ -105,9 +110,9 @@ class TwoBitRecord:
     @cached_property
     def _parts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
         """Blocks of N, blocks of lower case, and where the bases begin."""
-        unknown, after = self._blocks(self.start + _WORD)
+        unknown, after = self._blocks(self.start + _BYTES_OF_NUMBER)
         masked, after = self._blocks(after)
-        bases = after + _WORD  # a reserved number
+        bases = after + _BYTES_OF_NUMBER  # a reserved number
         if bases + -(-self.length // 4) > len(self.data):
             raise damaged(
                 self.path,
@@ -130,7 +135,7 @@ class TwoBitRecord:
         for a, b in _within(unknown, start, stop):
             found[a:b] = ord("N")
         for a, b in _within(masked, start, stop):
-            found[a:b] |= _LOWER
+            found[a:b] |= _TO_LOWER_CASE
         return bytes(found)
 
 
@@ -157,9 +162,9 @@ def two_bit_records(path: str | PathLike[str], data: Bytes) -> dict[str, TwoBitR
         If the file is damaged, has 64-bit offsets or no chromosome, or two have one
         name.
     """
-    order = _byte_order(data[:_WORD])
-    head = data[: _WORD * _HEADER_WORDS]
-    if len(head) < _WORD * _HEADER_WORDS:
+    order = _byte_order(data[:_BYTES_OF_NUMBER])
+    head = data[: _BYTES_OF_NUMBER * _HEADER_WORDS]
+    if len(head) < _BYTES_OF_NUMBER * _HEADER_WORDS:
         raise damaged(path, "its header is cut short")
     _, version, n, _ = np.frombuffer(head, order).tolist()
     if version:
@@ -169,15 +174,15 @@ def two_bit_records(path: str | PathLike[str], data: Bytes) -> dict[str, TwoBitR
         )
     if not n:
         raise damaged(path, "it has no chromosome")
-    index = data[len(head) : len(head) + n * (1 + _MOST_NAME + _WORD)]
+    index = data[len(head) : len(head) + n * (1 + _MOST_NAME + _BYTES_OF_NUMBER)]
     records: dict[str, TwoBitRecord] = {}
     at = 0
     for _ in range(n):
         size = index[at] if at < len(index) else 0
         name = index[at + 1 : at + 1 + size]
-        offset = index[at + 1 + size : at + 1 + size + _WORD]
-        at += 1 + size + _WORD
-        if not name or len(offset) < _WORD:
+        offset = index[at + 1 + size : at + 1 + size + _BYTES_OF_NUMBER]
+        at += 1 + size + _BYTES_OF_NUMBER
+        if not name or len(offset) < _BYTES_OF_NUMBER:
             raise damaged(path, "its index is cut short, or a chromosome has no name")
         label = name.decode("utf-8", "replace")
         if label in records:
