@@ -360,7 +360,9 @@ def test_an_edited_table_beside_the_verdicts_is_found(own):
     name, task, estimate = written.splitlines()[1].split("\t")[:3]
     table.write_text(written.replace(estimate, str(float(estimate) + 0.5), 1))
     text = call("verify", out, "--protocol", lock, code=1).output
-    assert f"effects.tsv: estimate of {name}, {task}: locked {estimate}" in text
+    assert (
+        f"effects.tsv: estimate of {name}, {task}: in decisions.nc {estimate}" in text
+    )
     table.write_text("\n".join(written.splitlines()[:-1]) + "\n")
     text = call("verify", out, "--protocol", lock, code=1).output
     assert "effects.tsv: rows" in text
@@ -377,7 +379,25 @@ def test_a_table_is_not_compared_with_verdicts_that_deviate(own):
     cg.store.save(decisions.assign(ace=2 * decisions["ace"]), out / "decisions.nc")
     text = call("verify", out, "--protocol", lock, code=1).output
     assert text.startswith("1 deviation in")
-    assert "effects.tsv was not compared: the decisions beside it deviate." in text
+    assert "effects.tsv was not compared, since decisions.nc, from which" in text
+
+
+def test_results_that_are_missing_are_named(own):
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", "--protocol", lock, "--out", out)
+    text = call("verify", out, "--protocol", lock).output
+    assert "effects.tsv are missing and were not compared." in text
+    call("analyze", out)
+    assert "missing" not in call("verify", out, "--protocol", lock).output
+    (out / "decisions.nc").unlink()
+    text = call("verify", out, "--protocol", lock).output
+    assert "locked nan" not in text
+    assert "effects.tsv was not compared: it has verdicts, and decisions.nc is " in text
+    for name in ("estimates.nc", "effects.tsv"):
+        (out / name).unlink()
+    text = " ".join(call("verify", out, "--protocol", lock).output.split())
+    assert "estimates.nc, decisions.nc and effects.tsv are missing" in text
+    assert "Nothing here confirms the numbers in answer.txt and forest.png" in text
 
 
 @pytest.mark.parametrize("store", [(), ("--store",)])

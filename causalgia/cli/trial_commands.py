@@ -46,8 +46,10 @@ from causalgia.errors import (
 )
 from causalgia.inputs import read_text
 from causalgia.results_folder import (
+    ANSWER,
     DECISIONS,
     ESTIMATES,
+    PAGE,
     REFUTATION,
     SPEC,
     TABLE,
@@ -320,10 +322,18 @@ def verify_results(
     found = verify(locked, folder)
     of_file, note = _trial_file_deviations(locked, folder)
     beside = _beside_table(folder)
-    notes = [note]
+    notes = [note, _absent_results(locked, folder)]
     if any(one.where == beside for one in found.deviations):
         of_table = []  # it can only be compared with numbers that are as locked
-        notes.append(f"{TABLE} was not compared: the {beside} beside it deviate.")
+        notes.append(
+            f"{TABLE} was not compared, since {beside}.nc, from which it was written, "
+            "deviates itself."
+        )
+    elif beside == "estimates" and _has_verdicts(folder / TABLE):
+        of_table = []
+        notes.append(
+            f"{TABLE} was not compared: it has verdicts, and {DECISIONS} is missing."
+        )
     else:
         of_table = _table_deviations(folder)
     found = replace(found, deviations=(*found.deviations, *of_file, *of_table))
@@ -469,6 +479,45 @@ def _beside_table(folder: Path) -> Literal["decisions", "estimates"] | None:
     return "estimates" if (folder / ESTIMATES).is_file() else None
 
 
+def _absent_results(locked: Protocol, folder: Path) -> str:
+    """Return a line on the results that a folder lacks, and what shows their numbers
+    all the same; empty if it has them all.
+    """
+    from causalgia._reporting.answer_sentences import in_words
+
+    planned = [ESTIMATES, DECISIONS, TABLE]
+    if locked.analysis.rope is None:
+        planned.remove(DECISIONS)
+    absent = [name for name in planned if not (folder / name).is_file()]
+    if not absent:
+        return ""
+    more = len(absent) > 1
+    line = (
+        f"{in_words(absent)} {'are' if more else 'is'} missing and "
+        f"{'were' if more else 'was'} not compared."
+    )
+    shown = [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.name in (ANSWER, PAGE) or path.suffix == ".png"
+    ]
+    if shown:
+        line += (
+            f" Nothing here confirms the numbers in {in_words(shown)}: causalgia "
+            f"analyze {shell_word(folder)} makes all anew, from the outcomes."
+        )
+    return line
+
+
+def _has_verdicts(table: Path) -> bool:
+    """Return whether a table of effects has verdicts."""
+    lines = [line.split("\t") for line in read_text(table, OutcomesError).splitlines()]
+    if not lines or "verdict" not in lines[0]:
+        return False
+    at = lines[0].index("verdict")
+    return any(len(line) > at and line[at] for line in lines[1:])
+
+
 def _table_deviations(folder: Path) -> list[Deviation]:
     """Return the first cell of the table in a folder, in each of its columns, that is
     not that of the estimates or decisions beside it.
@@ -498,12 +547,23 @@ def _table_deviations(folder: Path) -> list[Deviation]:
     except ValueError as error:  # of pandas: no columns, ragged lines
         return [
             Deviation(
-                where=TABLE, what="table", there=f"that of {name}", here=str(error)
+                where=TABLE,
+                what="table",
+                there=f"{len(again):,} rows",
+                here=str(error),
+                source=f"in {name}",
             )
         ]
     if len(here) != len(again):
-        rows = (f"{len(again):,} of {name}", f"{len(here):,}")
-        return [Deviation(where=TABLE, what="rows", there=rows[0], here=rows[1])]
+        return [
+            Deviation(
+                where=TABLE,
+                what="rows",
+                there=f"{len(again):,}",
+                here=f"{len(here):,}",
+                source=f"in {name}",
+            )
+        ]
     found = []
     for column in (column for column in again if column in here):
         one, other = here[column], again[column]
@@ -521,8 +581,9 @@ def _table_deviations(folder: Path) -> list[Deviation]:
                     where=TABLE,
                     what=f"{column} of {place}"
                     + (f" and {n - 1:,} more" if n > 1 else ""),
-                    there=f"{other[row]} in {name}",
+                    there=str(other[row]),
                     here=str(one[row]),
+                    source=f"in {name}",
                 )
             )
     return found

@@ -33,6 +33,7 @@ from causalgia.inputs import parse_json
 from causalgia.notes import unpack_text
 from causalgia.protocol._protocol import Protocol, digests_of_run
 from causalgia.protocol.lock_file import (
+    RECOMPUTED,
     Deviation,
     analysis_differences,
     arm_differences,
@@ -170,8 +171,8 @@ def verify(
     Returns
     -------
     Verification
-        ``deviations``, each with ``where``, ``what``, ``there`` (locked), ``here``
-        (found) and ``exploratory``; ``ok``; ``print`` gives a line for each.
+        ``deviations``, each with ``where``, ``what``, ``there`` (locked, or
+        recomputed), ``here`` (found) and ``exploratory``; ``ok``; ``print`` gives a line for each.
 
     Raises
     ------
@@ -576,8 +577,13 @@ def _compared_values(
             warnings.simplefilter("ignore", CausalgiaWarning)
             computed = again(plan)
     except CausalgiaError as error:
-        there = f"computed again from the outcomes: {error}"
-        yield Deviation(where=where, what="values", there=there, here="values")
+        yield Deviation(
+            where=where,
+            what="values",
+            there=f"none ({error})",
+            here="values",
+            source=RECOMPUTED,
+        )
         return
     for name in (*_NUMBERS, "verdict"):
         if (
@@ -603,8 +609,9 @@ def _compared_values(
             yield Deviation(
                 where=where,
                 what=f"{name} of {place}{more}",
-                there=f"{other[at]} from the outcomes",
+                there=str(other[at]),
                 here=str(one[at]),
+                source=RECOMPUTED,
             )
 
 

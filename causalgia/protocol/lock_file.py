@@ -321,6 +321,9 @@ class Deviation:
     exploratory
         Whether the result can no longer count as planned. A contrast or a task that was
         left out leaves the others as planned, and is to be reported.
+    source
+        What ``there`` was taken from, in words, where it is not the lock: numbers that
+        were recomputed, or those of another file.
     """
 
     where: str
@@ -328,10 +331,18 @@ class Deviation:
     there: str
     here: str
     exploratory: bool = True
+    source: str = "locked"
 
     def __str__(self) -> str:
         mark = "" if self.exploratory else " (the others stay as planned)"
-        return f"{self.where}: {self.what}: locked {self.there}, here {self.here}{mark}"
+        place = f"in {self.where}.nc" if self.source == RECOMPUTED else "here"
+        return (
+            f"{self.where}: {self.what}: {self.source} {self.there}, {place} "
+            f"{self.here}{mark}"
+        )
+
+
+RECOMPUTED = "recomputed from the outcomes"
 
 
 def differences(
