@@ -143,7 +143,13 @@ def test_the_shell_reads_it(tmp_path):
             for at, ref in ((at, text[at].upper()) for at in places)
         )
     )
-    network.write_text('[predictor]\nzoo = "additive"\n')
+    (tmp_path / "net.py").write_text(
+        "import causalgia as cg\n"
+        "def load():\n"
+        "    return cg.FunctionPredictor(lambda x: x[:, 2, ::3].sum(1), tasks=['y'],\n"
+        "                                scale='score')\n"
+    )
+    network.write_text('[predictor]\nfactory = "net.py:load"\n')
     tables = []
     for genome in both:
         out = tmp_path / genome.suffix[1:]
