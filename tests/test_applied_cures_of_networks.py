@@ -222,15 +222,6 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         is_gc,
     ),
-    "a task that is no list": (
-        lambda: cured(
-            of_function,
-            {"fn": gc, "tasks": "a"},
-            r"write (\['a'\]), not",
-            fill={"['a']": "tasks=['a']"},
-        ),
-        is_gc,
-    ),
     "a layout by another name": (
         lambda: cured(
             of_function,

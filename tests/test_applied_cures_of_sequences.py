@@ -251,7 +251,7 @@ LETTERS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
                 {"path": "peaks.bed"},
                 r"give (genome= .* and length=)",
                 fill={
-                    "genome= (its FASTA file) and length=": (
+                    "genome= (its FASTA or .2bit file) and length=": (
                         "genome='genome.fa', length=20"
                     )
                 },
@@ -955,7 +955,7 @@ MORE: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             write("peaks.bed", PEAKS),
             cure_in(
                 refusal(read_peaks_in_bed, genome=5),
-                r"give (the path of a FASTA file)$",
+                r"give (the path of a FASTA or .2bit file)$",
             ),
             read_peaks_in_bed(genome="genome.fa"),
         )[-1],

@@ -229,10 +229,8 @@ def a_factor_of_one_level(folder: Path) -> Any:
     analysis = cg.Analysis(interaction=("A", "B"))
     levels: list[dict[str, int]] = [{}, {"A": 1}, {"B": 1}, {"A": 1, "B": 1}]
     said = refusal(run, factorial(*levels), analysis=analysis)
-    key, value = cure_in(said, r"every arm of the factorial, \{(\w+ = \d+)\}").split(
-        " = "
-    )
-    filled = [{key: int(value), "B": 0} | one for one in levels]
+    level = eval(cure_in(said, r"every arm of the factorial, (\{'\w+': \d+\})"))
+    filled = [level | {"B": 0} | one for one in levels]
     found = cg.contrast(run(factorial(*filled), analysis=analysis))
     return found.sizes["contrast"] == 1
 
@@ -241,7 +239,7 @@ def a_factor_of_one_level(folder: Path) -> Any:
 def covariates_of_a_crossover(folder: Path) -> Any:
     plan = cg.Analysis(control="none", covariates=["gc"])
     said = refusal(run, design(), analysis=plan)
-    name = cure_in(said, r"\[analysis\]: (\w+) is for assignment = .*: leave it out$")
+    name = cure_in(said, r"(\w+)= is for assignment=.*: leave it out$")
     plan = replace(plan, **{name: cg.Analysis.__dataclass_fields__[name].default})
     return run(design(), analysis=plan).sizes["unit"] == 60
 
@@ -250,7 +248,7 @@ def covariates_of_a_crossover(folder: Path) -> Any:
 def covariates_of_a_trial_made_parallel(folder: Path) -> Any:
     plan = cg.Analysis(control="none", covariates=["gc"])
     said = refusal(run, design(), analysis=plan)
-    named = cure_in(said, r"is for (assignment = 'parallel');").replace(" ", "")
+    named = cure_in(said, r"is for (assignment='parallel');")
     found = run(design(**arguments(named)), analysis=plan)
     return "arm" not in found["outcome"].dims
 
