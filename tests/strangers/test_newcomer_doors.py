@@ -2,6 +2,7 @@
 on the way.
 """
 
+import io
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 import causalgia as cg
-from causalgia.errors import DesignError
+from causalgia.errors import CausalgiaError, DesignError
 from causalgia.trial_file import read_spec
 
 
@@ -75,3 +76,34 @@ at = 3
     assert spec.predictor.factory == f"{results / 'published.py'}:load"
     assert spec.predictor.weights == str(results / "net.pt")
     assert spec.design.named_arms
+
+
+TABLE = "name\teffect\tse\na\t1.81\t0.2\nb\t1.2\t0.2\n"
+
+
+def table_of(text: str, **options: object) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text), **options)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("table", "cure"),
+    [
+        (table_of(TABLE.replace(".", ","), sep="\t", index_col=0), "decimal=','"),
+        (table_of(TABLE), r"sep='\t'"),
+        (table_of(TABLE, index_col=0), r"sep='\t'"),
+        (table_of(TABLE.replace("\t", ";")), "sep=';'"),
+        ("effects.tsv", "pandas.read_csv('effects.tsv', index_col=0)"),
+    ],
+)
+def test_a_table_read_otherwise_than_it_was_written_has_its_cure(table, cure):
+    with pytest.raises(CausalgiaError) as refused:
+        cg.infer(table, rng=0)
+    assert cure in str(refused.value)
+
+
+def test_a_frame_read_otherwise_than_it_was_written_has_its_cure():
+    text = "u;arm;y\na;x;1,5\na;z;2,5\nb;x;1,0\nb;z;2,0\n"
+    with pytest.raises(CausalgiaError, match="sep=';'"):
+        cg.from_frame(table_of(text), outcome="y", arm="arm", unit="u")
+    with pytest.raises(CausalgiaError, match="decimal=','"):
+        cg.from_frame(table_of(text, sep=";"), outcome="y", arm="arm", unit="u")
