@@ -9,8 +9,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import causalgia as cg
+from causalgia._reporting.refutation_answers import refutation_parts
 from causalgia.errors import CausalgiaError, DesignError
 from causalgia.trial_file import read_spec
 
@@ -107,3 +109,38 @@ def test_a_frame_read_otherwise_than_it_was_written_has_its_cure():
         cg.from_frame(table_of(text), outcome="y", arm="arm", unit="u")
     with pytest.raises(CausalgiaError, match="decimal=','"):
         cg.from_frame(table_of(text, sep=";"), outcome="y", arm="arm", unit="u")
+
+
+def test_the_report_of_power_names_the_degrees_of_freedom_of_its_t():
+    noise = cg.mpra.NoiseModel(sd_barcode=1.0, sd_replicate=0.15, tau=0.5)
+    several = cg.mpra.power(
+        0.3, n_backgrounds=[30, 60], n_barcodes=10, n_replicates=3, noise=noise
+    )
+    text = " ".join(str(cg.report(several)).split())
+    df = several["df"]
+    assert f"by a t with {df.min():.3g} to {df.max():.3g} degrees of freedom" in text
+    one = cg.mpra.power(0.5, n_barcodes=[10, 20], n_replicates=3, noise=noise)
+    assert np.isinf(one["df"]).all()
+    assert "degrees of freedom" not in str(cg.report(one))
+
+
+def test_a_rank_that_passes_at_its_limit_is_said_to_be_the_least():
+    def of_rank(value: float) -> str:
+        columns = {
+            "value": value,
+            "threshold": 0.05,
+            "status": "pass" if value <= 0.05 else "warn",
+            "figure": "rank p-value of the effect among 19 placebos",
+            "n_predictions": 40,
+            "reason": "",
+            "cure": "",
+        }
+        row = xr.Dataset(
+            {name: ("check", [x]) for name, x in columns.items()},
+            {"check": ["beyond placebos"]},
+        )
+        return " ".join(refutation_parts(row).text().split())
+
+    said = "A rank that equals its limit is the least that so few placebos"
+    assert said in of_rank(0.05)
+    assert said not in of_rank(0.1)
