@@ -112,7 +112,7 @@ def test_a_frame_read_otherwise_than_it_was_written_has_its_cure():
 
 
 def test_the_report_of_power_names_the_degrees_of_freedom_of_its_t():
-    noise = cg.mpra.NoiseModel(sd_barcode=1.0, sd_replicate=0.15, tau=0.5)
+    noise = cg.mpra.NoiseModel(sd_barcode=1.0, sd_replicate=0.15, tau=0.5, sd_count=0.5)
     several = cg.mpra.power(
         0.3, n_backgrounds=[30, 60], n_barcodes=10, n_replicates=3, noise=noise
     )
