@@ -144,3 +144,12 @@ def test_a_rank_that_passes_at_its_limit_is_said_to_be_the_least():
     said = "A rank that equals its limit is the least that so few placebos"
     assert said in of_rank(0.05)
     assert said not in of_rank(0.1)
+
+
+@pytest.mark.parametrize("vendor", ["twist", "Agilent"])
+def test_a_vendor_given_for_adapters_is_told_from_the_construct(vendor):
+    arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
+    design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=2)
+    with pytest.raises(CausalgiaError, match="a vendor has no adapters") as refused:
+        cg.mpra.library(design, oligo_length=230, adapters=vendor, rng=7)
+    assert f"vendor='{vendor.lower()}'" in str(refused.value)
