@@ -20,7 +20,7 @@ import re
 import stat
 import tomllib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from gzip import GzipFile
 from io import BytesIO
@@ -320,6 +320,45 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
             f"{path}: is a pipe or a device, not a file; write into a file, and give "
             "that to what reads"
         )
+
+
+def decimal_comma_cure(values: Iterable[Any]) -> str:
+    """Return how to read numbers that are texts with a decimal comma; empty if none of
+    the values is.
+
+    Examples
+    --------
+    >>> decimal_comma_cure(["1,81"]), decimal_comma_cure(["high", 1.0])
+    ("read decimal commas with ``pandas.read_csv(path, decimal=',')``", '')
+    """
+    if any(
+        isinstance(value, str)
+        and re.fullmatch(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*", value)
+        for value in values
+    ):
+        return "read decimal commas with ``pandas.read_csv(path, decimal=',')``"
+    return ""
+
+
+def separator_cure(names: Iterable[Any]) -> str:
+    r"""Return how to read a file whose columns were not separated, as a clause to
+    append; empty if no name of a column holds a tab or a semicolon.
+
+    Examples
+    --------
+    >>> separator_cure(["effect;se"])
+    "; its columns were not separated: read it with ``pandas.read_csv(path, sep=';')``"
+    >>> separator_cure(["effect", "se", None])
+    ''
+    """
+    text = "".join(name for name in names if isinstance(name, str))
+    for mark, shown in (("\t", "\\t"), (";", ";")):
+        if mark in text:
+            return (
+                "; its columns were not separated: read it with "
+                f"``pandas.read_csv(path, sep='{shown}')``"
+            )
+    return ""
 
 
 def is_file(path: str | PathLike[str]) -> bool:

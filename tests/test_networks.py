@@ -130,6 +130,12 @@ def test_without_a_connection_or_a_mirror_the_message_says_what_to_set(
     assert "set CAUSALGIA_NETWORKS to a folder that has toy/a.json" in str(
         refused.value
     )
+    empty = toy / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("CAUSALGIA_NETWORKS", str(empty))
+    with pytest.raises(PredictorError, match="has no toy/a.json") as refused:
+        cg.networks.fetch("toy")
+    assert "set CAUSALGIA_NETWORKS" not in str(refused.value)
     monkeypatch.setenv("CAUSALGIA_NETWORKS", str(toy.parent))
     assert contents(cg.networks.fetch("toy")) == FILES
 

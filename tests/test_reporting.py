@@ -734,8 +734,8 @@ def test_what_would_undo_the_weakest_direction_is_said_beside_the_largest_effect
     at = int(np.argmin(np.abs(size)))
     said = (
         f"Effects present in fewer than {100 * missed:.2g} % of backgrounds could be "
-        f"missed; to overturn a direction, they would have to reach {size[at]:.3g} "
-        f"(m{at}; the largest seen is 50)."
+        f"missed; to overturn the direction of m{at}, they would have to reach "
+        f"{size[at]:.3g} (the largest seen is 50)."
     )
     assert found["verdict"].to_numpy().ravel().tolist() == ["increases"] * 2
     assert said in flat(report(found))

@@ -173,6 +173,18 @@ def refutation_parts(
         n = len(skipped)
         foot[0] += f" {n:,} check{'s do' if n > 1 else ' does'} not apply: {noted}."
     foot[0] += f" The reasons: {each}." * ("each" not in requested)
+    least = [
+        i
+        for i in order
+        if status[i] == "pass"
+        and figures[i].startswith("rank")
+        and found["value"].to_numpy()[i] == found["threshold"].to_numpy()[i]
+    ]
+    if least:
+        foot.append(
+            "A rank that equals its limit is the least that so few placebos or copies "
+            "can give."
+        )
     first = [i for i in order if status[i] != "pass"][:1]
     answer = [
         _answer(names, status, about(found, "none").claims),

@@ -348,8 +348,8 @@ def _rare_sentence(decisions: xr.Dataset) -> str:
         return f"{missed} {reversal_sentence(decisions)}".strip()
     _, size, name, seen = undone
     return (
-        f"{missed.removesuffix('.')}; to overturn a direction, they would have to "
-        f"reach {_three_digits(size)} ({name}; the largest seen is "
+        f"{missed.removesuffix('.')}; to overturn the direction of {name}, they would "
+        f"have to reach {_three_digits(size)} (the largest seen is "
         f"{_three_digits(seen)})."
     )
 

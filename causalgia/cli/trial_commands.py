@@ -323,14 +323,14 @@ def verify_results(
     of_file, note = _trial_file_deviations(locked, folder)
     beside = _beside_table(folder)
     notes = [note, _absent_results(locked, folder)]
+    of_table: list[Deviation] = []
     if any(one.where == beside for one in found.deviations):
-        of_table = []  # it can only be compared with numbers that are as locked
+        # it can only be compared with numbers that are as locked
         notes.append(
             f"{TABLE} was not compared, since {beside}.nc, from which it was written, "
             "deviates itself."
         )
     elif beside == "estimates" and _has_verdicts(folder / TABLE):
-        of_table = []
         notes.append(
             f"{TABLE} was not compared: it has verdicts, and {DECISIONS} is missing."
         )

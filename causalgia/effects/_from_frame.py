@@ -16,6 +16,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
+from causalgia.inputs import decimal_comma_cure, separator_cure
 from causalgia.notes import with_notes
 from causalgia.types import Codes, HasToPandas
 from causalgia.variables import RESERVED
@@ -245,6 +246,7 @@ def _as_table(
             raise OutcomesError(
                 f"no column {quoted(column)}; the columns are "
                 f"{', '.join(map(quoted, table.columns))}"
+                + separator_cure([*table.columns, table.index.name])
             )
         if (table.columns == column).sum() > 1:
             raise OutcomesError(f"column {quoted(column)} appears twice; rename one")
@@ -406,7 +408,7 @@ def not_numeric(
         if not _is_number(value)
     ]
     where = f": row {bad[0][0]} has {quoted(bad[0][1])}" if bad else f" ({error})"
-    cure = (
+    cure = decimal_comma_cure(value for _, value in bad) or (
         "give a number, or leave the row out"
         if 0 < len(bad) < len(table)
         else _columns_of_numbers(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
@@ -28,7 +29,7 @@ from causalgia.estimation.given_effects import (
     with_given_correlation,
 )
 from causalgia.former_names import former_arguments
-from causalgia.inputs import as_pandas
+from causalgia.inputs import as_pandas, decimal_comma_cure, separator_cure
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.numerics.rounding import LEAST_SD
 from causalgia.schema import OF_MAPS, SCHEMA, annotate, validate
@@ -676,6 +677,12 @@ def _not_estimates_message(table: Any) -> str:
         described = (
             f"a DataFrame without {lacks}, with "
             f"{', '.join(quoted(str(name)) for name in table) or 'no columns'}"
+            + separator_cure([*table.columns, table.index.name])
+        )
+    elif isinstance(table, str | os.PathLike):
+        described = (
+            f"a path; read the file: ``pandas.read_csv({quoted(os.fspath(table))}, "
+            "index_col=0)``, with ``sep='\\t'`` if tabs separate its columns"
         )
     else:
         described = type(table).__name__
@@ -698,13 +705,15 @@ def _as_floats(values: Any, name: str) -> Array:
         )
     try:
         if np.asarray(values).dtype.kind in "USmMc":
-            raise EstimateError(f"{name} does not hold numbers alone; give floats")
+            cure = decimal_comma_cure(np.ravel(values).tolist()) or "give floats"
+            raise EstimateError(f"{name} does not hold numbers alone; {cure}")
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, EstimateError):
             raise
+        cure = decimal_comma_cure(np.asarray(values, object).ravel()) or "give floats"
         raise EstimateError(
-            f"{name} does not hold numbers alone ({error}); give floats"
+            f"{name} does not hold numbers alone ({error}); {cure}"
         ) from error
     return numbers
 

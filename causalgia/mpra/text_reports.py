@@ -505,10 +505,10 @@ def _oligo_counts_lines(library: xr.Dataset) -> list[str]:
     if "barcode" not in library:
         lines.append(
             in_words(
-                "no A/A pair and no promoter alone: barcodes are random, so for an A/A "
-                "comparison split the barcodes of an oligo at random "
-                "(``cg.mpra.split_duplicates`` of the counts), and clone the promoter "
-                "by itself"
+                "no A/A pair (an oligo twice) and no promoter alone, since barcodes are "
+                "added at random after the synthesis: for an A/A comparison, divide the "
+                "barcodes of each oligo into two (``cg.mpra.split_duplicates`` of the "
+                "counts); for the promoter alone, clone it without an insert"
             )
         )
     elif "promoter" not in groups:
@@ -577,12 +577,12 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
     rules = _rule_names(library)
     lines = [f"rules: {', '.join(rules)}", *_uncounted_sites(library)]
     redrawn = format_share(library["share_redrawn"].item(), 1)
-    lines.append(f"{redrawn} of the units were drawn anew; {n_draws:,} draws in all")
+    lines.append(f"{redrawn} of the units were drawn anew ({n_draws:,} draws in all)")
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
         if by_arm.any():
             order = np.argsort(-by_arm, kind="stable")[:_SHOWN_RULES]
             arms = ", ".join(
-                f"{by_arm[i]:,} in {library['judged_arm'].to_numpy()[i]}"
+                f"{by_arm[i]:,} {library['judged_arm'].to_numpy()[i]}"
                 for i in order
                 if by_arm[i]
             )
@@ -591,7 +591,7 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
                 if np.count_nonzero(by_arm) > _SHOWN_RULES
                 else ""
             )
-            lines.append(f"  {rule}: broken by draws {arms}{more}")
+            lines.append(f"  {rule}: draws that broke it, by arm: {arms}{more}")
     for name, one, many in (
         ("broken_scrambles", "scramble", "scrambles"),
         ("broken_barcodes", "barcode in its oligo", "barcodes in their oligo"),

@@ -129,17 +129,28 @@ def _file(name: str, file: dict[str, str]) -> Path:
         if path.is_file():
             _check_sum(path, file["sum"])
             return path
+        return _downloaded(name, file, file["url"], lacking=mirror)
     address = f"{mirror.rstrip('/')}/{name}/{file['file']}" if "://" in mirror else ""
     return _downloaded(name, file, address or file["url"])
 
 
-def _downloaded(name: str, file: dict[str, str], url: str) -> Path:
+def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") -> Path:
+    """Return the file, downloaded; `lacking` is a mirror that does not have it."""
+    path = f"{name}/{file['file']}"
+    mirror = (
+        f"``{MIRROR}={quoted(lacking)}`` has no {path}; put it there"
+        if lacking
+        else f"set {MIRROR} to a folder that has {path}"
+    )
     try:
         import pooch
     except ImportError as error:
         raise MissingExtraError(
             f"networks are downloaded by pooch: {install_command('networks')}; or "
-            f"save {url} as {name}/{file['file']} in a folder, and set {MIRROR} to it"
+            f"save {url} as {path} in a folder, and set {MIRROR} to it"
+            if not lacking
+            else f"``{MIRROR}={quoted(lacking)}`` has no {path}; save {url} there, or "
+            f"let pooch download it: {install_command('networks')}"
         ) from error
     cache_folder = Path(pooch.os_cache("causalgia")) / "networks" / name
     try:
@@ -152,12 +163,12 @@ def _downloaded(name: str, file: dict[str, str], url: str) -> Path:
         raise PredictorError(
             f"{url}: is not the published file, whose sum is {file['sum']}; the "
             "download was cut off, or another file is at this address: try again, or "
-            f"set {MIRROR} to a folder that has {name}/{file['file']}"
+            f"{mirror}"
         ) from error
     except OSError as error:  # of requests, and of the disk
         raise PredictorError(
             f"{name}: {url} cannot be downloaded ({type(error).__name__}); check the "
-            f"connection, or set {MIRROR} to a folder that has {name}/{file['file']}"
+            f"connection, or {mirror}"
         ) from error
 
 

@@ -305,8 +305,8 @@ def _other_strand(claim: Claim) -> list[Finding]:
             cure=""
             if ratio >= 0.5
             else (
-                "none for RNA and stranded tasks, where this is right; for others "
-                "average both strands: rc_average=True"
+                "average both strands, rc_average=True; for RNA and stranded tasks a "
+                "difference is right, and needs no remedy"
             ),
             n_predictions=2 * n * len(arms),
         )

@@ -224,8 +224,16 @@ def construct(adapters: Adapters) -> Construct:
     if isinstance(adapters, Construct):
         return adapters
     if isinstance(adapters, str):
+        constructs, vendors = data_table("constructs"), data_table("vendors")
+        if adapters.lower() in vendors:
+            raise LibraryError(
+                f"``adapters={quoted(adapters)}``: a vendor has no adapters; they are "
+                f"those of the construct of your assay ({', '.join(constructs)}), or "
+                "(left, right) as letters. Any vendor takes the file; "
+                f"``vendor={quoted(adapters.lower())}`` checks its limits"
+            )
         known, row = find_row(
-            data_table("constructs"),
+            constructs,
             adapters,
             "construct",
             cure="give (left, right) as letters",

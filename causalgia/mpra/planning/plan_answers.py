@@ -207,7 +207,7 @@ def power_parts(
     test = (
         f"False discovery rate {about(found).q:g}"
         if has(found).q
-        else f"Two-sided test at {float(found['alpha'].max()):.3g}"
+        else f"Two-sided test at {float(found['alpha'].max()):.3g}{_of_t(found)}"
     )
     of = [f"{test}{f'; {fixed}' if fixed else ''}."]
     assumed = about(found, "").assumed
@@ -222,6 +222,19 @@ def power_parts(
         every_row=every,
         pointers={"every": pointer, "noted": noted},
     )
+
+
+def _of_t(found: xr.Dataset) -> str:
+    """Return the degrees of freedom of the t tests, as a clause to append; empty where
+    the tests are normal.
+    """
+    df = found["df"].to_numpy() if "df" in found else np.empty(0)
+    df = df[np.isfinite(df)]
+    if not df.size:
+        return ""
+    least, most = f"{df.min():.3g}", f"{df.max():.3g}"
+    several = f" to {most}" if most != least else ""
+    return f", by a t with {least}{several} degrees of freedom"
 
 
 def _effect_in_words(found: xr.Dataset, effect: Mapping[str, str]) -> str:
