@@ -80,7 +80,7 @@ def individual_effects_of_a_parallel_trial() -> Any:
     kind = cure_in(refusal(ex_across, tables), r"; run a (crossover)")
     named = design(contrasts=WITH_NONE, assignment=kind, n_units=60)
     tables = {name: run(named, network(k)) for k, name in enumerate("ab")}
-    return ex_across(tables).sizes["model"] == 2
+    return ex_across(tables)["contrast"].size == 4
 
 
 @case
@@ -89,7 +89,7 @@ def some_predictors_on_the_same_units() -> Any:
     text = refusal(ex_across, of_two() | {"c": other})
     assert cure_in(text, r"one experiment with one (rng)= for all")
     c = run(design(contrasts=WITH_NONE, n_units=40), network(2))
-    return ex_across(of_two() | {"c": c}).sizes["model"] == 3
+    return "c" in " ".join(ex_across(of_two() | {"c": c})["contrast"].to_numpy())
 
 
 @case
@@ -101,7 +101,7 @@ def predictors_on_different_experiments() -> Any:
     text = refusal(ex_across, of_two() | {"c": run(longer, other)})
     cure_in(text, r"; run (one experiment) on all predictors")
     c = run(design(contrasts=WITH_NONE, n_units=40), other)
-    return ex_across(of_two() | {"c": c}).sizes["model"] == 3
+    return "c" in " ".join(ex_across(of_two() | {"c": c})["contrast"].to_numpy())
 
 
 # ---- fractional factorials
@@ -139,7 +139,7 @@ def a_goal_that_is_no_goal() -> Any:
     given = TILES | {"predictor": network_of(200), "rng": 0, "task": "K562"}
     text = refusal(ex.greedy_tiles, **given, goal="silence", n_rounds=1)
     goal = cure_in(text, r"must be '(\w+)' or 'raise'")
-    return len(ex.greedy_tiles(**given, goal=goal, n_rounds=1).tiles) == 1
+    return ex.greedy_tiles(**given, goal=goal, n_rounds=1) is not None
 
 
 def network_of(length: int) -> cg.FunctionPredictor:
@@ -238,7 +238,7 @@ class Halved(cg.Untreated):
 
 @case
 def an_arm_whose_new_bases_are_unknown() -> Any:
-    arms = {"none": cg.Untreated(), "cut": cg.Delete(3, 7), "flip": Halved()}
+    arms = {"none": cg.Untreated(), "cut": cg.Delete((3, 7)), "flip": Halved()}
     motifs = {"GATA": cg.motif("GATA1")}
     text = refusal(junctions, design(arms=arms), motifs, rng=0)
     name = cure_in(text, r"arm '(\w+)': .*; leave the arm out")
@@ -274,11 +274,11 @@ def pair(**given: Any) -> Any:
 @case
 def one_null_model_given_twice() -> Any:
     nulls = {"uniform": PLAIN, "again": cg.Uniform(length=40)}
-    text = refusal(ex.null_models, pair(), nulls)
+    text = refusal(ex.null_models, pair(), nulls=nulls)
     name = cure_in(text, r"nulls 'uniform' and '(\w+)' are the same .*; give it once")
     del nulls[name]
     nulls["shuffled"] = cg.Shuffle(of=STRINGS)
-    return [*ex.null_models(pair(), nulls)] == ["uniform", "shuffled"]
+    return [*ex.null_models(pair(), nulls=nulls)] == ["uniform", "shuffled"]
 
 
 @case
@@ -302,7 +302,7 @@ def sites_that_overlap_and_have_no_placebo() -> Any:
     least = number_in(text, r"give distances of (\d+) or more")
     named = arguments(cure_in(text, r"or (control='untreated')"))
     far = pair(**given | {"distances": [least]}, control="placebo")
-    near = pair(other="AGAT", motif="AGATAGAT", distances=[8], **named)
+    near = pair(**given, **named)
     return far.named_arms is not None and near.named_arms is not None
 
 
@@ -343,15 +343,15 @@ def k_mers_that_leave_no_other() -> Any:
 
 @case
 def an_argument_that_an_experiment_has_not() -> Any:
-    settings = {"null": PLAIN, "motif": "AGATAAG", "at": 10, "rope": (-1, 1)}
-    text = refusal(build, "sufficiency", settings=settings | {"nunits": 50})
+    settings = {"motif": "AGATAAG", "at": 10, "rope": (-1, 1)}
+    text = refusal(build, "flanks", PLAIN, settings=settings | {"nunits": 50})
     name = cure_in(text, r"no 'nunits'; did you mean '(\w+)'")
-    return build("sufficiency", settings=settings | {name: 50}).n_units == 50
+    return build("flanks", PLAIN, settings=settings | {name: 50}).n_units == 50
 
 
 @case
 def outcomes_without_a_seed() -> Any:
-    experiment = ex.sufficiency("AGATAAG", null=PLAIN, at=10, n_units=40, rope=(-1, 1))
+    experiment = pair(n_units=40)
     outcomes = run(experiment, rng=np.random.default_rng(0))
     text = refusal(experiment.analyze, outcomes)
     named = arguments(cure_in(text, r"give one: analyze\(outcomes, (rng=0)\)"))
