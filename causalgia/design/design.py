@@ -574,7 +574,9 @@ class Design(Choice):
         known = ["null", "arms", "n_units", *_OPTIONS]
         for key in plain:
             if key not in known:
-                instead = nearest_key(str(key), known) or f"; it takes {', '.join(known)}"
+                instead = (
+                    nearest_key(str(key), known) or f"; it takes {', '.join(known)}"
+                )
                 raise DesignError(f"a design has no {quoted(key)}{instead}")
         if not isinstance(plain["arms"], Mapping):
             raise DesignError(
