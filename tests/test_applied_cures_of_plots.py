@@ -134,17 +134,22 @@ def too_many_lines() -> Any:
     return len(distribution_plots.power_curve(of(few)).lines) >= 3
 
 
+def random_strings(n: int) -> list[str]:
+    letters = np.random.default_rng(5).choice(
+        list("ACGT"), (n, 40), p=(0.2, 0.3, 0.3, 0.2)
+    )
+    return ["".join(row) for row in letters]
+
+
 @case
 def a_shift_of_no_samples() -> Any:
     made = cure_in(
         refusal(distribution_plots.null_shift, outcomes()),
         r"; give (cg.refutation.null_and_real\(claim\))",
     )
-    null = cg.Shuffle(of=STRINGS)
+    null, real = cg.Uniform(length=40), random_strings(60)
     trial = cg.run(design(null=null), ORACLE, rng=1, progress=False)
-    claim = cg.refutation.Claim(
-        trial, ORACLE, real=STRINGS, rng=0, control="none"
-    )
+    claim = cg.refutation.Claim(trial, ORACLE, real=real, rng=0, control="none")
     samples = eval(made, {"cg": cg, "claim": claim})
     return shown(distribution_plots.null_shift(samples, task="K562"))
 
