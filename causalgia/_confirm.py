@@ -153,7 +153,8 @@ def confirm(
         )
     analysis = (stored_analysis(screen) or Analysis()).asking(whole.analysis_fields)
     known = (*analysis.weights_by_contrast, *whole.arm_names)
-    names = _selected_names(select, [x for x in known if x != analysis.control])
+    controls = _controls(whole, analysis)
+    names = _selected_names(select, [x for x in known if x not in controls])
     arms = _arms_to_confirm(whole, analysis, names)
     null, units = _fresh_null_model(whole)
     if whole.blocks not in (None, "parent"):
@@ -274,10 +275,12 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
             if name in contrasts
             else {name}
         )
-    if not wanted - set(_controls(design, analysis)):
+    controls = _controls(design, analysis)
+    if not wanted - set(controls):
+        others = [name for name in design.arm_names if name not in controls]
         raise DesignError(
             f"``select=`` names only controls of the screen ({', '.join(names)}); name "
-            "arms to confirm"
+            f"arms to confirm, such as {', '.join(map(quoted, others[:2]))}"
         )
     # placebos identical to a selected motif must not be part of its reference
     # distribution, where 40 remain
@@ -291,7 +294,7 @@ def _arms_to_confirm(design: Design, analysis: Analysis, names: list[str]) -> li
     twins = {name for name in placebos if does[name] in selected and name not in wanted}
     if len(placebos) - len(twins) < LEAST_PLACEBOS:
         twins = set()
-    wanted |= set(_controls(design, analysis))
+    wanted |= set(controls)
     return [name for name in design.arm_names if name in wanted and name not in twins]
 
 

@@ -300,7 +300,7 @@ class RunRequest:
             raise DesignError(
                 argument="until",
                 need="monitors the individual effects of a crossover",
-                cure=("a parallel trial has ", Setting("n_units")),
+                cure="leave it out: a parallel trial runs all units of its design",
             )
         if "position" in self.predictor.dims:
             raise DesignError(

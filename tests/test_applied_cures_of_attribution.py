@@ -1,0 +1,429 @@
+"""Errors of attribution maps, of what is made of them, and of layers: the cure that each
+names is taken from its text and applied to the same call, and the answer is the right
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from cures import arguments, cure_in, refusal
+from test_applied_cures import ORACLE, STRINGS, design, network, run, third
+
+import causalgia as cg
+from causalgia.attribution.layer_responses import expected_places
+from causalgia.attribution.map_scores import as_explained
+from causalgia.sequences import find_instances, one_hot
+
+at = cg.attribution
+CASES: list[Callable[[Path], Any]] = []
+
+
+def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    CASES.append(one)
+    return one
+
+
+SITED = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:6]]
+
+
+@cache
+def maps() -> xr.Dataset:
+    return cg.attribute(SITED, ORACLE, tasks="K562", progress=False)
+
+
+@cache
+def sited() -> xr.Dataset:
+    arms = {"wt": cg.Untreated(), "out": cg.Ablate((10, 17), fill="uniform")}
+    weights = {"out": {"wt": 1, "out": -1}, "other": {"wt": -1, "out": 1}}
+    trial = design(null=cg.Genomic(of=SITED), arms=arms, contrasts=weights, n_units=6)
+    return cg.estimate(cg.contrast(run(trial)))
+
+
+def of_one() -> xr.Dataset:
+    return sited().isel(contrast=[0])
+
+
+def instances(strings: list[str]) -> Any:
+    return find_instances(cg.sequences.encode(strings), "AGATAAG")
+
+
+# ---- maps
+
+
+@case
+def maps_of_a_track(_folder: Path) -> Any:
+    def of(**given: Any) -> Any:
+        return cg.FunctionPredictor(
+            lambda x: x[:, :1] * 2.0,
+            tasks=["A"],
+            track=cg.Track(origin=20),
+            fingerprint="track",
+            **given,
+        )
+
+    text = refusal(cg.attribute, SITED[:1], predictor=of())
+    named = cure_in(text, r"TorchPredictor\(\.\.\., track=, (reduce=\[.*?\)\])\)")
+    read = of(**arguments(named.replace("-50, 50", "-5, 5")))
+    return cg.attribute(SITED[:1], read, progress=False)["score"].sizes["task"] == 1
+
+
+@case
+def a_path_that_is_an_array(folder: Path) -> Any:
+    pytest.importorskip("h5py")
+    scores = np.random.default_rng(0).normal(size=(2, 4, 12)).astype(np.float32)
+    text = refusal(at.read_attributions, scores)
+    name = cure_in(text, r"such as '(contributions).h5'")
+    np.savez(folder / f"{name}.npz", scores=scores)
+    read = at.read_attributions(
+        folder / f"{name}.npz", sequences=[s[:12] for s in SITED[:2]]
+    )
+    return read["score"].sizes["unit"] == 2
+
+
+def saved(folder: Path, **arrays: Any) -> Path:
+    np.savez(folder / "maps.npz", **arrays)
+    return folder / "maps.npz"
+
+
+@case
+def scores_of_other_sequences(folder: Path) -> Any:
+    scores = np.random.default_rng(0).normal(size=(3, 4, 40))
+    path = saved(folder, scores=scores)
+    text = refusal(at.read_attributions, path, sequences=SITED)
+    assert cure_in(text, r"give (\(n, 4, length\)) or .*of the same sequences")
+    return at.read_attributions(path, sequences=SITED[:3])["score"].sizes["unit"] == 3
+
+
+@case
+def a_score_that_is_no_number(folder: Path) -> Any:
+    scores = np.random.default_rng(0).normal(size=(3, 4, 40))
+    scores[1, 2, 3] = np.nan
+    path = saved(folder, scores=scores)
+    text = refusal(at.read_attributions, path, sequences=SITED[:3])
+    row = int(cure_in(text, r"sequence (\d+), position 3 .*; leave that sequence out"))
+    path = saved(folder, scores=np.delete(scores, row, 0))
+    rest = [SITED[k] for k in range(3) if k != row]
+    return at.read_attributions(path, sequences=rest)["score"].sizes["unit"] == 2
+
+
+@case
+def a_sequence_with_an_n(folder: Path) -> Any:
+    x = one_hot(cg.sequences.encode(SITED[:3])).transpose(0, 2, 1)
+    x = x if x.shape[1] == 4 else x.transpose(0, 2, 1)
+    x = x.copy()
+    x[1, :, 5] = 0
+    scores = np.random.default_rng(0).normal(size=(3, 4, 40))
+    path = saved(folder, scores=scores, sequences=x)
+    text = refusal(at.read_attributions, path)
+    row = int(
+        cure_in(text, r"sequence (\d+) has no base at .*; leave that sequence out")
+    )
+    name = cure_in(text, r", or give (sequences)=")
+    keep = [k for k in range(3) if k != row]
+    rest = at.read_attributions(saved(folder, scores=scores[keep], sequences=x[keep]))
+    whole = at.read_attributions(
+        saved(folder, scores=scores, sequences=x), **{name: SITED[:3]}
+    )
+    return rest.sizes["unit"] == 2 and whole.sizes["unit"] == 3
+
+
+@case
+def a_threshold_of_instances(_folder: Path) -> Any:
+    given = {"attributions": maps(), "anchor": instances(SITED)}
+    text = refusal(at.average, **given, threshold=1e-3)
+    assert cure_in(text, r"^(threshold)=0.001 is for a motif's score; leave it out")
+    return at.average(**given) is not None
+
+
+@case
+def instances_of_other_sequences(_folder: Path) -> Any:
+    found = instances(STRINGS + SITED)
+    text = refusal(at.average, maps(), found)
+    assert cure_in(text, r"; (instances) must be of the sequences that were explained")
+    return at.average(maps(), instances(SITED)) is not None
+
+
+@case
+def several_contrasts_beside_maps(_folder: Path) -> Any:
+    given = {"attributions": maps(), "estimates": sited(), "anchor": "AGATAAG"}
+    text = refusal(at.against_trial, **given)
+    name = cure_in(text, r"say contrast= one of '(\w+)'")
+    found = at.against_trial(**given, contrast=name)
+    return found.equals(at.against_trial(**given | {"estimates": of_one()}))
+
+
+@case
+def maps_of_a_task_that_was_not_run(_folder: Path) -> Any:
+    given = {"attributions": maps(), "anchor": "AGATAAG"}
+    other = of_one().sel(task=["HepG2"])
+    task = cure_in(
+        refusal(at.against_trial, **given, estimates=other),
+        r"task '(\w+)' of the maps is not in the estimates; run the trial on it",
+    )
+    return at.against_trial(**given, estimates=of_one().sel(task=[task])) is not None
+
+
+@case
+def a_site_that_no_sequence_has(_folder: Path) -> Any:
+    given = {"estimates": of_one(), "anchor": "AGATAAG"}
+    plain = cg.attribute(["ACGT" * 10] * 2, ORACLE, tasks="K562", progress=False)
+    text = refusal(at.against_trial, plain, **given)
+    assert cure_in(text, r"; give (maps of sequences that have one)")
+    return at.against_trial(maps(), **given).sizes["site"] >= 6
+
+
+@cache
+def of_members() -> xr.Dataset:
+    arms = {"wt": cg.Untreated(), "out": cg.Ablate((10, 17), fill="uniform")}
+    weights = {"out": {"wt": 1, "out": -1}}
+    trial = design(null=cg.Genomic(of=SITED), arms=arms, contrasts=weights, n_units=6)
+    members = cg.Ensemble({"a": network(0), "b": network(1), "c": third()})
+    return cg.estimate(cg.contrast(run(trial, members)))
+
+
+@case
+def estimates_of_several_networks(_folder: Path) -> Any:
+    given = {"attributions": maps(), "anchor": "AGATAAG"}
+    made = cure_in(
+        refusal(at.against_trial, **given, estimates=of_members()),
+        r"take one: (\.isel\(model=0\))",
+    )
+    one = eval(f"estimates{made}", {"estimates": of_members()})
+    return at.against_trial(**given, estimates=one) is not None
+
+
+@case
+def a_member_that_was_not_run(_folder: Path) -> Any:
+    members = cg.Ensemble({"a": network(0), "d": network(1)})
+    given = {"anchor": "AGATAAG", "estimates": of_members()}
+    found = cg.attribute(SITED, members, tasks="K562", progress=False)
+    text = refusal(at.against_trial, found, **given)
+    assert cure_in(text, r"member '(d)' of the maps is not .*; run the same ones")
+    members = cg.Ensemble({"a": network(0), "b": network(1)})
+    found = cg.attribute(SITED, members, tasks="K562", progress=False)
+    return at.against_trial(found, **given) is not None
+
+
+# ---- interactions
+
+
+@case
+def more_interactions_than_the_most(_folder: Path) -> Any:
+    from causalgia.attribution import _interactions
+
+    given = {"sequences": SITED, "predictor": ORACLE, "positions": range(3, 9)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_interactions, "_MOST_NUMBERS", 100)
+        text = refusal(at.interactions, **given)
+        assert cure_in(text, r"give tasks=, (fewer) positions=, or fewer sequences")
+        fewer = [{"positions": [3, 4, 5]}, {"tasks": "K562"}, {"sequences": SITED[:3]}]
+        found = [at.interactions(**given | one) for one in fewer]
+    return [one.sizes["unit"] for one in found] == [6, 6, 3]
+
+
+@case
+def interactions_about_a_site_that_is_not_there(_folder: Path) -> Any:
+    given = {"predictor": ORACLE, "anchor": "AGATAAG", "positions": [0, 1, 2]}
+    text = refusal(at.interactions, ["ACGT" * 10] * 2, **given)
+    assert cure_in(text, r"give (sequences) that have one")
+    return at.interactions(SITED, **given).sizes["contrast"] == 3
+
+
+@case
+def positions_and_pairs(_folder: Path) -> Any:
+    given = {"positions": [3, 4, 5], "pairs": [(3, 4)]}
+    text = refusal(at.interactions, SITED, predictor=ORACLE, **given)
+    assert cure_in(text, r"; give (one of them)")
+    found = [at.interactions(SITED, ORACLE, **{k: given[k]}) for k in given]
+    return [one.sizes["contrast"] for one in found] == [3, 1]
+
+
+@case
+def too_many_pairs(_folder: Path) -> Any:
+    from causalgia.attribution import _interactions
+
+    given = {"sequences": SITED, "predictor": ORACLE}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_interactions, "_MOST_PAIRS", 20)
+        text = refusal(at.interactions, **given)
+        named = cure_in(text, r"such as .*: (positions=range\(100, 200\)), or pairs=")
+        named = named.replace("100, 200", "10, 16")
+        found = at.interactions(**given, **arguments(named))
+    return found.sizes["contrast"] == 15
+
+
+# ---- proposals
+
+
+TABLE = pd.DataFrame({"example_idx": range(6), "start": [10] * 6, "end": [17] * 6})
+
+
+def propose(**given: Any) -> Any:
+    settings = {"attributions": maps(), "predictor": ORACLE, "rng": 0}
+    return cg.propose(**settings | given)
+
+
+@case
+def seqlets_beside_another_method(_folder: Path) -> Any:
+    given = {"seqlets": TABLE, "method": "kmer"}
+    text = refusal(propose, **given)
+    assert cure_in(text, r"seqlets= are given, and (method)='kmer'.*leave one of them")
+    return [propose(**{k: given[k]}) is not None for k in given]
+
+
+@case
+def windows_that_are_too_wide(_folder: Path) -> Any:
+    text = refusal(propose, method="kmer", width=30)
+    most = int(
+        cure_in(text, r"windows have 4 to (\d+) positions .*; give one of these")
+    )
+    return propose(method="kmer", width=min(most, 6)) is not None
+
+
+@case
+def seqlets_in_a_list(_folder: Path) -> Any:
+    text = refusal(propose, seqlets=TABLE.to_dict("records"))
+    columns = cure_in(text, r"give a DataFrame with (.*), such as").split(", ")
+    rows = pd.DataFrame(TABLE.to_numpy()[:, : len(columns)], columns=columns)
+    return propose(seqlets=rows) is not None
+
+
+@case
+def seqlets_of_a_task_that_has_no_map(_folder: Path) -> Any:
+    text = refusal(propose, seqlets=TABLE.assign(task="K56"))
+    task = cure_in(text, r"did you mean '(\w+)'")
+    return propose(seqlets=TABLE.assign(task=task)) is not None
+
+
+@case
+def records_that_are_left_out_of_no_file(folder: Path) -> Any:
+    given = {"sequences": SITED, "skip": "N"}
+    text = refusal(as_explained, **given)
+    assert cure_in(
+        text, r"; (leave those sequences out) of what you give, or read them"
+    )
+    path = folder / "of.fa"
+    path.write_text(
+        "".join(f">{k}\n{one}\n" for k, one in enumerate([*SITED, "N" * 40]))
+    )
+    return (
+        len(as_explained(SITED).tokens) == len(as_explained(path, skip="N").tokens) == 6
+    )
+
+
+# ---- motifs
+
+
+@case
+def a_trim_of_3_bits(_folder: Path) -> Any:
+    given = {"motifs": {"x": cg.motif("CTCF")}, "database": "JASPAR"}
+    text = refusal(at.match, **given, trim=3)
+    trim = float(cure_in(text, r"give bits from 0 up to 2, such as ([\d.]+)"))
+    return at.match(**given, trim=trim).equals(at.match(**given))
+
+
+TARGETS = {name: cg.motif(name) for name in ("CTCF", "SP1")}
+
+
+@case
+def no_expected_motif(_folder: Path) -> Any:
+    text = refusal(expected_places, [], TARGETS)
+    names = eval(cure_in(text, r"such as (\[.*\]), or leave it out"))
+    assert expected_places(None, TARGETS) == []
+    return expected_places(names[:1], TARGETS) == [0]
+
+
+@case
+def two_motifs_in_one_text(_folder: Path) -> Any:
+    named = cure_in(
+        refusal(expected_places, "CTCF, SP1", TARGETS),
+        r"did you mean a list, (expected=\[.*\])\?",
+    )
+    return expected_places(**arguments(named), targets=TARGETS) == [0, 1]
+
+
+# ---- layers
+
+
+def layered(*layers: Any) -> Any:
+    from torch import nn
+
+    return cg.TorchPredictor(nn.Sequential(*layers), tasks=["a"], device="cpu")
+
+
+@cache
+def scanning() -> Any:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    torch.manual_seed(0)
+    return layered(nn.Conv1d(4, 3, 5), nn.ReLU(), nn.Flatten(), nn.Linear(108, 1))
+
+
+@case
+def a_function_of_another_shape(_folder: Path) -> Any:
+    given = {"predictor": scanning(), "layer": "0", "sequences": SITED}
+    text = refusal(at.filters, **given, activation=lambda x: x.mean(1))
+    named = cure_in(text, r"such as (activation=lambda x: np.maximum\(x, 0\))")
+    return at.filters(**given, **arguments(named)) is not None
+
+
+@case
+def a_function_of_single_numbers(_folder: Path) -> Any:
+    given = {"predictor": scanning(), "layer": "0", "sequences": SITED}
+    text = refusal(at.filters, **given, activation=lambda x: max(x, 0))
+    named = cure_in(text, r"such as (activation=lambda x: np.maximum\(x, 0\))")
+    return at.filters(**given, **arguments(named)) is not None
+
+
+@case
+def a_layer_with_two_axes_of_places(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+    wide = layered(
+        nn.Conv1d(4, 6, 5), nn.Unflatten(1, (2, 3)), nn.Flatten(), nn.Linear(216, 1)
+    )
+    given = {"predictor": wide, "sequences": SITED}
+    text = refusal(at.filters, **given, layer="1")
+    assert cure_in(text, r"; take a layer with (\(n, channels, places\))")
+    return at.filters(**given, layer="0") is not None
+
+
+@case
+def filters_of_a_network_without_convolutions(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+    flat = layered(nn.Flatten(), nn.Linear(160, 1))
+    given = {"predictor": flat, "method": ["seqlets", "filters"]}
+    text = refusal(propose, **given | {"attributions": None, "sequences": SITED})
+    name = cure_in(text, r"leave '(\w+)' out of method=")
+    given["method"].remove(name)
+    return (
+        given["method"] == ["seqlets"] and propose(method=given["method"]) is not None
+    )
+
+
+@case
+def values_of_sequences_of_another_length(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+    pool = nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(3, 1)
+    free = layered(nn.Conv1d(4, 3, 5), nn.ReLU(), *pool)
+    given = {"predictor": free, "layer": "0", "channels": 0, "ablation": "resample"}
+
+    def predicted(strings: Any) -> Any:
+        made = at.Nullified(**given, sequences=strings)
+        return made.predict(cg.sequences.encode(SITED))
+
+    text = refusal(predicted, [one[:30] for one in SITED])
+    assert cure_in(text, r"; give (sequences of the length of the units)")
+    return len(predicted(STRINGS)) == 6
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_the_cure_of_a_map_is_applied_and_succeeds(case, tmp_path):
+    assert np.all(case(tmp_path))

@@ -1,0 +1,381 @@
+"""Errors of experiments: the cure that each names is taken from its text and applied to
+the same call, and the answer is the right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from cures import arguments, cure_in, cured, refusal
+from test_applied_cures import ARMS, PLAIN, STRINGS, WITH_NONE, design, network, run
+
+import causalgia as cg
+from causalgia.experiments._across_predictors import share_of_predictors
+from causalgia.experiments._fractional_factorial import aliases, fraction
+from causalgia.experiments._junctions import junctions
+from causalgia.experiments.kit.experiment import build
+from causalgia.experiments.kit.listed_rows import list_of_variants
+from causalgia.experiments.kit.screens import random_placebos
+from causalgia.experiments.kit.site_controls import SiteControl, as_site_control
+from causalgia.experiments.kit.tile_contexts import (
+    as_spans_inside,
+    as_task,
+    shuffle_spans,
+    tile_context,
+)
+from causalgia.experiments.kit.variance import pairing_gain
+from causalgia.sequences import Motif, Variant
+
+ex = cg.experiments
+CASES: list[Callable[[], Any]] = []
+TILED = cg.Genomic(of=["".join(STRINGS[:5])])
+
+
+def case(one: Callable[[], Any]) -> Callable[[], Any]:
+    CASES.append(one)
+    return one
+
+
+def number_in(text: str, pattern: str) -> int:
+    return int(cure_in(text, pattern).replace(",", ""))
+
+
+# ---- several predictors
+
+
+@cache
+def of_two(**given: Any) -> dict[str, xr.Dataset]:
+    named = design(contrasts=WITH_NONE, n_units=40)
+    return {name: run(named, network(k)) for k, name in enumerate("ab")}
+
+
+@cache
+def across() -> xr.Dataset:
+    return ex_across(of_two())
+
+
+def ex_across(tables: Any) -> xr.Dataset:
+    from causalgia.experiments import _across_predictors
+
+    found: xr.Dataset = _across_predictors.across_predictors(tables, contrast="GATA")
+    return found
+
+
+@case
+def a_share_without_a_seed() -> Any:
+    given = {"found": across(), "rope": (-0.1, 0.1)}
+    found = cured(share_of_predictors, given, r"such as (rng=0)")
+    return found.equals(share_of_predictors(**given, rng=0))
+
+
+@case
+def individual_effects_of_a_parallel_trial() -> Any:
+    named = design(contrasts=WITH_NONE, assignment="parallel", n_units=60)
+    tables = {name: run(named, network(k)) for k, name in enumerate("ab")}
+    kind = cure_in(refusal(ex_across, tables), r"; run a (crossover)")
+    named = design(contrasts=WITH_NONE, assignment=kind, n_units=60)
+    tables = {name: run(named, network(k)) for k, name in enumerate("ab")}
+    return ex_across(tables)["contrast"].size == 4
+
+
+@case
+def some_predictors_on_the_same_units() -> Any:
+    other = run(design(contrasts=WITH_NONE, n_units=40), network(2), rng=2)
+    text = refusal(ex_across, of_two() | {"c": other})
+    assert cure_in(text, r"one experiment with one (rng)= for all")
+    c = run(design(contrasts=WITH_NONE, n_units=40), network(2))
+    return "c" in " ".join(ex_across(of_two() | {"c": c})["contrast"].to_numpy())
+
+
+@case
+def predictors_on_different_experiments() -> Any:
+    longer = design(contrasts=WITH_NONE, n_units=40, null=cg.Uniform(length=60))
+    other = cg.FunctionPredictor(
+        lambda x: x[:, :2].mean(2), tasks=["K562", "HepG2"], fingerprint="c"
+    )
+    text = refusal(ex_across, of_two() | {"c": run(longer, other)})
+    cure_in(text, r"; run (one experiment) on all predictors")
+    c = run(design(contrasts=WITH_NONE, n_units=40), other)
+    return "c" in " ".join(ex_across(of_two() | {"c": c})["contrast"].to_numpy())
+
+
+# ---- fractional factorials
+
+
+@case
+def more_factors_than_letters() -> Any:
+    most = number_in(refusal(fraction, 99), r"a whole number from 1 to (\d+)")
+    first = chr(ord("A") + 4)
+    return most > 4 and fraction(5, [f"{first}=ABCD"]).resolution == 5
+
+
+@case
+def generators_in_one_text() -> Any:
+    text = refusal(fraction, 6, "E=ABC,F=BCD")
+    generators = eval(cure_in(text, r"must be a list such as (\[.*\])"))
+    return fraction(6, generators).signs.shape == (16, 6)
+
+
+@case
+def aliases_of_order_0() -> Any:
+    text = refusal(aliases, ["D=ABC"], 4, order=0)
+    order = number_in(text, r"a whole number of at least (\d)")
+    return [*aliases(["D=ABC"], 4, order=order)] == ["A", "B", "C", "D"]
+
+
+# ---- tiles
+
+
+TILES = {"sequences": TILED, "tiles": [(0, 20), (40, 60), (100, 120)]}
+
+
+@case
+def a_goal_that_is_no_goal() -> Any:
+    given = TILES | {"predictor": network_of(200), "rng": 0, "task": "K562"}
+    text = refusal(ex.greedy_tiles, **given, goal="silence", n_rounds=1)
+    goal = cure_in(text, r"must be '(\w+)' or 'raise'")
+    return ex.greedy_tiles(**given, goal=goal, n_rounds=1) is not None
+
+
+def network_of(length: int) -> cg.FunctionPredictor:
+    w = np.random.default_rng(4).normal(size=(2, 4, length))
+    return cg.FunctionPredictor(
+        lambda x: np.tensordot(x, w, ((1, 2), (1, 2))),
+        tasks=["K562", "HepG2"],
+        fingerprint=f"of {length}",
+    )
+
+
+@case
+def an_unknown_context_of_tiles() -> Any:
+    text = refusal(ex.tile_interactions, **TILES, rope=(-1, 1), context="native")
+    name = cure_in(text, r"must be '(\w+)' or 'shuffled'")
+    found = ex.tile_interactions(**TILES, rope=(-1, 1), context=name)
+    return len(found.named_arms) == 8
+
+
+SEARCH = {
+    "sequences": TILED,
+    "predictor": network_of(200),
+    "rng": 0,
+    "task": "K562",
+    "tiles": [(0, 40)],
+    "min_width": 20,
+    "fill": "uniform",
+    "rope": 0,
+}
+
+
+@case
+def an_unknown_fill() -> Any:
+    text = refusal(ex.tile_search, **SEARCH | {"fill": "N"})
+    fill = cure_in(text, r"must be one of (\w+)")
+    return ex.tile_search(**SEARCH | {"fill": fill}) is not None
+
+
+@case
+def tiles_too_narrow_for_a_fill() -> Any:
+    given = SEARCH | {"min_width": 1, "fill": "dinucleotide_shuffle", "tiles": [(0, 4)]}
+    fill = cure_in(refusal(ex.tile_search, **given), r"; use '(\w+)'")
+    return ex.tile_search(**given | {"fill": fill}) is not None
+
+
+@case
+def a_level_of_a_search_in_percent() -> Any:
+    text = refusal(ex.tile_search, **SEARCH, alpha=5)
+    assert cure_in(text, r"must be a (number between 0 and 1)")
+    return ex.tile_search(**SEARCH, alpha=5 / 100) is not None
+
+
+@case
+def a_region_of_placebos_in_a_search() -> Any:
+    given = SEARCH | {"rope": "placebo"}
+    return cured(ex.tile_search, given, r"give (rope=\(-0.1, 0.1\))") is not None
+
+
+@case
+def one_tile_in_place_of_a_list() -> Any:
+    text = refusal(as_spans_inside, "0-10", "tiles", 100)
+    assert cure_in(text, r"must be a list of (\(start, stop\))")
+    return as_spans_inside([(0, 10)], "tiles", 100) == ((0, 10),)
+
+
+@case
+def a_shuffle_of_too_long_k_mers() -> Any:
+    k = number_in(refusal(shuffle_spans, [(0, 30)], 12), r"number from 1 to (\d+)")
+    return f"k = {k}" in str(shuffle_spans([(0, 30)], k))
+
+
+@case
+def a_search_of_no_task() -> Any:
+    text = refusal(as_task, ["K562", "HepG2"], None)
+    task = cure_in(text, r"one of (\w+)")
+    return as_task(["K562", "HepG2"], task) == "K562"
+
+
+@case
+def a_tile_that_acts_on_nothing() -> Any:
+    given = {"null": TILED, "tile": (0, 10), "at": [20, 60], "k": 2}
+    text = refusal(tile_context, **given, tss=None)
+    name = cure_in(text, r"(tss): give the \(start, stop\) that the tile acts on")
+    return tile_context(**given, **{name: (40, 50)}).distance(20) == 20
+
+
+# ---- sites
+
+
+class Halved(cg.Untreated):
+    """An edit of one's own that leaves out the second half."""
+
+    def apply(self, tokens: Any, *, units: Any, key: int) -> Any:
+        return tokens[:, : tokens.shape[1] // 2]
+
+
+@case
+def an_arm_whose_new_bases_are_unknown() -> Any:
+    arms = {"none": cg.Untreated(), "cut": cg.Delete((3, 7)), "flip": Halved()}
+    motifs = {"GATA": cg.motif("GATA1")}
+    text = refusal(junctions, design(arms=arms), motifs, rng=0)
+    name = cure_in(text, r"arm '(\w+)': .*; leave the arm out")
+    del arms[name]
+    return junctions(design(arms=arms), motifs, rng=0) is not None
+
+
+@case
+def a_width_beside_k_mers() -> Any:
+    given = {"null": PLAIN, "motifs": ["GATA", "TTAC"], "at": 10, "rope": (-1, 1)}
+    name = cure_in(
+        refusal(ex.kmer_screen, **given, k=5), r"leave (\w) out where motifs="
+    )
+    assert name == "k"
+    return ex.kmer_screen(**given).named_arms[0] is not None
+
+
+@case
+def a_motif_of_one_base() -> Any:
+    short = Motif("A", ((0.97, 0.01, 0.01, 0.01),))
+    given = {"null": PLAIN, "at": 10, "rope": (-1, 1)}
+    motifs = {"A": short, "GATA": cg.motif("GATA1")}
+    text = refusal(ex.motif_screen, motifs, **given)
+    del motifs[cure_in(text, r"motif '(\w+)': its core .*; leave the motif out")]
+    return ex.motif_screen(motifs, **given) is not None
+
+
+def pair(**given: Any) -> Any:
+    settings = {"null": PLAIN, "motif": "AGATAAG", "other": "TGACTCA", "center": 20}
+    return ex.spacing(**settings | {"distances": [8, 12], "rope": (-1, 1)} | given)
+
+
+@case
+def one_null_model_given_twice() -> Any:
+    nulls = {"uniform": PLAIN, "again": cg.Uniform(length=40)}
+    text = refusal(ex.null_models, pair(), nulls=nulls)
+    name = cure_in(text, r"nulls 'uniform' and '(\w+)' are the same .*; give it once")
+    del nulls[name]
+    nulls["shuffled"] = cg.Shuffle(of=STRINGS)
+    return [*ex.null_models(pair(), nulls=nulls)] == ["uniform", "shuffled"]
+
+
+@case
+def a_distance_that_leaves_the_background() -> Any:
+    text = refusal(pair, distances=[8, 80])
+    left_out = number_in(text, r"sites at distance (\d+) about 20 .*leave the distance")
+    return pair(distances=[k for k in (8, 80) if k != left_out]).named_arms is not None
+
+
+@case
+def a_center_near_the_end() -> Any:
+    text = refusal(pair, center=38)
+    name = cure_in(text, r"; move (\w+)= or leave")
+    return pair(**{name: 20}).named_arms is not None
+
+
+@case
+def sites_that_overlap_and_have_no_placebo() -> Any:
+    given = {"other": "AGATAAG", "distances": [5]}
+    text = refusal(pair, **given, control="placebo")
+    least = number_in(text, r"give distances of (\d+) or more")
+    named = arguments(cure_in(text, r"or (control='untreated')"))
+    far = pair(**given | {"distances": [least]}, control="placebo")
+    near = pair(**given, **named)
+    return far.named_arms is not None and near.named_arms is not None
+
+
+@case
+def sites_that_make_a_third() -> Any:
+    given = {"motif": "AAAA", "other": "AAAA", "control": "untreated"}
+    text = refusal(pair, **given, distances=[2, 6])
+    bad = number_in(text, r"collide at distance (\d): .*; choose another distance")
+    return pair(**given, distances=[k for k in (2, 6) if k != bad]) is not None
+
+
+@case
+def an_unknown_control_of_sites() -> Any:
+    text = refusal(as_site_control, "scrambled", PLAIN)
+    kind = cure_in(text, r"must be '(\w+)' \(a rearrangement")
+    return as_site_control(kind, PLAIN) == SiteControl("placebo")
+
+
+@case
+def a_site_without_a_placebo() -> Any:
+    text = refusal(SiteControl("placebo").absent, cg.Embed("AAAA", at=3))
+    named = arguments(cure_in(text, r"; or give (control='untreated')"))
+    control = as_site_control(named["control"], PLAIN)
+    return control.absent(cg.Embed("AAAA", at=3)) == cg.Untreated()
+
+
+@case
+def k_mers_that_leave_no_other() -> Any:
+    taken = ["A", "C", "G", "T"]
+    text = refusal(random_placebos, 6, 60, "ACGT", other_than=taken)
+    assert cure_in(text, r"holds one of 4 k-mers; test (fewer) of them")
+    found = random_placebos(6, 60, "ACGT", other_than=taken[:1])
+    return len(found) == 60 and not any("A" in kmer for kmer in found)
+
+
+# ---- experiments and their answers
+
+
+@case
+def an_argument_that_an_experiment_has_not() -> Any:
+    settings = {"motif": "AGATAAG", "at": 10, "rope": (-1, 1)}
+    text = refusal(build, "flanks", PLAIN, settings=settings | {"nunits": 50})
+    name = cure_in(text, r"no 'nunits'; did you mean '(\w+)'")
+    return build("flanks", PLAIN, settings=settings | {name: 50}).n_units == 50
+
+
+@case
+def outcomes_without_a_seed() -> Any:
+    experiment = pair(n_units=40)
+    outcomes = run(experiment, rng=np.random.default_rng(0))
+    text = refusal(experiment.analyze, outcomes)
+    named = arguments(cure_in(text, r"give one: analyze\(outcomes, (rng=0)\)"))
+    return experiment.analyze(outcomes, **named).decisions is not None
+
+
+@case
+def a_schema_of_no_file() -> Any:
+    variants = [Variant("1", 4, "A", "G")]
+    text = refusal(list_of_variants, variants, schema="original", skip="N")
+    name = cure_in(text, r"^(\w+)='original' is for a file, .*: leave it out")
+    assert name == "schema"
+    return list_of_variants(variants, schema="vcf", skip="N").skip == {"N"}
+
+
+@case
+def a_pairing_of_unnamed_contrasts() -> Any:
+    outcomes = run(design(n_units=40))
+    text = refusal(pairing_gain, outcomes, design(n_units=40))
+    name = cure_in(text, r"give its design, with (\w+)=")
+    found = pairing_gain(outcomes, design(n_units=40, **{name: WITH_NONE}))
+    return found is not None and len(ARMS) == 3
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_the_cure_of_an_experiment_is_applied_and_succeeds(case):
+    assert np.all(case())

@@ -1,0 +1,363 @@
+"""Errors of calibration, planning, reports, stores, trial files and checks: the cure that
+each names is taken from its text and applied to the same call, and the answer is the
+right one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from cures import arguments, cure_in, cured, refusal
+from test_applied_cures import (
+    ORACLE,
+    design,
+    effects,
+    estimates,
+    outcomes,
+)
+
+import causalgia as cg
+from causalgia import checks, notes, schema, store
+from causalgia.attributes import about
+from causalgia.calibration._calibrate import _check_truth
+from causalgia.calibration.binomial_bands import check_alpha
+from causalgia.errors import EstimateError
+from causalgia.numerics.finite_arrays import as_finite_array
+from causalgia.paper.effect_tables import table as paper_table
+from causalgia.planning import cheapest_split, power
+from causalgia.planning._sample_size import read_pilot
+from causalgia.stopping._confidence_sequence import sequence_critical
+from causalgia.trial_file import trial_spec, trial_tables
+
+CASES: list[Callable[[Path], Any]] = []
+
+
+def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    CASES.append(one)
+    return one
+
+
+# ---- calibration
+
+
+@case
+def an_analysis_that_is_a_dict(_folder: Path) -> Any:
+    given = {"design": design(n_units=10), "predictor_or_simulator": ORACLE}
+    given |= {"rng": 0, "n_trials": 20}
+    text = refusal(cg.calibrate, **given, analysis={"control": "none"})
+    made = cure_in(text, r"for example (cg.Analysis\(.*\))$").replace("...", "none")
+    made = eval(made, {"cg": cg})
+    return cg.calibrate(**given, analysis=made) is not None
+
+
+@case
+def a_truth_that_is_a_number(_folder: Path) -> Any:
+    text = refusal(_check_truth, 0.5)
+    dims = cure_in(
+        text, r"DataArray of numbers with dims and coordinates (\w+ and \w+)"
+    )
+    contrast, task = dims.split(" and ")
+    truth = xr.DataArray([[0.5]], {contrast: ["GATA"], task: ["K562"]})
+    return _check_truth(truth) is None
+
+
+@case
+def a_truth_that_is_not_finite(_folder: Path) -> Any:
+    truth = xr.DataArray([[0.5], [np.nan]], {"contrast": ["a", "b"], "task": ["K562"]})
+    text = refusal(_check_truth, truth)
+    assert cure_in(text, r"leave (truth)= out where it is not known")
+    return _check_truth(truth[:1]) is None
+
+
+@case
+def a_level_of_no_probability(_folder: Path) -> Any:
+    named = cure_in(refusal(check_alpha, 5), r"(alpha=[\d.]+)$")
+    return check_alpha(**arguments(named)) is None
+
+
+# ---- planning
+
+
+@case
+def a_target_of_no_split(_folder: Path) -> Any:
+    given = {"pilot": effects(), "half_width": 0.2}
+    text = refusal(cheapest_split, **given, target="units")
+    assert cure_in(text, r"takes '[^']*', or (None) for what the pilot has")
+    return cheapest_split(**given | {"pilot": with_parents()}, target=None) is not None
+
+
+def with_parents() -> xr.Dataset:
+    from test_applied_cures import with_parents as made
+
+    return made()
+
+
+@case
+def a_limit_of_0(_folder: Path) -> Any:
+    given = {"pilot": with_parents(), "half_width": 0.5}
+    text = refusal(cheapest_split, **given, max_parents=0)
+    least = int(cure_in(text, r"give an integer of at least (\d+), or None"))
+    assert least >= 1
+    return cheapest_split(**given, max_parents=None) is not None
+
+
+@case
+def more_predictions_than_can_be_counted(_folder: Path) -> Any:
+    given = {"pilot": with_parents(), "target": None}
+    text = refusal(cheapest_split, **given, half_width=1e-12)
+    assert cure_in(text, r"; ask for a (wider) one")
+    return cheapest_split(**given, half_width=0.5) is not None
+
+
+@case
+def a_pilot_and_an_sd(_folder: Path) -> Any:
+    given = {"pilot": effects(), "sd": 1.0}
+    text = refusal(read_pilot, **given)
+    assert cure_in(text, r"; leave (one of them) out")
+    return [
+        read_pilot(effects(), None).per_cluster is not None,
+        read_pilot(None, 1.0).per_cluster == 1,
+    ]
+
+
+@case
+def two_goals(_folder: Path) -> Any:
+    given = {"half_width": 0.1, "rope": (-0.3, 0.3)}
+    text = refusal(cg.sample_size, effects(), **given)
+    assert cure_in(text, r"are two goals; give (one of them)")
+    return [cg.sample_size(effects(), **{k: given[k]}) is not None for k in given]
+
+
+@case
+def a_region_in_sd_without_a_pilot(_folder: Path) -> Any:
+    given = {"sd": 1.0, "n_units": 50, "true_effect": 0.05}
+    found = cured(
+        power, given | {"rope": "0.2 sd"}, r"two numbers, (rope=\(-0.1, 0.1\))"
+    )
+    return found.equals(power(**given, rope=(-0.1, 0.1)))
+
+
+# ---- reports
+
+
+@case
+def a_task_of_checks(_folder: Path) -> Any:
+    given = {"rng": 0, "control": "none", "checks": ["identical_arms"]}
+    checked = cg.refute(outcomes(), ORACLE, **given)
+    text = refusal(cg.report, checked, task="K562")
+    assert cure_in(text, r"task='K562' .*(leave it out)")
+    return len(cg.report(checked)) > 0
+
+
+@case
+def a_task_of_a_plan(_folder: Path) -> Any:
+    plan = cg.sample_size(effects(), half_width=0.1)
+    text = refusal(cg.report, plan, task="K562")
+    assert cure_in(text, r"task='K562' .*(leave it out)")
+    return "units" in cg.report(plan)
+
+
+@case
+def arms_of_a_page(folder: Path) -> Any:
+    given = {"path": folder / "report.html", "arms": True}
+    text = refusal(cg.report, decided(), **given)
+    del given[cure_in(text, r"^(\w+)=True is for text; a page has all of it: leave it")]
+    cg.report(decided(), **given)
+    return "GATA" in (folder / "report.html").read_text()
+
+
+@cache
+def decided() -> xr.Dataset:
+    return cg.decide(estimates(), rope=(-0.1, 0.1))
+
+
+@case
+def a_part_of_no_page(folder: Path) -> Any:
+    text = refusal(cg.report, decided(), outcomes=outcomes())
+    named = arguments(cure_in(text, r"say where to write it: (path='report.html')"))
+    cg.report(decided(), outcomes=outcomes(), path=folder / named["path"])
+    return "GATA" in (folder / named["path"]).read_text()
+
+
+@case
+def an_unknown_format_of_a_table(_folder: Path) -> Any:
+    text = refusal(paper_table, decided(), format="word")
+    name = cure_in(text, r"is not one of '(\w+)'")
+    return "GATA" in paper_table(decided(), format=name)
+
+
+# ---- stores
+
+
+@case
+def a_path_without_a_name(folder: Path) -> Any:
+    text = refusal(store.save, decided(), "")
+    name = cure_in(text, r"give a path such as (\S+)$")
+    return (
+        store.load(store.save(decided(), folder / name), "decisions").sizes["contrast"]
+        == 2
+    )
+
+
+@case
+def a_frame_that_is_saved(folder: Path) -> Any:
+    frame = pd.DataFrame({"effect": [0.1, 0.2], "se": [0.1, 0.1]})
+    text = refusal(store.save, frame, folder / "x.nc")
+    make = eval(cure_in(text, r"or (cg.from_effects) \(effects with"), {"cg": cg})
+    return (
+        store.load(store.save(make(frame), folder / "x.nc"), "estimates").sizes[
+            "contrast"
+        ]
+        == 2
+    )
+
+
+@case
+def an_attribute_beyond_64_bits(folder: Path) -> Any:
+    table = decided().assign_attrs(barcode=2**70)
+    text = refusal(store.save, table, folder / "x.nc")
+    name = cure_in(text, r"attrs\['(\w+)'\] = .* is beyond 64 bits.*; drop it")
+    del table.attrs[name]
+    return (
+        store.load(store.save(table, folder / "x.nc"), "decisions").sizes["contrast"]
+        == 2
+    )
+
+
+# ---- tables
+
+
+@case
+def effects_without_numbers_of_units(_folder: Path) -> Any:
+    table = effects().drop_vars("ice")
+    text = refusal(schema.validate, table, "effects")
+    make = eval(cure_in(text, r"; use (cg.contrast)"), {"cg": cg})
+    return schema.validate(make(outcomes(), control="none"), "effects") is not None
+
+
+@case
+def a_task_without_a_name(_folder: Path) -> Any:
+    names = np.array(["K562", None], dtype=object)
+    table = outcomes().assign_coords(task=names)
+    text = refusal(schema.validate, table, "outcomes")
+    k = int(cure_in(text, r"task (\d+) has no name, but .*; give it one"))
+    names[k] = "HepG2"
+    return schema.validate(outcomes().assign_coords(task=names), "outcomes") is not None
+
+
+@case
+def edits_that_cannot_be_read(_folder: Path) -> Any:
+    text = refusal(notes.edits_from_json, '{"a": 3}')
+    assert cure_in(
+        text, r"attrs\['(edits)'\] of the outcomes cannot be read .*; drop it"
+    )
+    return notes.edits_from_json("{}") == {}
+
+
+@case
+def a_design_that_cannot_be_read(_folder: Path) -> Any:
+    table = xr.Dataset(attrs={"design": "[1, 2]"})
+    name = cure_in(refusal(notes.design_question, table), r"; drop attrs\['(\w+)'\]")
+    del table.attrs[name]
+    return notes.design_question(table) == {}
+
+
+@case
+def an_attribute_that_is_missing(_folder: Path) -> Any:
+    table = xr.Dataset()
+    text = refusal(lambda: about(table).scale)
+    made = cure_in(text, r"or set it: (\.assign_attrs\(scale=\.\.\.\))")
+    made = f"table{made}".replace("...", "'log counts'")
+    return about(eval(made, {"table": table})).scale == "log counts"
+
+
+@case
+def an_attribute_of_another_type(_folder: Path) -> Any:
+    table = xr.Dataset(attrs={"scale": 3})
+    text = refusal(lambda: about(table).scale)
+    made = cure_in(text, r"; set it, (\.assign_attrs\(scale=\.\.\.\))")
+    made = f"table{made}".replace("...", "'log counts'")
+    return about(eval(made, {"table": table})).scale == "log counts"
+
+
+# ---- numbers
+
+
+@case
+def a_position_beyond_any_sequence(_folder: Path) -> Any:
+    text = refusal(checks.as_position, 2**50, "at")
+    power = int(cure_in(text, r"positions are below 2\^(\d+)"))
+    return checks.as_position(2**power - 1, "at") == 2**48 - 1
+
+
+@case
+def a_share_in_percent(_folder: Path) -> Any:
+    text = refusal(checks.as_share, 25, "reserve")
+    assert cure_in(text, r"a number of (0 or more and below 1)")
+    return checks.as_share(25 / 100, "reserve") == 0.25
+
+
+@case
+def numbers_that_are_words(_folder: Path) -> Any:
+    given = {"name": "mean", "cure": "leave it out", "error": EstimateError}
+    text = refusal(finite, ["0.1", "n.s."])
+    assert cure_in(text, r"does not hold numbers alone .*; give (floats)")
+    assert given
+    return finite([0.1]).tolist() == [0.1]
+
+
+def finite(values: Any) -> Any:
+    return as_finite_array(values, "mean", "leave it out", error=EstimateError)
+
+
+@case
+def looks_before_the_first_cluster(_folder: Path) -> Any:
+    text = refusal(sequence_critical, [100], alpha=0.05, min_clusters=0)
+    least = int(cure_in(text, r"must be (\d+) or more"))
+    return sequence_critical([100], alpha=0.05, min_clusters=least)[0] > 1.96
+
+
+@case
+def looks_that_are_too_early(_folder: Path) -> Any:
+    text = refusal(cg.Precision, half_width=0.1, min_clusters=5)
+    least = int(cure_in(text, r"must be (\d+) clusters or more"))
+    return cg.Precision(half_width=0.1, min_clusters=least).min_clusters == least
+
+
+@case
+def units_that_are_too_few_for_a_verdict(_folder: Path) -> Any:
+    decided = cg.Decided(rope=(-0.1, 0.1), rare=1e-9)
+    text = refusal(decided.schedule, 101)
+    n = int(cure_in(text, r"plan ([\d,]+) units or more").replace(",", ""))
+    return decided.schedule(n)[-1] == n
+
+
+# ---- trial files
+
+
+@case
+def the_folder_of_a_trial_file(folder: Path) -> Any:
+    (folder / "trial.toml").write_text("rng = 1\n")
+    text = refusal(trial_spec._read_file, folder)
+    return (
+        trial_spec._read_file(cure_in(text, r"trial file in it, (\S+)$")) == "rng = 1\n"
+    )
+
+
+@case
+def a_key_at_the_top(_folder: Path) -> Any:
+    text = refusal(trial_tables.check_top, {"zoo": "gata1_like"})
+    table = cure_in(text, r"a key of \[(\w+)\]: write it below that line")
+    return trial_tables.check_top({table: {"zoo": "gata1_like"}}) is None
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+def test_the_cure_is_applied_and_succeeds(case, tmp_path):
+    assert np.all(case(tmp_path))
