@@ -129,7 +129,12 @@ def nothing() -> None:
 def run_there(command: str) -> None:
     """Run a protocol in Python as a message writes it, and keep its outcomes."""
     design = read_spec(Path("trial.toml")).design
-    names = {"causalgia": cg, "path": "python.toml", "design": design, "predictor": oracle()}
+    names = {
+        "causalgia": cg,
+        "path": "python.toml",
+        "design": design,
+        "predictor": oracle(),
+    }
     Path("r").mkdir()
     store.save(eval(command, names), "r/outcomes.nc")
 
