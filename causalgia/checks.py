@@ -385,9 +385,10 @@ def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
     ("; did you mean 'rng'?", "; did you mean 'reserve'?")
     """
     names = list(known)
-    meant = [one for one in _KEYS_BY_OTHER_WORDS.get(key, ()) if one in names]
-    if not meant and not new_name(key, names):
-        names = [one for one in names if _may_be_meant(key, one)]
+    meant = []
+    if not new_name(key, names):
+        meant = [one for one in _KEYS_BY_OTHER_WORDS.get(key, ()) if one in names]
+        names = meant or [one for one in names if _may_be_meant(key, one)]
     return nearest(meant[0] if meant else key, names, cutoff=0.6, then=then)
 
 

@@ -505,7 +505,7 @@ def test_estimates_have_no_units_to_cluster(cluster):
     ):
         with pytest.raises(
             EstimateError,
-            match=f"cluster={cluster!r} (must be \"auto\"|groups units, and these are)",
+            match=f'cluster={cluster!r} (must be "auto"|groups units, and these are)',
         ):
             verb(estimates, cluster=cluster)
 

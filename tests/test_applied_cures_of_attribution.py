@@ -22,6 +22,8 @@ from causalgia.attribution.layer_responses import expected_places
 from causalgia.attribution.map_scores import as_explained
 from causalgia.sequences import find_instances, one_hot
 
+pytestmark = pytest.mark.rotating(3)
+
 at = cg.attribution
 CASES: list[Callable[[Path], Any]] = []
 

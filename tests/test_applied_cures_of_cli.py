@@ -24,6 +24,8 @@ import causalgia as cg
 from causalgia import store
 from causalgia.trial_file import read_spec
 
+pytestmark = pytest.mark.rotating(3)
+
 GENOME = "".join(np.random.default_rng(0).choice(list("ACGT"), 400))
 HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 SCORE = "variants {} --genome genome.fa --predictor net.toml --length 61 --null none"

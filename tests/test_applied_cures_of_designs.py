@@ -21,6 +21,8 @@ from causalgia.design import (
 )
 from causalgia.sequences import Motif
 
+pytestmark = pytest.mark.rotating(3)
+
 CASES: list[Callable[[], Any]] = []
 TWO = {"first": "TTGATATT", "second": "CCGATACC"}
 

@@ -31,6 +31,8 @@ from causalgia.experiments.kit.tile_contexts import (
 from causalgia.experiments.kit.variance import pairing_gain
 from causalgia.sequences import Motif, Variant
 
+pytestmark = pytest.mark.rotating(3)
+
 ex = cg.experiments
 CASES: list[Callable[[], Any]] = []
 TILED = cg.Genomic(of=["".join(STRINGS[:5])])

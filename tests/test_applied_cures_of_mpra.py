@@ -44,6 +44,8 @@ from causalgia.mpra.formats.orders import to_csv
 from causalgia.mpra.libraries.barcode_sets import barcodes
 from causalgia.mpra.libraries.constructs import pool_size_for, vendor
 
+pytestmark = pytest.mark.rotating(3)
+
 mpra = cg.mpra
 HERE = Path()
 NOISY = mpra.NoiseModel(sd_barcode=0.4, sd_replicate=0.1, sd_count=0.3, tau=0.3)

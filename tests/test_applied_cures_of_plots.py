@@ -28,6 +28,8 @@ import causalgia as cg
 from causalgia.plot import curves, distribution_plots, grids, logos, style
 from causalgia.plot.verdict_plots import volcano
 
+pytestmark = pytest.mark.rotating(3)
+
 CASES: list[Callable[[], Any]] = []
 
 

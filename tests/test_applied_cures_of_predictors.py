@@ -18,6 +18,8 @@ from causalgia.predict.onnx import export_onnx
 from causalgia.predict.torch_device import copied_network
 from causalgia.predict.torch_exports import differentiable
 
+pytestmark = pytest.mark.rotating(3)
+
 torch = pytest.importorskip("torch")
 nn = torch.nn
 TOKENS = np.random.default_rng(0).integers(0, 4, (5, 12), dtype=np.uint8)

@@ -21,6 +21,8 @@ import causalgia as cg
 from causalgia.protocol import _protocol
 from causalgia.protocol.lock_file import lock_text, read_lock
 
+pytestmark = pytest.mark.rotating(3)
+
 TRIAL = """
 n_units = 20
 rng = 3

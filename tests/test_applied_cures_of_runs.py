@@ -34,6 +34,8 @@ from causalgia.errors import DesignError
 from causalgia.expressions import check_distinct, differences, read_hypothesis
 from causalgia.zoo import arrangements, oracles, terms, trained
 
+pytestmark = pytest.mark.rotating(3)
+
 CASES: list[Callable[[Path], Any]] = []
 CONTROL = cg.Analysis(control="none")
 

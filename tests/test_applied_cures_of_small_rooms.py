@@ -36,6 +36,8 @@ from causalgia.planning._sample_size import read_pilot
 from causalgia.stopping._confidence_sequence import sequence_critical
 from causalgia.trial_file import trial_spec, trial_tables
 
+pytestmark = pytest.mark.rotating(3)
+
 CASES: list[Callable[[Path], Any]] = []
 
 

@@ -27,6 +27,8 @@ from causalgia.trial.archive.files import encode_values, read_small_file, seal
 from causalgia.trial.archive.layout import CONTROL, Grid
 from causalgia.trial.design_notes import overlap_notes
 
+pytestmark = pytest.mark.rotating(3)
+
 CASES: list[Callable[[Path], Any]] = []
 MOVED = r"(move the store away, and run the trial anew)$"
 

@@ -206,7 +206,7 @@ TWO_TASKS = QUICK.replace(
 def test_a_region_for_an_unknown_task_is_refused_first(trial, tmp_path, verb):
     trial.write_text(TWO_TASKS)
     out = ("--out", tmp_path / "out") if verb == "run" else ()
-    refused(verb, trial, *out, said=[str(trial), "[analysis.rope]", "'HepG'", "HepG2"])
+    refused(verb, trial, *out, said=[str(trial), "[analysis]: rope", "'HepG'", "HepG2"])
     assert not (tmp_path / "out").exists()
 
 
