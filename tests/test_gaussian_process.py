@@ -176,7 +176,7 @@ def test_ranks_of_what_was_drawn_from_it_are_uniform() -> None:
 def test_what_no_profile_runs_along_is_refused() -> None:
     noise = Noise(np.full(5, 1.0))
     for effect, x, periods, said in (
-        (np.zeros(5), np.zeros(5), None, "not all equal"),
+        (np.zeros(5), np.zeros(5), None, "needs different positions"),
         (np.zeros(5), np.zeros(4), None, "shape"),
         (np.zeros(5), np.arange(5.0), [0.0], "positive"),
     ):

@@ -303,7 +303,7 @@ def test_arguments_are_checked(genome):
         ):
             variant_windows(odd, genome, length=3)
     with pytest.raises(
-        SequenceError, match="the genome is 3; give the path of a FASTA file"
+        SequenceError, match="the genome is 3; give the path of a FASTA or .2bit file"
     ):
         variant_windows([variant], 3, length=3)
     with refused("more than one variant is called 'chr1:16:G>T'"):
