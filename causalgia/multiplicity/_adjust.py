@@ -336,7 +336,8 @@ def _as_p_array(given: Any) -> Array:
         values = np.asarray(given)
         p = values.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        for k, one in enumerate(given if isinstance(given, Iterable) else ()):
+        is_list = isinstance(given, Iterable) and getattr(given, "ndim", 1) > 0
+        for k, one in enumerate(given if is_list else ()):
             if np.isscalar(one) and not isinstance(given, str) and not _is_number(one):
                 raise EstimateError(
                     f"entry {k}: p is {quoted(one)}, not a number; leave it out"
