@@ -287,6 +287,9 @@ def nearest(
 
 _KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "seed": ("rng",),
+    "seeds": ("rng",),
+    "n_seqs": ("n_units",),
+    "ci_level": ("ci_prob",),
     "random_state": ("rng",),
     "alpha": ("level", "fdr", "ci_prob"),
     "confidence": ("ci_prob",),
@@ -369,7 +372,8 @@ _VALUES_BY_OTHER_WORDS = {
 }
 """Methods of adjustment as other packages call them."""
 _NUMBERS_BEGIN = ("n_", "num_", "min_", "max_")
-_LEAST_RATIO_OF_KEYS, _LETTERS_IN_COMMON = 0.7, 3
+_LEAST_RATIO_OF_KEYS = 0.7
+_LETTERS_IN_COMMON = 3
 
 
 def nearest_key(key: str, known: Iterable[str], *, then: str = "") -> str:
@@ -400,7 +404,7 @@ def _may_be_meant(key: str, known: str) -> bool:
     --------
     >>> _may_be_meant("n_motifs", "motifs"), _may_be_meant("counts", "n_units")
     (False, False)
-    >>> _may_be_meant("distance", "distances"), _may_be_meant("n_unit", "n_units")
+    >>> _may_be_meant("distance", "distances"), _may_be_meant("rgn", "rng")
     (True, True)
     """
     if key.startswith(_NUMBERS_BEGIN) and not known.startswith(_NUMBERS_BEGIN):
@@ -411,6 +415,7 @@ def _may_be_meant(key: str, known: str) -> bool:
     return (
         alike >= _LEAST_RATIO_OF_KEYS
         or part
+        or sorted(name) == sorted(other)
         or name[:_LETTERS_IN_COMMON] == other[:_LETTERS_IN_COMMON]
     )
 
