@@ -48,7 +48,10 @@ def page(folder):
 
 @pytest.mark.rotating
 def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
-    assert call("report", folder).stdout == f"Wrote {folder / 'report.html'}\n"
+    assert call("report", folder).stdout == (
+        f"Wrote {folder / 'report.html'}\n"
+        f"No effects yet. Next: causalgia analyze {folder}\n"
+    )
     assert "No effect has been estimated yet" in page(folder).text()
     refused(
         "report",
@@ -61,7 +64,8 @@ def test_a_trial_has_a_page_before_and_after_its_analysis(folder):
     assert "These are estimates without verdicts" in page(folder).text()
     call("analyze", folder)
     store.write_netcdf(folder / "refutation.nc", checks().to_netcdf)
-    call("report", folder, "--html")
+    told = call("report", folder, "--html").stdout
+    assert told == f"Wrote {folder / 'report.html'}\n"
     text = page(folder).text()
     assert "beyond ±0.1" in page(folder).before_folds()
     assert "shuffles do not overlap enhancers" in text

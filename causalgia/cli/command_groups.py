@@ -151,6 +151,7 @@ class OneLineGroup(TyperGroup):
         found = super().resolve_command(ctx, args)
         _command.set(f"{ctx.command_path} {found[0]}")
         set_options(_options(found[1]))
+        _check_given_once(found[1], found[2])
         return found
 
     def options_of(self, command: str) -> list[str] | None:
@@ -188,6 +189,23 @@ class OneLineGroup(TyperGroup):
 
 def _options(command: Any) -> list[str]:
     return [name for one in getattr(command, "params", ()) for name in one.opts]
+
+
+def _check_given_once(command: Any, args: list[str]) -> None:
+    """Raise DesignError for an option of one value that is given twice: only the last
+    would be taken.
+    """
+    words = args[: args.index("--")] if "--" in args else args
+    names = [word.partition("=")[0] for word in words if word.startswith("--")]
+    for one in getattr(command, "params", ()):
+        name = next((x for x in one.opts if names.count(x) > 1), "")
+        if not name or getattr(one, "is_flag", True) or one.multiple:
+            continue
+        several = "commas" in (one.help or "")
+        raise DesignError(
+            f"{name} is given {names.count(name)} times; give it once"
+            + (", with commas between what it takes" if several else "")
+        )
 
 
 class StoppedError(CausalgiaError):

@@ -106,7 +106,7 @@ def report_folder(
 
     Example:   causalgia report results --checklist --out checklist.md
     """
-    from causalgia.paper.html_page import write_page
+    from causalgia.paper.html_page import has_no_estimate, write_page
 
     kinds: list[tuple[bool, _Kind]] = [
         (html, "html"),
@@ -131,6 +131,8 @@ def report_folder(
             )
         record_files(path)
         echo(f"Wrote {write_page(path, parts, task=task)}")
+        if has_no_estimate(parts):
+            echo(f"No effects yet. Next: causalgia analyze {shell_word(folder)}")
         return
     text = (
         _filled_in(parts, folder, task)

@@ -65,9 +65,11 @@ class Arm:
                 f"arm name {quoted(self.name)}: a name is a printable, non-empty string"
             )
         if not isinstance(self.intervention, Intervention):
+            several = isinstance(self.intervention, list | tuple)
             raise DesignError(
                 f"arm {quoted(self.name)}: {quoted(self.intervention)} is not an "
                 "intervention, such as ``cg.Embed(...)``"
+                + ("; join several in one arm by +" if several else "")
             )
         try:
             pairs = dict(self.levels)

@@ -354,11 +354,16 @@ def _of_answer(parts: PageParts, laid_out: AnswerParts) -> dict[str, Any]:
     }
 
 
+def has_no_estimate(parts: PageParts) -> bool:
+    """Return whether a page is about outcomes or individual effects alone."""
+    return "outcome" in parts.result or "ice" in parts.result
+
+
 def _of_text(outcomes: xr.Dataset, parts: PageParts) -> dict[str, Any]:
     """Return what a page shows of a result that is a text: outcomes, a curve, a result
     of the bench.
     """
-    before = "outcome" in parts.result or "ice" in parts.result
+    before = has_no_estimate(parts)
     about, *found = parts.text.split("\n\n")
     if before:
         answer = [
