@@ -426,6 +426,102 @@ def values_of_sequences_of_another_length(_folder: Path) -> Any:
     return len(predicted(STRINGS)) == 6
 
 
+# ---- layers of a network
+
+
+@cache
+def torch_modules() -> Any:
+    pytest.importorskip("torch")
+    import test_attention_torch
+
+    return test_attention_torch
+
+
+def attended(kind: str, layer: str) -> Any:
+    predictor = cg.TorchPredictor(torch_modules().Crosses(kind), tasks=["t"])
+    return at.attention(predictor, layer, SITED)
+
+
+@case
+def a_layer_that_attends_from_some_places(_folder: Path) -> Any:
+    text = refusal(attended, "cross", "first")
+    assert cure_in(text, r"take a layer whose (queries and keys are the same places)")
+    found = attended("one", "first")
+    return found.sizes["query"] == found.sizes["key"] == 40
+
+
+@case
+def attention_over_other_places_than_the_first(_folder: Path) -> Any:
+    first = cure_in(refusal(attended, "pooled", "second"), r"; take '(\w+)'$")
+    return attended("pooled", first).sizes["key"] == 40
+
+
+@case
+def attention_of_places_that_read_everything(_folder: Path) -> Any:
+    predictor = cg.TorchPredictor(torch_modules().Crosses("whole"), tasks=["t"])
+    text = refusal(at.attention, predictor, "first", SITED)
+    call = cure_in(text, r"propose pairs by (cg\.attribution\.interactions) alone")
+    found = eval(call, {"cg": cg})(SITED[:2], predictor, pairs=[(10, 16)])
+    return "ice" in found
+
+
+@case
+def a_layer_that_answers_with_two_tensors(_folder: Path) -> Any:
+    predictor = cg.TorchPredictor(torch_modules().Crosses("one"), tasks=["t"])
+    text = refusal(at.filters, predictor, "first", SITED)
+    assert cure_in(text, r"; take a layer (before) or after it$")
+    return len(at.filters(predictor, "scan", SITED)["maximum"]) == 4
+
+
+@case
+def a_layer_of_windows_at_uneven_places(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+
+    class Uneven(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x[:, :, [0, 1, 2, 5, 9, 14, 20]]
+
+    uneven = layered(nn.Conv1d(4, 3, 5), Uneven(), nn.Flatten(), nn.Linear(21, 1))
+    given = {"predictor": uneven, "sequences": SITED}
+    text = refusal(at.filters, **given, layer="1")
+    assert cure_in(text, r"nearer to the sequence, such as the (first convolution)")
+    return len(at.filters(**given, layer="0")["maximum"]) == 3
+
+
+@case
+def modisco_of_short_sequences(_folder: Path) -> Any:
+    pytest.importorskip("modiscolite")
+    short = cg.attribute([one[:20] for one in SITED], free(), progress=False)
+    given = {"attributions": short, "predictor": free(), "rng": 0}
+    text = refusal(cg.propose, **given, method="modisco")
+    named = cure_in(text, r"use (method='seqlets')")
+    return cg.propose(**given, **arguments(named)) is not None
+
+
+def free() -> Any:
+    return cg.FunctionPredictor(
+        lambda x: np.abs(x[:, 0, 3:9] - x[:, 2, 4:10]).sum(1)[:, None],
+        tasks=["K562"],
+        fingerprint="free",
+    )
+
+
+@case
+def maps_over_baselines_of_ones_own(_folder: Path) -> Any:
+    def made(**given: Any) -> Any:
+        options = {"method": "deeplift", "progress": False, "rng": 0} | given
+        return cg.attribute(SITED, scanning(), **options)
+
+    text = refusal(
+        propose,
+        attributions=made(baselines=cg.Uniform(length=40)),
+        predictor=scanning(),
+    )
+    name = cure_in(text, r"leave (\w+)= out of cg\.attribute")
+    assert name == "baselines"
+    return propose(attributions=made(), predictor=scanning()) is not None
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_of_a_map_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))
