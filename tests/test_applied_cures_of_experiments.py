@@ -4,18 +4,32 @@ the same call, and the answer is the right one.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 from cures import arguments, cure_in, cured, refusal
-from test_applied_cures import ARMS, PLAIN, STRINGS, WITH_NONE, design, network, run
+from test_applied_cures import (
+    ARMS,
+    PLAIN,
+    STRINGS,
+    WITH_NONE,
+    design,
+    network,
+    run,
+)
 
 import causalgia as cg
-from causalgia.experiments._across_predictors import share_of_predictors
+from causalgia.experiments._across_predictors import (
+    _concatenate_predictors,
+    share_of_predictors,
+)
 from causalgia.experiments._fractional_factorial import aliases, fraction
 from causalgia.experiments._junctions import junctions
 from causalgia.experiments.kit.experiment import build
@@ -376,6 +390,114 @@ def a_pairing_of_unnamed_contrasts() -> Any:
     name = cure_in(text, r"give its design, with (\w+)=")
     found = pairing_gain(outcomes, design(n_units=40, **{name: WITH_NONE}))
     return found is not None and len(ARMS) == 3
+
+
+# ---- what an experiment is made of, and what it is given
+
+
+def genome_of_variants(folder: Path) -> list[Variant]:
+    """Write a chromosome, and return two variants of it."""
+    chromosome = "".join(STRINGS[:4])
+    (folder / "genome.fa").write_text(f">1\n{chromosome}\n")
+    return [
+        Variant("1", at, chromosome[at], {"A": "C", "C": "G"}.get(chromosome[at], "A"))
+        for at in (60, 100)
+    ]
+
+
+@case
+def the_former_name_of_three_experiments() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    rows = [
+        f"1\t{v.position + 1}\trs{k}\t{v.reference}\t{v.alternate}\t.\t.\t.\n"
+        for k, v in enumerate(genome_of_variants(folder))
+    ]
+    (folder / "calls.vcf").write_text(
+        "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        + "".join(rows)
+    )
+    files = folder / "calls.vcf", folder / "genome.fa"
+    text = refusal(cg.experiments.variants, *files, length=40, rope=(-0.1, 0.1))
+    made = eval(cure_in(text, r"did you mean (cg\.experiments\..*\))\?"), {"cg": cg})
+    return made.analyze(run(made)).estimates is not None
+
+
+@case
+def an_experiment_without_contrasts() -> Any:
+    made = pair(n_units=20)
+    text = refusal(replace, made, contrasts=None)
+    name = cure_in(text, r"give (\w+)= that answer its question")
+    again = replace(made, **{name: made.contrasts})
+    return again.named_contrasts == made.named_contrasts
+
+
+@case
+def an_analysis_with_contrasts_of_its_own() -> Any:
+    made = pair(n_units=20)
+    own = cg.Analysis(control=made.arm_names[0], rope=(-0.1, 0.1))
+    text = refusal(replace, made, analysis=own)
+    names = cure_in(
+        text, r"leave (control, contrasts and interaction) out of analysis="
+    )
+    plain = replace(own, **dict.fromkeys(names.replace(" and", ",").split(", ")))
+    return replace(made, analysis=plain).analysis.rope == own.rope
+
+
+@case
+def predictors_of_which_one_has_no_errors() -> Any:
+    one, other = (
+        cg.estimate(cg.contrast(run(design(), network(k)), control="none"))
+        .sel(contrast=["GATA"])
+        .assign_coords(contrast=[f"net {k}"])
+        for k in (0, 1)
+    )
+    text = refusal(_concatenate_predictors, [one, other.drop_vars("se")])
+    assert cure_in(
+        text, r"has no se, which others have; (run all predictors in one way)"
+    )
+    return _concatenate_predictors([one, other]).sizes["contrast"] == 2
+
+
+@case
+def null_models_of_several_predictors() -> Any:
+    arms = ARMS | {"later": cg.Embed("TGACTCA", at=20)}
+    both = cg.Ensemble(
+        {"one": network(), "other": network(1)}, differ_by="architectures"
+    )
+    outcomes = run(design(arms=arms), both)
+    table = cg.estimate(cg.contrast(outcomes, control="none"))
+    tables = {"uniform": table, "profile": table}
+    text = refusal(ex.agreement, tables)
+    assert cure_in(text, r"on the dim 'model'; select (one), or their mean")
+    tables = {name: one.isel(model=0, drop=True) for name, one in tables.items()}
+    return ex.agreement(tables) is not None
+
+
+@case
+def pairs_of_a_task_that_has_no_interactions() -> Any:
+    rows = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:4]]
+    found = cg.attribution.interactions(rows, network(), pairs=[(10, 16), (11, 20)])
+    given = {"interactions": found, "null": PLAIN, "rope": (-0.1, 0.1)}
+    text = refusal(cg.experiments.site_pairs, **given, task="K526")
+    task = cure_in(text, r"is not one of the interactions.*; did you mean '(\w+)'\?")
+    return len(cg.experiments.site_pairs(**given, task=task).arm_names) > 2
+
+
+@case
+def variants_in_a_file_of_text() -> Any:
+    answer, folder = of_variants(), Path(tempfile.mkdtemp())
+    text = refusal(cg.experiments.write_variants, answer, folder / "found.txt")
+    ending = cure_in(text, r"is not an extension .*; say (\.tsv), \.csv or \.vcf$")
+    path = cg.experiments.write_variants(answer, folder / f"found{ending}")
+    return path.read_text().count("\n") >= 3
+
+
+def of_variants() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    made = cg.experiments.variant_effects(
+        genome_of_variants(folder), folder / "genome.fa", length=40, rope=(-0.1, 0.1)
+    )
+    return made.analyze(run(made))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
