@@ -500,6 +500,110 @@ def of_variants() -> Any:
     return made.analyze(run(made))
 
 
+# ---- what an experiment is too small for
+
+
+@case
+def motifs_that_two_sites_share() -> Any:
+    given = {"null": cg.Uniform(length=80), "rope": (-1, 1), "n_units": 20}
+    text = refusal(ex.arrangement_screen, **given, motifs=["AGATAAG"])
+    motifs = eval(cure_in(text, r"may be, such as (\(.*\))$"))
+    other = ("TGACT", "CAGCTG")
+    return ex.arrangement_screen(**given, motifs=motifs, other=other).n_units == 20
+
+
+@case
+def one_distance_of_a_screen() -> Any:
+    given = {"null": cg.Uniform(length=80), "rope": (-1, 1), "n_units": 20}
+    text = refusal(ex.arrangement_screen, **given, spacing=(10, 10))
+    assert cure_in(text, r"give (two different numbers) of bases between the sites")
+    return ex.arrangement_screen(**given, spacing=(4, 10)).n_units == 20
+
+
+@case
+def sites_too_far_apart_for_the_background() -> Any:
+    given = {"null": PLAIN, "rope": (-1, 1), "n_units": 20}
+    text = refusal(ex.arrangement_screen, **given, spacing=(4, 40))
+    needed = int(cure_in(text, r"take (\d+) bases, and backgrounds have 40"))
+    assert cure_in(text, r"(bring them nearer), or use longer backgrounds$")
+    near = ex.arrangement_screen(**given, spacing=(4, 40 - (needed - 40)))
+    long = ex.arrangement_screen(
+        **given | {"null": cg.Uniform(length=needed)}, spacing=(4, 40)
+    )
+    return near.n_units == long.n_units
+
+
+@case
+def more_runs_than_can_be_had() -> Any:
+    text = refusal(fraction, 20, ["T=ABC"])
+    most = int(cure_in(text, r"at most 2\^(\d+) runs .*or fewer factors$"))
+    assert cure_in(text, r"give (more generators), or fewer factors$")
+    return len(fraction(min(most, 8)).signs) == 2 ** min(most, 8)
+
+
+@case
+def a_generator_that_is_generated() -> Any:
+    text = refusal(fraction, 6, ["E=ABC", "F=BCE"])
+    name, wrong = (
+        cure_in(text, r"generator '(\w)="),
+        cure_in(text, r": (\w) is generated itself; use the other factors$"),
+    )
+    word = "".join(one for one in "ABCD" if one != wrong)[-3:]
+    return len(fraction(6, ["E=ABC", f"{name}={word}"]).signs) == 16
+
+
+@case
+def a_variant_alone() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    variants = genome_of_variants(folder)
+    given = {"length": 40, "rope": (-0.1, 0.1)}
+    text = refusal(ex.variant_effects, variants[:1], folder / "genome.fa", **given)
+    assert cure_in(text, r"give (more variants), or rank it among matched ones")
+    made = ex.variant_effects(variants, folder / "genome.fa", **given)
+    return made.analyze(run(made)).estimates is not None
+
+
+@case
+def no_predictors() -> Any:
+    text = refusal(ex.across_predictors, {}, contrast="GATA")
+    n = {"two": 2}[cure_in(text, r"give the outcomes of (two) or more$")]
+    made = design(contrasts=WITH_NONE)
+    tables = {f"net {k}": run(made, network(k)).sel(task=["K562"]) for k in range(n)}
+    return ex.across_predictors(tables, contrast="GATA").sizes["contrast"] == n
+
+
+@case
+def tiles_for_more_rounds_than_there_are() -> Any:
+    tiles = [(0, 10), (10, 20), (20, 30)]
+    given = {"sequences": STRINGS[:6], "predictor": network(), "rng": 0}
+    given |= {"task": "K562", "n_draws": 2}
+    text = refusal(ex.greedy_tiles, **given, tiles=tiles, n_rounds=4)
+    n = int(cure_in(text, r"there are (\d) tiles to choose from; give more tiles$"))
+    tiles.append((30, 40))
+    return ex.greedy_tiles(**given, tiles=tiles, n_rounds=n - 2) is not None
+
+
+@case
+def one_shuffle_of_each_sequence() -> Any:
+    given = {"sequences": STRINGS[:6], "predictor": network(), "rng": 0, "n_rounds": 1}
+    given |= {"task": "K562", "tiles": [(0, 10), (10, 20)]}
+    text = refusal(ex.greedy_tiles, **given, n_draws=1)
+    named = cure_in(text, r"needs two of each; give (n_draws=\d+)$")
+    return ex.greedy_tiles(**given, **arguments(named)) is not None
+
+
+@case
+def pairs_that_leave_the_background() -> Any:
+    rows = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:4]]
+    found = cg.attribution.interactions(rows, network(), pairs=[(10, 16), (11, 20)])
+    given = {"interactions": found, "null": PLAIN, "rope": (-0.1, 0.1), "n_units": 9}
+    text = refusal(ex.site_pairs, **given, task="K562", at=38)
+    name = cure_in(text, r"move (\w+)=, or take longer backgrounds$")
+    long = {"null": cg.Uniform(length=80), "at": 38}
+    near = ex.site_pairs(**given, task="K562", **{name: 5})
+    return near.n_units == ex.site_pairs(**given | long, task="K562").n_units
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_of_an_experiment_is_applied_and_succeeds(case):
     assert np.all(case())

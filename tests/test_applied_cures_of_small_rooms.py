@@ -38,6 +38,7 @@ from causalgia.calibration import _calibrate
 from causalgia.calibration._calibrate import _check_truth
 from causalgia.calibration.binomial_bands import check_alpha
 from causalgia.errors import EstimateError
+from causalgia.multiplicity.matched_ranks import local_fdr
 from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.paper.effect_tables import table as paper_table
 from causalgia.planning import cheapest_split, power
@@ -645,6 +646,269 @@ def a_response_of_ones_own(_folder: Path) -> Any:
     assert room == zoo.__name__
     response = terms.Hill(top=1.0, half=1.0)
     return bool((_apply_response(response, score) == 0.5).all())
+
+
+# ---- what needs more, and what was changed by hand
+
+
+@case
+def a_density_of_few_p_values(_folder: Path) -> Any:
+    text = refusal(local_fdr, [0.01, 0.2, 0.5])
+    n = int(cure_in(text, r"needs (\d+) p-values to estimate their density"))
+    return np.isfinite(local_fdr(np.linspace(0.001, 1, n))).all()
+
+
+@case
+def a_pilot_of_one_unit(_folder: Path) -> Any:
+    bare = estimates().drop_vars("se")
+    text = refusal(cg.sample_size, bare, half_width=0.5)
+    n = cure_in(text, r"because it has one unit; draw (two) or more$")
+    two = effects().isel(unit=slice(0, {"two": 2}[n]))
+    return "n_units" in cg.sample_size(cg.estimate(two), half_width=0.5)
+
+
+@case
+def a_pilot_of_one_cluster(_folder: Path) -> Any:
+    counts = {"n_units", "n_clusters"} & set(estimates().variables)
+    lone = estimates().assign({x: estimates()[x] * 0 + 1 for x in counts})
+    text = refusal(cg.sample_size, lone, half_width=0.5)
+    assert cure_in(text, r"fewer than two units for some contrast; draw (two) or more$")
+    return "n_units" in cg.sample_size(estimates(), half_width=0.5)
+
+
+@case
+def a_precision_beyond_any_number_of_units(_folder: Path) -> Any:
+    given = {"pilot": effects()}
+    text = refusal(cg.sample_size, **given, half_width=1e-12)
+    assert cure_in(text, r"ask for a (wider) one, on the scale of the effect$")
+    return "n_units" in cg.sample_size(**given, half_width=0.1)
+
+
+@case
+def a_level_that_no_estimate_has(_folder: Path) -> Any:
+    changed = estimates().assign_attrs(ci_prob=95)
+    text = refusal(cg.report, changed)
+    call = cure_in(
+        text, r"take the Dataset as (cg\.estimate) or cg\.decide returned it$"
+    )
+    return len(str(cg.report(eval(call, {"cg": cg})(effects())))) > 100
+
+
+@case
+def no_plan_of_a_size(_folder: Path) -> Any:
+    from causalgia._reporting.size_answers import size_report
+
+    text = refusal(size_report, estimates())
+    made = cure_in(text, r"give the result of (cg\.sample_size\(\.\.\.\))$")
+    found = eval(made.replace("...", "sd=1.0, half_width=0.25"), {"cg": cg})
+    return "64 units" in str(size_report(found))
+
+
+@case
+def a_verdict_of_ones_own(folder: Path) -> Any:
+    table = cg.decide(estimates(), rope=(-0.1, 0.1))
+    odd = table.assign(verdict=table["verdict"].astype("U20"))
+    odd["verdict"][0, 0] = "maybe"
+    text = refusal(store.save_h5ad, odd, folder / "a.h5ad")
+    call = eval(cure_in(text, r"give what (cg\.decide) returns$"), {"cg": cg})
+    made = call(estimates(), rope=(-0.1, 0.1))
+    return store.save_h5ad(made, folder / "a.h5ad").is_file()
+
+
+@case
+def a_region_of_no_task(_folder: Path) -> Any:
+    text = refusal(cg.Rope.parse, {"K562": (-0.1, 0.1), " ": (-1, 1)})
+    assert cure_in(text, r"of a task without a name; (name the task of each)$")
+    named = cg.Rope.parse({"K562": (-0.1, 0.1), "HepG2": (-1, 1)})
+    return dict(named.value)["HepG2"] == (-1, 1)
+
+
+@case
+def a_truth_without_tasks(_folder: Path) -> Any:
+    truth = xr.DataArray([[0.5]], {"contrast": ["GATA"]}, ("contrast", "task"))
+    dim = cure_in(refusal(_check_truth, truth), r"has no coordinate (\w+); name each")
+    return _check_truth(truth.assign_coords({dim: ["K562"]})) is None
+
+
+@case
+def no_workers(_folder: Path) -> Any:
+    from causalgia.workers import local_cluster
+
+    def started(n: int) -> int:
+        with local_cluster(n) as client:
+            return len(client.scheduler_info()["workers"])
+
+    least = int(cure_in(refusal(started, 0), r"ask for at least (\d+)$"))
+    return started(least) == least
+
+
+@case
+def workers_of_a_cluster(_folder: Path) -> Any:
+    from causalgia.cli.options import dask_client
+
+    given = {"dask": "tcp://localhost:8786", "workers": 2}
+    text = refusal(dask_client, **given)
+    assert cure_in(text, r"(--dask) names a cluster .*; give one$")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("causalgia.workers.connected", lambda address: address)
+        patch.setattr("causalgia.workers.local_cluster", lambda n: n)
+        one = dask_client(**given | {"workers": None})
+        return [one == given["dask"], dask_client(**given | {"dask": None}) == 2]
+
+
+@case
+def a_table_whose_variables_have_one_name(folder: Path) -> Any:
+    path = store.save(estimates(), folder / "a.nc")
+    with xr.open_dataset(path) as read:
+        twice = read.load().assign({"a/b": read["ace"] * 1, "a%2Fb": read["ace"] * 1})
+    twice = twice.rename({"a/b": "a%2Fb", "a%2Fb": "a%2fb"})
+    twice.to_netcdf(folder / "b.nc")
+    text = refusal(store.load, folder / "b.nc", "estimates")
+    name = cure_in(text, r"both named '(a/b)'; rename one$")
+    twice.rename({"a%2fb": "other"}).to_netcdf(folder / "c.nc")
+    return name in store.load(folder / "c.nc", "estimates")
+
+
+@case
+def a_gate_of_one_motif(_folder: Path) -> Any:
+    from causalgia.zoo.terms import Gate
+
+    text = refusal(Gate, ("GATA", "GATA"), bonus=1.0, logic="and")
+    motifs = eval(cure_in(text, r"different motifs, such as (\(.*\))$"))
+    return Gate(motifs, bonus=1.0, logic="and").motifs == motifs
+
+
+@case
+def effects_of_a_control_and_of_contrasts(_folder: Path) -> Any:
+    oracle = cg.zoo.oracle("additive")
+    given = {"design": design(), "control": "none"}
+    weights = {"GATA": {"GATA": 1.0, "none": -1.0}}
+    text = refusal(oracle.true_ace, **given, contrasts=weights)
+    first, other = (
+        cure_in(text, rf"give {one}, not both")
+        for one in (r"(control)= or contrasts=", r"control= or (contrasts)=")
+    )
+    there = {first: "none"}, {other: weights}
+    one, two = (oracle.true_ace(design(), **given) for given in there)
+    return np.allclose(one.sel(contrast="GATA"), two.sel(contrast="GATA"))
+
+
+@case
+def an_effect_of_two_units(_folder: Path) -> Any:
+    given = {"by": "gc"}
+    few = effects().isel(unit=slice(0, 2))
+    text = refusal(cg.estimation.modification, few, **given)
+    assert cure_in(
+        text, r"needs (three) or more units, and there are 2; draw more units$"
+    )
+    return cg.estimation.modification(effects(), **given) is not None
+
+
+@case
+def names_that_are_no_names(_folder: Path) -> Any:
+    names = np.empty(2, object)
+    names[:] = [("GATA", "none"), "placebo"]
+    table = estimates().assign_coords(contrast=names)
+    text = refusal(schema.validate, table, "estimates")
+    k = int(cure_in(text, r"contrast (\d+) is .*, and names are text .*; rename it$"))
+    names[k] = "GATA - none"
+    table = estimates().assign_coords(contrast=names.astype(str))
+    return schema.validate(table, "estimates") is not None
+
+
+@case
+def a_window_that_ends_before_it_begins(_folder: Path) -> Any:
+    text = refusal(cg.Window, "TSS", 50, -50)
+    assert cure_in(
+        text, r"two whole numbers of bp, (the first position) and the one after"
+    )
+    window = cg.Window("TSS", -50, 50)
+    return (window.start, window.stop) == (-50, 50)
+
+
+@case
+def an_origin_between_bases(_folder: Path) -> Any:
+    text = refusal(cg.Track, origin=20.5)
+    assert cure_in(text, r"that is position 0, (a whole number)$")
+    return cg.Track(origin=20).origin == 20
+
+
+@case
+def mutations_of_one_position_twice(_folder: Path) -> Any:
+    at, bases = [10, 12, 10], "ACA"
+    text = refusal(cg.Mutate, at=at, bases=bases)
+    assert cure_in(text, r"a position is named twice .*; (name each once)$")
+    once = dict(zip(at, bases, strict=True))
+    return cg.Mutate(at=[*once], bases="".join(once.values())).at == (10, 12)
+
+
+@case
+def a_factor_that_cannot_be_printed(_folder: Path) -> Any:
+    arm = cg.Embed("AGATAAG", at=10)
+    text = refusal(cg.Arm, "a", arm, {"dose\a": 1})
+    name = eval(cure_in(text, r"a factor is called ('.*'); give it a printable name$"))
+    return cg.Arm("a", arm, {name.strip("\a"): 1}).factors == {"dose": 1}
+
+
+@case
+def more_placebos_than_a_short_motif_has(_folder: Path) -> Any:
+    text = refusal(cg.placebos, "GATA", at=10, n_placebos=40)
+    most = int(cure_in(text, r"only (\d+) distinct rearrangements .*; ask for fewer"))
+    found = cg.placebos("GATA", at=10, n_placebos=most)
+    assert cure_in(text, r"or take a (longer pattern)$")
+    return [len(found) == most, len(cg.placebos("AGATAAG", at=10, n_placebos=40)) == 40]
+
+
+@case
+def a_screen_confirmed_by_a_function(_folder: Path) -> Any:
+    screen = run(design(contrasts="none"))
+    given = {"screen": screen, "select": ["GATA"], "rng": 5}
+    text = refusal(cg.confirm, **given, predictor=len)
+    assert cure_in(text, r"is not a predictor; give (the one of the screen)$")
+    text = refusal(cg.confirm, **given, predictor=ORACLE, design="trial.toml")
+    assert cure_in(text, r"is not a cg\.Design; give (the one that) the screen was run")
+    found = cg.confirm(**given, predictor=ORACLE, design=design(contrasts="none"))
+    return "GATA" in found["arm"]
+
+
+@case
+def a_design_without_matched_variants(_folder: Path) -> Any:
+    text = refusal(
+        run, design(n_units=8), analysis=cg.Analysis(control="none", rope="matched")
+    )
+    cure = cure_in(text, r"give two numbers, '0\.2 sd' or (0)$")
+    for rope in (int(cure), cure_in(text, r"two numbers, '(0\.2 sd)'"), (-0.1, 0.1)):
+        run(design(n_units=8), analysis=cg.Analysis(control="none", rope=rope))
+    return True
+
+
+@case
+def moments_of_one_unit(_folder: Path) -> Any:
+    one = design(n_units=1, contrasts="none")
+    text = refusal(run, one, keep="moments")
+    name = cure_in(text, r"draw more units, or leave (\w+)= out$")
+    assert name == "keep"
+    more = run(design(n_units=2, contrasts="none"), keep="moments")
+    return [run(one).sizes["unit"] == 1, "ice_mean" in more]
+
+
+@case
+def a_trial_that_stops_and_is_stored(folder: Path) -> Any:
+    given = {"until": cg.Precision(half_width=1.0), "store": folder / "a.zarr"}
+    text = refusal(run, design(contrasts="none"), **given)
+    name = cure_in(text, r"cannot be combined with (\w+)=; leave one out$")
+    del given[name]
+    return run(design(contrasts="none"), **given).sizes["unit"] > 1
+
+
+@case
+def a_hypothesis_of_nothing(_folder: Path) -> Any:
+    text = refusal(cg.estimation.hypotheses, estimates(), {"a": {"GATA": 0.0}})
+    assert cure_in(
+        text, r"no weight other than 0; (name the contrasts) that it combines$"
+    )
+    found = cg.estimation.hypotheses(estimates(), {"a": {"GATA": 1.0}})
+    return np.allclose(found["ace"], estimates()["ace"].sel(contrast=["GATA"]))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
