@@ -121,14 +121,14 @@ CURE = re.compile(
     r"run|make|save|add|check|draw|select|rename|wrap|load|put|keep|order|correct|"
     r"remove|try|plan|ask|read|move|open|say|start|repeat|order|convert|reduce|"
     r"address|compare|split|state)\b(?! <)"
-    r"|did you mean|one of |for example|must be|at least|at most|it takes|is now\b"
+    r"|did you mean|one of |for example|must be|at least|at most|it takes(?! what is not)|is now\b"
 )
 BY_OTHERS = {
     "install something": re.compile(r"\binstall|pip |extra"),
     "a file that another program writes anew": re.compile(
         r"save (?:it|the|as)|export|download|git lfs|samtools|bcftools|convert|bgzip|"
         r"sequence (?:them|it) again|UTF-8|(?:make|write) (?:it|the file) (?:anew|again)|"
-        r"unzip|gunzip"
+        r"unzip|gunzip|twoBitToFa"
     ),
     "a place on disk, or a machine": re.compile(
         r"permission|disk|memory|another (?:place|folder|machine)|workers?\b|client|GPU"

@@ -5,6 +5,7 @@ one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -424,6 +425,287 @@ def values_of_sequences_of_another_length(_folder: Path) -> Any:
     text = refusal(predicted, [one[:30] for one in SITED])
     assert cure_in(text, r"; give (sequences of the length of the units)")
     return len(predicted(STRINGS)) == 6
+
+
+# ---- layers of a network
+
+
+@cache
+def torch_modules() -> Any:
+    pytest.importorskip("torch")
+    import test_attention_torch
+
+    return test_attention_torch
+
+
+def attended(kind: str, layer: str) -> Any:
+    predictor = cg.TorchPredictor(torch_modules().Crosses(kind), tasks=["t"])
+    return at.attention(predictor, layer, SITED)
+
+
+@case
+def a_layer_that_attends_from_some_places(_folder: Path) -> Any:
+    text = refusal(attended, "cross", "first")
+    assert cure_in(text, r"take a layer whose (queries and keys are the same places)")
+    found = attended("one", "first")
+    return found.sizes["query"] == found.sizes["key"] == 40
+
+
+@case
+def attention_over_other_places_than_the_first(_folder: Path) -> Any:
+    first = cure_in(refusal(attended, "pooled", "second"), r"; take '(\w+)'$")
+    return attended("pooled", first).sizes["key"] == 40
+
+
+@case
+def attention_of_places_that_read_everything(_folder: Path) -> Any:
+    predictor = cg.TorchPredictor(torch_modules().Crosses("whole"), tasks=["t"])
+    text = refusal(at.attention, predictor, "first", SITED)
+    call = cure_in(text, r"propose pairs by (cg\.attribution\.interactions) alone")
+    found = eval(call, {"cg": cg})(SITED[:2], predictor, pairs=[(10, 16)])
+    return "ice" in found
+
+
+@case
+def a_layer_that_answers_with_two_tensors(_folder: Path) -> Any:
+    predictor = cg.TorchPredictor(torch_modules().Crosses("one"), tasks=["t"])
+    text = refusal(at.filters, predictor, "first", SITED)
+    assert cure_in(text, r"; take a layer (before) or after it$")
+    return len(at.filters(predictor, "scan", SITED)["maximum"]) == 4
+
+
+@case
+def a_layer_of_windows_at_uneven_places(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+
+    class Uneven(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x[:, :, [0, 1, 2, 5, 9, 14, 20]]
+
+    uneven = layered(nn.Conv1d(4, 3, 5), Uneven(), nn.Flatten(), nn.Linear(21, 1))
+    given = {"predictor": uneven, "sequences": SITED}
+    text = refusal(at.filters, **given, layer="1")
+    assert cure_in(text, r"nearer to the sequence, such as the (first convolution)")
+    return len(at.filters(**given, layer="0")["maximum"]) == 3
+
+
+@case
+def modisco_of_short_sequences(_folder: Path) -> Any:
+    pytest.importorskip("modiscolite")
+    short = cg.attribute([one[:20] for one in SITED], free(), progress=False)
+    given = {"attributions": short, "predictor": free(), "rng": 0}
+    text = refusal(cg.propose, **given, method="modisco")
+    named = cure_in(text, r"use (method='seqlets')")
+    return cg.propose(**given, **arguments(named)) is not None
+
+
+def free() -> Any:
+    return cg.FunctionPredictor(
+        lambda x: np.abs(x[:, 0, 3:9] - x[:, 2, 4:10]).sum(1)[:, None],
+        tasks=["K562"],
+        fingerprint="free",
+    )
+
+
+@case
+def maps_over_baselines_of_ones_own(_folder: Path) -> Any:
+    def made(**given: Any) -> Any:
+        options = {"method": "deeplift", "progress": False, "rng": 0} | given
+        return cg.attribute(SITED, scanning(), **options)
+
+    text = refusal(
+        propose,
+        attributions=made(baselines=cg.Uniform(length=40)),
+        predictor=scanning(),
+    )
+    name = cure_in(text, r"leave (\w+)= out of cg\.attribute")
+    assert name == "baselines"
+    return propose(attributions=made(), predictor=scanning()) is not None
+
+
+# ---- what is given with maps
+
+
+@case
+def one_baseline(_folder: Path) -> Any:
+    given = {"sequences": SITED[:2], "predictor": scanning(), "method": "deeplift"}
+    given |= {"rng": 0, "progress": False}
+    text = refusal(cg.attribute, **given, n_baselines=1)
+    least = int(cure_in(text, r"take (\d+) or more, such as \d+$"))
+    return cg.attribute(**given, n_baselines=least).attrs["n_baselines"] == least
+
+
+@case
+def a_null_model_by_its_name(_folder: Path) -> Any:
+    text = refusal(propose, null="uniform")
+    made = cure_in(text, r"give one such as (cg\.Uniform\(length=\.\.\.\)), or leave")
+    null = eval(made.replace("...", "40"), {"cg": cg})
+    assert cure_in(text, r"or leave (null)= out$")
+    return [propose(null=null) is not None, propose() is not None]
+
+
+@case
+def scores_that_are_four_by_four(folder: Path) -> Any:
+    scores = np.random.default_rng(0).normal(size=(3, 4, 4))
+    strings = [one[:4] for one in STRINGS[:3]]
+    text = refusal(
+        at.read_attributions, saved(folder, scores=scores), sequences=strings
+    )
+    assert cure_in(text, r"give those of the bases that are there, (\(n, length\))$")
+    tokens = cg.sequences.encode(strings)
+    there = np.take_along_axis(scores, tokens[:, None].astype(int), 1)[:, 0]
+    read = at.read_attributions(saved(folder, scores=there), sequences=strings)
+    return read["score"].sizes["position"] == 4
+
+
+def of_bases(strings: list[str]) -> Any:
+    """Return scores (n, 4, length) of the bases that are there."""
+    hot = np.moveaxis(np.eye(4)[cg.sequences.encode(strings)], 2, 1)
+    return hot * np.random.default_rng(0).uniform(1, 2, (len(strings), 1, 40))
+
+
+@case
+def maps_of_the_sequences_in_another_order(folder: Path) -> Any:
+    path = saved(folder, scores=of_bases(STRINGS[:3]))
+    text = refusal(at.read_attributions, path, sequences=STRINGS[2::-1])
+    name = cure_in(text, r"in the order of the maps, as (\w+)=$")
+    read = at.read_attributions(path, **{name: STRINGS[:3]})
+    return read["score"].sizes == {"unit": 3, "position": 40, "task": 1}
+
+
+@case
+def scores_without_sequences(folder: Path) -> Any:
+    path = saved(folder, scores=of_bases(STRINGS[:3]))
+    name = cure_in(refusal(at.read_attributions, path), r"were explained, (\w+)=$")
+    return at.read_attributions(path, **{name: STRINGS[:3]})["score"].sizes["unit"] == 3
+
+
+@case
+def other_sequences_than_those_of_the_file(folder: Path) -> Any:
+    one_hots = np.moveaxis(np.eye(4)[cg.sequences.encode(STRINGS[:3])], 2, 1)
+    path = saved(folder, scores=of_bases(STRINGS[:3]), sequences=one_hots)
+    text = refusal(at.read_attributions, path, sequences=STRINGS[3:6])
+    name = cure_in(text, r"leave (\w+)= out, or give those that were explained")
+    whole = at.read_attributions(path)
+    return whole.equals(at.read_attributions(path, **{name: STRINGS[:3]}))
+
+
+@case
+def maps_that_do_not_say_what_a_substitution_changes(_folder: Path) -> Any:
+    given = {"tasks": "K562", "progress": False}
+    other = cg.attribute(SITED, ORACLE, method="shapley", rng=0, **given)
+    text = refusal(cg.attribution.against_trial, other, of_one(), "AGATAAG")
+    named = cure_in(text, r"give those of cg\.attribute\(\.\.\., (method='ism')\)$")
+    right = cg.attribute(SITED, ORACLE, **arguments(named), **given)
+    table = of_one().sel(task=["K562"])
+    return "flag" in cg.attribution.against_trial(right, table, "AGATAAG")
+
+
+@case
+def modisco_of_maps_of_observed_bases(_folder: Path) -> Any:
+    pytest.importorskip("modiscolite")
+    nothing = cg.FunctionPredictor(
+        lambda x: np.zeros(len(x)), tasks=["a"], scale="none", fingerprint="nothing"
+    )
+    long = ["".join(STRINGS[k : k + 3]) for k in range(4)]
+    given = {"predictor": nothing, "method": "modisco", "rng": 0}
+
+    def made(**method: Any) -> Any:
+        return cg.attribute(long, nothing, progress=False, rng=0, **method)
+
+    text = refusal(cg.propose, made(method="shapley"), **given)
+    named = cure_in(text, r"give maps of cg\.attribute\(\.\.\., (method='ism')\)")
+    return cg.propose(made(**arguments(named)), **given).sizes["pattern"] == 0
+
+
+@case
+def maps_of_another_predictor(_folder: Path) -> Any:
+    known = {one.fingerprint: one for one in (ORACLE, network(1))}
+    text = refusal(propose, predictor=network(1))
+    right = cure_in(
+        text, r"are of the predictor (\w+), .*; give the one that was mapped$"
+    )
+    return propose(predictor=known[right]) is not None
+
+
+@case
+def interaction_maps_in_place_of_maps(_folder: Path) -> Any:
+    site = (10, 17)
+    found = cg.attribution.dfim(SITED, scanning(), site, rng=0)
+    text = refusal(propose, attributions=found, predictor=scanning())
+    call = eval(cure_in(text, r"give maps of (cg\.attribute)$"), {"cg": cg})
+    made = call(SITED, scanning(), progress=False)
+    return propose(attributions=made, predictor=scanning()) is not None
+
+
+# ---- networks whose layers cannot be read
+
+
+def in_torchscript(network: Any) -> Any:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(network.module, torch.zeros(2, 4, 40))
+    return cg.TorchPredictor(traced, tasks=["a"], device="cpu")
+
+
+@case
+def filters_of_torchscript(_folder: Path) -> Any:
+    text = refusal(at.filters, in_torchscript(scanning()), "0", SITED)
+    assert cure_in(text, r"give the (torch\.nn\.Module) from which it was made$")
+    return len(at.filters(scanning(), "0", SITED)["maximum"]) == 3
+
+
+@case
+def deeplift_of_torchscript(_folder: Path) -> Any:
+    given = {"sequences": SITED[:2], "rng": 0, "progress": False, "n_baselines": 2}
+    script = in_torchscript(scanning())
+    text = refusal(cg.attribute, predictor=script, method="deeplift", **given)
+    named = cure_in(text, r"or take (method='integrated_gradients')$")
+    assert cure_in(text, r"give (the network from which it was made), or")
+    right = cg.attribute(predictor=scanning(), method="deeplift", **given)
+    other = cg.attribute(predictor=script, **arguments(named), **given)
+    return [right["score"].shape == other["score"].shape]
+
+
+@case
+def filters_of_a_predictor_without_layers(_folder: Path) -> Any:
+    text = refusal(propose, method=["kmer", "filters"])
+    name = cure_in(text, r"has no layers; leave '(\w+)' out of method=")
+    methods = [one for one in ("kmer", "filters") if one != name]
+    return propose(method=methods) is not None
+
+
+@case
+def a_layer_that_is_called_twice(_folder: Path) -> Any:
+    predictor = cg.TorchPredictor(torch_modules().Crosses("twice"), tasks=["t"])
+    text = refusal(at.attention, predictor, "first", SITED)
+    assert cure_in(text, r"is called 2 times .*; take a layer that is called (once)$")
+    return attended("one", "first").sizes["key"] == 40
+
+
+@case
+def more_instances_than_fit_into_memory(_folder: Path) -> Any:
+    from causalgia.attribution import attribution_maps
+
+    both = cg.attribute(SITED, ORACLE, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attribution_maps, "_MOST_SCORES", 200)
+        text = refusal(at.average, both, "AGATAAG")
+        one = eval(
+            cure_in(text, r"select tasks, (maps\.isel\(task=\[0\]\))"), {"maps": both}
+        )
+        return at.average(one, "AGATAAG").sizes["task"] == 1
+
+
+@case
+def a_trial_of_one_unit_beside_maps(_folder: Path) -> Any:
+    table = of_one().drop_vars(["lower", "upper"]).sel(task=["K562"])
+    text = refusal(cg.attribution.against_trial, maps(), table, "AGATAAG")
+    assert cure_in(text, r"no intervals \(one unit, .*; run (more units)$")
+    right = of_one().sel(task=["K562"])
+    return "flag" in cg.attribution.against_trial(maps(), right, "AGATAAG")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)

@@ -532,6 +532,24 @@ def a_contrast_named_as_a_task() -> Any:
     return list(found["task"].values) == ["x - y"]
 
 
+@case
+def placebos_of_two_widths() -> Any:
+    arms = {"none": cg.Untreated(), "seven": cg.Embed("AGATAAG", at=10)}
+    arms["nine"] = cg.Embed("AGATAAGCA", at=10)
+    arms |= cg.placebos("AGATAAG", at=10, n_placebos=80)
+    table = cg.contrast(run(design(arms=arms, n_units=60)), control="none")
+    names = table["contrast"].to_numpy().tolist()
+    wide = [
+        name == "nine" or (k % 2 == 1 and name != "seven")
+        for k, name in enumerate(names)
+    ]
+    table = table.assign_coords(placebo_class=("contrast", np.where(wide, 9, 7)))
+    given = {"rope": "placebo"}
+    text = refusal(cg.tipping_point, table, contrast=["seven", "nine"], **given)
+    assert cure_in(text, r"of other widths; (name contrasts of one width)$")
+    return "tilted_ace" in cg.tipping_point(table, contrast=["seven"], **given)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -4,18 +4,32 @@ the same call, and the answer is the right one.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 from cures import arguments, cure_in, cured, refusal
-from test_applied_cures import ARMS, PLAIN, STRINGS, WITH_NONE, design, network, run
+from test_applied_cures import (
+    ARMS,
+    PLAIN,
+    STRINGS,
+    WITH_NONE,
+    design,
+    network,
+    run,
+)
 
 import causalgia as cg
-from causalgia.experiments._across_predictors import share_of_predictors
+from causalgia.experiments._across_predictors import (
+    _concatenate_predictors,
+    share_of_predictors,
+)
 from causalgia.experiments._fractional_factorial import aliases, fraction
 from causalgia.experiments._junctions import junctions
 from causalgia.experiments.kit.experiment import build
@@ -376,6 +390,218 @@ def a_pairing_of_unnamed_contrasts() -> Any:
     name = cure_in(text, r"give its design, with (\w+)=")
     found = pairing_gain(outcomes, design(n_units=40, **{name: WITH_NONE}))
     return found is not None and len(ARMS) == 3
+
+
+# ---- what an experiment is made of, and what it is given
+
+
+def genome_of_variants(folder: Path) -> list[Variant]:
+    """Write a chromosome, and return two variants of it."""
+    chromosome = "".join(STRINGS[:4])
+    (folder / "genome.fa").write_text(f">1\n{chromosome}\n")
+    return [
+        Variant("1", at, chromosome[at], {"A": "C", "C": "G"}.get(chromosome[at], "A"))
+        for at in (60, 100)
+    ]
+
+
+@case
+def the_former_name_of_three_experiments() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    rows = [
+        f"1\t{v.position + 1}\trs{k}\t{v.reference}\t{v.alternate}\t.\t.\t.\n"
+        for k, v in enumerate(genome_of_variants(folder))
+    ]
+    (folder / "calls.vcf").write_text(
+        "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        + "".join(rows)
+    )
+    files = folder / "calls.vcf", folder / "genome.fa"
+    text = refusal(cg.experiments.variants, *files, length=40, rope=(-0.1, 0.1))
+    made = eval(cure_in(text, r"did you mean (cg\.experiments\..*\))\?"), {"cg": cg})
+    return made.analyze(run(made)).estimates is not None
+
+
+@case
+def an_experiment_without_contrasts() -> Any:
+    made = pair(n_units=20)
+    text = refusal(replace, made, contrasts=None)
+    name = cure_in(text, r"give (\w+)= that answer its question")
+    again = replace(made, **{name: made.contrasts})
+    return again.named_contrasts == made.named_contrasts
+
+
+@case
+def an_analysis_with_contrasts_of_its_own() -> Any:
+    made = pair(n_units=20)
+    own = cg.Analysis(control=made.arm_names[0], rope=(-0.1, 0.1))
+    text = refusal(replace, made, analysis=own)
+    names = cure_in(
+        text, r"leave (control, contrasts and interaction) out of analysis="
+    )
+    plain = replace(own, **dict.fromkeys(names.replace(" and", ",").split(", ")))
+    return replace(made, analysis=plain).analysis.rope == own.rope
+
+
+@case
+def predictors_of_which_one_has_no_errors() -> Any:
+    one, other = (
+        cg.estimate(cg.contrast(run(design(), network(k)), control="none"))
+        .sel(contrast=["GATA"])
+        .assign_coords(contrast=[f"net {k}"])
+        for k in (0, 1)
+    )
+    text = refusal(_concatenate_predictors, [one, other.drop_vars("se")])
+    assert cure_in(
+        text, r"has no se, which others have; (run all predictors in one way)"
+    )
+    return _concatenate_predictors([one, other]).sizes["contrast"] == 2
+
+
+@case
+def null_models_of_several_predictors() -> Any:
+    arms = ARMS | {"later": cg.Embed("TGACTCA", at=20)}
+    both = cg.Ensemble(
+        {"one": network(), "other": network(1)}, differ_by="architectures"
+    )
+    outcomes = run(design(arms=arms), both)
+    table = cg.estimate(cg.contrast(outcomes, control="none"))
+    tables = {"uniform": table, "profile": table}
+    text = refusal(ex.agreement, tables)
+    assert cure_in(text, r"on the dim 'model'; select (one), or their mean")
+    tables = {name: one.isel(model=0, drop=True) for name, one in tables.items()}
+    return ex.agreement(tables) is not None
+
+
+@case
+def pairs_of_a_task_that_has_no_interactions() -> Any:
+    rows = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:4]]
+    found = cg.attribution.interactions(rows, network(), pairs=[(10, 16), (11, 20)])
+    given = {"interactions": found, "null": PLAIN, "rope": (-0.1, 0.1)}
+    text = refusal(cg.experiments.site_pairs, **given, task="K526")
+    task = cure_in(text, r"is not one of the interactions.*; did you mean '(\w+)'\?")
+    return len(cg.experiments.site_pairs(**given, task=task).arm_names) > 2
+
+
+@case
+def variants_in_a_file_of_text() -> Any:
+    answer, folder = of_variants(), Path(tempfile.mkdtemp())
+    text = refusal(cg.experiments.write_variants, answer, folder / "found.txt")
+    ending = cure_in(text, r"is not an extension .*; say (\.tsv), \.csv or \.vcf$")
+    path = cg.experiments.write_variants(answer, folder / f"found{ending}")
+    return path.read_text().count("\n") >= 3
+
+
+def of_variants() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    made = cg.experiments.variant_effects(
+        genome_of_variants(folder), folder / "genome.fa", length=40, rope=(-0.1, 0.1)
+    )
+    return made.analyze(run(made))
+
+
+# ---- what an experiment is too small for
+
+
+@case
+def motifs_that_two_sites_share() -> Any:
+    given = {"null": cg.Uniform(length=80), "rope": (-1, 1), "n_units": 20}
+    text = refusal(ex.arrangement_screen, **given, motifs=["AGATAAG"])
+    motifs = eval(cure_in(text, r"may be, such as (\(.*\))$"))
+    other = ("TGACT", "CAGCTG")
+    return ex.arrangement_screen(**given, motifs=motifs, other=other).n_units == 20
+
+
+@case
+def one_distance_of_a_screen() -> Any:
+    given = {"null": cg.Uniform(length=80), "rope": (-1, 1), "n_units": 20}
+    text = refusal(ex.arrangement_screen, **given, spacing=(10, 10))
+    assert cure_in(text, r"give (two different numbers) of bases between the sites")
+    return ex.arrangement_screen(**given, spacing=(4, 10)).n_units == 20
+
+
+@case
+def sites_too_far_apart_for_the_background() -> Any:
+    given = {"null": PLAIN, "rope": (-1, 1), "n_units": 20}
+    text = refusal(ex.arrangement_screen, **given, spacing=(4, 40))
+    needed = int(cure_in(text, r"take (\d+) bases, and backgrounds have 40"))
+    assert cure_in(text, r"(bring them nearer), or use longer backgrounds$")
+    near = ex.arrangement_screen(**given, spacing=(4, 40 - (needed - 40)))
+    long = ex.arrangement_screen(
+        **given | {"null": cg.Uniform(length=needed)}, spacing=(4, 40)
+    )
+    return near.n_units == long.n_units
+
+
+@case
+def more_runs_than_can_be_had() -> Any:
+    text = refusal(fraction, 20, ["T=ABC"])
+    most = int(cure_in(text, r"at most 2\^(\d+) runs .*or fewer factors$"))
+    assert cure_in(text, r"give (more generators), or fewer factors$")
+    return len(fraction(min(most, 8)).signs) == 2 ** min(most, 8)
+
+
+@case
+def a_generator_that_is_generated() -> Any:
+    text = refusal(fraction, 6, ["E=ABC", "F=BCE"])
+    name, wrong = (
+        cure_in(text, r"generator '(\w)="),
+        cure_in(text, r": (\w) is generated itself; use the other factors$"),
+    )
+    word = "".join(one for one in "ABCD" if one != wrong)[-3:]
+    return len(fraction(6, ["E=ABC", f"{name}={word}"]).signs) == 16
+
+
+@case
+def a_variant_alone() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    variants = genome_of_variants(folder)
+    given = {"length": 40, "rope": (-0.1, 0.1)}
+    text = refusal(ex.variant_effects, variants[:1], folder / "genome.fa", **given)
+    assert cure_in(text, r"give (more variants), or rank it among matched ones")
+    made = ex.variant_effects(variants, folder / "genome.fa", **given)
+    return made.analyze(run(made)).estimates is not None
+
+
+@case
+def no_predictors() -> Any:
+    text = refusal(ex.across_predictors, {}, contrast="GATA")
+    n = {"two": 2}[cure_in(text, r"give the outcomes of (two) or more$")]
+    made = design(contrasts=WITH_NONE)
+    tables = {f"net {k}": run(made, network(k)).sel(task=["K562"]) for k in range(n)}
+    return ex.across_predictors(tables, contrast="GATA").sizes["contrast"] == n
+
+
+@case
+def tiles_for_more_rounds_than_there_are() -> Any:
+    tiles = [(0, 10), (10, 20), (20, 30)]
+    given = {"sequences": STRINGS[:6], "predictor": network(), "rng": 0}
+    given |= {"task": "K562", "n_draws": 2}
+    text = refusal(ex.greedy_tiles, **given, tiles=tiles, n_rounds=4)
+    n = int(cure_in(text, r"there are (\d) tiles to choose from; give more tiles$"))
+    tiles.append((30, 40))
+    return ex.greedy_tiles(**given, tiles=tiles, n_rounds=n - 2) is not None
+
+
+@case
+def one_shuffle_of_each_sequence() -> Any:
+    given = {"sequences": STRINGS[:6], "predictor": network(), "rng": 0, "n_rounds": 1}
+    given |= {"task": "K562", "tiles": [(0, 10), (10, 20)]}
+    text = refusal(ex.greedy_tiles, **given, n_draws=1)
+    named = cure_in(text, r"needs two of each; give (n_draws=\d+)$")
+    return ex.greedy_tiles(**given, **arguments(named)) is not None
+
+
+@case
+def pairs_that_leave_the_background() -> Any:
+    rows = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:4]]
+    found = cg.attribution.interactions(rows, network(), pairs=[(10, 16), (11, 20)])
+    given = {"interactions": found, "null": PLAIN, "rope": (-0.1, 0.1), "n_units": 9}
+    text = refusal(ex.site_pairs, **given, task="K562", at=38)
+    name = cure_in(text, r"move (\w+)=, or take longer backgrounds$")
+    long = {"null": cg.Uniform(length=80), "at": 38}
+    near = ex.site_pairs(**given, task="K562", **{name: 5})
+    return near.n_units == ex.site_pairs(**given | long, task="K562").n_units
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)

@@ -4,9 +4,11 @@ and the finding is gone.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 
+import cures
 import numpy as np
 import pytest
 import xarray as xr
@@ -17,14 +19,15 @@ from test_refutation import AT, WORD, claim_of, design, status
 
 import causalgia as cg
 from causalgia.mpra.formats.igvf import to_igvf
+from causalgia.refutation.claim import Claim, NotApplicableError
 from causalgia.refutation.null_shift import (
     classifier,
     kernel_distance,
     kmer_composition,
     prediction_range,
 )
-from causalgia.refutation.placebo_controls import positive_control
-from causalgia.refutation.predictor_faults import numerical_floor, strand
+from causalgia.refutation.placebo_controls import _clearest_again, positive_control
+from causalgia.refutation.predictor_faults import _members, numerical_floor, strand
 from causalgia.refutation.unit_faults import degenerate_draws, junction_sites
 from causalgia.zoo import MotifCount, Oracle
 
@@ -278,3 +281,79 @@ def test_a_command_shows_advice_that_it_can_be_given(tmp_path):
     )
     found = json.loads(call("check", tmp_path / "trial.toml", "--json").stdout)
     assert "cg." not in json.dumps(found)
+
+
+# ---- checks that do not apply, and say when they would
+
+
+def inapplicable(check: Callable[..., object], *given: object, **more: object) -> str:
+    """Return why a check has nothing to say of a claim."""
+    with pytest.raises(NotApplicableError) as error:
+        check(*given, **more)
+    cures.observe(error.value)
+    return str(error.value)
+
+
+def test_outcomes_come_first_as_the_message_says():
+    oracle = cg.zoo.oracle("additive")
+    outcomes = cg.run(design(60), oracle, rng=0, progress=False)
+    given = {"rng": 1, "checks": ["subset_of_units"]}
+    text = cures.refusal(cg.refute, oracle, outcomes, **given)
+    assert cure_in(text, r"are swapped: give the (outcomes) first$")
+    assert cg.refute(outcomes, oracle, **given).sizes["check"] == 1
+
+
+def test_a_motif_with_too_few_orders_is_replaced_as_the_message_says():
+    oracle = cg.zoo.oracle("additive")
+    text = cures.refusal(claim_of, design(60), oracle, positive="AAAAAAAG")
+    n = int(cure_in(text, r"name a motif with (\d+) other orders of its letters$"))
+    assert len(set(itertools.permutations(WORD))) > n
+    found = positive_control(claim_of(design(), oracle, positive=WORD))
+    assert status(found, "positive control") == "pass"
+
+
+def test_a_check_beyond_the_budget_is_done_where_it_is_named():
+    oracle = cg.zoo.oracle("additive")
+    outcomes = cg.run(design(40), oracle, rng=0, progress=False)
+    given = {"share": 0.2, "a_unit": 10, "least": 20, "most": 100}
+    frugal = Claim(outcomes, oracle, rng=1, frugal=True)
+    text = inapplicable(frugal.n_units, **given)
+    named = cure_in(text, r"ask for it by name: (checks=\[)\.\.\.\]$") + "'strand']"
+    assert Claim(outcomes, oracle, rng=1).n_units(**given) == 20
+    found = cg.refute(outcomes, oracle, rng=1, **arguments(named))
+    assert found["check"].values.tolist() == ["strand"]
+
+
+def test_units_of_a_generator_are_drawn_from_a_number_as_the_message_says():
+    oracle = cg.zoo.oracle("additive")
+
+    def drawn(rng: object) -> object:
+        outcomes = cg.run(design(60), oracle, rng=rng, progress=False)
+        return Claim(outcomes, oracle, rng=1).check_units
+
+    text = inapplicable(drawn(np.random.default_rng(0)))
+    named = cure_in(text, r"run it with (rng=) a whole number$") + "3"
+    assert len(drawn(**arguments(named))().gc) == 60
+
+
+def test_a_motif_is_named_where_no_contrast_writes_one():
+    oracle = cg.zoo.oracle("additive")
+    arms = {"control": cg.Untreated(), "idle": cg.Embed("CACGTC", at=AT)}
+    arms |= {"late": cg.Embed(WORD, at=AT + 9), WORD: cg.Embed(WORD, at=AT)}
+    weights = {"both": {WORD: 0.5, "late": 0.5, "control": -1.0}}
+    weights |= {"idle": {"idle": 1.0, "control": -1.0}}
+    trial = cg.Design(
+        null=cg.Uniform(length=41), arms=arms, n_units=300, contrasts=weights
+    )
+    text = inapplicable(_clearest_again, claim_of(trial, oracle))
+    named = cure_in(text, r"name a motif: (positive=)$") + "WORD"
+    claim = claim_of(trial, oracle, **arguments(named, WORD=WORD))
+    assert status(positive_control(claim), "positive control") == "pass"
+
+
+def test_members_are_compared_of_an_ensemble_as_the_message_says():
+    oracles = {name: cg.zoo.oracle(name) for name in ("additive", "saturating")}
+    text = inapplicable(_members, claim_of(design(60), oracles["additive"]))
+    ensemble = eval(cure_in(text, r"run the trial on a (cg\.Ensemble)"), {"cg": cg})
+    both = ensemble(oracles, differ_by="architectures")
+    assert len(_members(claim_of(design(60), both))) == 1

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import cure_in, cured, evaluated, refusal
+from cures import arguments, cure_in, cured, evaluated, refusal
 from test_applied_cures_of_the_bench import (
     ARMS,
+    NOISE,
     counts,
     fitted,
     library,
@@ -1500,7 +1501,56 @@ def latin() -> Path:
     return path
 
 
-CASES = COMPARED | COUNTED | FITTED | LIBRARIES | PLANS | MORE
+NOISED: dict[str, Case] = {
+    "barcodes of which some name a sample": (
+        lambda: again(
+            lambda: read(wide(PLAIN, barcodes=[BARCODES[0] + "-1", *BARCODES[1:]])),
+            r"end in the number of a sample .*; write all with it, or (all without)$",
+            lambda _: read(wide(PLAIN, barcodes=BARCODES)),
+        ),
+        is_whole,
+    ),
+    "a variant without an oligo": (
+        lambda: again(
+            lambda: mapped("rs1\ta\tb", "rs2\tc\t"),
+            r"row (\d+): variant 'rs2' has no oligo .*, or leave the row out$",
+            lambda row: mapped(*["rs1\ta\tb", "rs2\tc\t"][: int(row) - 1]),
+        ),
+        lambda found: found["element"].values.tolist() == ["rs1"] * 2,
+    ),
+    "a plan without the noise of counts": (
+        lambda: again(
+            lambda: mpra.power(**plan(noise=mpra.NoiseModel(**NOISE))),
+            r"or (noise=cg\.mpra\.NoiseModel\(.*, sd_count=\.\.\.\))$",
+            lambda named: mpra.power(**plan(**arguments(named.replace("...", "0.3")))),
+        ),
+        lambda found: 0 < float(found["power"].squeeze()) < 1,
+    ),
+    "a plan without the noise of replicates": (
+        lambda: again(
+            lambda: mpra.power(**plan(noise=mpra.NoiseModel(sd_barcode=0.4), depth=9)),
+            r"or give (noise=cg\.mpra\.NoiseModel\(.*sd_replicate=\.\.\.\))$",
+            lambda named: mpra.power(
+                **plan(depth=9, **arguments(named.replace("...", "0.1")))
+            ),
+        ),
+        lambda found: 0 < float(found["power"].squeeze()) < 1,
+    ),
+}
+
+
+def mapped(*rows: str) -> xr.Dataset:
+    """Read counts whose side table is the map of variants of BCalm."""
+    side = write(HERE, "map.txt", "\n".join(["ID\tREF\tALT", *rows, ""]))
+    known = {oligo for row in rows for oligo in row.split("\t")[1:]}
+    header, *lines = wide(PLAIN).splitlines()
+    lines = [line for line in lines if line.split("\t")[1] in known]
+    return mpra.read_counts(
+        write(HERE, "experiment.tsv", "\n".join([header, *lines, ""])), side_table=side
+    )
+
+
+CASES = COMPARED | COUNTED | FITTED | LIBRARIES | PLANS | MORE | NOISED
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

@@ -333,6 +333,20 @@ def a_logo_of_an_infinite_height() -> Any:
     return shown(logos.logo(table))
 
 
+@case
+def maps_by_two_methods() -> Any:
+    def mapped(method: str) -> xr.Dataset:
+        return cg.attribute(
+            STRINGS[:1], ORACLE, tasks="K562", method=method, progress=False, **drawn
+        )
+
+    drawn = {"rng": 0}
+    given = {"attributions": mapped("ism"), "unit": 0}
+    text = refusal(logos.map_logo, **given, minus=mapped("shapley"))
+    assert cure_in(text, r"are different things; take (one method) for both maps$")
+    return shown(logos.map_logo(**given, minus=mapped("ism")))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_figure_is_drawn_as_the_message_says(case):
     assert np.all(case())

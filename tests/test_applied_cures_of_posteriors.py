@@ -29,7 +29,7 @@ from causalgia.posterior import (
 from causalgia.posterior._profile import gaussian_process
 from causalgia.posterior.engines import over_predictors
 from causalgia.posterior.error_covariance import Noise, noises_of
-from causalgia.posterior.exact import fixed_effects_design
+from causalgia.posterior.exact import fixed_effects_design, linear_part
 from causalgia.posterior.normal import normal
 from causalgia.posterior.nuts import sample_slab
 from causalgia.posterior.spike_and_slab import spike_and_slab
@@ -452,6 +452,23 @@ def a_covariate_named_twice() -> Any:
     found = cg.infer(**given, covariates=none)["posterior"]
     once = cg.infer(**given, covariates=["x"])["posterior"]
     return "beta" in once and found.equals(cg.infer(**given)["posterior"])
+
+
+@case
+def a_center_that_one_effect_tells() -> Any:
+    """Of 26 effects 25 are all but unmeasured, and the tails of the law are heavy."""
+    noise = Noise(np.r_[0.1, np.full(25, 1e20)])
+    effect = np.linspace(-1.0, 1.0, 26)
+
+    def posterior(**given: Any) -> Any:
+        prior = Prior(**{"mu_sd": np.inf, "tau_scale": 0.5} | given)
+        shared = linear_part(fixed_effects_design(26, None, prior), noise)
+        return student_t.hyper_posterior(
+            student_t.StudentModel(effect, noise.variances, shared, prior, 0.5)
+        )
+
+    named = cure_in(refusal(posterior), r"a prior of mu that ends, such as (mu_sd=10)$")
+    return np.isfinite(posterior(**arguments(named)).surface.log_total)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)

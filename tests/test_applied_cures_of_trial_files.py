@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli import call
+from cures import shell_refusal
 
 from causalgia.trial_file import read_spec
 
@@ -31,6 +31,19 @@ rng = 3
 null = {kind = "uniform", length = 60}
 predictor = {zoo = "gata1_like"}
 experiment = {kind = "copies", motif = "AGATAAG", at = [10, 30]}
+"""
+VARIANTS = """
+rng = 3
+predictor = {zoo = "gata1_like"}
+analysis = {rope = [-0.1, 0.1]}
+experiment = {kind = "variant_effects", vcf = "a.vcf", fasta = "a.fa", length = 40}
+"""
+CONTEXTS = """
+rng = 3
+predictor = {zoo = "gata1_like"}
+analysis = {rope = [-0.1, 0.1]}
+experiment = {kind = "context_dependence", element = [5, 11]}
+null = {kind = "genomic", of = "peaks.fa"}
 """
 SHUFFLES = TRIAL.replace(
     'kind = "uniform", length = 60', 'kind = "shuffle", of = "peaks.fa"'
@@ -419,6 +432,30 @@ CASES: dict[str, Case] = {
         lambda text, key: text.replace(f", {key} = 0", ""),
         EXPERIMENT + "[analysis]\nrope = [-0.1, 0.1]\n",
     ),
+    "units of an experiment on sequences": (
+        VARIANTS + "n_units = 50\n",
+        r"has the units of its sequences.*; leave (n_units) out$",
+        leave_out,
+        VARIANTS,
+    ),
+    "a null model of variants in their own contexts": (
+        VARIANTS + '[null]\nkind = "uniform"\nlength = 60\n',
+        r"takes no \[(null)\]: leave it out",
+        lambda text, key: text[: text.index(f"[{key}]")],
+        VARIANTS,
+    ),
+    "sequences of an experiment twice": (
+        CONTEXTS.replace("[5, 11]", '[5, 11], sequences = "peaks.fa"'),
+        r"(sequences) and \[null\] are both given; keep one of them",
+        leave_out,
+        CONTEXTS,
+    ),
+    "a predictor of a file alone": (
+        replaced('zoo = "gata1_like"', 'factory = "my_net.py", tasks = ["a"]'),
+        r"must be a file and a function, such as '(my_net\.py:load)'",
+        put_text("factory"),
+        replaced('zoo = "gata1_like"', 'factory = "my_net.py:load", tasks = ["a"]'),
+    ),
     # ---- the bench
     "a key of the bench that is misspelled": (
         TRIAL + '[mpra]\noligo_lenght = 230\nadapters = "lentimpra"\n',
@@ -435,6 +472,12 @@ def place(tmp_path_factory) -> Path:
     (folder / "peaks.fa").write_text(
         "".join(f">s{i}\n{'ACGTTGCA' * 5}{'ACGT'[i % 4] * 20}\n" for i in range(8))
     )
+    (folder / "my_net.py").write_text("def load(): ...\n")
+    (folder / "a.fa").write_text(f">1\n{'ACGTTGCA' * 25}\n")
+    (folder / "a.vcf").write_text(
+        "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+        "1\t81\ta\tA\tC\t.\t.\t.\n1\t97\tb\tA\tG\t.\t.\t.\n"
+    )
     return folder
 
 
@@ -446,8 +489,8 @@ def read(text: str, place: Path) -> dict[str, Any]:
 def message(text: str, place: Path) -> str:
     """Return what the shell says of a trial file."""
     (place / "trial.toml").write_text(text)
-    found = call("plan", place / "trial.toml", code=2).stderr
-    return found.removeprefix(f"error: {place / 'trial.toml'}: ").rstrip("\n")
+    found = shell_refusal("plan", place / "trial.toml")
+    return found.removeprefix(f"{place / 'trial.toml'}: ")
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -21,7 +21,7 @@ from test_applied_cures import ORACLE, STRINGS, answer, design, outcomes, run
 from test_archive import damage
 
 import causalgia as cg
-from causalgia.errors import DamageWarning
+from causalgia.errors import CausalgiaError, DamageWarning
 from causalgia.trial.archive import Archive, files, layout, open_archive
 from causalgia.trial.archive.files import encode_values, read_small_file, seal
 from causalgia.trial.archive.layout import CONTROL, Grid
@@ -366,6 +366,95 @@ def a_screen_without_its_design(folder: Path) -> Any:
     )
     place = arguments(f"{named}plan", plan=design(contrasts="none"))
     return "GATA" in cg.confirm(bare, **given, **place)["arm"]
+
+
+class FailedMachineError(Exception):
+    """The machine failed while a predictor worked."""
+
+
+def failing(x: Any) -> Any:
+    if len(x) > 100:
+        raise FailedMachineError
+    return answer(x).astype(np.float32)
+
+
+def begun_store(folder: Path, **given: Any) -> Path:
+    """Begin a trial whose predictor fails before a block of units is complete."""
+    first = cg.FunctionPredictor(
+        failing, tasks=["K562", "HepG2"], fingerprint="failing", batch_size=4096
+    )
+    with pytest.raises((FailedMachineError, CausalgiaError)):
+        run(store=folder / "trial.zarr", predictor=first, **given)
+    return folder / "trial.zarr"
+
+
+@case
+def a_store_without_a_complete_block(folder: Path) -> Any:
+    call = {"design": design(contrasts="none"), "keep": "outcomes"}
+    store = begun_store(folder, **call)
+    call |= {"predictor": other(lambda y: y.astype(np.float32))}
+    text = refusal(run, store=store, same_answers=True, **call)
+    assert "no complete block of predictions" in text
+    named = cure_in(text, r"give another path as (store=)")
+    place = arguments(f"{named}folder / 'other.zarr'", folder=folder)
+    return np.allclose(run(**call, **place).load()["outcome"], run(**call)["outcome"])
+
+
+@case
+def a_store_of_shorter_numbers(folder: Path) -> Any:
+    call = {"design": design(contrasts="none"), "keep": "outcomes"}
+    store = begun_store(folder, **call)
+    call |= {"predictor": other(lambda y: y)}
+    text = refusal(run, store=store, same_answers=True, **call)
+    assert "float32, which cannot hold the predictor's float64" in text
+    named = cure_in(text, r"give another path as (store=)")
+    place = arguments(f"{named}folder / 'other.zarr'", folder=folder)
+    return run(**call, **place)["outcome"].dtype == np.float64
+
+
+@case
+def a_store_of_other_units(folder: Path) -> Any:
+    def altered(archive: Archive, turn: int) -> Any:
+        values = values_of(archive, turn)
+        return values | {"gc": values["gc"] + 0.1}
+
+    values_of = Archive.values_of
+    call = {"design": design(contrasts="none"), "keep": "outcomes"}
+    store = folder / "trial.zarr"
+    run(store=store, predictor=ORACLE, **call)
+    call |= {"predictor": other(lambda y: y)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Archive, "values_of", altered)
+        text = refusal(run, store=store, same_answers=True, **call)
+    assert cure_in(text, r"gc of units .* differ; (give another path)$")
+    found = run(store=folder / "other.zarr", **call).load()
+    return np.allclose(found["outcome"], outcomes()["outcome"])
+
+
+# ---- plans that do not fit their arms
+
+
+@case
+def blocks_of_a_crossover(folder: Path) -> Any:
+    null = cg.DinucleotideShuffle(of=STRINGS)
+    given = {"control": "none", "block": "parent"}
+    text = refusal(run, design(null=null), analysis=cg.Analysis(**given))
+    name = cure_in(text, r"(\w+)= is for assignment='parallel'.*: leave it out$")
+    del given[name]
+    found = run(design(null=null), analysis=cg.Analysis(**given))
+    return found.sizes["unit"] == 60
+
+
+@case
+def a_factorial_of_three_arms(folder: Path) -> Any:
+    plan = cg.Analysis(interaction=("left", "right"))
+    levels = [{"left": a, "right": b} for a, b in ((0, 0), (0, 1), (1, 0))]
+
+    text = refusal(run, factorial(*levels), analysis=plan)
+    n = number_in(text, r"one arm for each combination of levels, 2\^(\d) in all")
+    cell = cure_in(text, r"no arm has the levels (.*?);").split(", ")
+    levels.append({name: int(x) for name, x in (one.split(" = ") for one in cell)})
+    return run(factorial(*levels), analysis=plan).sizes["arm"] == 2**n == len(levels)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
