@@ -30,6 +30,14 @@ Level: TypeAlias = str | int | float | bool
 Levels: TypeAlias = tuple[tuple[str, Level], ...]
 
 
+def _no_intervention(name: str, given: object) -> DesignError:
+    several = isinstance(given, list | tuple)
+    return DesignError(
+        f"arm {quoted(name)}: {quoted(given)} is not an intervention, such as "
+        "``cg.Embed(...)``" + ("; join several in one arm by +" if several else "")
+    )
+
+
 @dataclass(frozen=True)
 class Arm:
     """A name, an intervention, and the arm's levels of the factors.
@@ -65,12 +73,7 @@ class Arm:
                 f"arm name {quoted(self.name)}: a name is a printable, non-empty string"
             )
         if not isinstance(self.intervention, Intervention):
-            several = isinstance(self.intervention, list | tuple)
-            raise DesignError(
-                f"arm {quoted(self.name)}: {quoted(self.intervention)} is not an "
-                "intervention, such as ``cg.Embed(...)``"
-                + ("; join several in one arm by +" if several else "")
-            )
+            raise _no_intervention(self.name, self.intervention)
         try:
             pairs = dict(self.levels)
         except (TypeError, ValueError) as error:
