@@ -5,6 +5,7 @@ one of Python or of another library, never in NaN, never in a call without an en
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -12,6 +13,7 @@ from working_calls import methods, public
 from wrong_arguments import endings
 
 import causalgia as cg
+from causalgia import store
 from causalgia.declared_types import contradiction
 from causalgia.errors import ArgumentError
 
@@ -34,6 +36,20 @@ def callables() -> Iterator[tuple[str, Any, Any]]:
                 yield key, function, None if has_own else value
 
 
+@pytest.fixture
+def each_file_read_in_a_child_once(monkeypatch):
+    """Hundreds of calls read one file: a child process of each takes most of a second."""
+    read, sound = store._read_in_child, set[tuple[str, bytes]]()
+
+    def once(path: Path, size: int, kind: str = "netCDF") -> None:
+        if (key := (kind, path.read_bytes())) not in sound:
+            read(path, size, kind)
+            sound.add(key)
+
+    monkeypatch.setattr(store, "_read_in_child", once)
+
+
+@pytest.mark.usefixtures("each_file_read_in_a_child_once")
 @pytest.mark.rotating
 @pytest.mark.parametrize(
     ("name", "value", "of"), [pytest.param(*one, id=one[0]) for one in callables()]
