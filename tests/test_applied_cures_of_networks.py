@@ -607,12 +607,15 @@ MORE = {
     ),
     "a reduction by its name": (
         lambda: of_network(
-            Profile(),
+            Peaks(counts=True),
             track=cg.Track(origin=20),
             **arguments(
                 cure_in(
                     refusal(
-                        of_network, Profile(), track=cg.Track(origin=20), reduce="sum"
+                        of_network,
+                        Peaks(counts=True),
+                        track=cg.Track(origin=20),
+                        reduce="sum",
                     ),
                     r"such as (reduce=\[cg\.Window\(.*\)\])$",
                 ).replace("-50, 50", "-5, 5")
