@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cures import cure_in, cured, evaluated, refusal
-from test_applied_cures import design, run
+from test_applied_cures import STRINGS, design, run
 
 import causalgia as cg
 from causalgia.design import (
@@ -290,6 +290,37 @@ def bases_without_positions() -> Any:
     tokens, units = np.zeros((1, 8), np.uint8), np.arange(1, dtype=np.uint64)
     made = found.apply(tokens, units=units, key=0)
     return made.tolist() == [[0, 0, 0, 0, 1, 0, 0, 0]]
+
+
+# ---- more sequences, and fewer of them
+
+
+@case
+def a_reserve_of_nothing() -> Any:
+    few = cg.Genomic(of=STRINGS[:3])
+    text = refusal(few.split, 0.1)
+    assert cure_in(text, r"give (more sequences), or another share$")
+    return [
+        len(cg.Genomic(of=STRINGS).split(0.1)) == 2,
+        [part.available for part in few.split(1 / 3)] == [2, 1],
+    ]
+
+
+@case
+def sequences_that_do_not_fit_into_memory() -> Any:
+    null = cg.Uniform(length=40)
+    draw = cg.Uniform.draw
+
+    def failing(self: Any, units: Any, **given: Any) -> Any:
+        if len(units) > 100:
+            raise MemoryError
+        return draw(self, units, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cg.Uniform, "draw", failing)
+        text = refusal(null.sample, 200, rng=0)
+        assert cure_in(text, r"do not fit into memory; draw (fewer)$")
+        return null.sample(100, rng=0).sizes["unit"] == 100
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)

@@ -550,6 +550,50 @@ def placebos_of_two_widths() -> Any:
     return "tilted_ace" in cg.tipping_point(table, contrast=["seven"], **given)
 
 
+@case
+def two_labels_that_are_one_as_text() -> Any:
+    mixed = TABLE["arm"].astype(object).where(TABLE["unit"] > 2, "1")
+    mixed[(TABLE["unit"] > 3) & (TABLE["arm"] == "wt")] = 1
+    mixed[(TABLE["unit"] <= 2) & (TABLE["arm"] == "A")] = "A"
+    mixed[(TABLE["unit"] == 3) & (TABLE["arm"] == "wt")] = "1"
+    said = refusal(framed, frame=TABLE.assign(arm=mixed))
+    name = cure_in(said, r"values that are all '(\w+)' as text; write them one way$")
+    found = framed(frame=TABLE.assign(arm=mixed.astype(str)))
+    return set(map(str, found["arm"].to_numpy())) == {name, "A"}
+
+
+@case
+def a_covariate_that_changes_within_a_unit() -> Any:
+    table = TABLE.copy()
+    table.loc[9, "gc"] = 0.9
+    said = refusal(framed, frame=table, covariates="gc")
+    unit = cure_in(
+        said, r"^unit (\w+): 'gc' is .* it must be the same in all its rows$"
+    )
+    rows = table["unit"].astype(str) == unit
+    table.loc[rows, "gc"] = table.loc[rows, "gc"].iloc[0]
+    return np.allclose(framed(frame=table, covariates="gc")["gc"], TABLE["gc"][::4])
+
+
+@case
+def all_pairs_of_a_plan() -> Any:
+    said = refusal(cg.Analysis, contrasts="pairwise")
+    call = cure_in(said, r"name the contrasts, or give (cg\.contrast\(outcomes, .*\))$")
+    found = eval(call, {"cg": cg, "outcomes": outcomes()})
+    named = [str(one) for one in found["contrast"].to_numpy()]
+    return [len(named) == 3, cg.Analysis(contrasts=named).contrasts is not None]
+
+
+@case
+def few_units_of_a_tilt() -> Any:
+    table = cg.contrast(run(design(n_units=20)), contrasts=["GATA - none"])
+    given = {"rope": (-0.1, 0.1)}
+    said = refusal(cg.tipping_point, table, **given)
+    least = int(cure_in(said, r"takes (\d+) or more; draw more units$"))
+    more = cg.contrast(run(design(n_units=least)), contrasts=["GATA - none"])
+    return "tilted_ace" in cg.tipping_point(more, **given)
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -1073,6 +1073,39 @@ def a_known_covariance_of_contrasts_that_others_determine() -> Any:
     return np.isclose(found["F"], (1 / 0.04 + 0.25 / 0.09) / 2)
 
 
+# ---- fewer units than an estimate needs
+
+
+@case
+def effects_that_leave_no_spread() -> Any:
+    variance = np.full(8, 0.01)
+    x = np.arange(8.0)
+    effect = x + np.cos(3 * x)
+    text = refusal(random_effects, effect[:2], variance=variance[:2], covariates=x[:2])
+    assert cure_in(text, r"for 2 coefficients leave no spread; give (more effects)$")
+    return random_effects(effect, covariates=x, variance=variance) is not None
+
+
+@case
+def a_wave_of_two_units() -> Any:
+    few = waves().isel(unit=slice(0, 2))
+    n = number_in(
+        refusal(helical_phase, few), r"needs (\d+) or more of them, .* units$"
+    )
+    return helical_phase(waves().isel(unit=slice(0, n + 7))) is not None
+
+
+@case
+def shapes_of_four_units() -> Any:
+    four = tracks().isel(unit=slice(0, 4))
+    n = number_in(
+        refusal(shape_change, four, control="control"),
+        r"4 clusters are too few for a jackknife; draw (\d+) or more",
+    )
+    found = shape_change(tracks().isel(unit=slice(0, n)), control="control")
+    return np.isfinite(found["ace"]).all()
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert case()

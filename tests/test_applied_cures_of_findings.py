@@ -21,6 +21,7 @@ import causalgia as cg
 from causalgia.mpra.formats.igvf import to_igvf
 from causalgia.refutation.claim import Claim, NotApplicableError
 from causalgia.refutation.null_shift import (
+    _draw_samples,
     classifier,
     kernel_distance,
     kmer_composition,
@@ -28,7 +29,11 @@ from causalgia.refutation.null_shift import (
 )
 from causalgia.refutation.placebo_controls import _clearest_again, positive_control
 from causalgia.refutation.predictor_faults import _members, numerical_floor, strand
-from causalgia.refutation.unit_faults import degenerate_draws, junction_sites
+from causalgia.refutation.unit_faults import (
+    _touched_units,
+    degenerate_draws,
+    junction_sites,
+)
 from causalgia.zoo import MotifCount, Oracle
 
 RICH = np.random.default_rng(0).choice(list("ACGT"), (200, 41), p=(0.1, 0.4, 0.4, 0.1))
@@ -357,3 +362,25 @@ def test_members_are_compared_of_an_ensemble_as_the_message_says():
     ensemble = eval(cure_in(text, r"run the trial on a (cg\.Ensemble)"), {"cg": cg})
     both = ensemble(oracles, differ_by="architectures")
     assert len(_members(claim_of(design(60), both))) == 1
+
+
+def test_motifs_are_named_where_the_arms_write_none():
+    oracle = cg.zoo.oracle("additive")
+    arms = {"control": cg.Untreated(), "out": cg.Ablate((AT, AT + 6), fill="uniform")}
+    trial = cg.Design(
+        null=cg.Uniform(length=41), arms=arms, n_units=60, contrasts="control"
+    )
+    text = inapplicable(_touched_units, claim_of(trial, oracle))
+    named = cure_in(text, r"name them: (motifs=\[)\.\.\.\]$") + "WORD]"
+    claim = claim_of(trial, oracle, **arguments(named, WORD=WORD))
+    assert _touched_units(claim).keys() == {"control", "out"}
+
+
+def test_real_units_are_compared_with_others_as_the_message_says():
+    oracle = cg.zoo.oracle("additive")
+    trial = design(60, cg.Genomic(of=REAL[:60]))
+    given = {"least": 10, "apart": False}
+    text = inapplicable(_draw_samples, claim_of(trial, oracle), **given)
+    named = cure_in(text, r"give others to compare them with: (real=)$") + "REAL[60:]"
+    claim = claim_of(trial, oracle, **arguments(named, REAL=REAL))
+    assert _draw_samples(claim, **given) is not None

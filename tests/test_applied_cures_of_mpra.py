@@ -1550,7 +1550,47 @@ def mapped(*rows: str) -> xr.Dataset:
     )
 
 
-CASES = COMPARED | COUNTED | FITTED | LIBRARIES | PLANS | MORE | NOISED
+def noted_column() -> Any:
+    header, *rows = wide(PLAIN).splitlines()
+    text = "\n".join([f"{header}\tbatch", *(f"{row}\t1" for row in rows), ""])
+    said = refusal(read, text)
+    name = cure_in(said, r"column '(\w+)' is not a count of DNA or RNA; leave it out")
+    table = pd.read_csv(write(HERE, "t.tsv", text), sep="\t").drop(columns=name)
+    return read(table.to_csv(sep="\t", index=False, float_format="%g"))
+
+
+def header_alone() -> Any:
+    said = refusal(read, wide(PLAIN).splitlines()[0] + "\n")
+    assert cure_in(
+        said, r"no row below the header; give (the table of barcode counts)$"
+    )
+    return read(wide(PLAIN))
+
+
+def oligos_alone() -> Any:
+    counts = counts_of_all()
+    said = refusal(cg.schema.validate, counts.isel(oligo=[0]), "counts")
+    call = eval(
+        cure_in(said, r"with their barcodes: (cg\.mpra\.filter), or"), {"cg": cg}
+    )
+    return cg.schema.validate(call(counts, min_barcodes=1), "counts")
+
+
+def counts_of_all() -> xr.Dataset:
+    return read(wide(PLAIN))
+
+
+SELECTED: dict[str, Case] = {
+    "a column of notes among counts": (noted_column, is_whole),
+    "a header without rows": (header_alone, is_whole),
+    "oligos without their barcodes": (
+        oligos_alone,
+        lambda found: found.sizes["oligo"] >= 1,
+    ),
+}
+
+
+CASES = COMPARED | COUNTED | FITTED | LIBRARIES | PLANS | MORE | NOISED | SELECTED
 
 
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")

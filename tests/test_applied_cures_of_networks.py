@@ -552,6 +552,97 @@ def predictor(k: int) -> cg.FunctionPredictor:
     )
 
 
+class Peaks(nn.Module):  # type: ignore[misc, name-defined]
+    """Shares of positions that add up to 1, or their counts."""
+
+    def __init__(self, *, counts: bool = False) -> None:
+        super().__init__()
+        self.counts = counts
+
+    def forward(self, x: Any) -> Any:
+        shares = (3 * x[:, 1:2]).softmax(-1)
+        return (
+            shares * (1 + x[:, 1:3].sum((1, 2)))[:, None, None]
+            if self.counts
+            else shares
+        )
+
+
+def of_softmax(start: int, stop: int, *, counts: bool = False) -> Any:
+    return of_network(
+        Peaks(counts=counts),
+        track=cg.Track(origin=20),
+        reduce=[cg.Window("TSS", start, stop)],
+    )
+
+
+def of_a_whole_softmax() -> Any:
+    text = refusal(of_softmax, -20, 20)
+    assert cure_in(text, r"take (a part) of it, or have the network return counts$")
+    assert cure_in(text, r"or have the network (return counts)$")
+    return of_softmax(-10, 10), of_softmax(-20, 20, counts=True)
+
+
+def of_a_longer_track() -> Any:
+    def inserted(step: Any) -> Any:
+        arms = {"none": cg.Untreated(), "GATA": step("AGATAAG", at=10)}
+        predictor = cg.TorchPredictor(
+            Profile(), tasks=["a", "b"], device="cpu", track=cg.Track(origin=20)
+        )
+        made = cg.Design(null=cg.Uniform(length=40), arms=arms, n_units=8)
+        return cg.run(made, predictor, rng=0, progress=False)["outcome"]
+
+    call = cure_in(refusal(inserted, cg.Insert), r"keep the length \((cg\.Embed), not")
+    return inserted(eval(call, {"cg": cg}))
+
+
+MORE = {
+    "shares that add up to 1": (
+        of_a_whole_softmax,
+        lambda found: all(float(one.std()) > 0 for one in found),
+    ),
+    "a track that an arm makes longer": (
+        of_a_longer_track,
+        lambda found: "position" in found.dims and len(found["arm"]) == 2,
+    ),
+    "a reduction by its name": (
+        lambda: of_network(
+            Peaks(counts=True),
+            track=cg.Track(origin=20),
+            **arguments(
+                cure_in(
+                    refusal(
+                        of_network,
+                        Peaks(counts=True),
+                        track=cg.Track(origin=20),
+                        reduce="sum",
+                    ),
+                    r"such as (reduce=\[cg\.Window\(.*\)\])$",
+                ).replace("-50, 50", "-5, 5")
+            )
+            | {"tasks": None},
+        ),
+        lambda found: bool(np.isfinite(found).all()),
+    ),
+    "a head by its number": (
+        lambda: of_network(
+            Profile(),
+            tasks=["a"],
+            **arguments(
+                cure_in(
+                    refusal(of_network, Profile(), heads=1),
+                    r"(reduce=lambda y: y\[:, \d+\]) one column",
+                ).replace("y[:, 1]", "y[:, 1].mean(-1)")
+            ),
+        ),
+        lambda found: bool(np.isfinite(found).all()),
+    ),
+}
+
+
+CASES |= MORE
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_network_is_wrapped_as_the_message_says(case):
     apply, holds = CASES[case]

@@ -347,6 +347,23 @@ def maps_by_two_methods() -> Any:
     return shown(logos.map_logo(**given, minus=mapped("ism")))
 
 
+@case
+def an_average_that_is_none() -> Any:
+    maps = cg.attribute(STRINGS[:6], ORACLE, tasks="K562", progress=False)
+    text = refusal(logos.average_logo, maps)
+    call = cure_in(text, r"give one from (cg\.attribution\.average), by a method")
+    average = eval(call, {"cg": cg})(maps, STRINGS[0][5:9])
+    return shown(logos.average_logo(average))
+
+
+@case
+def ranks_of_few_trials() -> Any:
+    drawn = np.random.default_rng(0).integers(0, 10, 200)
+    text = refusal(distribution_plots.ranks, drawn[:3], 9)
+    n = int(cure_in(text, r"give the ranks of (\d+) trials or more as whole numbers"))
+    return shown(distribution_plots.ranks(drawn[:n], 9))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_figure_is_drawn_as_the_message_says(case):
     assert np.all(case())

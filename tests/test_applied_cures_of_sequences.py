@@ -1034,7 +1034,38 @@ def packed(path: str) -> Any:
         return cg.read_sequences("y.npz")
 
 
-CASES = LETTERS | ARRAYS | MOTIFS | PATTERNS | VARIANTS | MORE
+def of_nuls() -> Any:
+    Path("zeros.fa").write_bytes(b">a\nACGT\n" + b"A" * 70_000 + b"\0\n")
+    text = refusal(cg.read_sequences, "zeros.fa")
+    assert cure_in(text, r"has a NUL byte, .*; give (the text) that it was made from$")
+    data = Path("zeros.fa").read_bytes()
+    Path("zeros.fa").write_bytes(data.replace(b"A" * 70_000 + b"\0\n", b""))
+    return cg.read_sequences("zeros.fa")
+
+
+def of_a_short_row() -> Any:
+    rows = ["0.25\t0.25\t0.25\t0.25", "0.1\t0.2\t0.7", "0.7\t0.1\t0.1\t0.1"]
+    rows = [f"{k + 1}\t{row}" for k, row in enumerate(rows)]
+    path = write("m.txt", "\n".join(["Pos\tA\tC\tG\tT", *rows, ""]))
+    text = refusal(sequences.read_motifs, path)
+    line = int(
+        cure_in(text, r"line (\d+): .* does not have four numbers.*; correct it$")
+    )
+    lines = Path(path).read_text().splitlines()
+    lines[line - 1] = "2\t0.1\t0.1\t0.1\t0.7"
+    return sequences.read_motifs(write("m.txt", "\n".join([*lines, ""])))
+
+
+AGAIN: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "a zero byte in a text": (of_nuls, lambda found: len(found) == 1),
+    "a position of three numbers": (
+        of_a_short_row,
+        lambda found: len(next(iter(found.values())).probabilities) == 3,
+    ),
+}
+
+
+CASES = LETTERS | ARRAYS | MOTIFS | PATTERNS | VARIANTS | MORE | AGAIN
 
 
 @pytest.mark.parametrize("case", CASES)

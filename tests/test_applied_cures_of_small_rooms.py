@@ -911,6 +911,97 @@ def a_hypothesis_of_nothing(_folder: Path) -> Any:
     return np.allclose(found["ace"], estimates()["ace"].sel(contrast=["GATA"]))
 
 
+@case
+def an_attribute_that_is_a_list(folder: Path) -> Any:
+    table = estimates().assign_attrs(lab=["a", "b"])
+    text = refusal(store.save, table, folder / "a.nc")
+    name = cure_in(text, r"attrs\['(\w+)'\] is a list; .* text or numbers: convert it$")
+    table.attrs[name] = ", ".join(table.attrs[name])
+    path = store.save(table, folder / "a.nc")
+    return store.load(path, "estimates").attrs[name] == "a, b"
+
+
+@case
+def a_trial_file_in_another_encoding(folder: Path) -> Any:
+    path = folder / "trial.toml"
+    path.write_bytes("rng = 1  # \u00e9\n".encode("latin-1"))
+    text = refusal(trial_spec._read_file, path)
+    encoding = cure_in(text, r"not a text file in UTF-8 .*; save it as (UTF-8)$")
+    path.write_bytes(path.read_bytes().decode("latin-1").encode(encoding))
+    return trial_spec._read_file(path).startswith("rng = 1")
+
+
+@case
+def a_page_at_a_place_that_cannot_be_written(folder: Path) -> Any:
+    from causalgia.cli.folder import write_text
+
+    (folder / "file").write_text("")
+    text = refusal(write_text, folder / "file" / "a.txt", "a")
+    assert cure_in(text, r"cannot be written .*; choose (another place)$")
+    write_text(folder / "a.txt", "a")
+    return (folder / "a.txt").read_text() == "a"
+
+
+@case
+def marks_at_a_place_that_cannot_be_written(folder: Path) -> Any:
+    from causalgia._run._run import write_protocol_marks
+
+    (folder / "file").write_text("")
+    text = refusal(write_protocol_marks, folder / "file" / "a.nc", {"lock": "1"})
+    assert cure_in(text, r"cannot be written .*; choose (another place)$")
+    write_protocol_marks(folder / "a.nc", {"lock": "1"})
+    return (folder / "a.nc.protocol.json").is_file()
+
+
+@case
+def curves_of_one_unit(_folder: Path) -> Any:
+    from causalgia._reporting._curve_report import curve_report
+
+    bare = curve().drop_vars(["lower", "upper"])
+    text = refusal(curve_report, bare)
+    assert cure_in(text, r"because they are of one unit; draw (more units)$")
+    return "positions" in curve_report(curve())
+
+
+@case
+def a_task_without_its_column(_folder: Path) -> Any:
+    from causalgia.estimation.given_effects import task_columns_of
+
+    table = cg.estimate(effects(), task_correlation=True)
+    dropped = table.isel(task_=[0])
+    text = refusal(task_columns_of, dropped)
+    selected = cure_in(text, r"gave them, estimates\.(sel\(task=\[\.\.\.\]\))$")
+    task = cure_in(text, r"^task (\w+) has a row")
+    right = eval(
+        "table." + selected.replace("...", "task"), {"table": table, "task": task}
+    )
+    return task_columns_of(right) is not None
+
+
+@case
+def checks_of_ones_own(_folder: Path) -> Any:
+    from causalgia.paper.html_page import _checks
+
+    given = {"rng": 1, "checks": ["subset_of_units"], "control": "none"}
+    found = cg.refute(outcomes(), ORACLE, **given)
+    odd = found.assign(status=("check", ["maybe"]))
+    text = refusal(_checks, odd, estimates(), [], [])
+    call = cure_in(text, r"give the checks of (cg\.refute)$")
+    made = eval(call, {"cg": cg})(outcomes(), ORACLE, **given)
+    return bool(_checks(made, estimates(), [], []))
+
+
+@case
+def onnx_of_no_letters(folder: Path) -> Any:
+    pytest.importorskip("onnx")
+    nn = pytest.importorskip("torch").nn
+    network = nn.Sequential(nn.Flatten(), nn.Linear(160, 1))
+    text = refusal(cg.predict.export_onnx, network, folder / "a.onnx", length=0)
+    least = int(cure_in(text, r"a whole number of at least (\d+)$"))
+    made = cg.predict.export_onnx(network, folder / "a.onnx", length=40 * least)
+    return made.predict(cg.sequences.encode(STRINGS[:2])).shape[0] == 2
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
 def test_the_cure_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -437,10 +437,10 @@ def _tilts(z: Array, cluster: Codes | None, kind: str) -> list[Tilt]:
     suffice.
     """
     still = tilt(z, 0.0)
-    n = still.effective(cluster)
+    n = round(still.effective(cluster), 6)  # of 50 equal weights 49.99999999999999
     if n < LEAST_EFFECTIVE:
         raise EstimateError(
-            f"{n:.0f} effective {kind}s: a tilted null model takes {LEAST_EFFECTIVE} "
+            f"{int(n)} effective {kind}s: a tilted null model takes {LEAST_EFFECTIVE} "
             f"or more; draw more {kind}s"
         )
     sides: list[list[Tilt]] = []
