@@ -652,9 +652,7 @@ def in_torchscript(network: Any) -> Any:
 
 @case
 def filters_of_torchscript(_folder: Path) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns where a script is copied
-        text = refusal(at.filters, in_torchscript(scanning()), "0", SITED)
+    text = refusal(at.filters, in_torchscript(scanning()), "0", SITED)
     assert cure_in(text, r"give the (torch\.nn\.Module) from which it was made$")
     return len(at.filters(scanning(), "0", SITED)["maximum"]) == 3
 

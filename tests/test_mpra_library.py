@@ -709,7 +709,7 @@ def test_duplicates_are_one_oligo_under_two_names(barcoded):
     without = bare(pair(20))
     assert not (without["group"].values == "duplicate").any()
     assert (
-        "split the barcodes of an oligo at random (cg.mpra.split_duplicates"
+        "divide the barcodes of each oligo into two (cg.mpra.split_duplicates"
         in cg.report(without)
     )
 

@@ -36,6 +36,8 @@ OF_OTHERS = {
     "weights_only": "torch.load",
     "drop": "xarray's sel",
     "columns": "pandas' rename",
+    "decimal": "pandas' read_csv",
+    "sep": "pandas' read_csv",
     "axis": "numpy and xarray",
 }
 """Arguments of other packages, which messages name with their functions."""

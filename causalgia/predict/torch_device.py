@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import deepcopy
@@ -453,7 +454,10 @@ def copied_network(
             _check_functions(
                 made, {old for old, new in copies.items() if id(new) != old}
             )
-            return made.double() if double else made
+            if not double:
+                return made
+            with _without_grad_warning():
+                return made.double()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a network's own way of copying may raise anything
@@ -462,6 +466,14 @@ def copied_network(
             f"{_COPY}"
         ) from error
     raise PredictorError(f"{what}: its copy is itself; {_COPY}")
+
+
+@contextmanager
+def _without_grad_warning() -> Iterator[None]:
+    """Ignore what torch says where a script, whose weights are no leaves, is moved."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"The \.grad attribute", UserWarning)
+        yield
 
 
 def _check_functions(made: torch.nn.Module, originals: set[int]) -> None:
@@ -559,10 +571,13 @@ def move_to(module: torch.nn.Module, device: torch.device) -> None:
     PredictorError
         If its own way of moving fails.
     """
-    with module_errors(
-        module,
-        f"to({quoted(str(device))})",
-        "move it there first, and give device= as it is",
+    with (
+        module_errors(
+            module,
+            f"to({quoted(str(device))})",
+            "move it there first, and give device= as it is",
+        ),
+        _without_grad_warning(),
     ):
         module.to(device)
 
