@@ -323,30 +323,37 @@ def test_a_thread_that_ends_leaves_the_other_in_eval_mode(shared, monkeypatch):
     two = one if shared == "the network" else Trained(begun, leave, one.part).train()
     assert torch_device.lock_of(one) is torch_device.lock_of(two)
     lock = Watched(torch_device.lock_of(one), begun)
-    for part in {*one.modules(), *two.modules()}:
-        monkeypatch.setitem(torch_device._LOCKS, id(part), lock)
     answers = {}
-    first, second = (
-        threading.Thread(
-            target=lambda p=p, name=name: answers.__setitem__(
-                name, p.predict(TOKENS[:1])
-            ),
-            name=name,
+    # put back while the networks live: an id that ends may be another network's
+    with monkeypatch.context() as patched:
+        for part in {*one.modules(), *two.modules()}:
+            patched.setitem(torch_device._LOCKS, id(part), lock)
+        first, second = (
+            threading.Thread(
+                target=lambda p=p, name=name: answers.__setitem__(
+                    name, p.predict(TOKENS[:1])
+                ),
+                name=name,
+            )
+            for name, p in (
+                (
+                    name,
+                    cg.TorchPredictor(
+                        net, batch_size=70, fingerprint="v", device="cpu"
+                    ),
+                )
+                for name, net in (("first", one), ("second", two))
+            )
         )
-        for name, p in (
-            (name, cg.TorchPredictor(net, batch_size=70, fingerprint="v", device="cpu"))
-            for name, net in (("first", one), ("second", two))
-        )
-    )
-    first.start()
-    begun["first"].wait()
-    second.start()
-    # it waits for its turn; without turns it may be in its forward pass, the flags off
-    begun["second"].wait()
-    leave["first"].set()
-    first.join()  # and has put the flags back
-    leave["second"].set()
-    second.join()
+        first.start()
+        begun["first"].wait()
+        second.start()
+        # it waits for its turn; without turns it may be in its forward pass, the flags off
+        begun["second"].wait()
+        leave["first"].set()
+        first.join()  # and has put the flags back
+        leave["second"].set()
+        second.join()
     np.testing.assert_array_equal(answers["first"], counts("A")[:1])
     np.testing.assert_array_equal(answers["second"], counts("A")[:1])
     assert one.training
