@@ -51,7 +51,7 @@ from causalgia.attribution.motif_families import (
     family_table,
 )
 from causalgia.attribution.stored_patterns import Keep, make_anew, stored_in
-from causalgia.checks import as_count, check_flag
+from causalgia.checks import as_count
 from causalgia.choices import requested_parts
 from causalgia.design import (
     Arm,
@@ -449,7 +449,6 @@ def discover(
             f"{folder}: is a file, and proposals and outcomes are kept in a folder; "
             "give another ``store=``"
         )
-    check_flag(keep_n, "keep_n", error=SequenceError)
     given = _as_given(sequences, keep_n=keep_n)
     distinct = _without_copies(given)
     proposing, fresh = _split(distinct)

@@ -48,6 +48,15 @@ def is_number(value: object) -> bool:
     return is_int64(value) or (isinstance(value, float) and math.isfinite(value))
 
 
+def converts_to_float(value: Any) -> bool:
+    """Return whether ``float(value)`` is a number or NaN."""
+    try:
+        float(value)
+    except (TypeError, ValueError, ArithmeticError):
+        return False
+    return True
+
+
 def is_real(value: object) -> TypeGuard[float]:
     """Return whether a value is a real number of Python or NumPy that a float can hold,
     and no bool.

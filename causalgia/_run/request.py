@@ -27,7 +27,6 @@ from scipy import sparse
 
 from causalgia.analysis import Analysis, exploratory_attrs, fixed_placebo_contrasts
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import check_flag
 from causalgia.design import Design
 from causalgia.design.design import check_design
 from causalgia.effects._contrast import floor_of
@@ -165,8 +164,6 @@ class RunRequest:
                 value=self.keep,
                 need=f"is not one of {', '.join(map(quoted, KEEPS))}",
             )
-        for name in ("same_answers", "progress"):
-            check_flag(getattr(self, name), name, error=DesignError)
         if isinstance(self.real, bool) and self.real:
             raise DesignError(
                 "``real=True``: source sequences are predicted unasked; give "

@@ -26,7 +26,7 @@ from causalgia.calibration.binomial_bands import (
     share_row,
     verdict_rows,
 )
-from causalgia.checks import check_flag, is_whole
+from causalgia.checks import is_whole
 from causalgia.design import Arm, Design
 from causalgia.design.design import check_design
 from causalgia.effects import contrast
@@ -181,7 +181,6 @@ def calibrate(
             "1,000 give useful bands"
         )
     check_alpha(alpha)
-    check_flag(posterior, "posterior", error=EstimateError)
     simulator_of(predictor_or_simulator)  # raises PredictorError
     if not isinstance(analysis, Analysis | None):
         raise DesignError(

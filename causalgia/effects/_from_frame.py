@@ -14,6 +14,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
+from causalgia.checks import converts_to_float
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.inputs import decimal_comma_cure, separator_cure
@@ -405,7 +406,12 @@ def not_numeric(
     bad = [
         (row, value)
         for row, value in zip(table.index, table[column], strict=True)
-        if not _is_number(value)
+        if not (
+            converts_to_float(value)
+            or value is None
+            or value is pd.NA
+            or value is pd.NaT
+        )
     ]
     where = f": row {bad[0][0]} has {quoted(bad[0][1])}" if bad else f" ({error})"
     cure = decimal_comma_cure(value for _, value in bad) or (
@@ -414,14 +420,6 @@ def not_numeric(
         else _columns_of_numbers(table)
     )
     return OutcomesError(f"column {quoted(column)} is not numeric{where}; {cure}")
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError, ArithmeticError):
-        return value is None or value is pd.NA or value is pd.NaT
-    return True
 
 
 def _columns_of_numbers(table: pd.DataFrame) -> str:

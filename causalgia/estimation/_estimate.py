@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, as_names, check_flag
+from causalgia.checks import as_ci_prob, as_names
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
 from causalgia.effects import contrast
@@ -225,7 +225,6 @@ def estimate(
             "the effects have no units; the selection before estimate left none"
         )
     ci_prob, target = as_ci_prob(ci_prob), as_target(effects, target)
-    check_flag(task_correlation, "task_correlation", error=EstimateError)
     if task_correlation and with_positions:
         raise EstimateError(
             argument="task_correlation",

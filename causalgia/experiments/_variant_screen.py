@@ -11,7 +11,6 @@ from os import PathLike
 import numpy as np
 
 from causalgia.analysis import Analysis
-from causalgia.checks import check_flag
 from causalgia.choices import Align, Schema
 from causalgia.design import Genomic, MatchedVariants, NullModel
 from causalgia.errors import DesignError, Setting, quoted
@@ -154,7 +153,6 @@ def variant_screen(
     array([ True, False])
     """
     _check_null(null)
-    check_flag(tail, "tail", error=DesignError)
     analysis = Analysis(rope=rope, target="units")
     if analysis.has_placebo_region:
         raise DesignError(

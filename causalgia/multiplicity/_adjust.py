@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import nearest
+from causalgia.checks import converts_to_float, nearest
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import (
@@ -338,7 +338,11 @@ def _as_p_array(given: Any) -> Array:
     except (TypeError, ValueError, OverflowError) as error:
         is_list = isinstance(given, Iterable) and getattr(given, "ndim", 1) > 0
         for k, one in enumerate(given if is_list else ()):
-            if np.isscalar(one) and not isinstance(given, str) and not _is_number(one):
+            if (
+                np.isscalar(one)
+                and not isinstance(given, str)
+                and not converts_to_float(one)
+            ):
                 raise EstimateError(
                     f"entry {k}: p is {quoted(one)}, not a number; leave it out"
                 ) from error
@@ -375,14 +379,6 @@ def _as_p_array(given: Any) -> Array:
             f"entry {k}{named}: p is {p[k]:g}, not between 0 and 1; {cure}"
         )
     return p
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True
 
 
 def _choose_method(given: Any, cluster: str) -> tuple[str, str | None]:

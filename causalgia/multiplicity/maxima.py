@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import MOST_DRAWS, is_draws
+from causalgia.checks import MOST_DRAWS, converts_to_float, is_draws
 from causalgia.compiled import njit
 from causalgia.errors import EstimateError, quoted
 from causalgia.streams import RNG, derive, root_key
@@ -250,20 +250,12 @@ def _as_floats(values: npt.NDArray[np.generic]) -> Array:
         return values.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         for place, one in np.ndenumerate(values):
-            if values.ndim == 2 and not _is_number(one):
+            if values.ndim == 2 and not converts_to_float(one):
                 raise EstimateError(
                     f"unit {place[0]}, contrast {place[1]}: the ICE is {quoted(one)}; "
                     "leave the unit out"
                 ) from error
         raise EstimateError(f"ice does not hold numbers alone ({error})") from error
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True
 
 
 def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:

@@ -17,7 +17,7 @@ import xarray as xr
 from causalgia.analysis import exploratory_attrs
 from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import as_names, check_draws, check_flag
+from causalgia.checks import as_names, check_draws
 from causalgia.choices import LAWS, LEAST_DF, Law, too_few_for_a_law
 from causalgia.errors import (
     InferenceError,
@@ -231,7 +231,6 @@ def infer(
     check_choice(law, LAWS, "law")
     check_choice(engine, ENGINES, "engine")
     check_draws(n_draws, usual=4000)
-    check_flag(accept_unconverged, "accept_unconverged", error=InferenceError)
     given: EstimateTable = as_pandas(estimates)
     _check_estimates(given, prior, family)
     names_of_x = as_names(covariates) or ()

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.parameter import is_lazy
 
-from causalgia.checks import check_flag
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import (
     check_not_constant,
@@ -183,9 +182,6 @@ class TorchPredictor(SinglePredictor):
         fingerprint: str | None = None,
     ) -> None:
         _check_module(module)
-        flags = {"tf32": tf32, "channels_last": channels_last, "compile": compile}
-        for name, flag in (flags | {"incremental": incremental}).items():
-            check_flag(flag, name, error=PredictorError)
         tensors = [*module.named_parameters(), *module.named_buffers()]
         lazy = [name for name, tensor in tensors if is_lazy(tensor)]
         if lazy:

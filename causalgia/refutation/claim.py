@@ -17,7 +17,6 @@ import xarray as xr
 from causalgia._run import run
 from causalgia.analysis import Analysis, as_result, stored_analysis
 from causalgia.attributes import about, attributes
-from causalgia.checks import check_flag
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
@@ -175,7 +174,6 @@ class Claim:
                 "the trial has 1 unit, whose effect has no standard error; run it with "
                 "more, ``n_units=100``"
             )
-        check_flag(self.frugal, "frugal", error=DesignError)
         if self.predictor is not None and not isinstance(self.predictor, Predictor):
             raise PredictorError(
                 f"``predictor={quoted(self.predictor)}`` is not a predictor; give the "
