@@ -201,10 +201,10 @@ def _check_given_once(command: Any, args: list[str]) -> None:
         name = next((x for x in one.opts if names.count(x) > 1), "")
         if not name or getattr(one, "is_flag", True) or one.multiple:
             continue
-        several = "commas" in (one.help or "")
+        several = "," in (one.metavar or "")  # ARM,...
         raise DesignError(
             f"{name} is given {names.count(name)} times; give it once"
-            + (", with commas between what it takes" if several else "")
+            + (", with commas between its values" if several else "")
         )
 
 

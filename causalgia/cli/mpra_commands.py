@@ -216,18 +216,18 @@ def power(
     *,
     effect: Annotated[
         str,
-        typer.Option(metavar="NUMBERS", help="True log2 effects: 0.5 or 0.25,0.5,1."),
+        typer.Option(metavar="NUMBER,...", help="True log2 effects: 0.5 or 0.25,0.5,1."),
     ] = "0.5",
     barcodes: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="Barcodes of each oligo.")
+        str, typer.Option(metavar="NUMBER,...", help="Barcodes of each oligo.")
     ] = "5,10,20,50",
     replicates: Annotated[
-        str, typer.Option(metavar="NUMBERS", help="Replicates.")
+        str, typer.Option(metavar="NUMBER,...", help="Replicates.")
     ] = "3,4,6",
     backgrounds: Annotated[
         str | None,
         typer.Option(
-            metavar="NUMBERS",
+            metavar="NUMBER,...",
             help=(
                 "Number of backgrounds, for the power of their average effect; "
                 "default: one element."
@@ -237,7 +237,7 @@ def power(
     depth: Annotated[
         str | None,
         typer.Option(
-            metavar="NUMBERS",
+            metavar="NUMBER,...",
             help="Mean reads of a barcode in one library; default: the pilot's, or 100.",
         ),
     ] = None,
@@ -353,7 +353,7 @@ def cheapest(
     depth: Annotated[
         str,
         typer.Option(
-            metavar="NUMBERS",
+            metavar="NUMBER,...",
             help="Mean reads of a barcode in one library: the values to try.",
         ),
     ] = "10,20,50,100,200",
@@ -419,7 +419,7 @@ def analyze(
     arms: Annotated[
         str | None,
         typer.Option(
-            metavar="ARMS", help="Treatments, separated by commas; default: all."
+            metavar="ARM,...", help="Treatments, separated by commas; default: all."
         ),
     ] = None,
     contrasts: Annotated[

@@ -410,14 +410,14 @@ class PilotOptions(OptionGroup):
     pilot_arms: Annotated[
         str | None,
         typer.Option(
-            metavar="ARMS",
+            metavar="ARM,...",
             help="Treatments of the pilot that are used, separated by commas; default: all.",
         ),
     ] = None
     pilot_replicates: Annotated[
         str | None,
         typer.Option(
-            metavar="NAMES",
+            metavar="NAME,...",
             help=(
                 "Read only these replicates of the pilot, separated by commas: those of "
                 "one cell type."
@@ -468,7 +468,7 @@ class CountsOptions(OptionGroup):
     replicates: Annotated[
         str | None,
         typer.Option(
-            metavar="NAMES",
+            metavar="NAME,...",
             help=(
                 "Read only these replicates, separated by commas: those of one cell "
                 "type."

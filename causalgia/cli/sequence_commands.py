@@ -120,7 +120,7 @@ def discover_motifs(
         str,
         typer.Option(
             "--expected",
-            metavar="NAMES",
+            metavar="NAME,...",
             help=(
                 "Names of --motifs (by default of JASPAR) that you expect, separated "
                 "by commas: motifs that are like these are called so."
@@ -140,7 +140,7 @@ def discover_motifs(
         str,
         typer.Option(
             "--skip",
-            metavar="REASONS",
+            metavar="REASON,...",
             help=(
                 f"Leave out sequences for these reasons, and list them in {SKIPPED}: "
                 f"all, or {', '.join(RECORD_SKIPS)}, separated by commas."
@@ -479,7 +479,7 @@ def score_variants(
     match: Annotated[
         str,
         typer.Option(
-            metavar="KEYS",
+            metavar="KEY,...",
             help=(
                 "What null variants share with the variants they match, separated by "
                 "commas."
@@ -537,7 +537,7 @@ def score_variants(
         str,
         typer.Option(
             "--skip",
-            metavar="REASONS",
+            metavar="REASON,...",
             help=(
                 f"Leave out variants for these reasons, and list them in {SKIPPED}: "
                 f"all, or {', '.join(VARIANT_SKIPS)}, separated by commas."
