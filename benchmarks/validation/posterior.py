@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import special
 
 from causalgia.analysis_values import Prior
 from causalgia.posterior._profile import gaussian_process, matern52
@@ -195,6 +196,32 @@ def false_signs(n: int, *, scores: bool, k: int = 1_000) -> Trials:
     return each(one)
 
 
+def from_few_df(what: str, df: int, k: int = 60) -> Trials:
+    """From k estimates with independent errors of `df` degrees of freedom to the share
+    of 90 % intervals that contain the truth, of the posterior or of each effect's own
+    t, or to the share of effects whose right sign the two see at that level.
+    """
+
+    def one(rng: Rng) -> float:
+        truth, se = rng.normal(size=k), rng.uniform(0.5, 1, k)
+        effect = truth + se * rng.normal(size=k)
+        estimated = se * np.sqrt(rng.chisquare(df, k) / df)
+        if what.startswith("own t"):
+            below = special.stdtr(df, (truth - effect) / estimated)
+            below_zero = special.stdtr(df, -effect / estimated)
+        else:
+            score = normal_scores(effect, estimated, np.full(k, float(df)))
+            post = normal(effect, Noise(score**2), Prior())
+            below, below_zero = post.below(truth), post.below(np.zeros(k))
+        if what.endswith("sign"):
+            return float(
+                (np.where(truth > 0, below_zero, 1 - below_zero) < 0.05).mean()
+            )
+        return float((np.abs(below - 0.5) <= 0.45).mean())
+
+    return each(one)
+
+
 def standard(rng: Rng, shape: tuple[int, int]) -> np.ndarray:
     return rng.standard_normal(shape)
 
@@ -204,6 +231,7 @@ _SIGN, _FEW = (
     "False sign rates",
     "90 % intervals of the top 2 % of 400 effects, 100 units, one control",
 )
+_FEW_DF = "90 % intervals of 60 effects, errors of few degrees of freedom"
 _FORMS = {
     "diagonal": "independent errors",
     "low rank": "errors of low rank",
@@ -291,6 +319,34 @@ CHECKS = [
             ("oracle", 0.9, "exact"),
             ("low rank + diagonal", 0.87, "at least"),
             ("whole estimated covariance", 0.9, "fails"),
+        )
+    ),
+    *(
+        Check(
+            _FEW_DF,
+            f"{words}, df = {df}",
+            from_few_df(what, df),
+            level,
+            claim,
+            full=2_000,
+            quick=100,
+        )
+        for df, short in ((4, True), (9, True), (20, False))
+        for what, words, level, claim in (
+            (
+                "posterior",
+                "posterior",
+                0.9 if short else 0.87,
+                "fails" if short else "at least",
+            ),
+            ("own t", "each effect's own t", 0.9, "exact"),
+            ("posterior sign", "right signs that the posterior sees", 0.0, "reported"),
+            (
+                "own t sign",
+                "right signs that each effect's own t sees",
+                0.0,
+                "reported",
+            ),
         )
     ),
 ]
