@@ -4,11 +4,13 @@ one of Python or of another library, never in NaN, never in a call without an en
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import torch
 from working_calls import methods, public
 from wrong_arguments import endings
 
@@ -56,6 +58,9 @@ def each_file_read_in_a_child_once(monkeypatch):
 )
 def test_a_wrong_value_is_named(name, value, of, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    if name == "TorchPredictor":  # its imports take longer than a call may
+        with warnings.catch_warnings(action="ignore"):
+            torch.compile(torch.nn.Identity())
     wrong = [
         f"{one.argument}: {one.wrong} is {one.what}: {one.error!r}"
         for one in endings(value, of)
