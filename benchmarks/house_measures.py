@@ -17,6 +17,8 @@ from typing import NamedTuple
 PACKAGE = Path(__file__).parents[1] / "causalgia"
 SCHEMA = PACKAGE / "schema.py"
 """The module that may name attributes of a Dataset."""
+KERAS = PACKAGE / "predict" / "_from_keras_h5.py"
+"""Reads attributes of an HDF5 file, which are Keras's."""
 ARGUMENTS = ("rope", "ci_prob", "rng", "cluster")
 _SECTION = re.compile(
     r"\n\s*Parameters\n\s*-{3,}\n(.*?)(?:\n\s*\w+\n\s*-{3,}\n|\Z)", re.S
@@ -291,7 +293,7 @@ def table(files: list[Source]) -> list[Measure]:
     """Return the rows of the table: what was measured when the goals were set, and what
     is measured now.
     """
-    outside = [file for file in files if file.path != SCHEMA]
+    outside = [file for file in files if file.path not in (SCHEMA, KERAS)]
     attrs = [name for file in outside for name in attribute_literals(file)]
     texts = {name: wordings(files, name) for name in ARGUMENTS}
     names = {
