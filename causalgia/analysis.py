@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from causalgia.analysis_values import (
+    WEIGHTS,
     Contrasts,
     InText,
     Shrinkage,
@@ -201,7 +202,7 @@ class Analysis:
                 value,
                 ANALYSIS,
                 name,
-                given=given[name],
+                given=None if name in WEIGHTS else given[name],
                 places=("Analysis",),
                 in_toml=False,
             )

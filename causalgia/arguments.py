@@ -8,6 +8,7 @@ them, and so are the options of `causalgia estimate` and `causalgia analyze`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from causalgia.checks import (
@@ -35,8 +36,13 @@ from causalgia.choices import (
     TARGETS,
     Error,
 )
-from causalgia.errors import DecisionError
-from causalgia.expressions import KEYWORDS, weights_in_text
+from causalgia.errors import CausalgiaError, DecisionError, DesignError, quoted
+from causalgia.expressions import (
+    EMPTY_NAME,
+    KEYWORDS,
+    fault_of_weights,
+    weights_in_text,
+)
 from causalgia.ropes import Rope, is_rope
 
 
@@ -73,41 +79,34 @@ class Argument(NamedTuple):
 Arguments: TypeAlias = Mapping[str, Argument]
 
 
-def _are_contrasts(value: object) -> bool:
-    rows = weights_in_text(value)
-    named = (
-        isinstance(rows, dict)
-        and bool(rows)
-        and all(str(name).strip() for name in rows)
-    )
-    if not named or not all(map(_has_weight, rows.values())):
+def _as_contrasts(value: Any, *, of: str = "arm") -> Any:
+    """Return contrasts of arms, or of tasks, as weights by name.
+
+    The arms are not known here: `causalgia.contrast` compares the names with them.
+    """
+    rows = weights_in_text(value, of=of)
+    if (
+        not isinstance(rows, dict)
+        or not rows
+        or (of == "task" and set(rows) & set(KEYWORDS))
+    ):
+        key = "contrasts" if of == "arm" else "tasks"
+        raise DesignError(
+            argument=key, value=value, need=f"must be {ANALYSIS[key].need}"
+        )
+    for name, weights in rows.items():
+        if not str(name).strip():
+            raise DesignError(EMPTY_NAME)
+        if fault := fault_of_weights(weights, of=of):
+            raise DesignError(f"contrast {quoted(name)}{fault}")
+    return rows
+
+
+def _are_contrasts(value: object, *, of: str = "arm") -> bool:
+    try:
+        return bool(_as_contrasts(value, of=of))
+    except CausalgiaError:
         return False
-    return all(
-        abs(sum(row.values())) <= 1e-9 * sum(map(abs, row.values()))
-        for row in rows.values()
-    )
-
-
-def _are_task_contrasts(value: object) -> bool:
-    rows = weights_in_text(value, of="task")
-    named = (
-        isinstance(rows, dict)
-        and bool(rows)
-        and all(str(name).strip() for name in rows)
-    )
-    return (
-        named
-        and not set(rows) & set(KEYWORDS)
-        and all(_has_weight(row) for row in rows.values())
-    )
-
-
-def _has_weight(row: object) -> bool:
-    return (
-        isinstance(row, dict)
-        and all(map(is_number, row.values()))
-        and any(row.values())
-    )
 
 
 def _is_rare(value: object) -> bool:
@@ -316,6 +315,7 @@ ANALYSIS: Arguments = {
         "`{name = {arm = weight, ...}}`, weights that sum to 0; or text, "
         '`"GATA1 - (mutant + scrambled)/2"`, one or several in a list.',
         ("contrast",),
+        parse=_as_contrasts,
     ),
     "interaction": Argument(
         _are_factors,
@@ -324,7 +324,7 @@ ANALYSIS: Arguments = {
         verbs=("contrast",),
     ),
     "tasks": Argument(
-        _are_task_contrasts,
+        partial(_are_contrasts, of="task"),
         "tables of task = weight, or text such as 'K562 - HepG2', each with a name (no "
         "keyword such as 'pairwise') and finite weights that are not all 0",
         "Contrasts between tasks.",
@@ -337,6 +337,7 @@ ANALYSIS: Arguments = {
             help="Contrast between tasks, such as 'K562 - HepG2', or a pattern; '*' is "
             "each task.",
         ),
+        partial(_as_contrasts, of="task"),
     ),
     "scale": Argument(
         *one_of(*SCALES),

@@ -24,11 +24,12 @@ from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
 from typing import Any, TypeAlias
 
-from causalgia.checks import as_names, nearest
+from causalgia.checks import as_names, is_real, nearest
 from causalgia.errors import ContrastError, DesignError, quoted
 
 Terms: TypeAlias = dict[str, float]
 KEYWORDS = ("pairwise", "reference", "sequential")
+EMPTY_NAME = "a contrast has an empty name; give each a name, by which it is printed"
 _LONGEST_EXPRESSION = 10_000
 _MOST_BRACKETS = 50
 _MOST_PAIRED = 200  # names; their 19,900 pairs are dense rows of weights
@@ -650,6 +651,48 @@ class _Parser:
             lambda one: f"`{one[0]}`" if matched(one[0], self.names) else one[0],
             self.text,
         )
+
+
+def fault_of_weights(
+    weights: Any,
+    *,
+    of: str = "arm",
+    example: object = "{'A': 1, 'B': -1}",
+    cure_of_sum: str = "",
+) -> str:
+    """Return what is wrong with the weights of one contrast, whatever the names of arms
+    (or tasks) are; nothing if they can be a contrast.
+
+    Examples
+    --------
+    >>> fault_of_weights({"A": 1, "B": -0.5})
+    ": the weights {'A': 1.0, 'B': -0.5} sum to 0.5; an effect needs weights that sum to 0"
+    >>> fault_of_weights({"A": 1, "B": -1})
+    ''
+    """
+    if not isinstance(weights, Mapping):
+        return f" is {quoted(weights)}, not weights by {of}; for example {example}"
+    for name, value in weights.items():
+        if not is_real(value):
+            return (
+                f": the weight of {of} {quoted(name)} is {quoted(value)}, not a number"
+            )
+    w = {str(name): float(value) for name, value in weights.items()}
+    size, total = sum(map(abs, w.values())), sum(w.values())
+    if not math.isfinite(size):
+        return f" has a weight that is not finite: {w}"
+    if size == 0:
+        return f" has no weight other than 0; name the {of}s it compares"
+    if any(not 1e-100 < abs(value) < 1e100 for value in w.values() if value):
+        return (
+            f" has weights beyond 1e-100 to 1e100: {w}; weights of size 1 say the same"
+        )
+    if of != "task" and abs(total) > 1e-9 * size:
+        return (
+            f": the weights {w} sum to {total:g}; an effect needs weights that sum to 0"
+            f"{cure_of_sum}"
+        )
+    return ""
 
 
 def weights_in_text(value: Any, *, of: str = "arm") -> Any:

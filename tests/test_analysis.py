@@ -177,8 +177,11 @@ def test_contrasts_are_weights_by_arm():
             "control and interaction ask different questions; keep one",
         ),
         ({"contrasts": {"x": {"a": 1, "b": 1}}}, "weights that sum to 0"),
-        ({"contrasts": {"x": {"a": 0, "b": 0}}}, "weights that sum to 0"),
-        ({"contrasts": {"x": {"a": float("nan"), "b": -1}}}, "finite weights"),
+        ({"contrasts": {"x": {"a": 0, "b": 0}}}, "no weight other than 0"),
+        (
+            {"contrasts": {"x": {"a": float("nan"), "b": -1}}},
+            "a weight that is not finite",
+        ),
         ({"contrasts": 3}, "contrasts=3 must be tables"),
         (
             {"contrasts": {"1": {"a": 1, "b": -1}, 1: {"a": 1, "b": -1}}},

@@ -189,6 +189,36 @@ def test_an_empty_text_of_a_contrast_is_named_as_such(empty):
         cg.Analysis(contrasts=empty)
 
 
+@pytest.mark.parametrize(
+    "weights",
+    [
+        5,
+        {},
+        {"v": 0},
+        {"v": 1},
+        {"v": "1", "none": -1},
+        {"v": float("nan")},
+        {"v": 1e300},
+    ],
+)
+def test_a_plan_says_of_weights_what_contrast_says(outcomes: Any, weights: Any) -> None:
+    contrasts = {"x": weights}
+    with pytest.raises(DesignError) as of_plan:
+        cg.Analysis(contrasts=contrasts)
+    with pytest.raises(ContrastError) as of_verb:
+        cg.contrast(outcomes, contrasts=contrasts)
+    with pytest.raises(DesignError) as of_design:
+        cg.Design(
+            null=cg.Uniform(length=9),
+            arms={"none": cg.Untreated(), "v": cg.Embed("CC", at=1)},
+            n_units=4,
+            contrasts=contrasts,
+        )
+    said = str(of_plan.value).removeprefix("Analysis: ").partition("; ")[0]
+    assert str(of_verb.value).startswith(said)
+    assert str(of_design.value).startswith(said)
+
+
 def test_a_contrast_without_a_name_is_refused():
     weights = {"": {"A": 1, "B": -1}}
     outcomes = cg.run(
@@ -204,7 +234,7 @@ def test_a_contrast_without_a_name_is_refused():
         ContrastError, match="a contrast has an empty name; give each a name"
     ):
         cg.contrast(outcomes, contrasts=weights)
-    with pytest.raises(DesignError, match="each with a name and finite weights"):
+    with pytest.raises(DesignError, match="a contrast has an empty name"):
         cg.Analysis(contrasts=weights)
 
 

@@ -216,7 +216,9 @@ def power(
     *,
     effect: Annotated[
         str,
-        typer.Option(metavar="NUMBER,...", help="True log2 effects: 0.5 or 0.25,0.5,1."),
+        typer.Option(
+            metavar="NUMBER,...", help="True log2 effects: 0.5 or 0.25,0.5,1."
+        ),
     ] = "0.5",
     barcodes: Annotated[
         str, typer.Option(metavar="NUMBER,...", help="Barcodes of each oligo.")

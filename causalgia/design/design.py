@@ -18,7 +18,6 @@ from causalgia.analysis import Analysis
 from causalgia.checks import (
     as_count,
     as_share,
-    is_real,
     nearest,
     nearest_key,
     shown,
@@ -27,6 +26,7 @@ from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import Choice, NullModel
 from causalgia.errors import DegenerateWarning, DesignError, caller_stacklevel, quoted
+from causalgia.expressions import fault_of_weights
 from causalgia.inputs import as_html
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
@@ -150,26 +150,11 @@ def _as_contrast_row(
         raise DesignError(
             f"contrast name {quoted(name)}: a name is a printable, non-empty string"
         )
-    if not isinstance(weights, Mapping):
-        raise DesignError(
-            f"contrast {quoted(name)}: {quoted(weights)} is not weights by arm, such "
-            "as {'A': 1, 'B': -1}"
-        )
-    for arm, weight in weights.items():
+    for arm in weights if isinstance(weights, Mapping) else ():
         _check_arm_known(arm, known, f"contrast '{name}':")
-        if not is_real(weight) or weight <= -(2**1000) or not weight < 2**1000:
-            raise DesignError(
-                f"contrast {quoted(name)}: the weight of arm {quoted(arm)} is "
-                f"{quoted(weight)}, not a finite number"
-            )
-    row = {str(arm): float(weight) for arm, weight in weights.items() if weight}
-    total, size = math.fsum(row.values()), sum(map(abs, row.values()))
-    if not row or abs(total) > 1e-9 * size:
-        raise DesignError(
-            f"contrast {quoted(name)}: the weights {row} sum to {total:g}; a contrast "
-            "compares, and sums to 0"
-        )
-    return name, tuple(row.items())
+    if fault := fault_of_weights(weights):
+        raise DesignError(f"contrast {quoted(name)}{fault}")
+    return name, tuple((str(arm), float(w)) for arm, w in weights.items() if w)
 
 
 def _check_arm_known(arm: object, known: frozenset[str], what: str) -> None:

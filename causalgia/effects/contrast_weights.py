@@ -20,11 +20,13 @@ from scipy import sparse
 from causalgia.checks import as_names, is_real, is_whole, nearest
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
+    EMPTY_NAME,
     KEYWORDS,
     Linear,
     backticked,
     check_distinct,
     differences,
+    fault_of_weights,
     hypothesis_name,
     is_pattern,
     matched,
@@ -161,9 +163,7 @@ def weights_as_given(
         for name, row in rows.items()
     }
     if not all(map(str.strip, names)):
-        raise ContrastError(
-            "a contrast has an empty name; give each a name, by which it is printed"
-        )
+        raise ContrastError(EMPTY_NAME)
     found = {
         name: _as_contrast_weights(name, row, known, of, text=rows[name])
         for name, row in written.items()
@@ -245,59 +245,34 @@ def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
 
 def _as_contrast_weights(
     name: str,
-    weights: Mapping[Any, float],
+    weights: Any,
     known: list[str],
     of: str,
     *,
     text: object = None,
 ) -> dict[str, float]:
     if not isinstance(weights, Mapping):
-        raise ContrastError(
-            f"contrast {quoted(name)} is {quoted(weights)}, not weights by {of}; for "
-            f"example {_difference(known)}"
-        )
-    for weighted, value in weights.items():
+        fault = fault_of_weights(weights, of=of, example=_difference(known))
+        raise ContrastError(f"contrast {quoted(name)}{fault}")
+    for weighted in weights:
         if of != "task" or not matched(str(weighted), known):
             _check_arm(
                 arm_name(weighted, known), known, f"contrast {quoted(name)}:", of
             )
-        too_long = isinstance(value, int) and value.bit_length() > 1_000
-        if not is_real(value) or too_long:
-            raise ContrastError(
-                f"contrast {quoted(name)}: the weight of {of} {quoted(weighted)} is "
-                f"{quoted(value)}, not a number"
-            )
-    w = {arm_name(weighted, known): float(value) for weighted, value in weights.items()}
+    w = {arm_name(weighted, known): value for weighted, value in weights.items()}
     if len(w) < len(weights):
         raise ContrastError(
             f"contrast {quoted(name)} names {'an' if of == 'arm' else 'a'} {of} twice: "
             f"{quoted(list(weights))}"
         )
-    size, total = sum(map(abs, w.values())), sum(w.values())
-    if not np.isfinite(size):
-        raise ContrastError(
-            f"contrast {quoted(name)} has a weight that is not finite: {w}"
-        )
-    if any(not 1e-100 < abs(value) < 1e100 for value in w.values() if value):
-        raise ContrastError(
-            f"contrast {quoted(name)} has weights beyond 1e-100 to 1e100: {w}; weights "
-            "of size 1 say the same"
-        )
-    if size == 0:
-        raise ContrastError(
-            f"contrast {quoted(name)} has no weight other than 0; name the {of}s it "
-            "compares"
-        )
-    if of != "task" and abs(total) > 1e-9 * size:
-        raise ContrastError(
-            f"contrast {quoted(name)}: the weights {w} sum to {total:g}; an effect "
-            f"needs weights that sum to 0{_cure_of_sum(text, w, known)}"
-        )
-    return {weighted: value for weighted, value in w.items() if value != 0}
+    if fault := fault_of_weights(w, of=of, cure_of_sum=_cure_of_sum(text, w, known)):
+        raise ContrastError(f"contrast {quoted(name)}{fault}")
+    return {weighted: float(value) for weighted, value in w.items() if value != 0}
 
 
-def _cure_of_sum(text: object, weights: Mapping[str, float], known: list[str]) -> str:
-    others = [arm for arm in known if arm not in weights]
+def _cure_of_sum(text: object, weights: Iterable[str], known: list[str]) -> str:
+    compared = list(weights)
+    others = [arm for arm in known if arm not in compared]
     apart = [
         arm
         for arm in others
@@ -308,11 +283,11 @@ def _cure_of_sum(text: object, weights: Mapping[str, float], known: list[str]) -
             f"; the name {quoted(apart[0])} stands in backticks, "
             f"{backticked(quoted(apart[0])[1:-1])}"
         )
-    if len(weights) > 1 or not others:
+    if len(compared) > 1 or not others:
         return ""
     return (
         "; say what it is compared with, such as "
-        f"{quoted(' - '.join(map(backticked, [*weights, others[0]])))}"
+        f"{quoted(' - '.join(map(backticked, [*compared, others[0]])))}"
     )
 
 

@@ -24,6 +24,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.estimation import moderate_unequal
+from causalgia.expressions import EMPTY_NAME
 from causalgia.mpra.counts._activity import (
     no_element_with_two,
     parallel_oligos,
@@ -234,9 +235,7 @@ def _contrast_weights(
         weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
     for name, row in weights.items():
         if not str(name).strip():
-            raise ContrastError(
-                "a contrast has an empty name; give each a name, by which it is printed"
-            )
+            raise ContrastError(EMPTY_NAME)
         for a in row:
             if a not in known:
                 raise ContrastError(
