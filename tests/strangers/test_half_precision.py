@@ -343,7 +343,10 @@ def test_percentages_are_not_noted(length):
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
     ("make", "words"),
-    [(bfloat16, "no more digits than bfloat16"), (lambda y: np.round(y, 3), "decimals")],
+    [
+        (bfloat16, "no more digits than bfloat16"),
+        (lambda y: np.round(y, 3), "decimals"),
+    ],
 )
 def test_one_member_of_an_ensemble_is_noted_wherever_it_stands(make, words, first):
     members = [
