@@ -431,7 +431,7 @@ def discover(
     >>> found.pairs["interaction"].tolist()[0]
     0.0
     """
-    check_predictor(predictor, "cg.discover")
+    check_predictor(predictor, "discover(predictor, sequences)")
     n_units, key = as_count(n_units, "n_units"), root_key(rng)
     if motifs is None and expected is not None:
         motifs = "JASPAR"

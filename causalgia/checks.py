@@ -368,6 +368,13 @@ _KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {
     "min_counts": ("min_dna",),
     "min_reads": ("min_dna",),
     "kind": ("name",),
+    "L": ("length",),
+    "kmer": ("k", "motifs"),
+    "kmer_size": ("k",),
+    "target": ("tasks", "task"),
+    "targets": ("tasks",),
+    "power": ("assurance",),
+    "barcodes": ("barcodes_per_oligo",),
 }
 _VALUES_BY_OTHER_WORDS = {
     "benjamini-hochberg": "bh",

@@ -614,7 +614,7 @@ def test_motifs_that_share_a_name_are_keyed_by_identifier(tmp_path):
         ),
         (
             JASPAR.replace("10", "-10"),
-            "m: matrix at line 1: motif 'ONE': counts are finite and not negative",
+            "m: line 1: '>MA1.1\\tONE' has negative numbers, as log-odds do",
         ),
         (
             JASPAR + JASPAR,

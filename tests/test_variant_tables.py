@@ -150,7 +150,7 @@ def test_positions_counted_from_another_number_are_named(tmp_path, schema, off, 
         write(tmp_path, *(WRITTEN[schema](*row) for row in rows)), schema=schema
     )
     with pytest.raises(
-        SequenceError, match=rf"one base to the {side}, so .*schema='bed' counts from 0"
+        SequenceError, match=rf"one base to the {side}, as .*'bed', which counts from 0"
     ):
         variant_windows(variants, tmp_path / "genome.fa", length=20)
     right = read_variants(

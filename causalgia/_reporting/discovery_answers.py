@@ -15,6 +15,7 @@ from causalgia._reporting.short_answers import short_answer
 from causalgia._reporting.table_formats import format_effect, format_p, percent
 from causalgia._reporting.text_tables import table_within
 from causalgia.attributes import about
+from causalgia.checks import in_list
 from causalgia.inputs import wide
 
 if TYPE_CHECKING:
@@ -371,7 +372,18 @@ def _effect(row: Any) -> tuple[str, str]:
 
 
 def _pairs_in_words(pairs: pd.DataFrame) -> list[str]:
-    """Return how many pairs do what together, and which, where they are few."""
+    """Return how many pairs do what together, and which, where they are few.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> reads = ["synergistic", "additive", "additive", "undecided"]
+    >>> pairs = pd.DataFrame(
+    ...     {"first": ["TGACTCA"] * 4, "second": "GGTGCTGAACTAGGAC", "reads": reads}
+    ... )
+    >>> _pairs_in_words(pairs.assign(task="epi"))[0].split("(")[-1]
+    'TGACTCA with GGTGCTGAACTAGGAC; TGACTCA with GGTGCTGAACTAGGAC) and 1 is undecided.'
+    """
     if not len(pairs):
         return []
     named = []
@@ -394,7 +406,7 @@ def _pairs_in_words(pairs: pd.DataFrame) -> list[str]:
         of = f"All {n:,} {what}" if n > 1 else "The pair"
         return [f"{of} of the largest {'are' if n > 1 else 'is'} {way}."]
     parts = [f"{k:,} {'is' if k == 1 else 'are'} {way}" for k, way in named]
-    return [f"Of {n:,} {what} of the largest, {in_words(parts)}."]
+    return [f"Of {n:,} {what} of the largest, {in_list(parts)}."]
 
 
 def _motif_sentences(table: pd.DataFrame) -> list[str]:

@@ -196,7 +196,7 @@ def attribute(
     >>> maps["score"].sel(unit=0, base="G", task="G").values.tolist()
     [1.0, 1.0, 0.0, 1.0]
     """
-    check_predictor(predictor, "cg.attribute")
+    check_predictor(predictor, "attribute(sequences, predictor)")
     gives_gradients = hasattr(predictor, "module")
     if method not in get_args(Method):
         known = [

@@ -224,7 +224,7 @@ def propose_in_stages(
     ``keep`` returns what a folder has of a name, else makes and keeps it: ``maps``,
     ``limits``, and ``proposed_...`` for each method. ``stages`` prints what is done.
     """
-    check_predictor(predictor, "cg.propose")
+    check_predictor(predictor, "propose(maps, predictor=)")
     methods = requested_methods(method)
     key, called = (
         root_key(rng),

@@ -119,7 +119,7 @@ class Nullified(TorchPredictor):
             raise AttributionError(f"``ablation={quoted(ablation)}``: {cure}")
         end = "out" if side == "output" else "in"
         found = [
-            getattr(part, name, None)
+            vars(part).get(name)
             for name in (f"{end}_channels", f"{end}_features", "num_features")
         ]
         n_channels = next((n for n in found if isinstance(n, int)), None)

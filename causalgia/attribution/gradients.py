@@ -25,7 +25,12 @@ from scipy.special import roots_legendre
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from causalgia.errors import AttributionError, MissingExtraError, install_command
+from causalgia.errors import (
+    AttributionError,
+    CausalgiaError,
+    MissingExtraError,
+    install_command,
+)
 from causalgia.predict.answer_checks import first_line
 from causalgia.predict.torch_device import (
     copied_network,
@@ -63,16 +68,22 @@ def check_finite_slopes(gradient: torch.Tensor) -> None:
 @contextmanager
 def backward_errors(also: str = "") -> Iterator[None]:
     """Raise AttributionError where torch cannot differentiate a network, as after
-    ``h += x`` on what it kept.
+    ``h += x`` on what it kept, or where the network's own code fails on the way back.
     """
     try:
         yield
-    except torch.OutOfMemoryError:
+    except (torch.OutOfMemoryError, CausalgiaError):
         raise
     except RuntimeError as error:
         raise AttributionError(
             f"the network cannot be differentiated as it is: {first_line(error)}; "
             f"write operations in place, such as h += x, as h = h + x{also}; or take "
+            "``method='ism'``, which needs answers alone"
+        ) from error
+    except Exception as error:
+        raise AttributionError(
+            f"the way back through the network failed: {first_line(error)}; correct the "
+            "backward, the hook or the __getattr__ of its own that raises it, or take "
             "``method='ism'``, which needs answers alone"
         ) from error
 
@@ -694,7 +705,7 @@ class Answers(nn.Module):
         )
         self._mode = _ActivationsAsModules(self.activations)
         for part in self.network.modules():
-            if hasattr(part, "inplace"):
+            if "inplace" in vars(part):  # a module's own __getattr__ may raise
                 part.inplace = False  # type: ignore[assignment]
             if isinstance(part, _RULED_MODULES):
                 part.register_forward_pre_hook(self._enter)

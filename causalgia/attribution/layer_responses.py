@@ -213,7 +213,8 @@ def match(
     Returns
     -------
     Dataset
-        ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the
+        The same for a motif and its reverse complement, and for a motif alone and in a
+        list. ``match_p`` (calibrated as above) and ``match_q (motif, target)``, with the
         names of targets as coordinate ``name``, and of each motif ``nearest``,
         ``nearest_q``, ``runners_up`` (the next two names, of other factors than the
         nearest), and ``label``: what it may be called, empty if no q is .1 or less.
@@ -278,7 +279,7 @@ def match(
     if informative:
         columns = [_columns(one) for one in queries.values()]
         windows = [
-            np.ascontiguousarray(columns[i][:, held[i][0] : held[i][-1] + 1])
+            _on_one_strand(columns[i][:, held[i][0] : held[i][-1] + 1])
             for i in informative
         ]
         # a motif's p-values do not depend on the motifs beside it: each has its own
@@ -322,6 +323,20 @@ _FORMER_NAMES = {
     **{"scl": ("TAL1",), "couptfii": ("NR2F2",)},
 }
 """Names by which factors were known, without punctuation -> their gene symbols."""
+
+
+def _on_one_strand(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a motif (4, w) or its reverse complement, whichever is first in the order
+    of letters: both have one name.
+
+    Examples
+    --------
+    >>> motif = np.eye(4)[:, [3, 0, 0]]  # TAA, on the other strand TTA
+    >>> (_on_one_strand(motif) == _on_one_strand(motif[::-1, ::-1])).all()
+    np.True_
+    """
+    strands = [np.ascontiguousarray(x) for x in (columns, columns[::-1, ::-1])]
+    return max(strands, key=lambda x: x.T.ravel().tolist())
 
 
 def _plain_name(name: str) -> str:

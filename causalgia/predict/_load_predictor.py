@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from pickle import UnpicklingError
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Literal, NoReturn
 
@@ -30,7 +32,7 @@ from causalgia.errors import (
     install_command,
     quoted,
 )
-from causalgia.inputs import no_text, open_regular_file
+from causalgia.inputs import HEAD_BYTES, no_network, no_text, open_regular_file
 from causalgia.predict.answer_checks import first_line, one_line
 from causalgia.predict.function_predictor import FunctionPredictor, build_once
 from causalgia.predict.onnx import OnnxPredictor
@@ -720,6 +722,8 @@ def call_factory(
         _raise_if_torch_missing(error, where)
         if isinstance(error, CausalgiaError):
             raise
+        if weights is not None and _is_unread(error) and (why := _no_weights(weights)):
+            raise PredictorError(f"{weights}: {why}") from error
         line = _failing_line(error, where.rpartition(":")[0])
         cure = (
             "correct that function"
@@ -728,6 +732,28 @@ def call_factory(
         )
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
         raise PredictorError(msg) from error
+
+
+def _is_unread(error: BaseException) -> bool:
+    """Return whether pickle or torch.load could not read a file: of bytes of another kind
+    torch raises whatever these lead to.
+    """
+    frames = walk_tb(error.__traceback__)
+    return isinstance(error, UnpicklingError | EOFError) or any(
+        frame.f_globals.get("__name__") == "torch.serialization" for frame, _ in frames
+    )
+
+
+def _no_weights(path: str | Path) -> str:
+    """Return what a file that torch.load could not read is, with the cure; empty if it
+    may be torch's.
+    """
+    with open_regular_file(path, PredictorError) as file:
+        head = file.read(HEAD_BYTES)
+    may_be = head.startswith((b"PK\3\4", b"\x80"))
+    return no_network(head) or (
+        "" if may_be else "is no file that torch.save wrote; give the file of weights"
+    )
 
 
 def _raise_if_torch_missing(error: BaseException, where: str) -> None:

@@ -340,6 +340,7 @@ _CAUSES = {  # what PyTorch, NumPy and Python say of a call of a network
     "memory": r"out of memory|can't allocate memory",
     "batch norm": "more than 1 value per channel",
     "arguments": r"[\w>]\(\) missing \d+ required (positional|keyword-only)(.*)",
+    "no input": r"takes [01] positional arguments? but [12] (was|were|positional)",
     "no value": "NoneType|missing value for argument",
     "dict": "invalid data type 'str'",
     "exported size": r"size\(\)\[(\d)\] == (\d+)|shape\[(\d)\] to be equal to (\d+)",
@@ -393,6 +394,11 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
         return (
             f"It takes {', '.join(map(quoted, words))} as well: give a module whose "
             f"forward(x) returns net(x, {given}), with {named} of your choice"
+        )
+    if isinstance(error, TypeError) and "no input" in causes:
+        return (
+            "Its forward has no input by position: write forward(self, x), or give a "
+            "module whose forward(x) returns net(name=x), with its name of the input"
         )
     others = _other_inputs(layers)
     if others and "no value" in causes:

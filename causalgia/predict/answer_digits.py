@@ -28,6 +28,7 @@ _MOST_DECIMALS = 5
 _GAPS_NEARBY = 6
 _OFF_GRID = 0.1  # of a step
 _LEAST_ON_GRID = 0.2  # of the windows of gaps
+_MOST_FLOAT32_SHARE = 0.05  # of a decimal, in which a float32 may err
 _LEAST_FLOAT32_STEPS = 4  # in a step that is coarser than float32
 _LEAST_COARSER = 2.5  # times: not a table of halves of a last digit
 _MOST_PLACES = 12  # after the point, where significant digits are counted
@@ -147,6 +148,9 @@ def _steps_of(values: NDArray[np.float64]) -> str:
     for n in range(1, _MOST_DECIMALS + 1):
         scaled = used * 10.0**n
         whole = np.rint(scaled)
+        # where float32 itself has steps of that size, all numbers are multiples
+        if (slack * 10.0**n < _MOST_FLOAT32_SHARE).sum() < _LEAST_ANSWERS // 2:
+            break
         if (np.abs(scaled - whole) <= slack * 10.0**n + 1e-9).all():
             step = int(np.gcd.reduce(whole.astype(np.int64))) * 10.0**-n
             if step != 10.0**-n:
@@ -289,10 +293,11 @@ def _fewer_are_odd_among_large(steps: NDArray[np.int64]) -> bool:
 
 def _are_shares(used: NDArray[np.float64]) -> bool:
     """Return whether all values are counts, or shares of one number, as a part of the
-    sequence or a count in units of a power of two.
+    sequence, a percentage of it or a count in units of a power of two.
     """
     gap = np.diff(used).min()
-    for step in (1.0, 2.0**-12, 1 / max(np.rint(1 / gap), 1.0) if gap > 1e-6 else 1.0):
+    shares = [x / max(np.rint(x / gap), 1.0) for x in (1.0, 100.0) if gap > 1e-6]
+    for step in (1.0, 2.0**-12, *shares):
         if round(1 / step) in (10, 100, 1_000, 10_000, 100_000):
             continue  # decimals
         if (np.abs(used / step - np.rint(used / step)) < 1e-3).all():

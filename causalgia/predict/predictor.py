@@ -182,14 +182,16 @@ class Predictor(ABC):
         """``"bfloat16"`` or ``"float16"`` if the answers so far have no more digits than
         that, whatever their dtype; else "".
         """
-        return next((part.rounded_to for part in self.parts if part is not self), "")
+        found = (part.rounded_to for part in self.parts if part is not self)
+        return next(filter(None, found), "")
 
     @property
     def answer_steps(self) -> str:
         """How coarse the answers so far are, in words (decimals, digits, steps), if they
         are no half precision; else "".
         """
-        return next((part.answer_steps for part in self.parts if part is not self), "")
+        found = (part.answer_steps for part in self.parts if part is not self)
+        return next(filter(None, found), "")
 
     @property
     def is_quantized_dynamically(self) -> bool:

@@ -55,25 +55,26 @@ def mismatch_in_words(wrong: Sequence[tuple[Alleles, str]], n_variants: int) -> 
     if not n or n < _EXPLAINED_SHARE * len(wrong):
         return ""
     few = len(wrong) < _LEAST_MISMATCHES or list(counts.values()).count(n) > 1
-    of = (
-        f"all {n:,}"
-        if n == n_variants
-        else f"{n:,} of the {len(wrong):,} of {n_variants:,} variants that differ"
-    )
+    of, lines = f"all {n:,}", ""
+    if n < n_variants:
+        of = f"{of} of these" if n == len(wrong) else f"{n:,} of these {len(wrong):,}"
+        lines = " of these lines"
     what, cure = {
         "strand": (
             "are on the other strand: the genome has the complement of each reference "
             "allele",
-            "complement both alleles, or bcftools +fixref -- -f genome.fa -m flip-all",
+            f"complement both alleles{lines}, or bcftools +fixref -- -f genome.fa -m "
+            "flip-all",
         ),
         "swap": (
             "have REF and ALT swapped: the genome has the alternate allele of each",
-            "exchange the two columns, or bcftools norm --check-ref s -f genome.fa",
+            f"exchange the two columns{lines}, or bcftools norm --check-ref s -f "
+            "genome.fa",
         ),
         "both": (
             "have REF and ALT swapped, on the other strand: the genome has the "
             "complement of each alternate allele",
-            "complement both alleles and exchange them",
+            f"complement both alleles{lines} and exchange them",
         ),
     }[kind]
     if few:

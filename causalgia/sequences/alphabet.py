@@ -19,6 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from causalgia.choices import BASES
 from causalgia.errors import Parts, SequenceError, Setting, quoted
 from causalgia.mentions import Wording
+from causalgia.sequences.skipped_inputs import or_left_out
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Tokens
 
@@ -167,6 +168,7 @@ def stack_letters(
                     "of a genome (from_bed)",
                     shell="",
                 ),
+                or_left_out("length") if source else "",
             ),
         )
     return np.frombuffer(b"".join(records), np.uint8).reshape(len(records), first)
@@ -203,6 +205,7 @@ def letter_tokens(
             chr(letters[row, position]),
             position,
             f"{_source_prefix(source)}record {quoted(names[row])}",
+            or_left_out("N") if source else "",
         )
     if key is not None:
         # replace ambiguous codes in place, each record from a stream of its own
@@ -222,7 +225,9 @@ def _is_iupac(letter: str) -> bool:
     return letter.isascii() and letter.upper() in IUPAC
 
 
-def _raise_letter_error(letter: str, position: int, record: str) -> None:
+def _raise_letter_error(
+    letter: str, position: int, record: str, last_cure: str = ""
+) -> None:
     cure: Parts = "sequences are made of A, C, G, T or U: remove it, or drop the record"
     is_ambiguous = _is_iupac(letter)
     if is_ambiguous:
@@ -236,6 +241,7 @@ def _raise_letter_error(letter: str, position: int, record: str) -> None:
                 "ambiguous = 'draw'})",
             ),
             f" to draw it uniformly from {IUPAC[letter.upper()]}",
+            last_cure,
         )
     raise SequenceError(
         places=(record,),

@@ -239,9 +239,12 @@ def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
             if len(set(map(type, twice))) > 1
             else ""
         )
+        cure = (
+            ways_out("rename or drop", skip="repeated") if place else "rename or drop"
+        )
         msg = (
             f"{place}names are given to more than one sequence: {shown}{more}{alike}; "
-            "names tell parents apart: rename or drop"
+            f"names tell parents apart: {cure}"
         )
         raise SequenceError(msg)
 

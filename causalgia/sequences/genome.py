@@ -547,7 +547,7 @@ def _window(
     columns = line.split("\t") if "\t" in line else line.split()
     if len(columns) < 3:
         msg = (
-            f"{len(columns)} columns; a BED line has a chromosome, a start "
+            f"{len(columns)} columns; give a BED line a chromosome, a start "
             "and an end, separated by tabs"
         )
         raise SequenceError(msg)
@@ -561,8 +561,8 @@ def _window(
     end = parse_int(columns[2], SequenceError, source="end")
     if not 0 <= start < end:
         msg = (
-            f"start {start} and end {end}; a BED interval has 0 <= start < "
-            "end (starts are counted from 0)"
+            f"start {start} and end {end}; correct the line to 0 <= start < end (starts "
+            "are counted from 0)"
         )
         raise SequenceError(msg)
     middle = (

@@ -589,7 +589,8 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     if not first.startswith(">") and any(_LETTERED.match(text) for _, text in lines):
         # UniPROBE and tables with a row for each base, under a name without a mark
         lines = [
-            (n, text if _LETTERED.match(text) else f">{text}") for n, text in lines
+            (n, text if _LETTERED.match(text) else _PROTEIN.sub(r">\1\2", text))
+            for n, text in lines
         ]
         if lines[0][1].startswith(">") and _parse_numbers(
             " ".join(first.split()[1:])
@@ -629,6 +630,9 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
 
 _LETTERED = re.compile(r"[ACGTUacgtu]\s*[:=|\[\s]\s*[-+.\d]")
 """The row of a base in JASPAR, UniPROBE and their like: "A [ 1", "A: 1", "A | 1"."""
+
+_PROTEIN = re.compile(r"^(?:Protein:\s*(\S+).*|(.*))")
+"""UniPROBE's line above a matrix, "Protein: Gata3<tab>Seed k-mer: ...", or its name."""
 
 
 def _parse_numbers(line: str) -> tuple[float, ...]:
@@ -845,7 +849,7 @@ def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
         )
         raise SequenceError(msg)
     columns = list(zip(*counts, strict=True))
-    if min(map(min, columns)) < 0 and _are_log_odds(tuple(columns)):
+    if min(map(min, columns)) < 0:
         odds = _of_log_odds(tuple(columns), f"{path}: line {number}: {quoted(head)}")
         return Matrix(" ".join(rest) or identifier, identifier, odds, False, number)
     by_row, by_column = (all(map(_sums_to_one, side)) for side in (counts, columns))
@@ -1092,13 +1096,14 @@ def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
         if by_row and by_column and rows == tuple(zip(*rows, strict=True)):
             return None  # the same either way
         if by_row == by_column:
-            alike = (
-                "the sums of both are alike" if by_row else "the sums of neither are"
-            )
+            place = f"{path}: line {number}: {quoted(head)}"
+            if not by_row and min(map(min, rows)) < 0:
+                _of_log_odds(rows, place)  # says why they are none
+            which = "both" if by_row else "neither"
             raise SequenceError(
-                f"{path}: line {number}: {quoted(head)}: four rows and four columns, and "
-                f"{alike}, so that either could be positions; write the letters of the "
-                "rows ('A [ 1 3 2 14 ]') or the columns' names ('PO A C G T')"
+                f"{place}: four rows and four columns, and the sums of {which} are "
+                "alike, so that either could be positions; write the letters of the rows "
+                "('A [ 1 3 2 14 ]') or the columns' names ('PO A C G T')"
             )
         if not by_row:
             return None

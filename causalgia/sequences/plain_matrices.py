@@ -48,6 +48,16 @@ def without_plain_names(lines: list[Line], path: str) -> list[Line]:
     rows = [_cells(text, separator) for _, text in lines]
     if separator in (";", "\t"):  # decimal commas
         rows = [[cell.replace(",", ".") for cell in row] for row in rows]
+    if separator in (";", ","):  # rows of bases, under the names of the columns or none
+        for first in (0, 1):
+            letters = [row[0].upper().replace("U", "T") for row in rows[first:]]
+            if sorted(letters) == list(BASES):
+                return [
+                    (at, " ".join([letter, *row[1:]]))
+                    for (at, _), letter, row in zip(
+                        lines[first:], letters, rows[first:], strict=True
+                    )
+                ]
     body = rows[1:]
     width = len(body[0]) if body else 0
     if width < 2 or any(len(row) != width for row in body):

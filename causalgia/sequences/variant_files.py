@@ -651,11 +651,14 @@ def check_alleles(
     if alike:
         cure = alike if ";" in alike else f"{cure} Or {alike}"
     if len(wrong) > 2 and 2 * len(wrong) > len(variants) and (right or left):
-        side, (counted, taken) = ("right", (0, 1)) if right else ("left", (1, 0))
         cure = (
-            f"it has all alleles one base to the {side}, so that positions seem to be "
-            f"counted from {counted} and were taken as counted from {taken}; "
-            "``schema='bed'`` counts from 0, the other schemas from 1"
+            "it has all alleles one base to the right, as where positions are counted "
+            "from 0 and were taken as counted from 1; add 1 to each, or give a table "
+            "with ``schema='bed'``, which counts from 0"
+            if right
+            else "it has all alleles one base to the left, as where positions are counted "
+            "from 1 and were taken as counted from 0; subtract 1 from each, or give "
+            "another schema than 'bed', which counts from 0"
         )
     place = f"{variant.chromosome}:{variant.position} (counted from 0)"
     msg = (

@@ -224,3 +224,39 @@ def test_skip_is_named_where_it_is_an_argument_and_nowhere_else(broken):
         tiles = getattr(answer, "tiles", None)
         left = answer.names if tiles is None else {x.variant.name for x in tiles}
         assert len(left) == used
+
+
+def test_of_a_part_that_is_swapped_these_lines_are_named_and_cured(genome):
+    # "20 of the 20 of 40 variants that differ": exchange the two columns, of all
+    given = [swapped(x) if i % 2 else x for i, x in enumerate(variants())]
+    with pytest.raises(
+        SequenceError,
+        match="all 40 of these have .*exchange the two columns of these lines",
+    ):
+        variant_windows(given, genome, length=21)
+    variant_windows(
+        [swapped(x) if i % 2 else x for i, x in enumerate(given)], genome, length=21
+    )
+
+
+@pytest.mark.parametrize(
+    ("shift", "cure"), [(-1, "add 1 to each"), (1, "subtract 1 from each")]
+)
+def test_positions_off_by_one_are_cured_in_a_vcf(genome, tmp_path, shift, cure):
+    # "schema='bed'" alone, which a VCF does not take
+    path = tmp_path / "off.vcf"
+
+    def write(off: int) -> None:
+        path.write_text(
+            "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\n"
+            + "".join(
+                f"chr1\t{x.position + 1 + off}\t{x.name}\t{x.reference}\t{x.alternate}\n"
+                for x in variants()
+            )
+        )
+
+    write(shift)
+    with pytest.raises(SequenceError, match=cure):
+        cg.experiments.variant_effects(path, genome, length=21)
+    write(0)
+    cg.experiments.variant_effects(path, genome, length=21)

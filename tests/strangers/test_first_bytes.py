@@ -405,3 +405,42 @@ def test_ordinary_files_are_not_taken_for_others():
     for head in (b">html\nACGT", b"404\t5\t.\tA\tC", b'{"arms": 1}', b"<a>", b""):
         assert not stand_in(head)
         assert not no_text(head)
+
+
+OF_TORCH = """import causalgia as cg
+import torch
+
+
+def load(weights):
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(40, 1))
+    net.load_state_dict(torch.load(weights, weights_only=True))
+    return cg.TorchPredictor(net, tasks=["a"], device="cpu")
+"""
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (gzip.compress(b"weights"), "is compressed by gzip; unpack it with gunzip"),
+        (
+            b"\x89HDF\r\n\x1a\n",
+            "is HDF5, as Keras writes; read it with .*from_keras_h5",
+        ),
+        (b"PAR1", "is a Parquet table; give the file of weights"),
+        (b"epoch\tloss\n1\t.2\n", "is text; give the file of weights"),
+        (bytes(200), "is no file that torch.save wrote; give the file of weights"),
+        (b"", "is empty; fetch or save it again"),
+    ],
+)
+def test_weights_that_torch_cannot_read_are_named(tmp_path, content, says):
+    # "re-running torch.load with weights_only set to False will likely succeed"
+    torch = pytest.importorskip("torch")
+    (tmp_path / "net.py").write_text(OF_TORCH)
+    weights = tmp_path / "w.pt"
+    weights.write_bytes(content)
+    with pytest.raises(CausalgiaError, match=rf"w\.pt: {says}") as error:
+        cg.load_predictor(f"{tmp_path}/net.py:load", weights=weights, announce=False)
+    assert "weights_only" not in str(error.value)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(40, 1))
+    torch.save(net.state_dict(), weights)  # the cure
+    cg.load_predictor(f"{tmp_path}/net.py:load", weights=weights, announce=False)

@@ -193,6 +193,13 @@ GUESSES = [
     (cg.sequences.from_bed, "summit", "center"),
     (cg.sequences.Motif, "pwm", "probabilities"),
     (cg.zoo.oracle, "kind", "name"),
+    (cg.experiments.kmer_screen, "kmer", "k"),
+    (cg.KletShuffle, "kmer", "k"),
+    (cg.Uniform, "L", "length"),
+    (cg.attribute, "target", "tasks"),
+    (cg.TorchPredictor, "targets", "tasks"),
+    (cg.sample_size, "power", "assurance"),
+    (cg.mpra.library, "barcodes", "barcodes_per_oligo"),
 ]
 
 

@@ -312,3 +312,46 @@ def test_weighted_counts_and_shares_are_not_noted_as_sums(kind):
         digits = AnswerDigits()
         digits.add(np.asarray(EXACT_STEPS[kind](c, d))[:, None])
         assert "binary digits" not in digits.steps
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("center", "spread"),
+    [(45.0, 1.0), (-80.0, 3.0), (500.0, 20.0), (5e4, 1e3), (1e6, 1e5)],
+)
+def test_exact_answers_far_from_zero_are_not_decimals(dtype, center, spread):
+    # a float32 of 100 has five decimals: all of them are multiples of 0.00001
+    rng = np.random.default_rng(1)
+    answers = (center + spread * rng.normal(size=(256, 1))).astype(np.float32)
+    digits = AnswerDigits()
+    digits.add(answers.astype(dtype))
+    assert digits.steps == ""
+    rounded = AnswerDigits()
+    decimals = 1 if abs(center) < 1e3 else -1
+    rounded.add(np.round(answers.astype(dtype), decimals))
+    assert ("rounded to 1 decimal" in rounded.steps) == (decimals == 1)
+
+
+@pytest.mark.parametrize("length", [60, 114, 249])
+def test_percentages_are_not_noted(length):
+    count = np.random.default_rng(0).binomial(length, 0.4, size=(512, 1))
+    digits = AnswerDigits()
+    digits.add((100 * (count / length).astype(np.float32)).astype(np.float32))
+    assert digits.steps == ""
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (bfloat16, "no more digits than bfloat16"),
+        (lambda y: np.round(y, 3), "decimals"),
+    ],
+)
+def test_one_member_of_an_ensemble_is_noted_wherever_it_stands(make, words, first):
+    members = [
+        cg.FunctionPredictor(f, tasks=["a"], scale="z")
+        for f in (lambda x: make(scores(x)), lambda x: scores(x) * np.float32(0.9))
+    ]
+    found = cg.check(DESIGN, cg.Ensemble(members if first else members[::-1]))
+    assert words in str(found)

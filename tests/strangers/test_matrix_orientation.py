@@ -94,7 +94,22 @@ def test_where_neither_fits_the_reader_asks(tmp_path, rows):
     # four by four, without letters, whose sums are alike neither way
     path = tmp_path / "box.txt"
     path.write_text(f">box\n{rows}")
-    with pytest.raises(SequenceError, match="the sums of neither are"):
+    with pytest.raises(SequenceError, match="the sums of neither are alike"):
+        read_motifs(path)
+
+
+@pytest.mark.parametrize("letters", ["", "ACGT"])
+@pytest.mark.parametrize("n_columns", [4, 6])
+def test_log_odds_that_are_none_are_named(tmp_path, letters, n_columns):
+    # with the letters, "correct the matrix"; without, "the sums of neither are"
+    table = [[1.2, -0.5, -2, 0.1], [-1, -1, 1.5, -2], [1, -2, -2, -1], [-3, -2, 0, 1]]
+    rows = [
+        f"{letters[i : i + 1]} {' '.join(map(str, (x + x)[:n_columns]))}\n"
+        for i, x in enumerate(table)
+    ]
+    path = tmp_path / "pssm.txt"
+    path.write_text(">pssm\n" + "".join(rows))
+    with pytest.raises(SequenceError, match="as log-odds do.*Motif.from_pwm"):
         read_motifs(path)
 
 
@@ -113,6 +128,8 @@ NAMED = {
     "rows in another order": ">box\n"
     + "\n".join(f"{base} [ {COLUMNS['ACGT'.index(base)]} ]" for base in "AGCT"),
     "UniPROBE": "box\n\n"
+    + "\n".join(f"{base}:\t{row}" for base, row in zip("ACGT", COLUMNS, strict=True)),
+    "UniPROBE's own head": "Protein: box\tSeed k-mer: TATA\tEnrichment Score: 0.49\n\n"
     + "\n".join(f"{base}:\t{row}" for base, row in zip("ACGT", COLUMNS, strict=True)),
     "a row above with the positions": "Base 1 2 3 4\n"
     + "\n".join(f"{base} {row}" for base, row in zip("ACGT", COLUMNS, strict=True)),

@@ -131,7 +131,9 @@ def test_an_unknown_expected_name_is_refused_before_anything_is_predicted():
 
 
 def fake_tomtom(queries, targets, **_):
-    """p by the number of positions at which two motifs of equal width differ."""
+    """p by the number of positions at which two motifs of equal width differ, on either
+    strand.
+    """
     p = np.array(
         [
             [10.0 ** (-6 + 3 * _differing(query, target)) for target in targets]
@@ -144,7 +146,10 @@ def fake_tomtom(queries, targets, **_):
 def _differing(query, target):
     if query.shape != target.shape:
         return 2
-    return int((query.argmax(0) != target.argmax(0)).sum())
+    letters = query.argmax(0)
+    return min(
+        int((letters != one.argmax(0)).sum()) for one in (target, target[::-1, ::-1])
+    )
 
 
 def test_q_is_over_the_database_for_each_motif(monkeypatch):
@@ -338,6 +343,19 @@ def test_a_motif_has_one_name_alone_and_in_a_list():
     )
     assert expected["label"].values.tolist()[:2] == ["CTCF", "ZNF143"]
     assert expected["label"].values[2] not in ("CTCF", "ZNF143")
+
+
+@pytest.mark.rotating(3)
+@pytest.mark.long
+def test_a_motif_has_one_name_on_both_strands():
+    # TGACTCAC was called BATF3, GTGAGTCA JDP2
+    pytest.importorskip("memelite")
+    turn = str.maketrans("ACGT", "TGCA")
+    words = ["TGACTCAC", "GGAAGT", "AGATAAGG", "TGTTTAC"]
+    first = cg.attribution.match({x: x for x in words})
+    other = cg.attribution.match({x: x[::-1].translate(turn) for x in words})
+    for name in ("nearest", "nearest_q", "runners_up", "label", "tf_family"):
+        assert (first[name] == other[name]).all()
 
 
 @pytest.mark.parametrize(

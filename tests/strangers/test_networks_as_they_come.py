@@ -264,6 +264,44 @@ def test_a_class_that_raises_another_error_for_attributes_is_checked():
     assert cg.check(DESIGN, predictor).verdict == cg.check(DESIGN, whole).verdict
 
 
+class OwnAttributesAreKeys(AnyAttributeIsAKey):
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # copies look for these
+            raise AttributeError(name)
+        return super().__getattr__(name)
+
+
+class OwnBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        raise KeyError("saved")
+
+
+class FailsOnTheWayBack(Whole):
+    def forward(self, x: Any) -> Any:
+        return OwnBackward.apply(super().forward(x))
+
+
+@pytest.mark.parametrize(
+    ("net", "method"),
+    [
+        (OwnAttributesAreKeys, "deeplift"),
+        (FailsOnTheWayBack, "deeplift"),
+        (FailsOnTheWayBack, "gradient"),
+    ],
+)
+def test_own_code_that_fails_on_the_way_back_is_named(net, method):
+    predictor = cg.TorchPredictor(net(), tasks=["a", "b"], device="cpu")
+    rng = 0 if method == "deeplift" else None
+    with pytest.raises(AttributionError, match=r"KeyError.*take method='ism'"):
+        cg.attribute(SEQUENCES, predictor, method=method, rng=rng)
+    cg.attribute(SEQUENCES, predictor, method="ism")  # the cure
+
+
 def test_a_network_without_values_is_refused_and_runs_once_loaded():
     with torch.device("meta"):
         net = Whole()
@@ -276,3 +314,38 @@ def test_a_network_without_values_is_refused_and_runs_once_loaded():
         cg.run(DESIGN, each, rng=0, progress=False) for each in (loaded, whole)
     )
     assert (first["outcome"] == second["outcome"]).all()
+
+
+class ByName(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = network()
+
+    def forward(self, *, dna: Any) -> Any:
+        return self.inner(dna)
+
+
+def test_an_input_by_name_is_named_and_its_cure_holds():
+    # "check the length of the sequences and layout=", which cures nothing
+    class Named(ByName):
+        def forward(self, x: Any) -> Any:  # what the message says
+            return super().forward(dna=x)
+
+    predictor = cg.TorchPredictor(ByName(), device="cpu")
+    with pytest.raises(PredictorError, match=r"no input by position.*net\(name=x\)"):
+        cg.run(DESIGN, predictor, rng=0, progress=False)
+    function = cg.FunctionPredictor(lambda *, dna: dna.sum((1, 2)), scale="z")
+    with pytest.raises(PredictorError, match=r"no input by position"):
+        cg.run(DESIGN, function, rng=0, progress=False)
+    cg.run(DESIGN, cg.TorchPredictor(Named(), device="cpu"), rng=0, progress=False)
+
+
+def test_the_order_of_the_arguments_is_in_the_error():
+    # "list is not a predictor; wrap a network", of arguments in the other order
+    predictor = cg.TorchPredictor(network(), device="cpu")
+    with pytest.raises(
+        PredictorError, match=r"attribute\(sequences, predictor\): list"
+    ):
+        cg.attribute(predictor, SEQUENCES)
+    with pytest.raises(PredictorError, match=r"discover\(predictor, sequences\): list"):
+        cg.discover(SEQUENCES, predictor, rng=0)

@@ -94,6 +94,16 @@ def test_rows_named_by_bases_keep_their_names(tmp_path):
     assert cg.motif(path).consensus == "TATAG"
 
 
+@pytest.mark.parametrize("mark", [",", ";"])
+@pytest.mark.parametrize("head", [[], ["base", "1", "2"], ["", "p1", "p2"]])
+def test_rows_of_bases_between_marks_need_no_head(tmp_path, mark, head):
+    path = tmp_path / "box.csv"
+    rows = zip("TAGC", COUNTS.T[[3, 0, 2, 1]].tolist(), strict=True)
+    lines = [head] * bool(head) + [[base, *map(str, row)] for base, row in rows]
+    path.write_text("".join(mark.join(cells) + "\n" for cells in lines))
+    assert cg.motif(path).consensus == "TATAG"
+
+
 def test_a_first_line_that_may_be_a_head_is_asked_about(tmp_path):
     path = tmp_path / "box.csv"
     uneven = [[0, 1, 2, 3], [9, 1, 1, 1], [2, 14, 3, 1], [1, 1, 1, 30]]

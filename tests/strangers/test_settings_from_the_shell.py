@@ -97,7 +97,7 @@ def test_a_store_is_not_called_as_a_file(tmp_path):
         n_units=4,
     )
     oracle = cg.zoo.oracle("gata1_like")
-    for name in ("t.zip", "t.nc", "t.h5"):
+    for name in ("t.zip", "t.nc", "t.h5", "t.zarr.zip"):
         with pytest.raises(StoreError, match="call it 't.zarr'"):
             cg.run(design, oracle, rng=0, store=tmp_path / name, progress=False)
         assert not (tmp_path / name).exists()

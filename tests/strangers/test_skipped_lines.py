@@ -362,3 +362,31 @@ def test_discover_lists_what_it_skips_where_nothing_is_left(folder):
         ["a", "N"],
         ["b", "N"],
     ]
+
+
+FLAWED = {
+    "N": ">a\nACGTAC\n>b\nACNTAC\n",
+    "repeated": ">a\nACGTAC\n>a\nACTTAC\n",
+    "length": ">a\nACGTAC\n>c\nACTTAC\n>b\nACG\n",
+    "empty": ">a\nACGTAC\n>b\n\n",
+}
+
+
+@pytest.mark.parametrize("reason", FLAWED)
+def test_each_error_of_a_record_offers_its_skip_which_cures(tmp_path, reason):
+    # of N, a second name and another length no skip was offered
+    path = tmp_path / "s.fa"
+    path.write_text(FLAWED[reason])
+    with pytest.raises(
+        SequenceError, match=rf"leave such lines out by skip='{reason}'"
+    ):
+        cg.read_sequences(path)
+    left = cg.read_sequences(path, skip=reason)
+    assert [x.reason for x in left.skipped] == [reason]
+    assert len(left) + len(left.skipped) == path.read_text().count(">")
+
+
+def test_no_skip_is_offered_where_it_does_nothing():
+    with pytest.raises(SequenceError, match="is not a base") as error:
+        cg.attribute(["ACGN", "ACGT"], cg.zoo.load("gata1_like"))
+    assert "skip=" not in str(error.value)

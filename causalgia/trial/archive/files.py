@@ -147,7 +147,7 @@ def place_of(store: object) -> Path:
             value=store,
             need=f": a trial is stored in a folder, and {path.suffix} is the ending of "
             "a file",
-            cure=f"call it {quoted(path.with_suffix('.zarr').name)} "
+            cure=f"call it {quoted(path.stem.removesuffix('.zarr') + '.zarr')} "
             "(shutil.make_archive packs the folder of a finished trial)",
         )
     return path
