@@ -156,14 +156,15 @@ def test_measured_effects_without_virtual_ones_lead_to_these_and_to_both(
     predict = (
         f"causalgia mpra predict trial.toml --design {bench / 'LIB'} --out virtual"
     )
-    assert printed.splitlines()[-1] == f"Next: {predict}, and then {compare}"
+    which = "if the network has several tasks, add --task NAME"
+    assert printed.splitlines()[-1] == f"Next: {predict}, and then {compare}; {which}"
     monkeypatch.chdir(bench)
     call(*shlex.split(predict)[1:])
     compared = call(*shlex.split(compare)[1:], "--task", "K562").stdout
     assert "measured" in compared
     again = ("--design", bench / "LIB", "--out", folder, "--force")
     shown = call("mpra", "analyze", bench / "counts.tsv.gz", *again).stdout
-    assert shown.splitlines()[-1] == f"Next: {compare}"
+    assert shown.splitlines()[-1] == f"Next: {compare}; {which}"
 
 
 @pytest.mark.parametrize("rope", ["abc", "placebo", "0.2 sd", "0.1,-0.1"])

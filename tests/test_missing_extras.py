@@ -162,6 +162,37 @@ def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(
     assert re.search(rf"in a clone: pip install '\.\[(\w+,)*{extra}\]'", lines[0])
 
 
+def test_without_torch_what_has_no_layers_is_refused_as_with_it(tmp_path):
+    """To install torch would not give an oracle a gradient."""
+    calls = [
+        *(
+            f"cg.attribute(words, oracle, method='{method}', rng=0)"
+            for method in ("gradient", "integrated_gradients", "deeplift")
+        ),
+        "cg.propose(cg.attribute(words, oracle), predictor=oracle, method='filters', "
+        "rng=0)",
+        "cg.attribution.filters(oracle, 'first', words)",
+        "cg.attribution.attention(oracle, 'first', words)",
+    ]
+    code = (
+        f"import sys; sys.modules['torch'] = None\n{START}"
+        f"for call in {calls}:\n"
+        "    try:\n"
+        "        eval(call)\n"
+        "    except cg.errors.PredictorError as error:\n"
+        "        print(error)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = ended.stdout.splitlines()
+    assert len(lines) == len(calls)
+    assert all("no gradients" in one or "no layers" in one for one in lines), lines
+
+
 @pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", ["h5py", "h5netcdf"])
 def test_without_hdf5_a_file_of_results_says_so(tmp_path, name):

@@ -261,6 +261,26 @@ def test_the_lower_bounds_are_the_versions_that_are_tried():
         )
 
 
+def test_a_release_has_one_version_and_claims_the_pythons_that_are_tried():
+    root = Path(__file__).parents[1]
+    texts = {
+        name: (root / name).read_text(encoding="utf-8")
+        for name in ("CITATION.cff", "CHANGELOG.md", "docs/install.md")
+    }
+    assert f"\nversion: {cg.__version__}\n" in texts["CITATION.cff"]
+    first = re.search(r"(?m)^## (\S+)", texts["CHANGELOG.md"])
+    assert first.group(1) == cg.__version__
+    assert len(texts["CHANGELOG.md"].split()) <= 600
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    pythons = [
+        found.group(1)
+        for line in project["classifiers"]
+        if (found := re.search(r"Python :: (\d\.\d+)$", line))
+    ]
+    *others, last = pythons
+    assert f"\nPython {', '.join(others)} or {last}, on" in texts["docs/install.md"]
+
+
 def test_a_file_of_ours_holds_no_time(tmp_path):
     """The same library gives the same bytes, with the oldest h5py too: no object of
     HDF5 keeps when it was made.

@@ -14,6 +14,7 @@ from test_cli import QUICK, call, refused
 import causalgia as cg
 from causalgia.cli.options import load_spec_predictor
 from causalgia.experiments import entries
+from causalgia.protocol._protocol import digest_of_values
 from causalgia.results_folder import load_outcomes
 from causalgia.trial_file import read_spec, starter_files
 
@@ -111,6 +112,20 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
         in call("report", out, "--checklist").output
     )
     assert "values: locked" in call("verify", out, "--protocol", lock, code=1).output
+
+
+@pytest.mark.rotating(3)
+def test_outcomes_that_were_given_a_new_digest_are_found_by_their_network_alone(own):
+    """As the pages on locks and for referees say: a lock binds the plan."""
+    lock, out = own / "locks" / "lock.toml", own / "results"
+    call("run", "--protocol", lock, "--out", out)
+    outcomes = cg.store.load(out / "outcomes.nc", "outcomes").load()
+    outcomes["outcome"][0, 0, 0] += 1
+    outcomes.attrs["protocol_values"] = digest_of_values(outcomes)
+    cg.store.save(outcomes, out / "outcomes.nc")
+    call("analyze", out)
+    assert "As locked: outcomes, est" in call("verify", out, "--protocol", lock).output
+    assert "values that were changed" in call("reproduce", out, code=1).output
 
 
 def test_opening_a_locked_trial_reads_no_outcomes(own, monkeypatch):

@@ -4,7 +4,6 @@ of the incremental path.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from causalgia._check.probe import AGAINST_EXACT, ProbeUnits, Repeats
 from causalgia.attributes import about
 from causalgia.errors import FallbackWarning, quoted
 from causalgia.mentions import in_words
-from causalgia.predict import Predictor
+from causalgia.predict._torch_network import torch_network
 from causalgia.predict.answer_digits import (
     half_precision_in_words,
     steps_in_words,
@@ -28,7 +27,6 @@ from causalgia.workers.clusters import available_cores
 
 if TYPE_CHECKING:
     from causalgia.predict.incremental import WidthResult
-    from causalgia.predict.torch_predictor import TorchPredictor
 
 
 # seconds of a measurement, and about how many passes over its units it takes
@@ -70,7 +68,7 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
     as it was.
     """
     part = sample.trial.predictor.parts[0]
-    network = _network(part)
+    network = torch_network(part)
     if network is None:
         return IncrementalGain(
             f"it recomputes layers of a TorchPredictor; {type(part).__name__} has none"
@@ -115,14 +113,6 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
             in_use,
         )
     return _summarize_tried(tried, in_use=in_use)
-
-
-def _network(part: Predictor) -> TorchPredictor | None:
-    if "torch" not in sys.modules:
-        return None
-    from causalgia.predict import TorchPredictor
-
-    return part if isinstance(part, TorchPredictor) else None
 
 
 def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGain:

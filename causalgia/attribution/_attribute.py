@@ -37,6 +37,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.predict import Predictor
+from causalgia.predict._torch_network import torch_network
 from causalgia.predict.answer_comparisons import check_same_twice
 from causalgia.predict.predictor import check_predictor
 from causalgia.sequences.fasta import Sequences, Source
@@ -393,11 +394,17 @@ def _by_gradient(
     tasks: slice | list[int],
     done: Callable[[int], None],
 ) -> Maps:
+    if (network := torch_network(predictor)) is None:
+        raise PredictorError(
+            f"{type(predictor).__name__} gives no gradients; ``method='ism'``, "
+            "'occlusion' and 'shapley' need answers alone, and a network in PyTorch is "
+            "wrapped by ``cg.TorchPredictor``"
+        )
+
     import torch
 
     from causalgia.attribution.gradients import gradients
     from causalgia.predict.torch_exports import differentiable
-    from causalgia.predict.torch_predictor import TorchPredictor
 
     n_tasks = predictor.predict(of.tokens[:1])[:, tasks].shape[1]
     batch = max(
@@ -407,11 +414,8 @@ def _by_gradient(
             _HELD // (32 * of.length * n_tasks),
         ),
     )
-    with differentiable(predictor) as f:
-        if not isinstance(predictor, TorchPredictor):
-            # unreachable: for mypy
-            raise TypeError(f"{type(predictor).__name__} passed as differentiable")
-        like = torch.empty(0, dtype=predictor.dtype, device=predictor.device)
+    with differentiable(network) as f:
+        like = torch.empty(0, dtype=network.dtype, device=network.device)
         if draw is None:
             score, answer = gradients(
                 _of_tasks(f, tasks), of.tokens, batch=batch, like=like, progress=done
@@ -421,7 +425,7 @@ def _by_gradient(
             from causalgia.attribution.gradients import Answers, check_installed
 
             check_installed()
-            f, like = Answers(predictor), like.double()
+            f, like = Answers(network), like.double()
         columns = ["score", "score_se", "answer", "baseline_answer", "completeness"]
         if method == "expected_gradients":
             columns.append("completeness_se")
@@ -469,7 +473,7 @@ def _by_gradient(
                 row + 1,
                 names,
                 unruled,
-                hooked=_with_backward_hooks(predictor.module),
+                hooked=_with_backward_hooks(network.module),
             )
         )
     return maps

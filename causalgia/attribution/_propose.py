@@ -50,6 +50,7 @@ from causalgia.errors import (
     quoted,
 )
 from causalgia.predict import Predictor
+from causalgia.predict._torch_network import torch_network
 from causalgia.predict.predictor import check_predictor
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement
@@ -452,9 +453,7 @@ def _of_filters(
     """Return the patterns of the first convolution of a network, or of each member of
     an ensemble.
     """
-    from causalgia.predict import TorchPredictor
-
-    networks = [part for part in predictor.parts if isinstance(part, TorchPredictor)]
+    networks = [one for part in predictor.parts if (one := torch_network(part))]
     if not networks:
         raise PredictorError(
             f"{type(predictor).__name__} has no layers; leave 'filters' out of "

@@ -15,13 +15,12 @@ from causalgia.attribution.layers import (
     Side,
     activations,
     as_layer,
-    as_torch_predictor,
     channel_axis,
     check_met,
     met_at,
     same_options,
 )
-from causalgia.attribution.map_scores import as_explained
+from causalgia.attribution.map_scores import as_explained, as_torch_predictor
 from causalgia.checks import as_count, is_whole, nearest
 from causalgia.errors import AttributionError, PredictorError, quoted
 from causalgia.predict import Ensemble, Predictor

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.attribution.map_scores import as_explained
+from causalgia.attribution.map_scores import as_explained, as_torch_predictor
 from causalgia.attribution.seqlets import threads_of_torch
 from causalgia.checks import as_names, is_real, nearest
 from causalgia.choices import BASES
@@ -111,15 +111,12 @@ def filters(
     >>> dict(found.sizes)
     {'channel': 32, 'motif_position': 19, 'base': 4}
     """
+    network = as_torch_predictor(predictor, "filters")
+
     import xarray as xr
 
-    from causalgia.attribution.layers import (
-        as_torch_predictor,
-        base_counts,
-        filter_sites,
-    )
+    from causalgia.attribution.layers import base_counts, filter_sites
 
-    network = as_torch_predictor(predictor, "filters")
     of = as_explained(sequences)
     sites = filter_sites(network, layer, of, side, activation)
     counts = base_counts(of.tokens, sites)
@@ -620,16 +617,13 @@ def attention(
     >>> dict(found.sizes), found["key_base"].values[:3]
     ({'unit': 3, 'query': 20, 'key': 20}, array([0, 1, 2]))
     """
+    network = as_torch_predictor(predictor, "attention")
+
     import xarray as xr
     from torch import nn
 
-    from causalgia.attribution.layers import (
-        as_layer,
-        as_torch_predictor,
-        receptive_field,
-    )
+    from causalgia.attribution.layers import as_layer, receptive_field
 
-    network = as_torch_predictor(predictor, "attention")
     of = as_explained(sequences)
     known = {
         name: one

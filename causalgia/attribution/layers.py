@@ -24,8 +24,7 @@ from causalgia.attribution.seqlets import (
 )
 from causalgia.checks import nearest
 from causalgia.design import Uniform
-from causalgia.errors import AttributionError, PredictorError, first_words, quoted
-from causalgia.predict import Predictor
+from causalgia.errors import AttributionError, first_words, quoted
 from causalgia.predict.torch_device import (
     exact_float32,
     in_eval_mode,
@@ -42,20 +41,6 @@ Side: TypeAlias = Literal["output", "input"]
 _PROBE_SEQUENCES = 8
 _ACTIVATION_ROUNDING = 1e-9
 _LONGEST_READ_WHOLE = 1_000  # positions; of longer ones only the middle is changed
-
-
-def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
-    """Return a predictor with layers; PredictorError if it has none, or is an
-    ensemble.
-    """
-    if isinstance(predictor, TorchPredictor):
-        return predictor
-    cure = (
-        f"take one of its members, such as {call}(predictor.members[0], ...)"
-        if isinstance(predictor, Predictor) and predictor.models is not None
-        else "wrap a network in ``cg.TorchPredictor(...)``"
-    )
-    raise PredictorError(f"{call}: {type(predictor).__name__} has no layers; {cure}")
 
 
 def same_options(whole: TorchPredictor) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from scipy.special import stdtrit
 
 from causalgia.choices import RECORD_SKIPS
 from causalgia.design import DinucleotideShuffle, KletShuffle, NullModel
-from causalgia.errors import AttributionError, SequenceError, quoted
+from causalgia.errors import AttributionError, PredictorError, SequenceError, quoted
 from causalgia.predict import Predictor
+from causalgia.predict._torch_network import torch_network
 from causalgia.schema import validate
 from causalgia.sequences.fasta import (
     Sequences,
@@ -27,6 +28,9 @@ from causalgia.sequences.random import random_words
 from causalgia.sequences.skipped_inputs import Skip, as_skip, skip_sentence
 from causalgia.streams import derive
 from causalgia.types import Array, Tokens
+
+if TYPE_CHECKING:
+    from causalgia.predict import TorchPredictor
 
 _SEQUENCES_A_CALL = 4_096
 _LEAST_SHUFFLED = 3
@@ -332,6 +336,20 @@ def _answers(
 #: draws baselines: rows of the sequences and numbers of the draws, each (m,), to tokens
 #: (m, length)
 Draw = Callable[[NDArray[np.int64], NDArray[np.int64]], Tokens]
+
+
+def as_torch_predictor(predictor: Predictor, call: str) -> TorchPredictor:
+    """Return a predictor with layers; PredictorError if it has none, or is an
+    ensemble.
+    """
+    if (network := torch_network(predictor)) is not None:
+        return network
+    cure = (
+        f"take one of its members, such as {call}(predictor.members[0], ...)"
+        if isinstance(predictor, Predictor) and predictor.models is not None
+        else "wrap a network in ``cg.TorchPredictor(...)``"
+    )
+    raise PredictorError(f"{call}: {type(predictor).__name__} has no layers; {cure}")
 
 
 def as_explained(sequences: Any, skip: Skip = ()) -> Sequences:

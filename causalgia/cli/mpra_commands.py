@@ -568,12 +568,13 @@ def analyze(
         print_written(folder, *written)
         if FIT in tables:
             compare = f"causalgia mpra compare virtual {shell_word(out)}"
+            which = "if the network has several tasks, add --task NAME"
             if Path("virtual").is_dir():
-                echo(f"Next: {compare}")
+                echo(f"Next: {compare}; {which}")
             elif library_folder.is_dir():
                 echo(
                     "Next: causalgia mpra predict trial.toml --design "
-                    f"{shell_word(library_folder)} --out virtual, and then {compare}"
+                    f"{shell_word(library_folder)} --out virtual, and then {compare}; {which}"
                 )
 
 

@@ -79,8 +79,8 @@ def fetch(name: str) -> dict[str, Path]:
     """Return the files of a published network, downloaded once and checked.
 
     Files are looked for in the mirror that the environment variable
-    ``CAUSALGIA_NETWORKS`` names: a folder, or the address of one, with a folder for
-    each network. Without a mirror, or where it lacks a file, they are downloaded by
+    ``CAUSALGIA_NETWORKS`` names: a folder, or the address (http) of one, with a folder
+    for each network. Without a mirror, or where it lacks a file, they are downloaded by
     pooch from the deposit into the cache of the user, and are there at the next call. A
     file whose sum is not the published one is never returned.
 
@@ -118,40 +118,50 @@ def fetch(name: str) -> dict[str, Path]:
 
 
 def _file(name: str, file: dict[str, str]) -> Path:
-    mirror = os.environ.get(MIRROR, "")
-    if mirror and "://" not in mirror:
-        if not Path(mirror).is_dir():
-            raise PredictorError(
-                f"``{MIRROR}={quoted(mirror)}`` is not a folder; give one that has the "
-                f"file {name}/{file['file']}, or unset it to download from the deposit"
-            )
-        path = Path(mirror) / name / file["file"]
-        if path.is_file():
-            _check_sum(path, file["sum"])
-            return path
-        return _downloaded(name, file, file["url"], lacking=mirror)
-    address = f"{mirror.rstrip('/')}/{name}/{file['file']}" if "://" in mirror else ""
-    return _downloaded(name, file, address or file["url"])
+    mirror = os.environ.get(MIRROR, "").rstrip("/")
+    if not mirror:
+        return _downloaded(name, file, file["url"])
+    in_mirror = f"{mirror}/{name}/{file['file']}"
+    if mirror.startswith(("http://", "https://")):
+        try:
+            return _downloaded(name, file, in_mirror)
+        except PredictorError as error:
+            answer = getattr(error.__cause__, "response", None)
+            if answer is None or answer.status_code != 404:
+                raise
+    elif not Path(mirror).is_dir():
+        raise PredictorError(
+            f"``{MIRROR}={quoted(mirror)}`` is neither a folder nor an address that "
+            f"begins with http; give one that has {name}/{file['file']}, or unset it "
+            "to download from the deposit"
+        )
+    elif (path := Path(in_mirror)).is_file():
+        _check_sum(path, file["sum"])
+        return path
+    return _downloaded(name, file, file["url"], lacking=mirror)
 
 
 def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") -> Path:
     """Return the file, downloaded; `lacking` is a mirror that does not have it."""
     path = f"{name}/{file['file']}"
-    mirror = (
-        f"``{MIRROR}={quoted(lacking)}`` has no {path}; put it there"
+    without = f"``{MIRROR}={quoted(lacking)}`` has no {path}" if lacking else ""
+    try:
+        import pooch
+        import requests
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{without}; save {url} there, or let pooch download it: "
+            f"{install_command('networks')}"
+            if lacking
+            else f"networks are downloaded by pooch: {install_command('networks')}; or "
+            f"save {url} as {path} in a folder, and set {MIRROR} to it"
+        ) from error
+    begin = f"{without}, and {url}" if lacking else url
+    cure = (
+        f"put the file at {lacking}/{path}"
         if lacking
         else f"set {MIRROR} to a folder that has {path}"
     )
-    try:
-        import pooch
-    except ImportError as error:
-        raise MissingExtraError(
-            f"networks are downloaded by pooch: {install_command('networks')}; or "
-            f"save {url} as {path} in a folder, and set {MIRROR} to it"
-            if not lacking
-            else f"``{MIRROR}={quoted(lacking)}`` has no {path}; save {url} there, or "
-            f"let pooch download it: {install_command('networks')}"
-        ) from error
     cache_folder = Path(pooch.os_cache("causalgia")) / "networks" / name
     try:
         return Path(
@@ -161,14 +171,24 @@ def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") ->
         )
     except ValueError as error:  # pooch's own, which removes what it downloaded
         raise PredictorError(
-            f"{url}: is not the published file, whose sum is {file['sum']}; the "
+            f"{begin} is not the published file, whose sum is {file['sum']}; the "
             "download was cut off, or another file is at this address: try again, or "
-            f"{mirror}"
+            f"{cure}"
         ) from error
-    except OSError as error:  # of requests, and of the disk
+    except requests.RequestException as error:
+        why, advice = type(error).__name__, "check the connection"
+        if (answer := error.response) is not None:
+            answer.close()  # pooch leaves its connection open
+            why = f"the server answers {answer.status_code} {answer.reason}"
+            advice = "try again later"
         raise PredictorError(
-            f"{name}: {url} cannot be downloaded ({type(error).__name__}); check the "
-            f"connection, or {mirror}"
+            f"{begin} cannot be downloaded ({why}); {advice}, or {cure}"
+        ) from error
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise PredictorError(
+            f"the cache {cache_folder} cannot be written ({why}); give write access and "
+            f"space there, or {cure}"
         ) from error
 
 

@@ -26,7 +26,6 @@ from causalgia.errors import (
 )
 from causalgia.inputs import no_network, open_regular_file
 from causalgia.predict.answer_checks import first_line
-from causalgia.predict.predictor import Predictor
 from causalgia.predict.torch_device import (
     copied_network,
     exact_float32,
@@ -41,7 +40,7 @@ Differentiable: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
 @contextmanager
-def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
+def differentiable(predictor: TorchPredictor) -> Iterator[Differentiable]:
     """Yield a predictor as a function of one-hot rows, with gradients: (n, 4, length)
     in the order ACGT to (n, tasks).
 
@@ -52,20 +51,13 @@ def differentiable(predictor: Predictor) -> Iterator[Differentiable]:
     Parameters
     ----------
     predictor
-        A `TorchPredictor` without a dim position.
+        Without a dim position.
 
     Raises
     ------
     PredictorError
-        If it is no `TorchPredictor`, answers along a track, or the network or its
-        read-out fails.
+        If it answers along a track, or the network or its read-out fails.
     """
-    if not isinstance(predictor, TorchPredictor):
-        raise PredictorError(
-            f"{type(predictor).__name__} gives no gradients; ``method='ism'``, "
-            "'occlusion' and 'shapley' need answers alone, and a network in PyTorch is "
-            "wrapped by ``cg.TorchPredictor``"
-        )
     if predictor.dims != ("task",):
         raise PredictorError(
             "the predictor answers with a dim position, and a map is of one number for "

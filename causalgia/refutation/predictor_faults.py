@@ -4,12 +4,10 @@ members of an ensemble.
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import xarray as xr
 
-from causalgia.predict import Predictor
+from causalgia.predict._torch_network import torch_network
 from causalgia.refutation.claim import (
     FAIL_LEVEL,
     Claim,
@@ -365,7 +363,7 @@ def randomized_weights(claim: Claim) -> xr.Dataset:
 
 def _beside_copies(claim: Claim) -> list[Finding]:
     claimed, predictor = claim.check_claimed(), claim.check_predictor()
-    if not _is_network(predictor):
+    if torch_network(predictor) is None:
         raise NotApplicableError(
             "it shuffles the parameters of one network of layers, a "
             "``cg.TorchPredictor``"
@@ -421,14 +419,6 @@ def _beside_copies(claim: Claim) -> list[Finding]:
             n_predictions=n * len(arms) * (N_COPIES + 1),
         )
     ]
-
-
-def _is_network(predictor: Predictor) -> bool:
-    if "torch" not in sys.modules:
-        return False
-    from causalgia.predict import TorchPredictor
-
-    return isinstance(predictor, TorchPredictor)
 
 
 def predictor_disagreement(claim: Claim) -> xr.Dataset:
