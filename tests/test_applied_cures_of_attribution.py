@@ -6,7 +6,6 @@ one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, refusal
+from cures import Cases, arguments, cure_in, refusal
 from test_applied_cures import ORACLE, STRINGS, design, network, run, third
 
 import causalgia as cg
@@ -26,12 +25,7 @@ from causalgia.sequences import find_instances, one_hot
 pytestmark = pytest.mark.rotating(3)
 
 at = cg.attribution
-CASES: list[Callable[[Path], Any]] = []
-
-
-def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    CASES.append(one)
-    return one
+case = Cases()
 
 
 SITED = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:6]]
@@ -708,6 +702,6 @@ def a_trial_of_one_unit_beside_maps(_folder: Path) -> Any:
     return "flag" in cg.attribution.against_trial(maps(), right, "AGATAAG")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_a_map_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))
