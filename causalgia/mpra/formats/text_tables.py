@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from os import PathLike
@@ -192,7 +193,8 @@ def write_text(
             "place"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing was written, such as for a name too long
+            temporary.unlink(missing_ok=True)
     return target
 
 
