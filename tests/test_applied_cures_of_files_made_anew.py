@@ -430,6 +430,18 @@ def test_without_pooch_files_are_saved_as_it_says(mirror, monkeypatch):
     assert fetched()
 
 
+def test_packages_of_hdf5_are_installed_as_it_says(monkeypatch, tmp_path):
+    path, right = table_at(tmp_path), estimates()
+    for gone in ("h5py", "h5netcdf"):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, gone, None)
+            command = cure_in(
+                refusal(store.load, path, "estimates"), r"; (pip install .*)$"
+            )
+        assert gone in command.split()  # and it is there again, as after pip
+        assert store.load(path, "estimates")["ace"].equals(right["ace"])
+
+
 @case.each
 def test_a_file_is_made_anew_as_the_message_says(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -43,6 +43,7 @@ from causalgia.estimation.lines import errors_in_variables, weighted_line
 from causalgia.estimation.standard_errors import regress
 from causalgia.experiments import across_predictors
 from causalgia.experiments._null_models import agreement
+from causalgia.mpra.formats.text_tables import LAYOUTS, read_table
 from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.posterior.error_covariance import as_usable_se
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
@@ -684,6 +685,116 @@ def a_selection_without_elements() -> Any:
     return "ace" in mpra.average(fitted().isel(element=[0, 1]))
 
 
+# ---- sequences, tiles and texts
+
+
+@case
+def tiles_that_are_all_chosen() -> Any:
+    given = {"chosen": [(0, 10), (10, 20)], "n_draws": 2, "rope": (-0.1, 0.1)}
+
+    def of(tiles: list[tuple[int, int]]) -> Any:
+        return ex.greedy_round(STRINGS[:4], tiles=tiles, **given)
+
+    tiles = [(0, 10), (10, 20), (20, 30)]
+    return with_more(of, tiles[:2], tiles, "give more tiles, or stop$").n_units > 0
+
+
+@case
+def one_sequence_in_one_shuffle() -> Any:
+    from causalgia.experiments.kit.tile_contexts import as_tile_sequences
+    from causalgia.ropes import Rope
+
+    call = partial(as_tile_sequences, STRINGS[:1], rope=Rope.parse((-0.1, 0.1)))
+    named = arguments(cure_in(refusal(call, n_draws=1), r"give (n_draws=\d+)$"))
+    return call(**named).n_draws == 10
+
+
+@case
+def sequences_full_of_a_motif() -> Any:
+    short = ["AGATAAGCCA", "TTAGATAAGC"]
+    long = [one + "C" * 10 for one in short]
+    call = lambda given: ex.occlusion(given, "AGATAAG")  # noqa: E731
+    cure = "for a placebo span; drop it, or take longer sequences"
+    return with_more(call, short, long, cure).n_units > 0
+
+
+@case
+def a_task_in_which_only_the_control_was_measured() -> Any:
+    rows = [(u, a, t, u + (a == "x")) for u in range(6) for a in "cx" for t in "st"]
+    table = pd.DataFrame(rows, columns=["unit", "arm", "task", "y"])
+    table["y"] += np.random.default_rng(0).normal(size=len(table))
+    wrong = table[(table["task"] != "t") | (table["arm"] != "x")]
+    given = {"unit": "unit", "arm": "arm", "outcome": "y", "task": "task"}
+    call = partial(from_incomplete, control="c", **given)
+    name = cure_in(
+        refusal(call, wrong), r"task '(\w)'; leave that arm or that task out$"
+    )
+    found = [call(table), call(wrong[wrong["task"] != name])]
+    same = [one.sel(task="s")["ace"].item() for one in found]
+    return same[0] == same[1]
+
+
+@case
+def names_that_nothing_prints_or_stores() -> Any:
+    from causalgia.trial.archive.files import encode_values
+
+    make = lambda name: encode_values(np.array(["b", name]))  # noqa: E731
+    assert with_more(make, "a\ud800", "a", "cannot be stored; rename it$").size
+    table = pd.DataFrame({"unit": ["u", "v"] * 2, "y": range(4)})
+    read = lambda arm: cg.from_frame(  # noqa: E731
+        table.assign(arm=["c", "c", arm, arm]), outcome="y", arm="arm", unit="unit"
+    )
+    cure = "which cannot be printed; rename it$"
+    return "x" in with_more(read, "x\x07", "x", cure)["arm"].values
+
+
+@case
+def names_of_motifs_that_end_in_a_strand() -> Any:
+    def of(name: str) -> Any:
+        motifs = {"Nanog": "AGCCATCA", name: "ATTTGCATA"}
+        return ex.motif_pairs(cg.Uniform(length=400), motifs, n_units=9)
+
+    cure = "ends in a strand, which is written behind names; rename it$"
+    return with_more(of, "Nanog+", "Nanog 2", cure).n_units == 9
+
+
+@case
+def names_that_are_one_or_twice() -> Any:
+    from causalgia.mpra.counts.counts_table import side_table_from_design
+    from causalgia.mpra.formats.text_tables import check_names
+
+    check = partial(check_names, place="library")
+    cure = "'a' names two sequences; names are unique: rename one$"
+    assert with_more(check, ["a", "a"], ["a", "b"], cure) is None
+    spdi = ['["NC_000001.11:300:A:G"]'] * 2
+    table = pd.DataFrame({"category": "variant", "class": "test", "SPDI": spdi})
+    table["allele"] = ['["ref"]', '["alt"]']
+    read = lambda names: side_table_from_design(  # noqa: E731
+        table.assign(name=names), "the design"
+    )
+    found = with_more(read, ["v 1", "v_1"], ["v 1", "v 2"], "in counts; rename one$")
+    return found["oligo_name"].tolist() == ["v_1", "v_2"]
+
+
+@case
+def a_direction_of_a_pair() -> Any:
+    from causalgia.zoo.arrangements import Pair
+
+    given = {"first": "GATA", "second": "CACG", "bonus": 1.0}
+    text = refusal(Pair, **given, direction="back")
+    names = cure_in(text, r"must be ('either' or 'forward')$").split(" or ")
+    made = [Pair(**given, direction=eval(one)).direction for one in names]
+    return made == ["either", "forward"]
+
+
+@case
+def a_network_by_a_name_that_is_misspelled() -> Any:
+    from causalgia.networks.deposits import deposit_of
+
+    name = cure_in(refusal(deposit_of, "deepstar"), r"did you mean '(\w+)'")
+    return len(deposit_of(name)["tasks"]) == 2
+
+
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @case.each
 def test_what_a_message_asks_for_is_given(case):
@@ -737,3 +848,26 @@ def test_replicates_are_named_where_their_files_are_not(tmp_path):
     named = re.sub(r"\bfile\b", lambda _: repr(str(next(left))), named)
     found = mpra.read_counts(eval(named), side_table=SIDE)
     assert found["replicate"].values.tolist() == ["1", "2"]
+
+
+def test_a_line_and_a_cell_are_corrected(tmp_path):
+    letters = STRINGS[0] * 3
+    (tmp_path / "genome.fa").write_text(f">chr1\n{letters}\n")
+    row = "chr1\t{}\trs1\t" + letters[9] + "\t" + ("A" if letters[9] != "A" else "C")
+
+    def variants(position: str) -> Any:
+        (tmp_path / "v.vcf").write_text(row.format(position) + "\t.\t.\t.\n")
+        return cg.sequences.read_variants(tmp_path / "v.vcf")
+
+    cure = "POS 'ten' is not a whole number; correct the line"
+    assert with_more(variants, "ten", "10", cure)[0].position == 9
+    path = tmp_path / "counts.tsv"
+
+    def counts(dna: str) -> Any:
+        columns = list(LAYOUTS["reporter_experiment"].columns)
+        values = ["1", "a", dna, "3", "0.5", "0.5", "0", "2"][: len(columns)]
+        path.write_text("\t".join(columns) + "\n" + "\t".join(values) + "\n")
+        return read_table(path, "reporter_experiment")
+
+    cure = "column 'dna_counts': 'five' is not a whole number.*; correct the cell$"
+    assert with_more(counts, "five", "5", cure)["dna_counts"].tolist() == [5]
