@@ -102,12 +102,12 @@ def of_other_bytes() -> str:
     return "n.h5"
 
 
-def leading_to(name: str) -> Any:
-    """Return a graph with the names of inputs, the last of which is as given."""
+def leading_to(name: str, begin: str = "in") -> Any:
+    """Return a graph that begins at a layer, and whose last layer reads another."""
     names = {"in": [], "mix": [[["in", 0, 0, {}]]], "mean": [[[name, 0, 0, {}]]]}
     layers = [one | {"name": one["config"]["name"]} for one in LAYERS]
     layers = [one | {"inbound_nodes": names[one["name"]]} for one in layers]
-    ends = {"input_layers": [["in", 0, 0]], "output_layers": [["mean", 0, 0]]}
+    ends = {"input_layers": [[begin, 0, 0]], "output_layers": [["mean", 0, 0]]}
     return {"class_name": "Functional", "config": {"layers": layers} | ends}
 
 
@@ -470,6 +470,16 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             cure_in(
                 refusal(of_keras, keras(leading_to("gone"))),
                 r"the graph around layer 'gone' is damaged; (save it again)$",
+            ),
+            of_keras(keras(leading_to("mix"))),
+        )[1],
+        is_gc,
+    ),
+    "a graph whose input is no layer": (
+        lambda: (
+            cure_in(
+                refusal(of_keras, keras(leading_to("mix", begin="gone"))),
+                r"its input, 'gone', is not one of its layers: .*; (save it again)$",
             ),
             of_keras(keras(leading_to("mix"))),
         )[1],

@@ -264,6 +264,24 @@ def a_table_of_variants_below_a_file(folder: Path) -> Any:
     return path.read_text().count("rs43") == len(ORACLE.tasks)
 
 
+@case
+def a_discovery_that_is_kept(folder: Path) -> Any:
+    tokens = np.random.default_rng(3).integers(0, 4, (44, 30)).astype(np.uint8)
+    tokens[:, 12:18] = cg.sequences.encode(["TGCATG"])[0]
+    oracle = cg.zoo.oracle("additive")
+    call = partial(
+        cg.discover, oracle, cg.sequences.decode(tokens), method="kmer", rng=0
+    )
+    given = {"n_units": 20, "progress": False}
+    (folder / "notes.txt").write_text("mine")
+    text = refusal(call, **given, store=folder / "notes.txt")
+    name = cure_in(text, r"kept in a folder; give another (store)=$")
+    right = call(**given, **{name: folder / "found"}).confirmed
+    text = refusal(call, **given | {"n_units": 30}, store=folder / "found")
+    assert cure_in(text, r"holds another discovery.*; .*, or (these settings again)$")
+    return call(**given, store=folder / "found").confirmed.equals(right)
+
+
 # ---- clusters
 
 
