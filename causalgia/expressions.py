@@ -24,7 +24,7 @@ from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
 from typing import Any, TypeAlias
 
-from causalgia.checks import as_names, is_real, nearest
+from causalgia.checks import as_names, first_of, is_real, nearest
 from causalgia.errors import ContrastError, DesignError, quoted
 
 Terms: TypeAlias = dict[str, float]
@@ -316,11 +316,10 @@ def without_patterns(
         by_pattern = {pattern: matched(pattern, known) for pattern in row}
         for pattern, names in by_pattern.items():
             if not names:
-                more = f" and {len(known) - 12} more" if len(known) > 12 else ""
                 hint = nearest(
                     pattern,
                     known,
-                    then=f"there are {', '.join(map(quoted, known[:12]))}{more}",
+                    then=f"there are {first_of(map(quoted, known), 12)}",
                 )
                 raise ContrastError(
                     f"contrast of tasks {quoted(name)}: {quoted(pattern)} is the name "
@@ -615,13 +614,12 @@ class _Parser:
                 f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or "
                 f"signs, and patterns, must be in backticks: {quoted(marked)}"
             )
-        listed = ", ".join(map(quoted, self.names[:20]))
-        more = f" and {len(self.names) - 20} more" if len(self.names) > 20 else ""
+        listed = first_of(map(quoted, self.names), 20)
         hint = nearest(name, self.names, most=3) or "."
         unknown = f"{quoted(name)} is not {'an' if self.of == 'arm' else 'a'} {self.of}"
         raise ContrastError(
             f"{_noun(self.of)} {quoted(self.text[:200])}: {unknown}{hint} There are "
-            f"{listed}{more}"
+            f"{listed}"
         )
 
     def _with_backticks(self) -> str:

@@ -16,7 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from causalgia.attributes import about
-from causalgia.checks import in_list
+from causalgia.checks import first_of, in_list
 from causalgia.choices import BASES, COMPLEMENT
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
 from causalgia.inputs import inflate, parse_json
@@ -199,14 +199,9 @@ def notes_of_controls(
     return [f"{first_findings(what)}; {cure}" for cure, what in found.items() if what]
 
 
-def first_findings(found: list[str], things: str = "contrasts") -> str:
+def first_findings(found: list[str], thing: str = "contrast") -> str:
     """Return the first findings and the number of the others."""
-    more = (
-        f"; and {len(found) - NAMES_SHOWN} more {things}"
-        if len(found) > NAMES_SHOWN
-        else ""
-    )
-    return "; ".join(found[:NAMES_SHOWN]) + more
+    return first_of(found, NAMES_SHOWN, sep="; ", thing=thing)
 
 
 def _compared_arms(

@@ -24,17 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from offers import OUT, _evaluated, sites
+from offers import OUT, settings_offered, sites
 
 from causalgia import lazy_names
 from causalgia.errors import (
-    NOT_GIVEN,
     CausalgiaError,
-    Setting,
     TrialInterruptedError,
     quoted,
 )
-from causalgia.mentions import CallMention, Mention, Unread
 
 ACCEPTED, AGAIN, ELSEWHERE, OTHER = "accepted", "again", "elsewhere", "another error"
 LARGEST = 1e5  # offered sizes above are not tried
@@ -167,77 +164,25 @@ def refusals_noted() -> Iterator[Notes]:
         lazy_names._refusal = _refusal
 
 
-def settings_offered(error: CausalgiaError, level: Level) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of the settings that an error tells to give, in its fields and
-    its mentions.
-    """
-    if error.argument and error.example is not NOT_GIVEN:
-        yield error.argument, error.example
-    begun, before = False, ""
-    for part in error.parts:
-        name, value = _name_and_value(part)
-        if not name and isinstance(part, Mention) and part.call is not None:
-            yield from _of_call(part.call, level)
-            made = _evaluated(part) if part.call.name[:1].isupper() else OUT
-            if begun and error.argument and made is not OUT:
-                yield error.argument, made
-        elif begun and name and _LEFT_OUT.search(before):
-            yield name, OUT
-        elif begun and name and value is not NOT_GIVEN:
-            # "; schema='original' has the columns ..." says what was given
-            bound = level.bound()
-            is_given = bound and quoted(bound.arguments.get(name)) == quoted(value)
-            if not (is_given and before.endswith("; ")):
-                yield name, value
-        if isinstance(part, str) and not isinstance(part, Mention):
-            begun |= ";" in part
-            if str(part).strip() not in ("and", "or", ","):
-                before = str(part)
-
-
-_LEFT_OUT = re.compile(r"\b(?:leave|drop|leave out|drop the) ?$")
-
-
-def _name_and_value(part: object) -> tuple[str, Any]:
-    """Return the setting that a part of a message is; ("", NOT_GIVEN) for a text."""
-    if isinstance(part, Setting):
-        return part.name, part.value
-    if not isinstance(part, Mention):
-        return "", NOT_GIVEN
-    value = part.value
-    if part.argument and part.call is not None:
-        value = _evaluated(part.partition("=")[2])
-    unknown = isinstance(value, Unread) or value is OUT
-    return part.argument, NOT_GIVEN if unknown else value
-
-
-def _of_call(call: CallMention, level: Level) -> Iterator[tuple[str, Any]]:
-    """Yield what a call in a message gives to the function that was refused."""
-    owner = level.name.partition(".")[0]
-    others = [value for name, value in call.arguments if not name and value != "..."]
-    if call.name.rpartition(".")[2] == owner and not others:
-        for name, value in call.arguments:
-            read = Mention(f"{name}={value}").value
-            if name and not isinstance(read, Unread) and read is not NOT_GIVEN:
-                yield name, read
-
-
 def offers_made(refused: Refused) -> Iterator[tuple[Level, dict[str, Any]]]:
     """Yield what an error offers, with the call that takes it; at last all together, if
     it offers several.
     """
     together: dict[str, Any] = {}
     seen: set[tuple[str, str]] = set()
-    for name, value in settings_offered(refused.error, refused.levels[0]):
+    first = refused.levels[0]
+    bound = first.bound()
+    given = bound.arguments if bound else {}
+    for name, value in settings_offered(refused.error, given, first.name):
         level = taker(refused, name)
         if level is None or is_large(value) or (name, quoted(value)) in seen:
             continue
         seen.add((name, quoted(value)))
         yield level, {name: value}
-        if level is refused.levels[0]:
+        if level is first:
             together.setdefault(name, value)
     if len(together) > 1:
-        yield refused.levels[0], together
+        yield first, together
 
 
 def is_large(value: Any) -> bool:

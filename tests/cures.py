@@ -22,6 +22,21 @@ from causalgia.errors import CausalgiaError
 READ_BY_PYTHON = {"cg": cg, "causalgia": cg, "np": np, "pandas": pd}
 
 
+class Cases(list[Callable[..., Any]]):
+    """The cases of a file: functions that follow a cure by hand, and return whether the
+    answer is the right one. ``@case`` of ``case = Cases()`` adds one.
+    """
+
+    def __call__(self, one: Callable[..., Any]) -> Callable[..., Any]:
+        self.append(one)
+        return one
+
+    @property
+    def each(self) -> pytest.MarkDecorator:
+        """Decorates the test to which each ``case`` is given."""
+        return pytest.mark.parametrize("case", self, ids=lambda one: one.__name__)
+
+
 def refusal(call: Callable[..., Any], *args: Any, **given: Any) -> str:
     """Return the message with which a call is refused."""
     with pytest.raises(CausalgiaError) as error:
@@ -65,6 +80,11 @@ def cure_in(text: str, cure: str, fill: Mapping[str, str] = {}) -> str:
         assert placeholder in named, named
         named = named.replace(placeholder, value)
     return named
+
+
+def number_in(text: str, pattern: str) -> int:
+    """Return the whole number that a message names."""
+    return int(cure_in(text, pattern).replace(",", ""))
 
 
 def arguments(named: str, **names: Any) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from working_calls import Call, working_calls
 from wrong_arguments import OF_ANY_KIND, near
 
 import causalgia as cg
-from causalgia.errors import NOT_GIVEN, ArgumentError, CausalgiaError, Setting
-from causalgia.mentions import Mention, Unread
+from causalgia.errors import NOT_GIVEN, ArgumentError, CausalgiaError, Setting, quoted
+from causalgia.mentions import CallMention, Mention, Unread
 
 PACKAGE = Path(cg.__file__).parent
 OUT = object()
@@ -126,21 +126,60 @@ def settings_in_words(text: str, names: set[str]) -> Iterator[tuple[str, Any]]:
             yield found[1], OUT
 
 
-def settings_of_mentions(
-    error: CausalgiaError, names: set[str]
+def settings_offered(
+    error: CausalgiaError, given: Mapping[str, Any] = {}, owner: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Yield name and value of the mentions of arguments after the first semicolon, where
-    an error says what to do.
+    """Yield name and value of the settings that an error tells to give, in its fields and,
+    after the first semicolon, its mentions; `given` are the arguments of the call that it
+    refuses, and `owner` is its name.
     """
-    begun = False
+    if error.argument and error.example is not NOT_GIVEN:
+        yield error.argument, error.example
+    begun, before = False, ""
     for part in error.parts:
-        if begun and isinstance(part, Mention) and part.argument in names:
-            value = part.value
-            if part.call is not None:
-                value = _evaluated(part.partition("=")[2])
-            if not isinstance(value, Unread) and value not in (NOT_GIVEN, OUT):
-                yield part.argument, value
-        begun |= not isinstance(part, Mention) and ";" in str(part)
+        name, value = _name_and_value(part)
+        if not name and isinstance(part, Mention) and part.call is not None:
+            yield from _of_call(part.call, owner)
+            made = _evaluated(part) if part.call.name[:1].isupper() else OUT
+            if begun and error.argument and made is not OUT:
+                yield error.argument, made
+        elif begun and name and _LEFT_OUT.search(before):
+            yield name, OUT
+        elif begun and name and value is not NOT_GIVEN:
+            # "; schema='original' has the columns ..." says what was given
+            is_given = name in given and quoted(given[name]) == quoted(value)
+            if not (is_given and before.endswith("; ")):
+                yield name, value
+        if isinstance(part, str) and not isinstance(part, Mention):
+            begun |= ";" in part
+            if str(part).strip() not in ("and", "or", ","):
+                before = str(part)
+
+
+_LEFT_OUT = re.compile(r"\b(?:leave|drop|leave out|drop the) ?$")
+
+
+def _name_and_value(part: object) -> tuple[str, Any]:
+    """Return the setting that a part of a message is; ("", NOT_GIVEN) for a text."""
+    if isinstance(part, Setting):
+        return part.name, part.value
+    if not isinstance(part, Mention):
+        return "", NOT_GIVEN
+    value = part.value
+    if part.argument and part.call is not None:
+        value = _evaluated(part.partition("=")[2])
+    unknown = isinstance(value, Unread) or value is OUT
+    return part.argument, NOT_GIVEN if unknown else value
+
+
+def _of_call(call: CallMention, owner: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a call in a message gives to the function that was refused."""
+    others = [value for name, value in call.arguments if not name and value != "..."]
+    if call.name.rpartition(".")[2] == owner.partition(".")[0] and not others:
+        for name, value in call.arguments:
+            read = Mention(f"{name}={value}").value
+            if name and not isinstance(read, Unread) and read is not NOT_GIVEN:
+                yield name, read
 
 
 def _evaluated(text: str) -> Any:
@@ -232,8 +271,9 @@ def described_offers(
     argument out, to give a value of a kind, a part that is missing, one of some names.
     """
     text = str(error)
-    for name, value in settings_of_mentions(error, names):
-        yield {name: value}
+    for name, value in settings_offered(error):
+        if name in names:
+            yield {name: value}
     about = error.argument == altered or (not error.argument and altered in text)
     if about and altered in names:
         if re.search(r"(?:leave|drop) it(?: out)?\b", text):

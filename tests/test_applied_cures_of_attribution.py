@@ -5,8 +5,8 @@ one.
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, refusal
+from cures import Cases, arguments, cure_in, refusal
 from test_applied_cures import ORACLE, STRINGS, design, network, run, third
 
 import causalgia as cg
@@ -26,12 +26,7 @@ from causalgia.sequences import find_instances, one_hot
 pytestmark = pytest.mark.rotating(3)
 
 at = cg.attribution
-CASES: list[Callable[[Path], Any]] = []
-
-
-def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    CASES.append(one)
-    return one
+case = Cases()
 
 
 SITED = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:6]]
@@ -708,6 +703,161 @@ def a_trial_of_one_unit_beside_maps(_folder: Path) -> Any:
     return "flag" in cg.attribution.against_trial(maps(), right, "AGATAAG")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case
+def a_layer_that_is_not_called(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+
+    class Unused(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Conv1d(4, 3, 5), nn.Flatten(), nn.Linear(108, 1))
+            self.spare = nn.Conv1d(4, 2, 5)
+
+        def forward(self, x: Any) -> Any:
+            return self[2](self[1](self[0](x)))
+
+    text = refusal(at.filters, layered(Unused()), "0.spare", SITED)
+    assert cure_in(
+        text, r"takes no part in the forward pass .*; take a (layer that does)$"
+    )
+    return len(at.filters(layered(Unused()), "0.0", SITED)["maximum"]) == 3
+
+
+@case
+def weights_that_are_buffers(_folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Weighted(nn.Module):
+        def __init__(self, kind: str) -> None:
+            super().__init__()
+            w = torch.arange(160.0).reshape(4, 40) / 1000
+            if kind == "buffer":
+                self.register_buffer("w", w)
+            else:
+                self.w = eval(kind, {"torch": torch})(w)
+
+        def forward(self, x: Any) -> Any:
+            return (x * self.w).sum((1, 2))[:, None]
+
+    text = refusal(at.randomized, layered(Weighted("buffer")), rng=0)
+    kind = cure_in(
+        text, r"weights are (torch\.nn\.Parameter) \(a buffer is not shuffled"
+    )
+    both = at.randomized(layered(Weighted(kind)), n_draws=1, rng=0)
+    other = cure_in(text, r"or compare with .*: (cg\.Ensemble\(.*\))$")
+    own = {"one": layered(Weighted("buffer")), "two": scanning()}
+    made = eval(
+        other.replace("...", "one", 1).replace("...", "two", 1), {"cg": cg} | own
+    )
+    return [
+        both.models == ("intact", "randomized 1"),
+        made.models == ("intact", "other"),
+    ]
+
+
+@case
+def weights_that_cannot_be_copied(_folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    def normed(kind: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            first = kind(nn.Conv1d(4, 3, 5))
+        network = layered(first, nn.Flatten(), nn.Linear(108, 1))
+        network.module(torch.ones(2, 4, 40))  # as while it is trained
+        return network
+
+    text = refusal(at.randomized, normed(nn.utils.weight_norm), n_draws=1, rng=0)
+    room = cure_in(text, r"that of (torch\.nn\.utils\.parametrizations) can be copied")
+    kind = eval(room, {"torch": torch}).weight_norm
+    both = at.randomized(normed(kind), n_draws=1, rng=0)
+    assert cure_in(
+        text, r"(build it anew) and load its weights \(cg\.predict\.load_weights"
+    )
+    return both.models == ("intact", "randomized 1")
+
+
+@case
+def operations_in_place(_folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class InPlace(nn.Module):
+        def __init__(self, line: str) -> None:
+            super().__init__()
+            self.line = compile(line, "line", "exec")
+
+        def forward(self, x: Any) -> Any:
+            h = torch.exp(x.sum(1))
+            y = h * h
+            names = {"h": h, "x": 1.0}
+            exec(self.line, names)
+            return (y + names["h"]).sum(1, keepdim=True)
+
+    given = {"sequences": SITED[:2], "rng": 0, "progress": False}
+    given |= {"method": "integrated_gradients", "n_baselines": 2}
+    wrong = layered(InPlace("h += x"))
+    text = refusal(cg.attribute, predictor=wrong, **given)
+    line = cure_in(text, r"such as h \+= x, as (h = h \+ x)")
+    right = cg.attribute(predictor=layered(InPlace(line)), **given)
+    named = arguments(cure_in(text, r"or take (method='ism'), which"))
+    rest = {k: v for k, v in given.items() if k not in ("method", "n_baselines", "rng")}
+    other = cg.attribute(predictor=wrong, **rest, **named)
+    return np.isfinite(right["score"]).all() and np.isfinite(other["score"]).all()
+
+
+@case
+def layers_that_are_quantized(_folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    whole = scanning()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        small = torch.ao.quantization.quantize_dynamic(
+            whole.module, {torch.nn.Linear}, dtype=torch.qint8
+        )
+    quantized = cg.TorchPredictor(small, tasks=["a"], device="cpu")
+    given = {"sequences": SITED[:2], "progress": False}
+    deep = {"method": "deeplift", "rng": 0, "n_baselines": 2}
+    text = refusal(cg.attribute, predictor=quantized, **given, **deep)
+    assert cure_in(text, r"give the network in (float32), or")
+    right = cg.attribute(predictor=whole, **given, **deep)
+    named = arguments(cure_in(text, r"or take (method='ism'), which"))
+    other = cg.attribute(predictor=quantized, **given, **named)
+    return np.isfinite(right["score"]).all() and np.isfinite(other["score"]).all()
+
+
+@case
+def few_motifs_without_those_of_jaspar(_folder: Path) -> Any:
+    from causalgia.attribution import layer_responses
+
+    def found(package: Any, n: int) -> Any:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(layer_responses, "find_spec", lambda _: package)
+            return layer_responses.check_enough_targets(n)
+
+    text = refusal(found, None, 3)
+    assert cure_in(text, r"(pip install 'causalgia\[jaspar\]')")
+    least = int(cure_in(text, r"or give a database of (\d+) motifs or more$"))
+    return [found("installed", 3) is None, found(None, least) is None]
+
+
+@case
+def maps_that_a_plugin_packed(folder: Path) -> Any:
+    """The package is absent, and is installed."""
+    from causalgia.sequences import pattern_files
+
+    pytest.importorskip("hdf5plugin")
+    path = Path(__file__).parent / "reference" / "attribution" / "chrombpnet.h5"
+    if not path.is_file():
+        path = next(Path(__file__).parent.rglob("chrombpnet.h5"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "hdf5plugin", None)
+        text = refusal(pattern_files._check_with_filters, path)
+    assert cure_in(text, r"(pip install 'causalgia\[attribution\]')")
+    return at.read_attributions(path).sizes["task"] >= 1
+
+
+@case.each
 def test_the_cure_of_a_map_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -4,12 +4,11 @@ its text and applied to the same call, and the answer is the right one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from cures import cure_in, cured, evaluated, refusal
+from cures import Cases, cure_in, cured, evaluated, number_in, refusal
 from test_applied_cures import STRINGS, design, run
 
 import causalgia as cg
@@ -23,17 +22,8 @@ from causalgia.sequences import Motif
 
 pytestmark = pytest.mark.rotating(3)
 
-CASES: list[Callable[[], Any]] = []
+case = Cases()
 TWO = {"first": "TTGATATT", "second": "CCGATACC"}
-
-
-def case(one: Callable[[], Any]) -> Callable[[], Any]:
-    CASES.append(one)
-    return one
-
-
-def number_in(text: str, pattern: str) -> int:
-    return int(cure_in(text, pattern).replace(",", ""))
 
 
 def names_in(text: str, pattern: str) -> list[str]:
@@ -323,6 +313,6 @@ def sequences_that_do_not_fit_into_memory() -> Any:
         return null.sample(100, rng=0).sizes["unit"] == 100
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_a_design_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -4,7 +4,6 @@ its text and applied to the same call, and the answer is the right one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, cured, evaluated, refusal
+from cures import Cases, arguments, cure_in, cured, evaluated, refusal
 from test_applied_cures import (
     ARMS,
     STRINGS,
@@ -39,12 +38,7 @@ from causalgia.verdicts._tipping_point import tilt
 
 pytestmark = pytest.mark.rotating(3)
 
-CASES: list[Callable[[], Any]] = []
-
-
-def case(one: Callable[[], Any]) -> Callable[[], Any]:
-    CASES.append(one)
-    return one
+case = Cases()
 
 
 TABLE = pd.DataFrame(
@@ -594,6 +588,6 @@ def few_units_of_a_tilt() -> Any:
     return "tilted_ace" in cg.tipping_point(more, **given)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -4,7 +4,6 @@ applied to the same call, and the answer is the right one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, cured, evaluated, refusal
+from cures import Cases, arguments, cure_in, cured, evaluated, number_in, refusal
 from test_applied_cures import (
     design,
     effects,
@@ -58,16 +57,7 @@ SE = np.array([0.3, 0.2, 0.25, 0.4])
 NAMES = list("abcd")
 GIVEN = from_effects(E, se=SE, names=NAMES)
 KNOWN = from_effects(E, covariance=np.diag(SE**2), names=NAMES)
-CASES: list[Callable[[], Any]] = []
-
-
-def case(one: Callable[[], Any]) -> Callable[[], Any]:
-    CASES.append(one)
-    return one
-
-
-def number_in(text: str, pattern: str) -> int:
-    return int(cure_in(text, pattern).replace(",", ""))
+case = Cases()
 
 
 def plain(table: xr.Dataset) -> Any:
@@ -1106,6 +1096,6 @@ def shapes_of_four_units() -> Any:
     return np.isfinite(found["ace"]).all()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert case()

@@ -5,7 +5,6 @@ the same call, and the answer is the right one.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, cured, refusal
+from cures import Cases, arguments, cure_in, cured, number_in, refusal
 from test_applied_cures import (
     ARMS,
     PLAIN,
@@ -48,17 +47,8 @@ from causalgia.sequences import Motif, Variant
 pytestmark = pytest.mark.rotating(3)
 
 ex = cg.experiments
-CASES: list[Callable[[], Any]] = []
+case = Cases()
 TILED = cg.Genomic(of=["".join(STRINGS[:5])])
-
-
-def case(one: Callable[[], Any]) -> Callable[[], Any]:
-    CASES.append(one)
-    return one
-
-
-def number_in(text: str, pattern: str) -> int:
-    return int(cure_in(text, pattern).replace(",", ""))
 
 
 # ---- several predictors
@@ -604,6 +594,6 @@ def pairs_that_leave_the_background() -> Any:
     return near.n_units == ex.site_pairs(**given | long, task="K562").n_units
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_an_experiment_is_applied_and_succeeds(case):
     assert np.all(case())

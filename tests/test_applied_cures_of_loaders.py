@@ -97,9 +97,24 @@ LAYERS = [
 GRAPH = {"class_name": "Sequential", "config": {"layers": LAYERS}}
 
 
-def image(*, shape: bool) -> Any:
+def of_other_bytes() -> str:
+    Path("n.h5").write_bytes(bytes(range(1, 200)))
+    return "n.h5"
+
+
+def leading_to(name: str, begin: str = "in") -> Any:
+    """Return a graph that begins at a layer, and whose last layer reads another."""
+    names = {"in": [], "mix": [[["in", 0, 0, {}]]], "mean": [[[name, 0, 0, {}]]]}
+    layers = [one | {"name": one["config"]["name"]} for one in LAYERS]
+    layers = [one | {"inbound_nodes": names[one["name"]]} for one in layers]
+    ends = {"input_layers": [[begin, 0, 0]], "output_layers": [["mean", 0, 0]]}
+    return {"class_name": "Functional", "config": {"layers": layers} | ends}
+
+
+def image(*, shape: bool = True, order: str = "channels_last") -> Any:
     """Return the graph of a network of images, with the shape of its input or without."""
     scan = {"name": "mix", "filters": 1, "kernel_size": [1, 4], "use_bias": False}
+    scan["data_format"] = order
     layers = [
         {"class_name": "Conv2D", "config": scan},
         {"class_name": "GlobalAveragePooling2D", "config": {"name": "mean"}},
@@ -391,6 +406,10 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         is_gc,
     ),
+    "damaged safetensors": (
+        lambda: tensors_saved_again(),
+        is_gc,
+    ),
     "a damaged state dict": (
         lambda: saved_again(),
         is_gc,
@@ -433,6 +452,49 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             json=json,
             config=GRAPH,
         ),
+        is_gc,
+    ),
+    "a file of other bytes": (
+        lambda: (
+            cure_in(
+                refusal(of_keras, of_other_bytes()),
+                r"(save the network as one), in Keras 3 model\.save\('net\.keras'\), in "
+                r"Keras 2 model\.save\('net\.h5'\)",
+            ),
+            [is_gc(of_keras(one)) for one in (archive(), keras())],
+        )[1],
+        all,
+    ),
+    "a graph whose layers lead nowhere": (
+        lambda: (
+            cure_in(
+                refusal(of_keras, keras(leading_to("gone"))),
+                r"the graph around layer 'gone' is damaged; (save it again)$",
+            ),
+            of_keras(keras(leading_to("mix"))),
+        )[1],
+        is_gc,
+    ),
+    "a graph whose input is no layer": (
+        lambda: (
+            cure_in(
+                refusal(of_keras, keras(leading_to("mix", begin="gone"))),
+                r"its input, 'gone', is not one of its layers: .*; (save it again)$",
+            ),
+            of_keras(keras(leading_to("mix"))),
+        )[1],
+        is_gc,
+    ),
+    "channels before positions": (
+        lambda: (
+            cure_in(
+                refusal(
+                    of_keras, keras(image(order="channels_first"), kernel=(1, 4, 1, 1))
+                ),
+                r"data_format is channels_first; save the network as (channels_last)",
+            ),
+            of_keras(keras(image(order="channels_last"), kernel=(1, 4, 1, 1))),
+        )[1],
         is_gc,
     ),
     "a network without the shape of its input": (
@@ -618,6 +680,19 @@ def saved_again() -> Any:
     line = cure_in(text, r"(torch\.save\(module\.state_dict\(\), 'net\.pt'\))$")
     eval(line, {"torch": torch, "module": module})
     return made("n.py:load", weights="net.pt")
+
+
+def tensors_saved_again() -> Any:
+    """Write a damaged file of tensors anew, by the function of the message."""
+    module = made("exact.py:load").module
+    for damaged in (bytes(500), Path("net.safetensors").read_bytes()[:-9]):
+        Path("net.safetensors").write_bytes(damaged)
+        text = refusal(
+            made, written("n.py", NET + "load = Net"), weights="net.safetensors"
+        )
+        name = cure_in(text, r"not a safetensors file .*; write it anew with (\w+)$")
+        getattr(cg.predict, name)(module, "net.safetensors")
+    return made("n.py:load", weights="net.safetensors")
 
 
 def converted() -> Any:

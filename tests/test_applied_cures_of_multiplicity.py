@@ -4,13 +4,12 @@ applied to the same call, and the answer is the right one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, cured, evaluated, refusal
+from cures import Cases, arguments, cure_in, cured, evaluated, number_in, refusal
 from test_applied_cures import many
 
 import causalgia as cg
@@ -32,16 +31,7 @@ pytestmark = pytest.mark.rotating(3)
 
 P = np.array([0.01, 0.04, 0.03, 0.6])
 ICE = np.random.default_rng(0).normal([0.5, 0.0], size=(12, 2))
-CASES: list[Callable[[], Any]] = []
-
-
-def case(one: Callable[[], Any]) -> Callable[[], Any]:
-    CASES.append(one)
-    return one
-
-
-def number_in(text: str, pattern: str) -> int:
-    return int(cure_in(text, pattern).replace(",", "").replace("_", ""))
+case = Cases()
 
 
 # ---- p-values
@@ -484,6 +474,6 @@ def p_values_in_lists_of_their_own() -> Any:
     return np.allclose(cg.adjust(eval(named), method="holm"), [0.02, 0.2])
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_a_family_of_tests_is_applied_and_succeeds(case):
     assert np.all(case())

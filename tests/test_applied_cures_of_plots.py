@@ -5,7 +5,6 @@ call, and the figure shows what it is of.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -13,7 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import xarray as xr
-from cures import cure_in, refusal
+from cures import Cases, cure_in, refusal
 from test_applied_cures import (
     ORACLE,
     STRINGS,
@@ -30,12 +29,7 @@ from causalgia.plot.verdict_plots import volcano
 
 pytestmark = pytest.mark.rotating(3)
 
-CASES: list[Callable[[], Any]] = []
-
-
-def case(one: Callable[[], Any]) -> Callable[[], Any]:
-    CASES.append(one)
-    return one
+case = Cases()
 
 
 @pytest.fixture(autouse=True)
@@ -364,6 +358,6 @@ def ranks_of_few_trials() -> Any:
     return shown(distribution_plots.ranks(drawn[:n], 9))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_figure_is_drawn_as_the_message_says(case):
     assert np.all(case())

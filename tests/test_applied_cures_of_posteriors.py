@@ -4,7 +4,6 @@ applied to the same call, and the answer is the right one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, cured, evaluated, refusal
+from cures import Cases, arguments, cure_in, cured, evaluated, number_in, refusal
 from test_applied_cures import of_three
 
 import causalgia as cg
@@ -41,16 +40,7 @@ pytestmark = pytest.mark.rotating(3)
 FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
 E = np.array([0.1, -0.4, 5.0, 0.3, -0.2, 0.6])
 ONES = Noise(np.ones(6))
-CASES: list[Callable[[], Any]] = []
-
-
-def case(one: Callable[[], Any]) -> Callable[[], Any]:
-    CASES.append(one)
-    return one
-
-
-def number_in(text: str, pattern: str) -> int:
-    return int(cure_in(text, pattern).replace(",", ""))
+case = Cases()
 
 
 def priors(named: str) -> Prior:
@@ -471,6 +461,6 @@ def a_center_that_one_effect_tells() -> Any:
     return np.isfinite(posterior(**arguments(named)).surface.log_total)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_a_posterior_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -5,13 +5,12 @@ text and applied to the same call, and the answer is the right one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from cures import arguments, cure_in, cured, refusal
+from cures import Cases, arguments, cure_in, cured, refusal
 
 import causalgia as cg
 from causalgia.predict.onnx import export_onnx
@@ -24,12 +23,7 @@ torch = pytest.importorskip("torch")
 nn = torch.nn
 TOKENS = np.random.default_rng(0).integers(0, 4, (5, 12), dtype=np.uint8)
 ONE_HOT = np.eye(4, dtype=np.float32)[TOKENS]
-CASES: list[Callable[[Path], Any]] = []
-
-
-def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    CASES.append(one)
-    return one
+case = Cases()
 
 
 class Profile(nn.Module):  # type: ignore[misc, name-defined]
@@ -347,6 +341,6 @@ def edits_of_other_backgrounds(_folder: Path) -> Any:
     return np.allclose(found, predictor.predict(edited), atol=1e-5)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -6,7 +6,6 @@ answer is the right one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, cured, refusal
+from cures import Cases, arguments, cure_in, cured, refusal
 from test_applied_cures import (
     ORACLE,
     STRINGS,
@@ -36,13 +35,8 @@ from causalgia.zoo import arrangements, oracles, terms, trained
 
 pytestmark = pytest.mark.rotating(3)
 
-CASES: list[Callable[[Path], Any]] = []
+case = Cases()
 CONTROL = cg.Analysis(control="none")
-
-
-def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    CASES.append(one)
-    return one
 
 
 def profile(x: Any) -> Any:
@@ -500,6 +494,6 @@ def a_member_of_one_oracle(_folder: Path) -> Any:
     )
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_a_run_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

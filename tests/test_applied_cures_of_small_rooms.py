@@ -6,7 +6,6 @@ right one.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import arguments, cure_in, cured, refusal
+from cures import Cases, arguments, cure_in, cured, refusal
 from test_applied_cures import (
     ORACLE,
     STRINGS,
@@ -48,12 +47,7 @@ from causalgia.trial_file import trial_spec, trial_tables
 
 pytestmark = pytest.mark.rotating(3)
 
-CASES: list[Callable[[Path], Any]] = []
-
-
-def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    CASES.append(one)
-    return one
+case = Cases()
 
 
 # ---- calibration
@@ -1002,6 +996,6 @@ def onnx_of_no_letters(folder: Path) -> Any:
     return made.predict(cg.sequences.encode(STRINGS[:2])).shape[0] == 2
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from archive_trial import CALL, ENDS, FIELDS, FRAME, begun, carry_out, in_memory, values
-from cures import arguments, cure_in, cured, refusal
+from cures import Cases, arguments, cure_in, cured, number_in, refusal
 from foreign_store import origin_of, put_static
 from test_applied_cures import ORACLE, STRINGS, answer, design, outcomes, run
 from test_archive import damage
@@ -29,17 +29,8 @@ from causalgia.trial.design_notes import overlap_notes
 
 pytestmark = pytest.mark.rotating(3)
 
-CASES: list[Callable[[Path], Any]] = []
+case = Cases()
 MOVED = r"(move the store away, and run the trial anew)$"
-
-
-def case(one: Callable[[Path], Any]) -> Callable[[Path], Any]:
-    CASES.append(one)
-    return one
-
-
-def number_in(text: str, pattern: str) -> int:
-    return int(cure_in(text, pattern).replace(",", ""))
 
 
 def made_anew(store: Path) -> bool:
@@ -457,6 +448,6 @@ def a_factorial_of_three_arms(folder: Path) -> Any:
     return run(factorial(*levels), analysis=plan).sizes["arm"] == 2**n == len(levels)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda one: one.__name__)
+@case.each
 def test_the_cure_of_a_store_or_a_plan_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -426,5 +426,5 @@ def test_the_note_on_the_floor_names_three_effects_and_counts_the_others(n_tasks
     np.testing.assert_array_equal(found["p"], np.where(ace < 0.5, 1, 0.25))
     np.testing.assert_array_equal(found["log_p"], np.where(ace < 0.5, 0, np.log(0.25)))
     names = "a; b; c" if n_tasks == 1 else "a, x; b, x; c, x"
-    assert f"{names} and 2 more: rounding" in found.attrs["notes"]
+    assert f"{names}; and 2 more: rounding" in found.attrs["notes"]
     assert "up to 3e-08" in found.attrs["notes"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from offers import Trial, settings_of_mentions, trials
+from offers import Trial, settings_offered, trials
 from working_calls import methods, public
 
 import causalgia as cg
@@ -35,6 +35,10 @@ OF_THE_DATA = {
     ("experiments.variant_effects", "length"): "one base is the same in all windows",
     ("experiments.variant_screen", "n_null"): "the strata need more, with a region",
     ("mpra.library", "oligo_length"): "the adapters take their bases of it",
+    (
+        "mpra.prediction_powered",
+        "trained_on_measured",
+    ): "True is read, and refused: no interval is right then",
     ("mpra.variant_tiles", "insert_length"): "the alleles and offsets need more",
     ("sequences.read_variants", "schema"): "one file has one of the schemas",
     ("Copy", "at"): "a copy may not overlap its source",
@@ -109,20 +113,15 @@ def test_a_cure_of_each_error_is_taken(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("argument", "what", "error"),
+    ("what", "error"),
     [
-        ("rope", {"rope": (-0.1, 0.1)}, "give ``rope=(-0.1, 0.1)``"),
-        (
-            "prior",
-            {"prior": cg.Prior(tau_scale=2.0)},
-            "``prior=cg.Prior(tau_scale=2.0)``",
-        ),
+        ({"rope": (-0.1, 0.1)}, "give ``rope=(-0.1, 0.1)``"),
+        ({"prior": cg.Prior(tau_scale=2.0)}, "``prior=cg.Prior(tau_scale=2.0)``"),
     ],
 )
-def test_a_mention_is_an_offer(argument, what, error):
+def test_a_mention_is_an_offer(what, error):
     cure = cg.errors.DesignError(f"too wide; {error}")
-    assert dict(settings_of_mentions(cure, {argument})) == what
-    assert not dict(settings_of_mentions(cure, {"other"}))
+    assert dict(settings_offered(cure)) == what
 
 
 def test_offers_are_read(tmp_path, monkeypatch):

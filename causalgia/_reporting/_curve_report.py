@@ -16,7 +16,7 @@ from scipy import special
 from causalgia._reporting._trial_report import estimand
 from causalgia._reporting.table_formats import format_effect, format_number
 from causalgia.attributes import about
-from causalgia.checks import is_whole
+from causalgia.checks import first_of, is_whole
 from causalgia.effect_table import has_positions, positions_of
 from causalgia.errors import (
     ContrastError,
@@ -244,10 +244,7 @@ def _ranges(which: NDArray[np.bool_], at: NDArray[Any], width: int) -> str:
         f"{at[a]} to {at[b] + width - 1}" if at[a] < at[b] + width - 1 else f"{at[a]}"
         for a, b in longest
     ]
-    more = len(runs) - len(longest)
-    return ", ".join(words) + (
-        f" and {more} more range{'s' if more > 1 else ''}" if more else ""
-    )
+    return first_of(words, _MOST_RANGES, n=len(runs), thing="range")
 
 
 def _total(curve: xr.Dataset, ace: NDArray[np.float64]) -> str:

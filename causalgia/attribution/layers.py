@@ -22,7 +22,7 @@ from causalgia.attribution.seqlets import (
     window_sums,
     windows_at,
 )
-from causalgia.checks import nearest
+from causalgia.checks import first_of, nearest
 from causalgia.design import Uniform
 from causalgia.errors import AttributionError, first_words, quoted
 from causalgia.predict.torch_device import (
@@ -87,9 +87,7 @@ def as_layer(
     }
     if layer not in known:
         names = list(of_use or known)
-        listed = ", ".join(map(quoted, names[:40])) + (
-            f" and {len(names) - 40} more" if len(names) > 40 else ""
-        )
+        listed = first_of(map(quoted, names), 40)
         has = (
             f"it has {listed}"
             if known

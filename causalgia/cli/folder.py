@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from causalgia.attributes import has
+from causalgia.checks import first_of
 from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.option_groups import Printed
 from causalgia.cli.output import echo
@@ -384,9 +385,7 @@ def other_settings(there: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         for name in dict.fromkeys([*one, *other])
         if (name in one, one.get(name)) != (name in other, other.get(name))
     ]
-    return "; ".join(words[:4]) + (
-        f"; and {len(words) - 4} more" if len(words) > 4 else ""
-    )
+    return first_of(words, 4, sep="; ")
 
 
 def _by_path(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:

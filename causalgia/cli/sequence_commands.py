@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from causalgia.checks import nearest
+from causalgia.checks import first_of, nearest
 from causalgia.choices import (
     ALIGNS,
     LEAST_MATCHED_NULLS,
@@ -811,22 +811,18 @@ def _variants_of(
     found = split_by_genome(chosen, genome)
     most = 2 * len(found.mismatched) > len(chosen)
     if found.mismatched:
-        shown = "; ".join(
+        each = (
             f"{x.name} has {x.reference}, the genome {letters}"
-            for x, letters in found.mismatched[:5]
+            for x, letters in found.mismatched
         )
-        more = (
-            f"; and {len(found.mismatched) - 5:,} more"
-            if len(found.mismatched) > 5
-            else ""
-        )
+        shown = first_of(each, 5, sep="; ")
         alike = mismatch_in_words(found.mismatched, len(chosen))
         if ";" in alike and most:
             raise DesignError(f"{calls}: {alike}")
         cure = "" if most else " --skip-mismatches leaves them out"
         raise DesignError(
             f"{calls}: {len(found.mismatched):,} of {len(chosen):,} variants have "
-            f"another reference allele than {genome}: {shown}{more}; is it the "
+            f"another reference allele than {genome}: {shown}; is it the "
             "assembly that they are of, and are positions counted as --schema says "
             f"(bed from 0, the others from 1)?{cure}"
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from causalgia.checks import first_of
 from causalgia.choices import requested_parts
 from causalgia.cli.folder import (
     Keep,
@@ -579,8 +580,7 @@ def _table_deviations(folder: Path) -> list[Deviation]:
             found.append(
                 Deviation(
                     where=TABLE,
-                    what=f"{column} of {place}"
-                    + (f" and {n - 1:,} more" if n > 1 else ""),
+                    what=f"{column} of {first_of([place], 1, n=n)}",
                     there=str(other[row]),
                     here=str(one[row]),
                     source=f"in {name}",

@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 from scipy import sparse
 
-from causalgia.checks import as_names, is_real, is_whole, nearest
+from causalgia.checks import as_names, first_of, is_real, is_whole, nearest
 from causalgia.errors import ContrastError, quoted
 from causalgia.expressions import (
     EMPTY_NAME,
@@ -123,10 +123,7 @@ def _check_arm(arm: str, arms: list[str], role: str, of: str = "arm") -> None:
 
 def listed(names: Iterable[str], most: int = 20) -> str:
     """Return names for a message, the first 20."""
-    names = list(names)
-    return ", ".join(map(quoted, names[:most])) + (
-        f" and {len(names) - most} more" if len(names) > most else ""
-    )
+    return first_of(map(quoted, names), most)
 
 
 def weights_as_given(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import sparse
 
+from causalgia.checks import first_of
 from causalgia.effects.scales import (
     bound_of_alike,
     check_scale,
@@ -389,13 +390,12 @@ def skewed_control_note(y: xr.DataArray, sd_of: sparse.csr_array) -> list[str]:
         return []
     a, t, *_ = np.unravel_index(int(size.argmax()), size.shape)
     task = str(y["task"].to_numpy()[t]) if "task" in y.coords else str(t)
-    others = (
-        int(flagged.any(axis=tuple(i for i in range(flagged.ndim) if i != 1)).sum()) - 1
+    n_tasks = int(
+        flagged.any(axis=tuple(i for i in range(flagged.ndim) if i != 1)).sum()
     )
     return [
         f"the control {quoted(str(y['arm'].to_numpy()[arms[a]]))} is skewed in task "
-        f"{quoted(task)}"
-        + (f" and {others} more" if others else "")
+        f"{first_of([quoted(task)], 1, n=n_tasks)}"
         + (
             f" (skewness {float(size.max()):.1f}), so that its sd is uncertain: 95 % "
             "intervals in sd then covered .88 to .94 in simulations; about "

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from causalgia.attributes import about, attributes
-from causalgia.checks import nearest
+from causalgia.checks import first_of, nearest
 from causalgia.effects.contrast_weights import (
     Contrasts,
     Weights,
@@ -478,17 +478,12 @@ def _sum_in_words(terms: Mapping[str, float], sign: int) -> str:
     others the first ones.
     """
     names = list(map(backticked, terms))
-    first, left = ", ".join(names[:2]), len(names) - 2
     if (
         len(names) > 2
         and np.ptp(list(terms.values())) < 1e-12
         and abs(sum(terms.values()) - 1) < 1e-9
     ):
-        return (
-            f"mean of {first} and {left} more"
-            if left > 1
-            else f"mean of {', '.join(names)}"
-        )
+        return f"mean of {first_of(names, 2 if len(names) > 3 else 3)}"
     pieces = [
         f"{'' if w == 1 else f'{w:.4g} '}{name}"
         for name, w in zip(names, terms.values(), strict=True)
@@ -566,9 +561,7 @@ def requested_model_weights(
             cure=("leave ", Setting("assignment", "parallel"), " out of the design"),
         )
     known = [str(name) for name in outcomes["model"].to_numpy()]
-    listed = ", ".join(map(quoted, known[:20])) + (
-        f" and {len(known) - 20} more" if len(known) > 20 else ""
-    )
+    listed = first_of(map(quoted, known), 20)
     if control is not None and models is not None:
         raise ContrastError(
             argument="control",

@@ -12,6 +12,7 @@ import xarray as xr
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from causalgia.checks import first_of
 from causalgia.effect_table import gaps_in_words
 from causalgia.errors import (
     DegenerateWarning,
@@ -470,11 +471,8 @@ def _notes(
                 for name, between in zip(names, one.between, strict=True)
                 if between
             ]
-            some = ", ".join(which[:5]) + (
-                f" and {len(which) - 5} more" if len(which) > 5 else ""
-            )
             notes.append(
-                f"{some}: no unit joins these arms{of}; the effect is a difference "
+                f"{first_of(which, 5)}: no unit joins these arms{of}; the effect is a difference "
                 "between units"
             )
     return notes

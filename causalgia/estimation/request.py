@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_value, is_real, is_whole
+from causalgia.checks import check_value, first_of, is_real, is_whole
 from causalgia.choices import TARGET_MEANINGS, Target
 from causalgia.errors import (
     EstimateError,
@@ -562,11 +562,10 @@ def _floor_note(estimates: xr.Dataset, below: Mask) -> list[str]:
         )
         for where in np.argwhere(below)[:3]
     ]
-    n = int(below.sum())
-    more = f" and {n - len(names)} more" if n > len(names) else ""
+    shown = first_of(names, 3, sep="; ", n=int(below.sum()))
     size = float(floor_of_estimates(estimates)[below].max())
     return [
-        f"{ZERO}: {'; '.join(names)}{more}: rounding in the predictor alone can "
+        f"{ZERO}: {shown}: rounding in the predictor alone can "
         f"produce an effect of up to {size:.2g}, the same in every unit, which no "
         "number of units distinguishes from 0; compute in float64 to lower this limit"
     ]

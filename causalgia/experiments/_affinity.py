@@ -203,8 +203,9 @@ def _as_positive_by_motif(
         count = Counter(_as_dna(str(key)) for key, _ in items)
         twice = [str(key) for key, _ in items if count[_as_dna(str(key))] > 1]
         if twice:
+            alike = [one for one in twice if _as_dna(one) == _as_dna(twice[0])]
             raise DesignError(
-                f"``{name}``: {', '.join(twice[:3])} appears twice (U is T); name each "
+                f"``{name}``: {' and '.join(alike)} are one motif (U is T); name each "
                 "motif once"
             )
     listed: list[Any] = []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis_values import Prior
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_count, in_list
+from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
 from causalgia.errors import DesignError, quoted
@@ -384,11 +384,9 @@ def _screen_details(
         .isel(contrast=first)
     )
     rows_named = [shrunken.isel(contrast=k) for k in range(n_named)]
-    named = "; ".join(
-        f"{row['contrast'].item()} {effect_in_words(row)}" for row in rows_named
-    )
+    each = [f"{row['contrast'].item()} {effect_in_words(row)}" for row in rows_named]
+    named = first_of(each, n_named, sep="; ", n=int(directed.sum()))
     named = named if directed.any() else f"the largest {named}"
-    more = int(directed.sum()) - len(first)
     differs = stepwise(raw["p"].to_numpy(), "bh") < 0.05
     ace, classes = raw["ace"].to_numpy(), placebo_classes(raw)
     mean = [float(ace[of[placebo[of]]].mean()) for of in classes]
@@ -398,7 +396,6 @@ def _screen_details(
             ". Minus the mean random sequence "
             f"({', '.join(map('{:.3g}'.format, mean))}), shrunken: {named}"
         )
-        + (f"; and {more:,} more" if more > 0 else "")
         + (
             f". Tested against 0 instead, {differs[~placebo].sum():,} k-mers and "
             f"{differs[placebo].sum()} of {placebo.sum()} random sequences differ "

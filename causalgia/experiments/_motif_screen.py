@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.attributes import about
-from causalgia.checks import as_count, in_list
+from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
 from causalgia.errors import DesignError, quoted
@@ -392,16 +392,13 @@ def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
     directed = np.isin(verdict, DIRECTIONS)
     order = np.argsort(-np.abs(ace), kind="stable")
     first = [int(i) for i in order if directed[i] and _leads(rows, int(i))]
-    texts = [
-        _family_in_words(i, names, leaders, order) for i in first[:_FAMILIES_NAMED]
-    ]
-    more = len(first) - len(texts)
+    texts = [_family_in_words(i, names, leaders, order) for i in first]
     low, high = rows["range_lower"].to_numpy(), rows["range_upper"].to_numpy()
     inside = rows["inside"].to_numpy()
     placebo = decisions["is_placebo"].to_numpy()
     out = np.isin(decisions["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
-    families = f"families: {'; '.join(texts)}" if texts else "no family"
-    families += f"; and {more:,} more" if more > 0 else ""
+    named = first_of(texts, _FAMILIES_NAMED, sep="; ")
+    families = f"families: {named}" if texts else "no family"
     n_in, n_out = int(inside.sum()), int(out)
     n_left = int((~inside & ~directed).sum())
     region = about(decisions).rope
@@ -422,12 +419,8 @@ def _family_in_words(
     order: NDArray[np.int64],
 ) -> str:
     members = [str(names[k]) for k in order if leaders[k] == names[i] and k != i]
-    shown = [cut_middle(x) for x in members[:_MEMBERS_NAMED]]
-    more = len(members) - len(shown)
-    rest = f" with {', '.join(shown)}" if shown else ""
-    return f"{cut_middle(str(names[i]))}{rest}" + (
-        f" and {more:,} more" if more > 0 else ""
-    )
+    shown = first_of(map(cut_middle, members), _MEMBERS_NAMED)
+    return f"{cut_middle(str(names[i]))}{shown and f' with {shown}'}"
 
 
 MOTIF_SCREEN = Entry(

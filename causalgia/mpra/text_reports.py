@@ -13,7 +13,7 @@ from causalgia._reporting.answer_sentences import cut
 from causalgia._reporting.answers import AnswerParts, ReportText
 from causalgia._reporting.short_answers import every_row, short_answer
 from causalgia.attributes import about, has
-from causalgia.checks import in_list
+from causalgia.checks import first_of, in_list
 from causalgia.choices import requested_parts
 from causalgia.errors import LibraryError, OutcomesError, printable, quoted_if_commas
 from causalgia.inputs import parse_json
@@ -265,10 +265,9 @@ def _agreements(names: list[str], each: list[xr.Dataset]) -> list[str]:
 
 def _some(names: list[str]) -> str:
     """Return up to three names, and the number of others."""
-    rest = len(names) - _SHOWN_ELEMENTS
-    if rest <= 0:
-        return in_list([cut(name) for name in names])
-    return f"{', '.join(map(cut, names[:_SHOWN_ELEMENTS]))} and {rest:,} more"
+    texts = list(map(cut, names))
+    many = len(names) > _SHOWN_ELEMENTS
+    return first_of(texts, _SHOWN_ELEMENTS) if many else in_list(texts)
 
 
 def _of_truth(one: xr.Dataset) -> str:
@@ -581,17 +580,14 @@ def _rule_lines(library: xr.Dataset) -> list[str]:
     for rule, by_arm in zip(library["rule"].to_numpy(), broken, strict=True):
         if by_arm.any():
             order = np.argsort(-by_arm, kind="stable")[:_SHOWN_RULES]
-            arms = ", ".join(
+            each = [
                 f"{by_arm[i]:,} {library['judged_arm'].to_numpy()[i]}"
                 for i in order
                 if by_arm[i]
-            )
-            more = (
-                f" and {np.count_nonzero(by_arm) - _SHOWN_RULES} more arms"
-                if np.count_nonzero(by_arm) > _SHOWN_RULES
-                else ""
-            )
-            lines.append(f"  {rule}: draws that broke it, by arm: {arms}{more}")
+            ]
+            n_arms = int(np.count_nonzero(by_arm))
+            arms = first_of(each, _SHOWN_RULES, n=n_arms, thing="arm")
+            lines.append(f"  {rule}: draws that broke it, by arm: {arms}")
     for name, one, many in (
         ("broken_scrambles", "scramble", "scrambles"),
         ("broken_barcodes", "barcode in its oligo", "barcodes in their oligo"),

@@ -28,6 +28,7 @@ from causalgia._reporting.verdict_sentences import (
     tipping_report,
 )
 from causalgia.attributes import about, has, of_sequences
+from causalgia.checks import first_of
 from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
 from causalgia.errors import OutcomesError, printable, quoted
@@ -477,8 +478,7 @@ def _interventions(effects: xr.Dataset) -> str:
         for do, word in zip(effects["do"].to_numpy(), is_placebo(effects), strict=True)
         if not word
     ]
-    more = len(shown) - 3
-    return "; ".join(shown[:3]) + (f"; and {more:,} more" if more > 0 else "")
+    return first_of(shown, 3, sep="; ")
 
 
 def _number(effects: xr.Dataset) -> str:

@@ -17,6 +17,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import has
+from causalgia.checks import first_of
 from causalgia.errors import InferenceError
 from causalgia.numerics.moments import density_ratio_at_0, log_sf_t
 from causalgia.types import Array
@@ -460,10 +461,7 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
 
 
 def _contrast_list(names: Any, most: int = 5) -> str:
-    shown = ", ".join(map(str, names[:most]))
-    return f"contrast{'s' * (len(names) > 1)} {shown}" + (
-        f" and {len(names) - most} more" if len(names) > most else ""
-    )
+    return f"contrast{'s' * (len(names) > 1)} {first_of(map(str, names), most)}"
 
 
 def _error_correlation(one: xr.Dataset, se: Array) -> Array:

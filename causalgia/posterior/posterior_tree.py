@@ -23,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, attributes
+from causalgia.checks import first_of
 from causalgia.errors import (
     ConvergenceError,
     ConvergenceWarning,
@@ -320,13 +321,10 @@ def convergence_failures(diagnostics: xr.Dataset) -> list[str]:
             worst = bad[
                 np.argsort(-flat[bad] if kind == "rhat" else flat[bad], kind="stable")
             ][:_LISTED]
-            shown = ", ".join(
-                _row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst
-            )
-            more = f" and {len(bad) - _LISTED} more" if len(bad) > _LISTED else ""
+            each = [_row_label(values, int(i)) + f"{flat[i]:.4g}" for i in worst]
             line = (
                 f"{kind} of {str(column)[len(kind) + 1 :]} {_LIMITS[kind]}: "
-                f"{shown}{more}"
+                f"{first_of(each, _LISTED, n=len(bad))}"
             )
         lines += [line] if line else []
     return lines

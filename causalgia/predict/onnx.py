@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -21,6 +22,7 @@ from causalgia.errors import (
     PredictorError,
     install_command,
     quoted,
+    reason_of,
 )
 from causalgia.inputs import no_network, read_bytes
 from causalgia.predict.answer_checks import (
@@ -673,10 +675,11 @@ def export_onnx(
         draft.replace(target)
     except OSError as error:
         raise PredictorError(
-            f"{target}: cannot be written ({first_line(error)})"
+            f"{target}: cannot be written ({reason_of(error)}); choose another place"
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing was written, such as for a name too long
+            draft.unlink(missing_ok=True)
     return _open_exported(target, predictor)
 
 

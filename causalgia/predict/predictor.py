@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_names, is_whole, nearest
+from causalgia.checks import as_names, first_of, is_whole, nearest
 from causalgia.errors import PredictorError, SequenceError, quoted
 from causalgia.predict.answer_checks import (
     abridged,
@@ -682,13 +682,8 @@ def _scales_in_words(tasks: Sequence[str], scales: Sequence[str]) -> str:
     parts = []
     for scale in dict.fromkeys(scales):
         of = [task for task, own in pairs if own == scale]
-        parts.append(
-            f"{scale} "
-            f"({', '.join(of) if len(of) < 5 else f'{of[0]}, {of[1]} and {len(of) - 2} more'})"
-        )
-    return ", ".join(parts[:5]) + (
-        f" and {len(parts) - 5} more" if len(parts) > 5 else ""
-    )
+        parts.append(f"{scale} ({first_of(of, 4 if len(of) < 5 else 2)})")
+    return first_of(parts, 5)
 
 
 def as_version_name(fingerprint: object, what: str) -> str:

@@ -481,6 +481,8 @@ def write_onnx(predictor: TorchPredictor, draft: Path, tokens: Tokens) -> None:
     except CausalgiaError:
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the place, not of the network
         msg = (
             f"torch cannot export this network to ONNX ({first_line(error)}); keep it "
             "a TorchPredictor"

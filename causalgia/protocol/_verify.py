@@ -21,6 +21,7 @@ from causalgia._run._run import open_store
 from causalgia.analysis import Analysis, analysis_in_attrs, stored_analysis
 from causalgia.analysis_values import as_plain
 from causalgia.attributes import about, has
+from causalgia.checks import first_of
 from causalgia.design import Design
 from causalgia.errors import (
     CausalgiaError,
@@ -108,7 +109,7 @@ class Verification:
                 f"- and {n - len(rows):,} more: cg.verify(...).deviations has all"
             )
         end = (
-            f"Exploratory: {_some(self.exploratory)}."
+            f"Exploratory: {first_of(self.exploratory, _DEVIATIONS_SHOWN)}."
             if self.exploratory
             else "Nothing becomes exploratory."
         )
@@ -120,12 +121,6 @@ class Verification:
 
 
 _DEVIATIONS_SHOWN = 20
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = len(names) - _DEVIATIONS_SHOWN
-    shown = ", ".join(names[:_DEVIATIONS_SHOWN])
-    return f"{shown} and {more:,} more" if more > 0 else shown
 
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -605,10 +600,9 @@ def _compared_values(
                 str(found[dim].to_numpy()[k])
                 for dim, k in zip(found.dims, at, strict=True)
             )
-            more = f" and {differ.sum() - 1:,} more" if differ.sum() > 1 else ""
             yield Deviation(
                 where=where,
-                what=f"{name} of {place}{more}",
+                what=f"{name} of {first_of([place], 1, n=int(differ.sum()))}",
                 there=str(other[at]),
                 here=str(one[at]),
                 source=RECOMPUTED,

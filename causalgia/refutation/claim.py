@@ -17,6 +17,7 @@ import xarray as xr
 from causalgia._run import run
 from causalgia.analysis import Analysis, as_result, stored_analysis
 from causalgia.attributes import about, attributes
+from causalgia.checks import first_of
 from causalgia.design import Arm, Design, NullModel
 from causalgia.design.null_model import FromSequences
 from causalgia.design.pattern_interventions import check_rearrangeable
@@ -534,13 +535,12 @@ def refutation(
         )  # rng: that of the trial
         if name in claim.outcomes.attrs
     }
-    claimed = "; ".join(
+    claimed = [
         name if task == "outcome" else f"{name} in {task}"
-        for name, task in claim.effects_claimed[:5]
-    )
-    more = len(claim.effects_claimed) - 5
+        for name, task in claim.effects_claimed
+    ]
     attrs |= attributes(
-        claims=(claimed + (f"; and {more:,} more" if more > 0 else "")) or "none",
+        claims=first_of(claimed, 5, sep="; ") or "none",
         not_applicable="\n".join(f"{name}: {why}" for name, why in skipped.items()),
         n_predictions=int(sum(row.n_predictions for row in rows)),
         budget=claim.budget,

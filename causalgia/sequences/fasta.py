@@ -18,7 +18,7 @@ from typing import AnyStr, Literal, NoReturn, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int, is_whole
+from causalgia.checks import as_int, first_of, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
 from causalgia.errors import SequenceError, Setting, quoted
 from causalgia.mentions import Wording
@@ -232,8 +232,7 @@ def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
         else []
     )
     if twice:
-        more = f" and {len(twice) - 3} more" if len(twice) > 3 else ""
-        shown = ", ".join(map(quoted, twice[:3]))
+        shown = first_of(map(quoted, twice), 3)
         alike = (
             " (a number and its digits are one name)"
             if len(set(map(type, twice))) > 1
@@ -243,7 +242,7 @@ def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
             ways_out("rename or drop", skip="repeated") if place else "rename or drop"
         )
         msg = (
-            f"{place}names are given to more than one sequence: {shown}{more}{alike}; "
+            f"{place}names are given to more than one sequence: {shown}{alike}; "
             f"names tell parents apart: {cure}"
         )
         raise SequenceError(msg)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import similar_names
+from causalgia.checks import first_of, similar_names
 from causalgia.choices import BASES
 from causalgia.errors import (
     CausalgiaError,
@@ -163,9 +163,7 @@ def _from_file(path: str | PathLike[str], name: str | None) -> Motif:
         if name is not None and name in (key, x.name, x.identifier)
     ]
     if len(chosen) != 1:
-        shown = ", ".join(map(quoted, list(found)[:8])) + (
-            f" and {len(found) - 8} more" if len(found) > 8 else ""
-        )
+        shown = first_of(map(quoted, found), 8)
         flaw = (
             f"{len(found)} motifs"
             if name is None

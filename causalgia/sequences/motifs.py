@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import check_text_or_none, in_list
+from causalgia.checks import check_text_or_none, first_of, in_list
 from causalgia.choices import BASES
 from causalgia.errors import CausalgiaWarning, SequenceError, caller_stacklevel, quoted
 from causalgia.mentions import Wording
@@ -696,10 +696,10 @@ def _account_for_empty(empty: list[Line], of: int, path: str) -> None:
         )
     names = [
         quoted(re.sub(r"^(>|MOTIF\s)\s*", "", text).replace("\t", " "))
-        for _, text in empty[:_EMPTY_NAMED]
+        for _, text in empty
     ]
-    more = len(empty) - _EMPTY_NAMED
-    listed = in_list(names) + (f" and {more:,} more" if more > 0 else "")
+    many = len(names) > _EMPTY_NAMED
+    listed = first_of(names, _EMPTY_NAMED) if many else in_list(names)
     warnings.warn(
         CausalgiaWarning(
             f"{path}: line {number}: {len(empty):,} of {of:,} motifs "

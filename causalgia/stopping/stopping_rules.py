@@ -14,7 +14,7 @@ import xarray as xr
 from causalgia.analysis import Analysis, analysis_in_attrs
 from causalgia.analysis_values import Contrasts, InText, as_field
 from causalgia.attributes import about
-from causalgia.checks import as_ci_prob, as_count, is_real, is_whole
+from causalgia.checks import as_ci_prob, as_count, first_of, is_real, is_whole
 from causalgia.effects import contrast
 from causalgia.errors import (
     CausalgiaWarning,
@@ -561,9 +561,7 @@ class Interim:
         names = self.labels["contrast"].to_numpy()[
             which.reshape(len(which), -1).any(axis=1)
         ]
-        return ", ".join(map(str, names[:4])) + (
-            f" and {len(names) - 4:,} more" if len(names) > 4 else ""
-        )
+        return first_of(map(str, names), 4)
 
     def most_skewed(self) -> str:
         """Return the name of the most skewed awaited effect: its contrast, and its task

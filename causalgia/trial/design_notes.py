@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.analysis import Analysis
+from causalgia.checks import first_of
 from causalgia.design import Arm, Design, Embed, EmbedEach, Insert
 from causalgia.design.intervention import Layout, WrittenSpan, steps_of
 from causalgia.design.null_model import FromSequences
@@ -102,7 +103,7 @@ def notes_of_design(
         ]
         sentences += [_junction_note(near, arms, units, motifs, key)] if near else []
         sentences += (
-            [f"{first_findings(again, 'motifs')}: {_FLANK_CURE}"] if again else []
+            [f"{first_findings(again, 'motif')}: {_FLANK_CURE}"] if again else []
         )
     return [*notes_of_controls(contrasts, edits), *sentences]
 
@@ -247,14 +248,9 @@ def _junction_note(
                     )
                 )
     gaps = [b.start - a.stop for junctions in near.values() for a, b in junctions]
-    some = ", ".join(f"'{name}'" for name in list(near)[:NAMES_SHOWN])
-    more = (
-        f" and {len(near) - NAMES_SHOWN} more arms" if len(near) > NAMES_SHOWN else ""
-    )
+    some = first_of((f"'{name}'" for name in near), NAMES_SHOWN, thing="arm")
     apart = f"{min(gaps)}" if min(gaps) == max(gaps) else f"{min(gaps)} to {max(gaps)}"
-    head = (
-        f"two sites lie {apart} base{'' if apart == '1' else 's'} apart in {some}{more}"
-    )
+    head = f"two sites lie {apart} base{'' if apart == '1' else 's'} apart in {some}"
     if not arising:
         return (
             f"{head}; embedding creates no other motif of the design (in under 1 % of "
@@ -385,14 +381,9 @@ def overlap_notes(design: Design, predictor: Predictor, real: Any) -> list[str]:
             )
     if not found:
         return []
-    more = (
-        f"; and {len(found) - NAMES_SHOWN} more tasks"
-        if len(found) > NAMES_SHOWN
-        else ""
-    )
     return [
         f"predictions for untreated units and for {len(tokens):,} real sequences hardly "
-        f"overlap: {'; '.join(found[:NAMES_SHOWN])}{more}; "
+        f"overlap: {first_findings(found, 'task')}; "
         "the effects are measured on sequences unlike real ones: repeat the trial on "
         "cg.Genomic(of=...)"
     ]

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import stdtr
 
 from causalgia.analysis import Analysis
+from causalgia.checks import first_of
 from causalgia.design import Arm, Design, Embed, FixedPlacebo, Insert
 from causalgia.design.intervention import Sequential, steps_of
 from causalgia.errors import CausalgiaError, message_line, quoted
@@ -270,16 +271,16 @@ def _note(found: _Larger, tasks: tuple[str, ...], n: int) -> str:
 def _note_of_several(
     found: list[_Larger], n_motifs: int, tasks: tuple[str, ...], n: int
 ) -> str:
-    named = sorted(found, key=lambda x: -x.gain)[:MOTIFS_NAMED]
-    shown = "; ".join(
+    named = sorted(found, key=lambda x: -x.gain)
+    each = [
         f"{x.arms.spelled} (arm {quoted(x.arms.motif.name)}: {x.in_words} in task "
         f"{tasks[x.task]})"
         for x in named
-    )
-    more = len(found) - len(named)
+    ]
+    shown = first_of(each, MOTIFS_NAMED, sep="; ")
     return (
         f"{OTHER_STRAND}{len(found):,} of {n_motifs:,} motifs have a larger effect as "
-        f"their reverse complement, on the first {n} units; {shown}"
-        f"{f'; and {more:,} more' if more else ''}: answers of these arms depend on the "
+        f"their reverse complement, on the first {n} units; {shown}: "
+        "answers of these arms depend on the "
         "strand; embed those that were written for the other one with strand='-'"
     )

@@ -15,6 +15,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about, has
+from causalgia.checks import first_of
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.multiplicity.regions import Region, rope_region
@@ -554,12 +555,12 @@ def check_draws_converged(
     )
     if len(bad):
         worst = bad[np.argsort(-rhat[bad], kind="stable")][:3]
-        shown = "; ".join(
+        each = [
             f"R-hat of {_effect_label(draws, shape, i)} is {rhat[i]:.3g}" for i in worst
-        )
-        more = f"; and {len(bad) - len(worst):,} more" if len(bad) > len(worst) else ""
+        ]
+        shown = first_of(each, 3, sep="; ", n=len(bad))
         raise ConvergenceError(
-            f"the draws have not converged: {shown}{more} (above {MAX_RHAT}); {_CONVERGENCE_CURE}"
+            f"the draws have not converged: {shown} (above {MAX_RHAT}); {_CONVERGENCE_CURE}"
         )
 
 

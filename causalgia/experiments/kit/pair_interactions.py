@@ -13,7 +13,7 @@ import numpy as np
 
 from causalgia._reporting import p_clause
 from causalgia.attributes import about
-from causalgia.checks import in_list
+from causalgia.checks import first_of, in_list
 from causalgia.errors import ContrastError, EstimateError
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import Experiment, TrialResults
@@ -447,11 +447,9 @@ def _arrangements_text(cells: xr.Dataset) -> str:
         side: [distance for distance, of in placed if of == side] for side in sides
     }
     shown = [
-        f"{way} {order} at {ranges_text(at)}"
-        for (way, order), at in list(found.items())[:_GROUPS_NAMED]
+        f"{way} {order} at {ranges_text(at)}" for (way, order), at in found.items()
     ]
-    more = len(found) - len(shown)
-    return ", ".join(shown) + (f" and {more} more arrangements" if more else "")
+    return first_of(shown, _GROUPS_NAMED, thing="arrangement")
 
 
 def ranges_text(distances: Sequence[float]) -> str:

@@ -185,10 +185,12 @@ def as_strings(values: Sequence[str], name: str, *, least: int = 1) -> tuple[str
             f"``{name}={quoted(values)}``: {least} strings or more are needed"
         )
     count = Counter(pattern.reads for pattern in patterns)
-    twice = [pattern.label for pattern in patterns if count[pattern.reads] > 1]
+    twice = [pattern for pattern in patterns if count[pattern.reads] > 1]
     if twice:
+        label, n = twice[0].label, count[twice[0].reads]
         raise DesignError(
-            f"``{name}``: {', '.join(twice[:3])} is given twice; name each string once"
+            f"``{name}``: {label} is given {'twice' if n == 2 else f'{n} times'}; name "
+            "each string once"
         )
     return tuple(pattern.label for pattern in patterns)
 

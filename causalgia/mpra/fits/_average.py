@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob
+from causalgia.checks import as_ci_prob, first_of
 from causalgia.errors import NAMES_SHOWN, EstimateError, OutcomesError, quoted
 from causalgia.estimation import random_effects
 from causalgia.estimation._from_effects import with_contrast_dim
@@ -216,16 +216,15 @@ def _in_these_replicates(
     if not wide.any():
         return []
     some = np.flatnonzero(wide)
-    shown = "; ".join(
+    each = [
         f"{names[i]} {rows[i, 0]:.3g} [{rows[i, 1]:.3g}, {rows[i, 2]:.3g}]"
-        for i in some[:NAMES_SHOWN]
-    )
-    more = f"; and {len(some) - NAMES_SHOWN:,} more" if len(some) > NAMES_SHOWN else ""
+        for i in some
+    ]
     return [
         f"the interval of the average is for other replicates as well, and {n_replicates} "
         "replicates say little about the noise that all elements of a replicate share: "
         "more replicates would narrow it. In these replicates alone: "
-        f"{shown}{more}"
+        f"{first_of(each, NAMES_SHOWN, sep='; ')}"
     ]
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from os import PathLike
@@ -20,7 +21,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from causalgia.checks import nearest
+from causalgia.checks import first_of, nearest
 from causalgia.choices import COMPLEMENT
 from causalgia.errors import (
     NAMES_SHOWN,
@@ -49,9 +50,8 @@ def check_names(names: Sequence[str], place: str) -> None:
     """
     odd = [name for name in dict.fromkeys(names) if NAME.fullmatch(name) is None]
     if odd:
-        more = f" and {len(odd) - NAMES_SHOWN:,} more" if len(odd) > NAMES_SHOWN else ""
         raise LibraryError(
-            f"{place}: {', '.join(map(quoted, odd[:NAMES_SHOWN]))}{more}: a name "
+            f"{place}: {first_of(map(quoted, odd), NAMES_SHOWN)}: a name "
             "begins with a letter and has letters, digits and + = _ . : - only; rename "
             "(``cg.mpra.vendor_name`` writes other characters as =HH)"
         )
@@ -147,13 +147,9 @@ def check_distinguishable(
         if not declared:
             seen.setdefault(letters, name)
     if clashes:
-        more = (
-            f", and {len(clashes) - NAMES_SHOWN:,} more pairs"
-            if len(clashes) > NAMES_SHOWN
-            else ""
-        )
+        shown = first_of(clashes, NAMES_SHOWN, sep="; ", thing="pair")
         raise LibraryError(
-            f"{place}: {'; '.join(clashes[:NAMES_SHOWN])}{more}: their reads cannot be "
+            f"{place}: {shown}: their reads cannot be "
             "distinguished. Drop the unit in every arm, draw its background anew, or "
             "declare the copies duplicates (group 'duplicate')"
         )
@@ -192,7 +188,8 @@ def write_text(
             "place"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # nothing was written, such as for a name too long
+            temporary.unlink(missing_ok=True)
     return target
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.checks import as_int
+from causalgia.checks import as_int, first_of
 from causalgia.design import Design, Genomic
 from causalgia.design.intervention import Layout
 from causalgia.design.null_model import FromParents
@@ -638,9 +638,8 @@ class _Drawing:
             named[0][0],
             "ask for fewer units, or use arms that differ in every background",
         )
-        more = f" and {n_units - 1:,} more" if n_units > 1 else ""
         return LibraryError(
-            f"unit {unit}{more}: no background met the rules. Broken: "
+            f"unit {first_of([str(unit)], 1, n=n_units)}: no background met the rules. Broken: "
             f"{reasons}{f'; arm {quoted(own[0])} carries the site itself: change the arm' if own else ''}; "
             f"{cure}"
         )

@@ -22,6 +22,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.checks import first_of
 from causalgia.errors import Setting, StoreError, quoted, quoted_apart
 from causalgia.schema import annotate
 from causalgia.trial.archive.files import (
@@ -245,9 +246,7 @@ _SAME_ANSWERS = (
 
 
 def _name_list(names: Sequence[str]) -> str:
-    return ", ".join(quoted(name)[1:-1] for name in names[:6]) + (
-        f" and {len(names) - 6} more" if names[6:] else ""
-    )
+    return first_of((quoted(name)[1:-1] for name in names), 6)
 
 
 def write_manifest(path: Path, manifest: Manifest, static: Mapping[str, bytes]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from causalgia.checks import first_of
 from causalgia.errors import (
     DamageWarning,
     Setting,
@@ -637,9 +638,7 @@ def _verify_and_repair(path: Path, manifest: Manifest) -> list[SlabState]:
 
 def _warn_damaged(path: Path, damaged: Sequence[str], n_units: int) -> None:
     """Warn of damaged files, and say how many units are predicted again."""
-    named = ", ".join(damaged[:5]) + (
-        f" and {len(damaged) - 5} more" if len(damaged) > 5 else ""
-    )
+    named = first_of(damaged, 5)
     text = (
         f"{path}: damaged, not the bytes that were written: {named}; {n_units:,} units "
         "are made again"
