@@ -6,8 +6,7 @@ BIN = $(VENV)/bin
 PROCESSES ?= auto
 PIP = $(BIN)/python -m pip --quiet --disable-pip-version-check
 BARE = .venv-bare
-# the examples of functions, of pages, and of the tests' own tools: a leg of their own, which collects no tests. A few of them:
-# make doctest EXAMPLES=causalgia/plot
+# the examples of functions, of pages, and of the tests' own tools. They alone, or a few of them: make doctest, make doctest EXAMPLES=causalgia/plot
 EXAMPLES = causalgia README.md docs tests/quick.py tests/rotation.py benchmarks/interpreted/cases.py benchmarks/interpreted/interpretation.py
 DOCTEST = --doctest-modules --doctest-glob='*.md'
 # tests that may differ on another Python, with PyMC 6 and ArviZ 1, or where torch is absent (as every example may): what others compute or compile for us, what is read, written, drawn, sent and printed;
@@ -45,13 +44,16 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: demo lint doctest suite
+# mypy and import-linter each keep one core busy: the tests run beside them
+test: demo
+	$(MAKE) --jobs=2 lint suite
 
 doctest: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(DOCTEST) $(EXAMPLES)
 
+# with the examples: a run of their own would start Python and load torch, PyMC and numba's kernels once more in each process
 suite: setup
-	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
+	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(DOCTEST) $(EXAMPLES) tests
 
 # All simulations, and all other tests that take a second or more: each run of `suite` has a ninth or a third of them, and
 # those about what the commit changed (tests/rotation.py). Half an hour on two cores; `make validate` runs them, too.

@@ -131,7 +131,7 @@ def wordings(files: Iterable[Source], argument: str) -> list[str]:
     )
     found = []
     for file in files:
-        for node in ast.walk(file.tree):
+        for node in ast.walk(file.tree) if argument in file.text else ():
             if not isinstance(node, ast.FunctionDef | ast.ClassDef):
                 continue
             for section in _SECTION.findall(f"{ast.get_docstring(node) or ''}\n"):
@@ -206,7 +206,7 @@ def finders(files: Iterable[Source], what: str) -> list[str]:
     return [
         f"{file.path.relative_to(PACKAGE)}: {name}"
         for file in files
-        if file.path != PACKAGE / parser
+        if file.path != PACKAGE / parser and any(name in file.text for name in names)
         for name in finding_the_form(file, *names)
     ]
 

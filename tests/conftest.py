@@ -5,8 +5,9 @@ repository where they exist.
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import applied_cures
 import numpy as np
 import pytest
 import rotation
+from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -37,6 +39,21 @@ def pytest_collection_modifyitems(
         config.hook.pytest_deselected(items=out)
         left_out = set(map(id, out))
         items[:] = [item for item in items if id(item) not in left_out]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path,
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples only in those files of tests that have one: to look takes each
+    process seconds.
+    """
+    return [
+        one
+        for one in (yield)
+        if not isinstance(one, DoctestModule)
+        or re.search(r"(?m)^ +>>> ", file_path.read_text(encoding="utf-8"))
+    ]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

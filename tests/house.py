@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -99,15 +101,24 @@ HEAVY = {
 }
 
 
-def parsed(path: Path) -> ast.Module:
-    """Return what a file is parsed to."""
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """Put off garbage collections: a tree has no garbage, and each would look at all of
+    it.
+    """
     collects = gc.isenabled()
-    gc.disable()  # a tree has no garbage, and each collection would look at all of it
+    gc.disable()
     try:
-        return ast.parse(path.read_text(encoding="utf-8"))
+        yield
     finally:
         if collects:
             gc.enable()
+
+
+def parsed(path: Path) -> ast.Module:
+    """Return what a file is parsed to."""
+    with no_collections():
+        return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache
@@ -118,8 +129,19 @@ def tree(path: Path) -> ast.Module:
 
 @cache
 def nodes(path: Path) -> tuple[ast.AST, ...]:
-    """Return the nodes of that tree, in the order of `ast.walk`."""
-    return tuple(ast.walk(tree(path)))
+    """Return the nodes of that tree, in the order of `ast.walk`, in half of its time:
+    the package has a million.
+    """
+    with no_collections():
+        found: list[ast.AST] = [tree(path)]
+        for node in found:
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if isinstance(value, list):
+                    found += [one for one in value if isinstance(one, ast.AST)]
+                elif isinstance(value, ast.AST):
+                    found.append(value)
+    return tuple(found)
 
 
 def contracts() -> str:

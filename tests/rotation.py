@@ -8,16 +8,16 @@ all rows and benchmarks are measured by `make validate` and `make bench`.
 
 from __future__ import annotations
 
-import ast
 import os
+import re
 import subprocess
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from house import PACKAGE, nodes, parsed
+from house import PACKAGE
 
 if TYPE_CHECKING:
     import pytest
@@ -129,27 +129,33 @@ def modules_of(file: str) -> frozenset[str]:
     return frozenset(found)
 
 
+_IMPORTS = re.compile(r"^ *from (causalgia[\w.]*) import (\([^)]*\)|.*)", re.MULTILINE)
+_AFTER_CG = re.compile(r"(?<![\w.])cg((?:\.[A-Za-z_]\w*)+)")
+
+
 @cache
 def _named_in(file: str) -> frozenset[str]:
-    """Return the modules that define what a file names of the package."""
-    path = ROOT / file
-    names = set[str]()
-    for node in nodes(path) if path.is_relative_to(PACKAGE) else ast.walk(parsed(path)):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Attribute) and (attributes := _after_cg(node)):
-            names.add(".".join(["causalgia", *attributes]))
-    homes = (_home(name) for name in names if name.startswith("causalgia."))
-    return frozenset(home for home in homes if home)
+    """Return the modules that define what a file names of the package: by its text,
+    because parsing every file takes each process of pytest several seconds.
+
+    In the package itself ``cg`` stands in examples.
+    """
+    text = (ROOT / file).read_text(encoding="utf-8")
+    names = {name for _, name in _imported(text)}
+    if not file.startswith(f"{PACKAGE.name}/"):
+        names |= {f"causalgia{attributes}" for attributes in _AFTER_CG.findall(text)}
+    return frozenset(home for name in names if (home := _home(name)))
 
 
-def _after_cg(node: ast.expr) -> list[str]:
-    """Return the attributes of ``cg.a.b``, and none of any other expression."""
-    found = []
-    while isinstance(node, ast.Attribute):
-        found.append(node.attr)
-        node = node.value
-    return found[::-1] if isinstance(node, ast.Name) and node.id == "cg" else []
+def _imported(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what a source imports of the package: its name there, and the dotted name
+    where it is imported from.
+    """
+    for module, imported in _IMPORTS.findall(text):
+        lines = [line.partition("#")[0] for line in imported.strip("()").splitlines()]
+        for words in map(str.split, " ".join(lines).split(",")):
+            if words:
+                yield words[-1], f"{module}.{words[0]}"
 
 
 @cache
@@ -173,12 +179,7 @@ def _exported(room: str) -> dict[str, str]:
     """Return what a room passes on: name -> its dotted name where it is imported
     from.
     """
-    return {
-        alias.asname or alias.name: f"{node.module}.{alias.name}"
-        for node in nodes(ROOT / room / "__init__.py")
-        if isinstance(node, ast.ImportFrom) and node.module
-        for alias in node.names
-    }
+    return dict(_imported((ROOT / room / "__init__.py").read_text(encoding="utf-8")))
 
 
 @cache

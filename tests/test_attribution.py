@@ -423,6 +423,7 @@ KINDS = ("methods", "in place", "one module twice", "pooling", "gate", "attentio
 KINDS += ("gated unit", "threshold", "softmin")
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_deeplift_adds_up_whatever_way_the_activations_are_written(kind):
     pytest.importorskip("tangermeme")

@@ -72,6 +72,7 @@ def test_every_null_model_is_here():
     assert set(NULLS) == set(NULL_MODELS)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", NULLS)
 def test_a_background_does_not_depend_on_cores_or_batches(name, monkeypatch):
     null = NULLS[name]

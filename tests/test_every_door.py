@@ -283,6 +283,7 @@ def test_a_wrong_region_is_refused_in_the_same_words_in_every_door() -> None:
         assert len(set(words.values())) == 1, words
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_takes_the_same_regions(name: str) -> None:
     for region in TAKEN:
@@ -612,6 +613,7 @@ def _values(made: Any) -> list[Any]:
     return [x.to_numpy().tolist() for one in sets for x in one.data_vars.values()]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("verb", SEEDS)
 def test_every_verb_takes_the_same_seeds(verb: str) -> None:
     for wrong in NO_SEEDS:
@@ -683,6 +685,7 @@ NO_CONTRASTS += [
 ]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize("verb", CONTRASTS)
 def test_every_verb_takes_the_same_contrasts(verb: str) -> None:
     for contrasts in ONE_CONTRAST:

@@ -232,6 +232,7 @@ def test_the_change_from_none_to_all_copies_is_the_measured_one():
     assert any("between 0 and 1" in said for said in answer.sentences)
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.parametrize(
     ("n", "sign", "power", "word"),
     [

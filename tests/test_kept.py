@@ -333,6 +333,7 @@ def made(
     ]
 
 
+@pytest.mark.rotating(3)
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["crossover", "parents", "ensemble", "float32"])
 def test_sums_are_put_back_at_every_seam(name):

@@ -4,6 +4,7 @@ with the command that installs it.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,11 +12,10 @@ import sys
 import house
 import pytest
 
-START = """
-import sys, pathlib
+PROGRAM = """
+import json, os, pathlib, sys
 import numpy as np
 import causalgia as cg
-folder = pathlib.Path(sys.argv[1])
 oracle = cg.zoo.oracle("rbfox1_like")
 design = cg.Design(
     null=cg.Uniform(length=41),
@@ -24,17 +24,25 @@ design = cg.Design(
     contrasts="none",
 )
 words = cg.Uniform(length=41).sample(8, rng=0)["sequence"].values
+for line in sys.stdin:
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    where, packages, before, call = json.loads(line)
+    folder = pathlib.Path(where)
+    sys.stdout, sys.stderr = open(folder / "said", "w"), open(folder / "faults", "w")
+    exec(before)
+    for hidden in packages.split():
+        for name in [one for one in sys.modules if one.split(".")[0] == hidden]:
+            del sys.modules[name]
+        sys.modules[hidden] = None
+    try:
+        exec(call)
+    except cg.errors.MissingExtraError as error:
+        print(error)
+    break
 """
-AFTER = """
-for hidden in sys.argv[2].split():
-    for name in [one for one in sys.modules if one.split(".")[0] == hidden]:
-        del sys.modules[name]
-    sys.modules[hidden] = None
-try:
-    exec(sys.argv[3])
-except cg.errors.MissingExtraError as error:
-    print(error)
-"""
+"""Each case in a copy of one process that loaded the package."""
 TABLE = "cg.from_effects([1.0, 2.0], se=[0.1, 0.1])"
 # a call as the page names it -> the packages that are hidden, what is made before, the
 # call
@@ -80,7 +88,7 @@ CASES = {
     "cg.attribution.read_attributions": (
         "hdf5plugin",
         "",
-        "cg.attribution.read_attributions(sys.argv[4])",
+        "cg.attribution.read_attributions('reference/finemo/chrombpnet.h5')",
     ),
     'cg.propose(method="modisco")': (
         "modiscolite",
@@ -134,32 +142,44 @@ def test_the_table_has_every_extra_and_each_case_is_in_it():
     assert {call for _, call in rows_of_the_page()} == set(CASES)
 
 
+@pytest.fixture(scope="module")
+def started():
+    """A process that waits for cases."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=house.ROOT / "tests",
+    ) as process:
+        yield process
+        process.stdin.close()
+
+
+@pytest.fixture
+def said(started, tmp_path):
+    """A function that returns what a call prints where packages are hidden."""
+
+    def said(packages, before, call):
+        print(
+            json.dumps([str(tmp_path), packages, before, call]),
+            file=started.stdin,
+            flush=True,
+        )
+        code = started.stdout.readline()
+        assert code == "0\n", (tmp_path / "faults").read_text()
+        return (tmp_path / "said").read_text()
+
+    return said
+
+
 @pytest.mark.rotating(3)
 @pytest.mark.torch
 @pytest.mark.parametrize(("extra", "call"), rows_of_the_page())
-def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(
-    tmp_path, extra, call
-):
-    hidden, before, code = CASES[call]
-    ended = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"{START}{before}\n{AFTER}",
-            str(tmp_path),
-            hidden,
-            code,
-            str(house.ROOT / "tests" / "reference" / "finemo" / "chrombpnet.h5"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=house.ROOT / "tests",
-    )
-    lines = ended.stdout.splitlines()
-    assert len(lines) == 1, ended.stdout + ended.stderr
-    assert re.search(rf"pip install 'causalgia\[(\w+,)*{extra}\]'", lines[0]), lines
-    assert re.search(rf"in a clone: pip install '\.\[(\w+,)*{extra}\]'", lines[0])
+def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(said, extra, call):
+    (line,) = said(*CASES[call]).splitlines()
+    assert re.search(rf"pip install 'causalgia\[(\w+,)*{extra}\]'", line), line
+    assert re.search(rf"in a clone: pip install '\.\[(\w+,)*{extra}\]'", line)
 
 
 def test_without_torch_what_has_no_layers_is_refused_as_with_it(tmp_path):
@@ -195,19 +215,15 @@ def test_without_torch_what_has_no_layers_is_refused_as_with_it(tmp_path):
 
 @pytest.mark.rotating(3)
 @pytest.mark.parametrize("name", ["h5py", "h5netcdf"])
-def test_without_hdf5_a_file_of_results_says_so(tmp_path, name):
-    code = f"{START}{AFTER}"
-    for call in ("save", "load"):
-        run = (
-            f"cg.store.save({TABLE}, folder / 'x.nc')"
-            if call == "save"
-            else "cg.store.load(folder / 'x.nc', 'estimates')"
-        )
-        ended = subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path), name, run],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert f"netCDF and HDF5 files need {name}" in ended.stdout
-        assert "pip install h5py h5netcdf" in ended.stdout
+@pytest.mark.parametrize(
+    "call",
+    [
+        f"cg.store.save({TABLE}, folder / 'x.nc')",
+        "cg.store.load(folder / 'x.nc', 'estimates')",
+    ],
+    ids=["save", "load"],
+)
+def test_without_hdf5_a_file_of_results_says_so(said, name, call):
+    line = said(name, "", call)
+    assert f"netCDF and HDF5 files need {name}" in line
+    assert "pip install h5py h5netcdf" in line

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray as xr
 from archive_trial import files
 from hypothesis import HealthCheck, Phase, event, settings, strategies as st
@@ -228,7 +229,7 @@ class TrialMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-TestTrialMachine = TrialMachine.TestCase
+TestTrialMachine = pytest.mark.rotating(3)(TrialMachine.TestCase)
 TestTrialMachine.settings = settings(
     settings(),
     max_examples=max(1, int(os.environ.get("FUZZ_EXAMPLES", "600")) // 100),
