@@ -257,19 +257,33 @@ def hall_coefficient(estimates: xr.Dataset) -> Array:
     ... )
     (array([0.2]), array([0.]))
     """
-    ace = estimates["ace"]
     counts = [name for name in ("n_clusters", "n_units") if name in estimates]
     if (
         "skewness" not in estimates
         or not counts
         or about(estimates, "population").target not in _SAMPLED
     ):
-        return np.zeros(ace.shape)
-    skewness, n = (
-        estimates[name].broadcast_like(ace).transpose(*ace.dims)
-        for name in ("skewness", counts[0])
-    )
-    return np.asarray(skewness.to_numpy() / np.sqrt(np.maximum(n.to_numpy(), 1)))
+        return np.zeros(estimates["ace"].shape)
+    skewness, n = (of_effects(estimates, name) for name in ("skewness", counts[0]))
+    return np.asarray(skewness / np.sqrt(np.maximum(n, 1)))
+
+
+def of_effects(estimates: xr.Dataset, column: str | xr.Variable) -> Array:
+    """Return a column in the shape of ``ace``, which may have more dims than it.
+
+    That is ``broadcast_like``, but for the alignment of indexes, which are the same.
+
+    Examples
+    --------
+    >>> table = xr.Dataset({"ace": (("contrast", "task"), [[1.0, 2.0]])})
+    >>> of_effects(table.assign(n_units=("contrast", [40])), "n_units")
+    array([[40, 40]])
+    """
+    ace = estimates.variables["ace"]
+    if isinstance(column, str):
+        column = estimates.variables[column]
+    wide: xr.Variable = column.set_dims(dict(ace.sizes))  # type: ignore[no-untyped-call]
+    return np.asarray(wide.transpose(*ace.dims).to_numpy())
 
 
 def has_positions(dataset: object) -> bool:

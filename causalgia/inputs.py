@@ -872,6 +872,8 @@ def wide(text: str) -> int:
     >>> wide("GATA1"), wide("転写因子")
     (5, 8)
     """
+    if text.isascii():
+        return len(text)
     from unicodedata import combining, east_asian_width
 
     return sum(

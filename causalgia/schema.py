@@ -502,9 +502,9 @@ def _validate_names(dataset: xr.Dataset, name: str, kind: Kind) -> None:
             f"{kind}: no {name} at all; the selection before left none: select at "
             "least one"
         )
-    if name not in dataset.coords or dataset[name].dims != (name,):
+    if name not in dataset.coords or dataset.variables[name].dims != (name,):
         return
-    values = dataset[name].to_numpy()
+    values = dataset.variables[name].to_numpy()
     import pandas as pd
 
     absent = pd.isna(values) if values.dtype.kind in "fO" else np.zeros(0, dtype=bool)
@@ -551,10 +551,11 @@ def annotate(dataset: xr.Dataset) -> xr.Dataset:
     for row in SCHEMA:
         if row.name not in dataset.variables:
             continue
-        dims = tuple(map(str, dataset[row.name].dims))
+        variable = dataset.variables[row.name]
+        dims = tuple(map(str, variable.dims))
         if (
             dims in row.dims
             or tuple(dim for dim in dims if dim != "position") in row.dims
         ):
-            dataset[row.name].attrs.setdefault(About.meaning.name, row.meaning)
+            variable.attrs.setdefault(About.meaning.name, row.meaning)
     return dataset

@@ -45,6 +45,7 @@ from causalgia.effect_table import (
     gaps_in_words,
     hall_coefficient,
     has_gaps,
+    of_effects,
     tasks_in_table,
 )
 from causalgia.effects.scales import stored_task_weights, task_weights_in_words
@@ -470,12 +471,8 @@ def _skewness_line(estimates: xr.Dataset) -> str:
     skewed = enough_skew * a**2 > 1
     if not skewed[worst]:
         return ""
-    counts = estimates["n_clusters" if "n_clusters" in estimates else "n_units"]
-    n = int(
-        counts.broadcast_like(estimates["ace"])
-        .transpose(*estimates["ace"].dims)
-        .to_numpy()[worst]
-    )
+    counts = "n_clusters" if "n_clusters" in estimates else "n_units"
+    n = int(of_effects(estimates, counts)[worst])
     enough = math.ceil(enough_skew * n * float(a[worst]) ** 2)
     level = percent(float(about(estimates, 0.95).ci_prob))
     one = np.count_nonzero(skewed) == 1

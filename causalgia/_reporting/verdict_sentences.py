@@ -24,6 +24,7 @@ from causalgia.analysis import NOTHING_PLANNED
 from causalgia.attributes import about, has
 from causalgia.checks import four_digits
 from causalgia.choices import DIRECTIONS, TARGET_MEANINGS
+from causalgia.effect_table import of_effects
 from causalgia.errors import printable
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.estimation.effect_intervals import independent_draws, missed_share_of
@@ -380,7 +381,7 @@ def _weakest_direction(decisions: xr.Dataset) -> tuple[str, float, str, float] |
         return None
     dims = decisions["ace"].dims
     lower, upper, low, high, seen = (
-        decisions[name].broadcast_like(decisions["ace"]).transpose(*dims).to_numpy()
+        of_effects(decisions, name)
         for name in ("lower", "upper", "rope_lower", "rope_upper", "largest_ice")
     )
     verdict = decisions["verdict"].transpose(*dims).to_numpy()

@@ -20,7 +20,7 @@ from scipy import special
 
 from causalgia.attributes import about
 from causalgia.choices import TARGET_MEANINGS
-from causalgia.effect_table import hall_coefficient
+from causalgia.effect_table import hall_coefficient, of_effects
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError
 from causalgia.estimation.ratios import WorkingScale, unbounded, working_scale_of
@@ -354,12 +354,10 @@ class StillRows:
         largest = np.zeros(ace.shape)
         for name in ("outcome_range", "largest_ice"):
             if name in estimates:
-                known = (
-                    estimates[name].max("contrast")
-                    if "contrast" in estimates[name].dims
-                    else estimates[name]
-                )
-                wide = known.broadcast_like(ace).transpose(*ace.dims).to_numpy()
+                known = estimates.variables[name]
+                if "contrast" in known.dims:
+                    known = known.max("contrast")
+                wide = of_effects(estimates, known)
                 largest = np.where(wide > 0, wide, largest)
         return cls(rows, n, largest)
 
@@ -394,14 +392,10 @@ def independent_units(estimates: xr.Dataset) -> Array:
     >>> independent_units(xr.Dataset(one))
     array([60.])
     """
-    ace = estimates["ace"]
     for name in ("n_clusters", "n_units"):
         if name in estimates:
-            return np.asarray(
-                estimates[name].broadcast_like(ace).transpose(*ace.dims).to_numpy(),
-                dtype=np.float64,
-            )
-    return np.zeros(ace.shape)
+            return np.asarray(of_effects(estimates, name), dtype=np.float64)
+    return np.zeros(estimates["ace"].shape)
 
 
 def independent_draws(estimates: xr.Dataset) -> Array:
@@ -473,13 +467,8 @@ class Pairs:
         """
         if "n_up" not in estimates or "n_down" not in estimates:
             return None
-        ace = estimates["ace"]
         up, down, n = (
-            estimates[name]
-            .broadcast_like(ace)
-            .transpose(*ace.dims)
-            .to_numpy()
-            .astype(np.float64)
+            of_effects(estimates, name).astype(np.float64)
             for name in ("n_up", "n_down", "n_units")
         )
         sampled = about(estimates, "population").target == "population"

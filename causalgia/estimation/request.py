@@ -531,15 +531,15 @@ def with_floor(estimates: xr.Dataset, effects: xr.Dataset) -> xr.Dataset:
     values = floor.transpose(*dims).to_numpy()
     out = estimates.assign(floor=(dims, values))
     below = is_below_floor(out)
-    out["below_floor"] = (dims, below)
+    columns: dict[str, Array | Mask] = {"below_floor": below}
     if "p" in out:
-        out["p"] = (dims, np.where(below, 1.0, out["p"].to_numpy()))
-        out["log_p"] = (dims, np.where(below, 0.0, out["log_p"].to_numpy()))
+        columns["p"] = np.where(below, 1.0, out["p"].to_numpy())
+        columns["log_p"] = np.where(below, 0.0, out["log_p"].to_numpy())
     if "lower" in out:
-        lower, upper = at_least_floor(
+        columns["lower"], columns["upper"] = at_least_floor(
             out, out["lower"].to_numpy(), out["upper"].to_numpy()
         )
-        out["lower"], out["upper"] = (dims, lower), (dims, upper)
+    out = out.assign({name: (dims, column) for name, column in columns.items()})
     return annotate(with_notes(out, *_floor_note(out, below)))
 
 

@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about
-from causalgia.effect_table import hall_coefficient
+from causalgia.effect_table import hall_coefficient, of_effects
 from causalgia.effects.scales import OF_MEANS
 from causalgia.errors import EstimateError, SkewnessWarning, caller_stacklevel, quoted
 from causalgia.estimation.joint_tests import all_signs
@@ -486,12 +486,7 @@ def carried_by_few(estimates: xr.Dataset) -> npt.NDArray[np.bool_]:
     counts = "n_clusters" if "n_clusters" in estimates else "n_units"
     if counts not in estimates:
         return np.zeros(a.shape, dtype=bool)
-    n = (
-        estimates[counts]
-        .broadcast_like(estimates["ace"])
-        .transpose(*estimates["ace"].dims)
-        .to_numpy()
-    )
+    n = of_effects(estimates, counts)
     return np.asarray((ENOUGH * a**2 > 1) & (np.abs(a) * n > _CHANCE * np.sqrt(6)))
 
 

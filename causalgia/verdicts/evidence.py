@@ -227,11 +227,12 @@ def carry_effects(source: xr.Dataset, ace: xr.DataArray) -> xr.Dataset:
         for n, c in source.coords.items()
         if set(c.dims) <= {*ace.dims, "arm"} and n not in ("contrast_",)
     }
-    # drop_attrs of a single column would also clear its coordinates
-    columns = source[carried].drop_attrs()
-    out = xr.Dataset({"ace": ace.drop_attrs(), **columns.data_vars}).assign_coords(
-        coords
-    )
+    columns = source[carried].copy()
+    ace = ace.copy(deep=False)
+    # drop_attrs aligns every column with all
+    for variable in (*columns.variables.values(), ace.variable):
+        variable.attrs = {}
+    out = xr.Dataset({"ace": ace, **columns.data_vars}).assign_coords(coords)
     if "is_placebo" in source.data_vars:
         out = out.assign_coords(is_placebo=source["is_placebo"])
     stale = {"adjust", "family", "rope", "band"}
