@@ -333,7 +333,7 @@ def test_n_keeps_its_place_or_is_drawn(given, tmp_path):
     args = ("discover", network, "--sequences", peaks, "--n-units", 20)
     args = (*args, "--method", "seqlets", "--notes")
     refused(
-        *args, "--out", tmp_path / "none", said="or --ambiguous keep to keep its place"
+        *args, "--out", tmp_path / "none", said="or --ambiguous keep (in a trial file"
     )
     kept = call(*args, "--out", tmp_path / "kept", "--ambiguous", "keep").stdout
     assert "41 of 81 sequences have letters that are not bases, such as N" in kept

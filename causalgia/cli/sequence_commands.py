@@ -219,7 +219,7 @@ def discover_motifs(
     from causalgia.plot import save_figure
     from causalgia.sequences import read_sequences
     from causalgia.sequences.motif_names import is_jaspar
-    from causalgia.sequences.skipped_inputs import skip_sentence
+    from causalgia.sequences.skipped_inputs import skip_sentence, takes_skip
     from causalgia.trial_file import read_predictor_spec
 
     if is_jaspar(str(motifs)):
@@ -257,7 +257,7 @@ def discover_motifs(
         )
         named = None if motifs is None else str(motifs)
         store_at = folder / UNFINISHED
-        found = discover(
+        found = takes_skip(discover)(  # --skip, as the file is read
             predictor,
             given,
             n_units=n_units,

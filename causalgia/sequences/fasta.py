@@ -387,7 +387,8 @@ def as_shuffled(of: Source, *, keep_n: bool) -> Sequences:
         if error.code != "ambiguous letter":
             raise
         keep = Setting("keep_n", True)
-        then = (", or ", Wording(str(keep), "--ambiguous keep"), " to keep its place")
+        shell = "--ambiguous keep (in a trial file keep_n = true)"
+        then = (", or ", Wording(str(keep), shell), " to keep its place")
         raise error.at(then=then) from error
 
 

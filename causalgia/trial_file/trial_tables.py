@@ -239,6 +239,10 @@ def check_arm(plain: object, place: str) -> Table:
     """Return the table of an arm after checking its keys; values are checked when the
     arm is created.
     """
+    if plain == "untreated":
+        raise DesignError(
+            f"{place}: {quoted(plain)} is the arm of an empty table; write {{}} for it"
+        )
     if not isinstance(plain, dict):
         raise DesignError(
             f'{place}: {quoted(plain)} is not a table such as {{embed = "AGATAAG", at '

@@ -390,3 +390,49 @@ def test_no_skip_is_offered_where_it_does_nothing():
     with pytest.raises(SequenceError, match="is not a base") as error:
         cg.attribute(["ACGN", "ACGT"], cg.zoo.load("gata1_like"))
     assert "skip=" not in str(error.value)
+
+
+TRIAL_OF_N = """rng = 0
+n_units = 4
+[null]
+kind = "shuffle"
+of = {of}
+[arms]
+plain = {arm}
+site = {{embed = "AGATAAG", at = 9}}
+[predictor]
+zoo = "gata1_like"
+"""
+
+
+def test_in_a_trial_file_letters_have_the_cures_of_a_trial_file(tmp_path):
+    # "--ambiguous keep", which `causalgia run` does not take
+    (tmp_path / "n.fa").write_text(
+        ">a\nACGTN" + "ACGT" * 9 + "\n>b\nACGTC" + "ACGA" * 9
+    )
+    trial, out = tmp_path / "trial.toml", tmp_path / "out"
+    trial.write_text(TRIAL_OF_N.format(of='"n.fa"', arm="{}"))
+    told = call("run", trial, "--out", out, code=2).stderr
+    for said, of in (
+        (
+            "of = {file = 'x.fa', ambiguous = 'draw'}",
+            "{file='n.fa', ambiguous = 'draw'}",
+        ),
+        ("(in a trial file keep_n = true)", '"n.fa"\nkeep_n = true'),
+        ("skip='N'", "{file='n.fa', skip='N'}"),
+    ):
+        assert said in told
+        trial.write_text(TRIAL_OF_N.format(of=of, arm="{}"))
+        call("run", trial, "--out", tmp_path / str(len(of)))
+
+
+def test_an_untreated_arm_by_its_name_is_an_empty_table(tmp_path):
+    trial = tmp_path / "trial.toml"
+    (tmp_path / "n.fa").write_text(
+        ">a\nACGTC" + "ACGT" * 9 + "\n>b\nACGTC" + "ACGA" * 9
+    )
+    trial.write_text(TRIAL_OF_N.format(of='"n.fa"', arm='"untreated"'))
+    with pytest.raises(CausalgiaError, match="write {} for it"):
+        read_spec(trial)
+    trial.write_text(TRIAL_OF_N.format(of='"n.fa"', arm="{}"))
+    read_spec(trial)
