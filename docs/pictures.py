@@ -135,7 +135,7 @@ def stacked(picture: Path) -> Image.Image:
 
 
 def screen(decisions: Any) -> plt.Figure:
-    """Return the picture of sixty words: raw and shrunken effects, by verdict."""
+    """Return the picture of sixty k-mers: raw and shrunken effects, by verdict."""
     table = cg.tidy(decisions).sort_values("estimate", ignore_index=True)
     figure, axes = plt.subplots(figsize=(10, 3.4), layout="constrained")
     axes.axhspan(-0.2, 0.2, color="#eceae4", label="negligible")
@@ -154,7 +154,7 @@ def screen(decisions: Any) -> plt.Figure:
         below = i % 2  # neighbors of like size do not cover each other's names
         axes.annotate(row["term"], (i, row["shrunken"]), (-7, -13 if below else 5), size=8, ha="right",
                       textcoords="offset points")  # fmt: skip
-    axes.set(xlabel="sixty words", ylabel="effect (log intensity)", xticks=[])
+    axes.set(xlabel="sixty k-mers", ylabel="effect (log intensity)", xticks=[])
     axes.set_yscale("symlog", linthresh=0.2, linscale=2)
     axes.set(yticks=[-0.2, -0.1, 0, 0.1, 0.2, 0.5, 1, 2, 4], ylim=(-0.26, 5))
     axes.yaxis.set_major_formatter("{x:g}")

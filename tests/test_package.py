@@ -271,7 +271,12 @@ def test_a_release_has_one_version_and_claims_the_pythons_that_are_tried():
     first = re.search(r"(?m)^## (\S+)", texts["CHANGELOG.md"])
     assert first.group(1) == cg.__version__
     assert len(texts["CHANGELOG.md"].split()) <= 600
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    configured = tomllib.loads((root / "pyproject.toml").read_text())
+    project = configured["project"]
+    sources = configured["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {*map(str, sources)} >= {
+        path.name for path in root.glob("[A-Z]*") if path.suffix in (".md", ".cff")
+    }
     pythons = [
         found.group(1)
         for line in project["classifiers"]

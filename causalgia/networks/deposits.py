@@ -147,7 +147,6 @@ def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") ->
     without = f"``{MIRROR}={quoted(lacking)}`` has no {path}" if lacking else ""
     try:
         import pooch
-        import requests
     except ImportError as error:
         raise MissingExtraError(
             f"{without}; save {url} there, or let pooch download it: "
@@ -175,20 +174,23 @@ def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") ->
             "download was cut off, or another file is at this address: try again, or "
             f"{cure}"
         ) from error
-    except requests.RequestException as error:
+    except OSError as error:
+        known = vars(error)
+        if (
+            "response" not in known
+        ):  # of the disk: what requests raises has one, or None
+            why = error.strerror or type(error).__name__
+            raise PredictorError(
+                f"the cache {cache_folder} cannot be written ({why}); give write "
+                f"access and space there, or {cure}"
+            ) from error
         why, advice = type(error).__name__, "check the connection"
-        if (answer := error.response) is not None:
+        if (answer := known["response"]) is not None:
             answer.close()  # pooch leaves its connection open
             why = f"the server answers {answer.status_code} {answer.reason}"
             advice = "try again later"
         raise PredictorError(
             f"{begin} cannot be downloaded ({why}); {advice}, or {cure}"
-        ) from error
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise PredictorError(
-            f"the cache {cache_folder} cannot be written ({why}); give write access and "
-            f"space there, or {cure}"
         ) from error
 
 
