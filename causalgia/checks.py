@@ -238,12 +238,12 @@ def check_value(
         )
 
 
-def check_key(table: Table, key: str, what: str) -> None:
-    """Raise DesignError if a table lacks a key."""
+def check_key(table: Table, key: str, what: str, keys: Keys | None = None) -> None:
+    """Raise DesignError if a table lacks a key; `keys` say what its value is."""
     if key not in table:
-        raise DesignError(
-            f"{what} needs {quoted(key)}; it has {', '.join(table) or 'nothing'}"
-        )
+        value = f", {keys[key][1]}" if keys else ""
+        has = ", ".join(table) or "nothing"
+        raise DesignError(f"{what} needs {quoted(key)}{value}; it has {has}")
 
 
 def similar_names(

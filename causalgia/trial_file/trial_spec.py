@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from causalgia.analysis import Analysis
-from causalgia.arguments import PREDICTOR
+from causalgia.arguments import PREDICTOR, TOP
 from causalgia.checks import Table, as_names, check_key, check_table
 from causalgia.design import (
     Arm,
@@ -203,7 +203,7 @@ def parse_spec(text: str, *, folder: Path, source: str = "trial.toml") -> TrialS
     try:
         check_tables(plain)
         for key in ("rng", "predictor"):
-            check_key(plain, key, "a trial")
+            check_key(plain, key, "a trial", TOP)
         table = with_absolute_paths(plain, folder)
         design, analysis, experiment = _build_design(table)
         return TrialSpec(
@@ -244,7 +244,7 @@ def _build_design(table: Table) -> tuple[Design, Analysis, ExperimentSpec | None
         built = experiment.build()
         return built, built.analysis, experiment
     for key in ("n_units", "null", "arms"):
-        check_key(table, key, "a trial")
+        check_key(table, key, "a trial", TOP)
     rest = {
         key: table[key]
         for key in ("assignment", "blocks", "reserve", "contrasts")
@@ -385,7 +385,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     try:
         check_tables(plain)
         options = library_options(plain.get("mpra"), folder)
-        check_key(plain, "rng", "a trial")
+        check_key(plain, "rng", "a trial", TOP)
         design, analysis, _ = _build_design(with_absolute_paths(plain, folder))
         check_analysis(analysis, design)
     except CausalgiaError as error:
@@ -417,7 +417,7 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
     plain = parse_toml(_read_file(path), DesignError, source=str(path))
     try:
         check_top(plain)
-        check_key(plain, "predictor", "a file for --predictor")
+        check_key(plain, "predictor", "a file for --predictor", TOP)
         return _read_predictor(plain["predictor"], Path(path).resolve().parent)
     except CausalgiaError as error:
         raise error.at(str(path), error=DesignError) from error

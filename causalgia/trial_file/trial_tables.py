@@ -101,7 +101,7 @@ def library_options(plain: object, folder: Path) -> dict[str, Any]:
         )
     table = check_table(plain, "[mpra]", MPRA)
     for key in ("oligo_length", "adapters"):
-        check_key(table, key, "[mpra]")
+        check_key(table, key, "[mpra]", MPRA)
     options: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in table.items()
@@ -167,7 +167,7 @@ def check_tables(plain: Table) -> None:
     if "placebos" in plain:
         check_table(plain["placebos"], "[placebos]", PLACEBOS)
         for key in ("of", "at", "n"):
-            check_key(plain["placebos"], key, "[placebos]")
+            check_key(plain["placebos"], key, "[placebos]", PLACEBOS)
     if "mpra" in plain:
         check_table(plain["mpra"], "[mpra]", MPRA)
     if "experiment" in plain:
