@@ -301,21 +301,6 @@ def a_client_inside_a_coroutine(_folder: Path) -> Any:
             return check_client(right) is None
 
 
-@case
-def a_client_that_was_closed(_folder: Path) -> Any:
-    distributed = pytest.importorskip("distributed")
-    with local_cluster(1) as client:
-        address = client.scheduler.address
-        odd = distributed.Client(address)
-        odd.close()
-        text = refusal(check_client, odd)
-        make = cure_in(
-            text, r"closed, not connected.*; make a new (distributed.Client)$"
-        )
-        with eval(make, {"distributed": distributed})(address) as right:
-            return check_client(right) is None
-
-
 @case.each
 def test_another_place_is_taken_as_the_message_says(case, tmp_path):
     assert np.all(case(tmp_path))
