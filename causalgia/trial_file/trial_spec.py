@@ -376,7 +376,7 @@ def read_library_spec(path: str | Path) -> LibrarySpec:
     >>> read_library_spec(path)
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters'; it has oligo_length
+    causalgia.errors.DesignError: ...trial.toml: [mpra] needs 'adapters', a construct such as ...; it has oligo_length
     """
     plain, folder = (
         parse_toml(_read_file(path), DesignError, source=str(path)),
