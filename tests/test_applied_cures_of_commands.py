@@ -170,7 +170,15 @@ CASES: dict[str, Case] = {
     "sequences of unequal lengths": (
         edit("peaks.fa", ">peak_1\n", ">peak_1\nACGT"),
         MOTIFS,
-        r"cut all to one length: (--length \d+) takes the middle of each$",
+        r"cut all to one length: (--length \d+) takes the middle of each,",
+        nothing,
+        MOTIFS + " {0}",
+        motifs_found,
+    ),
+    "a sequence of another length": (
+        edit("peaks.fa", ">peak_1\n", ">peak_1\nACGT"),
+        MOTIFS,
+        r"or leave such lines out by (--skip length)$",
         nothing,
         MOTIFS + " {0}",
         motifs_found,

@@ -609,7 +609,7 @@ def test_words_of_one_effect_have_no_line_in_words():
             {"kd": {"UGCAUGU": 1.0, "AGCAUGU": 2.0}},
             "kd: CGCAUGU, UGUAUGU, UACAUGU has none",
         ),
-        ({"kd": {"UGCAUGU": 1.0, "tgcatgt": 2.0}}, "UGCAUGU, tgcatgt appears twice"),
+        ({"kd": {"UGCAUGU": 1.0, "tgcatgt": 2.0}}, "UGCAUGU and tgcatgt are one motif"),
         ({"kd": 3.0}, "kd=3.0; give one number for each"),
         ({"kd": None}, "kd=None; give one number for each"),
         (
