@@ -45,7 +45,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 # mypy and import-linter each keep one core busy: the tests run beside them
-test: demo
+test: compiled demo
 	$(MAKE) --jobs=2 lint suite
 
 doctest: setup
@@ -60,14 +60,17 @@ suite: setup
 rotating: setup
 	ROTATING=all $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m rotating
 
-# Every file of tests compiled once, the kernels that most tests meet (11 s) and memelite's (40 s): in a new checkout
-# pytest's processes would each compile all of them at the same time.
+# Once in a new checkout: every file of tests compiled, the kernels that most tests meet (11 s) and memelite's (40 s), which
+# pytest's processes would otherwise each compile at the same time.
 KERNELS = import causalgia as cg; cg.infer(cg.from_effects([0.0] * 40, se=[1.0] * 40), rng=0); \
 	cg.KletShuffle(of=['ACGTTGCAACGGTACCATGCAT' * 3] * 4, k=3).sample(4, rng=0)
 
-compiled: setup
+compiled: $(VENV)/.compiled
+
+$(VENV)/.compiled: $(VENV)/.installed
 	$(ONE_THREAD) $(BIN)/python -c "$(KERNELS); cg.attribution.match({'AP-1': 'TGACTCA'})" & \
 	$(BIN)/python -m compileall -q causalgia && $(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq && wait $$!
+	@touch $@
 
 compiled-bare: $(BARE)/.installed
 	$(ONE_THREAD) NUMBA_CACHE_DIR=$(CURDIR)/$(BARE)/numba $(BARE)/bin/python -c "$(KERNELS)"

@@ -459,14 +459,18 @@ def shown(value: object) -> str:
 Span = tuple[int, int]
 
 
-def in_list(parts: Sequence[str]) -> str:
-    """Return "a, b and c".
+def in_list(parts: Sequence[str], *, n: int | None = None) -> str:
+    """Return "a, b and c"; `n` is the number of all where only the first are given.
 
     Examples
     --------
     >>> in_list(["4", "6", "9"]), in_list(["4"]), in_list([])
     ('4, 6 and 9', '4', '')
+    >>> in_list(["4", "6"], n=1_002)
+    '4, 6 and 1,000 more'
     """
+    if n is not None and n > len(parts):
+        parts = [*parts, f"{n - len(parts):,} more"]
     return " and ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
 
 

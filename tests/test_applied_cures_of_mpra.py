@@ -621,12 +621,7 @@ FITTED: dict[str, Case] = {
         lambda: cured(
             mpra.fit,
             {"counts": counts(), "contrasts": 3},
-            r"name -> arm -> weight, as (\{.*\})$",
-            fill={
-                "{'GATA1'": "contrasts={'alt'",
-                "'control'": "'ref'",
-                "'GATA1'": "'alt'",
-            },
+            r"for example (contrasts=\{.*\})$",
         ),
         right,
     ),

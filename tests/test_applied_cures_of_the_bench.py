@@ -360,8 +360,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda: cured(
             mpra.fit,
             {"counts": counts(), "contrasts": {}},
-            r"or (control=)$",
-            fill={"control=": "control='ref', contrasts=None"},
+            r"for example (contrasts=\{.*\})$",
         ),
         right,
     ),

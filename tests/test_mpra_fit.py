@@ -118,7 +118,7 @@ def test_an_oligo_without_dna_is_refused_by_name():
         ({"contrasts": {"x": {"treated": 1, "control": 1}}}, "sum to 2"),
         (
             {"contrasts": {"x": {"treated": "a lot", "control": -1}}},
-            "give name -> arm -> weight",
+            "is .a lot., not a number",
         ),
         ({"contrasts": ["treated"]}, "sum to 1; an effect needs weights that sum to 0"),
         ({"contrasts": {}}, "contrasts= is empty"),

@@ -392,12 +392,14 @@ def _details(rows: xr.Dataset, decisions: xr.Dataset, n_random: int) -> str:
     directed = np.isin(verdict, DIRECTIONS)
     order = np.argsort(-np.abs(ace), kind="stable")
     first = [int(i) for i in order if directed[i] and _leads(rows, int(i))]
-    texts = [_family_in_words(i, names, leaders, order) for i in first]
+    texts = [
+        _family_in_words(i, names, leaders, order) for i in first[:_FAMILIES_NAMED]
+    ]
     low, high = rows["range_lower"].to_numpy(), rows["range_upper"].to_numpy()
     inside = rows["inside"].to_numpy()
     placebo = decisions["is_placebo"].to_numpy()
     out = np.isin(decisions["verdict"].to_numpy()[placebo], DIRECTIONS).sum()
-    named = first_of(texts, _FAMILIES_NAMED, sep="; ")
+    named = first_of(texts, _FAMILIES_NAMED, sep="; ", n=len(first))
     families = f"families: {named}" if texts else "no family"
     n_in, n_out = int(inside.sum()), int(out)
     n_left = int((~inside & ~directed).sum())

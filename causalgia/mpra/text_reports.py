@@ -265,9 +265,7 @@ def _agreements(names: list[str], each: list[xr.Dataset]) -> list[str]:
 
 def _some(names: list[str]) -> str:
     """Return up to three names, and the number of others."""
-    texts = list(map(cut, names))
-    many = len(names) > _SHOWN_ELEMENTS
-    return first_of(texts, _SHOWN_ELEMENTS) if many else in_list(texts)
+    return in_list(list(map(cut, names[:_SHOWN_ELEMENTS])), n=len(names))
 
 
 def _of_truth(one: xr.Dataset) -> str:

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import check_text_or_none, first_of, in_list
+from causalgia.checks import check_text_or_none, in_list
 from causalgia.choices import BASES
 from causalgia.errors import CausalgiaWarning, SequenceError, caller_stacklevel, quoted
 from causalgia.mentions import Wording
@@ -696,15 +696,13 @@ def _account_for_empty(empty: list[Line], of: int, path: str) -> None:
         )
     names = [
         quoted(re.sub(r"^(>|MOTIF\s)\s*", "", text).replace("\t", " "))
-        for _, text in empty
+        for _, text in empty[:_EMPTY_NAMED]
     ]
-    many = len(names) > _EMPTY_NAMED
-    listed = first_of(names, _EMPTY_NAMED) if many else in_list(names)
     warnings.warn(
         CausalgiaWarning(
             f"{path}: line {number}: {len(empty):,} of {of:,} motifs "
             f"ha{'s' if len(empty) == 1 else 've'} no position and "
-            f"{'is' if len(empty) == 1 else 'are'} left out: {listed}"
+            f"{'is' if len(empty) == 1 else 'are'} left out: {in_list(names, n=len(empty))}"
         ),
         stacklevel=caller_stacklevel(),
     )

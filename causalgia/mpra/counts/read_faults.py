@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import fft, special
 
 from causalgia._reporting import format_share
-from causalgia.checks import first_of, in_list
+from causalgia.checks import in_list
 from causalgia.errors import NAMES_SHOWN, quoted
 from causalgia.mentions import in_words
 from causalgia.mpra.counts._activity import MAD_TO_SD
@@ -536,8 +536,7 @@ def find_oligos_without_rna(counts: xr.Dataset, sums: xr.Dataset) -> list[Findin
         return []
     names = counts["oligo"].to_numpy().astype(str)[low]
     n = len(names)
-    every = list(map(quoted, names))
-    shown = first_of(every, NAMES_SHOWN) if n > NAMES_SHOWN else in_list(every)
+    shown = in_list(list(map(quoted, names[:NAMES_SHOWN])), n=n)
     amount = ", ".join(f"{x:,.0f}" for x in reads[low][:NAMES_SHOWN])
     others = ", ".join(f"{x:,.0f}" for x in least[low][:NAMES_SHOWN])
     says = (

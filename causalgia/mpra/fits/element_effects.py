@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from causalgia.effects.contrast_weights import Contrasts, requested_weights
+from causalgia.effects.contrast_weights import Contrasts, weights_as_given
 from causalgia.errors import (
     ContrastError,
     CountsError,
     EstimateError,
-    Setting,
     quoted,
 )
 from causalgia.estimation import moderate_unequal
-from causalgia.expressions import EMPTY_NAME
 from causalgia.mpra.counts._activity import (
     no_element_with_two,
     parallel_oligos,
@@ -211,14 +209,7 @@ def _contrast_weights(
             need=f": give a list of arms, of {', '.join(known)}",
         )
     if contrasts is not None:
-        in_text = isinstance(contrasts, str) or (
-            isinstance(contrasts, list | tuple) and len(contrasts) > 0
-        )
-        weights = (
-            requested_weights(xr.Dataset(), known, None, contrasts, None)
-            if in_text
-            else _as_named_weights(contrasts)
-        )
+        weights = weights_as_given(contrasts, known)
     elif str(control) not in known:
         raise ContrastError(
             argument="control",
@@ -233,49 +224,12 @@ def _contrast_weights(
             else [str(a) for a in arms if a != control]
         )
         weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
-    for name, row in weights.items():
-        if not str(name).strip():
-            raise ContrastError(EMPTY_NAME)
-        for a in row:
-            if a not in known:
-                raise ContrastError(
-                    f"contrast {quoted(name)}: no arm {quoted(a)}; the arms are "
-                    f"{', '.join(known)}"
-                )
-        if not np.isclose(sum(row.values()), 0.0) or not any(row.values()):
-            one = sum(weight != 0 for weight in row.values()) == 1
-            raise ContrastError(
-                f"contrast {quoted(name)}: its weights sum to {sum(row.values()):g}, "
-                "not to 0" + (f"; {_ONE_ARM}" if one else "")
-            )
     if not weights:
         raise ContrastError(
             f"no arm beside the control {quoted(control)}; the arms are "
             f"{', '.join(known)}; {_ONE_ARM}"
         )
     return weights
-
-
-def _as_named_weights(contrasts: Any) -> dict[str, dict[str, float]]:
-    try:
-        found = {
-            str(name): {str(a): float(w) for a, w in row.items()}
-            for name, row in contrasts.items()
-        }
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ContrastError(
-            argument="contrasts",
-            value=contrasts,
-            need=": give name -> arm -> weight, as {'GATA1': {'control': -1, 'GATA1': "
-            "1}}",
-        ) from error
-    if not found:
-        raise ContrastError(
-            argument="contrasts",
-            need="is empty",
-            cure=("give name -> arm -> weight, or ", Setting("control")),
-        )
-    return found
 
 
 def _arms_without_control(counts: xr.Dataset, control: str | None) -> tuple[str, ...]:
