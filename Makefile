@@ -55,7 +55,7 @@ doctest: setup
 suite: setup
 	$(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal $(DOCTEST) $(EXAMPLES) tests
 
-# All simulations, and all other tests that take a second or more: each run of `suite` has a ninth or a third of them, and
+# All simulations, and all other tests that take a second or more: each run of `suite` has an eighteenth or a sixth of them, and
 # those about what the commit changed (tests/rotation.py). Half an hour on two cores; `make validate` runs them, too.
 rotating: setup
 	ROTATING=all $(ONE_THREAD) $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal -m rotating

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-N_PARTS = 9
+N_PARTS = 18
 """Parts of the rows of the validation page and, where the mark says no other number, of
 the tests with the mark `rotating`.
 """
@@ -72,7 +72,7 @@ def is_due(name: str, files: Iterable[str], n_parts: int = N_PARTS) -> bool:
 
     Examples
     --------
-    >>> is_due("a test", []) == (in_turn(9) == 2)
+    >>> is_due("a test", []) == (in_turn(18) == 2)
     True
     """
     return zlib.crc32(name.encode()) % n_parts == in_turn(

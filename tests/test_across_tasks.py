@@ -392,7 +392,7 @@ def test_shared_effects_are_estimated_better_and_the_risk_says_so():
     assert "tasks share strength" in attrs["notes"]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize("kind", ["equal", "one task"])
 def test_moments_depend_on_the_effects_alone(kind):
@@ -462,6 +462,7 @@ def test_splits_are_balanced():
     assert np.ptp(means) < 0.5 * strength.std()
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("n", [90, 1_000])
 def test_draws_of_all_splits_have_the_moments(n):
     _, estimates = estimates_of("equal", n=n, size=4)
@@ -476,7 +477,7 @@ def test_draws_of_all_splits_have_the_moments(n):
     assert np.abs(spread.to_numpy()[clear] - 1).max() < 0.25
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_independent_effects_are_left_to_each_task():
     _, estimates = estimates_of("independent")
@@ -494,7 +495,7 @@ def test_independent_effects_are_left_to_each_task():
     assert float(np.abs(apart).max()) < 6 / np.sqrt(400)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_where_the_law_lacks_zeros_the_larger_lfsr_holds():
     """Independent effects with correlated errors: sharing subtracts errors, and gives
@@ -719,7 +720,7 @@ def test_an_error_that_contrasts_share_is_no_effect():
     assert "share, as that of their control" in found["posterior"].attrs["notes"]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("n", "n_contrasts", "size"), [(60, 20, 5), (200, 20, 40), (40, 60, 20)]
@@ -766,7 +767,7 @@ def test_results_do_not_depend_on_the_unit_of_the_effects():
     np.testing.assert_allclose(other["lfsr"], one["lfsr"], rtol=1e-9)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_posterior_across_tasks_is_decided_reported_drawn_and_stored(tmp_path):
     _, estimates = estimates_of("equal", n=60)
     posterior = cg.infer(estimates, across="task", rng=1)
@@ -839,6 +840,7 @@ def outcomes_of_three(n=200, n_words=24):
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("scale", ["identity", "sd"])
 @pytest.mark.parametrize(
     ("tasks", "dependent"),
@@ -1419,6 +1421,7 @@ def test_a_trial_that_cannot_share_is_refused_before_anything_is_predicted():
         cg.run(small, predictor, rng=0, analysis=plan)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("n", "every", "step"),
     [

@@ -101,6 +101,7 @@ def zero_sum(asked):
     return asked
 
 
+@pytest.mark.rotating(6)
 @given(questions().map(zero_sum), REST)
 def test_every_form_is_the_same_analysis(asked, rest):
     # a region about 1

@@ -111,6 +111,7 @@ def test_a_table_of_tasks_is_as_wide_as_asked_or_has_a_line_for_each(n_tasks):
     assert "contrast" not in table_of(parts.text(1000))[0]
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 @pytest.mark.parametrize(
     "name",
@@ -262,7 +263,7 @@ def test_twenty_of_many_contrasts_are_shown():
     assert len(table_of(cg.report(decided(ace), rows="all"))) == 41
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_thousands_of_arms_have_an_answer_of_a_few_lines():
     ace = np.r_[np.linspace(-1, 1, 4_999), 3.0]
     text = cg.report(decided(ace))

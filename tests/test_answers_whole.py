@@ -72,6 +72,7 @@ CASES = [
 ]
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("law", "form", "n"), CASES)
 def test_moments_and_probabilities_are_those_of_draws(
     law: str, form: str, n: int
@@ -130,6 +131,7 @@ def test_moments_and_probabilities_are_those_of_draws(
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("law", "form", "n"), [*CASES, ("normal", "flat", 30), ("student", "flat", 30)]
 )

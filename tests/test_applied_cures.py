@@ -658,7 +658,7 @@ def _positive_region(found: xr.Dataset) -> bool:
     return str(found.attrs["rope"]) == "0.3333 to 3"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", CASES)
 def test_the_cure_of_a_trial_is_applied_and_succeeds(case):
     apply, holds = CASES[case]

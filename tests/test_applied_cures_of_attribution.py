@@ -23,7 +23,7 @@ from causalgia.attribution.layer_responses import expected_places
 from causalgia.attribution.map_scores import as_explained
 from causalgia.sequences import find_instances, one_hot
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 at = cg.attribution
 case = Cases()

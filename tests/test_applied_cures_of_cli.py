@@ -24,7 +24,7 @@ import causalgia as cg
 from causalgia import store
 from causalgia.trial_file import read_spec
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 GENOME = "".join(np.random.default_rng(0).choice(list("ACGT"), 400))
 HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"

@@ -20,7 +20,7 @@ from causalgia.design import (
 )
 from causalgia.sequences import Motif
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 TWO = {"first": "TTGATATT", "second": "CCGATACC"}

@@ -36,7 +36,7 @@ from causalgia.estimation import dose_contrasts
 from causalgia.verdicts import _tipping_point, heterogeneity
 from causalgia.verdicts._tipping_point import tilt
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 

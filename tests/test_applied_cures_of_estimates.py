@@ -721,7 +721,7 @@ def _spaced() -> xr.Dataset:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", CASES)
 def test_the_cure_of_an_estimate_is_applied_and_succeeds(case):
     apply, holds = CASES[case]

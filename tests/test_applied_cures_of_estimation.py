@@ -50,7 +50,7 @@ from causalgia.estimation.lines import errors_in_both, errors_in_variables
 from causalgia.estimation.mixed_model import reml
 from causalgia.estimation.standard_errors import regress, wald_htz
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 E = np.array([1.0, 0.2, -0.4, 2.0])
 SE = np.array([0.3, 0.2, 0.25, 0.4])

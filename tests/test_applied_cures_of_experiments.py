@@ -44,7 +44,7 @@ from causalgia.experiments.kit.tile_contexts import (
 from causalgia.experiments.kit.variance import pairing_gain
 from causalgia.sequences import Motif, Variant
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 ex = cg.experiments
 case = Cases()

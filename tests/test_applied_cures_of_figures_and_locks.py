@@ -312,7 +312,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", CASES)
 def test_the_cure_of_a_figure_or_a_plan_is_applied_and_succeeds(case):
     apply, holds = CASES[case]

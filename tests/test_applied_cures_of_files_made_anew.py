@@ -32,7 +32,7 @@ from causalgia.mpra.counts.count_formats import read_table_bytes
 from causalgia.networks import deposits
 from causalgia.sequences.genome import Genome
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 LETTERS = "ACGTTGCAACNNGGT" * 4

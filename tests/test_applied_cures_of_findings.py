@@ -84,6 +84,7 @@ COUNTS: dict[str, tuple[Callable[..., None], str, list[list[str]]]] = {
 }
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", COUNTS)
 def test_replicates_are_left_out_as_advised(case):
     spoil, cure, groups = COUNTS[case]
@@ -189,7 +190,7 @@ def test_channels_in_another_order_are_put_right_as_advised():
     assert status(found, "positive control") == "pass"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_both_strands_are_averaged_as_advised():
     def gata(x: np.ndarray) -> np.ndarray:
         return x[:, 0].mean(1) + 2 * x[:, 2, AT]
@@ -265,7 +266,7 @@ def linear(x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), -1) @ WEIGHTS
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_half_precision_is_made_float32_as_advised():
     settings = {"tasks": ["a"], "fingerprint": "half"}
     half = cg.FunctionPredictor(

@@ -50,7 +50,7 @@ from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.sequences.variant_files import InfoField, annotated_vcf
 from causalgia.verdicts.posterior_evidence import _as_draws
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 ex, mpra = cg.experiments, cg.mpra

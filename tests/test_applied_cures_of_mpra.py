@@ -45,7 +45,7 @@ from causalgia.mpra.formats.orders import to_csv
 from causalgia.mpra.libraries.barcode_sets import barcodes
 from causalgia.mpra.libraries.constructs import pool_size_for, vendor
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 mpra = cg.mpra
 HERE = Path()

@@ -27,7 +27,7 @@ from causalgia.multiplicity.multivariate_t import equicoordinate, multivariate_t
 from causalgia.multiplicity.placebo import placebo_region
 from causalgia.multiplicity.rank_sets import rank_intervals
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 P = np.array([0.01, 0.04, 0.03, 0.6])
 ICE = np.random.default_rng(0).normal([0.5, 0.0], size=(12, 2))

@@ -643,6 +643,7 @@ MORE = {
 CASES |= MORE
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", CASES)
 def test_a_network_is_wrapped_as_the_message_says(case):
     apply, holds = CASES[case]

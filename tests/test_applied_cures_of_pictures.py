@@ -368,7 +368,7 @@ def twice() -> xr.Dataset:
     return table.assign_coords(distance=("contrast", [4.0] * table.sizes["contrast"]))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", CASES)
 def test_a_picture_is_drawn_as_the_message_says(case):
     apply, holds = CASES[case]

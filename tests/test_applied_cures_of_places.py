@@ -29,7 +29,7 @@ from causalgia.sequences.genome import Genome
 from causalgia.workers import local_cluster
 from causalgia.workers.clusters import check_client
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 RECORDS = ">a\nACGTACGT\n>b\nTTTTACGT\n>c\nGGGGACGT\n"

@@ -27,7 +27,7 @@ import causalgia as cg
 from causalgia.plot import curves, distribution_plots, grids, logos, style
 from causalgia.plot.verdict_plots import volcano
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 

@@ -35,7 +35,7 @@ from causalgia.posterior.spike_and_slab import spike_and_slab
 from causalgia.posterior.student_t import student
 from causalgia.posterior.two_scales import two_scales
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 FLAT = Prior(mu_sd=np.inf, tau="uniform", tau_scale=np.inf)
 E = np.array([0.1, -0.4, 5.0, 0.3, -0.2, 0.6])

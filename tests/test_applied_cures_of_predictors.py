@@ -17,7 +17,7 @@ from causalgia.predict.onnx import export_onnx
 from causalgia.predict.torch_device import copied_network
 from causalgia.predict.torch_exports import differentiable
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

@@ -21,7 +21,7 @@ import causalgia as cg
 from causalgia.protocol import _protocol
 from causalgia.protocol.lock_file import lock_text, read_lock
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 TRIAL = """
 n_units = 20

@@ -33,7 +33,7 @@ from causalgia.errors import DesignError
 from causalgia.expressions import check_distinct, differences, read_hypothesis
 from causalgia.zoo import arrangements, oracles, terms, trained
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 CONTROL = cg.Analysis(control="none")

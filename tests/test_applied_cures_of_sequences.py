@@ -32,7 +32,7 @@ from causalgia.sequences.composition import gc_extremes
 from causalgia.sequences.string_distance import edit_distance, nearer_than
 from causalgia.sequences.variant_files import InfoField, annotated_vcf
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 CHROMOSOME = "".join(np.random.default_rng(4).choice(list("ACGT"), 60))
 STRINGS = [CHROMOSOME[i : i + 20] for i in (0, 20, 40)]

@@ -45,7 +45,7 @@ from causalgia.planning._sample_size import read_pilot
 from causalgia.stopping._confidence_sequence import sequence_critical
 from causalgia.trial_file import trial_spec, trial_tables
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 

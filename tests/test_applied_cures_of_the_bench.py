@@ -245,7 +245,7 @@ TABLES: dict[
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", TABLES)
 def test_a_table_of_counts_is_mended_as_the_message_says(case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -851,7 +851,7 @@ def planned() -> xr.Dataset:
     return mpra.power(**given | arguments(named) | {"depth": 50})
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", CASES)
 def test_the_cure_of_the_bench_is_applied_and_succeeds(case):
     apply, holds = CASES[case]

@@ -27,7 +27,7 @@ from causalgia.trial.archive.files import encode_values, read_small_file, seal
 from causalgia.trial.archive.layout import CONTROL, Grid
 from causalgia.trial.design_notes import overlap_notes
 
-pytestmark = pytest.mark.rotating(3)
+pytestmark = pytest.mark.rotating(6)
 
 case = Cases()
 MOVED = r"(move the store away, and run the trial anew)$"

@@ -252,7 +252,7 @@ def test_a_file_and_its_copy_damaged_are_refused(store):
         begun(store)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_folder_in_the_place_of_a_file_is_refused_by_open_and_run_until_it_is_moved_away(
     store, finished
 ):
@@ -491,7 +491,7 @@ archive_trial.carry_out(__import__("pathlib").Path({path!r}))
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_file_that_may_not_grow_is_an_error_that_says_so_and_the_store_goes_on(
     tmp_path, finished
 ):

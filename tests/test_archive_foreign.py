@@ -586,7 +586,7 @@ SUMS: dict[str, bytes | Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 @pytest.mark.parametrize("how", SUMS)
 def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
@@ -610,7 +610,7 @@ def test_sums_of_another_content_are_typed_damage(tmp_path, keep, how):
             assert found.identical(whole)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("keep", ["effects", "moments"])
 def test_sums_that_lack_one_of_their_arrays_are_typed_damage(tmp_path, keep):
     store = tmp_path / "trial.zarr"
@@ -641,6 +641,7 @@ def settled(**part: Any) -> list[dict[str, Any]]:
     return [{"batches": {}, "choices": {}} | part]
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "content",
     [

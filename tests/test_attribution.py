@@ -427,7 +427,7 @@ KINDS = ("methods", "in place", "one module twice", "pooling", "gate", "attentio
 KINDS += ("gated unit", "threshold", "softmin")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", KINDS)
 def test_deeplift_adds_up_whatever_way_the_activations_are_written(kind):
     pytest.importorskip("tangermeme")
@@ -598,6 +598,7 @@ def test_an_answer_that_changes_on_a_short_part_of_the_lines_is_refused(drawn):
         cg.attribute(sequences, predictor, method="expected_gradients", **options)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients"])
 def test_a_map_of_zeros_does_not_pass_for_one_that_adds_up(method, drawn):
     """A rounded answer has no slope anywhere; the spread of the baselines' answers is

@@ -31,7 +31,7 @@ def _h5(path, **arrays):
     return path
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_chrombpnet_gives_hypothetical_scores_and_their_sequences(tmp_path):
     path = _h5(
         tmp_path / "x.h5",
@@ -140,7 +140,7 @@ def test_bpnet_and_arrays_give_the_same_maps(tmp_path):
     assert cg.plot.map_logo(bpnet, unit=1).patches
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_files_that_are_no_maps_are_refused_with_the_cure(tmp_path):
     holes = ONE_HOT.copy()
     holes[1, 3] = 0

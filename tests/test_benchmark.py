@@ -65,7 +65,7 @@ def read_in_some_edit(oracle: Oracle, tokens: np.ndarray) -> np.ndarray:
     return np.array([np.ptp(answers, axis=i).max() > 1e-9 for i in range(length)])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", TERMS)
 def test_bases_that_terms_read_are_those_that_some_edit_shows(name):
     oracle, rng = Oracle(TERMS[name]), np.random.default_rng(0)
@@ -129,7 +129,7 @@ def test_what_is_no_oracle_has_no_known_truth():
 # --- scores of maps ---
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_ranks_are_those_of_all_pairs_and_all_orders_of_ties():
     rng = np.random.default_rng(1)
     for _ in range(30):
@@ -302,7 +302,7 @@ def test_an_array_by_substitution_is_read_as_the_dataset_is(zoo):
     assert got["attenuation"] == pytest.approx(expected, abs=0.03)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_retrainings_agree_as_their_maps_correlate(zoo):
     case = zoo["rbfox1_like, exponential"]

@@ -172,7 +172,7 @@ def decided(kept: dict, **asked) -> str | None:
     return marked(cg.decide(estimates, **asked))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_verdicts_are_marked_by_what_they_were_asked():
     rope = {"rope": (-0.1, 0.1)}
     assert decided(rope, **rope) is None

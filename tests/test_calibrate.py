@@ -166,7 +166,7 @@ def test_trials_without_a_posterior_are_counted() -> None:
     assert 0 < table.attrs["without_posterior"] < 8
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_same_seed_gives_the_same_table() -> None:
     one, two = (cg.calibrate(DESIGN, simulator, n_trials=8, rng=5) for _ in range(2))
     xr.testing.assert_identical(one, two)
@@ -236,7 +236,7 @@ def test_bands_are_those_of_the_binomial_and_the_mean() -> None:
         rate_table([row], alpha=2)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_control_that_does_not_vary_in_one_trial_has_no_prior_to_rank_in() -> None:
     """Few backgrounds have a site of their own: in some trials the untreated arm is
     constant.

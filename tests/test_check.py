@@ -377,6 +377,7 @@ def test_looks_at_few_units_of_a_slow_predictor(monkeypatch):
     assert found.seconds == pytest.approx(20_000 * 0.01, rel=0.5)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("keep", ["outcomes", "effects", "moments"])
 def test_knows_the_size_of_a_store(tmp_path, keep):
     arms = {
@@ -411,6 +412,7 @@ def test_says_where_memory_does_not_hold_a_trial():
 # kinds of trials and predictors
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "trial",
     [
@@ -447,6 +449,7 @@ def test_names_the_worst_member_of_an_ensemble():
     assert "model 'odd'" in line(found, "strand symmetry").text
 
 
+@pytest.mark.rotating(6)
 def test_an_oracle_needs_no_torch():
     found = cg.check(design(200, length=200), cg.zoo.oracle("gata1_like"))
     assert found.ok
@@ -542,6 +545,7 @@ def checked(tmp_path, predictor):
     )
 
 
+@pytest.mark.rotating(6)
 def test_command_prints_the_check(tmp_path):
     found = checked(tmp_path, 'zoo = "gata1_like"')
     assert found.exit_code == 0
@@ -613,6 +617,7 @@ def looked_at(torch):
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_a_network_is_compared_with_float64(looked_at):
     found = looked_at[0]
@@ -632,7 +637,7 @@ def test_a_network_is_left_as_it_was(looked_at):
     assert max(found.by_batch) * 16 * 200 * 4 < 2**25
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_half_precision_does_not_cancel(torch):
     predictor = cg.TorchPredictor(
@@ -643,7 +648,7 @@ def test_half_precision_does_not_cancel(torch):
     assert (found.floor["rms"] > 1e-3).any()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked_at):
     used = cg.check(
@@ -657,7 +662,7 @@ def test_the_incremental_path_is_tried_whether_it_is_in_use_or_not(torch, looked
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_says_which_layer_is_not_local(torch):
     class Recurrent(torch.nn.Module):
@@ -677,7 +682,7 @@ def test_says_which_layer_is_not_local(torch):
     assert "gru" in line(found, "incremental path").text
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_members_of_an_ensemble_of_networks(torch):
     pair = cg.Ensemble(

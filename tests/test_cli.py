@@ -98,7 +98,7 @@ def test_help_names_every_target():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_demo_agrees_with_the_truth(tmp_path):
     found = call("demo", "--out", tmp_path / "demo", "--n-units", 200)
     assert sorted(p.name for p in (tmp_path / "demo").iterdir()) == [
@@ -161,7 +161,7 @@ def test_the_file_that_was_read_is_kept(trial, tmp_path):
     assert trial.read_text() == text
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_file_that_we_did_not_write_is_not_written_over(trial, tmp_path):
     for name, command in (
         ("trial.toml", "run"),
@@ -215,7 +215,7 @@ def test_a_folder_in_the_place_of_a_file_is_one_line(trial, results):
     assert "the figure cannot be written" in found.stderr
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", ["$", "$1$", "\\\\frac{$x_1$", "a$^2", "日本 $"])
 def test_names_are_written_as_they_are(trial, tmp_path, name):
     trial.write_text(QUICK.replace("[arms.GATA1]", f'[arms."{name}"]'))
@@ -303,7 +303,7 @@ def test_run_writes_what_python_computes(trial, tmp_path):
     assert read_spec(tmp_path / "results" / "trial.toml") == spec
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_run_does_not_write_over_outcomes(trial, results):
     call("analyze", results)
     refused("run", trial, "--out", results, said=["holds outcomes already", "--force"])
@@ -314,7 +314,7 @@ def test_run_does_not_write_over_outcomes(trial, results):
         assert not (results / gone).exists()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_estimate_gives_what_the_verbs_give(results):
     found = call("estimate", results)
     outcomes = store.load(results / "outcomes.nc", "outcomes")
@@ -329,7 +329,7 @@ def test_estimate_gives_what_the_verbs_give(results):
     assert "effect on the predictor" in noted.lower()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_options_win_over_the_file(results):
     call(
@@ -396,7 +396,7 @@ def test_a_page_of_other_results_is_moved_aside_and_one_of_the_same_results_kept
     assert (results / "report.1.html").read_bytes() == page
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_a_page_goes_with_its_first_changed_result_if_the_next_cannot_be_written(
     results,
@@ -483,7 +483,7 @@ def test_tasks_share_strength_and_their_picture_is_drawn(trial, tmp_path):
     assert "exploratory" not in verdicts(out).attrs
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_a_pattern_takes_a_plan_of_a_contrast_of_tasks_back_to_each(trial, tmp_path):
     trial.write_text(QUICK + 'tasks = "K562 - HepG2"\n')
@@ -500,7 +500,7 @@ def verdicts(folder):
     return store.load(folder / "decisions.nc", "decisions")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_analyze_gives_what_the_verb_gives(results):
     found = call("analyze", results, "--error", "each")
     outcomes = store.load(results / "outcomes.nc", "outcomes")
@@ -534,7 +534,7 @@ def test_analyze_gives_what_the_verb_gives(results):
     assert "increases" in shown
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_analyze_as_the_file_says_is_not_exploratory(trial, tmp_path):
     trial.write_text(QUICK + 'error = "fwer"\n')
@@ -562,7 +562,7 @@ def test_analyze_infers_and_keeps_draws_where_asked(trial, tmp_path):
     assert "No verdicts yet. Next: causalgia analyze" in call("show", results).stdout
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("said", "rope"),
@@ -637,7 +637,7 @@ def test_help_names_every_way():
         assert name in words
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_an_analysis_changed_after_the_outcomes_is_said(results):
     path = results / "trial.toml"
@@ -692,6 +692,7 @@ def test_interactions_and_contrasts_go_through(trial, tmp_path):
     assert "11" in call("estimate", tmp_path / "c", "--control", "00").stdout
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_show_before_and_after_estimates(results):
     before = call("show", results).stdout
@@ -729,6 +730,7 @@ def test_the_users_own_file_is_named_before_it_is_imported(trial, tmp_path):
     assert "tasks gc, a." in found.stdout
 
 
+@pytest.mark.rotating(6)
 def test_warnings_are_lines(trial, tmp_path):
     trial.write_text(
         QUICK.replace("n_units = 300", "n_units = 1").replace(
@@ -1034,7 +1036,7 @@ def test_the_program_is_declared():
     assert project["scripts"]["causalgia"] == "causalgia.cli:main"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_what_was_written_is_opened(trial, results, tmp_path):
     opened = cg.open(results)
     assert opened.contents == ("outcomes",)

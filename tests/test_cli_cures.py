@@ -68,6 +68,7 @@ def analyzed(bench):
     return bench / "measured", printed.stdout
 
 
+@pytest.mark.rotating(6)
 def test_the_number_of_elements_printed_is_the_number_named(analyzed):
     _, printed = analyzed
     answer, table, foot = printed.split("\n\n")[:3]
@@ -105,7 +106,7 @@ def test_estimates_leave_the_verdicts_where_they_are(trial, results):
     assert shown.count("Verdict: where the interval lies") == 1
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_hint_at_more_contrasts_runs_as_printed(trial, tmp_path):
     out = tmp_path / "many words"
     arms = [f'[arms.m{i}]\nembed = "AGATAAG"\nat = {i}\n' for i in range(21, 46)]
@@ -144,6 +145,7 @@ def test_measured_effects_are_pointed_at(analyzed):
     call(*shlex.split(shown.splitlines()[-1].partition(": causalgia ")[2]))
 
 
+@pytest.mark.rotating(6)
 def test_measured_effects_without_virtual_ones_lead_to_these_and_to_both(
     bench, analyzed, monkeypatch
 ):
@@ -211,7 +213,7 @@ def test_a_region_for_an_unknown_task_is_refused_first(trial, tmp_path, verb):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_one_unit_is_told_a_cure_that_works(trial, tmp_path):
     trial.write_text(QUICK.replace("n_units = 300", "n_units = 1"))
     call("run", trial, "--out", tmp_path / "drawn")
@@ -328,7 +330,7 @@ def test_an_unknown_control_has_one_wording_and_a_hint(results, bench):
     refused(*asked, "--contrasts", "GATA1 -", said="for example '`GATA1, near` - ")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_plan_is_in_words_and_says_where_it_ends():
     asked = ("mpra", "cheapest", "--oligos", "1000")
     printed = call(*asked, "--max-replicates", "3").stdout
@@ -496,7 +498,7 @@ def test_tasks_of_a_network_are_a_key_of_its_own_table(own):
     assert said in found.stderr
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_cures_of_checks_can_be_followed(own):
     """A trial on shuffles was advised to repeat on shuffles, and a check that was left
     out to be `checks=[...]`.

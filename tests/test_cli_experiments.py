@@ -170,7 +170,7 @@ def test_the_starter_says_every_default(tmp_path):
     assert read_spec(path).design == cg.experiments.copies()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_run_answers_as_python_does(copies):
     folder, said = copies
     experiment = cg.experiments.copies(n_units=60)
@@ -269,7 +269,7 @@ def load():
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_every_task_has_its_figure(tmp_path):
     (tmp_path / "net.py").write_text(NET)
     text = starter("copies").replace(
@@ -309,7 +309,7 @@ def test_a_design_that_names_its_contrasts_is_estimated_without_a_control(tmp_pa
     assert "site" in call("estimate", tmp_path / "results").stdout
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_very_many_contrasts_are_not_all_printed(tmp_path):
     arms = "".join(f'[arms."{i}"]\nembed = "AGATAAG"\nat = {i}\n' for i in range(104))
     (tmp_path / "trial.toml").write_text(

@@ -90,6 +90,7 @@ def measured(where):
     )
 
 
+@pytest.mark.rotating(6)
 def test_a_library_is_ordered(folder, tmp_path):
     said = call(
         "mpra", "design", folder / "trial.toml", "--out", tmp_path / "LIB"
@@ -188,7 +189,7 @@ def test_the_average_is_near_its_truth(folder):
     assert abs(found["ace"].item() - mean) < 4 * found["se"].item()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_contrast_without_spread_does_not_stop_the_others(tmp_path):
     effects = pd.DataFrame(
         {"element": [f"e{i}" for i in range(12)], "effect": np.arange(12.0), "se": 0.5}
@@ -251,7 +252,7 @@ def test_what_was_analyzed_is_said(folder, tmp_path):
     assert "placebo" in call("analyze", out, "--rope=-0.1,0.1").stdout
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_virtual_and_measured_are_compared(folder, tmp_path):
     said = call(
         *(
@@ -316,7 +317,7 @@ def test_power_is_the_grid_of_the_verb():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_power_from_a_pilot(folder):
     pilot = (
         "--pilot",
@@ -420,7 +421,7 @@ def test_what_is_said_beside_a_pilot_counts(folder):
         assert f"{wanted['se'].values.ravel()[0]:.3g}" in call(*asked, *options).stdout
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_cheapest_split():
     said = call("mpra", "cheapest", "--oligos", "2000").stdout
     assert said.startswith("With at most 2,000 oligos, the average effect is known ")
@@ -440,7 +441,7 @@ def test_more_barcodes_than_memory_holds_are_refused():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_cheapest_split_of_random_barcodes_with_losses_and_controls():
     said = call(
         *(
@@ -765,7 +766,7 @@ def test_a_control_that_is_no_arm_is_named(folder, tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_parallel_library_has_an_average_and_no_effects_of_elements(tmp_path):
     (tmp_path / "trial.toml").write_text(
         TRIAL.replace("rng = 7", 'rng = 7\nassignment = "parallel"')
@@ -994,7 +995,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("asked", CURES, ids=lambda asked: " ".join(asked[1:])[:80])
 def test_cures_are_in_the_words_of_the_command_line(folder, tmp_path, asked):
     places = {name: folder / name for name in ("LIB", "virtual", "measured")} | {
@@ -1131,7 +1132,7 @@ def test_the_noise_of_one_arm_of_a_pilot_and_limits_of_what_is_tried(folder):
     assert wanted["depth"].item() == 40
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_split_is_for_the_noise_of_one_treatment(tmp_path):
     names = [f"e{i}" for i in range(20)]
     table = pd.DataFrame(

@@ -54,7 +54,7 @@ def test_analyze_writes_its_effects_and_its_answer_for_the_shell(analyzed):
     assert "notes: causalgia show --notes." in answer
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_every_column_of_tidy_on_request(results):
     call("analyze", results, "--all-columns")
     found, tidy = table(results / "effects.tsv"), cg.tidy(cg.open(results).decisions)
@@ -62,7 +62,7 @@ def test_every_column_of_tidy_on_request(results):
     assert set(found) == {*tidy, *EFFECT_COLUMNS}
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_estimates_have_a_table_until_there_are_verdicts(results):
     call("estimate", results)
     assert table(results / "effects.tsv")["verdict"].isna().all()
@@ -72,7 +72,7 @@ def test_estimates_have_a_table_until_there_are_verdicts(results):
     assert (results / "effects.tsv").read_bytes() == before
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_an_answer_of_an_experiment_is_written_for_the_shell(tmp_path):
     call("init", "--experiment", "flanks", tmp_path / "flanks.toml")
     said = call("run", tmp_path / "flanks.toml", "--out", tmp_path / "out").stdout
@@ -139,7 +139,7 @@ def test_json_has_the_text_the_numbers_and_the_files(results):
     assert found["effects"] == document("show", results)["effects"]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_json_of_the_commands_that_check(results, trial):
     checks = document("refute", results, "--check", "degenerate draws")["checks"]
     assert [row["check"] for row in checks] == ["degenerate draws"]
@@ -177,7 +177,7 @@ def test_every_command_can_print_json_and_be_quiet(path):
     assert {"--json", "--quiet", "-q"} <= options
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_quiet_command_prints_nothing_and_writes_the_same(results):
     said = call("analyze", results, "-q")
     assert (said.stdout, said.stderr) == ("", "")
@@ -248,7 +248,7 @@ def test_no_line_is_broken_in_a_pipe(capsys):
     assert any(line.startswith(NAME.strip()) for line in said.splitlines())
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     ("command", "code"),

@@ -84,7 +84,7 @@ def test_the_convergence_of_kept_draws_is_on_the_page(tmp_path):
     assert "posterior" in page(folder).text()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_text_for_a_paper_is_printed_or_written(folder, tmp_path):
     call("analyze", folder)
     decisions = cg.open(folder).decisions
@@ -117,7 +117,7 @@ def experiment_in(folder, text=EXPERIMENT):
     return folder / "out"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_an_experiment_has_its_question_and_its_picture(tmp_path):
     call("report", experiment_in(tmp_path))
     found = page(tmp_path / "out")
@@ -265,7 +265,7 @@ def test_results_of_another_trial_in_a_folder_are_neither_shown_nor_reported(tmp
     refused("show", one, said="decisions.nc: damaged or no netCDF file")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_commands_that_are_advised_can_be_pasted_where_a_folder_has_a_space(tmp_path):
     """Most said causalgia analyze my results, which is another folder."""
     (tmp_path / "my trial.toml").write_text(QUICK)

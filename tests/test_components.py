@@ -199,7 +199,7 @@ def test_reml_keeps_the_score_at_zero_against_the_dense_likelihood() -> None:
             )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_ten_arms_and_five_predictors_on_a_thousand_units() -> None:
     rng = np.random.default_rng(0)

@@ -248,7 +248,7 @@ def profile_design(n: int, **options) -> cg.Design:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_moments_have_the_estimates_and_the_band_of_all_units():
     found = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="moments")
     effects = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="effects")
@@ -492,7 +492,7 @@ def test_a_band_names_positions_that_few_units_carry():
         xr.testing.assert_identical(other["few_units"], band["few_units"])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_moments_name_the_positions_that_few_units_carry():
     found = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="moments")
     effects = cg.run(profile_design(3_000), profile_predictor(), rng=0, keep="effects")

@@ -223,7 +223,7 @@ def test_a_run_that_was_stopped_between_its_files_goes_on(given, tmp_path, monke
     refused(*options, tmp_path / "motifs", said="--force to write over it")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_decisions_of_words_written_over_do_not_stay(given, tmp_path):
     network, peaks = given
     options = (
@@ -304,7 +304,7 @@ def test_sequences_that_do_not_serve_are_refused_with_a_cure(
     assert not (tmp_path / "motifs").exists()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_middles_of_longer_sequences_are_taken(given, tmp_path):
     network, peaks = given
     longer = [f"{'GT' * (k % 4 + 1)}{row}{'CA' * 4}" for k, row in enumerate(letters())]

@@ -72,7 +72,7 @@ def test_every_null_model_is_here():
     assert set(NULLS) == set(NULL_MODELS)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", NULLS)
 def test_a_background_does_not_depend_on_cores_or_batches(name, monkeypatch):
     null = NULLS[name]
@@ -93,7 +93,7 @@ def test_a_background_does_not_depend_on_cores_or_batches(name, monkeypatch):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", RANDOM)
 def test_what_an_intervention_draws_does_not_depend_on_cores_or_batches(
     name, monkeypatch

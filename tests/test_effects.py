@@ -61,7 +61,7 @@ def parallel() -> xr.Dataset:
 FINITE = st.floats(-1e3, 1e3, allow_subnormal=False)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @given(arrays(float, (5, 3), elements=FINITE))
 def test_every_arm_against_the_control(y: np.ndarray) -> None:
     effects = contrast(crossover(y), control="placebo")
@@ -69,7 +69,7 @@ def test_every_arm_against_the_control(y: np.ndarray) -> None:
     np.testing.assert_array_equal(effects["ice"][:, :, 0], y[:, 1:] - y[:, :1])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @given(arrays(float, (5, 3), elements=FINITE))
 def test_relabeling_arms_flips_signs(y: np.ndarray) -> None:
@@ -81,7 +81,7 @@ def test_relabeling_arms_flips_signs(y: np.ndarray) -> None:
     np.testing.assert_array_equal(forward["ice"], -swapped["ice"])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @given(arrays(float, (5, 4), elements=FINITE))
 def test_adding_an_arm_changes_no_other_contrast(y: np.ndarray) -> None:
@@ -336,7 +336,7 @@ def factorial(k: int, y: np.ndarray) -> xr.Dataset:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @given(arrays(float, (4, 8), elements=FINITE))
 def test_interactions_of_two_and_three_factors(y: np.ndarray) -> None:
@@ -495,7 +495,7 @@ def test_one_effect_within_rounding_is_constant_and_zero_only_where_it_may_be() 
     assert flags(np.array([[0.3, 0.3 + 1e-9], [0.3, 0.3]])) == (False, False)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @given(arrays(float, (6, 3), elements=FINITE))
 def test_another_arm_changes_no_flag(y: np.ndarray) -> None:

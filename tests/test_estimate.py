@@ -1197,7 +1197,7 @@ def test_a_negative_component_of_units_is_cut_off() -> None:
 # doors
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize(
     ("size", "shift"),

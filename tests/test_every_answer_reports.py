@@ -82,7 +82,7 @@ def test_the_agreement_of_null_models_is_reported():
     assert "sd between them" in cg.report(found, notes=True)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_an_answer_and_a_check_are_reported(outcomes):
     experiment = cg.experiments.position(n_units=20, rope=(-0.1, 0.1))

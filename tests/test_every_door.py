@@ -82,7 +82,7 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", LEVELS)
 def test_every_verb_takes_the_same_levels(verb: str) -> None:
     _takes("ci_prob", *FORMS["ci_prob"], LEVELS[verb])
@@ -149,7 +149,7 @@ def test_every_verb_takes_the_same_weights(verb: str) -> None:
     _takes("weights", ["units", np.str_("units")], FORMS["weights"][1], WEIGHTS[verb])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", CLUSTERS)
 def test_every_verb_takes_the_same_clusters(verb: str) -> None:
     taken = ["auto", "none", "batch", np.str_("batch")]
@@ -271,7 +271,7 @@ def _of_experiment(name: str, region: Any) -> Any:
     return getattr(cg.experiments, name)(*given, **settings, rope=region)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_wrong_region_is_refused_in_the_same_words_in_every_door() -> None:
     doors = {**REGIONS, **PLAIN_DOORS}
     doors |= {
@@ -283,7 +283,7 @@ def test_a_wrong_region_is_refused_in_the_same_words_in_every_door() -> None:
         assert len(set(words.values())) == 1, words
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_takes_the_same_regions(name: str) -> None:
     for region in TAKEN:
@@ -304,7 +304,7 @@ def test_a_missing_region_is_asked_for_in_the_same_words() -> None:
     assert "there is none; give rope=(-0.1, 0.1)" in words.pop()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_wrong_level_is_refused_in_the_same_words_in_every_door() -> None:
     doors = {**LEVELS, "Analysis": lambda c: cg.Analysis(ci_prob=c)}
     for level in FORMS["ci_prob"][1]:
@@ -441,7 +441,7 @@ LISTS += [dict.fromkeys(LISTS[0]).keys(), np.array(LISTS[0], dtype=object)]
 ONE_NAME = ["K562", np.str_("K562"), np.array("K562")]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", NAMES)
 def test_every_verb_takes_the_same_lists_of_names(verb: str) -> None:
     for names in LISTS:
@@ -613,7 +613,7 @@ def _values(made: Any) -> list[Any]:
     return [x.to_numpy().tolist() for one in sets for x in one.data_vars.values()]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", SEEDS)
 def test_every_verb_takes_the_same_seeds(verb: str) -> None:
     for wrong in NO_SEEDS:
@@ -685,7 +685,7 @@ NO_CONTRASTS += [
 ]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", CONTRASTS)
 def test_every_verb_takes_the_same_contrasts(verb: str) -> None:
     for contrasts in ONE_CONTRAST:

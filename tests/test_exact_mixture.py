@@ -349,7 +349,7 @@ DEGENERATE = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", DEGENERATE)
 @pytest.mark.parametrize("build", ["zero", "estimate", "spike_and_slab"])
 def test_degenerate_input_is_answered(case: str, build: str) -> None:
@@ -380,7 +380,7 @@ def test_an_outlier_is_left_alone() -> None:
     assert answer.shrinkage[-1] < 1e-3
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
 @pytest.mark.parametrize("build", [mixture, spike_and_slab])
@@ -589,7 +589,7 @@ def test_normal_family_agrees_when_the_truth_is_normal() -> None:
     assert np.sqrt(np.mean((mine.mean - other.mean) ** 2)) < 0.05
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("loading", [0.3, 1.0, 2.0])
 def test_one_effect_does_not_tell_a_shared_error_from_its_own(loading: float) -> None:
     """The noise of one estimate is one number: evidence, moments and rates do not
@@ -628,6 +628,7 @@ def test_a_window_holds_the_components_that_may_hold_an_effect() -> None:
             assert (first[k], last[k]) == (held[0], held[-1] + 1)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("tau", ["half_t", "uniform"])
 @pytest.mark.parametrize("shared", [False, True])
 def test_probabilities_below_a_number_are_shares_of_draws(
@@ -1406,6 +1407,7 @@ def test_nodes_of_a_linear_part_have_its_moments() -> None:
     np.testing.assert_allclose(both, shared.columns @ covariance[:, 0], rtol=1e-9)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("factors", [0, 1])
 @pytest.mark.parametrize("unit", [1e-3, 7.0])
 def test_the_evidence_of_a_spike_and_slab_is_a_density_in_the_unit_of_the_effects(

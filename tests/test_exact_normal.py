@@ -234,6 +234,7 @@ def brute_force(
     return mean, sd, evidence, np.minimum(below, 1 - below), shrinkage
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda p: f"{p.tau}-{p.mu_sd}")
 @pytest.mark.parametrize("form", ["diagonal", "low rank", "whole"])

@@ -221,7 +221,7 @@ def hyper_by_grid(effect: Array, se: float, prior: Prior) -> tuple[float, float,
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("effect", "se", "prior"),
@@ -254,6 +254,7 @@ def test_few_effects_with_a_prior_far_wider_or_narrower_than_their_noise(
     assert draws.mu.std() == pytest.approx(sd, rel=0.05)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("factors", [0, 2])
 @pytest.mark.parametrize("covariates", [0, 1])
 def test_many_degrees_of_freedom_are_the_normal_family(
@@ -285,6 +286,7 @@ def test_many_degrees_of_freedom_are_the_normal_family(
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_factor_scores_against_quadrature() -> None:
     effect, se = heavy(60, 4)
@@ -305,6 +307,7 @@ def test_factor_scores_against_quadrature() -> None:
     assert answer.log_evidence == pytest.approx(evidence, abs=0.02)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("n", [12, 200])
 def test_draws_are_those_of_the_posterior(n: int) -> None:
     effect, se = heavy(n, 6)
@@ -368,7 +371,7 @@ def is_finite(answer: Exact) -> None:
     assert (answer.lfdr == 0).all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", DEGENERATE)
 @pytest.mark.parametrize(
     "prior",
@@ -379,7 +382,7 @@ def test_degenerate_input_is_answered(case: str, prior: Prior) -> None:
     is_finite(student(effect, Noise(se**2), prior))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("factor", [1e-8, 3.7, 1e8])
 @pytest.mark.parametrize("n", [10, 60])

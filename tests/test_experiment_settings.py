@@ -179,7 +179,7 @@ def test_a_motif_s_further_instances_count():
         assert 0 <= share <= 1
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_answer_says_it_where_it_is_more_than_one_percent():
     once = re.compile(
         r'In 1\d % of backgrounds the sites of "3 copies" and the letters between them '
@@ -263,7 +263,7 @@ def test_in_41_bases_the_defaults_are_the_published_places():
 # --- which kind of claim --------------------------------------------------------------
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_every_experiment_states_its_kind_of_claim():
     kinds = {name: entry.claims for name, entry in cg.experiments.entries().items()}
     assert {name for name, kind in kinds.items() if kind == "screening"} == {
@@ -289,7 +289,7 @@ def test_the_number_of_contrasts_does_not_choose_the_error_rate():
 # --- a task without a spread ----------------------------------------------------------
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "name", [name for name in OF_BACKGROUNDS if "motif_pair" not in name]
 )

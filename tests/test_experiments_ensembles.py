@@ -141,7 +141,7 @@ def test_all_of_the_catalogue_is_here() -> None:
     assert set(AT_41) == set(cg.experiments.entries())
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("name", AT_41)
@@ -164,7 +164,7 @@ def test_an_experiment_answers_about_each_task_of_each_member_and_is_drawn(
     assert answer.save(tmp_path / "figure.png", task="b").stat().st_size > 5_000
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @pytest.mark.parametrize("name", AT_41)
@@ -369,7 +369,7 @@ def test_a_predictor_whose_rounding_is_unknown_has_no_floor(own: bool) -> None:
         np.testing.assert_array_equal(found[name], known[name])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 @pytest.mark.parametrize("own", [False, True])

@@ -140,7 +140,7 @@ def test_letters_of_the_site_matter_and_no_change_makes_it_much_better():
 # --- number ---------------------------------------------------------------------------
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", COUNTING)
 def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_three(
     name,
@@ -159,7 +159,7 @@ def test_the_logit_rises_with_the_number_of_sites_and_crosses_0_between_two_and_
     assert level.sel(arm="3 copies") > 1
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", COUNTING[1:])
 def test_where_the_counted_sites_are_does_not_matter(name):
     said = placed(name).sentences[0]
@@ -170,7 +170,7 @@ def test_where_the_counted_sites_are_does_not_matter(name):
 # --- place ----------------------------------------------------------------------------
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", LOCALIZATION)
 def test_a_site_in_the_center_raises_the_logit_and_one_outside_lowers_it(name):
     low, high = truth()["grammars"]["localization"]["centre"]
@@ -251,7 +251,7 @@ def test_a_pair_raises_the_logit_in_one_order_at_gaps_of_2_to_5_alone(name):
     assert verdict(answer, "direction --") == "decreases"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", SHARP)
 def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their_sum(
     name,
@@ -283,6 +283,7 @@ def test_two_sites_too_far_apart_lower_the_logit_though_they_are_not_below_their
 # --- three tasks ----------------------------------------------------------------------
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", ["multi_n12000", "multi_filters20"])
 def test_each_task_answers_to_its_own_motif(name):
     for task, motif in zip(
@@ -364,7 +365,7 @@ def test_nothing_is_found_in_networks_that_learned_nothing(name):
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_no_pair_is_found_in_a_network_that_learned_nothing():
     answer = paired("heterodimer_n1000", distances=[16, 19, 34])
     assert together(answer) == {}

@@ -265,7 +265,7 @@ def test_two_units_decide_nothing():
     assert "saturating" not in answer.sentences[0]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_screen_is_confirmed_on_fresh_backgrounds(screen):
     experiment, outcomes = screen
     shrunken = experiment.analyze(outcomes, rng=0).findings["shrunken"].squeeze()
@@ -921,7 +921,7 @@ ALL = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", ALL)
 def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
     experiment = cg.experiments.build(name, settings={**ALL[name], "n_units": 120})
@@ -939,6 +939,7 @@ def test_moments_give_an_answer_and_figures_are_drawn(name, tmp_path):
     assert held.save(tmp_path / "figure.png").stat().st_size > 5_000
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", ALL)
 def test_each_task_of_each_member_has_its_own_sentence(name):
     terms = MotifCount("UGCAUG", 3.0), MotifCount("GGG", 0.2)

@@ -60,7 +60,7 @@ def small(**settings: object) -> cg.experiments.Experiment:
     return motif_pair(**(CASES | settings))  # type: ignore[arg-type]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_defaults_are_the_papers():
     experiment = motif_pair()
     assert (experiment.null.length, experiment.n_units) == (1_000, 128)
@@ -324,7 +324,7 @@ def test_the_period_of_the_helix_where_units_differ():
     assert set(of_moments.findings) == {"period"}
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_helix_where_every_unit_says_the_same():
     experiment = motif_pair(**HELIX, other=NANOG, n_units=5, rope=(-0.1, 0.1))
     answer = experiment.analyze(
@@ -408,7 +408,7 @@ def test_p_of_the_helix_is_at_most_uniform_beside_a_decay():
         assert low <= np.sum(np.array(by_permutation) <= level) <= high
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_decay_is_said_to_have_no_phase_and_no_units_to_judge_it_by():
     experiment = motif_pair(**HELIX, n_units=40, rope=(-0.1, 0.1))
     fading = cg.zoo.Oracle(
@@ -586,7 +586,7 @@ def test_many_pairs_refused(settings, words):
         motif_pairs(NULL, **({"motifs": MOTIFS, "distances": [20]} | settings))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_figures(tmp_path):
     experiment = small(n_units=30, orientations=["+-", "++"], rope=(-0.1, 0.1))
     answer = experiment.analyze(

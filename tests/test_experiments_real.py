@@ -61,7 +61,7 @@ def shuffles(shared):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
     network = load(shared, "deepstarr")
     for word, motif in ((AP1, "AP-1"), (GATA, "GATA"), (DREF, "Dref")):
@@ -91,7 +91,7 @@ def test_knock_in_gives_the_table_beside_the_data(shared, shuffles):
             )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does_not(
     shared,
 ):
@@ -124,7 +124,7 @@ def test_occlusion_of_its_motifs_lowers_an_enhancer_and_that_of_other_spans_does
         occlusion(str(enhancers), motif=DREF)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(
     shared, shuffles
 ):
@@ -155,7 +155,7 @@ def test_three_networks_the_effect_over_predictors_beside_the_effect_on_each(
     assert float(sd) == pytest.approx(AP1_SD["dev"], abs=5e-3)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_sum_of_independent_units_has_no_interaction_of_distant_motifs_and_saturates_with_repeats(
     shared,
 ):

@@ -867,7 +867,7 @@ def test_flanks_refuse_what_does_not_fit():
 # them --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_moments_are_read_as_far_as_they_go(sampled):

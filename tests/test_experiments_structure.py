@@ -197,7 +197,7 @@ def test_the_ends_that_the_message_names_fit() -> None:
 # ---------------------------------------------------------------- hairpin: the effects
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
     answer = assert_recovers(hairpin(), VTS1)
@@ -208,7 +208,7 @@ def test_vts1_is_best_in_the_loop_and_least_in_the_stem() -> None:
     assert verdict["hairpin"] == "negligible"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_vts1_with_a_given_stem_and_another_loop() -> None:
     answer = assert_recovers(
         hairpin(stem=("GGACGAC", "GUCGUUC"), loop=7, n_units=500), VTS1, rng=3
@@ -227,7 +227,7 @@ def test_a_predictor_that_knows_no_structure_has_no_interaction() -> None:
     assert "loop = open = stem" in answer.sentences[0]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     """CAUGCA, opposite UGCAUG in a stem, makes one more UGCAUG after UG: motifs that
@@ -253,7 +253,7 @@ def test_structure_is_not_a_motif_that_the_complement_makes() -> None:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_a_scrambled_word_works_nowhere() -> None:
     answer = assert_recovers(hairpin(motif="GUGCG"), VTS1)
@@ -541,7 +541,7 @@ def answers_under(
     }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_copies_come_out_alike_under_every_null_model() -> None:
     answers = answers_under(
@@ -652,7 +652,7 @@ def test_noise_is_said_to_be_noise() -> None:
     assert table["clear"].sel(null="a", null_="b").item() < 0.2
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_limits_of_tau_hold_the_true_tau() -> None:
     """The interval is simultaneous over pairs: it misses at most 5 % of the time (here,

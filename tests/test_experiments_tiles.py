@@ -275,6 +275,7 @@ def test_no_share_is_taken_of_logs_and_one_sequence_is_a_claim_about_itself() ->
 # ---- necessity and sufficiency
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("logic", ["and", "or"])
 def test_and_makes_tiles_necessary_or_makes_them_sufficient(logic: str) -> None:
@@ -449,7 +450,7 @@ def test_copies_of_a_tile_add_up_or_saturate(half: float, expected: str) -> None
 # ---- higher order
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_moebius_terms_of_gates_and_sums() -> None:
     every_order = Saturating(
         (MotifCount("CAC", 1.0), MotifCount("TTG", 1.0)), Hill(top=2.0, half=5.0)

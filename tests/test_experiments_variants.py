@@ -491,7 +491,7 @@ def test_a_rise_that_is_small_for_one_bit_is_judged_over_the_ladder():
     assert " per bit with 1 copy" in answer.details[0]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @EXACT
 def test_how_much_a_line_in_bits_takes_is_the_squared_correlation():
     experiment = dose_response(n_units=100, copies=(1, 3))

@@ -139,7 +139,7 @@ def _bench(folder):
     return side
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_every_table_of_the_bench_holds_nothing_that_steers_a_terminal(tmp_path):
     side = _bench(tmp_path)
     out = tmp_path / "measured"
@@ -204,6 +204,7 @@ def test_every_file_of_a_library_holds_nothing_that_steers_a_terminal(tmp_path):
     )
 
 
+@pytest.mark.rotating(6)
 def test_findings_of_an_answer_hold_nothing_that_steers_a_terminal(tmp_path):
     bias = cg.experiments.composition_bias(n_units=20)
     weights = np.random.default_rng(0).normal(size=(4, 1_000))
@@ -326,6 +327,7 @@ def places(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_unusable_out_is_refused_before_anything_is_predicted_or_printed(
     inputs, places, monkeypatch, verb

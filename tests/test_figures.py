@@ -129,7 +129,7 @@ def for_phones(table):
     return forest_plot.forest_of_tasks(table, width=3.6, rows_within=14.0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", NAMES)
 def test_names_of_two_hundred_letters_collide_nowhere(kind):
     names = NAMES[kind]
@@ -198,7 +198,7 @@ def test_tasks_share_names_titles_and_one_legend():
     assert about == "zoo: gata1_like"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_rows_keep_their_distance_whatever_they_carry():
     for do in (False, True):
         distances = []
@@ -257,7 +257,7 @@ def names_on_lines(axes):
     return found
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("n", [12, 40])
 @pytest.mark.parametrize(
     "law", ["one size", "all up", "both ways", "all down", "one far"]
@@ -279,6 +279,7 @@ def test_the_names_of_a_ranked_plot_lie_on_no_line(n, law):
     assert not faults(axes.figure)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("dpi", [50, 72, 80, 100])
 def test_the_label_of_an_axis_fits_whatever_the_resolution(dpi):
     table = decided([f"at {i}" for i in range(5)]).assign_attrs(
@@ -359,7 +360,7 @@ def test_verdicts_and_lines_differ_for_readers_who_lack_a_cone(reader):
         assert lightness < 65
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_vector_formats_keep_their_texts_apart(tmp_path):
     axes = plot.forest(decided(["GATA1", "GATA1, core broken"], do=True, placebos=9))
     for ending in ("pdf", "svg"):
@@ -368,7 +369,7 @@ def test_vector_formats_keep_their_texts_apart(tmp_path):
     assert not faults(axes.figure)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_dark_figures_have_light_texts_and_the_same_marks(tmp_path):
     plot.use_style("dark")
     try:

@@ -320,6 +320,7 @@ def test_the_floor_of_a_parallel_trial_is_that_of_its_means(scale):
     assert other == pytest.approx(moved[0] - moved[1], rel=1e-4)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "scale", ["excess_over_multiplicative", "bpnet", "cooperativity", "bliss"]
 )

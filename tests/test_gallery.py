@@ -153,6 +153,7 @@ def test_a_picture_says_what_it_is_of_and_looks_as_it_did(name):
         )
 
 
+@pytest.mark.rotating(6)
 def test_pictures_of_other_effects_look_different():
     with rc_context(DEFAULT):
         kept = {
@@ -204,7 +205,7 @@ def test_a_null_shift_has_the_numbers_of_the_checks():
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_band_of_ranks_holds_all_uniform_ones_as_often_as_it_says():
     at = np.arange(1, 100) / 100
     low, high = simultaneous_limits(400, at, 0.95)

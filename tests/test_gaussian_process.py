@@ -122,6 +122,7 @@ def test_draws_have_the_moments(periods: list[float] | None) -> None:
         assert profile.log_evidence == profile.log_evidence_without_period
 
 
+@pytest.mark.rotating(6)
 def test_the_period_is_found_and_its_evidence_counted() -> None:
     rng = np.random.default_rng(4)
     x, grid = np.arange(11.0, 61.0), np.arange(9.0, 12.01, 0.1)

@@ -803,7 +803,7 @@ def test_a_table_of_decisions_by_tests_is_read_back_as_estimates(form: Any) -> N
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", ["lfsr", "mean", "tau", "raw", "prior_unit", "p_zero"])
 def test_columns_of_a_table_may_have_the_names_of_results(name: str) -> None:
     table = pd.DataFrame({"effect": SCREEN["ace"].values.ravel(), "se": 0.3, name: 9.0})

@@ -298,7 +298,7 @@ def len_of(x):
     return n
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings(
     "ignore:Using padding='same' with even kernel lengths:UserWarning"
 )
@@ -338,6 +338,7 @@ def largest_deviation_of_substitutions(predictor, length, n=3):
     return worst
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings(
     "ignore:Using padding='same' with even kernel lengths:UserWarning"
 )
@@ -435,7 +436,7 @@ def random_network(rng, length):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("seed", range(25))
 def test_random_towers_and_spans(seed):
     torch.manual_seed(seed)
@@ -1286,7 +1287,7 @@ def test_a_parameter_of_the_networks_own_is_a_constant():
     assert "in full from" not in predictor.incremental_report()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.real
 @pytest.mark.skipif(
     not SHARED.exists(), reason="the real networks are not beside the repository"
@@ -1517,7 +1518,7 @@ def held_by(module):
     return [*own, Keeping.of_all, *Keeping.kept_of_all, LAST, *KEPT.values()]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize(
     "where", ["attribute", "container", "class", "global", "before it fails"]

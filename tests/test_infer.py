@@ -124,7 +124,7 @@ def test_eight_schools_as_in_r(prior: str) -> None:
     assert dict(draws.sizes) == {"chain": 4, "draw": 1000, "contrast": 8, "task": 1}
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("law", LAWS)
 def test_draws_agree_with_the_moments(law: Any) -> None:
     generator = np.random.default_rng(5)
@@ -209,7 +209,7 @@ def test_it_is_written_and_read_by_its_own_methods(tmp_path: Path) -> None:
     assert back["posterior"].attrs["law"] == "normal"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("law", LAWS)
 def test_groups_are_families_of_their_own(law: Any) -> None:
     table = schools(word=("contrast", list("aabbaabb")))
@@ -291,7 +291,7 @@ def test_a_covariance_from_few_units_is_low_rank_and_diagonal() -> None:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("law", ["spike_and_slab", "student_t"])
 def test_few_contrasts_of_many_units_are_exact(law: Any) -> None:
     """What a plain trial with one control gives: no NUTS, and the intervals of the
@@ -489,7 +489,7 @@ def test_two_scales_have_a_unit_of_their_own_and_need_no_control_that_varies() -
     assert float(plain["constant_data"]["prior_unit"][0, 0]) == pytest.approx(0.5)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize("law", LAWS)
 @pytest.mark.parametrize(
@@ -804,6 +804,7 @@ def test_effects_where_the_prior_said_they_would_not_be_warn() -> None:
         infer(from_effects([-900.0, 0.0, 900.0], se=np.ones(3)), law="normal", rng=0)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "effect", [[900.0], [900.0, 901.0, 902.0], [-900.0, 0.0, 900.0]]
 )
@@ -908,6 +909,7 @@ def test_effects_that_grow_with_their_se_are_reported() -> None:
     assert plain["moments"].attrs["effect_se_dependence"] == "none seen"
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("slope", "share"), [(0.0, 0.0), (0.1, 0.05), (0.3, 1.0)])
 def test_errors_that_grow_with_the_effects_are_said(slope: float, share: float) -> None:
     """False alarms where errors differ by themselves are rare, and so they are where
@@ -1105,7 +1107,7 @@ def test_a_selection_that_left_nothing_is_refused(dim: str) -> None:
         infer(schools().isel({dim: []}), rng=0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize(("n", "shared"), [(6, False), (40, False), (40, True)])
 @pytest.mark.parametrize("law", [*LAWS, "two_scales"])

@@ -214,7 +214,7 @@ def test_a_bomb_is_refused_and_memory_stays_small(tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_text_that_packs_well_is_no_bomb(tmp_path):
     path = tmp_path / "n.fa.gz"
     # a hundred million N in a row, as an unplaced chromosome has them
@@ -273,7 +273,7 @@ def test_a_header_of_many_columns_is_read_in_one_pass(tmp_path):
         mpra.read_counts(tmp_path / "counts.tsv", side_table=SIDE)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_packed_design_is_bounded():
     assert (
         unpack_text(pack_text(xr.Dataset(), "design", "x" * 10**6), "design")
@@ -287,6 +287,7 @@ def test_a_packed_design_is_bounded():
             inflate(packed, OutcomesError, source="design")
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("text", "said"),
     [

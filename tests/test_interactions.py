@@ -517,7 +517,7 @@ def _noisy_gate(seed=0):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize(
     "predictor", [gate, _noisy_gate()], ids=["oracle", "with noise"]
@@ -719,7 +719,7 @@ def _outcomes():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_picture_has_the_estimates_and_dots_where_intervals_exclude_0():
     found = interactions(
         _with_sites(25), _noisy_gate(), positions=[15, 17, 20, 38, 41, 50]
@@ -771,7 +771,7 @@ def _auroc(scores, truth):
     return np.mean((one[:, None] > other) + 0.5 * (one[:, None] == other))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.torch
 @pytest.mark.parametrize(

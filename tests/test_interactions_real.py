@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.torch, pytest.mark.long]
 GATA = "AGATAAGA"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_gata_sites_stand_in_for_each_other_when_close_alone(shared):
     """As in the trial of pairs: 10 bp apart they do less than their sum, 45 bp apart
     they do not.

@@ -106,7 +106,7 @@ def file_of(name: str) -> str:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", due(PARTS, 6, file_of))
+@pytest.mark.parametrize("name", due(PARTS, 12, file_of))
 def test_a_part_runs(name):
     found = maker.measured(name, quick=True)["found"]
     assert set(found) == set(KEPT[name]["found"])

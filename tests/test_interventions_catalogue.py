@@ -525,6 +525,7 @@ def test_published_spacing_is_one_word_and_a_collision_is_named():
         merged_motif("UGNAUG", "UGCAUG", 4)
 
 
+@pytest.mark.rotating(6)
 def test_an_equal_step_draws_the_same_in_every_arm_and_a_complement_is_two_steps():
     tokens = backgrounds(8, 20_000)
     tile = (8_000, 13_000)

@@ -64,7 +64,7 @@ TRUTHS = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("truth", "said"), TRUTHS.items(), ids=str)
 def test_a_pair_is_named_by_the_signs_of_its_parts(truth, said):
     answer = pair(network(*truth))
@@ -232,7 +232,7 @@ def test_the_change_from_none_to_all_copies_is_the_measured_one():
     assert any("between 0 and 1" in said for said in answer.sentences)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("n", "sign", "power", "word"),
     [

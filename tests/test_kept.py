@@ -185,7 +185,7 @@ def kept(
     return cg.run(design, predictor, rng=3, progress=False, keep=keep, store=store)  # type: ignore[arg-type]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_effects_are_those_of_contrast_bit_for_bit(case, tmp_path):
     design, predictor, scale = case
     whole = held(design, predictor, scale)
@@ -196,7 +196,7 @@ def test_effects_are_those_of_contrast_bit_for_bit(case, tmp_path):
     xr.testing.assert_identical(cg.open(tmp_path / "trial.zarr").load(), whole)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_moments_are_estimated_as_effects_are(case, tmp_path):
     design, predictor, scale = case
@@ -243,7 +243,7 @@ def test_moments_say_how_effects_spread():
     assert quantiles.sel(quantile=[0.025, 0.07, 0.5]).sizes["quantile"] == 3
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_beyond_512_contrasts():
     design = words_of(60)
     whole, found = (
@@ -333,7 +333,7 @@ def made(
     ]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["crossover", "parents", "ensemble", "float32"])
 def test_sums_are_put_back_at_every_seam(name):
@@ -408,7 +408,7 @@ def test_what_units_share_is_asked_again_where_it_is_damaged(tmp_path):
     xr.testing.assert_identical(found.load(), kept(design_of(), predictor, "effects"))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["crossover", "ensemble", "parents"])
 def test_workers_keep_the_same(name, client, tmp_path):
@@ -614,7 +614,7 @@ def test_some_of_the_contrasts():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_moments_survive_a_file(tmp_path):
     moments = kept(design_of(), ORACLE, "moments")
     moments.to_netcdf(tmp_path / "moments.nc")

@@ -752,7 +752,7 @@ def test_files_that_are_not_read(tmp_path):
             cg.predict.from_keras_h5(tmp_path / name)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_hostile_files(tmp_path):
     graph = sequential(layer("Dense", "out", units=2))
     path = save(tmp_path / "net.h5", graph, {})

@@ -716,6 +716,7 @@ def test_one_exponential_filter_carries_the_word():
     assert abs(found["se"][1, 0] - 0.02) < 0.005
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_words_and_factors_match_themselves():
     pytest.importorskip("memelite")
@@ -737,7 +738,7 @@ def test_words_and_factors_match_themselves():
         cg.attribution.match(["GATA1", "GATA1"])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_filters_of_no_motif_match_none():
     """Weak columns match the gaps of the 34-bp motifs of CTCF: Tomtom alone names

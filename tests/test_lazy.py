@@ -194,7 +194,7 @@ def estimates_of(o: xr.Dataset, **how: Any) -> xr.Dataset:
 # ---------------------------------------------------------------- contrasts and estimates
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("shape", "block"),
     [
@@ -309,7 +309,7 @@ def test_numbers_near_the_ends_of_floats() -> None:
         ask(estimates_of, far)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("causalgia.estimation._estimate.MAX_COVARIANCE", 20)
     outcomes = crossover(placebos=40, tasks=1)
@@ -340,6 +340,7 @@ def test_many_contrasts_leave_a_lazy_factor(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "chunks",
     [{"unit": 1}, {"unit": 150}, {"unit": 40, "arm": 1, "task": 1}, {"arm": 2}, {}],
@@ -428,7 +429,7 @@ def at_distances(outcomes: xr.Dataset) -> xr.Dataset:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_says_the_same_of_outcomes_on_disk(verb: str) -> None:
@@ -465,7 +466,7 @@ def test_what_is_saved_is_the_same(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_figure_of_what_is_on_disk(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     estimates = estimates_of(crossover())
@@ -524,7 +525,7 @@ CATALOGUE: dict[str, tuple[list[Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_an_experiment_of_the_catalogue_answers_the_same_of_an_ensemble_on_disk(

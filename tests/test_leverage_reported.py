@@ -111,6 +111,7 @@ def test_an_effect_that_one_unit_carries_is_said_to_be_missable() -> None:
     assert "Effects present in fewer than 3 % of units could be missed." in text
 
 
+@pytest.mark.rotating(6)
 def test_skewed_rows_of_a_long_table_take_more_units() -> None:
     """Of 1,000 verdicts the first is decided further in the tail than of 10."""
     rng = np.random.default_rng(1)

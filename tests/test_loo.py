@@ -123,6 +123,7 @@ def test_shared_errors_are_part_of_what_is_left_out(law: str, noise: Noise) -> N
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize("law", FITS)
 def test_another_unit_moves_the_log_density_by_its_log(law: str) -> None:
@@ -199,6 +200,7 @@ def test_groups_tasks_and_covariates_have_their_rows() -> None:
     assert np.isfinite(values).all()
 
 
+@pytest.mark.rotating(6)
 def test_it_is_left_out_where_it_is_large_and_added_where_it_is_wanted() -> None:
     table = cg.from_effects(np.random.default_rng(6).normal(size=1_001), np.ones(1_001))
     assert "log_likelihood" not in tree_datasets(cg.infer(table, law="normal", rng=0))
@@ -377,7 +379,7 @@ def _by_effects(
     return zip(*out, strict=True)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 def test_weights_are_drawn_from_their_posterior() -> None:
     """Of components known apart but for their shares the posterior is Dirichlet."""

@@ -66,7 +66,7 @@ def test_contrasts_of_65_536_arms_take_less_than_a_gib():
     assert estimates["weight"][5, :8].values.tolist() == [-1, 0, 0, 0, 0, 0, 1, 0]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_every_verb_gives_the_same(both):
     whole, lazy = both
     xr.testing.assert_identical(lazy.compute(), whole)

@@ -87,6 +87,7 @@ def test_mutagenesis_is_that_of_tangermeme_centered_over_the_bases(expected):
     close(score - score.mean("base"), expected, "tangermeme ism")
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "of", ["captum integrated_gradients", "captum deeplift", "tangermeme deeplift"]
 )

@@ -130,6 +130,7 @@ def matches(change, found, reference, keys, flank):
     return False
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "population", ["genome", "variants", "sequences", "null model"]
 )
@@ -158,7 +159,7 @@ def test_null_variants_share_what_is_matched(genome, chosen, population):
         assert all(row in whole for row in decode(nulls.reference))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_draws_belong_to_their_ids(genome, chosen):
     windows = variant_windows(chosen, genome[0], length=LENGTH)
     for of in ("genome", cg.Uniform(length=LENGTH + 10)):
@@ -286,7 +287,7 @@ def test_a_context_wider_than_the_windows_is_refused(genome, chosen):
     assert len(wide.draw(longer, n_null=60, genome=genome[0]).matched) == 60
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_picture_of_the_largest_says_of_how_many(genome, chosen):
     """Sixty variants in three tasks: twenty rows, of one task; few variants are drawn
     as before.

@@ -217,7 +217,7 @@ VERBS = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", LONG)
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_long_value_is_quoted_in_80_characters(verb, kind, outcomes, estimates):

@@ -124,7 +124,7 @@ def test_a_full_covariance_is_metafors(case: str) -> None:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @given(
     st.integers(0, 10_000),
@@ -161,7 +161,7 @@ def test_a_diagonal_covariance_is_its_variances(
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @given(st.integers(0, 10_000))
 def test_no_other_tau2_is_likelier(seed: int) -> None:
@@ -180,6 +180,7 @@ def test_no_other_tau2_is_likelier(seed: int) -> None:
     assert all(likelihood(t) <= best + 1e-9 for t in [0, *np.geomspace(1e-6, 1e6, 200)])
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_coverage_of_knapp_hartung_is_nominal() -> None:
     """1,000 meta-analyses of 10 effects with equal errors, where its t is exact given

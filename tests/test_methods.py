@@ -332,7 +332,7 @@ def test_the_fit_of_an_mpra_names_its_method_elements_and_replicates(method, say
     assert f"It was estimated by {says}" in found
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_levels_near_1_are_never_100_per_cent():
     given = cg.from_effects(np.r_[9.0, np.zeros(9_999)], se=np.full(10_000, 1.0))
     decided = cg.decide(given, rope=0, ci_prob=0.999995, shrink=None)

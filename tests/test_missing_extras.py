@@ -173,7 +173,7 @@ def said(started, tmp_path):
     return said
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 @pytest.mark.parametrize(("extra", "call"), rows_of_the_page())
 def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(said, extra, call):
@@ -183,7 +183,7 @@ def test_without_its_extra_a_call_says_in_one_line_how_to_install_it(said, extra
     assert re.search(rf"in a clone: pip install '\.\[(\w+,)*{extra}\]'", line)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "call",
     [
@@ -203,7 +203,7 @@ def test_without_torch_what_has_no_layers_is_refused_as_with_it(said, call):
     assert re.match("PredictorError: .*(no gradients|no layers)", line), line
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", ["h5py", "h5netcdf"])
 @pytest.mark.parametrize(
     "call",

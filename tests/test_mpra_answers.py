@@ -163,7 +163,7 @@ def test_power_of_a_large_grid_shows_the_best_and_says_how_to_see_all():
     assert len(power_parts(found, every=True).lines) == 100
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_cheapest_library_is_named_with_its_price():
     found = cg.mpra.cheapest(half_width=0.2, noise=NOISE)
     answer, table, foot = blocks(plan_parts(found))

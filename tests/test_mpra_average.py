@@ -103,6 +103,7 @@ def test_controls_alone_are_compared_where_no_other_element_has_the_arms():
     assert cg.mpra.activity(pairs).sizes["unit"] == 10
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("p_silent", [0.0, 0.1, 0.2])
 def test_silent_barcodes_do_not_shrink_the_average_of_the_fit(p_silent):
@@ -578,6 +579,7 @@ def test_elements_without_a_group_are_named(absent):
         )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("method", ["mean", "REML", "DL", "FE"])
 @pytest.mark.parametrize(
     ("name", "value"),

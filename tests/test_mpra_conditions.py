@@ -208,7 +208,7 @@ class TestRequestsThatComeLater:
             cg.mpra.fit(of_own_libraries(0, own=False), control="A", additive=True)
 
     @pytest.mark.parametrize(
-        "request_, said",
+        ("request_", "said"),
         [
             ({"control": "A", "arm_names": ["A"]}, r"Today, cg\.mpra\.calls\(counts\)"),
             ({"contrasts": {"B": {"B": 1.0}}}, "compared with, such as 'B - A'"),
@@ -278,6 +278,7 @@ class TestOtherTables:
             with pytest.raises(EstimateError, match="use more replicates"):
                 cg.mpra.fit(one, control="ref", method=method)
 
+    @pytest.mark.rotating(6)
     def test_two_cell_types_in_the_columns_are_found(self):
         rng = np.random.default_rng(0)
         n, each = 120, 10

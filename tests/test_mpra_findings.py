@@ -109,6 +109,7 @@ def test_real_counts_have_no_verdict(shared):
         )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("odd", range(4))
 def test_the_replicate_that_stands_apart_is_named(odd):
     counts = simulated()
@@ -147,6 +148,7 @@ MADE_OF_ANOTHER = {
 }
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("how", MADE_OF_ANOTHER)
 @pytest.mark.parametrize("replicates", [2, 4])
 def test_a_copy_that_is_scaled_or_thinned_is_found(how, replicates):
@@ -231,6 +233,7 @@ def test_transformed_counts_are_not_called_copies(how):
     assert "leave one" not in said
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("factor", [2, 8.3])
 @pytest.mark.parametrize("kind", ["dna", "rna"])
 def test_counts_that_were_multiplied_are_no_raw_counts(kind, factor):
@@ -461,7 +464,7 @@ def test_of_two_replicates_that_do_not_agree_neither_is_named(columns, by):
     assert "check which barcodes and samples their columns are of" in told(found)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "settings",
     [{}, {"spread": 0.0}, {"depth_dna": 3.0, "depth_rna": 6.0}, {"sd_replicate": 1.5}],
@@ -482,7 +485,7 @@ def test_labels_of_dna_that_are_out_of_order_are_found(replicates):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_dna_of_few_reads_or_of_equal_barcodes_is_not_out_of_order():
     for rng in range(5):
         assert verdicts(simulated(rng=rng, sd_abundance=0.0)) == []
@@ -527,6 +530,7 @@ def test_a_replicate_does_not_stand_apart_from_another_and_its_copy(plasmid):
     assert set(verdicts(again(counts, dna, rna))) == {("copied", ("2", "3"))}
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "groups", [(0, 0, 1, 1), (0, 1, 0, 1), (0, 0, 0, 1, 1, 1), (1, 0, 1, 0, 0, 0)]
 )

@@ -540,7 +540,7 @@ def test_names_are_unique(tmp_path):
         cg.mpra.to_fasta(with_cell("name", 1, "u1:control"), tmp_path / "x")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @given(st.lists(st.text(max_size=8) | st.text("an=(4", max_size=6), unique=True))
 def test_escaped_names_pass_are_different_and_are_read_back(names):
     names = [name for name in names if name.isprintable()]

@@ -551,7 +551,7 @@ def halves(shared, library: str, arm: str) -> xr.Dataset:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.real
 @pytest.mark.parametrize("library", ["library1", "library2"])

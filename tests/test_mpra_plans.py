@@ -138,7 +138,7 @@ class TestMissingCells:
     def test_the_share_is_that_of_the_pilot(self, pilot_and_fit):
         assert pilot_and_fit[0]["missing"].item() == pytest.approx(0.5, abs=0.03)
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating(6)
     def test_the_error_that_is_planned_is_that_of_the_fit(self, pilot_and_fit):
         pilot, fitted = pilot_and_fit
         plan = cg.mpra.power(0.5, n_barcodes=8, n_replicates=3, pilot=pilot)

@@ -594,7 +594,7 @@ def test_a_fixed_number_of_oligos_goes_to_backgrounds_first() -> None:
     assert abs(same["half_width"].item() - found["half_width"].item()) < 1e-12
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_budget_is_kept_and_more_money_is_narrower() -> None:
     wide = [cheapest(budget=b, **NOISE) for b in (6_000, 12_000)]
     assert wide[0]["price"] <= 6_000
@@ -722,7 +722,7 @@ def test_what_is_missing_is_said(settings: dict[str, float], said: str) -> None:
         power(0.5, n_barcodes=10, n_replicates=4, **settings)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_what_cannot_be_bought_is_said() -> None:
     with pytest.raises(
         EstimateError, match="give a goal .half_width= or true_effect=. or a limit"
@@ -738,7 +738,7 @@ def test_what_cannot_be_bought_is_said() -> None:
         cheapest(half_width=0.1, oligo_length=400, **NOISE)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_an_interaction_needs_the_oligos_of_all_its_arms() -> None:
     two, four = (
         cheapest(max_oligos=2_400, weights=w, **NOISE)

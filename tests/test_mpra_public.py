@@ -181,6 +181,7 @@ class TestPublishedSums:
 
 
 class TestOneElementUnderManyArms:
+    @pytest.mark.rotating(6)
     def test_arms_are_the_family_in_every_verb(self, fits):
         one = fits[0]
         decided = cg.decide(one, rope=0)

@@ -221,7 +221,7 @@ def test_wild_types_and_mutants_of_a_real_library():
     agrees(found, theirs.loc[asking.elements], 1e-7)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_sums_find_in_a_real_library_what_both_layers_do_not():
     counts, folder = photoreceptor()
     summary = json.loads((folder / "summary.json").read_text())

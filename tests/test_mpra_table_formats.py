@@ -570,7 +570,7 @@ class TestOligosBeyondTheSideTable:
         with pytest.raises(CountsError, match="line 2: oligo 'x' is not in the side"):
             read(tmp_path, text, drop_unknown=True)
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating(6)
     def test_are_counted_by_the_command_line(self, tmp_path):
         truth = pd.DataFrame(
             {

@@ -105,7 +105,7 @@ def test_a_file_whose_checksum_is_cut_is_damaged(ours, lost):
         store.load(ours, "outcomes")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_file_that_another_program_edits_is_foreign(ours):
     with h5py.File(ours, "r+") as file:
         file.attrs["scale"] = "other"
@@ -187,7 +187,7 @@ REACHING = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("sealed", [False, True], ids=["foreign", "under a checksum"])
 @pytest.mark.parametrize("change", REACHING)
 def test_files_that_reach_into_others_are_refused(foreign, tmp_path, change, sealed):

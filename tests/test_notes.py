@@ -136,7 +136,7 @@ def test_a_word_that_is_in_the_flanks_too_is_counted_in_both_arms():
     assert all(abs(share - expected) < 12 for share in shares)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_notes_travel_to_the_report_whatever_is_kept(tmp_path):
     arms = {"control": cg.Placebo(WORD, at=80), "GATA": cg.Embed(WORD, at=96)}
     for keep in ("outcomes", "effects", "moments"):

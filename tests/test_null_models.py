@@ -139,7 +139,7 @@ def test_markov_follows_the_transitions():
     assert (after_a == 1).all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_genomic_in_given_order_or_a_subset_without_replacement():
     whole = cg.Genomic(of=PARENTS).sample(7, rng=0)
     assert decode(whole["sequence"].values) == PARENTS

@@ -164,6 +164,7 @@ def test_strong_data_are_centered_and_weak_are_not() -> None:
     assert abs(ace[1] - (mu + 2.0 * 0.5)) < 1e-5  # the center, in tau
 
 
+@pytest.mark.rotating(6)
 def test_correlated_errors_are_parameterized_on_the_axes_of_sigma() -> None:
     sigma, effect = np.array([[2.0, 0.9], [0.9, 1.0]]), np.array([1.0, 3.0])
     model = graph(effect, Noise(np.diag(sigma), whole=sigma))
@@ -175,7 +176,7 @@ def test_correlated_errors_are_parameterized_on_the_axes_of_sigma() -> None:
     np.testing.assert_allclose(ace, mu + 1.5**2 * precision @ (effect - mu))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_density_is_that_of_the_model_and_its_jacobian() -> None:
     sigma, effect, nu = np.array([[2.0, 0.9], [0.9, 1.0]]), np.array([1.0, 3.0]), 4.0
     model = graph(effect, Noise(np.diag(sigma), whole=sigma), nu=nu)

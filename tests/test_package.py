@@ -110,7 +110,7 @@ def test_every_room_is_there_in_a_fresh_process(room):
     assert room not in cg.__all__
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_without_torch_everything_else_is_there():
     code = (
         "import sys; sys.modules['torch'] = None\n"
@@ -135,7 +135,7 @@ def test_with_torch_everything_is_there():
     assert "TorchPredictor" in cg.__all__
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_verbs_are_functions_whatever_was_imported_before():
     code = (
         "import causalgia.estimation, causalgia.effects, causalgia.trial, "
@@ -158,7 +158,7 @@ def test_no_module_is_hidden_by_a_name_that_its_package_exports():
         assert getattr(importlib.import_module(parent), leaf) is module, info.name
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "absent",
     [

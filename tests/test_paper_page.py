@@ -117,7 +117,7 @@ def test_a_figure_that_is_not_as_published_is_said_to_be():
     assert page.written(text).count("**not as published**") == len(lines) + 1
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "name", [*measured.experiments(), "definition", "synergy", "weak against strong"]
 )

@@ -134,7 +134,7 @@ def test_text_of_motifs_comes_through_the_same_door(tmp_path: Path) -> None:
 # --- files that are not as they should be
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_links_and_foreign_values_are_refused(tmp_path: Path, modisco: Path) -> None:
     for link in (
         h5py.ExternalLink(str(modisco), "/pos_patterns"),

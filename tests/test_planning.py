@@ -382,7 +382,7 @@ def test_predictors_are_a_floor() -> None:
         sample_size(estimate(pilot, target="population x predictors"), half_width=1.0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_pilot_whose_units_answer_alike_is_planned_by_what_was_not_drawn() -> None:
     """Of n units that all answer c, those not drawn could move the mean by s0 (L + |c|)
@@ -755,6 +755,7 @@ def ratios(scale: Any, *, treated: float = 30.0) -> xr.Dataset:
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", ["effects", "estimates"])
 def test_a_ratio_is_planned_about_1_as_its_logarithm_is_about_0(kind: str) -> None:
     ratio, log = (
@@ -854,7 +855,7 @@ def test_too_narrow_a_half_width_blames_no_predictors() -> None:
         sample_size(sd=1.0, half_width=1e-7)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_narrow_half_widths_are_split_as_cheaply() -> None:
     """Five predictors, twelve parents; the least price at .05 is by trying every number
     of predictors.

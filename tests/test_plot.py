@@ -90,7 +90,7 @@ def open_ratio():
     return found
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("error")
 def test_open_intervals_end_in_arrows_and_ratios_stand_about_1(tmp_path):
     found = open_ratio()
@@ -190,6 +190,7 @@ def test_one_unit_gives_points_without_intervals():
     assert not axes.containers
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("n", [61, 400, 3000])
 def test_many_contrasts_stay_legible(n):
     ace = np.sort(np.random.default_rng(0).normal(size=n))[:, None]
@@ -256,7 +257,7 @@ def test_a_letter_that_the_font_lacks_is_no_warning(tmp_path):
     save_forest(one, tmp_path / "forest.png")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_a_figure_of_many_tasks_is_not_too_large(tmp_path):
     tasks = [f"task {i}" for i in range(130)]

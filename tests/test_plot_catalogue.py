@@ -251,7 +251,7 @@ def grid(**more):
     return table((1.0, 2.0, -3.0, 7.0), **{**at, **more})
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_heatmap_has_each_effect_in_its_cell_about_no_effect():
     axes = plot.heatmap(grid(), rows="first", columns="step")
     shown = np.ma.filled(axes.images[0].get_array(), np.nan)
@@ -340,7 +340,7 @@ def test_every_figure_is_saved_and_takes_axes(tmp_path):
             plot.save_figure(alone, place)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_names_with_dollars_and_letters_that_the_font_lacks(tmp_path):
     odd = grid(first=("contrast", ["$x_1$", r"\frac{$", "転写因子", ""])).assign_coords(
         task=["$K$"]

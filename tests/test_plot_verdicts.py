@@ -93,6 +93,7 @@ def test_effects_without_a_p_are_at_the_edge():
     assert "at the edge: p below 1e-300, or exact" in legend(axes)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("draw", [plot.volcano, plot.equivalence])
 def test_a_picture_of_one_contrast_and_of_long_names(draw):
     one = decided([0.4]).assign_coords(
@@ -295,7 +296,7 @@ def test_the_picture_of_a_hairpin_goes_place_by_place():
     assert sorted(rows) == sorted(answer.decisions["contrast"].to_numpy())
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_pictures_of_pairs_say_what_was_chosen():
     pairs = cg.experiments.motif_pairs(distances=[12, 20], n_units=10, rope=(-0.1, 0.1))

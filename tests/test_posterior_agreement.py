@@ -43,7 +43,7 @@ LAWS: dict[str, Any] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("unit", [1.0, 1e-3])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("law", LAWS)
@@ -86,7 +86,7 @@ N = 6
 VARIANCES = np.array([0.5, 0.7, 0.3, 0.4, 0.6, 0.5])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("nu", [None, 4.0])
 @pytest.mark.parametrize("tau", ["half_normal", "half_t", "half_cauchy", "uniform"])
 @pytest.mark.parametrize("side", [1.0, -1.0])

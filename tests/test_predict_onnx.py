@@ -438,7 +438,7 @@ with_torch = pytest.mark.skipif(
 )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 @with_torch
 def test_an_exported_network_answers_as_before(tmp_path):
@@ -474,7 +474,7 @@ def test_an_exported_network_answers_as_before(tmp_path):
     assert written.resolve_batch_size(LENGTH) > 12
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 @with_torch
 def test_a_network_that_cannot_be_exported_leaves_no_file(tmp_path, monkeypatch):

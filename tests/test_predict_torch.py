@@ -842,7 +842,7 @@ def test_a_fingerprint_says_where_an_attribute_could_not_be_read():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_compiled_transformer_and_recurrent_networks_are_read():
     class Mixed(nn.Module):
         def __init__(self):

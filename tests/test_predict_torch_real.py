@@ -66,6 +66,7 @@ def shuffles():
     return fasta("fly_249/dinucleotide_shuffled.fasta.gz")
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("name", "tasks", "length"),
     [
@@ -110,7 +111,7 @@ def test_auto_batch_of_deepstarr_stays_below_the_cliff():
     assert 16 < load("deepstarr", device="cpu").resolve_batch_size(249) <= 128
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_three_deepstarr_as_an_ensemble(shuffles):
     """Means and correlations are those of models/deepstarr_retrained_1/SOURCE.md, which
     used the networks alone.

@@ -76,7 +76,7 @@ def test_planted_words_are_proposed_each_by_itself(proposed):
     assert (proposed["n_units"] == proposed["proposed"].sum("unit")).all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_words_are_proposed_by_their_mean_contribution_as_well():
     found = cg.propose(
         sequences=planted(60, "TGCATG"), predictor=rbfox1, method="kmer", width=6, rng=0
@@ -288,6 +288,7 @@ def test_a_word_and_its_reverse_complement_are_one_across_tasks():
     assert sum(word in ("AGATAAG", "CTTATCT") for word in found) == 1
 
 
+@pytest.mark.rotating(6)
 def test_the_limits_are_passed_by_that_share_of_windows_of_null_maps():
     sample = cg.Uniform(length=41).sample(150, rng=5)
     loose, strict = (
@@ -350,7 +351,7 @@ def counting(word, least=None):
     return cg.FunctionPredictor(count, tasks=["activity"])
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("method", "least"), [("seqlets", 9), ("kmer", 11)])
 def test_a_word_longer_than_a_window_is_proposed_whole(method, least):
     """Letters beside the eight of a window were added once, two on each side."""
@@ -486,7 +487,7 @@ def test_planted_words_are_confirmed_on_fresh_units_at_their_true_effects(propos
     assert (abs(words["ace"] - truth) < 4.5 * words["se"]).all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_units_that_proposed_are_refused():
     null = cg.Uniform(length=41)
     sample = null.sample(60, rng=4)
@@ -514,7 +515,7 @@ def test_fingerprints_are_those_of_both_strands():
     assert len(set(one.tolist())) == 20
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_discovery_confirms_planted_words_alone():
     found = cg.discover(
         rbfox1,
@@ -540,6 +541,7 @@ def test_discovery_confirms_planted_words_alone():
         found.report(rows="some")
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("both", [0, 1])
 def test_no_placebo_word_holds_a_proposed_one(both):
     """Random sequences are the same in every design, but for those that hold a motif
@@ -569,7 +571,7 @@ def test_no_placebo_word_holds_a_proposed_one(both):
     assert len(set(first) & set(now)) > 0.9 * len(first)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_word_holds_where_no_placebo_word_has_an_effect():
     network = cg.TorchPredictor(
         cg.zoo.Oracle(cg.zoo.MotifCount("TGACTCA", 2.0)).module(), tasks=["a"]
@@ -610,7 +612,7 @@ def test_placebo_words_that_would_hold_are_counted(word, n):
     assert found.foot[0].startswith("On 60 shuffles of 40 sequences; ")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
     """All backgrounds have TGACTCA in the middle; random sequences destroy it, and it
     leaves them as they are.
@@ -640,7 +642,7 @@ def test_a_verdict_against_the_sign_of_the_effect_is_said_to_be_relative():
         assert len(says) == n
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_words_are_named_by_jaspar():
     pytest.importorskip("pyjaspar")
@@ -687,6 +689,7 @@ def test_random_answers_confirm_next_to_nothing(seed):
     assert len(found.confirmed) <= 0.1 * len(found.table)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("term", "reads"),
     [
@@ -758,7 +761,7 @@ def test_near_copies_are_left_out_of_pairs_and_named():
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_variants_are_named_and_left_out_of_pairs():
     """A network that reads TTTGCAT, and TTTACAT with half of its effect, and another
     motif.
@@ -816,7 +819,7 @@ def test_near_copies_are_so_in_both_orders(one, other, near):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_null_that_the_network_tells_from_its_sequences_is_said():
     """Every sequence has the motif, and hardly any of their shuffles; of the other
     sequences half have it.
@@ -967,7 +970,7 @@ def test_copies_on_either_strand_count_once():
         cg.discover(rbfox1, np.concatenate([rows[:20]] * 3), rng=0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_sites_are_where_words_that_hold_stand():
     rows = planted(80, "TGCATG")
     found = cg.discover(rbfox1, rows, rng=0)
@@ -981,6 +984,7 @@ def test_sites_are_where_words_that_hold_stand():
     assert set(found.sites["motif"]) <= set(found.confirmed["consensus"])
 
 
+@pytest.mark.rotating(6)
 def test_words_are_compared_with_placebo_words_of_their_width():
     found = cg.propose(sequences=planted(150, *WORDS), predictor=rbfox1, rng=0)
     trial = cg.experiments.proposals(
@@ -1062,7 +1066,7 @@ def test_chosen_words_are_tested_however_many_there_are():
     assert decisions.attrs["error"] == "fdr"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_network_is_asked_about_what_changes_alone():
     import torch
 
@@ -1114,7 +1118,7 @@ def test_a_task_that_answers_nothing_has_no_rows():
     assert set(found.pairs["task"]) <= {"live"}
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_word_holds_in_most_members_of_an_ensemble():
     """Two of three read TGCATG, one with half the effect: effect, interval and q are
     those of the second.
@@ -1243,7 +1247,7 @@ def test_a_member_that_reads_whole_words_alone_takes_no_fence_from_the_others():
     ]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of_words_that_hold():
     """The second task reads whole motifs alone, the third nothing."""
     one, other = reader(0, 1.0, 1.0), reader(1, 1.0, 1.0, weakly=0.0)
@@ -1313,7 +1317,7 @@ def test_the_answer_says_where_pairs_were_tested():
     assert any(one.endswith(says) for one in found.notes)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("curves", "reads"),
     [(np.exp, "synergistic"), (np.tanh, "saturating"), (np.positive, "")],

@@ -193,7 +193,7 @@ def test_the_null_share_is_of_null_maps():
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_discovery_says_what_proposed_each_word_and_what_was_left_out():
     found = cg.discover(predictor(nn.ReLU()), planted(80, WORD), n_units=60, rng=0)
     first = found.confirmed.iloc[0]

@@ -530,7 +530,7 @@ def analyses(draw):
 SEEDS = st.integers(0, 2**63 - 1)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     ask=analyses(),

@@ -66,7 +66,7 @@ def test_a_plan_says_the_question_of_an_experiment(tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_from_a_plan_to_a_reproduction(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     assert str(own) not in lock.read_text()
@@ -114,7 +114,7 @@ def test_outcomes_that_were_changed_after_a_locked_run_are_named_wherever_its_pr
     assert "values: locked" in call("verify", out, "--protocol", lock, code=1).output
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_outcomes_that_were_given_a_new_digest_are_found_by_their_network_alone(own):
     """As the pages on locks and for referees say: a lock binds the plan."""
     lock, out = own / "locks" / "lock.toml", own / "results"
@@ -239,7 +239,7 @@ def test_a_trial_file_that_was_changed_after_the_run_is_found(own, old, new, nam
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_locked_trial_on_disk_is_resumed_and_verified(own, monkeypatch):
     lock, out, memory = own / "locks" / "lock.toml", own / "results", own / "memory"
     times = iter(
@@ -365,7 +365,7 @@ def test_an_experiment_verifies_after_its_run(name, tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_an_edited_table_beside_the_verdicts_is_found(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)
@@ -385,7 +385,7 @@ def test_an_edited_table_beside_the_verdicts_is_found(own):
     assert "As locked" in call("verify", out, "--protocol", lock).output
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_table_is_not_compared_with_verdicts_that_deviate(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)
@@ -397,6 +397,7 @@ def test_a_table_is_not_compared_with_verdicts_that_deviate(own):
     assert "effects.tsv was not compared, since decisions.nc, from which" in text
 
 
+@pytest.mark.rotating(6)
 def test_results_that_are_missing_are_named(own):
     lock, out = own / "locks" / "lock.toml", own / "results"
     call("run", "--protocol", lock, "--out", out)

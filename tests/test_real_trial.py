@@ -70,6 +70,7 @@ def test_known_motifs_stand_out_of_their_placebo_words_in_both_tasks(shared):
     assert (abs(placebo.mean("contrast")) < 0.25).all()
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.FewClustersWarning")
 def test_the_published_shuffles_give_the_effects_of_their_source(shared):
     """The numbers beside the data were computed without this library, in float64 on the
@@ -113,6 +114,7 @@ def test_few_parents_are_warned_about(shared):
         cg.estimate(cg.contrast(outcomes, control="untreated"))
 
 
+@pytest.mark.rotating(6)
 def test_motifs_on_real_sequences_move_their_own_factor(shared):
     folder = shared / "data/models/explainn_tf"
     predictor = cg.load_predictor(

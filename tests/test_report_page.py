@@ -199,7 +199,7 @@ def of_tasks(n, names=("GATA1", "GATA1, core broken", "untreated")):
 LONG = ("W" * 200, "転写因子" * 50, "عامل النسخ " * 20, "a\u0301" * 100)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_path):
     outcomes = trial()
     html = written(
@@ -237,7 +237,7 @@ def test_a_page_has_question_answer_figure_doubts_and_folds_in_this_order(tmp_pa
     assert len(html.encode()) < 2_000_000
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_page_says_what_the_report_says_and_says_it_once(starter_page, tmp_path):
     _, decisions = starter()
     page = Page(starter_page)
@@ -277,7 +277,7 @@ def test_definitions_sentences_and_placebos_are_folded(starter_page):
     assert not any(word in seen for word in words)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_finding_has_one_figure_that_nothing_repeats(starter_page, tmp_path):
     """A forest, an equivalence plot and a volcano showed the same four effects."""
     page = Page(starter_page)
@@ -298,7 +298,7 @@ def test_the_finding_has_one_figure_that_nothing_repeats(starter_page, tmp_path)
     assert "all 60 contrasts" in many.text()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_exploratory_is_printed_once_and_only_after_a_departure(tmp_path):
     outcomes = trial()
     kept = Page(written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes))
@@ -315,7 +315,7 @@ def test_exploratory_is_printed_once_and_only_after_a_departure(tmp_path):
     assert "Chosen after the outcomes were seen: rope" in page.text()  # for a paper
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
     page = Page(written(fitted(), tmp_path))
     seen = page.before_folds()
@@ -327,7 +327,7 @@ def test_a_fit_has_its_answer_in_sentences_and_the_fit_under_method(tmp_path):
     assert page.figures_seen == 1
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_discovery_has_a_page(tmp_path):
     """A row for each family, in place of one for each motif and random sequence."""
     reads = cg.zoo.Oracle(
@@ -367,7 +367,7 @@ def test_a_discovery_has_a_page(tmp_path):
     assert not page.all("table")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_long_names_are_cut_and_the_page_says_so(tmp_path):
     page = Page(written(decided(names=LONG), tmp_path))
     assert "Long names are cut (…); cg.tidy has them in full." in page.before_folds()
@@ -382,7 +382,7 @@ def test_numbers_beside_names_from_right_to_left_keep_their_order():
     assert "<bdi>عامل النسخ</bdi>: 2.67 [2.01, 3.33] &lt;b&gt;" in text
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("n", "rows"), [(1, 20), (3, 20), (5, 8), (12, 3), (919, 3)])
 def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
@@ -392,7 +392,7 @@ def test_a_figure_has_every_task_or_says_how_many(n, rows, tmp_path):
     assert (f"{n} tasks" in label) == (n > 1)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_every_id_is_there_once_and_every_reference_has_one(tmp_path):
     outcomes = trial()
     html = written(cg.analyze(outcomes, rng=0), tmp_path, outcomes=outcomes)
@@ -421,7 +421,7 @@ def test_the_page_asks_for_nothing_from_elsewhere(tmp_path):
     assert policy["content"].startswith("default-src 'none'")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_hostile_names_are_text(tmp_path):
     attrs = {
         "predictor": HOSTILE[0],
@@ -513,7 +513,7 @@ def test_convergence_is_that_of_the_draws(tmp_path):
         written(table, tmp_path, diagnostics=xr.Dataset())
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     experiment = cg.experiments.position(
         cg.Uniform(length=60), motif="GCATG", at=range(5, 50, 10), n_units=30
@@ -528,7 +528,7 @@ def test_an_answer_has_its_question_and_its_own_picture(tmp_path):
     assert page.all("svg", role="img")[0]["aria-label"].startswith(answer.question)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "kind", ["outcomes", "concordance", "counts", "quality", "library"]
 )
@@ -560,7 +560,7 @@ def test_every_result_has_a_page(kind, tmp_path):
     assert bool(page.all("figure")) == (kind != "library")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_parallel_trial_draws_the_units_of_each_arm(tmp_path):
     arms = {
         "untreated": cg.Untreated(),
@@ -605,7 +605,7 @@ def test_a_profile_is_found_before_it_is_described(tmp_path):
     assert "<pre>" in cg.paper.View(band)._repr_html_()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_tipping_point_is_found_before_it_is_described(tmp_path):
     arms = {"untreated": cg.Untreated(), "GATA1": cg.Embed("AGATAAG", at=96)}
     design = cg.Design(null=cg.Uniform(length=200), arms=arms, n_units=120)
@@ -710,6 +710,7 @@ def test_the_order_of_a_forest_is_that_of_its_values(tmp_path):
     assert "largest first" not in text
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -878,7 +879,7 @@ class TestInABrowser:
         assert browser.value("window.hacked") is None
         assert self.cells(browser)[:2] == list(HOSTILE[:2])
 
-    @pytest.mark.rotating(3)
+    @pytest.mark.rotating(6)
     def test_it_fits_a_phone_the_dark_and_paper(self, browser, tmp_path):
         path = cg.report(decided(), path=tmp_path / "a.html", refutations=checks())
         self.load(browser, path)
@@ -938,6 +939,7 @@ class TestInABrowser:
         )
         assert broken == 0
 
+    @pytest.mark.rotating(6)
     @pytest.mark.parametrize("name", list(PAGES))
     def test_a_phone_cuts_nothing(self, name, browser, page_of):
         self.load(browser, page_of(name))
@@ -1011,7 +1013,7 @@ def test_numbers_that_no_estimate_has_are_not_printed(tmp_path, name, value, sai
             use(changed)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("value", ["x", 2, 0.0, float("nan")])
 def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
     estimates = cg.estimate(cg.contrast(trial(), control="untreated"))

@@ -38,7 +38,7 @@ def test_outcomes_of_a_sequential_trial_are_reported_by_arm(until, n_arms):
     assert sum(line.startswith("  ") for line in lines) == n_arms
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_outcomes_of_a_sequential_trial_with_named_contrasts_are_reported_by_arm():
     design = cg.Design(
         null=cg.Uniform(length=60),

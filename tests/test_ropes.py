@@ -63,7 +63,7 @@ VERBS: dict[str, Callable[[Any], np.ndarray]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_region_has_the_same_ends_in_every_verb(form: str, verb: str) -> None:

@@ -57,7 +57,7 @@ def items():
     return [
         item("always"),
         item("long", pytest.mark.long.mark),
-        *(item(name, pytest.mark.rotating(3).mark) for name in NAMES),
+        *(item(name, pytest.mark.rotating(6).mark) for name in NAMES),
     ]
 
 
@@ -65,7 +65,7 @@ def test_tests_out_of_turn_are_left_out_unless_all_are_run(unchanged, monkeypatc
     monkeypatch.setenv("SUITE_PART", "1")
     monkeypatch.delenv("ROTATING", raising=False)
     out = [item.nodeid for item in rotation.out_of_turn(items())]
-    assert out == [name for name in NAMES if not rotation.is_due(name, [], 3)]
+    assert out == [name for name in NAMES if not rotation.is_due(name, [], 6)]
     assert len(out) > len(NAMES) / 2
     monkeypatch.setenv("ROTATING", "all")
     assert rotation.out_of_turn(items()) == []

@@ -40,7 +40,7 @@ def design(
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", WORDS)
 def test_true_curves_are_what_many_units_show(name):
     made = oracle(name)

@@ -143,7 +143,7 @@ def test_the_set_is_the_published_one(word: str) -> None:
     assert len(same_counts(word, 2)) == PUBLISHED[word]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize(("word", "k"), ENUMERATED)
 def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
@@ -154,7 +154,7 @@ def test_every_valid_sequence_is_equally_likely(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("word", "k"), [(w, k) for w, k in ENUMERATED if k == 2 and len(w) > 2]
@@ -175,7 +175,7 @@ def test_the_general_walk_agrees_for_pairs(word: str, k: int) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("word", [w for w, k in ENUMERATED if k == 2])
 def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
@@ -193,7 +193,7 @@ def test_the_lists_of_long_sequences_agree_for_pairs(word: str) -> None:
         assert chisquare(list(seen.values())).pvalue > ALARM
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_all_last_exit_trees_have_their_share() -> None:
     """Four hubs with unequal exits: all 16 tree shapes occur, against the enumerated
@@ -237,7 +237,7 @@ def test_log_degeneracy_of_a_long_sequence_is_near_its_entropy() -> None:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @settings(max_examples=settings.default.max_examples * 3)
 @given(
     st.integers(1, 40),
@@ -484,6 +484,7 @@ def test_numpy_shuffles_to_the_same_rows(monkeypatch, k, length, composition) ->
     )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("k", [1, 2])
 def test_a_draw_that_may_be_rejected_is_left_to_the_compiled_shuffle(
     monkeypatch, k

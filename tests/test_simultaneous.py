@@ -141,7 +141,7 @@ def test_many_contrasts_are_simulated() -> None:
     assert abs(mine.p_single_step[0] - p) < 4.5 * np.sqrt(p / 20_000)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_up_to_24_contrasts_are_integrated_and_more_are_simulated() -> None:
     factor = np.random.default_rng(0).normal(size=(60, 25))
     for n, how in ((24, "quasi-Monte-Carlo"), (25, "simulation")):
@@ -222,7 +222,7 @@ def test_bootstrap_bands_of_arms_with_one_control() -> None:
 # ---- the verb
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
 def test_the_band_is_estimates_with_wider_limits(method: str) -> None:
     effects = effects_of(NULL)
@@ -262,7 +262,7 @@ def test_a_seed_is_a_seed() -> None:
         simultaneous(effects)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_families() -> None:
     two = np.stack([NULL, NULL**2], axis=2)
     motif = ("contrast", ["a", "a", "a", "b", "b", "c"])
@@ -439,7 +439,7 @@ def test_joint_tests_of_ratios_ask_about_1(method: Any) -> None:
     np.testing.assert_allclose(found["p_adjusted"], same["p_adjusted"], atol=1e-9)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["bootstrap_t", "dunnett"])
 def test_bands_of_ratios_lie_about_the_ratio_and_exclude_1_where_p_is_small(

@@ -218,7 +218,7 @@ def minus_every_placebo(
     return answers(encode(GATA)[0]) - np.mean([answers(one) for one in every], axis=0)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_position_against_placebos_is_the_effect_of_the_site_at_each_place():
     """Its truth over these sequences, by all placebos; against untreated a fifth of the
     effect is missing, since a fifth of the sequences have the site already.
@@ -342,7 +342,7 @@ TWO = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("name", TWO)
 def test_sites_of_which_one_is_enough_are_so_where_the_sequence_had_one(name):
     """Either site makes 1, together 1: the interaction is -1. In sequences that have the

@@ -167,7 +167,7 @@ def test_the_signatures_are_those_of_this_version():
         assert [one for one in takes if not re.search(rf"\b{one}\b", shown)] == []
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_without_torch_the_skill_names_the_extra():
     code = (
         "import sys; sys.modules['torch'] = None\n"

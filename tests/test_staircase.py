@@ -198,6 +198,7 @@ def exact_trial(rope, n_placebos=0):
     return cg.run(design, both, rng=0, analysis=ask)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("rope", [(-0.5, 0.5), "0.2 sd", 0])
 def test_contrasts_without_spread_are_decided_as_they_stand(rope, tmp_path):
     with pytest.warns(DegenerateWarning, match="do(es)? not vary at all"):
@@ -477,7 +478,7 @@ def test_words_that_rarely_do_much_are_not_negligible_beside_words_that_do_nothi
     assert false == 0
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_new_placebo_words_are_not_discovered_by_the_default_of_many_words():
     rng, kinds = np.random.default_rng(2), ["embed"] * 36 + ["fixed_placebo"] * 400
     names = ["control", *(f"a{i}" for i in range(35)), *(f"p{i}" for i in range(400))]

@@ -83,6 +83,7 @@ def test_help_loads_no_numerics(words, tmp_path):
     assert not _NUMERICS & loaded_by(tmp_path, *words)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "words",
     [
@@ -96,6 +97,7 @@ def test_the_catalogue_and_a_first_file_need_numpy_alone(words, tmp_path):
     assert _NUMERICS & loaded_by(tmp_path, *words) <= {"numpy"}
 
 
+@pytest.mark.rotating(6)
 def test_show_reads_and_prints_and_loads_nothing_that_computes(folder):
     loaded = loaded_by(folder, "show", "results")
     assert "xarray" in loaded
@@ -149,7 +151,7 @@ def test_show_of_an_analyzed_trial_loads_nothing_that_computes_either(analyzed):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(folder):
     loaded = loaded_by(folder, "analyze", "results")
     assert not {"statsmodels", "scipy.stats", "torch", "zarr", "pymc", "arviz"} & loaded
@@ -164,7 +166,7 @@ def test_analyze_of_a_first_trial_loads_no_statistics_package_and_no_predictor(f
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_analyze_by_tests_loads_no_posterior(folder):
     loaded = loaded_by(folder, "analyze", "results")
     assert (
@@ -178,7 +180,7 @@ def test_analyze_by_tests_loads_no_posterior(folder):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_analyze_of_results_in_memory_loads_no_cluster(folder):
     assert not {"distributed", "zarr", "causalgia.workers.clusters"} & loaded_by(
         folder, "analyze", "results"
@@ -230,7 +232,7 @@ def test_a_run_loads_no_statistics_package_no_figures_and_compiles_nothing(
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_module_of_kernels_loads_no_numba():
     code = (
         "import sys, causalgia.sequences.dinucleotide_shuffle, "

@@ -120,7 +120,7 @@ def draws(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.nda
     return rng.standard_normal(shape)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", ["normal", "exponential", "lognormal", "rare"])
 def test_decided_raises_no_more_false_alarms_than_nominal(kind):
     """An effect of 0, of which the direction alone is asked, up to 4,000 clusters;
@@ -156,7 +156,7 @@ def test_precision_covers_as_it_says(kind, least):
 # the rules
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_looks_on_units_of_shared_parents_count_the_parents():
     """120 parents that differ, 20 units of each: who counts units is sure of the mean
     of these parents.
@@ -322,7 +322,7 @@ def test_a_large_cluster_counts_as_much_as_it_adds_to_the_mean():
     )  # 368 met by 368 units
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("share", [0.01, 0.02])
 def test_a_look_and_the_functions_of_arrays_agree(share):
     """What the validation counts by cumulative sums is what the rule says of the same
@@ -585,7 +585,7 @@ def test_the_how_to_has_the_figures_of_the_validation_page():
 # the trial
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "until",
     [

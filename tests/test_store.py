@@ -78,7 +78,7 @@ def test_a_trial_and_its_estimates_round_trip(tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_stopped_trial_with_a_long_design_round_trips(tmp_path):
     arms = {"none": cg.Untreated()} | {
         f"word {i}": cg.Embed("GATAAG" * 10, at=i) for i in range(600)
@@ -122,7 +122,7 @@ def test_names_of_looks_and_designs_are_no_factors(name):
         cg.Arm("a", cg.Untreated(), {name: 1})
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @settings(max_examples=settings.default.max_examples // 3)
 @given(
     names=st.lists(
@@ -201,7 +201,7 @@ def test_what_netcdf_cannot_hold_is_refused_by_the_name_of_the_file(tmp_path, od
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_files_that_are_not_outcomes_are_named(tmp_path):
     path = tmp_path / "o.nc"
     with pytest.raises(OutcomesError, match=r"o\.nc: no such file"):

@@ -133,7 +133,7 @@ CASES = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("case", CASES)
 def test_a_stored_trial_is_the_one_in_memory(case, tmp_path):
     made, predictor = CASES[case]
@@ -151,7 +151,7 @@ def test_any_reader_of_zarr_opens_it(tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, RuntimeError, MemoryError])
 @pytest.mark.parametrize("last", [107, 157, 227])  # 59 of which are of source sequences
 def test_what_was_answered_is_kept_when_a_trial_stops(last, stop, tmp_path):
@@ -412,7 +412,7 @@ def test_a_process_that_is_killed_is_gone_on_with(tmp_path):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_trial_that_is_read_back_answers_as_in_memory(tmp_path):
     ask = cg.Analysis(rope=(-0.1, 0.1), error="fdr")
     held = cg.analyze(cg.run(design(), Sums(), rng=3, analysis=ask), rng=0)

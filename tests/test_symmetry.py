@@ -321,7 +321,7 @@ def check_equal(found: xr.Dataset, expected: xr.Dataset, rtol: float = 1e-9) -> 
             np.testing.assert_allclose(here, there, rtol=rtol, atol=1e-13, err_msg=name)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @EVERY
 def test_a_task_has_the_answer_that_it_has_alone(kind: str, name: str) -> None:
     whole = ask(kind, name)
@@ -332,7 +332,7 @@ def test_a_task_has_the_answer_that_it_has_alone(kind: str, name: str) -> None:
         check_equal(alone, whole.sel(task=[task], **rows))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @EVERY
 def test_outcomes_in_another_unit_have_effects_in_that_unit(
     kind: str, name: str
@@ -345,7 +345,7 @@ def test_outcomes_in_another_unit_have_effects_in_that_unit(
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @EVERY
 def test_outcomes_of_the_other_sign_have_effects_of_the_other_sign(
     kind: str, name: str
@@ -383,7 +383,7 @@ BY_UNITS = [
 ]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("kind", "name"), BY_UNITS)
 def test_the_order_of_units_says_nothing(kind: str, name: str) -> None:
     """Units from the last to the first, with the parents that they have; random
@@ -449,7 +449,7 @@ def posterior_of(law: str, n: int, kind: str, size: float) -> tuple[Exact, np.nd
     ), size * effect
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("law", "n", "kind"), ASKED)
 def test_estimates_in_another_unit_have_the_posterior_in_that_unit(
     law: str, n: int, kind: str

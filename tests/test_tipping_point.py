@@ -905,7 +905,7 @@ def test_estimates_are_refused_with_their_cure():
         )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("dpi", [60, 80, 200])
 def test_the_picture_has_its_labels_whole(dpi, tmp_path):
     found = cg.tipping_point(

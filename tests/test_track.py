@@ -418,7 +418,7 @@ def test_torch_answers_whole_and_in_part_alike(rc_average, windows):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_an_exported_track_is_the_same(tmp_path):
     torch = pytest.importorskip("torch")

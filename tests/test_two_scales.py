@@ -553,6 +553,7 @@ def test_a_factor_in_place_solves_and_says_where_there_is_none() -> None:
         assert not two_scales_hyper._cholesky_in_place(np.array(none))
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(("alike", "m"), [(True, 2), (False, 1)])
 def test_the_share_and_the_coefficients_are_integrated(alike: bool, m: int) -> None:
     """Against a fine sum over the share, the coefficients by Laplace about a mode that

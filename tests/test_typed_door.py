@@ -92,7 +92,7 @@ def mine(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_mypy_knows_the_public_names(mine):
     config, cache = str(ROOT / "pyproject.toml"), str(ROOT / ".mypy_cache")
     said, _, _ = api.run(
@@ -117,7 +117,7 @@ def test_mypy_knows_the_public_names(mine):
     assert errors == set(range(FIRST, FIRST + len(WRONG)))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_pyright_knows_the_public_names(mine):
     places = {
         "extraPaths": [str(ROOT)],

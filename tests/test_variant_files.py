@@ -79,6 +79,7 @@ def scored(folder, tmp_path_factory):
     return out, command(folder, out)
 
 
+@pytest.mark.rotating(6)
 def test_the_command_writes_tables_and_a_vcf(scored, folder):
     out, done = scored
     assert "41 variants of" in done.stdout
@@ -131,7 +132,7 @@ def test_the_vcf_keeps_what_it_was_given(scored, folder):
     assert len(read_vcf(out / "variants.vcf")) == 41
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_the_same_command_resumes_and_says_the_same(scored, folder):
     out, _ = scored
     before = (out / "variants.tsv").read_bytes()
@@ -193,7 +194,7 @@ def test_the_same_command_resumes_and_says_the_same(scored, folder):
     assert (out / "variants.tsv").read_bytes() == before
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_mismatches_are_listed_or_skipped(folder, tmp_path):
     lines = (folder / "calls.vcf").read_text().splitlines()
     row = lines[5].split("\t")
@@ -306,7 +307,7 @@ def command_refused(folder, out):
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_own_contexts_alone(folder, tmp_path):
     done = call(
         *(
@@ -371,7 +372,7 @@ def test_a_trial_file_gives_the_same_answer_by_both_commands(folder, scored, tmp
     assert "than matched variants (q <= .1)" in again.stdout
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_population_of_null_variants_may_be_a_null_model(folder, tmp_path):
     text = TRIAL.replace(
         'of = "genome"', 'of = {kind = "uniform", length = 70}'
@@ -454,7 +455,7 @@ def test_flaws_of_a_trial_file_are_named_in_one_line(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_trial_of_sequences_is_sent_to_run(folder, tmp_path):
     start = (
         TRIAL[: TRIAL.index("[null]")]

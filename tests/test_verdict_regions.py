@@ -542,7 +542,7 @@ def test_limits_without_a_shift_allow_for_skewness_as_verdicts_do() -> None:
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_settings_that_were_stored_decide_the_curve() -> None:
     outcomes = trial()
     for error, rule in (

@@ -69,7 +69,7 @@ def test_halls_transformation_is_monotone_and_inverted(a):
     assert np.allclose(np.diff(g[t > 4.1]), np.diff(t[t > 4.1]))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_an_interval_lies_where_its_p_values_say():
     """40,000 data sets, normal and skewed, in regions about them: no mismatch."""
     rng, wrong = np.random.default_rng(0), 0
@@ -371,7 +371,7 @@ def thirty(seed=31, n=300, k=30):
     return outcomes_of(np.hstack([base, base + ice])), se
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_thirtieth_contrast_changes_hardly_any_verdict():
     """At most .01 of 29 verdicts, where .9 changed when a posterior took over.
 

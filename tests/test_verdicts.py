@@ -132,6 +132,7 @@ def test_thousands_of_effects_are_small() -> None:
 # stated errors against truth
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("spike", [0.0, 0.6])
 def test_an_lfsr_is_the_chance_of_a_wrong_sign(spike: float) -> None:
     truth, draws = conjugate(np.random.default_rng(12), 8000, spike=spike)
@@ -874,7 +875,7 @@ def screen_of_kmers(n_placebos: int, true: np.ndarray, seed: int = 0) -> xr.Data
     )
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("se", [0.1, 0.002])
 def test_new_placebo_words_are_not_discovered(se: float) -> None:
     """Words of the placebos' own law: 5 % lie outside their region by its making, and
@@ -906,7 +907,7 @@ def test_planted_effects_are_told_from_words_where_words_are_enough() -> None:
     assert "notes" not in enough.attrs
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize(("k", "big"), [(300, 10.0), (12, 8.0)])
 def test_no_interval_of_an_effect_with_an_atom_has_zero_width(

@@ -168,7 +168,7 @@ def open_when(folder: Path, ready: Any) -> threading.Thread:
 # --- the same answers
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_outcomes_are_those_of_the_local_run(client: Any) -> None:
     begun, n = trial(weighted()), []
     found = list(through(client, begun, advance=n.append))
@@ -544,7 +544,7 @@ def test_a_predictor_that_hangs_ends_in_an_error_at_the_limit_that_was_set() -> 
         RELEASED.set()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.skipif(
     not hasattr(signal, "SIGSTOP"), reason="no process can be stopped here"
 )
@@ -739,7 +739,7 @@ def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- workers that die, join, and are lost
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_worker_killed_during_the_run_changes_no_bit(
     client: Any, tmp_path: Path
 ) -> None:
@@ -761,7 +761,7 @@ def test_a_worker_killed_during_the_run_changes_no_bit(
     require_same(found, begun)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
     """Two workers are at work, and nothing ends until the third is."""
     begun = trial(held(tmp_path))
@@ -781,7 +781,7 @@ def test_a_worker_that_joins_is_given_work(client: Any, tmp_path: Path) -> None:
     require_same(found, begun)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_job_that_kills_every_worker_is_named(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -803,7 +803,7 @@ def test_a_job_that_kills_every_worker_is_named(
         list(through(client, begun))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also with answers that were ready and not fetched: Dask calls what was lost with
     its worker done.
@@ -821,7 +821,7 @@ def test_all_workers_lost(monkeypatch: pytest.MonkeyPatch) -> None:
             list(found)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_cluster_that_disappears() -> None:
     cluster = in_threads()
     with distributed.Client(cluster, set_as_default=False) as client:
@@ -836,7 +836,7 @@ def test_a_cluster_that_disappears() -> None:
         through(client, trial(weighted()))
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_scheduler_that_is_killed(tmp_path: Path) -> None:
     """A scheduler in a process of its own, as on a cluster of machines."""
     file = tmp_path / "address"
@@ -869,7 +869,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_workers_end_with_a_process_that_is_killed() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PARENT],

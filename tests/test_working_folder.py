@@ -76,7 +76,7 @@ def call(home: Path, *args: str, code: int = 0) -> str:
     return found.output
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "options",
     [

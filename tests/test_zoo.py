@@ -576,7 +576,7 @@ def backgrounds(length: int, *, rna_like: bool) -> list[str]:
     ]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.once
 @pytest.mark.parametrize("null", ["uniform", "profile", "markov"])
 @pytest.mark.parametrize(
@@ -857,7 +857,7 @@ def test_windows_of_short_sequences_and_bad_letters() -> None:
         MotifCount("GAXA")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_importing_the_zoo_does_not_load_torch() -> None:
     code = (
         "import sys; from causalgia.zoo import oracle; oracle('gata1_like'); "

@@ -129,7 +129,7 @@ def test_all_weights_together_are_less_than_five_megabytes_and_those_of_the_card
     }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @ALL
 def test_the_cards_r2_comes_out_on_sequences_simulated_anew(
     name: str, network: str
@@ -150,7 +150,7 @@ def test_the_cards_r2_comes_out_on_sequences_simulated_anew(
     assert min(known.test_r2_noise_free) > max(known.test_r2)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @ALL
 def test_members_disagree_by_more_than_the_error_of_their_effects(
     name: str, network: str
@@ -191,7 +191,7 @@ def test_copies_add(network: str) -> None:
     assert (np.abs(three - 3 * one) < 0.1 * three).all()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @BOTH
 @pytest.mark.parametrize(
     ("places", "crowded"),

@@ -229,7 +229,7 @@ class TrialMachine(RuleBasedStateMachine):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-TestTrialMachine = pytest.mark.rotating(3)(TrialMachine.TestCase)
+TestTrialMachine = pytest.mark.rotating(6)(TrialMachine.TestCase)
 TestTrialMachine.settings = settings(
     settings(),
     max_examples=max(1, int(os.environ.get("FUZZ_EXAMPLES", "600")) // 100),

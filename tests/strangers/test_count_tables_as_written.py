@@ -72,7 +72,7 @@ CHANGES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", CHANGES)
 @pytest.mark.parametrize("separator", ["\t", ",", ";"])
 def test_the_same_counts_are_read(tmp_path, kind, separator):

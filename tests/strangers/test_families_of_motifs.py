@@ -153,7 +153,7 @@ def test_no_family_has_no_picture():
         cg.plot.motif_families(table_of(ROWS).head(0), ROWS, SITES, None, 10)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("n_tasks", [1, 3, 7])
 def test_the_picture_of_many_families_has_room_for_its_texts(n_tasks):
     spelled = ["TGACTCA", "CACGTG", "AGATAAG", "TTTGCAT", "GGGGCGGGG", "CCGGAAGT"]
@@ -194,7 +194,7 @@ def test_the_picture_of_many_families_has_room_for_its_texts(n_tasks):
     assert sum(bool(text) for text in texts) == 10  # and two more in words
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_three_forkheads_of_two_strands_are_one_of_each_pair():
     """Two of them are reverse complements of each other; the network reads one strand."""
     words = {"TGTTTAC": 2.0, "GTAAACA": 1.9, "TGTTTAT": 1.8, "CACGTGA": 1.0}

@@ -66,7 +66,7 @@ def _apart(of, n_linking):
     return read
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_levels_known_from_few_oligos_are_in_the_intervals():
     inside, inside_without = 0, 0
     for seed in range(12):

@@ -155,6 +155,7 @@ def test_what_stands_in_for_a_file_is_named(tmp_path, reader, what):
         read(path)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("what", NO_TEXTS)
 @pytest.mark.parametrize("reader", TEXT_READERS)
 def test_what_is_no_text_is_named(tmp_path, reader, what):
@@ -205,6 +206,7 @@ def test_what_is_no_network_is_named(tmp_path, reader, content, cure):
         read(path)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("what", ["Parquet", "xz", "tar", "a spreadsheet", "SQLite"])
 @pytest.mark.parametrize("reader", BINARY_READERS)
 def test_what_is_another_program_s_is_named(tmp_path, reader, what):
@@ -218,6 +220,7 @@ def test_what_is_another_program_s_is_named(tmp_path, reader, what):
         read(path)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("content", "words"),
     [(b"", "is empty"), (b"a,b\n1,2\n", "is text"), (b"BZh9" + bytes(30), "bunzip2")],
@@ -365,6 +368,7 @@ def weights_of_keras(path: Path) -> Path:
     return place
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("what", ["UTF-16", "a spreadsheet", "nothing"])
 def test_a_graph_of_keras_that_is_none_is_named(tmp_path, what):
     encode, cure = NO_TEXTS.get(
@@ -376,6 +380,7 @@ def test_a_graph_of_keras_that_is_none_is_named(tmp_path, what):
         cg.predict.from_keras_h5(weights_of_keras(path), config=path)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("reader", MORE_READERS)
 def test_every_reader_names_every_false_file(tmp_path, reader):
     name, read = MORE_READERS[reader]

@@ -130,6 +130,7 @@ def test_an_error_inside_of_a_call_stays_what_it_is():
         naming_arguments(fails)(3)
 
 
+@pytest.mark.rotating(6)
 def test_methods_of_what_a_call_returns_name_the_argument(tmp_path):
     """The class itself may never be looked up by name: each in a process of its own."""
     script = """

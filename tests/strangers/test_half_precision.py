@@ -65,6 +65,7 @@ WHOLE: dict[str, Any] = {
 }
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", HALVES)
 def test_half_precision_is_noted_by_check_and_run(kind):
     make, options = HALVES[kind]

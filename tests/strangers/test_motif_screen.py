@@ -219,7 +219,7 @@ def test_a_given_region_is_not_called_the_range_of_random_sequences():
     assert "range of random sequences" not in answer.sentences[0] + answer.details[0]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_two_versions_of_a_matrix_are_one_family_by_letters():
     """Decision 40: of 146 pairs none was split, and .013 of pairs of two classes were
     merged.

@@ -173,7 +173,7 @@ def test_q_is_over_the_database_for_each_motif(monkeypatch):
     assert listed["label"].values.tolist()[1:] == ["c", "", "d"]
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_an_expected_name_is_corrected_over_the_expected_alone(monkeypatch):
     pytest.importorskip("memelite")
     monkeypatch.setattr("memelite.tomtom", fake_tomtom)
@@ -308,7 +308,7 @@ def test_one_motif_is_given_as_a_list(argument, monkeypatch):
     assert found["label"].item() == "TGACTCA"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_an_e_box_is_that_of_the_factor_that_is_expected():
     """CCACGTGG kept the name of Mlxip, whose p is a two-thousandth of MYC's."""
@@ -325,7 +325,7 @@ def test_an_e_box_is_that_of_the_factor_that_is_expected():
     assert "USF1" not in of_usf["label"].item()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_a_motif_has_one_name_alone_and_in_a_list():
     pytest.importorskip("memelite")
@@ -345,7 +345,7 @@ def test_a_motif_has_one_name_alone_and_in_a_list():
     assert expected["label"].values[2] not in ("CTCF", "ZNF143")
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.long
 def test_a_motif_has_one_name_on_both_strands():
     # TGACTCAC was called BATF3, GTGAGTCA JDP2

@@ -121,7 +121,7 @@ ASKS: dict[str, Callable[[Any], object]] = {
 }
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_any_network_runs_or_is_refused_by_name(kind):
@@ -257,7 +257,7 @@ def test_an_error_that_cannot_be_written_is_named_by_its_type():
         cg.run(DESIGN, predictor, rng=0, progress=False)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_class_that_raises_another_error_for_attributes_is_checked():
     predictor = cg.TorchPredictor(AnyAttributeIsAKey(), tasks=["a", "b"], device="cpu")
     whole = cg.TorchPredictor(Whole(), tasks=["a", "b"], device="cpu")

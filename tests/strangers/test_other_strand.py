@@ -116,6 +116,7 @@ ANSWERS = {
 }
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_every_experiment_with_a_motif_says_so_at_once(kind):
     experiment = ANSWERS[kind]()
@@ -167,6 +168,7 @@ def test_inserted_motifs_are_looked_at():
     assert "has a larger effect" in note
 
 
+@pytest.mark.rotating(6)
 def test_the_shell_prints_it_at_run_and_analyze(tmp_path):
     trial_file, out = tmp_path / "trial.toml", tmp_path / "results"
     trial_file.write_text(

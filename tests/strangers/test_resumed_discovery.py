@@ -54,7 +54,7 @@ def test_seqlets_are_first_in_the_order_of_methods():
     assert requested_methods("all")[0] == "seqlets"
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_a_killed_run_goes_on_from_the_last_method(given, tmp_path, monkeypatch):
     n_whole, whole = predicted(lambda: discover(given, store=tmp_path / "whole"))
 
@@ -86,7 +86,7 @@ def test_a_killed_run_goes_on_from_the_last_method(given, tmp_path, monkeypatch)
     assert again.table.equals(whole.table)
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_stored_proposals_predict_nothing_again(given, tmp_path, monkeypatch):
     first = discover(given, store=tmp_path / "kept")
     for name in ("with_others", "distinct_patterns", "attribute", "EditedBackgrounds"):

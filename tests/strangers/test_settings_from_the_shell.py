@@ -106,7 +106,7 @@ def test_a_store_is_not_called_as_a_file(tmp_path):
     assert (tmp_path / "t.zarr").is_dir()
 
 
-@pytest.mark.rotating(3)
+@pytest.mark.rotating(6)
 def test_force_takes_changed_settings(tmp_path):
     letters = "ACGTTGCATGACCAGTTAGACATTGACAGGATACCAGATTAGACCAGATTTAGACGGATAC" * 3
     (tmp_path / "g.fa").write_text(f">chr1\n{letters}\n")
