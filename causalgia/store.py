@@ -369,8 +369,9 @@ def _declared_bytes(path: Path) -> int:
             place = h5py.h5o.get_info(group.id).addr
             if place in seen:
                 raise OutcomesError(
-                    f"{path}: damaged: group {quoted(group.name)} contains itself; "
-                    "make it anew"
+                    places=(str(path),),
+                    need=f"damaged: group {quoted(group.name)} contains itself",
+                    cure="make it anew",
                 )
             seen.add(place)
             for name in group:
@@ -384,8 +385,10 @@ def _declared_bytes(path: Path) -> int:
     size = path.stat().st_size
     if total > max(_FREE_ARRAY_BYTES, _DEFLATE_RATIO * size):
         raise OutcomesError(
-            f"{path}: declares arrays of {total:,} bytes and has {size:,}, less than "
-            "any compression leaves; it is damaged, so make it anew"
+            places=(str(path),),
+            need=f"damaged: declares arrays of {total:,} bytes and has {size:,}, less "
+            "than any compression leaves",
+            cure="make it anew",
         )
     return total
 
@@ -395,16 +398,18 @@ def _check_link(path: Path, name: str, link: object) -> None:
 
     if not isinstance(link, h5py.HardLink):
         raise OutcomesError(
-            f"{path}: {quoted(name)} is a link to another place; write the file anew "
-            "with the values in it, if you trust it"
+            places=(str(path),),
+            need=f"{quoted(name)} is a link to another place",
+            cure="write the file anew with the values in it, if you trust it",
         )
 
 
 def _check_stored_inside(path: Path, array: Any) -> None:
     if array.external or array.is_virtual:
         raise OutcomesError(
-            f"{path}: the values of {quoted(array.name)} are in other files; write the "
-            "file anew with the values, if you trust it"
+            places=(str(path),),
+            need=f"the values of {quoted(array.name)} are in other files",
+            cure="write the file anew with the values, if you trust it",
         )
 
 

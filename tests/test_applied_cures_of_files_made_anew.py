@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import pickle
 import re
+import shlex
 import shutil
+import signal
 import struct
+import subprocess
 import sys
 import types
 from collections.abc import Callable
@@ -18,16 +22,17 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 import requests
 from cures import Cases, cure_in, refusal
 from test_applied_cures import estimates, outcomes
-from test_netcdf import external_link, external_storage
+from test_netcdf import external_link, external_storage, vast
 from test_pattern_files import write_pattern
 
 import causalgia as cg
 from causalgia import inputs, notes, store
-from causalgia.errors import DesignError
+from causalgia.errors import CausalgiaWarning, DesignError
 from causalgia.mpra.counts.count_formats import read_table_bytes
 from causalgia.networks import deposits
 from causalgia.sequences.genome import Genome
@@ -148,13 +153,49 @@ def a_table_that_takes_for_ever(folder: Path) -> Any:
     return store.load(path, "outcomes")["outcome"].equals(outcomes()["outcome"])
 
 
+def read_here(path: Path) -> str:
+    """Return the refusal of a file that no child process reads first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_read_in_child", lambda *_, **__: None)
+        return refusal(store.load, path, "outcomes")
+
+
 @case
 def a_group_in_itself(folder: Path) -> Any:
     path = folder / "b.nc"
     outcomes().to_netcdf(path, engine="h5netcdf")
     read = partial(store.load, path, "outcomes")
-    damage = in_hdf5(lambda file: file.create_group("g").__setitem__("g", file["/"]))
+
+    def damage(path: Path) -> None:
+        in_hdf5(lambda file: file.create_group("g").__setitem__("g", file["/"]))(path)
+        assert read_here(path).startswith(f"{path}: damaged: group '/g")
+
     return made_anew(path, damage, read, "contains itself; make it anew$")
+
+
+@case
+def a_file_that_declares_too_much(folder: Path) -> Any:
+    path = folder / "b.nc"
+    outcomes().to_netcdf(path, engine="h5netcdf")
+    in_hdf5(lambda file: vast(file, folder))(path)
+    assert cure_in(
+        read_here(path), r"less than any compression leaves; (make it anew)$"
+    )
+    outcomes().to_netcdf(path, engine="h5netcdf")
+    return store.load(path, "outcomes")["outcome"].equals(outcomes()["outcome"])
+
+
+@case
+def a_file_that_ends_the_process(folder: Path) -> Any:
+    path = folder / "b.nc"
+    outcomes().to_netcdf(path, engine="h5netcdf")
+    with pytest.MonkeyPatch.context() as patch:
+        ended = subprocess.CompletedProcess([], -signal.SIGSEGV, b"", b"")
+        patch.setattr(store.subprocess, "run", lambda *_, **__: ended)
+        text = refusal(store.load, path, "outcomes")
+    assert cure_in(text, r"ended with signal 11\); (make it anew)$")
+    outcomes().to_netcdf(path, engine="h5netcdf")
+    return store.load(path, "outcomes")["outcome"].equals(outcomes()["outcome"])
 
 
 @case
@@ -170,6 +211,7 @@ def values_in_other_files(folder: Path) -> Any:
         in_hdf5(lambda file, reach=reach: reach(file, folder))(path)
         said = refusal(store.load, path, "outcomes")
         assert cure_in(said, r"write the file (anew with the values)")
+        assert read_here(path) == said
         with h5py.File(path, "r+") as file:
             del file["extra"]
             file["extra"] = values
@@ -305,6 +347,96 @@ def a_genome_of_64_bit_offsets(folder: Path) -> Any:
     fasta.write_text(f">chr1\n{LETTERS}\n")
     with Genome(fasta) as genome:
         return genome.letters("chr1", 0, 60, place="here").decode() == LETTERS
+
+
+# ---- motifs
+
+
+MEME = "MEME version 4\n\nALPHABET= ACGT\n\n"
+
+
+def meme(motifs: dict[str, np.ndarray]) -> str:
+    """Return motifs as programs of the MEME suite write them."""
+    parts = [
+        f"MOTIF {name}\nletter-probability matrix: alength= 4 w= {len(rows)}\n"
+        + "".join(" ".join(f"{x:.2f}" for x in row) + "\n" for row in rows)
+        for name, rows in motifs.items()
+    ]
+    return MEME + "\n".join(parts)
+
+
+@case
+def motifs_without_positions(folder: Path) -> Any:
+    path, read = folder / "m.meme", cg.sequences.read_motifs
+    path.write_text(meme({"A": np.ones((0, 4)), "B": np.ones((0, 4))}))
+    cure = (
+        r"no motif has a position; (write the file again from motifs with positions)$"
+    )
+    assert cure_in(refusal(read, path), cure)
+    gata = np.eye(4)[[2, 0, 3, 0]]
+    path.write_text(meme({"GATA": gata, "B": np.ones((0, 4))}))
+    with pytest.warns(CausalgiaWarning, match="1 of 2 motifs has no position"):
+        (found,) = read(path).values()
+    return found.consensus == "GATA" and np.array_equal(found.probabilities, gata)
+
+
+@case
+def a_row_of_homer_that_was_cut(folder: Path) -> Any:
+    path, read = folder / "m.motif", cg.sequences.read_motifs
+    rows = ["0.1\t0.1\t0.7\t0.1", "0.7\t0.1\t0.1\t0.1", "0.1\t0.1\t0.1\t0.7"]
+    for wrong in ("0.7\t0.1\t0.1", "A\t0.7\t0.1\t0.1\t0.1"):
+        lines = [">GAT\tGATA1(Zf)\t3.2", rows[0], wrong, rows[2]]
+        path.write_text("\n".join(lines) + "\n")
+        cure = (
+            r"line (\d): .* four probabilities \(A, C, G, T\) for each .*; correct it$"
+        )
+        lines[int(cure_in(refusal(read, path), cure)) - 1] = rows[1]
+        path.write_text("\n".join(lines) + "\n")
+        (found,) = read(path).values()
+        assert (found.name, found.consensus) == ("GATA1(Zf)", "GAT")
+    return True
+
+
+@case
+def a_first_line_that_may_be_a_head(folder: Path) -> Any:
+    path = folder / "box.csv"
+    rows = ["9,1,1,1", "2,14,3,1", "1,1,1,30", "4,9,1,1", "7,1,1,1"]
+    path.write_text("\n".join(["0,1,2,3", *rows]))
+    text = refusal(cg.motif, path)
+    line = int(cure_in(text, r"line (\d): .*; drop it if it is the former, else"))
+    path.write_text("\n".join(["0,1,2,3", *rows][line:]))
+    assert cg.motif(path).consensus == "ACTCA"
+    names = cure_in(text, r"else name the columns above it \('([ACGT ]+)'\)$")
+    path.write_text("\n".join([names.replace(" ", ","), "0,1,2,3", *rows]))
+    return cg.motif(path).consensus == "TACTCA"
+
+
+# ---- tables of counts
+
+
+@case
+def barcodes_in_a_pickle(folder: Path) -> Any:
+    path = folder / "the barcodes of mine.pickle"
+    path.write_bytes(pickle.dumps({"a": {"ACGTACGT", "TTGCATTG"}, "b": {"GGCATTAC"}}))
+    (folder / "counts.tsv").write_text(
+        "barcode\tdna_count_1\trna_count_1\nACGTACGT\t5\t7\nTTGCATTG\t6\t2\n"
+        "GGCATTAC\t3\t9\n"
+    )
+    side = pd.DataFrame(
+        {"oligo_name": ["a", "b"], "element": ["u"] * 2, "arm": ["ref", "alt"]}
+    )
+    read = partial(cg.mpra.read_counts, folder / "counts.tsv", side_table=side)
+    text = refusal(read, assignment=path)
+    command = cure_in(text, r"write it as text, and give that as assignment=: (.*)$")
+    command = command.replace("python", shlex.quote(sys.executable), 1)
+    subprocess.run(command, shell=True, cwd=folder, check=True)
+    found = read(assignment=folder / cure_in(command, r"> (\S+)$"))
+    names = found["oligo"].to_numpy()[found["oligo_index"].to_numpy()]
+    return dict(zip(found["barcode"].to_numpy().tolist(), names, strict=True)) == {
+        "ACGTACGT": "a",
+        "TTGCATTG": "a",
+        "GGCATTAC": "b",
+    }
 
 
 # ---- published networks

@@ -48,6 +48,7 @@ from causalgia.multiplicity.matched_ranks import match_strata
 from causalgia.posterior.error_covariance import as_usable_se
 from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.sequences.variant_files import InfoField, annotated_vcf
+from causalgia.trial.setup import TrialSetup
 from causalgia.verdicts.posterior_evidence import _as_draws
 
 pytestmark = pytest.mark.rotating(6)
@@ -191,6 +192,110 @@ def backgrounds_that_proposed() -> Any:
     text = refusal(trial.analyze, cg.run(trial, oracle, rng=4))
     seed = arguments(cure_in(text, r"another one, (rng=\d+)$"))
     return trial.analyze(cg.run(trial, oracle, **seed)) is not None
+
+
+@case
+def clusters_that_are_too_few_to_resample() -> Any:
+    few, simultaneous = effects().isel(unit=slice(4)), cg.multiplicity.simultaneous
+    for call in (simultaneous, cg.adjust):
+        resampled = partial(call, method="bootstrap_t", rng=0)
+        text = refusal(resampled, few)
+        least = int(cure_in(text, r"resample: (\d) or more are needed; draw more, or"))
+        assert resampled(effects().isel(unit=slice(least))) is not None
+        named = arguments(cure_in(text, r", or use (method='dunnett')$"))
+        exact = call(few, **named)
+        assert (exact["ace"] == cg.estimate(few)["ace"]).all()
+    return (exact["p_adjusted"] >= cg.estimate(few)["p"] - 1e-12).all()
+
+
+@case
+def degrees_of_freedom_that_are_too_few_to_integrate() -> Any:
+    def of(df: float) -> xr.Dataset:
+        alike = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
+        return cg.from_effects([0.0, 1.0, 4.0], covariance=alike, df=df)
+
+    for call in (cg.multiplicity.simultaneous, cg.adjust):
+        for df in (0.02, 0.3):
+            text = refusal(call, of(df), method="dunnett")
+            named = arguments(cure_in(text, r"draw more units, or use (method=.*)$"))
+            wide = call(of(df), **named)
+            assert np.isfinite(wide["ace"]).all()
+        exact = call(of(30), method="dunnett")
+    return (exact["p_adjusted"] <= call(of(30), **named)["p_adjusted"]).all()
+
+
+def means(n: int, sign: float = 1.0) -> xr.Dataset:
+    """Return outcomes whose control is near 0 where there are few units."""
+    draw = np.random.default_rng(0)
+    y = [draw.normal(m, 2, n) for m in (1.5, 4.5, 3 * sign)]
+    return xr.Dataset(
+        {"outcome": (("unit", "arm", "task"), np.stack(y, 1)[:, :, None])},
+        coords={"arm": ["none", "placebo", "GATA"], "task": ["K562"]},
+    )
+
+
+@case
+def a_ratio_without_limits_in_a_family() -> Any:
+    def of(outcomes: xr.Dataset, scale: str = "ratio") -> xr.Dataset:
+        return cg.contrast(outcomes, control="none", scale=scale)
+
+    band = partial(cg.multiplicity.simultaneous, method="dunnett")
+    few, negative = of(means(20)), of(means(400, sign=-1))
+    text = refusal(band, few)
+    found = [band(of(means(400)))]
+    assert cure_in(text, r"; or (draw more units), or use scale=")
+    for place in (
+        r"Use (scale='identity'), leave",
+        r", or use (scale='log_of_means')$",
+    ):
+        found.append(band(of(means(20), **arguments(cure_in(text, place)))))
+    for table, made in ((few, means(20)), (negative, means(400, sign=-1))):
+        text = refusal(band, table)
+        name = cure_in(text, r"^contrast (\w+): ")
+        if name == "GATA":  # the other one has limits
+            found.append(band(table.drop_sel(contrast=name)))
+        call = cure_in(text, r"adjust p: (cg\.adjust\(estimates, method='holm'\))")
+        held = eval(call, {"cg": cg, "estimates": cg.estimate(table)})
+        assert np.isfinite(held["p_adjusted"]).all()
+        found.append(band(of(made, "identity")))
+    return [bool((one["lower"] < one["upper"]).all()) for one in found]
+
+
+@case
+def a_pilot_of_an_unclear_ratio() -> Any:
+    def plan(outcomes: xr.Dataset, scale: str = "ratio") -> Any:
+        effects = cg.contrast(outcomes, control="none", scale=scale)
+        return cg.sample_size(effects, half_width=0.2)["n_units"]
+
+    text = refusal(plan, means(20))
+    assert cure_in(text, r"nothing can be predicted .*; (draw more units), or")
+    assert (plan(means(400)) > 20).all()
+    scales = re.findall(r"scale='(\w+)'", text)
+    assert scales == ["log_of_means", "identity"]
+    assert all((plan(means(20), scale) > 20).all() for scale in scales)
+    # no number of units, and no logarithm, mends a ratio below 0
+    text = refusal(plan, means(400, sign=-1))
+    named = arguments(cure_in(text, r"no logarithm to plan on; contrast with (.*)$"))
+    return (plan(means(400, sign=-1), **named) > 20).all()
+
+
+@case
+def effects_that_no_float_squares() -> Any:
+    def table(effects: list[float], se: float = 0.5) -> xr.Dataset:
+        return cg.from_effects(effects, se=se, names=list("abcd")[: len(effects)])
+
+    infer = partial(cg.infer, rng=0)
+    text = refusal(infer, table([1e151, 5e150, 3e150, 0.0], 5e149))
+    assert cure_in(text, r"; give effects and standard errors in (another unit), or")
+    found = infer(table([10, 5, 3, 0.0]))["moments"]["mean"]  # in units of 1e150
+    assert np.allclose(found.squeeze(), [10, 5, 3, 0], atol=0.2)
+    odd = table([10, 5, 3, 1e160])
+    text = refusal(infer, odd)
+    name = cure_in(
+        text, r"contrast (d): .* square of their ratio; leave the contrast out$"
+    )
+    left = infer(odd.drop_sel(contrast=name))["moments"]["mean"]
+    return np.allclose(left, infer(table([10, 5, 3]))["moments"]["mean"])
 
 
 # ---- more elements, points and parents
@@ -556,6 +661,95 @@ def a_posterior_of_another_kind() -> Any:
 
 
 @case
+def estimates_in_place_of_units_that_are_weighted() -> Any:
+    tip = partial(cg.tipping_point, rope=(-0.1, 0.1))
+    text = refusal(tip, estimates())
+    run_, made = re.findall(r"(cg\.\w+)", text)
+    given = {"outcomes": outcomes(), "table": effects()}
+    assert eval(run_, {"cg": cg}) is cg.run
+    made = eval(f"{made}(outcomes, control='none')", {"cg": cg} | given)
+    found = tip(made)
+    return found.equals(tip(outcomes(), control="none"))
+
+
+@case
+def positions_whose_correlation_is_not_known() -> Any:
+    draw = np.random.default_rng(0)
+    ice = draw.normal(size=(30, 1, 1, 1)) + 0.5 * draw.normal(size=(30, 1, 6, 1))
+    made = xr.Dataset(
+        {"ice": (("unit", "contrast", "position", "task"), ice)},
+        {"contrast": ["GATA"], "position": range(6), "task": ["K562"]},
+    )
+    band = partial(cg.simultaneous, over="position", rng=0)
+    text = refusal(band, cg.estimate(made).drop_vars("factor"))
+    verb = cure_in(text, r"give estimates from (cg\.estimate\(effects\)), or")
+    found = band(eval(verb, {"cg": cg, "effects": made}))
+    assert cure_in(text, r", or the effects from (cg\.contrast)$")
+    return found.equals(band(made))
+
+
+@case
+def estimates_near_the_least_float() -> Any:
+    band = partial(cg.multiplicity.simultaneous, method="dunnett")
+    tiny = effects().assign(ice=effects()["ice"] * 1e-200)
+    text = refusal(band, cg.estimate(tiny))
+    assert cure_in(text, r"; measure the outcome in a (smaller unit), or")
+    right = band(estimates())["critical"]
+    assert np.allclose(band(cg.estimate(effects()))["critical"], right, rtol=1e-6)
+    assert cure_in(text, r", or give the effects from (cg\.contrast)$")
+    return np.allclose(band(tiny)["critical"], right, rtol=1e-6)
+
+
+@case
+def components_of_instances_in_a_split() -> Any:
+    table = effects().assign_coords(motif=("contrast", ["x"] * 2))
+    split = partial(cg.planning.cheapest_split, half_width=0.5)
+    text = refusal(split, variance_components(table, instance="motif"))
+    assert cure_in(text, r"component '(instance)' has no place")
+    call = cure_in(text, r"components without others, (cg\..*\(effects\))$")
+    found = split(eval(call, {"cg": cg, "effects": table}))
+    assert cure_in(text, r"give (the effects), or")
+    return found.equals(split(table))
+
+
+@case
+def a_check_of_a_predictor_by_name() -> Any:
+    refute = partial(cg.refute, outcomes(), rng=0, control="none")
+    text = refusal(refute, "net 0")
+    kind = cure_in(text, r"give the one of the trial, such as a (cg\.\w+), or")
+    assert issubclass(eval(kind, {"cg": cg}), cg.predict.Predictor)
+    both = refute(ORACLE, checks=["strand", "degenerate_draws"])
+    given = eval(cure_in(text, r", or (None) for the checks that predict nothing$"))
+    alone = refute(given, checks=["strand", "degenerate_draws"])
+    assert both["check"].values.tolist() == ["strand", "degenerate draws"]
+    return alone["check"].item() == "degenerate draws" and alone["status"] == "pass"
+
+
+@case
+def groups_of_a_posterior_without_names() -> Any:
+    tree = cg.infer(many(), rng=0)
+    named = {name: tree[name].to_dataset() for name in tree.children}
+    groups = {
+        name: one.isel(contrast=slice(12)) if name == "posterior" else one
+        for name, one in named.items()
+    }
+    bare = {name: one.drop_vars("contrast") for name, one in groups.items()}
+    decide = partial(cg.decide, rope=(-0.5, 0.5))
+    right = decide(tree)["verdict"].to_numpy()[:12]
+    text = refusal(decide, xr.DataTree.from_dict(bare))
+    assert cure_in(text, r"; (select the same in both), or")
+    same = {name: one.isel(contrast=slice(12)) for name, one in bare.items()}
+    assert (decide(xr.DataTree.from_dict(same))["verdict"] == right).all()
+    left = dict(bare)
+    while len(left) > 1:
+        text = refusal(decide, xr.DataTree.from_dict(left))
+        del left[cure_in(text, r"the group '(\w+)' 15, .*, or leave the group out$")]
+        if not {"observed_data", "constant_data", "moments"} & {*left}:
+            break
+    return (decide(xr.DataTree.from_dict(left))["verdict"] == right).mean() > 0.8
+
+
+@case
 def coefficients_of_two_equations() -> Any:
     class Fit:
         params = np.array([[1.0, 2.0], [0.5, 0.1]])
@@ -894,3 +1088,64 @@ def test_a_line_and_a_cell_are_corrected(tmp_path):
 
     cure = "column 'dna_counts': 'five' is not a whole number.*; correct the cell$"
     assert with_more(counts, "five", "5", cure)["dna_counts"].tolist() == [5]
+
+
+# ---- files and stores
+
+
+def test_parts_of_a_page_are_those_of_the_calls_that_it_names(tmp_path):
+    page = partial(cg.report, estimates(), path=tmp_path / "page.html")
+    text = refusal(page, outcomes=estimates())
+    call = cure_in(text, r"effects are of, (cg\.run\(.*\))$", {"rng=0": "rng=1"})
+    made = eval(call, {"cg": cg, "design": design(), "predictor": ORACLE})
+    assert page(outcomes=made).read_text().count("<html")
+    text = refusal(page, refutations=estimates())
+    assert "EffectTable" not in text
+    refute = eval(cure_in(text, r"give those of (cg\.refute)$"), {"cg": cg})
+    checks = refute(outcomes(), None, rng=0, control="none")
+    shown = page(refutations=checks).read_text()
+    assert all(name in shown for name in checks["check"].values if name)
+
+
+def test_the_design_of_a_screen_is_given_where_its_file_changed(tmp_path):
+    path = tmp_path / "peaks.fa"
+    path.write_text("".join(f">s{i}\n{one}\n" for i, one in enumerate(STRINGS)))
+    screened = design(null=cg.DinucleotideShuffle(of=str(path)), contrasts="none")
+    screen = run(screened)
+    confirm = partial(
+        cg.confirm, screen, select="GATA", predictor=ORACLE, rng=2, n_units=20
+    )
+    right = confirm()
+    path.write_text("".join(f">s{i}\n{one[::-1]}\n" for i, one in enumerate(STRINGS)))
+    name = cure_in(refusal(confirm), r"give the design of the screen as (design)=$")
+    assert confirm(**{name: screened})["outcome"].equals(right["outcome"])
+
+
+def test_another_path_is_given_for_a_store(tmp_path, monkeypatch):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "x.txt").write_text("mine")
+    text = refusal(run, design(), store=tmp_path / "notes")
+    name = cure_in(text, r"other things in it; give the path of a new one as (store)=$")
+    right = run(design())["outcome"]
+    assert run(design(), **{name: tmp_path / "a"})["outcome"].equals(right)
+    plain = TrialSetup.identity
+    with monkeypatch.context() as patch:  # of a version that tells more trials apart
+        patch.setattr(
+            TrialSetup, "identity", lambda *given: plain(*given) | {"padding": "N"}
+        )
+        run(design(), store=tmp_path / "b")
+    text = refusal(run, design(), store=tmp_path / "b")
+    name = cure_in(
+        text, r"has 'padding' and this one has not; give another path as (.*)="
+    )
+    assert run(design(), **{name: tmp_path / "c"})["outcome"].equals(right)
+
+
+def test_the_schema_that_the_file_has_is_given(tmp_path):
+    path = tmp_path / "v.tsv"
+    path.write_text("chr1\t9\t10\tA\tC\tv1\nchr1\t19\t20\tG\tT\tv2\n")
+    text = refusal(cg.sequences.read_variants, path, schema="original")
+    assert cure_in(text, r"line 1: (6) columns separated by tabs, .* has 5")
+    name = cure_in(text, r"; give the (schema) that the file has, or leave")
+    found = cg.sequences.read_variants(path, **{name: "bed"})
+    assert [(one.name, one.position) for one in found] == [("v1", 9), ("v2", 19)]

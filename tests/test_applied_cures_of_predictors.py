@@ -341,6 +341,71 @@ def edits_of_other_backgrounds(_folder: Path) -> Any:
     return np.allclose(found, predictor.predict(edited), atol=1e-5)
 
 
+class Mean(nn.Module):  # type: ignore[misc, name-defined]
+    """Two tasks of a convolution."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.conv = nn.Conv1d(4, 2, 3)
+
+    def forward(self, x: Any) -> Any:
+        return self.conv(x).relu().mean(2)
+
+
+def of_mean(module: Any) -> cg.TorchPredictor:
+    return cg.TorchPredictor(module, tasks=["a", "b"], device="cpu")
+
+
+def traced(net: Any) -> Any:
+    return torch.jit.trace(net, torch.zeros(1, 4, 12))
+
+
+@case
+def a_network_that_torchscript_froze(_folder: Path) -> Any:
+    scripted = traced(Mean().eval())
+    text = refusal(of_mean(torch.jit.freeze(scripted)).reference)
+    assert cure_in(text, r"give the one that was frozen \((torch\.jit\.freeze) returns")
+    found = of_mean(scripted).reference().predict(TOKENS)
+    return np.allclose(found, of_mean(Mean()).predict(TOKENS), atol=1e-6)
+
+
+@case
+def a_folder_of_members(folder: Path) -> Any:
+    for seed in (0, 1):
+        torch.save(Mean(seed).state_dict(), folder / f"fold{seed}.pt")
+
+    def load(path: Path) -> cg.TorchPredictor:
+        net = Mean(7)
+        net.load_state_dict(torch.load(path))
+        return of_mean(net)
+
+    text = refusal(cg.Ensemble, folder)
+    named = cure_in(text, r"one of each file, (cg\.Ensemble\(.*\)), where load builds")
+    found = eval(named, {"cg": cg, "folder": folder, "load": load})
+    each = [of_mean(Mean(seed)).predict(TOKENS) for seed in (0, 1)]
+    return found.models == ("fold0", "fold1") and np.allclose(
+        np.moveaxis(found.predict(TOKENS), -1, 0), each
+    )
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))
+
+
+@pytest.mark.rotating
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_network_that_torchscript_made_is_given_as_the_module(tmp_path):
+    pytest.importorskip("onnxscript")
+    net, path = Mean().eval(), tmp_path / "net.onnx"
+    scripted = of_mean(traced(net))
+    text = refusal(cg.predict.export_onnx, scripted, path, length=12)
+    assert cure_in(text, r"give the (torch\.nn\.Module) from which it was made, or")
+    given = of_mean(net).predict(TOKENS)
+    made = cg.predict.export_onnx(of_mean(net), path, length=12)
+    assert np.allclose(made.predict(TOKENS), given, atol=1e-6)
+    kept = cure_in(text, r", or keep it a (TorchPredictor)$")
+    assert type(scripted).__name__ == kept
+    assert np.allclose(scripted.predict(TOKENS), given, atol=1e-6)

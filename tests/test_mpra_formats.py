@@ -786,10 +786,10 @@ def test_a_table_of_variants_is_read_as_a_vcf_is(fasta, tmp_path):
         (table.assign(POS=None), "row 1 (chr1:None): "),
         (
             table.assign(POS=501.5),
-            "row 1 (chr1:501.5): pos 501.5 is not a whole number",
+            "row 1 (chr1:501.5): pos 501.5 is not a whole number from 1 on",
         ),
     ):
-        with refused(message):
+        with refused(message, SequenceError):
             cg.mpra.variant_tiles(wrong, fasta, insert_length=40)
     (tmp_path / "odd.vcf").write_text(f"chr1\t501\trs7\t{other(500)}\tACG\n")
     with refused(

@@ -260,7 +260,7 @@ def test_exactly_the_intended_number_of_sites_stands_in_an_oligo():
     assert not broken[4:].any()
     check_construct(of, rules, barcoded=True)
     with pytest.raises(
-        LibraryError, match=r"1 site\(s\) KpnI .* intended .* 0 are there"
+        LibraryError, match=r"expects 1 site of KpnI .*, and they have 0; correct the"
     ):
         check_construct(of, rules, barcoded=False)
 

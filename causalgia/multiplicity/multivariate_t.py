@@ -329,18 +329,24 @@ def _solve_critical(
     if n == 1:
         return low
     gap = 1e-3 * (high - low) + 1e-6
-    if not inside(low - gap) < ci_prob < inside(high + gap):
-        raise EstimateError(
-            f"``df={df:g}``: the tails of a t of so few degrees of freedom are too "
-            f"long for its maximum over {n} contrasts to be integrated; draw more "
-            "units, or adjust with ``method='holm'``"
-        )
     from scipy.optimize import brentq
 
-    return float(
-        brentq(
-            lambda c: inside(c) - ci_prob, low - gap, high + gap, xtol=1e-10, rtol=1e-12
+    if inside(low - gap) < ci_prob < inside(high + gap):
+        ends = low - gap, high + gap
+        critical, found = brentq(
+            lambda c: inside(c) - ci_prob,
+            *ends,
+            xtol=1e-10,
+            rtol=1e-12,
+            full_output=True,
+            disp=False,
         )
+        if found.converged:
+            return float(critical)
+    raise EstimateError(
+        f"``df={df:g}``: the tails of a t of so few degrees of freedom are too long "
+        f"for its maximum over {n} contrasts to be integrated; draw more units, or use "
+        "``method='bonferroni'``"
     )
 
 

@@ -389,8 +389,8 @@ def _page(
     )
     if outcomes is not None and not of_trial:
         raise OutcomesError(
-            "``outcomes=`` has no outcomes; give those of ``cg.run(design, "
-            "predictor)`` that the effects are of"
+            "``outcomes=`` has no outcomes; give those that the effects are of, "
+            "``cg.run(design, predictor, rng=0)``"
         )
     if not isinstance(diagnostics, xr.Dataset | None):
         raise OutcomesError(

@@ -731,8 +731,8 @@ def _checks(
         refutations.variables
     ):
         raise OutcomesError(
-            f"``refutations={quoted(refutations)}`` are not checks (check): "
-            f"{', '.join(_CHECK)}; give those of ``cg.refute``"
+            f"``refutations=`` are not checks, which have check, {', '.join(_CHECK)}; "
+            "give those of ``cg.refute``"
         )
     rows = []
     for i, name in enumerate(refutations["check"].to_numpy()):

@@ -236,8 +236,9 @@ def _sources_of_cell(
     }
     if unknown:
         raise EstimateError(
-            f"component {quoted(min(unknown))} has no place in a split; give the "
-            "components of effects"
+            f"component {quoted(min(unknown))} has no place in a split of parents, "
+            "units and predictors; give the effects, or their components without "
+            "others, ``cg.estimation.variance_components(effects)``"
         )
     own, rest = (
         (v["background"], v["residual"])

@@ -936,14 +936,15 @@ def _pilot_of_estimates(estimates: xr.Dataset) -> Pilot:
     pilot = Pilot(
         table, dims, ace, se, df, se**2 * clusters, zero, 1.0, share, size, target
     )
+    centered = _about_no_effect(pilot, estimates)
     unclear = working_scale_of(estimates, ace, se, df, 0.95).unclear
     if unclear.any():
         raise EstimateError(
             f"{pilot.name(unclear)}: a mean that enters the ratio is not clear of 0, "
-            "or the ratio is negative, so that nothing can be predicted for a larger "
-            "trial; draw more units, or contrast with ``scale='log_of_means'``"
+            "so that nothing can be predicted for a larger trial; draw more units, or "
+            "contrast with ``scale='log_of_means'`` or ``scale='identity'``"
         )
-    return replace(_about_no_effect(pilot, estimates), source=estimates)
+    return replace(centered, source=estimates)
 
 
 def _pilot_over_predictors(effects: xr.Dataset) -> Pilot:

@@ -209,7 +209,7 @@ def boxes(
     if not isinstance(outcomes, xr.Dataset) or "outcome" not in outcomes:
         raise OutcomesError(
             "boxes: there are no outcomes of single units; give those of "
-            "``cg.run(design, predictor)``"
+            "``cg.run(design, predictor, rng=0)``"
         )
     validate(outcomes, "outcomes")
     if "model" in outcomes["outcome"].dims:

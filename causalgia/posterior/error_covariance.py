@@ -432,11 +432,17 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
         )
     if large.any() and not (missing | constant | beyond).any():
         t, k = np.argwhere(large)[0]
+        in_its_unit = abs(effect[t, k]) / se[t, k] <= 1 / _LEAST_SE
         raise InferenceError(
             f"task {_names(estimates, 'task')[t]!s}: contrast "
             f"{_names(estimates, 'contrast')[k]!s}: effect {effect[t, k]:.3g} with se "
-            f"{se[t, k]:.3g}, and no float holds the square of the effect or of their "
-            "ratio; give effects in another unit, or leave the contrast out"
+            f"{se[t, k]:.3g}, and no float holds the square of "
+            + (
+                "the effect; give effects and standard errors in another unit, or "
+                if in_its_unit
+                else "their ratio; "
+            )
+            + "leave the contrast out"
         )
     if not (missing | constant | beyond).any():
         return np.asarray(se, dtype=np.float64)

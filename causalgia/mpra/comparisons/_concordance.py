@@ -588,11 +588,6 @@ def _leave_one_out(
     terms = _moment_terms(x, y, sx, sy)
     part = terms if cluster is None else group_sums(terms, cluster)
     size = np.ones(len(part)) if cluster is None else np.bincount(cluster).astype(float)
-    if len(part) < 3:
-        raise EstimateError(
-            f"{len(part)} parents give no standard error; take elements of three or "
-            "more"
-        )
     c, d = _covariance_and_spread(terms.sum(axis=0) - part, len(x) - size)
     return c, d, len(part)
 

@@ -214,7 +214,7 @@ def _element_and_arm_codes(
     if unknown:
         raise LibraryError(
             f"arm {quoted(unknown[0])} is not one of the design's: {', '.join(arms)}; "
-            "correct the library"
+            "correct the arm, or leave its rows out"
         )
     return (
         found[np.argsort(first)],

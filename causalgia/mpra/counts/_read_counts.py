@@ -452,13 +452,15 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
     found: dict[str, dict[str, str]] = {"dna": {}, "rna": {}}
     is_long = "replicate" in header
     for name in header:
-        match = _COUNT.fullmatch(name)
         if name in (*NAMES, "replicate"):
             continue
-        if match is None or (is_long and match[2] is not None):
+        match = _COUNT.fullmatch(name)
+        assert match is not None, "other columns are left out or refused before"
+        if is_long and match[2] is not None:
             raise CountsError(
-                f"{at}: column {quoted(name)} is not a count of DNA or RNA; "
-                "leave it out or rename it"
+                f"{at}: the replicate is named by the column 'replicate' and by "
+                f"{quoted(name)}; rename the latter {match[1]}_count, or leave "
+                "'replicate' out"
             )
         if (match[2] or "") in found[match[1]]:
             raise CountsError(

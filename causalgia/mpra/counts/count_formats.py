@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -159,7 +160,7 @@ def read_table_bytes(path: Path) -> bytes:
             f"{path}: is a pickle of Python, as MPRAflow and esMPRA keep the barcodes "
             "of oligos, and is not read, because it may run code. If you trust it, "
             "write it as text, and give that as ``assignment=``: "
-            f"{_UNPICKLED.format(path=path)}"
+            f"{_UNPICKLED.format(path=shlex.quote(str(path)))}"
         )
     if why := no_text(text[:512]):
         raise CountsError(f"{path}: {why}")

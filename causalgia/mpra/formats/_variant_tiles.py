@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ from causalgia.sequences.skipped_inputs import (
     Skip,
     Skipped,
     as_skip,
+    or_left_out,
+    parsed_or_left_out,
     skip_sentence,
     skipped_table,
     takes_skip,
@@ -472,9 +475,9 @@ def read_variants(
     Raises
     ------
     SequenceError
-        If the file cannot be read, or a line of it is malformed.
+        If the file cannot be read, or a line of it or a row of the table is malformed.
     LibraryError
-        If the table lacks a column, or a row is not a variant.
+        If the table lacks a column.
     """
     if isinstance(given, str | PathLike):
         return read_vcf(given, skip=tuple(skip))
@@ -509,10 +512,21 @@ def read_variants(
         flaw = flaw_of_alleles(str(reference), str(alternate))
         if flaw in skip:
             detail = f"alleles {quoted(reference)} and {quoted(alternate)}"
-            place = (str(chromosome), str(position), str(reference), str(alternate))
-            skipped.append(Skipped(str(name), flaw, detail, number, *place))
+            columns = (str(chromosome), str(position), str(reference), str(alternate))
+            skipped.append(Skipped(str(name), flaw, detail, number, *columns))
             continue
-        variant = _variant_from_row(number, row, shared)
+        place = f"variants: row {number} ({chromosome}:{position})"
+        begin = parsed_or_left_out(
+            partial(_position_in_row, position), place, number, skip, skipped
+        )
+        if begin is None:
+            continue
+        own = "" if name == "." or shared[name] > 1 else name
+        try:
+            variant = Variant(str(chromosome), begin, reference, alternate, own)
+        except SequenceError as error:
+            cure = or_left_out(flaw) if flaw else ""
+            raise error.at(place, then=cure) from error
         if "repeated" in skip and variant.written in lines:
             detail = f"the variant of row {lines[variant.written]}"
             skipped.append(skipped_variant(variant, "repeated", detail, line=number))
@@ -523,20 +537,18 @@ def read_variants(
     return VariantList.of(found, skipped, at)
 
 
-def _variant_from_row(
-    number: int, row: tuple[Any, ...], shared: Counter[str]
-) -> Variant:
-    chromosome, position, reference, alternate, name = row
+def _position_in_row(position: Any) -> int:
+    """Return the position from 0 of a row of a table, which counts from 1."""
     try:
-        own = "" if name == "." or shared[name] > 1 else name
-        if int(position) != float(position):
-            raise ValueError(f"pos {position} is not a whole number")
-        return Variant(str(chromosome), int(position) - 1, reference, alternate, own)
-    except (SequenceError, TypeError, ValueError) as error:
-        raise LibraryError(
-            f"variants: row {number} ({chromosome}:{position}): {error}; correct or "
+        at = int(position) if int(position) == float(position) else 0
+    except (TypeError, ValueError, OverflowError):
+        at = 0
+    if at < 1:
+        raise SequenceError(
+            f"pos {quoted(position)} is not a whole number from 1 on; correct it, or "
             "drop the row"
-        ) from error
+        )
+    return at - 1
 
 
 def _genome_letters(variant: Variant, genome: Genome) -> str:

@@ -471,9 +471,10 @@ def _check_site(rule: SiteCount, parts: dict[str, str]) -> None:
         )
     if total < rule.intended:
         raise LibraryError(
-            f"{rule.intended} site(s) {rule.enzyme} ({rule.letters}) are intended in "
-            f"the constant parts and {total} are there; correct the adapters, or how "
-            "often the site is meant, ``rules=cg.mpra.OligoRules(avoid=...)``"
+            f"``avoid=`` expects {rule.intended} site{'s' * (rule.intended != 1)} of "
+            f"{rule.enzyme} ({rule.letters}) in the constant parts, and they have "
+            f"{total}; correct the adapters, or give the number that is there, "
+            f"``rules=cg.mpra.OligoRules(avoid={{'{rule.enzyme}': {total}}})``"
         )
 
 

@@ -88,8 +88,8 @@ class PlannedLibrary:
             object.__setattr__(self, "prices", read_prices(self.prices))
         elif not isinstance(self.prices, PriceList | None):
             raise EstimateError(
-                f"``prices=`` is a {type(self.prices).__name__}; give the path of a "
-                "price list in TOML"
+                f"``prices={quoted(self.prices)}`` is not the path of a price list; "
+                f"give one: {_COPY_PRICES}"
             )
 
     @property
@@ -521,6 +521,10 @@ def _pilot_of_one_contrast(pilot: xr.Dataset | None) -> xr.Dataset | None:
 
 
 PACKAGED = "prices_2026-11.toml"
+_COPY_PRICES = (
+    f"copy the packaged one ({files('causalgia.mpra').joinpath('data', PACKAGED)}) and "
+    "edit it"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -642,11 +646,7 @@ def read_prices(path: str | PathLike[str] | None = None) -> PriceList:
             if isinstance(error, KeyError)
             else str(error)
         )
-        packaged = files("causalgia.mpra").joinpath("data", PACKAGED)
-        raise EstimateError(
-            f"price list {source}: {wrong}; copy the packaged one ({packaged}) and "
-            "edit it"
-        ) from error
+        raise EstimateError(f"price list {source}: {wrong}; {_COPY_PRICES}") from error
     if not pools or min(size for _, size, _ in pools) < 1:
         raise EstimateError(
             f"price list {source}: it needs [[pool]] rows that hold one oligo or more"

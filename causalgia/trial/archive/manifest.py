@@ -178,9 +178,9 @@ class Manifest:
         if strange := self.identity.keys() - identity.keys():
             raise StoreError(
                 places=(str(path),),
-                need=f"holds another trial, which has {quoted(min(strange))} and this one has "
-                "not",
-                cure="give another path",
+                need=f"holds another trial, which has {quoted(min(strange))} and this "
+                "one has not",
+                cure=("give another path as ", Setting("store")),
                 code="other trial",
             )
         allowed = self.identity.keys() & but
