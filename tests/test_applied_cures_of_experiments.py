@@ -4,6 +4,7 @@ the same call, and the answer is the right one.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -698,6 +699,71 @@ def a_position_twice() -> Any:
     text = refusal(ex.position, **given, at=[4, 4])
     assert number_in(text, r"give (\d) different positions or more$") == 2
     return found.named_arms == ex.position(**given, at=[4, 12]).named_arms
+
+
+@case
+def a_hairpin_outside_of_the_background() -> Any:
+    """Its start was given, or the place of the motif."""
+    given = {"null": PLAIN, "motif": "UGCAUG", "n_units": 9}
+    cure = r"start=(\d+) to (\d+) fit"
+    for wrong in (30, 16):
+        ends = re.search(cure, refusal(ex.hairpin, **given, start=wrong))
+        assert ends
+        first, last = (ex.hairpin(**given, start=int(one)) for one in ends.groups())
+    beyond = int(ends[2]) + 1
+    assert re.search(cure, refusal(ex.hairpin, **given, start=beyond))
+    ends = re.search(
+        r"or at=(\d+) to (\d+) with start= left out", refusal(ex.hairpin, **given, at=0)
+    )
+    assert ends
+    found = [ex.hairpin(**given, at=int(one)) for one in ends.groups()]
+    refusal(ex.hairpin, **given, at=int(ends[2]) + 1)
+    return [one.n_units == 9 for one in (first, last, *found)]
+
+
+@case
+def flanks_that_leave_the_background() -> Any:
+    given = {"motif": "AGATAAG", "n_flanks": 4, "n_units": 9}
+    for wrong in (1, 38):
+        ends = re.search(
+            r"; at=(\d+) to (\d+) fit$", refusal(ex.flanks, PLAIN, **given, at=wrong)
+        )
+        assert ends
+        for one in ends.groups():
+            assert ex.flanks(PLAIN, **given, at=int(one)).n_units == 9
+    text = refusal(ex.flanks, cg.Uniform(length=12), **given)
+    length = number_in(
+        text, r"take backgrounds of (\d+) bp or more, or a smaller width"
+    )
+    made = ex.flanks(cg.Uniform(length=length), **given)
+    narrow = ex.flanks(cg.Uniform(length=12), **given, width=2)
+    return made.n_units == narrow.n_units == 9
+
+
+@case
+def one_motif_of_pairs() -> Any:
+    given = {"null": cg.Uniform(length=80), "n_units": 9}
+    text = refusal(ex.motif_pairs, **given, motifs=["AGATAAG"])
+    motifs = eval(cure_in(text, r"two motifs or more, such as (\{.*\})$"))
+    return ex.motif_pairs(**given, motifs=motifs, distances=[10, 20]).n_units == 9
+
+
+@case
+def distances_that_leave_the_background() -> Any:
+    given = {"null": cg.Uniform(length=80), "n_units": 9, "distances": [10, 60]}
+    pairs = given | {"motifs": ["AGATAAG", "CACGTG"]}
+    pair = given | {"motif": "AGATAAG", "other": "CACGTT"}
+    for call, wrong in (
+        (ex.motif_pairs, pairs),
+        (ex.motif_pair, pair),
+        (ex.motif_pair, pair | {"orders": ["downstream"]}),
+    ):
+        most = number_in(refusal(call, **wrong), r"use distances of at most (\d+), ")
+        made = call(**wrong | {"distances": [10, most]})
+        refusal(call, **wrong | {"distances": [10, most + 1]})
+        longer = call(**wrong | {"null": cg.Uniform(length=200)})
+        assert len(made.named_arms) == len(longer.named_arms)
+    return True
 
 
 @case.each
