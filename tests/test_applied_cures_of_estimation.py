@@ -1198,6 +1198,40 @@ def a_divisor_that_is_not_clear_of_zero() -> Any:
     ]
 
 
+@case
+def a_covariance_of_a_misspelled_contrast() -> Any:
+    given = {"estimates": cg.estimate(effects()), "contrast": "gata"}
+    name = cure_in(
+        refusal(cg.estimation.covariance, **given), r"did you mean '(\w+)'\? The names"
+    )
+    found = cg.estimation.covariance(**given | {"contrast": name})
+    return found["contrast"].item() == "GATA"
+
+
+@case
+def a_block_without_an_arm() -> Any:
+    table = cg.contrast(parallel(), control="none")
+    arms = table["assigned"].to_numpy()
+    block = np.arange(len(arms)) % 5
+    block[np.flatnonzero(arms == "GATA")[:2]] = 9
+    table = table.assign_coords(b=("unit", block))
+    text = refusal(cg.estimate, table, block="b")
+    found = re.search(r"^b '(\w+)' has no unit of arm .*; (leave its units) out$", text)
+    assert found
+    rest = table.isel(unit=block != int(found[1]))
+    return np.isfinite(cg.estimate(rest, block="b")["se"]).all()
+
+
+@case
+def a_weight_that_is_infinite() -> Any:
+    call = cg.estimation.hypotheses
+    text = refusal(call, effects(), {"x": {"GATA": np.inf, "placebo": -1}})
+    assert cure_in(text, r"; give (finite) weights$")
+    found = call(effects(), {"x": {"GATA": 1, "placebo": -1}})["ice"].squeeze()
+    own = effects()["ice"]
+    return np.allclose(found, own.sel(contrast="GATA") - own.sel(contrast="placebo"))
+
+
 @case.each
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert np.all(case())

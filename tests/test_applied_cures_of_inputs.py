@@ -64,7 +64,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     ),
     "more units than sequences": (
         lambda: int(
-            cure_in(refusal(genomic, 90), r"ask for at most (\d+),"),
+            cure_in(refusal(genomic, 90), r"ask for at most (\d+) "),
         ),
         lambda n: run(genomic(n)).sizes["unit"] == n,
     ),
