@@ -644,6 +644,19 @@ def lone_units_of_their_parents() -> Any:
     return [*(n == 2 for n in pairs), plain.sizes["unit"] == 30]
 
 
+@case
+def an_outcome_that_is_the_column_of_units() -> Any:
+    """It is refused, and never offered in place of a column of words."""
+    for wrong in ("unit", "arm", "task"):
+        said = refusal(framed, outcome=wrong)
+        assert cure_in(said, r"is the column of (\w+)=; name the column of") == wrong
+    said = refusal(framed, frame=TABLE.assign(label="high"), outcome="label")
+    names = cure_in(said, r"name a column of numbers: (.*)$").split(" or ")
+    assert names == ["'gc'", "'y'"]
+    found = framed(frame=TABLE.assign(label="high"), outcome=eval(names[1]))
+    return found.identical(framed())
+
+
 @case.each
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

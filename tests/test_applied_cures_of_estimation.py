@@ -1232,6 +1232,25 @@ def a_weight_that_is_infinite() -> Any:
     return np.allclose(found, own.sel(contrast="GATA") - own.sel(contrast="placebo"))
 
 
+@case
+def degrees_of_freedom_of_a_normal_effect() -> Any:
+    given = {"estimates": E, "se": SE, "names": NAMES}
+    text = refusal(from_effects, **given, df=[None, 9, 9, 9])
+    name = cure_in(text, r"leave (\w+)= out for normal errors")
+    normal = from_effects(**given, **{name: None})
+    large = float(cure_in(text, r"give (\w+) for one among others$"))
+    found = from_effects(**given, **{name: [large, 9, 9, 9]})
+    same = found["lower"] - normal["lower"]
+    return np.isclose(same, 0, atol=1e-6).ravel().tolist() == [True] + 3 * [False]
+
+
+@case
+def an_outcome_that_is_the_column_of_cells() -> Any:
+    text = refusal(from_incomplete, CELLS, **ROLES | {"outcome": ROLES["unit"]})
+    assert cure_in(text, r"is the column of unit=; name the (column of what was)")
+    return np.isfinite(from_incomplete(CELLS, **ROLES)["ace"]).all()
+
+
 @case.each
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert np.all(case())
