@@ -119,7 +119,7 @@ known matrices had about the same errors with 8, 16 and 24.
 """
 _N_OF_TRIALS = 2
 """Stages after the proposals: the trial of single motifs, and that of pairs."""
-_OF_MOTIFS = (
+OF_MOTIFS = (
     *(
         "consensus",
         *("name", "nearest", "name_q", "runners_up", "tf_class", "tf_family"),
@@ -139,7 +139,7 @@ _OF_MOTIFS = (
 PROPOSALS, _OF_DISCOVERY = "proposals.nc", "discovery_"
 _PAIRS_ALIKE = 3
 """Pairs of one task, at least, that are said to read alike."""
-_OF_PAIRS = (
+OF_PAIRS = (
     *("first", "second", "task", "first_alone", "second_alone"),
     *("interaction", "lower", "upper", "reads", "same_sign"),
 )
@@ -498,7 +498,7 @@ def discover(
     )
     if not proposed.sizes["pattern"]:
         table, pairs, sites = (
-            _empty(columns) for columns in (_OF_MOTIFS, _OF_PAIRS, _OF_SITES)
+            _empty(columns) for columns in (OF_MOTIFS, OF_PAIRS, _OF_SITES)
         )
         return Discovery(
             *(table, pairs, sites, proposed, None, n_proposing, n_fresh),
@@ -999,7 +999,7 @@ def _pairs(
 
     wide = max(map(len, strings), default=0)
     if len(strings) < 2 or null.length < 3 * wide:
-        return _empty(_OF_PAIRS)
+        return _empty(OF_PAIRS)
     places = _pair_places(null.length, wide)
     arms, contrasts = [Arm("untreated", Untreated())], {}
     for letters in strings:
@@ -1064,7 +1064,7 @@ def _pairs(
                 )
                 same = "yes" if bool(survives.all()) else "no"
             rows.append([*pair, *sizes, ace, lower, upper, reads.word, same])
-    return pd.DataFrame(rows, columns=list(_OF_PAIRS))
+    return pd.DataFrame(rows, columns=list(OF_PAIRS))
 
 
 def _pair_places(length: int, wide: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from causalgia.analysis_values import (
 )
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_keys, check_table, check_value, nearest
+from causalgia.checks import check_keys, check_value, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
@@ -570,7 +570,10 @@ class Analysis:
             If a key is unknown or a value is invalid.
         """
         if not isinstance(plain, dict):
-            return cls(**check_table(plain, "[analysis]", ANALYSIS))
+            raise DesignError(
+                need=f"an analysis is a table, not {quoted(plain)}",
+                cure='give one such as {"control": "untreated", "rope": [-0.1, 0.1]}',
+            )
         try:
             check_renamed(plain, "Analysis")
             check_keys(plain, "[analysis]", ANALYSIS)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 from causalgia.checks import (
     NAME,
-    SUBTABLE,
     Takes,
     are_texts,
     as_ci_prob,
@@ -26,6 +25,7 @@ from causalgia.checks import (
     is_table,
     is_text,
     one_of,
+    table_such_as,
 )
 from causalgia.choices import (
     ERRORS,
@@ -216,19 +216,33 @@ TOP: Arguments = {
         "Contrasts that the trial is designed for.",
         "the control arm, or `{name = {arm = weight, ...}}`; usually in `[analysis]`.",
     ),
-    "null": Argument(*SUBTABLE, "The null model, a table below."),
+    "null": Argument(
+        *table_such_as('{kind = "uniform", length = 200}'),
+        "The null model, a table below.",
+    ),
     "experiment": Argument(
-        *SUBTABLE,
+        *table_such_as('{kind = "copies", motif = "AGATAAG"}'),
         "An experiment of the catalogue, instead of `arms` and `placebos`.",
     ),
-    "predictor": Argument(*SUBTABLE, "The predictor, a table below."),
-    "arms": Argument(*SUBTABLE, "The arms, a table each."),
-    "placebos": Argument(
-        *SUBTABLE, "Arms of one motif, rearranged.", "May be left out."
+    "predictor": Argument(
+        *table_such_as('{zoo = "gata1_like"}'), "The predictor, a table below."
     ),
-    "analysis": Argument(*SUBTABLE, "The analysis plan.", "May be left out."),
+    "arms": Argument(
+        *table_such_as('{untreated = {}, GATA1 = {embed = "AGATAAG", at = 20}}'),
+        "The arms, a table each.",
+    ),
+    "placebos": Argument(
+        *table_such_as('{of = "AGATAAG", at = 20, n = 40}'),
+        "Arms of one motif, rearranged.",
+        "May be left out.",
+    ),
+    "analysis": Argument(
+        *table_such_as('{control = "untreated", rope = [-0.1, 0.1]}'),
+        "The analysis plan.",
+        "May be left out.",
+    ),
     "mpra": Argument(
-        *SUBTABLE,
+        *table_such_as('{oligo_length = 230, adapters = "lentimpra"}'),
         "The design as an oligo library, for `causalgia mpra design`.",
         "Not needed for a trial on a predictor.",
     ),
@@ -457,7 +471,7 @@ ANALYSIS: Arguments = {
         Option("SIZE", float, "Largest effect that any background can have."),
     ),
     "shrink": Argument(
-        SUBTABLE[0],
+        is_table,
         "a cg.Shrinkage, or a table of law, prior and moderate",
         "Law and prior of the hierarchical effect sizes, and moderated variances.",
         '`[analysis.shrink]`: `law`, one of `"auto"` (two scales for 30 or more '

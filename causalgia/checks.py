@@ -160,18 +160,22 @@ def one_of(*names: str) -> Takes:
 
 
 NAME: Takes = (is_text, "text that is not empty")
-SUBTABLE: Takes = (is_table, "a table")
 
 
-def check_table(plain: object, place: str, keys: Keys) -> Table:
+def table_such_as(example: str) -> Takes:
+    """Return the `Keys` entry for a table, with one that is taken."""
+    return is_table, f"a table such as {example}"
+
+
+def check_table(plain: Table, place: str, keys: Keys) -> Table:
     """Return a copy of a table after checking its keys and values; `place` names the
     table in messages.
 
     Raises
     ------
     DesignError
-        If it is not a table, has an unknown key (the message suggests the nearest), or
-        a value of the wrong type.
+        If it has an unknown key (the message suggests the nearest), or a value of the
+        wrong type.
 
     Examples
     --------
@@ -180,12 +184,6 @@ def check_table(plain: object, place: str, keys: Keys) -> Table:
     ...
     causalgia.errors.DesignError: [trial] has no key 'nam'; did you mean 'name'?
     """
-    if not isinstance(plain, dict):
-        raise DesignError(
-            need=f"{quoted(plain)} is not a table",
-            cure=f"write it as {place} followed by lines key = value",
-            places=(place,),
-        )
     check_keys(plain, place, keys)
     for key, value in plain.items():
         check_value(value, keys, key, places=(place,) if place else ())

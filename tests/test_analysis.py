@@ -253,7 +253,7 @@ def test_tables_are_refused_by_their_own_name():
         DesignError, match=r"\[analysis\]: shrink: Prior: there is no 'kind'"
     ):
         Analysis.from_dict({"shrink": {"prior": {"kind": "ash"}}})
-    with pytest.raises(DesignError, match=r"\[analysis\]: 3 is not a table"):
+    with pytest.raises(DesignError, match="an analysis is a table, not 3; give one"):
         Analysis.from_dict(3)
     with pytest.raises(DesignError, match="not valid TOML"):
         Analysis.from_toml("control =")

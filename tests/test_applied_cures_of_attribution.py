@@ -858,6 +858,127 @@ def maps_that_a_plugin_packed(folder: Path) -> Any:
     return at.read_attributions(path).sizes["task"] >= 1
 
 
+@case
+def a_pair_of_one_position(_folder: Path) -> Any:
+    text = refusal(at.interactions, SITED[:2], ORACLE, positions=[10])
+    assert cure_in(text, r"a pair needs two; (give two or more)$")
+    found = at.interactions(SITED[:2], ORACLE, positions=[10, 16])
+    return found["ice"].equals(
+        at.interactions(SITED[:2], ORACLE, pairs=[(10, 16)])["ice"]
+    )
+
+
+@case
+def an_average_over_one_instance(_folder: Path) -> Any:
+    one = cg.attribute([*SITED[:1], *STRINGS[6:9]], ORACLE, progress=False)
+    text = refusal(at.average, one, "AGATAAG")
+    assert cure_in(text, r"two or more, of different parents: (give maps of more seq)")
+    more = cg.attribute([*SITED, *STRINGS[6:9]], ORACLE, progress=False)
+    found, alone = at.average(more, "AGATAAG"), at.average(maps(), "AGATAAG")
+    shared = found.sel(contrast=alone["contrast"], task="K562")["ace"]
+    return np.allclose(shared, alone["ace"].sel(task="K562"))
+
+
+@case
+def a_channel_by_a_name_that_none_has(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+    whole = layered(nn.Conv1d(4, 3, 5), nn.ReLU(), nn.Flatten(), nn.Linear(108, 1))
+    given = {"predictor": whole, "layer": "0", "channels": "GATA"}
+    text = refusal(at.Nullified, **given)
+    name, empty = (
+        cure_in(text, r"give (names)= as well, one for each channel in their order"),
+        cure_in(text, r"in their order, (\"\") for none"),
+    )
+    by_name = at.Nullified(**given, **{name: [eval(empty), "GATA", "TAL"]})
+    assert cure_in(text, r"or (give a number)$")
+    by_number = at.Nullified(**given | {"channels": 1})
+    tokens = cg.sequences.encode(SITED)
+    return np.array_equal(by_name.predict(tokens), by_number.predict(tokens))
+
+
+@case
+def a_backward_that_fails(_folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+
+    class Doubled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            raise KeyError("saved")
+
+    class Corrected(Doubled):
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            return 2 * g
+
+    class Net(torch.nn.Module):
+        def __init__(self, of: Any) -> None:
+            super().__init__()
+            self.of, self.last = of, torch.nn.Linear(160, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.last(self.of.apply(x).flatten(1))
+
+    def predictor(of: Any) -> Any:
+        torch.manual_seed(0)
+        return cg.TorchPredictor(Net(of), tasks=["t"], device="cpu")
+
+    given = {"sequences": SITED[:2], "progress": False}
+    text = refusal(
+        cg.attribute, predictor=predictor(Doubled), method="gradient", **given
+    )
+    assert cure_in(text, r"; (correct the backward), the hook or the __getattr__")
+    right = cg.attribute(predictor=predictor(Corrected), method="gradient", **given)
+    named = arguments(cure_in(text, r"or take (method='ism'), which"))
+    other = cg.attribute(predictor=predictor(Doubled), **given, **named)
+    score = right["score"] - right["score"].isel(base=0)
+    return np.allclose(score, other["score"] - other["score"].isel(base=0), atol=1e-5)
+
+
+@case
+def modisco_of_sequences_that_are_alike(_folder: Path) -> Any:
+    pytest.importorskip("modiscolite")
+    weights = np.random.default_rng(9).normal(size=(2, 4, 60)) / 3
+
+    def of_sites(x: Any) -> Any:
+        one, other = np.tensordot(x, weights, ((1, 2), (1, 2))).T
+        return (one**2 - other**2)[:, None]
+
+    predictor = cg.FunctionPredictor(of_sites, tasks=["a"], fingerprint="of sites")
+    rows = np.random.default_rng(0).choice(list("ACGT"), (60, 60))
+    real = ["".join(row) for row in rows]
+
+    def proposed(sequences: list[str], method: str = "modisco") -> Any:
+        made = cg.attribute(sequences, predictor, progress=False)
+        return cg.propose(made, predictor=predictor, method=method, rng=0)
+
+    text = refusal(proposed, real[:1] * 60)
+    named = arguments(cure_in(text, r"; use (method='seqlets'), or"))
+    assert cure_in(text, r"or (give more sequences, which differ)$")
+    return [
+        proposed(real[:1] * 60, **named).sizes["pattern"] > 0,
+        "consensus" in proposed(real),
+    ]
+
+
+@case
+def a_filter_as_wide_as_the_sequence(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+    wide = layered(
+        nn.Conv1d(4, 3, 41, padding=20),
+        nn.AdaptiveMaxPool1d(1),
+        nn.Flatten(),
+        nn.Linear(3, 1),
+    )
+    text = refusal(at.filters, wide, "0", SITED)
+    assert cure_in(text, r"or (give longer sequences)$")
+    longer = [one + other for one, other in zip(SITED, STRINGS, strict=False)]
+    return at.filters(wide, "0", longer).sizes["motif_position"] == 41
+
+
 @case.each
 def test_the_cure_of_a_map_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -428,3 +428,33 @@ def test_the_shell_is_cured_as_it_says(case: str, here: Path) -> None:
     if again is not None:
         call(*shlex.split(again.format(*found.groups())))
     assert holds()
+
+
+@pytest.mark.rotating
+def test_a_discovery_of_damaged_tables_is_made_anew(here: Path) -> None:
+    command = DISCOVER.format("net.toml", "motifs.fa")
+    call(*shlex.split(command))
+    out = here / "m"
+    right = {name: (out / name).read_text() for name in ("motifs.tsv", "sites.bed")}
+    wrongs: dict[str, tuple[str, Callable[[str], str]]] = {
+        "it has no column 'consensus'": ("motifs.tsv", lambda t: t.replace("\t", ",")),
+        "Unable to parse string '#NUM!'": (
+            "motifs.tsv",
+            lambda t: re.sub(r"\d+\.\d+", "#NUM!", t, count=1),
+        ),
+        "invalid literal for int": ("sites.bed", lambda t: t.replace("\t", " ")),
+    }
+    for why, (name, damage) in wrongs.items():
+        (out / name).write_text(damage(right[name]))
+        text = shell_refusal("report m")
+        assert f"{name}: cannot be read ({why}" in text
+        (out / name).write_text(right[name])
+    (out / "sites.bed").unlink()
+    found = re.search(
+        r"; make it anew: causalgia discover \.\.\. (.*)$", shell_refusal("report m")
+    )
+    assert found
+    call(*shlex.split(command.replace("--out m", found[1])))
+    assert right == {name: (out / name).read_text() for name in right}
+    call("report", "m")
+    assert (out / "report.html").is_file()

@@ -588,6 +588,75 @@ def few_units_of_a_tilt() -> Any:
     return "tilted_ace" in cg.tipping_point(more, **given)
 
 
+@case
+def effects_in_sd_of_two_units() -> Any:
+    def of(n: int, **given: Any) -> Any:
+        return cg.contrast(outcomes().isel(unit=slice(n)), control="none", **given)
+
+    said = refusal(of, 2, scale="sd")
+    least = {"three": 3}[cure_in(said, r"needs (\w+) units, .*; draw more, or use")]
+    named = arguments(cure_in(said, r"or use (scale='identity')$"))
+    sd = (
+        outcomes()["outcome"]
+        .sel(arm="none")
+        .isel(unit=slice(least))
+        .std("unit", ddof=1)
+    )
+    in_sd = cg.estimate(of(least, scale="sd"))["ace"].sel(contrast="GATA")
+    plain = cg.estimate(of(least))["ace"].sel(contrast="GATA")
+    return [
+        np.allclose(in_sd, plain / sd, rtol=0.5),
+        bool(np.isfinite(in_sd).all()),
+        of(2, **named)["ice"].equals(of(2)["ice"]),
+    ]
+
+
+@case
+def an_analysis_that_is_no_table() -> Any:
+    for read, wrong in ((cg.Analysis.from_json, "3"), (cg.Analysis.from_dict, [1])):
+        table = cure_in(refusal(read, wrong), r"; give one such as (\{.*\})$")
+        right = read(table if read == cg.Analysis.from_json else eval(table))
+        assert right == cg.Analysis(control="untreated", rope=(-0.1, 0.1))
+    return True
+
+
+@case
+def lone_units_of_their_parents() -> Any:
+    """How two of each are drawn depends on the null model."""
+    plan = cg.Analysis(control="none", rope=(-0.1, 0.1), target="parents")
+
+    def of(null: Any, n_units: int, plan: Any = plan) -> Any:
+        return run(design(null=null, n_units=n_units), analysis=plan)
+
+    shuffles = cg.DinucleotideShuffle(of=STRINGS)
+    said = refusal(of, shuffles, 30)
+    n = arguments(cure_in(said, r"draw two of each \((n_units=\d+)\), or"))
+    found = [of(shuffles, **n)]
+    said = refusal(of, cg.Genomic(of=STRINGS), 24)
+    given = arguments(cure_in(said, r"draw each sequence twice \((n_draws=.*)\), or"))
+    found += [of(cg.Genomic(of=STRINGS, n_draws=given.pop("n_draws")), **given)]
+    said = refusal(of, cg.Uniform(length=40), 30)
+    null = cure_in(said, r"draw units from given sequences \(null=(.*\))\), or")
+    found += [of(eval(null.replace("...", "STRINGS")), 48)]
+    pairs = [np.unique(one["parent"], return_counts=True)[1].min() for one in found]
+    name = cure_in(said, r"or leave (\w+)= out$")
+    plain = of(cg.Uniform(length=40), 30, replace(plan, **{name: "population"}))
+    return [*(n == 2 for n in pairs), plain.sizes["unit"] == 30]
+
+
+@case
+def an_outcome_that_is_the_column_of_units() -> Any:
+    """It is refused, and never offered in place of a column of words."""
+    for wrong in ("unit", "arm", "task"):
+        said = refusal(framed, outcome=wrong)
+        assert cure_in(said, r"is the column of (\w+)=; name the column of") == wrong
+    said = refusal(framed, frame=TABLE.assign(label="high"), outcome="label")
+    names = cure_in(said, r"name a column of numbers: (.*)$").split(" or ")
+    assert names == ["'gc'", "'y'"]
+    found = framed(frame=TABLE.assign(label="high"), outcome=eval(names[1]))
+    return found.identical(framed())
+
+
 @case.each
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -4,6 +4,7 @@ the same call, and the answer is the right one.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import replace
 from functools import cache
@@ -588,10 +589,181 @@ def pairs_that_leave_the_background() -> Any:
     found = cg.attribution.interactions(rows, network(), pairs=[(10, 16), (11, 20)])
     given = {"interactions": found, "null": PLAIN, "rope": (-0.1, 0.1), "n_units": 9}
     text = refusal(ex.site_pairs, **given, task="K562", at=38)
-    name = cure_in(text, r"move (\w+)=, or take longer backgrounds$")
-    long = {"null": cg.Uniform(length=80), "at": 38}
-    near = ex.site_pairs(**given, task="K562", **{name: 5})
-    return near.n_units == ex.site_pairs(**given | long, task="K562").n_units
+    named = arguments(cure_in(text, r"give (at=\d+) at most"))
+    near = ex.site_pairs(**given | named, task="K562")
+    length = number_in(text, r"take backgrounds of (\d+) bp or more$")
+    far = ex.site_pairs(
+        **given | {"null": cg.Uniform(length=length)}, task="K562", at=38
+    )
+    return near.n_units == far.n_units
+
+
+@case
+def proposals_that_leave_the_background() -> Any:
+    oracle = cg.zoo.oracle("additive")
+    rows = [one[:10] + "TGCATG" + one[16:] for one in STRINGS]
+    found = cg.propose(sequences=rows, predictor=oracle, rng=0)
+    given = {"proposals": found, "n_units": 20}
+    text = refusal(ex.proposals, null=PLAIN, **given, at=38)
+    named = arguments(cure_in(text, r"give (at=\d+) at most"))
+    length = number_in(text, r"take backgrounds of (\d+) bp or more$")
+    near = ex.proposals(null=PLAIN, **given, **named)
+    far = ex.proposals(null=cg.Uniform(length=length), **given, at=38)
+    text = refusal(ex.proposals, null=cg.Uniform(length=4), **given)
+    length = number_in(text, r"background; take backgrounds of (\d+) bp or more$")
+    least = ex.proposals(null=cg.Uniform(length=length), **given)
+    return len(near.named_arms) == len(far.named_arms) == len(least.named_arms)
+
+
+@case
+def copies_that_are_alike() -> Any:
+    given = {"null": PLAIN, "n_steps": 3, "n_units": 20}
+    for wrong in ([2, 1, 2], []):
+        text = refusal(ex.dose_response, **given, copies=wrong)
+        copies = eval(cure_in(text, r"each once, such as (\[.*\])$"))
+        assert set(wrong) <= set(copies)
+        made = ex.dose_response(**given, copies=copies)
+    return made.n_units == 20
+
+
+@case
+def one_unit_of_an_experiment() -> Any:
+    trial = {"motif": "AGATAAG", "n_units": 1}
+    cure = r"an error needs two or more; give (n_\w+=2) or more$"
+    found = cured(ex.copies, {"null": PLAIN, **trial}, cure)
+    given = {"motif": "AGATAAG", "placebo": "ACCTCCG"}
+    of_two = ex.knock_in(cg.Genomic(of=STRINGS[:2]), **given)
+    again = cured(ex.knock_in, {"negatives": STRINGS[:2], **given, "n_units": 1}, cure)
+    text = refusal(ex.knock_in, STRINGS[:1], **given)
+    assert cure_in(text, r"; give (two sequences or more)$")
+    fixed = replace(of_two.analysis, target="parents")
+    text = refusal(
+        replace, of_two, null=cg.Genomic(of=STRINGS[:1]), n_units=1, analysis=fixed
+    )
+    draws = cg.Genomic(of=STRINGS[:1], **arguments(cure_in(text, cure)))
+    one = replace(of_two, null=draws, n_units=2, analysis=fixed)
+    return [found.n_units == again.n_units == one.n_units == 2]
+
+
+@case
+def one_instance_among_sequences() -> Any:
+    sited = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:3]]
+    text = refusal(ex.occlusion, [*sited[:1], *STRINGS[3:6]], motif="AGATAAG")
+    assert cure_in(text, r"needs two or more; (give more sequences)$")
+    made = ex.occlusion([*sited, *STRINGS[3:6]], motif="AGATAAG")
+    return made.n_units == ex.occlusion(sited, motif="AGATAAG").n_units
+
+
+@case
+def pairs_of_other_effects() -> Any:
+    given = {"null": cg.Uniform(length=40), "rope": (-0.1, 0.1), "n_units": 9}
+    wrong = cg.contrast(run(design()), control="none")
+    text = refusal(ex.site_pairs, wrong, **given)
+    call = cure_in(text, r"; give those of (cg\.attribution\.interactions)$")
+    rows = [one[:10] + "AGATAAG" + one[17:] for one in STRINGS[:4]]
+    found = eval(call, {"cg": cg})(rows, network(), pairs=[(10, 16), (11, 20)])
+    return ex.site_pairs(found, **given, task="K562").n_units == 9
+
+
+@case
+def alleles_of_one_base() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    first = genome_of_variants(folder)[0]
+    others = [base for base in "ACGT" if base != first.reference]
+    alleles = [replace(first, alternate=base, name=base) for base in others]
+    given = {"length": 40, "rope": "0.2 sd"}
+    text = refusal(ex.variant_effects, alleles, folder / "genome.fa", **given)
+    named = arguments(cure_in(text, r"too small to matter, (rope=.*)$"))
+    made = ex.variant_effects(alleles, folder / "genome.fa", **given | named)
+    return made.analyze(run(made)).estimates is not None
+
+
+@case
+def a_region_in_sd_of_one_sequence() -> Any:
+    given = {"sequences": STRINGS[:1], "element": (5, 11), "n_draws": 20}
+    text = refusal(ex.context_dependence, **given, rope="0.2 sd")
+    named = arguments(cure_in(text, r"too small to matter, (rope=.*)$"))
+    made = ex.context_dependence(**given, **named)
+    found = made.analyze(run(made), rng=0).decisions
+    return found.attrs["rope"] == "-0.1 to 0.1" and "verdict" in found
+
+
+@case
+def a_position_twice() -> Any:
+    given = {"null": PLAIN, "motif": "AGATAAG", "n_units": 20}
+    found = cured(
+        ex.position,
+        given | {"at": [4, 4, 12]},
+        r"give each once: (at=\[.*\])$",
+    )
+    text = refusal(ex.position, **given, at=[4, 4])
+    assert number_in(text, r"give (\d) different positions or more$") == 2
+    return found.named_arms == ex.position(**given, at=[4, 12]).named_arms
+
+
+@case
+def a_hairpin_outside_of_the_background() -> Any:
+    """Its start was given, or the place of the motif."""
+    given = {"null": PLAIN, "motif": "UGCAUG", "n_units": 9}
+    cure = r"start=(\d+) to (\d+) fit"
+    for wrong in (30, 16):
+        ends = re.search(cure, refusal(ex.hairpin, **given, start=wrong))
+        assert ends
+        first, last = (ex.hairpin(**given, start=int(one)) for one in ends.groups())
+    beyond = int(ends[2]) + 1
+    assert re.search(cure, refusal(ex.hairpin, **given, start=beyond))
+    ends = re.search(
+        r"or at=(\d+) to (\d+) with start= left out", refusal(ex.hairpin, **given, at=0)
+    )
+    assert ends
+    found = [ex.hairpin(**given, at=int(one)) for one in ends.groups()]
+    refusal(ex.hairpin, **given, at=int(ends[2]) + 1)
+    return [one.n_units == 9 for one in (first, last, *found)]
+
+
+@case
+def flanks_that_leave_the_background() -> Any:
+    given = {"motif": "AGATAAG", "n_flanks": 4, "n_units": 9}
+    for wrong in (1, 38):
+        ends = re.search(
+            r"; at=(\d+) to (\d+) fit$", refusal(ex.flanks, PLAIN, **given, at=wrong)
+        )
+        assert ends
+        for one in ends.groups():
+            assert ex.flanks(PLAIN, **given, at=int(one)).n_units == 9
+    text = refusal(ex.flanks, cg.Uniform(length=12), **given)
+    length = number_in(
+        text, r"take backgrounds of (\d+) bp or more, or a smaller width"
+    )
+    made = ex.flanks(cg.Uniform(length=length), **given)
+    narrow = ex.flanks(cg.Uniform(length=12), **given, width=2)
+    return made.n_units == narrow.n_units == 9
+
+
+@case
+def one_motif_of_pairs() -> Any:
+    given = {"null": cg.Uniform(length=80), "n_units": 9}
+    text = refusal(ex.motif_pairs, **given, motifs=["AGATAAG"])
+    motifs = eval(cure_in(text, r"two motifs or more, such as (\{.*\})$"))
+    return ex.motif_pairs(**given, motifs=motifs, distances=[10, 20]).n_units == 9
+
+
+@case
+def distances_that_leave_the_background() -> Any:
+    given = {"null": cg.Uniform(length=80), "n_units": 9, "distances": [10, 60]}
+    pairs = given | {"motifs": ["AGATAAG", "CACGTG"]}
+    pair = given | {"motif": "AGATAAG", "other": "CACGTT"}
+    for call, wrong in (
+        (ex.motif_pairs, pairs),
+        (ex.motif_pair, pair),
+        (ex.motif_pair, pair | {"orders": ["downstream"]}),
+    ):
+        most = number_in(refusal(call, **wrong), r"use distances of at most (\d+), ")
+        made = call(**wrong | {"distances": [10, most]})
+        refusal(call, **wrong | {"distances": [10, most + 1]})
+        longer = call(**wrong | {"null": cg.Uniform(length=200)})
+        assert len(made.named_arms) == len(longer.named_arms)
+    return True
 
 
 @case.each

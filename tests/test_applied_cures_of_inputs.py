@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from cures import arguments, cure_in, cured, evaluated, refusal
@@ -63,7 +64,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     ),
     "more units than sequences": (
         lambda: int(
-            cure_in(refusal(genomic, 90), r"ask for at most (\d+),"),
+            cure_in(refusal(genomic, 90), r"ask for at most (\d+) "),
         ),
         lambda n: run(genomic(n)).sizes["unit"] == n,
     ),
@@ -333,3 +334,21 @@ def test_a_file_is_read_without_the_records_that_a_message_names(tmp_path: Path)
         r"or leave such lines out by (skip='length')$",
     )
     assert found.names == ("a", "c")
+
+
+def test_a_library_that_a_table_needs_is_installed_or_the_table_is_of_pandas():
+    table = pd.DataFrame({"contrast": ["a", "b"], "effect": [1.0, -2.0], "se": 0.1})
+    installed: set[str] = set()
+
+    class Frame:
+        def to_pandas(self) -> pd.DataFrame:
+            if "pyarrow" not in installed:
+                raise ModuleNotFoundError("pyarrow is required")
+            return table
+
+    text = refusal(cg.from_effects, Frame())
+    right = cg.from_effects(table)
+    assert right["ace"].values.ravel().tolist() == [1, -2]
+    assert cure_in(text, r"or give a DataFrame of (pandas)$")
+    installed.add(cure_in(text, r"needs another library \((\w+) is .*\); install it"))
+    assert cg.from_effects(Frame()).identical(right)

@@ -95,6 +95,37 @@ def replaced(old: str, new: str, trial: str = TRIAL) -> str:
     return trial.replace(old, new, 1)
 
 
+UNTREATED = TRIAL.replace('control = "placebo"', 'control = "untreated"')
+TO_ARMS, OF_ARMS = UNTREATED.split("[arms]\n")
+NO_TABLES = {
+    "null": (
+        replaced('{kind = "uniform", length = 60}', '"uniform"'),
+        replaced("length = 60", "length = 200"),
+    ),
+    "predictor": (replaced('{zoo = "gata1_like"}', '"gata1_like"'), TRIAL),
+    "analysis": (
+        UNTREATED.replace('{control = "untreated", rope = [-0.1, 0.1]}', '"untreated"'),
+        UNTREATED,
+    ),
+    "arms": (
+        f'{TO_ARMS}arms = "AGATAAG"\n',
+        re.sub(r"\nplacebo = .*", "", UNTREATED),
+    ),
+    "placebos": (
+        f'placebos = "AGATAAG"\n{UNTREATED}',
+        f'placebos = {{of = "AGATAAG", at = 20, n = 40}}\n{UNTREATED}',
+    ),
+    "experiment": (
+        re.sub(r"experiment = .*", 'experiment = "copies"', EXPERIMENT),
+        EXPERIMENT.replace(", at = [10, 30]", ""),
+    ),
+    "mpra": (
+        f'mpra = "lentimpra"\n{TRIAL}',
+        f'mpra = {{oligo_length = 230, adapters = "lentimpra"}}\n{TRIAL}',
+    ),
+}
+
+
 Case = tuple[str, str, Callable[..., str], str]
 CASES: dict[str, Case] = {
     # ---- the top of the file
@@ -456,6 +487,16 @@ CASES: dict[str, Case] = {
         put_text("factory"),
         replaced('zoo = "gata1_like"', 'factory = "my_net.py:load", tasks = ["a"]'),
     ),
+    # ---- tables that are values
+    **{
+        f"{key} that is no table": (
+            wrong,
+            r"must be a table such as (\{.*\})$",
+            lambda text, table, key=key: put(key)(text, table),
+            right,
+        )
+        for key, (wrong, right) in NO_TABLES.items()
+    },
     # ---- the bench
     "a key of the bench that is misspelled": (
         TRIAL + '[mpra]\noligo_lenght = 230\nadapters = "lentimpra"\n',

@@ -407,7 +407,9 @@ def test_one_unit_is_refused_when_the_design_is_made():
     of_the_unit = replace(copies(n_units=2).analysis, target="units")
     assert replace(copies(n_units=2), n_units=1, analysis=of_the_unit).n_units == 1
     one = cg.Uniform(length=60).sample(1, rng=0)["sequence"].values
-    with pytest.raises(DesignError, match="'knock_in' of one unit"):
+    with pytest.raises(
+        DesignError, match="'knock_in' of the one sequence .* two sequences or more"
+    ):
         cg.experiments.knock_in(one, motif="AGATAAG")
     with pytest.raises(
         DesignError, match="'knock_in' of the one sequence .* two sequences or more"

@@ -735,12 +735,12 @@ def test_incomplete_blocks_name_block_arm_and_count() -> None:
     outcomes = parallel(n=60, blocks=30)
     with pytest.raises(
         EstimateError,
-        match=r"block 'b0' has 1 unit\(s\) of arm 'control', and 2 are needed",
+        match="block 'b0' has one unit of arm 'control', and needs two",
     ):
         estimate(effects_of(outcomes), target="units")
     lacking = outcomes.isel(unit=np.arange(1, 60))
     with pytest.raises(
-        EstimateError, match=r"block 'b0' has 0 unit\(s\) of arm 'control'"
+        EstimateError, match="block 'b0' has no unit of arm 'control', and needs one"
     ):
         estimate(effects_of(lacking))
 

@@ -506,7 +506,7 @@ def test_exact_contrasts_have_no_gain_and_parents_share_errors():
         ),
         (
             {"distances": [97], "orders": ["downstream"], "at": 100},
-            "past the 200-bp background",
+            "leaves the 200-bp background",
         ),
         ({"distances": []}, "distances"),
         ({"distances": [20, 20]}, "twice"),
@@ -578,7 +578,7 @@ def test_a_pair_among_many_is_that_pair_alone():
         ({"motifs": {"Nanog": NANOG, "Nanog+": SOX2}}, "'Nanog\\+' ends in a strand"),
         ({"motifs": {"Nanog": NANOG, "odd": "XYZ"}}, "motifs: odd"),
         ({"distances": [8]}, r"8 is shorter than 'Sox2' \(9 bases\)"),
-        ({"distances": [150]}, "past the 200-bp background"),
+        ({"distances": [150]}, "leaves the 200-bp background"),
     ],
 )
 def test_many_pairs_refused(settings, words):

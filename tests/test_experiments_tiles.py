@@ -660,7 +660,7 @@ def test_draws_that_agree_exactly_say_what_others_could_add() -> None:
         ),
         (
             lambda s: tile_placement(s, tile=(0, 20), at=[60], tss=(40, 50)),
-            "give 2 positions or more",
+            "give 2 different positions or more",
         ),
         (
             lambda s: tile_copies(s, tile=(0, 20), at=[60, 70], tss=(40, 50)),

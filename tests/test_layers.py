@@ -614,7 +614,7 @@ def test_a_network_that_cannot_be_copied_is_named():
         (
             lambda p, s: Nullified(p, "scan", "1"),
             AttributionError,
-            r"is a name.*names=\[f'unit",
+            r"is a name; give names= as well",
         ),
         (
             lambda p, s: Nullified(p, "scan", "GATA", names=["GATA1", "", "AP1"]),

@@ -29,6 +29,8 @@ from causalgia.analysis import Analysis, exploratory_attrs, fixed_placebo_contra
 from causalgia.attributes import about, attributes, has
 from causalgia.design import Design
 from causalgia.design.design import check_design
+from causalgia.design.null_distributions import Genomic
+from causalgia.design.null_model import FromParents, NullModel
 from causalgia.effects._contrast import floor_of
 from causalgia.effects.contrast_weights import (
     Weights,
@@ -359,8 +361,7 @@ class RunRequest:
                     value="parents",
                     need="needs two or more units of each parent, and "
                     f"{lone:,} of them would have one",
-                    cure="draw more units of them (``n_units=``), or leave "
-                    "``target=`` out",
+                    cure=f"{_two_of_each(drawn, n)}, or leave ``target=`` out",
                 )
         given = self.real is not None and self.real is not False
         if given and (notes := overlap_notes(self.design, self.predictor, self.real)):
@@ -377,6 +378,15 @@ class RunRequest:
             else oriented_arms(trial.design, trial.predictor, question)
         )
         return replace(setup, sources=found, oriented=oriented)
+
+
+def _two_of_each(null: NullModel, n_units: int) -> str:
+    """Return how a null model draws two units of each parent."""
+    if isinstance(null, Genomic):
+        return f"draw each sequence twice (``n_draws=2``, ``n_units={2 * n_units}``)"
+    if isinstance(null, FromParents):
+        return f"draw two of each (``n_units={2 * len(null.parents_given)}``)"
+    return "draw units from given sequences (``null=cg.DinucleotideShuffle(of=...)``)"
 
 
 def as_comparable_tasks(

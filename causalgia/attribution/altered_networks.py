@@ -235,9 +235,8 @@ def _as_channels(channels: Any) -> tuple[int, ...]:
     given = _listed(channels)
     if any(isinstance(c, str) for c in given):
         raise AttributionError(
-            f"``channels={quoted(channels)}`` is a name, and ``names=`` has none; give "
-            "the names of the channels, such as names=[f'unit {k}' for k in "
-            "range(100)], or a number"
+            f"``channels={quoted(channels)}`` is a name; give ``names=`` as well, one for "
+            'each channel in their order, "" for none, or give a number'
         )
     wrong = [c for c in given if not is_whole(c) or c < 0]
     if wrong or not given or len(set(given)) < len(given):

@@ -444,7 +444,7 @@ def find_aligned(
         if width is not None:
             raise AttributionError(
                 f"``width={quoted(width)}`` goes with starts, and {_named(anchor)} has "
-                "its own: leave it"
+                "its own: leave it out"
             )
         return find_instances(
             maps["observed"].to_numpy(),

@@ -290,7 +290,8 @@ def receptive_field(
     whole = AttributionError(
         need=f"each position of layer {quoted(layer)} reads the whole sequence "
         f"({length} bp), so its sites have no width of their own",
-        cure="use a layer nearer to the sequence, such as the first convolution",
+        cure="use a layer nearer to the sequence, such as the first convolution, or "
+        "give longer sequences",
     )
     bases = np.arange(length)
     if length > _LONGEST_READ_WHOLE:
@@ -399,11 +400,6 @@ def filter_sites(
     for block in activations(network, layer, side, of.tokens):
         first = start + step * np.arange(block.shape[2])
         inside = np.flatnonzero((first >= 0) & (first + width <= of.length))
-        if not len(inside):
-            raise AttributionError(
-                f"layer {quoted(layer)} reads windows of {width} bp, and none lies "
-                f"within sequences of {of.length} bp; give longer sequences"
-            )
         block = block[:, :, inside]
         if activation is not None:
             block = _activated(block, activation)

@@ -460,8 +460,9 @@ def modisco_groups(
         except Exception as error:  # where all seqlets are alike, or none is left
             raise AttributionError(
                 f"modisco-lite stopped in task {task} ({type(error).__name__}: "
-                f"{error}): it takes some hundred seqlets that are not all alike; give "
-                "more sequences, or use ``method='seqlets'``"
+                f"{error}): it takes contributions of both signs, in windows that are "
+                "not all alike; use ``method='seqlets'``, or give more sequences, which "
+                "differ"
             ) from error
         for pattern in [one for patterns in signs for one in patterns or []]:
             found += _groups_of(

@@ -56,7 +56,8 @@ from causalgia.errors import (
     StoreError,
     TrialInterruptedError,
     comma_list,
-    first_line,
+    quoted,
+    reason_of,
     shell_word,
 )
 from causalgia.inputs import parse_json, read_bytes, to_csv
@@ -343,29 +344,41 @@ def read_discovery(folder: Path) -> Discovery:
     import pandas as pd
 
     from causalgia import store
-    from causalgia._discover import Discovery
+    from causalgia._discover import OF_MOTIFS, OF_PAIRS, Discovery
 
-    def table(name: str, **settings: Any) -> pd.DataFrame:
+    def table(
+        name: str, columns: Sequence[str], numbers: Sequence[str], **settings: Any
+    ) -> pd.DataFrame:
+        why: object
         try:
             read: pd.DataFrame = pd.read_csv(
                 folder / name, sep="\t", keep_default_na=False, **settings
             )
+            lacking = [one for one in columns if one not in read]
+            if not lacking:
+                return read.assign(**{one: pd.to_numeric(read[one]) for one in numbers})
+            why = f"it has no column {quoted(lacking[0])}"
         except (OSError, ValueError) as error:
-            raise OutcomesError(
-                f"{folder / name}: cannot be read ({first_line(error)}); make it anew: "
-                f"causalgia discover ... --out {shell_word(folder)} --force"
-            ) from error
-        return read
+            why = reason_of(error)
+        raise OutcomesError(
+            f"{folder / name}: cannot be read ({why}); make it anew: "
+            f"causalgia discover ... --out {shell_word(folder)} --force"
+        )
 
     logos = store.read_netcdf(folder / LOGOS)
-    motifs, pairs = table(MOTIFS), table(PAIRS)
-    motifs["name_q"] = pd.to_numeric(motifs["name_q"])
-    columns = ["sequence", "start", "stop", "motif", "score", "strand"]
-    sites = (
-        table(SITES, header=None, names=columns, dtype={"sequence": str})
-        if (folder / SITES).stat().st_size
-        else pd.DataFrame(columns=columns)
+    motifs = table(
+        MOTIFS,
+        OF_MOTIFS,
+        ("name_q", "ace", "lower", "upper", "q", "members", "sequences"),
     )
+    pairs = table(
+        PAIRS,
+        OF_PAIRS,
+        ("first_alone", "second_alone", "interaction", "lower", "upper"),
+    )
+    columns = ["sequence", "start", "stop", "motif", "score", "strand"]
+    types = {"sequence": str, "start": int, "stop": int}
+    sites = table(SITES, columns, (), header=None, names=columns, dtype=types)
     more: dict[str, Any] = {
         name: int(logos.attrs[name]) for name in ("n_proposing", "n_fresh", "length")
     }

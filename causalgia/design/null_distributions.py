@@ -435,7 +435,8 @@ class Genomic(FromParents):
             raise DesignError(
                 f"Genomic: {n_units:,} units from {len(self.parents_given):,} "
                 f"sequences x {self.n_draws} draws: ask for at most "
-                f"{self.available:,}, give more sequences, or raise ``n_draws=``"
+                f"{self.available:,} (``n_units={self.available}``), give more "
+                "sequences, or raise ``n_draws=``"
             )
         if n_units % self.n_draws:
             raise DesignError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -120,6 +120,7 @@ def from_frame(
         "model": model,
     }
     table = _as_table(frame, named, covariates)
+    taken = check_outcome_column(named)
     n = len(table)
     units = (
         _axis(table, "unit", unit)
@@ -133,7 +134,9 @@ def from_frame(
     parallel = _is_parallel(units, arms)
     axes = [units, *([] if parallel else [arms]), tasks, *models]
     may_have_gaps = not (parallel or models)
-    y = _as_finite_column(table, outcome, [units, arms, tasks], gaps=may_have_gaps)
+    y = _as_finite_column(
+        table, outcome, [units, arms, tasks], taken, gaps=may_have_gaps
+    )
     cube = _as_cube(y, axes, gaps=may_have_gaps)
     missing = np.isnan(cube)
     assignment = (
@@ -155,7 +158,7 @@ def from_frame(
         if column is not None:
             factorized(table, column)
             values = (
-                _as_finite_column(table, column, [units])
+                _as_finite_column(table, column, [units], [*taken, outcome])
                 if name in covariates
                 else table[column].to_numpy()
             )
@@ -213,6 +216,35 @@ def _as_covariate_columns(
                 "by that name; rename the column"
             )
     return names
+
+
+def check_outcome_column(named: Mapping[str, str | None]) -> list[str]:
+    """Raise OutcomesError if the outcome is the column of another argument; return the
+    columns of the others.
+
+    Examples
+    --------
+    >>> check_outcome_column({"outcome": "y", "arm": "dose", "unit": None})
+    ['dose']
+    >>> check_outcome_column({"outcome": "seq", "arm": "dose", "unit": "seq"})
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.OutcomesError: outcome='seq' is the column of unit=; name the column of what was measured
+    """
+    others = {
+        name: column
+        for name, column in named.items()
+        if name != "outcome" and column is not None
+    }
+    for name, column in others.items():
+        if column == named["outcome"]:
+            raise OutcomesError(
+                argument="outcome",
+                value=column,
+                need=f"is the column of ``{name}=``",
+                cure="name the column of what was measured",
+            )
+    return list(others.values())
 
 
 def _as_table(
@@ -341,10 +373,15 @@ def _first_bad_row(table: pd.DataFrame, bad: npt.NDArray[np.bool_]) -> str:
 
 
 def _as_finite_column(
-    table: pd.DataFrame, column: str, axes: Sequence[_Axis], *, gaps: bool = False
+    table: pd.DataFrame,
+    column: str,
+    axes: Sequence[_Axis],
+    taken: Collection[str],
+    *,
+    gaps: bool = False,
 ) -> npt.NDArray[np.floating]:
     """Return a column as finite floats, NaN where there may be `gaps`; float16 and
-    float32 are kept.
+    float32 are kept. The columns `taken` have other meanings.
     """
     # extension dtypes of pandas and Arrow name their numpy dtype
     dtype: Any = table[column].dtype
@@ -356,7 +393,7 @@ def _as_finite_column(
     if kind.kind in "cmM":
         raise OutcomesError(
             f"column {quoted(column)} is {table[column].dtype}, not real numbers; "
-            f"{_columns_of_numbers(table)}"
+            f"{_columns_of_numbers(table, taken)}"
         )
     try:
         values = table[column].to_numpy(
@@ -368,7 +405,7 @@ def _as_finite_column(
         ValueError,
         ArithmeticError,
     ) as error:  # too large for a float, or a signaling NaN
-        raise not_numeric(table, column, error) from error
+        raise not_numeric(table, column, error, taken) from error
     bad = np.isinf(values) if gaps else ~np.isfinite(values)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
@@ -390,10 +427,13 @@ def _is_parallel(units: _Axis, arms: _Axis) -> bool:
 
 
 def not_numeric(
-    table: pd.DataFrame, column: str, error: BaseException
+    table: pd.DataFrame,
+    column: str,
+    error: BaseException,
+    taken: Collection[str] = (),
 ) -> OutcomesError:
     """Return the error of a column that holds a value which is no number: it names the
-    row to leave out, or the columns that hold numbers.
+    row to leave out, or the columns that hold numbers and are not `taken`.
 
     Examples
     --------
@@ -417,16 +457,17 @@ def not_numeric(
     cure = decimal_comma_cure(value for _, value in bad) or (
         "give a number, or leave the row out"
         if 0 < len(bad) < len(table)
-        else _columns_of_numbers(table)
+        else _columns_of_numbers(table, taken)
     )
     return OutcomesError(f"column {quoted(column)} is not numeric{where}; {cure}")
 
 
-def _columns_of_numbers(table: pd.DataFrame) -> str:
+def _columns_of_numbers(table: pd.DataFrame, taken: Collection[str]) -> str:
     found = [
         quoted(name)
         for name in table.columns
         if isinstance(name, str)
+        and name not in taken
         and pd.api.types.is_numeric_dtype(table[name].dtype)
         and not pd.api.types.is_complex_dtype(table[name].dtype)
     ]

@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, as_names
+from causalgia.checks import as_ci_prob, as_names, nearest
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
 from causalgia.effects import contrast
@@ -654,8 +654,12 @@ def covariance(
     unknown = [name for name in names if name not in place]
     if unknown:
         raise EstimateError(
-            f"contrast {quoted(unknown[0])} is not among the estimates; "
-            "estimates['contrast'] lists them"
+            f"contrast {quoted(unknown[0])} is not among the estimates"
+            + nearest(
+                str(unknown[0]),
+                map(str, place),
+                then="the names are in estimates['contrast']",
+            )
         )
     where = [place[name] for name in names]
     if "covariance" in estimates:

@@ -274,7 +274,12 @@ def _as_given_effects(
     freedom = (
         np.full(len(ace), np.inf)
         if df is None
-        else _as_positive_array(df, "df", labels, "None is normal")
+        else _as_positive_array(
+            df,
+            "df",
+            labels,
+            "leave ``df=`` out for normal errors, or give 1e9 for one among others",
+        )
     )
     if np.isinf(freedom).any() and not np.isinf(freedom).all():
         raise EstimateError(

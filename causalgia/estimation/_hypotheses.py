@@ -279,7 +279,7 @@ def _parse_row(name: str, row: Any, names: list[str]) -> Linear:
 def _as_row(name: str, row: Linear) -> Linear:
     if not np.isfinite(list(row.terms.values())).all():
         raise ContrastError(
-            f"hypothesis {quoted(name)} has a weight that is not finite; rescale the "
+            f"hypothesis {quoted(name)} has a weight that is not finite; give finite "
             "weights"
         )
     if not any(row.terms.values()):

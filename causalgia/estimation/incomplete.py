@@ -15,7 +15,12 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob
 from causalgia.effects import contrast
-from causalgia.effects._from_frame import factorized, from_frame, not_numeric
+from causalgia.effects._from_frame import (
+    check_outcome_column,
+    factorized,
+    from_frame,
+    not_numeric,
+)
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
@@ -412,10 +417,11 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
             )
         if name != columns.outcome:
             factorized(frame, name)
+    taken = check_outcome_column(vars(columns))
     try:
         y = frame[columns.outcome].to_numpy(dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise not_numeric(frame, columns.outcome, error) from error
+        raise not_numeric(frame, columns.outcome, error, taken) from error
     if not np.isfinite(y).all():
         raise OutcomesError(
             f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: "

@@ -225,14 +225,15 @@ def _estimate_with_blocks(
     np.add.at(counts, (block.codes, trial.arm), 1)
     for b, a in np.argwhere(counts[:, trial.used] < least)[:1]:
         arm = trial.names[trial.used[a]]
-        cure = f"drop that {block.name}" + (
+        cure = "leave its units out" + (
             ""
             if least == 1
             else ", put more units in it, or use ``target='population'``"
         )
         raise EstimateError(
-            f"{block.name} {quoted(block.labels[b])} has {counts[b, trial.used[a]]} "
-            f"unit(s) of arm {quoted(arm)}, and {least} are needed; {cure}"
+            f"{block.name} {quoted(block.labels[b])} has "
+            f"{('no unit', 'one unit')[counts[b, trial.used[a]]]} of arm {quoted(arm)}, "
+            f"and needs {('one', 'two')[least - 1]}; {cure}"
         )
     if drawn:
         groups = _clusters_of_blocks(block, request)

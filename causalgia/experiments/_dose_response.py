@@ -201,7 +201,8 @@ def dose_response(
     numbers = tuple(sorted(as_count(n, "copies") for n in listed))
     if not numbers or len(set(numbers)) < len(numbers):
         raise DesignError(
-            f"``copies={shown(copies)}``: give one or more different numbers of copies"
+            f"``copies={shown(copies)}``: give different numbers of copies, each once, "
+            f"such as {list(dict.fromkeys(numbers)) or [1, 2, 3]}"
         )
     places = (
         centered_starts(

@@ -151,10 +151,17 @@ def flanks(
         as_count(width, "width"),
     )
     at = as_start(at, "at", null.length, len(core))
-    if at < width:
+    last = null.length - len(core) - width
+    if not width <= at <= last:
+        cure = (
+            f"``at={width}`` to {last} fit"
+            if width <= last
+            else f"take backgrounds of {len(core) + 2 * width:,} bp or more, or a "
+            "smaller ``width=``"
+        )
         raise DesignError(
-            f"``at={at}``: {width} bases to the left of the core are needed for its "
-            f"flank; ``at={width}`` or more"
+            f"``at={at}``: the core of {len(core)} bases needs {width} on each side "
+            f"for its flanks, and backgrounds have {null.length:,}; {cure}"
         )
     drawn = _sample_flanks(
         core, width, as_count(n_flanks, "n_flanks", least=_FEWEST_FLANKS)

@@ -214,14 +214,6 @@ class _Fold:
                 f"``loop={self.loop}`` cannot hold {self._name}; it takes {self.width} "
                 "bases or more"
             )
-        first, last = self.left + self.stem, self.right - self.width
-        if not first <= self.at <= last:
-            raise DesignError(
-                f"{self._name} at {self.at} is not in the loop from {first} to "
-                f"{self.right} of the hairpin that starts at {self.left}; "
-                f"``at={first}`` to {last} fit, and ``start=None`` puts the loop where "
-                "the motif is"
-            )
         stop = self.right + self.stem
         if stop - self.left > length:
             raise DesignError(
@@ -229,11 +221,25 @@ class _Fold:
                 f"{2 * self.stem + self.loop} bases, more than the {length}-bp "
                 "background; shorten ``stem=`` or ``loop=``"
             )
+        first, last = self.left + self.stem, self.right - self.width
+        inside = first <= self.at <= last
         if self.left < 0 or stop > length:
+            fit = f"``start=0`` to {length - stop + self.left} fit"
+            if inside:
+                fit += (
+                    f", or ``at={self.at - self.left}`` to "
+                    f"{length - stop + self.at} with ``start=`` left out"
+                )
             raise DesignError(
                 f"{self._name} at {self.at} puts the hairpin at {self.left} to {stop}, "
-                f"outside the {length}-bp background; ``at={self.at - self.left}`` to "
-                f"{length - stop + self.at} fit"
+                f"outside the {length}-bp background; {fit}"
+            )
+        if not inside:
+            raise DesignError(
+                f"{self._name} at {self.at} is not in the loop from {first} to "
+                f"{self.right} of the hairpin that starts at {self.left}; "
+                f"``at={first}`` to {last} fit, and ``start=None`` puts the loop where "
+                "the motif is"
             )
 
     @property

@@ -21,9 +21,12 @@ from causalgia.experiments.kit.screens import (
     PLACEBO,
     random_placebos,
     screen_of_arms,
+)
+from causalgia.experiments.kit.sites import (
+    as_null_model,
+    as_strings,
     start_of_widest,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING
@@ -162,7 +165,7 @@ def kmer_screen(
     screened = _as_screened_kmers(k, motifs, _as_alphabet(letters))
     width = len(screened[0])
     start = start_of_widest(
-        null, at, width, f"a k-mer of {width} bases", "shorten the k-mers or move at="
+        null, at, width, f"a k-mer of {width} bases", "give shorter k-mers"
     )
     spelled = (
         "ACGU"

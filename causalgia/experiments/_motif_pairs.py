@@ -221,13 +221,13 @@ def motif_pair(
         _Cell(*parts, placebos=beside.placebos)
         for parts in product(strands, _as_choices(orders, ORDERS, "orders"), reach)
     ]
-    far = max((cell.distance for cell in cells if cell.order == "upstream"), default=0)
-    if far > center:
-        raise DesignError(
-            f"``distances``: {far} upstream of ``at={center}`` leaves the "
-            f"{null.length:,}-bp background; use shorter distances, another ``at=``, "
-            "or a longer background"
-        )
+    _check_room(
+        null.length,
+        center,
+        reach,
+        upstream=len(as_pattern(other)) if "upstream" in orders else None,
+        downstream=len(as_pattern(other)) if "downstream" in orders else None,
+    )
     named = _direction_contrasts(cells) | _orientation_contrasts(cells)
     labels = as_pattern(motif).label, as_pattern(other).label
     alone = _single_contrasts(cells, labels)
@@ -295,6 +295,30 @@ def _as_distances(
                 "more"
             )
     return reach
+
+
+def _check_room(
+    length: int,
+    center: int,
+    reach: tuple[int, ...],
+    *,
+    upstream: int | None = None,
+    downstream: int | None = None,
+) -> None:
+    """Raise DesignError if the farthest site, upstream or downstream of the center and
+    of the width given, leaves the background.
+    """
+    for side, width, room in (
+        ("upstream", upstream, center),
+        ("downstream", downstream, length - center - (downstream or 0)),
+    ):
+        if width is not None and max(reach) > room:
+            shorter = f"distances of at most {room}, " if room >= width else ""
+            raise DesignError(
+                f"``distances``: {max(reach)} {side} of ``at={center}`` leaves the "
+                f"{length:,}-bp background; use {shorter}another ``at=``, or a longer "
+                "background"
+            )
 
 
 def _check_palindromes(strands: Sequence[str], sites: Sequence[str | Motif]) -> None:
@@ -493,6 +517,7 @@ def motif_pairs(
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
     center = (null.length - longest) // 2 if at is None else as_position(at, "at")
+    _check_room(null.length, center, reach, downstream=longest)
     still: dict[str, Embed] = {
         name: Embed(motif, at=center, strand=strand)
         for name, (motif, strand) in sites.items()
@@ -557,7 +582,7 @@ def _motifs_on_strands(
     if not isinstance(motifs, Mapping) or len(motifs) < 2:
         raise DesignError(
             f"``motifs={quoted(motifs)}`` must name two motifs or more, such as "
-            "{'Nanog': 'AGCCATCA', 'GATA': 'AGATAAG'}}"
+            "{'Nanog': 'AGCCATCA', 'GATA': 'AGATAAG'}"
         )
     found: dict[str, tuple[str | Motif, Any]] = {}
     for name, given in motifs.items():

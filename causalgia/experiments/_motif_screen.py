@@ -22,10 +22,9 @@ from causalgia.experiments.kit.screens import (
     PLACEBO,
     random_placebos,
     screen_of_arms,
-    start_of_widest,
     width_classes,
 )
-from causalgia.experiments.kit.sites import as_null_model
+from causalgia.experiments.kit.sites import as_null_model, start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
 from causalgia.ropes import RopeLike
@@ -169,9 +168,7 @@ def motif_screen(
         at,
         width,
         f"motif {quoted(widest)}: its core of {width} bases",
-        "take longer backgrounds, or leave the motif out"
-        if width > null.length
-        else "move ``at=``, or take longer backgrounds",
+        "leave the motif out",
     )
     n_placebos = as_count(n_placebos, "n_placebos")
     narrowest = min(cores, key=lambda name: len(cores[name]))

@@ -21,7 +21,7 @@ from causalgia.experiments.kit.screens import (
     random_placebos,
     screen_of_arms,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_start
+from causalgia.experiments.kit.sites import as_null_model, start_of_widest
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_iupac
@@ -135,12 +135,7 @@ def proposals(
         for motif in motifs
     }
     width = max(*classes.values(), *map(len, motifs))
-    start = as_start(at, "at", null.length, width)
-    if start + width > null.length:
-        raise DesignError(
-            f"a motif of {width} bases at {start} does not fit into the "
-            f"{null.length:,}-bp background; move ``at=``, or take longer backgrounds"
-        )
+    start = start_of_widest(null, at, width, f"a motif of {width} bases")
     if n_units is None:
         n_units = null.available if isinstance(null, Genomic) else _USUAL_UNITS
     arms = [

@@ -31,7 +31,7 @@ from causalgia.experiments.kit.site_controls import (
     against_placebos,
     as_site_control,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_start
+from causalgia.experiments.kit.sites import as_null_model, start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate
@@ -160,12 +160,7 @@ def site_pairs(
     arms, contrasts = [Arm(UNTREATED, Untreated())], {}
     for pair in pairs:
         wide = pair.distance + len(pair.second)
-        start = as_start(at, "at", null.length, wide)
-        if start + wide > null.length:
-            raise DesignError(
-                f"{pair.name} takes {wide} bases from {start} on, and the backgrounds "
-                f"have {null.length:,}; move ``at=``, or take longer backgrounds"
-            )
+        start = start_of_widest(null, at, wide, f"{pair.name} of {wide} bases")
         one, other = (
             Embed(pair.first, at=start),
             Embed(pair.second, at=start + pair.distance),

@@ -648,8 +648,12 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
     unknown = [name for name in chosen.tolist() if name not in names.tolist()]
     if unknown:
         raise EstimateError(
-            f"contrast {quoted(unknown[0])} is not among the estimates; "
-            "estimates['contrast'] lists them"
+            f"contrast {quoted(unknown[0])} is not among the estimates"
+            + nearest(
+                str(unknown[0]),
+                map(str, names),
+                then="the names are in estimates['contrast']",
+            )
         )
     return np.asarray(
         np.broadcast_to(

@@ -423,7 +423,7 @@ def read_predictor_spec(path: str | Path) -> PredictorSpec:
         raise error.at(str(path), error=DesignError) from error
 
 
-def _read_predictor(plain: object, folder: Path) -> PredictorSpec:
+def _read_predictor(plain: Table, folder: Path) -> PredictorSpec:
     table = check_table(plain, "[predictor]", PREDICTOR)
     if ("zoo" in table) == ("factory" in table):
         raise DesignError(

@@ -78,7 +78,7 @@ class LibrarySpec:
     options: dict[str, Any]
 
 
-def library_options(plain: object, folder: Path) -> dict[str, Any]:
+def library_options(plain: Table | None, folder: Path) -> dict[str, Any]:
     """Return an ``[mpra]`` table as arguments of `causalgia.mpra.library`, with paths
     relative to `folder`.
 

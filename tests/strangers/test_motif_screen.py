@@ -174,7 +174,10 @@ def test_one_motif_is_no_list_and_its_cure_makes_one(one):
     [
         ([], "has no motif; give one or more"),
         ({"GATA": "AGATAAG", "TA": "TA"}, "'TA': its core of 2 bases is compared"),
-        ({"wide": "ACGT" * 11}, "take longer backgrounds, or leave the motif out"),
+        (
+            {"wide": "ACGT" * 11},
+            "take backgrounds of 44 bp or more, or leave the motif out",
+        ),
     ],
 )
 def test_cures_of_lists_can_be_followed(motifs, message):

@@ -182,12 +182,6 @@ class Experiment(Design):
             raise error.at(f"experiment {quoted(self.entry.name)}") from None
         check_analysis(self.analysis.asking(self.analysis_fields), self)
         check_matched_region(self.analysis, self)
-        if self.n_units < 2 and self.analysis.target != "units":
-            raise DesignError(
-                f"experiment {quoted(self.entry.name)} of one unit: an error needs two "
-                "or more, drawn or given; take more (``n_units=``, ``n_draws=`` or "
-                "sequences)"
-            )
         between = self.analysis.target not in (
             "units",
             "parents",
@@ -202,6 +196,13 @@ class Experiment(Design):
                 f"{quoted(self.drawn.parent_names[0])}: its draws carry no information "
                 "about other sequences, to which the answer applies; give two "
                 "sequences or more"
+            )
+        if self.n_units < 2 and self.analysis.target != "units":
+            drawn = self.drawn
+            more = not isinstance(drawn, Genomic) or drawn.available > 1
+            raise DesignError(
+                f"experiment {quoted(self.entry.name)} of one unit: an error needs two "
+                f"or more; give ``{'n_units' if more else 'n_draws'}=2`` or more"
             )
 
     @property

@@ -13,7 +13,6 @@ from causalgia.choices import LEAST_PLACEBOS
 from causalgia.design import Arm, FixedPlacebo, NullModel, Untreated
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.experiment import Entry, Experiment
-from causalgia.experiments.kit.sites import as_start
 from causalgia.ropes import RopeLike
 from causalgia.streams import derive
 
@@ -21,25 +20,6 @@ CONTROL, PLACEBO = "untreated", "placebo "
 _STREAM = 2018  # random key of the random sequences, which are fixed by the design
 _ATTEMPTS = 1_000
 _WIDER = 1.2
-
-
-def start_of_widest(
-    null: NullModel, at: int | None, width: int, what: str, cure: str
-) -> int:
-    """Return where the widest of a screen starts, in the middle if `at` is None.
-
-    Raises
-    ------
-    DesignError
-        If it leaves the backgrounds; it is named as `what`, and the cure follows.
-    """
-    start = as_start(at, "at", null.length, width)
-    if start + width > null.length:
-        raise DesignError(
-            f"{what} at {start} does not fit into the {null.length:,}-bp background; "
-            f"{cure}"
-        )
-    return start
 
 
 def screen_of_arms(

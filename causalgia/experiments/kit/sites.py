@@ -70,14 +70,16 @@ def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...
         )
     listed = list(values) if isinstance(values, Iterable) else [values]
     places = tuple(as_position(value, name) for value in listed)
-    if len(places) < least:
+    if len(set(places)) < least:
         raise DesignError(
-            f"``{name}={quoted(values)}``: give {least} "
-            f"position{'s' if least > 1 else ''} or more"
+            f"``{name}={quoted(values)}``: give "
+            + ("1 position" if least == 1 else f"{least} different positions")
+            + " or more"
         )
     if len(set(places)) < len(places):
         raise DesignError(
-            f"``{name}={quoted(values)}`` names a position twice; name each once"
+            f"``{name}={quoted(values)}`` names a position twice; give each once: "
+            f"``{name}={list(dict.fromkeys(places))}``"
         )
     return places
 
@@ -124,6 +126,41 @@ def as_start(value: object, name: str, length: int, width: int) -> int:
     return (
         centered_starts(length, width)[0] if value is None else as_position(value, name)
     )
+
+
+def start_of_widest(
+    null: NullModel, at: int | None, width: int, what: str, shorten: str = ""
+) -> int:
+    """Return where the widest of several sites starts, in the middle if `at` is None.
+
+    Raises
+    ------
+    DesignError
+        If it leaves the backgrounds; it is named as `what`, and `shorten` says what
+        else to do where it is longer than these.
+
+    Examples
+    --------
+    >>> from causalgia.design import Uniform
+    >>> start_of_widest(Uniform(length=41), 38, 8, "a motif of 8 bases")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: ... give at=33 at most, or take backgrounds of 46 bp or more
+    """
+    start = as_start(at, "at", null.length, width)
+    if start + width > null.length:
+        cure = (
+            f"give ``at={null.length - width}`` at most, or take backgrounds of "
+            f"{start + width:,} bp or more"
+            if width <= null.length
+            else f"take backgrounds of {width:,} bp or more"
+            + (shorten and f", or {shorten}")
+        )
+        raise DesignError(
+            f"{what} at {start} does not fit into the {null.length:,}-bp background; "
+            f"{cure}"
+        )
+    return start
 
 
 def as_site(value: Any, name: str) -> str | Motif:
