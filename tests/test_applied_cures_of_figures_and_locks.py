@@ -342,7 +342,7 @@ def test_a_lock_is_made_run_and_verified_as_each_message_says():
     assert "As locked" in str(cg.verify(unlocked, found))
     listed = cure_in(
         refusal(cg.verify, "lock.toml", [found]),
-        r"not list: (cg\.verify\('lock\.toml', outcomes\))$",
+        r"not a list: (cg\.verify\('lock\.toml', outcomes\))$",
     )
     assert "As locked" in str(eval(listed, {"cg": cg, "outcomes": found}))
 

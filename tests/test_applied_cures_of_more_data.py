@@ -642,7 +642,7 @@ def components_of_estimates() -> Any:
 def a_posterior_of_another_kind() -> Any:
     made = cg.infer(estimates(), rng=0)
     for call, wrong, cure in (
-        (tree_datasets, 5, r"not int; take one from (cg\.infer)$"),
+        (tree_datasets, 5, r"not an int; take one from (cg\.infer)$"),
         (
             lambda tree: tree_group(tree, "posterior", "ace"),
             {"prior": xr.Dataset()},

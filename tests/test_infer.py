@@ -103,7 +103,7 @@ def test_a_posterior_has_one_type_whichever_arviz_is_installed() -> None:
         assert tree_datasets(given)[name].identical(group)
     assert tree_datasets(cg.posterior.as_arviz(given)).keys() == posterior.keys()
     assert cg.tidy(given).equals(cg.tidy(posterior))
-    with pytest.raises(InferenceError, match="not list; take one from cg.infer"):
+    with pytest.raises(InferenceError, match="not a list; take one from cg.infer"):
         cg.posterior.as_arviz([1.0])  # type: ignore[arg-type]
 
 

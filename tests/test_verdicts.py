@@ -613,7 +613,7 @@ def test_a_posterior_that_lacks_something_says_what() -> None:
             {"posterior": xr.Dataset({"ace": (("chain", "draw", "school"), theta)})},
             rope=0,
         )
-    with pytest.raises(DecisionError, match="cg.decide takes estimates .*, not list"):
+    with pytest.raises(DecisionError, match="cg.decide takes estimates .*, not a list"):
         decide([1.0], rope=0)
     hole = np.random.default_rng(0).normal(size=(400, 2))
     hole[7, 1] = np.nan
