@@ -367,7 +367,7 @@ def _allele(letters: str, place: str) -> str:
     symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
     ambiguous = isinstance(letters, str) and letters.isalpha()
     why = "alleles are strings of A, C, G, T" if ambiguous else symbolic
-    msg = f"{place} is {quoted(letters)}; {why}: drop the line, or write the allele out"
+    msg = f"{place} is {quoted(letters)}; {why}: drop the variant, or write the allele out"
     raise SequenceError(msg)
 
 
