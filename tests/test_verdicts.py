@@ -498,9 +498,7 @@ def test_groups_are_joined_by_names() -> None:
     single = {name: group.isel(task=0) for name, group in tree.items()}
     xr.testing.assert_identical(decide(single, rope=(-0.3, 0.3)), whole)
     nameless = tree["posterior"].isel(contrast=[0, 1]).drop_vars("contrast")
-    with pytest.raises(
-        DecisionError, match="12 on 'contrast' for the 2 of ace"
-    ):
+    with pytest.raises(DecisionError, match="12 on 'contrast' for the 2 of ace"):
         decide(tree | {"posterior": nameless}, rope=0)
 
 
