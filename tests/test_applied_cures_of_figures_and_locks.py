@@ -126,8 +126,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             evaluated(
                 plot.boxes,
                 {"outcomes": effects()},
-                r"give those of (cg\.run\(design, predictor\))$",
-                fill={"predictor": "predictor, rng=1, progress=False"},
+                r"give those of (cg\.run\(design, predictor, rng=0\))$",
                 design=design(),
                 predictor=ORACLE,
             ),
