@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from cures import cure_in, cured, evaluated, refusal
+from cures import VCF_HEAD, cure_in, cured, evaluated, refusal
 
 import causalgia as cg
 from causalgia import sequences, store
@@ -758,9 +758,10 @@ def other(base: str) -> str:
 SITES = (10, 30, 45)
 ALLELES = [(i, CHROMOSOME[i], other(CHROMOSOME[i])) for i in SITES]
 CALLS = [Variant("chr1", i, a, b, f"v{i}") for i, a, b in ALLELES]
-HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 BED = "".join(f"chr1\t{i}\t{i + 1}\t{a}\t{b}\tv{i}\n" for i, a, b in ALLELES)
-VCF = HEAD + "".join(f"chr1\t{i + 1}\tv{i}\t{a}\t{b}\t.\t.\t.\n" for i, a, b in ALLELES)
+VCF = VCF_HEAD + "".join(
+    f"chr1\t{i + 1}\tv{i}\t{a}\t{b}\t.\t.\t.\n" for i, a, b in ALLELES
+)
 
 
 def rows_of(form: str) -> str:
