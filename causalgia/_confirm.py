@@ -21,7 +21,13 @@ from causalgia.choices import (
 )
 from causalgia.design import Design, Genomic, NullModel
 from causalgia.design.null_model import FromParents
-from causalgia.errors import DecisionError, DesignError, PredictorError, quoted
+from causalgia.errors import (
+    DecisionError,
+    DesignError,
+    PredictorError,
+    quoted,
+    type_in_words,
+)
 from causalgia.predict import Predictor
 from causalgia.schema import check_dataset
 from causalgia.streams import RNG, Seed, derive
@@ -141,7 +147,7 @@ def confirm(
     whole = load_design(screen) if design is None else _check_screen(design, screen)
     if not isinstance(predictor, Predictor):
         raise PredictorError(
-            f"``predictor={type(predictor).__name__}`` is not a predictor; give the "
+            f"``predictor=`` is {type_in_words(predictor)}, not a predictor; give the "
             "one of the screen"
         )
     expected = about(screen, predictor.fingerprint).predictor_fingerprint

@@ -36,6 +36,7 @@ from causalgia.errors import (
     OutcomesError,
     Setting,
     quoted,
+    with_article,
 )
 from causalgia.expressions import (
     first_dependent,
@@ -866,13 +867,13 @@ def _check_known(
     listed = ", ".join(f"'{name}'" for name in known[:12]) + (
         ", ..." if len(known) > 12 else ""
     )
-    a, noun = "an" if what[0] in "aeiou" else "a", what.split()[0]
+    noun = what.split()[0]
     hint = nearest(
         name,
         known,
         then=f"the {noun}s are {listed}" if known else f"there are no {noun}s",
     )
-    need = f"which is not {a} {what}{hint}"
+    need = f"which is not {with_article(what)}{hint}"
     if row:
         raise DesignError(
             f"{quoted(row)} names {quoted(name)}, {need}", places=("Analysis", field)

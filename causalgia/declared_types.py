@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from causalgia.checks import is_real, nearest
-from causalgia.errors import ArgumentError, quoted
+from causalgia.errors import ArgumentError, quoted, with_article
 
 CODE = "type"
 """`code` of the errors made here."""
@@ -409,7 +409,7 @@ def _class_in_words(kind: type, several: bool) -> str:
         name = f"{home}.{name}"
     if several:
         return f"values of type {name}"
-    return f"{'an' if name[0].lower() in 'aeioux' else 'a'} {name}"
+    return with_article(name)
 
 
 def _hint(value: Any, declared: Any, names: _Names) -> str:

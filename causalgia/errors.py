@@ -92,6 +92,12 @@ NAMES_SHOWN = 3
 _QUOTED_LETTERS = 80
 _MESSAGE_LETTERS = 2_000
 _LETTERS_BEFORE_CHANGE = 24  # shown of two texts that begin alike
+_AFTER_AN = re.compile(r"(?i)(?!uni|use)[aeioux]|ndarray")
+_TYPES_IN_WORDS = {
+    "NoneType": "None",
+    "builtin_function_or_method": "a function",
+    "bytes": "bytes",
+}
 _LONG_WORD = re.compile(rf"[^\s/]{{{_QUOTED_LETTERS + 1},}}")
 
 
@@ -237,9 +243,35 @@ def quoted(value: object) -> str:
             words = " ".join(words.split())
         return _cut(words, _QUOTED_LETTERS)
     except ValueError:  # Python converts no int of more than 4,300 digits
-        return f"{type(value).__name__} with more digits than can be written"
+        return f"{type_in_words(value)} with more digits than can be written"
     except RecursionError:
-        return f"{type(value).__name__} nested too deeply to be written"
+        return f"{type_in_words(value)} nested too deeply to be written"
+
+
+def with_article(noun: str) -> str:
+    """Return a noun or the name of a class after its indefinite article, as it is
+    spoken.
+
+    Examples
+    --------
+    >>> ", ".join(map(with_article, ["arm", "unit", "Uniform", "int", "ndarray"]))
+    'an arm, a unit, a Uniform, an int, an ndarray'
+    """
+    return f"{'an' if _AFTER_AN.match(noun) else 'a'} {noun}"
+
+
+def type_in_words(value: object) -> str:
+    """Return what a value is, for a message that refuses its type.
+
+    Examples
+    --------
+    >>> ", ".join(map(type_in_words, [[0.1], 3, None, dict, len, type_in_words]))
+    'a list, an int, None, the class dict, a function, a function'
+    """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    name = type(value).__name__
+    return _TYPES_IN_WORDS.get(name) or with_article(name)
 
 
 def quoted_if_commas(names: Iterable[object]) -> list[str]:

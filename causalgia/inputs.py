@@ -34,6 +34,7 @@ from causalgia.errors import (
     printable,
     quoted,
     reason_of,
+    type_in_words,
 )
 
 if TYPE_CHECKING:
@@ -794,7 +795,7 @@ def as_pandas(table: Any) -> Any:
         ) from error
     if not isinstance(found, pd.DataFrame | pd.Series):
         raise OutcomesError(
-            f"to_pandas() of this {name} returned {type(found).__name__}; give a "
+            f"to_pandas() of this {name} returned {type_in_words(found)}; give a "
             "DataFrame of pandas"
         )
     return found

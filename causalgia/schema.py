@@ -15,7 +15,7 @@ import numpy as np
 
 from causalgia.attributes import About, has
 from causalgia.checks import nearest
-from causalgia.errors import OutcomesError, quoted
+from causalgia.errors import OutcomesError, quoted, type_in_words
 from causalgia.lazy_names import naming_arguments, of_module
 from causalgia.numerics.row_blocks import first_where, is_finite
 from causalgia.variables import SCHEMA, Kind, Variable
@@ -345,7 +345,7 @@ def check_dataset(dataset: object, kind: Kind) -> None:
         raise OutcomesError(f"``kind={quoted(kind)}`` is not a kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
-            f"{kind}: not an xarray Dataset but {type(dataset).__name__}; take one "
+            f"{kind}: not an xarray Dataset but {type_in_words(dataset)}; take one "
             f"from {_MAKERS[kind]}"
         )
 

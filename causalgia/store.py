@@ -30,6 +30,7 @@ from causalgia.errors import (
     first_line,
     first_words,
     quoted,
+    type_in_words,
 )
 from causalgia.inputs import (
     BYTES_A_READ,
@@ -496,7 +497,7 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
-            f"save writes an xarray Dataset, and this is {type(dataset).__name__}; "
+            f"save writes an xarray Dataset, and this is {type_in_words(dataset)}; "
             "make one of a table with ``cg.from_frame`` (outcomes) or "
             "``cg.from_effects`` (effects with standard errors)"
         )
@@ -783,10 +784,9 @@ def _check_attrs(dataset: xr.Dataset, target: Path) -> None:
         if isinstance(value, bool | np.bool_) or not isinstance(
             value, str | int | float | np.number
         ):
-            kind = type(value).__name__
             raise OutcomesError(
-                f"{target}: attrs[{quoted(name)}] is a {kind}; attributes are text or "
-                "numbers: convert it"
+                f"{target}: attrs[{quoted(name)}] is {type_in_words(value)}; attributes are "
+                "text or numbers: convert it"
             )
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise OutcomesError(

@@ -19,6 +19,7 @@ from causalgia import cli
 from causalgia.cli import command_groups
 from causalgia.errors import CausalgiaError
 
+VCF_HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 READ_BY_PYTHON = {"cg": cg, "causalgia": cg, "np": np, "pandas": pd}
 
 

@@ -120,7 +120,7 @@ CURE = re.compile(
     r"(?:[;:,] |\bor |^)(?:\w+ly )?(?:give|use|write|drop|leave|name|set|choose|take|pass|"
     r"run|make|save|add|check|draw|select|rename|wrap|load|put|keep|order|correct|"
     r"remove|try|plan|ask|read|move|open|say|start|repeat|order|convert|reduce|"
-    r"address|compare|split|state)\b(?! <)"
+    r"address|compare|split|state|copy)\b(?! <)"
     r"|did you mean|one of |for example|must be|at least|at most|it takes(?! what is not)|is now\b"
 )
 BY_OTHERS = {

@@ -181,7 +181,7 @@ def test_a_draw_without_rng_is_refused():
         ([], {}, "no sequences"),
         (["AC", ""], {}, "record 1 is empty"),
         ("", {}, "record 0 is empty"),
-        (["AC", 3], {}, "record 1 is a int, not a string"),
+        (["AC", 3], {}, "record 1 is an int, not a string"),
         (["AC"], {"names": ["a", "b"]}, "2 names for 1 strings"),
         (["AC"], {"ambiguous": "skip"}, "ambiguous='skip' is not a choice"),
     ],

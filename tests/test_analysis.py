@@ -302,7 +302,7 @@ def test_arms_that_a_design_lacks_are_refused():
         match="'plcebo', which is not an arm; did you mean 'placebo'\\? The arms are",
     ):
         cg.run(design, share, rng=0, analysis=Analysis(control="plcebo"))
-    with pytest.raises(DesignError, match="analysis= takes a cg.Analysis, not dict"):
+    with pytest.raises(DesignError, match="analysis= takes a cg.Analysis, not a dict"):
         cg.run(design, share, rng=0, analysis={"control": "placebo"})
 
 
@@ -638,7 +638,7 @@ def test_estimate_takes_outcomes_and_their_control():
             "leave control= out, or give the outcomes$",
         ),
         (lambda: _two_arms().rename(arm="arms"), OutcomesError, "arm"),
-        (lambda: {"outcome": [1.0]}, OutcomesError, "not an xarray Dataset but dict"),
+        (lambda: {"outcome": [1.0]}, OutcomesError, "not an xarray Dataset but a dict"),
     ],
 )
 def test_estimate_refuses_a_control_where_it_has_no_place(of, error, message):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cures import shell_refusal
+from cures import VCF_HEAD, shell_refusal
 from test_applied_cures_of_commands import DISCOVER
 from test_applied_cures_of_protocol import TRIAL
 from test_cli import call
@@ -27,7 +27,6 @@ from causalgia.trial_file import read_spec
 pytestmark = pytest.mark.rotating(6)
 
 GENOME = "".join(np.random.default_rng(0).choice(list("ACGT"), 400))
-HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 SCORE = "variants {} --genome genome.fa --predictor net.toml --length 61 --null none"
 COMPARE = "mpra compare virtual.csv {} --out c"
 
@@ -49,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Path("trial.toml").write_text(TRIAL)
         Path("net.toml").write_text('[predictor]\nzoo = "additive"\n')
         Path("genome.fa").write_text(f">chr1\n{GENOME}\n")
-        Path("calls.vcf").write_text(HEAD + "".join(map(line, (100, 200, 300))))
+        Path("calls.vcf").write_text(VCF_HEAD + "".join(map(line, (100, 200, 300))))
         effects = pd.DataFrame(
             {"element": [f"e{i}" for i in range(12)], "effect": np.arange(12) / 4}
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cures import shell_refusal
+from cures import VCF_HEAD, shell_refusal
 from test_applied_cures_of_trial_files import TRIAL
 from test_cli import call
 from test_discover_command import letters
@@ -28,7 +28,6 @@ BENCH = TRIAL.replace("length = 60", "length = 200").replace(
 )
 GENOME = "".join(np.random.default_rng(0).choice(list("ACGT"), 1500))
 NEXT = {"A": "C", "C": "A", "G": "A", "T": "C"}
-HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 SITES = range(200, 1400, 100)
 WORDS = [
     "TGCATG",
@@ -64,7 +63,7 @@ def made(tmp_path_factory) -> Path:
         rows = [f">peak_{k}\n{row}\n" for k, row in enumerate(letters())]
         Path("peaks.fa").write_text("".join(rows))
         Path("genome.fa").write_text(f">chr1\n{GENOME}\n>chr2\n{GENOME[::-1]}\n")
-        Path("calls.vcf").write_text(HEAD + "".join(map(call_line, SITES)))
+        Path("calls.vcf").write_text(VCF_HEAD + "".join(map(call_line, SITES)))
         Path("motifs.meme").write_text(MEME)
         call("run", "trial.toml", "--out", "results")
         call("lock", "trial.toml", "--out", "lock.toml")

@@ -126,8 +126,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
             evaluated(
                 plot.boxes,
                 {"outcomes": effects()},
-                r"give those of (cg\.run\(design, predictor\))$",
-                fill={"predictor": "predictor, rng=1, progress=False"},
+                r"give those of (cg\.run\(design, predictor, rng=0\))$",
                 design=design(),
                 predictor=ORACLE,
             ),
@@ -342,7 +341,7 @@ def test_a_lock_is_made_run_and_verified_as_each_message_says():
     assert "As locked" in str(cg.verify(unlocked, found))
     listed = cure_in(
         refusal(cg.verify, "lock.toml", [found]),
-        r"not list: (cg\.verify\('lock\.toml', outcomes\))$",
+        r"not a list: (cg\.verify\('lock\.toml', outcomes\))$",
     )
     assert "As locked" in str(eval(listed, {"cg": cg, "outcomes": found}))
 

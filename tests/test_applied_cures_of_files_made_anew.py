@@ -269,6 +269,10 @@ def patterns_that_are_damaged(folder: Path) -> Any:
         "is an array, and tfmodisco has a group there; make the file anew": _replace(
             "seqlets", np.ones(3)
         ),
+        "is a group, and tfmodisco has an array there; make the file anew": lambda file: (
+            file.move("pos_patterns/pattern_0/sequence", "sequence"),
+            file.create_group("pos_patterns/pattern_0/sequence"),
+        ),
         "is not one number of seqlets; make the file anew": _replace(
             "seqlets/n_seqlets", np.array([1, 2])
         ),

@@ -1774,10 +1774,10 @@ def rows_that_are_no_variants() -> Any:
             said = refusal(tiles, table)
             row = int(cure_in(said, r"^variants: row (\d) \(chr1:"))
             assert cure_in(
-                said, r"[:;] (?:correct it, or )?(drop the (?:row|line)), or"
+                said, r"[:;] (?:correct it, or )?(drop the (?:row|variant)), or"
             )
             skip = arguments(
-                cure_in(said, r", or leave such lines out by (skip='\w+')$")
+                cure_in(said, r", or leave such rows out by (skip='\w+')$")
             )
             for left in (tiles(table.drop(index=row - 1)), tiles(table, **skip)):
                 assert [one.name for one in left.tiles] == names[:1]

@@ -370,7 +370,7 @@ class Frame:
 def a_table_whose_pandas_is_none(_folder: Path) -> Any:
     table = pd.DataFrame({"x": [1]})
     text = refusal(inputs.as_pandas, Frame([1]))
-    assert cure_in(text, r"returned list; give a (DataFrame) of pandas")
+    assert cure_in(text, r"returned a list; give a (DataFrame) of pandas")
     return inputs.as_pandas(Frame(table)).equals(table)
 
 

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from cures import cure_in, cured, evaluated, refusal
+from cures import VCF_HEAD, cure_in, cured, evaluated, refusal
 
 import causalgia as cg
 from causalgia import sequences, store
@@ -758,9 +758,15 @@ def other(base: str) -> str:
 SITES = (10, 30, 45)
 ALLELES = [(i, CHROMOSOME[i], other(CHROMOSOME[i])) for i in SITES]
 CALLS = [Variant("chr1", i, a, b, f"v{i}") for i, a, b in ALLELES]
-HEAD = "##fileformat=VCFv4.3\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
 BED = "".join(f"chr1\t{i}\t{i + 1}\t{a}\t{b}\tv{i}\n" for i, a, b in ALLELES)
-VCF = HEAD + "".join(f"chr1\t{i + 1}\tv{i}\t{a}\t{b}\t.\t.\t.\n" for i, a, b in ALLELES)
+VCF = VCF_HEAD + "".join(
+    f"chr1\t{i + 1}\tv{i}\t{a}\t{b}\t.\t.\t.\n" for i, a, b in ALLELES
+)
+
+
+def rows_of(form: str) -> str:
+    """Return a table of the variants with lines of this form."""
+    return "".join(form.format(i, i + 1, a, b) for i, a, b in ALLELES)
 
 
 def as_called(found: Any) -> bool:
@@ -800,6 +806,36 @@ VARIANTS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
                 BED=BED,
             )
         )("chromosome, position, end, reference, alternate, name"),
+        as_called,
+    ),
+    **{
+        f"a table of {schema} without its schema": (
+            lambda schema=schema, rows=rows: cured(
+                sequences.read_variants,
+                {"path": write("v.tsv", rows)},
+                rf"not a VCF file: the columns are .*; give (schema='{schema}')",
+            ),
+            as_called,
+        )
+        for schema, rows in {
+            "chrombpnet": rows_of("chr1\t{1}\t{2}\t{3}\tv{0}\n"),
+            "plink": rows_of("chr1\tv{0}\t0\t{1}\t{2}\t{3}\n"),
+            "plink2": rows_of("chr1\tv{0}\t{1}\t{2}\t{3}\n"),
+        }.items()
+    },
+    "a table of another tool": (
+        lambda: (
+            lambda text: cured(
+                sequences.read_variants,
+                {"path": text},
+                r"no line has REF of a VCF file in column 4 \('11' in line 1\); which "
+                r"schema has the file\? Give it as (schema=) .* write the columns of one"
+                r".*'original': chromosome, position, name, reference, alternate;",
+                fill={"schema=": "path=write('v.tsv', ROWS), schema='original'"},
+                write=write,
+                ROWS=rows_of("chr1\t{1}\tv{0}\t{2}\t{3}\n"),
+            )
+        )(write("v.tsv", rows_of("chr1\t{1}\tv{0}\t{1}\t{2}\t{3}\t.5\n"))),
         as_called,
     ),
     "a schema that is none": (

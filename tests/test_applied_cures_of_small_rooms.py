@@ -858,7 +858,7 @@ def a_screen_confirmed_by_a_function(_folder: Path) -> Any:
     screen = run(design(contrasts="none"))
     given = {"screen": screen, "select": ["GATA"], "rng": 5}
     text = refusal(cg.confirm, **given, predictor=len)
-    assert cure_in(text, r"is not a predictor; give (the one of the screen)$")
+    assert cure_in(text, r"not a predictor; give (the one of the screen)$")
     text = refusal(cg.confirm, **given, predictor=ORACLE, design="trial.toml")
     assert cure_in(text, r"is not a cg\.Design; give (the one that) the screen was run")
     found = cg.confirm(**given, predictor=ORACLE, design=design(contrasts="none"))

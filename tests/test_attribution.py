@@ -178,7 +178,7 @@ def test_what_gives_no_map_is_refused_with_the_cure(drawn):
         (
             lambda: cg.attribute(drawn, Linear()),
             PredictorError,
-            r"attribute\(sequences, predictor\): Linear is not",
+            r"attribute\(sequences, predictor\): a Linear is not",
         ),
         (
             lambda: cg.attribute(drawn, network, method="gradients"),

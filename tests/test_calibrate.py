@@ -183,7 +183,7 @@ def test_what_cannot_be_calibrated_is_refused() -> None:
         cg.calibrate(simulator, DESIGN, n_trials=20, rng=0)
     with pytest.raises(PredictorError, match="neither a predictor"):
         cg.calibrate(DESIGN, 3, n_trials=20, rng=0)
-    with pytest.raises(OutcomesError, match="returned float"):
+    with pytest.raises(OutcomesError, match="returned a float"):
         cg.calibrate(DESIGN, lambda design, rng: 1.0, n_trials=20, rng=0)
     truth = xr.DataArray(
         [[0.0]],

@@ -186,7 +186,7 @@ def test_warns_of_one_answer_for_all():
         (
             lambda: cg.check(design(), design()),
             PredictorError,
-            "Design is not a predictor",
+            "a Design is not a predictor",
         ),
         (
             lambda: cg.check(function(adenines), design()),
@@ -196,7 +196,7 @@ def test_warns_of_one_answer_for_all():
         (
             lambda: cg.check("trial.toml", function(adenines)),
             DesignError,
-            "the first argument is str",
+            "the first argument is a str",
         ),
         (lambda: cg.check(design(), adenines), PredictorError, "cg.FunctionPredictor"),
     ],

@@ -455,7 +455,7 @@ def test_what_cannot_be_sent_is_named(two: Any) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_is_no_client_is_refused(verb: str) -> None:
     with pytest.raises(
-        ClusterError, match="client= takes a distributed.Client, not str"
+        ClusterError, match="client= takes a distributed.Client, not a str"
     ):
         VERBS[verb]("tcp://127.0.0.1:8786")
 

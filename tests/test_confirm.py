@@ -360,7 +360,7 @@ def test_a_file_that_changed_is_noticed(tmp_path):
             DesignError,
             r"names only controls of the screen \(placebo\)",
         ),
-        ({"predictor": 3}, PredictorError, "predictor=int is not a predictor"),
+        ({"predictor": 3}, PredictorError, "predictor= is an int, not a predictor"),
         ({"design": 3}, DesignError, "design=3 is not a cg.Design"),
         ({"design": design(n_units=7)}, DesignError, "and the screen was run with"),
     ],

@@ -599,8 +599,11 @@ def test_numbers_name_arms(control: Any) -> None:
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        ({"contrasts": [("c", {"GATA1": 1, "placebo": -1})]}, "is list, not a mapping"),
-        ({"contrasts": ["GATA1 - placebo", 3]}, "is list, not a mapping"),
+        (
+            {"contrasts": [("c", {"GATA1": 1, "placebo": -1})]},
+            "is a list, not a mapping",
+        ),
+        ({"contrasts": ["GATA1 - placebo", 3]}, "is a list, not a mapping"),
         (
             {"contrasts": {"c": {"GATA1": "one", "placebo": -1}}},
             "weight of arm 'GATA1' is 'one', not a number",

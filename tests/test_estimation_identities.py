@@ -429,7 +429,7 @@ def test_infinite_degrees_of_freedom_are_those_of_all_contrasts_or_none() -> Non
             pd.DataFrame({"x": [1.0]}),
             "not a DataFrame without 'effect' and 'se', with 'x'",
         ),
-        ([1.0], "not list"),
+        ([1.0], "not a list"),
     ],
 )
 def test_what_are_no_estimates_is_told_the_way_to_them(table: Any, words: str) -> None:

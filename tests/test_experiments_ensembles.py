@@ -333,7 +333,7 @@ def test_predictors_of_different_experiments_are_refused() -> None:
             across_predictors({"x": one, "y": other}, contrast="composition")
     for nothing, said in (
         ([], "there is no predictor"),
-        (5, "not int"),
+        (5, "not an int"),
         ([1, 2], "not an xarray Dataset"),
         ([one.isel(task=[0])], "one predictor with one task"),
     ):

@@ -214,7 +214,7 @@ def test_a_gap_in_a_parent_names_the_unit() -> None:
 
 def test_empty_tables_and_other_things() -> None:
     refused(crossover().iloc[:0], "no rows")
-    refused([1, 2], "not list")
+    refused([1, 2], "not a list")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_no_covariates() -> None:
             crossover(), outcome="y", arm="arm", unit="seq", covariates=None
         ).coords
     )
-    refused(crossover(), "covariates= takes names of columns, not int", covariates=3)
+    refused(crossover(), "covariates= takes names of columns, not an int", covariates=3)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_no_covariates() -> None:
 def test_columns_are_named_by_text(name: str) -> None:
     refused(
         crossover(),
-        f"{name}= takes the name of a column as text, not Series",
+        f"{name}= takes the name of a column as text, not a Series",
         **{name: crossover()["y"]},
     )
 
@@ -278,7 +278,7 @@ def test_columns_are_named_by_text(name: str) -> None:
 def test_a_column_that_is_needed_is_not_none(name: str) -> None:
     refused(
         crossover(),
-        f"{name}= takes the name of a column as text, not NoneType",
+        f"{name}= takes the name of a column as text, not None",
         **{name: None},
     )
 

@@ -103,7 +103,7 @@ def test_a_posterior_has_one_type_whichever_arviz_is_installed() -> None:
         assert tree_datasets(given)[name].identical(group)
     assert tree_datasets(cg.posterior.as_arviz(given)).keys() == posterior.keys()
     assert cg.tidy(given).equals(cg.tidy(posterior))
-    with pytest.raises(InferenceError, match="not list; take one from cg.infer"):
+    with pytest.raises(InferenceError, match="not a list; take one from cg.infer"):
         cg.posterior.as_arviz([1.0])  # type: ignore[arg-type]
 
 
@@ -1028,6 +1028,31 @@ def test_standard_errors_whose_squares_are_no_floats_are_refused(size: float) ->
         InferenceError, match="give effects and standard errors in another unit"
     ):
         infer(from_effects(np.arange(40.0) * size, np.full(40, size)), rng=0)
+
+
+@pytest.mark.parametrize("least", [1e-170, 1e-320])
+def test_a_standard_error_that_no_unit_holds_with_the_others_is_left_out(
+    least: float,
+) -> None:
+    """Another unit was the cure, in which the others had no square."""
+    table = from_effects(
+        [0.5, 1.0, -0.5, least], [1.0, 1.0, 1.0, least], names=list("abcd")
+    )
+    with pytest.raises(
+        InferenceError, match="contrast d: se .* up to 1; leave the contrast out$"
+    ):
+        infer(table, rng=0)
+    left = infer(table.drop_sel(contrast="d"), rng=0)["moments"]["mean"]
+    other = from_effects([0.5, 1.0, -0.5], [1.0, 1.0, 1.0], names=list("abc"))
+    np.testing.assert_array_equal(left, infer(other, rng=0)["moments"]["mean"])
+
+
+def test_standard_errors_that_another_unit_holds_are_told_so() -> None:
+    effects, se = np.array([3e-2, 1e-150, -2e-2]), np.array([1e-2, 1e-151, 1e-2])
+    with pytest.raises(InferenceError, match="contrast 1: .* in another unit$"):
+        infer(from_effects(effects, se, names=["0", "1", "2"]), rng=0)
+    found = infer(from_effects(effects * 100, se * 100), rng=0)["moments"]["mean"]
+    assert np.isfinite(found).all()
 
 
 def test_patterns_of_shared_errors_point_where_the_errors_add_up() -> None:

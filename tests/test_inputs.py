@@ -446,11 +446,11 @@ def test_messages_are_short_and_escaped():
     path = "/" + "/".join(["folder"] * 100)
     assert as_message(f"{path}: no such file") == f"{path}: no such file"
     assert len(quoted("x" * 5_000)) == 80
-    assert quoted([10**5_000]) == "list with more digits than can be written"
+    assert quoted([10**5_000]) == "a list with more digits than can be written"
     nested: list[object] = []
     for _ in range(100_000):
         nested = [nested]
-    assert quoted(nested) == "list nested too deeply to be written"
+    assert quoted(nested) == "a list nested too deeply to be written"
 
 
 ARMS = {"a": cg.Untreated(), "b": cg.Embed("G", at=1)}
@@ -484,10 +484,10 @@ def test_the_edges_of_a_design_are_typed():
     with pytest.raises(RandomnessError, match="below 2"):
         cg.Uniform(length=5).sample(2, rng=10**5_000)
     with pytest.raises(
-        SequenceError, match="length=int with more digits than can be written"
+        SequenceError, match="length=an int with more digits than can be written"
     ):
         from_bed("x.bed", "g.fa", length=-(10**5_000))
-    with pytest.raises(DesignError, match="order=int with more digits"):
+    with pytest.raises(DesignError, match="order=an int with more digits"):
         cg.Markov(of=["ACGTACGT"], order=10**5_000)
     for levels in ({"\x1b": 1}, {"x": "\x1b"}, {"x": 10**30}):
         with pytest.raises(DesignError, match="arm 'a'"):
@@ -664,7 +664,10 @@ def test_cells_of_an_incomplete_table_are_refused_as_those_of_a_whole_one():
     for columns, said in (
         ({"u": [{}, {}, [], []]}, "row 0: column 'u' holds {}"),
         ({"u": ["s", "s", "\ud800", "\ud800"]}, r"row 2: column 'u' holds '\\ud800'"),
-        ({"a": ["c", 10**5_000] * 2}, "row 1: column 'a' holds int with more digits"),
+        (
+            {"a": ["c", 10**5_000] * 2},
+            "row 1: column 'a' holds an int with more digits",
+        ),
     ):
         objects = {
             name: pd.Series(cells, dtype=object) for name, cells in columns.items()

@@ -5,6 +5,8 @@ every verb.
 from __future__ import annotations
 
 import ast
+import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from causalgia.errors import (
     StoreError,
     printable,
     quoted_apart,
+    type_in_words,
 )
 from causalgia.trial.archive import Archive
 
@@ -113,6 +116,65 @@ def test_errors_put_no_value_between_quotes_of_their_own():
     assert not found, (
         "quote values in messages by causalgia.errors.quoted:\n" + "\n".join(found)
     )
+
+
+_BEFORE_A_TYPE = (" a ", " an ", " is ", " not ", " but ", " returned ", " be ", "=")
+_AFTER_A_TYPE = (" is not a", " is neither a")
+
+
+def _types_by_hand(node: ast.AST) -> Iterator[str]:
+    """Return the types of values that an f-string names without
+    `causalgia.errors.type_in_words`.
+    """
+    if isinstance(node, ast.JoinedStr):
+        for before, value, after in zip(
+            [None, *node.values], node.values, [*node.values[1:], None], strict=False
+        ):
+            texts = [
+                str(part.value) if isinstance(part, ast.Constant) else ""
+                for part in (before, after)
+            ]
+            if (
+                isinstance(value, ast.FormattedValue)
+                and re.fullmatch(r"type\(.+\)\.__name__", ast.unparse(value.value))
+                and (
+                    f" {texts[0]}".endswith(_BEFORE_A_TYPE)
+                    or texts[1].startswith(_AFTER_A_TYPE)
+                )
+            ):
+                yield ast.unparse(value.value)
+
+
+def test_messages_name_the_type_of_a_value_by_one_function_alone():
+    found = [
+        f"{path.relative_to(_PACKAGE)}:{node.lineno}: {{{by_hand}}}"  # type: ignore[attr-defined]
+        for path in sorted(_PACKAGE.rglob("*.py"))
+        for node in nodes(path)
+        for by_hand in _types_by_hand(node)
+    ]
+    assert not found, (
+        "name the type of a value by causalgia.errors.type_in_words:\n"
+        + "\n".join(found)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (3, "an int"),
+        (OrderedDict(), "an OrderedDict"),
+        (np.zeros(2), "an ndarray"),
+        (np.int64(3), "an int64"),
+        (cg.Uniform(length=9), "a Uniform"),
+        (cg.Untreated(), "an Untreated"),
+        (None, "None"),
+        (b"ACGT", "bytes"),
+        (len, "a function"),
+        (cg.Uniform, "the class Uniform"),
+    ],
+)
+def test_a_type_is_named_as_it_is_spoken(value, words):
+    assert type_in_words(value) == words
 
 
 LONG = {
@@ -237,7 +299,7 @@ def test_a_long_value_is_quoted_in_80_characters(verb, kind, outcomes, estimates
 def test_a_scale_that_is_no_text_is_refused_in_few_letters(outcomes):
     effects = outcomes.assign_attrs(scale=10**5_000)
     with pytest.raises(
-        OutcomesError, match="is int with more digits than can be"
+        OutcomesError, match="is an int with more digits than can be"
     ) as no:
         cg.report(cg.estimate(cg.contrast(effects, control="none")))
     assert len(str(no.value)) < 400

@@ -303,7 +303,10 @@ def test_tables_of_counts_and_of_probabilities():
             {"A": [1]},
             "neither its rows nor its columns are: rows A, columns without labels",
         ),
-        ({"A": [1], "C": [1, 2], "G": [1], "T": [1]}, "a motif cannot be made of dict"),
+        (
+            {"A": [1], "C": [1, 2], "G": [1], "T": [1]},
+            "a motif cannot be made of a dict",
+        ),
         ({}, "neither its rows nor its columns are"),
         (None, "a motif cannot be made of this: None is no table; give a JASPAR name"),
     ],

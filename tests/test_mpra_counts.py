@@ -294,7 +294,7 @@ def test_blank_lines_at_the_end_are_no_rows(tmp_path):
             r"cannot be read \(.*Expected 3 fields in line 2, saw 4",
         ),
         ("", r"side.tsv cannot be read"),
-        (3, r"side_table= is a int; give a path"),
+        (3, r"side_table= is an int; give a path"),
         (SIDE.drop(columns=["arm", "element"]), "no column 'element' and 'arm'"),
         (
             pd.concat([SIDE, SIDE[:1]]),
@@ -1212,6 +1212,6 @@ def test_columns_of_several_kinds_are_not_replicates(
 def test_counts_that_are_no_file_are_refused() -> None:
     with pytest.raises(
         CountsError,
-        match=r"reads files, not DataFrame; .* cg\.mpra\.counts_of\(",
+        match=r"reads files, not a DataFrame; .* cg\.mpra\.counts_of\(",
     ):
         cg.mpra.read_counts(pd.DataFrame(), side_table=SIDE)  # type: ignore[arg-type]

@@ -989,7 +989,7 @@ def test_a_virtual_trial_that_cannot_be_is_refused():
         LibraryError, match=r"element 'u0\.\w{6}' has 0 inserts in arm '\w+'"
     ):
         cg.mpra.virtual_trial(library.isel(row=slice(1, None)), content(60))
-    with pytest.raises(PredictorError, match="function is not a predictor"):
+    with pytest.raises(PredictorError, match="a function is not a predictor"):
         cg.mpra.virtual_trial(library, lambda x: x)
     with pytest.raises(LibraryError, match="no oligo of group 'test'"):
         cg.mpra.virtual_trial(library.isel(row=slice(0, 0)), content(60))

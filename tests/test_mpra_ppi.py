@@ -319,7 +319,7 @@ def test_says_only_what_it_can_check_of_the_population(rng):
     assert said["population"].endswith(
         "unknown: the virtual trial does not say its null model"
     )
-    with pytest.raises(EstimateError, match="library=str: give what was ordered"):
+    with pytest.raises(EstimateError, match="library= is a str; give what was ordered"):
         cg.mpra.prediction_powered(virtual, measured, library="library")
 
 

@@ -212,7 +212,7 @@ class TestMpraModel:
     def test_without_it_is_refused_with_the_cure(self, tmp_path):
         with pytest.raises(CountsError, match="no column says RNA.*conditions="):
             read(tmp_path, self.text())
-        with pytest.raises(CountsError, match="conditions= is a int; give a path"):
+        with pytest.raises(CountsError, match="conditions= is an int; give a path"):
             read(tmp_path, self.text(), conditions=3)
         lone = {"plasmid_r1": "K562", "K562_r1": "K562"}
         with pytest.raises(CountsError, match="all columns are of K562; mark those"):
@@ -324,9 +324,9 @@ class TestFilesOfReplicates:
         other = two.rename(tmp_path / "HEK_1_counts.tsv.gz")
         with pytest.raises(CountsError, match="the columns are of 2 kinds"):
             cg.mpra.read_counts([one, other], side_table=SIDE)
-        with pytest.raises(CountsError, match="read_counts reads files, not int"):
+        with pytest.raises(CountsError, match="read_counts reads files, not an int"):
             cg.mpra.read_counts([one, 2], side_table=SIDE)
-        with pytest.raises(CountsError, match="read_counts reads files, not list"):
+        with pytest.raises(CountsError, match="read_counts reads files, not a list"):
             cg.mpra.read_counts([], side_table=SIDE)
         alike = [tmp_path / "a-1.tsv", tmp_path / "a_1.tsv"]
         with pytest.raises(CountsError, match="nothing in the names of these files"):

@@ -60,7 +60,7 @@ def test_toml_json_and_repr_read_back(null, tmp_path):
         == NullModel.from_json(null.to_json())
         == null
     )
-    with pytest.raises(cg.errors.DesignError, match="not Markov|not Uniform"):
+    with pytest.raises(cg.errors.DesignError, match="not a Markov|not a Uniform"):
         (cg.Uniform if null.kind != "uniform" else cg.Markov).from_toml(null.to_toml())
     path = tmp_path / "some.fa"
     path.write_text(">a\nACGTTT\n>b\nTTTTTT\n")

@@ -157,7 +157,7 @@ def test_a_posterior_is_decided_first(tmp_path):
             forest(draws)
         with pytest.raises(OutcomesError, match="decide first"):
             save_forest(draws, tmp_path / "forest.png")
-    with pytest.raises(OutcomesError, match="not an xarray Dataset but list"):
+    with pytest.raises(OutcomesError, match="not an xarray Dataset but a list"):
         forest([1.0])
     assert forest(cg.decide(posterior, rope=(-0.1, 0.1))).get_lines()
 

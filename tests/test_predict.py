@@ -363,7 +363,7 @@ def test_an_ensemble_of_a_dict_is_named_by_its_keys():
             FunctionPredictor(count_a),
             "not a FunctionPredictor; use a single one as it is",
         ),
-        (3, "takes a list of predictors, at least two, not a int"),
+        (3, "takes a list of predictors, at least two, not an int"),
         (count_a, "takes a list of predictors, at least two, not a function"),
     ],
 )

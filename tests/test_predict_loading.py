@@ -286,7 +286,7 @@ seventh = dict
 @pytest.mark.parametrize(
     ("function", "weights", "message"),
     [
-        ("first", False, "broken.py:first returned a int; return a torch module"),
+        ("first", False, "broken.py:first returned an int; return a torch module"),
         (
             "missing",
             False,

@@ -180,7 +180,7 @@ def test_maps_and_seqlets_from_files_propose_together(tmp_path):
             lambda t: t.rename(columns={"example_idx": "unit"}),
             r"no column 'example_idx'.*seqlets.rename",
         ),
-        (lambda t: t.to_numpy(), r"is a ndarray; give a DataFrame"),
+        (lambda t: t.to_numpy(), r"is an ndarray; give a DataFrame"),
         (
             lambda t: t.assign(example_idx=t["example_idx"] + 99),
             r"row 0 has example_idx 99.*12 sequences",

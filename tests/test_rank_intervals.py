@@ -111,7 +111,7 @@ def test_a_screen_is_ranked_in_two_lines():
             xr.Dataset({"ice": ("contrast", [1.0])}),
             r"takes a simultaneous band .* not \['ice'\]",
         ),
-        ([1.0], "not list"),
+        ([1.0], "not a list"),
         (
             xr.Dataset({"lower": ("task", [0.0]), "upper": ("task", [1.0])}),
             "no dim 'contrast'",

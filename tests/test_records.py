@@ -626,10 +626,10 @@ def test_an_array_of_tokens_is_copied():
             np.zeros((2, 3, 4), int) + 2,
             "sequences of shape (2, 3, 4); give (n, length)",
         ),
-        pytest.param({"A", "C"}, "of= cannot be set", id="a set"),
+        pytest.param({"A", "C"}, "of= cannot be a set", id="a set"),
         (b"ACGT", "of= cannot be bytes"),
-        (3, "of= cannot be int"),
-        (None, "of= cannot be NoneType"),
+        (3, "of= cannot be an int"),
+        (None, "of= cannot be None"),
     ],
     ids=str,
 )

@@ -161,9 +161,13 @@ REFUSED: list[tuple[Callable[[], Any], type[CausalgiaError], str]] = [
     (
         lambda: of_frame(covariates=[3]),
         OutcomesError,
-        "takes the name of a column as text, not int",
+        "takes the name of a column as text, not an int",
     ),
-    (lambda: of_frame(covariates=3), OutcomesError, "takes names of columns, not int"),
+    (
+        lambda: of_frame(covariates=3),
+        OutcomesError,
+        "takes names of columns, not an int",
+    ),
     (
         lambda: of_frame(covariates=["gc", "y"]),
         OutcomesError,
@@ -911,12 +915,12 @@ def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -
             lambda: cg.decide(None, rope=0),
             "cg.decide takes estimates .*a posterior .* or effects .*, not None",
         ),
-        (lambda: cg.decide(3, rope=0), "cg.decide takes estimates .*, not int"),
-        (lambda: cg.decide([], rope=0), "cg.decide takes estimates .*, not list"),
+        (lambda: cg.decide(3, rope=0), "cg.decide takes estimates .*, not an int"),
+        (lambda: cg.decide([], rope=0), "cg.decide takes estimates .*, not a list"),
         (lambda: cg.decide({}, rope=0), "cg.decide takes estimates .*, not {}"),
         (
             lambda: cg.decide(np.ones(3), rope=0),
-            "cg.decide takes estimates .*, not ndarray",
+            "cg.decide takes estimates .*, not an ndarray",
         ),
         (
             lambda: cg.decide(pd.DataFrame({"eff": [1.0], "stderr": [0.1]}), rope=0),
@@ -955,7 +959,7 @@ def test_a_tipping_point_out_of_a_region_of_placebo_words_that_are_not_there() -
         ),
         (
             lambda: cg.store.save_h5ad(3, "x.h5ad"),
-            "not an xarray Dataset but int; take one from cg.estimate",
+            "not an xarray Dataset but an int; take one from cg.estimate",
         ),
         (
             lambda: cg.contrast(EFFECTS, control="none"),

@@ -499,7 +499,7 @@ def test_wrong_arguments_are_named():
         match="not a cg.Design; the two arguments are swapped: give the design first",
     ):
         cg.run(predictor(), design(), rng=0)
-    with pytest.raises(DesignError, match=r"is FunctionPredictor, not a cg.Design$"):
+    with pytest.raises(DesignError, match=r"is a FunctionPredictor, not a cg.Design$"):
         cg.run(predictor(), predictor(), rng=0)
     with pytest.raises(PredictorError, match="cg.FunctionPredictor"):
         cg.run(design(), word_count, rng=0)

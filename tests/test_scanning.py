@@ -222,7 +222,7 @@ def test_nothing_found_is_empty():
             "too short for threshold=0.0001: its best string has p-value 0.000977; "
             "give threshold=0.00098",
         ),
-        ([[0.25] * 4], None, "list is neither a string nor a Motif"),
+        ([[0.25] * 4], None, "a list is neither a string nor a Motif"),
     ],
 )
 def test_patterns_and_thresholds_are_checked(pattern, threshold, message):

@@ -539,20 +539,45 @@ def test_two_of_three_that_go_together_are_integrated_by_quadrature(r: float) ->
     assert found.p_single_step[0] == pytest.approx(1 - inside, abs=1e-8)
 
 
-@pytest.mark.parametrize("df", [3.0, 40.0, 5_000.0])
-def test_the_common_scale_is_integrated_whatever_its_df(df: float) -> None:
-    def inside(s: float) -> float:
+@pytest.mark.parametrize(
+    ("df", "ci_prob"),
+    [
+        *((df, 0.95) for df in (0.1, 0.5, 1.0, 3.0, 40.0, 5_000.0)),
+        *((df, 0.999) for df in (0.2, 1.0, 1.5, 2.0, 20.0)),
+    ],
+)
+def test_the_common_scale_is_integrated_whatever_its_df(
+    df: float, ci_prob: float
+) -> None:
+    """At 1.5 df the critical value of 99.9 % was a third too large, and at .1 that of
+    95 % held with 41 %.
+    """
+
+    def inside(log_s: float) -> float:
+        s = np.exp(log_s)
         return float(
             (2 * stats.norm.cdf(c * s) - 1) ** 2
-            * stats.chi.pdf(s * np.sqrt(df), df)
+            * np.exp(stats.chi.logpdf(s * np.sqrt(df), df) + log_s)
             * np.sqrt(df)
         )
 
-    c = equicoordinate(np.eye(2), df)
-    ends = stats.chi.ppf([1e-13, 1 - 1e-13], df) / np.sqrt(df)
-    assert integrate.quad(inside, *ends, epsabs=1e-11)[0] == pytest.approx(
-        0.95, abs=1e-8
+    c = equicoordinate(np.eye(2), df, ci_prob=ci_prob)
+    start, stop = np.log(stats.chi.ppf([1e-13, 1 - 1e-13], df) / np.sqrt(df))
+    ends = np.linspace(start, stop, 2 + int(stop - start))
+    found = sum(
+        integrate.quad(inside, *pair, epsabs=1e-13)[0] for pair in pairwise(ends)
     )
+    assert found == pytest.approx(ci_prob, abs=1e-8)
+
+
+def test_fewer_df_are_refused_and_bonferroni_takes_them() -> None:
+    table = from_effects([0.1, 0.5, 0.9], covariance=np.eye(3), df=0.05)
+    with pytest.raises(
+        EstimateError, match="df=0.05: .* over 3 contrasts .* use method='bonferroni'$"
+    ):
+        simultaneous(table, method="dunnett")
+    band = simultaneous(table, method="bonferroni")
+    assert (band["upper"] > stats.t.ppf(0.975, 0.05)).all()
 
 
 def test_statistics_that_do_not_fit_their_factor_are_refused() -> None:

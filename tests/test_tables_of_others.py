@@ -63,8 +63,8 @@ def test_a_table_of_another_library_is_the_table_of_pandas(verb: str) -> None:
             r"^to_pandas\(\) of this Polarsish needs another library \(pyarrow is "
             r"required\); install it, or give a DataFrame of pandas$",
         ),
-        ([1.0], r"^to_pandas\(\) of this Polarsish returned list; give a DataFrame"),
-        (None, "returned NoneType"),
+        ([1.0], r"^to_pandas\(\) of this Polarsish returned a list; give a DataFrame"),
+        (None, "returned None"),
     ],
 )
 def test_a_table_that_is_none_is_refused(verb: str, given: Any, message: str) -> None:

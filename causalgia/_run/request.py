@@ -61,6 +61,7 @@ from causalgia.errors import (
     Setting,
     caller_stacklevel,
     quoted,
+    type_in_words,
 )
 from causalgia.estimation.request import OVER_PREDICTORS
 from causalgia.numerics.row_blocks import as_dense
@@ -187,7 +188,7 @@ class RunRequest:
             if not isinstance(self.analysis, Analysis):
                 raise DesignError(
                     "``analysis=`` takes a ``cg.Analysis``, not "
-                    f"{type(self.analysis).__name__}"
+                    f"{type_in_words(self.analysis)}"
                 )
             if self.until is not None and self.analysis.tasks is not None:
                 raise DesignError(

@@ -25,6 +25,7 @@ from causalgia.errors import (
     MissingExtraError,
     install_command,
     quoted,
+    type_in_words,
 )
 from causalgia.predict import Predictor
 from causalgia.schema import validate
@@ -638,7 +639,7 @@ def attention(
             else "the network has none"
         )
         raise AttributionError(
-            f"layer {quoted(layer)} is a {type(part).__name__}, which has no attention "
+            f"layer {quoted(layer)} is {type_in_words(part)}, which has no attention "
             f"weights; nn.MultiheadAttention has, and {has}"
         )
     network.predict(of.tokens[:1])  # the network's own errors come with their cures

@@ -24,7 +24,7 @@ from causalgia.attribution.seqlets import (
 )
 from causalgia.checks import first_of, nearest
 from causalgia.design import Uniform
-from causalgia.errors import AttributionError, first_words, quoted
+from causalgia.errors import AttributionError, first_words, quoted, type_in_words
 from causalgia.predict.torch_device import (
     exact_float32,
     in_eval_mode,
@@ -143,7 +143,7 @@ def met_at(
         what = (
             f"a tensor {tuple(value.shape)}"
             if isinstance(value, torch.Tensor)
-            else f"a {type(value).__name__}"
+            else type_in_words(value)
         )
         raise AttributionError(
             f"the {side} of the {type(part).__name__} is {what}, not a tensor (n, "

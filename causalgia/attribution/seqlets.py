@@ -20,6 +20,7 @@ from causalgia.errors import (
     MissingExtraError,
     install_command,
     quoted,
+    type_in_words,
 )
 from causalgia.sequences.motifs import NARROWEST_MOTIF
 from causalgia.sequences.pattern_files import trimmed
@@ -311,7 +312,7 @@ def windows_of_table(
 
     if not isinstance(table, pd.DataFrame):
         raise AttributionError(
-            f"``seqlets=`` is a {type(table).__name__}; give a DataFrame with "
+            f"``seqlets=`` is {type_in_words(table)}; give a DataFrame with "
             f"{', '.join(_PLACE_COLUMNS)}, such as that of "
             "tangermeme.seqlet.recursive_seqlets"
         )

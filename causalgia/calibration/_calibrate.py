@@ -40,6 +40,7 @@ from causalgia.errors import (
     OutcomesError,
     PredictorError,
     quoted,
+    type_in_words,
 )
 from causalgia.estimation import estimate, from_effects
 from causalgia.multiplicity import simultaneous
@@ -420,7 +421,7 @@ def _check_truth(truth: Any) -> None:
         what = (
             f"has dims {truth.dims}"
             if isinstance(truth, xr.DataArray)
-            else f"is a {type(truth).__name__}"
+            else f"is {type_in_words(truth)}"
         )
         raise EstimateError(
             f"``truth=`` {what}; give the true ACE as an xarray.DataArray of numbers "
@@ -727,7 +728,7 @@ def simulator_of(predictor_or_simulator: Any) -> Simulator:
         return simulator
     raise PredictorError(
         "calibrate(design, predictor_or_simulator): "
-        f"{type(predictor_or_simulator).__name__} is neither a predictor nor a "
+        f"{type_in_words(predictor_or_simulator)} is neither a predictor nor a "
         "function simulator(design, rng=) that returns outcomes as ``cg.run`` does"
     )
 
@@ -739,7 +740,7 @@ def repeat_trial(
     outcomes = simulator(design, rng=derive(key, purpose, trial))
     if not isinstance(outcomes, xr.Dataset):
         raise OutcomesError(
-            f"the simulator returned {type(outcomes).__name__}; it must return "
+            f"the simulator returned {type_in_words(outcomes)}; it must return "
             "outcomes as ``cg.run`` or ``cg.from_frame`` do"
         )
     return outcomes

@@ -25,7 +25,13 @@ from causalgia.checks import (
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import Choice, NullModel
-from causalgia.errors import DegenerateWarning, DesignError, caller_stacklevel, quoted
+from causalgia.errors import (
+    DegenerateWarning,
+    DesignError,
+    caller_stacklevel,
+    quoted,
+    type_in_words,
+)
 from causalgia.expressions import fault_of_weights
 from causalgia.inputs import as_html
 
@@ -548,7 +554,7 @@ class Design(Choice):
         if not isinstance(plain, Mapping):
             raise DesignError(
                 "a design is a table with null, arms and n_units, not "
-                f"{type(plain).__name__}"
+                f"{type_in_words(plain)}"
             )
         for key in ("null", "arms", "n_units"):
             if key not in plain:
@@ -582,7 +588,7 @@ def check_design(value: object, second: object, call: str) -> None:
     >>> check_design(3, 4, "run(design, predictor)")
     Traceback (most recent call last):
     ...
-    causalgia.errors.DesignError: run(design, predictor): the first argument is int, not a cg.Design
+    causalgia.errors.DesignError: run(design, predictor): the first argument is an int, not a cg.Design
     """
     if not isinstance(value, Design):
         swapped = (
@@ -591,6 +597,6 @@ def check_design(value: object, second: object, call: str) -> None:
             else ""
         )
         raise DesignError(
-            f"{call}: the first argument is {type(value).__name__}, not a "
+            f"{call}: the first argument is {type_in_words(value)}, not a "
             f"``cg.Design``{swapped}"
         )

@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_count
-from causalgia.errors import ArgumentOf, DesignError, SequenceError, quoted
+from causalgia.errors import (
+    ArgumentOf,
+    DesignError,
+    SequenceError,
+    quoted,
+    type_in_words,
+    with_article,
+)
 from causalgia.inputs import parse_json, parse_toml
 from causalgia.sequences.fasta import Name, Sequences, Source, as_sequences
 from causalgia.sequences.skipped_inputs import skip_sentence
@@ -69,7 +76,8 @@ class Choice(ABC):
         made = read(plain)
         if not isinstance(made, cls):
             raise DesignError(
-                f"this is {type(made).__name__}, not {cls.__name__}: {quoted(made)}"
+                f"this is {type_in_words(made)}, not {with_article(cls.__name__)}: "
+                f"{quoted(made)}"
             )
         return made
 

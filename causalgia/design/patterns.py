@@ -12,7 +12,7 @@ import numpy as np
 
 from causalgia.checks import as_position
 from causalgia.choices import BASES
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted, type_in_words
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.types import Tokens, Units
@@ -130,7 +130,7 @@ def as_pattern(pattern: object, *, instance: Instance | None = None) -> Pattern:
         return Pattern(pattern, instance or "sample")
     if not isinstance(pattern, str):
         raise DesignError(
-            f"a pattern is a string or a Motif, not {type(pattern).__name__}; "
+            f"a pattern is a string or a Motif, not {type_in_words(pattern)}; "
             "``cg.motif()`` makes a Motif of a table or a path"
         )
     try:

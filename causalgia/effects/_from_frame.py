@@ -16,7 +16,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import converts_to_float
 from causalgia.effect_table import INCOMPLETE
-from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted
+from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted, type_in_words
 from causalgia.inputs import decimal_comma_cure, separator_cure
 from causalgia.notes import with_notes
 from causalgia.types import Codes, HasToPandas
@@ -194,14 +194,14 @@ def _as_covariate_columns(
     if not isinstance(covariates, Iterable):
         raise OutcomesError(
             argument="covariates",
-            need=f"takes names of columns, not {type(covariates).__name__}",
+            need=f"takes names of columns, not {type_in_words(covariates)}",
         )
     names = tuple(covariates)
     for name in names:
         if not isinstance(name, str):
             raise OutcomesError(
                 argument="covariates",
-                need=f"takes the name of a column as text, not {type(name).__name__}",
+                need=f"takes the name of a column as text, not {type_in_words(name)}",
             )
         if name in (outcome, arm):
             raise OutcomesError(
@@ -259,7 +259,7 @@ def _as_table(
     )
     if not isinstance(table, pd.DataFrame):
         raise OutcomesError(
-            f"from_frame takes a table, not {type(frame).__name__}; make it a pandas "
+            f"from_frame takes a table, not {type_in_words(frame)}; make it a pandas "
             "DataFrame first"
         )
     if table.empty:
@@ -273,7 +273,7 @@ def _as_table(
         if not isinstance(column, str):
             raise OutcomesError(
                 f"``{name}=`` takes the name of a column as text, not "
-                f"{type(column).__name__}"
+                f"{type_in_words(column)}"
             )
         if column not in table.columns:
             raise OutcomesError(

@@ -18,7 +18,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.checks import as_names, first_of, is_real, is_whole, nearest
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import ContrastError, quoted, type_in_words
 from causalgia.expressions import (
     EMPTY_NAME,
     KEYWORDS,
@@ -146,7 +146,7 @@ def weights_as_given(
         what = (
             "is empty"
             if is_empty
-            else f"is {type(contrasts).__name__}, not a mapping or text"
+            else f"is {type_in_words(contrasts)}, not a mapping or text"
         )
         row = _difference(known)
         raise ContrastError(
@@ -522,7 +522,7 @@ def _doses(
     else:
         raise ContrastError(
             "doses are in outcomes or in a mapping (or Series) of arm to dose, not in "
-            f"{type(outcomes).__name__}"
+            f"{type_in_words(outcomes)}"
         )
     duplicates = [str(a) for i, a in enumerate(names) if str(a) in map(str, names[:i])]
     if duplicates:

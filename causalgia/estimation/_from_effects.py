@@ -15,7 +15,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob, in_list
 from causalgia.effect_table import has_gaps
-from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.errors import EstimateError, OutcomesError, quoted, type_in_words
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import (
     GivenEffects,
@@ -690,7 +690,7 @@ def _not_estimates_message(table: Any) -> str:
             "index_col=0)``, with ``sep='\\t'`` if tabs separate its columns"
         )
     else:
-        described = type(table).__name__
+        described = type_in_words(table)
     return (
         "take them from ``cg.estimate`` or ``cg.from_effects``, or give a table with "
         "columns 'effect' and 'se' ('estimate' and 'std_error' will do, or a "

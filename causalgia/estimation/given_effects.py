@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia.attributes import about
 from causalgia.effect_table import INCOMPLETE
-from causalgia.errors import EstimateError, OutcomesError, quoted
+from causalgia.errors import EstimateError, OutcomesError, quoted, type_in_words
 from causalgia.numerics.row_blocks import Rows, row_blocks
 from causalgia.types import Array
 
@@ -540,7 +540,7 @@ def with_given_correlation(estimates: xr.Dataset, given: Any) -> xr.Dataset:
     except (TypeError, ValueError, OverflowError):
         raise EstimateError(
             argument="task_correlation",
-            need=f"holds {type(given).__name__} and no numbers",
+            need=f"is {type_in_words(given)} that does not hold numbers",
             cure="give a matrix",
         ) from None
     if values.shape not in ((size, size), (n, size, size)):

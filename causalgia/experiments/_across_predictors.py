@@ -12,7 +12,13 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import nearest
 from causalgia.choices import SIDES
-from causalgia.errors import ContrastError, DecisionError, OutcomesError, quoted
+from causalgia.errors import (
+    ContrastError,
+    DecisionError,
+    OutcomesError,
+    quoted,
+    type_in_words,
+)
 from causalgia.former_names import former_arguments
 from causalgia.ropes import Rope, RopeLike
 from causalgia.schema import check_dataset, validate
@@ -319,7 +325,7 @@ def _outcomes_by_predictor(
     else:
         raise OutcomesError(
             "across_predictors takes {predictor: outcomes}, a list of outcomes, or "
-            f"those of an ensemble or of many tasks, not {type(outcomes).__name__}"
+            f"those of an ensemble or of many tasks, not {type_in_words(outcomes)}"
         )
     tables: dict[str, xr.Dataset] = {}
     for name, table in named.items():

@@ -24,6 +24,7 @@ from causalgia.errors import (
     SequenceError,
     caller_stacklevel,
     quoted,
+    type_in_words,
 )
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Experiment
@@ -86,7 +87,7 @@ def null_models(
     """
     if not isinstance(experiment, Experiment):
         raise DesignError(
-            f"null_models takes an experiment, not {type(experiment).__name__}"
+            f"null_models takes an experiment, not {type_in_words(experiment)}"
         )
     if not isinstance(nulls, Mapping) or len(nulls) < 2:
         raise DesignError(
@@ -97,7 +98,7 @@ def null_models(
     for name, null in nulls.items():
         if not isinstance(null, NullModel):
             raise DesignError(
-                f"null {quoted(name)}: {type(null).__name__} is not a null model, such "
+                f"null {quoted(name)}: {type_in_words(null)} is not a null model, such "
                 "as ``cg.Uniform(length=41)``"
             )
         if null.length != experiment.null.length:

@@ -4,6 +4,7 @@ values.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -32,6 +33,8 @@ N_SIMULATED = 2**16 - 1
 _LARGEST_MATRIX = 1_000
 _MANY_LOADINGS, _FEW_LOADINGS = 64, 8
 _INTEGRATION_ERROR = 1e-6
+_LEAST_DF = 0.1  # below, s = sqrt(chi2 / df) has quantiles that no float holds
+_WIDEST_PANEL = 1.5  # of log s
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ def multivariate_t_max(
     ------
     EstimateError
         If shapes differ, a number is not finite, a column of the factor is 0, df or
-        ci_prob is out of range, or df is so small (below 1) that the critical value
+        ci_prob is out of range, or df is so small (below .1) that the critical value
         cannot be integrated.
 
     References
@@ -130,6 +133,9 @@ def multivariate_t_max(
     if inside is None:
         return _simulate_maxima(stat, p_raw, unit, df, ci_prob, alternative, rng)
     order, everything = descending_order(stat), np.arange(len(stat))
+    critical = _solve_critical(
+        lambda c: inside(c, everything), len(order), df, ci_prob, alternative
+    )
     single, down = np.empty_like(p_raw), np.empty_like(p_raw)
     for rank, k in enumerate(order):
         single[k] = _within_bonferroni(
@@ -139,9 +145,6 @@ def multivariate_t_max(
             1 - inside(stat[k], order[rank:]), p_raw[k], len(order) - rank
         )
     down[order] = np.maximum.accumulate(down[order])
-    critical = _solve_critical(
-        lambda c: inside(c, everything), len(order), df, ci_prob, alternative
-    )
     return MultivariateT(p_raw, single, down, critical, how)
 
 
@@ -331,7 +334,7 @@ def _solve_critical(
     gap = 1e-3 * (high - low) + 1e-6
     from scipy.optimize import brentq
 
-    if inside(low - gap) < ci_prob < inside(high + gap):
+    if df >= _LEAST_DF and inside(low - gap) < ci_prob < inside(high + gap):
         ends = low - gap, high + gap
         critical, found = brentq(
             lambda c: inside(c) - ci_prob,
@@ -459,12 +462,17 @@ def product_probability(c: float, loadings: Array, df: float, two_sided: bool) -
 
 
 def _scale_nodes(df: float) -> tuple[Array, Array]:
-    """Return nodes of ``s = sqrt(chi2_df / df)`` and their probabilities."""
+    """Return nodes of ``s = sqrt(chi2_df / df)`` and their probabilities; in log s,
+    since for few df the density of s is steepest at 0, where the tail of t is.
+    """
     if np.isinf(df):
         return np.ones(1), np.ones(1)
-    ends = np.sqrt(special.chdtri(df, np.array([1 - 1e-15, 1e-15])) / df)
-    s, weight = _gauss_legendre_panels(float(ends[0]), float(ends[1]), 4)
-    log_density = (df - 1) * np.log(s) - df * s**2 / 2
+    tails = np.array([1 - 1e-15, 1e-15])
+    start, stop = np.log(special.chdtri(df, tails) / df) / 2
+    n_panels = max(4, math.ceil((stop - start) / _WIDEST_PANEL))
+    log_s, weight = _gauss_legendre_panels(float(start), float(stop), n_panels)
+    s = np.exp(log_s)
+    log_density = df * log_s - df * s**2 / 2
     mass = weight * np.exp(log_density - log_density.max())
     return s, mass / mass.sum()
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from causalgia.attributes import has
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import EstimateError, quoted, type_in_words
 from causalgia.schema import annotate
 from causalgia.types import Array
 
@@ -115,7 +115,7 @@ def _check_band(band: Any) -> None:
         what = (
             quoted(sorted(map(str, band)))
             if isinstance(band, xr.Dataset)
-            else type(band).__name__
+            else type_in_words(band)
         )
         raise EstimateError(
             "rank_intervals takes a simultaneous band with 'lower' and 'upper', "

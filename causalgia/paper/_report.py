@@ -31,7 +31,7 @@ from causalgia.attributes import about, has, of_sequences
 from causalgia.checks import first_of
 from causalgia.choices import requested_parts, vocabulary
 from causalgia.effect_table import has_positions, select_tasks
-from causalgia.errors import OutcomesError, printable, quoted
+from causalgia.errors import OutcomesError, printable, quoted, type_in_words
 from causalgia.estimation.crossover_estimates import is_placebo
 from causalgia.schema import keeps_effects, with_selected_dims
 
@@ -423,14 +423,12 @@ def _check_reportable(given: Any) -> None:
     """
     check_not_draws(given)
     if not isinstance(given, xr.Dataset):
-        kind = type(given).__name__
-        article = "an" if kind[0] in "AEIOUaeiou" else "a"
         instead = (
             _INSTEAD["str"]
             if isinstance(given, PathLike)
-            else _INSTEAD.get(kind, "print it")
+            else _INSTEAD.get(type(given).__name__, "print it")
         )
-        raise OutcomesError(f"{_TAKES}, and this is {article} {kind}; {instead}")
+        raise OutcomesError(f"{_TAKES}, and this is {type_in_words(given)}; {instead}")
     # one contrast that was selected is a coordinate, and no dim
     effects = "ace" in given and {"contrast", "element"} & {
         *given["ace"].dims,

@@ -27,8 +27,8 @@ from causalgia.errors import (
     MissingExtraError,
     OutcomesError,
     install_command,
-    printable,
     quoted,
+    type_in_words,
 )
 from causalgia.estimation import as_estimates
 from causalgia.estimation.request import null_value
@@ -201,8 +201,7 @@ def _summary(posterior: Any) -> xr.Dataset:
         if not (
             isinstance(posterior, xr.DataTree | Mapping) or hasattr(posterior, "groups")
         ):
-            name = type(posterior).__name__
-            raise OutcomesError(f"{_TAKES}, and this is {printable(name)}")
+            raise OutcomesError(f"{_TAKES}, and this is {type_in_words(posterior)}")
         groups = tree_datasets(posterior)
     draws = tree_group(groups, "posterior", "ace")["ace"]
     if "task" not in draws.dims:

@@ -454,10 +454,21 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
             "se; leave the contrast out"
         )
     if not constant[t].any():
+        in_one_unit = np.log10(se[t].max()) - np.log10(se[t].min()) <= -np.log10(
+            _LEAST_SE
+        )
+        odd = beyond[t]
+        if not in_one_unit and odd.all():
+            odd = se[t] < _LEAST_SE
         raise InferenceError(
-            f"task {task!s}: {_contrast_list(names[beyond[t]])}: se "
-            f"{se[t][beyond[t]][0]:.3g}, and no float holds its square; give effects "
-            "and standard errors in another unit"
+            f"task {task!s}: {_contrast_list(names[odd])}: se {se[t][odd][0]:.3g}, and "
+            "no float holds its square"
+            + (
+                "; give effects and standard errors in another unit"
+                if in_one_unit
+                else f" in a unit of the others, whose se is up to {se[t].max():.3g}; "
+                "leave the contrast out"
+            )
         )
     raise InferenceError(
         f"task {task!s}: {_contrast_list(names[constant[t]])}: se 0, the same effect "

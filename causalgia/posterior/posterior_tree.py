@@ -29,6 +29,7 @@ from causalgia.errors import (
     ConvergenceWarning,
     InferenceError,
     quoted,
+    type_in_words,
 )
 from causalgia.types import PosteriorGroups
 
@@ -157,7 +158,7 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
     >>> tree_datasets([1.0])
     Traceback (most recent call last):
     ...
-    causalgia.errors.InferenceError: a posterior is an xarray DataTree or an arviz InferenceData, not list; ...
+    causalgia.errors.InferenceError: a posterior is an xarray DataTree or an arviz InferenceData, not a list; ...
     """
     if isinstance(tree, xr.DataTree):
         return {str(name): child.to_dataset() for name, child in tree.children.items()}
@@ -169,7 +170,7 @@ def tree_datasets(tree: Tree) -> dict[str, xr.Dataset]:
         return {name: tree[name] for name in tree.groups()}
     raise InferenceError(
         "a posterior is an xarray DataTree or an arviz InferenceData, not "
-        f"{type(tree).__name__}; take one from ``cg.infer``"
+        f"{type_in_words(tree)}; take one from ``cg.infer``"
     )
 
 

@@ -31,6 +31,7 @@ from causalgia.errors import (
     caller_stacklevel,
     install_command,
     quoted,
+    type_in_words,
 )
 from causalgia.inputs import HEAD_BYTES, no_network, no_text, open_regular_file
 from causalgia.predict.answer_checks import first_line, one_line
@@ -233,7 +234,7 @@ class _LoadRequest:
                 alphabet=order,
             )
         msg = (
-            f"{self.factory} returned a {type(made).__name__}; return a torch module, "
+            f"{self.factory} returned {type_in_words(made)}; return a torch module, "
             "a predictor or a callable"
         )
         raise PredictorError(msg)
@@ -326,7 +327,7 @@ def _make(
         return made
     if not _is_torch_module(made):
         msg = (
-            f"{where} takes no argument and returned a {type(made).__name__}: "
+            f"{where} takes no argument and returned {type_in_words(made)}: "
             f"``weights={quoted(str(weights))}`` has no use; leave ``weights=`` out"
         )
         raise PredictorError(msg)

@@ -19,6 +19,7 @@ from causalgia.errors import (
     message_line,
     one_line as one_line,
     quoted,
+    type_in_words,
 )
 
 _GENERAL = (
@@ -130,7 +131,7 @@ def as_numbers(values: object) -> NDArray[Any]:
             else "return numpy"
         )
         msg = (
-            f"the answer, a {type(values).__name__}, cannot be read as an array "
+            f"the answer, {type_in_words(values)}, cannot be read as an array "
             f"({first_line(error)}); {cure}"
         )
         raise PredictorError(msg) from error
@@ -143,7 +144,7 @@ def as_numbers(values: object) -> NDArray[Any]:
         return answers.astype(np.float64)
     if answers.dtype.kind != "f":
         msg = (
-            f"the answer, a {type(values).__name__}, holds {answers.dtype}, not real "
+            f"the answer, {type_in_words(values)}, holds {answers.dtype}, not real "
             "numbers; give ``reduce=`` to turn the output into (n,) or (n, tasks) "
             "numbers"
         )

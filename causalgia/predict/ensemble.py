@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from causalgia.errors import PredictorError, quoted
+from causalgia.errors import PredictorError, quoted, type_in_words
 from causalgia.predict.answer_checks import abridged
 from causalgia.predict.fingerprint import UNREAD, digest
 from causalgia.predict.predictor import (
@@ -337,8 +337,8 @@ def _as_members(
         else "wrap each in ``cg.FunctionPredictor``"
     )
     msg = (
-        "an Ensemble takes a list of predictors, at least two, not a "
-        f"{type(predictors).__name__}; {cure}"
+        "an Ensemble takes a list of predictors, at least two, not "
+        f"{type_in_words(predictors)}; {cure}"
     )
     raise PredictorError(msg)
 
@@ -346,7 +346,7 @@ def _as_members(
 def _check_member(name: str, member: object) -> None:
     if not isinstance(member, Predictor):
         msg = (
-            f"model {quoted(name)} is a {type(member).__name__}, not a predictor; wrap "
+            f"model {quoted(name)} is {type_in_words(member)}, not a predictor; wrap "
             "it in TorchPredictor or FunctionPredictor first"
         )
         raise PredictorError(msg)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from causalgia.errors import CausalgiaError, PredictorError, quoted
+from causalgia.errors import CausalgiaError, PredictorError, quoted, type_in_words
 from causalgia.predict.answer_checks import (
     as_answers,
     as_numbers,
@@ -389,7 +389,7 @@ class PredictorFactory(Predictor):
             raise PredictorError(msg) from error
         if not isinstance(made, Predictor):
             msg = (
-                f"{quoted(self)}: the function returned a {type(made).__name__}; "
+                f"{quoted(self)}: the function returned {type_in_words(made)}; "
                 "return ``cg.TorchPredictor(...)`` or the like"
             )
             raise PredictorError(msg)

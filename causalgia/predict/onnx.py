@@ -23,6 +23,7 @@ from causalgia.errors import (
     install_command,
     quoted,
     reason_of,
+    type_in_words,
 )
 from causalgia.inputs import no_network, read_bytes
 from causalgia.predict.answer_checks import (
@@ -453,11 +454,7 @@ def _list_outputs(value: Mapping[Any, Any]) -> str:
 
 
 def _shape_or_type(value: object) -> str:
-    return (
-        str(value.shape)
-        if isinstance(value, np.ndarray)
-        else f"a {type(value).__name__}"
-    )
+    return str(value.shape) if isinstance(value, np.ndarray) else type_in_words(value)
 
 
 _DTYPES = {

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_names, first_of, is_whole, nearest
-from causalgia.errors import PredictorError, SequenceError, quoted
+from causalgia.errors import PredictorError, SequenceError, quoted, type_in_words
 from causalgia.predict.answer_checks import (
     abridged,
     as_answers,
@@ -734,11 +734,11 @@ def check_predictor(value: object, call: str) -> None:
     >>> check_predictor(print, "run(design, predictor)")
     Traceback (most recent call last):
     ...
-    causalgia.errors.PredictorError: run(design, predictor): builtin_function_or_method is not a predictor; wrap ...
+    causalgia.errors.PredictorError: run(design, predictor): a function is not a predictor; wrap ...
     """
     if not isinstance(value, Predictor):
         raise PredictorError(
-            f"{call}: {type(value).__name__} is not a predictor; wrap a network in "
+            f"{call}: {type_in_words(value)} is not a predictor; wrap a network in "
             "``cg.TorchPredictor(...)``, any other callable in "
             "``cg.FunctionPredictor(...)``"
         )

@@ -25,6 +25,7 @@ from causalgia.errors import (
     as_message,
     caller_stacklevel,
     quoted,
+    type_in_words,
 )
 from causalgia.predict.answer_checks import (
     code_of_failure,
@@ -576,9 +577,9 @@ def describe_output(value: object) -> str:
         return str(tuple(value.shape))
     if isinstance(value, Mapping):
         return (
-            f"a {type(value).__name__} "
+            f"{type_in_words(value)} "
             f"{{{', '.join(f'{quoted(k)}: {describe_output(v)}' for k, v in value.items())}}}"
         )
     if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {', '.join(map(describe_output, value))}"
-    return f"a {type(value).__name__}"
+        return f"{type_in_words(value)} of {', '.join(map(describe_output, value))}"
+    return type_in_words(value)

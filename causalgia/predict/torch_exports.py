@@ -23,6 +23,7 @@ from causalgia.errors import (
     PredictorError,
     install_command,
     quoted,
+    type_in_words,
 )
 from causalgia.inputs import no_network, open_regular_file
 from causalgia.predict.answer_checks import first_line
@@ -402,7 +403,7 @@ def _read_state_dict(path: Path) -> Mapping[str, torch.Tensor]:
         held = (
             f"the entries {_some(map(str, state))}"
             if isinstance(state, Mapping)
-            else f"a {type(state).__name__}"
+            else type_in_words(state)
         )
         msg = (
             f"{path}: holds {held}, not a state dict of tensors; save "

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import is_whole
-from causalgia.errors import PredictorError, quoted
+from causalgia.errors import PredictorError, quoted, type_in_words
 from causalgia.predict.answer_checks import cure_of_track, name_tasks, place_columns
 
 Reduction: TypeAlias = Literal["sum", "mean", "log sum", "max"]
@@ -326,7 +326,7 @@ class TrackAnswers:
         """
         shape = tuple(getattr(value, "shape", ()))
         if len(shape) not in (2, 3) or shape[0] != n_rows or 0 in shape:
-            what = f"has shape {shape}" if shape else f"is a {type(value).__name__}"
+            what = f"has shape {shape}" if shape else f"is {type_in_words(value)}"
             raise PredictorError(
                 f"the network's output for {n_rows} sequences {what}; a track is "
                 f"({n_rows}, tasks, positions), ({n_rows}, positions, tasks) with "

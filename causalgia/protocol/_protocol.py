@@ -45,6 +45,7 @@ from causalgia.errors import (
     caller_stacklevel,
     comma_list,
     quoted,
+    type_in_words,
 )
 from causalgia.predict import Predictor
 from causalgia.protocol.lock_file import (
@@ -190,7 +191,7 @@ class Protocol:
         planned = design.planned() if analysis is None else analysis
         if not isinstance(planned, Analysis):
             what = (
-                "none was given" if planned is None else f"not {type(planned).__name__}"
+                "none was given" if planned is None else f"not {type_in_words(planned)}"
             )
             raise DesignError(
                 f"Protocol(design, analysis): {what}: give a ``cg.Analysis(control=, "

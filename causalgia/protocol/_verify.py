@@ -29,6 +29,7 @@ from causalgia.errors import (
     OutcomesError,
     ProtocolError,
     shell_word,
+    type_in_words,
 )
 from causalgia.inputs import parse_json
 from causalgia.notes import unpack_text
@@ -225,7 +226,7 @@ def verify(
         )
         raise ProtocolError(
             "verify takes the lock first, as a path or a locked ``cg.Protocol``, not "
-            f"{type(lock).__name__}{swapped}: ``cg.verify('lock.toml', outcomes)``"
+            f"{type_in_words(lock)}{swapped}: ``cg.verify('lock.toml', outcomes)``"
         )
     protocol = path if isinstance(path, Protocol) else Protocol.read(path)
     if protocol.locked is None:
@@ -243,7 +244,7 @@ def verify(
     if not isinstance(results, str | os.PathLike):
         raise OutcomesError(
             "verify takes a Dataset of a trial or the folder of its results, not "
-            f"{type(results).__name__}: ``cg.verify('lock.toml', outcomes)``"
+            f"{type_in_words(results)}: ``cg.verify('lock.toml', outcomes)``"
         )
     folder = Path(results)
     found: dict[str, xr.Dataset] = {}

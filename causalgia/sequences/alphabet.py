@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from causalgia.choices import BASES
-from causalgia.errors import Parts, SequenceError, Setting, quoted
+from causalgia.errors import Parts, SequenceError, Setting, quoted, type_in_words
 from causalgia.mentions import Wording
 from causalgia.sequences.skipped_inputs import or_left_out
 from causalgia.streams import RNG, derive, root_key
@@ -124,7 +124,7 @@ def encode(
 def _as_bytes(record: object, name: str | int) -> bytes:
     if not isinstance(record, str):
         msg = (
-            f"record {quoted(name)} is a {type(record).__name__}, not a string; give "
+            f"record {quoted(name)} is {type_in_words(record)}, not a string; give "
             "strings such as 'ACGT'"
         )
         raise SequenceError(msg)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import as_int, first_of, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
-from causalgia.errors import SequenceError, Setting, quoted
+from causalgia.errors import SequenceError, Setting, quoted, type_in_words
 from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import (
     CODES,
@@ -215,9 +215,7 @@ def _plain_name(name: object) -> Name:
     if is_whole(name):
         return int(name)
     flaw = (
-        "has a NUL character"
-        if isinstance(name, str)
-        else f"is a {type(name).__name__}"
+        "has a NUL character" if isinstance(name, str) else f"is {type_in_words(name)}"
     )
     msg = f"name {quoted(name)} {flaw}; names are integers or strings without NUL"
     raise SequenceError(msg)
@@ -320,7 +318,7 @@ def as_sequences(of: Source) -> Sequences:
     ):
         return _from_strings(list(of))
     msg = (
-        f"``of=`` cannot be {type(of).__name__}; give strings, the path of a FASTA "
+        f"``of=`` cannot be {type_in_words(of)}; give strings, the path of a FASTA "
         "file, or an array of tokens (n, length)"
     )
     raise SequenceError(msg)

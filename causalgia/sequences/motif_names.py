@@ -22,6 +22,7 @@ from causalgia.errors import (
     SequenceError,
     install_command,
     quoted,
+    type_in_words,
 )
 from causalgia.inputs import is_file
 from causalgia.mentions import Wording
@@ -195,7 +196,7 @@ def _from_table(table: Any, name: str | None) -> Motif:
     except (TypeError, ValueError, OverflowError) as error:
         why = f" ({error})"
     if why:
-        what = "this" if why[0] == ":" else type(table).__name__
+        what = "this" if why[0] == ":" else type_in_words(table)
         raise SequenceError(
             f"a motif cannot be made of {what}{why}; give a JASPAR name, a string, a "
             "path, a Motif, or w rows of A, C, G, T"

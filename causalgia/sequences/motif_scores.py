@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from causalgia.checks import is_real, is_whole, shown
 from causalgia.choices import BASES
-from causalgia.errors import SequenceError, quoted
+from causalgia.errors import SequenceError, quoted, type_in_words
 from causalgia.sequences.alphabet import parse_iupac
 from causalgia.sequences.motifs import Motif
 from causalgia.sequences.random import as_tokens
@@ -366,9 +366,8 @@ def find_instances(
     rows = as_tokens(tokens)
     given: object = motif
     if not isinstance(given, str | Motif):
-        what = type(given).__name__
         msg = (
-            f"{what} is neither a string nor a Motif; causalgia.motif() makes a Motif "
+            f"{type_in_words(given)} is neither a string nor a Motif; causalgia.motif() makes a Motif "
             "of names, files and tables"
         )
         raise SequenceError(msg)

@@ -253,19 +253,11 @@ def _check_with_filters(path: Path) -> None:
 
 
 def _member(group: h5py.Group, name: str, path: Path) -> Any:
-    """Return a member of a group that is stored in this file."""
-    import h5py
-
-    link = group.get(name, getlink=True)
-    if link is None:
+    """Return a member of a group."""
+    if name not in group:
         raise SequenceError(
             f"{path}: {group.name} lacks {quoted(name)}; tfmodisco writes it for each "
             "pattern"
-        )
-    if not isinstance(link, h5py.HardLink):
-        raise SequenceError(
-            f"{path}: {group.name}/{name} is a link to another place; copy the values "
-            "into the file"
         )
     return group[name]
 
@@ -287,9 +279,10 @@ def _array(parent: h5py.Group, name: str, path: Path) -> NDArray[np.float64]:
     import h5py
 
     found = _member(parent, name, path)
-    if not isinstance(found, h5py.Dataset) or found.external or found.is_virtual:
+    if not isinstance(found, h5py.Dataset):
         raise SequenceError(
-            f"{path}: {found.name} holds no values of its own; copy them into the file"
+            f"{path}: {found.name} is a group, and tfmodisco has an array there; make "
+            "the file anew"
         )
     shape: tuple[int, ...] = found.shape or ()
     if (

@@ -103,7 +103,7 @@ def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return call
 
 
-def ways_out(*cures: str, skip: str) -> str:
+def ways_out(*cures: str, skip: str, what: str = "lines") -> str:
     """Return cures in words; the last leaves such lines out, where the function that was
     called can.
 
@@ -117,17 +117,17 @@ def ways_out(*cures: str, skip: str) -> str:
     >>> read("peaks.bed")
     "drop it, or leave such lines out by ``skip='edge'``"
     """
-    if left_out := or_left_out(skip):
+    if left_out := or_left_out(skip, what):
         return ", ".join(cures) + left_out
     return ", or ".join(filter(None, (", ".join(cures[:-1]), cures[-1])))
 
 
-def or_left_out(reason: str) -> str:
-    """Return the last of several ways out, which leaves such lines out, where the
-    function that was called can.
+def or_left_out(reason: str, what: str = "lines") -> str:
+    """Return the last of several ways out, which leaves such lines (or rows of a table)
+    out, where the function that was called can.
     """
     there = _TAKES_SKIP.get()
-    return f", or leave such lines out by ``skip={quoted(reason)}``" if there else ""
+    return f", or leave such {what} out by ``skip={quoted(reason)}``" if there else ""
 
 
 def parsed_or_left_out(
@@ -136,6 +136,7 @@ def parsed_or_left_out(
     number: int,
     reasons: frozenset[str],
     skipped: list[Skipped],
+    what: str = "lines",
 ) -> Parsed | None:
     """Return what a line says; None if it cannot be parsed and ``"malformed"``, or the
     code of the error, is among the reasons, for which it is left out.
@@ -150,7 +151,7 @@ def parsed_or_left_out(
     except SequenceError as error:
         reason = error.code if error.code in reasons else "malformed"
         if reason not in reasons:
-            cure = "" if error.code else or_left_out("malformed")
+            cure = "" if error.code else or_left_out("malformed", what)
             raise error.at(place, then=cure) from error
         detail = SequenceError(need=error.need) if error.cure else error
         skipped.append(Skipped(f"line {number}", reason, detail.text(), number))

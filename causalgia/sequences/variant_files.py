@@ -186,15 +186,19 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         text, path, "give the VCF file first, then the FASTA file of the genome"
     )
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
-    found = [
-        (number, variant)
-        for number, line in numbered_lines(text)
-        if not line.startswith("#")
-        for variant in _variants(
-            line, f"{path}: line {number}", number, reasons, skipped
-        )
-    ]
-    check_any_left(len(found), skipped, str(path))
+    try:
+        found = [
+            (number, variant)
+            for number, line in numbered_lines(text)
+            if not line.startswith("#")
+            for variant in _variants(
+                line, f"{path}: line {number}", number, reasons, skipped
+            )
+        ]
+        check_any_left(len(found), skipped, str(path))
+    except SequenceError:
+        _check_is_vcf(text, path)
+        raise
     if not found:
         msg = (
             f"{path}: no variants; a VCF line has CHROM, POS, ID, REF and ALT, "
@@ -219,6 +223,79 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
             f"from 0; {anew}give ``schema='bed'`` (``cg.sequences.read_variants``)"
         )
     return _each_once(found, skipped, reasons, path)
+
+
+def _check_is_vcf(text: bytes, path: str | PathLike[str]) -> None:
+    """Raise SequenceError if lines without the header of a VCF file have columns of
+    another order: those of a schema, or all of them no allele or position in a column
+    of it.
+    """
+    lines = list(numbered_lines(text))
+    if any(line.startswith(("##", "#CHROM")) for _, line in lines):
+        return
+    rows = [
+        (number, line)
+        for number, line in lines
+        if not line.startswith("#") and not _is_header(line)
+    ]
+    schemas = [
+        schema
+        for schema in _COLUMNS_OF_SCHEMA
+        if rows and all(_has_variant(line, schema) for _, line in rows)
+    ]
+    if schemas and not any(_has_variant(line, "original") for _, line in rows):
+        raise SequenceError(
+            f"{path}: not a VCF file: the columns are {_column_names(schemas[0])}; "
+            f"give ``schema={quoted(schemas[0])}`` (``cg.sequences.read_variants``)"
+        )
+    columns = {_not_of_vcf(line) for _, line in rows}
+    if len(rows) > 1 and len(columns) == 1 and (column := columns.pop()):
+        number, line = rows[0]
+        cell = _cells(line)[_VCF_COLUMNS.index(column)]
+        listed = "; ".join(
+            f"{quoted(schema)}: {_column_names(schema)}"
+            for schema in _COLUMNS_OF_SCHEMA
+        )
+        raise SequenceError(
+            f"{path}: no line has {column} of a VCF file in column "
+            f"{_VCF_COLUMNS.index(column) + 1} ({quoted(cell)} in line {number}); "
+            "which schema has the file? Give it as ``schema=`` "
+            "(``cg.sequences.read_variants``), or first write the columns of one: "
+            f"{listed}"
+        )
+
+
+def _is_header(line: str) -> bool:
+    return bool({"chr", "chrom", "pos", "start"} & set(line.lower().split()))
+
+
+def _has_variant(line: str, schema: str) -> bool:
+    """Return whether a line is read as a variant of letters by a schema."""
+    try:
+        row = _schema_row(line, schema)
+    except SequenceError:
+        return False
+    return all(not flaw_of_alleles(row[2], one) for one in row[4].split(","))
+
+
+def _not_of_vcf(line: str) -> str:
+    """Return the first column of a VCF file that a line has something else in; empty if
+    there is none.
+    """
+    cells = dict(zip(_VCF_COLUMNS, _cells(line), strict=False))
+    if "ALT" not in cells:
+        return ""
+    if not cells["POS"].isdecimal():
+        return "POS"
+    if not cells["REF"].isalpha():
+        return "REF"
+    alternates = cells["ALT"].split(",")
+    is_allele = any(one.isalpha() or set(one) & set("<[]*.") for one in alternates)
+    return "" if is_allele else "ALT"
+
+
+def _cells(line: str) -> list[str]:
+    return [x.strip() for x in (line.split("\t") if "\t" in line else line.split())]
 
 
 def _each_once(
@@ -290,7 +367,7 @@ def _allele(letters: str, place: str) -> str:
     symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
     ambiguous = isinstance(letters, str) and letters.isalpha()
     why = "alleles are strings of A, C, G, T" if ambiguous else symbolic
-    msg = f"{place} is {quoted(letters)}; {why}: drop the line, or write the allele out"
+    msg = f"{place} is {quoted(letters)}; {why}: drop the variant, or write the allele out"
     raise SequenceError(msg)
 
 
@@ -308,14 +385,14 @@ def _variants(
 
 def _vcf_row(line: str) -> tuple[str, int, str, str, str]:
     """Return chromosome, position from 0, reference, name and alternates of a line."""
-    columns = line.split("\t") if "\t" in line else line.split()
+    columns = _cells(line)
     if len(columns) < 5:
         msg = (
             f"{len(columns)} columns; a VCF line has CHROM, POS, ID, REF and "
             "ALT, separated by tabs"
         )
         raise SequenceError(msg)
-    chromosome, at, identifier, reference, alternates = (x.strip() for x in columns[:5])
+    chromosome, at, identifier, reference, alternates = columns[:5]
     position = parse_int(at, SequenceError, source="POS")
     if position < 1:
         msg = (
@@ -458,7 +535,7 @@ def read_variants(
     for number, line in numbered_lines(text):
         if line.startswith("#"):
             continue
-        if not found and {"chr", "chrom", "pos", "start"} & set(line.lower().split()):
+        if not found and _is_header(line):
             raise SequenceError(
                 f"{path}: line {number} is a header, and the schemas have none; drop "
                 "it, or begin it with #"

@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about, has
-from causalgia.checks import first_of
+from causalgia.checks import first_of, in_list
 from causalgia.errors import ConvergenceError, DecisionError, quoted
 from causalgia.estimation.request import is_below_floor, null_value
 from causalgia.multiplicity.regions import Region, rope_region
@@ -288,9 +288,7 @@ def _posterior_context(
     """Return the data that a posterior from `infer` keeps with its draws, as a Dataset
     of effects, and its moments.
     """
-    observed, constant, moments = (
-        _align_group(groups, name, draws) for name in _OTHER_GROUPS
-    )
+    observed, constant, moments = _aligned_groups(groups, draws)
     names = {n: draws[n] for n in ("contrast", "task") if n in draws.coords}
     effects = xr.Dataset(
         coords={
@@ -351,48 +349,64 @@ def _over_predictors(effects: xr.Dataset, each: xr.DataArray) -> xr.Dataset:
     )
 
 
-def _align_group(
-    groups: Mapping[str, xr.Dataset], name: str, draws: xr.DataArray
-) -> xr.Dataset:
+def _aligned_groups(
+    groups: Mapping[str, xr.Dataset], draws: xr.DataArray
+) -> list[xr.Dataset]:
+    """Return the other groups of a posterior aligned with the draws; raise
+    DecisionError with all those that do not match them.
+    """
+    aligned, odd = list[xr.Dataset](), dict[str, list[str]]()
+    cures = dict[str, None]()
+    for name in _OTHER_GROUPS:
+        try:
+            aligned.append(_aligned(groups.get(name, xr.Dataset()), draws))
+        except DecisionError as flaw:
+            why, cure = ("".join(map(str, part)) for part in (flaw.need, flaw.cure))
+            odd.setdefault(why, []).append(quoted(name))
+            cures[cure] = None
+    if odd:
+        listed = ", ".join(f"{in_list(names)} ({why})" for why, names in odd.items())
+        raise DecisionError(
+            f"these groups do not match the effects in the posterior: {listed}; "
+            f"{' and '.join(cures)} in all, or leave them out"
+        )
+    return aligned
+
+
+def _aligned(group: xr.Dataset, draws: xr.DataArray) -> xr.Dataset:
     """Return a group aligned with the draws: by labels, or by position where it has
     none.
     """
-    out = groups.get(name, xr.Dataset())
-    if "task" in out.coords and "task" not in out.dims:  # one task was selected
-        out = out.expand_dims("task", axis=-1).assign(
-            {n: out[n].variable for n in _OF_NO_TASK if n in out}
+    if "task" in group.coords and "task" not in group.dims:  # one task was selected
+        group = group.expand_dims("task", axis=-1).assign(
+            {n: group[n].variable for n in _OF_NO_TASK if n in group}
         )
     for dim in ("contrast", "task"):
-        if dim not in out.dims:
+        if dim not in group.dims:
             continue
         labels = draws.get_index(dim)
-        if dim in draws.coords and dim in out.coords and labels[0] != _NO_TASK:
-            out = _select_labels(out, name, dim, labels)
-        if out.sizes[dim] != len(labels):
+        if dim in draws.coords and dim in group.coords and labels[0] != _NO_TASK:
+            group = _select_labels(group, dim, labels)
+        if group.sizes[dim] != len(labels):
             raise DecisionError(
-                f"the posterior's ace has {len(labels)} on {quoted(dim)} and the group "
-                f"{quoted(name)} {out.sizes[dim]}, without names to match them; select "
-                "the same in both, or leave the group out"
+                need=f"{group.sizes[dim]} on {quoted(dim)} for the {len(labels)} of "
+                "ace, without names to match them",
+                cure="select the same",
             )
-    return out
+    return group
 
 
-def _select_labels(
-    group: xr.Dataset, name: str, dim: str, labels: pd.Index[Any]
-) -> xr.Dataset:
+def _select_labels(group: xr.Dataset, dim: str, labels: pd.Index[Any]) -> xr.Dataset:
     own = group.get_index(dim)
     if own.equals(labels):
         return group
     absent = [label for label in labels if label not in own]
     if absent or not own.is_unique:
-        why = (
-            f"has no {dim} {absent[0]!s}"
-            if absent
-            else f"names several effects alike on {quoted(dim)}, in another order"
-        )
         raise DecisionError(
-            f"the group {quoted(name)} {why}, so that it does not match the effects in "
-            "the posterior; leave the group out, or use the same names in both"
+            need=f"no {dim} {absent[0]!s}"
+            if absent
+            else f"several effects of one name on {quoted(dim)}, in another order",
+            cure="use the same names",
         )
     group = group.sel({dim: labels})
     return (

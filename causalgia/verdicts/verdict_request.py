@@ -16,7 +16,7 @@ from causalgia.analysis_values import Shrinkage, as_field
 from causalgia.attributes import about
 from causalgia.checks import as_ci_prob
 from causalgia.choices import Error
-from causalgia.errors import DecisionError, quoted
+from causalgia.errors import DecisionError, quoted, type_in_words
 from causalgia.estimation import as_estimates
 from causalgia.estimation.request import null_value
 from causalgia.inputs import as_pandas
@@ -84,7 +84,7 @@ def as_evidence(x: Any) -> Given:
             "``cg.decide`` takes estimates (of ``cg.estimate`` or ``cg.from_effects``, "
             "or a table with columns 'effect' and 'se'), a posterior (of ``cg.infer``) "
             "or effects (of ``cg.contrast``), not "
-            f"{quoted(data) if is_shown else type(data).__name__}"
+            f"{quoted(data) if is_shown else type_in_words(data)}"
         )
     return Given("posterior", data)
 

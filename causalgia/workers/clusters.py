@@ -13,7 +13,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from causalgia.checks import is_whole
-from causalgia.errors import ClusterError, MissingExtraError, install_command, quoted
+from causalgia.errors import (
+    ClusterError,
+    MissingExtraError,
+    install_command,
+    quoted,
+    type_in_words,
+)
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -75,13 +81,13 @@ def check_client(client: object) -> None:
     >>> check_client("tcp://127.0.0.1:8786")
     Traceback (most recent call last):
     ...
-    causalgia.errors.ClusterError: client= takes a distributed.Client, not str; ...
+    causalgia.errors.ClusterError: client= takes a distributed.Client, not a str; ...
     """
     distributed = import_distributed()
     if not isinstance(client, distributed.Client):
         cure = "connect first: client=distributed.Client('tcp://scheduler:8786')"
         raise ClusterError(
-            f"``client=`` takes a distributed.Client, not {type(client).__name__}; "
+            f"``client=`` takes a distributed.Client, not {type_in_words(client)}; "
             f"{cure}"
         )
     if client.asynchronous:

@@ -28,6 +28,7 @@ from causalgia.errors import (
     caller_stacklevel,
     one_line,
     quoted,
+    type_in_words,
 )
 from causalgia.workers.clusters import (
     GO_ON,
@@ -104,8 +105,8 @@ def unpicklable_attribute(part: object) -> str:
     """Return which attribute of a value cannot be pickled, as text."""
     for name, value in getattr(part, "__dict__", {}).items():
         if not can_pickle(value):
-            return f"'s {name} (a {type(value).__name__})"
-    return f" (a {type(part).__name__})"
+            return f"'s {name} ({type_in_words(value)})"
+    return f" ({type_in_words(part)})"
 
 
 def pickle_with_code(value: object) -> bytes:

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_int, as_number
-from causalgia.errors import MissingExtraError, PredictorError, install_command, quoted
+from causalgia.errors import (
+    MissingExtraError,
+    PredictorError,
+    install_command,
+    quoted,
+    type_in_words,
+)
 from causalgia.predict.predictor import (
     Predictor,
     Progress,
@@ -329,7 +335,7 @@ def read_by(oracle: Oracle, tokens: Tokens) -> xr.DataArray:
     if not isinstance(oracle, Oracle):
         raise PredictorError(
             "read_by takes a zoo.Oracle, whose terms are known, not "
-            f"{quoted(type(oracle).__name__)}; of a network give the oracle that it "
+            f"{type_in_words(oracle)}; of a network give the oracle that it "
             "was trained on"
         )
     rows = as_token_rows(tokens)

@@ -218,7 +218,7 @@ def test_skip_is_named_where_it_is_an_argument_and_nowhere_else(broken):
     ):
         with pytest.raises(cg.errors.CausalgiaError) as error:
             call(())
-        named = re.search(r"or leave such lines out by skip='(\w+)'$", str(error.value))
+        named = re.search(r"or leave such \w+ out by skip='(\w+)'$", str(error.value))
         assert named, error.value
         answer = call(named[1])  # the cure, applied
         tiles = getattr(answer, "tiles", None)

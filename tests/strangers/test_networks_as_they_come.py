@@ -341,11 +341,13 @@ def test_an_input_by_name_is_named_and_its_cure_holds():
 
 
 def test_the_order_of_the_arguments_is_in_the_error():
-    # "list is not a predictor; wrap a network", of arguments in the other order
+    # "a list is not a predictor; wrap a network", of arguments in the other order
     predictor = cg.TorchPredictor(network(), device="cpu")
     with pytest.raises(
-        PredictorError, match=r"attribute\(sequences, predictor\): list"
+        PredictorError, match=r"attribute\(sequences, predictor\): a list"
     ):
         cg.attribute(predictor, SEQUENCES)
-    with pytest.raises(PredictorError, match=r"discover\(predictor, sequences\): list"):
+    with pytest.raises(
+        PredictorError, match=r"discover\(predictor, sequences\): a list"
+    ):
         cg.discover(SEQUENCES, predictor, rng=0)

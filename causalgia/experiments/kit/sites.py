@@ -17,7 +17,7 @@ from causalgia.choices import BASES
 from causalgia.design import AblateEach, Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
-from causalgia.errors import DesignError, SequenceError, quoted
+from causalgia.errors import DesignError, SequenceError, quoted, type_in_words
 from causalgia.sequences import Instances, Motif, find_instances, motif as motif_of
 from causalgia.sequences.alphabet import decode, parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
@@ -44,12 +44,12 @@ def as_null_model(null: object) -> NullModel:
     if isinstance(null, NullModel):
         return null
     what = (
-        f"{quoted(null)}"
+        f"``null={quoted(null)}`` is"
         if isinstance(null, str | int | float | None)
-        else f"a value of type {type(null).__name__}"
+        else f"``null=`` is {type_in_words(null)},"
     )
     raise DesignError(
-        f"``null={what}`` is not a null model, such as ``cg.Uniform(length=200)``; "
+        f"{what} not a null model, such as ``cg.Uniform(length=200)``; "
         "sequences are one as ``cg.Genomic(of=...)``"
     )
 

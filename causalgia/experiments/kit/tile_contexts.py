@@ -19,7 +19,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import as_count, as_span
 from causalgia.design import Copy, Genomic, Intervention, Scramble, Untreated
 from causalgia.design.intervention import Span
-from causalgia.errors import DesignError, PredictorError, quoted
+from causalgia.errors import DesignError, PredictorError, quoted, type_in_words
 from causalgia.experiments.kit.sites import as_positions
 from causalgia.predict import Predictor
 from causalgia.ropes import Rope
@@ -347,7 +347,7 @@ def check_task(predictor: object, task: str | None) -> None:
     if not isinstance(predictor, Predictor):
         name = quoted(predictor) if isinstance(predictor, str) else "'gata1_like'"
         raise PredictorError(
-            f"{type(predictor).__name__} is not a predictor; one of the zoo is "
+            f"{type_in_words(predictor)} is not a predictor; one of the zoo is "
             f"``cg.zoo.oracle({name})``, wrap a network in ``cg.TorchPredictor(...)``, "
             "any other callable in ``cg.FunctionPredictor(...)``"
         )

@@ -18,7 +18,13 @@ from causalgia._reporting import format_share, p_clause
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob
-from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
+from causalgia.errors import (
+    ContrastError,
+    EstimateError,
+    OutcomesError,
+    quoted,
+    type_in_words,
+)
 from causalgia.former_names import former_arguments
 from causalgia.mpra.comparisons.prediction_powered_means import (
     PoweredMean,
@@ -520,7 +526,7 @@ def check_population(
     """
     if library is not None and not isinstance(library, xr.Dataset):
         raise EstimateError(
-            f"``library={type(library).__name__}``: give what was ordered, from "
+            f"``library=`` is {type_in_words(library)}; give what was ordered, from "
             "``cg.mpra.library``"
         )
     null = about(virtual, None).null_fingerprint

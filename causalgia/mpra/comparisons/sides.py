@@ -22,6 +22,7 @@ from causalgia.errors import (
     OutcomesError,
     comma_list,
     quoted,
+    type_in_words,
 )
 from causalgia.mentions import Wording
 from causalgia.mpra.comparisons.prediction_powered_means import (
@@ -114,7 +115,7 @@ def effects_by_element(
         table = _frame_table(source, side)
     else:
         raise OutcomesError(
-            f"{side}: {type(source).__name__} has no effects by element; give effects "
+            f"{side}: {type_in_words(source)} has no effects by element; give effects "
             "of a trial (``cg.contrast``), a fit (``cg.mpra.fit``), or a DataFrame "
             "with columns element, effect and se"
         )

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from causalgia.checks import as_int, as_number, is_text, is_whole
-from causalgia.errors import CountsError, EstimateError, quoted
+from causalgia.errors import CountsError, EstimateError, quoted, type_in_words
 from causalgia.mpra.counts.counts_table import counts_of
 from causalgia.streams import RNG, derive, root_key
 from causalgia.types import Array, Ints
@@ -166,7 +166,7 @@ def as_noise(noise: object, *, with_pilot: bool) -> NoiseModel:
             else "write the sds of a pilot there"
         )
         raise EstimateError(
-            f"``noise=`` is a {type(noise).__name__}; give "
+            f"``noise=`` is {type_in_words(noise)}; give "
             f"``cg.mpra.NoiseModel(sd_barcode=...)``; {pilot}"
         )
     return noise

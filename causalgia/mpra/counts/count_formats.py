@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from causalgia.checks import in_list
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import CountsError, quoted, type_in_words
 from causalgia.inputs import no_text, read_bytes
 from causalgia.mpra.counts.column_kinds import (
     is_count_word,
@@ -300,7 +300,7 @@ def read_assignment(table: str | Path | pd.DataFrame) -> Assignment:
                 names, rows = ["barcode", "oligo"], [row[:2] for row in cells]
     else:
         raise CountsError(
-            f"``assignment=`` is a {type(table).__name__}; give a path or a DataFrame "
+            f"``assignment=`` is {type_in_words(table)}; give a path or a DataFrame "
             "with the columns barcode and oligo_name"
         )
     places = [
@@ -370,7 +370,7 @@ def read_conditions(
             rows = conditions.astype(str).to_numpy().tolist()
         elif not isinstance(conditions, str | Path):
             raise CountsError(
-                f"``conditions=`` is a {type(conditions).__name__}; give a path, a "
+                f"``conditions=`` is {type_in_words(conditions)}; give a path, a "
                 "DataFrame of two columns, or a mapping of columns to DNA or their "
                 "cell type"
             )

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import about
 from causalgia.checks import as_names
-from causalgia.errors import CountsError, LibraryError, quoted
+from causalgia.errors import CountsError, LibraryError, quoted, type_in_words
 from causalgia.inputs import from_column, no_text, parse_json, read_bytes
 from causalgia.mpra.counts.comment_lines import without_comments
 from causalgia.mpra.counts.side_formats import (
@@ -115,7 +115,7 @@ def as_side_table(side_table: str | Path | pd.DataFrame | xr.Dataset) -> pd.Data
         side = side.loc[:, used].apply(from_column)
     else:
         raise CountsError(
-            f"``side_table=`` is a {type(side_table).__name__}; give a path, a "
+            f"``side_table=`` is {type_in_words(side_table)}; give a path, a "
             "DataFrame, or a library"
         )
     return _side_columns(side, where)

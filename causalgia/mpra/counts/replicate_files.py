@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from causalgia.errors import CountsError, quoted
+from causalgia.errors import CountsError, quoted, type_in_words
 
 _ENDS = re.compile(r"(\.(gz|bz2|xz|zst|tsv|csv|txt|tab))+$", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
@@ -47,7 +47,7 @@ def named_files(
         named = {}
     wrong = next((one for one in given if not isinstance(one, str | Path)), None)
     if wrong is not None or not given:
-        what = type(files if wrong is None else wrong).__name__
+        what = type_in_words(files if wrong is None else wrong)
         raise CountsError(
             f"read_counts reads files, not {what}; for arrays of counts use "
             "``cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)``"

@@ -414,6 +414,7 @@ def _check_alleles_fit(
                         "give longer inserts, smaller ``offsets=``",
                         "drop it",
                         skip="long",
+                        what="variants",
                     )
                 )
 
@@ -457,7 +458,10 @@ def _cut_windows(
             f"offset {tile.offset:+d} (an indel in a repeat that reaches the insert's "
             "end); "
             + ways_out(
-                "give other ``offsets=``, longer inserts", "drop it", skip="unchanged"
+                "give other ``offsets=``, longer inserts",
+                "drop it",
+                skip="unchanged",
+                what="variants",
             )
         )
     return windows
@@ -517,7 +521,7 @@ def read_variants(
             continue
         place = f"variants: row {number} ({chromosome}:{position})"
         begin = parsed_or_left_out(
-            partial(_position_in_row, position), place, number, skip, skipped
+            partial(_position_in_row, position), place, number, skip, skipped, "rows"
         )
         if begin is None:
             continue
@@ -525,7 +529,7 @@ def read_variants(
         try:
             variant = Variant(str(chromosome), begin, reference, alternate, own)
         except SequenceError as error:
-            cure = or_left_out(flaw) if flaw else ""
+            cure = or_left_out(flaw, "rows") if flaw else ""
             raise error.at(place, then=cure) from error
         if "repeated" in skip and variant.written in lines:
             detail = f"the variant of row {lines[variant.written]}"

@@ -20,7 +20,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.checks import as_int
 from causalgia.design import Design
-from causalgia.errors import LibraryError, quoted
+from causalgia.errors import LibraryError, quoted, type_in_words
 from causalgia.mpra.counts.counts_table import insert_fingerprint
 from causalgia.mpra.libraries.barcode_sets import (
     PRIMER_END,
@@ -194,8 +194,7 @@ def library(
     """
     if not isinstance(design, Design):
         raise LibraryError(
-            "a library is made from a ``cg.Design``, not from a "
-            f"{type(design).__name__}"
+            f"a library is made from a ``cg.Design``, not from {type_in_words(design)}"
         )
     rules = as_instance(OligoRules() if rules is None else rules, OligoRules, "rules")
     controls = as_instance(
@@ -299,10 +298,10 @@ def as_instance(value: object, kind: type[T], name: str) -> T:
     >>> as_instance(100, Controls, "controls")
     Traceback (most recent call last):
     ...
-    causalgia.errors.LibraryError: controls=100 is of type int; give cg.mpra.Controls(...)
+    causalgia.errors.LibraryError: controls=100 is an int; give cg.mpra.Controls(...)
     """
     if not isinstance(value, kind):
-        what = f"``{name}={quoted(value)}`` is of type {type(value).__name__}"
+        what = f"``{name}={quoted(value)}`` is {type_in_words(value)}"
         raise LibraryError(f"{what}; give ``cg.mpra``.{kind.__name__}(...)")
     return value
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from causalgia.attributes import attributes
 from causalgia.checks import as_int, as_number, as_positive, is_real
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import EstimateError, quoted, type_in_words
 from causalgia.inputs import parse_toml, read_text
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import (
@@ -403,7 +403,7 @@ def cheapest(
     library = PlannedLibrary() if library is None else library
     if not isinstance(library, PlannedLibrary):
         raise EstimateError(
-            f"``library=`` is a {type(library).__name__}; give "
+            f"``library=`` is {type_in_words(library)}; give "
             "``cg.mpra.PlannedLibrary(n_controls=...)``"
         )
     target = _as_target(half_width, true_effect, assurance, budget, max_oligos)

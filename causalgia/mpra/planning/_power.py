@@ -12,11 +12,7 @@ from scipy import special
 
 from causalgia.attributes import attributes
 from causalgia.checks import as_ci_prob, as_number
-from causalgia.errors import (
-    EstimateError,
-    Setting,
-    quoted,
-)
+from causalgia.errors import EstimateError, Setting, quoted, type_in_words
 from causalgia.former_names import former_fields
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
 from causalgia.mpra.planning._components import (
@@ -114,7 +110,7 @@ def as_contrast(contrast: object) -> PlannedContrast:
     if not isinstance(contrast, PlannedContrast):
         raise EstimateError(
             argument="contrast",
-            need=f"is a {type(contrast).__name__}",
+            need=f"is {type_in_words(contrast)}",
             cure="give ``contrast=cg.mpra.PlannedContrast(alpha=0.05)``",
         )
     return contrast
