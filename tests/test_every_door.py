@@ -418,7 +418,21 @@ SCREEN = cg.run(
     SHARE,
     rng=0,
 )
+COUNTS = cg.mpra.simulate(
+    pd.DataFrame(
+        {
+            "element": np.repeat(["e1", "e2"], 3),
+            "arm": ["ctrl", "K562", "HepG2"] * 2,
+            "log2": np.arange(6.0),
+        }
+    ),
+    rng=0,
+)
 NAMES: dict[str, Callable[[Any], Any]] = {
+    "fit": lambda t: cg.mpra.fit(COUNTS, control="ctrl", arm_names=t, method="two_way"),
+    "components": lambda t: cg.mpra.components(COUNTS, control="ctrl", arm_names=t),
+    "activity": lambda t: cg.mpra.activity(COUNTS, arm_names=t),
+    "filter": lambda t: cg.mpra.filter(COUNTS, min_barcodes=1, arm_names=t),
     "table": lambda t: cg.table(DECISIONS, task=t),
     "tidy": lambda t: cg.tidy(DECISIONS, task=t),
     "report": lambda t: cg.report(DECISIONS, task=t),

@@ -18,7 +18,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.checks import as_names, first_of, is_real, is_whole, nearest
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import CausalgiaError, ContrastError, quoted
 from causalgia.expressions import (
     EMPTY_NAME,
     KEYWORDS,
@@ -86,8 +86,7 @@ def requested_weights(
             )
         )
     if control is not None:
-        base = str(control)
-        _check_arm(base, arms, "control")
+        base = as_control(control, arms)
         if len(arms) < 2:
             raise ContrastError(
                 f"the only arm is the control {quoted(base)}; a contrast needs another "
@@ -111,11 +110,30 @@ def arm_name(name: Any, arms: list[str]) -> str:
     return next((text for text in (str(name), *whole) if text in arms), str(name))
 
 
-def _check_arm(arm: str, arms: list[str], role: str, of: str = "arm") -> None:
+def as_control(control: str | float, arms: list[str]) -> str:
+    """Return the name of the control arm as text, or raise ContrastError if there is no
+    such arm.
+    """
+    name = arm_name(control, arms)
+    check_arm(name, arms, "control")
+    return name
+
+
+def check_arm(
+    arm: str,
+    arms: list[str],
+    role: str,
+    of: str = "arm",
+    *,
+    error: type[CausalgiaError] = ContrastError,
+) -> None:
+    """Raise an error of the given type unless a name is one of the arms (or tasks,
+    models); `role` says what names it.
+    """
     if arm in arms:
         return
     hint = nearest(arm, arms, most=3) or "."
-    raise ContrastError(
+    raise error(
         f"{role} {quoted(arm)} is not {'an' if of == 'arm' else 'a'} {of}{hint} The "
         f"{of}s are {listed(arms)}"
     )
@@ -253,9 +271,7 @@ def _as_contrast_weights(
         raise ContrastError(f"contrast {quoted(name)}{fault}")
     for weighted in weights:
         if of != "task" or not matched(str(weighted), known):
-            _check_arm(
-                arm_name(weighted, known), known, f"contrast {quoted(name)}:", of
-            )
+            check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
     w = {arm_name(weighted, known): value for weighted, value in weights.items()}
     if len(w) < len(weights):
         raise ContrastError(
