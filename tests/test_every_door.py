@@ -79,6 +79,23 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
     "t_power": lambda c: t_power(0.5, 0.1, 20, ci_prob=c),
     "Decided": lambda c: cg.Decided(rope=REGION, ci_prob=c),
     "Precision": lambda c: cg.Precision(half_width=0.1, ci_prob=c),
+    "power": lambda c: cg.planning.power(sd=1.0, n_units=9, true_effect=1.0, ci_prob=c),
+    "minimal_detectable_effect": lambda c: cg.planning.minimal_detectable_effect(
+        sd=1.0, n_units=50, ci_prob=c
+    ),
+    "cheapest_split": lambda c: cg.planning.cheapest_split(
+        EFFECTS.assign_coords(parent=("unit", np.repeat(np.arange(20), 3))),
+        half_width=0.3,
+        ci_prob=c,
+    ),
+    "hypotheses": lambda c: cg.estimation.hypotheses(
+        ESTIMATES.isel(task=[0]), "a - b", ci_prob=c
+    ),
+    "confidence_sequence": lambda c: cg.stopping.confidence_sequence(
+        [0.1], [1.0], [200], ci_prob=c
+    ),
+    "PlannedContrast": lambda c: cg.mpra.PlannedContrast(ci_prob=c),
+    "fit": lambda c: cg.mpra.fit(COUNTS, control="ctrl", method="two_way", ci_prob=c),
 }
 
 
@@ -658,7 +675,11 @@ def test_a_result_says_its_seed_in_one_way() -> None:
 
 
 WEIGHTS_OF = {"a - b": {"a": 1.0, "b": -1.0}}
+COUNTS_OF_A_B = COUNTS.assign_coords(arm=("oligo", ["ctrl", "a", "b"] * 2))
 CONTRASTS: dict[str, Callable[[Any], dict[str, dict[str, float]]]] = {
+    "fit": lambda c: _weights_in_fit(
+        cg.mpra.fit(COUNTS_OF_A_B, contrasts=c, method="two_way")
+    ),
     "contrast": lambda c: _weights_in(cg.contrast(OUTCOMES, contrasts=c)),
     "analyze": lambda c: _weights_in(
         cg.analyze(OUTCOMES, contrasts=c, rope=0, rng=0, shrink={})
@@ -667,6 +688,12 @@ CONTRASTS: dict[str, Callable[[Any], dict[str, dict[str, float]]]] = {
     "trial file": lambda c: cg.Analysis.from_dict({"contrasts": c}).weights_by_contrast,
     "refute": lambda c: cg.refutation.Claim(OUTCOMES, rng=0, contrasts=c).weights,
 }
+
+
+def _weights_in_fit(made: xr.Dataset) -> dict[str, dict[str, float]]:
+    asked = cg.mpra.fit(COUNTS_OF_A_B, contrasts=WEIGHTS_OF, method="two_way")
+    np.testing.assert_array_equal(made["ace"].to_numpy(), asked["ace"].to_numpy())
+    return {str(name): WEIGHTS_OF["a - b"] for name in made["contrast"].to_numpy()}
 
 
 def _weights_in(made: xr.Dataset) -> dict[str, dict[str, float]]:
@@ -681,6 +708,8 @@ ONE_CONTRAST += [{"a - b": "a - b"}, WEIGHTS_OF, {"a - b": {"a": 1, "b": np.int6
 ONE_CONTRAST += [cg.Analysis(contrasts="a - b").contrasts]
 ONE_CONTRAST += [pd.Series(["a - b"]), pd.Index(["a - b"]), xr.DataArray(["a - b"])]
 ONE_CONTRAST += [{"a - b": 0}.keys(), pd.DataFrame(WEIGHTS_OF)]
+ONE_CONTRAST += [{"a - b": pd.Series(WEIGHTS_OF["a - b"])}]
+ONE_CONTRAST += [{"a - b": [("a", 1), ("b", -1)]}]
 NO_CONTRASTS: list[Any] = [
     "",
     [],
@@ -696,6 +725,11 @@ NO_CONTRASTS += [
     {"d": {"a": "1", "b": -1}},
     {"d": {"a": np.nan, "b": -1}},
     ["a - b"] * 2,
+    ["a - b", "b - a"],
+    {"d": "a - b", "e": {"a": 2, "b": -2}},
+    [["a - b", "a - c"]],
+    np.array([1.0, -1.0]),
+    "a = b + 1",
 ]
 
 
@@ -707,8 +741,18 @@ def test_every_verb_takes_the_same_contrasts(verb: str) -> None:
         assert [dict(row) for row in found.values()] == [WEIGHTS_OF["a - b"]], contrasts
     assert CONTRASTS[verb](text for text in ["a - b"])
     for wrong in NO_CONTRASTS:
-        with pytest.raises(CausalgiaError):
+        with pytest.raises(CausalgiaError, match="contrast|hypotheses"):
             CONTRASTS[verb](wrong)
+
+
+def test_text_that_is_no_contrast_is_refused_in_the_same_words_in_every_door() -> None:
+    doors = dict(CONTRASTS)
+    texts: list[Any] = [["a - b"] * 2, ["a - b", "b - a"], "a = b + 1"]
+    for wrong in [*texts, {"": "a - b"}, {"d": {"a": 1j, "b": -1}}]:
+        words = {name: _words(door, wrong) for name, door in doors.items()}
+        key = words.pop("trial file")
+        assert len(set(words.values())) == 1, words
+        assert key == words["plan"].replace("contrasts=", "contrasts")
 
 
 def _with_a_level() -> list[Any]:

@@ -428,7 +428,7 @@ def as_variance(sd: Any, name: str) -> float:
     return value**2
 
 
-_EXAMPLES = {"ci_prob": 0.95, "alpha": 0.05, "q": 0.05}
+_EXAMPLES = {"alpha": 0.05, "q": 0.05}
 
 
 def as_probability(value: Any, name: str) -> float:
@@ -436,10 +436,10 @@ def as_probability(value: Any, name: str) -> float:
 
     Examples
     --------
-    >>> as_probability(95, "ci_prob")
+    >>> as_probability(5, "alpha")
     Traceback (most recent call last):
     ...
-    causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
+    causalgia.errors.EstimateError: alpha=5 is not between 0 and 1; for example alpha=0.05
     """
     number = is_real(value)
     if not number or not 0 < float(value) < 1:
