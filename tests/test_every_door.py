@@ -105,6 +105,30 @@ def test_every_verb_takes_the_same_levels(verb: str) -> None:
     _takes("ci_prob", *FORMS["ci_prob"], LEVELS[verb])
 
 
+RATES: dict[str, Callable[[Any], Any]] = {
+    "calibrate": lambda a: cg.calibrate(
+        DESIGN, SHARE, n_trials=2, rng=0, posterior=False, alpha=a
+    ),
+    "hierarchical_q": lambda a: cg.multiplicity.hierarchical_q(
+        [0.1, 0.2, 0.01], [0, 0, 1], alpha=a
+    ),
+    "PlannedContrast": lambda a: cg.mpra.PlannedContrast(alpha=a),
+    "tile_search": lambda a: _of_experiment("tile_search", 0, alpha=a),
+}
+
+
+@pytest.mark.rotating(6)
+@pytest.mark.parametrize("verb", RATES)
+def test_every_verb_takes_the_same_error_rates(verb: str) -> None:
+    refused = [0, 1, 5, -0.1, np.nan, "0.05", "5%", True, [0.05], np.array(0.05), 1j]
+    _takes(
+        "alpha=.* is not between 0 and 1",
+        [0.05, np.float32(0.05), Fraction(1, 20)],
+        refused,
+        RATES[verb],
+    )
+
+
 def _takes(
     name: str, taken: list[Any], refused: list[Any], verb: Callable[[Any], Any]
 ) -> None:
@@ -283,9 +307,9 @@ def _words(door: Callable[[Any], Any], value: Any) -> str:
     return text
 
 
-def _of_experiment(name: str, region: Any) -> Any:
+def _of_experiment(name: str, region: Any, **other: Any) -> Any:
     given, settings = EXPERIMENTS[name]
-    return getattr(cg.experiments, name)(*given, **settings, rope=region)
+    return getattr(cg.experiments, name)(*given, **settings, rope=region, **other)
 
 
 @pytest.mark.rotating(6)
