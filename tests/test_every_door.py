@@ -661,6 +661,26 @@ ONE_SEED = [7, np.int64(7), np.uint8(7), Seed.parse(7)]
 NO_SEEDS = [-1, 1.5, 7.0, "7", True, None, [7], np.array(7), 2**256, np.nan]
 
 
+WITHOUT_DRAWS: dict[str, Callable[[Any], Any]] = {
+    "adjust": lambda r: cg.adjust(ESTIMATES, method="holm", rng=r),
+    "decide": lambda r: cg.decide(ESTIMATES, rope=0, rng=r),
+    "attribute": lambda r: cg.attribute(["ACGTACGT"], SHARE, method="ism", rng=r),
+    "encode": lambda r: cg.sequences.encode(["ACGT"], rng=r),
+}
+
+
+@pytest.mark.parametrize("verb", WITHOUT_DRAWS)
+def test_what_is_no_seed_is_refused_where_nothing_is_drawn(verb: str) -> None:
+    for wrong in [wrong for wrong in NO_SEEDS if wrong is not None]:
+        with pytest.raises(RandomnessError, match="rng"):
+            WITHOUT_DRAWS[verb](wrong)
+    generator = np.random.default_rng(7)
+    before = generator.bit_generator.state
+    for seed in (None, 7, generator, np.random.SeedSequence(7)):
+        WITHOUT_DRAWS[verb](seed)
+    assert generator.bit_generator.state == before
+
+
 def _values(made: Any) -> list[Any]:
     sets = (
         [g.to_dataset() for g in made.subtree] if hasattr(made, "subtree") else [made]
