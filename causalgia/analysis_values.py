@@ -238,7 +238,7 @@ def as_plain(name: str, value: Any) -> Any:
     if name == "shrink":
         return value.to_dict() if isinstance(value, Shrinkage) else value
     if name in WEIGHTS:
-        return _plain_weights(name, value) or value
+        return _plain_weights(name, value)
     if name in ("interaction", "covariates") and isinstance(value, str):
         return [value]
     return _plain_list(value)
@@ -273,16 +273,15 @@ def _as_python_number(value: Any) -> Any:
 
 def _plain_weights(name: str, value: Any) -> Any:
     value = weights_in_text(value, of=WEIGHTS[name])
-    try:
-        rows = {
-            str(of): {
-                str(weighted): _as_python_number(w) for weighted, w in dict(row).items()
-            }
-            for of, row in dict(value).items()
-        }
-    except (TypeError, ValueError):
+    if not isinstance(value, Mapping):
         return value
-    if len(rows) < len(dict(value)):
+    rows = {
+        str(of): {str(weighted): _as_python_number(w) for weighted, w in row.items()}
+        if isinstance(row, Mapping)
+        else row
+        for of, row in value.items()
+    }
+    if len(rows) < len(value):
         raise DesignError(
             f"two contrasts have one name once they are text: {shown(list(value))}",
             places=("Analysis",),

@@ -696,6 +696,34 @@ def as_ci_prob(
     return float(ci_prob)
 
 
+def as_probability(
+    value: object,
+    name: str,
+    *,
+    example: float = 0.05,
+    error: type[CausalgiaError] = EstimateError,
+) -> float:
+    """Return a probability strictly between 0 and 1, such as an error rate, as a float.
+
+    Raises
+    ------
+    EstimateError
+        If it is no such number (or `error`, of another kind).
+
+    Examples
+    --------
+    >>> as_probability(5, "alpha")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: alpha=5 is not between 0 and 1; for example alpha=0.05
+    """
+    if not is_real(value) or not 0 < float(value) < 1:
+        raise error(
+            argument=name, value=value, need="is not between 0 and 1", example=example
+        )
+    return float(value)
+
+
 def as_names(value: Any) -> tuple[str, ...] | None:
     """Return the names that a value holds, in their order, or None if it holds none.
 

@@ -416,8 +416,9 @@ class Setting:
     ...     Setting("rope", (-0.1, 0.1)),
     ...     Setting("store"),
     ...     Setting("rng", 0, in_toml=True),
+    ...     Setting("store", in_toml=True),
     ... )
-    rope=(-0.1, 0.1) store= rng = 0
+    rope=(-0.1, 0.1) store= rng = 0 store
     """
 
     name: str
@@ -425,11 +426,13 @@ class Setting:
     in_toml: bool = False
 
     def __str__(self) -> str:
+        if self.value is NOT_GIVEN:
+            return self.name if self.in_toml else f"{self.name}="
         equals = " = " if self.in_toml else "="
         plain = self.value
         if self.in_toml and isinstance(plain, tuple):
             plain = list(plain)
-        return f"{self.name}{equals}{'' if plain is NOT_GIVEN else quoted(plain)}"
+        return f"{self.name}{equals}{quoted(plain)}"
 
 
 Part: TypeAlias = "str | Setting | BaseException"

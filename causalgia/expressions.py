@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import combinations, pairwise
+from numbers import Real
 from typing import Any, TypeAlias
 
 from causalgia.checks import as_names, first_of, is_real, nearest
@@ -226,41 +227,49 @@ def name_alone(text: str) -> str:
     )
 
 
-def unpacked_texts(value: Any) -> Any:
+def unpacked_contrasts(value: Any) -> Any:
     """Return several texts, in any form in which names are given, as a list of them,
-    and a table of weights as a mapping of its columns; other values unchanged.
+    and weights by contrast, as a table or in pairs, as mappings; other values
+    unchanged.
 
     Examples
     --------
     >>> import numpy as np
     >>> import pandas as pd
-    >>> unpacked_texts(np.array(["K562", "HepG2"])), unpacked_texts("K562")
+    >>> unpacked_contrasts(np.array(["K562", "HepG2"])), unpacked_contrasts("K562")
     (['K562', 'HepG2'], 'K562')
-    >>> unpacked_texts(pd.DataFrame({"d": {"K562": 1, "HepG2": -1}}))
+    >>> unpacked_contrasts(pd.DataFrame({"d": {"K562": 1, "HepG2": -1}}))
     {'d': {'K562': 1, 'HepG2': -1}}
+    >>> unpacked_contrasts((("d", (("K562", 1.0), ("HepG2", -1.0))),))
+    {'d': {'K562': 1.0, 'HepG2': -1.0}}
     """
     if isinstance(value, str):
         return value
     if hasattr(value, "columns") and hasattr(value, "to_dict"):
         return value.to_dict()
-    return list(as_names(value) or ()) or value
+    if names := as_names(value):
+        return list(names)
+    rows = _of_pairs(value)
+    if not isinstance(rows, Mapping):
+        return value
+    return {name: _of_pairs(row) for name, row in rows.items()}
 
 
-def with_tables(value: Any) -> Any:
-    """Return the pairs of contrast and weights, in which an analysis plan holds them,
-    as mappings; other values unchanged.
-
-    Examples
-    --------
-    >>> with_tables((("d", (("K562", 1.0), ("HepG2", -1.0))),))
-    {'d': {'K562': 1.0, 'HepG2': -1.0}}
+def _of_pairs(value: Any) -> Any:
+    """Return pairs of a name and what it names, or a labeled column, as a mapping; other
+    values unchanged.
     """
-    if not isinstance(value, tuple) or not value:
-        return value
-    try:
-        return {name: dict(row) for name, row in value}
-    except (TypeError, ValueError):
-        return value
+    if hasattr(value, "index") and hasattr(value, "to_dict"):
+        return value.to_dict()
+    in_pairs = isinstance(value, tuple | list) and all(
+        isinstance(pair, tuple | list)
+        and len(pair) == 2
+        and isinstance(pair[0], str | Real)
+        and not isinstance(pair[1], str)
+        for pair in value
+    )
+    table = dict(value) if in_pairs else {}
+    return table if table and len(table) == len(value) else value
 
 
 def matched(pattern: str, known: Iterable[str]) -> list[str]:
@@ -710,7 +719,7 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
     >>> weights_in_text("DNASE:*", of="task")
     {'DNASE:*': {'DNASE:*': 1.0}}
     """
-    value = unpacked_texts(value)
+    value = unpacked_contrasts(value)
     texts = [value] if isinstance(value, str) else value
     if (
         isinstance(texts, list | tuple)
@@ -723,18 +732,68 @@ def weights_in_text(value: Any, *, of: str = "arm") -> Any:
         ]
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
         if twice is not None:
-            argument = "tasks" if of == "task" else "contrasts"
-            raise DesignError(
-                f"{argument} names {quoted(twice)} twice; leave one out",
-                places=("Analysis",),
-            )
+            raise named_twice(twice, of).at("Analysis", error=DesignError)
         value = dict(zip(names, texts, strict=True))
     if not isinstance(value, Mapping):
         return value
-    return {
+    rows = {
         name: _weights_in_hypothesis(row, of) if isinstance(row, str) else row
         for name, row in value.items()
     }
+    if any(isinstance(row, str) for row in value.values()):
+        sound = {
+            name: Linear(row, 0.0)
+            for name, row in rows.items()
+            if not fault_of_weights(row, of=of)
+        }
+        try:
+            check_distinct(sound)
+        except ContrastError as error:
+            raise error.at("Analysis", error=DesignError) from error
+    return rows
+
+
+def named_twice(name: str, of: str) -> ContrastError:
+    """Return the error of a contrast of arms, tasks or models that is named twice."""
+    return ContrastError(
+        argument="contrasts" if of == "arm" else f"{of}s",
+        need=f"names {quoted(name)} twice",
+        cure="leave one out",
+    )
+
+
+def weights_of_text(
+    text: str, names: Sequence[str] | None = None, *, of: str = "arm"
+) -> Terms:
+    """Return the weights in a text over arms, tasks or models; without `names`, those
+    that the text has are known.
+
+    Raises
+    ------
+    ContrastError
+        If the text is not a weighted sum of names, or has a right side other than 0.
+
+    Examples
+    --------
+    >>> weights_of_text("GATA1 - (mutant + scrambled) / 2")
+    {'GATA1': 1.0, 'mutant': -0.5, 'scrambled': -0.5}
+    """
+    if of == "task" and names and text in names:
+        return {text: 1.0}  # a name alone, which may have spaces and signs
+    try:
+        known = names_in(text, of=of) if names is None else names
+        found = read_hypothesis(text, known, of=of)
+    except ContrastError:
+        if of == "task" and is_pattern(text):
+            return {text: 1.0}
+        raise
+    if found.constant:
+        raise ContrastError(
+            f"{_noun(of)} {quoted(text)}: {of}s are compared with each other, and the "
+            "right side must be 0; a contrast is compared with a number by "
+            "``cg.estimation.hypotheses(estimates, ...)``"
+        )
+    return found.terms
 
 
 def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
@@ -748,18 +807,9 @@ def _weights_in_hypothesis(text: str, of: str) -> dict[str, float]:
             f"contrasts={quoted(text)})``",
         )
     try:
-        found = read_hypothesis(text, names_in(text, of=of), of=of)
+        return weights_of_text(text, of=of)
     except ContrastError as error:
-        if of == "task" and is_pattern(text):
-            return {text: 1.0}
         raise error.at("Analysis", error=DesignError) from error
-    if found.constant:
-        raise DesignError(
-            f"{_noun(of)} {quoted(text)}: {of}s are compared with each "
-            "other; its right side must be 0",
-            places=("Analysis",),
-        )
-    return found.terms
 
 
 def two_kinds(

@@ -97,6 +97,14 @@ class Seed:
         return self.words
 
 
+def check_seed(rng: object) -> None:
+    """Raise RandomnessError unless a value is None or a seed; a `Generator` is not
+    advanced. For calls that draw only in some cases.
+    """
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        Seed.parse(rng)  # type: ignore[arg-type]  # what it may be is its to say
+
+
 def root_key(rng: RNG) -> int:
     """Return the 64-bit root key of all random draws of one call.
 

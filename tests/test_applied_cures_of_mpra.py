@@ -610,12 +610,12 @@ FITTED: dict[str, Case] = {
         ),
         lambda found: found.sizes["element"] == 6 and right(found),
     ),
-    "an arm in place of a list of arms": (
+    "an arm that is named twice": (
         lambda: cured(
             mpra.fit,
-            {"counts": counts(), "control": "ref", "arm_names": "alt"},
-            r"give a list of arms, of ref, (alt)$",
-            fill={"alt": "arm_names=['alt']"},
+            {"counts": counts(), "control": "ref", "arm_names": ["alt", "alt"]},
+            r"the arms are 'ref', ('alt')$",
+            fill={"'alt'": "arm_names=['alt']"},
         ),
         right,
     ),

@@ -35,7 +35,7 @@ from causalgia.analysis import check_renamed
 from causalgia.attributes import about
 from causalgia.calibration import _calibrate
 from causalgia.calibration._calibrate import _check_truth
-from causalgia.calibration.binomial_bands import check_alpha
+from causalgia.checks import as_probability
 from causalgia.errors import EstimateError
 from causalgia.multiplicity.matched_ranks import local_fdr
 from causalgia.numerics.finite_arrays import as_finite_array
@@ -84,8 +84,10 @@ def a_truth_that_is_not_finite(_folder: Path) -> Any:
 
 @case
 def a_level_of_no_probability(_folder: Path) -> Any:
-    named = cure_in(refusal(check_alpha, 5), r"(alpha=[\d.]+)$")
-    return check_alpha(**arguments(named)) is None
+    named = cure_in(
+        refusal(as_probability, 5, "alpha", example=0.001), r"(alpha=[\d.]+)$"
+    )
+    return as_probability(arguments(named)["alpha"], "alpha") == 0.001
 
 
 # ---- planning

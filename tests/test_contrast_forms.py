@@ -80,7 +80,7 @@ def test_an_analysis_takes_text_as_contrast_does(
     ("text", "message"),
     [
         ("pairwise", "takes all arms, which are not known to an analysis"),
-        ("v - none = 1", "its right side must be 0"),
+        ("v - none = 1", "the right side must be 0"),
         ("v * none", "a product of two arms is not linear"),
         ("v +", "it ends too early"),
         ("v + none", "weights that sum to 0"),
@@ -249,5 +249,5 @@ def test_a_contrast_without_a_name_is_refused():
 def test_a_contrast_that_an_analysis_lists_twice_is_refused(key, texts):
     """One was dropped without a word; cg.contrast and the command line refuse it."""
     question = {key: texts} | ({"control": "none"} if key == "tasks" else {})
-    with pytest.raises(DesignError, match=f"{key} names '.*' twice; leave one out"):
+    with pytest.raises(DesignError, match=f"{key}= names '.*' twice; leave one out"):
         cg.Analysis(**question)

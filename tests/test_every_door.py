@@ -79,6 +79,23 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
     "t_power": lambda c: t_power(0.5, 0.1, 20, ci_prob=c),
     "Decided": lambda c: cg.Decided(rope=REGION, ci_prob=c),
     "Precision": lambda c: cg.Precision(half_width=0.1, ci_prob=c),
+    "power": lambda c: cg.planning.power(sd=1.0, n_units=9, true_effect=1.0, ci_prob=c),
+    "minimal_detectable_effect": lambda c: cg.planning.minimal_detectable_effect(
+        sd=1.0, n_units=50, ci_prob=c
+    ),
+    "cheapest_split": lambda c: cg.planning.cheapest_split(
+        EFFECTS.assign_coords(parent=("unit", np.repeat(np.arange(20), 3))),
+        half_width=0.3,
+        ci_prob=c,
+    ),
+    "hypotheses": lambda c: cg.estimation.hypotheses(
+        ESTIMATES.isel(task=[0]), "a - b", ci_prob=c
+    ),
+    "confidence_sequence": lambda c: cg.stopping.confidence_sequence(
+        [0.1], [1.0], [200], ci_prob=c
+    ),
+    "PlannedContrast": lambda c: cg.mpra.PlannedContrast(ci_prob=c),
+    "fit": lambda c: cg.mpra.fit(COUNTS, control="ctrl", method="two_way", ci_prob=c),
 }
 
 
@@ -86,6 +103,30 @@ LEVELS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("verb", LEVELS)
 def test_every_verb_takes_the_same_levels(verb: str) -> None:
     _takes("ci_prob", *FORMS["ci_prob"], LEVELS[verb])
+
+
+RATES: dict[str, Callable[[Any], Any]] = {
+    "calibrate": lambda a: cg.calibrate(
+        DESIGN, SHARE, n_trials=2, rng=0, posterior=False, alpha=a
+    ),
+    "hierarchical_q": lambda a: cg.multiplicity.hierarchical_q(
+        [0.1, 0.2, 0.01], [0, 0, 1], alpha=a
+    ),
+    "PlannedContrast": lambda a: cg.mpra.PlannedContrast(alpha=a),
+    "tile_search": lambda a: _of_experiment("tile_search", 0, alpha=a),
+}
+
+
+@pytest.mark.rotating(6)
+@pytest.mark.parametrize("verb", RATES)
+def test_every_verb_takes_the_same_error_rates(verb: str) -> None:
+    refused = [0, 1, 5, -0.1, np.nan, "0.05", "5%", True, [0.05], np.array(0.05), 1j]
+    _takes(
+        "alpha=.* is not between 0 and 1",
+        [0.05, np.float32(0.05), Fraction(1, 20)],
+        refused,
+        RATES[verb],
+    )
 
 
 def _takes(
@@ -266,9 +307,9 @@ def _words(door: Callable[[Any], Any], value: Any) -> str:
     return text
 
 
-def _of_experiment(name: str, region: Any) -> Any:
+def _of_experiment(name: str, region: Any, **other: Any) -> Any:
     given, settings = EXPERIMENTS[name]
-    return getattr(cg.experiments, name)(*given, **settings, rope=region)
+    return getattr(cg.experiments, name)(*given, **settings, rope=region, **other)
 
 
 @pytest.mark.rotating(6)
@@ -418,7 +459,21 @@ SCREEN = cg.run(
     SHARE,
     rng=0,
 )
+COUNTS = cg.mpra.simulate(
+    pd.DataFrame(
+        {
+            "element": np.repeat(["e1", "e2"], 3),
+            "arm": ["ctrl", "K562", "HepG2"] * 2,
+            "log2": np.arange(6.0),
+        }
+    ),
+    rng=0,
+)
 NAMES: dict[str, Callable[[Any], Any]] = {
+    "fit": lambda t: cg.mpra.fit(COUNTS, control="ctrl", arm_names=t, method="two_way"),
+    "components": lambda t: cg.mpra.components(COUNTS, control="ctrl", arm_names=t),
+    "activity": lambda t: cg.mpra.activity(COUNTS, arm_names=t),
+    "filter": lambda t: cg.mpra.filter(COUNTS, min_barcodes=1, arm_names=t),
     "table": lambda t: cg.table(DECISIONS, task=t),
     "tidy": lambda t: cg.tidy(DECISIONS, task=t),
     "report": lambda t: cg.report(DECISIONS, task=t),
@@ -606,6 +661,26 @@ ONE_SEED = [7, np.int64(7), np.uint8(7), Seed.parse(7)]
 NO_SEEDS = [-1, 1.5, 7.0, "7", True, None, [7], np.array(7), 2**256, np.nan]
 
 
+WITHOUT_DRAWS: dict[str, Callable[[Any], Any]] = {
+    "adjust": lambda r: cg.adjust(ESTIMATES, method="holm", rng=r),
+    "decide": lambda r: cg.decide(ESTIMATES, rope=0, rng=r),
+    "attribute": lambda r: cg.attribute(["ACGTACGT"], SHARE, method="ism", rng=r),
+    "encode": lambda r: cg.sequences.encode(["ACGT"], rng=r),
+}
+
+
+@pytest.mark.parametrize("verb", WITHOUT_DRAWS)
+def test_what_is_no_seed_is_refused_where_nothing_is_drawn(verb: str) -> None:
+    for wrong in [wrong for wrong in NO_SEEDS if wrong is not None]:
+        with pytest.raises(RandomnessError, match="rng"):
+            WITHOUT_DRAWS[verb](wrong)
+    generator = np.random.default_rng(7)
+    before = generator.bit_generator.state
+    for seed in (None, 7, generator, np.random.SeedSequence(7)):
+        WITHOUT_DRAWS[verb](seed)
+    assert generator.bit_generator.state == before
+
+
 def _values(made: Any) -> list[Any]:
     sets = (
         [g.to_dataset() for g in made.subtree] if hasattr(made, "subtree") else [made]
@@ -644,7 +719,11 @@ def test_a_result_says_its_seed_in_one_way() -> None:
 
 
 WEIGHTS_OF = {"a - b": {"a": 1.0, "b": -1.0}}
+COUNTS_OF_A_B = COUNTS.assign_coords(arm=("oligo", ["ctrl", "a", "b"] * 2))
 CONTRASTS: dict[str, Callable[[Any], dict[str, dict[str, float]]]] = {
+    "fit": lambda c: _weights_in_fit(
+        cg.mpra.fit(COUNTS_OF_A_B, contrasts=c, method="two_way")
+    ),
     "contrast": lambda c: _weights_in(cg.contrast(OUTCOMES, contrasts=c)),
     "analyze": lambda c: _weights_in(
         cg.analyze(OUTCOMES, contrasts=c, rope=0, rng=0, shrink={})
@@ -653,6 +732,12 @@ CONTRASTS: dict[str, Callable[[Any], dict[str, dict[str, float]]]] = {
     "trial file": lambda c: cg.Analysis.from_dict({"contrasts": c}).weights_by_contrast,
     "refute": lambda c: cg.refutation.Claim(OUTCOMES, rng=0, contrasts=c).weights,
 }
+
+
+def _weights_in_fit(made: xr.Dataset) -> dict[str, dict[str, float]]:
+    asked = cg.mpra.fit(COUNTS_OF_A_B, contrasts=WEIGHTS_OF, method="two_way")
+    np.testing.assert_array_equal(made["ace"].to_numpy(), asked["ace"].to_numpy())
+    return {str(name): WEIGHTS_OF["a - b"] for name in made["contrast"].to_numpy()}
 
 
 def _weights_in(made: xr.Dataset) -> dict[str, dict[str, float]]:
@@ -667,6 +752,8 @@ ONE_CONTRAST += [{"a - b": "a - b"}, WEIGHTS_OF, {"a - b": {"a": 1, "b": np.int6
 ONE_CONTRAST += [cg.Analysis(contrasts="a - b").contrasts]
 ONE_CONTRAST += [pd.Series(["a - b"]), pd.Index(["a - b"]), xr.DataArray(["a - b"])]
 ONE_CONTRAST += [{"a - b": 0}.keys(), pd.DataFrame(WEIGHTS_OF)]
+ONE_CONTRAST += [{"a - b": pd.Series(WEIGHTS_OF["a - b"])}]
+ONE_CONTRAST += [{"a - b": [("a", 1), ("b", -1)]}]
 NO_CONTRASTS: list[Any] = [
     "",
     [],
@@ -682,6 +769,11 @@ NO_CONTRASTS += [
     {"d": {"a": "1", "b": -1}},
     {"d": {"a": np.nan, "b": -1}},
     ["a - b"] * 2,
+    ["a - b", "b - a"],
+    {"d": "a - b", "e": {"a": 2, "b": -2}},
+    [["a - b", "a - c"]],
+    np.array([1.0, -1.0]),
+    "a = b + 1",
 ]
 
 
@@ -693,8 +785,18 @@ def test_every_verb_takes_the_same_contrasts(verb: str) -> None:
         assert [dict(row) for row in found.values()] == [WEIGHTS_OF["a - b"]], contrasts
     assert CONTRASTS[verb](text for text in ["a - b"])
     for wrong in NO_CONTRASTS:
-        with pytest.raises(CausalgiaError):
+        with pytest.raises(CausalgiaError, match="contrast|hypotheses"):
             CONTRASTS[verb](wrong)
+
+
+def test_text_that_is_no_contrast_is_refused_in_the_same_words_in_every_door() -> None:
+    doors = dict(CONTRASTS)
+    texts: list[Any] = [["a - b"] * 2, ["a - b", "b - a"], "a = b + 1"]
+    for wrong in [*texts, {"": "a - b"}, {"d": {"a": 1j, "b": -1}}]:
+        words = {name: _words(door, wrong) for name, door in doors.items()}
+        key = words.pop("trial file")
+        assert len(set(words.values())) == 1, words
+        assert key == words["plan"].replace("contrasts=", "contrasts")
 
 
 def _with_a_level() -> list[Any]:

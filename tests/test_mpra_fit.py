@@ -114,7 +114,7 @@ def test_an_oligo_without_dna_is_refused_by_name():
             {"control": "control", "contrasts": {"x": {"treated": 1, "control": -1}}},
             "not both",
         ),
-        ({"control": "nobody"}, "no arm 'nobody'"),
+        ({"control": "nobody"}, "control 'nobody' is not an arm"),
         ({"contrasts": {"x": {"treated": 1, "control": 1}}}, "sum to 2"),
         (
             {"contrasts": {"x": {"treated": "a lot", "control": -1}}},
@@ -123,8 +123,12 @@ def test_an_oligo_without_dna_is_refused_by_name():
         ({"contrasts": ["treated"]}, "sum to 1; an effect needs weights that sum to 0"),
         ({"contrasts": {}}, "contrasts= is empty"),
         (
-            {"control": "control", "arm_names": "treated"},
-            "give a list of arms, of control, treated",
+            {"control": "control", "arm_names": ["treat"]},
+            "arm_names= 'treat' is not an arm; did you mean 'treated'",
+        ),
+        (
+            {"contrasts": "treated - control", "arm_names": ["treated"]},
+            "leave arm_names=",
         ),
         ({"control": "control", "method": "limma"}, "method='limma' is not one of"),
         ({"control": "control", "ci_prob": 95}, "ci_prob"),
@@ -133,6 +137,14 @@ def test_an_oligo_without_dna_is_refused_by_name():
 def test_bad_questions_are_refused(asking, said):
     with pytest.raises((ContrastError, EstimateError), match=said):
         fit(simulated(3), **asking)
+
+
+@pytest.mark.parametrize("control", [0, 0.0, np.int64(0), np.float32(0)])
+def test_a_dose_is_a_control_as_it_is_in_trials(control):
+    counts = simulated(4, arms=("0", "1", "2"))
+    fitted = fit(counts, control=control, method="two_way")
+    xr.testing.assert_identical(fitted, fit(counts, control="0", method="two_way"))
+    assert fitted["contrast"].values.tolist() == ["1", "2"]
 
 
 def test_something_else_than_counts_is_refused():

@@ -338,7 +338,7 @@ def test_an_analysis_is_frozen_and_written():
         ({"K562": 1, "HepG2": -1}, "contrast 'K562' is 1, not weights by task"),
         (
             "K562 - HepG2 = 1",
-            "tasks are compared with each other; its right side must be 0",
+            "tasks are compared with each other, and the right side must be 0",
         ),
         ({"none": {"K562": 0}}, "no weight other than 0"),
         ("K562 * HepG2", "a product of two tasks is not linear"),

@@ -46,7 +46,7 @@ from causalgia.sequences.skipped_inputs import (
     Skip,
     takes_skip,
 )
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, check_seed, derive, root_key
 from causalgia.trial.outcomes import meter
 from causalgia.types import Tokens
 
@@ -198,6 +198,7 @@ def attribute(
     [1.0, 1.0, 0.0, 1.0]
     """
     check_predictor(predictor, "attribute(sequences, predictor)")
+    check_seed(rng)
     gives_gradients = hasattr(predictor, "module")
     if method not in get_args(Method):
         known = [

@@ -19,14 +19,13 @@ from causalgia.analysis_values import Prior
 from causalgia.attributes import attributes
 from causalgia.calibration.binomial_bands import (
     Row,
-    check_alpha,
     mean_row,
     rank_row,
     rate_table,
     share_row,
     verdict_rows,
 )
-from causalgia.checks import is_whole
+from causalgia.checks import as_probability, is_whole
 from causalgia.design import Arm, Design
 from causalgia.design.design import check_design
 from causalgia.effects import contrast
@@ -181,7 +180,7 @@ def calibrate(
             f"``n_trials={quoted(n_trials)}``: {LEAST_TRIALS} or more are needed, and "
             "1,000 give useful bands"
         )
-    check_alpha(alpha)
+    alpha = as_probability(alpha, "alpha", example=0.001)
     simulator_of(predictor_or_simulator)  # raises PredictorError
     if not isinstance(analysis, Analysis | None):
         raise DesignError(

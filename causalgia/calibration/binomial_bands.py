@@ -14,7 +14,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about, attributes
-from causalgia.checks import is_real
+from causalgia.checks import as_probability
 from causalgia.choices import AGAINST_PLACEBOS, DIRECTIONS, INSIDE, SIDES
 from causalgia.errors import EstimateError
 from causalgia.estimation.crossover_estimates import is_placebo
@@ -184,14 +184,6 @@ def rank_row(
     return Row(name, p, 0.5, int(counts.sum()), claim, "p", 0.0)
 
 
-def check_alpha(alpha: object) -> None:
-    """Raise EstimateError if the level of all bands is no probability."""
-    if not is_real(alpha) or not 0 < alpha < 1:
-        raise EstimateError(
-            argument="alpha", value=alpha, need="is not between 0 and 1", example=0.001
-        )
-
-
 def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
     """Return a table of rows with their bands, at an error rate for the whole table.
 
@@ -226,7 +218,7 @@ def rate_table(rows: Sequence[Row], *, alpha: float = 0.001) -> xr.Dataset:
         raise EstimateError(
             f"a table needs one or more rows with different names, not {names}"
         )
-    check_alpha(alpha)
+    alpha = as_probability(alpha, "alpha", example=0.001)
     each = alpha / len(rows)
     bands = np.array([row.band(each) for row in rows])
     least = np.array(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from causalgia.attributes import About, about
-from causalgia.checks import nearest
 from causalgia.cli.folder import check_usable
 from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
@@ -149,7 +148,7 @@ def counts_question(
     ContrastError
         If there is none, or two are given.
     """
-    from causalgia.effects.contrast_weights import listed, requested_weights
+    from causalgia.effects.contrast_weights import as_control, requested_weights
 
     known = list(dict.fromkeys(counts["arm"].to_numpy().astype(str).tolist()))
     if contrasts:
@@ -192,12 +191,7 @@ def counts_question(
             "--contrasts; or control, contrasts or interaction in the trial's "
             "[analysis]"
         )
-    if control not in known:
-        hint = nearest(control, known, most=3) or "."
-        raise ContrastError(
-            f"control {quoted(control)} is not an arm{hint} The arms are "
-            f"{listed(known)}"
-        )
+    control = as_control(control, known)
     if arms is None:
         return CountsQuestion(control, _arms_beside_control(counts, known, control))
     given = [arm for arm in split_names(arms, known) or [] if arm != control]
@@ -206,15 +200,10 @@ def counts_question(
 
 
 def _check_arms(option: str, given: list[str], known: list[str]) -> None:
-    from causalgia.effects.contrast_weights import listed
+    from causalgia.effects.contrast_weights import check_arm
 
     for arm in given:
-        if arm not in known:
-            hint = nearest(arm, known, most=3) or "."
-            raise ContrastError(
-                f"{option} {quoted(arm)} is not an arm{hint} The arms are "
-                f"{listed(known)}"
-            )
+        check_arm(arm, known, option)
 
 
 def _arms_beside_control(

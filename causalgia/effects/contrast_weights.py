@@ -18,7 +18,7 @@ import xarray as xr
 from scipy import sparse
 
 from causalgia.checks import as_names, first_of, is_real, is_whole, nearest
-from causalgia.errors import ContrastError, quoted, type_in_words
+from causalgia.errors import CausalgiaError, ContrastError, quoted, type_in_words
 from causalgia.expressions import (
     EMPTY_NAME,
     KEYWORDS,
@@ -28,12 +28,11 @@ from causalgia.expressions import (
     differences,
     fault_of_weights,
     hypothesis_name,
-    is_pattern,
     matched,
     name_alone,
-    read_hypothesis,
-    unpacked_texts,
-    with_tables,
+    named_twice,
+    unpacked_contrasts,
+    weights_of_text,
 )
 from causalgia.numerics.moments import centered
 from causalgia.types import Array
@@ -86,8 +85,7 @@ def requested_weights(
             )
         )
     if control is not None:
-        base = str(control)
-        _check_arm(base, arms, "control")
+        base = as_control(control, arms)
         if len(arms) < 2:
             raise ContrastError(
                 f"the only arm is the control {quoted(base)}; a contrast needs another "
@@ -111,11 +109,30 @@ def arm_name(name: Any, arms: list[str]) -> str:
     return next((text for text in (str(name), *whole) if text in arms), str(name))
 
 
-def _check_arm(arm: str, arms: list[str], role: str, of: str = "arm") -> None:
+def as_control(control: str | float, arms: list[str]) -> str:
+    """Return the name of the control arm as text, or raise ContrastError if there is no
+    such arm.
+    """
+    name = arm_name(control, arms)
+    check_arm(name, arms, "control")
+    return name
+
+
+def check_arm(
+    arm: str,
+    arms: list[str],
+    role: str,
+    of: str = "arm",
+    *,
+    error: type[CausalgiaError] = ContrastError,
+) -> None:
+    """Raise an error of the given type unless a name is one of the arms (or tasks,
+    models); `role` says what names it.
+    """
     if arm in arms:
         return
     hint = nearest(arm, arms, most=3) or "."
-    raise ContrastError(
+    raise error(
         f"{role} {quoted(arm)} is not {'an' if of == 'arm' else 'a'} {of}{hint} The "
         f"{of}s are {listed(arms)}"
     )
@@ -133,14 +150,14 @@ def weights_as_given(
     arms and models sum to zero.
     """
     argument = "contrasts" if of == "arm" else f"{of}s"
-    contrasts = with_tables(unpacked_texts(contrasts))
+    contrasts = unpacked_contrasts(contrasts)
     texts = [contrasts] if isinstance(contrasts, str) else contrasts
     if (
         isinstance(texts, list | tuple)
         and texts
         and all(isinstance(text, str) for text in texts)
     ):
-        contrasts = _texts_by_name(texts, known, of, argument)
+        contrasts = _texts_by_name(texts, known, of)
     if not isinstance(contrasts, Mapping) or not contrasts:
         is_empty = isinstance(contrasts, Mapping | list | tuple) and not contrasts
         what = (
@@ -156,7 +173,7 @@ def weights_as_given(
     names = as_unique([str(name) for name in contrasts], "contrasts")
     rows = dict(zip(names, contrasts.values(), strict=True))
     written = {
-        name: _weights_of_text(row, known, of) if isinstance(row, str) else row
+        name: weights_of_text(row, known, of=of) if isinstance(row, str) else row
         for name, row in rows.items()
     }
     if not all(map(str.strip, names)):
@@ -197,7 +214,7 @@ def duplicate_notes(weights: Weights) -> list[str]:
 
 
 def _texts_by_name(
-    texts: Sequence[str], known: list[str], of: str, argument: str
+    texts: Sequence[str], known: list[str], of: str
 ) -> dict[str, dict[str, float] | str]:
     """Return contrasts by name: those of a keyword, and texts under their own names."""
     rows: dict[str, dict[str, float] | str] = {}
@@ -215,29 +232,9 @@ def _texts_by_name(
         )
         duplicates = sorted(rows.keys() & more.keys())
         if duplicates:
-            raise ContrastError(
-                f"``{argument}=`` names {quoted(duplicates[0])} twice; leave one out"
-            )
+            raise named_twice(duplicates[0], of)
         rows |= more
     return rows
-
-
-def _weights_of_text(text: str, known: list[str], of: str) -> dict[str, float]:
-    if of == "task" and text in known:  # a name alone, which may have spaces and signs
-        return {text: 1.0}
-    try:
-        found = read_hypothesis(text, known, of=of)
-    except ContrastError:
-        if of == "task" and is_pattern(text):
-            return {text: 1.0}
-        raise
-    if found.constant:
-        raise ContrastError(
-            f"contrast {quoted(text)}: {of}s are compared with each other, and the "
-            "right side must be 0; a contrast is compared with a number by "
-            "``cg.estimation.hypotheses(estimates, ...)``"
-        )
-    return found.terms
 
 
 def _as_contrast_weights(
@@ -253,9 +250,7 @@ def _as_contrast_weights(
         raise ContrastError(f"contrast {quoted(name)}{fault}")
     for weighted in weights:
         if of != "task" or not matched(str(weighted), known):
-            _check_arm(
-                arm_name(weighted, known), known, f"contrast {quoted(name)}:", of
-            )
+            check_arm(arm_name(weighted, known), known, f"contrast {quoted(name)}:", of)
     w = {arm_name(weighted, known): value for weighted, value in weights.items()}
     if len(w) < len(weights):
         raise ContrastError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_count
+from causalgia.checks import as_ci_prob, as_count
 from causalgia.design import Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.errors import (
@@ -256,6 +256,7 @@ def greedy_tiles(
             cure=("give ", Setting("n_draws", 10)),
         )
     check_task(predictor, task)
+    ci_prob = as_ci_prob(ci_prob)
     answers = partial(run, predictor=predictor, client=client, progress=False)
     key, chosen, rows = root_key(rng), list[Span](), list[xr.Dataset]()
     for n in range(n_rounds):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_count, is_real
+from causalgia.checks import as_count, as_probability
 from causalgia.design import Ablate, Arm, Design, Genomic, Untreated
 from causalgia.design.intervention import Span
 from causalgia.design.span_interventions import FILLS
@@ -159,7 +159,8 @@ def tile_search(
         if tiles is None
         else as_spans_inside(tiles, "tiles", null.length)
     )
-    _check_search_arguments(roots, min_width, fill, alpha, region)
+    _check_search_arguments(roots, min_width, fill, region)
+    alpha = as_probability(alpha, "alpha", error=DesignError)
     check_task(predictor, task)
     search = _Search(null, predictor, fill, region, root_key(rng), client)
     nodes = [Node(span, 0, -1) for span in roots]
@@ -198,7 +199,7 @@ class Node(NamedTuple):
 
 
 def _check_search_arguments(
-    roots: Sequence[Span], min_width: int, fill: str, alpha: float, rope: Rope
+    roots: Sequence[Span], min_width: int, fill: str, rope: Rope
 ) -> None:
     if fill not in FILLS:
         raise DesignError(
@@ -215,10 +216,6 @@ def _check_search_arguments(
         raise DesignError(
             f"tile {span_name(narrow)} is narrower than ``min_width={min_width}``; "
             "widen it, or lower min_width"
-        )
-    if not is_real(alpha) or not 0 < alpha < 1:
-        raise DesignError(
-            argument="alpha", value=alpha, need="must be a number between 0 and 1"
         )
     if rope.of_placebos:
         raise DesignError(

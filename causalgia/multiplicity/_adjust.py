@@ -57,7 +57,7 @@ from causalgia.multiplicity.joint_methods import (
 )
 from causalgia.notes import with_notes
 from causalgia.schema import annotate, check_dataset, check_no_positions, validate
-from causalgia.streams import RNG
+from causalgia.streams import RNG, check_seed
 from causalgia.types import Array, Codes, HasToPandas
 
 _OF_P = (*STEPWISE, "storey", "hierarchical")
@@ -232,6 +232,7 @@ def adjust(
             need="is not a text",
             cure=f"one of {', '.join(_METHOD_NAMES)}",
         )
+    check_seed(rng)
     given: Any = as_pandas(estimates)
     check_cluster_name(cluster, of_units=has_effects(given))
     if isinstance(

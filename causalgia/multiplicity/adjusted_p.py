@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import is_real, is_whole, nearest
+from causalgia.checks import as_probability, is_whole, nearest
 from causalgia.choices import STEPWISE, Stepwise
 from causalgia.errors import EstimateError, quoted
 from causalgia.former_names import former_arguments
@@ -269,7 +269,7 @@ def hierarchical_q(
     values, codes = _as_p_values(p), np.asarray(family_codes)
     if within not in ("bh", "holm"):
         raise EstimateError(f"``within={quoted(within)}`` is neither 'bh' nor 'holm'")
-    _check_rate("alpha", alpha)
+    alpha = as_probability(alpha, "alpha")
     if codes.shape != values.shape:
         raise EstimateError(
             f"{codes.size} family codes for {values.size} p-values; give one for each"
@@ -321,7 +321,7 @@ def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
     >>> round(fcr_ci_prob(5, 100), 6)
     0.9975
     """
-    _check_rate("ci_prob", ci_prob)
+    ci_prob = as_probability(ci_prob, "ci_prob", example=0.95)
     if not is_whole(n_tests) or n_tests < 1:
         raise EstimateError(
             argument="n_tests",
@@ -334,11 +334,6 @@ def fcr_ci_prob(n_selected: int, n_tests: int, ci_prob: float = 0.95) -> float:
             "have intervals for them"
         )
     return 1 - n_selected * (1 - ci_prob) / n_tests
-
-
-def _check_rate(name: str, value: Any) -> None:
-    if not is_real(value) or not 0 < value < 1:
-        raise EstimateError(f"``{name}={quoted(value)}`` is not between 0 and 1")
 
 
 def _as_p_values(p: npt.ArrayLike) -> Array:

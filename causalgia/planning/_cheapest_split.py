@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, attributes
-from causalgia.checks import is_whole
+from causalgia.checks import as_ci_prob, is_whole
 from causalgia.errors import EstimateError, quoted
 from causalgia.estimation import variance_components
 from causalgia.estimation.crossover_estimates import (
@@ -25,7 +25,6 @@ from causalgia.planning._sample_size import effects_if_outcomes
 from causalgia.planning.power_functions import (
     MOST,
     as_positive,
-    as_probability,
     least_integer,
 )
 from causalgia.schema import check_dataset
@@ -127,7 +126,7 @@ def cheapest_split(
     """
     wanted, ci_prob = (
         as_positive(half_width, "half_width"),
-        as_probability(ci_prob, "ci_prob"),
+        as_ci_prob(ci_prob),
     )
     pilot = effects_if_outcomes(pilot)
     components, placebos = _pilot_components(pilot, target)

@@ -15,7 +15,7 @@ from scipy import special
 
 from causalgia.analysis import analysis_in_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, is_real, is_whole
+from causalgia.checks import as_ci_prob, as_probability, is_real, is_whole
 from causalgia.effect_table import has_gaps
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -39,7 +39,6 @@ from causalgia.numerics.moments import NORMAL, satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
     MOST,
     as_positive,
-    as_probability,
     as_variance,
     detectable,
     least_integer,
@@ -159,7 +158,7 @@ def sample_size(
             "no goal is given: say ``half_width=`` (interval), ``rope=`` (verdict) or "
             "``true_effect=`` (test)"
         )
-    wanted = as_probability(assurance, "assurance")
+    wanted = as_probability(assurance, "assurance", example=0.8)
     if half_width is not None:
         if not (rope is None and true_effect is None):
             other = (
@@ -293,7 +292,7 @@ def minimal_detectable_effect(
     ... ].round(6).item()
     0.660442
     """
-    ci_prob, power = as_ci_prob(ci_prob), as_probability(power, "power")
+    ci_prob, power = as_ci_prob(ci_prob), as_probability(power, "power", example=0.8)
     plan = read_pilot(pilot, sd)
     clusters = _as_clusters(plan, n_units)
     se, df = plan.error(clusters)

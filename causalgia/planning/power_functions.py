@@ -426,25 +426,3 @@ def as_variance(sd: Any, name: str) -> float:
             "effects beside it, by a constant"
         )
     return value**2
-
-
-_EXAMPLES = {"ci_prob": 0.95, "alpha": 0.05, "q": 0.05}
-
-
-def as_probability(value: Any, name: str) -> float:
-    """Return a probability strictly between 0 and 1 as a float.
-
-    Examples
-    --------
-    >>> as_probability(95, "ci_prob")
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.EstimateError: ci_prob=95 is not between 0 and 1; for example ci_prob=0.95
-    """
-    number = is_real(value)
-    if not number or not 0 < float(value) < 1:
-        raise EstimateError(
-            f"``{name}={quoted(value)}`` is not between 0 and 1; for example "
-            f"``{name}={_EXAMPLES.get(name, 0.8)}``"
-        )
-    return float(value)

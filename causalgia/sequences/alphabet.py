@@ -20,7 +20,7 @@ from causalgia.choices import BASES
 from causalgia.errors import Parts, SequenceError, Setting, quoted, type_in_words
 from causalgia.mentions import Wording
 from causalgia.sequences.skipped_inputs import or_left_out
-from causalgia.streams import RNG, derive, root_key
+from causalgia.streams import RNG, check_seed, derive, root_key
 from causalgia.types import Tokens
 
 Ambiguous: TypeAlias = Literal["refuse", "draw"]
@@ -196,6 +196,7 @@ def letter_tokens(
             f"``ambiguous={quoted(ambiguous)}`` is not a choice; use 'refuse' or 'draw'"
         )
         raise SequenceError(msg)
+    check_seed(rng)
     key = root_key(rng) if ambiguous == "draw" else None  # type: ignore[arg-type]  # None is root_key's to refuse
     codes = CODES[letters]
     last = 3 if key is None else 3 + len(_AMBIGUOUS)

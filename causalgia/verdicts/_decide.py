@@ -40,7 +40,7 @@ from causalgia.multiplicity.regions import Region, in_words_of
 from causalgia.notes import with_notes
 from causalgia.numerics.rounding import RELATIVE_ROUNDING
 from causalgia.ropes import RopeLike
-from causalgia.streams import RNG, Seed
+from causalgia.streams import RNG, Seed, check_seed
 from causalgia.types import (
     Array,
     Codes,
@@ -190,6 +190,7 @@ def decide(
     ['increases', 'negligible', 'undecided']
     """
     given = as_evidence(x)
+    check_seed(rng)
     check_cluster_name(cluster, of_units=given.kind == "effects")
     request = as_request(
         given,

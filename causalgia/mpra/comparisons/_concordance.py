@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_ci_prob, as_int
+from causalgia.checks import as_ci_prob, as_int, as_probability
 from causalgia.errors import (
     DegenerateWarning,
     EstimateError,
@@ -42,7 +42,6 @@ from causalgia.mpra.comparisons.sides import (
 from causalgia.multiplicity import weighted_bh
 from causalgia.notes import with_notes
 from causalgia.numerics.moments import group_sums, satterthwaite
-from causalgia.planning.power_functions import as_probability
 from causalgia.types import Array, Codes, EstimateTable, Mask
 
 Columns: TypeAlias = dict[str, tuple[tuple[str, ...], Any]]

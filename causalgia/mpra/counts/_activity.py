@@ -15,6 +15,7 @@ from causalgia.analysis import as_result
 from causalgia.attributes import attributes
 from causalgia.errors import CountsError, quoted
 from causalgia.mpra.counts.barcodes import (
+    as_arms,
     cell_ratios,
     dna_observed,
     group_sums,
@@ -153,7 +154,7 @@ _FIXED_ATTRS = {
 def activity(
     counts: xr.Dataset,
     *,
-    arm_names: Sequence[str] | None = None,
+    arm_names: str | Sequence[str] | None = None,
     method: Literal["barcodes", "sums"] = "barcodes",
     task: str = "activity",
 ) -> xr.Dataset:
@@ -227,6 +228,9 @@ def activity(
     """
     validate(counts, "counts")
     values, n = oligo_activity(counts, method)
+    if arm_names is not None:
+        known = list(dict.fromkeys(counts["arm"].to_numpy().tolist()))
+        arm_names = as_arms(arm_names, known)
     alone = parallel_oligos(counts, arm_names)
     if alone is not None:
         check_oligos_observed(counts, n, alone[:, None])
@@ -294,8 +298,7 @@ def _parallel_outcomes(
         counts[name].to_numpy().astype(str) for name in ("arm", "element", "group")
     )
     names = list(dict.fromkeys(arm[oligos].tolist()))
-    if arm_names is not None:
-        names = _as_arm_names(pd.DataFrame({"arm": arm}), arm_names)
+    names = names if arm_names is None else list(arm_names)
     units = element[oligos]
     groups = (
         pd.Series(group, index=element)[~np.isin(element, units)]
@@ -345,10 +348,8 @@ def _select_oligos(
         }
     )
     side["place"] = np.arange(len(side))
-    names, groups = (
-        _as_arm_names(side, arm_names),
-        side.drop_duplicates("element").set_index("element")["group"],
-    )
+    names = _arms_in_several(side) if arm_names is None else list(arm_names)
+    groups = side.drop_duplicates("element").set_index("element")["group"]
     side = side[side["arm"].isin(names)]
     twice = side.duplicated(["element", "arm"])
     if twice.any():
@@ -391,27 +392,10 @@ def _select_oligos(
     return names, used.to_numpy().astype(str), wide[complete].to_numpy(), counted
 
 
-def _as_arm_names(side: pd.DataFrame, arm_names: Sequence[str] | None) -> list[str]:
-    known = list(dict.fromkeys(side["arm"]))
-    if arm_names is None:
-        several = side[side.groupby("element")["arm"].transform("nunique") > 1]
-        return list(dict.fromkeys(several["arm"])) or known
-    names = [str(arm) for arm in arm_names]
-    unknown = [name for name in names if name not in known]
-    if (
-        unknown
-        or isinstance(arm_names, str)
-        or len(set(names)) < len(names)
-        or not names
-    ):
-        what = f"no arm '{unknown[0]}'" if unknown else "give a list of different arms"
-        raise CountsError(
-            argument="arm_names",
-            value=arm_names,
-            need=f": {what}",
-            cure=f"the arms are {', '.join(known)}",
-        )
-    return names
+def _arms_in_several(side: pd.DataFrame) -> list[str]:
+    """Return the arms of elements with two or more of them; all arms where none has."""
+    several = side[side.groupby("element")["arm"].transform("nunique") > 1]
+    return list(dict.fromkeys(several["arm"])) or list(dict.fromkeys(side["arm"]))
 
 
 def _arms_together(has: pd.DataFrame) -> list[str]:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from causalgia._reporting import format_share
 from causalgia.analysis import as_result
 from causalgia.attributes import about
-from causalgia.checks import as_int, as_positive
-from causalgia.errors import CountsError, quoted
+from causalgia.checks import as_int, as_names, as_positive
+from causalgia.effects.contrast_weights import check_arm, listed
+from causalgia.errors import CausalgiaError, CountsError, quoted
 from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
 from causalgia.inputs import parse_json
 from causalgia.schema import validate
@@ -371,7 +372,7 @@ def filter(
     min_dna: float | None = None,
     outliers: float | None = None,
     min_barcodes: int | None = None,
-    arm_names: Sequence[str] | None = None,
+    arm_names: str | Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Drop barcodes with little DNA, outliers, and elements with few barcodes; record
     what was dropped.
@@ -491,27 +492,41 @@ def n_barcodes_observed(counts: xr.Dataset) -> Ints:
 _ARMS_NAMED = 3
 
 
+def as_arms(
+    arm_names: Any, known: list[str], *, error: type[CausalgiaError] = CountsError
+) -> list[str]:
+    """Return the arms that are compared, or raise `error` if one is no arm or is named
+    twice.
+
+    Examples
+    --------
+    >>> as_arms("GATA1", ["control", "GATA1"])
+    ['GATA1']
+    >>> as_arms(["GATA"], ["control", "GATA1"])
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.CountsError: arm_names= 'GATA' is not an arm; did you mean 'GATA1'? The arms are 'control', 'GATA1'
+    """
+    names = as_names(arm_names)
+    if not names or len(set(names)) < len(names):
+        raise error(
+            argument="arm_names",
+            value=arm_names,
+            need="is no list of different arms",
+            cure=f"the arms are {listed(known)}",
+        )
+    for name in names:
+        check_arm(name, known, "``arm_names=``", error=error)
+    return list(names)
+
+
 def _filter_few_barcodes(
     counts: xr.Dataset, least: int, arm_names: Sequence[str] | None
 ) -> xr.Dataset:
     arm, element = counts["arm"].to_numpy(), counts["element"].to_numpy()
-    unknown = [name for name in arm_names or () if name not in set(arm.tolist())]
-    if unknown or isinstance(arm_names, str):
-        what = (
-            "give a list of arms"
-            if isinstance(arm_names, str)
-            else f"no arm {quoted(unknown[0])}"
-        )
-        raise CountsError(
-            argument="arm_names",
-            value=arm_names,
-            need=f": {what}, of {', '.join(dict.fromkeys(arm.tolist()))}",
-        )
-    compared = (
-        np.ones(len(arm), dtype=bool)
-        if arm_names is None
-        else np.isin(arm, list(arm_names))
-    )
+    known = list(dict.fromkeys(arm.tolist()))
+    names = None if arm_names is None else as_arms(arm_names, known)
+    compared = np.ones(len(arm), dtype=bool) if names is None else np.isin(arm, names)
     n = n_barcodes_observed(counts).min(axis=1)
     few = compared & (n < least)
     dropped = np.isin(element, element[few])
@@ -540,7 +555,7 @@ def _filter_few_barcodes(
         "barcodes": _barcodes_by_arm(counts, barcodes),
     }
     rule = {"rule": "min_barcodes", "value": least} | (
-        {} if arm_names is None else {"arms": list(map(str, arm_names))}
+        {} if names is None else {"arms": names}
     )
     return _keep_barcodes(counts, ~barcodes, rule | lost, ~dropped)
 

@@ -56,8 +56,8 @@ _Method: TypeAlias = "Callable[[xr.Dataset, FitRequest, Client | None], FittedEf
 def fit(
     counts: xr.Dataset,
     *,
-    control: str | None = None,
-    arm_names: Sequence[str] | None = None,
+    control: str | float | None = None,
+    arm_names: str | Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
     method: Method = "hierarchical",
     ci_prob: float = 0.95,
@@ -227,7 +227,7 @@ def fit(
     if client is not None:
         check_client(client)
     fitted = _FIT_METHODS[method](counts, request, client)
-    found = _fit_dataset(counts, request, fitted, method, control, ci_prob)
+    found = _fit_dataset(counts, request, fitted, method, ci_prob)
     shrunk = silence_notes(counts, _SHRUNK) if method == "two_way" else []
     left_out = [
         f"{one}: it is left out, because method={quoted(method)} weights replicates "
@@ -265,7 +265,6 @@ def _fit_dataset(
     request: FitRequest,
     fitted: FittedEffects,
     method: str,
-    control: str | None,
     ci_prob: float,
 ) -> xr.Dataset:
     dims = ("element", "contrast")
@@ -329,7 +328,7 @@ def _fit_dataset(
                 effect_on="measured activity",
                 null="the barcodes that an oligo might have",
             ),
-            **({} if control is None else attributes(control=control)),
+            **({} if request.control is None else attributes(control=request.control)),
             **attributes(n_replicates=counts.sizes["replicate"]),
             **(attributes(replicate_df=replicate_df) if replicates else {}),
             **attributes(

@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from causalgia.effects.contrast_weights import Contrasts, weights_as_given
+from causalgia.effects.contrast_weights import (
+    Contrasts,
+    as_control,
+    weights_as_given,
+)
 from causalgia.errors import (
     ContrastError,
     CountsError,
@@ -27,7 +31,12 @@ from causalgia.mpra.counts._activity import (
     no_element_with_two,
     parallel_oligos,
 )
-from causalgia.mpra.counts.barcodes import cell_ratios, dna_observed, group_sums
+from causalgia.mpra.counts.barcodes import (
+    as_arms,
+    cell_ratios,
+    dna_observed,
+    group_sums,
+)
 from causalgia.mpra.counts.condition_arms import check_arms_of_one_library
 from causalgia.types import Array, Ints, Mask
 
@@ -56,6 +65,8 @@ class FitRequest:
         Elements of the counts that lack one of the arms.
     arms_left_out
         Arms that no element has besides the control, such as a promoter alone.
+    control
+        The control arm; None for contrasts.
     """
 
     elements: NDArray[np.str_]
@@ -67,6 +78,7 @@ class FitRequest:
     arm: Ints
     n_left_out: int = 0
     arms_left_out: tuple[str, ...] = ()
+    control: str | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,8 +97,8 @@ _ONE_ARM = (
 def fit_request(
     counts: xr.Dataset,
     *,
-    control: str | None = None,
-    arm_names: Sequence[str] | None = None,
+    control: str | float | None = None,
+    arm_names: str | Sequence[str] | None = None,
     contrasts: Contrasts | None = None,
 ) -> FitRequest:
     """Return the elements and contrasts to fit: every arm (or `arm_names`) against
@@ -121,6 +133,7 @@ def fit_request(
             "name of an element"
         )
     all_arms = arm_names is None and contrasts is None
+    control = None if control is None else as_control(control, known)
     alone = _arms_without_control(counts, control) if all_arms else ()
     weights = _contrast_weights(
         [a for a in known if a not in alone], control, arm_names, contrasts
@@ -153,7 +166,7 @@ def fit_request(
         if not n_elements[name]:
             fewer = "and no contrast is of arms that one element has"
         elif contrasts is None:
-            treated = [a for a in weights[name] if a != str(control)]
+            treated = [a for a in weights[name] if a != control]
             fewer = f"ask for fewer: ``arm_names={quoted(treated)}``"
         else:
             fewer = f"ask for fewer contrasts, such as {quoted(name)} alone"
@@ -181,6 +194,7 @@ def fit_request(
         arm[of],
         left_out,
         tuple(alone),
+        control,
     )
     _check_dna_read(counts, request)
     _check_barcodes_differ(counts, request)
@@ -202,28 +216,14 @@ def _contrast_weights(
             f"give ``control=`` (one of {', '.join(known)}) or ``contrasts=``, and not "
             "both"
         )
-    if isinstance(arms, str):
-        raise ContrastError(
-            argument="arm_names",
-            value=arms,
-            need=f": give a list of arms, of {', '.join(known)}",
-        )
     if contrasts is not None:
-        weights = weights_as_given(contrasts, known)
-    elif str(control) not in known:
-        raise ContrastError(
-            argument="control",
-            value=control,
-            need=f": no arm {quoted(control)}",
-            cure=f"the arms are {', '.join(known)}",
-        )
-    else:
-        treated = (
-            [a for a in known if a != control]
-            if arms is None
-            else [str(a) for a in arms if a != control]
-        )
-        weights = {a: {str(control): -1.0, a: 1.0} for a in treated}
+        if arms is not None:
+            raise ContrastError(
+                "``contrasts=`` names the arms itself; leave ``arm_names=`` out"
+            )
+        return weights_as_given(contrasts, known)
+    compared = known if arms is None else as_arms(arms, known, error=ContrastError)
+    weights = {a: {control: -1.0, a: 1.0} for a in compared if a != control}
     if not weights:
         raise ContrastError(
             f"no arm beside the control {quoted(control)}; the arms are "

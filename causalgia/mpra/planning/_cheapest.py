@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_int, as_number, as_positive, is_real
+from causalgia.checks import as_int, as_number, as_positive, as_probability, is_real
 from causalgia.errors import EstimateError, quoted, type_in_words
 from causalgia.inputs import parse_toml, read_text
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
@@ -36,7 +36,7 @@ from causalgia.mpra.planning._power import (
     recovered_barcodes,
 )
 from causalgia.mpra.planning.plan_answers import noise_in_words
-from causalgia.planning.power_functions import MOST, as_probability, least_integer
+from causalgia.planning.power_functions import MOST, least_integer
 from causalgia.types import Array
 
 _LEAST_BACKGROUNDS = 2.0
@@ -499,7 +499,7 @@ def _as_target(
             "or ``max_oligos=``)"
         )
     return found | (
-        {"assurance": as_probability(assurance, "assurance")}
+        {"assurance": as_probability(assurance, "assurance", example=0.8)}
         if true_effect is not None
         else {}
     )

@@ -546,8 +546,8 @@ class ReplicatePair:
 def components(
     counts: xr.Dataset,
     *,
-    control: str | None = None,
-    arm_names: Sequence[str] | None = None,
+    control: str | float | None = None,
+    arm_names: str | Sequence[str] | None = None,
     contrasts: Mapping[str, Mapping[str, float]] | None = None,
 ) -> xr.Dataset:
     """Estimate the variance components of a pilot, for planning the next library.

@@ -11,7 +11,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_ci_prob, as_number
+from causalgia.checks import as_ci_prob, as_number, as_probability
 from causalgia.errors import EstimateError, Setting, quoted, type_in_words
 from causalgia.former_names import former_fields
 from causalgia.mpra.counts._noise_model import NoiseModel, as_noise
@@ -25,7 +25,6 @@ from causalgia.mpra.planning.average_tests import AverageVariances
 from causalgia.mpra.planning.plan_answers import noise_in_words
 from causalgia.numerics.moments import satterthwaite, t_quantile
 from causalgia.planning.power_functions import (
-    as_probability,
     rejection_probability,
 )
 from causalgia.schema import check_dataset
@@ -78,7 +77,7 @@ class PlannedContrast:
         object.__setattr__(self, "ci_prob", as_ci_prob(self.ci_prob))
         for name in ("alpha", "q", "share_true"):
             if (value := getattr(self, name)) is not None or name == "share_true":
-                as_probability(value, name)
+                object.__setattr__(self, name, as_probability(value, name))
         if self.q is not None and self.alpha is not None:
             raise EstimateError(
                 argument="alpha",
