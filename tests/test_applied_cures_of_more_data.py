@@ -361,14 +361,15 @@ def elements_of_two_parents() -> Any:
 @case
 def nulls_of_a_stratum() -> Any:
     def matched(n: int, names: tuple[str, ...] = ("context", "length")) -> Any:
-        return match_strata(
-            [[0, 0][: len(names)]], list(names), np.zeros(n, int), least=10
-        )
+        keys = [[0, 0][: len(names)], [0, 1][: len(names)]]
+        return match_strata(keys, list(names), np.repeat([0, 1], n), least=10)
 
     found = with_more(matched, 18, 60, "draw more nulls")
     text = refusal(matched, 18)
     assert cure_in(text, r"or leave '(length)' out of match=$") == "length"
-    return len(found.nulls[0]) == 60
+    pooled = matched(18, ("context",))
+    assert "match=" not in refusal(matched, 5), "all of them are too few"
+    return len(found.nulls[0]) == 60 and len(pooled.nulls[0]) == 36
 
 
 # ---- another name

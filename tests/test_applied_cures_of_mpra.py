@@ -524,7 +524,7 @@ COUNTED: dict[str, Case] = {
         lambda: (lambda n: mpra.split_duplicates(counts(), n_oligos=int(n), rng=0))(
             cure_in(
                 refusal(mpra.split_duplicates, counts(), n_oligos=900, rng=0),
-                r"^(\d+) of \d+ test oligos .*; ask for fewer",
+                r"; ask for (\d+) at most$",
             )
         ),
         lambda found: found.sizes["oligo"] == 2 * counts().sizes["oligo"],
@@ -533,8 +533,7 @@ COUNTED: dict[str, Case] = {
         lambda: cured(
             mpra.split_duplicates,
             {"counts": counts(), "min_barcodes": 50, "rng": 0},
-            r"or for smaller halves \((min_barcodes=)\)",
-            fill={"min_barcodes=": "min_barcodes=2"},
+            r"; give smaller halves, (min_barcodes=\d+)$",
         ),
         lambda found: found.sizes["oligo"] == 2 * counts().sizes["oligo"],
     ),
@@ -1356,7 +1355,8 @@ MORE: dict[str, Case] = {
     "oligos by another name": (
         lambda: again(
             lambda: read(renamed_column("oligo_name", "CRS_id")),
-            r"column '(\w+)' .* rename it (oligo_name); otherwise leave it out$",
+            r"column '(\w+)' .* rename it (oligo_name), if its barcode, "
+            r"barcode; otherwise leave it out$",
             lambda old, new: read(
                 renamed_column("oligo_name", old).replace(old, new, 1)
             ),

@@ -271,6 +271,21 @@ CASES: dict[str, Case] = {
             '{steps = [{embed = "AGATAAG", at = 20}, {delete = [1, 3]}]}',
         ),
     ),
+    "an intervention beside steps": (
+        replaced(
+            '{embed = "AGATAAG", at = 20}',
+            '{embed = "AGATAAG", at = 20, steps = [{delete = [1, 3]}]}',
+        ),
+        r"put (\{embed = )\.\.\.\} among its (steps)",
+        lambda text, step, key: text.replace(
+            'embed = "AGATAAG", at = 20, steps = [',
+            f'{key} = [{step}"AGATAAG", at = 20}}, ',
+        ),
+        replaced(
+            '{embed = "AGATAAG", at = 20}',
+            '{steps = [{embed = "AGATAAG", at = 20}, {delete = [1, 3]}]}',
+        ),
+    ),
     "steps that are no list": (
         replaced(
             '{embed = "AGATAAG", at = 20}', '{steps = {embed = "AGATAAG", at = 20}}'
@@ -444,6 +459,12 @@ CASES: dict[str, Case] = {
         EXPERIMENT + '[analysis]\ncontrol = "a"\n',
         r"(control) is not for an experiment, .*; leave it out",
         leave_out,
+        EXPERIMENT,
+    ),
+    "a seed inside an experiment": (
+        replaced('kind = "copies"', 'kind = "copies", rng = 3', EXPERIMENT),
+        r"\[experiment\]: (rng) belongs at the top of the file",
+        lambda text, key: text.replace(f", {key} = 3", ""),
         EXPERIMENT,
     ),
     "units inside an experiment": (

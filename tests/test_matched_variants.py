@@ -378,7 +378,7 @@ def test_strata_are_pooled_until_they_have_enough():
     dropped = [found.dropped[s] for s in found.of_effect]
     assert sizes == [120, 120, 40 + 90, 40 + 90, 50]
     assert dropped == [(), (), *[("context", "substitution")] * 3]
-    with pytest.raises(EstimateError, match="a stratum has 18 nulls"):
+    with pytest.raises(EstimateError, match="there are 18 nulls, and ranks"):
         match_strata([[0, 0]], ["context", "length"], np.zeros(18), least=10)
 
 

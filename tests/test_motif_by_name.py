@@ -293,11 +293,11 @@ def test_tables_of_counts_and_of_probabilities():
             [[5, 1, 1, 1], [3, 1, 1, 1], [1, 5, 4, 1], [1, 3, 4, 7]],
             "transpose it",
         ),  # every column sums to 10
-        ([[1, 2, 3]], "give one row for each position"),
+        ([[1, 2, 3]], "give one row of four numbers for each position"),
         (3, "a motif cannot be made of this: 3 is no table; give a JASPAR name"),
         ([[0.2, 0.2, 0.2, 0.2]], "are not four probabilities that sum to 1"),
         ([[1, -1, 1, 1]], "Motif.from_pwm() takes log-odds"),
-        ([[1, np.nan, 1, 1]], "Motif.from_pwm() takes log-odds"),
+        ([[1, np.nan, 1, 1]], "none negative; correct the matrix"),
         ([[0, 0, 0, 0]], "each position has some"),
         (
             {"A": [1]},

@@ -163,11 +163,11 @@ def test_probabilities_are_checked(rows, message):
         (lambda: Motif.from_counts("m", [[0, 0, 0, 0]]), "each position has some"),
         (
             lambda: Motif.from_counts("m", [[1, 1, 1, 1]], pseudocount=-0.5),
-            "counts are finite",
+            "pseudocount=-0.5; give a finite number that is not negative",
         ),
         (
             lambda: Motif.from_pwm("m", [[1, 1, 1, 1]]),
-            "position 0: 0.5 0.5 0.5 0.5 are not",
+            "the log-odds of position 0 make probabilities that sum to 2, not 1",
         ),
         (lambda: Motif.from_pwm("m", [[0, 0, 0, 0]], base=1), "base=1"),
         (

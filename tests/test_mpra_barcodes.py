@@ -318,7 +318,7 @@ def test_too_many_barcodes_are_refused_with_what_was_found_and_why():
         for part in message.split("refused for ")[1].split("; ")[0].split(", ")
     ]
     assert sum(said) + int(message.split()[0].replace(",", "")) == 65_536
-    assert "length=9" in message
+    assert "length=13" in message
 
 
 @pytest.mark.parametrize(

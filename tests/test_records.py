@@ -595,7 +595,7 @@ def test_an_array_of_tokens_is_copied():
         ([], "no sequences"),
         ({}, "no sequences"),
         (np.zeros((0, 3), int), "at least one sequence"),
-        ("", "record 0 is empty; drop it (no file is called ''"),
+        ("", "record 0 is empty; give it letters (no file is called ''"),
         (".", "is a folder"),
         ("ACßT", "ACßT: no such file"),
         ("data", "letter 'd' at position 0"),
@@ -614,7 +614,7 @@ def test_an_array_of_tokens_is_copied():
         (one_hot(TOKENS, dtype=bool)[0], "looks one-hot"),
         (one_hot(encode("ACGT" * 5), dtype=int)[0], "looks one-hot"),
         (one_hot(encode("ACGT" * 5), dtype=int, layout="NLC")[0], "looks one-hot"),
-        (np.array([[0.0, 1.0]]), "looks one-hot"),
+        (np.array([[0.0, 1.0]]), "astype(int) whole numbers"),
         (np.array([[0, 9]]), "token 9 at (0, 1)"),
         (
             np.array([[0.0, 1.0, 2.0, 3.0]]),

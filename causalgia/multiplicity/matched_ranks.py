@@ -114,12 +114,22 @@ def match_strata(
                 mine = mine | one[0]
                 found = [other for other in found if other is not one]
         if mine[of_null].sum() < LEAST_MATCHED_NULLS:
-            raise EstimateError(
+            n, several = len(of_null), len(np.unique(codes[of_null, -1])) > 1
+            which = (
                 f"a stratum has {mine[of_null].sum()} nulls with all keys dropped but "
-                f"{quoted(names[-1])}, and ranks with a region need "
-                f"{LEAST_MATCHED_NULLS}: draw more nulls (``n_null=``; a genome and "
-                f"null models have any number), or leave {quoted(names[-1])} out "
-                "of ``match=``"
+                f"{quoted(names[-1])}"
+                if several
+                else f"there are {n} nulls"
+            )
+            pooled = (
+                f", or leave {quoted(names[-1])} out of ``match=``"
+                if several and n >= LEAST_MATCHED_NULLS
+                else ""
+            )
+            raise EstimateError(
+                f"{which}, and ranks with a region need {LEAST_MATCHED_NULLS}: draw more "
+                "nulls (``n_null=``; a genome and null models have any number)"
+                f"{pooled}"
             )
         found.append((mine, codes.shape[1] - 1))
     of_effect = np.full(len(codes), -1)

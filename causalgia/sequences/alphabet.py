@@ -103,7 +103,8 @@ def encode(
     array([[0, 1, 2, 3],
            [3, 2, 1, 0]], dtype=uint8)
     """
-    if not isinstance(strings, Iterable):
+    given: object = strings
+    if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray):
         raise SequenceError(
             f"``strings={quoted(strings)}`` is not a sequence; give one string such as "
             "'ACGT', or a list of such"
@@ -150,9 +151,10 @@ def stack_letters(
     lengths = np.fromiter(map(len, records), np.int64, len(records))
     odd, first = int(np.argmax(lengths != lengths[0])), int(lengths[0])
     if not lengths.all():
+        cure = "drop it" if lengths.any() else "give it letters"
         msg = (
             f"{_source_prefix(source)}record {quoted(names[int(np.argmin(lengths))])} "
-            "is empty; drop it"
+            f"is empty; {cure}"
         )
         raise SequenceError(msg)
     if odd:
@@ -284,6 +286,8 @@ def as_token_array(tokens: NDArray[np.integer]) -> Tokens:
         If it is not an integer array, or holds anything but 0, 1, 2, 3.
     """
     array = np.asarray(tokens)
+    if array.dtype.kind not in "iu" or array.ndim == 3:
+        check_not_one_hot(array)
     if array.dtype.kind not in "iu":
         msg = (
             f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; encode() "
@@ -298,6 +302,40 @@ def as_token_array(tokens: NDArray[np.integer]) -> Tokens:
         )
         raise SequenceError(msg)
     return array.astype(np.uint8, copy=False)
+
+
+def check_not_one_hot(array: NDArray[np.generic]) -> None:
+    """Raise SequenceError with the call that makes tokens of it if an array looks one-hot.
+
+    It then has only 0 and 1 and an axis of four, and three axes, not integers, or one 1
+    in each row or column of four.
+    """
+    if (
+        array.dtype.kind not in "biuf"
+        or array.ndim not in (2, 3)
+        or 4 not in array.shape[-2:]
+        or not array.size
+        or not bool(((array == 0) | (array == 1)).all())
+    ):
+        return
+    last = array.shape[-2] != 4
+    if array.ndim == 2 and array.dtype.kind in "iu":
+        one_each = bool((np.sum(array == 1, axis=-1 if last else 0) == 1).all())
+        if max(array.shape) < 16 or not one_each:
+            return
+    given = "x" if array.ndim == 3 else "x[None]"
+    layout = f", layout={quoted('NLC')}" if last else ""
+    raise SequenceError(
+        f"an array of shape {array.shape} and type {array.dtype} looks one-hot; give "
+        f"tokens (n, length): ``cg.sequences.tokens({given}{layout})`` makes them"
+    )
+
+
+def or_other_layout(array: NDArray[np.generic], layout: object) -> str:
+    """Return the cure of a one-hot array whose channels lie on the other axis."""
+    other, axis = ("NLC", -1) if layout == "NCL" else ("NCL", -2)
+    there = array.ndim in (2, 3) and array.shape[axis] == 4
+    return f"; give ``layout={quoted(other)}``" if there else ""
 
 
 def channel_order(alphabet: str) -> tuple[int, int, int, int]:
@@ -390,7 +428,7 @@ def tokens(
     if array.ndim not in (2, 3) or array.shape[axis] != 4:
         msg = (
             f"one-hot of shape {array.shape} has no 4 channels where "
-            f"``layout={quoted(layout)}`` puts them"
+            f"``layout={quoted(layout)}`` puts them{or_other_layout(array, layout)}"
         )
         raise SequenceError(msg)
     hot = array == 1

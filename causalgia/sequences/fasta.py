@@ -28,6 +28,7 @@ from causalgia.sequences.alphabet import (
     IUPAC,
     ReadAmbiguous,
     as_token_array,
+    check_not_one_hot,
     decode,
     encode,
     letter_tokens,
@@ -282,8 +283,7 @@ def as_sequences(of: Source) -> Sequences:
             )
         return of
     if isinstance(of, str):
-        is_letters = of.isascii() and set(of.upper()) <= set(IUPAC)
-        if not is_letters or _exists(of):
+        if _is_path(of):
             return _read_records(of)
         try:
             return _from_strings([of])
@@ -301,16 +301,12 @@ def as_sequences(of: Source) -> Sequences:
         array = np.asarray(of)
         if array.ndim == 1 and array.dtype.kind in "UO":
             return _from_strings(array.tolist())
-        if _looks_one_hot(array):
-            given = "x" if array.ndim == 3 else "x[None]"
-            last = array.shape[-2] != 4 == array.shape[-1]
-            msg = (
-                f"an array of shape {array.shape} and type {array.dtype} looks "
-                "one-hot; give tokens (n, length): "
-                f"``cg.sequences.tokens({given}{', layout=' + quoted('NLC') if last else ''})`` "
-                "makes them"
+        if array.ndim == 2 and array.dtype.kind in "UO":
+            raise SequenceError(
+                f"``of=`` is a table of shape {array.shape}; give its column of "
+                "sequences alone"
             )
-            raise SequenceError(msg)
+        check_not_one_hot(array)
         tokens = np.atleast_2d(as_token_array(array))
         return Sequences(tokens, tuple(range(len(tokens))))
     if isinstance(of, Iterable) and not isinstance(
@@ -343,9 +339,7 @@ def with_ambiguous_letters(of: Source) -> Sequences:
         return of if isinstance(of, Sequences) else as_sequences(of)
     source: str | None = None
     names: tuple[Name, ...]
-    if isinstance(of, PathLike) or (
-        isinstance(of, str) and (_exists(of) or not set(of.upper()) <= set(IUPAC))
-    ):
+    if isinstance(of, PathLike) or (isinstance(of, str) and _is_path(of)):
         source = str(of)
         names, bodies = parse_fasta(read_text(of), source=source)
         _check_unique_names(names, place=f"{source}: ")
@@ -443,6 +437,11 @@ _AMBIGUOUS = 44
 """Seed of the bases that stand for ambiguous letters in the parents themselves."""
 
 
+def _is_path(of: str) -> bool:
+    """Say whether a string is a path: a file has that name, or it is no sequence."""
+    return _exists(of) or not (of.isascii() and set(of.upper()) <= set(IUPAC))
+
+
 def _exists(path: str) -> bool:
     """Say whether a path exists; an empty string or one too long for a path does
     not.
@@ -462,25 +461,6 @@ def _from_strings(
         else _as_record_names(names, len(strings))
     )
     return Sequences(_set_read_only(encode(strings, names=labels)), labels)
-
-
-def _looks_one_hot(array: NDArray[np.generic]) -> bool:
-    """Say whether an array looks one-hot.
-
-    It then has only 0 and 1, with three axes, not integers, or one 1 in each row or
-    column of four.
-    """
-    if (
-        array.dtype.kind not in "biuf"
-        or not array.size
-        or not bool(((array == 0) | (array == 1)).all())
-    ):
-        return False
-    if array.ndim == 3 or array.dtype.kind in "bf":
-        return True
-    lengthwise = array.ndim == 2 and 4 in array.shape and max(array.shape) >= 16
-    axis = 0 if array.ndim == 2 and array.shape[0] == 4 else -1
-    return lengthwise and bool((np.sum(array == 1, axis=axis) == 1).all())
 
 
 @takes_skip
@@ -563,8 +543,7 @@ def _read_records(
     _check_unique_names(names, place=f"{source}: ")
     whole = bodies
     if length is not None:
-        cure = ways_out("take a smaller one", skip="length")
-        bodies = _middles(bodies, names, length, f"{source}: ", cure)
+        bodies = _middles(bodies, names, length, f"{source}: ")
     letters = stack_letters(bodies, names, source=source)
     tokens, spelled = read_letters(
         letters, names, ambiguous=ambiguous, rng=rng, source=source
@@ -600,8 +579,10 @@ def middle_windows(of: Source, length: int) -> Sequences:
     [[1, 2, 3], [3, 3, 3]]
     """
     length = as_int(length, "length", error=SequenceError)
-    if isinstance(of, PathLike) or (isinstance(of, str) and _exists(of)):
+    if isinstance(of, PathLike) or (isinstance(of, str) and _is_path(of)):
         return _read_records(of, length)
+    if isinstance(of, str):
+        of = [of]
     if isinstance(of, Sequences):
         of = dict(zip(of.names, decode(of.tokens), strict=True))
     names: tuple[Name, ...] | None = tuple(of) if isinstance(of, Mapping) else None
@@ -613,8 +594,7 @@ def middle_windows(of: Source, length: int) -> Sequences:
             "mapping from names to strings, or the path of a FASTA file"
         )
     labels = range(len(strings)) if names is None else names
-    cure = "take a smaller one, or leave that sequence out"
-    return _from_strings(_middles(strings, list(labels), length, "", cure), names)
+    return _from_strings(_middles(strings, list(labels), length, ""), names)
 
 
 def _middles(
@@ -622,11 +602,13 @@ def _middles(
     names: Sequence[Name],
     length: int,
     place: str,
-    cure: str,
 ) -> list[AnyStr]:
     """Return the middle of each record."""
     short = next((i for i, x in enumerate(records) if len(x) < length), None)
     if short is not None:
+        shortest = min(map(len, records))
+        fits = f"``length={shortest}`` fits all" if shortest else ""
+        cure = ways_out(*filter(None, (fits, "leave it out")), skip="length")
         raise SequenceError(
             f"{place}record {quoted(names[short])} has {len(records[short]):,} "
             f"letters, and ``length=`` is {length:,}; {cure}"
@@ -654,7 +636,7 @@ def _without_flawed_records(
     whole = bodies
     if length is not None:
         bodies = [
-            x if len(x) < length else _middles([x], [name], length, "", "")[0]
+            x if len(x) < length else _middles([x], [name], length, "")[0]
             for name, x in zip(names, bodies, strict=True)
         ]
     usable, seen, skipped = list[int](), set[str](), list[Skipped]()
@@ -675,8 +657,7 @@ def _without_flawed_records(
     chosen = tuple(names[i] for i in usable)
     _check_unique_names(chosen, place=f"{source}: ")
     if length is not None:
-        cure = ways_out("take a smaller one", skip="length")
-        _middles([bodies[i] for i in usable], chosen, length, f"{source}: ", cure)
+        _middles([bodies[i] for i in usable], chosen, length, f"{source}: ")
     letters = stack_letters([bodies[i] for i in usable], chosen, source=source)
     tokens, spelled = read_letters(
         letters, chosen, ambiguous=ambiguous, rng=rng, source=source
@@ -840,6 +821,11 @@ def parse_fasta(
         for head in heads
     )
     letters = [body.translate(None, b"\n\t ") for body in bodies]
+    if re.fullmatch(rb"(?=\D*\d)[]ACGT[\d.:|-]+", letters[0][:200]):
+        raise SequenceError(
+            f"{source}: line 1: record {quoted(names[0])} has numbers, as a motif has; "
+            "``cg.read_patterns(path)`` reads motifs"
+        )
     for i, (name, letter) in enumerate(zip(names, letters, strict=True)):
         if not empty and not (name and letter):
             line = sum(chunk.count(b"\n") + 1 for chunk in chunks[: i + 1])
@@ -855,8 +841,13 @@ def parse_fasta(
 
 
 def _raise_no_header(lead: bytes, source: str) -> NoReturn:
-    number, line = next((i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip())
-    words = line.split()
+    lines = [(i, x) for i, x in enumerate(lead.split(b"\n")) if x.strip()]
+    number, line = lines[0]
+    # BED may begin with comments and with lines for a browser
+    words = next(
+        (x.split() for _, x in lines if not x.startswith((b"#", b"track", b"browser"))),
+        line.split(),
+    )
     if len(words) >= 3 and words[1].isdigit() and words[2].isdigit():
         what = (
             "looks like BED: ``cg.read_sequences(path, genome=, length=)`` cuts its "
@@ -868,6 +859,8 @@ def _raise_no_header(lead: bytes, source: str) -> NoReturn:
         begins = {
             b"@": "looks like FASTQ: convert it to FASTA",
             b"MEME": "looks like motifs: ``cg.read_patterns(path)`` reads them",
+            b"##fileformat=VCF": "looks like VCF: ``cg.sequences.read_variants`` reads "
+            "variants",
         }
         what = next(
             (kind for head, kind in begins.items() if line.startswith(head)),

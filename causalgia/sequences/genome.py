@@ -178,10 +178,16 @@ class Genome:
         """
         record = self._record(chromosome, place)
         if start < 0 or stop > record.length:
+            # a shorter window has the same middle
+            cure = (
+                "ask for a shorter length"
+                if 0 <= (start + stop) // 2 < record.length
+                else "use the genome to which the coordinates refer"
+            )
             msg = (
                 f"{place}: window {chromosome}:{start}-{stop} leaves the chromosome, "
                 f"which has {record.length} bases; "
-                + ways_out("drop it", "ask for a shorter length", skip="edge")
+                + ways_out("drop it", cure, skip="edge")
             )
             raise SequenceError(msg)
         return record.letters(start, stop)
@@ -472,12 +478,13 @@ def read_bed(
     text = read_text(path)
     check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
     left_out = list[Skipped]() if skipped is None else skipped
-    windows = list[Window]()
+    windows, summits = list[Window](), dict[int, str]()
     for number, line in numbered_lines(text):
         if line.startswith("#") or line.split()[0] in ("track", "browser"):
             continue
         columns = line.split("\t") if "\t" in line else line.split()
-        uncalled = len(columns) >= 10 and columns[9].strip() == "-1"
+        summits[number] = columns[9].strip() if len(columns) >= 10 else "-1"
+        uncalled = len(columns) >= 10 and summits[number] == "-1"
         if center == "summit" and uncalled and "summit" in skip:
             name = ":".join((columns[0], "-".join(columns[1:3])))
             left_out.append(Skipped(name, "summit", "peak is -1: not called", number))
@@ -500,11 +507,6 @@ def read_bed(
     if not windows:
         msg = f"{path}: no intervals; a BED line has a chromosome, a start and an end"
         raise SequenceError(msg)
-    summits = (
-        ", or give ``center='summit'`` if they are several summits of one peak"
-        if center == "middle"
-        else ""
-    )
     seen: dict[str, int] = {}
     once = list[Window]()
     for window in windows:
@@ -515,9 +517,16 @@ def read_bed(
             detail = f"the window of line {first}"
             left_out.append(Skipped(window.name, "repeated", detail, window.line))
         else:
+            two = {summits[first], summits[window.line]}
+            cure = (
+                "drop one, or give ``center='summit'`` if they are several summits of "
+                "one peak"
+                if center == "middle" and len(two) == 2 and "-1" not in two
+                else "drop one"
+            )
             msg = (
                 f"{path}: lines {first} and {window.line} give the same window "
-                f"{window.name}; {ways_out(f'drop one{summits}', skip='repeated')}"
+                f"{window.name}; {ways_out(cure, skip='repeated')}"
             )
             raise SequenceError(msg)
     return once

@@ -206,7 +206,7 @@ def _from_table(table: Any, name: str | None) -> Motif:
         turned = (
             "transpose it"
             if rows.ndim == 2 and rows.shape[0] == 4
-            else "give one row for each position"
+            else "give one row of four numbers for each position"
         )
         msg = (
             f"a table of shape {rows.shape} is not a motif; its rows are positions, "
@@ -214,9 +214,13 @@ def _from_table(table: Any, name: str | None) -> Motif:
         )
         raise SequenceError(msg)
     if not np.isfinite(rows).all() or rows.min() < 0:
+        cure = (
+            "correct the matrix"
+            if np.isnan(rows).any() or np.isposinf(rows).any()
+            else "Motif.from_pwm() takes log-odds"
+        )
         msg = (
-            "a motif's table has finite counts or probabilities, none negative; "
-            "Motif.from_pwm() takes log-odds"
+            f"a motif's table has finite counts or probabilities, none negative; {cure}"
         )
         raise SequenceError(msg)
     if len(rows) == 4 and _is_even(rows.sum(axis=0)) and not _is_even(rows.sum(axis=1)):

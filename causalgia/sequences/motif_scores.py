@@ -69,6 +69,12 @@ def strength_ladder(
     """
     steps = step_scores(motif)
     best = int(steps.max(axis=1).sum())
+    if best == int(steps.min(axis=1).sum()):
+        msg = (
+            f"motif {quoted(motif.name)}: all its strings have one score; give a "
+            "matrix with bases that differ"
+        )
+        raise SequenceError(msg)
     if not is_whole(n_steps) or n_steps < 2:
         msg = (
             f"``n_steps={quoted(n_steps)}``; a ladder has a whole number of strings, "
@@ -103,14 +109,21 @@ def strength_ladder(
         nearest = round(scores[0] / PER_BIT, 1)
         others = [(n_steps, nearest)] if nearest * PER_BIT < best else []
         others += [(n, weakest) for n in range(n_steps - 1, 1, -1)]
+        # the strongest string but the consensus is a ladder of two with it
+        below = int(np.flatnonzero(fewest[-1][: best - lowest] < _IMPOSSIBLE)[-1])
+        next_best = math.floor((below + lowest) / PER_BIT * 10) / 10
+        others += [(n_steps, next_best), (2, next_best)]
         reached = next((one for one in others if not rungs(*one)[1]), None)
         cure = (
             "give a matrix, whose strings have more different scores"
             if reached is None
-            else f"give ``weakest={quoted(nearest)}``"
-            if reached[0] == n_steps
-            else f"give ``n_steps={reached[0]}``, or a matrix, whose strings have more "
-            "different scores"
+            else "give "
+            + " and ".join(
+                [f"``n_steps={reached[0]}``"] * (reached[0] != n_steps)
+                + [f"``weakest={quoted(reached[1])}``"] * (reached[1] != weakest)
+            )
+            + ", or a matrix, whose strings have more different scores"
+            * (reached[0] != n_steps)
         )
         msg = f"motif {quoted(motif.name)}: no string scores {lack}: {cure}"
         raise SequenceError(msg)
@@ -264,11 +277,16 @@ def cutoff(motif: Motif, threshold: float) -> int:
         least = float(tails[-1])
         # two digits, rounded up, so that the p-value meets it
         unit = 10.0 ** (math.floor(math.log10(least)) - 1)
+        met = math.ceil(least / unit) * unit
+        cure = (
+            f"give ``threshold={met:.2g}``, or scan for its string "
+            f"{quoted(motif.consensus)}"
+            if met < 1
+            else "it does not tell strings apart: give a motif with bases that differ"
+        )
         msg = (
             f"motif {quoted(motif.name)} is too short for ``threshold={threshold:g}``: "
-            f"its best string has p-value {least:.3g}; give "
-            f"``threshold={math.ceil(least / unit) * unit:.2g}``, or scan for its "
-            f"string {quoted(motif.consensus)}"
+            f"its best string has p-value {least:.3g}; {cure}"
         )
         raise SequenceError(msg)
     return int(steps.min(axis=1).sum()) + int(

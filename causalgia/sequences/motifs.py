@@ -180,27 +180,21 @@ class Motif:
         >>> Motif.from_counts("toy", [[3, 0, 1, 0]], pseudocount=1).probabilities
         ((0.5, 0.125, 0.25, 0.125),)
         """
-        table = _as_motif_table(counts, f"motif {quoted(name)}: counts") + pseudocount
-        totals = table.sum(axis=1, keepdims=True)
-        if not (
-            np.isfinite(totals).all()
-            and table.min() >= 0
-            and pseudocount >= 0
-            and totals.min() > 0
-        ):
-            usable = (
-                np.isfinite(table).all(1) & (table.min(1) >= 0) & (totals[:, 0] > 0)
-            )
+        _check_pseudocount(pseudocount)
+        table = _as_motif_table(counts, f"motif {quoted(name)}: counts")
+        totals = table.sum(axis=1, keepdims=True) + 4 * pseudocount
+        usable = np.isfinite(totals[:, 0]) & (table.min(1) >= 0) & (totals[:, 0] > 0)
+        if not usable.all():
             at = int(np.argmin(usable))
-            values = " ".join(f"{x:g}" for x in table[at] - pseudocount)
+            values = " ".join(f"{x:g}" for x in table[at])
+            cure = "" if table[at].any() else ", or give ``pseudocount=``, such as 0.8"
             msg = (
                 f"motif {quoted(name)}: counts are finite and not negative, and each "
-                f"position has some, but position {at} has {values}"
-                + (f" and ``pseudocount={pseudocount:g}``" if pseudocount else "")
-                + "; correct the matrix"
+                f"position has some, but position {at} has {values}; correct the "
+                f"matrix{cure}"
             )
             raise SequenceError(msg)
-        return cls(name, (table / totals).tolist(), identifier, source)
+        return cls(name, ((table + pseudocount) / totals).tolist(), identifier, source)
 
     @classmethod
     def from_pwm(
@@ -235,9 +229,17 @@ class Motif:
             )
             raise SequenceError(msg)
         scores = _as_motif_table(log_odds, f"motif {quoted(name)}: log-odds")
-        return cls(
-            name, (_background(background) * np.exp(scores * math.log(base))).tolist()
-        )
+        prior = _background(background)
+        rows = prior * np.exp(scores * math.log(base))
+        if not _sum_to_one(rows).all():
+            at = int(np.argmin(_sum_to_one(rows)))
+            msg = (
+                f"motif {quoted(name)}: the log-odds of position {at} make "
+                f"probabilities that sum to {rows[at].sum():.3g}, not 1; "
+                f"{_log_odds_cure(scores, prior)}"
+            )
+            raise SequenceError(msg)
+        return cls(name, rows.tolist())
 
     @classmethod
     def from_iupac(cls, text: str) -> Motif:
@@ -337,12 +339,7 @@ class Motif:
         array([[ 1.,  0., -1., -1.]])
         """
         prior = _background(background)
-        if not (math.isfinite(pseudocount) and pseudocount >= 0):
-            msg = (
-                f"``pseudocount={quoted(pseudocount)}``; give a finite number that is "
-                "not negative"
-            )
-            raise SequenceError(msg)
+        _check_pseudocount(pseudocount)
         smoothed = (np.array(self.probabilities) + pseudocount * prior) / (
             1 + pseudocount
         )
@@ -416,6 +413,8 @@ def _as_motif_table(
         "transpose it"
         if table.ndim == 2 and table.shape[0] == 4
         else "give at least one row"
+        if not len(table)
+        else "give rows of four numbers"
     )
     msg = (
         f"{place} of shape {table.shape}; a motif has one row of A, C, G, T for each "
@@ -425,23 +424,62 @@ def _as_motif_table(
 
 
 def _as_probabilities(
-    row: Sequence[float], place: str, *, within: float = _SUM_TOLERANCE
+    row: Sequence[float],
+    place: str,
+    *,
+    within: float = _SUM_TOLERANCE,
+    counts: str = "from_counts() takes counts",
 ) -> Row:
-    """Return four probabilities that sum to 1; `place` begins the error's message."""
+    """Return four probabilities that sum to 1; `place` begins the error's message, and
+    `counts` says what becomes of numbers that have another sum.
+    """
     total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
     if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= within + 1e-9:
         shown = " ".join(f"{x:g}" for x in row)
+        cure = f"; {counts}" if len(row) == 4 and min(row) >= 0 and total > 0 else ""
         msg = (
             f"{place}: {shown} are not four probabilities that sum to 1 (within "
-            f"{within}); from_counts() takes counts"
+            f"{within}){cure}"
         )
         raise SequenceError(msg)
     a, c, g, t = row if abs(total - 1) <= _SUM_ROUNDING else [x / total for x in row]
     return a, c, g, t
 
 
+def _check_pseudocount(pseudocount: float) -> None:
+    if not (math.isfinite(pseudocount) and pseudocount >= 0):
+        msg = (
+            f"``pseudocount={quoted(pseudocount)}``; give a finite number that is not "
+            "negative"
+        )
+        raise SequenceError(msg)
+
+
+def _sum_to_one(rows: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say which rows sum to 1."""
+    return np.asarray(np.abs(rows.sum(axis=1) - 1) <= _SUM_TOLERANCE + 1e-9)
+
+
+def _log_odds_cure(scores: NDArray[np.float64], prior: NDArray[np.float64]) -> str:
+    """Say how a table is read that is not of log-odds to the base that was given."""
+    if np.isnan(scores).any():
+        return "correct the matrix"
+    for base, value in (("2", 2.0), ("math.e", math.e), ("10", 10.0)):
+        if _sum_to_one(prior * value**scores).all():
+            return f"give ``base={base}``"
+    if scores.min() >= 0:
+        return "Motif() takes probabilities, from_counts() counts"
+    return "give the ``base=`` and the ``background=`` that they were made with"
+
+
 def _background(background: Sequence[float]) -> NDArray[np.float64]:
-    row = np.array(_as_probabilities([float(x) for x in background], "background"))
+    row = np.array(
+        _as_probabilities(
+            [float(x) for x in background],
+            "background",
+            counts="divide each by their sum",
+        )
+    )
     if row.min() <= 0:
         msg = (
             f"background {quoted(tuple(background))} gives a base probability 0; "

@@ -514,6 +514,12 @@ def _in_genome(
                     f"{place}: the hit has no chromosome (FiNeMo was given no peaks); "
                     "give ``regions=``, its regions.npz"
                 )
+            if hit.stop > (size := records.length(hit.chromosome, place=place)):
+                raise SequenceError(
+                    f"{place}: the hit ends at base {hit.stop} of {hit.chromosome}, "
+                    f"which has {size} in {genome}; give the genome in which the hits "
+                    "were called"
+                )
             letters = records.letters(hit.chromosome, hit.start, hit.stop, place=place)
             one_hot = np.eye(5)[np.minimum(CODES[np.frombuffer(letters, np.uint8)], 4)][
                 :, :4

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, first_words, quoted
 from causalgia.inputs import LARGEST, no_text, open_regular_file
-from causalgia.sequences.alphabet import Layout, ReadAmbiguous
+from causalgia.sequences.alphabet import Layout, ReadAmbiguous, or_other_layout
 from causalgia.sequences.fasta import (
     FilePath,
     Name,
@@ -259,7 +259,7 @@ def _array_name(
         held = (
             f"the arrays {quoted(sorted(arrays))}"
             if "" not in arrays
-            else "one array without a name"
+            else "one array without a name: leave ``key=`` out"
         )
         raise SequenceError(
             f"{path}: ``key={quoted(key)}`` is not there; the file has {held}"
@@ -299,19 +299,19 @@ def as_letters(
             "(n, 4, length) or (n, length, 4), or tokens (n, length)"
         )
     if array.ndim == 2:
-        if array.dtype.kind in "fb" or array.min() < 0 or array.max() > 3:
-            raise SequenceError(
-                f"{place}: an array (n, length) of {array.dtype} from {array.min():g} "
-                f"to {array.max():g}; tokens are whole numbers from 0 to 3 (A, C, G, "
-                "T)"
-            )
-        if any(
-            array.shape[axis] == 4 and array.max() == 1 and (array.sum(axis) <= 1).all()
+        if np.isin(array, (0, 1)).all() and any(
+            array.shape[axis] == 4 and array.any() and (array.sum(axis) <= 1).all()
             for axis in (0, 1)
         ):
             raise SequenceError(
                 f"{place}: shape {array.shape} is one-hot of one sequence, not tokens "
                 "(n, length); give it an axis of sequences: array[None]"
+            )
+        if array.dtype.kind in "fb" or array.min() < 0 or array.max() > 3:
+            raise SequenceError(
+                f"{place}: an array (n, length) of {array.dtype} from {array.min():g} "
+                f"to {array.max():g}; tokens are whole numbers from 0 to 3 (A, C, G, "
+                "T)"
             )
         return array.astype(np.uint8)
     if layout not in (None, "NCL", "NLC"):
@@ -323,7 +323,7 @@ def as_letters(
     if array.shape[axis] != 4:
         raise SequenceError(
             f"{place}: shape {array.shape} has no 4 channels where "
-            f"``layout={quoted(layout)}`` puts them"
+            f"``layout={quoted(layout)}`` puts them{or_other_layout(array, layout)}"
         )
     hot = np.moveaxis(array, axis, 2)
     tokens = np.full(hot.shape[:2], 4, dtype=np.uint8)

@@ -367,7 +367,11 @@ def _allele(letters: str, place: str) -> str:
     symbolic = "symbolic alleles, breakends, '*' and '.' have no letters of their own"
     ambiguous = isinstance(letters, str) and letters.isalpha()
     why = "alleles are strings of A, C, G, T" if ambiguous else symbolic
-    msg = f"{place} is {quoted(letters)}; {why}: drop the variant, or write the allele out"
+    cure = "drop the variant, or write the allele out"
+    if letters in ("", "-"):
+        why = "an allele has at least one base"
+        cure = "write both with the base before them, as GA and G of a deleted A"
+    msg = f"{place} is {quoted(letters)}; {why}: {cure}"
     raise SequenceError(msg)
 
 
@@ -439,8 +443,9 @@ def as_variants(variants: Sequence[Variant]) -> tuple[Variant, ...]:
     odd = [x for x in chosen if not isinstance(x, Variant)]
     if not chosen or odd:
         msg = (
-            "``variants=`` takes a VCF file, or Variant values as read_vcf() gives "
-            f"them, at least one, not {quoted(odd[0] if odd else chosen)}"
+            "``variants=`` takes a VCF file, or what cg.sequences.read_variants gives, "
+            "values such as cg.sequences.Variant('chr1', 1000, 'A', 'G'), at least "
+            f"one, not {quoted(odd[0] if odd else chosen)}"
         )
         raise SequenceError(msg)
     twice = [

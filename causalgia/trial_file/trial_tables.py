@@ -252,9 +252,13 @@ def check_arm(plain: object, place: str) -> Table:
     verbs = [key for key in plain if key in INTERVENTIONS or key == "steps"]
     if any(verb not in allowed for verb in verbs):
         steps = ", ".join(f"{{{verb} = ...}}" for verb in verbs if verb != "steps")
+        cure = (
+            f"put {steps} among its steps"
+            if "steps" in verbs
+            else f"combine them with steps = [{steps}]"
+        )
         raise DesignError(
-            f"{place} has {' and '.join(verbs)}: one intervention an arm; combine them "
-            f"with steps = [{steps}]"
+            f"{place} has {' and '.join(verbs)}: one intervention an arm; {cure}"
         )
     check_keys(plain, place, allowed)
     if not isinstance(plain.get("levels", {}), dict):
@@ -636,7 +640,7 @@ def _check_other_tables(
                 f"[analysis]: {key} is not for an experiment, whose contrasts are its "
                 "own; leave it out, or write the trial with [arms]"
             )
-    for key in ("null", *_TOP_KEYS):
+    for key in ("null", "rng", *_TOP_KEYS):
         if key in settings:
             raise DesignError(
                 f"[experiment]: {key} belongs "

@@ -475,7 +475,8 @@ def _sort_count_columns(header: Sequence[str], path: Path | Lines) -> _CountColu
                 f"{at}: no column {kind}_count_<replicate> beside those of "
                 f"{other}; add them"
             )
-    if len(dna) == 1 < len(rna):
+    nameless = "" in dna and "" not in rna
+    if len(dna) == 1 and (len(rna) > 1 or nameless):  # one plasmid pool
         return _CountColumns(list(rna), list(dna.values()), list(rna.values()))
     of_dna, of_rna = sorted(set(dna) - set(rna)), sorted(set(rna) - set(dna))
     if of_dna and of_rna:

@@ -10,6 +10,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import attributes
+from causalgia.checks import similar_names
 from causalgia.errors import CountsError, Setting, quoted
 from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.mpra.counts._activity import (
@@ -183,13 +184,21 @@ def _check_negatives(
     if n < LEAST_NEGATIVES:
         sizes = Counter(map(str, counts["group"].to_numpy().tolist()))
         groups = ", ".join(f"{group} ({size:,})" for group, size in sizes.items())
+        enough = [
+            name
+            for name, size in sizes.items()
+            if name not in (negative, "test", "positive") and size >= LEAST_NEGATIVES
+        ]
+        near = similar_names(negative, enough) or sorted(enough, key=sizes.__getitem__)
         raise CountsError(
             need=f"{n} oligos of group {quoted(negative)}, and {LEAST_NEGATIVES} are "
             f"the least; the groups are {groups}",
             cure=(
                 "name that of the negative controls, for example ",
-                Setting("negative", min(sizes, key=sizes.__getitem__)),
-            ),
+                Setting("negative", near[0]),
+            )
+            if near
+            else "measure negative controls, and give them that group in the side table",
         )
     if elements < LEAST_NEGATIVES:
         raise CountsError(

@@ -697,10 +697,15 @@ def split_duplicates(
         wanted = (
             "" if n_oligos is None else f", and ``n_oligos={n_oligos}`` are asked for"
         )
+        largest = np.sort(size[tests])[::-1]
+        wide_enough = largest[(n_oligos or 1) - 1 :][:1].tolist()
+        cures = [f"ask for {len(enough)} at most"] * bool(len(enough))
+        if wide_enough and wide_enough[0] >= 2:
+            cures.append(f"give smaller halves, ``min_barcodes={wide_enough[0] // 2}``")
+        cure = ", or ".join(cures) or "count two barcodes or more of an oligo"
         raise CountsError(
             f"{len(enough)} of {len(tests)} test oligos have the {2 * min_barcodes} "
-            f"barcodes of two halves of {min_barcodes}{wanted}; ask for fewer, or for "
-            "smaller halves (``min_barcodes=``)"
+            f"barcodes of two halves of {min_barcodes}{wanted}; {cure}"
         )
     key = root_key(rng)
     chosen = enough

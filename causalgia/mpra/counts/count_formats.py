@@ -422,6 +422,12 @@ def read_any_table(
     )
     if not has_header:
         return _without_header(read, path, assignment)
+    if is_barcode(rows[0][0]) and any(map(_WHOLE.fullmatch, rows[0])):
+        raise CountsError(
+            f"{at}: {', '.join(rows[0])[:100]} is a row of counts, not a header; write "
+            "a line with the names of the columns above it, such as barcode oligo_name "
+            "dna_count_1 rna_count_1"
+        )
     header, body = [name.strip() for name in rows[0]], rows[1:]
     if not body:
         raise CountsError(
@@ -738,8 +744,8 @@ def _kind_and_replicate(
     if not oligos_known:
         raise CountsError(
             f"{at}: column {quoted(name)} is not a count of DNA or RNA, and no column is "
-            "called oligo_name; if it names the oligo of each row, rename it oligo_name; "
-            "otherwise leave it out"
+            "called oligo_name; if it names the oligo of each row, rename it oligo_name, "
+            "if its barcode, barcode; otherwise leave it out"
         )
     raise CountsError(
         f"{at}: column {quoted(name)} is not a count of DNA or RNA; leave it out or "

@@ -406,12 +406,13 @@ def _check_alleles_fit(
         for offset in offsets:
             begin = _allele_start(variant, insert_length, offset)
             if not 0 <= begin <= insert_length - allele_width(variant):
+                nearer = offset and allele_width(variant) <= insert_length
                 raise LibraryError(
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
                     f"of {allele_width(variant)} bases reaches beyond the insert of "
                     f"{insert_length}; "
                     + ways_out(
-                        "give longer inserts, smaller ``offsets=``",
+                        "give longer inserts" + ", smaller ``offsets=``" * bool(nearer),
                         "drop it",
                         skip="long",
                         what="variants",

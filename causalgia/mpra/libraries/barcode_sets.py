@@ -173,8 +173,10 @@ def _as_bases(text: str, where: str) -> str:
     try:
         return decode(encode(text))[0]
     except SequenceError as error:
-        raise error.at(
-            f"``{where}=`` has {quoted(text)}", error=LibraryError
+        raise error.replace(
+            error=LibraryError,
+            places=(f"``{where}=`` has {quoted(text)}",),
+            cure="write it in A, C, G and T",
         ) from error
 
 
@@ -361,10 +363,15 @@ def _too_few_message(
     worst = sorted(refused.items(), key=lambda item: -item[1])
     reasons = ", ".join(f"{name} {count:,}" for name, count in worst if count)
     every = "all" if passed == 4**rules.length else "the"
+    # a letter more makes four times as many strings, each near to more of them
+    longer, expected = rules.length, float(max(found, 1))
+    while longer == rules.length or (expected < n and longer < LONGEST):
+        expected *= 4 * (longer / (longer + 1)) ** (rules.min_distance - 1)
+        longer += 1
     return (
         f"{found:,} of {n:,} barcodes of {rules.length} nt at {rules.distance} "
         f"distance {rules.min_distance} were found; {every} {passed:,} strings tried, "
-        f"refused for {reasons}; make barcodes longer (``length={rules.length + 1}``), "
+        f"refused for {reasons}; make barcodes longer (``length={longer}``), "
         "ask for a smaller ``min_distance=``, or relax the rule that refused most"
     )
 

@@ -274,7 +274,11 @@ def _as_adapter(letters: str) -> str:
     try:
         encode(letters)
     except SequenceError as error:
-        raise error.at(f"adapter {quoted(letters)}", error=LibraryError) from error
+        raise error.replace(
+            error=LibraryError,
+            places=(f"adapter {quoted(letters)}",),
+            cure="write it in A, C, G and T",
+        ) from error
     return letters.upper().replace("U", "T")
 
 

@@ -448,7 +448,9 @@ def check_construct(of: Construct, rules: Sequence[Rule], *, barcoded: bool) -> 
                 if run > rule.longest:
                     raise LibraryError(
                         f"the {part} {letters} has a run of {run} of one base; "
-                        f"{rule.cure}"
+                        "allow such runs, "
+                        f"``rules=cg.mpra.OligoRules(homopolymer={run})``, or choose "
+                        f"another {part}"
                     )
 
 
