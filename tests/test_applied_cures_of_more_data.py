@@ -17,6 +17,7 @@ import pytest
 import xarray as xr
 from assay import with_noise
 from cures import Cases, arguments, cure_in, refusal
+from test_across_tasks import estimates_of
 from test_applied_cures import (
     ARMS,
     ORACLE,
@@ -586,6 +587,33 @@ def draws_with_another_dim() -> Any:
     assert cure_in(refusal(_as_draws, more, 0.95), cure)
     one = _as_draws(more.isel(model=0), 0.95)
     return again.equals(one)
+
+
+@case
+def a_column_with_a_name_of_the_library() -> Any:
+    wrong = estimates().assign_coords(
+        kind=("contrast", ["a"] * estimates().sizes["contrast"])
+    )
+    text = refusal(cg.infer, wrong, rng=0)
+    new = arguments(cure_in(text, r"another name: \.rename\((kind=.*)\)$"))
+    found = cg.infer(wrong.rename(new), family=new["kind"], rng=0)
+    return "ace" in found["posterior"]
+
+
+@case
+def tasks_of_a_posterior_that_are_not_compared() -> Any:
+    text = refusal(cg.plot.sharing, cg.infer(estimates(), rng=0))
+    several = estimates_of("equal", n=24)[1]
+    found = eval(cure_in(text, r"(cg\.infer\(.*\))$"), {"cg": cg, "estimates": several})
+    return len(cg.plot.sharing(found).images) == 1
+
+
+@case
+def a_limit_that_does_not_help() -> Any:
+    split = partial(cg.planning.cheapest_split, half_width=1e-3)
+    limits = {"max_parents": 10, "max_units_per_parent": 3}
+    name = cure_in(refusal(split, effects(), **limits), r": raise (\w+)$")
+    return split(effects(), **limits | {name: None})["n_units"].min() > 10
 
 
 @case
