@@ -603,7 +603,7 @@ def a_column_with_a_name_of_the_library() -> Any:
 @case
 def tasks_of_a_posterior_that_are_not_compared() -> Any:
     text = refusal(cg.plot.sharing, cg.infer(estimates(), rng=0))
-    several = estimates_of("equal", n=24)[1]
+    several = estimates_of("equal", n=20, size=2)[1]
     found = eval(cure_in(text, r"(cg\.infer\(.*\))$"), {"cg": cg, "estimates": several})
     return len(cg.plot.sharing(found).images) == 1
 
