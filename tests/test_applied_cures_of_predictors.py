@@ -38,6 +38,10 @@ def of_track(**given: Any) -> cg.TorchPredictor:
     return cg.TorchPredictor(Profile(), **settings | given)
 
 
+def gc_track(x: Any) -> Any:
+    return x[:, 1:3]
+
+
 def gc(x: Any) -> Any:
     return x[:, 1:3].sum((1, 2))
 
@@ -390,6 +394,62 @@ def a_folder_of_members(folder: Path) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@case
+def a_track_longer_than_the_sequence(_folder: Path) -> Any:
+    """Its axis, bins or length: what is offered is what helps."""
+
+    def answered(fn: Any, track: str = "Track()", **given: Any) -> Any:
+        track = eval(track, {"Track": cg.Track})
+        return cg.FunctionPredictor(fn, track=track, **given).predict(TOKENS).shape
+
+    def turned(x: Any) -> Any:
+        return np.repeat(x, 10, 1).swapaxes(1, 2)[:, :, :13]
+
+    def twice(x: Any) -> Any:
+        return np.repeat(x, 2, 2)
+
+    axis = cure_in(refusal(answered, turned), r"other axis, (Track\(axis=1\))$")
+    assert answered(turned, axis) == (5, 12, 13)
+    given = {"tasks": ["C", "G"]}
+    text = refusal(answered, gc_track, "Track(bin=2)", **given)
+    bins = cure_in(text, r"of a sequence; bins smaller, (Track\(bin=1\))$")
+    assert answered(gc_track, bins, **given) == (5, 12, 2)
+    text = refusal(answered, twice, tasks=list("ACGT"))
+    assert cure_in(
+        text, r"(cut the output to the positions of the sequence) by reduce="
+    )
+    cut = answered(twice, tasks=list("ACGT"), reduce=lambda y: y[..., :12])
+    return cut == (5, 12, 4)
+
+
+@case
+def a_function_of_tensors(_folder: Path) -> Any:
+    def function(x: Any) -> Any:
+        return x.permute(0, 2, 1)[:, :, 0].sum(1)
+
+    text = refusal(cg.FunctionPredictor(function).predict, TOKENS)
+    cure = cure_in(text, r"or give (lambda x: .*)$")
+    given = eval(cure, {"f": function, "torch": torch})
+    return cg.FunctionPredictor(given).predict(TOKENS)[:, 0] == (TOKENS == 0).sum(1)
+
+
+@case
+def a_path_for_a_predictor(folder: Path) -> Any:
+    code = (
+        "import causalgia\ndef load():\n    return causalgia.zoo.oracle('additive')\n"
+    )
+    (folder / "net.py").write_text(code)
+    trial = cg.Design(
+        null=cg.Uniform(length=41),
+        arms={"none": cg.Untreated(), "A": cg.Embed("UGCAUG", at=3)},
+        n_units=10,
+    )
+    given = {"rng": 0, "progress": False}
+    text = refusal(cg.run, trial, str(folder / "net.py:load"), **given)
+    made = eval(cure_in(text, r"(cg\.load_predictor\(.*\)) reads"), {"cg": cg})
+    return cg.run(trial, made, **given).sizes["unit"] == 10
+
+
 @case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))
