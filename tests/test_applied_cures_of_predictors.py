@@ -450,6 +450,37 @@ def a_path_for_a_predictor(folder: Path) -> Any:
     return cg.run(trial, made, **given).sizes["unit"] == 10
 
 
+@case
+def tracks_of_two_lengths(_folder: Path) -> Any:
+    """Of an arm that no probe asks for, too."""
+    arms = {f"at {at}": cg.Embed("GATA", at=at) for at in range(12)}
+    given = {"rng": 0, "progress": False}
+
+    def trial(kind: Any) -> cg.Design:
+        return cg.Design(
+            null=cg.Uniform(length=40),
+            arms={"none": cg.Untreated(), **arms, "here": kind("CAGG", at=3)},
+            n_units=4,
+        )
+
+    oracle = cg.zoo.footprint(length=40)
+    text = refusal(cg.run, trial(cg.Insert), oracle, **given)
+    assert text.startswith("arm 'here' changes the length from 40 to 44")
+    kept = eval(cure_in(text, r"\((cg\.Embed), not cg\.Insert\)$"), {"cg": cg})
+    return cg.run(trial(kept), oracle, **given).sizes["position"] == 40
+
+
+@case
+def looks_of_other_numbers(_folder: Path) -> Any:
+    call, given = cg.stopping.confidence_sequence, {"n_clusters": [100, 200]}
+    text = refusal(call, mean=[0.1, 0.2], sd=[1.0, 1.0, 1.0], **given)
+    assert cure_in(text, r"(give each one number, or one for each look)$")
+    one = call(mean=[0.1, 0.2], sd=1.0, **given)
+    each = call(mean=[0.1, 0.2], sd=[1.0, 1.0], **given)
+    assert "0 or more" in refusal(call, mean=[0.1, 0.2], sd=-1.0, **given)
+    return np.array(one) == np.array(each)
+
+
 @case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))
