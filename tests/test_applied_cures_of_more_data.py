@@ -617,6 +617,16 @@ def a_limit_that_does_not_help() -> Any:
 
 
 @case
+def a_law_for_a_posterior() -> Any:
+    posterior = cg.infer(many(), rng=0)
+    given = {"rope": (-0.1, 0.1), "shrink": cg.Shrinkage(law="normal")}
+    text = refusal(cg.decide, posterior, **given)
+    call = cure_in(text, r"(cg\.infer\(.*\))$")
+    found = eval(call, {"cg": cg, "estimates": many()})
+    return cg.decide(found, rope=given["rope"]).sizes["contrast"] == 15
+
+
+@case
 def variables_of_other_dims() -> Any:
     turned = outcomes()["outcome"].transpose("arm", "unit", "task")
     call = partial(cg.contrast, control="none")

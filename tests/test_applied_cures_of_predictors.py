@@ -481,6 +481,48 @@ def looks_of_other_numbers(_folder: Path) -> Any:
     return np.array(one) == np.array(each)
 
 
+@case
+def a_file_of_torch_for_another_reader(folder: Path) -> Any:
+    pytest.importorskip("onnxruntime")
+    path, net = folder / "net.pt", nn.Sequential(Profile(), nn.Flatten())
+    torch.save({"weight": torch.ones(3)}, path)
+    text = refusal(cg.OnnxPredictor, path)
+    call = cure_in(text, r"write that with (cg\.predict\.export_onnx\(.*\))$")
+    call = call.replace("'net.onnx'", "target").replace("...", "12")
+    made = eval(call, {"cg": cg, "net": net, "target": folder / "net.onnx"})
+    assert made.predict(TOKENS).shape == (5, 24)
+    code = "def load(weights):\n    return lambda x: x[:, 1].sum(1)\n"
+    (folder / "my_net.py").write_text(code)
+    text = refusal(cg.predict.from_keras_h5, path)
+    call = cure_in(text, r"(cg\.load_predictor\(.*\))$")
+    call = call.replace("my_net.py", str(folder / "my_net.py"))
+    return eval(call, {"cg": cg}).predict(TOKENS)[:, 0] == (TOKENS == 1).sum(1)
+
+
+@case
+def a_function_to_be_exported(folder: Path) -> Any:
+    pytest.importorskip("onnx")
+    net = nn.Sequential(Profile(), nn.Flatten())
+    given = {"path": folder / "net.onnx", "length": 12}
+    text = refusal(
+        cg.predict.export_onnx, cg.FunctionPredictor(lambda x: x[:, 1].sum(1)), **given
+    )
+    kind = cure_in(text, r"give the network itself, or a (cg\.TorchPredictor)$")
+    one = eval(kind, {"cg": cg})(net, device="cpu")
+    return len(cg.predict.export_onnx(one, **given).predict(TOKENS)) == 5
+
+
+@case
+def a_module_without_its_ending(folder: Path) -> Any:
+    code = "def load(weights):\n    return lambda x: x[:, 1].sum(1)\n"
+    (folder / "my_net.py").write_text(code)
+    (folder / "w.pt").write_bytes(b"")
+    given = {"weights": folder / "w.pt", "announce": None}
+    text = refusal(cg.load_predictor, f"{folder}/my_net:load", **given)
+    meant = cure_in(text, r"did you mean '(.*:load)'\?$")
+    return cg.load_predictor(meant, **given).predict(TOKENS).shape == (5, 1)
+
+
 @case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -282,14 +282,9 @@ def _split_of_cell(
                 cheapest(sources, freed, half_width, min_members=least, ci_prob=ci_prob)
             )
 
-        enough = next(
-            (
-                found
-                for n in range(1, 1 + len(limits))
-                if (found := [x for x in combinations(limits, n) if is_reached(x)])
-            ),
-            [],
-        )
+        enough: list[tuple[str, ...]] = []
+        for n in range(1, 1 + len(limits)):
+            enough = enough or [x for x in combinations(limits, n) if is_reached(x)]
         cure = " or ".join(" and ".join(names) for names in enough)
         cure = f"raise {cure}" if cure else "ask for a wider one"
         raise EstimateError(
