@@ -5,6 +5,7 @@ message asks for is drawn, named or made, and the same call answers.
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -624,6 +625,29 @@ def a_law_for_a_posterior() -> Any:
     call = cure_in(text, r"(cg\.infer\(.*\))$")
     found = eval(call, {"cg": cg, "estimates": many()})
     return cg.decide(found, rope=given["rope"]).sizes["contrast"] == 15
+
+
+@case
+def one_file_of_no_trial() -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(cg.store.save(estimates(), f"{folder}/mine.nc"))
+        text = refusal(cg.open, path)
+        found = eval(cure_in(text, r"is read by (cg\.store\..*)$"), {"cg": cg})
+        tree = cg.store.read_tree(path)
+    assert np.array_equal(tree["ace"], found["ace"])
+    return np.array_equal(found["ace"], estimates()["ace"])
+
+
+@case
+def a_constant_covariate() -> Any:
+    wrong = many().assign_coords(
+        at=("contrast", np.arange(15.0)), gc=("contrast", np.full(15, 0.4))
+    )
+    names, given = ["at", "gc"], {"rng": 0}
+    text = refusal(cg.infer, wrong, covariates=names, **given)
+    left_out = cure_in(text, r"covariate '(\w+)' is constant .*; leave it out of")
+    names.remove(left_out)
+    return "ace" in cg.infer(wrong, covariates=names, **given)["posterior"]
 
 
 @case
