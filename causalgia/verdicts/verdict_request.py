@@ -206,11 +206,11 @@ def _check_shrinkage(shrink: Any, kind: str) -> None:
             f"moderate={shrink.moderate})``, or give the outcomes to ``cg.analyze``"
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
-        asked = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
-        asked += [f"prior={shrink.prior}"] if shrink.prior is not None else []
+        settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
+        settings += [f"prior={shrink.prior}"] if shrink.prior is not None else []
         raise DecisionError(
             argument="shrink",
             value=shrink,
             need="is of estimates, and this is a posterior, which has its law and "
-            f"prior: ``cg.infer(estimates, {', '.join(asked)}, rng=0)``",
+            f"prior: ``cg.infer(estimates, {', '.join(settings)}, rng=0)``",
         )
