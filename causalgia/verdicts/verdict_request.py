@@ -207,7 +207,7 @@ def _check_shrinkage(shrink: Any, kind: str) -> None:
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
         settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
-        settings += [f"prior={shrink.prior}"] if shrink.prior is not None else []
+        settings += [f"prior=cg.{shrink.prior}"] if shrink.prior is not None else []
         raise DecisionError(
             argument="shrink",
             value=shrink,
