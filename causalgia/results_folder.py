@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalgia.errors import OutcomesError, StoreError, shell_word
+from causalgia.errors import OutcomesError, StoreError, quoted, shell_word
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -276,6 +276,11 @@ def _containing_folder(file: Path) -> str:
     for folder in file.parents:
         if Results(folder).contents or is_store(folder):
             return f"and a trial is opened by its folder: ``cg.open('{folder}')``"
+    if file.suffix == ".nc":
+        return (
+            "and in no folder of a trial; one file is read by "
+            f"``cg.store.read_netcdf({quoted(str(file))})``"
+        )
     return (
         "and in no folder of a trial; open the folder that ``cg.run(..., store=)`` or "
         "causalgia run --out made"

@@ -425,9 +425,14 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
         dims = tuple(dim for dim in dims if dim != "position")
     if dims not in row.dims:
         wrong = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
-        raise OutcomesError(
-            f"{kind}: {quoted(row.name)} has dims {wrong}; transpose or rename them"
+        turned = any(sorted(dims) == sorted(map(str, legal)) for legal in row.dims)
+        cure = (
+            "transpose or rename them"
+            if turned or row.required
+            else "if it is your own, give it another name: "
+            f".rename({row.name}={quoted(f'my_{row.name}')})"
         )
+        raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {wrong}; {cure}")
     if row.dtype != "*" and array.dtype.kind not in {"U": "UOT", "i": "iu"}.get(
         row.dtype, row.dtype
     ):

@@ -109,7 +109,7 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
 
 
 @naming_arguments
-def read_netcdf(path: Path) -> xr.Dataset:
+def read_netcdf(path: str | Path) -> xr.Dataset:
     """Read a Dataset into memory after `check_file`, without decoding times.
 
     Raises
@@ -134,17 +134,19 @@ def read_netcdf(path: Path) -> xr.Dataset:
     ...
     causalgia.errors.OutcomesError: ...x.nc: damaged: its bytes are not those that were written; make it anew
     """
-    check_file(path)
-    with _as_damage_error(path):
-        return xr.load_dataset(path, **_READING)
+    place = Path(path)
+    check_file(place)
+    with _as_damage_error(place):
+        return xr.load_dataset(place, **_READING)
 
 
 @naming_arguments
-def read_tree(path: Path) -> xr.DataTree:
+def read_tree(path: str | Path) -> xr.DataTree:
     """Read a tree of Datasets into memory, after `check_file`."""
-    check_file(path)
-    with _as_damage_error(path):
-        return xr.load_datatree(path, **_READING)
+    place = Path(path)
+    check_file(place)
+    with _as_damage_error(place):
+        return xr.load_datatree(place, **_READING)
 
 
 def check_hdf5_installed() -> None:

@@ -197,7 +197,7 @@ def test_decode_refuses_what_is_not_tokens():
     with refused("token -1 at (1,)"):
         as_token_array(np.array([0, -1]))
     with refused(
-        "not float64; encode() turns strings into tokens, astype(int) whole numbers"
+        "not float64; cg.sequences.encode() turns strings into tokens, astype(int) whole numbers"
     ):
         decode(np.array([[0.0]]))
     with refused("shape (1, 1, 1)"):

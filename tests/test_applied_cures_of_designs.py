@@ -313,6 +313,16 @@ def sequences_that_do_not_fit_into_memory() -> Any:
         return null.sample(100, rng=0).sizes["unit"] == 100
 
 
+@case
+def an_insertion_past_the_end() -> Any:
+    def inserted(at: int) -> Any:
+        return design(arms={"none": cg.Untreated(), "A": cg.Insert("GATA", at=at)})
+
+    last = number_in(refusal(inserted, 70), r"the last valid place is (\d+)$")
+    refusal(inserted, last + 1)
+    return len(inserted(last).named_arms) == 2
+
+
 @case.each
 def test_the_cure_of_a_design_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -1251,6 +1251,27 @@ def an_outcome_that_is_the_column_of_cells() -> Any:
     return np.isfinite(from_incomplete(CELLS, **ROLES)["ace"]).all()
 
 
+@case
+def arms_with_one_unit() -> Any:
+    frame = pd.DataFrame(
+        {"arm": [*"aaabbbc"], "outcome": [1.0, 2, 4, 2, 5, 3, 9], "unit": range(7)}
+    )
+    read = {"outcome": "outcome", "arm": "arm", "unit": "unit"}
+
+    def estimated(rows: pd.DataFrame, control: str, **given: Any) -> Any:
+        return cg.estimate(
+            cg.contrast(cg.from_frame(rows, **read), control=control, **given)
+        )
+
+    text = refusal(estimated, frame, "a")
+    assert cure_in(text, r"or leave (its contrasts) out$")
+    only = estimated(frame[frame["arm"] != "c"], "a")
+    assert "leave" not in (text := refusal(estimated, frame, "c"))
+    assert cure_in(text, r"; (assign more units to it)$")
+    more = pd.concat([frame, frame.tail(1).assign(unit=7, outcome=7.0)])
+    return only.sizes["contrast"] == 1 and estimated(more, "c").sizes["contrast"] == 2
+
+
 @case.each
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -289,20 +289,6 @@ def one_null_model_given_twice() -> Any:
 
 
 @case
-def a_distance_that_leaves_the_background() -> Any:
-    text = refusal(pair, distances=[8, 80])
-    left_out = number_in(text, r"sites at distance (\d+) about 20 .*leave the distance")
-    return pair(distances=[k for k in (8, 80) if k != left_out]).named_arms is not None
-
-
-@case
-def a_center_near_the_end() -> Any:
-    text = refusal(pair, center=38)
-    name = cure_in(text, r"; move (\w+)= or leave")
-    return pair(**{name: 20}).named_arms is not None
-
-
-@case
 def sites_that_overlap_and_have_no_placebo() -> Any:
     given = {"other": "AGATAAG", "distances": [5]}
     text = refusal(pair, **given, control="placebo")
@@ -764,6 +750,56 @@ def distances_that_leave_the_background() -> Any:
         longer = call(**wrong | {"null": cg.Uniform(length=200)})
         assert len(made.named_arms) == len(longer.named_arms)
     return True
+
+
+@case
+def where_distances_fit_the_background() -> Any:
+    given = {"null": PLAIN, "n_units": 9, "distances": [8, 10]}
+    pair = given | {"motif": "AGATAAG", "other": "CACGTT"}
+    for call, name, wrong in (
+        (ex.motif_pairs, "at", given | {"motifs": ["AGATAAG", "CACGTG"], "at": 30}),
+        (ex.motif_pair, "at", pair | {"at": 3}),
+        (ex.spacing, "center", pair | {"center": 38}),
+        (ex.spacing, "center", pair | {"center": 2}),
+    ):
+        text = refusal(call, **wrong)
+        first, last = cure_in(text, rf"{name}=(\d+ to \d+)$").split(" to ")
+        made = [call(**wrong | {name: int(one)}) for one in (first, last)]
+        assert {one.n_units for one in made} == {9}
+        refusal(call, **wrong | {name: int(last) + 1})
+        wrong |= {"distances": [8, 60], name: 20}
+        text = refusal(call, **wrong)
+        length = number_in(text, r"or backgrounds of (\d+) bp or more with")
+        start = number_in(text, rf"with {name}=(\d+)$")
+        most = number_in(text, r"distances of at most (\d+), ")
+        call(**wrong | {"distances": [8, most]})
+        call(**wrong | {"null": cg.Uniform(length=length), name: start})
+        refusal(call, **wrong | {"null": cg.Uniform(length=length - 1), name: start})
+    return True
+
+
+@case
+def more_copies_than_fit() -> Any:
+    given = {"null": PLAIN, "n_units": 9}
+    text = refusal(ex.dose_response, **given, copies=[1, 20])
+    most = number_in(text, r"give at most (\d+) in copies=")
+    few = ex.dose_response(**given, copies=[1, most])
+    length = number_in(text, r"or backgrounds of (\d+) bp or more$")
+    many = ex.dose_response(n_units=9, null=cg.Uniform(length=length), copies=[1, 20])
+    assert few.n_units == many.n_units
+    text = refusal(ex.copies, **given, motif="AGATAAGAGATAAG")
+    assert cure_in(text, r"give (two starts) in at=")
+    assert ex.copies(**given, motif="AGATAAGAGATAAG", at=[0, 20]).n_units == 9
+    return "at=" not in refusal(ex.copies, **given, motif="AGATAAG" * 3)
+
+
+@case
+def one_place_for_a_site() -> Any:
+    given = {"motif": "AGATAAG", "n_units": 9}
+    text = refusal(ex.position, **given, null=cg.Uniform(length=7))
+    length = number_in(text, r"take backgrounds of (\d+) bp or more$")
+    made = ex.position(**given, null=cg.Uniform(length=length))
+    return [arm.name for arm in made.named_arms][1:3] == ["at 0", "at 1"]
 
 
 @case.each

@@ -5,6 +5,7 @@ message asks for is drawn, named or made, and the same call answers.
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ import pytest
 import xarray as xr
 from assay import with_noise
 from cures import Cases, arguments, cure_in, refusal
+from test_across_tasks import estimates_of
 from test_applied_cures import (
     ARMS,
     ORACLE,
@@ -587,6 +589,66 @@ def draws_with_another_dim() -> Any:
     assert cure_in(refusal(_as_draws, more, 0.95), cure)
     one = _as_draws(more.isel(model=0), 0.95)
     return again.equals(one)
+
+
+@case
+def a_column_with_a_name_of_the_library() -> Any:
+    wrong = estimates().assign_coords(
+        kind=("contrast", ["a"] * estimates().sizes["contrast"])
+    )
+    text = refusal(cg.infer, wrong, rng=0)
+    new = arguments(cure_in(text, r"another name: \.rename\((kind=.*)\)$"))
+    found = cg.infer(wrong.rename(new), family=new["kind"], rng=0)
+    return "ace" in found["posterior"]
+
+
+@case
+def tasks_of_a_posterior_that_are_not_compared() -> Any:
+    text = refusal(cg.plot.sharing, cg.infer(estimates(), rng=0))
+    several = estimates_of("equal", n=20, size=2)[1]
+    found = eval(cure_in(text, r"(cg\.infer\(.*\))$"), {"cg": cg, "estimates": several})
+    return len(cg.plot.sharing(found).images) == 1
+
+
+@case
+def a_limit_that_does_not_help() -> Any:
+    split = partial(cg.planning.cheapest_split, half_width=1e-3)
+    limits = {"max_parents": 10, "max_units_per_parent": 3}
+    name = cure_in(refusal(split, effects(), **limits), r": raise (\w+)$")
+    return split(effects(), **limits | {name: None})["n_units"].min() > 10
+
+
+@case
+def a_law_for_a_posterior() -> Any:
+    posterior = cg.infer(many(), rng=0)
+    given = {"rope": (-0.1, 0.1), "shrink": cg.Shrinkage(law="normal")}
+    text = refusal(cg.decide, posterior, **given)
+    call = cure_in(text, r"(cg\.infer\(.*\))$")
+    found = eval(call, {"cg": cg, "estimates": many()})
+    return cg.decide(found, rope=given["rope"]).sizes["contrast"] == 15
+
+
+@case
+def one_file_of_no_trial() -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(cg.store.save(estimates(), f"{folder}/mine.nc"))
+        text = refusal(cg.open, path)
+        found = eval(cure_in(text, r"is read by (cg\.store\..*)$"), {"cg": cg})
+        tree = cg.store.read_tree(path)
+    assert np.array_equal(tree["ace"], found["ace"])
+    return np.array_equal(found["ace"], estimates()["ace"])
+
+
+@case
+def a_constant_covariate() -> Any:
+    wrong = many().assign_coords(
+        at=("contrast", np.arange(15.0)), gc=("contrast", np.full(15, 0.4))
+    )
+    names, given = ["at", "gc"], {"rng": 0}
+    text = refusal(cg.infer, wrong, covariates=names, **given)
+    left_out = cure_in(text, r"covariate '(\w+)' is constant .*; leave it out of")
+    names.remove(left_out)
+    return "ace" in cg.infer(wrong, covariates=names, **given)["posterior"]
 
 
 @case

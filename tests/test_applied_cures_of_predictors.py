@@ -38,6 +38,10 @@ def of_track(**given: Any) -> cg.TorchPredictor:
     return cg.TorchPredictor(Profile(), **settings | given)
 
 
+def gc_track(x: Any) -> Any:
+    return x[:, 1:3]
+
+
 def gc(x: Any) -> Any:
     return x[:, 1:3].sum((1, 2))
 
@@ -390,6 +394,135 @@ def a_folder_of_members(folder: Path) -> Any:
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@case
+def a_track_longer_than_the_sequence(_folder: Path) -> Any:
+    """Its axis, bins or length: what is offered is what helps."""
+
+    def answered(fn: Any, track: str = "Track()", **given: Any) -> Any:
+        track = eval(track, {"Track": cg.Track})
+        return cg.FunctionPredictor(fn, track=track, **given).predict(TOKENS).shape
+
+    def turned(x: Any) -> Any:
+        return np.repeat(x, 10, 1).swapaxes(1, 2)[:, :, :13]
+
+    def twice(x: Any) -> Any:
+        return np.repeat(x, 2, 2)
+
+    axis = cure_in(refusal(answered, turned), r"other axis, (Track\(axis=1\))$")
+    assert answered(turned, axis) == (5, 12, 13)
+    given = {"tasks": ["C", "G"]}
+    text = refusal(answered, gc_track, "Track(bin=2)", **given)
+    bins = cure_in(text, r"of a sequence; bins smaller, (Track\(bin=1\))$")
+    assert answered(gc_track, bins, **given) == (5, 12, 2)
+    text = refusal(answered, twice, tasks=list("ACGT"))
+    assert cure_in(
+        text, r"(cut the output to the positions of the sequence) by reduce="
+    )
+    cut = answered(twice, tasks=list("ACGT"), reduce=lambda y: y[..., :12])
+    return cut == (5, 12, 4)
+
+
+@case
+def a_function_of_tensors(_folder: Path) -> Any:
+    def function(x: Any) -> Any:
+        return x.permute(0, 2, 1)[:, :, 0].sum(1)
+
+    text = refusal(cg.FunctionPredictor(function).predict, TOKENS)
+    cure = cure_in(text, r"or give (lambda x: .*)$")
+    given = eval(cure, {"f": function, "torch": torch})
+    return cg.FunctionPredictor(given).predict(TOKENS)[:, 0] == (TOKENS == 0).sum(1)
+
+
+@case
+def a_path_for_a_predictor(folder: Path) -> Any:
+    code = (
+        "import causalgia\ndef load():\n    return causalgia.zoo.oracle('additive')\n"
+    )
+    (folder / "net.py").write_text(code)
+    trial = cg.Design(
+        null=cg.Uniform(length=41),
+        arms={"none": cg.Untreated(), "A": cg.Embed("UGCAUG", at=3)},
+        n_units=10,
+    )
+    given = {"rng": 0, "progress": False}
+    text = refusal(cg.run, trial, str(folder / "net.py:load"), **given)
+    made = eval(cure_in(text, r"(cg\.load_predictor\(.*\)) reads"), {"cg": cg})
+    return cg.run(trial, made, **given).sizes["unit"] == 10
+
+
+@case
+def tracks_of_two_lengths(_folder: Path) -> Any:
+    """Of an arm that no probe asks for, too."""
+    arms = {f"at {at}": cg.Embed("GATA", at=at) for at in range(12)}
+    given = {"rng": 0, "progress": False}
+
+    def trial(kind: Any) -> cg.Design:
+        return cg.Design(
+            null=cg.Uniform(length=40),
+            arms={"none": cg.Untreated(), **arms, "here": kind("CAGG", at=3)},
+            n_units=4,
+        )
+
+    oracle = cg.zoo.footprint(length=40)
+    text = refusal(cg.run, trial(cg.Insert), oracle, **given)
+    assert text.startswith("arm 'here' changes the length from 40 to 44")
+    kept = eval(cure_in(text, r"\((cg\.Embed), not cg\.Insert\)$"), {"cg": cg})
+    return cg.run(trial(kept), oracle, **given).sizes["position"] == 40
+
+
+@case
+def looks_of_other_numbers(_folder: Path) -> Any:
+    call, given = cg.stopping.confidence_sequence, {"n_clusters": [100, 200]}
+    text = refusal(call, mean=[0.1, 0.2], sd=[1.0, 1.0, 1.0], **given)
+    assert cure_in(text, r"(give each one number, or one for each look)$")
+    one = call(mean=[0.1, 0.2], sd=1.0, **given)
+    each = call(mean=[0.1, 0.2], sd=[1.0, 1.0], **given)
+    assert "0 or more" in refusal(call, mean=[0.1, 0.2], sd=-1.0, **given)
+    return np.array(one) == np.array(each)
+
+
+@case
+def a_file_of_torch_for_another_reader(folder: Path) -> Any:
+    pytest.importorskip("onnxruntime")
+    path, net = folder / "net.pt", nn.Sequential(Profile(), nn.Flatten())
+    torch.save({"weight": torch.ones(3)}, path)
+    text = refusal(cg.OnnxPredictor, path)
+    call = cure_in(text, r"write that with (cg\.predict\.export_onnx\(.*\))$")
+    call = call.replace("'net.onnx'", "target").replace("...", "12")
+    made = eval(call, {"cg": cg, "net": net, "target": folder / "net.onnx"})
+    assert made.predict(TOKENS).shape == (5, 24)
+    code = "def load(weights):\n    return lambda x: x[:, 1].sum(1)\n"
+    (folder / "my_net.py").write_text(code)
+    text = refusal(cg.predict.from_keras_h5, path)
+    call = cure_in(text, r"(cg\.load_predictor\(.*\))$")
+    call = call.replace("my_net.py", str(folder / "my_net.py"))
+    return eval(call, {"cg": cg}).predict(TOKENS)[:, 0] == (TOKENS == 1).sum(1)
+
+
+@case
+def a_function_to_be_exported(folder: Path) -> Any:
+    pytest.importorskip("onnx")
+    net = nn.Sequential(Profile(), nn.Flatten())
+    given = {"path": folder / "net.onnx", "length": 12}
+    text = refusal(
+        cg.predict.export_onnx, cg.FunctionPredictor(lambda x: x[:, 1].sum(1)), **given
+    )
+    kind = cure_in(text, r"give the network itself, or a (cg\.TorchPredictor)$")
+    one = eval(kind, {"cg": cg})(net, device="cpu")
+    return len(cg.predict.export_onnx(one, **given).predict(TOKENS)) == 5
+
+
+@case
+def a_module_without_its_ending(folder: Path) -> Any:
+    code = "def load(weights):\n    return lambda x: x[:, 1].sum(1)\n"
+    (folder / "my_net.py").write_text(code)
+    (folder / "w.pt").write_bytes(b"")
+    given = {"weights": folder / "w.pt", "announce": None}
+    text = refusal(cg.load_predictor, f"{folder}/my_net:load", **given)
+    meant = cure_in(text, r"did you mean '(.*:load)'\?$")
+    return cg.load_predictor(meant, **given).predict(TOKENS).shape == (5, 1)
+
+
 @case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

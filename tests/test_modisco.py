@@ -120,7 +120,7 @@ def test_where_modisco_stops_another_method_goes_on(monkeypatch):
     rows = planted([(word, "AAAAAA")], 40)
     with pytest.raises(
         AttributionError,
-        match=r"max\(\) arg.*give more sequences, or use method='seqlets'",
+        match=r"task 'outcome' .*max\(\) arg.*use method='seqlets', or give more sequences",
     ):
         cg.propose(sequences=rows, predictor=one, method="modisco", rng=0)
     assert (

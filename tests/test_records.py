@@ -618,7 +618,7 @@ def test_an_array_of_tokens_is_copied():
         (np.array([[0, 9]]), "token 9 at (0, 1)"),
         (
             np.array([[0.0, 1.0, 2.0, 3.0]]),
-            "not float64; encode() turns strings into tokens, astype(int)",
+            "not float64; cg.sequences.encode() turns strings into tokens, astype(int)",
         ),
         (np.full((1, 4, 9), 0.25), "not float64"),
         (pd.Series([1.5]), "not float64"),

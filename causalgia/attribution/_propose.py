@@ -290,12 +290,11 @@ def propose_in_stages(
         found = keep("limits", limits_dataset)
     below, above = found["threshold"].transpose("side", "task").to_numpy()
     strands = bool(about(found).both_strands)
+    tasks = maps["task"].to_numpy().tolist()
 
     def listed(one: str) -> list[tuple[Windows, Group]]:
         if seqlets is not None:
-            parts = windows_of_table(
-                seqlets, tokens, scores, maps["task"].to_numpy().tolist()
-            )
+            parts = windows_of_table(seqlets, tokens, scores, tasks)
             return [
                 (part, group)
                 for part in parts
@@ -311,13 +310,15 @@ def propose_in_stages(
         if one == "modisco":
             check_modisco()
             return modisco_groups(
-                tokens, _of_all_bases(maps), scores, both_strands=strands
+                tokens,
+                _of_all_bases(maps),
+                scores,
+                tasks=tasks,
+                both_strands=strands,
             )
         return _of_filters(predictor, maps, scores, limits["width"])
 
-    columns = [
-        list(predictor.tasks).index(task) for task in maps["task"].to_numpy().tolist()
-    ]
+    columns = [list(predictor.tasks).index(task) for task in tasks]
     backgrounds = drawn["sequence"].to_numpy()
 
     @cache

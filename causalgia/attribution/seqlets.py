@@ -413,6 +413,7 @@ def modisco_groups(
     hypothetical: NDArray[np.float64],
     contributions: NDArray[np.float64],
     *,
+    tasks: list[str],
     both_strands: bool,
 ) -> list[tuple[Windows, Group]]:
     """Return the patterns of each task, both signs, with the instances of each as
@@ -431,6 +432,8 @@ def modisco_groups(
         Contribution that each base would have, (n, length, 4, tasks).
     contributions
         Of the observed bases, (n, length, tasks).
+    tasks
+        Names of the tasks of the maps.
     both_strands
         Whether a motif and its reverse complement are one.
 
@@ -460,7 +463,7 @@ def modisco_groups(
                 )
         except Exception as error:  # where all seqlets are alike, or none is left
             raise AttributionError(
-                f"modisco-lite stopped in task {task} ({type(error).__name__}: "
+                f"modisco-lite stopped in task {quoted(tasks[task])} ({type(error).__name__}: "
                 f"{error}): it takes contributions of both signs, in windows that are "
                 "not all alike; use ``method='seqlets'``, or give more sequences, which "
                 "differ"

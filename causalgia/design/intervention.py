@@ -92,7 +92,7 @@ class Layout:
         if at > self.length:
             raise DesignError(
                 f"insert of {quoted(label)} at {at} is past the end of the "
-                f"{self.length}-bp background"
+                f"{self.length}-bp background; the last valid place is {self.length}"
             )
         for w in self.written:
             if w.start < at < w.stop:

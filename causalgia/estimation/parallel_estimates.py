@@ -148,9 +148,11 @@ def _read_trial(effects: xr.Dataset) -> _ParallelTrial:
     )
     for a in trial.used:
         if trial.counts[a] < 2:
+            without = (trial.W[:, a] == 0).any()
             raise EstimateError(
                 f"arm {quoted(names[a])} has {trial.counts[a]} unit(s), and a spread "
-                "needs two; assign more units to it, or leave it out"
+                "needs two; assign more units to it"
+                + (", or leave its contrasts out" if without else "")
             )
     return trial
 

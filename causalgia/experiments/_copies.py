@@ -38,6 +38,7 @@ from causalgia.experiments.kit.sites import (
     as_positions,
     as_site,
     centered_starts,
+    check_copies_fit,
     further_sites_in_words,
 )
 from causalgia.experiments.kit.variance import (
@@ -146,16 +147,20 @@ def copies(
     """
     beside = as_site_control(control, as_null_model(null))
     motif = as_site(motif, "motif")
-    centered = centered_starts(
-        null.length, len(as_pattern(motif)), _MOST_COPIES, gap=LEAST_GAP
-    )
-    places = (
-        centered
-        if at is None
-        else PUBLISHED
-        if isinstance(at, str) and at == "published"
-        else as_positions(at, "at", least=2)
-    )
+    width = len(as_pattern(motif))
+    if at is None:
+        check_copies_fit(
+            null.length,
+            width,
+            _MOST_COPIES,
+            LEAST_GAP,
+            "two starts in ``at=``" if 2 * width <= null.length else "",
+        )
+        places = centered_starts(null.length, width, _MOST_COPIES, gap=LEAST_GAP)
+    elif isinstance(at, str) and at == "published":
+        places = PUBLISHED
+    else:
+        places = as_positions(at, "at", least=2)
     sites = [Embed(motif, at=place) for place in places]
     arms = [Arm(UNTREATED, Untreated(), {"copies": 0})]
     arms += [

@@ -46,6 +46,7 @@ from causalgia.experiments.kit.sites import (
     as_positions,
     as_string_or_motif,
     centered_starts,
+    check_copies_fit,
 )
 from causalgia.experiments.kit.variance import (
     effect_in_words,
@@ -204,14 +205,18 @@ def dose_response(
             f"``copies={shown(copies)}``: give different numbers of copies, each once, "
             f"such as {list(dict.fromkeys(numbers)) or [1, 2, 3]}"
         )
-    places = (
-        centered_starts(
-            null.length, len(next(iter(ladder))), max(numbers), gap=LEAST_GAP
+    if at is None:
+        width = len(next(iter(ladder)))
+        most = (null.length + LEAST_GAP) // (width + LEAST_GAP)
+        check_copies_fit(
+            null.length,
+            width,
+            max(numbers),
+            LEAST_GAP,
+            f"at most {most} in ``copies=``",
         )
-        if at is None
-        else at
-    )
-    places = as_positions(places, "at")
+        at = centered_starts(null.length, width, max(numbers), gap=LEAST_GAP)
+    places = as_positions(at, "at")
     if max(numbers) > len(places):
         raise DesignError(
             f"``copies={max(numbers)}`` and ``at=`` has {len(places)} places; give a "

@@ -224,6 +224,7 @@ def motif_pair(
     _check_room(
         null.length,
         center,
+        len(as_pattern(motif)),
         reach,
         upstream=len(as_pattern(other)) if "upstream" in orders else None,
         downstream=len(as_pattern(other)) if "downstream" in orders else None,
@@ -300,6 +301,7 @@ def _as_distances(
 def _check_room(
     length: int,
     center: int,
+    central: int,
     reach: tuple[int, ...],
     *,
     upstream: int | None = None,
@@ -307,17 +309,41 @@ def _check_room(
 ) -> None:
     """Raise DesignError if the farthest site, upstream or downstream of the center and
     of the width given, leaves the background.
+
+    Parameters
+    ----------
+    length
+        Of a background.
+    center, central
+        Start and width of the site that stays.
+    reach
+        Distances.
+    upstream, downstream
+        Width of the other site on that side; None: it never lies there.
     """
-    for side, width, room in (
-        ("upstream", upstream, center),
-        ("downstream", downstream, length - center - (downstream or 0)),
-    ):
-        if width is not None and max(reach) > room:
-            shorter = f"distances of at most {room}, " if room >= width else ""
+    far = max(reach)
+    left = 0 if upstream is None else far
+    right = central if downstream is None else max(far + downstream, central)
+    sides = {
+        side: (width, room)
+        for side, width, room in (
+            ("upstream", upstream, center),
+            ("downstream", downstream, length - center - (downstream or 0)),
+        )
+        if width is not None
+    }
+    most = min(room for _, room in sides.values())
+    for side, (width, room) in sides.items():
+        if far > room:
+            shorter = f"distances of at most {most}, or " if most >= width else ""
+            elsewhere = (
+                f"``at={left}`` to {length - right}"
+                if left + right <= length
+                else f"backgrounds of {left + right:,} bp or more with ``at={left}``"
+            )
             raise DesignError(
-                f"``distances``: {max(reach)} {side} of ``at={center}`` leaves the "
-                f"{length:,}-bp background; use {shorter}another ``at=``, or a longer "
-                "background"
+                f"``distances``: {far} {side} of ``at={center}`` leaves the "
+                f"{length:,}-bp background; use {shorter}{elsewhere}"
             )
 
 
@@ -517,7 +543,7 @@ def motif_pairs(
         )
     longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
     center = (null.length - longest) // 2 if at is None else as_position(at, "at")
-    _check_room(null.length, center, reach, downstream=longest)
+    _check_room(null.length, center, longest, reach, downstream=longest)
     still: dict[str, Embed] = {
         name: Embed(motif, at=center, strand=strand)
         for name, (motif, strand) in sites.items()

@@ -12,6 +12,7 @@ from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
 from causalgia.design.patterns import as_pattern
+from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import (
     Entry,
@@ -121,7 +122,18 @@ def position(
     """
     beside = as_site_control(control, as_null_model(null))
     site = as_site(motif, "motif")
-    even = evenly_spaced_starts(null.length, len(as_pattern(site)), _STARTS)
+    width = len(as_pattern(site))
+    if at is None and null.length <= width:
+        raise DesignError(
+            f"a site of {width} bases has no second place on backgrounds of "
+            f"{null.length:,} bp; take backgrounds of {width + 1:,} bp or more"
+        )
+    last = null.length - width
+    even = (
+        evenly_spaced_starts(null.length, width, _STARTS)
+        if last >= _STARTS
+        else tuple(range(last + 1))
+    )
     places = tuple(sorted(as_positions(even if at is None else at, "at", least=2)))
     named = {f"at {place}": place for place in places}
     sites = {name: Embed(site, at=place) for name, place in named.items()}

@@ -184,7 +184,7 @@ def spacing(
     pair = _SitePair(first, second, middle, beside)
     alone = pair.center - 1 if single is None else as_position(single, "single")
     for distance in apart:
-        pair.check(distance, null.length)
+        pair.check(distance, apart, null.length)
     one, none = _site_at(first, alone), beside.arm(_site_at(_PLACEBO, alone))
     arms = {UNTREATED: Arm(UNTREATED, Untreated())}
     for distance in apart:
@@ -259,7 +259,7 @@ class _SitePair:
         left = self.center - (distance + 1) // 2
         return left, left + distance
 
-    def check(self, distance: int, length: int) -> None:
+    def check(self, distance: int, apart: tuple[int, ...], length: int) -> None:
         """Raise DesignError if the sites collide or leave the sequence."""
         left, right = self.starts(distance)
         if distance == 0:
@@ -270,8 +270,8 @@ class _SitePair:
         if left < 0 or max(left + len(self.first), right + len(self.second)) > length:
             raise DesignError(
                 f"sites at distance {distance} about {self.center} start at {left} and "
-                f"{right}, and one leaves the {length}-bp background; move ``center=`` "
-                "or leave the distance out"
+                f"{right}, and one leaves the {length:,}-bp background; "
+                f"{self._fitting(apart, length)}"
             )
         if distance < len(self.first) and self.beside.placebos:
             raise DesignError(
@@ -281,6 +281,24 @@ class _SitePair:
             )
         if distance <= len(self.first):
             self._check_merged(distance)
+
+    def _fitting(self, apart: tuple[int, ...], length: int) -> str:
+        """Return which distances fit about the center, and where all of them do."""
+        room = length - self.center - len(self.second)
+        most = max((d for d in range(2 * self.center + 1) if d // 2 <= room), default=0)
+        shorter = f"give distances of at most {most}, or " if most else "give "
+        from_left = [(d + 1) // 2 for d in apart]
+        first = max(from_left)
+        last = length - max(
+            max(len(self.first), d + len(self.second)) - left
+            for d, left in zip(apart, from_left, strict=True)
+        )
+        if first <= last:
+            return f"{shorter}``center={first}`` to {last}"
+        return (
+            f"{shorter}backgrounds of {length + first - last:,} bp or more with "
+            f"``center={first}``"
+        )
 
     def _check_merged(self, distance: int) -> None:
         merged = merged_motif(self.first, self.second, distance)

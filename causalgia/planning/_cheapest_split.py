@@ -4,7 +4,9 @@ placebos).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -266,16 +268,24 @@ def _split_of_cell(
     found = cheapest(sources, prices, half_width, min_members=least, ci_prob=ci_prob)
     if found is None:
         limits = {
-            "max_parents": prices.max_parents,
-            "max_units_per_parent": prices.max_units,
+            "max_parents": {"max_parents": np.inf},
+            "max_units_per_parent": {"max_units": np.inf} if shared else {},
+            "max_predictors": {"max_members": np.inf} if least > 1 else {},
         }
-        finite = [name for name, most in limits.items() if np.isfinite(most)]
-        cure = f"raise {' or '.join(finite)}" if finite else "ask for a wider one"
-        if least > 1 and np.isfinite(prices.max_members):
-            cure = (
-                f"{prices.max_members:g} predictors (or placebos) leave too much "
-                "between them; raise max_predictors"
+
+        def is_reached(raised: Sequence[str]) -> bool:
+            freed = replace(
+                prices, **{k: v for of in raised for k, v in limits[of].items()}
             )
+            return bool(
+                cheapest(sources, freed, half_width, min_members=least, ci_prob=ci_prob)
+            )
+
+        enough: list[tuple[str, ...]] = []
+        for n in range(1, 1 + len(limits)):
+            enough = enough or [x for x in combinations(limits, n) if is_reached(x)]
+        cure = " or ".join(" and ".join(names) for names in enough)
+        cure = f"raise {cure}" if cure else "ask for a wider one"
         raise EstimateError(
             f"{_cell_name(components, where)}: no split reaches a half width of "
             f"{half_width:g}: {cure}"

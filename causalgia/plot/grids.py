@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from causalgia._reporting import format_effect, format_number
 from causalgia._reporting.effect_rows import as_reportable
-from causalgia.errors import ContrastError, quoted
+from causalgia.errors import ContrastError, InferenceError, quoted
 from causalgia.estimation.request import null_value
 from causalgia.plot.style import (
     AS_IT_IS,
@@ -38,7 +38,7 @@ from causalgia.plot.style import (
     task_rows,
     write_heading,
 )
-from causalgia.posterior.posterior_tree import tree_group
+from causalgia.posterior.posterior_tree import tree_datasets, tree_group
 from causalgia.types import Array, PosteriorGroups
 
 if TYPE_CHECKING:
@@ -310,6 +310,11 @@ def sharing(
     if by not in ("size", "sign"):
         raise ContrastError(
             f"sharing: ``by={quoted(by)}`` is neither 'size' nor 'sign'"
+        )
+    if "sharing" not in (groups := tree_datasets(posterior)) and "posterior" in groups:
+        raise InferenceError(
+            "sharing: this posterior treats each task by itself; give that of "
+            "``cg.infer(estimates, across='task', rng=0)``"
         )
     found = tree_group(posterior, "sharing", "same_size", "same_sign", "n_either")
     share = found[f"same_{by}"].transpose("task", "task_").to_numpy()

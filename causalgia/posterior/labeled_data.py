@@ -422,6 +422,11 @@ def _as_covariate(estimates: xr.Dataset, name: str) -> Array:
             f"contrast {contrast!s}: covariate {quoted(name)} is {numbers[k]:g}; leave "
             "the contrast out"
         )
+    if len(numbers) > 1 and np.ptp(numbers) <= 1e-12 * np.abs(numbers).max():
+        raise InferenceError(
+            f"covariate {quoted(name)} is constant and carries no information; leave it "
+            "out of ``covariates=``"
+        )
     return numbers
 
 

@@ -223,6 +223,12 @@ def _read_archive(
     try:
         with zipfile.ZipFile(place) as archive, tempfile.TemporaryDirectory() as folder:
             members = {one.filename: one for one in archive.infolist()}
+            if any(name.endswith("data.pkl") for name in members):
+                raise PredictorError(
+                    f"{place}: was written by torch.save, not by Keras; give it to the "
+                    "code of its network: ``cg.load_predictor('my_net.py:load', "
+                    f"weights={quoted(str(place))})``"
+                )
             missing = [name for name in _ARCHIVED if name not in members]
             if missing:
                 raise PredictorError(

@@ -587,9 +587,15 @@ def split_factory(factory: object) -> tuple[Path, str]:
         raise PredictorError(msg)
     path = Path(file)
     if not path.is_file() or path.suffix != ".py":
+        meant = path.with_name(f"{path.name}.py")
+        cure = (
+            f"did you mean {quoted(f'{meant}:{name}')}?"
+            if meant.is_file()
+            else "check the path"
+        )
         msg = (
             f"``factory={quoted(str(factory))}``: there is no Python file {path} "
-            f"(looked in {Path.cwd()}); check the path"
+            f"(looked in {Path.cwd()}); {cure}"
         )
         raise PredictorError(msg)
     return path, name

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -456,10 +457,13 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             "forward(x) returns net(torch.cat([x, extra], 1)), such as extra = "
             f"torch.zeros_like(x[:, :{more}])"
         )
-    if "array" in causes:
+    torch = sys.modules.get("torch")
+    if "array" in causes or (
+        method is not None and torch and hasattr(torch.Tensor, method[1])
+    ):
         return (
-            "It is a PyTorch network, and got a numpy array: use "
-            "``cg.TorchPredictor(net)``"
+            "It takes a tensor, and got a numpy array: give the network itself to "
+            "``cg.TorchPredictor(net)``, or give lambda x: f(torch.as_tensor(x))"
         )
     return ""
 

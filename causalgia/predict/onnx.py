@@ -35,6 +35,7 @@ from causalgia.predict.answer_checks import (
 from causalgia.predict.fingerprint import digest, fingerprint_of
 from causalgia.predict.predictor import (
     Layout,
+    Predictor,
     Scale,
     SinglePredictor,
     as_batch_size,
@@ -281,6 +282,12 @@ class OnnxPredictor(SinglePredictor):
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
         chosen = [(provider, _EXACT.get(provider, {})) for provider in self.providers]
+        if self._bytes.startswith((b"PK\3\4", b"\x80")):
+            raise PredictorError(
+                f"{self._path} is no ONNX network: it is a zip archive or a pickle, as "
+                "torch.save writes; load its weights into the network, and write that "
+                "with ``cg.predict.export_onnx(net, 'net.onnx', length=...)``"
+            )
         if why := no_network(self._bytes[:512]):
             raise PredictorError(f"{self._path}: {why}")
         try:
@@ -645,6 +652,11 @@ def export_onnx(
         raise PredictorError(
             f"``length={quoted(length)}``; give the letters of a sequence, a whole "
             "number of at least 1"
+        )
+    if isinstance(network, Predictor) and not isinstance(network, TorchPredictor):
+        raise PredictorError(
+            f"export_onnx writes a PyTorch network, and a {type(network).__name__} has "
+            "none that it can see; give the network itself, or a ``cg.TorchPredictor``"
         )
     predictor = (
         network

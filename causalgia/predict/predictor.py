@@ -4,6 +4,7 @@ every answer.
 
 from __future__ import annotations
 
+import os
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -737,10 +738,14 @@ def check_predictor(value: object, call: str) -> None:
     causalgia.errors.PredictorError: run(design, predictor): a function is not a predictor; wrap ...
     """
     if not isinstance(value, Predictor):
-        raise PredictorError(
-            f"{call}: {type_in_words(value)} is not a predictor; wrap a network in "
-            "``cg.TorchPredictor(...)``, any other callable in "
+        cure = (
+            f"``cg.load_predictor({quoted(str(value))})`` reads one from a file"
+            if isinstance(value, str | os.PathLike)
+            else "wrap a network in ``cg.TorchPredictor(...)``, any other callable in "
             "``cg.FunctionPredictor(...)``"
+        )
+        raise PredictorError(
+            f"{call}: {type_in_words(value)} is not a predictor; {cure}"
         )
 
 

@@ -18,6 +18,10 @@ from causalgia.predict.answer_checks import cure_of_track, name_tasks, place_col
 
 Reduction: TypeAlias = Literal["sum", "mean", "log sum", "max"]
 _AXES = {1: 1, -2: 1, 2: 2, -1: 2}
+_OTHER_LENGTH = (
+    "cut the output to the positions of the sequence by ``reduce=``, a function of what "
+    "the network returns"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,13 +379,20 @@ class TrackAnswers:
         """Raise PredictorError if the bins of a track do not fit into sequences of
         `length` bp.
         """
-        n = self.n_positions
-        if n is not None and n * self.track.bin > length:
-            raise PredictorError(
-                f"the track has {n:,} positions of {self.track.bin} bp, more than the "
-                f"{length:,} bp of a sequence; positions may be the other axis, "
-                "Track(axis=), or bins smaller, Track(bin=)"
-            )
+        n, width = self.n_positions, self.track.bin
+        if n is None or n * width <= length:
+            return
+        other, tasks = 1 if _AXES[self.track.axis] == 2 else -1, self.tasks or ()
+        cures = []
+        unnamed = tasks == name_tasks(len(tasks))
+        if unnamed and 1 < len(tasks) <= length // width:
+            cures.append(f"positions may be the other axis, Track(axis={other})")
+        if 0 < length // n < width:
+            cures.append(f"bins smaller, Track(bin={length // n})")
+        raise PredictorError(
+            f"the track has {n:,} positions of {width} bp, more than the {length:,} bp "
+            f"of a sequence; {', or '.join(cures) or _OTHER_LENGTH}"
+        )
 
     def answers(self, table: Any, *, reverse: bool = False) -> Any:
         """Return the answers of a table: itself, turned around where it is of the other

@@ -290,8 +290,8 @@ def as_token_array(tokens: NDArray[np.integer]) -> Tokens:
         check_not_one_hot(array)
     if array.dtype.kind not in "iu":
         msg = (
-            f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; encode() "
-            "turns strings into tokens, astype(int) whole numbers"
+            f"tokens are integers 0, 1, 2, 3 = A, C, G, T, not {array.dtype}; "
+            "cg.sequences.encode() turns strings into tokens, astype(int) whole numbers"
         )
         raise SequenceError(msg)
     if array.size and (array.max() > 3 or array.min() < 0):
@@ -425,6 +425,12 @@ def tokens(
     ['GATTACA']
     """
     array, axis = np.asarray(one_hot), _channel_axis(layout)
+    if array.dtype.kind in "UOT":
+        msg = (
+            f"one-hot has numbers, not {array.dtype}; cg.sequences.encode() turns strings "
+            "into tokens"
+        )
+        raise SequenceError(msg)
     if array.ndim not in (2, 3) or array.shape[axis] != 4:
         msg = (
             f"one-hot of shape {array.shape} has no 4 channels where "

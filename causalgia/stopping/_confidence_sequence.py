@@ -124,8 +124,17 @@ def confidence_sequence(
     critical = sequence_critical(
         n_clusters, alpha=1 - as_ci_prob(ci_prob), min_clusters=min_clusters
     )
-    half = _as_finite(sd, "sd") / np.sqrt(n_clusters) * critical
-    half = half + _as_finite(unseen, "unseen")
+    spread, more = _as_finite(sd, "sd"), _as_finite(unseen, "unseen")
+    if (spread < 0).any():
+        raise EstimateError(f"``sd={quoted(sd)}``: a standard deviation is 0 or more")
+    try:
+        np.broadcast_shapes(center.shape, spread.shape, critical.shape, more.shape)
+    except ValueError as error:
+        raise EstimateError(
+            f"mean has shape {center.shape}, sd {spread.shape} and n_clusters "
+            f"{critical.shape}; give each one number, or one for each look"
+        ) from error
+    half = spread / np.sqrt(n_clusters) * critical + more
     return center - half, center + half
 
 

@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from causalgia.design import Arm, Design
+from causalgia.design.intervention import Layout
 from causalgia.errors import (
     DegenerateWarning,
     PredictorError,
@@ -390,6 +391,7 @@ def answer_floor(trial: Trial) -> Array:
     """
     rows = _arm_rows(trial)
     answers = [_predict_rows(trial, row) for row in rows]
+    _check_one_shape(trial, rows, answers)
     error = _error_against_float64(trial.predictor, rows, answers)
     if error is None:
         error = _error_across_batches(trial, rows, answers)
@@ -492,6 +494,14 @@ def _arm_rows(trial: Trial) -> list[_ArmRows]:
     )
     if n_arms == 1 and units.assigned is not None:
         places = units.assigned[:1]
+    if trial.predictor.positions is not None:  # of a track, one arm of each length
+        layout = Layout(trial.design.null.length)
+        lengths = [a.intervention.lay(layout).length for a in trial.design.named_arms]
+        drawn = units.assigned if units.assigned is not None else range(len(lengths))
+        others = {lengths[place]: place for place in drawn}
+        for place in places:
+            others.pop(lengths[place], None)
+        places = np.r_[places, [*others.values()]].astype(int)
     found = []
     for place in places:
         mine = (
@@ -507,6 +517,24 @@ def _arm_rows(trial: Trial) -> list[_ArmRows]:
         if len(ids):
             found.append(_ArmRows(arm, ids, base, apply_arm(arm, base, ids, trial.key)))
     return found
+
+
+def _check_one_shape(
+    trial: Trial, rows: list[_ArmRows], answers: list[NDArray[Any]]
+) -> None:
+    """Raise PredictorError if arms have tracks of other lengths."""
+    shapes = [one.shape[1:] for one in answers]
+    other = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if other is None:
+        return
+    length, own = trial.design.null.length, rows[0].tokens.shape[1]
+    changed = rows[other] if own == length else rows[0]
+    raise PredictorError(
+        f"arm {quoted(changed.arm.name)} changes the length from {length:,} to "
+        f"{changed.tokens.shape[1]:,}, and the arms of a trial need tracks of one "
+        "length: use interventions that keep the length (``cg.Embed``, not "
+        "``cg.Insert``)"
+    )
 
 
 def _predict_rows(trial: Trial, row: _ArmRows) -> NDArray[Any]:

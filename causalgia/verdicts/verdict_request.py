@@ -202,13 +202,15 @@ def _check_shrinkage(shrink: Any, kind: str) -> None:
     if shrink is not None and shrink.moderate is not None:
         raise DecisionError(
             f"``shrink=cg.Shrinkage(moderate={shrink.moderate})`` is of the variances, "
-            "which are estimated already: ``cg.estimate(effects, moderate=)``, or "
-            "``cg.Analysis``"
+            "which are estimated already: ``cg.estimate(effects, "
+            f"moderate={shrink.moderate})``, or give the outcomes to ``cg.analyze``"
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
+        settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
+        settings += [f"prior=cg.{shrink.prior}"] if shrink.prior is not None else []
         raise DecisionError(
             argument="shrink",
             value=shrink,
             need="is of estimates, and this is a posterior, which has its law and "
-            "prior: ``cg.infer(estimates, law=, prior=)``",
+            f"prior: ``cg.infer(estimates, {', '.join(settings)}, rng=0)``",
         )

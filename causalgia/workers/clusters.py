@@ -85,7 +85,8 @@ def check_client(client: object) -> None:
     """
     distributed = import_distributed()
     if not isinstance(client, distributed.Client):
-        cure = "connect first: client=distributed.Client('tcp://scheduler:8786')"
+        address = client if isinstance(client, str) else "tcp://scheduler:8786"
+        cure = f"connect first: client=distributed.Client({quoted(address)})"
         raise ClusterError(
             f"``client=`` takes a distributed.Client, not {type_in_words(client)}; "
             f"{cure}"
