@@ -5,6 +5,7 @@ one.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from functools import cache
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import Cases, arguments, cure_in, refusal
+from cures import Cases, arguments, cure_in, cured, evaluated, refusal
 from test_applied_cures import ORACLE, STRINGS, design, network, run, third
 
 import causalgia as cg
@@ -977,6 +978,290 @@ def a_filter_as_wide_as_the_sequence(_folder: Path) -> Any:
     assert cure_in(text, r"or (give longer sequences)$")
     longer = [one + other for one, other in zip(SITED, STRINGS, strict=False)]
     return at.filters(wide, "0", longer).sizes["motif_position"] == 41
+
+
+# ---- positions, pairs and sites
+
+
+def pairs_of(**given: Any) -> Any:
+    settings = {"sequences": SITED, "predictor": ORACLE, "progress": False}
+    return at.interactions(**settings | given)
+
+
+@case
+def positions_beside_a_motif_that_leave_the_sequence(_folder: Path) -> Any:
+    given = {"anchor": "AGATAAG", "positions": [-12, 0, 2]}
+    text = refusal(pairs_of, **given)
+    least, most = re.search(
+        r"have those from (-?\d+) to (\d+): give these", text
+    ).groups()
+    inside = pairs_of(**given | {"positions": [int(least), 0, int(most)]})
+    assert cure_in(text, r"give these, or (longer sequences)$")
+    longer = {"sequences": ["CCC" + one for one in SITED], "predictor": free()}
+    longer = pairs_of(**given | longer)
+    return [
+        inside["contrast"].to_numpy().tolist() == ["-10:0", "-10:29", "0:29"],
+        longer["contrast"].to_numpy().tolist() == ["-12:0", "-12:2", "0:2"],
+    ]
+
+
+@case
+def starts_without_positions(_folder: Path) -> Any:
+    text = refusal(pairs_of, anchor=[10] * 6)
+    positions = eval(cure_in(text, r"say which, .*: (range\(-10, 20\)), say$"))
+    some = pairs_of(anchor=[10] * 6, positions=positions[::15])
+    return some["contrast"].to_numpy().tolist() == ["-10:5"]
+
+
+PAIRS = r"give such as (\[\(.*\)\]), or "
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pattern"),
+    [
+        ({"pairs": []}, PAIRS + r"positions=$"),
+        ({"pairs": "8:28"}, PAIRS + r"(positions=range\(8, 36\))$"),
+        ({"pairs": [(8, 28), (28, 8)]}, r"; (give each once)$"),
+        ({"positions": [8, 9, 9]}, r"; (give each once)$"),
+    ],
+)
+def test_a_list_of_positions_is_cured(wrong, pattern):
+    text = refusal(pairs_of, **wrong)
+    named = cure_in(text, pattern)
+    if named.startswith("["):
+        found = pairs_of(pairs=eval(named))
+        assert found["contrast"].to_numpy().tolist()[0] == "8:28"
+    else:
+        (name,) = wrong
+        once = sorted({*map(_sorted, wrong[name])})
+        found = pairs_of(**{name: once})
+        assert found["contrast"].to_numpy().tolist() in (["8:28"], ["8:9"])
+    if "or positions=range" in text:
+        positions = arguments(cure_in(text, r"or (positions=range\(8, 36\))$"))
+        few = pairs_of(positions=positions["positions"][::14])
+        assert few["contrast"].to_numpy().tolist() == ["8:22"]
+
+
+def _sorted(one: Any) -> Any:
+    return tuple(sorted(one)) if isinstance(one, tuple) else one
+
+
+def of_site(**given: Any) -> Any:
+    settings = {"sequences": SITED[:2], "predictor": ORACLE, "progress": False}
+    return at.dfim(**settings | given)
+
+
+@case
+def exchanges_that_are_drawn_without_a_seed(_folder: Path) -> Any:
+    seed = arguments(cure_in(refusal(of_site, source=(10, 17)), r"give (rng=0), say$"))
+    found = of_site(source=(10, 17), **seed)
+    return found["score"].shape == (2, 40, 2) and not found["score"][:, 10:17].any()
+
+
+@pytest.mark.parametrize("source", [[10, 11, 12], "AGATAAG", (16.5, 24)])
+def test_a_site_is_cured(source):
+    text = refusal(of_site, source=source)
+    one = int(cure_in(text, r"give a position such as (\d+), or \(16, 24\)"))
+    several = eval(cure_in(text, r"give a position such as 20, or (\(16, 24\))"))
+    found = of_site(source=one)
+    assert np.array_equal(found["score"], of_site(source=(one, one + 1))["score"])
+    assert not of_site(source=several, rng=0)["score"][:, 16:24].any()
+    if isinstance(source, list):
+        assert cure_in(text, r": (cut sequences around a site that moves), or make one")
+        moved = [SITED[0][2:32], SITED[1][:30], SITED[2][4:34]]
+        starts = [one.index("AGATAAG") for one in moved]
+        text = refusal(of_site, sequences=moved, source=starts)
+        assert cure_in(text, r"or (make one call for each place)$")
+        cut = [one[k - 6 : k + 20] for one, k in zip(moved, starts, strict=True)]
+        base = cg.FunctionPredictor(
+            lambda x: x.reshape(len(x), -1)[:, :40] @ np.arange(40.0),
+            tasks=["a"],
+            fingerprint="of any length",
+        )
+        whole = of_site(sequences=cut, predictor=base, source=6)
+        assert whole["score"].sizes["unit"] == 3
+        for one, k in zip(moved, starts, strict=True):
+            alone = of_site(sequences=[one], predictor=base, source=k)
+            assert alone["score"].sizes["unit"] == 1
+
+
+# ---- what is proposed from
+
+
+@case
+def all_methods_and_another(_folder: Path) -> Any:
+    pytest.importorskip("modiscolite")
+    text = refusal(propose, method=["all", "kmer"])
+    method = arguments(cure_in(text, r"; give (method='all')$"))
+    return propose(**method) is not None
+
+
+@pytest.mark.parametrize("given", [{}, {"sequences": SITED, "attributions": maps}])
+def test_proposals_are_made_from_maps_or_from_sequences(given):
+    given = {k: v() if callable(v) else v for k, v in given.items()}
+    text = refusal(cg.propose, predictor=ORACLE, rng=0, **given)
+    call = cure_in(text, r"give maps, (cg\.propose\(.*?\)), or sequences=, of which")
+    call = call.replace("...", "ORACLE, rng=0")
+    of_maps = eval(call, {"cg": cg, "ORACLE": ORACLE, "attributions": maps()})
+    name = cure_in(text, r", or (sequences)=, of which maps are made")
+    made = cg.propose(predictor=ORACLE, rng=0, **{name: SITED})
+    assert "pattern" in of_maps.sizes
+    assert "pattern" in made.sizes
+
+
+def read_maps(folder: Path, **given: Any) -> xr.Dataset:
+    strings = ["".join(STRINGS[k : k + 3]) for k in range(4)]
+    one_hots = np.moveaxis(np.eye(4)[cg.sequences.encode(strings)], 2, 1)
+    scores = np.random.default_rng(0).normal(size=one_hots.shape)
+    path = saved(folder, scores=scores, sequences=one_hots)
+    return at.read_attributions(path, **given)
+
+
+@cache
+def counting() -> Any:
+    return cg.FunctionPredictor(
+        lambda x: x[:, 2].sum(1), tasks=["a"], scale="none", fingerprint="G"
+    )
+
+
+@case
+def null_maps_of_maps_from_a_file(folder: Path) -> Any:
+    pytest.importorskip("modiscolite")
+    given = {"predictor": counting(), "rng": 0}
+    maps = read_maps(folder, task="a")
+    text = refusal(cg.propose, maps, **given)
+    method = arguments(cure_in(text, r"; use (method='modisco'), or seqlets="))
+    name = cure_in(text, r", or (\w+)=, or give sequences= instead of maps$")
+    rows = {"example_idx": [0, 1], "start": [3, 9], "end": [9, 15]}
+    other = cure_in(text, r"or give (\w+)= instead of maps$")
+    return [
+        "pattern" in cg.propose(maps, **given, **method).sizes,
+        cg.propose(maps, **given, **{name: pd.DataFrame(rows)}).sizes["pattern"] > 0,
+        "pattern" in cg.propose(**given, **{other: SITED}).sizes,
+    ]
+
+
+@case
+def maps_from_a_file_of_no_task(folder: Path) -> Any:
+    rows = pd.DataFrame({"example_idx": [0, 1], "start": [3, 9], "end": [9, 15]})
+    given = {"predictor": counting(), "seqlets": rows, "rng": 0}
+    text = refusal(cg.propose, read_maps(folder), **given)
+    task = cure_in(text, r"the predictor has \['(\w+)'\]; say which by")
+    name = cure_in(
+        text, r"say which by cg\.attribution\.read_attributions\(\.\.\., (\w+)=\)$"
+    )
+    return cg.propose(read_maps(folder, **{name: task}), **given).sizes["pattern"] > 0
+
+
+@case
+def a_null_model_of_another_length(_folder: Path) -> Any:
+    text = refusal(propose, null=cg.Uniform(length=30))
+    n = int(cure_in(text, r"the maps have (\d+); give a null model of that length$"))
+    return "pattern" in propose(null=cg.Uniform(length=n)).sizes
+
+
+@case
+def a_share_of_null_windows_above_1(_folder: Path) -> Any:
+    text = refusal(propose, null_share=5)
+    share = float(cure_in(text, r"a share between 0 and 1, such as ([\d.]+)$"))
+    return propose(null_share=share).equals(propose())
+
+
+@case
+def settings_of_windows_that_are_not_called(_folder: Path) -> Any:
+    given = {"seqlets": TABLE, "null_share": 0.1}
+    found = cured(propose, given, r"; leave (null_share)= out$")
+    text = refusal(propose, seqlets=TABLE, width=8)
+    assert cure_in(text, r"; leave (width)= out$")
+    return found.equals(propose(seqlets=TABLE))
+
+
+# ---- seqlets
+
+
+@case
+def a_seqlet_of_three_positions(_folder: Path) -> Any:
+    few = pd.concat([TABLE, TABLE.iloc[:1].assign(end=13)], ignore_index=True)
+    text = refusal(propose, seqlets=few)
+    kept = eval(cure_in(text, r"leave it out, (seqlets\[.*\])$"), {"seqlets": few})
+    return propose(seqlets=kept).equals(propose(seqlets=TABLE))
+
+
+@case
+def a_seqlet_beyond_the_sequences(_folder: Path) -> Any:
+    more = pd.concat([TABLE, TABLE.iloc[:1].assign(example_idx=6)], ignore_index=True)
+    text = refusal(propose, seqlets=more)
+    row = int(cure_in(text, r"row (\d+) has example_idx 6, .* or leave the row out$"))
+    assert cure_in(text, r"; give (the maps on which the seqlets were called), or")
+    called = cg.attribute([*SITED, SITED[0]], ORACLE, tasks="K562", progress=False)
+    return [
+        propose(seqlets=more.drop(row)).equals(propose(seqlets=TABLE)),
+        propose(seqlets=more, attributions=called).sizes["pattern"] > 0,
+    ]
+
+
+@case
+def seqlets_beside_maps_of_two_tasks(_folder: Path) -> Any:
+    both = cg.attribute(SITED, ORACLE, progress=False)
+    found = evaluated(
+        propose,
+        {"seqlets": TABLE, "attributions": both},
+        r": (seqlets\.assign\(task='K562'\))$",
+    )
+    made = propose(seqlets=found, attributions=both)
+    return set(made["task"].to_numpy().tolist()) == {"K562", "HepG2"}
+
+
+@case
+def starts_without_a_width(_folder: Path) -> Any:
+    given = {"attributions": maps(), "anchor": [10] * 6}
+    found = cured(at.average, given, r"such as (width=8)$")
+    text = refusal(at.average, **given)
+    assert cure_in(text, r"say how many (bases) from each start")
+    return found["contrast"].to_numpy().tolist() == [
+        f"{k} {base}" for k in range(8) for base in "ACGT"
+    ]
+
+
+# ---- channels
+
+
+@pytest.mark.parametrize(
+    ("wrong", "pattern"),
+    [
+        (
+            {"names": "GATA"},
+            r"give one name for each channel in their order, (\"\") for none$",
+        ),
+        ({"names": ["GATA"]}, r"in their order, (\"\") for none, and '0' has 3$"),
+        ({"channels": [1, 1]}, r"a list of different ones, such as (\[3, 7\])$"),
+        ({"channels": -1}, r"give a channel, (0) or more"),
+        ({"channels": []}, r"give a channel, (0) or more"),
+    ],
+)
+def test_channels_are_cured(wrong, pattern):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    wide = layered(
+        torch.nn.Conv1d(4, 8 if "3, 7" in pattern else 3, 5),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool1d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8 if "3, 7" in pattern else 3, 1),
+    )
+    given = {"predictor": wide, "layer": "0", "channels": "GATA"}
+    named = eval(cure_in(refusal(at.Nullified, **given | wrong), pattern))
+    number = named
+    if named == "":
+        by_name, number = {"names": ["GATA", named, named]}, 0
+    else:
+        by_name = {"channels": named}
+    tokens = cg.sequences.encode(SITED)
+    found = at.Nullified(**given | by_name)
+    right = at.Nullified(**given | {"channels": number})
+    assert found.channels == tuple(number if isinstance(number, list) else [number])
+    assert np.array_equal(found.predict(tokens), right.predict(tokens))
+    assert not np.array_equal(found.predict(tokens), wide.predict(tokens))
 
 
 @case.each
