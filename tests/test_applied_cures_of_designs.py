@@ -8,17 +8,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cures import Cases, cure_in, cured, evaluated, number_in, refusal
+from cures import Cases, arguments, cure_in, cured, evaluated, number_in, refusal
 from test_applied_cures import STRINGS, design, run
 
 import causalgia as cg
 from causalgia.design import (
+    AblateEach,
+    Copy,
     EmbedEach,
     intervention_from_dict,
     merged_motif,
     null_from_dict,
 )
-from causalgia.sequences import Motif
+from causalgia.sequences import Motif, Variant
+from causalgia.sequences.alphabet import reverse_complement
+from causalgia.sequences.windowed_variants import variant_windows
 
 pytestmark = pytest.mark.rotating(6)
 
@@ -321,6 +325,222 @@ def an_insertion_past_the_end() -> Any:
     last = number_in(refusal(inserted, 70), r"the last valid place is (\d+)$")
     refusal(inserted, last + 1)
     return len(inserted(last).named_arms) == 2
+
+
+# ---- spans, copies and lists for each sequence
+
+
+TOKENS = cg.sequences.encode(STRINGS[:4])
+UNITS = np.arange(4, dtype=np.uint64)
+
+
+def occluded(spans: Any, n_draws: int) -> Any:
+    """Return how many bases differ in each of the units of a design."""
+    made = AblateEach(spans, fill="A", n_draws=n_draws)
+    null = cg.Genomic(of=TWO, n_draws=n_draws)
+    arms = {"wt": cg.Untreated(), "out": made}
+    design = cg.Design(null=null, arms=arms, n_units=2 * n_draws)
+    return len(design.named_arms[1].intervention.sites)
+
+
+@case
+def spans_some_of_which_are_several() -> Any:
+    text = refusal(occluded, [(2, 6), [(0, 4), (4, 8)]], 2)
+    assert cure_in(text, r"; give (each \(start, stop\), or as many)$")
+    return [
+        occluded([(2, 6), (0, 4)], 2) == 2,
+        occluded([[(2, 6), (4, 8)], [(0, 4), (4, 8)]], 2) == 4,
+    ]
+
+
+@case
+def draws_that_are_no_multiple_of_the_spans() -> Any:
+    spans = [[(2, 6), (4, 8)], [(0, 4), (4, 8)]]
+    n = number_in(refusal(occluded, spans, 3), r"; give a multiple of (\d+) draws$")
+    return [occluded(spans, n) == 4, occluded(spans, 2 * n) == 4]
+
+
+@case
+def sites_of_given_sequences_in_random_ones() -> Any:
+    arms = {one.name: one.intervention for one in alleles(2).named_arms}
+    given = {"arms": arms, "n_units": 2}
+    null = cure_in(
+        refusal(cg.Design, null=cg.Uniform(length=8), **given),
+        r"; use (null=cg\.Genomic\(of=those sequences\))$",
+    )
+    named = arguments(null.replace("those sequences", "TWO"), TWO=TWO)
+    return cg.Design(**given, **named) == alleles(2)
+
+
+@case
+def motifs_without_positions() -> Any:
+    text = refusal(EmbedEach, ["G", "TT", "C", "A"], at=[3, 4])
+    assert cure_in(text, r"2 positions in at=; (give one each)$")
+    made = EmbedEach(["G", "TT", "C", "A"], at=[3, 4, 5, 6])
+    made = made.apply(TOKENS, units=UNITS, key=0)
+    return [
+        cg.sequences.decode(made)[row][at : at + len(motif)] == motif
+        for row, (motif, at) in enumerate([("G", 3), ("TT", 4), ("C", 5), ("A", 6)])
+    ]
+
+
+@case
+def a_copy_on_an_unknown_strand() -> Any:
+    text = refusal(Copy, (2, 6), at=10, strand="minus")
+    made = [
+        cg.sequences.decode(
+            Copy((2, 6), at=10, strand=one.strip("'")).apply(TOKENS, units=UNITS, key=0)
+        )[0][10:14]
+        for one in cure_in(text, r"must be ('.' or '.')$").split(" or ")
+    ]
+    other = reverse_complement(TOKENS[:, 2:6])
+    return made == [STRINGS[0][2:6], cg.sequences.decode(other)[0]]
+
+
+@case
+def a_copy_that_overlaps_itself() -> Any:
+    text = refusal(Copy, (12, 18), at=15)
+    places = [
+        number_in(text, r"; write it at (\d+) or later"),
+        number_in(text, r", or at (\d+) or earlier$"),
+    ]
+    assert places == [18, 6]
+    copies = [
+        Copy((12, 18), at=at).apply(TOKENS, units=UNITS, key=0)[:, at : at + 6]
+        for at in places
+    ]
+    return [np.array_equal(one, TOKENS[:, 12:18]) for one in copies]
+
+
+@case
+def sites_that_do_not_touch() -> Any:
+    text = refusal(merged_motif, "GATA", "CACC", 7)
+    most = number_in(text, r"at most (\d+) makes one string; embed each of them$")
+    both = cg.Embed("GATA", at=3) + cg.Embed("CACC", at=3 + 7)
+    made = cg.sequences.decode(both.apply(TOKENS, units=UNITS, key=0))
+    return [
+        merged_motif("GATA", "CACC", most) == "GATACACC",
+        {one[3:7] + one[10:14] for one in made} == {"GATACACC"},
+    ]
+
+
+@case
+def contrasts_that_are_a_number() -> Any:
+    text = refusal(design, contrasts=3)
+    assert cure_in(text, r"must be a (mapping contrast -> arm -> weight), or the")
+    assert cure_in(text, r"or the (control arm's name)$")
+    weights = {one: {one: 1, "none": -1} for one in ("placebo", "GATA")}
+    by_name = design(contrasts="none").named_contrasts
+    return [
+        design(contrasts=weights).named_contrasts.plain == weights,
+        by_name.plain == weights,
+    ]
+
+
+# ---- null models of variants
+
+
+@pytest.fixture(scope="module")
+def genome(tmp_path_factory):
+    path = tmp_path_factory.mktemp("genome") / "genome.fa"
+    path.write_text(f">chr1\n{LETTERS}\n")
+    return path
+
+
+LETTERS = "".join(np.random.default_rng(4).choice(list("ACGT"), 3_000))
+LIST = [
+    Variant("chr1", at, LETTERS[at], "CATG"["ACGT".index(LETTERS[at])], f"v{at}")
+    for at in range(200, 2_800, 60)
+]
+
+
+def screened(genome: Any, null: Any, **given: Any) -> int:
+    """Return how many null variants are drawn."""
+    settings = {"length": 40, "n_null": 30} | given
+    variants = settings.pop("variants", LIST)
+    made = cg.experiments.variant_screen(variants, genome, null=null, **settings)
+    assert made.null.length == settings["length"]
+    return len(made.null.parents_given) - len(variants)
+
+
+def of(population: Any = "genome", **given: Any) -> cg.MatchedVariants:
+    return cg.MatchedVariants(
+        of=population, **{"match": ("length",), "min_nulls": 19} | given
+    )
+
+
+def test_keys_of_variants_that_appear_twice(genome):
+    text = refusal(of, match=("length", "length"))
+    keys = eval(
+        cure_in(text, r"name different keys, such as (\('substitution', .*\))$")
+    )
+    assert of(match=keys).matched[::-1] == ("length", "substitution", "context")
+    assert screened(genome, of(match=keys)) == 30
+
+
+def test_few_null_variants_of_a_stratum(genome):
+    text = refusal(of, min_nulls=5)
+    least = arguments(cure_in(text, r"; give (min_nulls=\d+) or more$"))
+    assert screened(genome, of(**least)) == 30
+
+
+def test_a_context_that_is_wider_than_the_windows(genome):
+    text = refusal(screened, genome, of("variants", match=("context:41", "length")))
+    most = number_in(text, r"give a context of at most (\d+), such as 'context:3'")
+    for n in (most, 3):
+        assert (
+            screened(
+                genome, of("variants", match=(f"context:{n}", "length")), n_null=30
+            )
+            == 30
+        )
+    longer = arguments(cure_in(text, r"or longer windows, (length=\d+) or more$"))
+    assert (
+        screened(genome, of("variants", match=("context:41", "length")), **longer) == 30
+    )
+
+
+@pytest.mark.parametrize("deletion", [0, 3])
+def test_sequences_that_are_shorter_than_the_windows(genome, deletion):
+    cut = Variant("chr1", 150, LETTERS[150:154], LETTERS[150], "cut")
+    given = {"variants": [*LIST, cut] if deletion else LIST, "n_null": 90}
+    text = refusal(screened, genome, of(cg.Uniform(length=30)), **given)
+    least = number_in(
+        text, r": give sequences of (\d+) bases or more, of which the mid"
+    )
+    assert screened(genome, of(cg.Uniform(length=least)), **given) == 90
+    name = arguments(cure_in(text, r", or (of='genome')$"))["of"]
+    assert screened(genome, of(name), **given) == 90
+
+
+@pytest.mark.parametrize("gap", [90_000, 0], ids=["sparse", "none"])
+def test_null_variants_that_find_no_place(genome, tmp_path, gap):
+    """In a genome that is nearly all N, and in one that has no window at all."""
+    sparse = tmp_path / "sparse.fa"
+    bases = LETTERS[:300] + "N" * gap if gap else "ACGTN" * 60
+    sparse.write_text(f">chr1\n{bases}\n")
+
+    def drawn(n_null: int = 60, **of: Any) -> Any:
+        null = cg.MatchedVariants(**{"of": "genome", "match": ("length",)} | of)
+        windows = variant_windows(LIST[:2], genome, length=40)
+        return null.draw(windows, n_null=n_null, genome=sparse)
+
+    text = refusal(drawn)
+    found = 60 - number_in(text, r"^(\d+) of 60 null variants found no place")
+    assert ("n_null=" in text) == (found > 0) == bool(gap)
+    if gap:
+        name = cure_in(text, r"; give fewer \((n_null)=\), or more or longer seq")
+        assert len(drawn(**{name: 5}).matched) == 5
+    name = cure_in(text, r"give .*more or longer sequences \((\w+)=\)$")
+    more = drawn(
+        **{
+            name: [
+                one + other
+                for one, other in zip(STRINGS * 3, STRINGS[1:] * 3, strict=False)
+            ]
+        }
+    )
+    assert len(more.matched) == 60
 
 
 @case.each

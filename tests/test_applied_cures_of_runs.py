@@ -6,6 +6,7 @@ answer is the right one.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -463,6 +464,49 @@ def an_end_longer_than_the_sequences(_folder: Path) -> Any:
     least = int(cure_in(refusal(end.check, 40), r"needs at least (\d+) positions"))
     end.check(least)
     return replace(end, last=40).check(40) is None
+
+
+def answers_of(*terms_of: Any, **given: Any) -> Any:
+    tokens = cg.sequences.encode(["AGATAAGCC", "CTTATCTCC"])
+    return cg.zoo.Oracle(*terms_of, **given).predict(tokens).tolist()
+
+
+@case
+def a_site_on_an_unknown_strand(_folder: Path) -> Any:
+    text = refusal(terms.MotifCount, "AGATAAG", 2.0, "minus")
+    strands = re.findall(r"'([^']+)'", cure_in(text, r"must be (.*)$"))
+    found = [answers_of(terms.MotifCount("AGATAAG", 2.0, one)) for one in strands]
+    return found == [[[2.0], [0.0]], [[0.0], [2.0]], [[2.0], [2.0]]]
+
+
+@case
+def a_row_of_weights_for_two_tasks(_folder: Path) -> Any:
+    given = {"tasks": ["one", "other"], "weights": [[3.0]]}
+    site = terms.MotifCount("AGATAAG", 2.0, "-")
+    text = refusal(cg.zoo.Oracle, site, **given)
+    assert cure_in(text, r"; give (one row for each task)$")
+    each = given | {"weights": given["weights"] * 2}
+    return answers_of(site, **each) == [[0.0, 0.0], [6.0, 6.0]]
+
+
+@case
+def an_unknown_link(_folder: Path) -> Any:
+    site = terms.MotifCount("AGATAAG", 2.0)
+    text = refusal(cg.zoo.Oracle, site, link="log")
+    links = re.findall(r"'([^']+)'", cure_in(text, r"must be (.*)$"))
+    found = [answers_of(site, link=one) for one in links]
+    return np.allclose(found, [[[2.0], [0.0]], [[np.exp(2.0)], [1.0]]])
+
+
+@case
+def a_profile_in_bins(_folder: Path) -> Any:
+    dip = oracles.Imprint("counts", "GATA", (-1.0, -2.0, -1.0))
+    text = refusal(oracles.ProfileOracle, dip, baseline=5.0, track=cg.Track(bin=2))
+    name = cure_in(text, r"not bins of 2; leave (\w+)= out$")
+    assert name == "bin"
+    made = oracles.ProfileOracle(dip, baseline=5.0, track=cg.Track())
+    found = made.predict(cg.sequences.encode(["AAGATAAA"]))[0, :, 0]
+    return found.tolist() == [5, 5, 4, 3, 4, 5, 5, 5]
 
 
 @case
