@@ -16,6 +16,7 @@ from cures import Cases, arguments, cure_in, cured, evaluated, refusal
 from test_applied_cures import (
     ARMS,
     STRINGS,
+    WITH_NONE,
     design,
     effects,
     equal,
@@ -25,6 +26,7 @@ from test_applied_cures import (
     network,
     of_three,
     outcomes,
+    positive,
     run,
 )
 
@@ -655,6 +657,165 @@ def an_outcome_that_is_the_column_of_units() -> Any:
     assert names == ["'gc'", "'y'"]
     found = framed(frame=TABLE.assign(label="high"), outcome=eval(names[1]))
     return found.identical(framed())
+
+
+@case
+def an_analysis_of_outcomes_that_store_none() -> Any:
+    given = {"outcomes": outcomes(), "rng": 0}
+    said = refusal(cg.analyze, **given)
+    fill = {"'...'": "'none'", "lower, upper": "-0.1, 0.1"}
+    plan = cure_in(said, r"give one: (cg.Analysis\(.*\)), or these fields", fill)
+    found = cg.analyze(**given, analysis=eval(plan))
+    fields = plan.removeprefix("cg.Analysis(").removesuffix(")")
+    return equal(found, cg.analyze(**given, **arguments(fields)))
+
+
+@case
+def an_analysis_that_is_a_dict() -> Any:
+    given = {"outcomes": outcomes(), "analysis": {"control": "none"}, "rng": 0}
+    found = cured(
+        cg.analyze,
+        given,
+        r"; for example (cg.Analysis\(.*\))$",
+        fill={"cg.Analysis": "analysis=cg.Analysis", "'...'": "'none'"},
+    )
+    return equal(found, analyzed(control="none", rope=0))
+
+
+@case
+def an_analysis_of_a_region_alone() -> Any:
+    said = refusal(analyzed, analysis=cg.Analysis(rope=0))
+    control = cure_in(said, r"say (control=) \(one of 'none'") + "'none'"
+    contrasts = cure_in(said, r"'GATA', ...\), (contrasts=) or interaction=$")
+    found = [
+        analyzed(analysis=cg.Analysis(rope=0, **arguments(named)))
+        for named in (control, f"{contrasts}{WITH_NONE}")
+    ]
+    return [
+        equal(found[0], analyzed(control="none", rope=0)),
+        equal(found[1], found[0].sel(contrast=["GATA"])),
+    ]
+
+
+@case
+def effects_for_which_another_control_is_asked() -> Any:
+    plan = cg.Analysis(control="none", rope=(-0.1, 0.1))
+    other = replace(plan, control="placebo")
+    kept = run(design(), analysis=plan, keep="effects")
+    said = refusal(analyzed, outcomes=kept, analysis=other)
+    name = cure_in(said, r"leave (\w+) as it was, or")
+    as_it_was = replace(other, **{name: getattr(plan, name)})
+    found = analyzed(outcomes=kept, analysis=as_it_was)
+    keep = arguments(cure_in(said, r"cg.run\(..., (keep='\w+')\)"))
+    again = analyzed(outcomes=run(design(), **keep), analysis=other)
+    right = analyzed(control="placebo", rope=(-0.1, 0.1))
+    return equal(found, analyzed(analysis=plan)) and equal(again, right)
+
+
+@case
+def an_arm_that_is_a_list() -> Any:
+    arms = [(0, []), 1] * 2
+    rows = pd.DataFrame({"unit": [0, 0, 1, 1], "y": [1.0, 2, 3, 4], "arm": arms})
+    roles = {"outcome": "y", "arm": "arm", "unit": "unit"}
+    make = {"text": str}[
+        cure_in(refusal(cg.from_frame, rows, **roles), r"are not names .*; give (\w+)$")
+    ]
+    found = cg.from_frame(rows.assign(arm=[make(arm) for arm in arms]), **roles)
+    return list(found["arm"].values) == ["(0, [])", "1"]
+
+
+@case
+def an_interaction_that_divides_by_a_negative_mean() -> Any:
+    trial = factorial() - 100
+    given = {"outcomes": trial, "interaction": ["a", "b"]}
+    right = cg.contrast(factorial(), interaction=["a", "b"])
+    for scale in ("bpnet", "excess_over_multiplicative"):
+        found = cured(cg.contrast, given | {"scale": scale}, r"\((scale='identity')\)$")
+        assert np.allclose(found["ice"], right["ice"])
+    return True
+
+
+@case
+def a_control_that_does_not_vary() -> Any:
+    fixed = (outcomes()["arm"] == "none") & (outcomes()["task"] == "K562")
+    trial = outcomes().assign(outcome=outcomes()["outcome"].where(~fixed, 1.0))
+    given = {"outcomes": trial, "contrasts": WITH_NONE, "scale": "sd"}
+    said = refusal(cg.contrast, **given)
+    task = cure_in(said, r"task '(\w+)' does not vary .*; leave the task out, or")
+    left = cg.contrast(**given | {"outcomes": trial.drop_sel(task=task)})
+    right = cg.contrast(outcomes(), contrasts=WITH_NONE, scale="sd")
+    assert np.allclose(left["ice"], right["ice"].sel(task=["HepG2"]))
+    plain = cured(cg.contrast, given, r"out, or use (scale='identity')$")
+    return plain["ice"].equals(cg.contrast(trial, contrasts=WITH_NONE)["ice"])
+
+
+@case
+def a_ratio_of_means_of_0() -> Any:
+    for less, scale in ((100, "log_of_means"), (outcomes()["outcome"], "ratio")):
+        trial = outcomes().assign(outcome=outcomes()["outcome"] - less)
+        given = {"outcomes": trial, "control": "none", "scale": scale}
+        found = cured(cg.contrast, given, r"has the mean .*; use (scale='identity')$")
+        assert found["ice"].equals(cg.contrast(trial, control="none")["ice"])
+    return True
+
+
+@case
+def a_difference_of_ratios_between_tasks() -> Any:
+    tasks = {"K562 - HepG2": {"K562": 1, "HepG2": -1}}
+    given = {"outcomes": positive(), "control": "none"}
+    found = cured(
+        cg.contrast,
+        given | {"scale": "ratio", "tasks": tasks},
+        r"cannot be added; use (scale='log_of_means'), whose difference",
+    )
+    ratio = cg.estimate(cg.contrast(**given, scale="ratio"))["ace"]
+    log = np.log(ratio.sel(task="K562") / ratio.sel(task="HepG2"))
+    return np.allclose(cg.estimate(found)["ace"].squeeze("task"), log)
+
+
+@case
+def tasks_on_two_scales() -> Any:
+    scales = ("task", ["probability", "count"])
+    trial = positive().assign_coords(task_scale=scales)
+    tasks = {"K562 - HepG2": {"K562": 1, "HepG2": -1}}
+    given = {"outcomes": trial, "contrasts": WITH_NONE, "tasks": tasks}
+    said = refusal(cg.contrast, **given)
+    for named in (r"use (scale='sd') \(", r"or (scale='log') for positive outcomes$"):
+        scale = arguments(cure_in(said, named))
+        found = cg.contrast(**given, **scale)["ice"].squeeze("task")
+        each = cg.contrast(trial, contrasts=WITH_NONE, **scale)["ice"]
+        right = each.sel(task="K562") - each.sel(task="HepG2")
+        assert np.allclose(found.mean("unit"), right.mean("unit"))
+    return True
+
+
+@case
+def models_compared_of_one_predictor() -> Any:
+    both = cg.Ensemble({"intact": network(0), "without 3": network(2)})
+    alone = run(design(), both).isel(model=[0])
+    for trial in (outcomes(), alone):
+        made = cure_in(
+            refusal(cg.contrast_models, trial, control="intact"),
+            r"on the same units: (cg.run\(.*\))$",
+            {
+                "'intact': ...": "'intact': network(0)",
+                "'without 3': ...": "'without 3': network(2)",
+                "design": "design()",
+                "rng=": "rng=1",
+            },
+        )
+        found = cg.contrast_models(eval(made), control="intact")
+        assert found.equals(cg.contrast_models(run(design(), both), control="intact"))
+    return True
+
+
+@case
+def models_without_a_control() -> Any:
+    said = refusal(cg.contrast_models, of_three())
+    name = cure_in(said, r"^(control)= is missing: it says which model is subtracted;")
+    model = cure_in(said, r"the models are '([\w ]+)', ")
+    found = cg.contrast_models(of_three(), **{name: model})
+    return found.equals(cg.contrast_models(of_three(), control="model 0"))
 
 
 @case.each

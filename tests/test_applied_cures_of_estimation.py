@@ -15,6 +15,8 @@ import pytest
 import xarray as xr
 from cures import Cases, arguments, cure_in, cured, evaluated, number_in, refusal
 from test_applied_cures import (
+    STRINGS,
+    WITH_NONE,
     design,
     effects,
     equal,
@@ -22,6 +24,7 @@ from test_applied_cures import (
     of_three,
     outcomes,
     parallel,
+    parallel_blocks,
     run,
 )
 
@@ -32,6 +35,7 @@ from causalgia.estimation import (
     helical_phase,
     hypotheses,
     mixed_model,
+    modification,
     random_effects,
     shape_change,
     variance_components,
@@ -1270,6 +1274,124 @@ def arms_with_one_unit() -> Any:
     assert cure_in(text, r"; (assign more units to it)$")
     more = pd.concat([frame, frame.tail(1).assign(unit=7, outcome=7.0)])
     return only.sizes["contrast"] == 1 and estimated(more, "c").sizes["contrast"] == 2
+
+
+@case
+def an_effect_whose_variance_is_0() -> Any:
+    variance = np.array([0.1, 0.2, 0.0, 0.1])
+    k = number_in(
+        refusal(random_effects, E, variance=variance),
+        r"effect (\d+): variance 0 is not positive; leave it out$",
+    )
+    found = random_effects(np.delete(E, k), variance=np.delete(variance, k))
+    right = random_effects(E[variance > 0], variance=variance[variance > 0])
+    return found.tau2 == right.tau2 and np.array_equal(found.blup, right.blup)
+
+
+@case
+def two_columns_of_effects_that_differ() -> Any:
+    table = pd.DataFrame({"contrast": NAMES, "estimate": E, "effect": E, "se": SE})
+    for last in (E[-1] + 7, np.nan):
+        other = table.assign(effect=[*E[:-1], last])
+        said = refusal(from_effects, other)
+        cure_in(said, r"has the columns '(\w+)' and .* differ: .*; drop one of them$")
+        drop = cure_in(said, r"'estimate' and '(\w+)', and they differ")
+        found = from_effects(other.drop(columns=drop))
+        assert np.array_equal(plain(found), E)
+    return True
+
+
+@case
+def a_slope_on_an_outcome() -> Any:
+    y = outcomes()["outcome"].sel(arm="none", task="K562", drop=True)
+    given = effects().assign_coords(none=("unit", y.data))
+    found = cured(
+        modification,
+        {"effects": given, "by": "none"},
+        r"use what was known of the units before, such as ('gc')$",
+        fill={"'gc'": "by='gc'"},
+    )
+    return found.equals(modification(effects(), by="gc"))
+
+
+@case
+def welch_t_in_blocks() -> Any:
+    block = np.array([0, 0, 0, 1, 1, 1])
+    given = {"y": Y, "treated": TREATED, "block": block}
+    found = cured(
+        randomization_test,
+        given | {"statistic": "welch_t"},
+        r"without blocks; use (statistic='difference')$",
+    )
+    return found == randomization_test(**given)
+
+
+@case
+def a_test_of_two_tasks_at_once() -> Any:
+    ice = np.stack([Y, -Y], 1)
+    shape = cure_in(refusal(sign_flip_test, ice), r"for each unit, shape \((\w),\)$")
+    assert shape == "n"
+    return [sign_flip_test(column).p == sign_flip_test(Y).p for column in ice.T]
+
+
+@case
+def a_test_of_words() -> Any:
+    said = refusal(sign_flip_test, ["1.5", "2", "low"])
+    cure_in(said, r"does not hold numbers alone .*; give (one effect for each) unit$")
+    return sign_flip_test([1.5, 2.0, -1.0]).n_assignments == 8
+
+
+@case
+def blocks_of_fewer_units() -> Any:
+    given = {"y": Y, "treated": TREATED}
+    block = np.array([0, 0, 0, 1, 1, 1])
+    said = refusal(randomization_test, **given, block=block[:4])
+    n = number_in(said, r"there are (\d+) units; give one value for each$")
+    return 0 < randomization_test(**given, block=block[:n]).p <= 1
+
+
+@case
+def blocks_by_name() -> Any:
+    labels = np.array(["x", "x", "x", "y", "y", "y"])
+    given = {"y": Y, "treated": TREATED, "block": labels}
+    found = cured(
+        randomization_test,
+        given,
+        r"; say (block=pandas.factorize\(labels\)\[0\])$",
+        labels=labels,
+    )
+    return found == randomization_test(**given | {"block": [0, 0, 0, 1, 1, 1]})
+
+
+@case
+def a_ratio_by_clusters_of_unequal_sizes() -> Any:
+    trial = run(design(null=cg.Shuffle(of=STRINGS), contrasts="none"))
+    trial = trial.assign(outcome=np.exp(trial["outcome"] / 4)).isel(unit=slice(59))
+    ratio = cg.contrast(trial, control="none", scale="ratio")
+    found = cured(
+        cg.estimate,
+        {"effects": ratio, "weights": "clusters"},
+        r"have unequal numbers of units, .*; use (weights='units')$",
+    )
+    y = trial["outcome"].mean("unit")
+    right = y.sel(arm="GATA") / y.sel(arm="none")
+    return np.allclose(found["ace"].sel(contrast="GATA"), right)
+
+
+@case
+def a_ratio_of_arms_in_unequal_blocks() -> Any:
+    trial = parallel_blocks()
+    trial = trial.assign(outcome=np.exp(trial["outcome"] / 4)).isel(unit=slice(230))
+    ratio = cg.contrast(trial, contrasts=WITH_NONE, scale="ratio")
+    said = refusal(cg.estimate, ratio)
+    dropped = cure_in(said, r"; (drop_vars\('block'\)), or use scale=")
+    found = cg.estimate(eval(f"ratio.{dropped}", {"ratio": ratio}))["ace"]
+    y = trial["outcome"].groupby(trial["assigned"]).mean()
+    right = y.sel(assigned="GATA") / y.sel(assigned="none")
+    assert np.allclose(found.squeeze("contrast"), right)
+    scale = arguments(cure_in(said, r", or use (scale='identity')$"))
+    plain = cg.estimate(cg.contrast(trial, contrasts=WITH_NONE, **scale))
+    return np.isfinite(plain["ace"]).all()
 
 
 @case.each

@@ -534,6 +534,12 @@ def check_task_scale(scale: str) -> None:
         )
 
 
+_RUN_BOTH_MODELS = (
+    "run the predictors that are compared on the same units: ``cg.run(design, "
+    "cg.Ensemble({'intact': ..., 'without 3': ...}), rng=)``"
+)
+
+
 def requested_model_weights(
     outcomes: xr.Dataset,
     control: str | float | None,
@@ -550,10 +556,7 @@ def requested_model_weights(
     """
     if "model" not in outcomes["outcome"].dims:
         raise ContrastError(
-            "these are outcomes of one predictor",
-            cure="run the predictors that are compared on the same units: "
-            "``cg.run(design, cg.Ensemble({'intact': ..., 'without 3': ...}), "
-            "rng=)``",
+            "these are outcomes of one predictor", cure=_RUN_BOTH_MODELS
         )
     if "arm" not in outcomes["outcome"].dims:
         raise ContrastError(
@@ -588,7 +591,7 @@ def requested_model_weights(
             argument="control",
             value=control,
             need="is the only model",
-            cure="there is none to compare it with",
+            cure=_RUN_BOTH_MODELS,
         )
     return {
         f"{model} minus {control}": {model: 1.0, str(control): -1.0}
