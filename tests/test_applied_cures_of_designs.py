@@ -543,6 +543,15 @@ def test_null_variants_that_find_no_place(genome, tmp_path, gap):
     assert len(more.matched) == 60
 
 
+@case
+def a_span_without_bases() -> Any:
+    said = refusal(cg.Scramble, (12, 12))
+    cure_in(said, r"is empty; stop is excluded and must be (greater than start)$")
+    arms = {"none": cg.Untreated(), "cut": cg.Scramble((12, 14))}
+    found = run(design(arms=arms, n_units=9))
+    return str(found["do"].sel(arm="cut").item()).count("x[12:14]") == 1
+
+
 @case.each
 def test_the_cure_of_a_design_is_applied_and_succeeds(case):
     assert np.all(case())

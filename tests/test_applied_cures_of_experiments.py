@@ -26,6 +26,7 @@ from test_applied_cures import (
 )
 
 import causalgia as cg
+from causalgia.attribution import interactions
 from causalgia.experiments._across_predictors import (
     _concatenate_predictors,
     share_of_predictors,
@@ -800,6 +801,116 @@ def one_place_for_a_site() -> Any:
     length = number_in(text, r"take backgrounds of (\d+) bp or more$")
     made = ex.position(**given, null=cg.Uniform(length=length))
     return [arm.name for arm in made.named_arms][1:3] == ["at 0", "at 1"]
+
+
+@case
+def more_units_than_the_design_has() -> Any:
+    given = {"design": design(), "motifs": ["AGATAAG"], "rng": 0}
+    said = refusal(junctions, **given, n_units=61)
+    n = number_in(said, r"the design has (\d+) units; ask for at most so many$")
+    return junctions(**given, n_units=n).equals(junctions(**given))
+
+
+@case
+def motifs_given_twice_or_not_at_all() -> Any:
+    def found(*motifs: str) -> Any:
+        return junctions(design(), list(motifs), rng=0)
+
+    text = refusal(found, "AGATAAG", "AGATAAG", "CACGTG")
+    assert cure_in(text, r"'(\w+)' appears twice; give each once$") == "AGATAAG"
+    both = found("AGATAAG", "CACGTG")
+    cure_in(refusal(found), r"there is none; give (one) or more$")
+    return found("AGATAAG").equals(both.sel(motif=["AGATAAG"]))
+
+
+@case
+def pairs_of_sites_that_do_not_interact() -> Any:
+    words = {16: "AGATAAGG", 36: "CCACACCC"}
+    drawn = cg.Uniform(length=60).sample(6, rng=1)["sequence"].to_numpy().copy()
+    plain = cg.sequences.decode(drawn)
+    for at, word in words.items():
+        drawn[:, at : at + len(word)] = cg.sequences.encode([word])[0]
+    null = cg.Uniform(length=60)
+
+    def trial(strings: Any, oracle: Any) -> Any:
+        given = {"positions": range(14, 46), "tasks": "AND"}
+        return ex.site_pairs(interactions(strings, oracle, **given), null)
+
+    text = refusal(trial, plain, cg.zoo.oracle("gated"))
+    cure_in(text, r"; give (sequences that have both sites), or test")
+    made = trial(cg.sequences.decode(drawn), cg.zoo.oracle("gated"))
+    assert "AGATAAGG 20 CCACACCC" in made.labels["asks"]
+    pair = eval(cure_in(text, r"or test given motifs: (cg.experiments.motif_pair)$"))
+    given = {"motif": words[16], "other": words[36], "distances": [20]}
+    return pair(**given, null=null, n_units=9).n_units == 9
+
+
+@cache
+def screen(**given: Any) -> Any:
+    """Return a screen of two variants among variants in random sequences."""
+    folder = Path(tempfile.mkdtemp())
+    around = "ACGTTGCCAT" * 4
+    (folder / "a.fa").write_text(f">chr1\n{around}AGATAAGCTC{around}\n")
+    (folder / "a.vcf").write_text("chr1\t43\trs1\tA\tC\nchr1\t61\trs2\tA\tG\n")
+    null = cg.MatchedVariants(
+        of=cg.Uniform(length=40), match=("substitution", "length"), min_nulls=39
+    )
+    given = {"length": 40, "null": null, "n_null": 500} | given
+    return ex.variant_screen(folder / "a.vcf", folder / "a.fa", **given)
+
+
+def screened(experiment: Any, **given: Any) -> Any:
+    return run(experiment, cg.zoo.oracle("gata1_like"), **given)
+
+
+@case
+def placebos_of_variants() -> Any:
+    said = refusal(screen, rope="placebo")
+    ropes = [
+        arguments(cure_in(said, r"none of: give (rope='matched'), the central 95 %"))[
+            "rope"
+        ],
+        (-0.1, 0.1),
+        cure_in(said, r"two numbers or '([^']*)'$"),
+    ]
+    return [screen(rope=rope).analysis.rope == rope for rope in ropes]
+
+
+@case
+def moments_of_variants_that_are_ranked() -> Any:
+    given = screen(rope="matched")
+    other = replace(given.analysis, target="population")
+    with pytest.warns(cg.errors.FewClustersWarning):
+        moments = screened(replace(given, analysis=other), keep="moments")
+    said = refusal(given.analyze, moments)
+    keep = arguments(cure_in(said, r"keep the effects: cg.run\(..., (keep='\w+')\)$"))
+    found = given.analyze(screened(given, **keep))
+    right = given.analyze(screened(given))
+    return found.estimates["p_matched"].equals(right.estimates["p_matched"])
+
+
+@case
+def a_table_of_variants_like_a_vcf_file() -> Any:
+    folder = Path(tempfile.mkdtemp())
+    answer = screen(rope="matched").analyze(screened(screen(rope="matched")))
+    given = {"answer": answer, "path": folder / "found.tsv", "like": "a.vcf"}
+    said = refusal(ex.write_variants, **given)
+    name = cure_in(said, r"^(like)='a.vcf' is for a VCF file, .*; leave it out$")
+    del given[name]
+    return len(ex.write_variants(**given).read_text().splitlines()) > 2
+
+
+@case
+def sequences_that_are_shuffles_of_one_another() -> Any:
+    null = cg.DinucleotideShuffle(of=STRINGS[:2])
+    rows = list(cg.sequences.decode(null.sample(48, rng=0)["sequence"].to_numpy()))
+    given = {"predictor": cg.zoo.oracle("gata1_like"), "method": "kmer"}
+    given |= {"n_units": 20, "rng": 0, "progress": False}
+    text = refusal(cg.discover, sequences=rows, **given)
+    n = number_in(text, r"not independent; give (\d+) or more unrelated ones$")
+    drawn = cg.Uniform(length=20).sample(n, rng=0)["sequence"].to_numpy()
+    found = cg.discover(sequences=list(cg.sequences.decode(drawn)), **given)
+    return len(found.confirmed) == 0  # none of so few short ones holds a site
 
 
 @case.each

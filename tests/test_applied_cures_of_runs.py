@@ -538,6 +538,66 @@ def a_member_of_one_oracle(_folder: Path) -> Any:
     )
 
 
+@case
+def a_kept_part_that_there_is_not(_folder: Path) -> Any:
+    text = refusal(run, design(), keep="all")
+    names = re.findall(r"'(\w+)'", cure_in(text, r"is not one of ('.*')$"))
+    trial, plan = design(contrasts=WITH_NONE), {"analysis": cg.Analysis(rope=0)}
+    kept = [run(trial, keep=name) for name in names]
+    ace = [
+        cg.analyze(one, **plan, rng=0)["ace"].sel(contrast="GATA").to_numpy()
+        for one in kept
+    ]
+    return len(ace) == 3 and np.allclose(ace[1:], ace[0])
+
+
+@case
+def contrasts_between_tasks_that_are_watched(_folder: Path) -> Any:
+    tasks = {"K562 - HepG2": {"K562": 1, "HepG2": -1}}
+    plan = cg.Analysis(control="none", rope=(-0.1, 0.1), tasks=tasks)
+    until = cg.Precision(half_width=0.5)
+    text = refusal(run, design(), analysis=plan, until=until)
+    out = cure_in(text, r"leave (\w+)= out of the analysis until the trial has ended")
+    watched = run(design(), analysis=replace(plan, **{out: None}), until=until)
+    assert cg.contrast(watched, control="none", tasks=tasks)["task"].size == 1
+    name = cure_in(text, r"or give (\w+)= instead of until=$")
+    found = run(design(**{name: 30}), analysis=plan)
+    return list(cg.analyze(found, rng=0)["task"].values) == ["K562 - HepG2"]
+
+
+@case
+def pairs_of_too_many_arms(_folder: Path) -> Any:
+    names = [f"a{i}" for i in range(201)]
+    y = np.random.default_rng(0).normal(size=603)
+    rows = pd.DataFrame({"unit": np.repeat([0, 1, 2], 201), "arm": names * 3, "y": y})
+    of = cg.from_frame(rows, outcome="y", arm="arm", unit="unit")
+    text = refusal(cg.contrast, of, contrasts="pairwise")
+    most = int(cure_in(text, r"; up to (\d+) arms are paired"))
+    few = cg.contrast(of.isel(arm=slice(most)), contrasts="pairwise")
+    assert few.sizes["contrast"] == most * (most - 1) // 2
+    one = cure_in(text, r"name those that you compare, '(a0 - a1)', or say")
+    keyword = cure_in(text, r"or say '(\w+)' \(each minus the first, 'a0'\)$")
+    found = cg.contrast(of, contrasts=one)["ice"].squeeze("contrast")
+    right = y.reshape(3, 201)
+    every = cg.contrast(of, contrasts=keyword)["ice"]
+    return [
+        np.allclose(found.squeeze(), right[:, 0] - right[:, 1]),
+        np.allclose(every.squeeze(), right[:, 1:] - right[:, :1]),
+    ]
+
+
+@case
+def patterns_of_tasks_without_backticks(_folder: Path) -> Any:
+    names = ["DNASE:K562", "RNA:K562"]
+    trial = outcomes().assign_coords(task=names)
+    given = {"outcomes": trial, "contrasts": WITH_NONE}
+    text = refusal(cg.contrast, **given, tasks="D* - R*")
+    tasks = cure_in(text, r"and patterns, must be in backticks: '(.*)'$")
+    found = cg.contrast(**given, tasks=tasks)["ice"].squeeze("task")
+    each = cg.contrast(**given)["ice"]
+    return np.allclose(found, each.sel(task=names[0]) - each.sel(task=names[1]))
+
+
 @case.each
 def test_the_cure_of_a_run_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

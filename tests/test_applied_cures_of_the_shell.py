@@ -376,3 +376,17 @@ def test_a_trial_is_given_the_bench_that_it_lacks(here):
     call("mpra", "design", "trial.toml", "--out", "LIB")
     inserts = cg.mpra.read_library("LIB")["insert"].values.astype(str)
     assert {len(one) for one in inserts} == {60}
+
+
+def test_a_file_of_positive_controls_that_is_not_there_is_given(here):
+    table = '[mpra]\noligo_length = 90\nadapters = "lentimpra"\npositives = "p.fa"\n'
+    Path("trial.toml").write_text(TRIAL + table)
+    text = shell_refusal("mpra design trial.toml --out LIB")
+    found = re.search(
+        r"(\w+) = '(p\.fa)': no such file in (.*); give a (FASTA) file$", text
+    )
+    assert found, text
+    one = "ACGTTGCCATGA" * 5
+    Path(found[3], found[2]).write_text(f">mine\n{one}\n")
+    call("mpra", "design", "trial.toml", "--out", "LIB")
+    assert one in cg.mpra.read_library("LIB")["insert"].values.astype(str)

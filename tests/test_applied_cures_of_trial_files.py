@@ -508,6 +508,12 @@ CASES: dict[str, Case] = {
         put_text("factory"),
         replaced('zoo = "gata1_like"', 'factory = "my_net.py:load", tasks = ["a"]'),
     ),
+    "an untreated arm by its kind": (
+        replaced("untreated = {}", 'untreated = "untreated"'),
+        r"is the arm of an empty table; write (\{\}) for it$",
+        lambda text, table: text.replace('= "untreated"', f"= {table}"),
+        TRIAL,
+    ),
     # ---- tables that are values
     **{
         f"{key} that is no table": (

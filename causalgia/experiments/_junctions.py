@@ -171,12 +171,12 @@ def motifs_with_thresholds(
         if isinstance(motifs, Mapping)
         else [as_pattern(one).label for one in patterns]
     )
+    if not names:
+        raise DesignError("``motifs``: there is none; give one or more")
     twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice or not names:
+    if twice:
         raise DesignError(
-            "``motifs``: "
-            f"{f'{quoted(twice[0])} appears twice' if twice else 'there is none'}; "
-            "give each once"
+            f"``motifs``: {quoted(twice[0])} appears twice; give each once"
         )
     strings = all(isinstance(pattern, str) for pattern in patterns)
     thresholds = [
