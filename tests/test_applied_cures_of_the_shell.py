@@ -378,6 +378,7 @@ def test_a_trial_is_given_the_bench_that_it_lacks(here):
     assert {len(one) for one in inserts} == {60}
 
 
+@pytest.mark.rotating
 def test_a_file_of_positive_controls_that_is_not_there_is_given(here):
     table = '[mpra]\noligo_length = 90\nadapters = "lentimpra"\npositives = "p.fa"\n'
     Path("trial.toml").write_text(TRIAL + table)
