@@ -17,6 +17,7 @@ from test_applied_cures import (
     ARMS,
     STRINGS,
     WITH_NONE,
+    answer,
     design,
     effects,
     equal,
@@ -787,6 +788,26 @@ def tasks_on_two_scales() -> Any:
         right = each.sel(task="K562") - each.sel(task="HepG2")
         assert np.allclose(found.mean("unit"), right.mean("unit"))
     return True
+
+
+@case
+def tasks_of_which_one_is_on_a_log() -> Any:
+    """The log of a log is refused, so it is not offered."""
+    oracle = cg.FunctionPredictor(
+        lambda x: np.exp(answer(x) / 4),
+        tasks=["K562", "HepG2"],
+        scale=["log2 fold change", "count"],
+        fingerprint="two scales",
+    )
+    given = {"outcomes": run(design(), oracle), "contrasts": WITH_NONE}
+    given |= {"tasks": {"K562 - HepG2": {"K562": 1, "HepG2": -1}}}
+    refusal(cg.contrast, **given, scale="log")
+    found = cured(
+        cg.contrast,
+        given,
+        r"use (scale='sd') \(effects in sd of the control arm of each task\)$",
+    )
+    return np.isfinite(cg.estimate(found)["ace"]).all()
 
 
 @case

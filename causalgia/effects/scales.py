@@ -435,12 +435,13 @@ def check_one_task_scale(weights: Weights, scales: Mapping[str, str]) -> None:
         first, *others = row
         for task in others:
             if scales[task] != scales[first]:
+                or_log = ", or ``scale='log'`` for positive outcomes"
                 raise ContrastError(
                     f"contrast {quoted(name)}: task {quoted(first)} is on "
                     f"{quoted(scales[first])} and task {quoted(task)} on "
                     f"{quoted(scales[task])}, which cannot be subtracted; use "
-                    "``scale='sd'`` (effects in sd of the control arm of each task), "
-                    "or ``scale='log'`` for positive outcomes"
+                    "``scale='sd'`` (effects in sd of the control arm of each task)"
+                    f"{'' if any(map(is_log, scales.values())) else or_log}"
                 )
 
 
