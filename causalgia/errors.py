@@ -248,6 +248,17 @@ def quoted(value: object) -> str:
         return f"{type_in_words(value)} nested too deeply to be written"
 
 
+def quoted_path(path: object) -> str:
+    """Return a path as Python writes it, whole, because it is copied from a message.
+
+    Examples
+    --------
+    >>> len(quoted_path("a/" * 100 + "net.pt"))
+    208
+    """
+    return printable(repr(str(path)))
+
+
 def with_article(noun: str) -> str:
     """Return a noun or the name of a class after its indefinite article, as it is
     spoken.

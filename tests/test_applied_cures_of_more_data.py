@@ -217,7 +217,7 @@ def degrees_of_freedom_that_are_too_few_to_integrate() -> Any:
         return cg.from_effects([0.0, 1.0, 4.0], covariance=alike, df=df)
 
     for call in (cg.multiplicity.simultaneous, cg.adjust):
-        for df in (0.02, 0.3):
+        for df in (0.02, 0.09):
             text = refusal(call, of(df), method="dunnett")
             named = arguments(cure_in(text, r"draw more units, or use (method=.*)$"))
             wide = call(of(df), **named)

@@ -393,7 +393,6 @@ def a_folder_of_members(folder: Path) -> Any:
     )
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @case
 def a_track_longer_than_the_sequence(_folder: Path) -> Any:
     """Its axis, bins or length: what is offered is what helps."""
@@ -523,6 +522,7 @@ def a_module_without_its_ending(folder: Path) -> Any:
     return cg.load_predictor(meant, **given).predict(TOKENS).shape == (5, 1)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -321,8 +321,8 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda: cured(
             mpra.fit,
             {"counts": counts(), "control": "wt"},
-            r"the arms are (ref), alt",
-            fill={"ref": "control='ref'"},
+            r"The arms are ('ref'), 'alt'",
+            fill={"'ref'": "control='ref'"},
         ),
         right,
     ),

@@ -19,7 +19,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from causalgia.errors import OutcomesError, PredictorError, one_line, quoted
+from causalgia.errors import (
+    OutcomesError,
+    PredictorError,
+    one_line,
+    quoted,
+    quoted_path,
+)
 from causalgia.inputs import no_network, no_text, open_regular_file, read_bytes
 from causalgia.predict.keras_layers import (
     MERGES,
@@ -227,7 +233,7 @@ def _read_archive(
                 raise PredictorError(
                     f"{place}: was written by torch.save, not by Keras; give it to the "
                     "code of its network: ``cg.load_predictor('my_net.py:load', "
-                    f"weights={quoted(str(place))})``"
+                    f"weights={quoted_path(place)})``"
                 )
             missing = [name for name in _ARCHIVED if name not in members]
             if missing:

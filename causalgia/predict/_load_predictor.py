@@ -31,6 +31,7 @@ from causalgia.errors import (
     caller_stacklevel,
     install_command,
     quoted,
+    quoted_path,
     type_in_words,
 )
 from causalgia.inputs import HEAD_BYTES, no_network, no_text, open_regular_file
@@ -589,7 +590,7 @@ def split_factory(factory: object) -> tuple[Path, str]:
     if not path.is_file() or path.suffix != ".py":
         meant = path.with_name(f"{path.name}.py")
         cure = (
-            f"did you mean {quoted(f'{meant}:{name}')}?"
+            f"did you mean {quoted_path(f'{meant}:{name}')}?"
             if meant.is_file()
             else "check the path"
         )

@@ -282,10 +282,10 @@ class OnnxPredictor(SinglePredictor):
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
         chosen = [(provider, _EXACT.get(provider, {})) for provider in self.providers]
-        if self._bytes.startswith((b"PK\3\4", b"\x80")):
+        if b"data.pkl" in self._bytes[:512] or self._bytes.startswith(b"\x80"):
             raise PredictorError(
-                f"{self._path} is no ONNX network: it is a zip archive or a pickle, as "
-                "torch.save writes; load its weights into the network, and write that "
+                f"{self._path} is no ONNX network: it was written by "
+                "torch.save; load its weights into the network, and write that "
                 "with ``cg.predict.export_onnx(net, 'net.onnx', length=...)``"
             )
         if why := no_network(self._bytes[:512]):

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.checks import as_names, first_of, is_whole, nearest
-from causalgia.errors import PredictorError, SequenceError, quoted, type_in_words
+from causalgia.errors import (
+    PredictorError,
+    SequenceError,
+    quoted,
+    quoted_path,
+    type_in_words,
+)
 from causalgia.predict.answer_checks import (
     abridged,
     as_answers,
@@ -739,7 +745,7 @@ def check_predictor(value: object, call: str) -> None:
     """
     if not isinstance(value, Predictor):
         cure = (
-            f"``cg.load_predictor({quoted(str(value))})`` reads one from a file"
+            f"``cg.load_predictor({quoted_path(value)})`` reads one from a file"
             if isinstance(value, str | os.PathLike)
             else "wrap a network in ``cg.TorchPredictor(...)``, any other callable in "
             "``cg.FunctionPredictor(...)``"

@@ -15,7 +15,14 @@ import xarray as xr
 
 from causalgia import store
 from causalgia.attributes import attributes
-from causalgia.errors import LibraryError, OutcomesError, quoted, reason_of, shell_word
+from causalgia.errors import (
+    LibraryError,
+    OutcomesError,
+    quoted,
+    quoted_path,
+    reason_of,
+    shell_word,
+)
 from causalgia.mentions import Wording
 from causalgia.mpra.comparisons._virtual_trial import design_arms
 from causalgia.mpra.counts.counts_table import check_fingerprints
@@ -327,7 +334,7 @@ def read_library(folder: str | PathLike[str]) -> xr.Dataset:
     if path.name != LIBRARY and path.suffix in _TEXT:
         raise LibraryError(
             need=f"{path}: is a table, and a library is read from its folder",
-            cure=f"give the folder that it lies in, {quoted(str(path.parent))}"
+            cure=f"give the folder that it lies in, {quoted_path(path.parent)}"
             if (path.parent / LIBRARY).is_file()
             else Wording(
                 "give the one that ``cg.mpra.write_library(library, folder)`` wrote",
