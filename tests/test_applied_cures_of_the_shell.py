@@ -87,6 +87,12 @@ CASES: dict[str, Case] = {
         "run trial.toml --out {0}",
         lambda: same("r"),
     ),
+    "a folder with the ending of a page": (
+        "run trial.toml --out r.html",
+        r"call it '(\w+)'",
+        "run trial.toml --out {0}",
+        lambda: same("r"),
+    ),
     "effects without a store": (
         "run trial.toml --out r --keep effects",
         r"add (--store)$",
