@@ -1119,3 +1119,33 @@ def test_a_genome_that_is_refused_is_closed() -> None:
         read_peaks_in_bed(genome="odd.fa")
     files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
     assert not any(one.endswith("odd.fa") for one in files), error
+
+
+ONE_INPUT: dict[str, Callable[[], str]] = {
+    "a record": lambda: refusal(cg.read_sequences, write("one.fa", ">a\n")),
+    "a record without letters among such": lambda: refusal(
+        cg.read_sequences, write("one.fa", ">a\n>b\n")
+    ),
+    "a short record": lambda: refusal(
+        sequences.read_fasta, write("one.fa", ">a\nACGT\n"), length=9
+    ),
+    "a letter": lambda: refusal(cg.read_sequences, write("one.fa", ">a\nACNT\n")),
+    "a variant": lambda: refusal(
+        sequences.read_variants,
+        write("v.vcf", "chr1\t50\tv\tA\t<DEL>\t.\t.\t.\n"),
+    ),
+    "a row": lambda: refusal(
+        sequences.read_variants, write("v.bed", "chr1\tx\t3\tA\tC\tv\n"), schema="bed"
+    ),
+    "an interval": lambda: refusal(
+        sequences.from_bed, write("one.bed", "chr1\tx\ty\n"), "genome.fa", length=20
+    ),
+    "an interval at the edge": lambda: refusal(
+        sequences.from_bed, write("one.bed", "chr1\t0\t2\n"), "genome.fa", length=20
+    ),
+}
+
+
+@pytest.mark.parametrize("refused", ONE_INPUT.values(), ids=list(ONE_INPUT))
+def test_what_is_all_there_is_is_not_left_out(refused):
+    assert "skip=" not in refused()

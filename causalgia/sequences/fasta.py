@@ -41,6 +41,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
+    of_inputs,
     takes_skip,
     ways_out,
 )
@@ -608,7 +609,9 @@ def _middles(
     if short is not None:
         shortest = min(map(len, records))
         fits = f"``length={shortest}`` fits all" if shortest else ""
-        cure = ways_out(*filter(None, (fits, "leave it out")), skip="length")
+        n_left = sum(len(x) >= length for x in records)
+        drop = "leave it out" if n_left or not fits else ""
+        cure = ways_out(*filter(None, (fits, drop)), skip="length", n_left=n_left)
         raise SequenceError(
             f"{place}record {quoted(names[short])} has {len(records[short]):,} "
             f"letters, and ``length=`` is {length:,}; {cure}"
@@ -769,9 +772,10 @@ def from_bed(
             if flaw in reasons:
                 skipped.append(Skipped(w.name, flaw, detail, w.line))
                 continue
-            letters_of = genome.letters(
-                w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}"
-            )
+            with of_inputs(len(given) - 1):
+                letters_of = genome.letters(
+                    w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}"
+                )
             if "N" in reasons and (flaw := flaw_of_letters(letters_of, ambiguous)):
                 skipped.append(Skipped(w.name, "N", flaw, w.line))
                 continue
@@ -834,8 +838,10 @@ def parse_fasta(
                 if name
                 else "record has no name after '>'"
             )
-            cure = "complete or drop it"
-            msg = f"{source}: line {line}: {flaw}; {ways_out(cure, skip='empty')}"
+            cure = "complete or drop it" if len(names) > 1 else "complete it"
+            n_left = sum(bool(x and y) for x, y in zip(names, letters, strict=True))
+            cure = ways_out(cure, skip="empty", n_left=n_left)
+            msg = f"{source}: line {line}: {flaw}; {cure}"
             raise SequenceError(msg)
     return names, letters
 

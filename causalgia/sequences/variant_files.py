@@ -24,6 +24,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
+    of_inputs,
     or_left_out,
     parsed_or_left_out,
     takes_skip,
@@ -186,15 +187,16 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         text, path, "give the VCF file first, then the FASTA file of the genome"
     )
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
+    rows = [row for row in numbered_lines(text) if not row[1].startswith("#")]
     try:
-        found = [
-            (number, variant)
-            for number, line in numbered_lines(text)
-            if not line.startswith("#")
-            for variant in _variants(
-                line, f"{path}: line {number}", number, reasons, skipped
-            )
-        ]
+        with of_inputs(len(rows) - 1):
+            found = [
+                (number, variant)
+                for number, line in rows
+                for variant in _variants(
+                    line, f"{path}: line {number}", number, reasons, skipped
+                )
+            ]
         check_any_left(len(found), skipped, str(path))
     except SequenceError:
         _check_is_vcf(text, path)
@@ -212,11 +214,7 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         for _, x in found
     ):
         columns = _COLUMNS_OF_SCHEMA["bed"]
-        written = all(
-            line.count("\t") + 1 == len(columns)
-            for _, line in numbered_lines(text)
-            if not line.startswith("#")
-        )
+        written = all(line.count("\t") + 1 == len(columns) for _, line in rows)
         anew = "" if written else f"write {_column_names('bed')}, and "
         raise SequenceError(
             f"{path}: ID is the end of each variant, as in a BED file, which counts "
@@ -537,19 +535,19 @@ def read_variants(
     )
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
     found = list[tuple[int, Variant]]()
-    for number, line in numbered_lines(text):
-        if line.startswith("#"):
-            continue
+    rows = [row for row in numbered_lines(text) if not row[1].startswith("#")]
+    for number, line in rows:
         if not found and _is_header(line):
             raise SequenceError(
                 f"{path}: line {number} is a header, and the schemas have none; drop "
                 "it, or begin it with #"
             )
         place = f"{path}: line {number}"
-        found += [
-            (number, x)
-            for x in _variants_of_row(line, schema, place, number, reasons, skipped)
-        ]
+        with of_inputs(len(rows) - 1):
+            found += [
+                (number, x)
+                for x in _variants_of_row(line, schema, place, number, reasons, skipped)
+            ]
     check_any_left(len(found), skipped, str(path))
     if not found:
         raise SequenceError(
