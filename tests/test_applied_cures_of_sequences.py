@@ -762,6 +762,9 @@ BED = "".join(f"chr1\t{i}\t{i + 1}\t{a}\t{b}\tv{i}\n" for i, a, b in ALLELES)
 VCF = VCF_HEAD + "".join(
     f"chr1\t{i + 1}\tv{i}\t{a}\t{b}\t.\t.\t.\n" for i, a, b in ALLELES
 )
+FIVE_COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\n" + "".join(
+    f"chr1\t{i + 1}\t.\t{a}\t{b}\n" for i, a, b in ALLELES
+)
 
 
 def rows_of(form: str) -> str:
@@ -895,6 +898,22 @@ VARIANTS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         as_called,
     ),
+    **{
+        f"a VCF file read as {schema}, {kind}": (
+            lambda schema=schema, text=text: cured(
+                sequences.read_variants,
+                {"path": write("v.vcf", text), "schema": schema},
+                r"; give (schema='\w+')$",
+            ),
+            as_called,
+        )
+        for kind, text in {
+            "whole": VCF,
+            "of five columns": FIVE_COLUMNS,
+            "without a header": FIVE_COLUMNS.split("ALT\n")[1],
+        }.items()
+        for schema in ("chrombpnet", "plink", "plink2")
+    },
     "a malformed line": (
         lambda: cured(
             sequences.read_variants,
