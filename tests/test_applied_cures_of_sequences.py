@@ -269,6 +269,17 @@ LETTERS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         same,
     ),
+    "a genome and its intervals, swapped": (
+        lambda: (
+            write("peaks.bed", PEAKS),
+            cure_in(
+                refusal(cg.read_sequences, "genome.fa", genome="peaks.bed", length=20),
+                r"this is FASTA, and genome='peaks.bed' is BED; (swap the two)$",
+            ),
+            cg.read_sequences("peaks.bed", genome="genome.fa", length=20),
+        )[2],
+        same,
+    ),
     "a line that is no interval": (
         lambda: (
             write("peaks.bed", PEAKS + "chr1\tx\ty\n"),
@@ -1138,6 +1149,16 @@ def test_a_genome_that_is_refused_is_closed() -> None:
         read_peaks_in_bed(genome="odd.fa")
     files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
     assert not any(one.endswith("odd.fa") for one in files), error
+
+
+def test_names_that_differ_after_their_space_are_said_to_end_there():
+    path = write("twice.fa", ">chr1 first\nACGT\n>chr1 second\nACGA\n")
+    text = refusal(cg.read_sequences, path)
+    assert cure_in(text, r"\((a name ends at the first space) of its line\)")
+    write("twice.fa", Path(path).read_text().replace(" ", "_"))
+    assert cg.read_sequences(path).names == ("chr1_first", "chr1_second")
+    write("twice.fa", ">chr1\nACGT\n>chr1\nACGA\n")
+    assert "space" not in refusal(cg.read_sequences, path)
 
 
 ONE_INPUT: dict[str, Callable[[], str]] = {

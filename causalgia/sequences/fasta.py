@@ -223,8 +223,12 @@ def _plain_name(name: object) -> Name:
     raise SequenceError(msg)
 
 
-def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
-    """Raise SequenceError if two names have the same spelling, as 1 and "1" do."""
+def _check_unique_names(
+    names: tuple[Name, ...], text: bytes = b"", *, place: str = ""
+) -> None:
+    """Raise SequenceError if two names have the same spelling, as 1 and "1" do, or in a
+    FASTA text are the same up to the first space.
+    """
     counts = Counter(map(str, names))
     twice = (
         [name for name in dict.fromkeys(names) if counts[str(name)] > 1]
@@ -238,6 +242,14 @@ def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
             if len(set(map(type, twice))) > 1
             else ""
         )
+        heads = {
+            tuple(line[1:].split(maxsplit=1))
+            for line in text.split(b"\n")
+            if line.startswith(b">")
+        }
+        differing = Counter(head[0] for head in heads if head)
+        if any(differing[str(name).encode()] > 1 for name in twice):
+            alike = " (a name ends at the first space of its line)"
         cure = (
             ways_out("rename or drop", skip="repeated") if place else "rename or drop"
         )
@@ -342,8 +354,9 @@ def with_ambiguous_letters(of: Source) -> Sequences:
     names: tuple[Name, ...]
     if isinstance(of, PathLike) or (isinstance(of, str) and _is_path(of)):
         source = str(of)
-        names, bodies = parse_fasta(read_text(of), source=source)
-        _check_unique_names(names, place=f"{source}: ")
+        text = read_text(of)
+        names, bodies = parse_fasta(text, source=source)
+        _check_unique_names(names, text, place=f"{source}: ")
     else:
         strings = [of] if isinstance(of, str) else of
         texts = list(strings.values() if isinstance(strings, Mapping) else strings)
@@ -541,7 +554,7 @@ def _read_records(
     if reasons:
         return _without_flawed_records(text, source, length, reasons, ambiguous, rng)
     names, bodies = parse_fasta(text, source=source)
-    _check_unique_names(names, place=f"{source}: ")
+    _check_unique_names(names, text, place=f"{source}: ")
     whole = bodies
     if length is not None:
         bodies = _middles(bodies, names, length, f"{source}: ")
@@ -658,7 +671,7 @@ def _without_flawed_records(
             seen.add(name)
     check_any_left(len(usable), skipped, source, "records")
     chosen = tuple(names[i] for i in usable)
-    _check_unique_names(chosen, place=f"{source}: ")
+    _check_unique_names(chosen, text, place=f"{source}: ")
     if length is not None:
         _middles([bodies[i] for i in usable], chosen, length, f"{source}: ")
     letters = stack_letters([bodies[i] for i in usable], chosen, source=source)
