@@ -664,6 +664,34 @@ PATTERNS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         is_mean,
     ),
+    **{
+        f"hits {what}": (
+            lambda form=form, cure=cure: (
+                cure_in(
+                    refusal(
+                        cg.read_patterns,
+                        write("other.tsv", form(HITS, ROWS)),
+                        genome="genome.fa",
+                    ),
+                    cure,
+                ),
+                cg.read_patterns(hits(), genome="genome.fa"),
+            )[1],
+            is_mean,
+        )
+        for what, form, cure in (
+            (
+                "in capitals",
+                lambda head, rows: head.upper() + rows,
+                r"; (write the names in lower case)$",
+            ),
+            (
+                "with commas",
+                lambda head, rows: (head + rows).replace("\t", ","),
+                r"; (separate the columns by tabs)$",
+            ),
+        )
+    },
     "hits with both": (
         lambda: (
             cure_in(
