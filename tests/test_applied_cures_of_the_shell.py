@@ -321,6 +321,12 @@ CASES: dict[str, Case] = {
         "{0}",
         lambda: "protocol" in outcomes("r").attrs,
     ),
+    "a seed that is too large": (
+        f"analyze results --rope 0 --rng {2**257}",
+        r"takes a whole number from 0 to below .*; for example (--rng 0)$",
+        "analyze results --rope 0 {0}",
+        lambda: True,
+    ),
     # ---- other commands
     "an experiment that is misspelled": (
         "init c.toml --experiment copis",
