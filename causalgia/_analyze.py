@@ -21,6 +21,7 @@ from causalgia.analysis import (
     with_fields,
 )
 from causalgia.attributes import about, attributes, has
+from causalgia.checks import first_of
 from causalgia.choices import LEAST_TO_SHRINK
 from causalgia.effects import contrast
 from causalgia.errors import (
@@ -526,7 +527,7 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             )
     if not analysis.asks:
         arms = (
-            ", ".join(map(quoted, outcomes["arm"].to_numpy()[:4].tolist()))
+            first_of(map(quoted, outcomes["arm"].to_numpy().tolist()), 4)
             if "arm" in outcomes.coords
             else "none"
         )
@@ -534,7 +535,7 @@ def requested_analysis(outcomes: xr.Dataset, analysis: Analysis | None) -> Analy
             need=(
                 "the analysis defines no contrasts: say ",
                 Setting("control"),
-                f" (one of {arms}, ...), ",
+                f" (one of {arms}), ",
                 Setting("contrasts"),
                 " or ",
                 Setting("interaction"),

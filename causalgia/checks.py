@@ -57,6 +57,29 @@ def converts_to_float(value: Any) -> bool:
     return True
 
 
+def why_no_numbers(given: object, error: Exception) -> str:
+    """Return why NumPy made no array of numbers of values: parts of unequal lengths in
+    words, any other reason as the error gives it.
+
+    Examples
+    --------
+    >>> why_no_numbers([[1, 2], [1]], ValueError())
+    'rows have 2 and 1 numbers'
+    >>> why_no_numbers({"A": [1, 2, 3], "C": [1]}, ValueError())
+    'columns have 3 and 1 numbers'
+    """
+    parts = given.values() if isinstance(given, Mapping) else given
+    lists = [
+        len(x)
+        for x in (parts if isinstance(parts, Iterable) else ())
+        if isinstance(x, Sequence) and not isinstance(x, str)
+    ]
+    if len(lengths := list(dict.fromkeys(lists))) < 2:
+        return str(error)
+    what = "columns" if isinstance(given, Mapping) else "rows"
+    return f"{what} have {' and '.join(map(str, lengths[:2]))} numbers"
+
+
 def is_real(value: object) -> TypeGuard[float]:
     """Return whether a value is a real number of Python or NumPy that a float can hold,
     and no bool.

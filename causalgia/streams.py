@@ -17,6 +17,7 @@ import numpy as np
 
 from causalgia.checks import is_whole
 from causalgia.errors import RandomnessError, quoted
+from causalgia.mentions import Wording
 
 RNG: TypeAlias = "int | np.integer | np.random.Generator | np.random.SeedSequence"
 
@@ -74,8 +75,15 @@ class Seed:
             return cls(key, str(int(rng)))
         raise RandomnessError(
             argument="rng",
-            need="takes a non-negative int (below 2^256), a numpy Generator or a "
-            f"SeedSequence, not {quoted(rng)}",
+            need=(
+                "takes ",
+                Wording(
+                    "a non-negative int (below 2^256), a numpy Generator or a "
+                    "SeedSequence",
+                    shell="a whole number from 0 to below 2^256",
+                ),
+                f", not {quoted(rng)}",
+            ),
             example=0,
         )
 

@@ -340,6 +340,14 @@ CASES: dict[str, Case] = {
         "{0} python.toml --out r",
         lambda: same("r"),
     ),
+    "a folder without outcomes": (
+        lambda: (call("lock", "trial.toml", "--out", "own.toml"), Path("r").mkdir()),
+        "verify r --protocol own.toml",
+        r"make them with: causalgia (run --protocol own\.toml --out r)$",
+        lambda _: None,
+        "{0}",
+        lambda: same("r"),
+    ),
     "a lock whose files are elsewhere": (
         shuffles,
         "run --protocol locks/s.toml --out r",

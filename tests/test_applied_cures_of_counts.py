@@ -52,6 +52,30 @@ def activity(*groups: str) -> pd.DataFrame:
 
 
 @case
+def no_files_at_all() -> Any:
+    """It was said that read_counts reads files, not a list."""
+    named = cure_in(
+        refusal(mpra.read_counts, [], side_table=SIDE), r"such as (\[.*\])$"
+    )
+    files = eval(named)
+    for path in files:
+        given = table("barcode oligo_name dna rna")
+        Path(given["path"]).rename(path)
+    return mpra.read_counts(files, side_table=SIDE).sizes["replicate"] == 2
+
+
+@case
+def arms_of_a_rule_that_is_not_given() -> Any:
+    """They were ignored without a word."""
+    counts = mpra.read_counts(**table("barcode oligo_name dna rna"))
+    given = {"counts": counts, "min_dna": 10, "arm_names": "a"}
+    text = refusal(mpra.filter, **given)
+    assert cure_in(text, r"such as (min_barcodes=5),")
+    assert mpra.filter(**given, min_barcodes=3).sizes["barcode"] == 7
+    return cured(mpra.filter, given, r"leave (arm_names)= out$").sizes["barcode"] == 7
+
+
+@case
 def one_column_of_dna_and_one_of_rna_by_their_conditions() -> Any:
     """What was marked as told was refused: of DNA without a replicate's name."""
     given = table("barcode oligo_name plasmid_r1 K562_r1")

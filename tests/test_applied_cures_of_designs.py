@@ -49,6 +49,21 @@ def no_factors() -> Any:
 
 
 @case
+def a_contrast_of_an_arm_that_is_not_there() -> Any:
+    given = {
+        "null": cg.Uniform(length=20),
+        "arms": {"none": cg.Untreated(), "GATA": cg.Embed("GATA", at=3)},
+        "n_units": 4,
+    }
+    for name in ("TAL", "gata"):
+        text = refusal(cg.Design, **given, contrasts={"c": {name: 1, "none": -1}})
+        there = names_in(text, r"The arms are (.*)$")
+        arm = there[1].strip("'")
+        assert cg.Design(**given, contrasts={"c": {arm: 1, "none": -1}})
+    return there == ["'none'", "'GATA'"]
+
+
+@case
 def labels_for_other_units() -> Any:
     given = {"assignment": "parallel", "n_units": 12, "blocks": ["x", "y"] * 5}
     n = number_in(refusal(design, **given), r"or (\d+) labels, one for each unit")

@@ -75,6 +75,20 @@ def ex_across(tables: Any) -> xr.Dataset:
 
 
 @case
+def backgrounds_too_short_for_the_sites() -> Any:
+    """One of two sites was to be moved, where there was no room for both."""
+    experiments = cg.experiments
+    for make, n, at in (
+        (experiments.composition_bias, 7, {"at": 0, "motif_at": 6}),
+        (experiments.fractional_factorial, 20, {}),
+    ):
+        text = refusal(make, cg.Uniform(length=n), n_units=20)
+        least = number_in(text, r"use backgrounds of at least (\d+)")
+        assert make(cg.Uniform(length=least), n_units=20, **at).n_units == 20
+    return True
+
+
+@case
 def a_share_without_a_seed() -> Any:
     given = {"found": across(), "rope": (-0.1, 0.1)}
     found = cured(share_of_predictors, given, r"such as (rng=0)")

@@ -107,6 +107,16 @@ def rows_that_are_not_of_four() -> Any:
 
 
 @case
+def columns_that_are_not_of_one_length() -> Any:
+    """The text was that of NumPy, of an inhomogeneous shape."""
+    table = {"A": [0.5, 0.2], "C": [0.5], "G": [0, 0.4], "T": [0, 0.2]}
+    for make, lines in ((cg.motif, table), (cg.motif, list(table.values()))):
+        assert "have 2 and 1 numbers" in refusal(make, lines)
+    assert "columns have 2 and 1 numbers" in refusal(Motif, "toy", table)
+    return len(cg.motif(table | {"C": [0.5, 0.2]})) == 2
+
+
+@case
 def a_table_with_a_cell_that_is_missing() -> Any:
     """Log-odds were named, and from_pwm() refuses them as well."""
     rows = TRUE.copy()

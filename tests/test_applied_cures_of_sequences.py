@@ -269,6 +269,17 @@ LETTERS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         same,
     ),
+    "a genome and its intervals, swapped": (
+        lambda: (
+            write("peaks.bed", PEAKS),
+            cure_in(
+                refusal(cg.read_sequences, "genome.fa", genome="peaks.bed", length=20),
+                r"this is FASTA, and genome='peaks.bed' is BED; (swap the two)$",
+            ),
+            cg.read_sequences("peaks.bed", genome="genome.fa", length=20),
+        )[2],
+        same,
+    ),
     "a line that is no interval": (
         lambda: (
             write("peaks.bed", PEAKS + "chr1\tx\ty\n"),
@@ -653,6 +664,34 @@ PATTERNS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         is_mean,
     ),
+    **{
+        f"hits {what}": (
+            lambda form=form, cure=cure: (
+                cure_in(
+                    refusal(
+                        cg.read_patterns,
+                        write("other.tsv", form(HITS, ROWS)),
+                        genome="genome.fa",
+                    ),
+                    cure,
+                ),
+                cg.read_patterns(hits(), genome="genome.fa"),
+            )[1],
+            is_mean,
+        )
+        for what, form, cure in (
+            (
+                "in capitals",
+                lambda head, rows: head.upper() + rows,
+                r"; (write the names in lower case)$",
+            ),
+            (
+                "with commas",
+                lambda head, rows: (head + rows).replace("\t", ","),
+                r"; (separate the columns by tabs)$",
+            ),
+        )
+    },
     "hits with both": (
         lambda: (
             cure_in(
@@ -761,6 +800,9 @@ CALLS = [Variant("chr1", i, a, b, f"v{i}") for i, a, b in ALLELES]
 BED = "".join(f"chr1\t{i}\t{i + 1}\t{a}\t{b}\tv{i}\n" for i, a, b in ALLELES)
 VCF = VCF_HEAD + "".join(
     f"chr1\t{i + 1}\tv{i}\t{a}\t{b}\t.\t.\t.\n" for i, a, b in ALLELES
+)
+FIVE_COLUMNS = "#CHROM\tPOS\tID\tREF\tALT\n" + "".join(
+    f"chr1\t{i + 1}\t.\t{a}\t{b}\n" for i, a, b in ALLELES
 )
 
 
@@ -895,6 +937,22 @@ VARIANTS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         ),
         as_called,
     ),
+    **{
+        f"a VCF file read as {schema}, {kind}": (
+            lambda schema=schema, text=text: cured(
+                sequences.read_variants,
+                {"path": write("v.vcf", text), "schema": schema},
+                r"; give (schema='\w+')$",
+            ),
+            as_called,
+        )
+        for kind, text in {
+            "whole": VCF,
+            "of five columns": FIVE_COLUMNS,
+            "without a header": FIVE_COLUMNS.split("ALT\n")[1],
+        }.items()
+        for schema in ("chrombpnet", "plink", "plink2")
+    },
     "a malformed line": (
         lambda: cured(
             sequences.read_variants,
@@ -1119,3 +1177,43 @@ def test_a_genome_that_is_refused_is_closed() -> None:
         read_peaks_in_bed(genome="odd.fa")
     files = [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
     assert not any(one.endswith("odd.fa") for one in files), error
+
+
+def test_names_that_differ_after_their_space_are_said_to_end_there():
+    path = write("twice.fa", ">chr1 first\nACGT\n>chr1 second\nACGA\n")
+    text = refusal(cg.read_sequences, path)
+    assert cure_in(text, r"\((a name ends at the first space) of its line\)")
+    write("twice.fa", Path(path).read_text().replace(" ", "_"))
+    assert cg.read_sequences(path).names == ("chr1_first", "chr1_second")
+    write("twice.fa", ">chr1\nACGT\n>chr1\nACGA\n")
+    assert "space" not in refusal(cg.read_sequences, path)
+
+
+ONE_INPUT: dict[str, Callable[[], str]] = {
+    "a record": lambda: refusal(cg.read_sequences, write("one.fa", ">a\n")),
+    "a record without letters among such": lambda: refusal(
+        cg.read_sequences, write("one.fa", ">a\n>b\n")
+    ),
+    "a short record": lambda: refusal(
+        sequences.read_fasta, write("one.fa", ">a\nACGT\n"), length=9
+    ),
+    "a letter": lambda: refusal(cg.read_sequences, write("one.fa", ">a\nACNT\n")),
+    "a variant": lambda: refusal(
+        sequences.read_variants,
+        write("v.vcf", "chr1\t50\tv\tA\t<DEL>\t.\t.\t.\n"),
+    ),
+    "a row": lambda: refusal(
+        sequences.read_variants, write("v.bed", "chr1\tx\t3\tA\tC\tv\n"), schema="bed"
+    ),
+    "an interval": lambda: refusal(
+        sequences.from_bed, write("one.bed", "chr1\tx\ty\n"), "genome.fa", length=20
+    ),
+    "an interval at the edge": lambda: refusal(
+        sequences.from_bed, write("one.bed", "chr1\t0\t2\n"), "genome.fa", length=20
+    ),
+}
+
+
+@pytest.mark.parametrize("refused", ONE_INPUT.values(), ids=list(ONE_INPUT))
+def test_what_is_all_there_is_is_not_left_out(refused):
+    assert "skip=" not in refused()

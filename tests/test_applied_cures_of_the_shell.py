@@ -87,6 +87,12 @@ CASES: dict[str, Case] = {
         "run trial.toml --out {0}",
         lambda: same("r"),
     ),
+    "a folder with the ending of a page": (
+        "run trial.toml --out r.html",
+        r"call it '(\w+)'",
+        "run trial.toml --out {0}",
+        lambda: same("r"),
+    ),
     "effects without a store": (
         "run trial.toml --out r --keep effects",
         r"add (--store)$",
@@ -314,6 +320,12 @@ CASES: dict[str, Case] = {
         r"make it with: causalgia (run --protocol lock\.toml --out r)$",
         "{0}",
         lambda: "protocol" in outcomes("r").attrs,
+    ),
+    "a seed that is too large": (
+        f"analyze results --rope 0 --rng {2**257}",
+        r"takes a whole number from 0 to below .*; for example (--rng 0)$",
+        "analyze results --rope 0 {0}",
+        lambda: True,
     ),
     # ---- other commands
     "an experiment that is misspelled": (

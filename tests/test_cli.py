@@ -613,7 +613,7 @@ def test_wrong_questions_are_one_line(trial, results, tmp_path):
         results,
         "--ci-prob",
         "95",
-        said="--ci-prob 95.0 is not a number from 0.5 to below 1",
+        said="--ci-prob 95 is not a number from 0.5 to below 1",
     )
     refused(
         "analyze",
@@ -799,7 +799,7 @@ def test_every_mistake_is_one_line(trial, results, tmp_path):
         results,
         "--ci-prob",
         "2",
-        said="--ci-prob 2.0 is not a number from 0.5",
+        said="--ci-prob 2 is not a number from 0.5",
     )
     refused(
         "estimate",

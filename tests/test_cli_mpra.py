@@ -809,7 +809,7 @@ CURES = {  # what is asked, and what the cure says in the words of the command l
     (*NOISY, "--min-dna", "nan"): "--min-dna nan must be a number of at least 0",
     (*NOISY, "--min-dna", "1e9"): "--min-dna",
     (*NOISY, "--min-barcodes", "100"): "--min-barcodes 100",
-    (*NOISY, "--ci-prob", "2"): "--ci-prob 2.0 is not a number from 0.5 to below 1",
+    (*NOISY, "--ci-prob", "2"): "--ci-prob 2 is not a number from 0.5 to below 1",
     (*NOISY, "--level", "2"): "No such option: --level; --level is --ci-prob now",
     (*NOISY, "--error", "foo"): "'fdr', 'fwer', 'each', 'posterior'",
     (*NOISY, "--error", "bh"): "'bh' has another name: 'fdr'",

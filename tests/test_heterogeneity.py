@@ -14,7 +14,12 @@ from statsmodels.stats.proportion import proportion_confint
 from causalgia.effects import contrast
 from causalgia.errors import DecisionError, EstimateError
 from causalgia.estimation import mean_ice, modification
-from causalgia.estimation._heterogeneity import quantile_of, sd_of, share_of
+from causalgia.estimation._heterogeneity import (
+    quantile_of,
+    sd_of,
+    share_of,
+    unit_covariate,
+)
 from causalgia.verdicts import heterogeneity
 
 
@@ -458,3 +463,10 @@ def test_covariates_are_kept_with_their_mean_and_sd() -> None:
     np.testing.assert_allclose(
         found["sd"], np.sqrt(((x - x.mean(axis=0)) ** 2).sum(axis=0) / 8), rtol=1e-12
     )
+
+
+def test_numbers_of_parents_are_no_covariate_that_is_offered():
+    units = {"parent": ("unit", [0, 1]), "gc": ("unit", [0.4, 0.5])}
+    effects = xr.Dataset(coords={"unit": [0, 1]} | units | {"x": ("unit", [1.0, 1.0])})
+    with pytest.raises(EstimateError, match="on the units; there are gc; for"):
+        unit_covariate(effects, "cpg", "by='cpg'")

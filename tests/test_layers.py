@@ -132,6 +132,16 @@ def test_the_receptive_field_is_that_of_the_arithmetic(options, layer, window):
     assert receptive_field(predictor, layer, "output", 40) == window
 
 
+def test_the_receptive_field_of_windows_that_the_ends_cut_off():
+    from causalgia.attribution.layers import receptive_field
+
+    predictor = cg.TorchPredictor(Scan(stride=3, padding=2))
+    assert receptive_field(predictor, "scan", "output", 6) == (-2, 3, 4)
+    with pytest.raises(AttributionError, match="its width is not known; give longer"):
+        receptive_field(predictor, "scan", "output", 4)
+    assert receptive_field(predictor, "scan", "output", 40) == (-2, 3, 4)
+
+
 def test_the_receptive_field_in_a_long_sequence():
     from causalgia.attribution.layers import receptive_field
 

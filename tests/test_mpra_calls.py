@@ -182,7 +182,7 @@ class TestFromTheShell:
         )
         refused(
             *("mpra", "calls", counts, "--design", side, "--q", "5"),
-            said="--q 5.0 is a false discovery rate, between 0 and 1",
+            said="--q 5 is a false discovery rate, between 0 and 1",
         )
 
     def test_its_document_has_a_row_an_oligo(self, folder):

@@ -326,7 +326,7 @@ class TestFilesOfReplicates:
             cg.mpra.read_counts([one, other], side_table=SIDE)
         with pytest.raises(CountsError, match="read_counts reads files, not an int"):
             cg.mpra.read_counts([one, 2], side_table=SIDE)
-        with pytest.raises(CountsError, match="read_counts reads files, not a list"):
+        with pytest.raises(CountsError, match="no files of counts are given; give"):
             cg.mpra.read_counts([], side_table=SIDE)
         alike = [tmp_path / "a-1.tsv", tmp_path / "a_1.tsv"]
         with pytest.raises(CountsError, match="nothing in the names of these files"):

@@ -451,9 +451,9 @@ def test_options_and_tables_that_do_not_go_together(
         (
             finemo / "named.bed",
             genome,
-            r"these are none: .*hits\.bed has six and no header",
+            r"not one of FiNeMo's hits: .*hits\.bed has six columns and no header",
         ),
-        (finemo / "four.bed", genome, r"these are none: .*hits\.bed has six"),
+        (finemo / "four.bed", genome, r"not one of FiNeMo's hits: .*hits\.bed has six"),
         (
             finemo / "either.bed",
             genome,

@@ -264,7 +264,8 @@ def receptive_field(
     Raises
     ------
     AttributionError
-        If places read the whole sequence, or windows that do not move along it evenly.
+        If places read the whole sequence, windows that do not move along it evenly, or
+        windows of which none lies whole inside it.
     """
     exact = predictor.reference()
     probes = (
@@ -321,6 +322,18 @@ def receptive_field(
         raise whole
     n_steps = max(int(np.ptp(at_places)), 1)
     step = max(round(np.ptp(starts) / n_steps), 1)
+    if len(at_places) == 1 < len(places):  # the others are cut off by the ends
+        one = int(full.argmax())
+        if not bases[0] < first[one] <= bases[-1] - width[one]:
+            raise AttributionError(
+                need=f"no position of layer {quoted(layer)} reads a window that lies "
+                f"whole inside the sequence ({length} bp), so its width is not known",
+                cure="give longer sequences",
+            )
+        after = one + 1 < len(places)
+        other = one + 1 if after else one - 1
+        edge = first if after else first + width
+        step = int((edge[other] - edge[one]) // (places[other] - places[one]))
     start = int(starts[0] - step * at_places[0])
     if (starts != start + step * at_places).any():
         raise AttributionError(

@@ -512,7 +512,10 @@ def analyze(
             else mpra.quality(counts, min_dna=min_dna)
         )
         counts = mpra.filter(
-            counts, min_dna=min_dna, min_barcodes=min_barcodes, arm_names=question.used
+            counts,
+            min_dna=min_dna,
+            min_barcodes=min_barcodes,
+            arm_names=None if min_barcodes is None else question.used,
         )
         outcomes = mpra.activity(counts, arm_names=question.used)
         target: Target = (

@@ -261,6 +261,8 @@ def _option_text(name: str, value: Any) -> str:
     ('--rope=-0.1,0.1', "--target 'next predictor'", '--store')
     >>> _option_text("checks", NOT_GIVEN), _option_text("seed", 1)
     ('--check', '--seed 1')
+    >>> _option_text("ci_prob", 95.0)
+    '--ci-prob 95'
     """
     option = _option_name(name)
     if value is None or value is NOT_GIVEN or value is True:
@@ -269,6 +271,7 @@ def _option_text(name: str, value: Any) -> str:
         return f"{option} {value}"
     if isinstance(value, tuple | list | dict):
         return f"{option}={','.join(map(str, value))}"
-    word = str(value)
+    whole = isinstance(value, float) and value.is_integer()
+    word = str(int(value) if whole else value)
     quoted = " " in word and not isinstance(value, Unread)
     return f"{option} '{word}'" if quoted else f"{option} {word}"

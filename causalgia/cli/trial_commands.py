@@ -320,7 +320,7 @@ def verify_results(
             f"{folder} is not a folder; make it with: causalgia run --protocol "
             f"{shell_word(protocol)} --out {shell_word(folder)}"
         )
-    found = verify(locked, folder)
+    found = verify(protocol, folder)
     of_file, note = _trial_file_deviations(locked, folder)
     beside = _beside_table(folder)
     notes = [note, _absent_results(locked, folder)]

@@ -18,6 +18,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import (
     as_count,
     as_share,
+    first_of,
     nearest,
     nearest_key,
     shown,
@@ -145,12 +146,12 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
             "name",
         )
     return Contrasts(
-        tuple(_as_contrast_row(name, row, known) for name, row in given.items())
+        tuple(_as_contrast_row(name, row, tuple(arms)) for name, row in given.items())
     )
 
 
 def _as_contrast_row(
-    name: object, weights: Any, known: frozenset[str]
+    name: object, weights: Any, known: Sequence[str]
 ) -> tuple[str, Row]:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise DesignError(
@@ -163,10 +164,12 @@ def _as_contrast_row(
     return name, tuple((str(arm), float(w)) for arm, w in weights.items() if w)
 
 
-def _check_arm_known(arm: object, known: frozenset[str], what: str) -> None:
+def _check_arm_known(arm: object, known: Sequence[str], what: str) -> None:
     if arm not in known:
+        hint = nearest(str(arm), sorted(known), most=3) or "."
         raise DesignError(
-            f"{what} {quoted(arm)} is not an arm{nearest(str(arm), sorted(known))}"
+            f"{what} {quoted(arm)} is not an arm{hint} The arms are "
+            f"{first_of(map(quoted, known), 20)}"
         )
 
 

@@ -125,9 +125,16 @@ class Layout:
     def _check_overlap(self, span: tuple[int, int], what: str) -> None:
         for w in self.written:
             if w.start < span[1] and span[0] < w.stop:
+                needed = w.stop - w.start + span[1] - span[0]
+                cure = (
+                    "move one of them"
+                    if needed <= self.length
+                    else f"the {self.length} bases of the background do not hold "
+                    f"both; use backgrounds of at least {needed}"
+                )
                 raise DesignError(
                     f"{what} overlaps {quoted(w.label)} at {w.start} (to {w.stop}); "
-                    "move one of them"
+                    f"{cure}"
                 )
 
 

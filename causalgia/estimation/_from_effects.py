@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import as_ci_prob, in_list
+from causalgia.checks import as_ci_prob, in_list, why_no_numbers
 from causalgia.effect_table import has_gaps
 from causalgia.errors import EstimateError, OutcomesError, quoted, type_in_words
 from causalgia.estimation.effect_intervals import by_the_rule
@@ -718,7 +718,8 @@ def _as_floats(values: Any, name: str) -> Array:
             raise
         cure = decimal_comma_cure(np.asarray(values, object).ravel()) or "give floats"
         raise EstimateError(
-            f"{name} does not hold numbers alone ({error}); {cure}"
+            f"{name} does not hold numbers alone ({why_no_numbers(values, error)}); "
+            f"{cure}"
         ) from error
     return numbers
 

@@ -461,9 +461,15 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
         and c != "unit"
     ]
     if name not in on_unit:
+        # parents and blocks are known by numbers, which measure nothing
+        offered = [
+            c
+            for c in on_unit
+            if c not in ("parent", "block") and len(np.unique(effects[c])) > 1
+        ]
         raise EstimateError(
             f"``{argument}``: no numeric coordinate of that name on the units; there "
-            f"are {', '.join(on_unit) or 'none'}; for anything else give its values, "
+            f"are {', '.join(offered) or 'none'}; for anything else give its values, "
             "one number for each unit"
         )
     values = effects[name].to_numpy().astype(np.float64)

@@ -16,6 +16,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about, attributes, has
+from causalgia.checks import why_no_numbers
 from causalgia.choices import Scale
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
@@ -392,7 +393,8 @@ def _as_values(values: Any, name: str, what: str) -> Array:
         y = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
-            f"{name} does not hold numbers alone ({error}); give one {what} for each "
+            f"{name} does not hold numbers alone ({why_no_numbers(values, error)}); "
+            f"give one {what} for each "
             "unit"
         ) from error
     if y.ndim != 1:

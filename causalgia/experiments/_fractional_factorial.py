@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -233,6 +233,12 @@ def fractional_factorial(
     as_null_model(null)
     if factors is None:  # each site in the middle of a quarter of the background
         starts = evenly_spaced_starts(null.length, 6, len(_EXAMPLE))
+        if min(b - a for a, b in pairwise(starts)) < 6:
+            raise DesignError(
+                f"the {len(_EXAMPLE)} sites of the example overlap in backgrounds of "
+                f"{null.length} bases; use backgrounds of at least "
+                f"{6 * (len(_EXAMPLE) + 1)}, or give ``factors=``"
+            )
         factors = {
             name: Embed(word, at=at)
             for (name, word), at in zip(_EXAMPLE.items(), starts, strict=True)

@@ -227,7 +227,12 @@ def _check_alleles_fit(
             raise DesignError(
                 f"variant {quoted(variant.name)}: both alleles read "
                 f"{quoted(reference)} with their flanks (an indel in a repeat); "
-                + ways_out("give a longer ``flank=``", "drop it", skip="unchanged")
+                + ways_out(
+                    "give a longer ``flank=``",
+                    "drop it",
+                    skip="unchanged",
+                    n_left=len(chosen) - 1,
+                )
             )
         if len(reference) >= length:
             raise DesignError(

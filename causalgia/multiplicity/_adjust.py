@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import exploratory_attrs
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import converts_to_float, nearest
+from causalgia.checks import converts_to_float, nearest, why_no_numbers
 from causalgia.choices import STEPWISE, Method, Stepwise
 from causalgia.effect_table import as_effect_table
 from causalgia.errors import (
@@ -348,7 +348,7 @@ def _as_p_array(given: Any) -> Array:
                     f"entry {k}: p is {quoted(one)}, not a number; leave it out"
                 ) from error
         raise EstimateError(
-            f"p does not hold numbers alone ({error}); give a list of p-values, such as "
+            f"p does not hold numbers alone ({why_no_numbers(given, error)}); give a list of p-values, such as "
             "[0.01, 0.2]"
         ) from error
     if values.dtype.kind in "bcmMUS":

@@ -253,9 +253,13 @@ class JointEstimates:
                 str(about(e, None).assignment),
                 "give the effects of ``cg.contrast``, or ",
             )
+            known = (
+                "say how tasks correlate within a contrast, and not between contrasts"
+                if "task_correlation" in e
+                else "do not say how tasks (or models) correlate"
+            )
             raise EstimateError(
-                "the estimates do not say how tasks (or models) correlate, which one "
-                f"family over them needs; {cure}take each task as a family "
+                f"the estimates {known}, which one family over them needs; {cure}take each task as a family "
                 "(``family=None``)"
             )
         if "covariance" not in e:

@@ -257,9 +257,10 @@ def verify(
             else store.load(folder / name, kind)  # type: ignore[arg-type]
         )
     if "outcomes" not in found:
+        lock_file = "lock.toml" if isinstance(path, Protocol) else path
         raise OutcomesError(
             f"{folder} holds no outcomes of a trial; make them with: causalgia run "
-            f"--protocol lock.toml --out {shell_word(folder)}"
+            f"--protocol {shell_word(lock_file)} --out {shell_word(folder)}"
         )
     rows = [
         row

@@ -208,7 +208,7 @@ def letter_tokens(
             chr(letters[row, position]),
             position,
             f"{_source_prefix(source)}record {quoted(names[row])}",
-            or_left_out("N") if source else "",
+            or_left_out("N") if source and (codes <= last).all(1).any() else "",
         )
     if key is not None:
         # replace ambiguous codes in place, each record from a stream of its own

@@ -41,6 +41,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
+    of_inputs,
     takes_skip,
     ways_out,
 )
@@ -222,8 +223,12 @@ def _plain_name(name: object) -> Name:
     raise SequenceError(msg)
 
 
-def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
-    """Raise SequenceError if two names have the same spelling, as 1 and "1" do."""
+def _check_unique_names(
+    names: tuple[Name, ...], text: bytes = b"", *, place: str = ""
+) -> None:
+    """Raise SequenceError if two names have the same spelling, as 1 and "1" do, or in a
+    FASTA text are the same up to the first space.
+    """
     counts = Counter(map(str, names))
     twice = (
         [name for name in dict.fromkeys(names) if counts[str(name)] > 1]
@@ -237,6 +242,14 @@ def _check_unique_names(names: tuple[Name, ...], *, place: str = "") -> None:
             if len(set(map(type, twice))) > 1
             else ""
         )
+        heads = {
+            tuple(line[1:].split(maxsplit=1))
+            for line in text.split(b"\n")
+            if line.startswith(b">")
+        }
+        differing = Counter(head[0] for head in heads if head)
+        if any(differing[str(name).encode()] > 1 for name in twice):
+            alike = " (a name ends at the first space of its line)"
         cure = (
             ways_out("rename or drop", skip="repeated") if place else "rename or drop"
         )
@@ -341,8 +354,9 @@ def with_ambiguous_letters(of: Source) -> Sequences:
     names: tuple[Name, ...]
     if isinstance(of, PathLike) or (isinstance(of, str) and _is_path(of)):
         source = str(of)
-        names, bodies = parse_fasta(read_text(of), source=source)
-        _check_unique_names(names, place=f"{source}: ")
+        text = read_text(of)
+        names, bodies = parse_fasta(text, source=source)
+        _check_unique_names(names, text, place=f"{source}: ")
     else:
         strings = [of] if isinstance(of, str) else of
         texts = list(strings.values() if isinstance(strings, Mapping) else strings)
@@ -540,7 +554,7 @@ def _read_records(
     if reasons:
         return _without_flawed_records(text, source, length, reasons, ambiguous, rng)
     names, bodies = parse_fasta(text, source=source)
-    _check_unique_names(names, place=f"{source}: ")
+    _check_unique_names(names, text, place=f"{source}: ")
     whole = bodies
     if length is not None:
         bodies = _middles(bodies, names, length, f"{source}: ")
@@ -608,7 +622,9 @@ def _middles(
     if short is not None:
         shortest = min(map(len, records))
         fits = f"``length={shortest}`` fits all" if shortest else ""
-        cure = ways_out(*filter(None, (fits, "leave it out")), skip="length")
+        n_left = sum(len(x) >= length for x in records)
+        drop = "leave it out" if n_left or not fits else ""
+        cure = ways_out(*filter(None, (fits, drop)), skip="length", n_left=n_left)
         raise SequenceError(
             f"{place}record {quoted(names[short])} has {len(records[short]):,} "
             f"letters, and ``length=`` is {length:,}; {cure}"
@@ -655,7 +671,7 @@ def _without_flawed_records(
             seen.add(name)
     check_any_left(len(usable), skipped, source, "records")
     chosen = tuple(names[i] for i in usable)
-    _check_unique_names(chosen, place=f"{source}: ")
+    _check_unique_names(chosen, text, place=f"{source}: ")
     if length is not None:
         _middles([bodies[i] for i in usable], chosen, length, f"{source}: ")
     letters = stack_letters([bodies[i] for i in usable], chosen, source=source)
@@ -769,9 +785,10 @@ def from_bed(
             if flaw in reasons:
                 skipped.append(Skipped(w.name, flaw, detail, w.line))
                 continue
-            letters_of = genome.letters(
-                w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}"
-            )
+            with of_inputs(len(given) - 1):
+                letters_of = genome.letters(
+                    w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}"
+                )
             if "N" in reasons and (flaw := flaw_of_letters(letters_of, ambiguous)):
                 skipped.append(Skipped(w.name, "N", flaw, w.line))
                 continue
@@ -834,8 +851,10 @@ def parse_fasta(
                 if name
                 else "record has no name after '>'"
             )
-            cure = "complete or drop it"
-            msg = f"{source}: line {line}: {flaw}; {ways_out(cure, skip='empty')}"
+            cure = "complete or drop it" if len(names) > 1 else "complete it"
+            n_left = sum(bool(x and y) for x, y in zip(names, letters, strict=True))
+            cure = ways_out(cure, skip="empty", n_left=n_left)
+            msg = f"{source}: line {line}: {flaw}; {cure}"
             raise SequenceError(msg)
     return names, letters
 

@@ -22,6 +22,7 @@ from causalgia.inputs import BYTES_A_READ, CHANGED, open_regular_file, parse_int
 from causalgia.sequences.skipped_inputs import (
     Skipped,
     check_any_left,
+    of_inputs,
     parsed_or_left_out,
     ways_out,
 )
@@ -479,9 +480,12 @@ def read_bed(
     check_not_fasta(text, path, "the BED file comes first: from_bed(bed, fasta)")
     left_out = list[Skipped]() if skipped is None else skipped
     windows, summits = list[Window](), dict[int, str]()
-    for number, line in numbered_lines(text):
-        if line.startswith("#") or line.split()[0] in ("track", "browser"):
-            continue
+    rows = [
+        row
+        for row in numbered_lines(text)
+        if not row[1].startswith("#") and row[1].split()[0] not in ("track", "browser")
+    ]
+    for number, line in rows:
         columns = line.split("\t") if "\t" in line else line.split()
         summits[number] = columns[9].strip() if len(columns) >= 10 else "-1"
         uncalled = len(columns) >= 10 and summits[number] == "-1"
@@ -490,17 +494,18 @@ def read_bed(
             left_out.append(Skipped(name, "summit", "peak is -1: not called", number))
             continue
         place = f"{path}: line {number}"
-        window = parsed_or_left_out(
-            partial(
-                _window,
-                line,
-                number,
-                length=int(length),
-                center=center,
-                stranded=stranded,
-            ),
-            *(place, number, skip, left_out),
-        )
+        with of_inputs(len(rows) - 1):
+            window = parsed_or_left_out(
+                partial(
+                    _window,
+                    line,
+                    number,
+                    length=int(length),
+                    center=center,
+                    stranded=stranded,
+                ),
+                *(place, number, skip, left_out),
+            )
         if window is not None:
             windows.append(window)
     check_any_left(len(windows), left_out, str(path), "intervals")

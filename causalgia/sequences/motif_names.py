@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import first_of, similar_names
+from causalgia.checks import first_of, similar_names, why_no_numbers
 from causalgia.choices import BASES
 from causalgia.errors import (
     CausalgiaError,
@@ -194,7 +194,7 @@ def _from_table(table: Any, name: str | None) -> Motif:
         )
         why = "" if numbers.ndim else f": {quoted(table)} is no table"
     except (TypeError, ValueError, OverflowError) as error:
-        why = f" ({error})"
+        why = f" ({why_no_numbers(table, error)})"
     if why:
         what = "this" if why[0] == ":" else type_in_words(table)
         raise SequenceError(

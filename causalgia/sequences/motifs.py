@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from causalgia.checks import check_text_or_none, in_list
+from causalgia.checks import check_text_or_none, in_list, why_no_numbers
 from causalgia.choices import BASES
 from causalgia.errors import CausalgiaWarning, SequenceError, caller_stacklevel, quoted
 from causalgia.mentions import Wording
@@ -403,8 +403,8 @@ def _as_motif_table(
         table = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         msg = (
-            f"{place} are not a table of numbers ({error}); give one row of A, C, G, T "
-            "for each position"
+            f"{place} are not a table of numbers ({why_no_numbers(rows, error)}); give "
+            "one row of A, C, G, T for each position"
         )
         raise SequenceError(msg) from error
     if table.ndim == 2 and table.shape[1] == 4 and len(table):

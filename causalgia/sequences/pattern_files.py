@@ -144,6 +144,8 @@ def read_patterns(
                 f"regions.npz){', not both' if genome is not None else ''}"
             )
         return hit_motifs(path, genome=genome, regions=regions)
+    if not is_hdf5:
+        _check_not_other_hits(path)
     for name, value in (("genome", genome), ("regions", regions)):
         if value is not None:
             raise SequenceError(
@@ -399,15 +401,7 @@ def is_hit_table(path: str | PathLike[str]) -> bool:
     >>> is_hit_table(path)
     True
     """
-    first = next(
-        (
-            line
-            for _, line in numbered_lines(text_head(path))
-            if not line.startswith("#")
-        ),
-        "",
-    )
-    columns = first.split("\t")
+    columns = _first_line(path).split("\t")
     if set(_NEEDED) <= set(columns):
         return True
     return (
@@ -415,6 +409,35 @@ def is_hit_table(path: str | PathLike[str]) -> bool:
         and columns[1].isdigit()
         and columns[2].isdigit()
         and columns[5] in ("+", "-", ".")
+    )
+
+
+def _first_line(path: str | PathLike[str]) -> str:
+    lines = (line for _, line in numbered_lines(text_head(path)))
+    return next((line for line in lines if not line.startswith("#")), "")
+
+
+def _check_not_other_hits(path: str | PathLike[str]) -> None:
+    """Raise SequenceError if a file has intervals, but not as FiNeMo writes its hits."""
+    first = _first_line(path)
+    words = [x.strip().strip('"') for x in re.split(r"[\t,; ]+", first)]
+    named = {x.lower() for x in words}
+    is_named = {"start", "end"} <= named and named & {"chr", "chrom"}
+    is_bed = re.match(r"\w{2,}[\t ]\d+[\t ]\d+[\t ][^\d.]", first)
+    if not is_named and not is_bed:
+        return
+    cure = "write it as one of them"
+    if named.issuperset(_NEEDED):
+        cure = " and ".join(
+            [
+                *["write the names in lower case"] * (not set(_NEEDED) <= set(words)),
+                *["separate the columns by tabs"] * ("\t" not in first),
+            ]
+        )
+    raise SequenceError(
+        f"{path}: this is a table of intervals, but not one of FiNeMo's hits: hits.tsv "
+        f"names its columns {', '.join(_NEEDED)}, separated by tabs, and hits.bed has "
+        f"six columns and no header; {cure}"
     )
 
 

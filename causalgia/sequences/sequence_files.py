@@ -154,6 +154,16 @@ def read_sequences(
             if value is not None and not (kind == "FASTA" and name == "length")
         ]
         if given and kind != file:
+            if (
+                kind == "FASTA"
+                and genome is not None
+                and Path(genome).is_file()
+                and _kind_of_file(genome, with_genome=False) == "BED"
+            ):
+                raise SequenceError(
+                    f"{path}: this is FASTA, and ``genome={quoted(str(genome))}`` is "
+                    "BED; swap the two"
+                )
             raise SequenceError(
                 f"{path}: ``{given[0]}=`` is for {_SAID[file]}, and this is "
                 f"{_SAID[kind]}; leave it out"

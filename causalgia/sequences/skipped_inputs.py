@@ -103,9 +103,30 @@ def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return call
 
 
-def ways_out(*cures: str, skip: str, what: str = "lines") -> str:
+@contextmanager
+def of_inputs(n_left: int) -> Iterator[None]:
+    """Make the errors of the body name ``skip=`` only if inputs are left without those
+    that it leaves out.
+
+    Examples
+    --------
+    >>> @takes_skip
+    ... def read(path, *, skip=()):
+    ...     with of_inputs(0):
+    ...         return ways_out("correct it", skip="malformed")
+    >>> read("one_line.bed")
+    'correct it'
+    """
+    token = _TAKES_SKIP.set(_TAKES_SKIP.get() and n_left > 0)
+    try:
+        yield
+    finally:
+        _TAKES_SKIP.reset(token)
+
+
+def ways_out(*cures: str, skip: str, what: str = "lines", n_left: int = 1) -> str:
     """Return cures in words; the last leaves such lines out, where the function that was
-    called can.
+    called can, and `n_left` others are left then.
 
     Examples
     --------
@@ -117,7 +138,7 @@ def ways_out(*cures: str, skip: str, what: str = "lines") -> str:
     >>> read("peaks.bed")
     "drop it, or leave such lines out by ``skip='edge'``"
     """
-    if left_out := or_left_out(skip, what):
+    if n_left and (left_out := or_left_out(skip, what)):
         return ", ".join(cures) + left_out
     return ", or ".join(filter(None, (", ".join(cures[:-1]), cures[-1])))
 

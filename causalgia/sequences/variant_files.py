@@ -24,6 +24,7 @@ from causalgia.sequences.skipped_inputs import (
     Skipped,
     as_skip,
     check_any_left,
+    of_inputs,
     or_left_out,
     parsed_or_left_out,
     takes_skip,
@@ -186,15 +187,16 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         text, path, "give the VCF file first, then the FASTA file of the genome"
     )
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
+    rows = [row for row in numbered_lines(text) if not row[1].startswith("#")]
     try:
-        found = [
-            (number, variant)
-            for number, line in numbered_lines(text)
-            if not line.startswith("#")
-            for variant in _variants(
-                line, f"{path}: line {number}", number, reasons, skipped
-            )
-        ]
+        with of_inputs(len(rows) - 1):
+            found = [
+                (number, variant)
+                for number, line in rows
+                for variant in _variants(
+                    line, f"{path}: line {number}", number, reasons, skipped
+                )
+            ]
         check_any_left(len(found), skipped, str(path))
     except SequenceError:
         _check_is_vcf(text, path)
@@ -212,11 +214,7 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
         for _, x in found
     ):
         columns = _COLUMNS_OF_SCHEMA["bed"]
-        written = all(
-            line.count("\t") + 1 == len(columns)
-            for _, line in numbered_lines(text)
-            if not line.startswith("#")
-        )
+        written = all(line.count("\t") + 1 == len(columns) for _, line in rows)
         anew = "" if written else f"write {_column_names('bed')}, and "
         raise SequenceError(
             f"{path}: ID is the end of each variant, as in a BED file, which counts "
@@ -536,27 +534,57 @@ def read_variants(
         text, path, "give the file of variants first, then the FASTA file of the genome"
     )
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
-    found = list[tuple[int, Variant]]()
-    for number, line in numbered_lines(text):
-        if line.startswith("#"):
-            continue
-        if not found and _is_header(line):
-            raise SequenceError(
-                f"{path}: line {number} is a header, and the schemas have none; drop "
-                "it, or begin it with #"
-            )
-        place = f"{path}: line {number}"
-        found += [
-            (number, x)
-            for x in _variants_of_row(line, schema, place, number, reasons, skipped)
-        ]
-    check_any_left(len(found), skipped, str(path))
+    rows = [row for row in numbered_lines(text) if not row[1].startswith("#")]
+    if rows and _is_header(rows[0][1]):
+        raise SequenceError(
+            f"{path}: line {rows[0][0]} is a header, and the schemas have none; drop "
+            "it, or begin it with #"
+        )
+    try:
+        with of_inputs(len(rows) - 1):
+            found = [
+                (number, variant)
+                for number, line in rows
+                for variant in _variants_of_row(
+                    *(line, schema, f"{path}: line {number}", number, reasons, skipped)
+                )
+            ]
+        check_any_left(len(found), skipped, str(path))
+    except SequenceError:
+        _check_has_schema(text, path, schema)
+        raise
     if not found:
         raise SequenceError(
             f"{path}: no variants; ``schema={quoted(schema)}`` has the columns "
             f"{_column_names(schema)}"
         )
     return _each_once(found, skipped, reasons, path)
+
+
+def _check_has_schema(text: bytes, path: str | PathLike[str], schema: str) -> None:
+    """Raise SequenceError if no line is read as a variant by this schema, and the file
+    is a VCF file or all lines are read by another schema.
+    """
+    lines = [line for _, line in numbered_lines(text)]
+    rows = [line for line in lines if not line.startswith("#")]
+    if any(_has_variant(line, schema) for line in rows):
+        return
+    if any(line.startswith(("##fileformat=VCF", "#CHROM")) for line in lines):
+        raise SequenceError(
+            f"{path}: this is a VCF file, and ``schema={quoted(schema)}`` has the "
+            f"columns {_column_names(schema)}; give ``schema='vcf'``"
+        )
+    fitting = [
+        other
+        for other in _COLUMNS_OF_SCHEMA
+        if all(_has_variant(line, other) for line in rows)
+    ]
+    if fitting:
+        raise SequenceError(
+            f"{path}: the columns are {_column_names(fitting[0])}, and those of "
+            f"``schema={quoted(schema)}`` {_column_names(schema)}; give "
+            f"``schema={quoted(fitting[0])}``"
+        )
 
 
 def _column_names(schema: str) -> str:

@@ -22,7 +22,7 @@ from causalgia.inputs import cut_middle
 from causalgia.sequences.alphabet import decode, encode, reverse_complement
 from causalgia.sequences.genome import Genome, Window, read_bed
 from causalgia.sequences.listed_variants import ListedVariants, listed_variants
-from causalgia.sequences.skipped_inputs import ways_out
+from causalgia.sequences.skipped_inputs import of_inputs, ways_out
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.sequences.variant_files import (
     Variant,
@@ -199,7 +199,7 @@ def variant_windows(
         _side(x, start, length, align, other)
         for x, start, other in zip(chosen, at, on_minus, strict=True)
     ]
-    with Genome(fasta) as genome:
+    with Genome(fasta) as genome, of_inputs(len(chosen) - 1):
         _check_inside(genome, chosen, at, length, sides)
         spans = [
             _span(x, start, length, side)
@@ -227,8 +227,9 @@ def variant_windows(
             for letters, more, start in zip(stretches, before, at, strict=True)
         ],
     )
-    for variant, letters in zip(chosen, stretches, strict=True):
-        _check_letters(variant, letters, fasta)
+    with of_inputs(len(chosen) - 1):
+        for variant, letters in zip(chosen, stretches, strict=True):
+            _check_letters(variant, letters, fasta)
     pairs = []
     for x, letters, more, start, side in zip(
         chosen, stretches, before, at, sides, strict=True
@@ -421,7 +422,12 @@ def _check_windows_fit(chosen: tuple[Variant, ...], length: int) -> None:
     if long is not None:
         msg = (
             f"variant {quoted(long.name)} has an allele of {allele_width(long)} bases; "
-            + ways_out("give ``length=`` of at least that", "drop it", skip="long")
+            + ways_out(
+                "give ``length=`` of at least that",
+                "drop it",
+                skip="long",
+                n_left=sum(allele_width(x) <= length for x in chosen),
+            )
         )
         raise SequenceError(msg)
 
@@ -489,7 +495,12 @@ def _check_inside(
         msg = (
             f"{len(outside):,} of {len(variants):,} variants lie so near an end of "
             f"their chromosome that a window of {length:,} bases leaves it: {shown}; "
-            + ways_out("drop them", "give a shorter ``length=``", skip="edge")
+            + ways_out(
+                *["drop them"] * (len(outside) < len(variants)),
+                "give a shorter ``length=``",
+                skip="edge",
+                n_left=len(variants) - len(outside),
+            )
         )
         raise SequenceError(msg)
 
@@ -767,6 +778,7 @@ def _placed(
                 "leave them out",
                 "give sites nearer to them (``read_out=``) or a longer ``length=``",
                 skip="read_out",
+                n_left=len(variants) - len(outside),
             )
         )
     return Placed(starts, minus)
@@ -794,7 +806,12 @@ def _nearest_sites(
             raise SequenceError(
                 f"{path}: no site on chromosome {quoted(variant.chromosome)} of "
                 f"variant {quoted(variant.name)}; its chromosomes are {shown}: "
-                + ways_out("add sites", "leave the variant out", skip="read_out")
+                + ways_out(
+                    "add sites",
+                    "leave the variant out",
+                    skip="read_out",
+                    n_left=len(variants) - 1,
+                )
             )
         nearest = int(np.abs(starts[variant.chromosome] - variant.position).argmin())
         site = sites[variant.chromosome][nearest]

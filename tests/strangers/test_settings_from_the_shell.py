@@ -70,7 +70,9 @@ def test_options_of_the_file_are_named_where_they_go(folder):
         spec_of(folder, '"x.fa"\nlength = 20')
 
 
-@pytest.mark.parametrize("name", ["o.zip", "o.csv", "o.nc"])
+@pytest.mark.parametrize(
+    "name", ["o.zip", "o.csv", "o.nc", "o.html", "o.md", "o.png", "o.onnx"]
+)
 def test_a_folder_of_results_is_not_called_as_a_file(tmp_path, name):
     (tmp_path / "t.toml").write_text(
         "rng = 0\nn_units = 4\n[null]\nkind = 'uniform'\nlength = 20\n[arms]\n"

@@ -105,6 +105,7 @@ def _check_changed(windows: VariantWindows) -> None:
                 "give a longer ``length=``, or another ``align=``",
                 "drop it",
                 skip="unchanged",
+                n_left=int((~same).sum()),
             )
         )
 

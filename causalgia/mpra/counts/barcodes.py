@@ -408,8 +408,8 @@ def filter(
     Raises
     ------
     CountsError
-        If no rule is given, a value is not a positive number, an arm is unknown, or
-        nothing is left.
+        If no rule is given, a value is not a positive number, an arm is unknown,
+        `arm_names` is given without `min_barcodes`, or nothing is left.
 
     Examples
     --------
@@ -425,6 +425,11 @@ def filter(
         raise CountsError(
             "no rule; give ``min_dna=``, ``outliers=`` or ``min_barcodes=``, for "
             "example ``min_dna=10``"
+        )
+    if arm_names is not None and min_barcodes is None:
+        raise CountsError(
+            f"``arm_names={quoted(arm_names)}`` names the arms that ``min_barcodes=`` "
+            "checks; give it, such as ``min_barcodes=5``, or leave ``arm_names=`` out"
         )
     rules: dict[str, Any] = {
         "min_dna": min_dna,

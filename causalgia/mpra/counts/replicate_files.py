@@ -46,10 +46,14 @@ def named_files(
         given = [files] if isinstance(files, str | Path) else _as_list(files)
         named = {}
     wrong = next((one for one in given if not isinstance(one, str | Path)), None)
-    if wrong is not None or not given:
-        what = type_in_words(files if wrong is None else wrong)
+    if not given:
         raise CountsError(
-            f"read_counts reads files, not {what}; for arrays of counts use "
+            "no files of counts are given; give one for each replicate, such as "
+            "['rep1_counts.tsv', 'rep2_counts.tsv']"
+        )
+    if wrong is not None:
+        raise CountsError(
+            f"read_counts reads files, not {type_in_words(wrong)}; for arrays of counts use "
             "``cg.mpra.counts_of(dna, rna, barcodes=, oligos=, side_table=)``"
         )
     paths = [Path(one) for one in given]

@@ -415,6 +415,7 @@ def _check_alleles_fit(
                         "give longer inserts" + ", smaller ``offsets=``" * bool(nearer),
                         "drop it",
                         skip="long",
+                        n_left=len(chosen) - 1,
                         what="variants",
                     )
                 )
@@ -463,6 +464,7 @@ def _cut_windows(
                 "drop it",
                 skip="unchanged",
                 what="variants",
+                n_left=int((~same).sum()),
             )
         )
     return windows
