@@ -979,6 +979,16 @@ def a_filter_as_wide_as_the_sequence(_folder: Path) -> Any:
     return at.filters(wide, "0", longer).sizes["motif_position"] == 41
 
 
+@case
+def a_layer_that_is_misspelled(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+    made = layered(nn.Conv1d(4, 1, 5), nn.AdaptiveMaxPool1d(1), nn.Flatten())
+    text = refusal(at.filters, made, "O", SITED)
+    assert "?;" not in text
+    listed = cure_in(text, r"[Ii]t has (.*)$").split(", ")
+    return at.filters(made, eval(listed[0]), SITED).sizes["motif_position"] == 5
+
+
 @case.each
 def test_the_cure_of_a_map_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))
