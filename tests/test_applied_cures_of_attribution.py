@@ -1264,6 +1264,16 @@ def test_channels_are_cured(wrong, pattern):
     assert not np.array_equal(found.predict(tokens), wide.predict(tokens))
 
 
+@case
+def a_layer_that_is_misspelled(_folder: Path) -> Any:
+    nn = pytest.importorskip("torch").nn
+    made = layered(nn.Conv1d(4, 1, 5), nn.AdaptiveMaxPool1d(1), nn.Flatten())
+    text = refusal(at.filters, made, "O", SITED)
+    assert "?;" not in text
+    listed = cure_in(text, r"[Ii]t has (.*)$").split(", ")
+    return at.filters(made, eval(listed[0]), SITED).sizes["motif_position"] == 5
+
+
 @case.each
 def test_the_cure_of_a_map_is_applied_and_succeeds(case, tmp_path):
     assert np.all(case(tmp_path))

@@ -839,6 +839,37 @@ def models_without_a_control() -> Any:
     return found.equals(cg.contrast_models(of_three(), control="model 0"))
 
 
+@case
+def a_factor_that_the_arms_lack() -> Any:
+    table = four_arms().assign_coords(A=("arm", [0, 1, 0, 1]))
+    named = cure_in(
+        refusal(cg.contrast, table, interaction=["A", "B"]),
+        r"or give the levels: (outcomes\.assign_coords\(.*\))$",
+        {"[0, 1, ...]": "[0, 0, 1, 1]"},
+    )
+    made = eval(named, {"outcomes": table})
+    y = table["outcome"].mean("unit")
+    expected = y.isel(arm=3) - y.isel(arm=2) - y.isel(arm=1) + y.isel(arm=0)
+    found = cg.contrast(made, interaction=["A", "B"])["ice"].mean("unit")
+    return np.allclose(found, expected)
+
+
+@case
+def a_cooperativity_of_another_logarithm() -> Any:
+    """log10 is no log2: the outcomes times log2(10) are."""
+    levels = {"A": ("arm", [0, 1, 0, 1]), "B": ("arm", [0, 0, 1, 1])}
+    table = four_arms().assign_coords(levels)
+    table = table.assign(outcome=table["outcome"] / 20)
+    asked = {"interaction": ["A", "B"], "scale": "cooperativity"}
+    for other in ("log10 TPM", "logit", "ln counts"):
+        refusal(cg.contrast, table.assign_attrs(scale=other), **asked)
+    given = table.assign_attrs(scale="log10 TPM")
+    base = cure_in(refusal(cg.contrast, given, **asked), r"needs (log2) outcomes")
+    turned = given.assign(outcome=given["outcome"] * np.log2(10))
+    found = cg.estimate(cg.contrast(turned.assign_attrs(scale=base), **asked))
+    return np.isfinite(found["ace"]).all()
+
+
 @case.each
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -1394,6 +1394,150 @@ def a_ratio_of_arms_in_unequal_blocks() -> Any:
     return np.isfinite(plain["ace"]).all()
 
 
+@case
+def a_distance_that_is_text() -> Any:
+    table = waves().assign_coords(distance=("contrast", [f"{d:g} bp" for d in D]))
+    text = refusal(helical_phase, table)
+    assert "there are none" in text
+    made = eval(
+        cure_in(text, r"give one: (effects\.assign_coords\(.*\))").replace(
+            "[...]", "D"
+        ),
+        {"effects": table, "D": D},
+    )
+    return np.isfinite(helical_phase(made)["p"]).all()
+
+
+@case
+def one_period_that_is_no_list() -> Any:
+    text = refusal(helical_phase, waves(), periods=9.7)
+    listed = eval(cure_in(text, r"such as (\[10.5\])"))
+    return np.isfinite(helical_phase(waves(), periods=listed)["p"]).all()
+
+
+@case
+def a_modifier_that_is_text() -> Any:
+    table = effects().assign_coords(lab=("unit", ["x", "y"] * 30))
+    named = cure_in(
+        refusal(cg.estimation.modification, table, by="lab"),
+        r"give one: (\.assign_coords\(.*\)) of the table",
+    )
+    made = eval("table" + named.replace("[...]", "[0, 1] * 30"), {"table": table})
+    found = cg.estimation.modification(made, by="lab")
+    halves = table["ice"].groupby("lab").mean()
+    difference = halves.sel(lab="y") - halves.sel(lab="x")
+    return np.allclose(found["slope"].squeeze("covariate"), difference)
+
+
+@case
+def arms_of_several_instances() -> Any:
+    halves = {n: {n: 0.5, "AB": 0.5, "0": -1} for n in "AB"}
+    table = cg.contrast(four_arms(), contrasts=halves).assign_coords(
+        motif=("arm", list("wxyz"))
+    )
+    named = cure_in(
+        refusal(variance_components, table, instance="motif"),
+        r"give each contrast its own: (effects\.assign_coords\(.*\))",
+    )
+    made = eval(named.replace("[...]", "list('uu')"), {"effects": table})
+    found = variance_components(made, instance="motif")
+    return list(found["contrast"].values) == ["u"]
+
+
+@case
+def shapes_of_few_positions() -> Any:
+    text = refusal(shape_change, tracks(), control="control", between=(1000, 2000))
+    between = tuple(
+        int(cure_in(text, pattern))
+        for pattern in (r"its positions are (-?\d+) to", r" to (-?\d+)$")
+    )
+    found = shape_change(tracks(), control="control", between=between)
+    return np.isfinite(found["ace"]).all()
+
+
+@case
+def shapes_of_the_control_alone() -> Any:
+    text = refusal(shape_change, tracks().sel(arm=["control"]), control="control")
+    assert cure_in(text, r"a contrast (needs another arm)$")
+    return equal(
+        shape_change(tracks().sel(arm=["control", "site"]), control="control"),
+        shape_change(tracks(), control="control"),
+    )
+
+
+def crossed_cells() -> pd.DataFrame:
+    """Return outcomes of two arms on six units under four predictors, one missing."""
+    draw = np.random.default_rng(0)
+    rows = [(u, m, arm) for u in range(6) for m in range(4) for arm in ("mock", "site")]
+    frame = pd.DataFrame(rows, columns=["unit", "net", "arm"])
+    noise = draw.normal(size=len(frame))
+    return frame.assign(y=(frame["arm"] == "site") + 0.2 * frame["net"] + noise)[1:]
+
+
+READ = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "mock"}
+
+
+@case
+def cells_of_one_predictor() -> Any:
+    of_one = crossed_cells().query("net == 0")
+    name = cure_in(
+        refusal(from_incomplete, of_one, **READ, model="net"), r"or leave (\w+)= out"
+    )
+    assert name == "model"
+    return np.isfinite(from_incomplete(of_one, **READ)["se"]).all()
+
+
+@case
+def cells_of_one_parent() -> Any:
+    table = crossed_cells().assign(gene="a")
+    given = READ | {"model": "net"}
+    name = cure_in(
+        refusal(from_incomplete, table, **given, parent="gene"), r"or leave (\w+)= out"
+    )
+    assert name == "parent"
+    return np.isfinite(from_incomplete(table, **given)["se"]).all()
+
+
+@case
+def units_with_a_predictor_each() -> Any:
+    table, given = crossed_cells(), READ | {"model": "net"}
+    text = refusal(from_incomplete, table.query("unit == net"), **given)
+    assert cure_in(text, r"measure some units by (several predictors)$")
+    return np.isfinite(from_incomplete(table, **given)["se"]).all()
+
+
+@case
+def cells_beyond_double_precision() -> Any:
+    table, given = crossed_cells(), READ | {"model": "net"}
+    text = refusal(from_incomplete, table.assign(y=table["y"] * 1e200), **given)
+    assert cure_in(text, r"(divide the outcomes by a constant) first$")
+    scaled = from_incomplete(table.assign(y=table["y"] * 1e200 / 1e200), **given)
+    return np.allclose(scaled["ace"], from_incomplete(table, **given)["ace"])
+
+
+@case
+def a_cell_that_is_infinite() -> Any:
+    table, given = crossed_cells(), READ | {"model": "net"}
+    bad = table.assign(y=table["y"].where(table.index != 5, np.inf))
+    row = number_in(
+        refusal(from_incomplete, bad, **given), r"row (\d+): .* drop the row"
+    )
+    return equal(
+        from_incomplete(bad.drop(index=row), **given),
+        from_incomplete(table.drop(index=5), **given),
+    )
+
+
+@case
+def covariances_of_estimates_that_are_not_symmetric() -> Any:
+    V = np.diag(SE**2)
+    V[0, 1] = 0.02
+    text = refusal(from_effects, E, covariance=V)
+    assert text.startswith("contrast 0: its covariances are not symmetric")
+    V = eval(cure_in(text, r"give (\(V \+ V\.T\) / 2)"), {"V": V})
+    return np.allclose(from_effects(E, covariance=V)["se"].squeeze(), SE)
+
+
 @case.each
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -209,9 +209,8 @@ def tiles_too_narrow_for_a_fill() -> Any:
 
 @case
 def a_level_of_a_search_in_percent() -> Any:
-    text = refusal(ex.tile_search, **SEARCH, alpha=5)
-    alpha = float(cure_in(text, r"not between 0 and 1; for example alpha=(.*)$"))
-    return ex.tile_search(**SEARCH, alpha=alpha) is not None
+    given = SEARCH | {"alpha": 5}
+    return cured(ex.tile_search, given, r"for example (alpha=0.05)$") is not None
 
 
 @case
@@ -720,6 +719,57 @@ def a_hairpin_outside_of_the_background() -> Any:
     found = [ex.hairpin(**given, at=int(one)) for one in ends.groups()]
     refusal(ex.hairpin, **given, at=int(ends[2]) + 1)
     return [one.n_units == 9 for one in (first, last, *found)]
+
+
+@case
+def a_hairpin_whose_motif_is_outside_of_its_loop() -> Any:
+    """The start and the place of the motif were given, and one of them is left out."""
+    given = {"null": PLAIN, "motif": "UGCAUG", "n_units": 9}
+    text = refusal(ex.hairpin, **given, start=10, at=12)
+    first, last = (number_in(text, p) for p in (r"at=(\d+) to", r"to (\d+) fit"))
+    for at in (first, last):
+        ex.hairpin(**given, start=10, at=at)
+    assert cure_in(text, r"and (start=None) puts the loop where the motif is")
+    ex.hairpin(**given, at=12)
+    for at in (2, 30):
+        assert "start=None" not in refusal(ex.hairpin, **given, start=10, at=at)
+    # the motif lies at the end of the loop
+    text = refusal(ex.hairpin, **given, start=20, at=30)
+    first, last = (number_in(text, p) for p in (r"at=(\d+) to", r"(\d+) with start="))
+    found = [ex.hairpin(**given, at=at) for at in (first, last)]
+    return [one.n_units == 9 for one in found]
+
+
+@case
+def a_stem_that_is_one_string() -> Any:
+    text = refusal(ex.hairpin, PLAIN, "GCUGG", stem="GGCGCGCGCC", n_units=9)
+    arms = eval(cure_in(text, r"such as (\(.*\))$"))
+    found = ex.hairpin(PLAIN, "GCUGG", stem=arms, n_units=9)
+    return "GGCGC" in str(found.named_arms[2].intervention)
+
+
+@case
+def pairs_of_motifs_that_collide() -> Any:
+    given = {"null": cg.Uniform(length=80), "motifs": ["GATAA", "CCTTTGG"]}
+    text = refusal(ex.motif_pairs, **given, distances=[5])
+    least = number_in(text, r"between starts, (\d+) or more$")
+    return [
+        ex.motif_pairs(**given, distances=[least]).null.length == 80,
+        "collide" in refusal(ex.motif_pairs, **given, distances=[least - 1]),
+    ]
+
+
+@case
+def null_models_that_are_sequences() -> Any:
+    asked = ex.position(PLAIN, "UGCAUG", n_units=9)
+    nulls = {"uniform": PLAIN, "peaks": STRINGS}
+    named = cure_in(
+        refusal(ex.null_models, asked, nulls=nulls),
+        r"sequences are one as (cg\.Genomic\(of=\.\.\.\))$",
+        {"...": "STRINGS"},
+    )
+    nulls["peaks"] = eval(named, {"cg": cg, "STRINGS": STRINGS})
+    return list(ex.null_models(asked, nulls=nulls)) == ["uniform", "peaks"]
 
 
 @case

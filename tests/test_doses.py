@@ -150,7 +150,7 @@ def test_arms_without_a_dose_stay_out_and_slopes_take_ties() -> None:
         ({"0": 0, "1": 1}, {"kind": "orthonormal", "degree": 2}, "degree=2: 2 doses"),
         ({"0": 0, "1": 1}, {"degree": 1}, "degree= is for"),
         ({"0": None}, {}, "no arm has a dose"),
-        ([0, 1], {}, "not in list"),
+        ([0, 1], {}, "not in a list"),
     ],
 )
 def test_doses_that_give_no_contrast(
@@ -274,7 +274,7 @@ def test_clusters_carry_the_degrees_of_freedom() -> None:
             "no numeric coordinate of that name on the contrasts; there are distance",
         ),
         (lambda e: e, {"trend": "quartic"}, "trend='quartic' is not one of"),
-        (lambda e: e, {"period": 0.0}, "not a positive number"),
+        (lambda e: e, {"period": 0.0}, "are one or more positive numbers"),
         (lambda e: e, {"period": 1.0}, "part of the trend"),
         (
             lambda e: e.isel(contrast=slice(6)),
@@ -360,7 +360,7 @@ def test_what_gives_a_phase_no_distance_and_no_period() -> None:
             distance="bp",
         )
     for periods in ("x", [None], [], [0.0], [10.5, -1.0], [np.inf]):
-        with pytest.raises(EstimateError, match="is not a positive number"):
+        with pytest.raises(EstimateError, match="are one or more positive numbers"):
             helical_phase(
                 effects.assign_coords(bp=("contrast", away)),
                 distance="bp",

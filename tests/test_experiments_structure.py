@@ -119,7 +119,7 @@ def test_the_hairpin_starts_where_it_is_told() -> None:
     ):
         hairpin(start=2, at=17)
     with pytest.raises(
-        DesignError, match="puts the hairpin at 20 to 45, outside the 41-bp background"
+        DesignError, match="a hairpin at 20 to 45 leaves the 41-bp background"
     ):
         hairpin(start=20, at=30)
     with pytest.raises(DesignError, match="start=-1"):

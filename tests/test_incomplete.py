@@ -263,7 +263,7 @@ def test_tables_that_are_none() -> None:
             long[(long["arm"] == "control") == (long["model"] == "m1")], **COLUMNS
         )
     with pytest.raises(
-        EstimateError, match="contrast 'treated': one level gives no spread"
+        EstimateError, match="'model' has one predictor, which gives no spread"
     ):
         from_incomplete(long[long["model"] == "m1"], **COLUMNS)
     with pytest.raises(OutcomesError, match="changes between its rows"):

@@ -241,7 +241,7 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = 
         *(
             2,
             EstimateError,
-            "block 0 has 1 treated and 3 control units; 2 or more of each",
+            "there are 1 treated and 3 control units; 2 or more of each",
         ),
     ),
     "units of an arm by permutation": (
@@ -249,7 +249,7 @@ LEAST: dict[str, tuple[Callable[[int], Any], int, type[CausalgiaError], str]] = 
         *(
             1,
             EstimateError,
-            "block 0 has 0 treated and 3 control units; 1 or more of each",
+            "there are 0 treated and 3 control units; 1 or more of each",
         ),
     ),
 }

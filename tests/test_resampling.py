@@ -637,7 +637,7 @@ def test_welchs_t_without_spread_is_0_or_as_large_as_a_float() -> None:
         assert found.p == pytest.approx(2 / 6)
     assert randomization_test(np.ones(4), treated, statistic="welch_t").p == 1
     with pytest.raises(
-        EstimateError, match="block 0 has 1 treated and 3 control units; 2 or more"
+        EstimateError, match="there are 1 treated and 3 control units; 2 or more"
     ):
         randomization_test(np.arange(4.0), np.arange(4) == 0, statistic="welch_t")
     with pytest.raises(

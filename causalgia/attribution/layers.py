@@ -93,10 +93,9 @@ def as_layer(
             if known
             else "it has none: address layers of a network that is made of modules"
         )
-        near = nearest(str(layer), names) or ""
         raise AttributionError(
             f"``layer={quoted(layer)}`` is not a layer of "
-            f"{type(network).__name__}{near}; {has}"
+            f"{type(network).__name__}{nearest(str(layer), names, then=has)}"
         )
     _check_has_layers(known[layer])
     return known[layer]

@@ -346,7 +346,8 @@ def _at_high_level(outcomes: xr.Dataset, factor: str) -> npt.NDArray[np.intp]:
     if factor not in on_arm:
         raise ContrastError(
             f"``interaction``: no factor {quoted(factor)} on the arms; the coordinates "
-            f"there are {listed(on_arm)}"
+            f"there are {listed(on_arm)}; name one of them, or give the levels: "
+            f'outcomes.assign_coords({factor}=("arm", [0, 1, ...]))'
         )
     values = outcomes[factor].to_numpy().tolist()
     absent = [v is None or v == "" or v != v for v in values]

@@ -14,7 +14,13 @@ from scipy import sparse
 
 from causalgia.checks import is_real
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
-from causalgia.effects.scales import OF_MEANS, check_not_log, is_log, on_scale
+from causalgia.effects.scales import (
+    OF_MEANS,
+    check_not_log,
+    is_log,
+    is_log_of_another_base,
+    on_scale,
+)
 from causalgia.errors import (
     ContrastError,
     Setting,
@@ -380,7 +386,8 @@ def check_scale_of_means(
     if scale == "sd":
         pass  # of any outcome
     elif scale == "cooperativity":
-        if measured_on != "outcome" and not is_log(measured_on):
+        other = is_log_of_another_base(measured_on)
+        if measured_on != "outcome" and (other or not is_log(measured_on)):
             raise ContrastError(
                 argument="scale",
                 value="cooperativity",

@@ -67,6 +67,9 @@ _LOG_WORD = re.compile(
     r"(?<![a-z])(log(2|10|1p|e|s|ged|arithms?|arithmic)?|ln|logits?)(?![a-z])",
     re.IGNORECASE,
 )
+_OTHER_LOG_WORD = re.compile(
+    r"(?<![a-z])(log(10|1p|e)|ln|logits?)(?![a-z])", re.IGNORECASE
+)
 _LOG_PREFIX = re.compile(r"(?<![A-Za-z])log[A-Z]")
 
 
@@ -207,6 +210,17 @@ def is_log(measured_on: str) -> bool:
     [True, True, True, False, False]
     """
     return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
+
+
+def is_log_of_another_base(measured_on: str) -> bool:
+    """Return whether the description of a scale names a logarithm that is not log2.
+
+    Examples
+    --------
+    >>> [is_log_of_another_base(words) for words in ("log10 TPM", "logit", "ln", "log")]
+    [True, True, True, False]
+    """
+    return bool(_OTHER_LOG_WORD.search(measured_on))
 
 
 def check_not_log(scale: str, measured_on: str) -> None:

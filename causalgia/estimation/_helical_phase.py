@@ -216,9 +216,11 @@ def _ice_by_distance(effects: xr.Dataset, distance: str) -> tuple[Array, Array]:
     on_contrast = [
         str(c)
         for c in effects.coords
-        if effects[c].dims == ("contrast",) and c != "contrast"
+        if effects[c].dims == ("contrast",)
+        and effects[c].dtype.kind in "fiu"
+        and c != "contrast"
     ]
-    if distance not in on_contrast or effects[distance].dtype.kind not in "fiu":
+    if distance not in on_contrast:
         raise EstimateError(
             f"``distance={quoted(distance)}``: no numeric coordinate of that name on "
             f"the contrasts; there are {', '.join(on_contrast) or 'none'}; give one: "
@@ -242,8 +244,8 @@ def _as_periods(periods: Any) -> Array:
         values = np.array([])
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
         raise EstimateError(
-            f"a period of {quoted(periods)} is not a positive number; B-DNA turns in "
-            "about 10.5 bp"
+            f"periods are one or more positive numbers, such as [10.5], the turn of "
+            f"B-DNA in bp, not {quoted(periods)}"
         )
     return values
 

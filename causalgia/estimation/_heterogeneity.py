@@ -469,8 +469,8 @@ def unit_covariate(effects: xr.Dataset, name: str, argument: str) -> Array:
         ]
         raise EstimateError(
             f"``{argument}``: no numeric coordinate of that name on the units; there "
-            f"are {', '.join(offered) or 'none'}; for anything else give its values, "
-            "one number for each unit"
+            f"are {', '.join(offered) or 'none'}; give one: .assign_coords({name}="
+            "('unit', [...])) of the table"
         )
     values = effects[name].to_numpy().astype(np.float64)
     if not np.isfinite(values).all():

@@ -230,6 +230,11 @@ def _profiles(
             need="is not an arm",
             cure=f"the arms are {', '.join(map(quoted, arms))}",
         )
+    if len(arms) < 2:
+        raise EstimateError(
+            f"the only arm is the control {quoted(control)}; a contrast needs another "
+            "arm"
+        )
     at = positions_of(outcomes)
     if between is not None and not (
         isinstance(between, tuple | list) and [*map(is_real, between)] == [True] * 2
@@ -244,9 +249,10 @@ def _profiles(
         else (at >= between[0]) & (at < between[1])
     )
     if which.sum() < 2:
+        limits = "" if between is None else f" between {between[0]} and {between[1]}"
         raise EstimateError(
-            f"``between={quoted(between)}`` holds {which.sum()} positions; a shape "
-            "needs two or more"
+            f"the track has {which.sum()} positions{limits}, and a shape needs two or "
+            f"more; its positions are {at[0]} to {at[-1]}"
         )
     order = [control, *(arm for arm in arms if arm != control)]
     chosen = in_memory(outcomes[["outcome"]].isel(position=which))["outcome"].sel(

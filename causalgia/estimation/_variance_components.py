@@ -227,7 +227,8 @@ def _motif_of_contrasts(effects: xr.Dataset, instance: str) -> list[str]:
             if len(values) != 1:
                 raise EstimateError(
                     f"contrast {name!s}: its arms have several {quoted(instance)} "
-                    f"({', '.join(values)})"
+                    f"({', '.join(values)}); give each contrast its own: "
+                    f'effects.assign_coords({instance}=("contrast", [...]))'
                 )
         return [values[0] for values in motifs]
     raise EstimateError(

@@ -32,6 +32,7 @@ from causalgia.estimation._estimate import estimate
 from causalgia.estimation._variance_components import Cells, identify, interaction_codes
 from causalgia.estimation.crossover_estimates import LEAST_CROSSED_PLACEBOS
 from causalgia.estimation.mixed_model import reml
+from causalgia.estimation.request import LARGEST_SE
 from causalgia.former_names import former_arguments
 from causalgia.numerics.moments import log_p, p_and_limits
 from causalgia.types import Array, Codes
@@ -57,7 +58,12 @@ class CrossedFit:
 
 
 def crossed_reml(
-    ice: Array, unit: Codes, level: Codes, parent: Codes | None = None
+    ice: Array,
+    unit: Codes,
+    level: Codes,
+    parent: Codes | None = None,
+    *,
+    levels: str = "levels",
 ) -> CrossedFit:
     r"""Estimate the ACE over random units and random crossed levels (predictors,
     placebos) from an incomplete table.
@@ -77,6 +83,8 @@ def crossed_reml(
         ``(N,)``.
     parent
         Parent of each cell's unit, shape ``(N,)``; None: units are independent.
+    levels
+        What the levels are, in messages.
 
     Raises
     ------
@@ -111,10 +119,10 @@ def crossed_reml(
     >>> round(found.ace, 3), round(found.se, 3), round(found.df, 2)
     (2.93, 1.054, 2.51)
     """
-    for what, codes in (("unit", unit), ("level", level), ("parent", parent)):
+    for what, codes in (("units", unit), (levels, level), ("parents", parent)):
         if codes is not None and codes.max() == 0:
             raise EstimateError(
-                f"one {what} gives no spread between {what}s; two or more are needed"
+                f"one {what[:-1]} gives no spread between {what}; measure two or more"
             )
     ice = np.asarray(ice, dtype=np.float64)
     if np.ptp(ice) == 0:
@@ -132,8 +140,9 @@ def crossed_reml(
     groups = identify(Cells(ice[:, None], fixed, fixed[:, 0] / len(ice), drawn)).groups
     if "level" not in groups or not {"unit", "parent"} & groups.keys():
         raise EstimateError(
-            "no two cells share a unit or no two share a level, so that units, levels "
-            "and noise cannot be separated; measure some units by several levels"
+            f"no two cells share a unit or no two share a {levels[:-1]}, so that "
+            f"units, {levels} and noise cannot be separated; measure some units by "
+            f"several {levels}"
         )
     fit = reml(ice, fixed, groups)
     return CrossedFit(
@@ -425,7 +434,8 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
     if not np.isfinite(y).all():
         raise OutcomesError(
             f"row {frame.index[int(np.argmin(np.isfinite(y)))]}: "
-            f"{quoted(columns.outcome)} is not finite"
+            f"{quoted(columns.outcome)} is not finite; drop the row, for a missing cell "
+            "is a row that is not there"
         )
     table = pd.DataFrame({"y": y, "unit": frame[columns.unit].to_numpy()})
     table["arm"] = [_as_arm_name(name) for name in frame[columns.arm]]
@@ -451,6 +461,16 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
             f"{where} is measured more than once; average them, or name the column "
             "that tells them apart"
         )
+    for given, column, singular in (
+        (columns.model, "model", "predictor"),
+        (columns.parent, "parent", "parent"),
+    ):
+        if given is not None and table[column].nunique() == 1:
+            raise EstimateError(
+                f"{quoted(given)} has one {singular}, which gives no spread between "
+                f"{singular}s; measure another, or leave ``{column}=`` out for a claim "
+                f"about this {singular} alone"
+            )
     if columns.parent is not None:
         several = table.groupby("unit", sort=False)["parent"].nunique() > 1
         if several.any():
@@ -509,14 +529,15 @@ def _estimate_task(
                 f"contrast {quoted(name)}: no cell has both its arm and "
                 f"{quoted(control)}; measure both in a cell"
             )
-        row, singular = _estimate_contrast(name, cells, ci_prob)
+        between = "predictors" if placebos is None else "placebos"
+        row, singular = _estimate_contrast(name, cells, ci_prob, between)
         rows.append(row)
         notes += _missing_notes(
             name,
             cells,
             alone,
             singular=singular,
-            between="predictors" if placebos is None else "placebos",
+            between=between,
         )
     columns = {
         column: ("contrast", np.array([row[column] for row in rows]))
@@ -562,16 +583,26 @@ def _paired_cells(
 
 
 def _estimate_contrast(
-    name: str, cells: pd.DataFrame, ci_prob: float
+    name: str, cells: pd.DataFrame, ci_prob: float, between: str
 ) -> tuple[dict[str, Any], bool]:
     codes = {
         key: np.asarray(pd.factorize(cells[key])[0], dtype=np.intp)
         for key in ("unit", "level", "parent")
     }
     parent = None if cells["parent"].isna().any() else codes["parent"]
+    ice = cells["ice"].to_numpy()
+    if not np.abs(ice).max() < LARGEST_SE / len(ice):
+        raise EstimateError(
+            f"contrast {quoted(name)}: the sum of squares of its effects is beyond "
+            "float64; divide the outcomes by a constant first"
+        )
     try:
         fit = crossed_reml(
-            cells["ice"].to_numpy(), codes["unit"], codes["level"], parent
+            ice,
+            codes["unit"],
+            codes["level"],
+            parent,
+            levels=between,
         )
     except EstimateError as error:
         raise error.at(f"contrast {quoted(name)}") from error

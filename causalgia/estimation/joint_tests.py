@@ -378,8 +378,9 @@ def _check_randomization(treated: Mask, parts: list[Codes], statistic: str) -> N
     for b, part in enumerate(parts):
         n = int(treated[part].sum())
         if min(n, len(part) - n) < least:
+            where = f"block {b} has" if len(parts) > 1 else "there are"
             raise EstimateError(
-                f"block {b} has {n} treated and {len(part) - n} control units; {least} "
+                f"{where} {n} treated and {len(part) - n} control units; {least} "
                 "or more of each are needed"
             )
     _check_enumerable(

@@ -36,7 +36,7 @@ OVER_PREDICTORS = tuple(
 FEW_CLUSTERS = 20
 ZERO = "zero within rounding"
 """Label of an effect below its floor."""
-_LARGEST_SE = float(np.sqrt(np.finfo(float).max))
+LARGEST_SE = float(np.sqrt(np.finfo(float).max))
 
 
 def check_cluster_name(cluster: object, *, of_units: bool) -> None:
@@ -632,7 +632,7 @@ def check_squares(se: Array, effects: xr.Dataset) -> None:
     EstimateError
         If it does not, so that there is no covariance.
     """
-    too_large = ~(se < _LARGEST_SE)
+    too_large = ~(se < LARGEST_SE)
     if too_large.any():
         k, t = np.argwhere(too_large)[0][:2]
         contrast, task = (

@@ -223,23 +223,21 @@ class _Fold:
             )
         first, last = self.left + self.stem, self.right - self.width
         inside = first <= self.at <= last
+        last_start = length - stop + self.left
+        last_at = last_start + self.stem
         if self.left < 0 or stop > length:
-            fit = f"``start=0`` to {length - stop + self.left} fit"
-            if inside:
-                fit += (
-                    f", or ``at={self.at - self.left}`` to "
-                    f"{length - stop + self.at} with ``start=`` left out"
-                )
             raise DesignError(
-                f"{self._name} at {self.at} puts the hairpin at {self.left} to {stop}, "
-                f"outside the {length}-bp background; {fit}"
+                f"a hairpin at {self.left} to {stop} leaves the {length}-bp "
+                f"background; ``start=0`` to {last_start} fit with ``at=`` left out, "
+                f"or ``at={self.stem}`` to {last_at} with ``start=`` left out"
             )
         if not inside:
+            cure = f"``at={first}`` to {last} fit"
+            if self.stem <= self.at <= last_at:
+                cure += ", and ``start=None`` puts the loop where the motif is"
             raise DesignError(
                 f"{self._name} at {self.at} is not in the loop from {first} to "
-                f"{self.right} of the hairpin that starts at {self.left}; "
-                f"``at={first}`` to {last} fit, and ``start=None`` puts the loop where "
-                "the motif is"
+                f"{self.right} of the hairpin that starts at {self.left}; {cure}"
             )
 
     @property
@@ -283,7 +281,12 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
     """Return the length of the stem and its arms as motifs; None where they are made of
     each unit's bases.
     """
-    if isinstance(stem, str) or not isinstance(stem, Sequence):
+    if isinstance(stem, str):
+        raise DesignError(
+            f"``stem={quoted(stem)}``: a stem is a number of base pairs, or its two "
+            "arms, such as ('GGCGC', 'GCGCC')"
+        )
+    if not isinstance(stem, Sequence):
         return as_count(stem, "stem"), None
     arms = []
     for pattern in map(as_pattern, stem):
@@ -294,8 +297,8 @@ def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:
         arms.append(pattern.source)
     if len(arms) != 2:
         raise DesignError(
-            f"``stem={quoted(stem)}``: a stem has two arms, or is a number of base "
-            "pairs"
+            f"``stem={quoted(stem)}``: a stem is a number of base pairs, or its two "
+            "arms, such as ('GGCGC', 'GCGCC')"
         )
     if len(arms[0]) != len(arms[1]):
         raise DesignError(

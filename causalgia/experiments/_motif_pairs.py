@@ -535,13 +535,13 @@ def motif_pairs(
     sites = _motifs_on_strands(motifs)
     reach = as_positions(distances, "distances")
     wide = max(sites, key=lambda name: len(as_pattern(sites[name][0])))
-    if min(reach) < len(as_pattern(sites[wide][0])):
+    longest = len(as_pattern(sites[wide][0]))
+    if min(reach) < longest:
         raise DesignError(
             f"``distances``: {min(reach)} is shorter than {quoted(wide[:-1])} "
-            f"({len(as_pattern(sites[wide][0]))} bases): the sites would collide; "
-            "distances are between starts"
+            f"({longest} bases): the sites would collide; distances are between "
+            f"starts, {longest} or more"
         )
-    longest = max(len(as_pattern(motif)) for motif, _ in sites.values())
     center = (null.length - longest) // 2 if at is None else as_position(at, "at")
     _check_room(null.length, center, longest, reach, downstream=longest)
     still: dict[str, Embed] = {

@@ -99,7 +99,8 @@ def null_models(
         if not isinstance(null, NullModel):
             raise DesignError(
                 f"null {quoted(name)}: {type_in_words(null)} is not a null model, such "
-                "as ``cg.Uniform(length=41)``"
+                f"as ``cg.Uniform(length={experiment.null.length})``; sequences are "
+                "one as ``cg.Genomic(of=...)``"
             )
         if null.length != experiment.null.length:
             raise DesignError(

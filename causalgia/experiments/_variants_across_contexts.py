@@ -281,13 +281,13 @@ def _check_null(null: object) -> None:
     if isinstance(null, NullModel):
         return
     other = (
-        "; ``cg.experiments.variant_screen`` ranks variants among matched ones"
+        "``cg.experiments.variant_screen`` ranks variants among matched ones"
         if isinstance(null, MatchedVariants)
-        else ""
+        else "sequences are one as ``cg.Genomic(of=...)``"
     )
     raise DesignError(
         f"``null={quoted(null)}`` is not a null model of sequences, such as "
-        f"``cg.Uniform(length=200)``{other}"
+        f"``cg.Uniform(length=200)``; {other}"
     )
 
 
