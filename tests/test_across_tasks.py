@@ -1474,7 +1474,9 @@ def test_one_family_over_tasks_of_a_large_parallel_trial_takes_its_units():
         match="do not say how tasks .* correlate.*coordinate of unit numbers",
     ):
         cg.adjust(cg.estimate(effects), method="dunnett", family="all")
-    with pytest.raises(EstimateError, match="say how tasks correlate within a contrast"):
+    with pytest.raises(
+        EstimateError, match="say how tasks correlate within a contrast"
+    ):
         cg.adjust(
             cg.estimate(effects, task_correlation=True), method="dunnett", family="all"
         )
