@@ -687,7 +687,7 @@ def an_analysis_that_is_a_dict() -> Any:
 def an_analysis_of_a_region_alone() -> Any:
     said = refusal(analyzed, analysis=cg.Analysis(rope=0))
     control = cure_in(said, r"say (control=) \(one of 'none'") + "'none'"
-    contrasts = cure_in(said, r"'GATA', ...\), (contrasts=) or interaction=$")
+    contrasts = cure_in(said, r"'GATA'\), (contrasts=) or interaction=$")
     found = [
         analyzed(analysis=cg.Analysis(rope=0, **arguments(named)))
         for named in (control, f"{contrasts}{WITH_NONE}")
