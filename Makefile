@@ -69,7 +69,7 @@ compiled: $(VENV)/.compiled
 
 $(VENV)/.compiled: $(VENV)/.installed
 	$(ONE_THREAD) $(BIN)/python -c "$(KERNELS); cg.attribution.match({'AP-1': 'TGACTCA'})" & \
-	$(BIN)/python -m compileall -q causalgia && $(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq && wait $$!
+	$(BIN)/python -m compileall -q causalgia && $(ONE_THREAD) $(BIN)/python -m pytest --collect-only -qq >/dev/null; wait $$!
 	@touch $@
 
 compiled-bare: $(BARE)/.installed

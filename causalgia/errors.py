@@ -248,6 +248,9 @@ def quoted(value: object) -> str:
         return f"{type_in_words(value)} nested too deeply to be written"
 
 
+_LONGEST_PATH = 4_096  # of Linux
+
+
 def quoted_path(path: object) -> str:
     """Return a path as Python writes it, whole, because it is copied from a message.
 
@@ -256,7 +259,7 @@ def quoted_path(path: object) -> str:
     >>> len(quoted_path("a/" * 100 + "net.pt"))
     208
     """
-    return printable(repr(str(path)))
+    return _cut(printable(repr(str(path))), _LONGEST_PATH)
 
 
 def with_article(noun: str) -> str:

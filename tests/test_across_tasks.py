@@ -815,7 +815,7 @@ def long_table():
         ([[2.0, 0.1], [0.1, 2.0]], "ones on its diagonal"),
         ([[1.0, 0.1], [0.3, 1.0]], "not symmetric"),
         ([[1.0, 1.5], [1.5, 1.0]], "exceeds 1"),
-        ([["a", "b"], ["c", "d"]], "no numbers"),
+        ([["a", "b"], ["c", "d"]], "does not hold numbers"),
         (
             pd.DataFrame(np.eye(2), index=["t1", "t0"], columns=["t1", "t0"]),
             "in the order of the effects' tasks",

@@ -69,10 +69,10 @@ def an_allele_that_is_longer_than_an_insert(tmp_path: Path) -> Any:
         pd.DataFrame(place | {"ref": [letters[69:end]]}) for end in (105, 72)
     )
     text = refusal(mpra.variant_tiles, wide, **given)
-    assert "beyond the insert of 30; give longer inserts, drop it" in text
+    assert "beyond the insert of 30; give longer inserts, or drop" in text
     assert mpra.variant_tiles(wide, **given | {"insert_length": 40})
     text = refusal(mpra.variant_tiles, narrow, offsets=(20,), **given)
-    assert "give longer inserts, smaller offsets=, drop it" in text
+    assert "give longer inserts, smaller offsets=, or drop it" in text
     return mpra.variant_tiles(narrow, offsets=(5,), **given)
 
 

@@ -599,10 +599,6 @@ def test_numbers_name_arms(control: Any) -> None:
 @pytest.mark.parametrize(
     ("given_", "message"),
     [
-        (
-            {"contrasts": [("c", {"GATA1": 1, "placebo": -1})]},
-            "is a list, not a mapping",
-        ),
         ({"contrasts": ["GATA1 - placebo", 3]}, "is a list, not a mapping"),
         (
             {"contrasts": {"c": {"GATA1": "one", "placebo": -1}}},

@@ -372,7 +372,7 @@ def test_a_covariance_of_either_task_is_checked_against_its_errors(task: int) ->
         as_estimates(apart)
     crooked = table.copy(deep=True)
     crooked["covariance"][0, 1, task] = 0.5
-    with pytest.raises(EstimateError, match="is not symmetric"):
+    with pytest.raises(EstimateError, match="are not symmetric"):
         as_estimates(crooked)
     none = table.copy(deep=True)
     size = float(np.sqrt(stack[0, 0, task] * stack[1, 1, task]))
@@ -477,7 +477,7 @@ def test_one_matrix_that_is_no_correlation_is_named_among_three(
     for (i, j), value, why in (
         ((0, 1), np.nan, "holds a number that is not finite"),
         ((1, 1), 1 + 0.01 * side, "does not have ones on its diagonal"),
-        ((0, 1), stack[which, 0, 1] + 0.05 * side, "is not symmetric"),
+        ((0, 1), stack[which, 0, 1] + 0.05 * side, "are not symmetric"),
     ):
         bad = stack.copy()
         bad[which, i, j] = value

@@ -304,7 +304,7 @@ def test_a_given_correlation_has_the_shape_and_the_names_of_the_effects() -> Non
             EstimateError, match="give it in the order of the effects' tasks"
         ):
             with_given_correlation(table, order)
-    with pytest.raises(EstimateError, match="no numbers; give a matrix"):
+    with pytest.raises(EstimateError, match="does not hold numbers; give a matrix"):
         with_given_correlation(table, [["a"]])
 
 

@@ -324,9 +324,9 @@ def test_families_are_codes() -> None:
         hierarchical_q([0.1, 0.2], np.array([-1, 0]))
 
 
-def test_less_than_one_degree_of_freedom_has_no_integral_and_says_so() -> None:
-    short = from_effects([2.0, 2.0, 2.0], covariance=0.5 * np.eye(3) + 0.5, df=0.5)
-    with pytest.raises(EstimateError, match=r"df=0\.5"):
+def test_degrees_of_freedom_below_a_tenth_have_no_integral_and_say_so() -> None:
+    short = from_effects([2.0, 2.0, 2.0], covariance=0.5 * np.eye(3) + 0.5, df=0.05)
+    with pytest.raises(EstimateError, match=r"df=0\.05"):
         cg.multiplicity.simultaneous(short, method="dunnett")
 
 

@@ -468,5 +468,5 @@ def test_covariates_are_kept_with_their_mean_and_sd() -> None:
 def test_numbers_of_parents_are_no_covariate_that_is_offered():
     units = {"parent": ("unit", [0, 1]), "gc": ("unit", [0.4, 0.5])}
     effects = xr.Dataset(coords={"unit": [0, 1]} | units | {"x": ("unit", [1.0, 1.0])})
-    with pytest.raises(EstimateError, match="on the units; there are gc; for"):
+    with pytest.raises(EstimateError, match="on the units; there are gc; give one"):
         unit_covariate(effects, "cpg", "by='cpg'")

@@ -655,12 +655,12 @@ def test_a_trial_of_pairs_is_on_fresh_sequences_that_hold_them():
         (
             lambda: site_pairs(found, cg.Uniform(length=25)),
             DesignError,
-            "takes 28 bases from 0 on",
+            "take backgrounds of 28 bp or more",
         ),
         (
             lambda: site_pairs(found, cg.Uniform(length=60), at=40),
             DesignError,
-            "takes 28 bases from 40 on",
+            "give at=32 at most",
         ),
         (
             lambda: site_pairs(found, cg.Uniform(length=60), task="AND"),

@@ -373,7 +373,7 @@ def test_a_fill_may_draw():
         ),
         (
             lambda: cg.Embed.from_toml("placebo = 'AC'\nat = 1"),
-            "this is Placebo, not Embed",
+            "this is a Placebo, not an Embed",
         ),
         (lambda: cg.Embed.from_json("[1]"), "an intervention is a table"),
         (lambda: cg.Mutate(at=1, bases=7), "a string or a Motif"),

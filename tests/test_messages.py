@@ -36,7 +36,7 @@ _WRITES_CODE = {
 }
 """Functions whose text is read by Python again, or by a hash."""
 _BOUNDED = {
-    "errors.py": {"quoted", "quoted_apart", "__getattr__"},
+    "errors.py": {"quoted", "quoted_apart", "quoted_path", "__getattr__"},
     "design/null_model.py": {"_extras"},
     "_run/_run.py": {"_run_until"},
     "lazy_names.py": {"unknown_name"},

@@ -116,11 +116,11 @@ MISTAKES = {
     ),
     "torch in a function": (
         lambda: run(cg.FunctionPredictor(fixed())),
-        r"use cg\.TorchPredictor\(net\)",
+        r"to cg\.TorchPredictor\(net\)",
     ),
     "torch in a lambda": (
         lambda: run(cg.FunctionPredictor(lambda x: fixed()(x))),
-        r"use cg\.TorchPredictor\(net\)",
+        r"to cg\.TorchPredictor\(net\)",
     ),
     "insert": (
         lambda: run(cg.TorchPredictor(fixed()), INSERTED),

@@ -229,7 +229,7 @@ def test_ambiguous_letters_of_a_fasta_are_drawn_by_choice(tmp_path):
         (b"\n \n", "x.fa: the file is empty"),
         (
             b">\xe2\x80\xa8\nACGT\n",
-            "x.fa: line 1: record has no name after '>'; complete or drop it",
+            "x.fa: line 1: record has no name after '>'; complete it",
         ),
         (
             b"\nACGT\n>a\nACGT\n",

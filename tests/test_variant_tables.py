@@ -61,9 +61,9 @@ def test_alternates_of_one_row_and_shared_names(tmp_path):
         (
             "plink",
             ("1", "x", 5, "A", "G"),
-            "line 1: 5 columns separated by tabs, and schema='plink' has 6",
+            "(ignored), position, reference, alternate; give schema='plink2'",
         ),
-        ("original", ("1", "x", 5, "A", "G"), "line 1: position"),
+        ("original", ("1", "x", 5, "A", "G"), "give schema='plink2'"),
         (
             "original",
             ("1", 0, "x", "A", "G"),

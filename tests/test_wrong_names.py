@@ -47,7 +47,7 @@ def test_what_is_no_dataset_is_not_saved(tmp_path):
     for given, kind in ((3, "int"), (pd.DataFrame({"x": [1.0]}), "DataFrame")):
         with pytest.raises(
             OutcomesError,
-            match=f"this is {kind}; make one of a table with cg.from_frame",
+            match=f"this is an? {kind}; make one of a table with cg.from_frame",
         ):
             cg.store.save(given, tmp_path / "x.nc")
 

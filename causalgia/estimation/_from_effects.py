@@ -278,7 +278,7 @@ def _as_given_effects(
             df,
             "df",
             labels,
-            "leave ``df=`` out for normal errors, or give 1e9 for one among others",
+            "leave df out for normal errors, or give 1e9 for one among others",
         )
     )
     if np.isinf(freedom).any() and not np.isinf(freedom).all():

@@ -655,7 +655,7 @@ def export_onnx(
         )
     if isinstance(network, Predictor) and not isinstance(network, TorchPredictor):
         raise PredictorError(
-            f"export_onnx writes a PyTorch network, and a {type(network).__name__} has "
+            f"export_onnx writes a PyTorch network, and {type_in_words(network)} has "
             "none that it can see; give the network itself, or a ``cg.TorchPredictor``"
         )
     predictor = (

@@ -747,6 +747,7 @@ def check_predictor(value: object, call: str) -> None:
         cure = (
             f"``cg.load_predictor({quoted_path(value)})`` reads one from a file"
             if isinstance(value, str | os.PathLike)
+            and (".py:" in (path := str(value)) or os.path.exists(path))
             else "wrap a network in ``cg.TorchPredictor(...)``, any other callable in "
             "``cg.FunctionPredictor(...)``"
         )
