@@ -732,6 +732,9 @@ def shape_in_words(layout: Layout) -> str:
     return "(n, 4, length)" if layout == "NCL" else "(n, length, 4)"
 
 
+_IS_FILE = re.compile(r"\.\w{2,11}(:\w+)?$")  # net.pt, my_net.py:load
+
+
 def check_predictor(value: object, call: str) -> None:
     """Raise PredictorError unless a value is a predictor; `call` names the call that it
     was given to.
@@ -746,8 +749,7 @@ def check_predictor(value: object, call: str) -> None:
     if not isinstance(value, Predictor):
         cure = (
             f"``cg.load_predictor({quoted_path(value)})`` reads one from a file"
-            if isinstance(value, str | os.PathLike)
-            and (".py:" in (path := str(value)) or os.path.exists(path))
+            if isinstance(value, str | os.PathLike) and _IS_FILE.search(str(value))
             else "wrap a network in ``cg.TorchPredictor(...)``, any other callable in "
             "``cg.FunctionPredictor(...)``"
         )
