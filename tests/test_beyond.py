@@ -229,6 +229,7 @@ def test_a_verb_on_effects_is_not_marked_by_the_estimates_on_its_way():
     assert marked(cg.decide(effects, cluster="none", **how)) == "cluster, ci_prob"
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize(
     "ask",

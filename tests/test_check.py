@@ -121,6 +121,7 @@ def test_finds_randomness():
     assert found.floor is None
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("n_units", [3, 1_000])
 def test_finds_batch_mates(n_units):
     found = cg.check(
@@ -627,6 +628,7 @@ def test_a_network_is_compared_with_float64(looked_at):
     assert (found.floor["rms"] > 0).all()
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.torch
 def test_a_network_is_left_as_it_was(looked_at):
     found, before, after = looked_at

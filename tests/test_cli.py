@@ -151,6 +151,7 @@ def test_demo_writes_over_a_demo_alone(results, tmp_path):
     assert store.load(results / "outcomes.nc", "outcomes").attrs["name"] == "demo"
 
 
+@pytest.mark.rotating(6)
 def test_the_file_that_was_read_is_kept(trial, tmp_path):
     text = "# mine\n" + QUICK
     trial.write_text(text)
@@ -277,6 +278,7 @@ def test_the_commands_that_a_starter_names_can_be_pasted(tmp_path):
     assert "causalgia mpra design 'my trial.toml' --out LIB" in text
 
 
+@pytest.mark.rotating(6)
 def test_what_init_writes_runs_and_is_estimated(tmp_path):
     path = tmp_path / "deep" / "trial.toml"
     assert f"causalgia run {path} --out results" in call("init", path).stdout
@@ -745,6 +747,7 @@ def test_warnings_are_lines(trial, tmp_path):
     assert "without a standard error" not in call("estimate", tmp_path / "one").stdout
 
 
+@pytest.mark.rotating(6)
 def test_every_mistake_is_one_line(trial, results, tmp_path):
     refused(
         "shw", said="No such command 'shw'; did you mean 'show'? See `causalgia --help`"

@@ -137,6 +137,7 @@ def test_a_library_is_shown_and_nothing_is_run_into_it(bench):
     )
 
 
+@pytest.mark.rotating(6)
 def test_measured_effects_are_pointed_at(analyzed):
     folder, _ = analyzed
     shown = call("show", folder).stdout

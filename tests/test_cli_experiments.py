@@ -224,6 +224,7 @@ def test_show_has_the_sentences_and_analyze_answers_again(copies):
     assert "excess over single sites" in call("estimate", folder / "results").stdout
 
 
+@pytest.mark.rotating(6)
 def test_results_are_not_written_over(copies, tmp_path):
     folder, _ = copies
     refused(

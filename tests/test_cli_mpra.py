@@ -103,6 +103,7 @@ def test_a_library_is_ordered(folder, tmp_path):
     assert again.attrs["name"] == "bench"
 
 
+@pytest.mark.rotating(6)
 def test_the_virtual_trial_is_of_the_oligos(folder):
     outcomes = store.load(folder / "virtual" / "outcomes.nc", "outcomes")
     library = cg.mpra.read_library(folder / "LIB")

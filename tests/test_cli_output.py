@@ -39,6 +39,7 @@ def analyzed(once_run, tmp_path_factory):
     return folder
 
 
+@pytest.mark.rotating(6)
 def test_analyze_writes_its_effects_and_its_answer_for_the_shell(analyzed):
     decisions = cg.open(analyzed).decisions
     found, tidy = table(analyzed / "effects.tsv"), cg.tidy(decisions)
@@ -100,6 +101,7 @@ def test_show_prints_the_table_alone(analyzed):
     assert {"statistic", "df"} <= set(wide)
 
 
+@pytest.mark.rotating(6)
 def test_show_of_estimates_and_of_neither(results):
     refused(
         "show", results, "--tsv", said=["no estimates.nc or decisions.nc", "analyze"]

@@ -773,6 +773,7 @@ def _long_frame(decisions: xr.Dataset) -> pd.DataFrame:
     return decisions.to_dataframe().reset_index()
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("form", [xr.Dataset.copy, _frame, _long_frame])
 def test_decisions_by_a_posterior_keep_what_was_measured(form: Any) -> None:
     decided = form(cg.decide(cg.infer(SCREEN, rng=1), rope=(-0.3, 0.3)))

@@ -161,6 +161,7 @@ def test_given_the_effect_itself_pareto_k_is_high() -> None:
     assert (plain > 0.7).mean() > 0.5
 
 
+@pytest.mark.rotating(6)
 def test_loo_prefers_the_law_that_the_effects_have() -> None:
     rng = np.random.default_rng(4)
     truth = np.where(

@@ -205,6 +205,7 @@ class TestOneElementUnderManyArms:
         wrong = called[:, :-2].sum(1) / np.maximum(called.sum(1), 1)
         assert wrong.mean() < 0.1
 
+    @pytest.mark.rotating(6)
     def test_the_report_counts_arms_of_the_element(self, fits):
         text = str(cg.report(fits[0]))
         assert text.startswith("Compared with WT, ")

@@ -211,6 +211,7 @@ def test_the_density_is_that_of_the_model_and_its_jacobian() -> None:
     np.testing.assert_allclose(np.diff(found), np.diff(expected), atol=1e-6)
 
 
+@pytest.mark.rotating(6)
 def test_the_density_under_shared_errors_is_that_of_the_model_given_their_scores() -> (
     None
 ):

@@ -260,6 +260,7 @@ def log_masses(nodes: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(mass / mass.sum()))
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("periods", [None, [3.0, 5.0, 9.0]])
 @pytest.mark.parametrize("form", NOISES)
 def test_a_profile_is_the_mixture_of_normals_over_its_nodes(

@@ -586,6 +586,7 @@ def test_fingerprint_is_the_same_in_every_process(tmp_path):
     assert len(answers.pop().strip()) == 32
 
 
+@pytest.mark.rotating(6)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),

@@ -142,6 +142,7 @@ def test_known_effects_on_deepstarr(shuffles):
     )
 
 
+@pytest.mark.rotating(6)
 def test_a_wrong_channel_order_answers_plausibly_and_wrongly(shuffles):
     from causalgia.predict import TorchPredictor
 

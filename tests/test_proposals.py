@@ -1106,6 +1106,7 @@ def test_a_network_is_asked_about_what_changes_alone():
     assert rbfox1.with_incremental_edits(41) is rbfox1
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.filterwarnings("ignore::causalgia.errors.DegenerateWarning")
 def test_a_task_that_answers_nothing_has_no_rows():
     def answer(x):
@@ -1279,6 +1280,7 @@ def test_a_task_in_which_no_placebo_word_acts_has_its_verdicts_and_pairs_only_of
     assert sorted(found.pairs["task"]) == ["x", "y"]
 
 
+@pytest.mark.rotating(6)
 def test_a_word_that_most_members_agree_on_has_the_effect_of_their_median():
     """Two members have -0.5 and -0.6, and one 2: the mean is positive, and two of three
     read it as lowering.

@@ -258,6 +258,7 @@ def test_the_page_says_what_the_report_says_and_says_it_once(starter_page, tmp_p
     assert [row[0] for row in shown["rows"]][:2] == ["GATA1", "GATA1"]
 
 
+@pytest.mark.rotating(6)
 def test_definitions_sentences_and_placebos_are_folded(starter_page):
     outcomes, decisions = starter()
     page = Page(starter_page)
@@ -499,6 +500,7 @@ def test_checks_are_lights_with_reasons_the_failed_one_first(tmp_path):
     assert "Does not apply: balance: no parallel trial." in page.text()
 
 
+@pytest.mark.rotating(6)
 def test_convergence_is_that_of_the_draws(tmp_path):
     posterior = cg.infer(
         cg.from_effects(np.arange(12.0), 0.1), law="normal", n_draws=400, rng=0
@@ -926,6 +928,7 @@ class TestInABrowser:
             ".filter(h => h > 0); return of.length ? Math.min(...of) : null})()"
         )
 
+    @pytest.mark.rotating(6)
     @pytest.mark.parametrize("name", ["12 tasks", "long names"])
     @pytest.mark.parametrize("width", [390, 1280])
     def test_no_verdict_is_broken_within_its_word(self, name, width, browser, page_of):
@@ -980,6 +983,7 @@ class TestInABrowser:
         )
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [

@@ -124,6 +124,7 @@ def test_standard_errors_of_genomic_shuffles_hold_over_new_parents():
     assert np.mean(covered) >= 0.85
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     "make",
     [cg.Shuffle, cg.DinucleotideShuffle, lambda of: cg.KletShuffle(of=of, k=3)],

@@ -539,6 +539,7 @@ def test_two_of_three_that_go_together_are_integrated_by_quadrature(r: float) ->
     assert found.p_single_step[0] == pytest.approx(1 - inside, abs=1e-8)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("df", "ci_prob"),
     [

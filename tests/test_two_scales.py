@@ -90,6 +90,7 @@ def test_it_is_what_a_sum_over_a_grid_is(effect: list[float]) -> None:
     np.testing.assert_allclose(found.lfsr, np.minimum(below, 1 - below), atol=0.015)
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("size", [60, 100, 400, 3_000])
 def test_many_large_effects_do_not_hide_the_small_ones(size: int) -> None:
     """Given scales the density has a mode about the mean of all effects too; most of

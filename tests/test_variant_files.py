@@ -107,6 +107,7 @@ def test_the_command_writes_tables_and_a_vcf(scored, folder):
     )
 
 
+@pytest.mark.rotating(6)
 def test_the_vcf_keeps_what_it_was_given(scored, folder):
     out, _ = scored
     before, after = (

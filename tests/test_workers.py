@@ -177,6 +177,7 @@ def test_outcomes_are_those_of_the_local_run(client: Any) -> None:
     assert sum(n) == 3_000
 
 
+@pytest.mark.rotating(6)
 def test_a_parallel_trial_with_blocks(client: Any) -> None:
     begun = trial(weighted(), design(400, assignment="parallel"))
     found = list(through(client, begun))
@@ -377,6 +378,7 @@ class Sized(cg.predict.Predictor):
 # --- what workers say
 
 
+@pytest.mark.rotating(6)
 def test_an_error_of_a_worker_arrives_as_it_is(client: Any) -> None:
     def answer(x: Any) -> Any:
         return np.where(x[:, 0].sum(1) > 11, np.nan, 1.0)
@@ -730,6 +732,7 @@ def test_an_address_where_nothing_answers(
         pass
 
 
+@pytest.mark.rotating(6)
 def test_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"causalgia\[dask\]"):

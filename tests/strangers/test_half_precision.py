@@ -85,6 +85,7 @@ def test_half_precision_is_noted_by_check_and_run(kind):
     assert float(outcomes["answer_floor"].max()) > 1e-5
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize(
     ("name", "n_bits", "least"), [("float8_e4m3", 3, -6), ("float8_e5m2", 2, -14)]
 )
@@ -341,6 +342,7 @@ def test_percentages_are_not_noted(length):
     assert digits.steps == ""
 
 
+@pytest.mark.rotating(6)
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize(
     ("make", "words"),
