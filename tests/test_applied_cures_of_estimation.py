@@ -1240,7 +1240,7 @@ def a_weight_that_is_infinite() -> Any:
 def degrees_of_freedom_of_a_normal_effect() -> Any:
     given = {"estimates": E, "se": SE, "names": NAMES}
     text = refusal(from_effects, **given, df=[None, 9, 9, 9])
-    name = cure_in(text, r"leave (\w+)= out for normal errors")
+    name = cure_in(text, r"leave (\w+) out for normal errors")
     normal = from_effects(**given, **{name: None})
     large = float(cure_in(text, r"give (\w+) for one among others$"))
     found = from_effects(**given, **{name: [large, 9, 9, 9]})

@@ -395,7 +395,7 @@ def _page(
     if not isinstance(diagnostics, xr.Dataset | None):
         raise OutcomesError(
             f"``diagnostics={quoted(diagnostics)}`` is not a Dataset; give "
-            "posterior['diagnostics'] of ``cg.infer``"
+            "posterior['diagnostics'] of ``cg.infer(..., engine='nuts')``"
         )
     if not isinstance(given, xr.Dataset) and hasattr(given, "details"):
         about |= {

@@ -521,11 +521,6 @@ def _check_kinds(
     """Raise for families of contrasts that differ in kind: by `exchangeable`, or else
     by their weights.
     """
-    if exchangeable not in (None, True, False):
-        raise InferenceError(
-            f"``exchangeable={quoted(exchangeable)}`` is not one of True, False and "
-            "None"
-        )
     cure = (
         "``cg.decide(estimates, ...)`` tests each by itself; or give each kind a "
         "family of its own, ``family='...'``"
