@@ -477,7 +477,7 @@ def test_one_matrix_that_is_no_correlation_is_named_among_three(
     for (i, j), value, why in (
         ((0, 1), np.nan, "holds a number that is not finite"),
         ((1, 1), 1 + 0.01 * side, "does not have ones on its diagonal"),
-        ((0, 1), stack[which, 0, 1] + 0.05 * side, "are not symmetric"),
+        ((0, 1), stack[which, 0, 1] + 0.05 * side, "is not symmetric"),
     ):
         bad = stack.copy()
         bad[which, i, j] = value
