@@ -792,7 +792,7 @@ def _convergence(result: xr.Dataset, diagnostics: xr.Dataset | None) -> list[str
         if missing:
             raise OutcomesError(
                 f"the diagnostics have no {', '.join(sorted(missing))}; give "
-                "posterior['diagnostics'] of ``cg.infer``"
+                "posterior['diagnostics'] of ``cg.infer(..., engine='nuts')``"
             )
         from causalgia.posterior.posterior_tree import convergence_failures
 
