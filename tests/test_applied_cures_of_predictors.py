@@ -522,6 +522,29 @@ def a_module_without_its_ending(folder: Path) -> Any:
     return cg.load_predictor(meant, **given).predict(TOKENS).shape == (5, 1)
 
 
+@case
+def a_function_that_answers_with_tensors(_: Path) -> Any:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+    one_hot = torch.from_numpy(ONE_HOT.transpose(0, 2, 1).copy())
+    wanted = net(one_hot).detach().numpy()
+    for cast, close in ((torch.float32, 0), (torch.bfloat16, 1e-2)):
+        text = refusal(
+            cg.FunctionPredictor(
+                lambda x, cast=cast: net(torch.from_numpy(x)).to(cast)
+            ).predict,
+            TOKENS,
+        )
+        shown = cure_in(text, r"return (net\(x\)\S+), or use cg.TorchPredictor\(net\)")
+        called = cg.FunctionPredictor(
+            lambda x, cast=cast, shown=shown: eval(
+                shown,
+                {"x": x, "net": lambda x: net(torch.from_numpy(x)).to(cast)},
+            )
+        )
+        assert np.allclose(called.predict(TOKENS), wanted, atol=close + 1e-6)
+    return np.allclose(cg.TorchPredictor(net).predict(TOKENS), wanted, atol=1e-6)
+
+
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 @case.each
 def test_the_cure_of_a_predictor_is_applied_and_succeeds(case, tmp_path):

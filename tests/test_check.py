@@ -354,6 +354,30 @@ class Clock:
 
         return function(answer)
 
+    def late(self, seconds, seconds_first):
+        """Return a predictor that takes as long for many sequences as for one, and
+        longer for the first.
+        """
+        sizes = []
+
+        def answer(x):
+            self.now += seconds if sizes else seconds_first
+            sizes.append(len(x))
+            return adenines(x)
+
+        return function(answer, batch_size=4_096), sizes
+
+
+def test_a_device_that_answers_many_in_the_time_of_a_few_is_timed_on_whole_batches(
+    monkeypatch,
+):
+    clock = Clock(monkeypatch)
+    predictor, sizes = clock.late(0.02, 2.0)
+    found = cg.check(design(10_000), predictor)
+    assert 4_096 in sizes
+    assert found.throughput == pytest.approx(4_096 / 0.02, rel=0.01)
+    assert "too slow" not in line(found, "best batch size").text
+
 
 def test_expects_the_time_that_a_trial_takes(monkeypatch):
     clock, trial = Clock(monkeypatch), design(1_500)
@@ -648,6 +672,10 @@ def test_half_precision_does_not_cancel(torch):
     found = cg.check(design(100_000, **LONG), predictor)
     assert line(found, "numerical floor").state == "warn"
     assert (found.floor["rms"] > 1e-3).any()
+    # and says of the recomputed control pass that it rounds otherwise
+    assert re.search(
+        r"control pass deviates by .* sd", line(found, "incremental path").text
+    )
 
 
 @pytest.mark.rotating(6)

@@ -427,7 +427,7 @@ def test_functions_of_text_and_of_torch():
     net = Net()
     with pytest.raises(
         PredictorError,
-        match=r"return net\(x\)\.detach\(\)\.numpy\(\), or use cg\.TorchPredictor",
+        match=r"return net\(x\)\.detach\(\)\.cpu\(\)\.numpy\(\), or use cg\.TorchPredictor",
     ):
         run(cg.FunctionPredictor(lambda x: net(torch.tensor(x))))
     run(cg.FunctionPredictor(lambda x: net(torch.tensor(x)).detach().numpy()))

@@ -179,6 +179,31 @@ def test_a_compiled_network_serves_eight_lengths(monkeypatch):
         [fast.predict(TOKENS[:2, :length]) for length in range(10, 20)]
 
 
+def test_a_compiler_on_a_gpu_does_not_advise_tf32(monkeypatch):
+    """Torch's compiler recommends, on a GPU that has it, what this library switches
+    off.
+    """
+
+    def compiled(module, *, dynamic):
+        def run(x):
+            warnings.warn(
+                "TensorFloat32 tensor cores for float32 matrix multiplication "
+                "available but not enabled. Consider setting "
+                "`torch.set_float32_matmul_precision('high')` for better performance.",
+                stacklevel=1,
+            )
+            return module(x)
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    np.testing.assert_allclose(
+        predictor(compile=True, batch_size=16).predict(TOKENS),
+        predictor().predict(TOKENS),
+        atol=1e-6,
+    )
+
+
 def test_what_cannot_be_compiled_is_said(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(

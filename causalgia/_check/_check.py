@@ -327,7 +327,13 @@ class _CheckRun:
             "memory": pace.use.peak,
         }
         gain = self._measured(
-            "incremental path", lambda: measure_incremental_gain(sample)
+            "incremental path",
+            lambda: measure_incremental_gain(
+                replace(
+                    sample,
+                    seconds_a_row=min(sample.seconds_a_row, 1 / pace.per_second),
+                )
+            ),
         )
         if gain is not None:
             self.findings.append(findings.incremental_path(gain))

@@ -340,8 +340,10 @@ def measure_throughput(
     """
     length, part = tokens.shape[1], predictor.parts[0]
     batch = predictor.resolve_batch_size(length)
-    few = max(1, min(batch, int(_PACE_SECONDS / 3 / seconds_a_row)))
-    rows = np.resize(tokens, (few, length))  # repeated in order if there are fewer
+    rows = _rows_within(
+        predictor, tokens, _PACE_SECONDS / 3, seconds_a_row=seconds_a_row, most=batch
+    )
+    few = len(rows)
     use = measure_memory(lambda: predictor.predict(rows)).times(batch / few)
     rate, busy = _rate(lambda: predictor.predict(rows), few)
     threads = _torch_threads(use)
@@ -368,6 +370,35 @@ def measure_throughput(
         threads=threads,
         use=use,
     )
+
+
+def _rows_within(
+    predictor: Predictor,
+    tokens: Tokens,
+    seconds: float,
+    *,
+    seconds_a_row: float,
+    most: int,
+) -> Tokens:
+    """Return as many rows as are answered within `seconds`, at most `most`, repeated in
+    order if there are fewer.
+
+    The time of a few sequences gives the first number. A GPU, or a remote call, answers
+    many in the time of a few: the number grows as long as a call leaves time for twice
+    as many.
+    """
+    n = max(1, min(most, int(seconds / seconds_a_row)))
+    while True:
+        rows = np.resize(tokens, (n, tokens.shape[1]))
+        if n == most:
+            return rows
+        took = _seconds(partial(predictor.predict, rows))
+        if took < seconds / 2:  # the first call of this shape may do more
+            took = min(took, _seconds(partial(predictor.predict, rows)))
+        affordable = min(most, int(n * seconds / took))
+        if affordable < 2 * n:
+            return rows
+        n = affordable
 
 
 def _rate(
@@ -490,10 +521,15 @@ def seconds_per_sequence(
     ask: Callable[[Tokens], NDArray[Any]], tokens: Tokens
 ) -> float:
     """Return the approximate seconds per sequence, from one sequence, and from all if
-    that is quick.
+    that is quick: twice, since the first call of a shape may do more.
     """
     one = _seconds(partial(ask, tokens[:1]))
-    return one if one > SLOW else min(one, _seconds(partial(ask, tokens)) / len(tokens))
+    if one > SLOW:
+        return one
+    took = _seconds(partial(ask, tokens))
+    if took < SLOW:
+        took = min(took, _seconds(partial(ask, tokens)))
+    return min(one, took / len(tokens))
 
 
 @dataclass(frozen=True)

@@ -106,18 +106,18 @@ def measure_incremental_gain(sample: ProbeUnits) -> IncrementalGain:
         getattr(part, "incremental", False) for part in sample.trial.predictor.parts
     )
     tried = trying.tried(timed=sample.probe is None)  # beside full passes, four more
-    if sample.probe is not None and not tried:
-        return IncrementalGain(
-            "more than half of the multiplications remain, or no arm edits a "
-            "background",
-            in_use,
+    if not tried:  # the control pass of half precision may be what deviates
+        none = (
+            "no arm edits a background without changing its length"
+            if sample.probe is None
+            else "more than half of the multiplications remain, or no arm edits a "
+            "background"
         )
+        return IncrementalGain(trying.reason(base.shape[1]) or none, in_use)
     return _summarize_tried(tried, in_use=in_use)
 
 
 def _summarize_tried(tried: list[WidthResult], *, in_use: bool) -> IncrementalGain:
-    if not tried:
-        return IncrementalGain("no arm edits a background without changing its length")
     speeds = [each.speed for each in tried if each.speed is not None]
     speed, share = min(speeds, default=None), max(each.share for each in tried)
     deviation = max(each.deviation for each in tried)

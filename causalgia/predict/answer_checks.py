@@ -126,9 +126,12 @@ def as_numbers(values: object) -> NDArray[Any]:
     try:
         answers = np.asarray(values)
     except Exception as error:
+        # numpy has no bfloat16
+        whole = ".float()" * ("bfloat16" in str(getattr(values, "dtype", "")))
         cure = (
-            "return net(x).detach().numpy(), or use ``cg.TorchPredictor(net)``"
-            if getattr(values, "requires_grad", False)
+            f"return net(x).detach(){whole}.cpu().numpy(), or use "
+            "``cg.TorchPredictor(net)``"
+            if hasattr(values, "detach")
             else "return numpy"
         )
         msg = (

@@ -309,7 +309,10 @@ class Compiled:
             )
             raise PredictorError(msg)
         try:
-            return self._network(x)
+            with warnings.catch_warnings():
+                # tf32= decides, and is off by default: its rounding does not cancel
+                warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")
+                return self._network(x)
         except CausalgiaError:
             raise
         except Exception as error:

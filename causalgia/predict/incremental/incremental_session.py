@@ -125,11 +125,11 @@ class Incremental:
         self._given.update(choices)
 
     def reason(self, length: int) -> str | None:
-        """Return why nothing can be recomputed in part at this length; None if
-        something can.
+        """Return why nothing is recomputed in part at this length; None if something
+        can be.
         """
         runner = self._runner(length)
-        return runner if isinstance(runner, str) else None
+        return runner if isinstance(runner, str) else self._deviating.get(length)
 
     def report(self) -> str:
         """Return the results as text: a line for each length and each width that
