@@ -7,15 +7,14 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-from performed.parts import PARTS
-
-NAMES = (*PARTS, "engines", "posterior")
+from performed.parts import measurable
 
 
 def main(argv: list[str]) -> None:
     """Run those that are named, or all."""
     options = [word for word in argv if word.startswith("--")]
-    for name in [word for word in argv if word not in options] or NAMES:
+    named = [word for word in argv if word not in options]
+    for name in named or [*measurable(), "engines", "posterior"]:
         module = import_module(name)
         what = " ".join((module.__doc__ or "").split("\n\n")[0].split())
         print(f"\n== {name}: {what}", flush=True)

@@ -18,14 +18,14 @@ import pages
 import performance_page as maker
 import rotation
 from performed import writing
-from performed.parts import AT_LEAST, AT_MOST, PARTS, Target
+from performed.parts import AT_LEAST, AT_MOST, PARTS, Target, measurable
 from performed.reasons import REASONS
 from rotation import due
 
 pytestmark = pytest.mark.long
 HERE = Path(maker.__file__).parent
 KEPT = maker.kept()
-DUE = due(list(PARTS), 12, "benchmarks/{}.py".format)
+DUE = due(measurable(), 12, "benchmarks/{}.py".format)
 """Those of this run, one after the other in one process, as in `run.py`: one each would
 start Python and import torch as many times.
 """

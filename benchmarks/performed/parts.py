@@ -563,10 +563,38 @@ PARTS: dict[str, tuple[Target, ...]] = {
             "mpra.fit nb, elements",
         )
     ),
+    "accelerator": (
+        Target(
+            "10 motifs x 60,000 backgrounds on a GPU, DeepSTARR size",
+            "11 bare forwards on the GPU, best batch",
+            "run / bare forwards on the GPU, DeepSTARR",
+            AT_MOST,
+            1.05,
+        ),
+        Target(
+            "10 motifs x 60,000 backgrounds on a GPU, DeepSTARR size",
+            "share of the time in which the GPU idles",
+            "share of the time in which the GPU idles, DeepSTARR",
+            AT_MOST,
+            0.05,
+            "of the time",
+        ),
+    ),
 }
 """The benchmarks by the name of their module in this folder; its `main(argv)` returns
 figures by name.
 """
+
+
+def measurable() -> list[str]:
+    """Return the benchmarks that this machine can run: without a GPU, all but that of
+    one.
+    """
+    import torch
+
+    return [
+        name for name in PARTS if name != "accelerator" or torch.cuda.is_available()
+    ]
 
 
 def _is_absent(peer: str) -> bool:

@@ -14,7 +14,15 @@ _EDITS = (
     "1,000 backgrounds: .22 to .29 x in all measurements"
 )
 
+_WAITS = (
+    "the GPU computes for as long as the bare forward passes take; in the rest it waits "
+    "for one thread of the host, which draws backgrounds, looks for equal sequences and "
+    "labels answers between the 21 turns of this trial"
+)
+
 REASONS: dict[str, str] = {
+    "accelerator: run / bare forwards on the GPU, DeepSTARR": _WAITS,
+    "accelerator: share of the time in which the GPU idles, DeepSTARR": _WAITS,
     "startup: show": (
         "reading one file of the trial with xarray takes 0.8 s by itself: most of "
         "`import xarray` is pandas, and if dask is installed, xarray also loads "
