@@ -15,9 +15,10 @@ _EDITS = (
 )
 
 _WAITS = (
-    "the GPU computes for as long as the bare forward passes take; in the rest it waits "
-    "for one thread of the host, which draws backgrounds, looks for equal sequences and "
-    "labels answers between the 21 turns of this trial"
+    "the GPU computes for as long as the bare forward passes take, 1.2 s; in the rest it "
+    "waits for the host, one thread of which prepares the next turn (draws backgrounds, "
+    "applies the arms, looks for equal sequences: about a second in all) while the other "
+    "gathers the answers of this one"
 )
 
 REASONS: dict[str, str] = {
