@@ -21,7 +21,7 @@ from causalgia.analysis_values import (
 )
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_keys, check_value, nearest
+from causalgia.checks import check_keys, check_value, is_not_among, nearest
 from causalgia.choices import (
     LEAST_PLACEBOS,
     LEAST_TO_SHARE,
@@ -36,7 +36,6 @@ from causalgia.errors import (
     OutcomesError,
     Setting,
     quoted,
-    with_article,
 )
 from causalgia.expressions import (
     first_dependent,
@@ -864,16 +863,7 @@ def _check_known(
     """
     if name in known:
         return
-    listed = ", ".join(f"'{name}'" for name in known[:12]) + (
-        ", ..." if len(known) > 12 else ""
-    )
-    noun = what.split()[0]
-    hint = nearest(
-        name,
-        known,
-        then=f"the {noun}s are {listed}" if known else f"there are no {noun}s",
-    )
-    need = f"which is not {with_article(what)}{hint}"
+    need = f"which {is_not_among(name, known, what)}"
     if row:
         raise DesignError(
             f"{quoted(row)} names {quoted(name)}, {need}", places=("Analysis", field)

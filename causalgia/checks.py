@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeGuard
 
 from causalgia.errors import (
     CausalgiaError,
+    ContrastError,
     DesignError,
     EstimateError,
     InferenceError,
@@ -23,6 +24,7 @@ from causalgia.errors import (
     Setting,
     ShortNumber,
     quoted,
+    with_article,
 )
 from causalgia.former_names import new_name
 
@@ -313,6 +315,62 @@ def nearest(
     return f"; did you mean {', '.join(map(quoted, near))}?" + (
         f" {then[0].upper()}{then[1:]}" if then else ""
     )
+
+
+def is_not_among(name: str, known: Sequence[str], what: str = "arm") -> str:
+    """Return that a name is none of the known ones, the nearest of them, and what they
+    are; `what` begins with the noun.
+
+    Examples
+    --------
+    >>> is_not_among("GATA", ["GATA1", "SP1"])
+    "is not an arm; did you mean 'GATA1'? The arms are 'GATA1', 'SP1'"
+    >>> is_not_among("x", ["GATA1"], "task"), is_not_among("x", [], "factor")
+    ("is not a task; the tasks are 'GATA1'", 'is not a factor; there are no factors')
+    """
+    noun = what.split()[0]
+    then = f"the {noun}s are {listed(known)}" if known else f"there are no {noun}s"
+    return f"is not {with_article(what)}{nearest(name, known, most=3, then=then)}"
+
+
+def check_arm(
+    arm: Any,
+    arms: Sequence[str],
+    role: str,
+    of: str = "arm",
+    *,
+    then: str = "",
+    error: type[CausalgiaError] = ContrastError,
+) -> None:
+    """Raise an error of the given type unless a name is one of the arms (or tasks,
+    models); `role` says what names it, and `then` ends the message.
+
+    Examples
+    --------
+    >>> check_arm("GATA", ["placebo", "GATA1"], "control")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ContrastError: control 'GATA' is not an arm; did you mean 'GATA1'? The arms are 'placebo', 'GATA1'
+    """
+    if arm not in arms:
+        unknown = is_not_among(str(arm), arms, of)
+        raise error(f"{role} {quoted(arm)} {unknown}", then=then)
+
+
+def check_another_arm(
+    control: str, arms: Sequence[str], *, error: type[CausalgiaError] = ContrastError
+) -> None:
+    """Raise an error of the given type if the control is the only arm."""
+    if len(arms) < 2:
+        raise error(
+            f"the only arm is the control {quoted(control)}; a contrast needs another "
+            "arm"
+        )
+
+
+def listed(names: Iterable[str], most: int = 20) -> str:
+    """Return names for a message, the first 20."""
+    return first_of(map(quoted, names), most)
 
 
 _KEYS_BY_OTHER_WORDS: dict[str, tuple[str, ...]] = {

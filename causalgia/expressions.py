@@ -25,7 +25,7 @@ from itertools import combinations, pairwise
 from numbers import Real
 from typing import Any, TypeAlias
 
-from causalgia.checks import as_names, first_of, is_real, nearest
+from causalgia.checks import as_names, first_of, is_not_among, is_real, nearest
 from causalgia.errors import ContrastError, DesignError, quoted
 
 Terms: TypeAlias = dict[str, float]
@@ -623,12 +623,9 @@ class _Parser:
                 f"{_noun(self.of)} {quoted(self.text[:200])}: names with spaces or "
                 f"signs, and patterns, must be in backticks: {quoted(marked)}"
             )
-        listed = first_of(map(quoted, self.names), 20)
-        hint = nearest(name, self.names, most=3) or "."
-        unknown = f"{quoted(name)} is not {'an' if self.of == 'arm' else 'a'} {self.of}"
         raise ContrastError(
-            f"{_noun(self.of)} {quoted(self.text[:200])}: {unknown}{hint} There are "
-            f"{listed}"
+            f"{_noun(self.of)} {quoted(self.text[:200])}: {quoted(name)} "
+            f"{is_not_among(name, self.names, self.of)}"
         )
 
     def _with_backticks(self) -> str:

@@ -323,6 +323,43 @@ def check_no_pipe(path: str | PathLike[str], error: type[CausalgiaError]) -> Non
         )
 
 
+def check_path(
+    path: object, example: str, error: type[CausalgiaError], *, what: str = "file"
+) -> None:
+    """Raise an error of the given type unless a value is a path, as text or as one of
+    pathlib.
+
+    Examples
+    --------
+    >>> from causalgia.errors import SequenceError
+    >>> check_path(5, "peaks.fa", SequenceError)
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.SequenceError: path=5 is not a path; give that of one file, such as 'peaks.fa'
+    """
+    if not isinstance(path, str | PathLike):
+        raise error(
+            argument="path",
+            value=path,
+            need="is not a path",
+            cure=f"give that of one {what}, such as {quoted(example)}",
+        )
+
+
+def not_written(
+    path: str | PathLike[str], why: Exception, error: type[CausalgiaError]
+) -> CausalgiaError:
+    """Return the error of a file that cannot be written.
+
+    Examples
+    --------
+    >>> full = OSError(28, "No space left on device")
+    >>> print(not_written("trial.toml", full, CausalgiaError))
+    trial.toml: cannot be written (No space left on device); choose another place
+    """
+    return error(f"{path}: cannot be written ({reason_of(why)}); choose another place")
+
+
 def decimal_comma_cure(values: Iterable[Any]) -> str:
     """Return how to read numbers that are texts with a decimal comma; empty if none of
     the values is.

@@ -228,7 +228,7 @@ def test_cells_without_spread_are_exact() -> None:
         (
             {"control": "mock"},
             EstimateError,
-            "'mock' is not an arm; the arms are 'control', 'treated'",
+            "control 'mock' is not an arm; the arms are 'control', 'treated'",
         ),
         ({"control": 10**5_000}, EstimateError, "is not a name of an arm"),
         ({"unit": "oligo"}, OutcomesError, "no one column 'oligo'"),

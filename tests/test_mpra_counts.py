@@ -775,7 +775,7 @@ def test_outliers_are_found_within_their_oligo():
         ({"min_dna": 1e9}, r"min_dna=1000000000.0 leaves no barcode at all"),
         (
             {"min_barcodes": 1, "arm_names": ["none"]},
-            "'none' is not an arm. The arms are 'control', 'treated'",
+            "'none' is not an arm; the arms are 'control', 'treated'",
         ),
         ({"min_barcodes": 1, "arm_names": ["control"] * 2}, "list of different arms"),
     ],
@@ -892,7 +892,7 @@ def test_elements_that_lack_an_arm_a_replicate_or_barcodes_are_refused_or_counte
         == '{"test": 3}'
     )
     with pytest.raises(
-        CountsError, match="'fourth' is not an arm. The arms are 'control', 'treated'"
+        CountsError, match="'fourth' is not an arm; the arms are 'control', 'treated'"
     ):
         cg.mpra.activity(ragged, arm_names=["control", "fourth"])
     twice = cg.mpra.simulate(

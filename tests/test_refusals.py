@@ -4,6 +4,7 @@ neighbor that has an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.analysis_values import Prior
+from causalgia.calibration._calibrate import aa_design
 from causalgia.errors import (
     CausalgiaError,
     ContrastError,
@@ -28,6 +30,7 @@ from causalgia.estimation import (
     from_effects,
     modification,
     random_effects,
+    shape_change,
 )
 from causalgia.estimation.standard_errors import moderate_unequal
 from causalgia.multiplicity import hierarchical_p, selected_intervals, weighted_bh
@@ -1002,3 +1005,45 @@ def test_a_verb_says_what_it_was_given_and_what_to_do(
 ) -> None:
     with pytest.raises(CausalgiaError, match=message):
         verb()
+
+
+DESIGN = cg.Design(
+    null=cg.Uniform(length=20),
+    arms={"0": cg.Untreated(), "A": cg.Embed("GATA", at=3)},
+    n_units=2,
+)
+CURVES = xr.Dataset(
+    {"outcome": (("unit", "arm", "position", "task"), np.ones((2, 2, 3, 1)))},
+    {"arm": ["0", "A"], "task": ["t"], "position": [0, 1, 2]},
+    {"scale": "identity"},
+)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cg.contrast(of_frame(), control="B"),
+        lambda: cg.contrast(of_frame(), contrasts={"x": {"B": 1}}),
+        lambda: cg.contrast(of_frame(), contrasts="`1` - B"),
+        lambda: of_cells(control="B"),
+        lambda: of_cells(control="B", model=None),
+        lambda: of_cells(control="c", model=None, placebos=["A", "B"]),
+        lambda: cg.Design(null=DESIGN.null, arms=DESIGN.arms, n_units=2, contrasts="B"),
+        lambda: cg.Design(
+            null=DESIGN.null, arms=DESIGN.arms, n_units=2, contrasts={"x": {"B": 1}}
+        ),
+        lambda: cg.zoo.oracle("additive").true_ace(DESIGN, control="B"),
+        lambda: aa_design(DESIGN, "B"),
+        lambda: shape_change(CURVES, control="B"),
+        lambda: cg.Analysis(control="B").check(["0", "A"], []),
+        lambda: cg.Analysis(contrasts={"x": {"B": 1, "0": -1}}).check(["0", "A"], []),
+    ],
+)
+def test_an_arm_that_is_not_there_is_refused_in_one_wording(
+    call: Callable[[], Any],
+) -> None:
+    with pytest.raises(CausalgiaError) as found:
+        call()
+    assert re.search(
+        r"is not an arm(; did you mean '.'\? T|; t)he arms are '", found.value.text()
+    )

@@ -20,7 +20,7 @@ from causalgia.analysis import Analysis
 from causalgia.attributes import attributes
 from causalgia.design import Design
 from causalgia.errors import StoreError
-from causalgia.inputs import parse_json, read_text
+from causalgia.inputs import not_written, parse_json, read_text
 from causalgia.predict import Predictor
 from causalgia.schema import annotate, validate
 from causalgia.sequences.fasta import Source
@@ -145,9 +145,7 @@ def write_protocol_marks(path: Path, marks: Mapping[str, Any]) -> None:
         beside.parent.mkdir(parents=True, exist_ok=True)
         replace(beside, (json.dumps(dict(marks), indent=1) + "\n").encode())
     except OSError as error:
-        raise StoreError(
-            f"{beside}: cannot be written ({error}); choose another place"
-        ) from error
+        raise not_written(beside, error, StoreError) from error
 
 
 def _marks_file(path: Path) -> Path:

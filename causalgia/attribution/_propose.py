@@ -42,6 +42,7 @@ from causalgia.attribution.stored_patterns import (
 )
 from causalgia.checks import as_count, as_names, is_real, nearest
 from causalgia.design import DinucleotideShuffle, NullModel
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import (
     AttributionError,
     MissingExtraError,
@@ -604,11 +605,7 @@ def _as_width(width: object, methods: tuple[str, ...], length: int) -> int:
 def _as_null(null: object, maps: xr.Dataset) -> NullModel:
     if null is None:
         return DinucleotideShuffle(of=_sequences_of(maps))
-    if not isinstance(null, NullModel):
-        raise AttributionError(
-            f"``null={quoted(null)}`` is not a null model; give one such as "
-            "``cg.Uniform(length=...)``, or leave ``null=`` out"
-        )
+    null = as_null_model(null, other="or leave ``null=`` out", error=AttributionError)
     if null.length != maps.sizes["position"]:
         raise AttributionError(
             f"``null=`` draws sequences of {null.length:,} bp, and the maps have "

@@ -19,7 +19,7 @@ from causalgia.checks import as_count
 from causalgia.errors import AttributionError, SequenceError, quoted
 from causalgia.estimation import estimate
 from causalgia.former_names import former_arguments
-from causalgia.inputs import open_regular_file
+from causalgia.inputs import check_path, open_regular_file
 from causalgia.numerics.moments import observed_scores
 from causalgia.schema import validate
 from causalgia.sequences import Instances, Motif, find_instances
@@ -93,12 +93,8 @@ def read_attributions(
     >>> maps["score"].sel(unit=0, position=1, base="C").item()
     0.5
     """
-    place = Path(path) if isinstance(path, str | PathLike) else None
-    if place is None:
-        raise AttributionError(
-            f"``path={quoted(path)}`` is not a path; give that of one file, such as "
-            "'contributions.h5'"
-        )
+    check_path(path, "contributions.h5", AttributionError)
+    place = Path(path)
     with open_regular_file(place, SequenceError) as file:
         is_hdf5 = file.read(8) == HDF5
     arrays = _hdf5_arrays(place) if is_hdf5 else load_arrays(place)

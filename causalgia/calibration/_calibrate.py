@@ -25,7 +25,7 @@ from causalgia.calibration.binomial_bands import (
     share_row,
     verdict_rows,
 )
-from causalgia.checks import as_probability, is_whole
+from causalgia.checks import as_probability, check_arm, is_whole
 from causalgia.design import Arm, Design
 from causalgia.design.design import check_design
 from causalgia.effects import contrast
@@ -761,11 +761,7 @@ def aa_design(design: Design, control: str) -> Design:
     (['A', 'A again'], 200, 'parallel')
     """
     arms = {arm.name: arm.intervention for arm in design.named_arms}
-    if control not in arms:
-        raise DesignError(
-            f"control {quoted(control)} is not an arm of the design; the arms are "
-            f"{', '.join(arms)}"
-        )
+    check_arm(control, design.arm_names, "control", error=DesignError)
     n_units = 2 * design.n_units if design.assignment == "crossover" else design.n_units
     try:
         design.null.check(n_units)

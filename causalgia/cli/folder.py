@@ -34,6 +34,7 @@ from causalgia.errors import (
 )
 from causalgia.inputs import (
     check_no_pipe,
+    not_written,
     open_regular_file,
     parse_toml,
     read_bytes,
@@ -108,14 +109,8 @@ def check_folder_free(
                 and (is_written_by_causalgia(path) or _is_same_file(path, spec_file))
             )
         ):
-            held = (
-                "holds outcomes already"
-                if name == OUTCOMES
-                else f"holds another {name} already"
-            )
-            raise OutcomesError(
-                f"{folder} {held}; choose another --out, or --force to write over it"
-            )
+            held = "outcomes" if name == OUTCOMES else f"another {name}"
+            raise holds_already(folder, held)
 
 
 def is_written_by_causalgia(path: Path, command: str = "") -> bool:
@@ -500,15 +495,28 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def holds_already(
+    folder: Path, held: str, *, force_to: str = "write over it"
+) -> OutcomesError:
+    """Return the error of a folder of results that holds something already.
+
+    Examples
+    --------
+    >>> print(holds_already(Path("out"), "outcomes"))
+    out holds outcomes already; choose another --out, or --force to write over it
+    """
+    return OutcomesError(
+        f"{folder} holds {held} already; choose another --out, or --force to {force_to}"
+    )
+
+
 def write_text(path: Path, text: str | bytes) -> None:
     """Write a text file, from its text or the bytes that were read from it."""
     check_no_pipe(path, OutcomesError)
     try:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     except OSError as error:
-        raise OutcomesError(
-            f"{path}: cannot be written ({error.strerror}); choose another place"
-        ) from error
+        raise not_written(path, error, OutcomesError) from error
 
 
 def _is_same_file(path: Path, other: Path | None) -> bool:
@@ -589,10 +597,7 @@ def check_run_folder(
             of_outcomes(out) if not (out / STORE).exists() and not force else ()
         ):
             if (out / name).exists():
-                raise OutcomesError(
-                    f"{out} holds another {name} already; choose another --out, or "
-                    "--force to remove it"
-                )
+                raise holds_already(out, f"another {name}", force_to="remove it")
     else:
         check_folder_free(out, spec_file=spec_file, force=force)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from causalgia.attributes import About, about
-from causalgia.cli.folder import check_usable
+from causalgia.cli.folder import check_usable, holds_already
 from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
 from causalgia.cli.tables import terminal_width
@@ -200,7 +200,7 @@ def counts_question(
 
 
 def _check_arms(option: str, given: list[str], known: list[str]) -> None:
-    from causalgia.effects.contrast_weights import check_arm
+    from causalgia.checks import check_arm
 
     for arm in given:
         check_arm(arm, known, option)
@@ -575,10 +575,7 @@ def check_files_free(folder: Path, force: bool, *names: str) -> None:
     check_usable(folder)
     for name in names:
         if (folder / name).exists() and not force:
-            raise OutcomesError(
-                f"{folder} holds {name} already; choose another --out, or --force to "
-                "write over it"
-            )
+            raise holds_already(folder, name)
 
 
 def quality_figures(quality: xr.Dataset) -> tuple[str, ...]:

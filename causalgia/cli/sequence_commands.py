@@ -24,6 +24,7 @@ from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.folder import (
     as_other_trial,
     check_usable,
+    holds_already,
     of_analysis,
     output_folder,
     remove_outdated,
@@ -413,10 +414,7 @@ def _check_files(out: Path, *given: Path | None, force: bool) -> None:
         ):
             raise OutcomesError(f"{path} cannot be written over; choose another --out")
         if path.exists() and not force:
-            raise OutcomesError(
-                f"{out} holds another {name} already; choose another --out, or --force "
-                "to write over it"
-            )
+            raise holds_already(out, f"another {name}")
 
 
 TABLE, ANNOTATED = "variants.tsv", "variants.vcf"
@@ -786,10 +784,7 @@ def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
         if name == SKIPPED and _is_own_list(path):
             continue
         if path.exists() and not force and not (out / STORE).exists():
-            raise OutcomesError(
-                f"{out} holds another {name} already; choose another --out, or --force "
-                "to write over it"
-            )
+            raise holds_already(out, f"another {name}")
 
 
 def _is_own_list(path: Path) -> bool:

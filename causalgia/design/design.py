@@ -18,14 +18,12 @@ from causalgia.analysis import Analysis
 from causalgia.checks import (
     as_count,
     as_share,
-    first_of,
-    nearest,
+    check_arm,
     nearest_key,
-    shown,
 )
 from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.intervention import Intervention, Layout, steps_of
-from causalgia.design.null_model import Choice, NullModel
+from causalgia.design.null_model import Choice, NullModel, as_null_model
 from causalgia.errors import (
     DegenerateWarning,
     DesignError,
@@ -120,21 +118,18 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
         If an arm is unknown, a weight is not a finite number, weights do not sum to
         zero, or nothing is compared.
     """
-    known = frozenset(arms)
     if isinstance(given, Contrasts):
         given = dict(given)
     if isinstance(given, str):
-        if given not in known:
-            row = {arm: (1, -1)[i] for i, arm in enumerate(arms[:2])}
-            hint = nearest(given, sorted(known)) or (
-                f"; give another contrast by weights: ``contrasts="
-                f"{quoted({' - '.join(row): row})}``"
-                if len(row) > 1
-                else ""
-            )
-            raise DesignError(
-                f"``contrasts``: the control {quoted(given)} is not an arm{hint}"
-            )
+        row = {arm: (1, -1)[i] for i, arm in enumerate(arms[:2])}
+        other = (
+            "; another contrast is given by weights: ``contrasts="
+            f"{quoted({' - '.join(row): row})}``"
+            if len(row) > 1
+            else ""
+        )
+        what = "``contrasts``: the control"
+        check_arm(given, arms, what, then=other, error=DesignError)
         return Contrasts(
             tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given)
         )
@@ -158,19 +153,10 @@ def _as_contrast_row(
             f"contrast name {quoted(name)}: a name is a printable, non-empty string"
         )
     for arm in weights if isinstance(weights, Mapping) else ():
-        _check_arm_known(arm, known, f"contrast '{name}':")
+        check_arm(arm, known, f"contrast {quoted(name)}:", error=DesignError)
     if fault := fault_of_weights(weights):
         raise DesignError(f"contrast {quoted(name)}{fault}")
     return name, tuple((str(arm), float(w)) for arm, w in weights.items() if w)
-
-
-def _check_arm_known(arm: object, known: Sequence[str], what: str) -> None:
-    if arm not in known:
-        hint = nearest(str(arm), sorted(known), most=3) or "."
-        raise DesignError(
-            f"{what} {quoted(arm)} is not an arm{hint} The arms are "
-            f"{first_of(map(quoted, known), 20)}"
-        )
 
 
 _DRAWING_WIDTH = 420.0
@@ -357,11 +343,7 @@ class Design(Choice):
 
     def __post_init__(self) -> None:
         null: object = self.null
-        if not isinstance(null, NullModel):
-            raise DesignError(
-                f"``null={shown(null)}`` is not a null model, such as "
-                "``cg.Uniform(length=200)``"
-            )
+        as_null_model(null)
         object.__setattr__(self, "arms", as_arms(self.arms))
         object.__setattr__(self, "n_units", as_count(self.n_units, "n_units"))
         if self.blocks is not None and not isinstance(self.blocks, str):

@@ -23,6 +23,7 @@ from causalgia.attributes import attributes
 from causalgia.checks import as_count
 from causalgia.errors import (
     ArgumentOf,
+    CausalgiaError,
     DesignError,
     SequenceError,
     quoted,
@@ -410,6 +411,37 @@ def markov_chain(null: FromSequences, order: int) -> MarkovChain:
     from causalgia.sequences.samplers import fit_markov
 
     return fit_markov(null.parents_given.tokens, order)
+
+
+def as_null_model(
+    null: object,
+    *,
+    what: str = "a null model",
+    other: str = "sequences are one as ``cg.Genomic(of=...)``",
+    places: tuple[str, ...] = (),
+    error: type[CausalgiaError] = DesignError,
+) -> NullModel:
+    """Return the null model, to be validated before the settings that depend on it, or
+    raise an error of the given type, which ends with `other`.
+
+    Examples
+    --------
+    >>> as_null_model("peaks.fa")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: null='peaks.fa' is not a null model, such as cg.Uniform(length=200); ...
+    """
+    if isinstance(null, NullModel):
+        return null
+    given = (
+        f"``null={quoted(null)}`` is"
+        if isinstance(null, str | int | float | Choice | None)
+        else f"``null=`` is {type_in_words(null)},"
+    )
+    raise error(
+        f"{given} not {what}, such as ``cg.Uniform(length=200)``; {other}",
+        places=places,
+    )
 
 
 @lru_cache(maxsize=2)

@@ -17,8 +17,15 @@ import pandas as pd
 import xarray as xr
 from scipy import sparse
 
-from causalgia.checks import as_names, first_of, is_real, is_whole, nearest
-from causalgia.errors import CausalgiaError, ContrastError, quoted, type_in_words
+from causalgia.checks import (
+    as_names,
+    check_another_arm,
+    check_arm,
+    is_real,
+    is_whole,
+    listed,
+)
+from causalgia.errors import ContrastError, quoted, type_in_words
 from causalgia.expressions import (
     EMPTY_NAME,
     KEYWORDS,
@@ -74,10 +81,9 @@ def requested_weights(
         if x is not None
     ]
     if len(given) != 1:
-        listed = ", ".join(map(quoted, arms[:12])) + (", ..." if len(arms) > 12 else "")
         raise ContrastError(
             "no contrast was given: say ``control=``, ``contrasts=`` or "
-            f"``interaction=``; the arms are {listed}"
+            f"``interaction=``; the arms are {listed(arms)}"
             if not given
             else (
                 f"{' and '.join(f'{name}=' for name in given)} are given; they ask "
@@ -86,11 +92,7 @@ def requested_weights(
         )
     if control is not None:
         base = as_control(control, arms)
-        if len(arms) < 2:
-            raise ContrastError(
-                f"the only arm is the control {quoted(base)}; a contrast needs another "
-                "arm"
-            )
+        check_another_arm(base, arms)
         return {arm: {arm: 1.0, base: -1.0} for arm in arms if arm != base}
     if contrasts is not None:
         return weights_as_given(contrasts, arms)
@@ -116,31 +118,6 @@ def as_control(control: str | float, arms: list[str]) -> str:
     name = arm_name(control, arms)
     check_arm(name, arms, "control")
     return name
-
-
-def check_arm(
-    arm: str,
-    arms: list[str],
-    role: str,
-    of: str = "arm",
-    *,
-    error: type[CausalgiaError] = ContrastError,
-) -> None:
-    """Raise an error of the given type unless a name is one of the arms (or tasks,
-    models); `role` says what names it.
-    """
-    if arm in arms:
-        return
-    hint = nearest(arm, arms, most=3) or "."
-    raise error(
-        f"{role} {quoted(arm)} is not {'an' if of == 'arm' else 'a'} {of}{hint} The "
-        f"{of}s are {listed(arms)}"
-    )
-
-
-def listed(names: Iterable[str], most: int = 20) -> str:
-    """Return names for a message, the first 20."""
-    return first_of(map(quoted, names), most)
 
 
 def weights_as_given(

@@ -12,7 +12,7 @@ from scipy import special
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.checks import as_ci_prob, is_real
+from causalgia.checks import as_ci_prob, check_another_arm, check_arm, is_real
 from causalgia.effect_table import positions_of
 from causalgia.errors import EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import Request, check_cluster_name, clusters
@@ -223,18 +223,8 @@ def _profiles(
             "units in each arm"
         )
     arms = [str(arm) for arm in outcomes["arm"].to_numpy()]
-    if control not in arms:
-        raise EstimateError(
-            argument="control",
-            value=control,
-            need="is not an arm",
-            cure=f"the arms are {', '.join(map(quoted, arms))}",
-        )
-    if len(arms) < 2:
-        raise EstimateError(
-            f"the only arm is the control {quoted(control)}; a contrast needs another "
-            "arm"
-        )
+    check_arm(control, arms, "control", error=EstimateError)
+    check_another_arm(control, arms, error=EstimateError)
     at = positions_of(outcomes)
     if between is not None and not (
         isinstance(between, tuple | list) and [*map(is_real, between)] == [True] * 2

@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.checks import as_ci_prob
+from causalgia.checks import as_ci_prob, check_another_arm, check_arm
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import (
     check_outcome_column,
@@ -378,16 +378,8 @@ def _of_arms(
         frame, outcome=columns.outcome, arm=columns.arm, unit=columns.unit, **of_rows
     )
     control, arms = _as_arm_name(control), outcomes["arm"].to_numpy().tolist()
-    if control not in arms:
-        raise EstimateError(
-            f"{quoted(control)} is not an arm; the arms are "
-            f"{', '.join(map(quoted, arms[:20]))}"
-        )
-    if len(arms) < 2:
-        raise EstimateError(
-            f"the only arm is the control {quoted(control)}; a contrast needs another "
-            "arm"
-        )
+    check_arm(control, arms, "control", error=EstimateError)
+    check_another_arm(control, arms, error=EstimateError)
     return estimate(contrast(outcomes, control=control), ci_prob=ci_prob)
 
 
@@ -483,12 +475,9 @@ def _as_cell_table(frame: Any, columns: _ColumnNames) -> pd.DataFrame:
 
 def _check_arms(table: pd.DataFrame, control: str, placebos: list[str] | None) -> None:
     arms = list(dict.fromkeys(table["arm"]))
-    for name in [control, *(placebos or [])]:
-        if name not in arms:
-            raise EstimateError(
-                f"{quoted(name)} is not an arm; the arms are "
-                f"{', '.join(map(quoted, arms[:20]))}"
-            )
+    check_arm(control, arms, "control", error=EstimateError)
+    for name in placebos or []:
+        check_arm(name, arms, "``placebos=``", error=EstimateError)
     if placebos is not None and (
         len(set(placebos)) < LEAST_CROSSED_PLACEBOS or control in placebos
     ):
@@ -497,11 +486,7 @@ def _check_arms(table: pd.DataFrame, control: str, placebos: list[str] | None) -
             f"placebos{' and the control' if control in placebos else ''}; the class "
             f"takes {LEAST_CROSSED_PLACEBOS} or more besides the control"
         )
-    if len(arms) < 2:
-        raise EstimateError(
-            f"the only arm is the control {quoted(control)}; a contrast needs another "
-            "arm"
-        )
+    check_another_arm(control, arms, error=EstimateError)
 
 
 def _estimate_task(

@@ -17,6 +17,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import is_real
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, Labels, TrialResults
@@ -25,7 +26,7 @@ from causalgia.experiments.kit.site_controls import (
     against_placebos,
     as_site_control,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
+from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import RELATIVE_ROUNDING

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING
 
 from causalgia.analysis import Analysis
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
-from causalgia.experiments.kit.sites import (
-    as_null_model,
-    as_positions,
-    as_site,
-    as_start,
-)
+from causalgia.experiments.kit.sites import as_positions, as_site, as_start
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike

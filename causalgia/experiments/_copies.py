@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from causalgia.analysis import Analysis
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.experiments.kit.answer import Finding, profile_along
 from causalgia.experiments.kit.experiment import (
@@ -34,7 +35,6 @@ from causalgia.experiments.kit.site_controls import (
     as_site_control,
 )
 from causalgia.experiments.kit.sites import (
-    as_null_model,
     as_positions,
     as_site,
     centered_starts,

@@ -14,6 +14,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import as_count, shown
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError
 from causalgia.experiments._copies import (
     LEAST_GAP,
@@ -42,7 +43,6 @@ from causalgia.experiments.kit.site_controls import (
     as_site_control,
 )
 from causalgia.experiments.kit.sites import (
-    as_null_model,
     as_positions,
     as_string_or_motif,
     centered_starts,

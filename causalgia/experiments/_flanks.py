@@ -15,11 +15,12 @@ from causalgia.attributes import about
 from causalgia.checks import as_count
 from causalgia.choices import DIRECTIONS
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding, largest_contrasts
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
-from causalgia.experiments.kit.sites import as_null_model, as_site, as_start
+from causalgia.experiments.kit.sites import as_site, as_start
 from causalgia.experiments.kit.variance import (
     effect_in_words,
     rows_by_task,

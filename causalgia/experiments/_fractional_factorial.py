@@ -27,6 +27,7 @@ from causalgia.design import (
     intervention_from_dict,
 )
 from causalgia.design.arms import Level
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Finding
@@ -36,11 +37,7 @@ from causalgia.experiments.kit.experiment import (
     TrialResults,
     finding_by_task,
 )
-from causalgia.experiments.kit.sites import (
-    as_null_model,
-    as_string_or_motif,
-    evenly_spaced_starts,
-)
+from causalgia.experiments.kit.sites import as_string_or_motif, evenly_spaced_starts
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike

@@ -18,11 +18,12 @@ from causalgia.design import (
     Uniform,
     Untreated,
 )
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer
 from causalgia.experiments.kit.experiment import Entry, Experiment, finding_by_task
-from causalgia.experiments.kit.sites import as_null_model, as_site, centered_starts
+from causalgia.experiments.kit.sites import as_site, centered_starts
 from causalgia.experiments.kit.variance import effect_in_words
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike

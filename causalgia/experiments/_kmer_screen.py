@@ -14,6 +14,7 @@ from causalgia.attributes import about, attributes
 from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments.kit.answer import Answer, Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -22,11 +23,7 @@ from causalgia.experiments.kit.screens import (
     random_placebos,
     screen_of_arms,
 )
-from causalgia.experiments.kit.sites import (
-    as_null_model,
-    as_strings,
-    start_of_widest,
-)
+from causalgia.experiments.kit.sites import as_strings, start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.former_names import former_arguments
 from causalgia.numerics.rounding import DIFFERENCE_ROUNDING

@@ -12,6 +12,7 @@ import numpy as np
 from causalgia.analysis import Analysis
 from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.experiments.kit.answer import Answer, Finding, mean_over_models
 from causalgia.experiments.kit.experiment import (
     Entry,
@@ -24,7 +25,7 @@ from causalgia.experiments.kit.site_controls import (
     against_placebos,
     as_site_control,
 )
-from causalgia.experiments.kit.sites import as_null_model, as_start, as_strings
+from causalgia.experiments.kit.sites import as_start, as_strings
 from causalgia.experiments.kit.variance import DOES, effect_in_words
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike

@@ -14,6 +14,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import as_position
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Intervention, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.experiments.kit.experiment import Entry, Experiment, weighted_sum
@@ -30,11 +31,7 @@ from causalgia.experiments.kit.site_controls import (
     SiteControl,
     as_site_control,
 )
-from causalgia.experiments.kit.sites import (
-    as_null_model,
-    as_positions,
-    as_string_or_motif,
-)
+from causalgia.experiments.kit.sites import as_positions, as_string_or_motif
 from causalgia.former_names import former_arguments
 from causalgia.ropes import RopeLike
 from causalgia.sequences import Motif

@@ -14,6 +14,7 @@ from causalgia.attributes import about
 from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError, quoted
 from causalgia.experiments._kmer_screen import draw_kmer_screen
 from causalgia.experiments.kit.answer import Finding
@@ -24,7 +25,7 @@ from causalgia.experiments.kit.screens import (
     screen_of_arms,
     width_classes,
 )
-from causalgia.experiments.kit.sites import as_null_model, start_of_widest
+from causalgia.experiments.kit.sites import start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.inputs import cut_middle
 from causalgia.ropes import RopeLike

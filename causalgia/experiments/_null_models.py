@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from causalgia.attributes import attributes
 from causalgia.design import NullModel
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import (
     ContrastError,
     DesignError,
@@ -96,12 +97,7 @@ def null_models(
         )
     experiments: dict[str, Experiment] = {}
     for name, null in nulls.items():
-        if not isinstance(null, NullModel):
-            raise DesignError(
-                f"null {quoted(name)}: {type_in_words(null)} is not a null model, such "
-                f"as ``cg.Uniform(length={experiment.null.length})``; sequences are "
-                "one as ``cg.Genomic(of=...)``"
-            )
+        as_null_model(null, places=(f"null {quoted(name)}",))
         if null.length != experiment.null.length:
             raise DesignError(
                 f"null {quoted(name)} has {null.length} bp, and the experiment "

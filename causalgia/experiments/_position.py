@@ -11,6 +11,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import in_list
 from causalgia.choices import DIRECTIONS, Control
 from causalgia.design import Arm, Embed, NullModel, Uniform, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Finding, profile_along
@@ -26,12 +27,7 @@ from causalgia.experiments.kit.site_controls import (
     against_placebos,
     as_site_control,
 )
-from causalgia.experiments.kit.sites import (
-    as_null_model,
-    as_positions,
-    as_site,
-    evenly_spaced_starts,
-)
+from causalgia.experiments.kit.sites import as_positions, as_site, evenly_spaced_starts
 from causalgia.experiments.kit.variance import (
     effect_in_words,
     per_unit,

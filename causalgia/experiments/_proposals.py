@@ -11,7 +11,7 @@ import numpy as np
 from causalgia.attributes import about
 from causalgia.choices import DIRECTIONS, SIDES
 from causalgia.design import Arm, Embed, FixedPlacebo, Genomic, NullModel
-from causalgia.design.null_model import FromParents
+from causalgia.design.null_model import FromParents, as_null_model
 from causalgia.errors import DesignError, OutcomesError, quoted
 from causalgia.experiments._kmer_screen import draw_kmer_screen, read_kmer_screen
 from causalgia.experiments.kit.answer import Finding
@@ -21,7 +21,7 @@ from causalgia.experiments.kit.screens import (
     random_placebos,
     screen_of_arms,
 )
-from causalgia.experiments.kit.sites import as_null_model, start_of_widest
+from causalgia.experiments.kit.sites import start_of_widest
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate
 from causalgia.sequences.alphabet import reverse_complement_iupac

@@ -15,6 +15,7 @@ from causalgia.attributes import about
 from causalgia.checks import as_count, nearest
 from causalgia.choices import Control
 from causalgia.design import Arm, Embed, Genomic, NullModel, Untreated
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import DesignError
 from causalgia.experiments._proposals import check_fresh_draws, check_fresh_parents
 from causalgia.experiments.kit.answer import Answer, Finding
@@ -31,7 +32,7 @@ from causalgia.experiments.kit.site_controls import (
     against_placebos,
     as_site_control,
 )
-from causalgia.experiments.kit.sites import as_null_model, start_of_widest
+from causalgia.experiments.kit.sites import start_of_widest
 from causalgia.experiments.kit.variance import effect_in_words, rows_by_task
 from causalgia.ropes import RopeLike
 from causalgia.schema import validate

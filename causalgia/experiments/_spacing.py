@@ -24,6 +24,7 @@ from causalgia.design import (
     Untreated,
     merged_motif,
 )
+from causalgia.design.null_model import as_null_model
 from causalgia.design.patterns import as_pattern
 from causalgia.errors import DesignError
 from causalgia.experiments.kit.answer import Answer, Finding
@@ -52,7 +53,6 @@ from causalgia.experiments.kit.site_controls import (
     as_site_control,
 )
 from causalgia.experiments.kit.sites import (
-    as_null_model,
     as_positions,
     as_site,
     as_strings,

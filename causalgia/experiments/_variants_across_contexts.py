@@ -16,6 +16,7 @@ from causalgia.analysis import Analysis
 from causalgia.checks import as_position
 from causalgia.choices import Schema
 from causalgia.design import Arm, Embed, Genomic, MatchedVariants, NullModel
+from causalgia.design.null_model import as_null_model
 from causalgia.errors import NAMES_SHOWN, DesignError, quoted
 from causalgia.experiments._necessity import verdict_counts
 from causalgia.experiments.kit.answer import Finding
@@ -278,17 +279,13 @@ def _by_size(rows: xr.Dataset) -> str:
 
 def _check_null(null: object) -> None:
     """Raise DesignError if a null model is not one of sequences."""
-    if isinstance(null, NullModel):
-        return
-    other = (
-        "``cg.experiments.variant_screen`` ranks variants among matched ones"
-        if isinstance(null, MatchedVariants)
-        else "sequences are one as ``cg.Genomic(of=...)``"
-    )
-    raise DesignError(
-        f"``null={quoted(null)}`` is not a null model of sequences, such as "
-        f"``cg.Uniform(length=200)``; {other}"
-    )
+    if isinstance(null, MatchedVariants):
+        as_null_model(
+            null,
+            what="a null model of sequences",
+            other="``cg.experiments.variant_screen`` ranks variants among matched ones",
+        )
+    as_null_model(null)
 
 
 VARIANTS_ACROSS_CONTEXTS = Entry(

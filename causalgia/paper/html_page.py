@@ -41,9 +41,9 @@ from causalgia._reporting.verdict_sentences import (
 from causalgia.attributes import about, has, of_sequences
 from causalgia.choices import VERDICTS
 from causalgia.effect_table import has_positions, select_tasks, tasks_in_table
-from causalgia.errors import OutcomesError, printable, quoted, reason_of
+from causalgia.errors import OutcomesError, printable, quoted
 from causalgia.estimation.crossover_estimates import is_placebo
-from causalgia.inputs import check_no_pipe, parse_json
+from causalgia.inputs import check_no_pipe, not_written, parse_json
 from causalgia.notes import notes_of
 from causalgia.paper._methods import methods
 from causalgia.paper.page_pictures import (
@@ -166,10 +166,7 @@ def write_page(
     try:
         path.write_text(html, encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        raise OutcomesError(
-            f"{path}: the page cannot be written ({reason_of(error)}); choose another "
-            "place"
-        ) from error
+        raise not_written(path, error, OutcomesError) from error
     return path
 
 

@@ -17,7 +17,7 @@ from scipy import linalg, special
 
 from causalgia.analysis_values import Prior
 from causalgia.attributes import attributes
-from causalgia.checks import is_whole
+from causalgia.checks import check_draws
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.exact import log_prior_tau
@@ -108,13 +108,7 @@ def profile(
     >>> found["moments"]["period_probability"].round(2).values.ravel()
     array([0., 0., 1., 0.])
     """
-    if not is_whole(n_draws) or n_draws < 1:
-        raise InferenceError(
-            argument="n_draws",
-            value=n_draws,
-            need="is not a positive whole number",
-            example=4000,
-        )
+    check_draws(n_draws, usual=4000)
     table = as_labeled_estimates(estimates, [along])
     if "model" in table["ace"].dims:
         raise InferenceError(

@@ -18,7 +18,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.special import gammaln, ndtri
 
 from causalgia.analysis_values import Prior
-from causalgia.checks import is_whole
+from causalgia.checks import check_draws
 from causalgia.errors import InferenceError, quoted
 from causalgia.posterior.error_covariance import Noise
 from causalgia.posterior.scale_mixture import (
@@ -137,13 +137,7 @@ class Exact:
         InferenceError
             If n is not a positive whole number.
         """
-        if not is_whole(n) or n < 1:
-            raise InferenceError(
-                argument="n_draws",
-                value=n,
-                need="is not a positive whole number",
-                example=4000,
-            )
+        check_draws(n, usual=4000)
         return self.sample(int(n), generator)
 
     def quantile(self, probability: float) -> Array:

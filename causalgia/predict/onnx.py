@@ -22,10 +22,9 @@ from causalgia.errors import (
     PredictorError,
     install_command,
     quoted,
-    reason_of,
     type_in_words,
 )
-from causalgia.inputs import no_network, read_bytes
+from causalgia.inputs import no_network, not_written, read_bytes
 from causalgia.predict.answer_checks import (
     as_answers,
     first_line,
@@ -683,9 +682,7 @@ def export_onnx(
         )
         draft.replace(target)
     except OSError as error:
-        raise PredictorError(
-            f"{target}: cannot be written ({reason_of(error)}); choose another place"
-        ) from error
+        raise not_written(target, error, PredictorError) from error
     finally:
         with suppress(OSError):  # nothing was written, such as for a name too long
             draft.unlink(missing_ok=True)

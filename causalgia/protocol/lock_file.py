@@ -34,9 +34,8 @@ from causalgia.errors import (
     ProtocolError,
     comma_list,
     quoted,
-    reason_of,
 )
-from causalgia.inputs import check_no_pipe, parse_toml, read_text
+from causalgia.inputs import check_no_pipe, not_written, parse_toml, read_text
 from causalgia.mentions import Wording
 
 FORMAT = 1
@@ -125,9 +124,7 @@ def write_lock(path: str | os.PathLike[str], content: Mapping[str, Any]) -> str:
                     place.unlink()
                 raise
     except (OSError, ValueError) as error:
-        raise ProtocolError(
-            f"{place}: cannot be written ({reason_of(error)}); choose another place"
-        ) from error
+        raise not_written(place, error, ProtocolError) from error
     return _sha256(text.partition("\n")[2])
 
 

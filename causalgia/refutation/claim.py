@@ -30,7 +30,6 @@ from causalgia.errors import (
     DesignError,
     OutcomesError,
     PredictorError,
-    SequenceError,
     quoted,
 )
 from causalgia.estimation import estimate
@@ -38,9 +37,10 @@ from causalgia.experiments._junctions import Motifs, motifs_with_thresholds
 from causalgia.mentions import in_words
 from causalgia.predict import Predictor
 from causalgia.schema import check_no_positions, validate
-from causalgia.sequences.fasta import Sequences, Source, as_sequences
+from causalgia.sequences.fasta import Sequences, Source
 from causalgia.streams import RNG, Seed, derive, root_key
 from causalgia.trial.attributes import apply_arm, load_design
+from causalgia.trial.source_sequences import as_real_sequences
 from causalgia.trial.turns import DrawnUnits, draw_backgrounds
 from causalgia.types import Array, Tokens
 
@@ -477,16 +477,7 @@ class Claim:
         if self.real is None:
             null = None if self.design is None else self.design.null
             return null.parents_given if isinstance(null, FromSequences) else None
-        try:
-            found = as_sequences(self.real)
-        except SequenceError as error:
-            raise error.at("``real=...``", error=DesignError) from error
-        if self.design is not None and found.length != self.design.null.length:
-            raise DesignError(
-                f"``real=`` has sequences of {found.length} bp and the backgrounds "
-                f"have {self.design.null.length}; cut them alike"
-            )
-        return found
+        return as_real_sequences(self.design, self.real)
 
 
 def _mean_of_models(outcomes: xr.Dataset) -> xr.Dataset:

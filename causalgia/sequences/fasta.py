@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from causalgia.checks import as_int, first_of, is_whole
 from causalgia.choices import INTERVAL_SKIPS, RECORD_SKIPS
 from causalgia.errors import SequenceError, Setting, quoted, type_in_words
+from causalgia.inputs import check_path
 from causalgia.mentions import Wording
 from causalgia.sequences.alphabet import (
     CODES,
@@ -532,11 +533,7 @@ def read_fasta(
     >>> read_fasta(path, length=2).tokens.tolist()
     [[1, 2], [3, 3]]
     """
-    if not isinstance(path, str | PathLike):
-        raise SequenceError(
-            f"``path={quoted(path)}`` is not a path; give that of one FASTA file, such "
-            "as 'peaks.fa'"
-        )
+    check_path(path, "peaks.fa", SequenceError, what="FASTA file")
     return _read_records(path, length, ambiguous, rng, skip)
 
 

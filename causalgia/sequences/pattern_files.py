@@ -23,7 +23,7 @@ from causalgia.errors import (
     install_command,
     quoted,
 )
-from causalgia.inputs import open_regular_file, parse_int
+from causalgia.inputs import check_path, open_regular_file, parse_int
 from causalgia.sequences.alphabet import CODES
 from causalgia.sequences.genome import Genome
 from causalgia.sequences.motifs import Motif, Seqlets, read_motifs
@@ -118,11 +118,7 @@ def read_patterns(
     >>> gata.consensus, gata.seqlets.n, len(gata.seqlets.contributions)
     ('GATAA', 120, 7)
     """
-    if not isinstance(path, str | PathLike):
-        raise SequenceError(
-            f"``path={quoted(path)}`` is not a path; give that of one file, such as "
-            "'modisco.h5'"
-        )
+    check_path(path, "modisco.h5", SequenceError)
     if trim is not None and (not is_real(trim) or not 0 <= trim <= 1):
         raise SequenceError(
             f"``trim={quoted(trim)}`` is not a share of the largest contribution, from "

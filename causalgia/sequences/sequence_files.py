@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from causalgia.errors import SequenceError, first_words, quoted
-from causalgia.inputs import LARGEST, no_text, open_regular_file
+from causalgia.inputs import LARGEST, check_path, no_text, open_regular_file
 from causalgia.sequences.alphabet import Layout, ReadAmbiguous, or_other_layout
 from causalgia.sequences.fasta import (
     FilePath,
@@ -134,11 +133,7 @@ def read_sequences(
     ... ).names
     ('chr1:5-11',)
     """
-    if not isinstance(path, str | PathLike):
-        raise SequenceError(
-            f"``path={quoted(path)}`` is not a path; give that of one file, such as "
-            "'peaks.fa'"
-        )
+    check_path(path, "peaks.fa", SequenceError)
     kind = _kind_of_file(path, with_genome=genome is not None)
     of_bed = {
         "genome": genome,

@@ -165,8 +165,8 @@ def source_trial(
     return SourceTrial(chosen, population, source_arms(design, analysis))
 
 
-def as_real_sequences(design: Design, real: Any) -> Sequences:
-    """Return given real sequences.
+def as_real_sequences(design: Design | None, real: Any) -> Sequences:
+    """Return given real sequences, of the length of a design's backgrounds.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def as_real_sequences(design: Design, real: Any) -> Sequences:
         given = as_sequences(real)
     except SequenceError as error:
         raise error.at("``real=...``", error=DesignError) from error
-    if given.length != design.null.length:
+    if design is not None and given.length != design.null.length:
         raise DesignError(
             f"``real=`` has sequences of {given.length} bp and the backgrounds have "
             f"{design.null.length}; cut them alike"

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from causalgia.attributes import attributes
-from causalgia.checks import as_int
+from causalgia.checks import as_int, check_arm
 from causalgia.design import (
     Ablate,
     Delete,
@@ -224,12 +224,7 @@ def requested_contrasts(
 
 
 def _contrasts_with_control(control: str, design: Design, why: str) -> ContrastRequest:
-    if control not in design.arm_names:
-        arms = ", ".join(design.arm_names)
-        raise ContrastError(
-            f"control {quoted(control)} is not an arm of the design; its arms are "
-            f"{arms}"
-        )
+    check_arm(control, design.arm_names, "control")
     return ContrastRequest(contrasts_of(control, design.arm_names), control, why)
 
 

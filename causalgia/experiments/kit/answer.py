@@ -17,7 +17,7 @@ import numpy as np
 from causalgia.attributes import about
 from causalgia.choices import requested_parts
 from causalgia.errors import OutcomesError, quoted
-from causalgia.inputs import check_no_pipe, to_csv
+from causalgia.inputs import check_no_pipe, not_written, to_csv
 from causalgia.sequences.variant_files import (
     InfoField,
     Variant,
@@ -490,9 +490,7 @@ def write_variants(
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutcomesError(
-            f"{target}: cannot be written ({error.strerror}); choose another place"
-        ) from error
+        raise not_written(target, error, OutcomesError) from error
     return target
 
 

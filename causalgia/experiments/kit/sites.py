@@ -17,7 +17,7 @@ from causalgia.choices import BASES
 from causalgia.design import AblateEach, Design, Embed, Genomic, NullModel
 from causalgia.design.intervention import Layout, steps_of
 from causalgia.design.patterns import Pattern, as_pattern, pattern_from_plain
-from causalgia.errors import DesignError, SequenceError, quoted, type_in_words
+from causalgia.errors import DesignError, SequenceError, quoted
 from causalgia.sequences import Instances, Motif, find_instances, motif as motif_of
 from causalgia.sequences.alphabet import decode, parse_iupac, reverse_complement
 from causalgia.sequences.fasta import as_sequences
@@ -29,29 +29,6 @@ from causalgia.sequences.motif_scores import (
 )
 from causalgia.streams import derive
 from causalgia.types import Ints, Tokens
-
-
-def as_null_model(null: object) -> NullModel:
-    """Return the null model, to be validated before the settings that depend on it.
-
-    Examples
-    --------
-    >>> as_null_model("peaks.fa")
-    Traceback (most recent call last):
-    ...
-    causalgia.errors.DesignError: null='peaks.fa' is not a null model, such as cg.Uniform(length=200); ...
-    """
-    if isinstance(null, NullModel):
-        return null
-    what = (
-        f"``null={quoted(null)}`` is"
-        if isinstance(null, str | int | float | None)
-        else f"``null=`` is {type_in_words(null)},"
-    )
-    raise DesignError(
-        f"{what} not a null model, such as ``cg.Uniform(length=200)``; "
-        "sequences are one as ``cg.Genomic(of=...)``"
-    )
 
 
 def as_positions(values: object, name: str, *, least: int = 1) -> tuple[int, ...]:

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from causalgia._reporting import format_share
 from causalgia.analysis import as_result
 from causalgia.attributes import about
-from causalgia.checks import as_int, as_names, as_positive
-from causalgia.effects.contrast_weights import check_arm, listed
+from causalgia.checks import as_int, as_names, as_positive, check_arm, listed
 from causalgia.errors import CausalgiaError, CountsError, quoted
 from causalgia.estimation.standard_errors import LEAST_VARIANCES, moderate_unequal
 from causalgia.inputs import parse_json

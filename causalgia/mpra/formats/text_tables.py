@@ -31,7 +31,7 @@ from causalgia.errors import (
     SequenceError,
     quoted,
 )
-from causalgia.inputs import as_cell, from_cell
+from causalgia.inputs import as_cell, from_cell, not_written
 from causalgia.schema import validate
 from causalgia.sequences.text_files import read_text
 
@@ -183,10 +183,7 @@ def write_text(
         temporary.write_bytes(data)
         temporary.replace(target)
     except OSError as error:
-        raise LibraryError(
-            f"{target}: cannot be written ({error.strerror or error}); choose another "
-            "place"
-        ) from error
+        raise not_written(target, error, LibraryError) from error
     finally:
         with suppress(OSError):  # nothing was written, such as for a name too long
             temporary.unlink(missing_ok=True)
