@@ -20,7 +20,6 @@ from causalgia.checks import (
     is_count,
     is_int64,
     is_number,
-    is_real,
     is_share,
     is_table,
     is_text,
@@ -36,14 +35,14 @@ from causalgia.choices import (
     TARGETS,
     Error,
 )
-from causalgia.errors import CausalgiaError, DecisionError, DesignError, quoted
+from causalgia.errors import DecisionError, DesignError, quoted
 from causalgia.expressions import (
     EMPTY_NAME,
     KEYWORDS,
     fault_of_weights,
     weights_in_text,
 )
-from causalgia.ropes import Rope, is_rope
+from causalgia.ropes import Rope
 
 
 class Option(NamedTuple):
@@ -59,10 +58,10 @@ class Option(NamedTuple):
 class Argument(NamedTuple):
     """An argument: the test of a value, what the value must be in words, what it means,
     further words of the reference page, the verbs that take it, its option, and the
-    parser that all verbs share, whose errors say more than the test can.
+    parser that all verbs share, which takes the place of the test.
     """
 
-    is_valid: Callable[[Any], bool]
+    is_valid: Callable[[Any], bool] | None
     need: str
     meaning: str
     more: str = ""
@@ -100,13 +99,6 @@ def _as_contrasts(value: Any, *, of: str = "arm") -> Any:
         if fault := fault_of_weights(weights, of=of):
             raise DesignError(f"contrast {quoted(name)}{fault}")
     return rows
-
-
-def _are_contrasts(value: object, *, of: str = "arm") -> bool:
-    try:
-        return bool(_as_contrasts(value, of=of))
-    except CausalgiaError:
-        return False
 
 
 def _is_rare(value: object) -> bool:
@@ -322,7 +314,7 @@ ANALYSIS: Arguments = {
         option=Option("ARM"),
     ),
     "contrasts": Argument(
-        _are_contrasts,
+        None,
         "tables of arm = weight, or text such as 'A - B', each with a name and finite "
         "weights that sum to 0",
         "Contrasts of arms, in place of a control.",
@@ -338,7 +330,7 @@ ANALYSIS: Arguments = {
         verbs=("contrast",),
     ),
     "tasks": Argument(
-        partial(_are_contrasts, of="task"),
+        None,
         "tables of task = weight, or text such as 'K562 - HepG2', each with a name (no "
         "keyword such as 'pairwise') and finite weights that are not all 0",
         "Contrasts between tasks.",
@@ -390,7 +382,7 @@ ANALYSIS: Arguments = {
         Option(help=f"{_TARGETS}."),
     ),
     "ci_prob": Argument(
-        lambda value: is_real(value) and 0.5 <= value < 1,
+        None,
         "a number from 0.5 to below 1, such as 0.95",
         "Probability of the intervals.",
         "Verdicts have the error rate `1 - ci_prob`.",
@@ -422,7 +414,7 @@ ANALYSIS: Arguments = {
         Option(help="task: tasks borrow strength from each other; draws sharing.png."),
     ),
     "rope": Argument(
-        is_rope,
+        None,
         ROPE_IN_WORDS,
         "Region of practical equivalence.",
         "`[lower, upper]` on the scale of the contrasts (or a table of these by task), "
@@ -438,7 +430,8 @@ ANALYSIS: Arguments = {
         Rope.parse,
     ),
     "error": Argument(
-        *one_of(*ERRORS),
+        None,
+        one_of(*ERRORS)[1],
         "Error rate of the verdicts.",
         '`"fdr"` (expected share of false verdicts), `"fwer"` '
         '(probability of any false verdict), `"each"` (error rate of each verdict by '

@@ -320,27 +320,6 @@ class Rope:
         return str(self.value)
 
 
-def is_rope(value: Any) -> bool:
-    """Return whether a value, such as one read from TOML, is a region of practical
-    equivalence.
-
-    Examples
-    --------
-    >>> [
-    ...     is_rope(value)
-    ...     for value in ([-0.1, 0.1], {"K562": [-0.1, 0.1]}, "placebo", "0.2 sd", 0)
-    ... ]
-    [True, True, True, True, True]
-    >>> [is_rope(value) for value in ([0.1, -0.1], [0, 0], "0 sd", "1e400 sd", 0.1)]
-    [False, False, False, False, False]
-    """
-    try:
-        Rope.parse(value)
-    except DecisionError:
-        return False
-    return True
-
-
 def _names_a_task(pair: object) -> bool:
     return (
         isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -348,14 +347,32 @@ def _as_damage_error(path: Path, kind: str = "netCDF") -> Iterator[None]:
             raise OutcomesError(
                 places=(str(path),), need=f"no {kind} file: it {other}"
             ) from error
-        what = first_words(error)
-        of_filter = re.search("filter|plugin", what.replace(str(path), ""))
         raise OutcomesError(
             places=(str(path),),
-            need=f"damaged or no {kind} file ({what})",
+            need=f"damaged or no {kind} file ({first_words(error)})",
             cure="make it anew",
-            code="filter" if of_filter else "",
+            code="filter" if _needs_absent_filter(path) else "",
         ) from error
+
+
+def _needs_absent_filter(path: Path) -> bool:
+    """Return whether an array of a file was written through a filter that HDF5 has not
+    here; False where the file is too damaged to tell.
+    """
+    import h5py
+
+    def needs(_: str, found: Any) -> bool | None:
+        if not isinstance(found, h5py.Dataset):
+            return None
+        made = found.id.get_create_plist()
+        numbers = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+        return None if all(map(h5py.h5z.filter_avail, numbers)) else True
+
+    try:
+        with h5py.File(path, "r") as file:
+            return bool(file.visititems(needs))
+    except Exception:  # as above
+        return False
 
 
 def _declared_bytes(path: Path) -> int:

@@ -13,6 +13,8 @@ import pytest
 import causalgia as cg
 from causalgia.analysis import AnalysisFields
 from causalgia.arguments import ANALYSIS, TABLES
+from causalgia.checks import check_value
+from causalgia.errors import CausalgiaError
 
 
 def test_the_plan_has_the_fields_of_the_table_in_its_order() -> None:
@@ -41,7 +43,9 @@ def test_a_row_says_what_is_needed_and_what_it_means(table: str) -> None:
         assert re.fullmatch(r"\S.*[^.]", row.need), name
         assert re.fullmatch(r"[^ `].*\.", row.meaning), name
         assert not row.more or row.more.endswith("."), name
-        assert not row.is_valid(object()), name
+        assert (row.is_valid is None) == (row.parse is not None), name
+        with pytest.raises(CausalgiaError):
+            check_value(object(), TABLES[table], name)
 
 
 def test_what_a_verb_takes_by_name_is_an_argument_of_the_verb() -> None:

@@ -248,9 +248,10 @@ def test_a_machine_without_memory_or_space_is_one_line(monkeypatch, trial, resul
     wrongs = (
         (
             MemoryError("Unable to allocate 7 TiB."),
-            "not enough memory (Unable to allocate 7 TiB); ask for less",
+            "not enough memory; ask for less, such as fewer units, arms or oligos: "
+            "Unable to allocate 7 TiB.",
         ),
-        (MemoryError(), "not enough memory (none is left)"),
+        (MemoryError(), "not enough memory; ask for less, such as fewer"),
         (
             OSError(28, "No space left on device"),
             "No space left on device; free some space",

@@ -49,10 +49,6 @@ OF_OTHER_LIBRARIES = {
     ("errors.py", "_lines_of"),
     # click
     ("cli/parser_messages.py", "parser_message"),
-    # the system's or NumPy's words about memory, which may end a sentence
-    ("cli/parser_messages.py", "system_message"),
-    # HDF5
-    ("store.py", "_as_damage_error"),
     # PyTorch
     ("predict/answer_checks.py", "causes_of_failure"),
 }

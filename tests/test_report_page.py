@@ -1027,5 +1027,5 @@ def test_a_level_that_is_no_probability_is_not_printed(tmp_path, value):
     decided = cg.decide(estimates, rope=(-0.1, 0.1))
     with pytest.raises(OutcomesError, match=refused):
         cg.report(decided.assign_attrs(ci_prob=value))
-    with pytest.raises(OutcomesError, match="the page cannot be written"):
+    with pytest.raises(OutcomesError, match="cannot be written"):
         cg.report(estimates, path=tmp_path / "a\0b.html")

@@ -86,8 +86,11 @@ def system_message(error: MemoryError | OSError) -> str:
     missing file.
     """
     if isinstance(error, MemoryError):
-        what = first_words(error).rstrip(".") if error.args else "none is left"
-        return f"not enough memory ({what}); ask for less: fewer units, arms or oligos"
+        words = f": {first_words(error)}" if error.args else ""
+        return (
+            "not enough memory; ask for less, such as fewer units, arms or "
+            f"oligos{words}"
+        )
     culprit = f"{error.filename}: " if error.filename is not None else ""
     if isinstance(error, FileNotFoundError):
         return f"{culprit}{error.strerror or error}; check the path"
