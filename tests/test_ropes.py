@@ -78,13 +78,18 @@ def test_a_region_has_the_same_ends_in_every_verb(form: str, verb: str) -> None:
 
 @pytest.mark.rotating
 @pytest.mark.parametrize("form", FORMS)
-def test_a_plan_and_a_tipping_point_take_every_form(form: str) -> None:
+def test_a_plan_takes_every_form(form: str) -> None:
     two = estimates().isel(contrast=[0, 1])
     assert "GATA1" in two["contrast"]
     plan = cg.sample_size(
         two if "placebo" not in form else estimates(), rope=FORMS[form]
     )
     assert (plan["n_units"].sel(contrast="GATA1") > 0).all()
+
+
+@pytest.mark.rotating
+@pytest.mark.parametrize("form", FORMS)
+def test_a_tipping_point_takes_every_form(form: str) -> None:
     tipping = cg.tipping_point(
         outcomes(), control=CONTROL, contrast="GATA1", rope=FORMS[form]
     )
