@@ -106,8 +106,8 @@ def multivariate_t_max(
     ------
     EstimateError
         If shapes differ, a number is not finite, a column of the factor is 0, df or
-        ci_prob is out of range, or df is so small (below .1) that the critical value
-        cannot be integrated.
+        ci_prob is out of range, or df is so small that the critical value cannot be
+        integrated: below about .1 for 2 contrasts, .2 for 4, .5 for 30.
 
     References
     ----------
