@@ -524,6 +524,27 @@ def test_a_download_that_was_cut_off_is_tried_again(mirror, monkeypatch):
     assert fetched()
 
 
+def test_a_cache_that_cannot_be_written_gets_room_or_is_left_alone(mirror, monkeypatch):
+    """Write access was asked for where a file stands in the place of the folder."""
+    monkeypatch.delenv(deposits.MIRROR)
+    (mirror.parent / "c").write_text("a file")
+    text = refusal(cg.networks.fetch, "toy")
+    with monkeypatch.context() as patch:
+        patch.setenv(cure_in(text, r"or set (\w+) to a folder that has"), str(mirror))
+        assert fetched()
+    Path(cure_in(text, r"; move the file (\S+) away, or")).unlink()
+    assert fetched()
+
+    def full(*_: object, **__: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.modules["pooch"], "retrieve", full)
+        text = refusal(cg.networks.fetch, "toy")
+    assert cure_in(text, r"\((No space left on device)\); give write access and space")
+    assert fetched()
+
+
 def test_without_a_connection_files_are_put_into_a_folder(mirror, monkeypatch):
     monkeypatch.delenv(deposits.MIRROR)
     deposit, away = mirror.parent / "deposit", mirror.parent / "away"

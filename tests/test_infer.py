@@ -1039,7 +1039,7 @@ def test_a_standard_error_that_no_unit_holds_with_the_others_is_left_out(
         [0.5, 1.0, -0.5, least], [1.0, 1.0, 1.0, least], names=list("abcd")
     )
     with pytest.raises(
-        InferenceError, match="contrast d: se .* up to 1; leave the contrast out$"
+        InferenceError, match="contrast d: se .* whose se is 1; leave the contrast out$"
     ):
         infer(table, rng=0)
     left = infer(table.drop_sel(contrast="d"), rng=0)["moments"]["mean"]

@@ -180,9 +180,15 @@ def _downloaded(name: str, file: dict[str, str], url: str, lacking: str = "") ->
             "response" not in known
         ):  # of the disk: what requests raises has one, or None
             why = error.strerror or type(error).__name__
+            places = (cache_folder, *cache_folder.parents)
+            file_there = next((one for one in places if one.is_file()), None)
+            room = (
+                "give write access and space there"
+                if file_there is None
+                else f"move the file {file_there} away"
+            )
             raise PredictorError(
-                f"the cache {cache_folder} cannot be written ({why}); give write "
-                f"access and space there, or {cure}"
+                f"the cache {cache_folder} cannot be written ({why}); {room}, or {cure}"
             ) from error
         why, advice = type(error).__name__, "check the connection"
         if (answer := known["response"]) is not None:

@@ -20,7 +20,7 @@ from causalgia.attributes import has
 from causalgia.checks import first_of
 from causalgia.errors import InferenceError
 from causalgia.numerics.moments import density_ratio_at_0, log_sf_t
-from causalgia.types import Array
+from causalgia.types import Array, Mask
 
 # a covariance of K contrasts is used whole from 10 K degrees of freedom on
 _PER_CONTRAST = 10
@@ -451,7 +451,7 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
     if missing[t].any():
         raise InferenceError(
             f"task {task!s}: {_contrast_list(names[missing[t]])}: no finite effect and "
-            "se; leave the contrast out"
+            f"se; {_leave_out(missing[t])}"
         )
     if not constant[t].any():
         in_one_unit = np.log10(se[t].max()) - np.log10(se[t].min()) <= -np.log10(
@@ -460,21 +460,29 @@ def as_usable_se(estimates: xr.Dataset) -> Array:
         odd = beyond[t]
         if not in_one_unit and odd.all():
             odd = se[t] < _LEAST_SE
+        if in_one_unit:
+            unit, cure = "", "give effects and standard errors in another unit"
+        else:
+            others = dict.fromkeys(
+                f"{limit(se[t][~odd]):.3g}" for limit in (np.min, np.max)
+            )
+            unit = f" in the unit of the others, whose se is {' to '.join(others)}"
+            cure = _leave_out(odd)
+            if beyond[t][~odd].any():
+                cure += ", and give the others in another unit"
         raise InferenceError(
             f"task {task!s}: {_contrast_list(names[odd])}: se {se[t][odd][0]:.3g}, and "
-            "no float holds its square"
-            + (
-                "; give effects and standard errors in another unit"
-                if in_one_unit
-                else f" in a unit of the others, whose se is up to {se[t].max():.3g}; "
-                "leave the contrast out"
-            )
+            f"no float holds its square{unit}; {cure}"
         )
     raise InferenceError(
         f"task {task!s}: {_contrast_list(names[constant[t]])}: se 0, the same effect "
         "in every unit. Nothing is left to infer: read the effect as it stands, and "
-        "leave the contrast out (estimates.sel(contrast=...))"
+        f"{_leave_out(constant[t])} (estimates.sel(contrast=...))"
     )
+
+
+def _leave_out(contrasts: Mask) -> str:
+    return "leave the contrast out" if contrasts.sum() == 1 else "leave them out"
 
 
 def _contrast_list(names: Any, most: int = 5) -> str:

@@ -406,7 +406,7 @@ def _select_labels(group: xr.Dataset, dim: str, labels: pd.Index[Any]) -> xr.Dat
             need=f"no {dim} {absent[0]!s}"
             if absent
             else f"several effects of one name on {quoted(dim)}, in another order",
-            cure="use the same names",
+            cure="use the same names" if absent else "give each a name of its own",
         )
     group = group.sel({dim: labels})
     return (

@@ -200,10 +200,13 @@ def _check_shrinkage(shrink: Any, kind: str) -> None:
             "hierarchical effect sizes",
         )
     if shrink is not None and shrink.moderate is not None:
+        named = f"moderate={shrink.moderate}"
         raise DecisionError(
-            f"``shrink=cg.Shrinkage(moderate={shrink.moderate})`` is of the variances, "
-            "which are estimated already: ``cg.estimate(effects, "
-            f"moderate={shrink.moderate})``, or give the outcomes to ``cg.analyze``"
+            f"``shrink=cg.Shrinkage({named})`` is of the variances between "
+            "predictors, which are estimated already; give ``cg.estimate(effects, "
+            f"target='next predictor', {named})`` without ``shrink=``, or "
+            "``cg.analyze(outcomes, ..., target='next predictor', "
+            f"shrink=cg.Shrinkage({named}))``"
         )
     if kind == "posterior" and shrink not in (None, Shrinkage()):
         settings = [f"law={quoted(shrink.law)}"] if shrink.law != "auto" else []
