@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from operator import ne
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -232,7 +233,7 @@ def _check_alleles_fit(
                     "give a longer ``flank=``",
                     "drop it",
                     skip="unchanged",
-                    n_left=len(chosen) - 1,
+                    n_left=sum(map(ne, references, alternates)),
                 )
             )
         if len(reference) >= length:

@@ -772,6 +772,11 @@ def from_bed(
     windows, records = list[Window](), list[bytes]()
     with Genome(fasta) as genome:
         lengths = genome.lengths
+
+        def letters_in(w: Window) -> bytes:
+            place = f"{bed}: line {w.line}"
+            return genome.letters(w.chromosome, w.start, w.stop, place=place)
+
         for w in given:
             size = lengths.get(w.chromosome)
             flaw, detail = "", ""
@@ -782,10 +787,8 @@ def from_bed(
             if flaw in reasons:
                 skipped.append(Skipped(w.name, flaw, detail, w.line))
                 continue
-            with of_inputs(len(given) - 1):
-                letters_of = genome.letters(
-                    w.chromosome, w.start, w.stop, place=f"{bed}: line {w.line}"
-                )
+            with of_inputs(given, letters_in):
+                letters_of = letters_in(w)
             if "N" in reasons and (flaw := flaw_of_letters(letters_of, ambiguous)):
                 skipped.append(Skipped(w.name, "N", flaw, w.line))
                 continue

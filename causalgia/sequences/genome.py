@@ -485,6 +485,7 @@ def read_bed(
         for row in numbered_lines(text)
         if not row[1].startswith("#") and row[1].split()[0] not in ("track", "browser")
     ]
+    cut = partial(_window, length=int(length), center=center, stranded=stranded)
     for number, line in rows:
         columns = line.split("\t") if "\t" in line else line.split()
         summits[number] = columns[9].strip() if len(columns) >= 10 else "-1"
@@ -494,17 +495,9 @@ def read_bed(
             left_out.append(Skipped(name, "summit", "peak is -1: not called", number))
             continue
         place = f"{path}: line {number}"
-        with of_inputs(len(rows) - 1):
+        with of_inputs(rows, lambda row: cut(row[1], row[0])):
             window = parsed_or_left_out(
-                partial(
-                    _window,
-                    line,
-                    number,
-                    length=int(length),
-                    center=center,
-                    stranded=stranded,
-                ),
-                *(place, number, skip, left_out),
+                partial(cut, line, number), place, number, skip, left_out
             )
         if window is not None:
             windows.append(window)

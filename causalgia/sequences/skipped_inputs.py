@@ -22,6 +22,7 @@ Skip: TypeAlias = "str | Sequence[str]"
 
 
 Parsed = TypeVar("Parsed")
+Input = TypeVar("Input")
 
 
 class Skipped(NamedTuple):
@@ -84,7 +85,12 @@ def as_skip(skip: object, known: Sequence[str], *, what: str) -> frozenset[str]:
     return frozenset(known if everything else chosen)
 
 
-_TAKES_SKIP: ContextVar[bool] = ContextVar("takes skip=", default=False)
+def _no_skip() -> bool:
+    return False
+
+
+_TAKES_SKIP: ContextVar[Callable[[], bool]] = ContextVar("takes", default=_no_skip)
+"""Whether ``skip=`` is a way out of an error."""
 
 
 def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -94,7 +100,7 @@ def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @functools.wraps(function)
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        token = _TAKES_SKIP.set(True)
+        token = _TAKES_SKIP.set(lambda: True)
         try:
             return function(*args, **kwargs)
         finally:
@@ -104,20 +110,47 @@ def takes_skip(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 @contextmanager
-def of_inputs(n_left: int) -> Iterator[None]:
-    """Make the errors of the body name ``skip=`` only if inputs are left without those
-    that it leaves out.
+def of_inputs(
+    inputs: Iterable[Input], read: Callable[[Input], object]
+) -> Iterator[None]:
+    """Make the errors of the body name ``skip=`` only if one of the inputs is read
+    without an error, so that something is left without those that it leaves out.
+
+    Parameters
+    ----------
+    inputs
+        The lines of a file, or what was made of them.
+    read
+        Raises SequenceError for one that is flawed, and returns nothing (None, an empty
+        list) for one that is left out.
 
     Examples
     --------
     >>> @takes_skip
-    ... def read(path, *, skip=()):
-    ...     with of_inputs(0):
+    ... def cure_of(lines, *, skip=()):
+    ...     with of_inputs(lines, lambda line: line != "?"):
     ...         return ways_out("correct it", skip="malformed")
-    >>> read("one_line.bed")
+    >>> cure_of(["?", "?"])
     'correct it'
+    >>> cure_of(["?", "chr1"])
+    "correct it, or leave such lines out by ``skip='malformed'``"
     """
-    token = _TAKES_SKIP.set(_TAKES_SKIP.get() and n_left > 0)
+    takes = _TAKES_SKIP.get()
+
+    def is_whole(one: Input) -> bool:
+        try:
+            return bool(read(one))
+        except SequenceError:
+            return False
+
+    def any_left() -> bool:
+        within = _TAKES_SKIP.set(_no_skip)
+        try:
+            return any(map(is_whole, inputs))
+        finally:
+            _TAKES_SKIP.reset(within)
+
+    token = _TAKES_SKIP.set(lambda: takes() and any_left())
     try:
         yield
     finally:
@@ -147,7 +180,7 @@ def or_left_out(reason: str, what: str = "lines") -> str:
     """Return the last of several ways out, which leaves such lines (or rows of a table)
     out, where the function that was called can.
     """
-    there = _TAKES_SKIP.get()
+    there = _TAKES_SKIP.get()()
     return f", or leave such {what} out by ``skip={quoted(reason)}``" if there else ""
 
 

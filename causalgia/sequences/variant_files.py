@@ -188,14 +188,16 @@ def read_vcf(path: str | PathLike[str], *, skip: Skip = ()) -> VariantList:
     )
     reasons, skipped = as_skip(skip, VARIANT_SKIPS, what="variants"), list[Skipped]()
     rows = [row for row in numbered_lines(text) if not row[1].startswith("#")]
+
+    def variants_of(number: int, line: str, skipped: list[Skipped]) -> list[Variant]:
+        return [*_variants(line, f"{path}: line {number}", number, reasons, skipped)]
+
     try:
-        with of_inputs(len(rows) - 1):
+        with of_inputs(rows, lambda row: variants_of(*row, [])):
             found = [
                 (number, variant)
                 for number, line in rows
-                for variant in _variants(
-                    line, f"{path}: line {number}", number, reasons, skipped
-                )
+                for variant in variants_of(number, line, skipped)
             ]
         check_any_left(len(found), skipped, str(path))
     except SequenceError:
@@ -540,14 +542,17 @@ def read_variants(
             f"{path}: line {rows[0][0]} is a header, and the schemas have none; drop "
             "it, or begin it with #"
         )
+
+    def variants_of(number: int, line: str, skipped: list[Skipped]) -> list[Variant]:
+        place = f"{path}: line {number}"
+        return [*_variants_of_row(line, schema, place, number, reasons, skipped)]
+
     try:
-        with of_inputs(len(rows) - 1):
+        with of_inputs(rows, lambda row: variants_of(*row, [])):
             found = [
                 (number, variant)
                 for number, line in rows
-                for variant in _variants_of_row(
-                    *(line, schema, f"{path}: line {number}", number, reasons, skipped)
-                )
+                for variant in variants_of(number, line, skipped)
             ]
         check_any_left(len(found), skipped, str(path))
     except SequenceError:

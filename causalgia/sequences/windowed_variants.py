@@ -199,18 +199,23 @@ def variant_windows(
         _side(x, start, length, align, other)
         for x, start, other in zip(chosen, at, on_minus, strict=True)
     ]
-    with Genome(fasta) as genome, of_inputs(len(chosen) - 1):
-        _check_inside(genome, chosen, at, length, sides)
-        spans = [
-            _span(x, start, length, side)
-            for x, start, side in zip(chosen, at, sides, strict=True)
-        ]
-        stretches = [
-            genome.letters(x.chromosome, *span, place=f"variant {quoted(x.name)}")
-            .decode("latin-1")
-            .upper()
-            for x, span in zip(chosen, spans, strict=True)
-        ]
+    spans = [
+        _span(x, start, length, side)
+        for x, start, side in zip(chosen, at, sides, strict=True)
+    ]
+    with Genome(fasta) as genome:
+
+        def letters_at(place: tuple[Variant, tuple[int, int]]) -> str:
+            x, span = place
+            of = f"variant {quoted(x.name)}"
+            return (
+                genome.letters(x.chromosome, *span, place=of).decode("latin-1").upper()
+            )
+
+        places = [*zip(chosen, spans, strict=True)]
+        with of_inputs(places, letters_at):
+            _check_inside(genome, chosen, spans, length)
+            stretches = [letters_at(place) for place in places]
     before = [
         x.position - start - first
         for x, start, (first, _) in zip(chosen, at, spans, strict=True)
@@ -227,7 +232,7 @@ def variant_windows(
             for letters, more, start in zip(stretches, before, at, strict=True)
         ],
     )
-    with of_inputs(len(chosen) - 1):
+    with of_inputs(stretches, set(BASES).issuperset):
         for variant, letters in zip(chosen, stretches, strict=True):
             _check_letters(variant, letters, fasta)
     pairs = []
@@ -474,16 +479,14 @@ def _span(variant: Variant, at: int, length: int, align: Align) -> tuple[int, in
 def _check_inside(
     genome: Genome,
     variants: Sequence[Variant],
-    at: Sequence[int],
+    spans: Sequence[tuple[int, int]],
     length: int,
-    sides: Sequence[Align],
 ) -> None:
     """Raise SequenceError if windows of two variants or more leave their chromosomes;
     one is named by `Genome`.
     """
     outside, lengths = [], genome.lengths
-    for variant, start, side in zip(variants, at, sides, strict=True):
-        first, last = _span(variant, start, length, side)
+    for variant, (first, last) in zip(variants, spans, strict=True):
         if variant.chromosome in lengths and (
             first < 0 or last > lengths[variant.chromosome]
         ):
@@ -810,7 +813,7 @@ def _nearest_sites(
                     "add sites",
                     "leave the variant out",
                     skip="read_out",
-                    n_left=len(variants) - 1,
+                    n_left=sum(x.chromosome in sites for x in variants),
                 )
             )
         nearest = int(np.abs(starts[variant.chromosome] - variant.position).argmin())

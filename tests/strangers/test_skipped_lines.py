@@ -3,7 +3,10 @@
 beyond its chromosome).
 """
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from test_cli import call
 
@@ -436,3 +439,131 @@ def test_an_untreated_arm_by_its_name_is_an_empty_table(tmp_path):
         read_spec(trial)
     trial.write_text(TRIAL_OF_N.format(of='"n.fa"', arm="{}"))
     read_spec(trial)
+
+
+GENOME_OF_40 = ">chr1\n" + "ACGTACGTNN" * 4 + "\n"
+VCF_LINE = "chr1\t{at}\tv{at}\t{ref}\t{alt}\t.\t.\t.\n"
+
+
+def of_vcf(folder: Path, *lines: str, **given: object) -> object:
+    (folder / "x.vcf").write_text("".join(lines))
+    return read_vcf(folder / "x.vcf", **given)
+
+
+def of_schema(folder: Path, *lines: str, **given: object) -> object:
+    (folder / "x.tsv").write_text("".join(lines))
+    return cg.sequences.read_variants(folder / "x.tsv", schema="original", **given)
+
+
+def of_bed(folder: Path, *lines: str, **given: object) -> object:
+    (folder / "x.bed").write_text("".join(lines))
+    (folder / "g.fa").write_text(GENOME_OF_40)
+    return cg.sequences.from_bed(folder / "x.bed", folder / "g.fa", length=6, **given)
+
+
+def of_windows(folder: Path, *lines: str, **given: object) -> object:
+    (folder / "g.fa").write_text(GENOME_OF_40)
+    of_vcf(folder, *lines)
+    files = folder / "x.vcf", folder / "g.fa"
+    return cg.experiments.variant_effects(*files, length=6, **given)
+
+
+def of_tiles(folder: Path, *lines: str, **given: object) -> object:
+    columns = ("chrom", "pos", "id", "ref", "alt")
+    rows = [line.split("\t")[:5] for line in lines]
+    (folder / "g.fa").write_text(GENOME_OF_40)
+    return cg.mpra.variant_tiles(
+        pd.DataFrame(rows, columns=columns), folder / "g.fa", insert_length=5, **given
+    )
+
+
+TWO = VCF_LINE.format(at=4, ref="T", alt="C") + VCF_LINE.format(at=5, ref="A", alt="C")
+
+
+@pytest.mark.parametrize(
+    ("read", "reason", "flawed", "whole"),
+    [
+        (
+            of_vcf,
+            "symbolic",
+            [VCF_LINE.format(at=i, ref="A", alt="<DEL>") for i in (1, 5, 9)],
+            VCF_LINE.format(at=14, ref="C", alt="A"),
+        ),
+        (
+            of_vcf,
+            "malformed",
+            ["chr1\t0\t.\tA\tC\n", "chr1\t-1\t.\tA\tC\n"],
+            VCF_LINE.format(at=14, ref="C", alt="A"),
+        ),
+        (
+            of_schema,
+            "N",
+            ["chr1\t1\ta\tA\tN\n", "chr1\t5\tb\tA\tN\n"],
+            "chr1\t5\tc\tA\tC\n",
+        ),
+        (of_bed, "malformed", ["chr1\tx\t4\n", "chr1\ty\t4\n"], "chr1\t1\t7\n"),
+        (of_bed, "edge", ["chr1\t0\t2\n", "chr1\t39\t40\n"], "chr1\t1\t7\n"),
+        (of_bed, "chromosome", ["2\t0\t6\n", "2\t6\t12\n"], "chr1\t1\t7\n"),
+        (of_bed, "N", ["chr1\t4\t10\n", "chr1\t5\t11\n"], "chr1\t1\t7\n"),
+        (
+            of_windows,
+            "N",
+            [VCF_LINE.format(at=i, ref="G", alt="A") for i in (7, 17)],
+            TWO,
+        ),
+        (
+            of_windows,
+            "chromosome",
+            [
+                VCF_LINE.format(at=i, ref="G", alt="A").replace("chr1", "2")
+                for i in (7, 17)
+            ],
+            TWO,
+        ),
+        (
+            of_windows,
+            "edge",
+            [VCF_LINE.format(at=i, ref=b, alt="T") for i, b in ((1, "A"), (2, "C"))],
+            TWO,
+        ),
+        (
+            of_windows,
+            "long",
+            [VCF_LINE.format(at=i, ref="A", alt="A" * 9) for i in (1, 5)],
+            TWO,
+        ),
+        (
+            of_tiles,
+            "symbolic",
+            [VCF_LINE.format(at=i, ref="A", alt="<DEL>") for i in (5, 15)],
+            VCF_LINE.format(at=4, ref="T", alt="C"),
+        ),
+        (
+            of_tiles,
+            "long",
+            [VCF_LINE.format(at=i, ref="A", alt="A" * 9) for i in (5, 15)],
+            VCF_LINE.format(at=4, ref="T", alt="C"),
+        ),
+        (
+            of_tiles,
+            "chromosome",
+            [
+                VCF_LINE.format(at=i, ref="G", alt="A").replace("chr1", "2")
+                for i in (7, 17)
+            ],
+            VCF_LINE.format(at=4, ref="T", alt="C"),
+        ),
+    ],
+)
+def test_skip_is_offered_only_where_it_leaves_something(
+    tmp_path, read, reason, flawed, whole
+):
+    """Of several flawed lines and no other, what was offered left nothing."""
+    with pytest.raises(CausalgiaError) as error:
+        read(tmp_path, *flawed)
+    assert "skip=" not in str(error.value)
+    with pytest.raises(SequenceError, match="all|nothing is left"):
+        read(tmp_path, *flawed, skip=reason)
+    with pytest.raises(CausalgiaError, match=f"by skip='{reason}'$"):
+        read(tmp_path, *flawed, whole)
+    read(tmp_path, *flawed, whole, skip=reason)

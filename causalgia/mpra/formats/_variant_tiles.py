@@ -33,6 +33,8 @@ from causalgia.sequences.skipped_inputs import (
     Skip,
     Skipped,
     as_skip,
+    check_any_left,
+    of_inputs,
     or_left_out,
     parsed_or_left_out,
     skip_sentence,
@@ -313,11 +315,11 @@ def variant_tiles(
         if "unchanged" in reasons:
             _check_alleles_fit(listed.haplotypes, insert_length, offsets)
             listed = _changed(listed, fasta, insert_length, offsets)
+        usable = listed.haplotypes
         with Genome(fasta) as genome:
-            usable = listed.haplotypes
-            check_alleles(
-                usable, [_genome_letters(x, genome) for x in usable], genome.path
-            )
+            letters_of = partial(_genome_letters, genome=genome)
+            with of_inputs(usable, letters_of):
+                check_alleles(usable, [*map(letters_of, usable)], genome.path)
             spdi = [canonical_spdi(x, genome, assembly=assembly) for x in usable]
     except SequenceError as error:
         if not isinstance(variants, str | PathLike):
@@ -402,10 +404,13 @@ def _check_options(
 def _check_alleles_fit(
     chosen: Sequence[Variant], insert_length: int, offsets: Sequence[int]
 ) -> None:
+    def fits(variant: Variant, offset: int) -> bool:
+        begin = _allele_start(variant, insert_length, offset)
+        return 0 <= begin <= insert_length - allele_width(variant)
+
     for variant in chosen:
         for offset in offsets:
-            begin = _allele_start(variant, insert_length, offset)
-            if not 0 <= begin <= insert_length - allele_width(variant):
+            if not fits(variant, offset):
                 nearer = offset and allele_width(variant) <= insert_length
                 raise LibraryError(
                     f"variant {quoted(variant.name)}: at offset {offset:+d} its allele "
@@ -415,7 +420,7 @@ def _check_alleles_fit(
                         "give longer inserts" + ", smaller ``offsets=``" * bool(nearer),
                         "drop it",
                         skip="long",
-                        n_left=len(chosen) - 1,
+                        n_left=sum(all(fits(x, at) for at in offsets) for x in chosen),
                         what="variants",
                     )
                 )
@@ -510,36 +515,47 @@ def read_variants(
         else ["."] * len(table)
     )
     shared = Counter(ids)
-    rows = zip(
-        table["chrom"], table["pos"], table["ref"], table["alt"], ids, strict=True
-    )
-    found, lines, skipped = list[Variant](), dict[str, int](), list[Skipped]()
-    for number, row in enumerate(rows, 1):
+    columns = (table[name] for name in ("chrom", "pos", "ref", "alt"))
+    rows = [*enumerate(zip(*columns, ids, strict=True), 1)]
+
+    def variant_of(
+        number: int, row: tuple[Any, ...], skipped: list[Skipped]
+    ) -> Variant | None:
         chromosome, position, reference, alternate, name = row
         flaw = flaw_of_alleles(str(reference), str(alternate))
         if flaw in skip:
             detail = f"alleles {quoted(reference)} and {quoted(alternate)}"
             columns = (str(chromosome), str(position), str(reference), str(alternate))
             skipped.append(Skipped(str(name), flaw, detail, number, *columns))
-            continue
+            return None
         place = f"variants: row {number} ({chromosome}:{position})"
         begin = parsed_or_left_out(
             partial(_position_in_row, position), place, number, skip, skipped, "rows"
         )
         if begin is None:
-            continue
+            return None
         own = "" if name == "." or shared[name] > 1 else name
         try:
-            variant = Variant(str(chromosome), begin, reference, alternate, own)
+            return Variant(str(chromosome), begin, reference, alternate, own)
         except SequenceError as error:
             cure = or_left_out(flaw, "rows") if flaw else ""
             raise error.at(place, then=cure) from error
-        if "repeated" in skip and variant.written in lines:
-            detail = f"the variant of row {lines[variant.written]}"
-            skipped.append(skipped_variant(variant, "repeated", detail, line=number))
-            continue
-        lines.setdefault(variant.written, number)
-        found.append(variant)
+
+    found, lines, skipped = list[Variant](), dict[str, int](), list[Skipped]()
+    with of_inputs(rows, lambda row: variant_of(*row, [])):
+        for number, row in rows:
+            variant = variant_of(number, row, skipped)
+            if variant is None:
+                continue
+            if "repeated" in skip and variant.written in lines:
+                detail = f"the variant of row {lines[variant.written]}"
+                skipped.append(
+                    skipped_variant(variant, "repeated", detail, line=number)
+                )
+                continue
+            lines.setdefault(variant.written, number)
+            found.append(variant)
+    check_any_left(len(found), skipped, "variants", "rows")
     at = lines.values() if len(lines) == len(found) else ()
     return VariantList.of(found, skipped, at)
 
