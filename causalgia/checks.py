@@ -27,6 +27,7 @@ from causalgia.errors import (
     with_article,
 )
 from causalgia.former_names import new_name
+from causalgia.mentions import NOT_GIVEN
 
 Table: TypeAlias = dict[str, Any]
 Takes: TypeAlias = tuple[Callable[[Any], bool], str]
@@ -256,6 +257,7 @@ def check_value(
             argument=key,
             value=value if given is None else given,
             need=f"must be {description}{hint}",
+            example=without_point(value, is_valid),
             places=places,
             in_toml=in_toml,
         )
@@ -600,6 +602,20 @@ def four_digits(value: float) -> str:
     return f"{float(text):.0f}" if 1e4 <= abs(float(text)) < 1e7 else text
 
 
+def without_point(value: object, is_valid: Callable[[Any], bool]) -> object:
+    """Return the whole number that is written with a point, if it is accepted: the
+    example of an error.
+
+    Examples
+    --------
+    >>> without_point(7.0, is_count), without_point(7.5, is_count)
+    (7, NOT_GIVEN)
+    """
+    if isinstance(value, float) and value.is_integer() and is_valid(int(value)):
+        return int(value)
+    return NOT_GIVEN
+
+
 def as_count(value: object, name: str, *, least: int = 1) -> int:
     """Return `value` as an int of at least 1, or raise DesignError; a ``length`` is
     below 2^32. `least` is the smallest number that the message offers, where the caller
@@ -611,6 +627,7 @@ def as_count(value: object, name: str, *, least: int = 1) -> int:
             argument=name,
             value=value,
             need=f"must be a whole number of at least {least} (and below 2^{most})",
+            example=without_point(value, lambda x: least <= x < 2**most),
         )
     return int(value)
 
@@ -622,6 +639,7 @@ def as_position(value: object, name: str) -> int:
             argument=name,
             value=value,
             need="must be a whole number: a 0-based position",
+            example=without_point(value, lambda x: x >= 0),
         )
     if int(value) < 0:
         raise DesignError(
@@ -726,6 +744,7 @@ def as_int(
             argument=name,
             value=value,
             need=f"must be a whole number of at least {least} (and below 2^48)",
+            example=without_point(value, lambda x: least <= x < 2**48),
         )
     return int(value)
 

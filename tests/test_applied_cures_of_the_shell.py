@@ -327,6 +327,12 @@ CASES: dict[str, Case] = {
         "analyze results --rope 0 {0}",
         lambda: True,
     ),
+    "a seed with a point": (
+        "analyze results --rope 0 --rng 7.0",
+        r"in digits alone: (--rng 7)$",
+        "analyze results --rope 0 {0}",
+        lambda: cg.open("results").outcomes is not None,
+    ),
     # ---- other commands
     "an experiment that is misspelled": (
         "init c.toml --experiment copis",
@@ -403,3 +409,19 @@ def test_a_file_of_positive_controls_that_is_not_there_is_given(here):
     Path(found[3], found[2]).write_text(f">mine\n{one}\n")
     call("mpra", "design", "trial.toml", "--out", "LIB")
     assert one in cg.mpra.read_library("LIB")["insert"].values.astype(str)
+
+
+@pytest.mark.parametrize(
+    ("command", "cure"),
+    [
+        ("demo --n-units 20.0", "--n-units 20"),
+        ("demo --rng=1e1", "--rng 10"),
+        ("run trial.toml --out x --workers 2.0", "--workers 2"),
+        ("mpra power --effect 0.5 --barcodes 5,10.0 --replicates 3", "--barcodes 10"),
+        ("mpra power --effect 0.5 --barcodes 5 --replicates 3.0", "--replicates 3"),
+        ("analyze results --rng 1_0", "--rng 10"),
+    ],
+)
+def test_a_whole_number_is_written_in_digits(command, cure):
+    """7.0 was read as 7 by some versions of the parser, 1_0 by others as 10."""
+    assert shell_refusal(command).endswith(f"give it in digits alone: {cure}")

@@ -568,3 +568,16 @@ def test_a_trial_file_is_edited_by_the_cure_and_is_the_one_that_was_meant(case, 
     found = re.search(cure, text)
     assert found, text
     assert read(edit(broken, *found.groups()), place) == read(right, place)
+
+
+@pytest.mark.parametrize(
+    "key", ["n_units", "rng", "length", "at", "batch_size", "n_replicates"]
+)
+def test_a_whole_number_has_no_point(key, tmp_path):
+    text = TRIAL.replace(
+        'zoo = "gata1_like"}', 'zoo = "gata1_like", batch_size = 8}'
+    ).replace("[arms]", "mpra = {n_replicates = 3}\n[arms]")
+    right, path = re.search(rf"\b{key} = (\d+)", text), tmp_path / "trial.toml"
+    path.write_text(text.replace(right[0], f"{right[0]}.0"))
+    said = shell_refusal("check", path)
+    assert re.search(rf"; for example {key} ?= ?{right[1]}$", said), said

@@ -1557,7 +1557,10 @@ def test_any_probability_of_intervals_decides_beside_ten_contrasts() -> None:
     [
         ({"law": "normal"}, "is not a cg.Shrinkage"),
         ("normal", "is not a cg.Shrinkage"),
-        (cg.Shrinkage(moderate=True), r"cg\.estimate\(effects, target='next predictor', mod"),
+        (
+            cg.Shrinkage(moderate=True),
+            r"cg\.estimate\(effects, target='next predictor', mod",
+        ),
     ],
 )
 def test_settings_of_hierarchical_sizes_that_decide_cannot_follow_are_refused(

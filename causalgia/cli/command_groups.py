@@ -10,14 +10,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from causalgia.cli.option_groups import with_option_groups
 from causalgia.cli.output import finish_output, fresh_output
-from causalgia.cli.parser_messages import parser_message, system_message
+from causalgia.cli.parser_messages import (
+    check_whole,
+    parser_message,
+    system_message,
+)
 from causalgia.cli.shell_words import (
     in_shell,
     parts_in_shell,
@@ -152,6 +156,7 @@ class OneLineGroup(TyperGroup):
         _command.set(f"{ctx.command_path} {found[0]}")
         set_options(_options(found[1]))
         _check_given_once(found[1], found[2])
+        _check_whole_numbers(found[1], found[2])
         return found
 
     def options_of(self, command: str) -> list[str] | None:
@@ -206,6 +211,36 @@ def _check_given_once(command: Any, args: list[str]) -> None:
             f"{name} is given {names.count(name)} times; give it once"
             + (", with commas between its values" if several else "")
         )
+
+
+def _check_whole_numbers(command: Any, args: list[str]) -> None:
+    """Raise DesignError for a whole number with a point or an exponent, which some
+    versions of the parser read.
+    """
+    words = args[: args.index("--")] if "--" in args else args
+    types = getattr(command.callback, "__annotations__", {})
+    names = {
+        option
+        for one in getattr(command, "params", ())
+        if int in _types_of(types.get(one.name))
+        for option in one.opts
+    }
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        name, given, value = word.partition("=")
+        if name in names:
+            check_whole(value if given else after, name)
+
+
+def _types_of(annotation: Any) -> set[Any]:
+    """Return the types of which an annotation is made.
+
+    Examples
+    --------
+    >>> from typing import Annotated
+    >>> int in _types_of(Annotated[int | None, "--workers"])
+    True
+    """
+    return {annotation}.union(*map(_types_of, get_args(annotation)[:2]))
 
 
 class StoppedError(CausalgiaError):

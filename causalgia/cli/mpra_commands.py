@@ -277,11 +277,11 @@ def power(
         depth = "100"
     found = mpra.power(
         parse_numbers(effect, "--effect"),
-        n_barcodes=parse_numbers(barcodes, "--barcodes"),
-        n_replicates=parse_numbers(replicates, "--replicates"),
+        n_barcodes=parse_numbers(barcodes, "--barcodes", whole=True),
+        n_replicates=parse_numbers(replicates, "--replicates", whole=True),
         n_backgrounds=None
         if backgrounds is None
-        else parse_numbers(backgrounds, "--backgrounds"),
+        else parse_numbers(backgrounds, "--backgrounds", whole=True),
         depth=None if depth is None else parse_numbers(depth, "--depth"),
         contrast=mpra.PlannedContrast(alpha=alpha, q=q),
         noise=noise,

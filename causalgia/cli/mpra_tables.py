@@ -14,6 +14,7 @@ from causalgia.attributes import About, about
 from causalgia.cli.folder import check_usable, holds_already
 from causalgia.cli.option_groups import OptionGroup
 from causalgia.cli.output import echo
+from causalgia.cli.parser_messages import check_whole
 from causalgia.cli.tables import terminal_width
 from causalgia.errors import (
     CausalgiaError,
@@ -43,10 +44,16 @@ QUALITY_FIGURES = ("barcodes.png", "replicates.png")
 _MISSING = ("", "NA", "N/A", "<NA>", "nan", "NaN", "null", "None")
 
 
-def parse_numbers(text: str, option: str) -> list[float] | float:
+def parse_numbers(
+    text: str, option: str, *, whole: bool = False
+) -> list[float] | float:
     """Return one number, or a list of numbers separated by commas."""
+    parts = text.replace(",", " ").split()
+    if whole:
+        for part in parts:
+            check_whole(part, option)
     try:
-        found = [float(part) for part in text.replace(",", " ").split()]
+        found = [float(part) for part in parts]
     except ValueError:
         found = []
     if not found:

@@ -10,7 +10,7 @@ from typing import Any
 from causalgia.checks import nearest_key
 from causalgia.choices import RENAMED_ERRORS
 from causalgia.cli.shell_words import in_shell
-from causalgia.errors import first_words
+from causalgia.errors import DesignError, first_words
 from causalgia.former_names import LATER
 
 _PLAIN_MESSAGES = {  # message of the parser -> plain message
@@ -52,6 +52,31 @@ def parser_message(error: Any, command: str) -> str:
     for pattern, plain in _PLAIN_MESSAGES.items():
         message = re.sub(pattern, plain, message)
     return f"{message}{' See' if message.endswith('?') else '; see'} `{command} --help`"
+
+
+def check_whole(text: str, option: str) -> None:
+    """Raise DesignError for a number that is not written in digits, although it may be
+    whole; any other text is left to the parser.
+
+    Examples
+    --------
+    >>> check_whole("7", "--rng")
+    >>> check_whole("7.0", "--rng")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.DesignError: --rng 7.0 is not written as a whole number; give it in digits alone: --rng 7
+    """
+    if re.fullmatch(r"\s*[+-]?[0-9]+\s*", text):
+        return
+    try:
+        number = float(text)
+    except ValueError:
+        return
+    if number.is_integer() and abs(number) < 2**53:
+        raise DesignError(
+            f"{option} {text} is not written as a whole number; give it in digits "
+            f"alone: {option} {number:.0f}"
+        )
 
 
 def _name_now(message: str) -> str:
