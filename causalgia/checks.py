@@ -24,6 +24,7 @@ from causalgia.errors import (
     Setting,
     ShortNumber,
     quoted,
+    type_in_words,
     with_article,
 )
 from causalgia.former_names import new_name
@@ -60,27 +61,38 @@ def converts_to_float(value: Any) -> bool:
     return True
 
 
-def why_no_numbers(given: object, error: Exception) -> str:
-    """Return why NumPy made no array of numbers of values: parts of unequal lengths in
-    words, any other reason as the error gives it.
+def why_no_numbers(given: object) -> str:
+    """Return why NumPy made no array of numbers of values: parts of unequal lengths, a
+    value that is no number, or what was given.
 
     Examples
     --------
-    >>> why_no_numbers([[1, 2], [1]], ValueError())
-    'rows have 2 and 1 numbers'
-    >>> why_no_numbers({"A": [1, 2, 3], "C": [1]}, ValueError())
-    'columns have 3 and 1 numbers'
+    >>> why_no_numbers([[1, 2], [1]]), why_no_numbers({"A": [1, 2, 3], "C": [1]})
+    ('rows have 2 and 1 numbers', 'columns have 3 and 1 numbers')
+    >>> why_no_numbers([[1, "x"]]), why_no_numbers({"A": 0.5}), why_no_numbers([[1], 2])
+    ("'x' is not a number", 'a dict', 'a list beside the number 2')
     """
-    parts = given.values() if isinstance(given, Mapping) else given
-    lists = [
-        len(x)
-        for x in (parts if isinstance(parts, Iterable) else ())
-        if isinstance(x, Sequence) and not isinstance(x, str)
-    ]
-    if len(lengths := list(dict.fromkeys(lists))) < 2:
-        return str(error)
-    what = "columns" if isinstance(given, Mapping) else "rows"
-    return f"{what} have {' and '.join(map(str, lengths[:2]))} numbers"
+    parts = list(given.values() if isinstance(given, Mapping) else _parts_of(given))
+    lists = [len(x) for part in parts if (x := _parts_of(part))]
+    if len(lengths := list(dict.fromkeys(lists))) > 1:
+        what = "columns" if isinstance(given, Mapping) else "rows"
+        return f"{what} have {' and '.join(map(str, lengths[:2]))} numbers"
+    if isinstance(given, str):
+        return f"{quoted(given)} is not a number"
+    single = [x for part in parts for x in _parts_of(part) or [part]]
+    odd = [x for x in single if not converts_to_float(x)]
+    if parts and not isinstance(given, Mapping) and odd:
+        return f"{quoted(odd[0])} is not a number"
+    one = next((x for x in parts if converts_to_float(x)), None)
+    if lists and one is not None:
+        return f"a list beside the number {quoted(one)}"
+    return type_in_words(given)
+
+
+def _parts_of(value: Any) -> list[Any]:
+    """Return the parts of a list or an array, none of anything else."""
+    found = value.tolist() if hasattr(value, "tolist") else value
+    return list(found) if isinstance(found, list | tuple) else []
 
 
 def is_real(value: object) -> TypeGuard[float]:

@@ -1538,6 +1538,22 @@ def covariances_of_estimates_that_are_not_symmetric() -> Any:
     return np.allclose(from_effects(E, covariance=V)["se"].squeeze(), SE)
 
 
+@case
+def a_table_in_place_of_effects() -> Any:
+    """The text was that of NumPy, or a shape, and variances were asked for."""
+    estimates, table = from_effects(E, SE), pd.DataFrame({"effect": E, "se": SE})
+    right = random_effects(E, SE**2).beta
+    for given in (estimates, table):
+        text = refusal(random_effects, given)
+        call = cure_in(text, r"one for each contrast: (random_effects\(.*\))$")
+        names = {"random_effects": random_effects, "estimates": given, "table": given}
+        assert np.allclose(eval(call, names).beta, right)
+    for name in ("variance", "covariance"):
+        text = refusal(random_effects, E, **{name: estimates})
+        assert text.endswith("(an EffectTable); give floats"), text
+    return True
+
+
 @case.each
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert np.all(case())

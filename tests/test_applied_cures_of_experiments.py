@@ -977,6 +977,19 @@ def sequences_that_are_shuffles_of_one_another() -> Any:
     return len(found.confirmed) == 0  # none of so few short ones holds a site
 
 
+@case
+def a_loop_that_neither_turns_nor_holds_the_motif() -> Any:
+    """Three bases were asked for, and then five: the motif's."""
+    for loop, motif, least in ((2, "GCUGG", 5), (0, "GCUGG", 5), (2, "GC", 3)):
+        text = refusal(ex.hairpin, motif=motif, loop=loop)
+        n = number_in(text, r"(?:takes|of at least) (\d+)")
+        assert n == least
+        assert ex.hairpin(motif=motif, loop=n).n_units == 1_000
+    return arguments(cure_in(refusal(ex.hairpin, loop=4), r"; for example (.*)$")) == {
+        "loop": 5
+    }
+
+
 @case.each
 def test_the_cure_of_an_experiment_is_applied_and_succeeds(case):
     assert np.all(case())

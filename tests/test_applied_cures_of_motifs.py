@@ -117,6 +117,25 @@ def columns_that_are_not_of_one_length() -> Any:
 
 
 @case
+def a_mapping_in_place_of_rows() -> Any:
+    """The text was that of Python, of float() and of a real number."""
+    for odd, why in (
+        ({"A": 0.5}, "(a dict)"),
+        ({"A": [1.0], "C": [0.0], "G": [0.0], "T": [0.0]}, "(a dict)"),
+        ([{"A": 1}], "({'A': 1} is not a number)"),
+        ([["a", 0, 0, 0]], "('a' is not a number)"),
+        ([[1, 0, 0, 0], 3], "(a list beside the number 3)"),
+        ("ACGT", "('ACGT' is not a number)"),
+        (object(), "(an object)"),
+    ):
+        text = refusal(Motif, "toy", odd)
+        assert f"probabilities are not a table of numbers {why}; give one row" in text
+        rows = eval(cure_in(text, r"such as (\(\(.*\)\))$"))
+        assert Motif("toy", rows).probabilities == rows
+    return refusal(cg.motif, [[{"A": 1}]]).count("is not a number") == 1
+
+
+@case
 def a_table_with_a_cell_that_is_missing() -> Any:
     """Log-odds were named, and from_pwm() refuses them as well."""
     rows = TRUE.copy()

@@ -718,8 +718,7 @@ def _as_floats(values: Any, name: str) -> Array:
             raise
         cure = decimal_comma_cure(np.asarray(values, object).ravel()) or "give floats"
         raise EstimateError(
-            f"{name} does not hold numbers alone ({why_no_numbers(values, error)}); "
-            f"{cure}"
+            f"{name} does not hold numbers alone ({why_no_numbers(values)}); {cure}"
         ) from error
     return numbers
 

@@ -8,10 +8,12 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+import xarray as xr
 from scipy import optimize, special
 
 from causalgia.checks import as_ci_prob
-from causalgia.errors import EstimateError, quoted
+from causalgia.errors import EstimateError, quoted, type_in_words
 from causalgia.former_names import former_arguments
 from causalgia.numerics.finite_arrays import as_finite_array
 from causalgia.types import Array
@@ -262,6 +264,17 @@ def _results(
 def _design_matrix(
     effect: npt.ArrayLike, covariates: npt.ArrayLike | None
 ) -> tuple[Array, Array]:
+    if isinstance(effect, xr.Dataset | pd.DataFrame):
+        one, name = (
+            ("estimates", "ace")
+            if isinstance(effect, xr.Dataset)
+            else ("table", "effect")
+        )
+        of_task = ".isel(task=0)" if "task" in getattr(effect, "dims", ()) else ""
+        raise EstimateError(
+            f"effect is {type_in_words(effect)}; give numbers, one for each contrast: "
+            f"``random_effects({one}['{name}']{of_task}, {one}['se']{of_task} ** 2)``"
+        )
     y = as_finite_array(effect, "effect", "leave the contrast out", error=EstimateError)
     if y.ndim != 1:
         raise EstimateError(

@@ -394,7 +394,7 @@ def _as_values(values: Any, name: str, what: str) -> Array:
         y = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise EstimateError(
-            f"{name} does not hold numbers alone ({why_no_numbers(values, error)}); "
+            f"{name} does not hold numbers alone ({why_no_numbers(values)}); "
             f"give one {what} for each "
             "unit"
         ) from error

@@ -133,15 +133,8 @@ def hairpin(
     Task VTS1: loop > open > stem: ...
     """
     as_null_model(null)
-    site, (n_pairs, stem_arms), bases = (
-        as_site(motif, "motif"),
-        _as_stem(stem),
-        as_count(loop, "loop"),
-    )
-    if bases < _LEAST_LOOP:
-        raise DesignError(
-            f"``loop={bases}``: a hairpin turns over {_LEAST_LOOP} bases or more"
-        )
+    site, (n_pairs, stem_arms) = as_site(motif, "motif"), _as_stem(stem)
+    bases = as_count(loop, "loop", least=_least_loop(site))
     if start is not None:
         left = as_position(start, "start")
     elif at is not None:
@@ -210,10 +203,18 @@ class _Fold:
         """Raise DesignError if the motif leaves the loop, or the hairpin leaves the
         sequence.
         """
-        if self.loop < self.width:
+        least = _least_loop(self.motif)
+        if self.loop < least:
+            why = (
+                f"cannot hold {self._name}"
+                if least == self.width
+                else "is too short for a hairpin to turn"
+            )
             raise DesignError(
-                f"``loop={self.loop}`` cannot hold {self._name}; it takes {self.width} "
-                "bases or more"
+                argument="loop",
+                value=self.loop,
+                need=f"{why}; it takes {least} bases or more",
+                example=least,
             )
         stop = self.right + self.stem
         if stop - self.left > length:
@@ -276,6 +277,11 @@ class _Fold:
     @staticmethod
     def _paired(left: int, right: int, width: int) -> Intervention:
         return Copy((left, left + width), at=right, strand="-")
+
+
+def _least_loop(motif: str | Motif) -> int:
+    """Return the fewest bases of a loop that turns and holds the motif."""
+    return max(_LEAST_LOOP, len(as_pattern(motif)))
 
 
 def _as_stem(stem: object) -> tuple[int, tuple[str, str] | None]:

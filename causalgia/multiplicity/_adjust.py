@@ -348,7 +348,7 @@ def _as_p_array(given: Any) -> Array:
                     f"entry {k}: p is {quoted(one)}, not a number; leave it out"
                 ) from error
         raise EstimateError(
-            f"p does not hold numbers alone ({why_no_numbers(given, error)}); give a list of p-values, such as "
+            f"p does not hold numbers alone ({why_no_numbers(given)}); give a list of p-values, such as "
             "[0.01, 0.2]"
         ) from error
     if values.dtype.kind in "bcmMUS":

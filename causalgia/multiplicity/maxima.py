@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from causalgia.checks import MOST_DRAWS, converts_to_float, is_draws
+from causalgia.checks import MOST_DRAWS, converts_to_float, is_draws, why_no_numbers
 from causalgia.compiled import njit
 from causalgia.errors import EstimateError, quoted
 from causalgia.streams import RNG, derive, root_key
@@ -255,7 +255,10 @@ def _as_floats(values: npt.NDArray[np.generic]) -> Array:
                     f"unit {place[0]}, contrast {place[1]}: the ICE is {quoted(one)}; "
                     "leave the unit out"
                 ) from error
-        raise EstimateError(f"ice does not hold numbers alone ({error})") from error
+        raise EstimateError(
+            f"ice does not hold numbers alone ({why_no_numbers(values)}); give one row "
+            "of floats for each unit"
+        ) from error
 
 
 def purpose_generator(rng: RNG | None, purpose: str) -> np.random.Generator:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from causalgia.checks import why_no_numbers
 from causalgia.errors import CausalgiaError
 from causalgia.types import Array
 
@@ -30,7 +31,7 @@ def as_finite_array(
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as reason:
         raise error(
-            f"{name} does not hold numbers alone ({reason}); give floats"
+            f"{name} does not hold numbers alone ({why_no_numbers(values)}); give floats"
         ) from reason
     if not np.isfinite(numbers).all():
         where = np.argwhere(~np.isfinite(numbers))[0].tolist()

@@ -193,8 +193,8 @@ def _from_table(table: Any, name: str | None) -> Motif:
             dtype=np.float64,
         )
         why = "" if numbers.ndim else f": {quoted(table)} is no table"
-    except (TypeError, ValueError, OverflowError) as error:
-        why = f" ({why_no_numbers(table, error)})"
+    except (TypeError, ValueError, OverflowError):
+        why = f" ({why_no_numbers(table)})"
     if why:
         what = "this" if why[0] == ":" else type_in_words(table)
         raise SequenceError(

@@ -403,8 +403,9 @@ def _as_motif_table(
         table = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         msg = (
-            f"{place} are not a table of numbers ({why_no_numbers(rows, error)}); give "
-            "one row of A, C, G, T for each position"
+            f"{place} are not a table of numbers ({why_no_numbers(rows)}); give "
+            "one row of A, C, G, T for each position, such as ((0.1, 0.1, 0.7, 0.1), "
+            "(1, 0, 0, 0))"
         )
         raise SequenceError(msg) from error
     if table.ndim == 2 and table.shape[1] == 4 and len(table):
