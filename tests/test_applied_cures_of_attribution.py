@@ -1223,6 +1223,35 @@ def starts_without_a_width(_folder: Path) -> Any:
     ]
 
 
+@case
+def starts_outside_of_the_maps(_folder: Path) -> Any:
+    """They were called instances of other sequences."""
+    given = {"attributions": maps(), "width": 8}
+    starts = [10, 10, 33, 10, -1, 10]
+    text = refusal(at.average, **given, anchor=starts)
+    assert cure_in(text, r"(2 of 6) starts lie outside the maps, the first 33 of seq")
+    first, last = re.search(r"start from (\d+) to (\d+): correct them", text).groups()
+    for x in (int(first), int(last)):
+        assert at.average(**given, anchor=[x] * 6).sizes["contrast"] == 32
+    cure = cure_in(text, r"out of both: (keep = .*)$")
+    keep = eval(
+        cure_in(cure, r"^keep = (\[.*?\] *for x in starts\]|\[.*?in starts\])"),
+        {"starts": starts},
+    )
+    left, kept = (
+        eval(one, {"maps": maps(), "numpy": np, "starts": starts, "keep": keep})
+        for one in re.search(r", (maps\..*\)) and (numpy\..*)$", cure).groups()
+    )
+    found = at.average(left, kept, width=8)
+    right = at.average(maps().isel(unit=[0, 1, 3, 5]), [10] * 4, width=8)
+    wide = refusal(at.average, maps(), [0] * 6, width=41)
+    most = arguments(cure_in(wide, r"give at most (width=\d+)$"))
+    return [
+        np.allclose(found["ace"], right["ace"]),
+        at.average(maps(), [0] * 6, **most).sizes["contrast"] == 160,
+    ]
+
+
 # ---- channels
 
 

@@ -870,6 +870,31 @@ def a_cooperativity_of_another_logarithm() -> Any:
     return np.isfinite(found["ace"]).all()
 
 
+@case
+def a_cooperativity_of_a_logarithm_without_its_base() -> Any:
+    """ "log counts" was taken for log2, whatever it was."""
+    levels = {"A": ("arm", [0, 1, 0, 1]), "B": ("arm", [0, 0, 1, 1])}
+    table = four_arms().assign_coords(levels)
+    table = table.assign(outcome=table["outcome"] / 20)
+    asked = {"interaction": ["A", "B"], "scale": "cooperativity"}
+
+    def found(outcomes: Any) -> Any:
+        return cg.estimate(cg.contrast(outcomes, **asked))["ace"]
+
+    right = found(table.assign_attrs(scale="log2 counts"))
+    for words in ("log", "log counts", "logCPM", "logged", "log fold change"):
+        text = refusal(cg.contrast, table.assign_attrs(scale=words), **asked)
+        call = cure_in(text, r"if it is 2, say so: (outcomes\.assign_attrs\(.*\)); nat")
+        assert np.allclose(found(eval(call, {"outcomes": table})), right)
+        base = eval(cure_in(text, r"are first divided by (np\.log\(2\))$"), {"np": np})
+        natural = table.assign(outcome=table["outcome"] * np.log(2))
+        turned = natural.assign(outcome=natural["outcome"] / base)
+        assert np.allclose(found(eval(call, {"outcomes": turned})), right)
+    for words in ("log2FC", "log2 TPM", "log2(x + 1)"):
+        found(table.assign_attrs(scale=words))
+    return True
+
+
 @case.each
 def test_the_cure_of_an_effect_or_a_verdict_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -1554,6 +1554,31 @@ def a_table_in_place_of_effects() -> Any:
     return True
 
 
+@case
+def a_standard_error_that_is_not_finite() -> Any:
+    """An infinite one was called one "without error"."""
+    right = from_effects(E[1:], SE[1:])
+    for odd in (np.inf, -np.inf, np.nan):
+        se, V = SE.copy(), np.diag(SE**2)
+        se[0], V[0, 0] = odd, odd
+        frame = pd.DataFrame({"effect": E, "se": se})
+        for given, kept in (
+            ((E, se), (E[1:], se[1:])),
+            ((frame,), (frame.iloc[1:],)),
+        ):
+            text = refusal(from_effects, *given)
+            assert cure_in(
+                text, r"se .* is not finite; (leave the contrast out) or repa"
+            )
+            assert np.allclose(from_effects(*kept)["se"], right["se"])
+        text = refusal(from_effects, E, covariance=V)
+        assert cure_in(text, r"a row that is not finite; (leave the contrast out) or")
+        found = from_effects(E[1:], covariance=V[1:, 1:])
+        assert np.allclose(found["se"], right["se"])
+    text = refusal(from_effects, E, np.r_[0.0, SE[1:]])
+    return "a contrast without error is not an estimate" in text
+
+
 @case.each
 def test_the_cure_of_an_estimation_is_applied_and_succeeds(case):
     assert np.all(case())

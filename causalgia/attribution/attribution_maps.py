@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
 from causalgia.checks import as_count
-from causalgia.errors import AttributionError, SequenceError, quoted
+from causalgia.errors import AttributionError, SequenceError, Setting, quoted
 from causalgia.estimation import estimate
 from causalgia.former_names import former_arguments
 from causalgia.inputs import check_path, open_regular_file
@@ -482,10 +482,10 @@ def find_aligned(
                 "starts without ``width=``; say how many bases from each start, such "
                 "as ``width=8``"
             )
+        wide = as_count(width, "width")
+        _check_starts(starts, wide, length)
         rows = np.arange(n)
-        found = Instances(
-            rows, starts, np.full(n, "+"), np.zeros(n), as_count(width, "width")
-        )
+        found = Instances(rows, starts, np.full(n, "+"), np.zeros(n), wide)
     outside = (
         (found.start < 0)
         | (found.start + found.width > length)
@@ -500,6 +500,28 @@ def find_aligned(
             "bp; instances must be of the sequences that were explained"
         )
     return found
+
+
+def _check_starts(starts: NDArray[np.integer[Any]], width: int, length: int) -> None:
+    """Raise AttributionError for the first start from which bases lie outside a map."""
+    last = length - width
+    if last < 0:
+        raise AttributionError(
+            argument="width",
+            value=width,
+            need=f"is more than the {length:,} bp of the maps",
+            cure=("give at most ", Setting("width", length)),
+        )
+    outside = (starts < 0) | (starts > last)
+    if outside.any():
+        k = int(np.argmax(outside))
+        raise AttributionError(
+            f"``anchor=``: {outside.sum():,} of {len(starts):,} starts lie outside the "
+            f"maps, the first {starts[k]} of sequence {k}; {width} bases of {length:,} "
+            f"start from 0 to {last}: correct them, or leave these sequences out of "
+            f"both: keep = [0 <= x <= {last} for x in starts], "
+            "``maps.isel(unit=keep)`` and numpy.array(starts)[keep]"
+        )
 
 
 def _named(anchor: Any) -> str:

@@ -16,9 +16,8 @@ from causalgia.checks import is_real
 from causalgia.effects.pointwise_effects import arm_sds, control_sd, pooled_sd
 from causalgia.effects.scales import (
     OF_MEANS,
+    check_log2,
     check_not_log,
-    is_log,
-    is_log_of_another_base,
     on_scale,
 )
 from causalgia.errors import (
@@ -386,13 +385,8 @@ def check_scale_of_means(
     if scale == "sd":
         pass  # of any outcome
     elif scale == "cooperativity":
-        other = is_log_of_another_base(measured_on)
-        if measured_on != "outcome" and (other or not is_log(measured_on)):
-            raise ContrastError(
-                argument="scale",
-                value="cooperativity",
-                need=f"needs log2 outcomes, and these are on {quoted(measured_on)}",
-            )
+        if measured_on != "outcome":
+            check_log2(scale, measured_on)
     else:
         check_not_log(scale, measured_on)
     if scale == "sd" and not crossover:

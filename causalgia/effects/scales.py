@@ -67,6 +67,7 @@ _LOG_WORD = re.compile(
     r"(?<![a-z])(log(2|10|1p|e|s|ged|arithms?|arithmic)?|ln|logits?)(?![a-z])",
     re.IGNORECASE,
 )
+_LOG2_WORD = re.compile(r"(?<![a-z])log2(?![0-9a-z])|(?<![A-Za-z])log2[A-Z]")
 _OTHER_LOG_WORD = re.compile(
     r"(?<![a-z])(log(10|1p|e)|ln|logits?)(?![a-z])", re.IGNORECASE
 )
@@ -212,15 +213,29 @@ def is_log(measured_on: str) -> bool:
     return bool(_LOG_WORD.search(measured_on) or _LOG_PREFIX.search(measured_on))
 
 
-def is_log_of_another_base(measured_on: str) -> bool:
-    """Return whether the description of a scale names a logarithm that is not log2.
+def check_log2(scale: str, measured_on: str) -> None:
+    """Raise ContrastError unless the description of a scale names log2; of a logarithm
+    without its base, the message asks for the base.
 
     Examples
     --------
-    >>> [is_log_of_another_base(words) for words in ("log10 TPM", "logit", "ln", "log")]
-    [True, True, True, False]
+    >>> check_log2("cooperativity", "log2 counts")
+    >>> check_log2("cooperativity", "log counts")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.ContrastError: scale='cooperativity' needs log2 outcomes, and these are on 'log counts', ...
     """
-    return bool(_OTHER_LOG_WORD.search(measured_on))
+    if _LOG2_WORD.search(measured_on):
+        return
+    need = f"needs log2 outcomes, and these are on {quoted(measured_on)}"
+    cure = ""
+    if is_log(measured_on) and not _OTHER_LOG_WORD.search(measured_on):
+        need += ", of which the base is not said"
+        cure = (
+            "if it is 2, say so: outcomes.assign_attrs(scale='log2'); natural logarithms "
+            "are first divided by np.log(2)"
+        )
+    raise ContrastError(argument="scale", value=scale, need=need, cure=cure)
 
 
 def check_not_log(scale: str, measured_on: str) -> None:

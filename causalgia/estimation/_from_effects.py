@@ -37,6 +37,7 @@ from causalgia.types import Array, EstimateTable, HasCoefficients, HasToPandas
 
 TASK = "effect"
 _COLUMN_OF = {"names": "contrast"}
+_NOT_FINITE = "is not finite; leave the contrast out or repair it"
 """Argument -> the column of a table that holds it, where it has another name."""
 
 _ON_ESTIMATES = [row for row in SCHEMA if "estimates" in row.datasets]
@@ -257,13 +258,7 @@ def _as_given_effects(
             "contrasts"
         )
     labels = contrast_names(names, len(ace))
-    check_none(
-        ~np.isfinite(ace),
-        labels,
-        ace,
-        "effect",
-        "is not finite; leave the contrast out or repair it",
-    )
+    check_none(~np.isfinite(ace), labels, ace, "effect", _NOT_FINITE)
     if se is None and covariance is None:
         raise EstimateError(
             "give ``se=`` (independent errors) or ``covariance=``; or both, which then "
@@ -732,13 +727,10 @@ def _as_positive_array(
             f"{name} has shape {numbers.shape}, and there are {len(labels)} effects"
         )
     numbers = np.broadcast_to(numbers, (len(labels),)).copy()
-    finite = numbers < np.inf if name != "df" else ~np.isnan(numbers)
+    if name != "df":
+        check_none(~np.isfinite(numbers), labels, numbers, name, _NOT_FINITE)
     check_none(
-        ~((numbers > 0) & finite),
-        labels,
-        numbers,
-        name,
-        f"is not a positive number; {cure}",
+        ~(numbers > 0), labels, numbers, name, f"is not a positive number; {cure}"
     )
     return numbers
 
@@ -769,7 +761,7 @@ def _as_covariance(values: Any, labels: npt.NDArray[Any]) -> Array:
         labels,
         np.diagonal(matrix),
         "covariance",
-        "has a row that is not finite",
+        f"has a row that {_NOT_FINITE}",
     )
     variances = np.diagonal(matrix)
     check_none(
