@@ -567,6 +567,32 @@ def a_span_without_bases() -> Any:
     return str(found["do"].sel(arm="cut").item()).count("x[12:14]") == 1
 
 
+@case
+def contrasts_in_a_text_that_is_no_arm() -> Any:
+    """No arms were listed, and a difference was taken for a control."""
+    arms = {
+        name: cg.Embed("AGATAAG", at=at)
+        for name, at in (("GATA1", 2), ("GATA2", 4), ("x", 6))
+    } | {"none": cg.Untreated()}
+    listed = cure_in(
+        refusal(design, arms=arms, contrasts="mock"), r"he arms are ('.*?)(?:;|$)"
+    )
+    assert eval(f"[{listed}]") == [*arms]
+    for text in ("GATA1 - none", "GATA1 - (GATA2 + x) / 2"):
+        named = cure_in(
+            refusal(design, arms=arms, contrasts=text), r"by weights: (contrasts=.*)$"
+        )
+        made = design(arms=arms, **arguments(named)).named_contrasts
+        assert list(made) == [text]
+        assert made[text]["GATA1"] == 1
+    near = refusal(design, arms=arms, contrasts="GATA1 - mock")
+    assert "The arms are 'GATA1', 'GATA2', 'x', 'none'" in near
+    return design(arms=arms, contrasts="none").named_contrasts["x"] == {
+        "x": 1,
+        "none": -1,
+    }
+
+
 @case.each
 def test_the_cure_of_a_design_is_applied_and_succeeds(case):
     assert np.all(case())

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -25,13 +26,14 @@ from causalgia.design.arms import Arm, as_arms, check_blocks, null_from_dict
 from causalgia.design.intervention import Intervention, Layout, steps_of
 from causalgia.design.null_model import Choice, NullModel, as_null_model
 from causalgia.errors import (
+    CausalgiaError,
     DegenerateWarning,
     DesignError,
     caller_stacklevel,
     quoted,
     type_in_words,
 )
-from causalgia.expressions import fault_of_weights
+from causalgia.expressions import fault_of_weights, weights_in_text
 from causalgia.inputs import as_html
 
 Row: TypeAlias = tuple[tuple[str, float], ...]
@@ -108,6 +110,24 @@ class Contrasts(Mapping[str, Mapping[str, float]]):
         return {name: dict(row) for name, row in self.rows}
 
 
+def _by_weights(given: str, arms: Sequence[str]) -> str:
+    """Return the cure of contrasts that are a text and no arm: the weights of a sum of
+    arms, or how another contrast is given.
+    """
+    rows: dict[str, dict[str, float]] = {}
+    if given.strip():
+        with suppress(CausalgiaError):
+            rows = weights_in_text(given)
+    of_arms = [arm for row in rows.values() for arm in row]
+    if len(of_arms) > 1 and set(of_arms) <= set(arms):
+        return f"; give it by weights: ``contrasts={quoted(rows)}``"
+    row = {arm: (1, -1)[i] for i, arm in enumerate(arms[:2])}
+    if len(row) < 2:
+        return ""
+    named = quoted({" - ".join(row): row})
+    return f"; another contrast is given by weights: ``contrasts={named}``"
+
+
 def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
     """Return contrasts from a mapping contrast -> arm -> weight, or from the name of
     the control.
@@ -121,15 +141,9 @@ def contrasts_of(given: object, arms: Sequence[str]) -> Contrasts:
     if isinstance(given, Contrasts):
         given = dict(given)
     if isinstance(given, str):
-        row = {arm: (1, -1)[i] for i, arm in enumerate(arms[:2])}
-        other = (
-            "; another contrast is given by weights: ``contrasts="
-            f"{quoted({' - '.join(row): row})}``"
-            if len(row) > 1
-            else ""
-        )
         what = "``contrasts``: the control"
-        check_arm(given, arms, what, then=other, error=DesignError)
+        then = _by_weights(given, arms)
+        check_arm(given, arms, what, then=then, error=DesignError)
         return Contrasts(
             tuple((arm, ((arm, 1.0), (given, -1.0))) for arm in arms if arm != given)
         )
