@@ -5,6 +5,8 @@ files, weights and folders.
 from __future__ import annotations
 
 import dataclasses
+import re
+import shlex
 import shutil
 
 import numpy as np
@@ -13,6 +15,7 @@ from test_cli import QUICK, call, refused
 
 import causalgia as cg
 from causalgia.cli.options import load_spec_predictor
+from causalgia.errors import CausalgiaError
 from causalgia.experiments import entries
 from causalgia.protocol._protocol import digest_of_values
 from causalgia.results_folder import load_outcomes
@@ -319,6 +322,36 @@ def test_mistakes_have_a_cure(own, tmp_path):
     spec = read_spec(own / "trial.toml")
     cg.Protocol(spec.design, spec.analysis, predictor="0f").lock(python)
     refused("run", "--protocol", python, "--out", out, said="locked in Python")
+
+
+def test_refusals_of_locks_name_the_files_that_were_given(own, tmp_path):
+    """trial.toml and lock.toml stood in their place."""
+    mine, lock = tmp_path / "gata1.toml", tmp_path / "my lock.toml"
+    text = (own / "trial.toml").read_text()
+    mine.write_text(text)
+    spec = read_spec(mine)
+    cg.Protocol(spec.design, spec.analysis, predictor="0f").lock(lock)
+    out = tmp_path / "out"
+    said = call("run", "--protocol", lock, "--out", out, code=2).stderr
+    assert said.endswith(f"causalgia run trial.toml --protocol '{lock}'\n")
+    lock.unlink()
+    call("lock", mine, "--out", lock)
+    lock.write_text(lock.read_text().replace("n_units = ", "n_units = 1", 1))
+    said = call("run", mine, "--protocol", lock, "--out", out, code=2).stderr
+    new = tmp_path / "new_my lock.toml"
+    again = re.search(r"new lock with causalgia (lock .*)$", said)[1]
+    assert shlex.split(again) == ["lock", str(mine), "--out", str(new)]
+    call(*shlex.split(again))
+    call("run", mine, "--protocol", new, "--out", out)
+    said = call("verify", out, "--protocol", lock, code=2).stderr
+    assert f"causalgia lock {out / 'trial.toml'} --out " in said
+    outcomes = cg.open(out).outcomes
+    with pytest.raises(CausalgiaError, match="swapped") as swapped:
+        cg.verify(outcomes, new)
+    cure = re.search(r"swapped: (cg\.verify\(.*\))$", str(swapped.value))[1]
+    assert eval(cure, {"cg": cg, "outcomes": outcomes}).ok
+    with pytest.raises(CausalgiaError, match=rf"verify\('{new}', outcomes\)$"):
+        cg.verify(new, 3)
 
 
 @pytest.mark.rotating

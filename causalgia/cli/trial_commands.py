@@ -129,9 +129,7 @@ def run_trial(
         )
     locked = None
     if protocol is not None:
-        from causalgia.protocol import Protocol
-
-        locked = Protocol.read(protocol)
+        locked = _read_locked(protocol, spec_file)
     source = spec_file if spec_file is not None else Path(str(protocol))
     check_link(source)
     spec = (
@@ -177,6 +175,15 @@ def run_trial(
     echo(next_step(spec.analysis, out))
 
 
+def _read_locked(path: Path, trial: Path | None) -> Protocol:
+    """Return a protocol; errors name the trial file that was given with its lock."""
+    from causalgia.protocol import Protocol
+    from causalgia.protocol.lock_file import read_lock
+
+    read_lock(path, trial)
+    return Protocol.read(path)
+
+
 def next_step(analysis: Analysis | None, folder: Path) -> str:
     """Return a hint to the next command: analyze if there is a ROPE, else estimate."""
     verb = "estimate" if analysis is None or analysis.rope is None else "analyze"
@@ -199,7 +206,7 @@ def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
         raise ProtocolError(
             f"{path} was locked in Python and holds no trial file; run it there: "
             "``cg.Protocol.read(path).run(design, predictor)``; or give the trial "
-            "file, too: causalgia run trial.toml --protocol lock.toml"
+            f"file, too: causalgia run trial.toml --protocol {shell_word(path)}"
         )
     try:
         return parse_spec(
@@ -209,7 +216,7 @@ def locked_spec(protocol: Protocol, path: Path) -> TrialSpec:
         raise error.at(
             then="; files of the trial are looked for from the folder of the lock: "
             "put them there, or give the trial file, too: causalgia run "
-            "trial.toml --protocol lock.toml",
+            f"trial.toml --protocol {shell_word(path)}",
             error=ProtocolError,
         ) from error
 
@@ -310,9 +317,10 @@ def verify_results(
     """
     from dataclasses import replace
 
-    from causalgia.protocol import Protocol, verify
+    from causalgia.protocol import verify
 
-    locked = Protocol.read(protocol)
+    own = folder / "trial.toml"
+    locked = _read_locked(protocol, own if own.is_file() else None)
     if folder.is_file():
         load_outcomes(folder)  # names the folder that it lies in
     if not folder.is_dir():

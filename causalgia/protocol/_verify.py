@@ -146,6 +146,12 @@ _UNSEEN = (
 )
 
 
+def _lock_in(*given: object) -> str:
+    """Return the path among arguments, as Python writes it."""
+    paths = (str(x) for x in given if isinstance(x, str | os.PathLike))
+    return repr(next(paths, "lock.toml"))
+
+
 def verify(
     path: str | os.PathLike[str] | Protocol,
     results: xr.Dataset | str | os.PathLike[str],
@@ -226,7 +232,8 @@ def verify(
         )
         raise ProtocolError(
             "verify takes the lock first, as a path or a locked ``cg.Protocol``, not "
-            f"{type_in_words(lock)}{swapped}: ``cg.verify('lock.toml', outcomes)``"
+            f"{type_in_words(lock)}{swapped}: ``cg.verify({_lock_in(lock, results)}, "
+            "outcomes)``"
         )
     protocol = path if isinstance(path, Protocol) else Protocol.read(path)
     if protocol.locked is None:
@@ -244,7 +251,7 @@ def verify(
     if not isinstance(results, str | os.PathLike):
         raise OutcomesError(
             "verify takes a Dataset of a trial or the folder of its results, not "
-            f"{type_in_words(results)}: ``cg.verify('lock.toml', outcomes)``"
+            f"{type_in_words(results)}: ``cg.verify({_lock_in(lock)}, outcomes)``"
         )
     folder = Path(results)
     found: dict[str, xr.Dataset] = {}

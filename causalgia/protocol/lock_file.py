@@ -34,6 +34,7 @@ from causalgia.errors import (
     ProtocolError,
     comma_list,
     quoted,
+    shell_word,
 )
 from causalgia.inputs import check_no_pipe, not_written, parse_toml, read_text
 from causalgia.mentions import Wording
@@ -138,8 +139,11 @@ def check_new(path: Path) -> None:
         )
 
 
-def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
-    """Return the content of a lock and its SHA-256.
+def read_lock(
+    path: str | os.PathLike[str], trial: str | os.PathLike[str] | None = None
+) -> tuple[dict[str, Any], str]:
+    """Return the content of a lock and its SHA-256; errors name the trial file, where
+    it is known.
 
     Raises
     ------
@@ -154,27 +158,34 @@ def read_lock(path: str | os.PathLike[str]) -> tuple[dict[str, Any], str]:
         raise ProtocolError(
             need=f"{path}: the first line of a lock is sha256 = and 64 hexadecimal "
             f"digits, not {quoted(first)}: it is not a lock, or this line was changed",
-            cure=_LOCK_CURE,
+            cure=_lock_cure(path, trial),
         )
     if found[1] != _sha256(body):
-        raise ProtocolError(need=f"{path}: {_damage(body)}", cure=_LOCK_CURE)
+        raise ProtocolError(
+            need=f"{path}: {_damage(body)}", cure=_lock_cure(path, trial)
+        )
     content = parse_toml(body, ProtocolError, source=str(path))
     try:
         check_content(content)
     except CausalgiaError as error:
         raise error.at(
-            str(path), then=("; ", *_LOCK_CURE), error=ProtocolError
+            str(path), then=("; ", *_lock_cure(path, trial)), error=ProtocolError
         ) from error
     return content, found[1]
 
 
-_LOCK_CURE = (
-    "take the copy that was registered, or write a new lock with ",
-    Wording(
-        "`causalgia lock` or ``cg.Protocol(...).lock(path)``",
-        shell="causalgia lock trial.toml --out new_lock.toml",
-    ),
-)
+def _lock_cure(
+    path: str | os.PathLike[str], trial: str | os.PathLike[str] | None
+) -> tuple[str, ...]:
+    new = Path(path).with_name(f"new_{Path(path).name}")
+    of = "trial.toml" if trial is None else trial
+    return (
+        "take the copy that was registered, or write a new lock with ",
+        Wording(
+            "`causalgia lock` or ``cg.Protocol(...).lock(path)``",
+            shell=f"causalgia lock {shell_word(of)} --out {shell_word(new)}",
+        ),
+    )
 
 
 def check_content(content: Table) -> None:
