@@ -29,7 +29,8 @@ _GAPS_NEARBY = 6
 _OFF_GRID = 0.1  # of a step
 _LEAST_ON_GRID = 0.2  # of the windows of gaps
 _MOST_FLOAT32_SHARE = 0.05  # of a decimal, in which a float32 may err
-_LEAST_FLOAT32_STEPS = 4  # in a step that is coarser than float32
+_LEAST_FLOAT32_STEPS = 8  # of the largest answer, in a step that is coarser than
+# float32, in which an answer may be a sum of terms several times as large
 _LEAST_COARSER = 2.5  # times: not a table of halves of a last digit
 _MOST_PLACES = 12  # after the point, where significant digits are counted
 # a mean of 2 to 8 numbers in half precision, times their number, has so many bits
@@ -170,10 +171,10 @@ def _steps_of(values: NDArray[np.float64]) -> str:
     near = np.lib.stride_tricks.sliding_window_view(np.diff(used), _GAPS_NEARBY)
     steps = near / near.min(axis=1, keepdims=True)
     on_grid = (np.abs(steps - np.rint(steps)) <= _OFF_GRID).all(axis=1)
-    # answers close to one another are on the grid of float32 itself
-    size = np.abs(used)
-    nearby = np.lib.stride_tricks.sliding_window_view(size, _GAPS_NEARBY + 1)
-    on_grid &= near.min(axis=1) > _LEAST_FLOAT32_STEPS * 2.0**-23 * nearby.max(axis=1)
+    # answers close to one another are on the grid of float32 itself, and small ones on
+    # that of the terms whose sum they are
+    least = _LEAST_FLOAT32_STEPS * 2.0**-23 * np.abs(used).max()
+    on_grid &= near.min(axis=1) > least
     if on_grid.mean() < _LEAST_ON_GRID:
         return _FEW_BITS if _are_means_of_halves(used) else ""
     return (

@@ -358,3 +358,17 @@ def test_one_member_of_an_ensemble_is_noted_wherever_it_stands(make, words, firs
     ]
     found = cg.check(DESIGN, cg.Ensemble(members if first else members[::-1]))
     assert words in str(found)
+
+
+@pytest.mark.parametrize("largest", [0.25, 0.03])
+def test_sums_of_larger_terms_are_on_the_grid_of_these_terms(largest):
+    # "a grid, with steps of about 1.5e-08" was said of small networks in float32, of which batches of
+    # another size answer with another last digit
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        terms = np.repeat(random.normal(0.2, 0.01, 20), 4).astype(np.float32)
+        terms += (random.integers(0, 4, 80) * 2.0**-26).astype(np.float32)
+        digits = AnswerDigits()
+        digits.add(np.append(terms - np.float32(0.19), np.float32(largest))[:, None])
+        assert not digits.steps
+        assert not digits.format

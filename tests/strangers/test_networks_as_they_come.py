@@ -351,3 +351,18 @@ def test_the_order_of_the_arguments_is_in_the_error():
         PredictorError, match=r"discover\(predictor, sequences\): a list"
     ):
         cg.discover(SEQUENCES, predictor, rng=0)
+
+
+@pytest.mark.parametrize("make", [lambda y: y.argmax(1, True), lambda y: y > 0])
+def test_a_network_of_whole_numbers_or_flags_is_checked(make):
+    # "data type int64 not inexact", of the comparison with the incremental path
+    class Called(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = network()
+
+        def forward(self, x: object) -> object:
+            return make(self.net(x))[:, :1]
+
+    predictor = cg.TorchPredictor(Called(), tasks=["a"], device="cpu")
+    assert "Not fit" not in cg.report(cg.check(DESIGN, predictor))

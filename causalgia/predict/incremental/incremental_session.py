@@ -745,6 +745,8 @@ def deviation(
     >>> full = np.array([[1.0], [3.0]])
     >>> deviation(full + 1e-9, full, full)[0] < 2e-9
     True
+    >>> deviation(full.astype(int), full, full)
+    (0.0, 1e-05)
     """
     finite = np.isfinite(full).all(axis=1)
     if not finite.any():
@@ -754,6 +756,8 @@ def deviation(
     largest = np.abs(exact).max(axis=0)
     unit = np.where(sd > 0, sd, np.where(largest > 0, largest, 1))
     found = np.abs(made[finite].astype(np.float64) - exact).max(axis=0) / unit
-    floor = _ULPS * np.finfo(made.dtype).eps * largest / unit
+    exact_digits = made.dtype.kind != "f"  # whole numbers, as of an argmax
+    eps = 0.0 if exact_digits else float(np.finfo(made.dtype).eps)
+    floor = _ULPS * eps * largest / unit
     worst = int((found / np.maximum(floor, TOLERANCE)).argmax())
     return float(found[worst]), float(max(floor[worst], TOLERANCE))
