@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -67,11 +67,13 @@ if TYPE_CHECKING:
     from causalgia.experiments import Answer
     from causalgia.predict import Predictor
     from causalgia.protocol import Protocol
+    from causalgia.sequences.skipped_inputs import Skipped
     from causalgia.trial_file import TrialSpec
 
 
 _OF_ANALYSIS = (ESTIMATES, DECISIONS, POSTERIOR, FOREST, SHARING, ANSWER, TABLE)
-_OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE)
+SKIPPED = "skipped.tsv"
+_OF_OUTCOMES = (*_OF_ANALYSIS, REFUTATION, PAGE, SKIPPED)
 _OF_VERDICTS = ("rope", "rare", "error", "largest", "ci_prob", "shrink")
 _WRITTEN_BY = "# Written by `causalgia "
 
@@ -226,6 +228,32 @@ def finding_file(finding: str) -> str:
 def finding_tables(folder: Path) -> tuple[str, ...]:
     """Return the names of the tables of findings in a folder."""
     return tuple(sorted(p.name for p in folder.glob("finding_*.csv")))
+
+
+def write_skipped(folder: Path, skipped: Sequence[Skipped]) -> None:
+    """Write the table of what was left out, in the order of the file."""
+    import pandas as pd
+
+    from causalgia.sequences.skipped_inputs import skipped_table
+
+    in_order = sorted(skipped, key=lambda x: x.line)
+    rows = pd.DataFrame(skipped_table(in_order))
+    write_text(folder / SKIPPED, to_csv(rows, index=False, tabs=True))
+
+
+def account_for_skipped(folder: Path, null: object) -> tuple[str, ...]:
+    """Print how many sequences of a null model were left out of its file, write which,
+    and return the name of that table; nothing where none was.
+    """
+    from causalgia.sequences import Sequences
+    from causalgia.sequences.skipped_inputs import skip_sentence
+
+    of = getattr(null, "of", None)
+    if not isinstance(of, Sequences) or not of.skipped:
+        return ()
+    echo(f"{skip_sentence(of.skipped, len(of), 'sequences')}.")
+    write_skipped(folder, of.skipped)
+    return (SKIPPED,)
 
 
 def of_analysis(folder: Path) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from causalgia.choices import (
 )
 from causalgia.cli.command_groups import StoppedError
 from causalgia.cli.folder import (
+    SKIPPED,
     as_other_trial,
     check_usable,
     holds_already,
@@ -30,6 +31,7 @@ from causalgia.cli.folder import (
     remove_outdated,
     results_of_page,
     write_effects,
+    write_skipped,
     write_text,
 )
 from causalgia.cli.option_groups import (
@@ -81,12 +83,10 @@ if TYPE_CHECKING:
     from causalgia.ropes import Rope
     from causalgia.sequences import Variant
     from causalgia.sequences.alphabet import Ambiguous
-    from causalgia.sequences.skipped_inputs import Skipped
 
 
 PAIRS, SITES, PROPOSALS = "pairs.tsv", "sites.bed", "proposals.nc"
 FAMILIES, PICTURE = "families.tsv", "families.png"
-SKIPPED = "skipped.tsv"
 UNFINISHED = "discovery"
 
 
@@ -287,7 +287,7 @@ def discover_motifs(
         written = [MOTIFS, FAMILIES, PAIRS, SITES, PROPOSALS]
         (folder / SKIPPED).unlink(missing_ok=True)
         if skipped:
-            _write_skipped(folder, skipped)
+            write_skipped(folder, skipped)
             written.append(SKIPPED)
         for name in (LOGOS, PICTURE, DECISIONS):  # that --force writes over
             (folder / name).unlink(missing_ok=True)
@@ -721,20 +721,9 @@ def _skipped_listed(folder: Path) -> Iterator[None]:
         except CausalgiaError:
             if skipped:
                 with output_folder(folder):
-                    _write_skipped(folder, list(skipped))
+                    write_skipped(folder, list(skipped))
                 print_written(folder, SKIPPED)
             raise
-
-
-def _write_skipped(folder: Path, skipped: Sequence[Skipped]) -> None:
-    """Write the table of what was left out, in the order of the file."""
-    import pandas as pd
-
-    from causalgia.sequences.skipped_inputs import skipped_table
-
-    in_order = sorted(skipped, key=lambda x: x.line)
-    rows = pd.DataFrame(skipped_table(in_order))
-    write_text(folder / SKIPPED, to_csv(rows, index=False, tabs=True))
 
 
 def _options_set(ctx: typer.Context, names: Sequence[str]) -> list[str]:
@@ -788,7 +777,7 @@ def _check_own_files(out: Path, calls: Path, *, force: bool) -> None:
 
 
 def _is_own_list(path: Path) -> bool:
-    """Return whether a file begins as `_write_skipped` does: a run that then failed may
+    """Return whether a file begins as `write_skipped` does: a run that then failed may
     have left it alone in its folder.
     """
     if not path.is_file():

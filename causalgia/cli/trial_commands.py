@@ -15,6 +15,7 @@ from causalgia.cli.folder import (
     KeepOption,
     SameAnswersOption,
     StoreOption,
+    account_for_skipped,
     check_link,
     check_run_folder,
     output_folder,
@@ -171,7 +172,9 @@ def run_trial(
 
     for sentence in strand_cautions(outcomes):
         echo(sentence)
-    print_written(out, *written)
+    with output_folder(place) as folder:
+        skipped = account_for_skipped(folder, spec.design.null)
+    print_written(out, *written, *skipped)
     echo(next_step(spec.analysis, out))
 
 

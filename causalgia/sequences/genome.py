@@ -486,6 +486,8 @@ def read_bed(
         if not row[1].startswith("#") and row[1].split()[0] not in ("track", "browser")
     ]
     cut = partial(_window, length=int(length), center=center, stranded=stranded)
+    if rows and (why := _other_intervals(rows[0][1])):
+        raise SequenceError(f"{path}: {why}")
     for number, line in rows:
         columns = line.split("\t") if "\t" in line else line.split()
         summits[number] = columns[9].strip() if len(columns) >= 10 else "-1"
@@ -546,6 +548,40 @@ def is_bed_header(columns: Sequence[str]) -> bool:
         and "start" in columns[1].lower()
         and columns[2].lower().endswith(("end", "stop"))
     )
+
+
+def _other_intervals(first: str) -> str:
+    """Return what a table of intervals is that is no BED, by its first line, and the
+    cure; empty for others.
+
+    Examples
+    --------
+    >>> _other_intervals("chr1\\tmacs\\tpeak\\t101\\t200\\t.\\t+\\t.\\tID=a")[:42]
+    'is GFF or GTF, which counts from 1; write '
+    >>> _other_intervals("chr1,100,200")
+    'separates its columns by commas, and BED by tabs; write tabs in their place'
+    >>> _other_intervals("chr1\\t100\\t200")
+    ''
+    """
+    columns = first.split("\t")
+    if (
+        len(columns) in (8, 9)
+        and not columns[2].isdigit()
+        and columns[3].isdigit()
+        and columns[4].isdigit()
+    ):
+        return (
+            "is GFF or GTF, which counts from 1; write BED: "
+            "awk -F'\\t' -v OFS='\\t' '!/^#/ {print $1, $4 - 1, $5}'"
+        )
+    if "abs_summit" in columns:
+        return (
+            "is the table of MACS, which counts from 1; give the narrowPeak file that "
+            "MACS wrote beside it"
+        )
+    if len(first.split(",")) > 2 and len(first.split()) == 1:
+        return "separates its columns by commas, and BED by tabs; write tabs in their place"
+    return ""
 
 
 def _window(

@@ -567,3 +567,44 @@ def test_skip_is_offered_only_where_it_leaves_something(
     with pytest.raises(CausalgiaError, match=f"by skip='{reason}'$"):
         read(tmp_path, *flawed, whole)
     read(tmp_path, *flawed, whole, skip=reason)
+
+
+@pytest.mark.rotating(6)
+def test_a_trial_that_leaves_sequences_out_accounts_for_them(folder):
+    # the page alone counted them, and no file had the lines
+    (folder / "p.bed").write_text("c\t50\t60\nc\t0\t4\nx\t5\t9\nc\t80\t90\nc\tx\t9\n")
+    trial, out = folder / "trial.toml", folder / "out"
+    of = '{file = "p.bed", genome = "g.fa", length = 40, skip = "all"}'
+    trial.write_text(TRIAL_OF_N.format(of=of, arm="{}"))
+    told = call("run", trial, "--out", out).output
+    assert (
+        "Skipped: 3 of 5 sequences (edge 1, chromosome 1, malformed 1).\n" in told
+        and "trial.toml, skipped.tsv in " in told
+    )
+    listed = [x.split("\t") for x in (out / "skipped.tsv").read_text().splitlines()]
+    assert [(x[1], x[3]) for x in listed] == [
+        *(("reason", "line"), ("edge", "2"), ("chromosome", "3"), ("malformed", "5"))
+    ]
+    trial.write_text(TRIAL_OF_N.format(of='"g.fa"\nskip = "length"', arm="{}"))
+    assert "Skipped: 1 of 2 " in call("run", trial, "--out", out, "--force").output
+    trial.write_text(TRIAL_OF_N.format(of=f'["{GENOME[:50]}"]', arm="{}"))
+    assert "Skipped" not in call("run", trial, "--out", out, "--force").output
+    assert not (out / "skipped.tsv").exists()  # of another trial
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("##gff-version 3\nc\tmacs\tpeak\t51\t60\t.\t+\t.\tID=a\n", "GFF or GTF"),
+        ("# by MACS\nchr\tstart\tend\tlength\tabs_summit\nc\t51\t60\t9\t5\n", "MACS"),
+        ("c,50,60\n", "by commas"),
+    ],
+)
+def test_intervals_of_other_formats_are_named(folder, text, words):
+    # "start 'macs' is not a whole number", "1 columns", "begin the line with '#'", which
+    # would have moved each window by one base
+    path = folder / "peaks.txt"
+    path.write_text(text)
+    with pytest.raises(SequenceError, match=words) as error:
+        read_sequences(path, genome=folder / "g.fa", length=10)
+    assert "skip=" not in str(error.value)
