@@ -551,16 +551,16 @@ def is_bed_header(columns: Sequence[str]) -> bool:
 
 
 def _other_intervals(first: str) -> str:
-    """Return what a table of intervals is that is no BED, by its first line, and the
+    r"""Return what a table of intervals is that is no BED, by its first line, and the
     cure; empty for others.
 
     Examples
     --------
-    >>> _other_intervals("chr1\\tmacs\\tpeak\\t101\\t200\\t.\\t+\\t.\\tID=a")[:42]
+    >>> _other_intervals("chr1\tmacs\tpeak\t101\t200\t.\t+\t.\tID=a")[:42]
     'is GFF or GTF, which counts from 1; write '
     >>> _other_intervals("chr1,100,200")
     'separates its columns by commas, and BED by tabs; write tabs in their place'
-    >>> _other_intervals("chr1\\t100\\t200")
+    >>> _other_intervals("chr1\t100\t200")
     ''
     """
     columns = first.split("\t")

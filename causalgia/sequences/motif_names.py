@@ -74,9 +74,9 @@ def motif(
     what
         A string as above; a path to MEME or JASPAR text; a motif, which is returned; or
         a table, w rows of A, C, G, T, of counts or of probabilities (rows that sum to
-        1). A table with labels is read by them: a mapping letter -> numbers, a
-        DataFrame or DataArray of which one axis is labeled with A, C, G and T (or U),
-        in any order.
+        1), or a motif of Biopython. A table with labels is read by them: a mapping
+        letter -> numbers, a DataFrame or DataArray of which one axis is labeled with A,
+        C, G and T (or U), in any order.
     taxon
         Taxonomic group in which a name is looked up; None looks in all. It does not
         restrict identifiers.
@@ -130,7 +130,15 @@ def motif(
     if isinstance(what, Motif):
         _check_no_name(name, f"motif {quoted(what.name)}")
         return what
+    if (counts := _counts_of(what)) is not None:
+        return _from_table(counts, name or getattr(what, "name", None) or None)
     return _from_table(what, name)
+
+
+def _counts_of(what: object) -> Mapping[str, Any] | None:
+    """Return the table of a motif of Biopython; None of other values."""
+    counts = getattr(what, "counts", None)
+    return counts if isinstance(counts, Mapping) else None
 
 
 def _from_string(what: str, taxon: str | None, release: str, name: str | None) -> Motif:
@@ -187,6 +195,8 @@ def _check_no_name(name: str | None, what: str) -> None:
 def _from_table(table: Any, name: str | None) -> Motif:
     """Return the motif of counts or probabilities."""
     label = "PFM" if name is None else name
+    if hasattr(table, "detach"):  # a tensor of torch
+        table = table.detach()
     try:
         numbers = np.asarray(
             list(table.values()) if isinstance(table, Mapping) else table,
@@ -587,7 +597,12 @@ def named_motifs(
             f"mapping name -> motif, a list, or 'JASPAR'{alone}"
         )
     if isinstance(motifs, Mapping):
-        named = {str(name): motif(of, taxon=taxon) for name, of in motifs.items()}
+        named = {}
+        for name, of in motifs.items():
+            try:
+                named[str(name)] = motif(of, taxon=taxon)
+            except SequenceError as flaw:
+                raise flaw.at(f"``{argument}=``: {quoted(str(name))}") from flaw
     else:
         made = [motif(one, taxon=taxon) for one in motifs]
         names = [one.name for one in made]
@@ -630,7 +645,7 @@ def _is_one_motif(what: object) -> bool:
     >>> _is_one_motif([np.eye(4)]), _is_one_motif({"A": "GATAAG"}), _is_one_motif(["A"])
     (False, False, False)
     """
-    if isinstance(what, Motif):
+    if isinstance(what, Motif) or _counts_of(what) is not None:
         return True
     if isinstance(what, Mapping):
         letters = {str(x).upper().replace("U", "T") for x in what}

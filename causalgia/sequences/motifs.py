@@ -22,8 +22,8 @@ from causalgia.checks import check_text_or_none, in_list, why_no_numbers
 from causalgia.choices import BASES
 from causalgia.errors import CausalgiaWarning, SequenceError, caller_stacklevel, quoted
 from causalgia.mentions import Wording
-from causalgia.sequences.alphabet import parse_iupac
-from causalgia.sequences.plain_matrices import without_plain_names
+from causalgia.sequences.alphabet import IUPAC, parse_iupac
+from causalgia.sequences.plain_matrices import with_points, without_plain_names
 from causalgia.sequences.text_files import numbered_lines, read_text
 from causalgia.types import Tokens
 
@@ -619,6 +619,7 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     )
     if meme is not None:  # what MEME itself prints has a title above
         return list(_read_meme(lines[meme:], str(path)))
+    lines = with_points(lines)
     if first.split()[0] == "DE":  # STAMP leaves the names of the columns out
         lines = _with_columns_named(lines)
     if any(_columns_named(text) for _, text in lines):
@@ -626,20 +627,23 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
     lines = without_plain_names(lines, str(path))
     number, first = lines[0]
     if not first.startswith(">") and any(_LETTERED.match(text) for _, text in lines):
+        lines = _without_remarks(lines, _stem(path))
         # UniPROBE and tables with a row for each base, under a name without a mark
         lines = [
             (n, text if _LETTERED.match(text) else _PROTEIN.sub(r">\1\2", text))
             for n, text in lines
         ]
-        if lines[0][1].startswith(">") and _parse_numbers(
-            " ".join(first.split()[1:])
+        head = lines[0][1].removeprefix(">").split()
+        if not _LETTERED.match(lines[0][1]) and (
+            _parse_numbers(" ".join(head[1:]))
+            or all(re.fullmatch(r"\[,\d+\]", word) for word in head)
         ):  # the numbers of the positions
             lines = lines[1:]
         number, first = lines[0]
     if first.startswith(">") or _parse_numbers(first) or _LETTERED.match(first):
         if not first.startswith(">"):
             lines = [
-                (number, f">{Path(path).name.removesuffix('.gz').split('.')[0]}"),
+                (number, f">{_stem(path)}"),
                 *lines,
             ]
         starts = [i for i, (_, text) in enumerate(lines) if text.startswith(">")]
@@ -657,6 +661,8 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
             or _jaspar_matrix(part, str(path))
             for part in filled
         ]
+    if other := next((x for mark, x in _OTHERS.items() if first.startswith(mark)), ""):
+        raise SequenceError(f"{path}: {other}")
     msg = (
         f"{path}: line {number}: {quoted(first[:30])} begins neither MEME text ('MEME "
         "version 4'), nor JASPAR, HOMER or Cluster-Buster text ('>ID NAME'), nor "
@@ -665,6 +671,48 @@ def read_matrices(path: str | PathLike[str]) -> list[Matrix]:
         "them"
     )
     raise SequenceError(msg)
+
+
+def _stem(path: str | PathLike[str]) -> str:
+    """Return the name of a motif that has none but its file's."""
+    return Path(path).name.removesuffix(".gz").split(".")[0]
+
+
+_OTHERS = {
+    "<?xml": "is XML, and motifs are read from text; give the text that MEME wrote beside "
+    "it (meme.txt, streme.txt)",
+    "{": "is JSON, and motifs are read from text; JASPAR answers ?format=meme with it",
+    "---": "is YAML, and motifs are read from text; universalmotif writes MEME text by "
+    "write_meme",
+}
+"""What other formats of motifs begin with, and their cure."""
+
+_REMARK = re.compile(r";|[A-Z]{4}\|")
+"""What RSAT writes before its comments, and ChIPMunk ("KDIC|1.2") between matrices."""
+
+
+def _without_remarks(lines: list[Line], stem: str) -> list[Line]:
+    """Return the lines of matrices with a row for each base without the comments of RSAT
+    and ChIPMunk; a matrix behind ``//`` is called after the file, with its number.
+
+    Examples
+    --------
+    >>> lines = [(1, "; MET4"), (2, "A | 9"), (3, "//"), (4, "A | 2"), (5, "//")]
+    >>> _without_remarks(lines, "m")
+    [(2, 'A | 9'), (3, 'm 2'), (4, 'A | 2')]
+    """
+    found, n = list[Line](), 1
+    for number, text in lines:
+        if text == "//":
+            n += 1
+            found.append((number, f"{stem} {n}"))
+        elif not _REMARK.match(text):
+            if found and found[-1][1] == f"{stem} {n}" and not _LETTERED.match(text):
+                found.pop()  # the matrix has a name of its own
+            found.append((number, text))
+    while found and found[-1][1] == f"{stem} {n}":
+        found.pop()
+    return found
 
 
 _LETTERED = re.compile(r"[ACGTUacgtu]\s*[:=|\[\s]\s*[-+.\d]")
@@ -835,7 +883,7 @@ def _homer_matrix(lines: list[Line], path: str) -> Matrix | None:
     number, head = lines[0]
     cells = head[1:].split("\t")
     rows = tuple(_parse_numbers(text) for _, text in lines[1:])
-    if len(cells) < 3 or len(_parse_numbers(cells[2])) != 1:
+    if len(cells) < 3 or len(_parse_numbers(cells[2])) != 1 or _are_letters(lines[1:]):
         return None
     if len(rows) == 4 and not all(map(_sums_to_one, rows)):
         # counts, whose orientation their sums tell
@@ -855,19 +903,33 @@ def _homer_matrix(lines: list[Line], path: str) -> Matrix | None:
     return Matrix(cells[1].strip() or cells[0], cells[0], rows, False, number)
 
 
+_PAIRS_OF_BASES = 16
+
+
+def _are_letters(rows: list[Line]) -> bool:
+    """Return whether the lines under a name are a sequence."""
+    return bool(rows) and all(set(row.upper()) <= set("ACGTUN") for _, row in rows)
+
+
 def _jaspar_matrix(lines: list[Line], path: str) -> Matrix:
     (number, head), rows = lines[0], lines[1:]
     identifier, *rest = head[1:].split() or [""]
     if not identifier or len(rows) != 4:
-        sequence = rows and all(set(row.upper()) <= set("ACGTUN") for _, row in rows)
         place = f"{path}: line {number}: {quoted(head)} "
-        if sequence:
+        if _are_letters(rows):
             raise SequenceError(
                 need=f"{place}is followed by a sequence, and motifs are read here",
                 cure=Wording(
                     "read sequences by ``cg.read_sequences(path)``",
                     shell="give a file of motifs, such as motifs.meme",
                 ),
+            )
+        if rows and all(
+            len(_parse_numbers(text)) == _PAIRS_OF_BASES for _, text in rows
+        ):
+            raise SequenceError(
+                f"{place}has {_PAIRS_OF_BASES} numbers a row, as matrices of dinucleotides "
+                "have; give the mononucleotide matrix of the same motif"
             )
         raise SequenceError(
             f"{place}and {len(rows)} rows; JASPAR has '>ID NAME', then 4 rows: A, C, "
@@ -998,7 +1060,7 @@ def _headed_matrices(lines: list[Line], path: str) -> Iterator[Matrix]:
             rows.append(row)
             at += 1
         named = [facts[key] for key in _NAME_FIELDS if key in facts]
-        stem = Path(path).name.removesuffix(".gz").split(".")[0]
+        stem = _stem(path)
         identifier = (
             facts.get("AC")
             or facts.get("ID")
@@ -1120,7 +1182,7 @@ def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
     position counts the same sequences.
     """
     number, head = lines[0]
-    rows = tuple(_parse_numbers(text) for _, text in lines[1:])
+    rows = tuple(_parse_numbers(text) for text in _without_consensus(lines[1:]))
     numbered = _without_numbers(rows, f"{path}: line {number}: {quoted(head)}")
     rows = numbered or rows
     if not rows or any(len(row) != len(BASES) for row in rows):
@@ -1150,6 +1212,33 @@ def _matrix_of_positions(lines: list[Line], path: str) -> Matrix | None:
             f"{path}: line {number}: a matrix without a name; write '>ID NAME'"
         )
     return _of_positions(rows, " ".join(rest) or identifier, identifier, path, number)
+
+
+def _without_consensus(lines: list[Line]) -> list[str]:
+    """Return rows without the letter of the consensus that ENCODE's motifs have before
+    the four probabilities of each position; rows of the bases keep theirs.
+
+    Examples
+    --------
+    >>> _without_consensus([(1, "G 0.1 0.1 0.7 0.1"), (2, "R 0.5 0.0 0.5 0.0")])
+    ['0.1 0.1 0.7 0.1', '0.5 0.0 0.5 0.0']
+    >>> _without_consensus([(1, "A 8 1 0 1")])
+    ['A 8 1 0 1']
+    """
+    texts = [text for _, text in lines]
+    cells = [text.split() for text in texts]
+    letters = "".join(row[0].upper() for row in cells)
+    of_positions = (
+        len(letters) == len(cells)
+        and set(letters) <= set(IUPAC)
+        and sorted(letters.replace("U", "T")) != list(BASES)
+        and all(
+            len(row) == len(BASES) + 1
+            and _sums_to_one(_parse_numbers(" ".join(row[1:])))
+            for row in cells
+        )
+    )
+    return [" ".join(row[1:]) for row in cells] if of_positions else texts
 
 
 def _without_numbers(rows: Rows, place: str) -> Rows:
@@ -1229,7 +1318,12 @@ def _jaspar_row(line: Line, base: str, path: str) -> tuple[float, ...]:
     number, text = line
     label = text[0].upper().replace("U", "T") if text[0].isalpha() else base
     numbers = _parse_numbers(text[text[0].isalpha() :].strip(" \t[]|:="))
-    if not numbers or label != base:
+    if not numbers and label == base:
+        raise SequenceError(
+            f"{path}: line {number}: {quoted(text[:40])} has something else than numbers "
+            "(a point is the mark of decimals); correct it"
+        )
+    if label != base:
         msg = (
             f"{path}: line {number}: {quoted(text[:40])} is not the row of counts of "
             f"{base}; the rows are A, C, G, T"

@@ -18,6 +18,7 @@ from causalgia.errors import SequenceError, quoted
 
 Line = tuple[int, str]
 _NUMBER_IN_CELL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_DECIMAL_COMMA = re.compile(r"^(\s*[\"']?[-+]?\d+),(\d+[\"']?\s*)$")
 _COUNTING_NAME = re.compile(r"(?i:v|x|\.|col|var|pos|position)?[._ ]?(\d+)")
 
 
@@ -46,8 +47,6 @@ def without_plain_names(lines: list[Line], path: str) -> list[Line]:
         ]
     separator = _separator([text for _, text in lines])
     rows = [_cells(text, separator) for _, text in lines]
-    if separator in (";", "\t"):  # decimal commas
-        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
     if separator in (";", ","):  # rows of bases, under the names of the columns or none
         for first in (0, 1):
             letters = [row[0].upper().replace("U", "T") for row in rows[first:]]
@@ -86,6 +85,26 @@ def without_plain_names(lines: list[Line], path: str) -> list[Line]:
         return lines
     return [
         (at, " ".join(row)) for (at, _), row in zip(lines[1:], numbers, strict=True)
+    ]
+
+
+def with_points(lines: list[Line]) -> list[Line]:
+    """Return lines of cells between semicolons or tabs with a point in each number that
+    has a decimal comma, as spreadsheets of many countries write it; others as they are.
+
+    Examples
+    --------
+    >>> with_points([(1, "A;C;G;T"), (2, "0,1;0,2;0,3;0,4")])[1]
+    (2, '0.1;0.2;0.3;0.4')
+    >>> with_points([(1, "1,2,3")])
+    [(1, '1,2,3')]
+    """
+    mark = _separator([text for _, text in lines if text[0] != ">"])
+    if mark not in (";", "\t"):
+        return lines
+    return [
+        (at, mark.join(_DECIMAL_COMMA.sub(r"\1.\2", x) for x in text.split(mark)))
+        for at, text in lines
     ]
 
 

@@ -127,3 +127,111 @@ def test_other_tables_are_refused(tmp_path, text):
     path.write_text(text)
     with pytest.raises(SequenceError, match=re.escape(str(path))):
         cg.motif(path)
+
+
+TGATAAG = np.array(
+    [
+        *([2, 3, 2, 93], [5, 5, 85, 5], [96, 1, 2, 1], [1, 1, 1, 97]),
+        *([95, 2, 2, 1], [80, 5, 10, 5], [12, 6, 72, 10]),
+    ]
+)
+BY_BASE = [" ".join(map(str, row)) for row in TGATAAG.T]
+BY_SITE = [" ".join(f"{x / 100:.2f}" for x in row) for row in TGATAAG]
+OF_TOOLS = {
+    # name of the first motif, and how many there are
+    "ENCODE (Kheradpour)": (
+        ">GATA_known1 GATA1_jaspar\n"
+        + "".join(f"{b} {row}\n" for b, row in zip("KGATAAG", BY_SITE, strict=True))
+        + ">GATA_disc1 GATA1_K562\n"
+        + "".join(f"{b} {row}\n" for b, row in zip("TGATAAG", BY_SITE, strict=True)),
+        "GATA1_jaspar",
+        2,
+    ),
+    "RSAT": (
+        "; MET4 matrix, from Gonze et al. (2005)\n"
+        + "".join(f"{b}\t|\t{x}\n" for b, x in zip("acgt", BY_BASE, strict=True))
+        + "//\n; a second\n"
+        + "".join(f"{b}\t|\t{x}\n" for b, x in zip("acgt", BY_BASE, strict=True))
+        + "//\n",
+        "box",
+        2,
+    ),
+    "ChIPMunk": (
+        "OUTC|ru.autosome.ChIPMunk\nMOTF|TGATAAG\n"
+        + "".join(f"{b}|{x}\n" for b, x in zip("ACGT", BY_BASE, strict=True))
+        + "THRE|5.2\nWORD|1.0|TGATAAG\n",
+        "box",
+        1,
+    ),
+    "print of R": (
+        "  [,1] [,2] [,3] [,4] [,5] [,6] [,7]\n"
+        + "".join(f"{b} {x}\n" for b, x in zip("ACGT", BY_BASE, strict=True)),
+        "box",
+        1,
+    ),
+    "a spreadsheet with decimal commas": (
+        "\ufeffA;C;G;T\r\n"
+        + "".join(f"{x}\r\n" for x in BY_SITE).replace(" ", ";").replace(".", ","),
+        "box",
+        1,
+    ),
+    "a spreadsheet with decimal commas and positions": (
+        "Pos\tA\tC\tG\tT\n"
+        + "".join(
+            f"{i}\t{x}\n".replace(" ", "\t").replace(".", ",")
+            for i, x in enumerate(BY_SITE, 1)
+        ),
+        "box",
+        1,
+    ),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("form", OF_TOOLS)
+def test_what_other_tools_write_is_read_under_its_own_name(tmp_path, form):
+    # refused, called "DIAG|ok" or "[,2] [,3] ...", or "1 of 2 motifs has no position"
+    text, name, n = OF_TOOLS[form]
+    path = tmp_path / "box.txt"
+    path.write_bytes(text.encode())
+    found = read_motifs(path)
+    assert [one.consensus for one in found.values()] == ["TGATAAG"] * n
+    assert next(iter(found)) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            ">MA0035.4\tGATA1\t1\ncccTGATAAGggg\n",
+            "followed by a sequence",  # "HOMER has four probabilities"
+        ),
+        (">GATA1.H11DI\n" + "\t".join(["6.25"] * 16) + "\n", "of dinucleotides"),
+        ('<?xml version="1.0"?>\n<MEME version="5">\n', "is XML.*meme.txt"),
+        ('{"matrix_id": "MA0035.4"}', "is JSON.*format=meme"),
+        (">x\nA [ 1,5 2 ]\nC [ 1 2 ]\nG [ 1 2 ]\nT [ 8 2 ]\n", "else than numbers"),
+    ],
+)
+def test_what_is_no_matrix_is_named(tmp_path, text, words):
+    path = tmp_path / "box.txt"
+    path.write_text(text)
+    with pytest.raises(SequenceError, match=words):
+        read_motifs(path)
+
+
+def test_motifs_of_biopython_and_tensors_are_motifs():
+    # "a motif cannot be made of a Motif (motif indices must be slices); give ... a Motif"
+    from Bio import motifs
+
+    made = motifs.create(["TGATAAG", "TGATAAG", "AGATAAG"])
+    made.name = "GATA"
+    assert (cg.motif(made).name, cg.motif(made).consensus) == ("GATA", "TGATAAG")
+    assert cg.motif(made.reverse_complement()).consensus == "CTTATCA"
+    null = cg.Uniform(length=60)
+    screen = cg.experiments.motif_screen({"one": made, "two": "CCACACCC"}, null)
+    assert {"one", "two"} <= {str(arm) for arm in screen.named_arms}
+    torch = pytest.importorskip("torch")
+    table = torch.tensor(TGATAAG / 100, requires_grad=True)
+    assert cg.motif(table).consensus == "TGATAAG"
+    with pytest.raises(SequenceError, match=r"'gata': .*\(4, 7\).*transpose it"):
+        cg.experiments.motif_screen({"gata": table.T}, null)
