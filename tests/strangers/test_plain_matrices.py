@@ -229,7 +229,7 @@ def test_motifs_of_biopython_and_tensors_are_motifs():
     assert cg.motif(made.reverse_complement()).consensus == "CTTATCA"
     null = cg.Uniform(length=60)
     screen = cg.experiments.motif_screen({"one": made, "two": "CCACACCC"}, null)
-    assert {"one", "two"} <= {str(arm) for arm in screen.named_arms}
+    assert {"one", "two"} <= {arm.name for arm in screen.named_arms}
     torch = pytest.importorskip("torch")
     table = torch.tensor(TGATAAG / 100, requires_grad=True)
     assert cg.motif(table).consensus == "TGATAAG"
