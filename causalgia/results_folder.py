@@ -281,6 +281,12 @@ def _containing_folder(file: Path) -> str:
             "and in no folder of a trial; one file is read by "
             f"``cg.store.read_netcdf({quoted(str(file))})``"
         )
+    if file.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz"):
+        return (
+            "and a trial is opened by its folder; unpack the file first, "
+            f"``shutil.unpack_archive({quoted(str(file))}, 'trial.zarr')``, and open "
+            "'trial.zarr'"
+        )
     return (
         "and in no folder of a trial; open the folder that ``cg.run(..., store=)`` or "
         "causalgia run --out made"

@@ -483,6 +483,9 @@ def _digest(file: BinaryIO, size: int) -> bytes:
     return found.digest()
 
 
+_OF_OTHER_FORMATS = (".csv", ".tsv", ".txt", ".xlsx", ".json", ".zip", ".zarr", ".npz")
+
+
 @naming_arguments
 def save(dataset: xr.Dataset, path: str | Path) -> Path:
     """Write a Dataset as netCDF-4, atomically.
@@ -500,8 +503,8 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
     Raises
     ------
     OutcomesError
-        If it is not a Dataset, an attribute or a name cannot be stored, or the file
-        cannot be written.
+        If it is not a Dataset, the path has the ending of another format, an attribute
+        or a name cannot be stored, or the file cannot be written.
 
     Examples
     --------
@@ -521,6 +524,12 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
             "``cg.from_effects`` (effects with standard errors)"
         )
     target = Path(path)
+    if target.suffix.lower() in _OF_OTHER_FORMATS:
+        raise OutcomesError(
+            f"{path}: save writes netCDF, and {target.suffix} is the ending of another "
+            f"format; call it {quoted(target.stem + '.nc')}, or write a table by "
+            "``cg.tidy(dataset).to_csv(path)``"
+        )
     _check_attrs(dataset, target)
     try:
         plain = dataset.rename(

@@ -5,12 +5,18 @@ without the names of columns, SAM for FASTA; names in one string; hooks on gradi
 from __future__ import annotations
 
 import pathlib
+import shutil
 from typing import Any
 
 import pytest
 
 import causalgia as cg
-from causalgia.errors import AttributionError, CausalgiaWarning, SequenceError
+from causalgia.errors import (
+    AttributionError,
+    CausalgiaError,
+    CausalgiaWarning,
+    SequenceError,
+)
 from causalgia.sequences import read_motifs
 
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
@@ -109,3 +115,21 @@ def test_a_hook_on_gradients_is_named_with_its_cure(pre):
         maps()
     handle.remove()
     assert maps()["score"].notnull().all()
+
+
+def test_a_packed_trial_is_to_be_unpacked_and_no_netcdf_is_called_csv(tmp_path):
+    # "is a file, and in no folder of a trial", of what shutil.make_archive had packed
+    arms = {"a": cg.Untreated(), "b": cg.Embed("GCATG", at=2)}
+    design = cg.Design(null=cg.Uniform(length=9), arms=arms, n_units=2)
+    kept = cg.run(
+        design, cg.zoo.oracle("rbfox1_like"), rng=0, store=tmp_path / "x" / "trial.zarr"
+    )
+    packed = shutil.make_archive(
+        str(tmp_path / "t"), "zip", tmp_path / "x" / "trial.zarr"
+    )
+    with pytest.raises(CausalgiaError, match=r"shutil\.unpack_archive\('.*t\.zip', "):
+        cg.open(packed)
+    shutil.unpack_archive(packed, tmp_path / "again.zarr")
+    assert cg.open(tmp_path / "again.zarr").identical(kept)
+    with pytest.raises(CausalgiaError, match=r"writes netCDF.*call it 'o\.nc'"):
+        cg.store.save(kept, tmp_path / "o.csv")
