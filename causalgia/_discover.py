@@ -4,6 +4,7 @@ tested on the other.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -182,7 +183,8 @@ class Discovery:
     sites
         Where confirmed motifs occur in the sequences given:
         ``sequence, start, stop, motif, strand``, on the other strand where the network
-        reads both.
+        reads both. A site of a motif of 11 bp or more may differ from it by as many
+        letters as leave less than one site in 100 random sequences (4 of 17).
     proposals
         From `causalgia.propose`.
     decisions
@@ -755,40 +757,87 @@ def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(columns))
 
 
+_NARROWEST_WITH_OTHERS = 11
+_SITES_BY_CHANCE = 0.01
+"""Sites of a motif that a random sequence may have, on both strands, of those with
+other letters."""
+
+
+def _n_other_letters(width: int, length: int) -> int:
+    """Return how many letters of a site may differ from a motif: none of one of ten or
+    fewer, and of a longer one as many as leave sites rare in random sequences.
+
+    Examples
+    --------
+    >>> [_n_other_letters(width, 200) for width in (8, 10, 11, 15, 17)]
+    [0, 0, 1, 3, 4]
+    """
+    placed, strings, n = 2.0 * length / 4.0**width, 1, 0
+    while width >= _NARROWEST_WITH_OTHERS:
+        strings += math.comb(width, n + 1) * 3 ** (n + 1)
+        if placed * strings > _SITES_BY_CHANCE:
+            break
+        n += 1
+    return n
+
+
 def _sites(
     parts: list[Sequences], table: pd.DataFrame, *, both_strands: bool
 ) -> pd.DataFrame:
-    """Return where confirmed motifs occur in sequences, a row an occurrence."""
+    """Return where confirmed motifs occur in sequences, a row an occurrence; of a long
+    motif the best of those that overlap by half.
+    """
     import pandas as pd
 
     rows = []
     for consensus in dict.fromkeys(table[table["verdict"].isin(DIRECTED)]["consensus"]):
-        strands = (
-            {"+": consensus, "-": reverse_complement_iupac(consensus)}
-            if both_strands
-            else {"+": consensus}
-        )
-        for strand, spelled in strands.items():
-            if strand == "-" and spelled == consensus:
-                continue
-            for of in parts:
-                starts = of.length - len(consensus) + 1
-                letters = encode([spelled])[0]
-                tokens = of.tokens
-                if of.ambiguous is not None:
-                    tokens = np.where(of.ambiguous > 0, _NO_BASE, tokens)
-                found = np.logical_and.reduce(
-                    [tokens[:, k : k + starts] == one for k, one in enumerate(letters)]
+        spelled = {"+": consensus}
+        if both_strands and (other := reverse_complement_iupac(consensus)) != consensus:
+            spelled["-"] = other
+        width = len(consensus)
+        for of in parts:
+            n_other = _n_other_letters(width, of.length)
+            tokens = of.tokens
+            if of.ambiguous is not None:
+                tokens = np.where(of.ambiguous > 0, _NO_BASE, tokens)
+            found = list[tuple[int, int, int, str]]()  # fewest other letters first
+            for strand, text in spelled.items():
+                starts = of.length - width + 1
+                other_letters = sum(
+                    (tokens[:, k : k + starts] != one).astype(np.int64)
+                    for k, one in enumerate(encode([text])[0])
                 )
-                places = (
-                    (str(of.names[row]), int(start))
-                    for row, start in np.argwhere(found)
-                )
-                rows += [
-                    [name, start, start + len(consensus), consensus, strand]
-                    for name, start in places
+                found += [
+                    (int(other_letters[row, start]), int(row), int(start), strand)
+                    for row, start in np.argwhere(other_letters <= n_other)
                 ]
+            if n_other:
+                found = _apart(sorted(found), width)
+            rows += [
+                [str(of.names[row]), start, start + width, consensus, strand]
+                for _, row, start, strand in found
+            ]
     return pd.DataFrame(rows, columns=list(_OF_SITES))
+
+
+def _apart(
+    found: list[tuple[int, int, int, str]], width: int
+) -> list[tuple[int, int, int, str]]:
+    """Return the first of the sites that overlap by half, in the order of sequences.
+
+    Examples
+    --------
+    >>> _apart([(0, 0, 9, "+"), (1, 0, 10, "-"), (2, 0, 40, "+")], 12)
+    [(0, 0, 9, '+'), (2, 0, 40, '+')]
+    """
+    taken: dict[int, list[int]] = {}
+    held = []
+    for site in found:
+        _, row, start, _ = site
+        if all(2 * abs(start - at) >= width for at in taken.setdefault(row, [])):
+            taken[row].append(start)
+            held.append(site)
+    return sorted(held, key=lambda site: (site[3], site[1], site[2]))
 
 
 def _table(decisions: xr.Dataset, proposed: xr.Dataset) -> pd.DataFrame:
