@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +17,14 @@ from causalgia.checks import as_count, first_of, in_list
 from causalgia.choices import DIRECTIONS, LEAST_PLACEBOS
 from causalgia.design import Arm, Embed, FixedPlacebo, NullModel, Uniform
 from causalgia.design.null_model import as_null_model
-from causalgia.errors import DesignError, quoted
+from causalgia.errors import (
+    CausalgiaError,
+    CausalgiaWarning,
+    DesignError,
+    SequenceError,
+    caller_stacklevel,
+    quoted,
+)
 from causalgia.experiments._kmer_screen import draw_kmer_screen
 from causalgia.experiments.kit.answer import Finding
 from causalgia.experiments.kit.experiment import Entry, Experiment, TrialResults
@@ -135,7 +144,9 @@ def motif_screen(
         If there is no motif, two have one name, a core leaves the backgrounds, or there
         are fewer than 40 random sequences or more than exist.
     SequenceError
-        If motifs cannot be read, or a motif has no position of `bits`.
+        If motifs cannot be read, or a motif has no position of `bits`: those of a file
+        or of JASPAR that have no core, one narrower than random sequences take, or one
+        wider than the background are left out with a warning, which the answer repeats.
 
     References
     ----------
@@ -161,7 +172,8 @@ def motif_screen(
     """
     as_null_model(null)
     chosen = named_motifs(motifs, taxon=taxon, error=DesignError)
-    cores = {name: motif_core(one, bits=bits) for name, one in chosen.items()}
+    of_database = isinstance(motifs, str | PathLike)
+    cores, left_out = _cores(chosen, bits, null.length, leave_out=of_database)
     width = max(map(len, cores.values()))
     widest = max(cores, key=lambda name: len(cores[name]))
     start = start_of_widest(
@@ -224,11 +236,51 @@ def motif_screen(
                     ],
                 ),
                 both_strands=both_strands,
+                left_out=left_out,
             ),
         ),
         placebo_class=classes,
         core={name: spelled.get(name.removesuffix(INSTANCES), "") for name in classes},
     )
+
+
+def _cores(
+    motifs: Mapping[str, Motif], bits: float, length: int, *, leave_out: bool
+) -> tuple[dict[str, Motif], str]:
+    """Return the core of each motif, and a sentence on those of a database that cannot be
+    compared, which are left out: without a core, narrower than a random sequence needs,
+    or wider than the background.
+
+    Raises
+    ------
+    SequenceError
+        If a motif has no core, and either is not of a database or no other is left.
+    """
+    cores, flaws = dict[str, Motif](), dict[str, str]()
+    errors = list[CausalgiaError]()
+    for name, one in motifs.items():
+        try:
+            cores[name] = core = motif_core(one, bits=bits)
+        except SequenceError as error:
+            where = () if one.name == name else (quoted(name),)
+            errors.append(error.at(*where))
+            flaws[name] = f"no position of {bits:g} bits"
+        else:
+            if 4 ** len(core) < LEAST_PLACEBOS or len(core) > length:
+                flaws[name] = f"a core of {len(core)} bases"
+    used = {name: core for name, core in cores.items() if name not in flaws}
+    if errors and not (leave_out and used):
+        raise errors[0]
+    if not leave_out or not flaws or not used:
+        return cores, ""
+    each = (f"{quoted(name)} ({why})" for name, why in flaws.items())
+    n = len(flaws)
+    account = (
+        f"{n:,} of {len(motifs):,} motifs {'is' if n == 1 else 'are'} left out: "
+        f"{first_of(each, 3)}"
+    )
+    warnings.warn(CausalgiaWarning(account), stacklevel=caller_stacklevel())
+    return used, f"{account}."
 
 
 class _ArmsOfMotifs(NamedTuple):
@@ -244,6 +296,7 @@ def _read_motif_screen(
     cores: Mapping[str, Motif],
     arms: _ArmsOfMotifs,
     both_strands: bool,
+    left_out: str,
 ) -> Finding:
     """Return a row for each motif, and a sentence for each task."""
     import xarray as xr
@@ -286,6 +339,8 @@ def _read_motif_screen(
     for (begins, rows), (_, part) in both:
         sentences.append(f"{begins}: {_sentence(part, about(rows).rope)}")
         details.append(f"{begins}: {_details(part, rows, n_random)}")
+    if left_out:
+        sentences.append(left_out)
     return Finding(
         datasets={
             "motifs": table.assign_attrs(

@@ -588,7 +588,9 @@ def named_motifs(
         )
     if isinstance(motifs, str) or not isinstance(motifs, Iterable):
         alone = (
-            f"; one motif is given as ``{argument}=[{quoted(motifs)}]``"
+            "; of JASPAR the newest release is read"
+            if isinstance(motifs, str) and motifs.upper().startswith("JASPAR")
+            else f"; one motif is given as ``{argument}=[{quoted(motifs)}]``"
             if isinstance(motifs, str) and motifs
             else ""
         )

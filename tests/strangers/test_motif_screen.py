@@ -246,3 +246,36 @@ def test_two_versions_of_a_matrix_are_one_family_by_letters():
     kind = np.array([factor_class(pairs[k][0]).tf_class for k in chosen])
     other = kind[:, None] != kind
     assert (family[::2, None] == family[::2])[other].mean() <= 0.03
+
+
+def test_a_motif_of_a_file_without_a_core_does_not_stop_the_others(tmp_path):
+    # "leave the motif out", of one of a file of 800
+    path = tmp_path / "all.jaspar"
+    words = {"GATA": "AGATAAG", "flat": "NNNNNNNN", "TA": "TA", "wide": "ACGT" * 11}
+    counts = {
+        name: cg.sequences.Motif.from_iupac(word).probabilities
+        for name, word in words.items()
+    }
+    path.write_text(
+        "".join(
+            f">M{i} {name}\n"
+            + "".join(
+                f"{base} [ {' '.join(f'{12 * row[k]:g}' for row in rows)} ]\n"
+                for k, base in enumerate("ACGT")
+            )
+            for i, (name, rows) in enumerate(counts.items())
+        )
+    )
+    null = cg.Uniform(length=40)
+    account = r"3 of 4 motifs are left out: 'flat' \(no position of 0.25 bits\), "
+    with pytest.warns(cg.errors.CausalgiaWarning, match=account):
+        screen = cg.experiments.motif_screen(path, null, n_units=40)
+    outcomes = cg.run(screen, cg.zoo.oracle("gata1_like"), rng=0, progress=False)
+    answer = screen.analyze(outcomes, rng=0)
+    assert answer.findings["motifs"]["motif"].values.tolist() == ["GATA"]
+    assert "'wide' (a core of 44 bases)." in answer.sentences[-1]
+    # one that the call itself names is refused, by the name that it has there
+    with pytest.raises(CausalgiaError, match="'mine': motif 'PFM AAAAA' has no posi"):
+        cg.experiments.motif_screen({"mine": np.full((5, 4), 3), "G": "AGATAAG"}, null)
+    with pytest.raises(CausalgiaError, match="of JASPAR the newest release is read"):
+        cg.experiments.motif_screen("JASPAR2024", null)
