@@ -417,7 +417,10 @@ class Analysis:
         if self.block is not None:
             named.append(("block", self.block))
         for field, name in named if units is not None else []:
-            _check_known(name, units or (), "coordinate of the units", field)
+            # a share of letters is a covariate, and no group of units
+            known = [one for one in units or () if field == "covariates" or one != "gc"]
+            if name not in (units or ()):
+                _check_known(name, known, "coordinate of the units", field)
 
     def _check_rope(
         self, placebos: Sequence[str] | None, tasks: Sequence[str] | None

@@ -312,7 +312,7 @@ def test_arms_that_a_design_lacks_are_refused():
         (
             {"cluster": "zz"},
             "cluster='zz', which is not a coordinate of the units; the coordinates "
-            "are 'parent', 'gc'$",
+            "are 'parent'$",
         ),
         (
             {"cluster": "gc"},

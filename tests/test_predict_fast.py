@@ -544,8 +544,8 @@ def test_workers_take_gpus_in_turn(monkeypatch):
         "cuda:0",
         "cuda:1",
     ]
-    for k, n in ((0, 0), (-1, 2)):
-        with pytest.raises(PredictorError, match="count workers from 0"):
+    for k, n, cure in ((0, 0, "use device='cpu'"), (-1, 2, "count workers from 0")):
+        with pytest.raises(PredictorError, match=cure):
             device_of_worker(k, n)
     monkeypatch.delenv("CAUSALGIA_WORKER", raising=False)
     assert worker_number() is None

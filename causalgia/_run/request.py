@@ -290,11 +290,11 @@ class RunRequest:
                 Rope.parse(rope).ends([str(task) for task in tasks], null)
 
     def _check_until(self, until: object) -> None:
-        if not isinstance(until, Until):
+        if isinstance(until, type) or not isinstance(until, Until):
             raise DesignError(
                 argument="until",
                 need="takes ``cg.Precision(half_width=)`` or ``cg.Decided(rope=)``, not "
-                f"{quoted(until)}",
+                f"{type_in_words(until) if isinstance(until, type) else quoted(until)}",
             )
         if self.design.assignment != "crossover":
             raise DesignError(

@@ -94,7 +94,13 @@ def as_answers(
             tasks is None or columns == len(tasks)
         )
         cure = (
-            cure_of_shape(answers.shape, [], n_rows)
+            cure_of_shape(
+                answers.shape,
+                [],
+                n_rows,
+                n_tasks=None if tasks is None else len(tasks),
+                transpose="np.stack(y, 1)",
+            )
             if answers.ndim < 3 or without_axes_of_1
             else _GENERAL
         )
@@ -248,10 +254,17 @@ def what_instead_of_network(value: object) -> str:
 
 
 def cure_of_shape(
-    shape: tuple[int, ...] | None, parts: list[tuple[int, ...]], n_rows: int
+    shape: tuple[int, ...] | None,
+    parts: list[tuple[int, ...]],
+    n_rows: int,
+    *,
+    n_tasks: int | None = None,
+    transpose: str = "y.T",
 ) -> str:
     """Return the cure of an output that is no (n,) or (n, tasks): of a tensor, or of
-    several of the shapes `parts`.
+    several of the shapes `parts`; of `n_tasks`, if that is known.
+
+    `transpose` is what makes columns of the rows of an output y.
 
     Examples
     --------
@@ -265,12 +278,17 @@ def cure_of_shape(
         and len(shape) == 2
         and shape[0] != n_rows
         and shape[1] == n_rows
+        and n_tasks in (None, shape[0])
     ):
         return (
-            "sequences are the first axis, tasks the second; return np.stack(heads, "
-            "axis=1), or the transpose"
+            "sequences are the first axis, tasks the second; give reduce=lambda y: "
+            f"{transpose}"
         )
-    if shape is not None and n_rows == 1 and shape[:1] != (1,):
+    if shape is not None and n_rows > 1 and len(shape) in (1, 2) and all(shape):
+        return (
+            "answer each sequence by itself: one row for each of them, in their order"
+        )
+    if shape is not None and (n_rows == 1 or not shape) and shape[:1] != (1,):
         return (
             "squeeze() drops the axis of the sequences where one is asked; write "
             "squeeze(-1), for the last axis alone"
@@ -346,6 +364,7 @@ _CAUSES = {  # what PyTorch, NumPy and Python say of a call of a network
     "batch norm": "more than 1 value per channel",
     "arguments": r"[\w>]\(\) missing \d+ required (positional|keyword-only)(.*)",
     "no input": r"takes [01] positional arguments? but [12] (was|were|positional)",
+    "dtype": "should be the same|same dtype|scalar type",
     "no value": "NoneType|missing value for argument",
     "dict": "invalid data type 'str'",
     "exported size": r"size\(\)\[(\d)\] == (\d+)|shape\[(\d)\] to be equal to (\d+)",
@@ -377,9 +396,11 @@ def causes_of_failure(error: BaseException) -> dict[str, re.Match[str]]:
     }
 
 
-def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
-    """Return the cure of a call that failed, of a network with these layers, or "" if
-    it is not known.
+def cure_of_failure(
+    error: BaseException, layers: Iterable[object] = (), *, of_function: bool = False
+) -> str:
+    """Return the cure of a call that failed, of a network with these layers or of a
+    function, or "" if it is not known.
 
     Examples
     --------
@@ -396,11 +417,21 @@ def cure_of_failure(error: BaseException, layers: Iterable[object] = ()) -> str:
             for word in words
         )
         named = " and ".join(f"a {word}" for word in words)
+        wrapped = (
+            f"lambda x: f(x, {given})"
+            if of_function
+            else f"a module whose forward(x) returns net(x, {given})"
+        )
         return (
-            f"It takes {', '.join(map(quoted, words))} as well: give a module whose "
-            f"forward(x) returns net(x, {given}), with {named} of your choice"
+            f"It takes {', '.join(map(quoted, words))} as well: give {wrapped}, with "
+            f"{named} of your choice"
         )
     if isinstance(error, TypeError) and "no input" in causes:
+        if of_function:
+            return (
+                "It has no input by position: give lambda x: f(name=x), with its name "
+                "of the input"
+            )
         return (
             "Its forward has no input by position: write forward(self, x), or give a "
             "module whose forward(x) returns net(name=x), with its name of the input"

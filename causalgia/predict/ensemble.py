@@ -308,9 +308,17 @@ class Ensemble(Predictor):
             own = _known(member, "tasks")
             tasks = own if tasks is None else tasks
             if own is not None and own != tasks:
+                first = list(tasks or ())
+                cure = "give all the same"
+                if sorted(own) == sorted(first):
+                    order = [own.index(task) for task in first]
+                    cure = (
+                        "give it its columns in that order, reduce=lambda y: "
+                        f"y[:, {order}], and then ``tasks={quoted(first)}``"
+                    )
                 msg = (
                     f"model {quoted(name)} has tasks {quoted(list(own))}, the one "
-                    f"before it {quoted(list(tasks or ()))}; give all the same"
+                    f"before it {quoted(first)}; {cure}"
                 )
                 raise PredictorError(msg)
 

@@ -261,7 +261,9 @@ class FunctionPredictor(SinglePredictor):
             )
             raise PredictorError(msg) from error
         except (Exception, SystemExit) as error:
-            known = self._other_layout(x) or cure_of_failure(error)
+            known = self._other_layout(x) or cure_of_failure(
+                error, of_function=not hasattr(self.fn, "forward")
+            )
             msg = (
                 f"the callable failed on an input of shape {x.shape} ({self.layout}, "
                 f"{x.dtype}): {first_line(error)}. The library gives 4 channels "

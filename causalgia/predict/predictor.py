@@ -650,9 +650,10 @@ def as_scale(scale: object, tasks: tuple[str, ...] | None) -> str | tuple[str, .
             task for task in scale if not isinstance(task, str) or task not in tasks
         ]
         if unknown:
+            listed = ", ".join(map(quoted, tasks))
             raise PredictorError(
                 f"``scale``: {quoted(unknown[0])} is not a "
-                f"task{nearest(str(unknown[0]), tasks)}"
+                f"task{nearest(str(unknown[0]), tasks) or f'; the tasks are {listed}'}"
             )
         missing = [task for task in tasks if task not in scale]
         if missing:
@@ -750,12 +751,24 @@ def check_predictor(value: object, call: str) -> None:
         cure = (
             f"``cg.load_predictor({quoted_path(value)})`` reads one from a file"
             if isinstance(value, str | os.PathLike) and _IS_FILE.search(str(value))
+            else "several are an ensemble: ``cg.Ensemble([...])``"
+            if _are_predictors(value)
             else "wrap a network in ``cg.TorchPredictor(...)``, any other callable in "
             "``cg.FunctionPredictor(...)``"
         )
         raise PredictorError(
             f"{call}: {type_in_words(value)} is not a predictor; {cure}"
         )
+
+
+def _are_predictors(value: object) -> bool:
+    """Return whether a value is a list or a dict of predictors."""
+    members = list(value.values()) if isinstance(value, dict) else value
+    return (
+        isinstance(members, list | tuple)
+        and len(members) > 1
+        and all(isinstance(one, Predictor) for one in members)
+    )
 
 
 def as_token_rows(tokens: NDArray[Any]) -> Tokens:

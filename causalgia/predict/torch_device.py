@@ -107,12 +107,13 @@ def device_of_worker(k: int, n_devices: int) -> str:
     >>> [device_of_worker(k, 2) for k in range(3)]
     ['cuda:0', 'cuda:1', 'cuda:0']
     """
-    if n_devices < 1 or k < 0:
-        msg = (
-            f"worker {k} of a machine with {n_devices} GPUs has none; count workers "
-            "from 0, or use ``device='cpu'``"
+    if n_devices < 1:
+        raise PredictorError(
+            "``device='cuda'`` cannot be used here, on a machine without a GPU; use "
+            "``device='cpu'``"
         )
-        raise PredictorError(msg)
+    if k < 0:
+        raise PredictorError(f"there is no worker {k}; count workers from 0")
     return f"cuda:{k % n_devices}"
 
 
@@ -161,6 +162,38 @@ def _best_device(dtype: torch.dtype) -> torch.device:
     return torch.device("cpu" if best == "mps" and dtype is torch.float64 else best)
 
 
+def weights_dtype(module: torch.nn.Module) -> torch.dtype:
+    """Return the dtype of the module's first floating tensor, else float32."""
+    with module_errors(
+        module, "parameters()", "let it return what torch.nn.Module's does"
+    ):
+        floats = (
+            t.dtype
+            for t in chain(module.parameters(), module.buffers())
+            if t.is_floating_point()
+        )
+        return next(floats, torch.float32)
+
+
+def cure_of_dtype(module: torch.nn.Module, given: torch.dtype) -> str:
+    """Return the cure of a call that failed where the weights have another dtype than
+    the input; "" where they have the same.
+
+    Examples
+    --------
+    >>> cure_of_dtype(torch.nn.Linear(4, 1), torch.float64)
+    'Its weights are float32: leave ``dtype=`` out, or convert them, net.double()'
+    """
+    own = weights_dtype(module)
+    if own is given:
+        return ""
+    name = str(given).removeprefix("torch.")
+    calls = {"float64": "double", "float32": "float", "float16": "half"}
+    convert = f"convert them, net.{calls.get(name, name)}()"
+    ways = convert if own in HALF else f"leave ``dtype=`` out, or {convert}"
+    return f"Its weights are {str(own).removeprefix('torch.')}: {ways}"
+
+
 def input_dtype(
     module: torch.nn.Module, dtype: torch.dtype | str | None
 ) -> torch.dtype:
@@ -182,15 +215,7 @@ def input_dtype(
             )
             raise PredictorError(msg)
         return found
-    with module_errors(
-        module, "parameters()", "let it return what torch.nn.Module's does"
-    ):
-        floats = (
-            t.dtype
-            for t in chain(module.parameters(), module.buffers())
-            if t.is_floating_point()
-        )
-        own = next(floats, torch.float32)
+    own = weights_dtype(module)
     if own in HALF:
         msg = (
             f"the network's weights are {own}: {NOT_CANCELLED}; use module.float(), or "

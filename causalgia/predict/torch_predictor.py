@@ -15,6 +15,7 @@ from torch.nn.parameter import is_lazy
 
 from causalgia.errors import CausalgiaError, PredictorError, quoted
 from causalgia.predict.answer_checks import (
+    causes_of_failure,
     check_not_constant,
     code_of_failure,
     cure_of_failure,
@@ -46,6 +47,7 @@ from causalgia.predict.torch_device import (
     PendingCopy,
     choose_device,
     copied_network,
+    cure_of_dtype,
     exact_float32,
     in_eval_mode,
     in_full_precision,
@@ -627,6 +629,8 @@ class TorchPredictor(SinglePredictor):
             if is_out_of_memory(error):
                 raise
             known = cure_of_failure(error, self.module.modules())
+            if "dtype" in causes_of_failure(error):
+                known = cure_of_dtype(self.module, self.dtype) or known
             msg = (
                 f"the network refused an input of shape {tuple(x.shape)} "
                 f"({self.layout}, {x.dtype}): {first_line(error)}. The library gives 4 "

@@ -343,6 +343,12 @@ class TrackAnswers:
             cube = value if _AXES[self.track.axis] == 1 else value.swapaxes(1, 2)
         n_positions, n_tasks = cube.shape[1:]
         wanted = self.heads or self.tasks
+        if len(shape) == 2 and wanted is not None and 1 < len(wanted) == n_positions:
+            raise PredictorError(
+                f"the network's output for {n_rows} sequences has shape {shape}, one "
+                f"number for each of the {n_positions} tasks and no positions; leave "
+                "``track=`` out, or take out the ``reduce=`` that sums over them"
+            )
         if wanted is not None and len(wanted) != n_tasks and len(wanted) == n_positions:
             other = 1 if _AXES[self.track.axis] == 2 else -1
             raise PredictorError(
@@ -388,7 +394,7 @@ class TrackAnswers:
         if unnamed and 1 < len(tasks) <= length // width:
             cures.append(f"positions may be the other axis, Track(axis={other})")
         if 0 < length // n < width:
-            cures.append(f"bins smaller, Track(bin={length // n})")
+            cures.append(f"bins are smaller, Track(bin={length // n})")
         raise PredictorError(
             f"the track has {n:,} positions of {width} bp, more than the {length:,} bp "
             f"of a sequence; {', or '.join(cures) or _OTHER_LENGTH}"

@@ -20,6 +20,7 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
+from causalgia.mentions import Wording
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -36,8 +37,12 @@ GO_ON = (
     "store holds stay there"
 )
 _WORKERS = (
-    "start some (`dask worker ADDRESS`, cluster.scale(n)), or use this machine's "
-    "cores: --workers N"
+    "start some (",
+    Wording(
+        "`dask worker ADDRESS`, cluster.scale(n)), or use this machine's cores: "
+        "client=distributed.Client(n_workers=4)",
+        shell="`dask worker ADDRESS`), or use this machine's cores: --workers N",
+    ),
 )
 
 
@@ -85,11 +90,9 @@ def check_client(client: object) -> None:
     """
     distributed = import_distributed()
     if not isinstance(client, distributed.Client):
-        address = client if isinstance(client, str) else "tcp://scheduler:8786"
-        cure = f"connect first: client=distributed.Client({quoted(address)})"
         raise ClusterError(
             f"``client=`` takes a distributed.Client, not {type_in_words(client)}; "
-            f"{cure}"
+            f"give client=distributed.Client({_address_of(client)})"
         )
     if client.asynchronous:
         raise ClusterError(
@@ -102,6 +105,18 @@ def check_client(client: object) -> None:
             "distributed.Client"
         )
     _check_workers(client)
+
+
+def _address_of(value: object) -> str:
+    """Return the argument of a Client that connects to what was given in its place: an
+    address, a number of workers, a cluster.
+    """
+    if isinstance(value, str):
+        return quoted(value)
+    if is_whole(value) and value > 0:
+        return f"n_workers={value}"
+    address = getattr(value, "scheduler_address", "")
+    return quoted(address or "tcp://scheduler:8786")
 
 
 def _check_workers(client: Any) -> None:
@@ -124,7 +139,8 @@ def _check_workers(client: Any) -> None:
                 else client.scheduler.address
             )
             raise ClusterError(
-                f"the cluster at {address} has no workers{awaited}; {_WORKERS}"
+                need=f"the cluster at {address} has no workers{awaited}",
+                cure=_WORKERS,
             )
         time.sleep(0.1)
     wanted.release()

@@ -30,6 +30,7 @@ from causalgia.errors import (
     quoted,
     type_in_words,
 )
+from causalgia.mentions import Wording
 from causalgia.workers.clusters import (
     GO_ON,
     TO_COME,
@@ -181,6 +182,10 @@ TIME_LIMIT = "causalgia.time-limit"
 """Key of Dask's configuration: time limit of a job, such as "10 minutes";
 DASK_CAUSALGIA__TIME_LIMIT.
 """
+_RAISED = Wording(
+    f"dask.config.set({{'{TIME_LIMIT}': '1 hour'}})",
+    shell="DASK_CAUSALGIA__TIME_LIMIT='1 hour'",
+)
 _ROOM = (
     "give workers more memory (fewer of them on a machine), or the predictor a smaller "
     "``batch_size=``"
@@ -346,9 +351,14 @@ class _JobQueue:
                     self._named(*job) for job in list(self._jobs.values())[:NAMES_SHOWN]
                 )
                 raise ClusterError(
-                    f"nothing came back within the {self._limit:g} s of {TIME_LIMIT}; "
-                    f"waiting for {waiting}: it hangs there, or takes longer. restart "
-                    f"the workers, or raise the limit; {GO_ON}"
+                    need=f"nothing came back within the {self._limit:g} s of "
+                    f"{TIME_LIMIT}; waiting for {waiting}: it hangs there, or takes "
+                    "longer",
+                    cure=(
+                        "restart the workers, or raise the limit, ",
+                        _RAISED,
+                        f"; {GO_ON}",
+                    ),
                 )
 
     def _look(self) -> None:
