@@ -54,6 +54,7 @@ _BYTES_UNPACKED_AT_ONCE = 2**22
 _DEEPEST = 100
 HEAD_BYTES = 512
 """First bytes of a file, which tell whether it is text."""
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs):/")
 _BOM = b"\xef\xbb\xbf"
 _LFS = b"version https://git-lfs.github.com/spec/"
 _ANNEX = re.compile(rb"(\.\./)*(\.git|/annex)/(annex/)?objects/")
@@ -133,6 +134,19 @@ _INNER_FORMULA = re.compile(rf";(?=[\s'\"]*[{re.escape(''.join(_FORMULA))}])")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
+def _cure_of_absent(path: str | PathLike[str]) -> str:
+    """Return what to do where no file is at a path: an address, a "~" that no shell
+    replaced, or a wrong path.
+    """
+    text = str(path)
+    if _ADDRESS.match(text):
+        return "download it first, and give the path of the file"
+    home = Path(text).expanduser() if text.startswith("~/") else None
+    if home is not None and home.exists():
+        return f"write out '~': {home}"
+    return f"check the path (the working folder is {Path.cwd()})"
+
+
 @contextmanager
 def open_regular_file(
     path: str | PathLike[str], error: type[CausalgiaError]
@@ -153,9 +167,7 @@ def open_regular_file(
             os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0),
         )
     except FileNotFoundError as reason:
-        raise error(
-            f"{path}: no such file; check the path (the working folder is {Path.cwd()})"
-        ) from reason
+        raise error(f"{path}: no such file; {_cure_of_absent(path)}") from reason
     except (OSError, ValueError) as reason:
         raise error(
             f"{path}: cannot be read ({reason_of(reason)}); check the path and its "

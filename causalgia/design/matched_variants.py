@@ -284,7 +284,7 @@ class MatchedVariants(Choice):
             raise DesignError(
                 f"``match='context:{2 * self.flank + 1}'`` is wider than the windows "
                 f"of {length} bases; give a context of at most {most}, such as "
-                f"'context:3', or longer windows, ``length={2 * self.flank + 1}`` or "
+                f"'context:{most}', or longer windows, ``length={2 * self.flank + 1}`` or "
                 "more"
             )
         matched = _variants_to_match(changes, n_null, key)

@@ -10,7 +10,8 @@ every sequence, or a row for each, shape (n, w).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -36,6 +37,8 @@ IUPAC: dict[str, str] = {
 """Each letter of the IUPAC code and the bases that it admits."""
 
 _AMBIGUOUS = "".join(letter for letter, bases in IUPAC.items() if len(bases) > 1)
+_OF_PROTEINS = frozenset("EFILPQ")
+_IS_PATH = re.compile(r"[/\\]|\.\w+$")  # data/peaks.fa
 _UNKNOWN = 255
 _IUPAC_COMPLEMENT = str.maketrans("ACGTURYSWKMBDHVN", "TGCAAYRSWMKVHDBN")
 COMPLEMENT_CODES: Tokens = np.array(
@@ -108,6 +111,17 @@ def encode(
         raise SequenceError(
             f"``strings={quoted(strings)}`` is not a sequence; give one string such as "
             "'ACGT', or a list of such"
+        )
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        column = "one column of it" if hasattr(given, "columns") else "list(x.values())"
+        raise SequenceError(
+            f"``strings=`` takes a list of strings, not {type_in_words(given)}; give "
+            f"{column}"
+        )
+    if isinstance(strings, str) and _IS_PATH.search(strings):
+        raise SequenceError(
+            f"``strings={quoted(strings)}`` is a path and no sequence; read the file: "
+            f"``cg.read_sequences({quoted(strings)})``, which has .tokens"
         )
     records = [strings] if isinstance(strings, str) else list(strings)
     labels: Sequence[str | int] = range(len(records)) if names is None else names
@@ -204,6 +218,9 @@ def letter_tokens(
     last = 3 if key is None else 3 + len(_AMBIGUOUS)
     if codes.max() > last:
         row, position = map(int, np.argwhere(codes > last)[0])
+        unknown = np.flatnonzero(codes[row] == _UNKNOWN)
+        if unknown.size:  # which no choice draws, unlike the ambiguous ones before it
+            position = int(unknown[0])
         _raise_letter_error(
             chr(letters[row, position]),
             position,
@@ -232,6 +249,8 @@ def _raise_letter_error(
     letter: str, position: int, record: str, last_cure: str = ""
 ) -> None:
     cure: Parts = "sequences are made of A, C, G, T or U: remove it, or drop the record"
+    if letter.upper() in _OF_PROTEINS:
+        cure = "it is of an amino acid: give the DNA of a protein, or drop the record"
     is_ambiguous = _is_iupac(letter)
     if is_ambiguous:
         cure = (

@@ -838,7 +838,9 @@ def parse_fasta(
         for head in heads
     )
     letters = [body.translate(None, b"\n\t ") for body in bodies]
-    if re.fullmatch(rb"(?=\D*\d)[]ACGT[\d.:|-]+", letters[0][:200]):
+    if re.fullmatch(
+        rb"(ACGT)?(?!.*[ACGT]{2})(?=\D*\d)[]ACGT[\d.:|-]+", letters[0][:200]
+    ):
         raise SequenceError(
             f"{source}: line 1: record {quoted(names[0])} has numbers, as a motif has; "
             "``cg.read_patterns(path)`` reads motifs"
