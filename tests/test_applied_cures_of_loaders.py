@@ -652,6 +652,12 @@ def load_renamed() -> Any:
     save_file({f"module.{name}": one for name, one in state.items()}, "o.safetensors")
     net.mix.weight.data.zero_()
     text = refusal(load_weights, net, "o.safetensors")
+    named = cure_in(text, r"and take off 'module\.': (\{.*\})$")
+    weights = load_file("o.safetensors")
+    save_file(eval(named, {"weights": weights}), "o.safetensors")
+    load_weights(net, "o.safetensors")
+    save_file({"mixed": state["mix.weight"]}, "o.safetensors")
+    text = refusal(load_weights, net, "o.safetensors")
     missing, unexpected = (
         cure_in(text, r"missing \(([\w.]+)\)"),
         cure_in(text, r"unexpected \(([\w.]+)\)"),

@@ -272,7 +272,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda: cured(
             of_network,
             {"module": Counts()},
-            r"name each output in (heads=) and pick some of them in tasks=",
+            r"or name each output in (heads=) and pick some of them in tasks=",
             fill={"heads=": "heads=['a', 'b']"},
         ),
         lambda found: is_gc(found) and found.sizes["task"] == 1,

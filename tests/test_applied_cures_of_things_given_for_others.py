@@ -5,6 +5,7 @@ the error names is taken from its text and applied to the same call.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,127 @@ def a_worker_where_there_is_no_gpu(_folder: Path) -> Any:
     named = arguments(cure_in(text, r"use (device='\w+')"))
     found = cg.TorchPredictor(torch.nn.Flatten(), **named)
     return found.device.type == "cpu"
+
+
+# ---- files of networks
+
+NETWORK = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv1d(4, 3, 5), nn.AdaptiveAvgPool1d(1), nn.Flatten())
+
+def load(path):
+    WEIGHTS
+    made = net()
+    made.load_state_dict(weights)
+    return made
+"""
+AS_SAVED = "weights = torch.load(path, weights_only=True)"
+
+
+def loaded(folder: Path, weights: Any, how: str = AS_SAVED, **given: Any) -> Any:
+    """Load a network whose weights are read so, or return the error of that."""
+    factory = folder / "net.py"
+    factory.write_text(NETWORK.replace("WEIGHTS", how))
+    quiet = {"announce": lambda _: None, "device": "cpu"}
+    return cg.load_predictor(f"{factory}:load", weights=weights, **quiet | given)
+
+
+def saved_network(folder: Path) -> tuple[Any, Any, Any]:
+    """Return a network, the path of its weights, and its answers."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    net = nn.Sequential(nn.Conv1d(4, 3, 5), nn.AdaptiveAvgPool1d(1), nn.Flatten())
+    torch.save(net.state_dict(), folder / "net.pt")
+    return net, folder / "net.pt", cg.TorchPredictor(net, device="cpu").predict(TOKENS)
+
+
+@case
+def weights_inside_a_checkpoint(folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    net, path, right = saved_network(folder)
+    torch.save({"epoch": 3, "model_state_dict": net.state_dict()}, path)
+    call = cure_in(refusal(loaded, folder, path), r"': (torch\.load\(.*\])$")
+    return np.array_equal(
+        loaded(folder, path, f"weights = {call}").predict(TOKENS), right
+    )
+
+
+@case
+def weights_of_data_parallel(folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    net, path, right = saved_network(folder)
+    torch.save({f"module.{k}": v for k, v in net.state_dict().items()}, path)
+    named = cure_in(refusal(loaded, folder, path), r"take off 'module\.': (\{.*\})$")
+    found = loaded(folder, path, f"{AS_SAVED}; weights = {named}")
+    return np.array_equal(found.predict(TOKENS), right)
+
+
+@case
+def a_whole_network_for_its_weights(folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    net, path, right = saved_network(folder)
+    torch.save(net, path)
+    text = refusal(loaded, folder, path)
+    whole = cure_in(text, r"(return torch\.load\(path, weights_only=False\))$")
+    found = [loaded(folder, path, whole).predict(TOKENS)]
+    exec(cure_in(text, r"(torch\.save\(.*?, path\)),"), locals())
+    found.append(loaded(folder, path).predict(TOKENS))
+    return [np.array_equal(one, right) for one in found]
+
+
+@case
+def weights_returned_for_a_network(folder: Path) -> Any:
+    _, path, right = saved_network(folder)
+    text = refusal(loaded, folder, path, f"{AS_SAVED}; return weights")
+    call = cure_in(text, r"build the network, then (net\.load_state_dict\(weights\))")
+    end = cure_in(text, r"and (return net)$")
+    whole = f"{AS_SAVED}; build = globals()['net']; net = build(); {call}; {end}"
+    return np.array_equal(loaded(folder, path, whole).predict(TOKENS), right)
+
+
+@case
+def a_network_of_torchscript_for_its_weights(folder: Path) -> Any:
+    torch = pytest.importorskip("torch")
+    net, _, right = saved_network(folder)
+    path = folder / "script.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.trace(net, torch.zeros(1, 4, 20)).save(path)
+    text = refusal(cg.load_predictor, path)
+    code = cure_in(text, r"of yours, (def load\(\): return .*), as factory=")
+    (folder / "my_net.py").write_text(f"import torch\n{code}\n")
+    factory = folder / cure_in(text, r"factory='(my_net\.py:load)'")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = cg.load_predictor(factory, announce=lambda _: None, device="cpu")
+    return np.allclose(found.predict(TOKENS), right, atol=1e-6)
+
+
+@case
+def tasks_of_a_loaded_network(folder: Path) -> Any:
+    _, path, right = saved_network(folder)
+    one = loaded(folder, path, tasks=["K562"])
+    name = cure_in(refusal(one.predict, TOKENS), r"name each output in (tasks)=, or")
+    found = loaded(folder, path, **{name: ["K562", "HepG2", "WTC11"]})
+    return np.array_equal(found.predict(TOKENS), right)
+
+
+@case
+def a_module_that_lies_elsewhere(folder: Path) -> Any:
+    _, path, right = saved_network(folder)
+    (folder / "layers").mkdir()
+    (folder / "layers" / "of_my_lab.py").write_text("")
+    how = f"import of_my_lab; {AS_SAVED}"
+    text = refusal(
+        loaded, folder, path, f"pass\nimport of_my_lab\ndef load(path):\n    {AS_SAVED}"
+    )
+    name = cure_in(text, r"the folder that holds (\w+) on PYTHONPATH")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(next(folder.rglob(f"{name}.py")).parent)
+        return np.array_equal(loaded(folder, path, how).predict(TOKENS), right)
 
 
 # ---- runs and workers

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import re
 import sys
 import time
 import warnings
@@ -21,6 +22,7 @@ from pickle import UnpicklingError
 from traceback import walk_tb
 from types import ModuleType
 from typing import Any, Literal, NoReturn
+from zipfile import ZipFile, is_zipfile
 
 from causalgia.checks import is_installed
 from causalgia.errors import (
@@ -35,9 +37,14 @@ from causalgia.errors import (
     type_in_words,
 )
 from causalgia.inputs import HEAD_BYTES, no_network, no_text, open_regular_file
-from causalgia.predict.answer_checks import first_line, one_line
+from causalgia.predict.answer_checks import (
+    cure_of_names,
+    first_line,
+    one_line,
+    what_instead_of_network,
+)
 from causalgia.predict.function_predictor import FunctionPredictor, build_once
-from causalgia.predict.onnx import OnnxPredictor
+from causalgia.predict.onnx import OnnxPredictor, available_providers
 from causalgia.predict.predictor import (
     Predictor,
     Scale,
@@ -173,13 +180,20 @@ class _LoadRequest:
                 f"Runtime; use {', '.join(_ONNX_PROVIDERS)}"
             )
             raise PredictorError(msg)
+        providers = _ONNX_PROVIDERS[self.device]
+        available = available_providers()
+        if providers is not None and providers[0] not in available:
+            raise PredictorError(
+                f"{self.factory}: ``device={quoted(self.device)}`` is not there for "
+                f"ONNX Runtime ({', '.join(available)}); use ``device='cpu'``"
+            )
         return OnnxPredictor(
             self.factory,
             tasks=self.tasks,
             scale="outcome" if self.scale is None else self.scale,
             batch_size=self.batch_size,
             alphabet=self.alphabet or "ACGT",
-            providers=_ONNX_PROVIDERS[self.device],
+            providers=providers,
         )
 
     def load(self, say: Announce) -> Predictor:
@@ -234,11 +248,14 @@ class _LoadRequest:
                 batch_size=self.batch_size,
                 alphabet=order,
             )
-        msg = (
-            f"{self.factory} returned {type_in_words(made)}; return a torch module, "
-            "a predictor or a callable"
+        instead = what_instead_of_network(made) if isinstance(made, Mapping) else ""
+        what = (
+            f"{instead}, and return net"
+            if "build the network" in instead
+            else f"{type_in_words(made)}; return a torch module, a predictor or a "
+            "callable"
         )
-        raise PredictorError(msg)
+        raise PredictorError(f"{self.factory} returned {what}")
 
 
 def _ignore_line(line: str) -> None:
@@ -565,12 +582,25 @@ def _instead_of(text: str | None) -> str:
             f"return torch.export.load({quoted(text)}).module(), as "
             "``factory='my_net.py:load'``"
         )
+    if suffix in (".pt", ".pth") and _is_torch_script(Path(text or "")):
+        return (
+            "a network of TorchScript is returned by a function of yours, def load(): "
+            f"return torch.jit.load({quoted(text)}), as ``factory='my_net.py:load'``"
+        )
     if suffix in (".pt", ".pth", ".ckpt", ".bin", ".safetensors"):
         return (
             "weights need the code of their network: write "
             f"``factory='my_net.py:load'``, ``weights={quoted(text)}``"
         )
     return "write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
+
+
+def _is_torch_script(path: Path) -> bool:
+    """Return whether a file is an archive with the code of a network in it."""
+    if not is_zipfile(path):
+        return False
+    with ZipFile(path) as archive:
+        return any("/code/" in name for name in archive.namelist())
 
 
 def split_factory(factory: object) -> tuple[Path, str]:
@@ -682,10 +712,12 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[spec.name]
         _raise_if_torch_missing(error, str(path))
         line = _failing_line(error, path.name)
-        msg = (
-            f"{path}: importing it failed{line}: {first_line(error)}; run it alone to "
-            "see why"
+        cure = (
+            f"install it here, or put the folder that holds {error.name} on PYTHONPATH"
+            if isinstance(error, ModuleNotFoundError) and error.name
+            else "run it alone to see why"
         )
+        msg = f"{path}: importing it failed{line}: {first_line(error)}; {cure}"
         raise PredictorError(msg) from error
     return module
 
@@ -736,10 +768,30 @@ def call_factory(
         cure = (
             "correct that function"
             if weights is None
-            else f"correct that function, or is {weights} another's?"
+            else _cure_of_weights(error)
+            or f"correct that function, or is {weights} another's?"
         )
         msg = f"{where} raised {one_line(error)}{line}; {cure}"
         raise PredictorError(msg) from error
+
+
+def _cure_of_weights(error: BaseException) -> str:
+    """Return the cure of weights that torch loaded and a network refused, or that it
+    did not load as weights; "" if it is not known.
+    """
+    text = str(error)
+    if isinstance(error, UnpicklingError) and "Weights only" in text:
+        return (
+            "the file holds more of Python than weights: save them alone, "
+            "torch.save(net.state_dict(), path), or, if you trust it, return "
+            "torch.load(path, weights_only=False)"
+        )
+    found = [
+        re.findall(r'"([^"]+)"', part[1])
+        for what in ("Missing", "Unexpected")
+        if (part := re.search(rf"{what} key\(s\) in state_dict: (.*)", text))
+    ]
+    return cure_of_names(*found) if len(found) == 2 else ""
 
 
 def _is_unread(error: BaseException) -> bool:

@@ -59,10 +59,12 @@ def place_columns(
     names = heads or tasks or name_tasks(n_columns)
     if n_columns != len(names):
         what = "heads" if heads else "tasks"
+        all_of_them = "" if heads else "name each output in ``tasks=``, or "
+        s = "s" * (n_columns != 1)
         msg = (
-            f"the network has {n_columns} outputs and ``{what}=`` names {len(names)}: "
-            f"{quoted(list(names))}; name each output in ``heads=`` and pick some of "
-            "them in ``tasks=``"
+            f"the network has {n_columns} output{s} and ``{what}=`` names "
+            f"{len(names)}: {quoted(list(names))}; {all_of_them}name each output in "
+            "``heads=`` and pick some of them in ``tasks=``"
         )
         raise PredictorError(msg)
     wanted = tasks or names
@@ -216,11 +218,7 @@ def what_instead_of_network(value: object) -> str:
         return "an ExportedProgram of torch.export; give program.module()"
     if isinstance(value, Mapping):
         inner = next(
-            (
-                key
-                for key in ("state_dict", "model_state_dict", "model")
-                if key in value
-            ),
+            (key for key in _INNER if key in value),
             None,
         )
         if inner is not None and isinstance(value[inner], Mapping):
@@ -251,6 +249,41 @@ def what_instead_of_network(value: object) -> str:
             "...])``"
         )
     return f"{' '.join(quoted(value).split())}; {cure}"
+
+
+_INNER = ("state_dict", "model_state_dict", "model")
+"""Keys under which a checkpoint holds the weights of a network."""
+
+
+def cure_of_names(missing: Iterable[str], unexpected: Iterable[str]) -> str:
+    """Return the cure of weights whose names are not those of the network: they are one
+    level down in a checkpoint, or have a prefix; "" if it is another.
+
+    Examples
+    --------
+    >>> cure_of_names(["conv.bias"], ["epoch", "state_dict"])
+    "its weights are under 'state_dict': torch.load(path, weights_only=True)['state_dict']"
+    >>> cure_of_names(["conv.bias"], ["module.conv.bias"])
+    "take off 'module.': {name.removeprefix('module.'): x for name, x in weights.items()}"
+    """
+    lacking, extra = sorted(missing), sorted(unexpected)
+    inner = next((key for key in _INNER if key in extra), None)
+    if inner is not None:
+        key = quoted(inner)
+        return (
+            f"its weights are under {key}: torch.load(path, weights_only=True)[{key}]"
+        )
+    first = next((one for one in extra for name in lacking if one.endswith(name)), "")
+    for name in lacking:
+        prefix = quoted(first.removesuffix(name))
+        if first.endswith(f".{name}") and {
+            one.removeprefix(first.removesuffix(name)) for one in extra
+        } >= {*lacking}:
+            return (
+                f"take off {prefix}: {{name.removeprefix({prefix}): x for name, x in "
+                "weights.items()}"
+            )
+    return ""
 
 
 def cure_of_shape(

@@ -56,6 +56,23 @@ _POSITIONS = 2**13
 """
 
 
+def _import_onnxruntime() -> Any:
+    """Return the module onnxruntime; MissingExtraError if it is not installed."""
+    try:
+        import onnxruntime  # type: ignore[import-untyped]
+    except ImportError as error:
+        msg = f"networks in ONNX files need onnxruntime ({error}): " + install_command(
+            "onnx"
+        )
+        raise MissingExtraError(msg) from error
+    return onnxruntime
+
+
+def available_providers() -> list[str]:
+    """Return the execution providers that ONNX Runtime has here."""
+    return list(_import_onnxruntime().get_available_providers())
+
+
 class OnnxPredictor(SinglePredictor):
     """A network in an ONNX file as a predictor, run by ONNX Runtime.
 
@@ -260,15 +277,7 @@ class OnnxPredictor(SinglePredictor):
 
     def _open(self) -> Any:
         # an ONNX Runtime session for the bytes of a file
-        try:
-            import onnxruntime  # type: ignore[import-untyped]
-        except ImportError as error:
-            msg = (
-                f"networks in ONNX files need onnxruntime ({error}): "
-                + install_command("onnx")
-            )
-            raise MissingExtraError(msg) from error
-        available = onnxruntime.get_available_providers()
+        onnxruntime, available = _import_onnxruntime(), available_providers()
         absent = [provider for provider in self.providers if provider not in available]
         if absent:
             msg = (

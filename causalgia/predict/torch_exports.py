@@ -26,7 +26,7 @@ from causalgia.errors import (
     type_in_words,
 )
 from causalgia.inputs import no_network, open_regular_file
-from causalgia.predict.answer_checks import first_line
+from causalgia.predict.answer_checks import cure_of_names, first_line
 from causalgia.predict.torch_device import (
     copied_network,
     exact_float32,
@@ -138,11 +138,13 @@ def load_weights(module: torch.nn.Module, path: str | Path) -> None:
         sorted(state.keys() - wanted.keys()),
     )
     if missing or unexpected:
+        cure = "is it this network's file? Rename the tensors if it is"
+        if own := cure_of_names(missing, unexpected):
+            cure = f"let the function take the path, load the file, and {own}"
         msg = (
             f"{path}: {len(missing)} tensors of the network are missing "
             f"({_some(missing)}) and {len(unexpected)} are unexpected "
-            f"({_some(unexpected)}); is it this network's file? Rename the tensors if "
-            "it is"
+            f"({_some(unexpected)}); {cure}"
         )
         raise PredictorError(msg)
     for name, tensor in state.items():
