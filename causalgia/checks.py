@@ -761,6 +761,10 @@ def as_int(
     return int(value)
 
 
+_LEAST_ERROR = 1e-15
+"""Smallest error of an interval: of half of it, a float still tells 1 less from 1."""
+
+
 def as_ci_prob(
     ci_prob: Any,
     *,
@@ -786,7 +790,7 @@ def as_ci_prob(
     ...
     causalgia.errors.EstimateError: ci_prob=95 is not a number from 0.5 to below 1; for example ci_prob=0.95
     """
-    if is_real(ci_prob) and 1e-15 < ci_prob < 0.5:
+    if is_real(ci_prob) and _LEAST_ERROR < ci_prob < 0.5:
         raise error(
             places=places,
             argument="ci_prob",
@@ -796,6 +800,14 @@ def as_ci_prob(
                 "it is the probability of the interval, not its error: give ",
                 Setting("ci_prob", ShortNumber(1 - ci_prob)),
             ),
+        )
+    if is_real(ci_prob) and 1 - _LEAST_ERROR < float(ci_prob) <= 1 and ci_prob < 1:
+        raise error(
+            places=places,
+            argument="ci_prob",
+            value=ci_prob,
+            need=f"is within {_LEAST_ERROR:g} of 1, where intervals have no ends",
+            example=0.999,
         )
     if not is_real(ci_prob) or not 0.5 <= ci_prob < 1:
         raise error(
@@ -836,12 +848,33 @@ def as_probability(
     return float(value)
 
 
-def as_names(value: Any) -> tuple[str, ...] | None:
-    """Return the names that a value holds, in their order, or None if it holds none.
+def in_order(value: Any) -> tuple[Any, ...] | None:
+    """Return what a list, a tuple, an array, a column of a table, a DataArray, the keys
+    of a dict or a generator holds, in its order; a text is one. None of anything else: a
+    set has no order, and a dict or a table is no list.
 
-    One name is a text; several are a list, a tuple, an array, a column of a table, a
-    DataArray, the keys of a dict or a generator. A set has no order, and a dict or a
-    table is no list of names.
+    Examples
+    --------
+    >>> in_order("K562"), in_order([3, "K562"]), in_order(iter([1.5]))
+    (('K562',), (3, 'K562'), (1.5,))
+    >>> in_order({"K562", "HepG2"}), in_order({"K562": 1}), in_order(3)
+    (None, None, None)
+    """
+    if isinstance(value, str):
+        return (str(value),)
+    if not isinstance(value, list | tuple) and hasattr(value, "to_numpy"):
+        value = value.to_numpy()
+    if hasattr(value, "ndim") and hasattr(value, "ravel"):
+        value = value.ravel().tolist() if value.ndim < 2 else None
+    unordered = isinstance(value, set | frozenset | bytes | bytearray | Mapping)
+    if unordered or not isinstance(value, Iterable):
+        return None
+    return tuple(value)
+
+
+def as_names(value: Any) -> tuple[str, ...] | None:
+    """Return the names that a value holds, in their order, or None if it holds none:
+    texts as `in_order` takes them.
 
     Examples
     --------
@@ -850,17 +883,8 @@ def as_names(value: Any) -> tuple[str, ...] | None:
     >>> as_names({"K562", "HepG2"}), as_names([3]), as_names(b"K562"), as_names("")
     (None, None, None, None)
     """
-    if isinstance(value, str):
-        value = (value,)
-    elif not isinstance(value, list | tuple) and hasattr(value, "to_numpy"):
-        value = value.to_numpy()
-    if hasattr(value, "ndim") and hasattr(value, "ravel"):
-        value = value.ravel().tolist() if value.ndim < 2 else None
-    unordered = isinstance(value, set | frozenset | bytes | bytearray | Mapping)
-    if unordered or not isinstance(value, Iterable):
-        return None
-    found = tuple(value)
-    if any(not isinstance(name, str) or not name for name in found):
+    found = in_order(value)
+    if found is None or any(not isinstance(name, str) or not name for name in found):
         return None
     return tuple(map(str, found))
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Complex, Real
 from typing import Any, Literal, TypeAlias
 
 from causalgia.checks import as_number, four_digits, is_real
@@ -427,7 +428,8 @@ def rope_ends(rope: Any, null: float = 0.0) -> tuple[float, float]:
     """
     try:
         if isinstance(rope, set | frozenset) or any(
-            isinstance(end, str | bytes) or type(end).__name__ == "bool"  # also NumPy's
+            (isinstance(end, str | bytes | Complex) and not isinstance(end, Real))
+            or type(end).__name__ in ("bool", "MaskedConstant")  # also NumPy's bool
             for end in rope
         ):
             raise TypeError

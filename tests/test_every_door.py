@@ -296,6 +296,7 @@ WRONG += [np.array(0), {"K562": 0}, {"K562": "0.2 sd"}, {"K562": (1, -1)}, "K562
 WRONG += ["K562=-1,1;K562=-2,2", "=-1,1", {"": (-1, 1)}]
 WRONG += [cg.Rope("numbers", (1, -1)), cg.Rope("numbers", (-1, 1, 3)), 10**400]
 WRONG += [(("K562", (-1, 1)), ("K562", (-2, 2))), pd.Series(["a", "b"]), cg]
+WRONG += [np.array([-0.3j, 0.3]), np.ma.array([-0.3, 0.3], mask=[False, True])]
 
 
 def _words(door: Callable[[Any], Any], value: Any) -> str:
@@ -445,6 +446,14 @@ LABELED = cg.from_effects(np.arange(12.0), se=3.0).assign_coords(
 FACTORIAL = OUTCOMES.assign_coords(
     K562=("arm", [0, 1, 0, 1]), HepG2=("arm", [0, 0, 1, 1])
 )
+FRAME = pd.DataFrame(
+    {"seq": np.repeat(range(3), 2), "arm": ["ctrl", "a"] * 3, "y": np.arange(6.0)}
+).assign(K562=np.repeat([1.0, 2.0, 5.0], 2), HepG2=np.repeat([3.0, 2.0, 2.5], 2))
+NAMED_ARMS = cg.contrast(
+    OUTCOMES.isel(task=[0]).assign_coords(arm=["ctrl", "K562", "HepG2", "c"]),
+    control="ctrl",
+)
+OF_NAMED_ARMS = cg.estimate(NAMED_ARMS)
 SCREEN = cg.run(
     cg.Design(
         null=cg.Uniform(length=20),
@@ -489,7 +498,21 @@ NAMES: dict[str, Callable[[Any], Any]] = {
     "modification": lambda t: cg.estimation.modification(NAMED_UNITS, by=t),
     "interaction": lambda t: cg.contrast(FACTORIAL, interaction=t),
     "select": lambda t: cg.confirm(SCREEN, select=t, predictor=SHARE, rng=0),
+    "from_frame": lambda t: cg.from_frame(
+        FRAME, outcome="y", arm="arm", unit="seq", covariates=t
+    ),
+    "scales": lambda t: cg.estimation.interaction_across_scales(
+        FACTORIAL, interaction=t
+    ),
+    "covariance": lambda t: cg.estimation.covariance(OF_NAMED_ARMS, t),
+    "selected": lambda t: cg.multiplicity.selected_intervals(OF_NAMED_ARMS, select=t),
+    "raincloud": lambda t: cg.plot.raincloud(NAMED_ARMS, contrast=t),
+    "interactions": lambda t: cg.attribution.interactions(
+        ["ACGTACGTAC"], SHARE, positions=[2, 5], tasks=t
+    ),
 }
+OF_TWO = ("interaction", "scales")
+"""Verbs that take two names or more."""
 LISTS: list[Any] = [["K562", "HepG2"], ("K562", "HepG2"), np.array(["K562", "HepG2"])]
 LISTS += [pd.Index(LISTS[0]), pd.Series(LISTS[0]), DECISIONS["task"]]
 LISTS += [dict.fromkeys(LISTS[0]).keys(), np.array(LISTS[0], dtype=object)]
@@ -501,10 +524,11 @@ ONE_NAME = ["K562", np.str_("K562"), np.array("K562")]
 def test_every_verb_takes_the_same_lists_of_names(verb: str) -> None:
     for names in LISTS:
         NAMES[verb](names)
-    for name in ONE_NAME if verb != "interaction" else ():  # of two factors
+    for name in ONE_NAME if verb not in OF_TWO else ():
         NAMES[verb](name)
     NAMES[verb](name for name in LISTS[0])
-    for wrong in ({"K562", "HepG2"}, 3, b"K562", [], ["K562", 3], ["K562", ""]):
+    wrongs: list[Any] = [{"K562", "HepG2"}, 3, b"K562", ["K562", 3], ["K562", ""]]
+    for wrong in [*wrongs, *([[]] if verb != "from_frame" else [])]:  # none
         with pytest.raises(CausalgiaError, match="K562|3|name|\\[\\]"):
             NAMES[verb](wrong)
     for wrong in (pd.DataFrame({"K562": ["HepG2"]}), {"K562": 1}, [["K562"]]):
@@ -547,7 +571,10 @@ FORMS: dict[str, tuple[list[Any], list[Any]]] = {
     "control": (["ctrl", "0"], ["", " ", 3, ["ctrl"]]),
     "ci_prob": (
         [0.5, 0.9, np.float32(0.75), np.float64(0.9), Fraction(9, 10)],
-        [0.3, 0.05, 0, 1, 95, np.nan, "0.9", True, [0.9], np.array([0.9])],
+        [
+            *(0.3, 0.05, 0, 1, 95, np.nan, "0.9", True, [0.9], np.array([0.9])),
+            *(1 - 1e-16, 1 - 5e-16, Fraction(10**40, 10**40 + 1)),
+        ],
     ),
     "target": (
         ["population", "next predictor", np.str_("units")],

@@ -160,6 +160,8 @@ def test_rc_average():
 def test_heads_are_picked_by_name():
     heads = ["a", "c", "g", "t"]
     assert cg.TorchPredictor(Count(), heads=heads).tasks == tuple(heads)
+    once = (name for name in heads)
+    assert cg.TorchPredictor(Count(), heads=once).tasks == tuple(heads)
     picked = cg.TorchPredictor(Count(), heads=heads, tasks=["t", "c"])
     np.testing.assert_array_equal(picked.predict(TOKENS), counts("TC"))
     assert picked.tasks == ("t", "c")

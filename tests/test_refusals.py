@@ -1012,6 +1012,7 @@ DESIGN = cg.Design(
     arms={"0": cg.Untreated(), "A": cg.Embed("GATA", at=3)},
     n_units=2,
 )
+ORACLE = cg.zoo.oracle("additive")
 CURVES = xr.Dataset(
     {"outcome": (("unit", "arm", "position", "task"), np.ones((2, 2, 3, 1)))},
     {"arm": ["0", "A"], "task": ["t"], "position": [0, 1, 2]},
@@ -1032,7 +1033,7 @@ CURVES = xr.Dataset(
         lambda: cg.Design(
             null=DESIGN.null, arms=DESIGN.arms, n_units=2, contrasts={"x": {"B": 1}}
         ),
-        lambda: cg.zoo.oracle("additive").true_ace(DESIGN, control="B"),
+        lambda: ORACLE.true_ace(DESIGN, control="B"),
         lambda: aa_design(DESIGN, "B"),
         lambda: shape_change(CURVES, control="B"),
         lambda: cg.Analysis(control="B").check(["0", "A"], []),
@@ -1047,3 +1048,12 @@ def test_an_arm_that_is_not_there_is_refused_in_one_wording(
     assert re.search(
         r"is not an arm(; did you mean '.'\? T|; t)he arms are '", found.value.text()
     )
+
+
+def test_names_of_placebos_and_checks_are_lists_in_an_order() -> None:
+    for wrong in ("A", {"A", "B"}, b"A", {"A": 1}, [], 3):
+        with pytest.raises(EstimateError, match="placebos="):
+            of_cells(model=None, placebos=wrong)
+    for wrong in ({"classifier"}, b"classifier", {"classifier": 1}, [], 3):
+        with pytest.raises(DesignError, match="checks="):
+            cg.refute(DESIGN, ORACLE, checks=wrong, rng=0)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.checks import converts_to_float
+from causalgia.checks import converts_to_float, in_order
 from causalgia.effect_table import INCOMPLETE
 from causalgia.errors import NAMES_SHOWN, OutcomesError, quoted, type_in_words
 from causalgia.inputs import decimal_comma_cure, separator_cure
@@ -184,19 +184,12 @@ class _Axis:
 def _as_covariate_columns(
     covariates: str | Iterable[str] | None, outcome: str, arm: str
 ) -> tuple[str, ...]:
-    covariates = (
-        ()
-        if covariates is None
-        else (covariates,)
-        if isinstance(covariates, str)
-        else covariates
-    )
-    if not isinstance(covariates, Iterable):
+    names = () if covariates is None else in_order(covariates)
+    if names is None:
         raise OutcomesError(
             argument="covariates",
             need=f"takes names of columns, not {type_in_words(covariates)}",
         )
-    names = tuple(covariates)
     for name in names:
         if not isinstance(name, str):
             raise OutcomesError(

@@ -12,7 +12,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result, exploratory_attrs
 from causalgia.attributes import about, attributes
-from causalgia.checks import as_ci_prob, as_names, nearest
+from causalgia.checks import as_ci_prob, as_names
 from causalgia.choices import Target
 from causalgia.effect_table import folded, has_gaps, has_positions, is_folded, unfolded
 from causalgia.effects import contrast
@@ -23,7 +23,6 @@ from causalgia.errors import (
     EstimateError,
     Setting,
     caller_stacklevel,
-    quoted,
 )
 from causalgia.estimation._from_effects import (
     as_estimates,
@@ -48,6 +47,7 @@ from causalgia.estimation.ratios import Limits, check_means_are_units, limits_of
 from causalgia.estimation.request import (
     Answer,
     Request,
+    as_contrasts,
     as_target,
     contrast_labels,
     rescale,
@@ -648,20 +648,9 @@ def covariance(
             "the estimates have neither 'covariance' nor 'factor': one unit gives "
             "none; use more units"
         )
-    wanted = [contrast] if isinstance(contrast, str) else contrast
-    names = list(contrast_labels(estimates)) if wanted is None else list(wanted)
-    place = {name: k for k, name in enumerate(contrast_labels(estimates))}
-    unknown = [name for name in names if name not in place]
-    if unknown:
-        raise EstimateError(
-            f"contrast {quoted(unknown[0])} is not among the estimates"
-            + nearest(
-                str(unknown[0]),
-                map(str, place),
-                then="the names are in estimates['contrast']",
-            )
-        )
-    where = [place[name] for name in names]
+    known = contrast_labels(estimates).tolist()
+    names = known if contrast is None else as_contrasts(contrast, known, "contrast")
+    where = [known.index(name) for name in names]
     if "covariance" in estimates:
         return estimates["covariance"].isel(contrast=where, contrast_=where)
     factor = estimates["factor"]

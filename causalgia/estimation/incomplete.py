@@ -13,7 +13,7 @@ import xarray as xr
 
 from causalgia.analysis import as_result
 from causalgia.attributes import attributes
-from causalgia.checks import as_ci_prob, check_another_arm, check_arm
+from causalgia.checks import as_ci_prob, check_another_arm, check_arm, in_order
 from causalgia.effects import contrast
 from causalgia.effects._from_frame import (
     check_outcome_column,
@@ -303,7 +303,7 @@ def from_incomplete(
     table = _as_cell_table(frame, columns)
     control, listed = (
         _as_arm_name(control),
-        None if placebos is None else [_as_arm_name(placebo) for placebo in placebos],
+        None if placebos is None else _as_arm_names(placebos),
     )
     _check_arms(table, control, listed)
     tasks = list(dict.fromkeys(table["task"]))
@@ -381,6 +381,18 @@ def _of_arms(
     check_arm(control, arms, "control", error=EstimateError)
     check_another_arm(control, arms, error=EstimateError)
     return estimate(contrast(outcomes, control=control), ci_prob=ci_prob)
+
+
+def _as_arm_names(names: Any) -> list[str]:
+    found = in_order(names)
+    if not found:
+        raise EstimateError(
+            argument="placebos",
+            value=names,
+            need="is not a list of names of arms",
+            example=["placebo 1", "placebo 2"],
+        )
+    return [_as_arm_name(name) for name in found]
 
 
 def _as_arm_name(name: Any) -> str:

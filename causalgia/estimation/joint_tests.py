@@ -16,7 +16,7 @@ import xarray as xr
 from scipy import special
 
 from causalgia.attributes import about, attributes, has
-from causalgia.checks import why_no_numbers
+from causalgia.checks import as_names, why_no_numbers
 from causalgia.choices import Scale
 from causalgia.effects import contrast
 from causalgia.errors import EstimateError, quoted
@@ -516,6 +516,7 @@ def interaction_across_scales(
             f"``scales={quoted(scales)}``: give two or more different scales, such as "
             "'identity', 'log_of_means'"
         )
+    interaction = as_names(interaction) or interaction
     found = [
         estimate(
             contrast(outcomes, interaction=interaction, scale=scale),

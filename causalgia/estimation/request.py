@@ -15,7 +15,7 @@ import xarray as xr
 
 from causalgia.arguments import ANALYSIS
 from causalgia.attributes import about
-from causalgia.checks import check_value, first_of, is_real, is_whole
+from causalgia.checks import check_value, first_of, in_order, is_real, is_whole, nearest
 from causalgia.choices import TARGET_MEANINGS, Target
 from causalgia.errors import (
     EstimateError,
@@ -205,6 +205,46 @@ def _check_names_groups(
             f"{float(labels[first]):g}, and a {what} is a group of units; give a "
             "coordinate of names or whole numbers"
         )
+
+
+def as_contrasts(
+    value: Any, known: list[Any], argument: str, *, or_else: str = ""
+) -> list[Any]:
+    """Return the contrasts that a value names, by their labels.
+
+    Raises
+    ------
+    EstimateError
+        If it names none, or one that is not among the known ones.
+
+    Examples
+    --------
+    >>> as_contrasts("GATA1", ["GATA1", "SP1"], "contrast")
+    ['GATA1']
+    >>> as_contrasts(["GATA"], ["GATA1", "SP1"], "contrast")
+    Traceback (most recent call last):
+    ...
+    causalgia.errors.EstimateError: contrast 'GATA' is not among the estimates; did you mean 'GATA1'? ...
+    """
+    names = in_order(value)
+    if not names:
+        raise EstimateError(
+            argument=argument,
+            value=value,
+            need=f"is not {or_else}one or more names of contrasts",
+            example=known[:2],
+        )
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        near = nearest(
+            str(unknown[0]),
+            map(str, known),
+            then="the names are in estimates['contrast']",
+        )
+        raise EstimateError(
+            f"contrast {quoted(unknown[0])} is not among the estimates{near}"
+        )
+    return list(names)
 
 
 def contrast_labels(dataset: xr.Dataset) -> npt.NDArray[Any]:

@@ -28,6 +28,7 @@ from causalgia.estimation.effect_intervals import effect_limits
 from causalgia.estimation.ratios import WorkingScale, open_ended
 from causalgia.estimation.request import (
     FEW_CLUSTERS,
+    as_contrasts,
     at_least_floor,
     check_cluster_name,
 )
@@ -610,7 +611,7 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
             estimates["p_adjusted"].transpose(*estimates["ace"].dims).to_numpy()
             <= alpha
         )
-    if isinstance(select, xr.DataArray):
+    if isinstance(select, xr.DataArray) and select.dtype.kind not in "OUT":
         if unknown := [str(dim) for dim in select.dims if dim not in ace.dims]:
             raise EstimateError(
                 argument="select",
@@ -620,19 +621,8 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
         select = (
             _align_mask(select, ace).broadcast_like(ace).transpose(*ace.dims).to_numpy()
         )
-    chosen = np.asarray([select] if isinstance(select, str) else select)
-    if chosen.ndim == 0:
-        raise EstimateError(
-            argument="select",
-            value=select,
-            need="is not a number, a list of names or a mask",
-            example=(
-                0.05
-                if "p_adjusted" in estimates
-                else estimates["contrast"].to_numpy()[:2].tolist()
-            ),
-        )
-    if chosen.dtype == bool:
+    chosen = np.asarray(select)
+    if chosen.dtype == bool and chosen.ndim > 0:
         if chosen.shape not in ((len(ace),), ace.shape):
             raise EstimateError(
                 f"the mask has shape {chosen.shape}, and the effects {ace.shape}; give "
@@ -645,20 +635,12 @@ def _selection_mask(estimates: xr.Dataset, select: Any) -> npt.NDArray[np.bool_]
         )
         return np.asarray(np.broadcast_to(wide, ace.shape))
     names = ace["contrast"].to_numpy()
-    unknown = [name for name in chosen.tolist() if name not in names.tolist()]
-    if unknown:
-        raise EstimateError(
-            f"contrast {quoted(unknown[0])} is not among the estimates"
-            + nearest(
-                str(unknown[0]),
-                map(str, names),
-                then="the names are in estimates['contrast']",
-            )
-        )
+    given = as_contrasts(
+        select, names.tolist(), "select", or_else="a number, a mask or "
+    )
+    chosen = np.array([name in given for name in names.tolist()])
     return np.asarray(
-        np.broadcast_to(
-            np.isin(names, chosen).reshape(-1, *[1] * (ace.ndim - 1)), ace.shape
-        )
+        np.broadcast_to(chosen.reshape(-1, *[1] * (ace.ndim - 1)), ace.shape)
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from causalgia.attributes import about, has
-from causalgia.checks import is_whole
+from causalgia.checks import in_order, is_whole
 from causalgia.effect_table import tasks_in_table
 from causalgia.errors import ContrastError, EstimateError, OutcomesError, quoted
 from causalgia.estimation.request import null_value
@@ -378,7 +378,12 @@ def _chosen(
 ) -> list[str]:
     if given is None:
         return known
-    wanted = [given] if isinstance(given, str) else [str(name) for name in given]
+    names = in_order(given)
+    if names is None:
+        raise ContrastError(
+            f"{figure}: ``{what}={quoted(given)}`` is not a list of names"
+        )
+    wanted = list(map(str, names))
     missing = [name for name in wanted if name not in known]
     if missing or not wanted:
         problem = (

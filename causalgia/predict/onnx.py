@@ -188,7 +188,7 @@ class OnnxPredictor(SinglePredictor):
             self._session, self._path.name, layout=layout, dtype=dtype
         )
         super().__init__(
-            tasks=heads if tasks is None else tasks,
+            tasks=tasks,
             scale=scale,
             alphabet=alphabet,
             layout=self.graph.layout,

@@ -315,7 +315,9 @@ class SinglePredictor(Predictor):
                 f"``reduce=lambda y: y[:, {heads}]`` one column",
             )
         self.heads = None if heads is None else as_distinct_names(heads, "head")
-        self._given_tasks = None if tasks is None else as_distinct_names(tasks, "task")
+        self._given_tasks = (
+            self.heads if tasks is None else as_distinct_names(tasks, "task")
+        )
         self._given_scale = as_scale(scale, self._given_tasks)
         self.reduce, self.track = reduce, track
         self._function, windows = split_reduce(reduce, track)

@@ -201,7 +201,7 @@ class TorchPredictor(SinglePredictor):
             )
             raise PredictorError(msg)
         super().__init__(
-            tasks=heads if tasks is None else tasks,
+            tasks=tasks,
             scale=scale,
             alphabet=alphabet,
             layout=layout,

@@ -15,7 +15,7 @@ from scipy import spatial
 from causalgia._run import run
 from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes
-from causalgia.checks import nearest
+from causalgia.checks import in_order, nearest
 from causalgia.design import Design
 from causalgia.effects.contrast_weights import Contrasts
 from causalgia.errors import CausalgiaError, DesignError, OutcomesError, quoted
@@ -235,7 +235,7 @@ def refute(
     >>> bool((found["status"] == "fail").any()), found.attrs["n_predictions"] <= 800
     (False, True)
     """
-    key = root_key(rng)
+    key, names = root_key(rng), _as_checks(checks)
     if isinstance(outcomes, Design):
         if predictor is None:
             raise DesignError(
@@ -250,7 +250,6 @@ def refute(
             "refute(outcomes, predictor): the two arguments are swapped: give the "
             "outcomes first"
         )
-    names = _as_checks(checks)
     claim = Claim(
         outcomes,
         predictor,
@@ -277,12 +276,12 @@ def _as_checks(checks: Iterable[str] | str | None) -> list[str]:
     """Return names of checks; DesignError for an unknown one."""
     if checks is None:
         return list(CHECKS)
-    if not isinstance(checks, Iterable):
+    given = in_order(checks)
+    if given is None:
         raise DesignError(
             f"``checks={quoted(checks)}`` is not a list of names; give one, such as "
             "['beyond_placebos']"
         )
-    given = [checks] if isinstance(checks, str) else list(checks)
     names = list(map(_function_of, given))
     for name in names:
         if not isinstance(name, str) or name not in CHECKS:
