@@ -415,7 +415,7 @@ def trial_report(
         ``"summary"``: at most 20 contrasts, one line for the placebos; ``"all"``: a
         line for each contrast, each placebo, and each of more than 30 tasks.
     task
-        The tasks to report: a name, a pattern or several.
+        Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
     order
         ``"size"``: directions first, the largest on top, then undecided, then
         negligible effects; ``"file"``: as they stand in the Dataset.

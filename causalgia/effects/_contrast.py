@@ -105,8 +105,8 @@ def contrast(
         (unit)``; or a table with gaps of `from_frame`. With a dim ``position`` before
         task (curves), the effects have it, too.
     control
-        The arm that is subtracted from every other arm; each contrast has the name of
-        its treatment arm. A number stands for the arm of that name: 0 and 0.0 for
+        The arm subtracted from every other arm; each contrast has the name of its
+        treatment arm. A number stands for the arm of that name: 0 and 0.0 for
         ``"0"``.
     contrasts
         Weights of arms by the name of the contrast,

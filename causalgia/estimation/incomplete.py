@@ -209,7 +209,7 @@ def from_incomplete(
     outcome, arm, unit
         Columns of the measurement, of the arm's name and of the unit.
     control
-        The arm that is subtracted from every other one.
+        The arm subtracted from every other arm.
     model
         Column of the predictor (retraining, replicate), if there are several; every arm
         other than the control is a contrast.

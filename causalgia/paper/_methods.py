@@ -244,7 +244,7 @@ def methods(
     x
         Estimates, decisions, the fit of an MPRA, or the `~causalgia.experiments.Answer` of an experiment.
     task
-        Tasks of the results: a name, a pattern such as ``"DNASE:*"``, or several. None: all.
+        Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
 
     Returns
     -------

@@ -154,8 +154,7 @@ def report(
         more than 30 tasks the 20 with the largest effects; ``"all"``: a line for each
         contrast, placebo and task, of a fit also the table of its elements.
     task
-        The tasks to report, for a trial: a name, a pattern such as ``"DNASE:*"``, or a
-        list of them. None: all.
+        Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
     order
         ``"size"``, or ``"file"``: rows as they stand in the Dataset.
     arms, sentences, notes

@@ -103,7 +103,7 @@ def tidy(
         Estimates, decisions, a posterior, the fit of an MPRA (a row per element and
         contrast), or the `~causalgia.experiments.Answer` of an experiment.
     task
-        Tasks to keep: a name, a pattern such as ``"DNASE:*"``, or several. None: all.
+        Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
 
     Returns
     -------
@@ -336,7 +336,7 @@ def table(
         ``"summary"``, or ``"all"`` for a row for each placebo, and for each of
         more than 30 tasks (else the 20 with the largest effects, which a note says).
     task
-        Tasks to show: a name, a pattern such as ``"DNASE:*"``, or several. None: all.
+        Names or patterns of tasks, one or several, such as ``"DNASE:*"``; None: all.
 
     Returns
     -------

@@ -97,8 +97,8 @@ def tipping_point(
         `causalgia.contrast` takes as `contrasts`, such as ``"GATA1 - placebo"``. None:
         all that are stored, or those with the `control`.
     control
-        The arm that every other arm is compared with, as in `causalgia.contrast`;
-        `contrast` then names some of these.
+        The arm subtracted from every other arm, as in `causalgia.contrast`; `contrast`
+        then names some of these.
     by
         A numeric coordinate on the units, such as ``"gc"``; one number for each unit,
         in their order; or a function that makes these of the outcomes:

@@ -76,7 +76,7 @@ def true_ace(
     oracle
         The predictor.
     control
-        Name of the arm that is subtracted from each of the others. None, without
+        The arm subtracted from every other arm. None, without
         `contrasts`: the contrasts that the design names; else the only `Untreated` arm,
         else the first arm. ``attrs["control_is"]`` gives the reason.
     contrasts

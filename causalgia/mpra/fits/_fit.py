@@ -105,7 +105,7 @@ def fit(
     counts
         From `read_counts`, filtered or not.
     control
-        The arm subtracted from each other arm.
+        The arm subtracted from every other arm.
     arm_names
         Arms to compare with it; None: all that some element has besides it.
     contrasts
