@@ -12,6 +12,7 @@ import xarray as xr
 
 import causalgia as cg
 from causalgia.attribution import Nullified, filters, randomized
+from causalgia.attribution.layers import receptive_field
 from causalgia.errors import (
     AttributionError,
     CausalgiaError,
@@ -126,14 +127,12 @@ def test_the_input_of_a_layer_is_the_output_of_the_one_before(sample):
     ],
 )
 def test_the_receptive_field_is_that_of_the_arithmetic(options, layer, window):
-    from causalgia.attribution.layers import receptive_field
 
     predictor = cg.TorchPredictor(Scan(**options))
     assert receptive_field(predictor, layer, "output", 40) == window
 
 
 def test_the_receptive_field_of_windows_that_the_ends_cut_off():
-    from causalgia.attribution.layers import receptive_field
 
     predictor = cg.TorchPredictor(Scan(stride=3, padding=2))
     assert receptive_field(predictor, "scan", "output", 6) == (-2, 3, 4)
@@ -143,7 +142,6 @@ def test_the_receptive_field_of_windows_that_the_ends_cut_off():
 
 
 def test_the_receptive_field_in_a_long_sequence():
-    from causalgia.attribution.layers import receptive_field
 
     predictor = cg.TorchPredictor(Scan(rungs=2, stride=2, padding=1))
     assert receptive_field(predictor, "deeper.0", "output", 1_500) == (-1, 2, 12)
@@ -215,7 +213,6 @@ def test_a_convolution_of_both_strands_is_nulled_on_both():
 
 
 def test_a_network_that_refuses_nan_is_read_by_substitutions():
-    from causalgia.attribution.layers import receptive_field
 
     class Strict(Scan):
         def forward(self, x):
@@ -800,3 +797,40 @@ def test_matches_leave_torch_its_threads():
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("convolution", "padded", "short", "width"),
+    [
+        (nn.Conv1d(4, 3, 3, dilation=6, padding=1), 0, 11, 13),  # one base of three
+        (nn.Conv1d(4, 3, 3, dilation=6, padding=1, stride=2), 0, 11, 13),
+        (nn.Conv1d(4, 3, 10, padding=2, stride=6), 0, 12, 10),  # two places, both cut
+        (nn.Conv1d(4, 3, 5, padding=2, stride=40), 0, 40, 5),  # one, cut on the left
+        (nn.Conv1d(4, 3, 3, dilation=6), 12, 12, 13),  # causal: all places cut
+    ],
+)
+def test_windows_that_the_ends_cut_have_no_width(convolution, padded, short, width):
+    """Widths of 1, 8, 3 and 7 were taken for those of whole windows."""
+    pool = nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(3, 1)
+    layers = nn.ConstantPad1d((padded, 0), 0.0), convolution, *pool
+    made = cg.TorchPredictor(nn.Sequential(*layers), tasks=["a"], device="cpu")
+    with pytest.raises(AttributionError, match=rf"\({short} bp\).*give longer seq"):
+        receptive_field(made, "1", "output", short)
+    assert receptive_field(made, "1", "output", 4 * short + 80)[2] == width
+
+
+def test_windows_that_end_where_the_sequence_does_are_whole():
+    """Of a network that takes no longer sequences, and after adaptive pooling."""
+    two = nn.Conv1d(4, 3, 8, stride=4)  # reads 0 to 7 and 4 to 11 of 12
+    fixed = nn.Sequential(two, nn.Flatten(), nn.Linear(6, 1))
+    made = cg.TorchPredictor(fixed, tasks=["a"], device="cpu")
+    assert receptive_field(made, "0", "output", 12) == (0, 4, 8)
+    pooled = nn.Sequential(
+        nn.Conv1d(4, 8, 7),
+        nn.AdaptiveMaxPool1d(20),
+        nn.Conv1d(8, 3, 5),
+        nn.Flatten(),
+        nn.Linear(48, 1),
+    )
+    made = cg.TorchPredictor(pooled, tasks=["a"], device="cpu")
+    assert receptive_field(made, "2", "output", 86) == (0, 4, 26)

@@ -293,6 +293,11 @@ def receptive_field(
         cure="use a layer nearer to the sequence, such as the first convolution, or "
         "give longer sequences",
     )
+    cut_off = AttributionError(
+        need=f"no position of layer {quoted(layer)} reads a window that lies whole "
+        f"inside the sequence ({length} bp), so its width is not known",
+        cure="give longer sequences",
+    )
     bases = np.arange(length)
     if length > _LONGEST_READ_WHOLE:
         met = np.flatnonzero(changed(np.array([length // 2])))
@@ -324,15 +329,14 @@ def receptive_field(
     if len(at_places) == 1 < len(places):  # the others are cut off by the ends
         one = int(full.argmax())
         if not bases[0] < first[one] <= bases[-1] - width[one]:
-            raise AttributionError(
-                need=f"no position of layer {quoted(layer)} reads a window that lies "
-                f"whole inside the sequence ({length} bp), so its width is not known",
-                cure="give longer sequences",
-            )
+            raise cut_off
         after = one + 1 < len(places)
         other = one + 1 if after else one - 1
         edge = first if after else first + width
         step = int((edge[other] - edge[one]) // (places[other] - places[one]))
+    beyond = (exact, layer, side, length, before.shape[2], step)
+    if length <= _LONGEST_READ_WHOLE and _width_beyond(*beyond) > width.max():
+        raise cut_off
     start = int(starts[0] - step * at_places[0])
     if (starts != start + step * at_places).any():
         raise AttributionError(
@@ -341,6 +345,57 @@ def receptive_field(
             cure="use a layer nearer to the sequence, such as the first convolution",
         )
     return start, step, int(width.max())
+
+
+def _width_beyond(
+    predictor: TorchPredictor,
+    layer: str,
+    side: Side,
+    length: int,
+    n_places: int,
+    step: int,
+) -> float:
+    """Return the least width of the windows of a layer on sequences of three times the
+    length, where they lie whole inside: infinite if places are not as many bases apart
+    there, 0 if the network takes no other length or has no more places then.
+    """
+    part = as_layer(predictor.module, layer, side)
+    long, more = 3 * length, 2 * length
+    probes = Uniform(length=long).sample(_PROBE_SEQUENCES, rng=0)["sequence"].to_numpy()
+
+    def answer(tokens: Tokens) -> torch.Tensor | None:
+        found: list[torch.Tensor] = []
+        with met_at(part, side, found.append), suppress(*_REFUSALS):
+            call_network(predictor, tokens)
+        return _by_channel(part, found[0], layer).double() if found else None
+
+    before = answer(probes)
+    new = 0 if before is None else before.shape[2] - n_places
+    if before is None or new <= 0:
+        return 0
+    if n_places > 1 and abs(new * step - more) >= 2 * step:
+        return np.inf
+    middle = long // 2
+    bases = range(long) if n_places == 1 else range(middle, middle + min(step, 8))
+    read = np.zeros((len(bases), before.shape[2]), bool)
+    for row, base in enumerate(bases):
+        edited = probes.copy()
+        edited[:, base] = (edited[:, base] + 1) % 4
+        after = answer(edited)
+        if after is None:
+            return 0
+        rounding = _ACTIVATION_ROUNDING * (after.abs() + before.abs())
+        moved = (after - before).abs() > rounding
+        read[row] = moved.any(1).any(0).cpu().numpy()
+    if n_places == 1:  # of one place, the bases between places are not known
+        at = [np.flatnonzero(column) for column in read.T]
+        return max((np.ptp(x) + 1 for x in at if len(x)), default=0)
+    places = [np.flatnonzero(one) for one in read]
+    return max((np.ptp(x) * step + 1 for x in places if len(x)), default=0)
+
+
+_REFUSALS = RuntimeError, ValueError, AssertionError, IndexError, ArithmeticError
+"""Errors of a network that is given what it does not take."""
 
 
 def _without_a_number(
@@ -357,7 +412,7 @@ def _without_a_number(
     part, met = as_layer(predictor.module, layer, side), list[torch.Tensor]()
     with (
         met_at(part, side, met.append),
-        suppress(RuntimeError, ValueError, AssertionError, IndexError, ArithmeticError),
+        suppress(*_REFUSALS),
     ):
         call_network(predictor, tokens, nan_at=base)
     if not met:
