@@ -293,6 +293,26 @@ def test_the_sum_of_two_heads_is_noted_by_check():
     assert "have few binary digits, as the mean or sum of several numbers" in found
 
 
+@pytest.mark.parametrize(
+    ("second", "seen"),
+    [
+        (lambda y: bfloat16(np.float32(0.5) - y), True),
+        (lambda y: -bfloat16(np.float32(0.5) - y * y), True),
+        (lambda y: np.float32(0.5) - y, False),
+    ],
+)
+def test_two_heads_are_seen_where_the_docs_of_check_say(second, seen):
+    """The sum of two leaves few digits; beside float32, none are fewer."""
+
+    def both(x: np.ndarray) -> np.ndarray:
+        y = scores(x)
+        return bfloat16(y) + second(scores(x[:, ::-1]) / np.float32(2))
+
+    found = cg.check(DESIGN, cg.FunctionPredictor(both, tasks=["a"], scale="z"))
+    assert ("few binary digits" in str(found)) == seen
+    assert "added to one in float32 leaves no trace" in cg.check.__doc__
+
+
 EXACT_STEPS: dict[str, Any] = {
     "twice a share of 512": lambda c, d: 2 * c / 512,
     "two shares of 256": lambda c, d: (c + d) / 256,
