@@ -389,9 +389,9 @@ def _width_beyond(
         read[row] = moved.any(1).any(0).cpu().numpy()
     if n_places == 1:  # of one place, the bases between places are not known
         at = [np.flatnonzero(column) for column in read.T]
-        return max((np.ptp(x) + 1 for x in at if len(x)), default=0)
+        return max((int(np.ptp(x)) + 1 for x in at if len(x)), default=0)
     places = [np.flatnonzero(one) for one in read]
-    return max((np.ptp(x) * step + 1 for x in places if len(x)), default=0)
+    return max((int(np.ptp(x)) * step + 1 for x in places if len(x)), default=0)
 
 
 _REFUSALS = RuntimeError, ValueError, AssertionError, IndexError, ArithmeticError
