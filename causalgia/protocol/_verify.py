@@ -147,9 +147,9 @@ _UNSEEN = (
 
 
 def _lock_in(*given: object) -> str:
-    """Return the path among arguments, as Python writes it."""
+    """Return the path among arguments in whole, as Python writes it."""
     paths = (str(x) for x in given if isinstance(x, str | os.PathLike))
-    return repr(next(paths, "lock.toml"))
+    return f"'{next(paths, 'lock.toml')}'"
 
 
 def verify(
