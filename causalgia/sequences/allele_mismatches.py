@@ -11,6 +11,9 @@ from causalgia.choices import COMPLEMENT
 
 _LEAST_MISMATCHES = 3
 _EXPLAINED_SHARE = 0.9
+_LEAST_OF_TWO_KINDS = 30
+_EXPLAINED_BY_TWO = 0.98
+"""Of single bases of another assembly, two in three are either by chance."""
 
 
 class Alleles(Protocol):
@@ -45,13 +48,28 @@ def mismatch_in_words(wrong: Sequence[tuple[Alleles, str]], n_variants: int) -> 
     'all 80 have REF and ALT swapped'
     """
     counts = {"strand": 0, "swap": 0, "both": 0}
+    either = 0
     for variant, found in wrong:
         ref, alt = variant.reference.upper(), variant.alternate.upper()
         counts["strand"] += bool(ref) and found.startswith(_other_strand(ref))
         counts["swap"] += bool(alt) and found.startswith(alt)
         counts["both"] += bool(alt) and found.startswith(_other_strand(alt))
+        either += found.startswith(_other_strand(ref)) or found.startswith(alt)
     kind = max(counts, key=lambda name: counts[name])
     n = counts[kind]
+    if (
+        n < _EXPLAINED_SHARE * len(wrong)
+        and len(wrong) >= _LEAST_OF_TWO_KINDS
+        and either >= _EXPLAINED_BY_TWO * len(wrong)
+    ):
+        n_swapped = counts["swap"]  # of A>T both cures are one
+        return (
+            f"of these {len(wrong):,}, {n_swapped:,} have REF and ALT swapped, and "
+            f"{either - n_swapped:,} are on the other strand (the genome has the alternate "
+            "allele, or the complement of the reference allele); exchange the two columns "
+            "of the former and complement both alleles of the latter, or bcftools +fixref "
+            "-- -f genome.fa -m flip-all"
+        )
     if not n or n < _EXPLAINED_SHARE * len(wrong):
         return ""
     few = len(wrong) < _LEAST_MISMATCHES or list(counts.values()).count(n) > 1

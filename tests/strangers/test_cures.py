@@ -93,6 +93,20 @@ def test_longer_alleles_on_the_other_strand_are_told_too(genome):
     split_by_genome([flipped(x) for x in wrong], genome)
 
 
+def test_a_list_of_both_kinds_is_told_and_cured(genome):
+    # "another assembly, or off by one?", of a list of effect alleles
+    def wrong(x: Variant, i: int) -> Variant:
+        return swapped(x) if i % 2 else flipped(x)
+
+    given = [wrong(x, i) for i, x in enumerate(variants())]
+    with pytest.raises(
+        SequenceError,
+        match="of these 80, 40 have REF and ALT swapped, and 40 are on the other strand",
+    ):
+        variant_windows(given, genome, length=21)
+    variant_windows([wrong(x, i) for i, x in enumerate(given)], genome, length=21)
+
+
 def test_another_assembly_stays_one(genome):
     random = np.random.default_rng(1)
     wrong = []
