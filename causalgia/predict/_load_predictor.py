@@ -409,11 +409,16 @@ def _check_against_file(
                 f"of {quoted(other)}): were they loaded into the wrong layer?"
             )
     if none:
+        read = (
+            "safetensors.torch.load_file(path)"
+            if place.suffix.lower() == ".safetensors"
+            else "torch.load(path, weights_only=True)"
+        )
         warnings.warn(
             CausalgiaWarning(
                 f"{where}: no parameter of the network that it returned is in {place}: it may "
                 "have random weights; load them in that function, net.load_state_dict("
-                "torch.load(path, weights_only=True)), and return net"
+                f"{read}), and return net"
             ),
             stacklevel=caller_stacklevel(),
         )

@@ -192,3 +192,20 @@ def load(): return Net
         cg.load_predictor(f"{folder}/own.py:net", **options)
     with pytest.raises(PredictorError, match=r"end it with return Net\(\)"):
         cg.load_predictor(f"{folder}/own.py:load", **options)
+
+
+def test_the_cure_of_safetensors_reads_safetensors(folder):
+    # torch.load was named, which does not read them
+    safetensors = pytest.importorskip("safetensors.torch")
+    state = torch.load(folder / "net.pt", weights_only=True)
+    safetensors.save_file(state, folder / "net.safetensors")
+    _, (warning,) = load(folder, "ignores", "net.safetensors")
+    cure = "net.load_state_dict(safetensors.torch.load_file(path))"
+    assert cure in warning
+    with (folder / "net.py").open("a") as file:
+        file.write(
+            "import safetensors.torch\n"
+            f"def cured(path):\n    net = make()\n    {cure}\n    return net\n"
+        )
+    _, found = load(folder, "cured", "net.safetensors")
+    assert not found
