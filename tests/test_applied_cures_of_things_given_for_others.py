@@ -396,6 +396,38 @@ def a_context_of_windows_of_one_base(folder: Path) -> Any:
 
 
 @case
+def a_string_and_log_odds_for_probabilities(_folder: Path) -> Any:
+    motif = cg.sequences.Motif
+    text = refusal(motif, "GATA", "GATAR")
+    made = eval(
+        cure_in(text, r"string; (from_iupac\('\w+'\))"),
+        {"from_iupac": motif.from_iupac},
+    )
+    rows = np.log2(np.array(made.probabilities) + 1e-9) + 2
+    call = cure_in(refusal(motif, "GATA", rows), r"(from_pwm)\(\) takes log-odds$")
+    counts = 12 * np.array(made.probabilities)
+    other = cure_in(refusal(motif, "GATA", counts), r"(from_counts)\(\) takes counts$")
+    found = [getattr(motif, call)("x", rows), getattr(motif, other)("x", counts)]
+    return [np.allclose(one.probabilities, made.probabilities) for one in found]
+
+
+@case
+def a_position_without_counts_in_a_file(folder: Path) -> Any:
+    path = folder / "motifs.jaspar"
+    first = ">M1 GATA\nA [0 9 0 9]\nC [0 0 0 0]\nG [9 0 0 0]\nT [0 0 9 0]\n"
+    other = ">M2 none\nA [0 9]\nC [0 0]\nG [0 0]\nT [0 0]\n"
+    path.write_text(first + other)
+    text = refusal(cg.sequences.read_motifs, path)
+    assert "pseudocount" not in text  # which a file does not have
+    assert cure_in(text, r"(correct the matrix, or drop the motif)$")
+    found = []
+    for cured in (first, first + other.replace("[0 ", "[1 ")):
+        path.write_text(cured)
+        found.append(cg.sequences.read_motifs(path)["GATA"].consensus == "GATA")
+    return found
+
+
+@case
 def a_path_that_the_shell_would_complete(folder: Path) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(folder))

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tomli_w
 from hypothesis import given, strategies as st
@@ -133,7 +134,7 @@ def test_rounded_rows_are_divided_by_their_sum():
         (((0.5, 0.5, 0, math.nan),), "position 0: 0.5 0.5 0 nan are not"),
         (((0.5, 0.5, math.inf, -math.inf),), "are not four probabilities"),
         (((0.5, 0.498, 0, 0),), "sum to 1 (within 0.001); from_counts() takes counts"),
-        ("ACGT", "are not a table of numbers"),
+        ("ACGT", "from_iupac('ACGT') makes a motif of it"),
         (((1, 0, 0, 0), (1, 0)), "are not a table of numbers"),
     ],
 )
@@ -645,3 +646,14 @@ def test_the_motifs_of_jaspar():
         assert (motif.information >= 0).all()
         instances = motif.instances(words(200, len(motif)))
         assert instances.shape == (200, len(motif))
+
+
+def test_columns_and_rows_of_a_table_are_read_by_their_names():
+    # a frame in another order was read as if it were A, C, G, T, without a word
+    rows = [[0.7, 0.1, 0.1, 0.1], [0.0, 0.0, 0.0, 1.0]]
+    table = pd.DataFrame(rows, columns=list("TGCA"))
+    turned = table.T
+    for one in (table, turned, table.rename(columns={"T": "u"})):
+        assert Motif("x", one).consensus == "TA"
+    assert Motif.from_counts("x", 10 * turned).consensus == "TA"
+    assert Motif("x", table.to_numpy()).consensus == "AT"

@@ -187,13 +187,12 @@ class Motif:
         if not usable.all():
             at = int(np.argmin(usable))
             values = " ".join(f"{x:g}" for x in table[at])
-            cure = "" if table[at].any() else ", or give ``pseudocount=``, such as 0.8"
-            msg = (
-                f"motif {quoted(name)}: counts are finite and not negative, and each "
-                f"position has some, but position {at} has {values}; correct the "
-                f"matrix{cure}"
+            pseudocounts = ", or give ``pseudocount=``, such as 0.8"
+            raise SequenceError(
+                need=f"motif {quoted(name)}: counts are finite and not negative, and "
+                f"each position has some, but position {at} has {values}",
+                cure=f"correct the matrix{'' if table[at].any() else pseudocounts}",
             )
-            raise SequenceError(msg)
         return cls(name, ((table + pseudocount) / totals).tolist(), identifier, source)
 
     @classmethod
@@ -396,11 +395,27 @@ class Motif:
         return tokens
 
 
+def _in_order(rows: Any) -> Any:
+    """Return a table with named columns A, C, G and T, in any order, as one with these
+    in order; a table with such row names turned; any other value as it is.
+    """
+    for table in (rows, getattr(rows, "T", None)):
+        names = [str(name).upper() for name in getattr(table, "columns", ())]
+        letters = [name.replace("U", "T") for name in names]
+        if sorted(letters) == [*BASES]:
+            return table.to_numpy()[:, [letters.index(base) for base in BASES]]
+    return rows
+
+
 def _as_motif_table(
     rows: ArrayLike | Iterable[Sequence[float]], place: str
 ) -> NDArray[np.float64]:
+    if isinstance(rows, str):
+        raise SequenceError(
+            f"{place} are a string; from_iupac({quoted(rows)}) makes a motif of it"
+        )
     try:
-        table = np.array(rows, dtype=np.float64)
+        table = np.array(_in_order(rows), dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         msg = (
             f"{place} are not a table of numbers ({why_no_numbers(rows)}); give "
@@ -437,12 +452,16 @@ def _as_probabilities(
     total = math.fsum(row) if all(map(math.isfinite, row)) else math.nan
     if len(row) != 4 or min(row) < 0 or not abs(total - 1) <= within + 1e-9:
         shown = " ".join(f"{x:g}" for x in row)
-        cure = f"; {counts}" if len(row) == 4 and min(row) >= 0 and total > 0 else ""
-        msg = (
-            f"{place}: {shown} are not four probabilities that sum to 1 (within "
-            f"{within}){cure}"
+        cure = "correct them"
+        if len(row) == 4 and min(row) < 0:
+            cure = "from_pwm() takes log-odds"
+        elif len(row) == 4 and total > 0:
+            cure = counts
+        raise SequenceError(
+            need=f"{place}: {shown} are not four probabilities that sum to 1 (within "
+            f"{within})",
+            cure=cure,
         )
-        raise SequenceError(msg)
     a, c, g, t = row if abs(total - 1) <= _SUM_ROUNDING else [x / total for x in row]
     return a, c, g, t
 
@@ -568,8 +587,11 @@ def _from_matrix(matrix: Matrix, path: str) -> Motif:
             tf_family=matrix.tf_family,
         )
     except SequenceError as error:
-        msg = f"{path}: matrix at line {matrix.line}: {error}"
-        raise SequenceError(msg) from error
+        # of an argument that a file does not have
+        cure = "correct the matrix, or drop the motif"
+        raise error.replace(cure=cure).at(
+            path, f"matrix at line {matrix.line}"
+        ) from error
 
 
 Line: TypeAlias = tuple[int, str]
