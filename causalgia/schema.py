@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from numbers import Number
+from os import PathLike
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
 from causalgia.attributes import About, has
 from causalgia.checks import nearest
-from causalgia.errors import OutcomesError, quoted, type_in_words
+from causalgia.errors import OutcomesError, quoted, quoted_path, type_in_words
 from causalgia.lazy_names import naming_arguments, of_module
 from causalgia.numerics.row_blocks import first_where, is_finite
 from causalgia.variables import SCHEMA, Kind, Variable
@@ -345,9 +346,21 @@ def check_dataset(dataset: object, kind: Kind) -> None:
         raise OutcomesError(f"``kind={quoted(kind)}`` is not a kind of Dataset{near}")
     if not isinstance(dataset, xr.Dataset):
         raise OutcomesError(
-            f"{kind}: not an xarray Dataset but {type_in_words(dataset)}; take one "
-            f"from {_MAKERS[kind]}"
+            f"{kind}: not an xarray Dataset but {type_in_words(dataset)}; "
+            f"{_cure_of_other(dataset, kind)}"
         )
+
+
+def _cure_of_other(given: object, kind: Kind) -> str:
+    """Return how a Dataset is made of what was given in its place: a path, a table."""
+    if isinstance(given, str | PathLike):
+        return (
+            f"read it: causalgia.store.load({quoted_path(given)}, {quoted(kind)}), or "
+            "``cg.open`` for a trial on disk"
+        )
+    if hasattr(given, "columns") and kind in _OF_TABLES:
+        return f"make one of a table with {_OF_TABLES[kind]}"
+    return f"take one from {_MAKERS[kind]}"
 
 
 _MAKERS: dict[Kind, str] = {
@@ -367,6 +380,13 @@ _MAKERS: dict[Kind, str] = {
     "matches": "``cg.attribution.match``",
     "attention": "``cg.attribution.attention``",
     "refutations": "``cg.refute``",
+}
+
+
+_OF_TABLES: dict[Kind, str] = {
+    "outcomes": "``cg.from_frame``",
+    "effects": "``cg.from_frame``, and contrast that with ``cg.contrast``",
+    "estimates": "``cg.from_effects``, if it has effects with standard errors",
 }
 
 
@@ -426,19 +446,34 @@ def _validate_variable(array: xr.DataArray, row: Variable, kind: Kind) -> None:
     if dims not in row.dims:
         wrong = f"{array.dims}, not {' or '.join(map(str, row.dims))}"
         turned = any(sorted(dims) == sorted(map(str, legal)) for legal in row.dims)
-        cure = (
-            "transpose or rename them"
-            if turned or row.required
-            else "if it is your own, give it another name: "
+        own = (
+            "if it is your own, give it another name: "
             f".rename({row.name}={quoted(f'my_{row.name}')})"
         )
+        selected = next(
+            (
+                dim
+                for legal in row.dims
+                for dim in legal
+                if dim not in dims
+                and dim in array.coords
+                and not array.coords[dim].ndim
+            ),
+            None,
+        )
+        cure = "transpose or rename them" if turned or row.required else own
+        if selected is not None:
+            name = quoted(array.coords[selected].item())
+            cure = f"one {selected} was selected; a list keeps it: .sel({selected}=[{name}])"
         raise OutcomesError(f"{kind}: {quoted(row.name)} has dims {wrong}; {cure}")
     if row.dtype != "*" and array.dtype.kind not in {"U": "UOT", "i": "iu"}.get(
         row.dtype, row.dtype
     ):
         dtypes = f"{array.dtype}, not kind {quoted(row.dtype)}"
+        own = f", or, if it is your own, .rename({row.name}={quoted(f'my_{row.name}')})"
         raise OutcomesError(
             f"{kind}: {quoted(row.name)} has dtype {dtypes}; cast it first"
+            f"{'' if row.required else own}"
         )
     if kind in ("library", "counts") and row.dtype == "U" and array.dtype.kind == "O":
         odd = next(

@@ -4,6 +4,7 @@ under guard.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import signal
@@ -99,7 +100,14 @@ def write_netcdf(path: Path, fill: Callable[[Path], object]) -> Path:
     except OSError as error:
         # HDF5's message names the temporary file
         what = os.strerror(error.errno) if error.errno else str(error)
-        msg = f"{path}: cannot be written ({what}); choose another folder"
+        cure = (
+            f"give a file in it, such as {path / 'outcomes.nc'}"
+            if isinstance(error, IsADirectoryError)
+            else "choose a shorter name"
+            if error.errno == errno.ENAMETOOLONG
+            else "choose another folder"
+        )
+        msg = f"{path}: cannot be written ({what}); {cure}"
         raise OutcomesError(msg) from error
     finally:
         with suppress(OSError):  # nothing was written, such as for a name too long
@@ -562,6 +570,12 @@ def _storage_error(path: str | Path, error: Exception) -> OutcomesError:
     """Return the error for what HDF5 cannot store: a zero byte, half a surrogate pair,
     names that differ in a slash.
     """
+    index = re.search(r"variable '(.*)' is a MultiIndex", str(error))
+    if index is not None:
+        return OutcomesError(
+            f"{path}: HDF5 cannot store {quoted(index[1])}, an index of several levels; "
+            f"make columns of them: .reset_index({quoted(index[1])})"
+        )
     return OutcomesError(
         f"{path}: HDF5 cannot store a name or a value of it ({first_line(error)}); "
         "rename or drop it"

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from cures import VCF_HEAD, Cases, arguments, cure_in, number_in, refusal
 
 import causalgia as cg
-from causalgia import inputs
+from causalgia import inputs, store
 from causalgia.errors import SequenceError
 from causalgia.predict.torch_device import device_of_worker
 
@@ -445,6 +446,63 @@ def an_address_in_place_of_a_path(folder: Path) -> Any:
     with inputs.open_regular_file(folder / "peaks.fa", SequenceError) as file:
         assert file.read(1) == b">"
     return np.array_equal(cg.read_sequences(folder / "peaks.fa").tokens, TOKENS[:1])
+
+
+# ---- Datasets
+
+
+@case
+def a_path_or_a_table_for_a_dataset(folder: Path) -> Any:
+    outcomes = run()
+    effects = cg.contrast(outcomes)
+    right = cg.estimate(effects)
+    path = store.save(effects, folder / "effects.nc")
+    call = cure_in(refusal(cg.estimate, str(path)), r"read it: (.*), or cg\.open")
+    found = [cg.estimate(eval(call, {"causalgia": cg})).equals(right)]
+    table = outcomes["outcome"].to_dataframe().reset_index()
+    text = refusal(cg.estimate, table)
+    maker = getattr(cg, cure_in(text, r"of a table with cg\.(from_frame)"))
+    then = getattr(cg, cure_in(text, r"contrast that with cg\.(contrast)$"))
+    made = maker(table, outcome="outcome", arm="arm", unit="unit", task="task")
+    again = cg.estimate(then(made, control="untreated"))
+    found.append(np.allclose(again["ace"], right["ace"].sel(task=again["task"])))
+    return found
+
+
+@case
+def one_arm_that_was_selected(_folder: Path) -> Any:
+    outcomes = run(design=design(arms={**ARMS, "GCGC": cg.Embed("GCGC", at=8)}))
+    text = refusal(cg.contrast, outcomes.sel(arm="GATA"), control="GATA")
+    kept = eval(cure_in(text, r"keeps it: \.sel\(arm=(\[.*\])\)$"))
+    some = outcomes.sel(arm=[*kept, "untreated"])
+    return list(cg.contrast(some)["contrast"].to_numpy()) == kept
+
+
+@case
+def a_coordinate_of_ones_own_that_is_taken(_folder: Path) -> Any:
+    outcomes = run().assign_coords(kind=("arm", [1, 2]))
+    text = refusal(cg.contrast, outcomes)
+    names = arguments(cure_in(text, r"if it is your own, \.rename\((.*)\)$"))
+    return "my_kind" in cg.contrast(outcomes.rename(**names)).coords
+
+
+@case
+def levels_and_folders_where_a_file_is_written(folder: Path) -> Any:
+    estimates = cg.estimate(cg.contrast(run()))
+    outcomes = run()
+    outcomes["level"] = ("pair", np.arange(2.0))
+    levels = pd.MultiIndex.from_tuples([("a", 1), ("b", 2)], names=["x", "y"])
+    found = outcomes.assign_coords(
+        xr.Coordinates.from_pandas_multiindex(levels, "pair")
+    )
+    text = refusal(store.save, found, folder / "outcomes.nc")
+    flat = found.reset_index(cure_in(text, r"\.reset_index\('(\w+)'\)$"))
+    text = refusal(store.save, estimates, folder)
+    path = cure_in(text, r"a file in it, such as (.*)$")
+    return [
+        store.save(flat, folder / "flat.nc").exists(),
+        store.load(store.save(estimates, path), "estimates").equals(estimates),
+    ]
 
 
 @case.each

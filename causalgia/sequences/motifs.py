@@ -399,7 +399,8 @@ def _in_order(rows: Any) -> Any:
     """Return a table with named columns A, C, G and T, in any order, as one with these
     in order; a table with such row names turned; any other value as it is.
     """
-    for table in (rows, getattr(rows, "T", None)):
+    turned: Any = getattr(rows, "T", None)
+    for table in (rows, turned):
         names = [str(name).upper() for name in getattr(table, "columns", ())]
         letters = [name.replace("U", "T") for name in names]
         if sorted(letters) == [*BASES]:
