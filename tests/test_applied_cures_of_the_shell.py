@@ -425,3 +425,7 @@ def test_a_file_of_positive_controls_that_is_not_there_is_given(here):
 def test_a_whole_number_is_written_in_digits(command, cure):
     """7.0 was read as 7 by some versions of the parser, 1_0 by others as 10."""
     assert shell_refusal(command).endswith(f"give it in digits alone: {cure}")
+
+
+def test_a_command_without_words_has_no_number_to_write():
+    call("experiments")

@@ -225,7 +225,7 @@ def _check_whole_numbers(command: Any, args: list[str]) -> None:
         if int in _types_of(types.get(one.name))
         for option in one.opts
     }
-    for word, after in zip(words, [*words[1:], ""], strict=True):
+    for word, after in zip(words, [*words[1:], ""], strict=False):
         name, given, value = word.partition("=")
         if name in names:
             check_whole(value if given else after, name)
