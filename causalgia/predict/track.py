@@ -394,7 +394,7 @@ class TrackAnswers:
         if unnamed and 1 < len(tasks) <= length // width:
             cures.append(f"positions may be the other axis, Track(axis={other})")
         if 0 < length // n < width:
-            cures.append(f"bins are smaller, Track(bin={length // n})")
+            cures.append(f"bins smaller, Track(bin={length // n})")
         raise PredictorError(
             f"the track has {n:,} positions of {width} bp, more than the {length:,} bp "
             f"of a sequence; {', or '.join(cures) or _OTHER_LENGTH}"
