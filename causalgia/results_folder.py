@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from causalgia.errors import OutcomesError, StoreError, quoted, shell_word
+from causalgia.errors import OutcomesError, StoreError, quoted_path, shell_word
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -279,12 +279,12 @@ def _containing_folder(file: Path) -> str:
     if file.suffix == ".nc":
         return (
             "and in no folder of a trial; one file is read by "
-            f"``cg.store.read_netcdf({quoted(str(file))})``"
+            f"``cg.store.read_netcdf({quoted_path(file)})``"
         )
     if file.suffix.lower() in (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz"):
         return (
             "and a trial is opened by its folder; unpack the file first, "
-            f"``shutil.unpack_archive({quoted(str(file))}, 'trial.zarr')``, and open "
+            f"``shutil.unpack_archive({quoted_path(file)}, 'trial.zarr')``, and open "
             "'trial.zarr'"
         )
     return (

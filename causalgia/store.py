@@ -538,6 +538,13 @@ def save(dataset: xr.Dataset, path: str | Path) -> Path:
             f"format; call it {quoted(target.stem + '.nc')}, or write a table by "
             "``cg.tidy(dataset).to_csv(path)``"
         )
+    levels = next((n for n, i in dataset.indexes.items() if i.nlevels > 1), None)
+    if levels is not None:
+        name = quoted(str(dataset.indexes[levels].name or levels))
+        raise OutcomesError(
+            f"{path}: HDF5 cannot store {name}, an index of several levels; make "
+            f"columns of them: .reset_index({name})"
+        )
     _check_attrs(dataset, target)
     try:
         plain = dataset.rename(
@@ -570,12 +577,6 @@ def _storage_error(path: str | Path, error: Exception) -> OutcomesError:
     """Return the error for what HDF5 cannot store: a zero byte, half a surrogate pair,
     names that differ in a slash.
     """
-    index = re.search(r"variable '(.*)' is a MultiIndex", str(error))
-    if index is not None:
-        return OutcomesError(
-            f"{path}: HDF5 cannot store {quoted(index[1])}, an index of several levels; "
-            f"make columns of them: .reset_index({quoted(index[1])})"
-        )
     return OutcomesError(
         f"{path}: HDF5 cannot store a name or a value of it ({first_line(error)}); "
         "rename or drop it"

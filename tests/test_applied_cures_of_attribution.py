@@ -534,9 +534,8 @@ def one_baseline(_folder: Path) -> Any:
 @case
 def a_null_model_by_its_name(_folder: Path) -> Any:
     text = refusal(propose, null="uniform")
-    made = cure_in(text, r"give one such as (cg\.Uniform\(length=\.\.\.\)), or leave")
-    null = eval(made.replace("...", "40"), {"cg": cg})
-    assert cure_in(text, r"or leave (null)= out$")
+    made = cure_in(text, r"such as (cg\.Uniform\(length=200\)); or leave null= out$")
+    null = eval(made.replace("200", "40"), {"cg": cg})
     return [propose(null=null) is not None, propose() is not None]
 
 

@@ -335,7 +335,7 @@ CASES: dict[str, Case] = {
     "a lock of Python, with its trial": (
         nothing,
         "run --protocol python.toml --out r",
-        r"the trial file, too: causalgia (run trial\.toml --protocol) lock\.toml$",
+        r"the trial file, too: causalgia (run trial\.toml --protocol) python\.toml$",
         lambda _: None,
         "{0} python.toml --out r",
         lambda: same("r"),
@@ -359,7 +359,7 @@ CASES: dict[str, Case] = {
     "a lock whose files are elsewhere, with its trial": (
         shuffles,
         "run --protocol locks/s.toml --out r",
-        r"the trial file, too: causalgia (run) trial\.toml --protocol lock\.toml$",
+        r"the trial file, too: causalgia (run) trial\.toml --protocol locks/s\.toml$",
         lambda _: None,
         "{0} shuffles.toml --protocol locks/s.toml --out r",
         lambda: same("r", "shuffled"),

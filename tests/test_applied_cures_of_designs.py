@@ -501,8 +501,8 @@ def test_few_null_variants_of_a_stratum(genome):
 
 def test_a_context_that_is_wider_than_the_windows(genome):
     text = refusal(screened, genome, of("variants", match=("context:41", "length")))
-    most = number_in(text, r"give a context of at most (\d+), such as 'context:3'")
-    for n in (most, 3):
+    most = number_in(text, r"give a context of at most (\d+), such as 'context:39'")
+    for n in (most, 39):
         assert (
             screened(
                 genome, of("variants", match=(f"context:{n}", "length")), n_null=30

@@ -177,7 +177,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
                     refusal(
                         of_function, lambda x: torch.tensor(gc(x), requires_grad=True)
                     ),
-                    r"; return (net\(x\)\.detach\(\)\.numpy\(\)),",
+                    r"; return (net\(x\)\.detach\(\)\.cpu\(\)\.numpy\(\)),",
                 ),
                 {"net": lambda x: torch.tensor(gc(x), requires_grad=True), "x": x},
             )

@@ -321,7 +321,7 @@ CASES: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
         lambda: cured(
             mpra.fit,
             {"counts": counts(), "control": "wt"},
-            r"The arms are ('ref'), 'alt'",
+            r"the arms are ('ref'), 'alt'",
             fill={"'ref'": "control='ref'"},
         ),
         right,

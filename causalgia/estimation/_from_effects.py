@@ -15,7 +15,13 @@ from causalgia.analysis import as_result
 from causalgia.attributes import about, attributes, has
 from causalgia.checks import as_ci_prob, in_list, why_no_numbers
 from causalgia.effect_table import has_gaps
-from causalgia.errors import EstimateError, OutcomesError, quoted, type_in_words
+from causalgia.errors import (
+    EstimateError,
+    OutcomesError,
+    quoted,
+    quoted_path,
+    type_in_words,
+)
 from causalgia.estimation.effect_intervals import by_the_rule
 from causalgia.estimation.given_effects import (
     GivenEffects,
@@ -681,7 +687,7 @@ def _not_estimates_message(table: Any) -> str:
         )
     elif isinstance(table, str | os.PathLike):
         described = (
-            f"a path; read the file: ``pandas.read_csv({quoted(os.fspath(table))}, "
+            f"a path; read the file: ``pandas.read_csv({quoted_path(os.fspath(table))}, "
             "index_col=0)``, with ``sep='\\t'`` if tabs separate its columns"
         )
     else:

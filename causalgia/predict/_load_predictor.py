@@ -579,23 +579,23 @@ def _instead_of(text: str | None) -> str:
     if suffix in (".h5", ".hdf5", ".keras"):
         return (
             "a file of Keras is read by ``cg.predict.from_keras_h5("
-            f"{quoted(text)})``, which needs no factory"
+            f"{quoted_path(text)})``, which needs no factory"
         )
     if suffix == ".pt2":
         return (
             "an exported program is returned by a function of yours, def load(): "
-            f"return torch.export.load({quoted(text)}).module(), as "
+            f"return torch.export.load({quoted_path(text)}).module(), as "
             "``factory='my_net.py:load'``"
         )
     if suffix in (".pt", ".pth") and _is_torch_script(Path(text or "")):
         return (
             "a network of TorchScript is returned by a function of yours, def load(): "
-            f"return torch.jit.load({quoted(text)}), as ``factory='my_net.py:load'``"
+            f"return torch.jit.load({quoted_path(text)}), as ``factory='my_net.py:load'``"
         )
     if suffix in (".pt", ".pth", ".ckpt", ".bin", ".safetensors"):
         return (
             "weights need the code of their network: write "
-            f"``factory='my_net.py:load'``, ``weights={quoted(text)}``"
+            f"``factory='my_net.py:load'``, ``weights={quoted_path(text)}``"
         )
     return "write 'file.py:function', such as 'my_net.py:load', or 'net.onnx'"
 

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from causalgia.choices import BASES
-from causalgia.errors import Parts, SequenceError, Setting, quoted, type_in_words
+from causalgia.errors import (
+    Parts,
+    SequenceError,
+    Setting,
+    quoted,
+    quoted_path,
+    type_in_words,
+)
 from causalgia.mentions import Wording
 from causalgia.sequences.skipped_inputs import or_left_out
 from causalgia.streams import RNG, check_seed, derive, root_key
@@ -121,7 +128,7 @@ def encode(
     if isinstance(strings, str) and _IS_PATH.search(strings):
         raise SequenceError(
             f"``strings={quoted(strings)}`` is a path and no sequence; read the file: "
-            f"``cg.read_sequences({quoted(strings)})``, which has .tokens"
+            f"``cg.read_sequences({quoted_path(strings)})``, which has .tokens"
         )
     records = [strings] if isinstance(strings, str) else list(strings)
     labels: Sequence[str | int] = range(len(records)) if names is None else names
