@@ -916,6 +916,14 @@ def test_what_cannot_be_shared_is_refused():
         InferenceError, match="law='normal' is for the law of effects in one task"
     ):
         cg.infer(estimates, across="task", law="normal", rng=1)
+    # the engine of shared effects may be named, another one is refused
+    with pytest.raises(InferenceError, match="engine='nuts' is for the law"):
+        cg.infer(estimates, across="task", engine="nuts", rng=1)
+    few = {"rng": 1, "n_draws": 8}
+    named = cg.infer(estimates, across="task", engine="exact", **few)
+    assert named["posterior"].equals(
+        cg.infer(estimates, across="task", **few)["posterior"]
+    )
     with pytest.raises(InferenceError, match="GiB; give n_draws="):
         cg.infer(estimates, across="task", rng=1, n_draws=4_000_000)
     repeated = estimates.assign(task_correlation=(("task", "task_"), np.ones((6, 6))))

@@ -119,6 +119,14 @@ def test_what_is_refused() -> None:
         adjust(xr.Dataset())
 
 
+def test_the_one_task_of_effects_keeps_its_name() -> None:
+    ice = np.random.default_rng(0).normal(1, 1, (50, 2))
+    coords = {"contrast": ["a", "b"], "task": "K562"}
+    named = xr.Dataset({"ice": (("unit", "contrast"), ice)}, coords=coords)
+    assert adjust(named, rng=0)["task"].values.tolist() == ["K562"]
+    assert adjust(named.drop_vars("task"), rng=0).sizes["task"] == 1
+
+
 def test_one_unit_has_nothing_to_adjust() -> None:
     effects = xr.Dataset({"ice": (("unit", "contrast", "task"), np.ones((1, 2, 1)))})
     with pytest.warns(DegenerateWarning):

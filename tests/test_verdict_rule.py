@@ -337,6 +337,21 @@ def test_rare_effects_enter_as_a_p():
             assert found["verdict"].values[0].item() == verdict, (k, n + more)
 
 
+def test_more_units_are_as_many_as_rare_effects_need():
+    """At 299 of .01 an undecided effect near to zero is negligible: 298 need one more,
+    150 need 149.
+    """
+    for n, more in ((298, -1), (150, 149), (100, 199)):
+        found = cg.decide(
+            table(ace=[0.0], se=[0.01], n_units=[n]),
+            rope=(-1, 1),
+            rare=0.01,
+            shrink=None,
+        )
+        assert found["verdict"].item() == "undecided"
+        assert found["more_units"].item() == more, n
+
+
 def test_a_stated_largest_effect_withholds_directions_that_few_units_could_undo():
     rows = rows_of(
         np.array([1.2, 3.0]), np.array([1.4, 3.2]), p_direction=np.full(2, 1e-9)
@@ -347,6 +362,8 @@ def test_a_stated_largest_effect_withholds_directions_that_few_units_could_undo(
     mirrored = rows_of(-rows.upper, -rows.lower, p_direction=np.full(2, 1e-9))
     assert np.allclose(with_largest(mirrored, n, 10.0), (1 - share) ** n)
     assert (with_largest(rows, n, None) == 1e-9).all()
+    # no units, no limit by their number
+    assert (with_largest(rows, np.zeros(2, int), 10.0) == 1e-9).all()
     found = table(ace=[1.3], se=[0.05], n_units=[50], largest_ice=[4.0])
     assert cg.decide(found, rope=(-1, 1), largest=10.0)["verdict"].item() == "undecided"
     assert cg.decide(found, rope=(-1, 1))["verdict"].item() == "increases"
