@@ -478,8 +478,25 @@ _VALUES_BY_OTHER_WORDS = {
     "benjamini_yekutieli": "by",
     "fdr_by": "by",
     "holm-bonferroni": "holm",
+    "qvalue": "storey",
+    "gaussian": "normal",
+    "t": "student_t",
+    "spike_slab": "spike_and_slab",
+    "deepshap": "deeplift",
+    "deepliftshap": "deeplift",
+    "deep_lift_shap": "deeplift",
+    "saliency": "gradient",
+    "input_x_gradient": "gradient",
+    "gradient_x_input": "gradient",
+    "gradientxinput": "gradient",
+    "ig": "integrated_gradients",
+    "gradientshap": "expected_gradients",
+    "gradient_shap": "expected_gradients",
+    "mutagenesis": "ism",
+    "in_silico_mutagenesis": "ism",
+    "saturation_mutagenesis": "ism",
 }
-"""Methods of adjustment as other packages call them."""
+"""Methods of adjustment and of maps, and laws, as other packages call them."""
 _NUMBERS_BEGIN = ("n_", "num_", "min_", "max_")
 _LEAST_RATIO_OF_KEYS = 0.7
 _LETTERS_IN_COMMON = 3

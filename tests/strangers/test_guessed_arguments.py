@@ -249,3 +249,18 @@ def test_methods_of_other_packages_lead_to_the_same_method(guess, meant):
     )
     with pytest.raises(CausalgiaError, match=f"did you mean '{meant}'"):
         cg.adjust(cg.estimate(effects), method=guess)
+
+
+@pytest.mark.parametrize(
+    ("guess", "meant"),
+    [
+        ("deepshap", "deeplift"),
+        ("DeepLiftShap", "deeplift"),
+        ("saliency", "gradient"),
+        ("IG", "integrated_gradients"),
+        ("in_silico_mutagenesis", "ism"),
+    ],
+)
+def test_maps_of_other_packages_lead_to_the_same_method(guess, meant):
+    with pytest.raises(CausalgiaError, match=f"did you mean '{meant}'"):
+        cg.attribute(["ACGT" * 5], cg.zoo.oracle("additive"), method=guess)
