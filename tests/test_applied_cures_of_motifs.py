@@ -125,13 +125,15 @@ def a_mapping_in_place_of_rows() -> Any:
         ([{"A": 1}], "({'A': 1} is not a number)"),
         ([["a", 0, 0, 0]], "('a' is not a number)"),
         ([[1, 0, 0, 0], 3], "(a list beside the number 3)"),
-        ("ACGT", "('ACGT' is not a number)"),
         (object(), "(an object)"),
     ):
         text = refusal(Motif, "toy", odd)
         assert f"probabilities are not a table of numbers {why}; give one row" in text
         rows = eval(cure_in(text, r"such as (\(\(.*\)\))$"))
         assert Motif("toy", rows).probabilities == rows
+    text = refusal(Motif, "toy", "GATA")
+    call = cure_in(text, r"(from_iupac\('GATA'\)) makes a motif of it$")
+    assert eval(f"Motif.{call}", {"Motif": Motif}).consensus == "GATA"
     return refusal(cg.motif, [[{"A": 1}]]).count("is not a number") == 1
 
 

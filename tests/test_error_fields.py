@@ -51,6 +51,7 @@ OF_OTHER_LIBRARIES = {
     ("cli/parser_messages.py", "parser_message"),
     # PyTorch
     ("predict/answer_checks.py", "causes_of_failure"),
+    ("predict/_load_predictor.py", "_cure_of_weights"),
 }
 
 
