@@ -769,8 +769,10 @@ def as_int(
     causalgia.errors.PredictorError: n_replicates=2.5 must be a whole number of at least 1 (and below 2^48)
     """
     if not is_whole(value) or not least <= value < 2**48:
+        place, _, argument = name.rpartition(": ")
         raise error(
-            argument=name,
+            places=(place,) if place else (),
+            argument=argument,
             value=value,
             need=f"must be a whole number of at least {least} (and below 2^48)",
             example=without_point(value, lambda x: least <= x < 2**48),

@@ -328,6 +328,119 @@ def a_layer_of_which_no_window_lies_inside() -> Any:
     return attribution.filters(made, "0", strings).sizes["motif_position"] == 8
 
 
+@case
+def the_width_of_a_motif_that_has_its_own() -> Any:
+    strings = ["TTTTAGATAAGTTTTTTTTT", "CCCCCCCCAGATAAGCCCCC"]
+    maps = attribution_maps(strings)
+    text = refusal(attribution.average, maps, "AGATAAG", width=5)
+    left_out = cure_in(text, r"(width)=5 goes with starts, .* its own: leave it out$")
+    found = attribution.average(maps, "AGATAAG", **without({"width": 5}, left_out))
+    return (
+        found["instances"].sum() == 2 if "instances" in found else len(found.dims) > 0
+    )
+
+
+def attribution_maps(strings: list[str]) -> xr.Dataset:
+    made = cg.FunctionPredictor(lambda x: x[:, 0].mean(1), tasks=["a"])
+    return cg.attribute(strings, made, progress=False)
+
+
+def without(given: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key != name}
+
+
+@case
+def a_whole_number_with_a_point_in_a_term() -> Any:
+    text = refusal(cg.zoo.EndGC, weight=1.0, last=30.0)
+    shown = arguments(cure_in(text, r"for example (last=\d+)$"))
+    return cg.zoo.EndGC(weight=1.0, **shown).last == 30
+
+
+@case
+def an_interval_without_ends() -> Any:
+    effects = cg.contrast(run(design()), control="none")
+    text = refusal(cg.estimate, effects, ci_prob=1 - 1e-16)
+    shown = arguments(cure_in(text, r"for example (ci_prob=\.?[\d.]+)$"))
+    found = cg.estimate(effects, **shown)
+    return np.isfinite(found["upper"]).to_numpy()
+
+
+@case
+def placebos_without_an_order() -> Any:
+    rng, names = np.random.default_rng(0), [f"placebo {i}" for i in range(20)]
+    frame = pd.DataFrame(
+        [
+            (u, arm, rng.normal() + (arm == "GATA"))
+            for u in range(40)
+            for arm in ("none", "GATA", *names)
+        ],
+        columns=["unit", "arm", "y"],
+    )
+    columns = {"outcome": "y", "arm": "arm", "unit": "unit", "control": "none"}
+    text = refusal(cg.estimation.from_incomplete, frame, **columns, placebos=set(names))
+    shown = arguments(cure_in(text, r"for example (placebos=\[.*\])$"))["placebos"]
+    # a list as in the example, of all of them
+    assert type(shown) is list and set(shown) <= set([*names])
+    found = cg.estimation.from_incomplete(frame, **columns, placebos=names)
+    return found["contrast"].values.tolist() == ["placebos"]
+
+
+@case
+def contrasts_without_an_order() -> Any:
+    table = cg.adjust(estimates())
+    text = refusal(cg.multiplicity.selected_intervals, table, select={"a", "b"})
+    shown = arguments(cure_in(text, r"for example (select=\[.*\])$"))
+    found = cg.multiplicity.selected_intervals(table, **shown)
+    return list(shown["select"]) == list(
+        found["contrast"].values[: len(shown["select"])]
+    )
+
+
+@case
+def a_network_of_onnx_on_a_device_that_is_not_there() -> Any:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(80, 1))
+    whole = cg.TorchPredictor(net.eval(), tasks=["a"], device="cpu")
+    cg.predict.export_onnx(whole, "net.onnx", length=20)
+    given = {"tasks": ["a"], "announce": None}
+    text = refusal(cg.load_predictor, "net.onnx", device="cuda", **given)
+    shown = arguments(cure_in(text, r"; use (device='cpu')$"))
+    tokens = cg.Uniform(length=20).sample(5, rng=0)["sequence"].to_numpy()
+    found = cg.load_predictor("net.onnx", **given, **shown).predict(tokens)
+    return np.allclose(found, whole.predict(tokens), atol=1e-6)
+
+
+@case
+def an_effect_that_is_the_same_in_every_unit() -> Any:
+    ice = np.random.default_rng(0).normal(size=(30, 3, 1))
+    ice[:, 1] = 2.0
+    coords = {"unit": range(30), "contrast": ["a", "b", "c"], "task": ["t"]}
+    effects = xr.Dataset({"ice": (("unit", "contrast", "task"), ice)}, coords=coords)
+    table = cg.estimate(effects)
+    given = {"law": "normal", "rng": 0, "n_draws": 200}
+    text = refusal(cg.infer, table, **given)
+    assert cure_in(text, r"contrast (b): se 0, .* read the effect as it stands")
+    call = cure_in(
+        text, r"leave the contrast out \((estimates\.sel\(contrast=)\.\.\.\)\)$"
+    )
+    rest = eval(f"{call}['a', 'c'])", {"estimates": table})
+    assert float(table["ace"].sel(contrast="b").item()) == 2.0
+    return cg.infer(rest, **given)["posterior"].sizes["contrast"] == 2
+
+
+@case
+def a_matrix_of_dinucleotides() -> Any:
+    row = " ".join(["0.0625"] * 16)
+    Path("di.ppm").write_text(f">GATA1\n{row}\n{row}\n")
+    text = refusal(cg.read_patterns, "di.ppm")
+    assert cure_in(text, r"; give the (mononucleotide) matrix of the same motif$")
+    Path("mono.ppm").write_text(">GATA1\n0 0 1 0\n1 0 0 0\n0 0 0 1\n1 0 0 0\n")
+    return [one.consensus for one in cg.read_patterns("mono.ppm").values()] == ["GATA"]
+
+
 @pytest.mark.filterwarnings("ignore::causalgia.errors.CausalgiaWarning")
 @case.each
 def test_the_cure_of_a_rare_refusal_is_applied_and_succeeds(
