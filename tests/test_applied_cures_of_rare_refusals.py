@@ -18,6 +18,7 @@ from test_archive_foreign import manifest_of, put_manifest
 import causalgia as cg
 from causalgia import attribution
 from causalgia.mpra.libraries.barcode_sets import barcodes
+from causalgia.multiplicity.joint_methods import sign_flip_max_t
 
 case = Cases()
 mpra = cg.mpra
@@ -159,6 +160,12 @@ def test_diagnostics_are_those_of_a_posterior_by_sampling(tmp_path):
         decided, path=tmp_path / "page.html", diagnostics=drawn[group].to_dataset()
     )
     assert page.is_file()
+    # a Dataset that is not this one has the same cure
+    again = refusal(
+        cg.report, decided, path=tmp_path / "other.html", diagnostics=xr.Dataset()
+    )
+    assert cure_in(again, r"^(the diagnostics have no) ")
+    assert again.endswith(text[text.index("give posterior") :])
 
 
 def shrunken(se: list[float], without: tuple[str, ...] = ()) -> Any:
@@ -428,6 +435,19 @@ def an_effect_that_is_the_same_in_every_unit() -> Any:
     rest = eval(f"{call}['a', 'c'])", {"estimates": table})
     assert float(table["ace"].sel(contrast="b").item()) == 2.0
     return cg.infer(rest, **given)["posterior"].sizes["contrast"] == 2
+
+
+@case
+def units_with_other_numbers_of_effects() -> Any:
+    rows = [[1.0, 2.0], [0.5, 1.0], [2.0, 0.0], [1.0, 1.5]]
+    ragged = np.empty(4, object)
+    ragged[:] = [*rows[:3], [1.0]]
+    text = refusal(sign_flip_max_t, ragged, rng=0)
+    assert cure_in(text, r"rows have 2 and 1 numbers\); (give one row of floats)")
+    whole = np.empty((4, 2), object)
+    whole[:] = rows
+    right = sign_flip_max_t(np.array(rows), rng=0)
+    return sign_flip_max_t(whole, rng=0).p_raw == right.p_raw
 
 
 @case
