@@ -183,8 +183,10 @@ class Discovery:
     sites
         Where confirmed motifs occur in the sequences given:
         ``sequence, start, stop, motif, strand``, on the other strand where the network
-        reads both. A site of a motif of 11 bp or more may differ from it by as many
-        letters as leave less than one site in 100 random sequences (4 of 17).
+        reads both. A site of a motif of 11 bp or more may differ from it by a few
+        letters (4 of 17): as many as leave such a site in fewer than one of 100 random
+        sequences in which all bases are equally likely. Sequences rich in the motif's
+        own bases have more by chance.
     proposals
         From `causalgia.propose`.
     decisions
@@ -759,8 +761,9 @@ def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
 
 _NARROWEST_WITH_OTHERS = 11
 _SITES_BY_CHANCE = 0.01
-"""Sites of a motif that a random sequence may have, on both strands, of those with
-other letters."""
+"""Most sites of a long motif that are expected in a random sequence, both strands
+together, if some of its letters may differ.
+"""
 
 
 def _n_other_letters(width: int, length: int) -> int:

@@ -130,9 +130,9 @@ def check(design: Design, predictor: Predictor) -> Check:
     a further one for the threads; the first line says how many. A network whose edits
     can be recomputed in part takes four more passes.
 
-    Half precision behind a function is found by the digits of answers, also of a mean
-    or sum of several heads. A head that is added to one in float32 leaves no trace in
-    them, and a sum with weights not always one.
+    Half precision behind a function is found by the digits of the answers, also where
+    these are the mean or the sum of several heads; in a weighted sum not always. A head
+    that is added to one in float32 leaves no trace in them.
 
     Examples
     --------

@@ -313,3 +313,32 @@ def test_a_long_motif_stands_where_a_few_letters_differ():
     for row in short.itertuples(index=False):
         there = strings[int(row.sequence)][row.start : row.stop]
         assert there == ("AGATAAG" if row.strand == "+" else "CTTATCT")
+
+
+@pytest.mark.rotating(6)
+@pytest.mark.parametrize(
+    ("word", "rich"),
+    [
+        ("GACATGTCCGGGCATGT", 0.01),
+        ("GGGGCGGGGCC", 0.05),
+        ("AAAAATTTTTAAAA", 0.05),
+    ],
+)
+def test_sites_with_other_letters_are_rare_by_chance(word, rich):
+    """Fewer than 1 of 100 sequences of equally likely bases have one, as the docs say;
+    where a motif's own bases make up 65 %, more do.
+    """
+    from causalgia._discover import _sites
+
+    random = np.random.default_rng(1)
+    table = pd.DataFrame({"consensus": [word], "verdict": "higher"})
+    gc = 0.65 if word.count("G") + word.count("C") > len(word) / 2 else 0.35
+    for share, most in ((0.5, 0.01), (gc, rich)):
+        p = [(1 - share) / 2, share / 2, share / 2, (1 - share) / 2]
+        rows = random.choice(4, (4_000, 200), p=p)
+        strings = {
+            str(i): "".join("ACGT"[x] for x in row) for i, row in enumerate(rows)
+        }
+        of = cg.sequences.middle_windows(strings, 200)
+        sites = _sites([of], table, both_strands=True)
+        assert sites["sequence"].nunique() / 4_000 < most
