@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import applied_cures
 import numpy as np
 import pytest
 import rotation
@@ -81,16 +80,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             held.bit_generator.state = _BEGAN.setdefault(
                 id(held), held.bit_generator.state
             )
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Apply what the refusals that a test meets offer, once its body has ended."""
-    with applied_cures.refusals_noted() as notes:
-        yield
-    if notes.refused:
-        found = applied_cures.not_cured(notes, item.config.rootpath)
-        assert not found, "a cure does not cure: " + "\n".join(found)
 
 
 @pytest.fixture(autouse=True)

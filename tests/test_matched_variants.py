@@ -10,13 +10,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cures import arguments, cure_in, refusal
 from scipy.stats import false_discovery_control, kstest
 
 import causalgia as cg
 from causalgia.errors import (
-    ArgumentError,
-    DecisionError,
     DesignError,
     EstimateError,
     OutcomesError,
@@ -722,43 +719,6 @@ def test_what_the_ranks_resolve_is_said_beforehand(experiment):
         for line in experiment.notes
     )
     assert "60 variants, 600 variants with the same length" in repr(experiment)
-
-
-def test_moments_and_other_null_models_are_refused(
-    experiment, predictor, chosen, genome
-):
-    with pytest.raises(DesignError, match="keep='moments': target='units'"):
-        cg.run(experiment, predictor, rng=0, progress=False, keep="moments")
-    plain = cg.Analysis(rope=(-1, 1))
-    moments = cg.run(
-        experiment, predictor, rng=0, progress=False, keep="moments", analysis=plain
-    )
-    text = refusal(experiment.analyze, moments)
-    named = cure_in(text, r"keep the effects: cg\.run\(\.\.\., (keep='effects')\)")
-    given = arguments(named) | {"rng": 0, "progress": False, "analysis": plain}
-    effects = cg.run(experiment, predictor, **given)
-    assert "p_matched" in experiment.analyze(effects).estimates
-    with pytest.raises(DesignError, match="'matched' is the range of matched .*screen"):
-        cg.experiments.variant_effects(chosen, genome[0], length=LENGTH, rope="matched")
-    with pytest.raises(
-        DesignError, match="is not a null model of var.*across_contexts"
-    ):
-        cg.experiments.variant_screen(
-            chosen, genome[0], length=LENGTH, null=cg.Uniform(length=LENGTH)
-        )
-    matched = cg.MatchedVariants(of="genome")
-    with pytest.raises(DesignError, match="rope='placebo' is of placebos"):
-        cg.experiments.variant_screen(
-            chosen, genome[0], length=LENGTH, null=matched, rope="placebo"
-        )
-    with pytest.raises(ArgumentError, match="tail='no' is neither True nor False"):
-        cg.experiments.variant_screen(
-            chosen, genome[0], length=LENGTH, null=matched, tail="no"
-        )
-    with pytest.raises(DesignError, match="such as cg.MatchedVariants"):
-        cg.experiments.variant_screen(chosen, genome[0], length=LENGTH, null="genome")
-    with pytest.raises(DecisionError, match="rope='matched' is the range of matched"):
-        cg.decide(cg.from_effects([1.0, 2.0], 0.1), rope="matched")
 
 
 def test_selected_or_reordered_units_are_refused(experiment, predictor, chosen, genome):

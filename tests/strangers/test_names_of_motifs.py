@@ -7,7 +7,6 @@ import sys
 
 import numpy as np
 import pytest
-from cures import cured
 
 import causalgia as cg
 from causalgia.attribution import layer_responses
@@ -292,20 +291,6 @@ def test_every_list_of_motifs_takes_every_form(form, tmp_path, monkeypatch):
     )
     assert any("ap+" in name and "ebox" in name for name in pairs.arm_names)
     assert len(cg.mpra.OligoRules(motifs=given).motifs) == 2
-
-
-@pytest.mark.parametrize("argument", ["motifs", "database"])
-def test_one_motif_is_given_as_a_list(argument, monkeypatch):
-    pytest.importorskip("memelite")
-    monkeypatch.setattr("memelite.tomtom", fake_tomtom)
-    monkeypatch.setattr(layer_responses, "_LEAST_TARGETS", 0)
-    given = {"motifs": ["TGACTCA"], "database": ["TGACTCA"]}
-    found = cured(
-        cg.attribution.match,
-        given | {argument: "TGACTCA"},
-        rf"one motif is given as ({argument}=\['TGACTCA'\])$",
-    )
-    assert found["label"].item() == "TGACTCA"
 
 
 @pytest.mark.rotating(6)

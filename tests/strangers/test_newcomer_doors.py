@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from cures import shell_refusal
 
 import causalgia as cg
 from causalgia._reporting.refutation_answers import refutation_parts
@@ -154,18 +153,6 @@ def test_a_vendor_given_for_adapters_is_told_from_the_construct(vendor):
     with pytest.raises(CausalgiaError, match="a vendor has no adapters") as refused:
         cg.mpra.library(design, oligo_length=230, adapters=vendor, rng=7)
     assert f"vendor='{vendor.lower()}'" in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("command", "says"),
-    [
-        ("variants x.vcf --skip edge --skip malformed", "give it once, with commas"),
-        ("run x.toml --out a --out=b", "--out is given 2 times; give it once"),
-        ("mpra power --barcodes 3 --barcodes 4", "--barcodes is given 2 times"),
-    ],
-)
-def test_an_option_of_one_value_is_not_given_twice(command, says):
-    assert says in shell_refusal(command)
 
 
 def test_two_motifs_in_one_arm_are_joined():
