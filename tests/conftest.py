@@ -1,11 +1,10 @@
-"""What all tests share: Hypothesis profiles, and the real networks beside the
-repository where they exist.
+"""What all tests share: Hypothesis profiles, the folder of real networks for tests
+marked `real`, and a trial run once from the command line.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rotation
 from _pytest.doctest import DoctestModule
 from hypothesis import HealthCheck, settings
+from shared_folder import IS_NAMED, SHARED
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-# The gate tries the same examples each time, `make explore` others.
+# The gate tries the same examples each time, HYPOTHESIS_PROFILE=explore others.
 # Each says so: where the variable CI is set, Hypothesis derandomizes by itself.
 settings.register_profile("gate", max_examples=60, derandomize=True, **COMMON)
 settings.register_profile("explore", max_examples=1_000, derandomize=False, **COMMON)
@@ -27,32 +26,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 # pytest's workers have it, and a command would fold its lines there
 os.environ.pop("COLUMNS", None)
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-
-
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> None:
-    """Leave out the tests with the mark `rotating` whose turn it is not."""
-    if out := rotation.out_of_turn(items):
-        config.hook.pytest_deselected(items=out)
-        left_out = set(map(id, out))
-        items[:] = [item for item in items if id(item) not in left_out]
-
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collect_file(
-    file_path: Path,
-) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-    """Look for examples only in those files of tests that have one: to look takes each
-    process seconds.
-    """
-    return [
-        one
-        for one in (yield)
-        if not isinstance(one, DoctestModule)
-        or re.search(r"(?m)^ +>>> ", file_path.read_text(encoding="utf-8"))
-    ]
+def pytest_collect_file() -> Generator[
+    None, list[pytest.Collector], list[pytest.Collector]
+]:
+    """Leave out the docstrings of tests, which have no examples."""
+    return [one for one in (yield) if not isinstance(one, DoctestModule)]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -82,9 +62,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             )
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def every_figure_can_be_printed() -> Iterator[None]:
-    """Look at every figure that a test saves, whoever drew it."""
+    """Look at every figure that the test saves, whoever drew it."""
     from figure_checks import looked_at
 
     with looked_at() as found:
@@ -94,11 +74,11 @@ def every_figure_can_be_printed() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with real networks and sequences; a test that asks for it is skipped
-    only where it is absent.
+    """The folder with networks, sequences and counts of others. A test that asks for it
+    has the mark `real`, and runs by `make test-real` alone.
     """
-    if not (SHARED / "data").is_dir():
-        pytest.skip("the folder 'shared' beside the repository is absent")
+    assert IS_NAMED, "CAUSALGIA_SHARED names no folder: mark the test `real`"
+    assert SHARED.is_dir(), f"CAUSALGIA_SHARED: no folder {SHARED}"
     return SHARED
 
 
